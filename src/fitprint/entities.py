@@ -1,0 +1,181 @@
+"""Frozen records that cross the boundaries between rooms: what a store returns and a reader sees.
+
+Times are integers: microseconds since the Unix epoch, UTC. Digests are ``sha256:`` followed by 64 hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = [
+    "Artifact",
+    "Dataset",
+    "Experiment",
+    "History",
+    "LoggedModel",
+    "MetricSummary",
+    "Param",
+    "RunRecord",
+    "RunStatus",
+    "TERMINAL_STATUSES",
+]
+
+RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+TERMINAL_STATUSES: tuple[RunStatus, ...] = ("FINISHED", "FAILED", "KILLED")
+
+Provenance = Literal["set", "default", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A hyperparameter: a JSON value with its type kept.
+
+    Attributes:
+        value: None, bool, int, float (NaN and infinities included), str, list or dict.
+        provenance: "set" by the user's code, "default" of the framework, or "resolved" by the framework at run time.
+        spilled: path of the run's artifact that holds the whole value where ``value`` is only a preview of it.
+    """
+
+    value: Any
+    provenance: Provenance = "set"
+    spilled: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """Facts on one metric's history. ``min``, ``max`` and ``best`` pass over NaN; they are NaN if every value is.
+
+    Attributes:
+        last: value that was logged last, and ``last_step`` its step.
+        best: ``min`` or ``max``, whichever is better for this metric (see ``goal``).
+        goal: "min" or "max".
+        count: number of points, NaN included.
+    """
+
+    last: float
+    last_step: int
+    last_time: int
+    min: float
+    min_step: int
+    max: float
+    max_step: int
+    first: float
+    count: int
+    goal: Literal["min", "max"]
+
+    @property
+    def best(self) -> float:
+        return self.min if self.goal == "min" else self.max
+
+    @property
+    def best_step(self) -> int:
+        return self.min_step if self.goal == "min" else self.max_step
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The points of one metric in the order in which they were logged, as four columns of equal length.
+
+    The columns are :class:`array.array`; ``numpy.asarray(history.value)`` makes a view without copying.
+
+    Attributes:
+        step: int64.
+        epoch: float64, NaN where no epoch was given.
+        timestamp: int64, microseconds since the epoch (UTC).
+        value: float64, exact (NaN and infinities included).
+    """
+
+    step: array[int] = field(default_factory=lambda: array("q"))
+    epoch: array[float] = field(default_factory=lambda: array("d"))
+    timestamp: array[int] = field(default_factory=lambda: array("q"))
+    value: array[float] = field(default_factory=lambda: array("d"))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Data that a run used: never the data itself, only facts about it.
+
+    Attributes:
+        name: a short name, such as "X" or the user's own.
+        role: "train", "eval", "test" or any other word.
+        digest: content digest, or "" where none was taken; ``facts["digest_of"]`` says if it covers a sample only.
+        facts: JSON facts: shape, dtypes, schema, target summary ...
+    """
+
+    name: str
+    role: str
+    digest: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of a run: its path inside the run (``/`` between parts), the digest of its bytes and their number."""
+
+    path: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModel:
+    """A model recorded on a run: a directory of artifacts below ``path``.
+
+    Attributes:
+        path: directory inside the run, such as "model".
+        flavor: name of the flavor that wrote it, such as "sklearn".
+        digest: digest over the directory's paths and digests.
+        facts: JSON facts: class, serialization format, size in bytes, signature, requirements ...
+    """
+
+    path: str
+    flavor: str
+    digest: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A named group of runs."""
+
+    id: int
+    name: str
+    created: int
+    run_count: int = 0
+    last_activity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """All that a store knows of one run, histories and bytes apart.
+
+    Attributes:
+        kind: "user" (opened by ``start_run``), or a framework's word: "fit", "search", "candidate", "cross-validation" ...
+        source: the journal that owns the run at present.
+        documents: small JSON documents by name, such as "capture".
+    """
+
+    id: str
+    name: str
+    experiment: str
+    status: RunStatus
+    start_time: int
+    end_time: int | None = None
+    last_time: int = 0
+    parent_id: str | None = None
+    kind: str = "user"
+    error: str | None = None
+    deleted_time: int | None = None
+    params: Mapping[str, Param] = field(default_factory=dict)
+    metrics: Mapping[str, MetricSummary] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[Dataset, ...] = ()
+    models: tuple[LoggedModel, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    documents: Mapping[str, Any] = field(default_factory=dict)

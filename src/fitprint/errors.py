@@ -1,0 +1,117 @@
+"""Every exception that fitprint raises on purpose.
+
+All derive from :class:`FitprintError`, whose text says what is wrong and what to do about it.
+The command line prints that text without a traceback and exits with status 1.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AmbiguousRunError",
+    "ArtifactNotFoundError",
+    "CorruptStoreError",
+    "ExperimentNotFoundError",
+    "FitprintError",
+    "IntegrityError",
+    "InvalidMetricError",
+    "InvalidParamError",
+    "ModelNotFoundError",
+    "NoActiveRunError",
+    "PluginError",
+    "QueryError",
+    "RunNotFoundError",
+    "SettingsError",
+    "SignatureError",
+    "StoreError",
+    "StoreVersionError",
+    "UnknownStoreError",
+    "UntrustedModelError",
+]
+
+
+class FitprintError(Exception):
+    """Base of all errors that fitprint raises on purpose."""
+
+
+class SettingsError(FitprintError):
+    """A setting has an unknown name or a value of the wrong type."""
+
+
+class PluginError(FitprintError):
+    """A plugin could not be loaded, or broke the contract of a hook."""
+
+
+class NoActiveRunError(FitprintError):
+    """A logging verb was called where no run is current."""
+
+
+class InvalidParamError(FitprintError):
+    """One or more parameters could not be recorded; the message names them, all others were recorded."""
+
+
+class InvalidMetricError(FitprintError):
+    """One or more metrics were not real numbers; the message names them, all others were recorded."""
+
+
+class StoreError(FitprintError):
+    """A backend store could not do what was asked."""
+
+
+class UnknownStoreError(StoreError):
+    """No installed plugin provides a store for the URI's scheme."""
+
+
+class CorruptStoreError(StoreError):
+    """The store's file is damaged or is not a fitprint store."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer fitprint than this one."""
+
+
+class RunNotFoundError(StoreError):
+    """No run has the given id, prefix or name."""
+
+
+class AmbiguousRunError(StoreError):
+    """More than one run matches the given id prefix."""
+
+
+class ExperimentNotFoundError(StoreError):
+    """No experiment has the given name."""
+
+
+class ArtifactNotFoundError(StoreError):
+    """The run holds no artifact at the given path, or its bytes are gone."""
+
+
+class IntegrityError(StoreError):
+    """Stored bytes do not match the digest under which they were recorded."""
+
+
+class ModelNotFoundError(StoreError):
+    """A model URI leads to no recorded model."""
+
+
+class UntrustedModelError(FitprintError):
+    """Loading a model would run code that the caller has not named as trusted."""
+
+
+class SignatureError(FitprintError):
+    """Data does not fit the signature of a model; the message names the column."""
+
+
+class QueryError(FitprintError):
+    """A filter or ordering cannot be understood.
+
+    Attributes:
+        text: the filter as given.
+        position: 0-based offset in ``text`` at which reading stopped.
+    """
+
+    def __init__(self, message: str, text: str = "", position: int = 0) -> None:
+        self.text = text
+        self.position = position
+        if text:
+            message = f"{message}\n  {text}\n  {' ' * position}^"
+        super().__init__(message)

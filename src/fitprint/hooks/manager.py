@@ -1,0 +1,173 @@
+"""Finding plugins, and calling their hooks so that none of them can break the rest.
+
+Discovery happens at first use. A plugin is a module that an entry point of the group ``fitprint`` names; built-in
+plugins are named here and register through the same hooks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from fitprint.errors import PluginError
+from fitprint.hooks import specs
+
+__all__ = ["Found", "Hooks", "hooks", "reset"]
+
+GROUP = "fitprint"
+BUILT_IN = {"core": "fitprint.builtin"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A plugin that was found: its name, distribution, version, and what went wrong with it ("" if nothing)."""
+
+    name: str
+    distribution: str
+    version: str
+    problem: str = ""
+
+
+class Hooks:
+    """All plugins of this process, and guarded calls of their hooks. Safe from any thread.
+
+    Args:
+        disabled: globs of plugin names that are not loaded.
+        strict: raise what plugins raise.
+        extra: more plugins, by name, as if they were installed (for tests).
+    """
+
+    def __init__(self, *, disabled: Iterable[str] = (), strict: bool = False, extra: Mapping[str, Any] | None = None) -> None:
+        self.strict = strict
+        self.found: list[Found] = []
+        self._told: set[tuple[str, str]] = set()
+        self._registered: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._manager = pluggy.PluginManager("fitprint")
+        self._manager.add_hookspecs(specs)
+        disabled = tuple(disabled)
+        failures: list[tuple[str, Exception]] = []
+        for name, module in BUILT_IN.items():
+            self._add(name, lambda module=module: import_module(module), ("fitprint", ""), failures)  # type: ignore[misc]
+        for name, plugin in (extra or {}).items():
+            self._add(name, lambda plugin=plugin: plugin, ("", ""), failures)  # type: ignore[misc]
+        for point in entry_points(group=GROUP):
+            if not any(fnmatchcase(point.name, glob) for glob in disabled):
+                self._add(point.name, point.load, _distribution(point), failures)
+        for name, error in failures:
+            self.problem(f"the plugin {name!r} cannot be used: {type(error).__name__}: {error}", name, error)
+
+    def _add(
+        self, name: str, load: Callable[[], Any], distribution: tuple[str, str], failures: list[tuple[str, Exception]]
+    ) -> None:
+        problem = ""
+        try:
+            if self._manager.has_plugin(name):
+                raise PluginError(f"two plugins are named {name!r}; uninstall one of them")
+            plugin = load()
+            self._manager.register(plugin, name)
+            self._check_names(plugin)
+        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+            problem = f"{type(error).__name__}: {error}"
+            failures.append((name, error))
+            if self._manager.has_plugin(name) and self._manager.get_plugin(name) is not None and not isinstance(error, PluginError):
+                self._manager.unregister(name=name)
+        self.found.append(Found(name, *distribution, problem))
+
+    def _check_names(self, plugin: Any) -> None:
+        """Report hooks that do not exist, which pluggy would silently accept."""
+        import difflib
+
+        for name in dir(plugin):
+            if self._manager.parse_hookimpl_opts(plugin, name) is not None and name not in specs.__all__:
+                near = difflib.get_close_matches(name, specs.__all__, n=1)
+                advice = f"; did you mean {near[0]!r}?" if near else ""
+                raise PluginError(f"it implements {name!r}, which is no hook of fitprint{advice}")
+
+    # -- calling -------------------------------------------------------------------------------------------------
+
+    def _answers(self, hook: str, arguments: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        """Call each implementation by itself, so that one that fails costs the others nothing."""
+        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+            try:
+                answer = implementation.function(*(arguments[name] for name in implementation.argnames))
+            except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+                problem = f"the hook {hook} of the plugin {implementation.plugin_name!r} failed: {type(error).__name__}: {error}"
+                self.problem(problem, implementation.plugin_name, error)
+            else:
+                yield implementation.plugin_name, answer
+
+    def registered(self, hook: str) -> dict[str, Any]:
+        """Return everything that a ``register_*`` hook brought, by key. A key that two plugins claim goes to the first, with a report."""
+        with self._lock:
+            if hook not in self._registered:
+                merged: dict[str, tuple[str, Any]] = {}
+                for plugin, answer in self._answers(hook, {}):
+                    items = answer.items() if isinstance(answer, Mapping) else ((item.name, item) for item in answer or ())
+                    for key, item in items:
+                        if key in merged:
+                            clash = f"{hook}: {key!r} comes from both plugins {merged[key][0]!r} and {plugin!r}; uninstall or disable one"
+                            self.problem(clash, plugin, PluginError(clash))
+                        else:
+                            merged[key] = (plugin, item)
+                self._registered[hook] = {key: item for key, (_, item) in merged.items()}
+            result: dict[str, Any] = self._registered[hook]
+            return result
+
+    def collect(self, hook: str, **arguments: Any) -> dict[str, Any]:
+        """Return the merged mappings of a ``collect_*`` hook."""
+        merged: dict[str, Any] = {}
+        for _, answer in self._answers(hook, arguments):
+            merged.update(answer or {})
+        return merged
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Call an ``on_*`` hook."""
+        for _ in self._answers(hook, arguments):
+            pass
+
+    def problem(self, problem: str, source: str, error: BaseException | None = None) -> None:
+        """Report a problem of fitprint's own, once; raise it instead where ``strict`` is on."""
+        if self.strict and error is not None:
+            raise error
+        with self._lock:
+            if (source, problem) in self._told:
+                return
+            self._told.add((source, problem))
+        for implementation in self._manager.hook.on_problem.get_hookimpls():
+            arguments = {"problem": problem, "source": source}
+            try:
+                implementation.function(*(arguments[name] for name in implementation.argnames))
+            except Exception:  # noqa: BLE001, S110 - a reporter that fails has nobody left to report to
+                pass
+
+
+def _distribution(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+
+
+_hooks: Hooks | None = None
+_hooks_lock = threading.RLock()
+
+
+def hooks(**options: Any) -> Hooks:
+    """Return the plugins of this process, found at the first call; ``options`` are those of :class:`Hooks`."""
+    global _hooks
+    with _hooks_lock:
+        if _hooks is None:
+            _hooks = Hooks(**options)
+        return _hooks
+
+
+def reset(replacement: Hooks | None = None) -> None:
+    """Forget the plugins, or use these instead (for tests)."""
+    global _hooks
+    with _hooks_lock:
+        _hooks = replacement

@@ -1,0 +1,96 @@
+"""The hooks, in three shapes of name that tell the calling rule.
+
+- ``register_*`` is called once; the lists are joined, a duplicate key is an error that names both plugins.
+- ``collect_*`` returns a mapping; the mappings are merged.
+- ``on_*`` notifies; what it returns is ignored.
+
+An implementation may take fewer arguments than the specification. A plugin that fails is reported once through
+``on_problem`` and passed over; with the setting ``strict`` its error is raised instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fitprint.hooks.markers import hookspec
+
+if TYPE_CHECKING:
+    from fitprint.settings import Setting
+
+__all__ = [
+    "collect_run_context",
+    "on_problem",
+    "on_run_ended",
+    "register_commands",
+    "register_flavors",
+    "register_frameworks",
+    "register_settings",
+    "register_stores",
+]
+
+
+@hookspec
+def register_frameworks() -> Sequence[Any]:
+    """Return the frameworks to observe, each a ``fitprint.autolog.framework.Framework``. Key: its ``name``.
+
+    Called at the first ``autolog()``. The framework itself must not be imported here.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_flavors() -> Sequence[Any]:
+    """Return the model flavors, each a ``fitprint.models.flavor.Flavor``. Key: its ``name``.
+
+    Called when the first model is saved or loaded.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_stores() -> Mapping[str, Callable[[str], Any]]:
+    """Return backend stores as ``{scheme: factory}``; ``factory(uri)`` returns a ``fitprint.stores.protocol.Store``.
+
+    Called when a store is opened.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_settings() -> Sequence[Setting]:
+    """Return the plugin's settings; their names begin with the plugin's own namespace and a dot. Key: the name.
+
+    Called when settings are read first.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_commands() -> Sequence[Any]:
+    """Return commands for the command line, each a ``fitprint.cli.command.Command``. Key: its ``name``.
+
+    Called when the command line starts.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return JSON facts on the process that all its runs share, by section, such as ``{"git": {...}}``.
+
+    Called in a background thread, once per process and again for runs that start later than a minute after.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def on_run_ended(run: str, status: str, home: str) -> None:
+    """A run of this process ended with "FINISHED", "FAILED" or "KILLED". Called on the thread that ended it; be brief."""
+    raise NotImplementedError
+
+
+@hookspec
+def on_problem(problem: str, source: str) -> None:
+    """Something of fitprint's own failed, and the program goes on. ``source`` names the part or plugin. Told once each."""
+    raise NotImplementedError

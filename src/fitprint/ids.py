@@ -1,0 +1,39 @@
+"""Identifiers: globally unique, ordered by time, drawn without touching any seeded generator."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+
+__all__ = ["new_id", "new_name"]
+
+_ADJECTIVES = (
+    "amber brave brisk calm clear coral crisp deft eager fair fleet fond frank gentle golden grand keen kind lively "
+    "lucid mellow merry mild neat noble plain proud quick quiet rapid ready royal rustic sage sharp silver sleek "
+    "smooth snug solid spry steady still stout sunny swift tidy true vivid warm wise witty young zesty"
+).split()
+_NOUNS = (
+    "acorn aspen badger beacon birch brook canyon cedar comet crane delta dune ember falcon fern finch fjord forest "
+    "fox glade grove harbor hawk heron island jay kestrel lagoon lark maple marten meadow mesa moss oak orchid osprey "
+    "otter owl pebble pine plover prairie quartz rain raven reef ridge river robin sparrow spruce stone swan thrush "
+    "tide trail willow wren"
+).split()
+
+_sequence = itertools.count()  # breaks ties inside one tick of the clock; next() is atomic
+
+
+def new_id() -> str:
+    """Return 32 lower-case hexadecimal digits: 16 of time (nanoseconds), 4 of a counter and 12 of operating-system entropy.
+
+    Ids drawn later in one process sort later. No seeded random generator is used or advanced.
+    """
+    return f"{time.time_ns():016x}{next(_sequence) & 0xFFFF:04x}{os.urandom(6).hex()}"
+
+
+def new_name() -> str:
+    """Return a readable run name such as ``swift-otter-417``."""
+    draw = int.from_bytes(os.urandom(6), "little")
+    draw, first = divmod(draw, len(_ADJECTIVES))
+    draw, second = divmod(draw, len(_NOUNS))
+    return f"{_ADJECTIVES[first]}-{_NOUNS[second]}-{draw % 1000}"

@@ -1,0 +1,149 @@
+"""From journals to a store, exactly once, and the truth about writers that are gone.
+
+A journal's lock is held by its writer. Who can take it knows that the writer has ended, however it ended: the runs
+that it left open become KILLED with the time of their last record.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fitprint.errors import StoreError
+from fitprint.events import Batch, RunEnded
+from fitprint.journal.reader import Damage, read_journal, segments
+from fitprint.journal.writer import is_own
+
+if TYPE_CHECKING:
+    from fitprint.stores.protocol import Store
+
+__all__ = ["Delivery", "deliver", "journals", "read_writer", "writer_is_gone"]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What one delivery did: batches kept, runs that it had to end, and damage that it met, by journal."""
+
+    batches: int = 0
+    killed: list[str] = field(default_factory=list)
+    damage: dict[str, list[Damage]] = field(default_factory=dict)
+
+
+def journals(root: Path) -> list[Path]:
+    """Return the journals below ``root``, oldest first."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    except FileNotFoundError:
+        return []
+
+
+def read_writer(journal: Path) -> dict[str, Any]:
+    """Return what the writer said of itself; {} if that is lost."""
+    try:
+        content = json.loads((journal / "writer.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def writer_is_gone(journal: Path) -> bool:
+    """Tell whether the process that wrote the journal has ended (or closed the journal)."""
+    if is_own(journal.name):
+        return False
+    try:
+        with open(journal / "writer.lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def deliver(root: Path, store: Store) -> Delivery:
+    """Hand everything that the journals below ``root`` hold to the store, and settle the journals of ended writers.
+
+    A journal that was delivered whole and whose writer is gone is removed; where part of it could not be read it is
+    kept as ``.damaged-<id>`` for a human. Processes that deliver the same folder take turns.
+
+    Raises:
+        StoreError: the store refused; what it did not keep stays in the journals.
+    """
+    done = Delivery()
+    found = journals(root)
+    if found:
+        with _turn(root):
+            for journal in found:
+                if journal.is_dir():
+                    _deliver_journal(journal, store, done)
+    return done
+
+
+@contextmanager
+def _turn(root: Path) -> Iterator[None]:
+    """Wait for our turn to deliver. In a folder that cannot be written nobody else delivers either."""
+    try:
+        lock = open(root / ".delivery.lock", "ab")  # noqa: SIM115 - closed below
+    except OSError:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _deliver_journal(journal: Path, store: Store, done: Delivery) -> None:
+    gone = writer_is_gone(journal)  # asked before reading: what a writer wrote last is then read for certain
+    position = start = store.position(journal.name)
+    writer = read_writer(journal)
+    damage: list[Damage] = []
+    for stretch in read_journal(journal, position):
+        damage += stretch.damage
+        if stretch.torn and gone:
+            damage.append(Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, "a record that was not written whole"))
+        if stretch.end > position:
+            store.append(Batch(journal.name, stretch.start, stretch.end, stretch.events, writer))
+            position = stretch.end
+            done.batches += 1
+    if gone:
+        _settle(journal, store, position, writer, done)
+    elif position != start:
+        _drop_delivered_segments(journal, position)
+    if damage:
+        done.damage[journal.name] = damage
+    if gone:
+        _remove(journal, keep=any(item.reason != "a record that was not written whole" for item in damage))
+
+
+def _settle(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery) -> None:
+    """End the runs that a writer, now gone, left open."""
+    left = store.open_runs(journal.name)
+    if left:
+        ended = [RunEnded(run.id, run.last_time, "KILLED", None) for run in left]
+        store.append(Batch(journal.name, position, position + 1, ended, writer))
+        done.killed += [run.id for run in left]
+
+
+def _drop_delivered_segments(journal: Path, position: int) -> None:
+    for path in segments(journal):
+        if int(path.stem) < position >> 40:
+            path.unlink(missing_ok=True)
+
+
+def _remove(journal: Path, *, keep: bool) -> None:
+    try:
+        if keep:
+            journal.rename(journal.with_name(f".damaged-{journal.name}"))
+        else:
+            shutil.rmtree(journal)
+    except OSError as error:
+        if journal.is_dir() and os.access(journal.parent, os.W_OK):
+            raise StoreError(f"the delivered journal {journal} cannot be removed: {error}; remove it by hand") from error

@@ -1,0 +1,261 @@
+"""Reading journals: everything that is intact, and where it was not.
+
+Nothing here writes, and nothing here needs the writer to be alive or dead.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from zlib import crc32
+
+from fitprint.events import Event, MetricPoints
+from fitprint.journal import frames
+from fitprint.journal.codec import decode_event
+
+__all__ = ["Damage", "Stretch", "read_journal", "segments"]
+
+_POINT_FRAME = struct.Struct("<4sIIBIqqdd")
+_POINT_BYTES = _POINT_FRAME.size
+_POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
+_MOST_POINTS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes of a segment that could not be read: where, how many, and why."""
+
+    segment: str
+    offset: int
+    size: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Consecutive intact events of a journal, from position ``start`` up to ``end``.
+
+    ``closed``: the journal's last frame was read. ``torn``: bytes after ``end`` that are no whole frame yet
+    (a write under way, or the last breath of a writer that died).
+    """
+
+    start: int
+    end: int
+    events: list[Event] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
+    closed: bool = False
+    torn: int = 0
+
+
+def segments(journal: Path) -> list[Path]:
+    """Return the journal's segments that are still there, oldest first."""
+    return sorted(path for path in journal.glob("*.log") if path.stem.isdigit())
+
+
+def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20) -> Iterator[Stretch]:
+    """Yield what the journal holds from ``position`` on, in stretches of about ``batch_bytes``.
+
+    Damaged bytes are passed over and listed. A torn tail ends the last stretch and is left for the next call.
+    """
+    first, offset = frames.split_position(position)
+    paths = [path for path in segments(journal) if int(path.stem) >= first]
+    for index, path in enumerate(paths):
+        number = int(path.stem)
+        segment = _Segment(path.name, path.read_bytes())
+        if number == first and offset:
+            segment.learn(offset)
+        start = position if number == first else frames.position(number, 0)
+        last = index == len(paths) - 1
+        while True:
+            stretch = segment.read(start, number, batch_bytes, last=last)
+            if stretch.end != start or stretch.torn or stretch.closed:
+                yield stretch
+            if segment.done:
+                break
+            start = stretch.end
+
+
+class _Segment:
+    """One segment's bytes, read from front to back."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self._name = name
+        self._data = data
+        self._view = memoryview(data)
+        self._at = 0
+        self._series: dict[int, tuple[str, str, Literal["min", "max"] | None]] = {}
+        self.done = False
+
+    def learn(self, until: int) -> None:
+        """Take note of the series that were defined before ``until``, and go there."""
+        find = self._data.find
+        at = find(frames.MAGIC)
+        while 0 <= at < until:
+            size = self._frame_size(at)
+            if size and self._data[at + 12] == frames.SERIES:
+                self._define(self._data[at + 13 : at + size])
+            at = at + size if size and self._data.startswith(frames.MAGIC, at + size) else find(frames.MAGIC, at + (size or 1))
+        self._at = until
+
+    def read(self, start: int, number: int, batch_bytes: int, *, last: bool) -> Stretch:
+        stretch = Stretch(start, start)
+        points: dict[int, MetricPoints] = {}
+        limit = min(len(self._data), self._at + batch_bytes)
+        while self._at < limit:
+            taken = self._take_points(points)
+            if taken:
+                self._at += taken
+                continue
+            size = self._frame_size(self._at)
+            if size == 0:
+                if not self._pass_over(stretch, last=last):
+                    break
+                continue
+            self._take(self._data[self._at + 12 : self._at + size], stretch, points)
+            self._at += size
+        stretch.events.extend(event for event in points.values() if event.run)
+        unknown = sum(len(event.values) for event in points.values() if not event.run)
+        if unknown:
+            stretch.damage.append(Damage(self._name, self._at, 0, f"{unknown} metric points whose definition is lost"))
+        stretch.end = frames.position(number, self._at)
+        self.done = self._at >= len(self._data) or stretch.torn > 0
+        return stretch
+
+    # -- frames --------------------------------------------------------------------------------------------------
+
+    def _frame_size(self, at: int) -> int:
+        """Return the size of the whole, intact frame at ``at``, or 0."""
+        data = self._data
+        if at + 12 > len(data):
+            return 0
+        magic, length, checksum = frames.HEADER.unpack_from(data, at)
+        end = at + 12 + length
+        if magic != frames.MAGIC or length == 0 or end > len(data) or crc32(self._view[at + 12 : end]) != checksum:
+            return 0
+        return 12 + length
+
+    def _pass_over(self, stretch: Stretch, *, last: bool) -> bool:
+        """Go to the next intact frame and note the damage; False if there is none and the tail may still grow."""
+        at = self._data.find(frames.MAGIC, self._at + 1)
+        while at >= 0 and not self._frame_size(at):
+            at = self._data.find(frames.MAGIC, at + 1)
+        if at < 0:
+            if last:
+                stretch.torn = len(self._data) - self._at
+                return False
+            at = len(self._data)
+        stretch.damage.append(Damage(self._name, self._at, at - self._at, "no intact record"))
+        self._at = at
+        return True
+
+    def _take(self, payload: bytes, stretch: Stretch, points: dict[int, MetricPoints]) -> None:
+        kind = payload[0]
+        try:
+            if kind == frames.EVENT:
+                event = decode_event(payload[1:])
+                # An end that follows points must not overtake them: hand over what was gathered so far.
+                stretch.events.extend(event for event in points.values() if event.run)
+                for number in [number for number, event in points.items() if event.run]:
+                    del points[number]
+                stretch.events.append(event)
+            elif kind == frames.SERIES:
+                self._define(payload[1:])
+            elif kind == frames.POINTS:
+                self._take_columns(payload, points)
+            elif kind == frames.END:
+                stretch.closed = bool(json.loads(payload[1:]).get("closed"))
+        except (ValueError, TypeError, KeyError) as error:
+            stretch.damage.append(Damage(self._name, self._at, len(payload), f"a record of kind {kind} is not understood: {error}"))
+
+    def _define(self, text: bytes) -> None:
+        number, run, key, goal = json.loads(text)
+        self._series[number] = (run, key, goal)
+
+    def _columns(self, number: int, points: dict[int, MetricPoints]) -> MetricPoints:
+        columns = points.get(number)
+        if columns is None:
+            run, key, goal = self._series.get(number, ("", "", None))
+            columns = points[number] = MetricPoints(run, 0, key, array("q"), array("q"), array("d"), array("d"), goal)
+        return columns
+
+    def _take_columns(self, payload: bytes, points: dict[int, MetricPoints]) -> None:
+        _, number, count = frames.POINTS_BODY.unpack_from(payload)
+        columns = self._columns(number, points)
+        at = frames.POINTS_BODY.size
+        for column in (columns.steps, columns.times, columns.values, columns.epochs):
+            column.frombytes(_native(column.typecode, payload[at : at + 8 * count]))
+            at += 8 * count
+        points[number] = _stamped(columns)
+
+    def _take_points(self, points: dict[int, MetricPoints]) -> int:
+        """Take as many single points as stand in a row here, and return their size in bytes."""
+        data, at = self._data, self._at
+        if not data.startswith(_POINT_HEAD, at) or data[at + 12 : at + 13] != b"\1":
+            return 0
+        count = self._count_points(at)
+        end = at + count * _POINT_BYTES
+        rows = list(_POINT_FRAME.iter_unpack(self._view[at:end]))
+        view = self._view
+        checksums = [crc32(view[body : body + 37]) for body in range(at + 12, end, _POINT_BYTES)]
+        _, _, expected, _, numbers, steps, times, values, epochs = zip(*rows, strict=True)
+        if tuple(checksums) != expected:
+            count = next(index for index, (ours, theirs) in enumerate(zip(checksums, expected, strict=True)) if ours != theirs)
+            if count == 0:
+                return 0
+            numbers, steps, times, values, epochs = (column[:count] for column in (numbers, steps, times, values, epochs))
+        if numbers.count(numbers[0]) == count:
+            _extend(points, numbers[0], self._columns(numbers[0], points), steps, times, values, epochs)
+        else:
+            rows_of: dict[int, list[int]] = {}
+            for index, number in enumerate(numbers):
+                rows_of.setdefault(number, []).append(index)
+            for number, chosen in rows_of.items():
+                columns = ([column[index] for index in chosen] for column in (steps, times, values, epochs))
+                _extend(points, number, self._columns(number, points), *columns)
+        return count * _POINT_BYTES
+
+    def _count_points(self, at: int) -> int:
+        """Return how many frames in a row look like single points, by comparing their constant bytes column by column."""
+        data = self._data
+        count = 1
+        for guess in (16, 256, 4096, _MOST_POINTS):
+            guess = min(guess, (len(data) - at) // _POINT_BYTES)
+            if guess <= count:
+                return count
+            end = at + guess * _POINT_BYTES
+            for byte, constant in enumerate(_POINT_HEAD):
+                if data[at + byte : end : _POINT_BYTES].count(constant) != guess:
+                    return count
+            if data[at + 12 : end : _POINT_BYTES].count(frames.POINT) != guess:
+                return count
+            count = guess
+        return count
+
+
+def _extend(points: dict[int, MetricPoints], number: int, columns: MetricPoints, steps: Any, times: Any, values: Any, epochs: Any) -> None:
+    columns.steps.extend(steps)
+    columns.times.extend(times)
+    columns.values.extend(values)
+    columns.epochs.extend(epochs)
+    points[number] = _stamped(columns)
+
+
+def _stamped(points: MetricPoints) -> MetricPoints:
+    """Return the same columns under the time of their last point."""
+    return MetricPoints(
+        points.run, points.times[-1], points.key, points.steps, points.times, points.values, points.epochs, points.goal
+    )
+
+
+def _native(typecode: str, data: bytes) -> bytes:
+    if sys.byteorder == "big":
+        column = array(typecode, data)
+        column.byteswap()
+        return column.tobytes()
+    return data

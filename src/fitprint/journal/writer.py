@@ -1,0 +1,310 @@
+"""Appending to the journal of this process.
+
+Each call returns once its record is in the kernel (``write(2)``): it outlives the process, also under SIGKILL.
+Nothing here raises into the caller for a reason of the disk: what cannot be written is kept in memory, within a
+limit, tried again, and told once through the ``on_problem`` callable.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import threading
+import time
+import weakref
+from array import array
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zlib import crc32
+
+from fitprint.events import Event, MetricPoints
+from fitprint.ids import new_id
+from fitprint.journal import frames
+from fitprint.journal.codec import encode_event
+
+__all__ = ["JournalWriter", "is_own"]
+
+_LIVE: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
+_NO_EPOCH = float("nan")
+_POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
+_pack_point = frames.POINT_BODY.pack
+_write = os.write
+
+
+def is_own(journal: str) -> bool:
+    """Tell whether a writer of this very process has this journal open."""
+    return any(writer.id == journal for writer in _LIVE)
+
+
+class JournalWriter:
+    """The journal of one process. All methods may be called from any thread, and after a fork.
+
+    Args:
+        root: directory of all journals; it and the journal are made at the first record.
+        facts: JSON facts on the writer, kept in ``writer.json``.
+        on_problem: called with a sentence when writing fails, once until it works again.
+        sync: "always" makes each record safe from a power cut, at the price of an ``fdatasync``.
+        segment_bytes: a segment that has grown beyond this is ended.
+        held_bytes: how much is kept in memory while writing fails.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        facts: Callable[[], Mapping[str, Any]] = dict,
+        on_problem: Callable[[str], None] = lambda _: None,
+        sync: Literal["never", "always"] = "never",
+        segment_bytes: int = 16 << 20,
+        held_bytes: int = 16 << 20,
+    ) -> None:
+        self._root = root
+        self._facts = facts
+        self._on_problem = on_problem
+        self._sync = sync == "always"
+        self._segment_bytes = segment_bytes
+        self._held_limit = held_bytes
+        self._reset()
+        _LIVE.add(self)
+
+    def _reset(self) -> None:
+        """Become a writer that has written nothing (also the state of a forked child)."""
+        self._lock = threading.RLock()  # re-entrant: a signal handler may log while its thread is logging
+        self.id = ""
+        self._file = -1
+        self._lock_file = -1
+        self._segment = 0
+        self._size = 0
+        self._series: dict[tuple[str, str], int] = {}
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._lost = 0
+        self._retry_at = 0.0
+        self._told = False
+
+    def _after_fork_in_child(self) -> None:
+        inherited = (self._file, self._lock_file)
+        self._reset()
+        for number in inherited:
+            if number >= 0:
+                os.close(number)
+
+    # -- recording -----------------------------------------------------------------------------------------------
+
+    def point(
+        self,
+        run: str,
+        key: str,
+        step: int,
+        time_us: int,
+        value: float,
+        epoch: float = _NO_EPOCH,
+        goal: str | None = None,
+    ) -> None:
+        """Append one metric point.
+
+        Raises:
+            struct.error: step is not a 64-bit integer.
+        """
+        # The hot path of every training loop: spelled out, because each call and look-up shows in it.
+        with self._lock:
+            number = self._series.get((run, key))
+            if number is None:
+                number = self._define(run, key, goal)
+            payload = _pack_point(1, number, step, time_us, value, epoch)
+            data = _POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload
+            if self._held or self._sync:
+                self._write(data)
+                return
+            try:
+                written = _write(self._file, data)
+            except OSError as error:
+                self._fail(data, error)
+                return
+            if written != 49:
+                self._fail(data, None)
+                return
+            self._size += 49
+            if self._size >= self._segment_bytes:
+                self._rotate()
+
+    def append(self, *events: Event) -> None:
+        """Append events, as one write.
+
+        Raises:
+            TypeError, ValueError: something inside an event has no JSON form; none of the events is written.
+        """
+        parts = [event if isinstance(event, MetricPoints) else _event_frame(event) for event in events]
+        with self._lock:
+            self._write(b"".join(part if isinstance(part, bytes) else self._points_frame(part) for part in parts))
+
+    def _points_frame(self, points: MetricPoints) -> bytes:
+        number = self._series.get((points.run, points.key))
+        if number is None:
+            number = self._define(points.run, points.key, points.goal)
+        head = frames.POINTS_BODY.pack(frames.POINTS, number, len(points.values))
+        columns = (points.steps, points.times, points.values, points.epochs)
+        return frames.frame(head + b"".join(_little_endian(column) for column in columns))
+
+    def _define(self, run: str, key: str, goal: str | None) -> int:
+        """Give a series of this segment its number. Called with the lock held."""
+        number = len(self._series)
+        self._write(frames.frame(b"\2" + json.dumps([number, run, key, goal], separators=(",", ":")).encode()))
+        # The write may have opened a new segment, in which numbers begin anew.
+        if len(self._series) != number:
+            return self._define(run, key, goal)
+        self._series[run, key] = number
+        return number
+
+    # -- the file ------------------------------------------------------------------------------------------------
+
+    def _write(self, data: bytes) -> None:
+        if self._file < 0 or self._held:
+            if not self._recover():
+                self._hold(data)
+                return
+        try:
+            written = os.write(self._file, data)
+        except OSError as error:
+            self._fail(data, error)
+            return
+        if written != len(data):
+            self._fail(data, None)
+            return
+        self._size += written
+        if self._sync:
+            os.fdatasync(self._file)
+        if self._size >= self._segment_bytes:
+            self._rotate()
+
+    def _fail(self, data: bytes, error: OSError | None) -> None:
+        """Take back a partial write, so that the file ends with a whole frame, and keep the data for later."""
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError:
+            pass  # a reader finds the next whole frame by itself
+        self._hold(data)
+        self._tell(error)
+
+    def _hold(self, data: bytes) -> None:
+        if self._held_size + len(data) > self._held_limit:
+            self._lost += 1
+            return
+        self._held.append(data)
+        self._held_size += len(data)
+
+    def _tell(self, error: OSError | None) -> None:
+        self._retry_at = time.monotonic() + 0.2
+        if not self._told:
+            self._told = True
+            reason = error.strerror if error is not None and error.strerror else "the disk took only part of a record"
+            self._on_problem(
+                f"the journal in {self._root} cannot be written ({reason}); training goes on, records are kept in memory "
+                f"(up to {self._held_limit >> 20} MiB) and written when this works again: free space, or set FITPRINT_HOME to another folder"
+            )
+
+    def _recover(self) -> bool:
+        """Open the journal, or write what was held. Return whether the file is ready for the next record."""
+        if self._retry_at and time.monotonic() < self._retry_at:
+            return False
+        try:
+            if self._file < 0:
+                self._open()
+            while self._held:
+                written = os.write(self._file, self._held[0])
+                if written != len(self._held[0]):
+                    os.ftruncate(self._file, self._size)
+                    self._tell(None)
+                    return False
+                self._size += written
+                self._held_size -= len(self._held.pop(0))
+        except OSError as error:
+            self._tell(error)
+            return False
+        self._retry_at, self._told = 0.0, False
+        return True
+
+    def open(self) -> None:
+        """Make the journal now.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        with self._lock:
+            if self._file < 0:
+                self._open()
+
+    def _open(self) -> None:
+        journal = new_id()
+        made = self._root / f".{journal}"
+        made.mkdir(parents=True, mode=0o700)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        lock_file = os.open(made / "writer.lock", flags, 0o600)
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (made / "writer.json").write_text(json.dumps({"journal": journal, **self._facts()}), encoding="utf-8")
+            file = os.open(made / frames.segment_name(1), flags, 0o600)
+            # Readers pass over names with a dot: the journal appears whole and locked.
+            made.rename(self._root / journal)
+        except OSError:
+            os.close(lock_file)
+            raise
+        self.id, self._file, self._lock_file, self._segment, self._size = journal, file, lock_file, 1, 0
+        self._start_segment()
+
+    def _start_segment(self) -> None:
+        self._series.clear()
+        head = {"format": frames.FORMAT, "journal": self.id, "segment": self._segment}
+        self._write(frames.frame(b"\5" + json.dumps(head).encode()))
+
+    def _rotate(self) -> None:
+        try:
+            path = self._root / self.id / frames.segment_name(self._segment + 1)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except OSError:
+            self._segment_bytes *= 2  # go on in this segment for as long again
+            return
+        os.write(self._file, frames.frame(b"\6{}"))
+        os.close(self._file)
+        self._file, self._segment, self._size = file, self._segment + 1, 0
+        self._start_segment()
+
+    def close(self) -> None:
+        """End the journal: all it holds is written, its lock is released. A later record opens a new journal."""
+        with self._lock:
+            if self._held:
+                self._retry_at = 0.0
+                self._recover()
+            if self._lost or self._held:
+                lost = self._lost + len(self._held)
+                self._on_problem(f"{lost} records could not be written to the journal in {self._root} and are lost")
+            if self._file >= 0:
+                try:
+                    os.write(self._file, frames.frame(b'\6{"closed": true}'))
+                except OSError:
+                    pass  # the released lock tells as much
+                os.close(self._file)
+                os.close(self._lock_file)
+            self._reset()
+
+
+def _event_frame(event: Event) -> bytes:
+    return frames.frame(b"\3" + encode_event(event))
+
+
+def _little_endian(column: array[Any]) -> bytes:
+    if sys.byteorder == "big":
+        column = array(column.typecode, column)
+        column.byteswap()
+    return column.tobytes()
+
+
+def _after_fork_in_child() -> None:
+    for writer in list(_LIVE):
+        writer._after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,82 @@
+"""Which run is current.
+
+The rule, in this order:
+
+1. the innermost open run that was opened in this context (:mod:`contextvars`: an asyncio task has the runs of the task
+   that created it, and what it opens itself is its own; a forked child has the runs of its parent);
+2. in a thread other than the main one that has opened none: the innermost run that the main thread has open, if all
+   runs that it has open are nested in one another;
+3. in a process started with the variable ``FITPRINT_RUN`` (see ``Run.environ``): the run that it names.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fitprint.recording.run import Run
+
+__all__ = ["current_run", "enter_run", "inherit_run", "is_off", "leave_run", "off"]
+
+_runs: ContextVar[tuple[Run, ...]] = ContextVar("fitprint_runs", default=())
+_off_depth: ContextVar[int] = ContextVar("fitprint_off", default=0)
+_main_thread_runs: list[Run] = []
+_inherited: Run | None = None
+
+
+def current_run() -> Run | None:
+    """Return the run that a logging verb called here logs to, or None."""
+    for run in reversed(_runs.get()):
+        if run.is_open:
+            return run
+    if threading.current_thread() is not threading.main_thread():
+        shared = [run for run in _main_thread_runs if run.is_open]
+        if shared and all(inner.parent_id == outer.id for outer, inner in zip(shared, shared[1:])):  # noqa: B905 - one shorter on purpose
+            return shared[-1]
+    return _inherited
+
+
+def enter_run(run: Run) -> None:
+    """Make the run current in this context."""
+    _runs.set((*(other for other in _runs.get() if other.is_open), run))
+    if threading.current_thread() is threading.main_thread():
+        _main_thread_runs.append(run)
+
+
+def leave_run(run: Run) -> None:
+    """Make the run no longer current."""
+    _runs.set(tuple(other for other in _runs.get() if other is not run))
+    if run in _main_thread_runs:
+        _main_thread_runs.remove(run)
+
+
+def inherit_run(run: Run | None) -> None:
+    """Make the run current wherever this process has no other."""
+    global _inherited
+    _inherited = run
+
+
+def is_off() -> bool:
+    """Tell whether autologging is switched off in this context."""
+    return _off_depth.get() > 0
+
+
+class off(ContextDecorator):  # noqa: N801 - reads as a verb
+    """Switch autologging off for a block or a function, in this thread or task only.
+
+    Blocks may be nested, and one object may be used again. What is logged by hand is recorded all the same.
+
+    Example:
+        >>> with fitprint.off():
+        ...     model.fit(X, y)
+    """
+
+    def __enter__(self) -> off:
+        _off_depth.set(_off_depth.get() + 1)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _off_depth.set(_off_depth.get() - 1)

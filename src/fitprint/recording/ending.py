@@ -1,0 +1,97 @@
+"""The truth about how the program ends, without touching signals.
+
+A process that is killed leaves its journal's lock behind, and readers draw the conclusion. For all other ends this module
+knows: an exception that ended the program, and the status that ``sys.exit`` was called with while a run stood open.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from fitprint.entities import RunStatus
+
+__all__ = ["at_end", "outcome_of", "outcome_of_program", "unwatch_exit", "watch_exit"]
+
+_callbacks: list[Callable[[], None]] = []
+_exit_status: Any = None
+_watchers = 0
+_watched: tuple[Any, Any] | None = None
+
+
+def at_end(callback: Callable[[], None]) -> None:
+    """Call this when the program ends, after those that were added later. It must not raise."""
+    if not _callbacks:
+        atexit.register(_run_callbacks)
+    _callbacks.append(callback)
+
+
+def _run_callbacks() -> None:
+    while _callbacks:
+        _callbacks.pop()()
+
+
+def outcome_of(error: BaseException | None) -> tuple[RunStatus, str | None]:
+    """Return status and traceback text of a block that ended with ``error`` (None: it ended well).
+
+    An exception means FAILED, an interrupt by the user KILLED. ``SystemExit`` is judged by its status: 0 or None means FINISHED.
+    """
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "FINISHED", None
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, SystemExit):
+        return "FAILED", f"the program ended with exit status {error.code!r}\n{text}"
+    return ("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"), text
+
+
+def outcome_of_program() -> tuple[RunStatus, str | None]:
+    """Return status and traceback text for runs that stand open when the interpreter ends."""
+    if _exit_status is not None:
+        return outcome_of(SystemExit(_exit_status))
+    if hasattr(sys, "ps1"):
+        return "FINISHED", None
+    return outcome_of(getattr(sys, "last_exc", None) or getattr(sys, "last_value", None))
+
+
+def watch_exit() -> None:
+    """Note the status given to ``sys.exit`` from here on, until :func:`unwatch_exit` was called as often."""
+    global _watchers, _watched, _exit_status
+    _watchers += 1
+    _exit_status = None
+    if _watched is None:
+        original = sys.exit
+
+        def exit(status: Any = None, /) -> Any:  # noqa: A001 - it stands in for sys.exit
+            global _exit_status
+            if threading.current_thread() is threading.main_thread():
+                _exit_status = status
+            original(status)
+
+        exit.__doc__ = original.__doc__
+        _watched = (original, exit)
+        sys.exit = exit
+
+
+def unwatch_exit() -> None:
+    """Take one watch back; ``sys.exit`` is as before when the last one goes."""
+    global _watchers, _watched
+    _watchers -= 1
+    if _watchers == 0 and _watched is not None:
+        original, ours = _watched
+        if sys.exit is ours:
+            sys.exit = original
+        _watched = None
+
+
+def _after_fork_in_child() -> None:
+    """A forked child must not end its parent's runs."""
+    _callbacks.clear()
+    atexit.unregister(_run_callbacks)
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

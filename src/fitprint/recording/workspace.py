@@ -1,0 +1,215 @@
+"""Where this process records: settled settings, the home folder, the journal, the blobs, and the store that reads."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fitprint.artifacts.local import BlobStore
+from fitprint.hooks.manager import hooks
+from fitprint.journal.delivery import Delivery, deliver
+from fitprint.journal.writer import JournalWriter
+from fitprint.recording.ending import at_end
+from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, load_settings
+
+if TYPE_CHECKING:
+    from fitprint.stores.protocol import Store
+
+__all__ = ["Workspace", "configure", "current", "declared_settings", "make_home", "settle", "use"]
+
+_IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
+
+
+class Workspace:
+    """One home folder and one store. Safe from any thread, and after a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        given = settings["home"]
+        self.home = (Path(given).expanduser() if given else find_project() / ".fitprint").absolute()
+        self._lock = threading.RLock()
+        self._store: Store | None = None
+        self._store_process = 0
+        self._writer: JournalWriter | None = None
+
+    @property
+    def store_uri(self) -> str:
+        """The URI of the backend store."""
+        given: str | None = self.settings["store"]
+        return given or f"sqlite:///{self.home / 'fitprint.db'}"
+
+    @property
+    def blobs(self) -> BlobStore:
+        """The bytes of this home's artifacts."""
+        return BlobStore(self.home / "blobs")
+
+    @property
+    def writer(self) -> JournalWriter:
+        """The journal of this process. If the home cannot be written, the home moves to a temporary folder, and that is told."""
+        if self._writer is None:
+            with self._lock:
+                if self._writer is None:
+                    self._writer = self._open_writer()
+        return self._writer
+
+    def _open_writer(self) -> JournalWriter:
+        try:
+            writer = self._writer_in(self.home)
+        except OSError as error:
+            refused, self.home = self.home, Path(tempfile.gettempdir()) / f"fitprint-{os.getuid()}"
+            self._store = None
+            hooks().problem(
+                f"the folder {refused} cannot be written ({error.strerror}); recording to {self.home} instead: "
+                f"set FITPRINT_HOME to a folder that can be written, or read these runs with FITPRINT_HOME={self.home}",
+                "journal",
+            )
+            writer = self._writer_in(self.home)
+        at_end(writer.close)
+        return writer
+
+    def _writer_in(self, home: Path) -> JournalWriter:
+        make_home(home)
+        writer = JournalWriter(
+            home / "journal",
+            facts=_describe_process,
+            on_problem=lambda problem: hooks().problem(problem, "journal"),
+            sync=self.settings["sync"],
+        )
+        writer.open()
+        return writer
+
+    def sync(self) -> Delivery:
+        """Deliver what the journals of this home hold to the store.
+
+        Raises:
+            StoreError: the store refused; nothing is lost.
+        """
+        return deliver(self.home / "journal", self._open_store())
+
+    def _open_store(self) -> Store:
+        with self._lock:
+            if self._store is None or self._store_process != os.getpid():
+                from fitprint.stores.opening import open_store
+
+                if not self.settings["store"]:
+                    make_home(self.home)
+                self._store = open_store(self.store_uri, hooks().registered("register_stores"))
+                self._store_process = os.getpid()
+            return self._store
+
+    @property
+    def store(self) -> Store:
+        """The store, with everything delivered that was recorded so far.
+
+        Raises:
+            StoreError: the store cannot be opened, or refused a delivery.
+        """
+        with self._lock:
+            self.sync()
+            return self._open_store()
+
+    def close(self) -> None:
+        """Close journal and store. Recording again opens them again."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+            if self._store is not None and self._store_process == os.getpid():
+                self._store.close()
+            self._store = None
+
+
+def make_home(home: Path) -> None:
+    """Make the home folder, which no version control takes up."""
+    if not home.is_dir():
+        home.mkdir(parents=True, exist_ok=True, mode=0o755)
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(_IGNORE, encoding="utf-8")
+
+
+def _describe_process() -> dict[str, Any]:
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a user without a name
+        user = str(os.getuid())
+    return {"host": socket.gethostname(), "pid": os.getpid(), "user": user}
+
+
+_current: Workspace | None = None
+_current_lock = threading.RLock()
+
+
+def declared_settings() -> list[Setting]:
+    """Return all settings there are: fitprint's own and those of the plugins."""
+    return [*CORE_SETTINGS, *hooks().registered("register_settings").values()]
+
+
+def settle(call: Mapping[str, Any] | None = None) -> Settings:
+    """Find the plugins and settle all settings.
+
+    Raises:
+        SettingsError: an unknown name or a value of the wrong type.
+    """
+    core = _core_settings(call or {})
+    hooks(disabled=core["disable_plugins"], strict=core["strict"])
+    return load_settings(declared_settings(), call=call)
+
+
+def _core_settings(call: Mapping[str, Any]) -> Settings:
+    """Settle the two settings that decide how plugins are found, before the names of the others are known."""
+    first = [setting for setting in CORE_SETTINGS if setting.name in ("disable_plugins", "strict")]
+    names = {f"FITPRINT_{setting.name.upper()}" for setting in first}
+    environment = {name: value for name, value in os.environ.items() if name in names}
+    given = {name: value for name, value in call.items() if name in {setting.name for setting in first}}
+    return load_settings(first, call=given, environment=environment, start=Path(os.sep))
+
+
+def current() -> Workspace:
+    """Return the workspace of this process, made at the first call."""
+    global _current
+    if _current is None:
+        with _current_lock:
+            if _current is None:
+                _current = Workspace(settle(_given))
+    return _current
+
+
+def use(workspace: Workspace | None) -> Workspace | None:
+    """Make this the workspace of the process (None: a new one at the next use), and return the one before."""
+    global _current
+    with _current_lock:
+        previous, _current = _current, workspace
+        return previous
+
+
+_given: dict[str, Any] = {}
+
+
+def configure(**settings: Any) -> None:
+    """Set settings in code, over file and environment. Runs that are open go on where they began.
+
+    Args:
+        settings: names of settings, such as ``store="sqlite:///runs.db"``; a plugin's by a dict under its name; None takes a setting back.
+
+    Raises:
+        SettingsError: an unknown name or a value of the wrong type; nothing is changed.
+    """
+    given = {**_given, **settings}
+    given = {name: value for name, value in given.items() if value is not None}
+    settled = settle(given)
+    _given.clear()
+    _given.update(given)
+    with _current_lock:
+        if _current is None or (_current.settings["home"], _current.settings["store"]) != (settled["home"], settled["store"]):
+            use(Workspace(settled))
+        else:
+            _current.settings = settled
+
+

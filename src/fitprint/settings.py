@@ -1,0 +1,218 @@
+"""Typed settings: default < ``[tool.fitprint]`` of the nearest ``pyproject.toml`` < environment ``FITPRINT_*`` < call.
+
+A plugin's settings live in its own namespace: ``sklearn.max_candidates`` is the table ``[tool.fitprint.sklearn]``, the variable
+``FITPRINT_SKLEARN__MAX_CANDIDATES``, and the argument ``sklearn={"max_candidates": ...}``.
+An unknown name is an error that suggests the nearest known one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from fitprint.errors import SettingsError
+
+__all__ = ["CORE_SETTINGS", "Setting", "Settings", "find_project", "load_settings", "wanted"]
+
+# Variables that carry facts between processes and are no settings.
+_CARRIERS = {"FITPRINT_RUN", "FITPRINT_MLFLOW_PYTHON"}
+_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: lower case, with ``namespace.`` in front for a plugin's.
+        type: bool, int, float, str, or list (of str).
+        default: the value where nobody says anything; None means "not set".
+        help: one sentence.
+        choices: the only values allowed, if given.
+    """
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    choices: tuple[Any, ...] = ()
+
+
+CORE_SETTINGS: tuple[Setting, ...] = (
+    Setting("store", str, None, "URI of the backend store; by default the SQLite file `fitprint.db` in the home."),
+    Setting("home", str, None, "Folder of journals, blobs and the default store; by default `.fitprint` in the project root."),
+    Setting("experiment", str, "Default", "Name of the experiment that new runs belong to."),
+    Setting("models", bool, True, "Record fitted models."),
+    Setting("datasets", bool, True, "Record facts and digests of training data."),
+    Setting("training_metrics", bool, True, "Compute metrics of a fitted model on its training data."),
+    Setting("training_metrics_limit", float, 0.1, "Most seconds that computing training metrics may be expected to take, per fit."),
+    Setting("model_limit_mb", float, 2048.0, "Largest model in MiB that is recorded."),
+    Setting("context", bool, True, "Record environment, code version and hardware."),
+    Setting("code_patch", bool, True, "Record uncommitted changes (size-capped, lines with secrets removed)."),
+    Setting("input_examples", bool, False, "Store the first rows of training data beside the model."),
+    Setting("include_frameworks", list, ["*"], "Globs of framework names to record."),
+    Setting("exclude_frameworks", list, [], "Globs of framework names to leave alone."),
+    Setting("include_classes", list, ["*"], "Globs of `module.Class` (or function) names to record."),
+    Setting("exclude_classes", list, [], "Globs of `module.Class` (or function) names to leave alone."),
+    Setting("include_params", list, ["*"], "Globs of parameter names to record."),
+    Setting("exclude_params", list, [], "Globs of parameter names to leave out."),
+    Setting("include_metrics", list, ["*"], "Globs of metric names to record."),
+    Setting("exclude_metrics", list, [], "Globs of metric names to leave out."),
+    Setting("disable_plugins", list, [], "Globs of plugin names that are not loaded."),
+    Setting("notice", bool, True, "Say once per process, on standard error, where runs are recorded."),
+    Setting("strict", bool, False, "Raise fitprint's own failures instead of reporting them (for tests of plugins)."),
+    Setting("sync", str, "never", "Make each record safe from a power cut (`fdatasync`).", ("never", "always")),
+    Setting("exit_wait", float, 5.0, "Most seconds that the end of the program waits for work in the background."),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settled values, by name, and where each comes from ("default", a file, a variable or "call")."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def namespace(self, name: str) -> dict[str, Any]:
+        """Return a plugin's settings without their prefix."""
+        prefix = f"{name}."
+        return {key[len(prefix) :]: value for key, value in self.values.items() if key.startswith(prefix)}
+
+
+def wanted(name: str, include: Iterable[str], exclude: Iterable[str]) -> bool:
+    """Tell whether a name matches one of ``include`` and none of ``exclude`` (case-sensitive globs)."""
+    return any(fnmatchcase(name, glob) for glob in include) and not any(fnmatchcase(name, glob) for glob in exclude)
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Return the project root: the nearest folder upwards with ``.fitprint``, else with ``.git`` or ``pyproject.toml``, else ``start``."""
+    start = start or Path.cwd()
+    folders = [start, *start.parents]
+    for marks in ((".fitprint",), (".git", "pyproject.toml")):
+        for folder in folders:
+            if any((folder / mark).exists() for mark in marks):
+                return folder
+    return start
+
+
+def load_settings(
+    declared: Iterable[Setting] = CORE_SETTINGS,
+    *,
+    call: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    start: Path | None = None,
+) -> Settings:
+    """Settle every declared setting.
+
+    Args:
+        declared: all settings there are, those of plugins included.
+        call: values given in code; a mapping as value stands for a namespace.
+        environment: instead of ``os.environ``.
+        start: folder from which ``pyproject.toml`` is looked for; the working directory by default.
+
+    Raises:
+        SettingsError: an unknown name, or a value of the wrong type; the message says where it stands.
+    """
+    known = {setting.name: setting for setting in declared}
+    values: dict[str, Any] = {name: setting.default for name, setting in known.items()}
+    origins = dict.fromkeys(known, "default")
+    for origin, given in (*_from_file(start), *_from_environment(environment), ("call", _flat(call or {}))):
+        for name, value in given.items():
+            setting = known.get(name)
+            if setting is None:
+                raise SettingsError(_unknown(name, origin, known))
+            values[name] = _checked(setting, value, origin)
+            origins[name] = origin
+    return Settings(values, origins)
+
+
+def _from_file(start: Path | None) -> list[tuple[str, dict[str, Any]]]:
+    start = start or Path.cwd()
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            if "tool.fitprint" not in text:  # spares most programs the import of a TOML parser
+                return []
+            if sys.version_info >= (3, 11):
+                import tomllib
+            else:
+                import tomli as tomllib
+            try:
+                table = tomllib.loads(text).get("tool", {}).get("fitprint", {})
+            except tomllib.TOMLDecodeError as error:
+                raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
+            return [(f"[tool.fitprint] in {path}", _flat(table))]
+    return []
+
+
+def _from_environment(environment: Mapping[str, str] | None) -> list[tuple[str, dict[str, Any]]]:
+    environment = os.environ if environment is None else environment
+    return [
+        (f"the environment variable {name}", {name[len("FITPRINT_") :].lower().replace("__", "."): value})
+        for name, value in environment.items()
+        if name.startswith("FITPRINT_") and name not in _CARRIERS
+    ]
+
+
+def _flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _unknown(name: str, origin: str, known: Mapping[str, Setting]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    advice = f"did you mean {near[0]!r}?" if near else "`fitprint config` lists all settings"
+    return f"unknown setting {name!r} from {origin}: {advice}"
+
+
+def _checked(setting: Setting, value: Any, origin: str) -> Any:
+    try:
+        value = _converted(setting, value)
+    except ValueError:
+        words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list of texts"}
+        raise SettingsError(f"setting {setting.name!r} from {origin} must be {words[setting.type]}, not {value!r}") from None
+    if setting.choices and value not in setting.choices:
+        choices = ", ".join(map(repr, setting.choices))
+        raise SettingsError(f"setting {setting.name!r} from {origin} must be one of {choices}, not {value!r}")
+    return value
+
+
+def _converted(setting: Setting, value: Any) -> Any:
+    kind = setting.type
+    if value is None:
+        if setting.default is None:
+            return None
+    elif kind is bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in _TRUTH:
+            return _TRUTH[value.lower()]
+    elif kind is list:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+            return list(value)
+    elif kind is str:
+        if isinstance(value, (str, Path)):
+            return str(value)
+    elif not isinstance(value, bool) and isinstance(value, (int, float, str)):
+        number = kind(value)
+        if isinstance(value, str) or number == value:
+            return number
+    raise ValueError

@@ -1,0 +1,95 @@
+"""What a backend store is: one write method, and reads.
+
+A store folds the events of journals into records. It is never called on a training thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from fitprint.entities import Experiment, History, RunRecord
+from fitprint.events import Batch
+
+if TYPE_CHECKING:
+    from fitprint.query.grammar import Query
+
+__all__ = ["OpenRun", "Page", "Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that a journal started or resumed and that has not ended, with the time of its last event."""
+
+    id: str
+    last_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some runs, and the token that fetches those after them (None: there are no more)."""
+
+    runs: Sequence[RunRecord]
+    token: str | None = None
+
+
+class Store(Protocol):
+    """A backend store. Instances may be used from several threads, one call at a time each.
+
+    Attributes:
+        uri: what the store was opened with.
+        delivery: "on-read" for a store at hand (a file, memory): journals are delivered when somebody reads.
+            "background" for a distant one: a daemon thread delivers while the program runs.
+    """
+
+    uri: str
+    delivery: Literal["on-read", "background"]
+
+    def append(self, batch: Batch) -> None:
+        """Fold the batch in, atomically, together with its end position.
+
+        A batch whose ``end`` is not beyond :meth:`position` changes nothing (delivery may repeat itself).
+        Events of runs that the store has not seen are kept; such a run stays hidden until its ``RunStarted``.
+
+        Raises:
+            StoreError: nothing of the batch was kept; it will be offered again.
+        """
+
+    def position(self, journal: str) -> int:
+        """Return the end position of the last batch of this journal that was kept; 0 if none was."""
+
+    def open_runs(self, journal: str) -> Sequence[OpenRun]:
+        """Return the runs that this journal owns (it started or resumed them last) and that are RUNNING."""
+
+    def run(self, run_id: str) -> RunRecord:
+        """Return one run, deleted ones too.
+
+        Raises:
+            RunNotFoundError: no run has this id.
+        """
+
+    def resolve(self, prefix: str) -> Sequence[str]:
+        """Return up to ten ids of runs whose id begins with ``prefix`` or whose name is ``prefix``, newest first."""
+
+    def children(self, run_id: str) -> Sequence[RunRecord]:
+        """Return the runs whose parent is ``run_id``, oldest first, deleted ones left out."""
+
+    def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
+        """Return the runs that match, in the query's order.
+
+        Raises:
+            QueryError: the token is not one that this store returned for this query.
+        """
+
+    def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
+        """Return the points of one metric in the order logged; an empty history for an unknown key.
+
+        With ``max_points`` (at least 4) at most that many: first, last and the extremes of even stretches.
+        """
+
+    def experiments(self) -> Sequence[Experiment]:
+        """Return all experiments, by name."""
+
+    def close(self) -> None:
+        """Release everything; closing twice is fine."""
