@@ -1,0 +1,228 @@
+"""The reference pages, written from the code while the site is built (a hook of MkDocs) and looked through by the tests.
+
+``pages()`` returns everything that is generated, as Markdown by path; nothing of it is committed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+__all__ = ["heading", "markdown", "on_files", "pages", "signature"]
+
+_SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Example|Examples|Note):$")
+_ITEM = re.compile(r"(?P<names>[\w.*]+(?:, [\w.*]+)*)(?: \([^)]*\))?: (?P<text>.*)")
+_ROLE = re.compile(r":(?:class|func|meth|mod|attr|data|exc):`~?([^`]+)`")
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the generated pages to those that MkDocs found."""
+    from mkdocs.structure.files import File
+
+    for path, content in pages().items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def pages() -> dict[str, str]:
+    """Return the generated pages, by path below ``docs/``."""
+    return {
+        "reference/api.md": _api(),
+        "reference/settings.md": _settings(),
+        "reference/errors.md": _errors(),
+        "reference/hooks.md": _hooks(),
+        "reference/journal.md": _journal(),
+    }
+
+
+# -- pages ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _api() -> str:
+    fitprint = importlib.import_module("fitprint")
+    names = [name for name in getattr(fitprint, "__all__", ()) if not name.startswith("_")]
+    things = {name: getattr(fitprint, name) for name in names}
+    verbs = {name: thing for name, thing in things.items() if not _is_class(thing)}
+    classes = {name: thing for name, thing in things.items() if _is_class(thing) and not issubclass(thing, Exception)}
+    return _page(
+        "Python",
+        "Everything here is found as `fitprint.NAME`. Times are microseconds since the Unix epoch, UTC.",
+        *(_documented(f"fitprint.{name}", verb) for name, verb in sorted(verbs.items())),
+        *(_documented_class(f"fitprint.{name}", thing) for name, thing in sorted(classes.items())),
+    )
+
+
+def _settings() -> str:
+    settings = importlib.import_module("fitprint.recording.workspace").declared_settings()
+    rows = [
+        (f"`{setting.name}`", f"`{_variable(setting.name)}`", setting.type.__name__, f"`{setting.default!r}`", _choices(setting))
+        for setting in settings
+    ]
+    return _page(
+        "Settings",
+        markdown(_doc(importlib.import_module("fitprint.settings"))),
+        _table(("Name", "Variable", "Type", "Default", "Meaning"), rows),
+    )
+
+
+def _errors() -> str:
+    errors = importlib.import_module("fitprint.errors")
+    classes = [getattr(errors, name) for name in errors.__all__]
+    return _page(
+        "Errors",
+        markdown(_doc(errors)),
+        *(f"## {cls.__name__}\n\n*A `{cls.__base__.__name__}`.* {markdown(_doc(cls))}" for cls in classes),
+    )
+
+
+def _hooks() -> str:
+    specs = importlib.import_module("fitprint.hooks.specs")
+    return _page("Hooks", markdown(_doc(specs)), *(_documented(name, getattr(specs, name)) for name in specs.__all__))
+
+
+def _journal() -> str:
+    events = importlib.import_module("fitprint.events")
+    classes = [getattr(events, name) for name in events.__all__]
+    return _page(
+        "Journal",
+        markdown(_doc(importlib.import_module("fitprint.journal"))),
+        "## Frames",
+        markdown(_doc(importlib.import_module("fitprint.journal.frames"))),
+        "## Events",
+        markdown(_doc(importlib.import_module("fitprint.journal.codec"))),
+        markdown(_doc(events)),
+        *(f"### {cls.__name__}\n\n{markdown(_doc(cls))}\n\n{_fields(cls)}" for cls in classes if dataclasses.is_dataclass(cls)),
+    )
+
+
+# -- parts ---------------------------------------------------------------------------------------------------------------------------
+
+
+def heading(name: str, thing: Any) -> str:
+    """Return the heading under which a function stands: its name and parameters."""
+    return f"{name}{signature(thing)}"
+
+
+def signature(thing: Any) -> str:
+    """Return the parameters and the result of a function as they are written."""
+    return str(inspect.signature(thing)).replace("'", "")
+
+
+def _documented(name: str, thing: Any) -> str:
+    return f"## {name}\n\n```python\n{heading(name.rpartition('.')[2], thing)}\n```\n\n{markdown(_doc(thing))}"
+
+
+def _documented_class(name: str, cls: type) -> str:
+    parts = [f"## {name}", markdown(_doc(cls))]
+    if dataclasses.is_dataclass(cls):
+        parts.append(_fields(cls))
+    for member, value in sorted(vars(cls).items()):
+        if member.startswith("_"):
+            continue
+        if isinstance(value, property):
+            parts.append(f"### {cls.__name__}.{member}\n\n{markdown(_doc(value))}")
+        elif isinstance(value, (classmethod, staticmethod)) or inspect.isfunction(value):
+            function = getattr(cls, member)
+            parts.append(f"### {cls.__name__}.{member}\n\n```python\n{heading(member, function)}\n```\n\n{markdown(_doc(function))}")
+    return "\n\n".join(parts)
+
+
+def _fields(cls: Any) -> str:
+    rows = [(f"`{field.name}`", f"`{field.type}`") for field in dataclasses.fields(cls)]
+    return _table(("Field", "Type"), rows)
+
+
+def _choices(setting: Any) -> str:
+    return setting.help + (f" One of {', '.join(f'`{choice}`' for choice in setting.choices)}." if setting.choices else "")
+
+
+def _variable(name: str) -> str:
+    return "FITPRINT_" + name.upper().replace(".", "__")
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [tuple(head), *map(tuple, rows)]
+    lines.insert(1, ("---",) * len(lines[0]))
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", *(part for part in parts if part)]) + "\n"
+
+
+def _is_class(thing: Any) -> bool:
+    return isinstance(thing, type) and thing.__name__[:1].isupper()
+
+
+def _doc(thing: ModuleType | Any) -> str:
+    """Return a docstring that is the thing's own: no dataclass's made-up one, nothing inherited from ``object``."""
+    doc = inspect.getdoc(thing) or ""
+    return "" if dataclasses.is_dataclass(thing) and doc.startswith(f"{getattr(thing, '__name__', '')}(") else doc
+
+
+# -- docstrings ----------------------------------------------------------------------------------------------------------------------
+
+
+def markdown(doc: str) -> str:
+    """Return a docstring (Google sections, double back-quotes, ``::`` blocks) as Markdown."""
+    out: list[str] = []
+    lines = iter([*doc.splitlines(), ""])
+    for line in lines:
+        if _SECTION.match(line):
+            out += ["", f"**{line[:-1]}**", ""]
+            out += _section(_indented(lines))
+        elif line.endswith("::"):
+            out += [_inline(line[:-1]), *_fence(_indented(lines), "text")]
+        elif re.match(r"=+( +=+)+$", line):
+            rows = [line]
+            for row in lines:
+                if not row:
+                    break
+                rows.append(row)
+            out += _fence(rows, "text")
+        elif line.startswith("- ") or not line.startswith(" "):
+            out.append(_inline(line))
+        else:
+            out.append(_inline(line) if out and out[-1] else _inline(line.strip()))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(out)).strip()
+
+
+def _indented(lines: Iterator[str]) -> list[str]:
+    """Take the next block of lines, up to and with the empty line behind it."""
+    taken: list[str] = []
+    for line in lines:
+        if line:
+            taken.append(line)
+        elif taken:
+            break
+    return taken
+
+
+def _section(lines: list[str]) -> list[str]:
+    lines = [line.removeprefix("    ") for line in lines]
+    if lines and lines[0].startswith(">>>"):
+        return _fence(lines, "python")
+    out: list[str] = []
+    for line in lines:
+        item = _ITEM.match(line)
+        if item:
+            names = ", ".join(f"`{name}`" for name in item["names"].split(", "))
+            out.append(f"- {names}: {_inline(item['text'])}")
+        else:
+            out.append(("  " if out and not line.startswith("  ") and out[0].startswith("- ") else "") + _inline(line))
+    return [*out, ""]
+
+
+def _fence(lines: Iterable[str], language: str) -> list[str]:
+    return ["", f"```{language}", *inspect.cleandoc("\n" + "\n".join(lines)).splitlines(), "```", ""]
+
+
+def _inline(text: str) -> str:
+    text = _ROLE.sub(lambda role: f"`{role[1].rpartition('.')[2]}`", text)
+    return text.replace("``", "`")
+

@@ -1,0 +1,147 @@
+"""The shape of the code, kept by tests rather than by memory."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[2]
+MOST_LINES = 600
+NO_NOUNS = {"base", "common", "helper", "helpers", "misc", "shared", "stuff", "tools", "util", "utils"}
+# What the first `autolog()` or `start_run()` may load, and `import fitprint` must not.
+HEAVY = {
+    "asyncio", "ctypes", "decimal", "email", "http", "importlib.metadata", "inspect", "joblib", "logging", "lzma", "multiprocessing", "numpy", "pandas",
+    "pluggy", "scipy", "skops", "sklearn", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "tomllib", "unittest", "urllib.request", "wrapt", "zlib",
+}  # fmt: skip
+
+
+def sources() -> dict[str, Path]:
+    """Return every module of ours by its dotted name."""
+    found = {}
+    for base in (ROOT / "src", *sorted((ROOT / "plugins").glob("*/src"))):
+        for path in sorted(base.rglob("*.py")):
+            parts = path.relative_to(base).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+SOURCES = sources()
+MODULES = pytest.mark.parametrize("module", SOURCES)
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a fresh interpreter that finds our sources before anything installed."""
+    paths = [str(ROOT / "src"), *map(str, sorted((ROOT / "plugins").glob("*/src")))]
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def public_names(path: Path) -> list[str] | None:
+    """Return the literal `__all__` of a module, or None."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets):
+            return list(ast.literal_eval(node.value))
+    return None
+
+
+def defines_public(path: Path) -> list[str]:
+    """Return the public classes and functions that a module defines."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node.name for node in body if isinstance(node, kinds) and not node.name.startswith("_")]
+
+
+def test_the_modules_are_found():
+    """The search for modules finds the core and every plugin, so the tests below look at something."""
+    packages = {name.split(".")[0] for name in SOURCES}
+    assert packages == {"fitprint", *(path.name.replace("-", "_") for path in (ROOT / "plugins").iterdir() if path.is_dir())}
+
+
+@MODULES
+def test_a_module_fits_in_a_head(module):
+    """No module is longer than the limit."""
+    lines = len(SOURCES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{module} has {lines} lines; split it by responsibility"
+
+
+@MODULES
+def test_a_module_is_named_after_what_it_is(module):
+    """No module is a drawer for odds and ends."""
+    assert not NO_NOUNS & {part.strip("_") for part in module.split(".")}
+
+
+@MODULES
+def test_a_module_says_what_it_is(module):
+    """Every module begins with a docstring, unless it is an empty package."""
+    tree = ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+    assert not tree.body or ast.get_docstring(tree)
+
+
+@MODULES
+def test_a_module_lists_its_public_names(module):
+    """A module that defines public names lists them in `__all__` (ruff keeps the list sorted)."""
+    path = SOURCES[module]
+    if path.name != "__main__.py" and defines_public(path):
+        assert public_names(path) is not None, f"{module} has no `__all__`"
+
+
+@MODULES
+def test_a_module_can_be_imported_alone(module):
+    """Every module imports in a fresh interpreter, with warnings as errors, and brings every name in its `__all__`."""
+    if module.startswith("fitprint_"):
+        pytest.importorskip("sklearn")
+    if module.startswith("fitprint.testing") or module.endswith("__main__"):
+        pytest.importorskip("pytest")
+    code = (
+        f"import importlib; m = importlib.import_module({module!r});"
+        "missing = [n for n in getattr(m, '__all__', ()) if not hasattr(m, n)]; assert not missing, missing"
+    )
+    done = python("-W", "error", "-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_core_loads_almost_nothing():
+    """`import fitprint` loads no framework, no array or table library, no SQL layer, not even wrapt or pluggy."""
+    bare = python("-c", "import sys; print(*sys.modules)").stdout.split()
+    done = python("-W", "error", "-c", "import sys, fitprint; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    assert set() == (set(done.stdout.split()) - set(bare)) & HEAVY
+
+
+def test_the_public_verbs_load_no_framework():
+    """Looking up every public name loads no framework and no array or table library."""
+    code = "import sys, fitprint; [getattr(fitprint, n) for n in fitprint.__all__]; print(*sys.modules)"
+    if public_names(ROOT / "src/fitprint/__init__.py") is None:
+        assert not (ROOT / "src/fitprint/api.py").exists(), "fitprint/__init__.py lists no public names"
+        pytest.skip("there are no public verbs yet")
+    done = python("-W", "error", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert set() == set(done.stdout.split()) & {"joblib", "numpy", "pandas", "scipy", "skops", "sklearn"}
+
+
+def test_the_layers_have_no_exceptions():
+    """The import contracts hold without an ignore list."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    assert [] == [contract["name"] for contract in contracts if contract.get("ignore_imports")]
+
+
+def test_the_layers_name_no_missing_module():
+    """Only what is there stands in the list of layers, so that a contract cannot rot."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = [name.strip() for contract in contracts if contract["type"] == "layers" for line in contract["layers"] for name in line.split(":")]
+    assert [] == [name for name in layers if name.startswith("(") and f"fitprint.{name.strip('()')}" in SOURCES]
