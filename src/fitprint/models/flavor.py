@@ -1,0 +1,91 @@
+"""What a model flavor is: it knows the models of some packages, writes them to a directory and reads them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from fitprint.errors import FitprintError
+from fitprint.models.trust import Trust
+
+__all__ = ["Flavor", "FlavorEntry", "choose_flavor", "class_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlavorEntry:
+    """What a flavor says of the files that it wrote.
+
+    Attributes:
+        options: the flavor's own part of ``MLmodel``, JSON values, paths relative to the directory; ``load`` is given it back.
+        serialization: name of the format, such as "skops" or "pickle".
+        safe: loading runs no code that is not the framework's own, unless the caller names it.
+        needs: names that a caller has to trust to load the model, sorted.
+        modules: modules (dotted or not) that must be importable to load the model; requirements are made from them.
+        pyfunc: MLflow's ``python_function`` part; None where MLflow has no loader for these files.
+    """
+
+    options: Mapping[str, Any]
+    serialization: str
+    safe: bool
+    needs: Sequence[str] = ()
+    modules: Sequence[str] = ()
+    pyfunc: Mapping[str, Any] | None = field(default=None)
+
+
+class Flavor(Protocol):
+    """A model format. Stateless, and usable from several threads.
+
+    Attributes:
+        name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same models, MLflow's name.
+        packages: top-level packages whose classes it knows, such as ``("sklearn",)``; empty for a flavor of last resort.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def packages(self) -> Sequence[str]: ...
+
+    def accepts(self, model: object) -> bool:
+        """Tell if this flavor can save the model, from the names of ``type(model).__mro__`` alone: nothing is imported."""
+
+    def save(self, model: object, directory: Path) -> FlavorEntry:
+        """Write the model's files into an existing, empty directory.
+
+        Raises:
+            FitprintError: the model cannot be written; the text says why.
+        """
+
+    def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
+        """Read back what ``save`` wrote, or what MLflow's flavor of the same name wrote.
+
+        Nothing that the files name is run unless it is the framework's own or the caller trusts it.
+
+        Raises:
+            UntrustedModelError: by :meth:`Trust.require`.
+            IntegrityError: the files are damaged.
+        """
+
+
+def choose_flavor(model: object, flavors: Iterable[Flavor]) -> Flavor:
+    """Return the flavor that knows the model best.
+
+    Among the flavors that accept it, that is the one whose package comes first among the model's class and its bases: a class
+    of one framework that derives from another's belongs to the former. A flavor of last resort is taken if no other accepts.
+
+    Raises:
+        FitprintError: no flavor accepts the model.
+    """
+    accepting = [flavor for flavor in flavors if flavor.accepts(model)]
+    if not accepting:
+        raise FitprintError(f"no installed model flavor can save a {class_name(model)}")
+    packages = [base.__module__.partition(".")[0] for base in type(model).__mro__]
+    return min(accepting, key=lambda flavor: min((packages.index(name) for name in flavor.packages if name in packages), default=len(packages)))
+
+
+def class_name(model: object) -> str:
+    """Return the dotted name of the model's class."""
+    kind = type(model)
+    return f"{kind.__module__}.{kind.__qualname__}"

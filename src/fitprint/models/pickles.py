@@ -1,0 +1,189 @@
+"""Pickles: what one refers to, reading one under named trust, and the flavor for objects that nothing better fits."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models.flavor import FlavorEntry
+from fitprint.models.trust import Trust
+
+__all__ = ["PickleFlavor", "dump", "load", "referred_names"]
+
+_STRINGS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
+_GETS = {"GET", "BINGET", "LONG_BINGET"}
+_EXTENSIONS = {"EXT1", "EXT2", "EXT4"}
+_UNREADABLE = "<a name that the pickle computes>"
+
+# Plain values and the constructors of arrays: calling them with any arguments runs no code of the file's choosing.
+_HARMLESS: dict[str, frozenset[str]] = {
+    module: frozenset(names.split())
+    for module, names in {
+        "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
+        "collections": "Counter OrderedDict defaultdict deque",
+        "copyreg": "_reconstructor",
+        "datetime": "date datetime time timedelta timezone",
+        "decimal": "Decimal",
+        "fractions": "Fraction",
+        "uuid": "UUID",
+        "numpy": "bool bool_ bytes_ complex128 complex64 datetime64 dtype float16 float32 float64 int16 int32 int64 int8 ndarray object_ str_ "
+        "timedelta64 uint16 uint32 uint64 uint8",
+        "numpy.core.multiarray": "_reconstruct scalar",
+        "numpy._core.multiarray": "_reconstruct scalar",
+        "numpy.core.numeric": "_frombuffer",
+        "numpy._core.numeric": "_frombuffer",
+        "numpy.ma": "MaskedArray",
+        "numpy.ma.core": "MaskedArray _mareconstruct",
+        "numpy.random": "Generator RandomState",
+        "numpy.random._generator": "Generator",
+        "numpy.random._mt19937": "MT19937",
+        "numpy.random._pcg64": "PCG64 PCG64DXSM",
+        "numpy.random._philox": "Philox",
+        "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
+        "numpy.random._sfc64": "SFC64",
+        "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
+        "numpy.random.mtrand": "RandomState",
+    }.items()
+}
+
+
+def is_harmless(module: str, name: str) -> bool:
+    """Tell if the name is one of the plain types and array constructors that need no trust."""
+    return name in _HARMLESS.get(module, ())
+
+
+def referred_names(data: bytes) -> frozenset[tuple[str, str]]:
+    """Return the ``(module, name)`` pairs that a pickle would look up, without running any of it.
+
+    Raises:
+        IntegrityError: the bytes are no whole pickle.
+    """
+    found: set[tuple[str, str]] = set()
+    memo: dict[int, str | None] = {}
+    last: list[str | None] = [None, None]  # the two newest pushes, where they are strings
+    try:
+        for opcode, argument, _ in pickletools.genops(data):
+            name = opcode.name
+            if name in _STRINGS:
+                last = [last[1], argument]
+            elif name == "MEMOIZE":
+                memo[len(memo)] = last[1]
+            elif name in _PUTS:
+                memo[argument] = last[1]
+            elif name in _GETS:
+                last = [last[1], memo.get(argument)]
+            elif name == "STACK_GLOBAL":
+                module, attribute = last
+                found.add((module, attribute) if module is not None and attribute is not None else ("", _UNREADABLE))
+                last = [None, None]
+            elif name in {"GLOBAL", "INST"}:
+                module, _, attribute = argument.partition(" ")
+                found.add((module, attribute))
+                last = [None, None]
+            elif name in _EXTENSIONS:
+                found.add(("copyreg", f"<extension {argument}>"))
+                last = [None, None]
+            elif name not in {"FRAME", "PROTO"}:
+                last = [last[1], None]
+    except Exception as error:
+        raise IntegrityError(f"not a whole pickle: {error}") from error
+    return frozenset(found)
+
+
+def load(data: bytes, trust: Trust, file: str, is_trusted: Callable[[str, str], bool] = is_harmless) -> Any:
+    """Unpickle, giving the pickle only names that ``is_trusted`` knows or the caller has named.
+
+    Everything that the pickle refers to is listed before anything of it runs; what the list cannot see is still refused
+    when it is looked up.
+
+    Raises:
+        UntrustedModelError: it refers to other names.
+        IntegrityError: the bytes are no whole pickle.
+    """
+    try:
+        names = referred_names(data)
+    except IntegrityError as error:
+        raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error.__cause__
+    trust.require((_dotted(*pair) for pair in names if not is_trusted(*pair)), file)
+    try:
+        return _Unpickler(data, trust, file, is_trusted).load()
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
+
+
+def dump(model: object) -> tuple[bytes, str, frozenset[tuple[str, str]]]:
+    """Pickle a model: by value with cloudpickle where plain pickle's references would lead nowhere and cloudpickle is installed.
+
+    Returns:
+        The bytes, the format ("pickle" or "cloudpickle") and the names that the pickle refers to.
+
+    Raises:
+        FitprintError: the model cannot be pickled.
+    """
+    problem: Exception | None = None
+    try:
+        data = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        names = referred_names(data)
+        if not any(module == "__main__" for module, _ in names):
+            return data, "pickle", names
+    except Exception as error:
+        problem = error
+    try:
+        import cloudpickle  # type: ignore[import-untyped, unused-ignore]
+
+        by_value = cloudpickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        return by_value, "cloudpickle", referred_names(by_value)
+    except Exception as error:
+        if problem is not None:
+            remedy = " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
+            raise FitprintError(f"a {type(model).__qualname__} cannot be pickled{remedy}: {problem}") from problem
+    return data, "pickle", names
+
+
+class PickleFlavor:
+    """Any Python object, as a pickle. Unsafe by nature: it loads only for a caller who names all that it refers to."""
+
+    name = "pickle"
+    packages = ()
+
+    def accepts(self, model: object) -> bool:
+        return model is not None
+
+    def save(self, model: object, directory: Path) -> FlavorEntry:
+        data, serialization, names = dump(model)
+        (directory / "model.pkl").write_bytes(data)
+        return FlavorEntry(
+            options={"file": "model.pkl", "serialization_format": serialization},
+            pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"} if callable(getattr(model, "predict", None)) else None,
+            serialization=serialization,
+            safe=False,
+            needs=sorted(_dotted(*pair) for pair in names if not is_harmless(*pair)),
+            modules=sorted({module for module, _ in names if module}),
+        )
+
+    def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
+        file = str(options.get("file", "model.pkl"))
+        return load((directory / file).read_bytes(), trust, file)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Callable[[str, str], bool]) -> None:
+        super().__init__(io.BytesIO(data), fix_imports=False)  # a name that was checked must not turn into another
+        self._trust = trust
+        self._file = file
+        self._is_trusted = is_trusted
+
+    def find_class(self, module: str, name: str) -> Any:
+        if not self._is_trusted(module, name):
+            self._trust.require([_dotted(module, name)], self._file)
+        return super().find_class(module, name)
+
+
+def _dotted(module: str, name: str) -> str:
+    return f"{module}.{name}" if module else name

@@ -1,0 +1,337 @@
+"""Schemas: what shape and types data has, told without importing, copying or consuming anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fitprint.errors import SignatureError
+
+__all__ = ["Field", "Schema", "describe"]
+
+PEEK = 100  # values of an object column, or items of a list, that are looked at: evenly spread, the first among them
+
+Label = Any  # of a column: str, int, float, bool, None, or a tuple of these
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column or array.
+
+    Attributes:
+        name: label of the column; None for a nameless array.
+        type: "bool", "int8" ... "uint64", "float16" ... "float128", "complex64" ..., "string", "bytes", "datetime[ns]",
+            "datetime[ns, UTC]", "timedelta[ns]", "category[string]", "object" (mixed values), "null" (nothing but missing
+            values), or a library's own word such as "period[M]".
+        shape: -1 stands for any length.
+        nullable: the data has room for missing values. This is apart from the type: an integer column may be nullable.
+    """
+
+    name: Label
+    type: str
+    shape: tuple[int, ...] = (-1,)
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The shape of one argument or result of a model.
+
+    Attributes:
+        container: "table" (a data frame), "series", "array", "sparse", "arrays" (a dict of arrays), "list", "records" (a list
+            of dicts) or "scalar".
+        fields: columns in order; exactly one, nameless, for array, sparse, list and scalar.
+    """
+
+    container: str
+    fields: tuple[Field, ...]
+
+    @property
+    def names(self) -> tuple[Label, ...]:
+        """The fields' labels, in order."""
+        return tuple(field.name for field in self.fields)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the schema as JSON values."""
+        fields = []
+        for field in self.fields:
+            entry: dict[str, Any] = {"name": field.name, "type": field.type, "nullable": field.nullable}
+            if field.shape != (-1,):
+                entry["shape"] = list(field.shape)
+            fields.append(entry)
+        return {"container": self.container, "fields": fields}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Schema:
+        """Return the schema that :meth:`to_json` wrote."""
+        return cls(
+            content["container"],
+            tuple(
+                Field(label(entry["name"]), entry["type"], tuple(entry.get("shape", (-1,))), entry["nullable"]) for entry in content["fields"]
+            ),
+        )
+
+
+def describe(data: object) -> Schema:
+    """Return the schema of data: a numpy array, pandas or polars frame or series, scipy sparse matrix, dict, list, or scalar.
+
+    Arrays and typed columns are never read; of object columns and lists at most 100 values are.
+
+    Raises:
+        SignatureError: the data is of none of these kinds.
+    """
+    if is_frame(data):
+        return Schema("table", tuple(_column(*column) for column in columns(data)))
+    if is_series(data):
+        return Schema("series", (_column(*series(data)),))
+    if is_sparse(data):
+        return Schema("sparse", (_array(None, data),))
+    if is_array(data):
+        return Schema("array", (_array(None, data),))
+    if isinstance(data, Mapping):
+        return Schema("arrays", tuple(_entry(label(key), value) for key, value in data.items()))
+    if isinstance(data, list | tuple):
+        return _list(data)
+    if data is None or isinstance(data, str | bytes | bool | int | float | complex):
+        return Schema("scalar", (Field(None, type_of_values((data,)), (), nullable=False),))
+    raise SignatureError(f"no schema can be inferred from a {type(data).__module__}.{type(data).__qualname__}")
+
+
+def is_frame(data: object) -> bool:
+    """Tell if the data is a pandas or polars data frame."""
+    return _is_a(data, "pandas", "DataFrame") or _is_a(data, "polars", "DataFrame")
+
+
+def is_series(data: object) -> bool:
+    """Tell if the data is a pandas or polars series."""
+    return _is_a(data, "pandas", "Series") or _is_a(data, "polars", "Series")
+
+
+def is_sparse(data: object) -> bool:
+    """Tell if the data is a scipy sparse matrix or array."""
+    return any(base.__module__.startswith("scipy.sparse") for base in type(data).__mro__) and hasattr(data, "nnz")
+
+
+def is_array(data: object) -> bool:
+    """Tell if the data is a numpy array, or looks like one (a tensor of a framework)."""
+    return hasattr(data, "shape") and hasattr(data, "dtype")
+
+
+def columns(frame: Any) -> Iterable[tuple[Label, object, Callable[[], Sequence[Any]]]]:
+    """Yield the label, the dtype and a function that peeks at values, for each column of a frame."""
+    if _is_a(frame, "polars", "DataFrame"):
+        for name, dtype in frame.schema.items():
+            yield name, dtype, lambda name=name: _spread(frame.get_column(name))
+        return
+    peeked: list[Any] = []
+
+    def peek(position: int) -> Sequence[Any]:
+        if not peeked:
+            peeked.append(frame.iloc[_spread_slice(len(frame))])
+        values: list[Any] = peeked[0].iloc[:, position].tolist()
+        return values
+
+    for position, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes.tolist(), strict=True)):
+        yield label(name), dtype, lambda position=position: peek(position)
+
+
+def series(data: Any) -> tuple[Label, object, Callable[[], Sequence[Any]]]:
+    """Return the label, the dtype and a function that peeks at values, of a series."""
+    if _is_a(data, "polars", "Series"):
+        return data.name, data.dtype, lambda: _spread(data)
+    return label(data.name), data.dtype, lambda: list(data.iloc[_spread_slice(len(data))])
+
+
+def type_of(dtype: object, peek: Callable[[], Sequence[Any]]) -> tuple[str, bool]:
+    """Return our word for a dtype, and if it has room for missing values. Values are looked at only where the dtype is object."""
+    if type(dtype).__module__.partition(".")[0] == "polars":
+        return _polars_type(dtype), True
+    kind = getattr(dtype, "kind", None)
+    extension = not _is_a(dtype, "numpy", "dtype")
+    if kind in _NUMERIC and not str(dtype).startswith("period"):
+        subtype = getattr(dtype, "subtype", dtype)
+        size = getattr(getattr(subtype, "numpy_dtype", subtype), "itemsize", 8)
+        word = "bool" if kind == "b" else f"{_NUMERIC[kind]}{size * 8}"
+        return word, extension or kind in "fc"
+    if kind in ("M", "m") and not str(dtype).startswith("period"):
+        unit = str(dtype).partition("[")[2].partition("]")[0] or "ns"
+        return f"{'datetime' if kind == 'M' else 'timedelta'}[{unit}]", True
+    if kind == "U":
+        return "string", False
+    if kind == "S":
+        return "bytes", False
+    if kind == "V":
+        return str(dtype), False
+    name = type(dtype).__name__
+    if name == "StringDtype" or str(dtype).startswith(("string", "large_string")):
+        return "string", True
+    if name == "CategoricalDtype":
+        categories = getattr(dtype, "categories", None)
+        if categories is None:
+            return "category[null]", True
+        word, _ = type_of(categories.dtype, lambda: list(categories[_spread_slice(len(categories))]))
+        return f"category[{word}]", True
+    if kind == "O" and not extension:
+        return type_of_values(peek()), True
+    if kind is None:  # a framework's own: torch.float32, tf.float32, jax
+        return _plain_word(getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]), False
+    return str(dtype), True
+
+
+def type_of_values(values: Iterable[Any]) -> str:
+    """Return our word for plain Python or numpy values; missing ones do not count."""
+    words = {_type_of_value(value) for value in values}
+    words.discard("null")
+    if not words:
+        return "null"
+    if len(words) == 1:
+        return words.pop()
+    if words <= {"int64", "float64"}:
+        return "float64"
+    return "object"
+
+
+def label(name: Any) -> Label:
+    """Return a column label as a value that JSON keeps; other kinds of labels as their text."""
+    if name is None or isinstance(name, str | bool | int | float):
+        return name if type(name) in _EXACT else _exact(name)
+    if isinstance(name, tuple | list):
+        return tuple(label(part) for part in name)
+    item = getattr(name, "item", None)  # a numpy scalar
+    value = item() if callable(item) else name
+    return value if type(value) in _EXACT else str(name)
+
+
+_NUMERIC = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
+_EXACT = {str, bool, int, float, type(None)}
+
+
+def _exact(name: Any) -> Label:
+    for kind in (str, bool, int, float):
+        if isinstance(name, kind):
+            return kind(name)
+    return str(name)
+
+
+def _is_a(data: object, module: str, name: str) -> bool:
+    kind = getattr(sys.modules.get(module), name, None)
+    return isinstance(kind, type) and isinstance(data, kind)
+
+
+def _column(name: Label, dtype: object, peek: Callable[[], Sequence[Any]]) -> Field:
+    word, nullable = type_of(dtype, peek)
+    return Field(name, word, nullable=nullable)
+
+
+def _array(name: Label, data: Any) -> Field:
+    lengths = tuple(int(length) if isinstance(length, int) else -1 for length in data.shape)
+    word, nullable = type_of(data.dtype, lambda: peek_array(data))
+    return Field(name, word, (-1, *lengths[1:]) if lengths else (), nullable)
+
+
+def _entry(name: Label, value: Any) -> Field:
+    if is_array(value) and not is_series(value):
+        return _array(name, value)
+    if is_series(value):
+        _, dtype, peek = series(value)
+        return _column(name, dtype, peek)
+    return _sequence(name, value)
+
+
+def _list(data: Sequence[Any]) -> Schema:
+    sample = _spread(data)
+    if sample and all(isinstance(item, Mapping) for item in sample):
+        names = dict.fromkeys(label(key) for item in sample for key in item)
+        return Schema(
+            "records",
+            tuple(
+                Field(name, type_of_values(item.get(name) for item in sample), nullable=any(item.get(name) is None for item in sample))
+                for name in names
+            ),
+        )
+    return Schema("list", (_sequence(None, data),))
+
+
+def _sequence(name: Label, data: Any) -> Field:
+    """Describe a scalar, a list, or a list of lists that all have one length."""
+    if not isinstance(data, list | tuple):
+        return Field(name, type_of_values((data,)), (), nullable=data is None)
+    sample = _spread(data)
+    shape: tuple[int, ...] = (-1,)
+    while sample and all(isinstance(item, list | tuple) or is_array(item) for item in sample):
+        lengths = {len(item) for item in sample}
+        shape = (*shape, lengths.pop() if len(lengths) == 1 else -1)
+        sample = [value for item in sample[:10] for value in _spread(item)][:PEEK]
+    return Field(name, type_of_values(sample), shape, nullable=any(_type_of_value(value) == "null" for value in sample))
+
+
+def peek_array(data: Any) -> Sequence[Any]:
+    """Return a few values of an array of objects."""
+    flat = data.flat if hasattr(data, "flat") else data
+    size = int(getattr(data, "size", len(data)))
+    chosen = _spread_slice(size)
+    return [flat[position] for position in range(*chosen.indices(size))]
+
+
+def _spread(data: Any) -> list[Any]:
+    return list(data[_spread_slice(len(data))])
+
+
+def _spread_slice(length: int) -> slice:
+    return slice(0, None, max(1, -(-length // PEEK)))
+
+
+def _type_of_value(value: Any) -> str:
+    kind = type(value)
+    word = _WORDS.get(kind)
+    if word is not None:
+        return "null" if word == "float64" and value != value else word  # noqa: PLR0124 - NaN alone differs from itself
+    if kind.__module__.startswith("pandas"):
+        if kind.__name__ in {"NAType", "NaTType"}:
+            return "null"
+        if kind.__name__ in {"Timestamp", "Timedelta"}:
+            tz = getattr(value, "tz", None)
+            return f"{'datetime' if kind.__name__ == 'Timestamp' else 'timedelta'}[ns{f', {tz}' if tz is not None else ''}]"
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and getattr(value, "shape", None) == ():  # a numpy scalar
+        word, _ = type_of(dtype, tuple)
+        family = word.rstrip("0123456789")
+        return "null" if value != value else {"int": "int64", "uint": "int64", "float": "float64"}.get(family, word)  # noqa: PLR0124
+    for base in (str, bytes, bool, int, float):
+        if isinstance(value, base):
+            return _WORDS[base]
+    if kind.__module__ == "datetime":
+        tz = getattr(value, "tzinfo", None)
+        return {"datetime": f"datetime[us{f', {tz}' if tz is not None else ''}]", "timedelta": "timedelta[us]"}.get(kind.__name__, kind.__name__)
+    return "decimal" if kind.__name__ == "Decimal" else "object"
+
+
+_WORDS: dict[type, str] = {
+    type(None): "null",
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+    complex: "complex128",
+    str: "string",
+    bytes: "bytes",
+    bytearray: "bytes",
+}
+
+
+def _plain_word(name: str) -> str:
+    return {"str": "string", "boolean": "bool", "double": "float64", "half": "float16", "long": "int64", "int": "int32"}.get(name, name)
+
+
+def _polars_type(dtype: object) -> str:
+    name = str(dtype)
+    word = name.partition("(")[0]
+    if word in {"Categorical", "Enum"}:
+        return "category[string]"
+    if word in {"Datetime", "Duration"}:
+        arguments = dict(part.strip().split("=") for part in name.partition("(")[2].rstrip(")").split(",") if "=" in part)
+        unit = arguments.get("time_unit", "us").strip("'")
+        zone = arguments.get("time_zone", "None").strip("'")
+        return f"{'datetime' if word == 'Datetime' else 'timedelta'}[{unit}{'' if zone == 'None' else f', {zone}'}]"
+    return {"String": "string", "Utf8": "string", "Binary": "bytes", "Boolean": "bool", "Null": "null", "Object": "object"}.get(word, word.lower())

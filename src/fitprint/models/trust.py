@@ -1,0 +1,57 @@
+"""Who may run code while a model is loaded: the names that the loading side gives, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fitprint.errors import FitprintError, UntrustedModelError
+
+__all__ = ["Trust"]
+
+# Whoever may call one of these may do anything at all; the refusal says so.
+_ANYTHING = {
+    "_posixsubprocess", "bdb", "builtins", "cloudpickle", "code", "codeop", "commands", "ctypes", "dill", "distutils", "imp", "importlib",
+    "joblib", "marshal", "nt", "ntpath", "operator", "os", "pdb", "pickle", "pip", "posix", "posixpath", "pty", "pydoc", "runpy", "shutil",
+    "socket", "subprocess", "sys", "types", "webbrowser",
+}  # fmt: skip
+
+
+class Trust:
+    """The names (``module.Class``, ``module.function``) that a caller trusts while one model is loaded.
+
+    Args:
+        names: dotted names, each exact; there are no wildcards.
+        uri: what the caller asks to load, for the text of a refusal.
+    """
+
+    __slots__ = ("names", "uri")
+
+    def __init__(self, names: Iterable[str] = (), uri: str = "URI") -> None:
+        if isinstance(names, str):
+            names = (names,)
+        if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in (names := tuple(names))):
+            raise FitprintError(f'trust takes the names of types, such as trust=["package.module.Class"]; it was given {names!r}')
+        self.names = frozenset(names)
+        self.uri = uri
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def require(self, needed: Iterable[str], file: str) -> None:
+        """Let the names pass if the caller trusts them all.
+
+        Raises:
+            UntrustedModelError: it names those that are missing and the call that would trust them.
+        """
+        missing = sorted(set(needed) - self.names)
+        if not missing:
+            return
+        lines = [f"{file} of {self.uri} refers to code that you have not named as trusted, so nothing of it was loaded:"]
+        lines += [f"  {name}{'   <- can run any code' if _is_anything(name) else ''}" for name in missing]
+        names = ", ".join(f'"{name}"' for name in sorted(self.names.union(missing)))
+        lines += ["If you made this model yourself, or trust whoever did, name them:", f'  fitprint.load_model("{self.uri}", trust=[{names}])']
+        raise UntrustedModelError("\n".join(lines))
+
+
+def _is_anything(name: str) -> bool:
+    return name.partition(".")[0] in _ANYTHING
