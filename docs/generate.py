@@ -225,4 +225,3 @@ def _fence(lines: Iterable[str], language: str) -> list[str]:
 def _inline(text: str) -> str:
     text = _ROLE.sub(lambda role: f"`{role[1].rpartition('.')[2]}`", text)
     return text.replace("``", "`")
-

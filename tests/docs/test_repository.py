@@ -25,7 +25,9 @@ def tracked() -> list[Path]:
     try:
         done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return [path for path in ROOT.rglob("*") if path.is_file() and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
+        return [
+            path for path in ROOT.rglob("*") if path.is_file() and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+        ]
     return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -45,7 +47,9 @@ def test_the_top_level_stays_small():
 
 def test_no_file_knows_a_machine():
     """No tracked text names a machine's folders or a package index."""
-    secret = re.compile(r"/(?:home|Users|root|work)/(?!user\b|me\b|ada\b)\w|\b(?:pypi|pythonhosted)\.(?:org|python)\b|files\.python", re.IGNORECASE)
+    secret = re.compile(
+        r"/(?:home|Users|root|work)/(?!user\b|me\b|ada\b)\w|\b(?:pypi|pythonhosted)\.(?:org|python)\b|files\.python", re.IGNORECASE
+    )
     for path in TRACKED:
         try:
             text = path.read_text(encoding="utf-8")
