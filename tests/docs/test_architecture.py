@@ -20,8 +20,8 @@ MOST_LINES = 600
 NO_NOUNS = {"base", "common", "helper", "helpers", "misc", "shared", "stuff", "tools", "util", "utils"}
 # What the first `autolog()` or `start_run()` may load, and `import fitprint` must not.
 HEAVY = set(
-    "asyncio ctypes decimal email http importlib.metadata inspect joblib logging lzma multiprocessing numpy pandas pluggy scipy skops sklearn "
-    "socket sqlite3 ssl subprocess tempfile tomllib unittest urllib.request wrapt zlib".split()
+    "asyncio ctypes decimal email http importlib.metadata inspect joblib logging lzma multiprocessing numpy pandas pluggy scipy skops "
+    "sklearn socket sqlite3 ssl subprocess tempfile tomllib unittest urllib.request wrapt zlib".split()
 )
 
 
