@@ -36,6 +36,7 @@ def pages() -> dict[str, str]:
         "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/hooks.md": _hooks(),
+        "reference/filters.md": _page("Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))),
         "reference/journal.md": _journal(),
     }
 

@@ -1,0 +1,70 @@
+"""Every marked snippet of the documentation runs.
+
+A page's snippets run in order, in one folder of their own. The comment ``<!-- run -->`` before a ``python`` block runs it (all blocks of a page
+share their names), before a ``sh`` block runs its lines; ``<!-- file: NAME -->`` keeps a block as a file. Everything else is only shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md"))]
+BLOCK = re.compile(r"^<!-- (?P<what>run|file: (?P<name>[\w./-]+)) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+DRIVER = """
+import json, subprocess, sys
+names = {"__name__": "__main__"}
+for number, (kind, text) in enumerate(json.load(open("steps.json", encoding="utf-8")), 1):
+    if kind == "python":
+        exec(compile(text, f"snippet {number}", "exec"), names)
+    else:
+        subprocess.run(["bash", "-euo", "pipefail", "-c", text], check=True)
+"""
+
+
+def steps(page: Path) -> list[re.Match[str]]:
+    """Return the marked blocks of a page."""
+    return list(BLOCK.finditer(page.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if steps(page)], ids=lambda page: str(page.relative_to(ROOT)))
+def test_snippets_run(page, tmp_path):
+    """What a page shows works as shown."""
+    program = []
+    for block in steps(page):
+        if block["name"]:
+            path = tmp_path / block["name"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block["text"], encoding="utf-8")
+        else:
+            assert block["language"] in ("python", "sh"), f"a {block['language']} block cannot be run"
+            program.append((block["language"], block["text"]))
+    (tmp_path / "steps.json").write_text(json.dumps(program), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
+    environment |= {
+        "FITPRINT_HOME": str(tmp_path / ".fitprint"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "NO_COLOR": "1",
+    }
+    command = [sys.executable, "-W", "error", "-c", DRIVER]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
+
+
+def test_marks_are_well_formed():
+    """A mark that no block follows would silently run nothing."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert len(re.findall(r"^<!-- (?:run|file:)", text, re.MULTILINE)) == len(steps(page)), page
+
+
+def test_the_documentation_has_snippets_that_run():
+    """The way into fitprint is executed: the README and the tutorial."""
+    assert {"README.md", "first-runs.md"} <= {page.name for page in PAGES if steps(page)}
