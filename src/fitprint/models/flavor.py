@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from fitprint.errors import FitprintError
+from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.trust import Trust
 
-__all__ = ["Flavor", "FlavorEntry", "choose_flavor", "class_name"]
+__all__ = ["Flavor", "FlavorEntry", "choose_flavor", "class_name", "file_within"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,29 @@ def choose_flavor(model: object, flavors: Iterable[Flavor]) -> Flavor:
     accepting = [flavor for flavor in flavors if flavor.accepts(model)]
     if not accepting:
         raise FitprintError(f"no installed model flavor can save a {class_name(model)}")
-    packages = [base.__module__.partition(".")[0] for base in type(model).__mro__]
-    return min(accepting, key=lambda flavor: min((packages.index(name) for name in flavor.packages if name in packages), default=len(packages)))
+    lineage = [base.__module__.partition(".")[0] for base in type(model).__mro__]
+
+    def distance(flavor: Flavor) -> int:
+        return min((lineage.index(package) for package in flavor.packages if package in lineage), default=len(lineage))
+
+    return min(accepting, key=distance)
 
 
 def class_name(model: object) -> str:
     """Return the dotted name of the model's class."""
     kind = type(model)
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def file_within(directory: Path, name: object) -> Path:
+    """Return the path of a file that a model's own description names.
+
+    Raises:
+        IntegrityError: the name leads out of the directory, or to no file.
+    """
+    path = directory / str(name)
+    if not path.resolve().is_relative_to(directory.resolve()):
+        raise IntegrityError(f"the model names the file {name!r}, which lies outside of its directory")
+    if not path.is_file():
+        raise IntegrityError(f"{name} is missing from the model directory")
+    return path

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry
+from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.trust import Trust
 
 __all__ = ["PickleFlavor", "dump", "load", "referred_names"]
@@ -32,8 +32,8 @@ _HARMLESS: dict[str, frozenset[str]] = {
         "decimal": "Decimal",
         "fractions": "Fraction",
         "uuid": "UUID",
-        "numpy": "bool bool_ bytes_ complex128 complex64 datetime64 dtype float16 float32 float64 int16 int32 int64 int8 ndarray object_ str_ "
-        "timedelta64 uint16 uint32 uint64 uint8",
+        "numpy": "bool bool_ bytes_ complex128 complex64 datetime64 dtype float16 float32 float64 int16 int32 int64 int8 ndarray object_ "
+        "str_ timedelta64 uint16 uint32 uint64 uint8",
         "numpy.core.multiarray": "_reconstruct scalar",
         "numpy._core.multiarray": "_reconstruct scalar",
         "numpy.core.numeric": "_frombuffer",
@@ -68,6 +68,7 @@ def referred_names(data: bytes) -> frozenset[tuple[str, str]]:
     memo: dict[int, str | None] = {}
     last: list[str | None] = [None, None]  # the two newest pushes, where they are strings
     try:
+        argument: Any
         for opcode, argument, _ in pickletools.genops(data):
             name = opcode.name
             if name in _STRINGS:
@@ -168,8 +169,8 @@ class PickleFlavor:
         )
 
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
-        file = str(options.get("file", "model.pkl"))
-        return load((directory / file).read_bytes(), trust, file)
+        path = file_within(directory, options.get("file", "model.pkl"))
+        return load(path.read_bytes(), trust, path.name)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fitprint.errors import SignatureError
@@ -69,7 +69,8 @@ class Schema:
         return cls(
             content["container"],
             tuple(
-                Field(label(entry["name"]), entry["type"], tuple(entry.get("shape", (-1,))), entry["nullable"]) for entry in content["fields"]
+                Field(label(entry["name"]), entry["type"], tuple(entry.get("shape", (-1,))), entry["nullable"])
+                for entry in content["fields"]
             ),
         )
 
@@ -83,9 +84,9 @@ def describe(data: object) -> Schema:
         SignatureError: the data is of none of these kinds.
     """
     if is_frame(data):
-        return Schema("table", tuple(_column(*column) for column in columns(data)))
+        return Schema("table", tuple(_column(column) for column in columns(data)))
     if is_series(data):
-        return Schema("series", (_column(*series(data)),))
+        return Schema("series", (_column(columns(data)[0]),))
     if is_sparse(data):
         return Schema("sparse", (_array(None, data),))
     if is_array(data):
@@ -119,29 +120,38 @@ def is_array(data: object) -> bool:
     return hasattr(data, "shape") and hasattr(data, "dtype")
 
 
-def columns(frame: Any) -> Iterable[tuple[Label, object, Callable[[], Sequence[Any]]]]:
-    """Yield the label, the dtype and a function that peeks at values, for each column of a frame."""
-    if _is_a(frame, "polars", "DataFrame"):
-        for name, dtype in frame.schema.items():
-            yield name, dtype, lambda name=name: _spread(frame.get_column(name))
-        return
-    peeked: list[Any] = []
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a data frame, or (``position`` None) a series: its label and dtype, and ways to its values."""
 
-    def peek(position: int) -> Sequence[Any]:
-        if not peeked:
-            peeked.append(frame.iloc[_spread_slice(len(frame))])
-        values: list[Any] = peeked[0].iloc[:, position].tolist()
-        return values
+    label: Label
+    dtype: Any
+    owner: Any
+    position: int | None = None
 
-    for position, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes.tolist(), strict=True)):
-        yield label(name), dtype, lambda position=position: peek(position)
+    def series(self) -> Any:
+        """Return the column itself, a pandas or polars series."""
+        if self.position is None:
+            return self.owner
+        return self.owner.iloc[:, self.position] if hasattr(self.owner, "iloc") else self.owner.to_series(self.position)
+
+    def peek(self) -> list[Any]:
+        """Return at most 100 values."""
+        found = self.series()
+        return list((found.iloc if hasattr(found, "iloc") else found)[spread(len(found))])
+
+    def floats(self) -> Any:
+        """Return all values as a float64 array, NaN where missing."""
+        found = self.series()
+        return found.to_numpy(dtype="float64", na_value=float("nan")) if hasattr(found, "iloc") else found.to_numpy()
 
 
-def series(data: Any) -> tuple[Label, object, Callable[[], Sequence[Any]]]:
-    """Return the label, the dtype and a function that peeks at values, of a series."""
-    if _is_a(data, "polars", "Series"):
-        return data.name, data.dtype, lambda: _spread(data)
-    return label(data.name), data.dtype, lambda: list(data.iloc[_spread_slice(len(data))])
+def columns(data: Any) -> list[Column]:
+    """Return the columns of a frame, or the one of a series."""
+    if is_series(data):
+        return [Column(label(data.name), data.dtype, data)]
+    dtypes = data.dtypes.tolist() if hasattr(data, "iloc") else data.dtypes
+    return [Column(label(name), dtype, data, position) for position, (name, dtype) in enumerate(zip(data.columns, dtypes, strict=True))]
 
 
 def type_of(dtype: object, peek: Callable[[], Sequence[Any]]) -> tuple[str, bool]:
@@ -171,7 +181,7 @@ def type_of(dtype: object, peek: Callable[[], Sequence[Any]]) -> tuple[str, bool
         categories = getattr(dtype, "categories", None)
         if categories is None:
             return "category[null]", True
-        word, _ = type_of(categories.dtype, lambda: list(categories[_spread_slice(len(categories))]))
+        word, _ = type_of(categories.dtype, lambda: list(categories[spread(len(categories))]))
         return f"category[{word}]", True
     if kind == "O" and not extension:
         return type_of_values(peek()), True
@@ -220,9 +230,9 @@ def _is_a(data: object, module: str, name: str) -> bool:
     return isinstance(kind, type) and isinstance(data, kind)
 
 
-def _column(name: Label, dtype: object, peek: Callable[[], Sequence[Any]]) -> Field:
-    word, nullable = type_of(dtype, peek)
-    return Field(name, word, nullable=nullable)
+def _column(column: Column) -> Field:
+    word, nullable = type_of(column.dtype, column.peek)
+    return Field(column.label, word, nullable=nullable)
 
 
 def _array(name: Label, data: Any) -> Field:
@@ -235,13 +245,12 @@ def _entry(name: Label, value: Any) -> Field:
     if is_array(value) and not is_series(value):
         return _array(name, value)
     if is_series(value):
-        _, dtype, peek = series(value)
-        return _column(name, dtype, peek)
+        return replace(_column(columns(value)[0]), name=name)
     return _sequence(name, value)
 
 
 def _list(data: Sequence[Any]) -> Schema:
-    sample = _spread(data)
+    sample = _some(data)
     if sample and all(isinstance(item, Mapping) for item in sample):
         names = dict.fromkeys(label(key) for item in sample for key in item)
         return Schema(
@@ -258,12 +267,12 @@ def _sequence(name: Label, data: Any) -> Field:
     """Describe a scalar, a list, or a list of lists that all have one length."""
     if not isinstance(data, list | tuple):
         return Field(name, type_of_values((data,)), (), nullable=data is None)
-    sample = _spread(data)
+    sample = _some(data)
     shape: tuple[int, ...] = (-1,)
     while sample and all(isinstance(item, list | tuple) or is_array(item) for item in sample):
         lengths = {len(item) for item in sample}
         shape = (*shape, lengths.pop() if len(lengths) == 1 else -1)
-        sample = [value for item in sample[:10] for value in _spread(item)][:PEEK]
+        sample = [value for item in sample[:10] for value in _some(item)][:PEEK]
     return Field(name, type_of_values(sample), shape, nullable=any(_type_of_value(value) == "null" for value in sample))
 
 
@@ -271,15 +280,16 @@ def peek_array(data: Any) -> Sequence[Any]:
     """Return a few values of an array of objects."""
     flat = data.flat if hasattr(data, "flat") else data
     size = int(getattr(data, "size", len(data)))
-    chosen = _spread_slice(size)
+    chosen = spread(size)
     return [flat[position] for position in range(*chosen.indices(size))]
 
 
-def _spread(data: Any) -> list[Any]:
-    return list(data[_spread_slice(len(data))])
+def _some(data: Any) -> list[Any]:
+    return list(data[spread(len(data))])
 
 
-def _spread_slice(length: int) -> slice:
+def spread(length: int) -> slice:
+    """Return a slice that takes at most 100 of so many items, evenly spread, the first among them."""
     return slice(0, None, max(1, -(-length // PEEK)))
 
 
@@ -296,7 +306,7 @@ def _type_of_value(value: Any) -> str:
             return f"{'datetime' if kind.__name__ == 'Timestamp' else 'timedelta'}[ns{f', {tz}' if tz is not None else ''}]"
     dtype = getattr(value, "dtype", None)
     if dtype is not None and getattr(value, "shape", None) == ():  # a numpy scalar
-        word, _ = type_of(dtype, tuple)
+        word, _ = type_of(dtype, list)
         family = word.rstrip("0123456789")
         return "null" if value != value else {"int": "int64", "uint": "int64", "float": "float64"}.get(family, word)  # noqa: PLR0124
     for base in (str, bytes, bool, int, float):
@@ -304,7 +314,9 @@ def _type_of_value(value: Any) -> str:
             return _WORDS[base]
     if kind.__module__ == "datetime":
         tz = getattr(value, "tzinfo", None)
-        return {"datetime": f"datetime[us{f', {tz}' if tz is not None else ''}]", "timedelta": "timedelta[us]"}.get(kind.__name__, kind.__name__)
+        return {"datetime": f"datetime[us{f', {tz}' if tz is not None else ''}]", "timedelta": "timedelta[us]"}.get(
+            kind.__name__, kind.__name__
+        )
     return "decimal" if kind.__name__ == "Decimal" else "object"
 
 
@@ -334,4 +346,6 @@ def _polars_type(dtype: object) -> str:
         unit = arguments.get("time_unit", "us").strip("'")
         zone = arguments.get("time_zone", "None").strip("'")
         return f"{'datetime' if word == 'Datetime' else 'timedelta'}[{unit}{'' if zone == 'None' else f', {zone}'}]"
-    return {"String": "string", "Utf8": "string", "Binary": "bytes", "Boolean": "bool", "Null": "null", "Object": "object"}.get(word, word.lower())
+    return {"String": "string", "Utf8": "string", "Binary": "bytes", "Boolean": "bool", "Null": "null", "Object": "object"}.get(
+        word, word.lower()
+    )

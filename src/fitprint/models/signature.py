@@ -5,25 +5,12 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from fitprint.errors import SignatureError
-from fitprint.models.schema import (
-    Field,
-    Label,
-    Schema,
-    columns,
-    describe,
-    is_array,
-    is_frame,
-    is_series,
-    is_sparse,
-    label,
-    peek_array,
-    series,
-    type_of,
-)
+from fitprint.models.schema import Column, Field, Label, Schema, columns, describe, is_array, is_frame, is_series, is_sparse, type_of
 
 __all__ = ["Signature", "infer_signature"]
 
@@ -52,7 +39,7 @@ class Signature:
             return _enforce_frame(schema, data)
         if isinstance(data, Mapping):
             return _enforce_mapping(schema, data)
-        if schema.container in {"table", "arrays", "records"} and not (is_array(data) or is_series(data)):
+        if schema.container in _NAMED and not (is_array(data) or is_series(data)):
             return _enforce_rows(schema, data)
         _enforce_array(schema, data)
         return data
@@ -87,106 +74,95 @@ def infer_signature(inputs: object, outputs: object = None) -> Signature:
 
 
 def _enforce_frame(schema: Schema, frame: Any) -> Any:
-    found = list(columns(frame))
-    if schema.container not in {"table", "arrays", "records"}:
-        _enforce_by_position(schema, [(name, dtype, peek, frame, place) for place, (name, dtype, peek) in enumerate(found)])
+    found = columns(frame)
+    if schema.container not in _NAMED:
+        _enforce_columns(schema, found)
         return frame
-    places = defaultdict(list)  # a label may occur more than once: its occurrences are matched in order
-    for place, (name, _, _) in enumerate(found):
-        places[name].append(place)
+    places: dict[Label, list[Column]] = defaultdict(list)  # a label may occur more than once: its occurrences match in order
+    for column in found:
+        places[column.label].append(column)
     order = []
     for field in schema.fields:
         if not places[field.name]:
-            raise _missing(field, [name for name, _, _ in found], schema)
-        place = places[field.name].pop(0)
-        order.append(place)
-        _, dtype, peek = found[place]
-        _check(field, dtype, peek, lambda place=place: _frame_values(frame, place))
+            raise _missing(field, [column.label for column in found], schema)
+        column = places[field.name].pop(0)
+        order.append(column.position)
+        _check_column(field, column)
     if order == list(range(len(found))):
         return frame
     return frame.iloc[:, order] if hasattr(frame, "iloc") else frame[:, order]
 
 
 def _enforce_mapping(schema: Schema, data: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    if schema.container not in {"table", "arrays", "records"}:
-        raise SignatureError(f"the model takes one {schema.container}, not a dict with the keys {_names(data)}")
-    keys = {label(key): key for key in data}
+    if schema.container not in _NAMED:
+        raise SignatureError(f"the model takes {_told(schema)}, not a dict with the keys {_names(data)}")
+    found = dict(zip(data, describe(data).fields, strict=True))
+    keys = {field.name: key for key, field in found.items()}
     for field in schema.fields:
         if field.name not in keys:
             raise _missing(field, list(keys), schema)
-        entry = describe({field.name: data[keys[field.name]]}).fields[0]
-        value = data[keys[field.name]]
+        key = keys[field.name]
         if schema.container == "arrays":
-            _check_shape(field, entry.shape)
-        _check_word(field, entry.type, lambda value=value: value)
+            _check_shape(field, found[key].shape)
+        _check_type(field, found[key].type, partial(_floats, data[key]))
     if list(keys) == list(schema.names):
         return data
     return {keys[name]: data[keys[name]] for name in schema.names}
 
 
 def _enforce_rows(schema: Schema, data: Any) -> Any:
+    """Check a list, of dicts or of rows, against a schema with labels."""
     found = describe(data)
     if found.container == "records":
         types = {field.name: field.type for field in found.fields}
         for field in schema.fields:
             if field.name in types:
-                _check_word(field, types[field.name], None)
+                _check_type(field, types[field.name], partial(_key_floats, data, field.name))
             elif not field.nullable:
                 raise _missing(field, list(types), schema)
         return data
-    if found.container != "list" or len(found.fields[0].shape) != 2 or found.fields[0].shape[1] not in (-1, len(schema.fields)):
-        raise SignatureError(f"the model takes {_width(schema)}; it was given {_told(found)}")
+    if found.container != "list" or len(found.fields[0].shape) != 2 or found.fields[0].shape[1] not in {-1, len(schema.fields)}:
+        raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
     for position, field in enumerate(schema.fields):
-        values = [row[position] for row in data[: 10 * len(schema.fields)] if position < len(row)]
-        _check_word(field, describe(values).fields[0].type, None)
+        values = [row[position] for row in data]
+        _check_type(field, describe(values).fields[0].type, partial(_key_floats, data, position))
     return data
 
 
 def _enforce_array(schema: Schema, data: Any) -> None:
     if is_series(data):
-        name, dtype, peek = series(data)
-        _enforce_by_position(schema, [(name, dtype, peek, data, None)])
+        _enforce_columns(schema, columns(data))
         return
     found = describe(data)
     field = found.fields[0]
-    if schema.container in {"table", "records"}:
-        width = field.shape[1] if len(field.shape) == 2 else None
-        if width != len(schema.fields):
-            raise SignatureError(f"the model takes {_width(schema)}; it was given {_told(found)}")
-        for position, expected in enumerate(schema.fields):
-            if field.type == "object":
-                _check_word(expected, describe(list(data[:100, position])).fields[0].type, None)
-            else:
-                _check_word(expected, field.type, None if is_sparse(data) else lambda position=position: data[:, position])
-        return
     if schema.container == "arrays":
         raise SignatureError(f"the model takes a dict with the keys {_names(schema.names)}; it was given {_told(found)}")
-    expected = schema.fields[0]
-    _check_shape(expected, field.shape)
-    _check_word(expected, field.type, (lambda: data.data) if is_sparse(data) else (lambda: data))
+    if schema.container not in _NAMED:
+        _check_shape(schema.fields[0], field.shape)
+        _check_type(schema.fields[0], field.type, partial(_floats, data))
+        return
+    if len(field.shape) != 2 or field.shape[1] != len(schema.fields):
+        raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
+    for position, expected in enumerate(schema.fields):
+        _check_type(expected, field.type, partial(_floats, data, position))
 
 
-def _enforce_by_position(schema: Schema, found: Sequence[tuple[Label, object, Callable[[], Sequence[Any]], Any, int | None]]) -> None:
-    """Check the columns of a frame, or a series, against a schema that is no table."""
-    if schema.container in {"table", "arrays", "records"} and len(schema.fields) != len(found):
-        raise SignatureError(f"the model takes {_width(schema)}; it was given a series")
-    expected = schema.fields[0]
-    if schema.container in {"array", "sparse", "list"} and len(expected.shape) > 1 and expected.shape[1:] != (len(found),):
-        raise SignatureError(f"the model takes {_width(schema)}; it was given {len(found)} columns")
-    if len(expected.shape) == 1 and len(found) != 1:
-        raise SignatureError(f"the model takes {_width(schema)}; it was given {len(found)} columns")
-    for name, dtype, peek, data, place in found:
-        field = schema.fields[0] if len(schema.fields) == 1 else schema.fields[len(schema.fields) - len(found)]
-        _check(Field(name, field.type, nullable=field.nullable), dtype, peek, lambda data=data, place=place: _frame_values(data, place))
+def _enforce_columns(schema: Schema, found: Sequence[Column]) -> None:
+    """Check the columns of a frame, or a series, against a schema that knows no labels, or only one."""
+    first = schema.fields[0]
+    width = len(schema.fields) if schema.container in _NAMED else first.shape[1] if len(first.shape) == 2 else 1
+    if len(found) != width or len(first.shape) > 2:
+        raise SignatureError(f"the model takes {_told(schema)}; it was given {len(found)} column{'s' if len(found) != 1 else ''}")
+    for column in found:
+        _check_column(replace(first, name=column.label), column)
 
 
-def _check(field: Field, dtype: object, peek: Callable[[], Sequence[Any]], values: Callable[[], Any]) -> None:
-    word, _ = type_of(dtype, peek)
-    _check_word(field, word, values)
+def _check_column(field: Field, column: Column) -> None:
+    _check_type(field, type_of(column.dtype, column.peek)[0], column.floats)
 
 
-def _check_word(field: Field, word: str, values: Callable[[], Any] | None) -> None:
-    if not _fits(field.type, word) and not (values is not None and _fits_by_value(field.type, word, values)):
+def _check_type(field: Field, word: str, floats: Callable[[], Any]) -> None:
+    if not _fits(field.type, word) and not (word.startswith("float") and _fits_by_value(field.type, floats())):
         where = "the data" if field.name is None else f"column {field.name!r}"
         raise SignatureError(f"{where} is {word}, where the model was given {field.type}")
 
@@ -197,6 +173,7 @@ def _check_shape(field: Field, shape: tuple[int, ...]) -> None:
         raise SignatureError(f"{where} has the shape {_shape(shape)}, where the model was given {_shape(field.shape)}")
 
 
+_NAMED = {"table", "arrays", "records"}
 _WIDTH = {"bool": 0, "uint": 1, "int": 1, "float": 2, "complex": 3}
 
 
@@ -217,12 +194,10 @@ def _fits(expected: str, word: str) -> bool:
     return family == other == "timedelta"
 
 
-def _fits_by_value(expected: str, word: str, values: Callable[[], Any]) -> bool:
-    """Tell if floats are nothing but integers (or booleans) and missing values, or any column nothing but missing values."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or not word.startswith("float"):
-        return False
-    found = numpy.asarray(values(), dtype="float64")
+def _fits_by_value(expected: str, found: Any) -> bool:
+    """Tell if floats are nothing but integers (or booleans) and missing values, or nothing but missing values."""
+    numpy: Any = sys.modules["numpy"]
+    found = numpy.asarray(found)
     missing = numpy.isnan(found)
     if missing.all():
         return True
@@ -232,13 +207,17 @@ def _fits_by_value(expected: str, word: str, values: Callable[[], Any]) -> bool:
     return family == "bool" and bool((missing | (found == 0) | (found == 1)).all())
 
 
-def _frame_values(data: Any, place: int | None) -> Any:
-    if place is None:
-        column = data
-    else:
-        column = data.iloc[:, place] if hasattr(data, "iloc") else data[:, place]
-    to_numpy = column.to_numpy
-    return to_numpy(dtype="float64", na_value=float("nan")) if hasattr(column, "iloc") else to_numpy()
+def _floats(data: Any, position: int | None = None) -> Any:
+    """Return the floats of an array, a series or a list, or of one column of a two-dimensional array."""
+    if is_sparse(data):
+        return data.data
+    if is_series(data):
+        return columns(data)[0].floats()
+    return data if position is None else data[:, position]
+
+
+def _key_floats(rows: Any, key: Label) -> list[float]:
+    return [float("nan") if row[key] is None else row[key] for row in rows if not isinstance(row, Mapping) or key in row]
 
 
 def _missing(field: Field, found: Sequence[Label], schema: Schema) -> SignatureError:
@@ -253,14 +232,10 @@ def _names(names: Any) -> str:
     return ", ".join(listed[:8]) + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")
 
 
-def _width(schema: Schema) -> str:
-    if schema.container in {"table", "records"}:
-        return f"{len(schema.fields)} columns ({_names(schema.names)})"
-    return _told(schema)
-
-
 def _told(schema: Schema) -> str:
-    return f"a {schema.container} of shape {_shape(schema.fields[0].shape)}" if len(schema.fields) == 1 else f"a {schema.container}"
+    if schema.container in _NAMED:
+        return f"{len(schema.fields)} columns ({_names(schema.names)})"
+    return f"{'an' if schema.container == 'array' else 'a'} {schema.container} of shape {_shape(schema.fields[0].shape)}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from fitprint.errors import FitprintError, UntrustedModelError
 
@@ -26,12 +26,11 @@ class Trust:
 
     __slots__ = ("names", "uri")
 
-    def __init__(self, names: Iterable[str] = (), uri: str = "URI") -> None:
-        if isinstance(names, str):
-            names = (names,)
-        if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in (names := tuple(names))):
+    def __init__(self, names: Collection[str] = (), uri: str = "URI") -> None:
+        given = tuple(names) if isinstance(names, list | tuple | set | frozenset) else (names,)
+        if not all(isinstance(name, str) for name in given):
             raise FitprintError(f'trust takes the names of types, such as trust=["package.module.Class"]; it was given {names!r}')
-        self.names = frozenset(names)
+        self.names = frozenset(map(str, given))
         self.uri = uri
 
     def __contains__(self, name: str) -> bool:
@@ -49,7 +48,10 @@ class Trust:
         lines = [f"{file} of {self.uri} refers to code that you have not named as trusted, so nothing of it was loaded:"]
         lines += [f"  {name}{'   <- can run any code' if _is_anything(name) else ''}" for name in missing]
         names = ", ".join(f'"{name}"' for name in sorted(self.names.union(missing)))
-        lines += ["If you made this model yourself, or trust whoever did, name them:", f'  fitprint.load_model("{self.uri}", trust=[{names}])']
+        lines += [
+            "If you made this model yourself, or trust whoever did, name them:",
+            f'  fitprint.load_model("{self.uri}", trust=[{names}])',
+        ]
         raise UntrustedModelError("\n".join(lines))
 
 

@@ -1,0 +1,220 @@
+"""Model directories: what :func:`pack` writes for a model, and what is known of a directory without loading it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fitprint.entities import Artifact
+from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models.flavor import Flavor, FlavorEntry, choose_flavor, class_name
+from fitprint.models.mlmodel import example_files, read_mlmodel, signature_from_mlflow, write_mlmodel
+from fitprint.models.requirements import requirements
+from fitprint.models.signature import Signature
+
+__all__ = ["MANIFEST", "Manifest", "Packed", "digest_of", "pack", "read_manifest", "verify"]
+
+MANIFEST = "fitprint.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A model on disk.
+
+    Attributes:
+        files: every file below the directory, with its path there, digest and size.
+        flavor: name of the flavor that wrote it.
+        digest: over the paths and digests of all files.
+        facts: JSON facts: class, serialization, safe, needs, requirements, signature, size, problems.
+    """
+
+    files: tuple[Artifact, ...]
+    flavor: str
+    digest: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a model directory says of itself. All of it is the file's word: none of it is trusted.
+
+    Attributes:
+        flavors: the flavors' parts by name, as in ``MLmodel``.
+        flavor: name of the flavor that wrote the files; None for a directory that another tool wrote.
+        class_name: dotted name of the model's class, "" if not told.
+        files: files with digests; empty for a directory that another tool wrote.
+        needs: names that a caller has to trust.
+        requirements: ``distribution==version`` of what the model was made with.
+    """
+
+    flavors: Mapping[str, Mapping[str, Any]]
+    flavor: str | None = None
+    class_name: str = ""
+    serialization: str = ""
+    safe: bool = False
+    needs: tuple[str, ...] = ()
+    files: tuple[Artifact, ...] = ()
+    requirements: tuple[str, ...] = ()
+    python: str = ""
+    signature: Signature | None = field(default=None)
+
+
+def pack(
+    model: object,
+    directory: Path,
+    *,
+    flavors: Sequence[Flavor],
+    flavor: str | None = None,
+    signature: Signature | None = None,
+    input_example: object = None,
+) -> Packed:
+    """Write a model directory that fitprint and MLflow load: ``MLmodel``, the flavor's files, requirements and a manifest.
+
+    Args:
+        directory: an empty or missing directory. Nothing in it depends on where it lies.
+        flavors: the flavors to choose from; ``flavor`` names one of them.
+        input_example: kept in MLflow's form; one that cannot be is told in ``facts["problems"]`` and the model is kept.
+
+    Raises:
+        FitprintError: no flavor takes the model, or the flavor cannot write it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    chosen = _by_name(flavors, flavor) if flavor is not None else choose_flavor(model, flavors)
+    entry = chosen.save(model, directory)
+    problems: list[str] = []
+    example = None
+    if input_example is not None:
+        try:
+            example, texts = example_files(input_example)
+            for name, text in texts.items():
+                (directory / name).write_text(text, encoding="utf-8")
+        except Exception as error:
+            problems.append(f"the input example was not kept: {error}")
+    write_mlmodel(directory, chosen.name, entry, signature, example)
+    required = requirements(entry.modules)
+    (directory / "requirements.txt").write_text("".join(f"{line}\n" for line in required), encoding="utf-8")
+    files = _files(directory)
+    content = _manifest(class_name(model), chosen.name, entry, signature, required, files)
+    (directory / MANIFEST).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    files.append(Artifact(MANIFEST, *digest_of(directory / MANIFEST)))
+    facts: dict[str, Any] = {key: content[key] for key in ("class", "serialization", "safe", "needs", "requirements", "signature")}
+    facts["size"] = sum(file.size for file in files)
+    if problems:
+        facts["problems"] = problems
+    return Packed(tuple(files), chosen.name, _directory_digest(files), facts)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Return what a model directory says of itself, ours or MLflow's; no model code is imported or run.
+
+    Raises:
+        FitprintError: it is no model directory.
+        IntegrityError: what it says cannot be read.
+    """
+    try:
+        text = (directory / MANIFEST).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        content = read_mlmodel(directory)
+        return Manifest(flavors=content["flavors"], signature=signature_from_mlflow(content.get("signature")))
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{MANIFEST} cannot be read: {error}") from error
+    try:
+        found = json.loads(text)
+        if found["format"] > _FORMAT:
+            raise FitprintError(f"the model directory was written by a newer fitprint (format {found['format']}): update fitprint")
+        signature = found["signature"]
+        return Manifest(
+            flavors={found["flavor"]: found["options"]},
+            flavor=found["flavor"],
+            class_name=found["class"],
+            serialization=found["serialization"],
+            safe=found["safe"],
+            needs=tuple(found["needs"]),
+            files=tuple(Artifact(path, digest, size) for path, (digest, size) in found["files"].items()),
+            requirements=tuple(found["requirements"]),
+            python=found["python"],
+            signature=Signature.from_json(signature) if signature is not None else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{MANIFEST} cannot be read: {error!r}") from error
+
+
+def verify(directory: Path, manifest: Manifest) -> None:
+    """Compare every file with the manifest's digests.
+
+    Raises:
+        IntegrityError: it names the first file that is missing, changed, or not in the manifest.
+    """
+    expected = {file.path: file for file in manifest.files}
+    for path, file in expected.items():
+        try:
+            digest, _ = digest_of(directory / path)
+        except OSError:
+            raise IntegrityError(f"{path} is missing from the model directory") from None
+        if digest != file.digest:
+            raise IntegrityError(f"{path} has changed since the model was recorded: it is {digest}, recorded was {file.digest}")
+    for path in sorted(_paths(directory)):
+        if path not in expected and path != MANIFEST:
+            raise IntegrityError(f"{path} is in the model directory, but was not when the model was recorded")
+
+
+def digest_of(path: Path) -> tuple[str, int]:
+    """Return a file's digest (``sha256:`` and 64 hexadecimal digits) and size in bytes."""
+    state = hashlib.sha256()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+            size += len(block)
+    return f"sha256:{state.hexdigest()}", size
+
+
+def _manifest(
+    kind: str,
+    flavor: str,
+    entry: FlavorEntry,
+    signature: Signature | None,
+    required: list[str],
+    files: Iterable[Artifact],
+) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "class": kind,
+        "flavor": flavor,
+        "options": dict(entry.options),
+        "serialization": entry.serialization,
+        "safe": entry.safe,
+        "needs": list(entry.needs),
+        "python": platform.python_version(),
+        "requirements": required,
+        "signature": signature.to_json() if signature is not None else None,
+        "files": {file.path: [file.digest, file.size] for file in files},
+    }
+
+
+def _by_name(flavors: Sequence[Flavor], name: str) -> Flavor:
+    for flavor in flavors:
+        if flavor.name == name:
+            return flavor
+    raise FitprintError(f"no installed plugin has a model flavor {name!r}; there are: {', '.join(sorted(f.name for f in flavors))}")
+
+
+def _files(directory: Path) -> list[Artifact]:
+    return [Artifact(path, *digest_of(directory / path)) for path in sorted(_paths(directory))]
+
+
+def _paths(directory: Path) -> list[str]:
+    return [path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()]
+
+
+def _directory_digest(files: Iterable[Artifact]) -> str:
+    state = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.path):
+        state.update(f"{file.path}\0{file.digest}\n".encode())
+    return f"sha256:{state.hexdigest()}"
