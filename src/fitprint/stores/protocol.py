@@ -15,7 +15,7 @@ from fitprint.events import Batch
 if TYPE_CHECKING:
     from fitprint.query.grammar import Query
 
-__all__ = ["OpenRun", "Page", "Store"]
+__all__ = ["Keys", "OpenRun", "Page", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,15 @@ class OpenRun:
 
     id: str
     last_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys that runs have or had, each kind sorted."""
+
+    params: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,9 @@ class Store(Protocol):
 
     def experiments(self) -> Sequence[Experiment]:
         """Return all experiments, by name."""
+
+    def keys(self, experiment: str | None = None) -> Keys:
+        """Return the keys used in one experiment, or in all; none for an unknown experiment."""
 
     def close(self) -> None:
         """Release everything; closing twice is fine."""

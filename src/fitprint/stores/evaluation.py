@@ -1,0 +1,111 @@
+"""Queries evaluated on records in plain Python: the meaning with which every other store agrees."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from fitprint.entities import RunRecord
+from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator
+from fitprint.stores.paging import Column, Place
+from fitprint.stores.values import number_of, text_of, texts_equal_to
+
+__all__ = ["matches", "order", "place_of"]
+
+_POSITIVE: dict[Operator, Operator] = {"!=": "=", "not in": "in", "not like": "like", "not ilike": "ilike"}
+_ORDERINGS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def matches(where: Expression | None, run: RunRecord) -> bool:
+    """Return whether the run fulfils the condition; None is fulfilled by every run."""
+    if where is None:
+        return True
+    if isinstance(where, Comparison):
+        return _compare(where, _values(where.field, run))
+    if isinstance(where, Not):
+        return not matches(where.part, run)
+    results = (matches(part, run) for part in where.parts)
+    return all(results) if isinstance(where, And) else any(results)
+
+
+def place_of(run: RunRecord, columns: Sequence[Column]) -> Place:
+    """Return the run's place in the ordering: its value in each column (None: missing or NaN), then its id."""
+    place: Place = []
+    for column in columns:
+        found = _values(column.field, run)
+        value = found[0] if found else None
+        if column.field.entity == "param" and found:
+            number = number_of(value)
+            value = number if not column.text else text_of(value) if number is None else None
+        place.append(None if _is_nan(value) else value)
+    return [*place, run.id]
+
+
+def order(columns: Sequence[Column], one: Place, other: Place) -> int:
+    """Return less than 0, 0 or more than 0 as ``one`` comes before ``other``, is it, or comes after it."""
+    for column, left, right in zip(columns, one, other, strict=False):  # the id, which comes last, has no column
+        if left == right:
+            continue
+        if left is None or right is None:
+            return 1 if left is None else -1
+        return -1 if (left < right) != column.descending else 1  # type: ignore[operator]  # a column holds one type
+    return (str(one[-1]) > str(other[-1])) - (str(one[-1]) < str(other[-1]))
+
+
+def _values(field: Field, run: RunRecord) -> Sequence[Any]:
+    """Return what the run has for a field: nothing, one value, or for data sets any number."""
+    if field.entity == "metric":
+        return (getattr(run.metrics[field.key], field.aggregate),) if field.key in run.metrics else ()
+    if field.entity == "param":
+        return (run.params[field.key].value,) if field.key in run.params else ()
+    if field.entity == "tag":
+        return (run.tags[field.key],) if field.key in run.tags else ()
+    if field.entity == "dataset":
+        return [getattr(dataset, field.key) for dataset in run.datasets]
+    value = getattr(run, field.key) if field.key != "duration" else _duration(run)
+    return () if value is None else (value,)
+
+
+def _duration(run: RunRecord) -> float | None:
+    return None if run.end_time is None else (run.end_time - run.start_time) / 1e6
+
+
+def _compare(comparison: Comparison, values: Sequence[Any]) -> bool:
+    if comparison.operator == "is null":
+        return not values
+    if comparison.operator == "is not null":
+        return bool(values)
+    positive = _POSITIVE.get(comparison.operator)
+    if positive is None:
+        return any(_holds(comparison.field, comparison.operator, comparison.value, value) for value in values)
+    return any(not _holds(comparison.field, positive, comparison.value, value) for value in values)
+
+
+def _holds(field: Field, sign: Operator, literal: Any, value: Any) -> bool:
+    if sign == "in":
+        return any(_holds(field, "=", item, value) for item in literal)
+    if sign in {"like", "ilike"}:
+        text, pattern = text_of(value), literal
+        if sign == "ilike":
+            text, pattern = text.lower(), pattern.lower()
+        return _pattern(pattern).fullmatch(text) is not None
+    if sign == "=":
+        if field.entity == "param":
+            texts = texts_equal_to(literal)
+            return text_of(value) in texts if texts else number_of(value) == literal
+        return bool(value == literal) or (_is_nan(literal) and _is_nan(value))
+    number = number_of(value)
+    return number is not None and bool(_ORDERINGS[sign](number, literal))
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+@lru_cache(64)
+def _pattern(like: str) -> re.Pattern[str]:
+    return re.compile("".join({"%": ".*", "_": "."}.get(letter) or re.escape(letter) for letter in like), re.DOTALL)

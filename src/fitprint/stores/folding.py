@@ -1,0 +1,187 @@
+"""How events become a run: the one place that knows, shared by every store of ours.
+
+A :class:`Draft` is what some events say of one run. The memory store folds all of a run's events into one draft; the SQL
+store folds a batch's events into a draft that begins with the run's stored :class:`Life`, and writes down what it says.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass, field
+from itertools import filterfalse
+from typing import Any, Literal
+
+from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, Param, RunStatus
+from fitprint.errors import StoreError
+from fitprint.events import (
+    ArtifactsLogged,
+    Batch,
+    DatasetLogged,
+    DocumentLogged,
+    Event,
+    MetricPoints,
+    ModelLogged,
+    ParamsLogged,
+    RunDeleted,
+    RunEnded,
+    RunStarted,
+    TagsSet,
+)
+from fitprint.query.goals import goal_of
+
+__all__ = ["Draft", "Life", "Points", "is_new"]
+
+NEVER = -(2**63)
+
+
+@dataclass(slots=True)
+class Life:
+    """The life-cycle of a run, as events in any order of arrival tell it.
+
+    The earliest start gives the run its experiment, parent, kind and start time; the latest gives it its name and its
+    owner. An end that is older than the latest start is the end of an earlier life and changes nothing.
+
+    Attributes:
+        experiment: None until the first start: such a run stays hidden.
+        opened: time of the latest start.
+        owner: the journal of the latest start.
+    """
+
+    id: str
+    name: str = ""
+    experiment: str | None = None
+    status: RunStatus = "RUNNING"
+    start_time: int = 0
+    end_time: int | None = None
+    last_time: int = NEVER
+    parent_id: str | None = None
+    kind: str = "user"
+    error: str | None = None
+    deleted_time: int | None = None
+    opened: int = NEVER
+    owner: str | None = None
+
+    def start(self, event: RunStarted, journal: str) -> None:
+        if self.experiment is None or event.time < self.start_time:
+            self.experiment, self.parent_id, self.kind, self.start_time = event.experiment, event.parent, event.kind, event.time
+        if event.time < self.opened:
+            return
+        self.opened, self.owner, self.name = event.time, journal, event.name or self.name
+        if self.end_time is None or (event.resumed and event.time >= self.end_time):
+            self.status, self.end_time, self.error = "RUNNING", None, None
+
+    def end(self, event: RunEnded) -> None:
+        if event.time >= self.opened:
+            self.status, self.end_time, self.error = event.status, event.time, event.error
+
+
+@dataclass(slots=True)
+class Points:
+    """Points of one metric in the order in which they arrived, and the summary of those before them.
+
+    Attributes:
+        before: summary of the points that came before ``history[seen:]``; None if none did.
+        goal: the goal that was given last; None if none was.
+    """
+
+    key: str
+    before: MetricSummary | None = None
+    seen: int = 0
+    goal: Literal["min", "max"] | None = None
+    history: History = field(default_factory=History)
+
+    def add(self, event: MetricPoints) -> None:
+        self.history.step.extend(event.steps)
+        self.history.epoch.extend(event.epochs)
+        self.history.timestamp.extend(event.times)
+        self.history.value.extend(event.values)
+        self.goal = event.goal or self.goal
+
+    def summary(self) -> MetricSummary:
+        """Return the summary of all points so far (at least one)."""
+        before, history = self.before, self.history
+        goal = self.goal or (before.goal if before else goal_of(self.key))
+        if before is not None and self.seen == len(history) and goal == before.goal:
+            return before
+        steps, values = history.step[self.seen :], history.value[self.seen :]
+        first, count = values[0], len(values)
+        least, most = _extremes(values)
+        least_step, most_step = (steps[values.index(least)], steps[values.index(most)]) if not math.isnan(least) else (steps[0], steps[0])
+        if before is not None:
+            first, count = before.first, before.count + count
+            if not least < before.min and before.min == before.min:
+                least, least_step = before.min, before.min_step
+            if not most > before.max and before.max == before.max:
+                most, most_step = before.max, before.max_step
+        self.seen = len(history)
+        self.before = MetricSummary(values[-1], steps[-1], history.timestamp[-1], least, least_step, most, most_step, first, count, goal)
+        return self.before
+
+
+def _extremes(values: array[float]) -> tuple[float, float]:
+    """Return the least and the greatest value, NaN passed over; NaN twice if there is no other."""
+    if not math.isnan(sum(values)):  # no NaN inside
+        return min(values), max(values)
+    real = array("d", filterfalse(math.isnan, values))
+    return (min(real), max(real)) if real else (values[0], values[0])
+
+
+@dataclass(slots=True)
+class Draft:
+    """What events say of one run. A tag that was removed is None."""
+
+    life: Life
+    params: dict[str, Param] = field(default_factory=dict)
+    tags: dict[str, str | None] = field(default_factory=dict)
+    points: dict[str, Points] = field(default_factory=dict)
+    datasets: dict[tuple[str, str, str], Dataset] = field(default_factory=dict)
+    models: dict[str, LoggedModel] = field(default_factory=dict)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    documents: dict[str, Any] = field(default_factory=dict)
+    ended: bool = False
+
+    def fold(self, event: Event, journal: str) -> None:
+        """Add what ``event``, read from ``journal``, says."""
+        life = self.life
+        if isinstance(event, MetricPoints):
+            points = self.points.get(event.key)
+            if points is None:
+                points = self.points[event.key] = Points(event.key)
+            points.add(event)
+        elif isinstance(event, ParamsLogged):
+            self.params.update(event.params)
+        elif isinstance(event, TagsSet):
+            self.tags.update(event.tags)
+        elif isinstance(event, RunStarted):
+            life.start(event, journal)
+            self.ended = False
+        elif isinstance(event, RunEnded):
+            life.end(event)
+            self.ended = True
+        elif isinstance(event, DatasetLogged):
+            dataset = event.dataset
+            self.datasets[dataset.name, dataset.role, dataset.digest] = dataset
+        elif isinstance(event, ArtifactsLogged):
+            self.artifacts.update((artifact.path, artifact) for artifact in event.artifacts)
+        elif isinstance(event, ModelLogged):
+            self.models[event.model.path] = event.model
+        elif isinstance(event, DocumentLogged):
+            self.documents[event.name] = event.content
+        else:
+            life.deleted_time = event.time if isinstance(event, RunDeleted) else None
+            return  # what happens to the record of a run is not activity of the run
+        life.last_time = max(life.last_time, event.time)
+
+
+def is_new(batch: Batch, position: int) -> bool:
+    """Return whether a store that has kept the batch's journal up to ``position`` is to fold the batch in.
+
+    Raises:
+        StoreError: only a part of the batch is new: somebody else has delivered the rest in the meantime.
+    """
+    if batch.start < position < batch.end:
+        raise StoreError(
+            f"journal {batch.journal} was delivered up to {position} meanwhile; offer it again from there, not from {batch.start}"
+        )
+    return batch.end > position

@@ -1,0 +1,68 @@
+"""Tokens that say where the next page begins: the place of the last run shown, not a count of runs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple, Union
+
+from fitprint.errors import QueryError
+from fitprint.query.expressions import Field, Query
+from fitprint.query.fields import kind
+
+__all__ = ["Column", "Place", "SortValue", "columns", "place", "token"]
+
+SortValue = Union[float, int, str, None]
+Place = list[SortValue]  # a run's value in each column of an ordering, then its id
+
+
+class Column(NamedTuple):
+    """What an ordering compares: numbers or texts, with missing ones last in both directions."""
+
+    field: Field
+    text: bool
+    descending: bool
+
+
+def columns(query: Query) -> Sequence[Column]:
+    """Return the columns of the query's ordering; an item of params has two, its numbers and then its texts."""
+    result = []
+    for item in query.order:
+        if item.field.entity == "param":
+            result.append(Column(item.field, text=False, descending=item.descending))
+        result.append(Column(item.field, text=kind(item.field) in ("text", "param"), descending=item.descending))
+    return result
+
+
+def token(query: Query, last: Place) -> str:
+    """Return the token of the page after the run at ``last``."""
+    return base64.urlsafe_b64encode(json.dumps([_mark(query), *last]).encode()).decode().rstrip("=")
+
+
+def place(query: Query, token: str) -> Place:
+    """Return the place that :func:`token` was given.
+
+    Raises:
+        QueryError: the token belongs to another query, or is none at all.
+    """
+    expected: list[type | tuple[type, ...]] = [str if column.text else (int, float) for column in columns(query)]
+    try:
+        mark: object
+        last: Place
+        mark, *last = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+    except (ValueError, TypeError):
+        mark, last = None, []
+    if (
+        mark != _mark(query)
+        or len(last) != len(expected) + 1
+        or not isinstance(last[-1], str)
+        or not all(value is None or isinstance(value, types) for value, types in zip(last, expected, strict=False))
+    ):
+        raise QueryError("this page token belongs to another query; ask for the first page again")
+    return last
+
+
+def _mark(query: Query) -> int:
+    return zlib.crc32(repr(query).encode(errors="backslashreplace"))
