@@ -1,5 +1,97 @@
-"""Every fit leaves a print: one line records every training run, and nothing about the training changes."""
+"""Every fit leaves a print: one line records every training run, and nothing about the training changes.
+
+>>> import fitprint
+>>> fitprint.autolog()
+
+Importing this package loads next to nothing; each public name is fetched at its first use.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fitprint.api import (
+        active_run,
+        autolog,
+        configure,
+        delete_run,
+        end_run,
+        experiments,
+        get_run,
+        load_model,
+        log_artifact,
+        log_artifacts,
+        log_dict,
+        log_figure,
+        log_image,
+        log_input,
+        log_metric,
+        log_metrics,
+        log_model,
+        log_param,
+        log_params,
+        log_table,
+        log_text,
+        loop,
+        off,
+        restore_run,
+        search_runs,
+        set_experiment,
+        set_tag,
+        set_tags,
+        start_run,
+    )
+    from fitprint.errors import FitprintError
+    from fitprint.recording.run import Run
+
+__all__ = [
+    "FitprintError",
+    "Run",
+    "active_run",
+    "autolog",
+    "configure",
+    "delete_run",
+    "end_run",
+    "experiments",
+    "get_run",
+    "load_model",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_image",
+    "log_input",
+    "log_metric",
+    "log_metrics",
+    "log_model",
+    "log_param",
+    "log_params",
+    "log_table",
+    "log_text",
+    "loop",
+    "off",
+    "restore_run",
+    "search_runs",
+    "set_experiment",
+    "set_tag",
+    "set_tags",
+    "start_run",
+]
+
+_ELSEWHERE = {"FitprintError": "fitprint.errors", "Run": "fitprint.recording.run"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'fitprint' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_ELSEWHERE.get(name, "fitprint.api")), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

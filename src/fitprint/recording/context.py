@@ -11,6 +11,7 @@ The rule, in this order:
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import ContextDecorator
 from contextvars import ContextVar
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
 
-__all__ = ["current_run", "enter_run", "inherit_run", "is_off", "leave_run", "off"]
+__all__ = ["current_run", "enter_run", "enter_worker", "inherit_run", "is_off", "leave_run", "off", "restore", "snapshot"]
 
 _runs: ContextVar[tuple[Run, ...]] = ContextVar("fitprint_runs", default=())
 _off_depth: ContextVar[int] = ContextVar("fitprint_off", default=0)
@@ -36,6 +37,10 @@ def current_run() -> Run | None:
         shared = [run for run in _main_thread_runs if run.is_open]
         if shared and all(inner.parent_id == outer.id for outer, inner in zip(shared, shared[1:])):  # noqa: B905 - one shorter on purpose
             return shared[-1]
+    if _inherited is None and "FITPRINT_RUN" in os.environ:
+        from fitprint.recording.run import attached_run
+
+        inherit_run(attached_run(os.environ["FITPRINT_RUN"]))
     return _inherited
 
 
@@ -57,6 +62,24 @@ def inherit_run(run: Run | None) -> None:
     """Make the run current wherever this process has no other."""
     global _inherited
     _inherited = run
+
+
+def snapshot() -> tuple[tuple[Run, ...], int]:
+    """Return what this context knows, for :func:`restore` in another thread."""
+    return _runs.get(), _off_depth.get()
+
+
+def restore(state: tuple[tuple[Run, ...], int]) -> tuple[tuple[Run, ...], int]:
+    """Make this context know what another did, and return what it knew."""
+    before = snapshot()
+    _runs.set(state[0])
+    _off_depth.set(state[1])
+    return before
+
+
+def enter_worker(run: Run | None, *, is_off: bool) -> tuple[tuple[Run, ...], int]:
+    """Make a worker's context know what the one that sent it a task did; :func:`restore` takes what this returns."""
+    return restore(((run,) if run is not None else (), int(is_off)))
 
 
 def is_off() -> bool:

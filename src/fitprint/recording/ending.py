@@ -25,10 +25,11 @@ _watched: tuple[Any, Any] | None = None
 
 
 def at_end(callback: Callable[[], None]) -> None:
-    """Call this when the program ends, after those that were added later. It must not raise."""
+    """Call this when the program ends, before those that were added earlier; added again, it is called once. It must not raise."""
     if not _callbacks:
         atexit.register(_run_callbacks)
-    _callbacks.append(callback)
+    if callback not in _callbacks:
+        _callbacks.append(callback)
 
 
 def _run_callbacks() -> None:

@@ -19,7 +19,7 @@ from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, lo
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Workspace", "configure", "current", "declared_settings", "make_home", "settle", "use"]
+__all__ = ["Workspace", "configure", "current", "declared_settings", "given", "make_home", "settle", "use"]
 
 _IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
 
@@ -29,8 +29,8 @@ class Workspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        given = settings["home"]
-        self.home = (Path(given).expanduser() if given else find_project() / ".fitprint").absolute()
+        home = settings["home"]
+        self.home = (Path(home).expanduser() if home else find_project() / ".fitprint").absolute()
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._store_process = 0
@@ -39,8 +39,8 @@ class Workspace:
     @property
     def store_uri(self) -> str:
         """The URI of the backend store."""
-        given: str | None = self.settings["store"]
-        return given or f"sqlite:///{self.home / 'fitprint.db'}"
+        uri: str | None = self.settings["store"]
+        return uri or f"sqlite:///{self.home / 'fitprint.db'}"
 
     @property
     def blobs(self) -> BlobStore:
@@ -192,6 +192,11 @@ def use(workspace: Workspace | None) -> Workspace | None:
 _given: dict[str, Any] = {}
 
 
+def given() -> dict[str, Any]:
+    """Return the settings that were given in code."""
+    return dict(_given)
+
+
 def configure(**settings: Any) -> None:
     """Set settings in code, over file and environment. Runs that are open go on where they began.
 
@@ -201,11 +206,10 @@ def configure(**settings: Any) -> None:
     Raises:
         SettingsError: an unknown name or a value of the wrong type; nothing is changed.
     """
-    given = {**_given, **settings}
-    given = {name: value for name, value in given.items() if value is not None}
-    settled = settle(given)
+    merged = {name: value for name, value in {**_given, **settings}.items() if value is not None}
+    settled = settle(merged)
     _given.clear()
-    _given.update(given)
+    _given.update(merged)
     with _current_lock:
         if _current is None or (_current.settings["home"], _current.settings["store"]) != (settled["home"], settled["store"]):
             use(Workspace(settled))

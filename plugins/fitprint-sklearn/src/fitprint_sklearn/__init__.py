@@ -1,1 +1,15 @@
-"""The scikit-learn plugin of fitprint."""
+"""The scikit-learn plugin of fitprint: every estimator's training is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fitprint.hooks.markers import hookimpl
+
+
+@hookimpl
+def register_frameworks() -> Sequence[Any]:
+    from fitprint_sklearn.framework import SklearnFramework
+
+    return [SklearnFramework()]

@@ -1,0 +1,318 @@
+"""The public verbs. Those that log do so to the current run (see ``fitprint.recording.context``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from fitprint import clock, events
+from fitprint.entities import Experiment, LoggedModel
+from fitprint.errors import AmbiguousRunError, FitprintError, NoActiveRunError, RunNotFoundError
+from fitprint.recording.context import current_run, off
+from fitprint.recording.run import Run, make_current, open_run
+from fitprint.recording.workspace import configure, current
+
+if TYPE_CHECKING:
+    from fitprint.autolog.activation import Autolog
+
+__all__ = [
+    "active_run",
+    "autolog",
+    "configure",
+    "delete_run",
+    "end_run",
+    "experiments",
+    "get_run",
+    "load_model",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_image",
+    "log_input",
+    "log_metric",
+    "log_metrics",
+    "log_model",
+    "log_param",
+    "log_params",
+    "log_table",
+    "log_text",
+    "loop",
+    "off",
+    "restore_run",
+    "search_runs",
+    "set_experiment",
+    "set_tag",
+    "set_tags",
+    "start_run",
+]
+
+
+def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
+    """Record every training call of every framework that a plugin is installed for; see :func:`fitprint.autolog.activation.autolog`."""
+    from fitprint.autolog.activation import autolog as switch
+
+    return switch(disable=disable, **settings)
+
+
+# -- runs ------------------------------------------------------------------------------------------------------------
+
+
+def start_run(
+    name: str | None = None,
+    *,
+    run_id: str | None = None,
+    experiment: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    nested: bool = True,
+) -> Run:
+    """Begin a run and make it current; it ends with ``end_run()``, with its ``with`` block, or with the program.
+
+    Args:
+        name: a readable name; drawn if not given.
+        run_id: go on with this run (an id or unique prefix of one) instead of a new one.
+        experiment: name of the experiment; the setting ``experiment`` by default.
+        tags: tags to set.
+        nested: inside another run, be a child of it; if False, be a run of its own.
+
+    Raises:
+        RunNotFoundError, AmbiguousRunError: ``run_id`` names no run, or several.
+    """
+    if run_id is not None:
+        run_id = _resolve(run_id)
+    run = open_run(name=name, experiment=experiment, parent=current_run() if nested else None, tags=tags, run_id=run_id)
+    make_current(run)
+    return run
+
+
+def end_run(status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED") -> None:
+    """End the current run; without one, do nothing."""
+    run = current_run()
+    if run is not None:
+        run.end(status)
+
+
+def active_run() -> Run | None:
+    """Return the current run, or None."""
+    return current_run()
+
+
+def get_run(run: str) -> Run:
+    """Return a run by id, unique prefix of an id, or name (the newest of that name); ``@last`` is the newest of all.
+
+    Raises:
+        RunNotFoundError: there is none.
+        AmbiguousRunError: the prefix fits several.
+    """
+    return Run(current(), _resolve(run))
+
+
+def _resolve(run: str) -> str:
+    store = current().store
+    if run == "@last":
+        newest = search_runs(max_results=1)
+        if not newest:
+            raise RunNotFoundError(f"there is no run yet in {current().store_uri}")
+        return newest[0].id
+    found = store.resolve(run)
+    exact = [run_id for run_id in found if run_id == run]
+    if exact:
+        return exact[0]
+    if not found:
+        raise RunNotFoundError(f"no run has the id, id prefix or name {run!r} in {current().store_uri}; `fitprint ls` lists runs")
+    by_prefix = [run_id for run_id in found if run_id.startswith(run)]
+    if len(by_prefix) > 1:
+        raise AmbiguousRunError(f"{run!r} is the beginning of several run ids: {', '.join(by_prefix)}; give more digits")
+    return (by_prefix or list(found))[0]
+
+
+def search_runs(
+    experiment_names: Sequence[str] | None = None,
+    filter_string: str = "",
+    order_by: Iterable[str] = (),
+    max_results: int = 1000,
+    output_format: Literal["list", "pandas"] = "list",
+) -> Any:
+    """Return the runs that match a filter.
+
+    Args:
+        experiment_names: experiments to look in; all by default.
+        filter_string: such as ``metrics.val_loss < 0.3 and params.C >= 1``; see :mod:`fitprint.query`.
+        order_by: such as ``["metrics.val_loss ASC"]``; newest first by default.
+        max_results: return at most so many.
+        output_format: "list" of :class:`Run`, or "pandas" for a data frame with a row each.
+
+    Raises:
+        QueryError: the filter or an order cannot be understood; the message points at the position.
+    """
+    from fitprint.query.grammar import parse
+
+    if output_format not in ("list", "pandas"):
+        raise FitprintError(f"output_format must be 'list' or 'pandas', not {output_format!r}")
+    workspace = current()
+    query = parse(filter_string, order_by=tuple(order_by), experiments=experiment_names)
+    store, found, token = workspace.store, [], None
+    while len(found) < max_results:
+        page = store.search_runs(query, limit=min(1000, max_results - len(found)), token=token)
+        found += page.runs
+        token = page.token
+        if token is None:
+            break
+    if output_format == "pandas":
+        from fitprint.tables import to_frame
+
+        return to_frame(found)
+    return [Run(workspace, record.id, record=record) for record in found]
+
+
+def experiments() -> Sequence[Experiment]:
+    """Return all experiments, by name."""
+    return current().store.experiments()
+
+
+def set_experiment(name: str) -> None:
+    """Let new runs belong to the experiment ``name``, which begins to exist with its first run."""
+    configure(experiment=name)
+
+
+def delete_run(run: str) -> None:
+    """Move a run to the trash (see :func:`restore_run`).
+
+    Raises:
+        RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several.
+    """
+    current().writer.append(events.RunDeleted(_resolve(run), clock.now()))
+
+
+def restore_run(run: str) -> None:
+    """Take a run out of the trash.
+
+    Raises:
+        RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several.
+    """
+    current().writer.append(events.RunRestored(_resolve(run), clock.now()))
+
+
+# -- logging to the current run --------------------------------------------------------------------------------------
+
+
+def _current(verb: str) -> Run:
+    run = current_run()
+    if run is None:
+        raise NoActiveRunError(f"{verb} needs a current run: call it inside `with fitprint.start_run():`, or on a run's handle")
+    return run
+
+
+def log_param(key: str, value: Any) -> None:
+    """Record one hyperparameter; see :meth:`Run.log_param`."""
+    _current("log_param").log_param(key, value)
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Record hyperparameters; see :meth:`Run.log_params`."""
+    _current("log_params").log_params(params)
+
+
+def log_metric(
+    key: str,
+    value: float,
+    step: int | None = None,
+    epoch: float | None = None,
+    timestamp: datetime | int | None = None,
+    *,
+    goal: Literal["min", "max"] | None = None,
+) -> None:
+    """Record one point of a metric; see :meth:`Run.log_metric`."""
+    run = current_run()
+    if run is None:
+        run = _current("log_metric")
+    run.log_metric(key, value, step, epoch, timestamp, goal=goal)
+
+
+def log_metrics(
+    metrics: Mapping[str, float], step: int | None = None, epoch: float | None = None, timestamp: datetime | int | None = None
+) -> None:
+    """Record one point of each metric; see :meth:`Run.log_metrics`."""
+    _current("log_metrics").log_metrics(metrics, step, epoch, timestamp)
+
+
+def set_tag(key: str, value: Any) -> None:
+    """Set a tag; None removes it."""
+    _current("set_tag").set_tag(key, value)
+
+
+def set_tags(tags: Mapping[str, Any]) -> None:
+    """Set tags; None removes one."""
+    _current("set_tags").set_tags(tags)
+
+
+def log_text(text: str, path: str) -> None:
+    """Record a text as an artifact; see :meth:`Run.log_text`."""
+    _current("log_text").log_text(text, path)
+
+
+def log_dict(content: Any, path: str) -> None:
+    """Record a dict or list as a JSON artifact; see :meth:`Run.log_dict`."""
+    _current("log_dict").log_dict(content, path)
+
+
+def log_figure(figure: Any, path: str) -> None:
+    """Record a Matplotlib or Plotly figure; see :meth:`Run.log_figure`."""
+    _current("log_figure").log_figure(figure, path)
+
+
+def log_image(image: Any, path: str) -> None:
+    """Record a picture; see :meth:`Run.log_image`."""
+    _current("log_image").log_image(image, path)
+
+
+def log_table(table: Any, path: str) -> None:
+    """Record a table; see :meth:`Run.log_table`."""
+    _current("log_table").log_table(table, path)
+
+
+def log_artifact(file: str | os.PathLike[str], path: str | None = None) -> None:
+    """Record a copy of a file; see :meth:`Run.log_artifact`."""
+    _current("log_artifact").log_artifact(file, path)
+
+
+def log_artifacts(folder: str | os.PathLike[str], path: str = "") -> None:
+    """Record copies of all files below a folder; see :meth:`Run.log_artifacts`."""
+    _current("log_artifacts").log_artifacts(folder, path)
+
+
+def log_input(data: Any, name: str = "data", role: str = "train") -> None:
+    """Record facts on data; see :meth:`Run.log_input`."""
+    _current("log_input").log_input(data, name, role)
+
+
+def log_model(model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
+    """Record a model; see :meth:`Run.log_model`."""
+    return _current("log_model").log_model(model, path, flavor=flavor, **options)
+
+
+def load_model(uri: str, trust: Iterable[str] = ()) -> Any:
+    """Load a recorded model, its bytes checked against their digests.
+
+    Args:
+        uri: ``runs:/RUN/path`` (RUN: an id, a unique prefix, or a name), or a directory that holds an ``MLmodel``.
+        trust: names of the types and functions, such as ``"mypackage.MyModel"``, that loading may run code of. What a
+            framework's own safe format needs is trusted; nothing that the model itself says is.
+
+    Raises:
+        ModelNotFoundError: the URI leads to no model.
+        IntegrityError: a file is not what was recorded.
+        UntrustedModelError: it needs types that are not trusted; the message lists them.
+    """
+    from fitprint.models.fetching import fetch_model
+
+    return fetch_model(uri, tuple(trust), resolve=get_run)
+
+
+def loop(iterable: Iterable[Any], **options: Any) -> Any:
+    """Go over a hand-written training loop and record it; see :class:`fitprint.recording.loop.Loop`."""
+    from fitprint.recording.loop import Loop
+
+    return Loop(iterable, **options)

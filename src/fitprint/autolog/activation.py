@@ -1,0 +1,149 @@
+"""``autolog()``: switching observation on and off."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from fitprint.autolog.carrier import carry_tasks
+from fitprint.autolog.observing import INSIDE, Engine, note_warning
+from fitprint.autolog.patching import Hook, Patcher, patched
+from fitprint.hooks.manager import hooks
+from fitprint.recording import context, workspace
+from fitprint.recording.run import attached_run
+from fitprint.settings import wanted
+
+__all__ = ["Autolog", "autolog", "engine", "is_on", "observing_for"]
+
+_lock = threading.RLock()
+_engine = Engine()
+_patcher = Patcher(_engine.call)
+
+
+def engine() -> Engine:
+    """Return the engine of this process."""
+    return _engine
+
+
+def is_on() -> bool:
+    """Tell whether autologging is switched on in this process."""
+    return _patcher.on
+
+
+class Autolog:
+    """What ``autolog()`` returns: as a context manager it puts everything back as it was before the call."""
+
+    def __init__(self, was_on: bool, given: dict[str, Any]) -> None:
+        self._was_on = was_on
+        self._given = given
+
+    def __enter__(self) -> Autolog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with _lock:
+            workspace.configure(**dict.fromkeys(workspace.given(), None) | self._given)
+            if not self._was_on:
+                _switch_off()
+
+
+def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
+    """Record every training call of every framework that a plugin is installed for, from here on.
+
+    It does not matter whether frameworks are imported before or after, or whether functions of theirs were. Called again, it
+    takes up what came since. Used in a ``with`` statement, everything is as before when the block is left.
+
+    Args:
+        disable: switch off instead, and restore every patched attribute.
+        settings: any settings, as for :func:`fitprint.configure`; a framework's own by a dict under its name,
+            such as ``sklearn={"max_candidates": 20}``.
+
+    Raises:
+        SettingsError: an unknown setting or a value of the wrong type; nothing is changed.
+    """
+    with _lock:
+        handle = Autolog(_patcher.on, workspace.given())
+        if settings:
+            workspace.configure(**settings)
+        if disable:
+            _switch_off()
+        else:
+            _switch_on()
+        return handle
+
+
+def _switch_on() -> None:
+    chosen = workspace.current().settings
+    if not _patcher.on:
+        _patcher.on = True
+        for framework in hooks().registered("register_frameworks").values():
+            if wanted(framework.name, chosen["include_frameworks"], chosen["exclude_frameworks"]):
+                try:
+                    _patcher.install(framework.name, framework.targets())
+                except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+                    hooks().problem(f"{framework.name} cannot be observed: {type(error).__name__}: {error}", framework.name, error)
+        _patcher.when_imported("joblib.parallel", _watch_joblib)
+        _watch_warnings()
+    _patcher.refresh()
+
+
+def _switch_off() -> None:
+    _patcher.undo()
+    _unwatch_warnings()
+
+
+def _watch_joblib(module: ModuleType) -> None:
+    hook = Hook(_patcher, lambda function, args, kwargs: carry_tasks(workspace.given, function, args, kwargs))
+    _patcher.replace_method(module.Parallel, "__call__", lambda function: patched(function, hook))
+
+
+# The interpreter calls ``warnings._showwarnmsg`` for each warning that passes the user's filters. Ours calls the one
+# before it, so that everything is shown, collected or raised as ever; filters and ``showwarning`` are not touched.
+_shown: tuple[Any, Any] | None = None
+
+
+def _watch_warnings() -> None:
+    global _shown
+    original = getattr(warnings, "_showwarnmsg", None)
+    if original is None or _shown is not None:
+        return
+
+    def _showwarnmsg(message: Any) -> None:
+        if not note_warning(message):
+            original(message)
+
+    _shown = (original, _showwarnmsg)
+    warnings._showwarnmsg = _showwarnmsg  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+
+
+def _unwatch_warnings() -> None:
+    global _shown
+    if _shown is not None:
+        original, ours = _shown
+        if warnings._showwarnmsg is ours:  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+            warnings._showwarnmsg = original  # type: ignore[attr-defined]  # noqa: SLF001
+        _shown = None
+
+
+@contextmanager
+def observing_for(token: dict[str, Any]) -> Iterator[None]:
+    """In a worker process: observe for the length of a task, as the process that sent it does."""
+    with _lock:
+        if workspace.given() != token["settings"]:
+            workspace.configure(**dict.fromkeys(workspace.given(), None) | token["settings"])
+        _switch_on()
+    run = None if token["run"] is None else attached_run(token["run"])
+    inside = INSIDE.set(None)
+    before = context.enter_worker(run, is_off=token["off"])
+    try:
+        yield
+    finally:
+        context.restore(before)
+        INSIDE.reset(inside)
+        _engine.end_orphans()
+        # Until the next such task this worker observes nothing.
+        INSIDE.set(True)

@@ -1,0 +1,96 @@
+"""Carrying the current run, and the fact that a training call is under way, into the workers of joblib.
+
+Context variables do not reach pool threads, and a process pool has its own interpreters. Each task of a ``Parallel`` call is
+therefore wrapped in a :class:`Carry`:
+
+- inside an observed call, threads learn that they are inside; tasks sent to processes are sent as they are, since the
+  workers observe nothing by themselves;
+- outside, a worker process observes while it runs the task, with the settings of the process that sent it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from fitprint.autolog.observing import INSIDE
+from fitprint.recording import context
+from fitprint.recording.workspace import current
+
+__all__ = ["Carry", "carry_tasks"]
+
+
+class Carry:
+    """A task of a pool, with what it has to know."""
+
+    __slots__ = ("_function", "_inside", "_runs", "_token")
+
+    def __init__(self, function: Callable[..., Any], inside: Any, token: dict[str, Any] | None) -> None:
+        self._function = function
+        self._inside = inside
+        self._runs = context.snapshot()
+        self._token = token
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        inside = INSIDE.set(self._inside)
+        before = context.restore(self._runs)
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            context.restore(before)
+            INSIDE.reset(inside)
+
+    def __reduce__(self) -> Any:
+        if self._token is None:
+            return functools.partial, (self._function,)
+        return _RemoteCarry, (self._function, self._token)
+
+
+class _RemoteCarry:
+    """A task in a worker process that is to observe."""
+
+    __slots__ = ("_function", "_token")
+
+    def __init__(self, function: Callable[..., Any], token: dict[str, Any]) -> None:
+        self._function = function
+        self._token = token
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from fitprint.autolog.activation import observing_for
+
+        with observing_for(self._token):
+            return self._function(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return _RemoteCarry, (self._function, self._token)
+
+
+def token_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what a process must know to record as this one does: plain values only, no live connection."""
+    workspace = current()
+    run = context.current_run()
+    return {
+        "settings": {**settings, "home": str(workspace.home), "store": workspace.store_uri, "notice": False},
+        "run": None if run is None else run.id,
+        "off": context.is_off(),
+    }
+
+
+def carry_tasks(given: Callable[[], dict[str, Any]], function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Stand in for ``joblib.Parallel.__call__``: the same call, with every task wrapped."""
+    if len(args) != 2 or kwargs:
+        return function(*args, **kwargs)
+    parallel, tasks = args
+    inside = INSIDE.get()
+    token = None if inside is not None or context.is_off() else token_of(given())
+    return function(parallel, _wrapped(tasks, inside, token))
+
+
+def _wrapped(tasks: Iterable[Any], inside: Any, token: dict[str, Any] | None) -> Iterator[Any]:
+    for task in tasks:
+        if type(task) is tuple and len(task) == 3:
+            function, args, kwargs = task
+            yield Carry(function, inside, token), args, kwargs
+        else:
+            yield task

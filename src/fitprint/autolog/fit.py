@@ -1,0 +1,319 @@
+"""The handle that an observer gets: one observed call, and what it adds to the record.
+
+Nothing here raises: what cannot be recorded becomes a line of the run's capture report.
+"""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from fitprint import clock
+from fitprint.autolog.framework import Function, Target
+from fitprint.entities import RunStatus
+from fitprint.hooks.manager import hooks
+from fitprint.recording.run import Run, open_run
+
+if TYPE_CHECKING:
+    from fitprint.autolog.observing import Engine
+
+__all__ = ["Child", "Fit"]
+
+
+_signatures: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature] = weakref.WeakKeyDictionary()
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    signature = _signatures.get(function)
+    if signature is None:
+        signature = _signatures[function] = inspect.signature(function)
+    return signature
+
+
+class Recorder:
+    """What can be added to a run, each item failing alone. The base of :class:`Fit` and :class:`Child`."""
+
+    def __init__(self, report: dict[str, Any]) -> None:
+        self._report = report
+
+    @property
+    def run(self) -> Run:
+        """The run that is recorded on."""
+        raise NotImplementedError
+
+    def params(self, params: Mapping[str, Any], *, defaults: Iterable[str] = (), resolved: bool = False) -> None:
+        """Record hyperparameters.
+
+        Args:
+            params: values by name.
+            defaults: names of those that the user left at the framework's default.
+            resolved: the values are what the framework made of the user's.
+        """
+        with self.part("params"):
+            self.run.log_params(params, provenance="resolved" if resolved else "set", defaults=defaults)
+
+    def metric(
+        self, key: str, value: float, *, step: int | None = None, epoch: float | None = None, goal: Literal["min", "max"] | None = None
+    ) -> None:
+        """Record one point of a metric, at once."""
+        with self.part(f"metric {key}", quiet=True):
+            self.run.log_metric(key, value, step, epoch, goal=goal)
+
+    def metrics(self, metrics: Mapping[str, float], *, step: int | None = None, epoch: float | None = None) -> None:
+        """Record one point of each metric, at once."""
+        with self.part("metrics", quiet=True):
+            self.run.log_metrics(metrics, step, epoch)
+
+    def history(
+        self, key: str, values: Iterable[float], *, steps: Iterable[int] | None = None, goal: Literal["min", "max"] | None = None
+    ) -> None:
+        """Record a whole curve."""
+        with self.part(f"history {key}"):
+            self.run.log_history(key, values, steps=steps, goal=goal)
+
+    def tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags."""
+        with self.part("tags", quiet=True):
+            self.run.set_tags(tags)
+
+    def data(self, path: str, content: Any) -> None:
+        """Record a JSON artifact, such as the points of a curve from which a plot is drawn later."""
+        with self.part(path):
+            self.run.log_dict(content, path)
+
+    def text(self, path: str, text: str) -> None:
+        """Record a text artifact."""
+        with self.part(path):
+            self.run.log_text(text, path)
+
+    def document(self, name: str, content: Any) -> None:
+        """Record a small JSON document of the run."""
+        with self.part(name):
+            self.run.log_document(name, content)
+
+    def skipped(self, what: str, why: str) -> None:
+        """Put in the capture report that something was left out, and why."""
+        self._report.setdefault("skipped", {})[what] = why
+
+    def failed(self, what: str, error: BaseException) -> None:
+        """Put a failure of ours in the capture report."""
+        self._report.setdefault("failed", {})[what] = f"{type(error).__name__}: {error}"
+
+    @contextmanager
+    def part(self, name: str, *, quiet: bool = False) -> Iterator[None]:
+        """Run a part of the observer by itself: if it fails, the capture report says so, and the rest goes on.
+
+        Args:
+            name: the part, as the capture report names it.
+            quiet: list it in the report only if it fails.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
+            self.failed(name, error)
+            hooks().problem(f"recording {name} failed: {type(error).__name__}: {error}", "autolog", error)
+        else:
+            if not quiet:
+                captured = self._report.setdefault("captured", [])
+                if name not in captured:
+                    captured.append(name)
+
+
+class Fit(Recorder):
+    """One observed call.
+
+    Attributes:
+        function: what the user calls, unpatched.
+        instance: the object whose method is called; None for a function.
+        framework: name of the framework.
+        subject: what trains, in a word: the class of the instance or the function's name. It names the run.
+        kind: kind of the run; an observer may set it above the yield, before it records anything.
+        call: number of this call in a sequence, from 1.
+        elapsed: seconds that the user's call took (below the yield).
+    """
+
+    def __init__(self, engine: Engine, framework: str, target: Target, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        super().__init__({})
+        self._engine = engine
+        self._run: Run | None = None
+        self.ends_run = False
+        self.given_args: tuple[Any, ...] = args
+        self.given_kwargs: dict[str, Any] = kwargs
+        self._replaced: dict[str, Any] = {}
+        self.framework = framework
+        self.target = target
+        self.function = function
+        self.is_method = not isinstance(target, Function)
+        self.instance: Any = args[0] if self.is_method and args else None
+        self.subject = type(self.instance).__name__ if self.instance is not None else function.__name__
+        self.kind = target.kind
+        self.call = 1
+        self.elapsed = 0.0
+        self.warnings: list[dict[str, Any]] = []
+        self.skip_reason: str | None = None
+        self.in_user_code = True
+        self._bound: inspect.BoundArguments | None = None
+
+    def report(self, *, cost: float) -> dict[str, Any]:
+        """Return the capture report.
+
+        Args:
+            cost: seconds that recording took on the user's thread.
+        """
+        report = {"framework": self.framework, "function": self.function.__qualname__, "cost_ms": round(cost * 1000, 3), **self._report}
+        if self.warnings:
+            report["warnings"] = self.warnings
+        return report
+
+    # -- the call --------------------------------------------------------------------------------------------------
+
+    def _bind(self) -> inspect.BoundArguments:
+        if self._bound is None:
+            self._bound = _signature(self.function).bind(*self.given_args, **self.given_kwargs)
+        return self._bound
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """All arguments by name, defaults included, ``self`` left out, as the user gave them.
+
+        Raises:
+            TypeError: the call does not fit the function (which will say so itself).
+        """
+        bound = self._bind()
+        arguments = {
+            name: bound.arguments.get(name, parameter.default)
+            for name, parameter in bound.signature.parameters.items()
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            and (name in bound.arguments or parameter.default is not parameter.empty)
+        }
+        for name, parameter in bound.signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                arguments.update(bound.arguments.get(name, {}))
+        if self.is_method:
+            del arguments[next(iter(bound.signature.parameters))]
+        return MappingProxyType(arguments)
+
+    def argument(self, name: str, default: Any = None) -> Any:
+        """Return one argument as the user gave it, however it was given; ``default`` if there is none of this name."""
+        return self.arguments.get(name, default)
+
+    def given(self, name: str) -> bool:
+        """Tell whether the user gave this argument."""
+        bound = self._bind()
+        return name in bound.arguments or any(
+            name in bound.arguments.get(parameter.name, ())
+            for parameter in bound.signature.parameters.values()
+            if parameter.kind is parameter.VAR_KEYWORD
+        )
+
+    def replace_argument(self, name: str, value: Any) -> None:
+        """Call the user's function with another value for this argument. The user's own object must not be changed: pass a copy."""
+        self._replaced[name] = value
+
+    def call_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return what the user's function is called with: exactly what was given, but for replaced arguments."""
+        if not self._replaced:
+            return self.given_args, self.given_kwargs
+        names = [
+            name
+            for name, parameter in _signature(self.function).parameters.items()
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        ]
+        args, kwargs = list(self.given_args), dict(self.given_kwargs)
+        for name, value in self._replaced.items():
+            if name not in kwargs and name in names and names.index(name) < len(args):
+                args[names.index(name)] = value
+            else:
+                kwargs[name] = value
+        return tuple(args), kwargs
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run:
+        """The run of this call, which begins at the first access."""
+        if self._run is None:
+            self._run, self.ends_run = self._engine.run_for(self)
+        return self._run
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the run of this call has begun."""
+        return self._run is not None
+
+    def skip(self, reason: str) -> None:
+        """Do not record this call (above the yield, before anything was recorded)."""
+        self.skip_reason = reason
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the settings of the framework's namespace, ``autolog``'s options included."""
+        return self._engine.options(self.framework)
+
+    def setting(self, name: str) -> Any:
+        """Return one of fitprint's own settings."""
+        return self._engine.setting(name)
+
+    def child(self, name: str, *, kind: str, started: int | None = None) -> Child:
+        """Begin a child run, such as a candidate of a search. End it with :meth:`Child.end`."""
+        return Child(open_run(name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace), self._report)
+
+    def dataset(self, data: Any, *, name: str, role: str = "train") -> None:
+        """Record facts on data, if data are recorded at all. ``data`` may be None."""
+        if data is not None and self.setting("datasets"):
+            with self.part(f"dataset {name}"):
+                self.run.log_input(data, name, role)
+
+    def model(self, model: Any, *, path: str = "model", **options: Any) -> None:
+        """Record the fitted model, if models are recorded at all, and link it to the run.
+
+        Args:
+            model: the object.
+            path: directory inside the run.
+            options: of :meth:`fitprint.Run.log_model`.
+        """
+        self.link(model)
+        if not self.setting("models"):
+            self.skipped("model", "the setting `models` is off")
+            return
+        with self.part("model"):
+            self.run.log_model(model, path, **options)
+
+    def link(self, subject: Any) -> None:
+        """Remember that an object (a model, its predictions) belongs to this run, for as long as it lives."""
+        self._engine.links.remember(subject, self.run)
+
+    def linked(self, subject: Any) -> Run | None:
+        """Return the run that an object belongs to, or None."""
+        run: Run | None = self._engine.links.recall(subject)
+        return run
+
+    def when_sequence_ends(self, action: Callable[[], None]) -> None:
+        """Call ``action`` before the run of this sequence ends (it must not keep the instance alive). The last one given counts."""
+        sequence = self._engine.sequence_of(self.instance)
+        if sequence is not None:
+            sequence.at_end = action
+
+    def note_on(self, run: Run) -> None:
+        """Record what follows on a recorded run (for targets of role "note")."""
+        self._run, self.ends_run = run, False
+
+
+class Child(Recorder):
+    """A child run that an observer writes."""
+
+    def __init__(self, run: Run, report: dict[str, Any]) -> None:
+        super().__init__(report)
+        self._child = run
+
+    @property
+    def run(self) -> Run:
+        """The child run."""
+        return self._child
+
+    def end(self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None) -> None:
+        """End the child run; ``at`` is its end in microseconds, now by default."""
+        self._child.end(status, error=error, at=clock.now() if at is None else at)

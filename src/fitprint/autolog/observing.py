@@ -1,0 +1,271 @@
+"""Driving observers: whether a call is a run, running it exactly once, and keeping every failure of ours to ourselves."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from fitprint import clock
+from fitprint.autolog.fit import Fit
+from fitprint.autolog.framework import Function, Target
+from fitprint.autolog.links import Links
+from fitprint.entities import RunStatus
+from fitprint.hooks.manager import hooks
+from fitprint.recording.context import current_run, is_off
+from fitprint.recording.ending import at_end, outcome_of, outcome_of_program
+from fitprint.recording.run import Run, open_run
+from fitprint.recording.workspace import current
+from fitprint.settings import wanted
+
+__all__ = ["INSIDE", "Engine"]
+
+# The observed call that this context is in; True where it is in one of another thread or process.
+INSIDE: ContextVar[Fit | bool | None] = ContextVar("fitprint_inside", default=None)
+
+_MOST_WARNINGS = 100
+
+
+class _Sequence:
+    """Calls with one instance that are one run, such as those of ``partial_fit``."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.calls = 0
+        self.at_end: Callable[[], None] | None = None
+
+
+class Engine:
+    """Runs observed calls. One per process, for all threads."""
+
+    def __init__(self) -> None:
+        self.links = Links()
+        self._sequences: dict[int, tuple[weakref.ref[Any], _Sequence]] = {}
+        self._orphans: deque[_Sequence] = deque()
+        self._lock = threading.Lock()
+
+    # -- what a fit asks ---------------------------------------------------------------------------------------------
+
+    def setting(self, name: str) -> Any:
+        return current().settings[name]
+
+    def options(self, framework: str) -> Mapping[str, Any]:
+        return current().settings.namespace(framework)
+
+    def run_for(self, fit: Fit) -> tuple[Run, bool]:
+        """Return the run of a call that has none yet, and whether it ends with the call.
+
+        The first call inside a run that the user opened is recorded on that run, each further one on a child of it.
+        """
+        around = current_run()
+        if around is not None and fit.target.role == "run" and around.claim_fit():
+            return around, False
+        run = open_run(name=fit.subject, parent=around, kind=fit.kind)
+        if fit.target.role == "sequence":
+            self._begin_sequence(fit, run)
+            return run, False
+        return run, True
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def call(self, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the user's call, observed if it is an outermost one. What it returns and raises is the function's own."""
+        if INSIDE.get() is not None or is_off():
+            return function(*args, **kwargs)
+        if target.role == "note" and args and self._is_strange(target, args[0]):
+            return function(*args, **kwargs)
+        fit = Fit(self, framework, target, function, args, kwargs)
+        token = INSIDE.set(fit)
+        try:
+            return _Call(self, fit).run()
+        finally:
+            INSIDE.reset(token)
+            if self._orphans:
+                self.end_orphans()
+
+    def _is_strange(self, target: Target, instance: Any) -> bool:
+        """Tell whether a method to be noted belongs to an object that no run knows."""
+        return not isinstance(target, Function) and self.links.recall(instance) is None
+
+    def wants(self, fit: Fit) -> bool:
+        """Tell whether the settings let this call be recorded."""
+        settings = current().settings
+        if not wanted(fit.framework, settings["include_frameworks"], settings["exclude_frameworks"]):
+            return False
+        if settings["include_classes"] == ["*"] and not settings["exclude_classes"]:
+            return True
+        subject = type(fit.instance) if fit.instance is not None else fit.function
+        return wanted(f"{subject.__module__}.{subject.__qualname__}", settings["include_classes"], settings["exclude_classes"])
+
+    # -- sequences ---------------------------------------------------------------------------------------------------
+
+    def _begin_sequence(self, fit: Fit, run: Run) -> None:
+        key, sequence, orphans, sequences = id(fit.instance), _Sequence(run), self._orphans, self._sequences
+
+        def forget(reference: weakref.ref[Any]) -> None:
+            # Run by the garbage collector: no lock, no logging. The next observed call ends the run.
+            entry = sequences.get(key)
+            if entry is not None and entry[0] is reference:
+                del sequences[key]
+                orphans.append(sequence)
+
+        sequence.calls = 1
+        sequences[key] = (weakref.ref(fit.instance, forget), sequence)
+        at_end(self._end_sequences)
+
+    def sequence_of(self, instance: Any) -> _Sequence | None:
+        """Return the sequence that an instance is in, or None."""
+        entry = self._sequences.get(id(instance))
+        return entry[1] if entry is not None and entry[0]() is instance else None
+
+    def end_sequence(self, instance: Any) -> None:
+        """End the run of a sequence because the instance begins something new."""
+        sequence = self.sequence_of(instance)
+        if sequence is not None:
+            del self._sequences[id(instance)]
+            self._end(sequence, "FINISHED", None)
+
+    def _end(self, sequence: _Sequence, status: RunStatus, error: str | None) -> None:
+        try:
+            if sequence.at_end is not None:
+                sequence.at_end()
+        except Exception as failure:  # noqa: BLE001 - the end of a run must not become an error of the user's program
+            hooks().problem(f"the end of a run could not be recorded whole: {failure}", "autolog", failure)
+        sequence.run.end(status, error=error)
+
+    def end_orphans(self) -> None:
+        """End the runs of sequences whose instance has died."""
+        while self._orphans:
+            self._end(self._orphans.popleft(), "FINISHED", None)
+
+    def _end_sequences(self) -> None:
+        self.end_orphans()
+        status, error = outcome_of_program()
+        while self._sequences:
+            self._end(self._sequences.popitem()[1][1], status, error)
+
+
+class _Call:
+    """One observed call, step by step."""
+
+    def __init__(self, engine: Engine, fit: Fit) -> None:
+        self._engine = engine
+        self._fit = fit
+        self._observer: Any = None
+        self._cost = 0.0
+
+    def run(self) -> Any:
+        fit = self._fit
+        self._guarded("the call", self._before)
+        args, kwargs = (fit.given_args, fit.given_kwargs) if fit.skip_reason else self._arguments()
+        started = time.perf_counter()
+        try:
+            result = fit.function(*args, **kwargs)
+        except BaseException as error:
+            fit.elapsed = time.perf_counter() - started
+            self._guarded("the failure", lambda: self._failed(error))
+            raise
+        fit.elapsed = time.perf_counter() - started
+        self._guarded("the result", lambda: self._after(result))
+        return result
+
+    def _guarded(self, what: str, step: Callable[[], None]) -> None:
+        """Run a step of ours; whatever goes wrong is told and stays here."""
+        started = time.perf_counter()
+        self._fit.in_user_code = False
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
+            fit = self._fit
+            fit.failed(what, error)
+            problem = f"observing {what} of {fit.framework}'s {fit.subject} failed: {type(error).__name__}: {error}"
+            hooks().problem(problem, fit.framework, error)
+        finally:
+            self._fit.in_user_code = True
+            self._cost += time.perf_counter() - started
+
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        try:
+            return self._fit.call_arguments()
+        except (TypeError, ValueError):  # the call does not fit the function, which will say so itself
+            return self._fit.given_args, self._fit.given_kwargs
+
+    def _before(self) -> None:
+        fit = self._fit
+        if not self._engine.wants(fit):
+            fit.skip("the settings leave it out")
+            return
+        if fit.target.role == "sequence":
+            sequence = self._engine.sequence_of(fit.instance)
+            if sequence is not None:
+                sequence.calls += 1
+                fit.call = sequence.calls
+                fit.note_on(sequence.run)
+        elif fit.target.role == "run" and fit.instance is not None:
+            self._engine.end_sequence(fit.instance)
+        observer = fit.target.observe(fit)
+        try:
+            next(observer)
+        except StopIteration:
+            fit.skip("its observer has nothing to say")
+            return
+        self._observer = observer
+        if fit.skip_reason:
+            observer.close()
+            self._observer = None
+        elif fit.target.role != "note":
+            fit.run  # noqa: B018 - the run begins before the call does
+
+    def _after(self, result: Any) -> None:
+        try:
+            if self._observer is not None:
+                try:
+                    self._observer.send(result)
+                except StopIteration:
+                    pass
+                else:
+                    self._observer.close()
+                    raise RuntimeError("the observer must yield exactly once")
+        finally:
+            self._finish("FINISHED", None)
+
+    def _failed(self, error: BaseException) -> None:
+        try:
+            if self._observer is not None:
+                self._observer.close()
+        finally:
+            status, text = outcome_of(error)
+            self._finish(status, text)
+
+    def _finish(self, status: RunStatus, error: str | None) -> None:
+        fit = self._fit
+        if not fit.has_run or fit.target.role == "note":
+            return
+        run = fit.run
+        try:
+            fit.metric("fit_time", fit.elapsed, goal="min")
+            report = fit.report(cost=self._cost)
+            if fit.call == 1 or report.get("failed"):
+                run.log_document("capture", report)
+        finally:
+            if fit.ends_run:
+                run.end(status, error=error, at=clock.now())
+            elif error is not None:
+                run.log_document("failure", {"subject": fit.subject, "error": error})
+
+
+def note_warning(message: Any) -> bool:
+    """Take note of a warning about to be shown; True if it is one of ours, which the user is not to see."""
+    fit = INSIDE.get()
+    if not isinstance(fit, Fit):
+        return False
+    if len(fit.warnings) < _MOST_WARNINGS:
+        fit.warnings.append(
+            {"category": message.category.__name__, "message": str(message.message), "file": message.filename, "line": message.lineno}
+            | ({} if fit.in_user_code else {"raised_by": "fitprint"})
+        )
+    return not fit.in_user_code

@@ -1,0 +1,315 @@
+"""Putting observers in the place of functions and methods, and taking them out again without a trace.
+
+What is put in place is a real function (``functools.wraps``) in the class or module that defines the original, so that
+identity, pickling by name, signatures, bound methods and method resolution stay what they are. wrapt tells when a module
+has been imported; fitprint itself imports no framework.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import weakref
+from collections.abc import Callable, Iterable
+from types import FunctionType, ModuleType
+from typing import Any
+
+import wrapt
+
+from fitprint.autolog.framework import Function, Method, SubclassMethod, Target
+from fitprint.hooks.manager import hooks
+
+__all__ = ["Hook", "Patcher"]
+
+Call = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+
+
+class Hook:
+    """What a patched function consults: true while patches are on, and callable with (original, args, kwargs).
+
+    Pickled by value (cloudpickle does so with classes of ``__main__``) it becomes ``False``: the copy that is loaded
+    elsewhere calls the original, and needs no fitprint.
+    """
+
+    __slots__ = ("_call", "_patcher")
+
+    def __init__(self, patcher: Patcher, call: Call) -> None:
+        self._patcher = patcher
+        self._call = call
+
+    def __bool__(self) -> bool:
+        return self._patcher.on
+
+    def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._call(function, args, kwargs)
+
+    def __reduce__(self) -> tuple[type[bool], tuple[()]]:
+        return bool, ()
+
+    def __copy__(self) -> Hook:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Hook:
+        return self
+
+
+def patched(function: FunctionType, hook: Hook) -> FunctionType:
+    """Return a real function that stands for ``function`` and consults the hook."""
+
+    # Only closure variables are used: a copy pickled by value drags no module of ours along.
+    @functools.wraps(function)
+    def observed(*args: Any, **kwargs: Any) -> Any:
+        return hook(function, args, kwargs) if hook else function(*args, **kwargs)
+
+    assert isinstance(observed, FunctionType)
+    return observed
+
+
+class Patcher:
+    """All patches of this process.
+
+    Args:
+        call: ``call(framework, target, original, args, kwargs)`` runs an observed call.
+    """
+
+    def __init__(self, call: Callable[[str, Target, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        self._observed_call = call
+        self.on = False
+        self._undo: list[Callable[[], None]] = []
+        self._functions: dict[int, tuple[Any, Any]] = {}  # id(original): (original, replacement)
+        self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
+        self._hooked: set[str] = set()
+        self._half_imported: list[tuple[ModuleType, Callable[[ModuleType], None]]] = []
+        self._bases: dict[str, _Subclasses] = {}
+
+    # -- on and off ------------------------------------------------------------------------------------------------
+
+    def install(self, framework: str, targets: Iterable[Target]) -> None:
+        """Patch the targets: those of imported modules now, the others when they are imported."""
+        self.on = True
+        families: dict[str, list[SubclassMethod]] = {}
+        for target in targets:
+            if isinstance(target, SubclassMethod):
+                families.setdefault(target.path, []).append(target)
+            else:
+                self.when_imported(_module_of(target), functools.partial(self._patch_named, framework, target))
+        for path, family in families.items():
+            self.when_imported(path.partition(":")[0], functools.partial(self._patch_family, framework, path, family))
+
+    def undo(self) -> None:
+        """Take every patch out. Where another tool has wrapped ours, ours stays below it and lets everything through."""
+        self.on = False
+        self._waiting.clear()
+        self._half_imported.clear()
+        while self._undo:
+            self._undo.pop()()
+        self._rebind({id(replacement): original for original, replacement in self._functions.values()})
+        self._functions.clear()
+        self._bases.clear()
+
+    def refresh(self) -> None:
+        """Catch up with what was half imported or defined unseen, and bind names imported before anew."""
+        waiting, self._half_imported = self._half_imported, []
+        for module, action in waiting:
+            self._run(module, action)
+        for family in list(self._bases.values()):
+            family.patch_existing()
+        self._rebind({key: replacement for key, (_, replacement) in self._functions.items()})
+
+    # -- modules ---------------------------------------------------------------------------------------------------
+
+    def when_imported(self, module: str, action: Callable[[ModuleType], None]) -> None:
+        """Run the action on a module: now if it is imported, else as soon as it is. A failure is told, never raised."""
+        loaded = sys.modules.get(module)
+        if loaded is not None and not _is_importing(loaded):
+            self._run(loaded, action)
+            return
+        if loaded is not None:  # autolog() was called from inside its import
+            self._half_imported.append((loaded, action))
+            return
+        self._waiting.setdefault(module, []).append(action)
+        if module not in self._hooked:
+            self._hooked.add(module)
+            wrapt.register_post_import_hook(self._imported, module)
+
+    def _imported(self, module: ModuleType) -> None:
+        for action in self._waiting.pop(module.__name__, ()):
+            self._run(module, action)
+
+    def _run(self, module: ModuleType, action: Callable[[ModuleType], None]) -> None:
+        try:
+            action(module)
+        except Exception as error:  # noqa: BLE001 - an error here would make the user's import fail
+            hooks().problem(f"{module.__name__} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
+
+    # -- functions and methods ---------------------------------------------------------------------------------------
+
+    def _call_of(self, framework: str, target: Target) -> Call:
+        observed_call = self._observed_call
+        return lambda function, args, kwargs: observed_call(framework, target, function, args, kwargs)
+
+    def _patch_named(self, framework: str, target: Function | Method, module: ModuleType) -> None:
+        path = target.path.partition(":")[2]
+        call = self._call_of(framework, target)
+        if isinstance(target, Function):
+            self.replace_function(module, path, lambda function: patched(function, Hook(self, call)))
+        else:
+            name, _, method = path.rpartition(".")
+            owner = functools.reduce(getattr, name.split("."), module)
+            self.replace_method(owner, method, lambda function: patched(function, Hook(self, call)))
+
+    def replace_function(self, module: ModuleType, name: str, make: Callable[[FunctionType], Any]) -> None:
+        """Put ``make(original)`` in the place of a module's function, under all its names."""
+        original = getattr(module, name)
+        if not isinstance(original, FunctionType):
+            raise TypeError(f"{module.__name__}.{name} is no function")
+        if any(original is replacement for _, replacement in self._functions.values()):
+            return
+        replacement = make(original)
+        self._functions[id(original)] = (original, replacement)
+        setattr(module, name, replacement)
+
+    def replace_method(self, owner: type, name: str, make: Callable[[FunctionType], Any]) -> None:
+        """Put ``make(original)`` in the place of a method, in the class of the MRO that defines it."""
+        for cls in owner.__mro__:
+            if name in vars(cls):
+                self._replace_in_class(cls, name, make)
+                return
+        raise AttributeError(f"{owner.__qualname__} has no method {name!r}")
+
+    def _replace_in_class(self, cls: type, name: str, make: Callable[[FunctionType], Any]) -> None:
+        current = vars(cls).get(name)
+        reference = weakref.ref(cls)  # classes made in a loop must be able to die
+        if isinstance(current, FunctionType):
+            replacement = make(current)
+            setattr(cls, name, replacement)
+
+            def restore() -> None:
+                owner = reference()
+                if owner is not None and vars(owner).get(name) is replacement:
+                    setattr(owner, name, current)
+
+            self._undo.append(restore)
+        elif isinstance(getattr(current, "fn", None), FunctionType) and hasattr(type(current), "__get__"):
+            # A conditional method (scikit-learn's ``available_if``): the descriptor stays, its function is exchanged.
+            function, replacement = current.fn, make(current.fn)
+            current.fn = replacement
+
+            def restore_inner() -> None:
+                if current.fn is replacement:
+                    current.fn = function
+
+            self._undo.append(restore_inner)
+
+    def _patch_family(self, framework: str, path: str, targets: list[SubclassMethod], module: ModuleType) -> None:
+        base = functools.reduce(getattr, path.partition(":")[2].split("."), module)
+        family = _Subclasses(self, base, {target.name: (target, self._call_of(framework, target)) for target in targets})
+        self._bases[path] = family
+        family.patch_existing()
+        family.watch_new()
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    def _rebind(self, table: dict[int, Any]) -> None:
+        """In every loaded module, let names bound to an object of the table (by id) be bound to what the table says."""
+        if not table:
+            return
+        for module in list(sys.modules.values()):
+            names = getattr(module, "__dict__", None)
+            if type(names) is not dict:
+                continue
+            for name, value in list(names.items()):
+                if id(value) in table and isinstance(value, FunctionType) and value is not table[id(value)]:
+                    names[name] = table[id(value)]
+
+
+class _Subclasses:
+    """The methods of a base class and all that derives from it."""
+
+    def __init__(self, patcher: Patcher, base: type, targets: dict[str, tuple[SubclassMethod, Call]]) -> None:
+        self._patcher = patcher
+        self._base = base
+        self._targets = targets
+        self._done: weakref.WeakSet[type] = weakref.WeakSet()
+
+    def patch_existing(self) -> None:
+        """Patch the base, its subclasses, and the mixins from which they have a method."""
+        waiting = [self._base]
+        while waiting:
+            cls = waiting.pop()
+            self.patch(cls)
+            waiting += type.__subclasses__(cls)
+
+    def patch(self, cls: type) -> None:
+        for owner in cls.__mro__:
+            if owner in self._done or owner is object:
+                continue
+            self._done.add(owner)
+            for name in self._targets.keys() & vars(owner).keys():
+                target, call = self._targets[name]
+                if target.skip is None or not target.skip(owner):
+                    self._patcher._replace_in_class(owner, name, lambda function, call=call: patched(function, Hook(self._patcher, self._for_base(call))))  # type: ignore[misc]  # noqa: SLF001, E501
+
+    def _for_base(self, call: Call) -> Call:
+        """A mixin's method may be called on objects that are none of ours: let those through."""
+        base = self._base
+
+        def call_if_instance(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if args and isinstance(args[0], base):
+                return call(function, args, kwargs)
+            return function(*args, **kwargs)
+
+        return call_if_instance
+
+    def watch_new(self) -> None:
+        """See classes that are defined later, through ``__init_subclass__``."""
+        for owner in self._base.__mro__:
+            if "__init_subclass__" in vars(owner):
+                break
+        own = vars(owner)["__init_subclass__"] if owner is not object else None
+        patch = self._patch_new
+
+        if own is None:
+            base = self._base
+
+            def defined(cls: type, /, **kwargs: Any) -> None:
+                super(base, cls).__init_subclass__(**kwargs)
+                patch(cls)
+
+            owner = base
+        else:
+            original = own.__func__
+
+            @functools.wraps(original)
+            def defined(cls: type, /, *args: Any, **kwargs: Any) -> None:
+                original(cls, *args, **kwargs)
+                patch(cls)
+
+        replacement = classmethod(defined)
+        setattr(owner, "__init_subclass__", replacement)
+
+        def restore() -> None:
+            if vars(owner).get("__init_subclass__") is replacement:
+                if own is None:
+                    del owner.__init_subclass__
+                else:
+                    setattr(owner, "__init_subclass__", own)
+
+        self._patcher._undo.append(restore)  # noqa: SLF001 - one class in two parts
+
+    def _patch_new(self, cls: type) -> None:
+        if not self._patcher.on or not issubclass(cls, self._base):
+            return
+        try:
+            self.patch(cls)
+        except Exception as error:  # noqa: BLE001 - an error here would make the user's class statement fail
+            hooks().problem(f"{cls.__qualname__} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
+
+
+def _module_of(target: Function | Method) -> str:
+    return target.path.partition(":")[0]
+
+
+def _is_importing(module: ModuleType) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))

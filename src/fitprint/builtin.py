@@ -1,0 +1,49 @@
+"""What fitprint itself brings, registered through the same hooks as anybody's plugin."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fitprint.hooks.markers import hookimpl
+
+_log = logging.getLogger("fitprint")
+_noticed: set[str] = set()
+
+
+@hookimpl
+def register_stores() -> Mapping[str, Any]:
+    from fitprint.stores.opening import BUILTIN
+
+    return BUILTIN
+
+
+@hookimpl
+def register_flavors() -> Sequence[Any]:
+    from fitprint.models.flavor import PickleFlavor
+
+    return [PickleFlavor()]
+
+
+@hookimpl
+def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    from fitprint.context import collect
+
+    return collect(settings)
+
+
+@hookimpl
+def on_run_ended(home: str) -> None:
+    """Say once per process where runs are recorded."""
+    from fitprint.recording.workspace import current
+
+    if not _noticed and current().settings["notice"]:
+        _noticed.add(home)
+        print(f"fitprint: recorded in {home} (list runs with `fitprint ls`)", file=sys.stderr)
+
+
+@hookimpl
+def on_problem(problem: str, source: str) -> None:
+    _log.warning("fitprint: %s", problem, extra={"fitprint_source": source})

@@ -1,0 +1,203 @@
+"""The reading side of a run: what the store knows of it, fresh at each look."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord, RunStatus
+from fitprint.errors import ArtifactNotFoundError
+
+if TYPE_CHECKING:
+    from fitprint.recording.run import Run
+    from fitprint.recording.workspace import Workspace
+
+__all__ = ["RunReader"]
+
+
+class RunReader:
+    """One run as the store knows it.
+
+    A run that is still going on is looked up at each access; one that has ended is looked up once.
+    """
+
+    def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
+        self.workspace = workspace
+        self._record = record
+        self.id = run_id
+
+    @property
+    def record(self) -> RunRecord:
+        """All facts on the run in one frozen record.
+
+        Raises:
+            RunNotFoundError: the store does not know the run.
+        """
+        record = self._record
+        if record is None or record.status == "RUNNING":
+            record = self._record = self.workspace.store.run(self.id)
+        return record
+
+    def refresh(self) -> None:
+        """Look the run up anew at the next access."""
+        self._record = None
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def status(self) -> RunStatus:
+        """RUNNING, FINISHED, FAILED or KILLED."""
+        return self.record.status
+
+    @property
+    def experiment(self) -> str:
+        """Name of the experiment."""
+        return self.record.experiment
+
+    @property
+    def parent_id(self) -> str | None:
+        return self.record.parent_id
+
+    @property
+    def kind(self) -> str:
+        """Who opened the run: "user", or a framework plugin's word such as "fit" or "search"."""
+        return self.record.kind
+
+    @property
+    def start_time(self) -> datetime:
+        """Start, in UTC."""
+        return _datetime(self.record.start_time)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """End in UTC, or None while the run goes on."""
+        return None if self.record.end_time is None else _datetime(self.record.end_time)
+
+    @property
+    def error(self) -> str | None:
+        """The traceback of the exception that ended the run."""
+        return self.record.error
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Hyperparameters with their types. A large value is whole, also where the store keeps a preview only."""
+        return {
+            key: json.loads(self.read(param.spilled)) if param.spilled else param.value for key, param in self.record.params.items()
+        }
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric."""
+        return {key: summary.last for key, summary in self.record.metrics.items()}
+
+    def summary(self, key: str) -> MetricSummary:
+        """Return last, min, max, first, best and count of a metric.
+
+        Raises:
+            KeyError: the run has no such metric.
+        """
+        return self.record.metrics[key]
+
+    def history(self, key: str, *, max_points: int | None = None) -> History:
+        """Return the points of a metric in the order logged; none for an unknown key.
+
+        Args:
+            key: name of the metric.
+            max_points: return at most so many (at least 4): first, last and the extremes of even stretches.
+        """
+        return self.workspace.store.metric_history(self.id, key, max_points=max_points)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return dict(self.record.tags)
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        return self.record.datasets
+
+    @property
+    def models(self) -> tuple[LoggedModel, ...]:
+        return self.record.models
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        return self.record.artifacts
+
+    @property
+    def capture(self) -> Mapping[str, Any]:
+        """The capture report: what was captured, skipped or failed, and how many milliseconds it cost."""
+        report: Mapping[str, Any] = self.record.documents.get("capture", {})
+        return report
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """Facts on process, packages, hardware and code; {} if they were not collected (yet)."""
+        try:
+            content: Mapping[str, Any] = json.loads(self.read("environment.json"))
+        except ArtifactNotFoundError:
+            return {}
+        return content
+
+    def children(self) -> list[Run]:
+        """Return the runs below this one, oldest first."""
+        from fitprint.recording.run import Run
+
+        return [Run(self.workspace, record.id, record=record) for record in self.workspace.store.children(self.id)]
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of an artifact, checked against their digest.
+
+        Raises:
+            ArtifactNotFoundError: the run has no artifact at this path; the message lists what it has.
+            IntegrityError: the stored bytes have changed.
+        """
+        for artifact in self.record.artifacts:
+            if artifact.path == path:
+                return self.workspace.blobs.read(artifact.digest)
+        have = ", ".join(sorted(artifact.path for artifact in self.record.artifacts)[:20]) or "none"
+        raise ArtifactNotFoundError(f"run {self.id} has no artifact {path!r}; its artifacts: {have}")
+
+    def download(self, path: str = "", destination: str | Path | None = None) -> Path:
+        """Copy an artifact, or all below a folder of artifacts, and return where it lies.
+
+        Args:
+            path: of a file or folder inside the run; "" for all.
+            destination: a file is written to this path, or into it if it is a folder; a folder's content is written below it.
+                By default a new folder named after the run.
+
+        Raises:
+            ArtifactNotFoundError: the run has nothing at this path.
+            IntegrityError: the stored bytes have changed.
+        """
+        folder = path.strip("/")
+        chosen = [
+            artifact
+            for artifact in self.record.artifacts
+            if not folder or artifact.path == folder or artifact.path.startswith(f"{folder}/")
+        ]
+        if not chosen:
+            self.read(folder)  # raises, with the list of what there is
+        target = Path(destination) if destination is not None else Path(f"{self.record.name}-{self.id[:12]}")
+        if len(chosen) == 1 and chosen[0].path == folder:
+            file = target / Path(folder).name if target.is_dir() or destination is None else target
+            self._copy(chosen[0], file)
+            return file
+        for artifact in chosen:
+            self._copy(artifact, target / artifact.path[len(folder) :].lstrip("/"))
+        return target
+
+    def _copy(self, artifact: Artifact, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with self.workspace.blobs.open(artifact.digest) as source, open(file, "wb") as copy:
+            shutil.copyfileobj(source, copy)
+        self.workspace.blobs.check(artifact.digest, file)
+
+
+def _datetime(time: int) -> datetime:
+    return datetime.fromtimestamp(time / 1_000_000, tz=timezone.utc)

@@ -1,0 +1,501 @@
+"""A run, from ``start_run`` to its end. Every method may be called from any thread."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+import threading
+import time
+from array import array
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from fitprint import clock, events
+from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
+from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError
+from fitprint.hooks.manager import hooks
+from fitprint.ids import new_id, new_name
+from fitprint.recording import media
+from fitprint.recording.context import enter_run, leave_run
+from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
+from fitprint.recording.reading import RunReader
+from fitprint.recording.surroundings import attach_environment
+from fitprint.recording.values import metric_value, param_value
+from fitprint.recording.workspace import Workspace, current
+from fitprint.settings import wanted
+
+__all__ = ["Run", "attached_run", "checked_path", "make_current", "open_run"]
+
+_SPILL_BYTES = 8192
+_NAN = math.nan
+
+
+class Run(RunReader):
+    """A handle on a run: logs to it while it is open, and reads it at any time.
+
+    Used as a context manager it ends with the block: FINISHED, FAILED if an exception leaves the block, KILLED at an interrupt.
+    """
+
+    def __init__(self, workspace: Workspace, run_id: str, *, record: RunRecord | None = None) -> None:
+        super().__init__(workspace, run_id, record)
+        self._process = 0  # the process that opened it here and may end it
+        self._attached = False
+        self._fits = 0
+        self._lock = threading.Lock()
+        self._next_step: dict[str, int | None] = {}
+        self._watches_exit = False
+        self._started: events.RunStarted | None = None
+
+    def __repr__(self) -> str:
+        return f"<fitprint.Run {self.id}>"
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run was started, resumed or inherited through this handle and has not ended."""
+        return self._process != 0 or self._attached
+
+    @property
+    def name(self) -> str:
+        return self._started.name if self._started is not None else super().name
+
+    @property
+    def experiment(self) -> str:
+        """Name of the experiment."""
+        return self._started.experiment if self._started is not None else super().experiment
+
+    @property
+    def parent_id(self) -> str | None:
+        return self._started.parent if self._started is not None and not self._started.resumed else super().parent_id
+
+    def start(self, started: events.RunStarted) -> None:
+        """Write down that the run begins."""
+        self._process = os.getpid()
+        self._started = started
+        self._record = None
+        self.workspace.writer.append(started)
+        if started.parent is None or started.kind == "user":
+            attach_environment(self.workspace, self.id)
+
+    def end(self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None) -> None:
+        """End the run; ending it twice changes nothing, and a forked child cannot end its parent's run.
+
+        Args:
+            status: FINISHED, FAILED or KILLED.
+            error: text of the traceback, if there is one.
+            at: time of the end in microseconds, now by default.
+        """
+        with self._lock:
+            if self._process != os.getpid():
+                return
+            self._process = 0
+        leave_run(self)
+        _open.pop(self.id, None)
+        if self._watches_exit:
+            self._watches_exit = False
+            unwatch_exit()
+        self.workspace.writer.append(events.RunEnded(self.id, clock.now() if at is None else at, status, error))
+        hooks().notify("on_run_ended", run=self.id, status=status, home=str(self.workspace.home))
+
+    def __enter__(self) -> Run:
+        if self._watches_exit:  # the block itself will see how it ends
+            self._watches_exit = False
+            unwatch_exit()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        status, text = outcome_of(error)
+        self.end(status, error=text)
+
+    def claim_fit(self) -> bool:
+        """Tell the first observed training call of this run that it is the first, and all others that they are not."""
+        with self._lock:
+            self._fits += 1
+            return self._fits == 1 and self._process == os.getpid()
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables that make this run current in a child process.
+
+        Example:
+            >>> subprocess.run(command, env={**os.environ, **run.environ()})
+        """
+        return {"FITPRINT_RUN": self.id, "FITPRINT_HOME": str(self.workspace.home), "FITPRINT_STORE": self.workspace.store_uri}
+
+    # -- params and tags -----------------------------------------------------------------------------------------
+
+    def log_param(self, key: str, value: Any, *, provenance: Literal["set", "default", "resolved"] = "set") -> None:
+        """Record one hyperparameter; logged again, the later value stands.
+
+        Raises:
+            InvalidParamError: the value cannot be represented.
+        """
+        self.log_params({key: value}, provenance=provenance)
+
+    def log_params(
+        self, params: Mapping[str, Any], *, provenance: Literal["set", "default", "resolved"] = "set", defaults: Iterable[str] = ()
+    ) -> None:
+        """Record hyperparameters. Numbers, booleans, None, texts, lists and dicts keep their type; other objects become text.
+
+        What is longer than 8 KiB as JSON is kept whole as an artifact ``params/<key>.json``.
+
+        Args:
+            params: values by name.
+            provenance: of all that are not in ``defaults``.
+            defaults: names of those that have the framework's default.
+
+        Raises:
+            InvalidParamError: some could not be represented; the message names them, all others are recorded.
+        """
+        settings = self.workspace.settings
+        include, exclude = settings["include_params"], settings["exclude_params"]
+        choosy = include != ["*"] or exclude
+        good: dict[str, Param] = {}
+        bad: list[str] = []
+        defaults = frozenset(defaults)
+        for key, value in params.items():
+            if not isinstance(key, str) or not key:
+                bad.append(f"{key!r} (a name must be a text that is not empty)")
+                continue
+            if choosy and not wanted(key, include, exclude):
+                continue
+            try:
+                good[key] = self._param(key, param_value(value), "default" if key in defaults else provenance)
+            except InvalidParamError as error:
+                bad.append(f"{key!r} ({error})")
+        if good:
+            self.workspace.writer.append(events.ParamsLogged(self.id, clock.now(), good))
+        if bad:
+            raise InvalidParamError(f"not recorded: {', '.join(bad)}; log a text of your own instead, such as repr(value)")
+
+    def _param(self, key: str, value: Any, provenance: Any) -> Param:
+        if not isinstance(value, (str, list, dict)):
+            return Param(value, provenance)
+        text = value if isinstance(value, str) else json.dumps(value)
+        if len(text) <= _SPILL_BYTES:
+            return Param(value, provenance)
+        path = f"params/{key.replace('/', '_')}.json"
+        self._put(path, json.dumps(value).encode("utf-8", "surrogatepass"))
+        return Param(f"{text[:500]} … ({len(text)} characters)", provenance, path)
+
+    def set_tag(self, key: str, value: Any) -> None:
+        """Set a tag; the value becomes text, None removes the tag."""
+        self.set_tags({key: value})
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags; values become text, None removes a tag."""
+        texts = {str(key): None if value is None else str(value) for key, value in tags.items()}
+        self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
+
+    # -- metrics -------------------------------------------------------------------------------------------------
+
+    def log_metric(
+        self,
+        key: str,
+        value: float,
+        step: int | None = None,
+        epoch: float | None = None,
+        timestamp: datetime | int | None = None,
+        *,
+        goal: Literal["min", "max"] | None = None,
+    ) -> None:
+        """Record one point of a metric. When this returns, the point outlives the process.
+
+        Args:
+            key: name of the metric.
+            value: a number; NaN and infinities are kept exactly.
+            step: whole number; by default one more than the step before, beginning at 0.
+            epoch: number of the epoch, also a fraction.
+            timestamp: a ``datetime``, or milliseconds since the Unix epoch; now by default.
+            goal: whether less or more is better, for ``best``; by default guessed from the name.
+
+        Raises:
+            InvalidMetricError: value or step is not such a number.
+        """
+        if type(value) is not float:
+            value = metric_value(key, value)
+        try:
+            following = self._next_step[key]
+        except (KeyError, TypeError):
+            following = self._admit(key)
+        if following is None:
+            return
+        if step is None:
+            step = following
+        try:
+            self.workspace.writer.point(
+                self.id,
+                key,
+                step,
+                time.time_ns() // 1000 if timestamp is None else _microseconds(timestamp),
+                value,
+                _NAN if epoch is None else epoch,
+                goal,
+            )
+            self._next_step[key] = int(step) + 1
+        except (struct.error, TypeError, ValueError) as error:
+            problem = f"metric {key!r} was not recorded: step must be a whole number and epoch a number, not {step!r} and {epoch!r}"
+            raise InvalidMetricError(problem) from error
+
+    def _admit(self, key: Any) -> int | None:
+        """Decide on a metric seen for the first time: its first step, or None to leave it out."""
+        if not isinstance(key, str) or not key:
+            raise InvalidMetricError(f"a metric's name must be a text that is not empty, not {key!r}")
+        settings = self.workspace.settings
+        following: int | None = None
+        if wanted(key, settings["include_metrics"], settings["exclude_metrics"]):
+            following = 0
+            if self._started is None or self._started.resumed:
+                following = max(self.history(key).step, default=-1) + 1
+        self._next_step[key] = following
+        return following
+
+    def log_metrics(
+        self,
+        metrics: Mapping[str, float],
+        step: int | None = None,
+        epoch: float | None = None,
+        timestamp: datetime | int | None = None,
+    ) -> None:
+        """Record one point of each metric; see :meth:`log_metric`.
+
+        Raises:
+            InvalidMetricError: some are not numbers; the message names them, all others are recorded.
+        """
+        if timestamp is None:
+            timestamp = clock.now() // 1000
+        bad: list[str] = []
+        for key, value in metrics.items():
+            try:
+                self.log_metric(key, value, step, epoch, timestamp)
+            except InvalidMetricError as error:
+                bad.append(str(error))
+        if bad:
+            raise InvalidMetricError("; ".join(bad))
+
+    def log_history(
+        self,
+        key: str,
+        values: Iterable[float],
+        *,
+        steps: Iterable[int] | None = None,
+        epochs: Iterable[float] | None = None,
+        times: Iterable[int] | None = None,
+        goal: Literal["min", "max"] | None = None,
+    ) -> None:
+        """Record a whole curve in one write.
+
+        Args:
+            key: name of the metric.
+            values: the points, oldest first.
+            steps: as many whole numbers; 0, 1, 2 ... by default.
+            epochs: as many numbers.
+            times: as many times in microseconds; now by default.
+            goal: as for :meth:`log_metric`.
+
+        Raises:
+            InvalidMetricError: a value is not a number, or the columns differ in length; nothing is recorded.
+        """
+        try:
+            column = array("d", values)
+            count = len(column)
+            now = clock.now()
+            points = events.MetricPoints(
+                self.id,
+                now,
+                key,
+                array("q", range(count) if steps is None else steps),
+                array("q", [now] * count if times is None else times),
+                column,
+                array("d", [_NAN] * count if epochs is None else epochs),
+                goal,
+            )
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidMetricError(f"metric {key!r} was not recorded: {error}") from error
+        if not count == len(points.steps) == len(points.times) == len(points.epochs):
+            raise InvalidMetricError(f"metric {key!r} was not recorded: {count} values need as many steps, epochs and times")
+        if count and (self._next_step[key] if key in self._next_step else self._admit(key)) is not None:
+            self.workspace.writer.append(points)
+            self._next_step[key] = points.steps[-1] + 1
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def _put(self, path: str, data: bytes) -> None:
+        digest = self.workspace.blobs.put_bytes(data)
+        self._artifacts([Artifact(path, digest, len(data))])
+
+    def _artifacts(self, artifacts: Iterable[Artifact]) -> None:
+        logged = tuple(Artifact(checked_path(artifact.path), artifact.digest, artifact.size) for artifact in artifacts)
+        if logged:
+            self.workspace.writer.append(events.ArtifactsLogged(self.id, clock.now(), logged))
+
+    def log_text(self, text: str, path: str) -> None:
+        """Record a text as the artifact ``path`` (UTF-8)."""
+        self._put(path, media.text_bytes(text))
+
+    def log_dict(self, content: Any, path: str) -> None:
+        """Record a dict or list as the JSON artifact ``path``."""
+        self._put(path, media.json_bytes(content))
+
+    def log_figure(self, figure: Any, path: str) -> None:
+        """Record a Matplotlib or Plotly figure as the artifact ``path``, whose suffix decides the format."""
+        self._put(path, media.figure_bytes(figure, path))
+
+    def log_image(self, image: Any, path: str) -> None:
+        """Record a picture (PIL, or an array of shape H×W, H×W×3 or H×W×4) as the artifact ``path``."""
+        self._put(path, media.image_bytes(image, path))
+
+    def log_table(self, table: Any, path: str) -> None:
+        """Record a table (data frame, dict of columns or list of dicts) as the artifact ``path``."""
+        self._put(path, media.table_bytes(table, path))
+
+    def log_artifact(self, file: str | os.PathLike[str], path: str | None = None) -> None:
+        """Record a copy of a file.
+
+        Args:
+            file: the file.
+            path: its path inside the run; its own name by default.
+
+        Raises:
+            FitprintError: there is no such file.
+        """
+        source = Path(file)
+        if not source.is_file():
+            raise FitprintError(f"there is no file {source} to record; give the path of a file (log_artifacts takes a folder)")
+        digest, size = self.workspace.blobs.put_file(source)
+        self._artifacts([Artifact(path or source.name, digest, size)])
+
+    def log_artifacts(self, folder: str | os.PathLike[str], path: str = "") -> None:
+        """Record copies of all files below a folder, below ``path`` inside the run.
+
+        Raises:
+            FitprintError: there is no such folder.
+        """
+        source = Path(folder)
+        if not source.is_dir():
+            raise FitprintError(f"there is no folder {source} to record; give the path of a folder (log_artifact takes a file)")
+        found = sorted(file for file in source.rglob("*") if file.is_file())
+        prefix = f"{path.strip('/')}/" if path.strip("/") else ""
+        self._artifacts(
+            Artifact(prefix + file.relative_to(source).as_posix(), *self.workspace.blobs.put_file(file)) for file in found
+        )
+
+    # -- data, models, documents -----------------------------------------------------------------------------------
+
+    def log_input(self, data: Any, name: str = "data", role: str = "train") -> None:
+        """Record facts on data that the run uses: shape, schema, digest; never the data.
+
+        Args:
+            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`.
+            name: a short name.
+            role: "train", "eval", "test" or another word.
+        """
+        from fitprint.recording.facts import describe_data
+
+        dataset = data if isinstance(data, Dataset) else describe_data(data, name=name, role=role)
+        self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset))
+
+    def log_model(self, model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
+        """Record a model as a directory below ``path`` that MLflow can load, too.
+
+        Args:
+            model: any object that a flavor knows; others are pickled, and marked so.
+            path: directory inside the run.
+            flavor: name of the flavor, instead of the first that knows the model.
+            options: ``signature``, ``input_example`` and others of :func:`fitprint.models.directory.pack`.
+
+        Raises:
+            FitprintError: the model cannot be saved.
+        """
+        from fitprint.models.storing import store_model
+
+        artifacts, logged = store_model(
+            model, path, self.id, self.workspace.blobs, hooks().registered("register_flavors"), flavor=flavor, **options
+        )
+        self._artifacts(artifacts)
+        self.workspace.writer.append(events.ModelLogged(self.id, clock.now(), logged))
+        return logged
+
+    def log_document(self, name: str, content: Any) -> None:
+        """Record a small JSON document under a name; logged again, it is replaced."""
+        self.workspace.writer.append(events.DocumentLogged(self.id, clock.now(), name, content))
+
+
+def checked_path(path: str) -> str:
+    """Return an artifact's path in its one form: relative, ``/`` between the parts.
+
+    Raises:
+        FitprintError: the path is empty, absolute, or leads out of the run.
+    """
+    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+        raise FitprintError(f"an artifact's path must be relative and stay inside the run, not {path!r}")
+    return "/".join(parts)
+
+
+def _microseconds(timestamp: datetime | float) -> int:
+    if isinstance(timestamp, datetime):
+        return int(timestamp.timestamp() * 1_000_000)
+    return int(timestamp) * 1000
+
+
+def open_run(
+    *,
+    name: str | None = None,
+    experiment: str | None = None,
+    parent: Run | None = None,
+    kind: str = "user",
+    tags: Mapping[str, Any] | None = None,
+    run_id: str | None = None,
+    workspace: Workspace | None = None,
+    at: int | None = None,
+) -> Run:
+    """Begin a run, or go on with the run ``run_id``, without making it current.
+
+    Raises:
+        RunNotFoundError: there is no run ``run_id``.
+    """
+    workspace = workspace or current()
+    run = Run(workspace, run_id or new_id())
+    started = clock.now() if at is None else at
+    if run_id is None:
+        belongs = experiment or (parent.experiment if parent is not None else workspace.settings["experiment"])
+        parent_id = None if parent is None else parent.id
+        run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind))
+    else:
+        record = workspace.store.run(run_id)
+        run.start(events.RunStarted(run.id, started, record.experiment, record.name, record.parent_id, record.kind, resumed=True))
+    if tags:
+        run.set_tags(tags)
+    return run
+
+
+def attached_run(run_id: str, workspace: Workspace | None = None) -> Run:
+    """Return a handle that logs to a run which another process has open, and which that process ends."""
+    run = Run(workspace or current(), run_id)
+    run._attached = True  # noqa: SLF001 - a constructor of Run
+    return run
+
+
+def make_current(run: Run, *, ends_with_program: bool = True) -> None:
+    """Make an open run current here, and see to it that it ends with the program at the latest."""
+    enter_run(run)
+    if ends_with_program:
+        run._watches_exit = True  # noqa: SLF001 - this function is the other half of Run
+        watch_exit()
+        at_end(_end_with_program)
+        _open[run.id] = run
+
+
+_open: dict[str, Run] = {}
+
+
+def _end_with_program() -> None:
+    status, error = outcome_of_program()
+    for run in reversed(list(_open.values())):
+        run.end(status, error=error)
