@@ -15,7 +15,7 @@ from fitprint.recording.run import Run, make_current, open_run
 from fitprint.recording.workspace import configure, current
 
 if TYPE_CHECKING:
-    from fitprint.autolog.activation import Autolog
+    from fitprint.autologging.activation import Autolog
 
 __all__ = [
     "active_run",
@@ -51,8 +51,8 @@ __all__ = [
 
 
 def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
-    """Record every training call of every framework that a plugin is installed for; see :func:`fitprint.autolog.activation.autolog`."""
-    from fitprint.autolog.activation import autolog as switch
+    """Record every training call of every framework that a plugin is installed for; see :func:`fitprint.autologging.activation.autolog`."""
+    from fitprint.autologging.activation import autolog as switch
 
     return switch(disable=disable, **settings)
 

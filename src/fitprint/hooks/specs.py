@@ -32,7 +32,7 @@ __all__ = [
 
 @hookspec
 def register_frameworks() -> Sequence[Any]:
-    """Return the frameworks to observe, each a ``fitprint.autolog.framework.Framework``. Key: its ``name``.
+    """Return the frameworks to observe, each a ``fitprint.autologging.framework.Framework``. Key: its ``name``.
 
     Called at the first ``autolog()``. The framework itself must not be imported here.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from fitprint.autolog.fit import Fit
-from fitprint.autolog.framework import SubclassMethod, Target
+from fitprint.autologging.fit import Fit
+from fitprint.autologging.framework import SubclassMethod, Target
 
 BASE = "sklearn.base:BaseEstimator"
 

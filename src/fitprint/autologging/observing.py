@@ -11,9 +11,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from fitprint import clock
-from fitprint.autolog.fit import Fit
-from fitprint.autolog.framework import Function, Target
-from fitprint.autolog.links import Links
+from fitprint.autologging.fit import Fit
+from fitprint.autologging.framework import Function, Target
+from fitprint.autologging.links import Links
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording.context import current_run, is_off

@@ -17,7 +17,7 @@ from typing import Any
 
 import wrapt
 
-from fitprint.autolog.framework import Function, Method, SubclassMethod, Target
+from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
 from fitprint.hooks.manager import hooks
 
 __all__ = ["Hook", "Patcher"]

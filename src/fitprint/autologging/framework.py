@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 
 if TYPE_CHECKING:
-    from fitprint.autolog.fit import Fit
+    from fitprint.autologging.fit import Fit
 
 __all__ = ["Framework", "Function", "Method", "Observer", "SubclassMethod", "Target"]
 

@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock
-from fitprint.autolog.framework import Function, Target
+from fitprint.autologging.framework import Function, Target
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording.run import Run, open_run
 
 if TYPE_CHECKING:
-    from fitprint.autolog.observing import Engine
+    from fitprint.autologging.observing import Engine
 
 __all__ = ["Child", "Fit"]
 

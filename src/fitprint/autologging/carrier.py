@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from fitprint.autolog.observing import INSIDE
+from fitprint.autologging.observing import INSIDE
 from fitprint.recording import context
 from fitprint.recording.workspace import current
 
@@ -57,7 +57,7 @@ class _RemoteCarry:
         self._token = token
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from fitprint.autolog.activation import observing_for
+        from fitprint.autologging.activation import observing_for
 
         with observing_for(self._token):
             return self._function(*args, **kwargs)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from fitprint.autolog.carrier import carry_tasks
-from fitprint.autolog.observing import INSIDE, Engine, note_warning
-from fitprint.autolog.patching import Hook, Patcher, patched
+from fitprint.autologging.carrier import carry_tasks
+from fitprint.autologging.observing import INSIDE, Engine, note_warning
+from fitprint.autologging.patching import Hook, Patcher, patched
 from fitprint.hooks.manager import hooks
 from fitprint.recording import context, workspace
 from fitprint.recording.run import attached_run
