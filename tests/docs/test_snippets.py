@@ -1,7 +1,8 @@
 """Every marked snippet of the documentation runs.
 
-A page's snippets run in order, in one folder of their own. The comment ``<!-- run -->`` before a ``python`` block runs it (all blocks of a page
-share their names), before a ``sh`` block runs its lines; ``<!-- file: NAME -->`` keeps a block as a file. Everything else is only shown.
+A page's snippets run in order, in one folder of their own. The comment ``<!-- run -->`` before a ``python`` block runs it
+(all blocks of a page share their names), before a ``sh`` block runs its lines; ``<!-- file: NAME -->`` keeps a block as a
+file. Everything else is only shown.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ BLOCK = re.compile(r"^<!-- (?P<what>run|file: (?P<name>[\w./-]+)) -->\n+```(?P<l
 DRIVER = """
 import json, subprocess, sys
 names = {"__name__": "__main__"}
-for number, (kind, text) in enumerate(json.load(open("steps.json", encoding="utf-8")), 1):
+with open("steps.json", encoding="utf-8") as file:
+    steps = json.load(file)
+for number, (kind, text) in enumerate(steps, 1):
     if kind == "python":
         exec(compile(text, f"snippet {number}", "exec"), names)
     else:
