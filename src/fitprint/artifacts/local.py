@@ -1,0 +1,156 @@
+"""Blobs in a folder: each file is named after the digest of its bytes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
+from fitprint.ids import new_id
+
+__all__ = ["BlobStore"]
+
+_PIECE = 1 << 20
+
+
+class BlobStore:
+    """Content-addressed files below ``root``: the bytes of ``sha256:abcdef…`` lie in ``ab/cdef…``.
+
+    A blob appears whole or not at all, and is readable by its owner only. Threads and processes may put the same bytes at once.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        self.uri = self.root.absolute().as_uri()
+
+    def path_of(self, digest: str) -> Path:
+        """Return where the bytes lie, or would lie.
+
+        Raises:
+            ArtifactNotFoundError: ``digest`` is not a digest.
+        """
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            raise ArtifactNotFoundError(f"{digest!r} is not a digest; one looks like sha256: and 64 hexadecimal digits")
+        return self.root / digest[7:9] / digest[9:]
+
+    def put_bytes(self, data: bytes) -> str:
+        digest = _spoken(hashlib.sha256(data))
+        target = self.path_of(digest)
+        if not _is_there(target, len(data)):
+            with self._new(target.parent) as (temporary, file):
+                file.write(data)
+                file.close()
+                temporary.replace(target)
+        return digest
+
+    def put_file(self, path: str | os.PathLike[str], *, move: bool = False) -> tuple[str, int]:
+        """Keep the file's bytes, and return their digest and number; with ``move`` the file itself is gone afterwards.
+
+        Raises:
+            StoreError: the file cannot be read or the blob cannot be written.
+        """
+        source = Path(path)
+        if move and (moved := self._move(source)):
+            return moved
+        with self._new(self.root) as (temporary, file):
+            total, size = hashlib.sha256(), 0
+            with source.open("rb") as original:
+                while piece := original.read(_PIECE):
+                    total.update(piece)
+                    size += file.write(piece)
+            file.close()
+            digest = _spoken(total)
+            target = self.path_of(digest)
+            if not _is_there(target, size):
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                temporary.replace(target)
+            if move:
+                source.unlink()
+        return digest, size
+
+    def open(self, digest: str) -> BinaryIO:
+        """Open the bytes for reading, unchecked."""
+        try:
+            return self.path_of(digest).open("rb")
+        except FileNotFoundError:
+            raise ArtifactNotFoundError(f"the bytes of {digest} are not in {self.root}") from None
+
+    def read(self, digest: str) -> bytes:
+        with self.open(digest) as file:
+            data = file.read()
+        if _spoken(hashlib.sha256(data)) != digest:
+            raise IntegrityError(f"{self.path_of(digest)} has changed since it was written: its bytes do not match its name")
+        return data
+
+    def __contains__(self, digest: str) -> bool:
+        try:
+            return self.path_of(digest).is_file()
+        except ArtifactNotFoundError:
+            return False
+
+    def _move(self, source: Path) -> tuple[str, int] | None:
+        """Rename the file to its place; None where that is on another file system."""
+        with _spoken_errors(source):
+            total, size = hashlib.sha256(), 0
+            with source.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    total.update(piece)
+                    size += len(piece)
+            target = self.path_of(_spoken(total))
+            _make(target.parent)
+            if _is_there(target, size):
+                source.unlink()
+            else:
+                source.chmod(0o600)
+                try:
+                    source.replace(target)
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    return None
+            return _spoken(total), size
+
+    @contextmanager
+    def _new(self, folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+        """Open a file in ``folder`` under a name that nobody else uses; it is gone afterwards unless it was renamed."""
+        with _spoken_errors(folder):
+            _make(folder)
+            temporary = folder / f".{new_id()}"
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+            try:
+                with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+                    yield temporary, file
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def _make(folder: Path) -> None:
+    if not folder.parent.is_dir():
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _is_there(target: Path, size: int) -> bool:
+    """Return whether the blob is there in full length; a torn one, left by a full disk of old, is written anew."""
+    try:
+        return target.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def _spoken(total: hashlib._Hash) -> str:
+    return f"sha256:{total.hexdigest()}"
+
+
+@contextmanager
+def _spoken_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot keep bytes of or below {path}: {error.strerror or error}") from error
