@@ -94,7 +94,7 @@ def pack(
             example, texts = example_files(input_example)
             for name, text in texts.items():
                 (directory / name).write_text(text, encoding="utf-8")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an example may be any object, and is not worth the model
             problems.append(f"the input example was not kept: {error}")
     write_mlmodel(directory, chosen.name, entry, signature, example)
     required = requirements(entry.modules)

@@ -133,14 +133,14 @@ def dump(model: object) -> tuple[bytes, str, frozenset[tuple[str, str]]]:
         names = referred_names(data)
         if not any(module == "__main__" for module, _ in names):
             return data, "pickle", names
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a model's own code runs here and may raise anything
         problem = error
     try:
         import cloudpickle  # type: ignore[import-untyped, unused-ignore]
 
         by_value = cloudpickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
         return by_value, "cloudpickle", referred_names(by_value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the same
         if problem is not None:
             remedy = " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
             raise FitprintError(f"a {type(model).__qualname__} cannot be pickled{remedy}: {problem}") from problem

@@ -1,0 +1,127 @@
+"""Bounds of the indices inside fitted trees, which scikit-learn's compiled code follows without looking.
+
+A type can be trusted and its content still be crafted: a tree whose nodes point outside of their array makes ``predict`` read
+foreign memory or never end. Loading therefore looks at every tree's indices once. Other compiled models (support vectors, sparse
+matrices) keep plain arrays whose lengths their own code relies on; those are not checked here.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["KINDS", "out_of_bounds"]
+
+KINDS = {
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._ball_tree.BallTree32",
+    "sklearn.neighbors._ball_tree.BallTree64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neighbors._kd_tree.KDTree32",
+    "sklearn.neighbors._kd_tree.KDTree64",
+    "sklearn.tree._tree.Tree",
+}
+
+_LEAVES = (type, ModuleType, FunctionType, BuiltinFunctionType, str, bytes, int, float)
+
+
+def out_of_bounds(model: object) -> str | None:
+    """Return a sentence on the first tree below the model that points outside of itself or of the model's features; None if none does."""
+    found: Any
+    for found in _reachable(model):
+        kind = type(found).__name__
+        if kind == "Tree":
+            problem = _tree(found)
+        elif kind == "TreePredictor":
+            problem = _nodes(found.nodes["left"], found.nodes["right"], found.nodes["is_leaf"] != 0) or _bitsets(found)
+        elif kind.startswith(("KDTree", "BallTree")):
+            problem = _neighbours(found)
+        else:
+            problem = _features(found)
+        if problem is not None:
+            return f"a {kind} {problem}"
+    return None
+
+
+def _tree(tree: Any) -> str | None:
+    if not 0 <= tree.node_count <= tree.capacity:
+        return "counts more nodes than it has"
+    left, right = tree.children_left, tree.children_right
+    leaf = left == -1
+    inner = tree.feature[~leaf]
+    if ((inner < 0) | (inner >= tree.n_features)).any():
+        return "splits on a feature that does not exist"
+    return _nodes(left, right, leaf)
+
+
+def _nodes(left: Any, right: Any, leaf: Any) -> str | None:
+    """Children must lie inside and after their parent, so that every walk ends."""
+    places = np.arange(len(left))
+    for children in (left, right):
+        inner = children.astype("int64")[~leaf]
+        if ((inner <= places[~leaf]) | (inner >= len(left))).any():
+            return "has a node whose child does not lie after it"
+    return None if len(left) else "has no nodes"
+
+
+def _bitsets(predictor: Any) -> str | None:
+    nodes = predictor.nodes[(predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)]
+    known = min(len(predictor.binned_left_cat_bitsets), len(predictor.raw_left_cat_bitsets))
+    return "names categories that it does not have" if (nodes["bitset_idx"] >= known).any() else None
+
+
+def _neighbours(tree: Any) -> str | None:
+    data, places, nodes, bounds = (np.asarray(array) for array in tree.get_arrays())
+    leaf_size, levels, count = tree.__getstate__()[4:7]
+    samples = len(data)
+    if leaf_size < 1 or not samples or len(places) != samples or ((places < 0) | (places >= samples)).any():
+        return "points to samples that it does not have"
+    expected = int(math.log2(max(1, (samples - 1) / leaf_size)) + 1)
+    if (levels, count, len(nodes)) != (expected, 2**expected - 1, 2**expected - 1) or bounds.shape[1] < count:
+        return "counts more nodes than it has"
+    start, end = nodes["idx_start"], nodes["idx_end"]
+    return "has a node outside of its samples" if ((start < 0) | (end < start) | (end > samples)).any() else None
+
+
+def _features(estimator: Any) -> str | None:
+    """An estimator checks its input's width for the trees below it, so theirs must not be larger."""
+    attributes = getattr(estimator, "__dict__", None)
+    if not isinstance(attributes, dict) or not isinstance(width := attributes.get("n_features_in_"), int | np.integer):
+        return None
+    tree = attributes.get("tree_")
+    if type(tree).__name__ == "Tree" and getattr(tree, "n_features", 0) > width:
+        return "has a tree that reads more features than the estimator takes"
+    members = attributes.get("estimators_")
+    if members is not None and "estimators_features_" not in attributes:
+        for member in np.asarray(members, dtype=object).ravel():
+            if type(getattr(member, "tree_", None)).__name__ == "Tree" and member.tree_.n_features > width:
+                return "has a tree that reads more features than the estimator takes"
+    for row in attributes.get("_predictors") or ():
+        for predictor in row:
+            nodes = predictor.nodes[predictor.nodes["is_leaf"] == 0]
+            if ((nodes["feature_idx"] < 0) | (nodes["feature_idx"] >= width)).any():
+                return "has a tree that reads more features than the estimator takes"
+    return None
+
+
+def _reachable(model: object) -> Iterator[object]:
+    """Yield each object below the model once; classes, modules and functions end the way."""
+    seen: set[int] = set()
+    stack = [model]
+    while stack:
+        found = stack.pop()
+        if id(found) in seen or isinstance(found, _LEAVES):
+            continue
+        seen.add(id(found))
+        if isinstance(found, np.ndarray):
+            if found.dtype.hasobject:
+                stack.extend(found.ravel().tolist())
+            continue
+        yield found
+        stack.extend(gc.get_referents(found))
