@@ -10,10 +10,11 @@ import threading
 import time
 from array import array
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fitprint import clock, events
 from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
@@ -29,9 +30,23 @@ from fitprint.recording.values import metric_value, param_value
 from fitprint.recording.workspace import Workspace, current
 from fitprint.settings import wanted
 
-__all__ = ["Run", "attached_run", "checked_path", "make_current", "open_run"]
+__all__ = ["POSITION", "Position", "Run", "attached_run", "checked_path", "make_current", "open_run"]
 
 _SPILL_BYTES = 8192
+
+
+class Position(NamedTuple):
+    """Where a context stands in ``fitprint.loop``: metrics logged without a step or epoch get these.
+
+    ``inner_counts``: how many iterations the loops inside this one have done so far, by name.
+    """
+
+    step: int
+    epoch: int
+    inner_counts: dict[str, int]
+
+
+POSITION: ContextVar[Position | None] = ContextVar("fitprint_position", default=None)
 _NAN = math.nan
 
 
@@ -209,8 +224,8 @@ class Run(RunReader):
         Args:
             key: name of the metric.
             value: a number; NaN and infinities are kept exactly.
-            step: whole number; by default one more than the step before, beginning at 0.
-            epoch: number of the epoch, also a fraction.
+            step: whole number; by default that of the ``fitprint.loop`` around, else one more than the step before, from 0.
+            epoch: number of the epoch, also a fraction; by default, where no step is given either, that of the loops around.
             timestamp: a ``datetime``, or milliseconds since the Unix epoch; now by default.
             goal: whether less or more is better, for ``best``; by default guessed from the name.
 
@@ -226,7 +241,13 @@ class Run(RunReader):
         if following is None:
             return
         if step is None:
-            step = following
+            position = POSITION.get()
+            if position is None:
+                step = following
+            else:
+                step = position.step
+                if epoch is None:
+                    epoch = position.epoch
         try:
             self.workspace.writer.point(
                 self.id,
