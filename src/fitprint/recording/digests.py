@@ -1,0 +1,356 @@
+"""Content digests of data in place: no copy, no conversion, no evaluation, a bounded cost."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["EXACT_BYTES", "column_arrays", "digest_data", "family", "single_block", "sparse_parts", "texts_of"]
+
+EXACT_BYTES = 4 << 20
+"""Data of up to so many bytes are digested whole, larger ones by an evenly spread sample."""
+
+_SAMPLE_BYTES = 1 << 20
+_WINDOWS = 64  # evenly spread pieces that a sample consists of
+_CHUNK = 1 << 18  # bytes of a strided array that are copied together at a time
+_OBJECTS = 20_000  # Python objects looked at, all columns together
+_TEXT = 256  # characters of each text looked at
+_ITEMS = 256  # columns of a wide table, or entries of a container, that a sample takes
+_LEVELS = 4  # of containers inside containers
+
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex, Decimal, date, datetime, time, timedelta})
+_FAMILIES = {
+    ("numpy", "ndarray"): "array",
+    ("pandas", "DataFrame"): "frame",
+    ("pandas", "Series"): "column",
+    ("pandas", "Index"): "column",
+    ("polars", "DataFrame"): "polars",
+    ("polars", "Series"): "polars-column",
+    ("torch", "Tensor"): "torch",
+    ("scipy", "_spbase"): "sparse",
+    ("scipy", "spmatrix"): "sparse",
+    ("builtins", "list"): "sequence",
+    ("builtins", "tuple"): "sequence",
+    ("builtins", "dict"): "mapping",
+    ("builtins", "bytes"): "buffer",
+    ("builtins", "bytearray"): "buffer",
+    ("builtins", "memoryview"): "buffer",
+    ("array", "array"): "buffer",
+}
+_SPARSE_PARTS = {
+    "csr": ("data", "indices", "indptr"),
+    "csc": ("data", "indices", "indptr"),
+    "bsr": ("data", "indices", "indptr"),
+    "coo": ("data", "row", "col"),
+    "dia": ("data", "offsets"),
+}
+
+
+def family(data: Any) -> str:
+    """Return which kind of data this is, by the names of its class and bases; "" for a kind that is not known.
+
+    One of "array", "frame", "column", "polars", "polars-column", "torch", "sparse", "sequence", "mapping", "buffer".
+    """
+    for cls in type(data).__mro__:
+        found = _FAMILIES.get((cls.__module__.partition(".")[0], cls.__name__))
+        if found is not None:
+            return found
+    return ""
+
+
+def digest_data(data: Any) -> tuple[str, str]:
+    """Return ``("sha256:...", coverage)``; coverage is "all" or "sample", both are "" where no digest can be had.
+
+    Equal contents with equal shape, dtypes and column names give equal digests in every process, whatever the memory
+    layout; a table's index and an array's class do not count. Nothing is copied but pieces of 256 KiB at a time.
+    """
+    hashing = _Hashing()
+    try:
+        hashing.data(data, 0)
+    except _NoDigestError:
+        return "", ""
+    return f"sha256:{hashing.sha.hexdigest()}", "sample" if hashing.sampled else "all"
+
+
+def column_arrays(frame: Any, positions: Sequence[int]) -> Iterator[Any]:
+    """Yield the arrays behind a pandas table's columns, as views."""
+    fast = getattr(frame, "_get_column_array", None)
+    for position in positions:
+        yield fast(position) if fast is not None else frame.iloc[:, position].array
+
+
+def single_block(frame: Any) -> Any:
+    """Return the two-dimensional array behind a pandas table whose columns all share one, as a view; None for other tables."""
+    blocks: Any = getattr(getattr(frame, "_mgr", None), "blocks", ())
+    values = blocks[0].values if len(blocks) == 1 else None
+    if values is None or not _has_buffer(values) or values.ndim != 2 or values.shape[0] != frame.shape[1]:
+        return None
+    positions = getattr(blocks[0], "mgr_locs", None)
+    in_order = positions is not None and getattr(positions, "is_slice_like", False)
+    return values.T if in_order else None
+
+
+def texts_of(dtypes: Any) -> list[str]:
+    """Return the names of many dtypes, most of which are the same."""
+    names: dict[Any, str] = {}
+    return [names[dtype] if dtype in names else names.setdefault(dtype, str(dtype)) for dtype in dtypes]
+
+
+def sparse_parts(matrix: Any) -> list[Any]:
+    """Return the arrays that make up a scipy sparse matrix, as views; none for formats of Python objects."""
+    names = _SPARSE_PARTS.get(matrix.format, ())
+    if matrix.format == "coo" and len(matrix.shape) != 2:
+        return [matrix.data, *matrix.coords]
+    return [getattr(matrix, name) for name in names]
+
+
+class _NoDigestError(Exception):
+    """This kind of data has no digest."""
+
+
+class _Hashing:
+    """A digest in the making; ``sampled`` tells whether something has been passed over."""
+
+    __slots__ = ("objects", "sampled", "sha")
+
+    def __init__(self) -> None:
+        self.sha = hashlib.sha256()
+        self.sampled = False
+        self.objects = _OBJECTS
+
+    def header(self, *parts: Any) -> None:
+        self.sha.update(repr(parts).encode("utf-8", "backslashreplace") + b"\n")
+
+    def data(self, data: Any, level: int) -> None:
+        kind = family(data)
+        if kind == "array":
+            masked = getattr(sys.modules["numpy"], "ma", None)
+            if masked is not None and isinstance(data, masked.MaskedArray):
+                mask = masked.getmaskarray(data)
+                self.arrays([_filled(data.data, mask), mask])
+            else:
+                self.arrays([data])
+        elif kind == "frame":
+            self.frame(data)
+        elif kind == "column":
+            self.header("column", str(data.name), str(data.dtype), len(data))
+            self.columns([data.array])
+        elif kind == "polars":
+            self.header("frame", data.shape, [(name, str(dtype)) for name, dtype in data.schema.items()])
+            self.polars([data.to_series(position) for position in self.chosen(data.width)])
+        elif kind == "polars-column":
+            self.header("column", data.name, str(data.dtype), len(data))
+            self.polars([data])
+        elif kind == "torch":
+            if data.device.type != "cpu":
+                raise _NoDigestError
+            self.arrays([data.detach().numpy()])  # shares the memory, or raises
+        elif kind == "sparse":
+            parts = sparse_parts(data)
+            if not parts:
+                raise _NoDigestError
+            self.header("sparse", data.format, tuple(map(int, data.shape)))
+            self.arrays(parts)
+        elif kind == "buffer":
+            view = memoryview(data)
+            self.header("buffer", view.format, view.shape)
+            self.bytes(view.cast("B") if view.c_contiguous else view)
+        elif kind == "sequence":
+            self.header("list", len(data))
+            self.objects_of(data, level, max(self.objects, _ITEMS))
+        elif kind == "mapping" and level < _LEVELS:
+            self.mapping(data, level)
+        else:
+            raise _NoDigestError
+
+    def mapping(self, data: Mapping[Any, Any], level: int) -> None:
+        self.header("dict", len(data))
+        for position, (key, value) in enumerate(data.items()):
+            if position == _ITEMS:
+                self.sampled = True
+                break
+            self.header(_stable(key))
+            if type(value) in _PLAIN:
+                self.header(value)
+            else:
+                self.data(value, level + 1)
+
+    def frame(self, frame: Any) -> None:
+        self.header("frame", tuple(map(int, frame.shape)), list(map(str, frame.columns)), texts_of(frame.dtypes))
+        block = single_block(frame)
+        if block is not None and block.nbytes <= EXACT_BYTES:
+            self.whole(block.T)
+            return
+        width = frame.shape[1]
+        positions: Sequence[int] = range(width)
+        if width > _ITEMS and len(frame) * width * 8 > EXACT_BYTES:
+            positions = self.chosen(width)
+        self.columns(column_arrays(frame, positions))
+
+    def chosen(self, count: int) -> Sequence[int]:
+        if count <= _ITEMS:
+            return range(count)
+        self.sampled = True
+        return [position * (count - 1) // (_ITEMS - 1) for position in range(_ITEMS)]
+
+    def columns(self, columns: Iterable[Any]) -> None:
+        """Digest columns of pandas, whose dtypes are known already: arrays, or extension arrays by the arrays inside them."""
+        parts: list[Any] = []
+        for column in columns:
+            inner = getattr(column, "_ndarray", None)
+            if family(column) == "array":
+                parts.append(column)
+            elif inner is not None and not hasattr(column, "categories"):
+                parts.append(inner)
+            elif hasattr(column, "categories"):
+                self.header("categories", bool(column.ordered))
+                parts += [column.codes, column.categories.array]
+            elif family(getattr(column, "_data", None)) == "array" and hasattr(column, "_mask"):
+                parts += [_filled(column._data, column._mask), column._mask]  # noqa: SLF001 - the only way to the buffers
+            else:
+                parts.append(column)
+        self.contents(parts)
+
+    def arrays(self, arrays: Sequence[Any]) -> None:
+        """Digest arrays of any layout in the order of their elements, after their shapes and dtypes."""
+        self.header("arrays", [(tuple(map(int, array.shape)), _dtype(array)) for array in arrays])
+        self.contents(arrays)
+
+    def contents(self, arrays: Sequence[Any]) -> None:
+        exact = sum(int(array.nbytes) for array in arrays) <= EXACT_BYTES
+        windows = max(1, _WINDOWS // max(1, len(arrays)))
+        length = _SAMPLE_BYTES // (windows * max(1, len(arrays)))
+        share = max(self.objects, _ITEMS) // max(1, sum(not _has_buffer(array) for array in arrays))
+        for array in arrays:
+            if not _has_buffer(array):
+                self.some_objects(array, share)
+                continue
+            plain = array.view(sys.modules["numpy"].ndarray)
+            if exact:
+                self.whole(plain)
+            else:
+                self.sample(plain, windows, length)
+
+    def whole(self, array: Any) -> None:
+        if not array.size:
+            return
+        if array.flags.c_contiguous:
+            self.bytes(array)
+            return
+        rows = max(1, _CHUNK * len(array) // int(array.nbytes))
+        for start in range(0, len(array), rows):
+            self.sha.update(array[start : start + rows].tobytes())
+
+    def bytes(self, data: Any) -> None:
+        try:
+            self.sha.update(data)
+        except (ValueError, TypeError, BufferError):  # dtypes without a buffer format, such as dates
+            self.sha.update(data.view("u1"))
+
+    def sample(self, array: Any, windows: int, length: int) -> None:
+        count = max(1, length // int(array.itemsize))
+        if count * windows >= array.size:
+            self.whole(array)
+            return
+        self.sampled = True
+        for window in range(windows):
+            start = (int(array.size) - count) * window // max(1, windows - 1)
+            self.bytes(_piece(array, start, start + count))
+
+    def polars(self, columns: Sequence[Any]) -> None:
+        exact = sum(int(column.estimated_size()) for column in columns) <= EXACT_BYTES
+        windows = max(1, _WINDOWS // max(1, len(columns)))
+        length = _SAMPLE_BYTES // (windows * max(1, len(columns)))
+        share = max(self.objects, _ITEMS) // max(1, len(columns))
+        for column in columns:
+            dtype = column.dtype
+            if column.null_count() or not (dtype.is_numeric() or dtype.is_temporal()) or dtype.is_decimal():
+                self.some_objects(column, share)
+                continue
+            column = column.to_physical()  # noqa: PLW2901 - dates as their integers, without a copy
+            count = len(column) if exact else max(1, length // 8)
+            pieces = 1 if count * windows >= len(column) else windows
+            count = len(column) if pieces == 1 and count * windows >= len(column) else count
+            self.sampled = self.sampled or count * pieces < len(column)
+            for piece in range(pieces):
+                start = (len(column) - count) * piece // max(1, pieces - 1)
+                for chunk in column.slice(start, count).get_chunks():
+                    self.sha.update(chunk.to_numpy(allow_copy=False))
+
+    def some_objects(self, values: Any, limit: int) -> None:
+        """Digest up to ``limit`` evenly spread Python objects of an array."""
+        if len(getattr(values, "shape", ())) != 1:
+            values = values.reshape(-1) if values.flags.c_contiguous else values.flat
+        step = max(1, -(-len(values) // max(1, limit)))
+        self.sampled = self.sampled or step > 1
+        self.objects_of(list(values[::step]), 0, limit)
+
+    def objects_of(self, values: Sequence[Any], level: int, limit: int) -> None:
+        """Digest up to ``limit`` evenly spread objects of a list, lists inside it included."""
+        step = max(1, -(-len(values) // max(1, limit)))
+        if step > 1:
+            self.sampled = True
+            values = values[::step]
+        self.objects -= len(values)
+        types = set(map(type, values))
+        if types <= _PLAIN:
+            if str in types or bytes in types:
+                values = [self.short(value) for value in values]
+            self.header(*values)
+            return
+        inner = limit // max(1, len(values))
+        for value in values:
+            kind = type(value)
+            if kind in _PLAIN:
+                self.header(self.short(value))
+            elif kind.__module__.partition(".")[0] in ("numpy", "pandas") and not hasattr(value, "__len__"):
+                self.header(kind.__name__, str(value))  # scalars, NaT and NA
+            elif kind in (list, tuple) and level < _LEVELS:
+                self.header("list", len(value))
+                self.objects_of(value, level + 1, inner)
+            elif family(value) and level < _LEVELS:
+                self.data(value, level + 1)
+            else:
+                self.header(kind.__module__, kind.__qualname__)
+                self.sampled = True
+
+    def short(self, value: Any) -> Any:
+        if type(value) in (str, bytes) and len(value) > _TEXT:
+            self.sampled = True
+            return (len(value), value[:_TEXT])
+        return value
+
+
+def _piece(array: Any, start: int, end: int) -> Any:
+    """Return elements of the array as if it were flat; a copy of little more than these where it is not contiguous."""
+    if array.flags.c_contiguous:
+        return array.reshape(-1)[start:end]
+    row = int(array.size) // len(array)
+    if row > end - start:
+        return array.flat[start:end]
+    first = start // row
+    return array[first : -(-end // row)].reshape(-1)[start - first * row : end - first * row]
+
+
+def _has_buffer(array: Any) -> bool:
+    return family(array) == "array" and not array.dtype.hasobject
+
+
+def _dtype(array: Any) -> str:
+    dtype = array.dtype
+    return str(dtype) if getattr(dtype, "names", None) else str(getattr(dtype, "str", dtype))
+
+
+def _filled(values: Any, mask: Any) -> Any:
+    """Return the values with zero where they are masked: what stands there has no meaning. Large ones stay as they are."""
+    if values.nbytes > EXACT_BYTES or not mask.any():
+        return values
+    return sys.modules["numpy"].where(mask, values.dtype.type(), values)
+
+
+def _stable(key: Any) -> Any:
+    return key if type(key) in _PLAIN else type(key).__qualname__
