@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fitprint import clock, events
 from fitprint.entities import Experiment, LoggedModel
 from fitprint.errors import AmbiguousRunError, FitprintError, NoActiveRunError, RunNotFoundError
+from fitprint.hooks.manager import hooks
 from fitprint.recording.context import current_run, off
 from fitprint.recording.run import Run, make_current, open_run
 from fitprint.recording.workspace import configure, current
@@ -308,7 +309,7 @@ def load_model(uri: str, trust: Iterable[str] = ()) -> Any:
     """
     from fitprint.models.fetching import fetch_model
 
-    return fetch_model(uri, tuple(trust), resolve=get_run)
+    return fetch_model(uri, tuple(trust), hooks().registered("register_flavors"), get_run)
 
 
 def loop(iterable: Iterable[Any], **options: Any) -> Any:

@@ -24,13 +24,14 @@ from fitprint.ids import new_id, new_name
 from fitprint.recording import media
 from fitprint.recording.context import enter_run, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
+from fitprint.recording.paths import checked_path
 from fitprint.recording.reading import RunReader
 from fitprint.recording.surroundings import attach_environment
 from fitprint.recording.values import metric_value, param_value
 from fitprint.recording.workspace import Workspace, current
 from fitprint.settings import wanted
 
-__all__ = ["POSITION", "Position", "Run", "attached_run", "checked_path", "make_current", "open_run"]
+__all__ = ["POSITION", "Position", "Run", "attached_run", "make_current", "open_run"]
 
 _SPILL_BYTES = 8192
 
@@ -428,16 +429,16 @@ class Run(RunReader):
             model: any object that a flavor knows; others are pickled, and marked so.
             path: directory inside the run.
             flavor: name of the flavor, instead of the first that knows the model.
-            options: ``signature``, ``input_example`` and others of :func:`fitprint.models.directory.pack`.
+            options: ``signature``, or ``inputs`` and ``outputs`` to infer one from, and ``input_example``.
 
         Raises:
             FitprintError: the model cannot be saved.
         """
         from fitprint.models.storing import store_model
 
-        artifacts, logged = store_model(
-            model, path, self.id, self.workspace.blobs, hooks().registered("register_flavors"), flavor=flavor, **options
-        )
+        limit = self.workspace.settings["model_limit_mb"] * 2**20
+        flavors = hooks().registered("register_flavors")
+        artifacts, logged = store_model(model, checked_path(path), self.workspace.blobs, flavors, flavor=flavor, limit=limit, **options)
         self._artifacts(artifacts)
         self.workspace.writer.append(events.ModelLogged(self.id, clock.now(), logged))
         return logged
@@ -445,18 +446,6 @@ class Run(RunReader):
     def log_document(self, name: str, content: Any) -> None:
         """Record a small JSON document under a name; logged again, it is replaced."""
         self.workspace.writer.append(events.DocumentLogged(self.id, clock.now(), name, content))
-
-
-def checked_path(path: str) -> str:
-    """Return an artifact's path in its one form: relative, ``/`` between the parts.
-
-    Raises:
-        FitprintError: the path is empty, absolute, or leads out of the run.
-    """
-    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
-    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
-        raise FitprintError(f"an artifact's path must be relative and stay inside the run, not {path!r}")
-    return "/".join(parts)
 
 
 def _microseconds(timestamp: datetime | float) -> int:

@@ -13,3 +13,10 @@ def register_frameworks() -> Sequence[Any]:
     from fitprint_sklearn.framework import SklearnFramework
 
     return [SklearnFramework()]
+
+
+@hookimpl
+def register_flavors() -> Sequence[Any]:
+    from fitprint_sklearn.flavor import SklearnFlavor
+
+    return [SklearnFlavor()]
