@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import io
 import pickle
-import pickletools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.opcodes import Name, dotted, scan
 from fitprint.models.trust import Trust
 
-__all__ = ["PickleFlavor", "dump", "load", "referred_names"]
+__all__ = ["PickleFlavor", "dump", "is_harmless", "load"]
 
-_STRINGS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
-_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-_GETS = {"GET", "BINGET", "LONG_BINGET"}
-_EXTENSIONS = {"EXT1", "EXT2", "EXT4"}
-_UNREADABLE = "<a name that the pickle computes>"
+Known = Callable[[str, str], bool]
 
 # Plain values and the constructors of arrays: calling them with any arguments runs no code of the file's choosing.
 _HARMLESS: dict[str, frozenset[str]] = {
@@ -58,67 +54,33 @@ def is_harmless(module: str, name: str) -> bool:
     return name in _HARMLESS.get(module, ())
 
 
-def referred_names(data: bytes) -> frozenset[tuple[str, str]]:
-    """Return the ``(module, name)`` pairs that a pickle would look up, without running any of it.
+def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, is_constructor: Known = is_harmless) -> Any:
+    """Unpickle, giving the pickle only names that are known to be harmless or that the caller has named.
 
-    Raises:
-        IntegrityError: the bytes are no whole pickle.
-    """
-    found: set[tuple[str, str]] = set()
-    memo: dict[int, str | None] = {}
-    last: list[str | None] = [None, None]  # the two newest pushes, where they are strings
-    try:
-        argument: Any
-        for opcode, argument, _ in pickletools.genops(data):
-            name = opcode.name
-            if name in _STRINGS:
-                last = [last[1], argument]
-            elif name == "MEMOIZE":
-                memo[len(memo)] = last[1]
-            elif name in _PUTS:
-                memo[argument] = last[1]
-            elif name in _GETS:
-                last = [last[1], memo.get(argument)]
-            elif name == "STACK_GLOBAL":
-                module, attribute = last
-                found.add((module, attribute) if module is not None and attribute is not None else ("", _UNREADABLE))
-                last = [None, None]
-            elif name in {"GLOBAL", "INST"}:
-                module, _, attribute = argument.partition(" ")
-                found.add((module, attribute))
-                last = [None, None]
-            elif name in _EXTENSIONS:
-                found.add(("copyreg", f"<extension {argument}>"))
-                last = [None, None]
-            elif name not in {"FRAME", "PROTO"}:
-                last = [last[1], None]
-    except Exception as error:
-        raise IntegrityError(f"not a whole pickle: {error}") from error
-    return frozenset(found)
-
-
-def load(data: bytes, trust: Trust, file: str, is_trusted: Callable[[str, str], bool] = is_harmless) -> Any:
-    """Unpickle, giving the pickle only names that ``is_trusted`` knows or the caller has named.
-
-    Everything that the pickle refers to is listed before anything of it runs; what the list cannot see is still refused
+    All that the pickle refers to and calls is listed before anything of it runs; a name that the list missed is still refused
     when it is looked up.
+
+    Args:
+        is_trusted: tells of ``(module, name)`` if a pickle may refer to it.
+        is_constructor: tells if a pickle may also call it; what it makes must be a new object.
 
     Raises:
         UntrustedModelError: it refers to other names.
         IntegrityError: the bytes are no whole pickle.
     """
     try:
-        names = referred_names(data)
+        found = scan(data)
     except IntegrityError as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error.__cause__
-    trust.require((_dotted(*pair) for pair in names if not is_trusted(*pair)), file)
+    unknown = {name for name in found.names if not is_trusted(*name)} | {name for name in found.called if not is_constructor(*name)}
+    trust.require((dotted(*name) for name in unknown | found.odd), file)
     try:
         return _Unpickler(data, trust, file, is_trusted).load()
     except (EOFError, pickle.UnpicklingError) as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
 
 
-def dump(model: object) -> tuple[bytes, str, frozenset[tuple[str, str]]]:
+def dump(model: object) -> tuple[bytes, str, set[Name]]:
     """Pickle a model: by value with cloudpickle where plain pickle's references would lead nowhere and cloudpickle is installed.
 
     Returns:
@@ -130,7 +92,7 @@ def dump(model: object) -> tuple[bytes, str, frozenset[tuple[str, str]]]:
     problem: Exception | None = None
     try:
         data = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
-        names = referred_names(data)
+        names = scan(data).names
         if not any(module == "__main__" for module, _ in names):
             return data, "pickle", names
     except Exception as error:  # noqa: BLE001 - a model's own code runs here and may raise anything
@@ -139,7 +101,7 @@ def dump(model: object) -> tuple[bytes, str, frozenset[tuple[str, str]]]:
         import cloudpickle  # type: ignore[import-untyped, unused-ignore]
 
         by_value = cloudpickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
-        return by_value, "cloudpickle", referred_names(by_value)
+        return by_value, "cloudpickle", scan(by_value).names
     except Exception as error:  # noqa: BLE001 - the same
         if problem is not None:
             remedy = " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
@@ -164,7 +126,7 @@ class PickleFlavor:
             pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"} if callable(getattr(model, "predict", None)) else None,
             serialization=serialization,
             safe=False,
-            needs=sorted(_dotted(*pair) for pair in names if not is_harmless(*pair)),
+            needs=sorted(dotted(*pair) for pair in names if not is_harmless(*pair)),
             modules=sorted({module for module, _ in names if module}),
         )
 
@@ -174,7 +136,7 @@ class PickleFlavor:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Callable[[str, str], bool]) -> None:
+    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known) -> None:
         super().__init__(io.BytesIO(data), fix_imports=False)  # a name that was checked must not turn into another
         self._trust = trust
         self._file = file
@@ -182,9 +144,5 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if not self._is_trusted(module, name):
-            self._trust.require([_dotted(module, name)], self._file)
+            self._trust.require([dotted(module, name)], self._file)
         return super().find_class(module, name)
-
-
-def _dotted(module: str, name: str) -> str:
-    return f"{module}.{name}" if module else name

@@ -12,9 +12,10 @@ from typing import Any
 from fitprint.errors import IntegrityError
 from fitprint.models import pickles
 from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
-from fitprint_sklearn.trust import is_trusted, is_trusted_name
+from fitprint_sklearn.trust import is_constructor, is_trusted, is_trusted_name
 
 __all__ = ["SklearnFlavor"]
 
@@ -43,7 +44,7 @@ class SklearnFlavor:
         else:
             data, serialization, pairs = pickles.dump(model)
             file = "model.pkl"
-            needs = sorted(f"{module}.{name}" for module, name in pairs if not is_trusted(module, name))
+            needs = sorted(dotted(*pair) for pair in pairs if not is_trusted(*pair))
             modules = {module for module, _ in pairs}
         (directory / file).write_bytes(data)
         options |= {"pickled_model": file, "serialization_format": serialization}
@@ -60,8 +61,8 @@ class SklearnFlavor:
         path = file_within(directory, options.get("pickled_model", "model.pkl"))
         data = path.read_bytes()
         if options.get("serialization_format", "pickle") != "skops":
-            names = {f"{module}.{name}" for module, name in pickles.referred_names(data)}
-            model = pickles.load(data, trust, path.name, is_trusted)
+            model = pickles.load(data, trust, path.name, is_trusted, is_constructor)
+            names = {dotted(*pair) for pair in scan(data).names}
         else:
             try:
                 names = _names(data)

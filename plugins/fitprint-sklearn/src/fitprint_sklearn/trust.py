@@ -12,7 +12,7 @@ import inspect
 
 from fitprint.models import pickles
 
-__all__ = ["is_trusted", "is_trusted_name"]
+__all__ = ["is_constructor", "is_trusted", "is_trusted_name"]
 
 _UFUNCS = """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copysign cos cosh deg2rad
     degrees divide equal exp exp2 expm1 fabs floor floor_divide fmax fmin fmod greater greater_equal hypot invert isfinite isinf isnan
@@ -31,19 +31,16 @@ _CY_LOSSES = " ".join(
     "CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss".split()
 )
 
-_TRUSTED = {
-    module: frozenset(names.split())
-    for module, names in {
+
+def _table(lines: dict[str, str]) -> dict[str, frozenset[str]]:
+    return {module: frozenset(names.split()) for module, names in lines.items()}
+
+
+# Types, and what makes objects of them: a pickle may call these.
+_TYPES = _table(
+    {
         "functools": "partial",
-        "numpy": "amax amin around array asarray clip concatenate cumsum dtype expand_dims float_power hstack isclose max mean median "
-        "min nan_to_num nanmax nanmean nanmedian nanmin ndim percentile prod quantile ravel reshape round size squeeze std sum "
-        f"transpose var vstack where {_UFUNCS}",
-        "numpy._core._multiarray_umath": _UFUNCS,
-        "numpy.core._multiarray_umath": _UFUNCS,
-        "numpy._core.umath": _UFUNCS,
-        "numpy.core.umath": _UFUNCS,
         "numpy.random": "MT19937 PCG64 PCG64DXSM Philox SFC64",
-        "scipy._lib.array_api_compat.numpy._aliases": "asarray",
         "scipy.interpolate._bsplines": "BSpline",
         "scipy.interpolate._interpolate": "interp1d",
         "scipy.sparse._bsr": "bsr_array bsr_matrix",
@@ -53,8 +50,6 @@ _TRUSTED = {
         "scipy.sparse._dia": "dia_array dia_matrix",
         "scipy.sparse._dok": "dok_array dok_matrix",
         "scipy.sparse._lil": "lil_array lil_matrix",
-        "scipy.special": "expit log_ndtr logit ndtr ndtri",
-        "scipy.special._ufuncs": "expit log_ndtr logit ndtr ndtri",
         "_loss": _CY_LOSSES,  # the name under which scikit-learn 1.5 pickles its own
         "sklearn._loss._loss": _CY_LOSSES,
         "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
@@ -64,40 +59,22 @@ _TRUSTED = {
         "sklearn.calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
         "sklearn.cluster._birch": "_CFNode _CFSubcluster",
         "sklearn.cluster._bisect_k_means": "_BisectingTree",
-        "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
         "sklearn.compose._column_transformer": "_RemainderColsList make_column_selector",
         "sklearn.ensemble._gb": "VerboseReporter",
         "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
-        "sklearn.feature_extraction.text": "strip_accents_ascii strip_accents_unicode strip_tags",
-        "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
-        "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_oneway f_regression r_regression",
         "sklearn.gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
         "sklearn.gaussian_process.kernels": "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Hyperparameter "
         "Matern PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel",
         "sklearn.linear_model._base": "MultiOutputLinearModel",
         "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge Huber Log ModifiedHuber SquaredEpsilonInsensitive SquaredHinge "
         "SquaredLoss",
-        "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score brier_score_loss cohen_kappa_score confusion_matrix "
-        "d2_brier_score d2_log_loss_score f1_score fbeta_score hamming_loss hinge_loss jaccard_score log_loss matthews_corrcoef "
-        "precision_score recall_score zero_one_loss",
         "sklearn.metrics._dist_metrics": f"{_DISTANCES} PyFuncDistance PyFuncDistance32 PyFuncDistance64 newObj",
-        "sklearn.metrics._ranking": "auc average_precision_score coverage_error dcg_score label_ranking_average_precision_score "
-        "label_ranking_loss ndcg_score roc_auc_score top_k_accuracy_score",
-        "sklearn.metrics._regression": "d2_absolute_error_score d2_pinball_score d2_tweedie_score explained_variance_score max_error "
-        "mean_absolute_error mean_absolute_percentage_error mean_gamma_deviance mean_pinball_loss mean_poisson_deviance "
-        "mean_squared_error mean_squared_log_error mean_tweedie_deviance median_absolute_error r2_score root_mean_squared_error "
-        "root_mean_squared_log_error",
         "sklearn.metrics._scorer": "_CurveScorer _MultimetricScorer _PassthroughScorer _Scorer",
-        "sklearn.metrics.cluster._supervised": "adjusted_mutual_info_score adjusted_rand_score completeness_score fowlkes_mallows_score "
-        "homogeneity_score mutual_info_score normalized_mutual_info_score rand_score v_measure_score",
-        "sklearn.metrics.cluster._unsupervised": "calinski_harabasz_score davies_bouldin_score silhouette_score",
-        "sklearn.metrics.pairwise": "additive_chi2_kernel chi2_kernel cosine_distances cosine_similarity euclidean_distances "
-        "haversine_distances laplacian_kernel linear_kernel manhattan_distances nan_euclidean_distances polynomial_kernel rbf_kernel "
-        "sigmoid_kernel",
         "sklearn.model_selection._split": "GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut LeavePGroupsOut LeavePOut "
         "PredefinedSplit RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit "
         "TimeSeriesSplit _CVIterableWrapper",
+        "sklearn.model_selection._classification_threshold": "_CurveScorer",
         "sklearn.multiclass": "_ConstantPredictor",
         "sklearn.neighbors._ball_tree": "BallTree BallTree32 BallTree64 newObj",
         "sklearn.neighbors._kd_tree": "KDTree KDTree32 KDTree64 newObj",
@@ -106,13 +83,52 @@ _TRUSTED = {
         "sklearn.utils._bunch": "Bunch",
         "sklearn.utils._metadata_requests": "MetadataRequest MetadataRouter MethodMapping MethodMetadataRequest MethodPair "
         "RouterMappingPair",
-    }.items()
-}
+    }
+)
+# Functions that a model may hold and call later; a pickle may refer to them, but has no business calling them itself.
+_FUNCTIONS = _table(
+    {
+        "numpy": "amax amin around array asarray clip concatenate cumsum expand_dims float_power hstack isclose max mean median "
+        "min nan_to_num nanmax nanmean nanmedian nanmin ndim percentile prod quantile ravel reshape round size squeeze std sum "
+        f"transpose var vstack where {_UFUNCS}",
+        "numpy._core._multiarray_umath": _UFUNCS,
+        "numpy.core._multiarray_umath": _UFUNCS,
+        "numpy._core.umath": _UFUNCS,
+        "numpy.core.umath": _UFUNCS,
+        "scipy._lib.array_api_compat.numpy._aliases": "asarray",
+        "scipy.special": "expit log_ndtr logit ndtr ndtri",
+        "scipy.special._ufuncs": "expit log_ndtr logit ndtr ndtri",
+        "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
+        "sklearn.feature_extraction.text": "strip_accents_ascii strip_accents_unicode strip_tags",
+        "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
+        "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_oneway f_regression r_regression",
+        "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score brier_score_loss cohen_kappa_score confusion_matrix "
+        "d2_brier_score d2_log_loss_score f1_score fbeta_score hamming_loss hinge_loss jaccard_score log_loss matthews_corrcoef "
+        "precision_score recall_score zero_one_loss",
+        "sklearn.metrics._ranking": "auc average_precision_score coverage_error dcg_score label_ranking_average_precision_score "
+        "label_ranking_loss ndcg_score roc_auc_score top_k_accuracy_score",
+        "sklearn.metrics._regression": "d2_absolute_error_score d2_pinball_score d2_tweedie_score explained_variance_score max_error "
+        "mean_absolute_error mean_absolute_percentage_error mean_gamma_deviance mean_pinball_loss mean_poisson_deviance "
+        "mean_squared_error mean_squared_log_error mean_tweedie_deviance median_absolute_error r2_score root_mean_squared_error "
+        "root_mean_squared_log_error",
+        "sklearn.metrics.cluster._supervised": "adjusted_mutual_info_score adjusted_rand_score completeness_score fowlkes_mallows_score "
+        "homogeneity_score mutual_info_score normalized_mutual_info_score rand_score v_measure_score",
+        "sklearn.metrics.cluster._unsupervised": "calinski_harabasz_score davies_bouldin_score silhouette_score",
+        "sklearn.metrics.pairwise": "additive_chi2_kernel chi2_kernel cosine_distances cosine_similarity euclidean_distances "
+        "haversine_distances laplacian_kernel linear_kernel manhattan_distances nan_euclidean_distances polynomial_kernel rbf_kernel "
+        "sigmoid_kernel",
+    }
+)
 
 
 def is_trusted(module: str, name: str) -> bool:
     """Tell if a type or function is a plain value's, or one of the frameworks' own that models are made of."""
-    return name in _TRUSTED.get(module, ()) or pickles.is_harmless(module, name) or _is_estimator(module, name)
+    return name in _FUNCTIONS.get(module, ()) or is_constructor(module, name)
+
+
+def is_constructor(module: str, name: str) -> bool:
+    """Tell if the name is such a type, or one of the functions with which pickles make objects of it."""
+    return name in _TYPES.get(module, ()) or pickles.is_harmless(module, name) or _is_estimator(module, name)
 
 
 def is_trusted_name(dotted: str) -> bool:
