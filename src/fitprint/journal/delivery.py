@@ -7,6 +7,7 @@ that it left open become KILLED with the time of their last record.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from fitprint.journal.writer import is_own
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Delivery", "deliver", "journals", "read_writer", "writer_is_gone"]
+__all__ = ["Delivery", "deliver", "destination_of", "journals", "read_writer", "writer_is_gone"]
 
 
 @dataclass(slots=True)
@@ -34,6 +35,11 @@ class Delivery:
     batches: int = 0
     killed: list[str] = field(default_factory=list)
     damage: dict[str, list[Damage]] = field(default_factory=dict)
+
+
+def destination_of(store: str | None) -> str:
+    """Return the word for a store that a journal keeps: "" for the home's own, else a digest, for the URI may hold a password."""
+    return hashlib.sha256(store.encode()).hexdigest()[:16] if store else ""
 
 
 def journals(root: Path) -> list[Path]:
@@ -68,8 +74,11 @@ def writer_is_gone(journal: Path) -> bool:
     return True
 
 
-def deliver(root: Path, store: Store) -> Delivery:
-    """Hand everything that the journals below ``root`` hold to the store, and settle the journals of ended writers.
+def deliver(root: Path, store: Store, destination: str = "") -> Delivery:
+    """Hand everything that the journals below ``root`` hold for this store to it, and settle the journals of ended writers.
+
+    ``destination`` is the word for the store that the journals' writers wrote down (see :func:`destination_of`): what was recorded
+    for one store is not delivered to another.
 
     A journal that was delivered whole and whose writer is gone is removed; where part of it could not be read it is
     kept as ``.damaged-<id>`` for a human. Processes that deliver the same folder take turns.
@@ -82,8 +91,9 @@ def deliver(root: Path, store: Store) -> Delivery:
     if found:
         with _turn(root):
             for journal in found:
-                if journal.is_dir():
-                    _deliver_journal(journal, store, done)
+                writer = read_writer(journal)
+                if journal.is_dir() and writer.get("destination", "") == destination:
+                    _deliver_journal(journal, store, writer, done)
     return done
 
 
@@ -100,10 +110,9 @@ def _turn(root: Path) -> Iterator[None]:
         yield
 
 
-def _deliver_journal(journal: Path, store: Store, done: Delivery) -> None:
+def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: Delivery) -> None:
     gone = writer_is_gone(journal)  # asked before reading: what a writer wrote last is then read for certain
     position = start = store.position(journal.name)
-    writer = read_writer(journal)
     damage: list[Damage] = []
     for stretch in read_journal(journal, position):
         damage += stretch.damage

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitprint.artifacts.local import BlobStore
 from fitprint.hooks.manager import hooks
-from fitprint.journal.delivery import Delivery, deliver
+from fitprint.journal.delivery import Delivery, deliver, destination_of
 from fitprint.journal.writer import JournalWriter
 from fitprint.recording.ending import at_end
 from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, load_settings
@@ -75,7 +75,7 @@ class Workspace:
         make_home(home)
         writer = JournalWriter(
             home / "journal",
-            facts=_describe_process,
+            facts=lambda: {**_describe_process(), "destination": destination_of(self.settings["store"])},
             on_problem=lambda problem: hooks().problem(problem, "journal"),
             sync=self.settings["sync"],
         )
@@ -88,7 +88,7 @@ class Workspace:
         Raises:
             StoreError: the store refused; nothing is lost.
         """
-        return deliver(self.home / "journal", self._open_store())
+        return deliver(self.home / "journal", self._open_store(), destination_of(self.settings["store"]))
 
     def _open_store(self) -> Store:
         with self._lock:
