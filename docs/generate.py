@@ -17,7 +17,7 @@ __all__ = ["heading", "markdown", "on_files", "pages", "signature"]
 
 _SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Example|Examples|Note):$")
 _ITEM = re.compile(r"(?P<names>[\w.*]+(?:, [\w.*]+)*)(?: \([^)]*\))?: (?P<text>.*)")
-_ROLE = re.compile(r":(?:class|func|meth|mod|attr|data|exc):`~?([^`]+)`")
+_ROLE = re.compile(r":(?:class|func|meth|mod|attr|data|exc):`~?(?:fitprint\.)?([^`]+)`")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -38,6 +38,7 @@ def pages() -> dict[str, str]:
         "reference/hooks.md": _hooks(),
         "reference/filters.md": _page("Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))),
         "reference/journal.md": _journal(),
+        "reference/store.md": _store(),
     }
 
 
@@ -101,6 +102,22 @@ def _journal() -> str:
     )
 
 
+def _store() -> str:
+    protocol = importlib.import_module("fitprint.stores.protocol")
+    schema = importlib.import_module("fitprint.stores.sql.schema")
+    others = [getattr(protocol, name) for name in protocol.__all__ if name != "Store"]
+    return _page(
+        "Store",
+        markdown(_doc(protocol)),
+        _documented_class("Store", protocol.Store),
+        *(_documented_class(cls.__name__, cls) for cls in others),
+        "## Tables of the SQL store",
+        markdown(_doc(schema)),
+        markdown(_doc(importlib.import_module("fitprint.stores.sql.chunks"))),
+        *(f"### Step {number}\n\n```sql\n{_sql(statements)}\n```" for number, statements in enumerate(schema.STEPS, 1)),
+    )
+
+
 # -- parts ---------------------------------------------------------------------------------------------------------------------------
 
 
@@ -111,7 +128,16 @@ def heading(name: str, thing: Any) -> str:
 
 def signature(thing: Any) -> str:
     """Return the parameters and the result of a function as they are written."""
-    return str(inspect.signature(thing)).replace("'", "")
+    found = inspect.signature(thing)
+    parameters = [parameter.replace(annotation=_written(parameter.annotation)) for parameter in found.parameters.values()]
+    return str(found.replace(parameters=parameters, return_annotation=_written(found.return_annotation)))
+
+
+def _written(annotation: Any) -> Any:
+    """Return an annotation that is shown as it stands in the source, without the quotes of a text."""
+    if not isinstance(annotation, str):
+        return annotation
+    return type("Written", (), {"__repr__": lambda _: annotation.strip("\"'") if annotation[:1] in "\"'" else annotation})()
 
 
 def _documented(name: str, thing: Any) -> str:
@@ -122,9 +148,7 @@ def _documented_class(name: str, cls: type) -> str:
     parts = [f"## {name}", markdown(_doc(cls))]
     if dataclasses.is_dataclass(cls):
         parts.append(_fields(cls))
-    for member, value in sorted(vars(cls).items()):
-        if member.startswith("_"):
-            continue
+    for member, value in sorted(_members(cls).items()):
         if isinstance(value, property):
             parts.append(f"### {cls.__name__}.{member}\n\n{markdown(_doc(value))}")
         elif isinstance(value, (classmethod, staticmethod)) or inspect.isfunction(value):
@@ -133,9 +157,19 @@ def _documented_class(name: str, cls: type) -> str:
     return "\n\n".join(parts)
 
 
+def _members(cls: type) -> dict[str, Any]:
+    """Return the public members that a class and those of ours from which it inherits define."""
+    bases = [base for base in reversed(cls.__mro__) if base.__module__.startswith("fitprint")]
+    return {name: value for base in bases for name, value in vars(base).items() if not name.startswith("_")}
+
+
 def _fields(cls: Any) -> str:
     rows = [(f"`{field.name}`", f"`{field.type}`") for field in dataclasses.fields(cls)]
     return _table(("Field", "Type"), rows)
+
+
+def _sql(statements: Iterable[str]) -> str:
+    return "\n".join(inspect.cleandoc(statement.replace("\n        ", "\n")) + ";" for statement in statements)
 
 
 def _choices(setting: Any) -> str:
@@ -224,5 +258,4 @@ def _fence(lines: Iterable[str], language: str) -> list[str]:
 
 
 def _inline(text: str) -> str:
-    text = _ROLE.sub(lambda role: f"`{role[1].rpartition('.')[2]}`", text)
-    return text.replace("``", "`")
+    return _ROLE.sub(r"`\1`", text).replace("``", "`")
