@@ -28,6 +28,10 @@ def at_end(callback: Callable[[], None]) -> None:
     """Call this when the program ends, before those that were added earlier; added again, it is called once. It must not raise."""
     if not _callbacks:
         atexit.register(_run_callbacks)
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            # Such a process ends without atexit; multiprocessing has finalizers of its own.
+            sys.modules["multiprocessing.util"].Finalize(None, _run_callbacks, exitpriority=10)
     if callback not in _callbacks:
         _callbacks.append(callback)
 

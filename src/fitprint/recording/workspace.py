@@ -13,6 +13,7 @@ from fitprint.artifacts.local import BlobStore
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import Delivery, deliver, destination_of
 from fitprint.journal.writer import JournalWriter
+from fitprint.recording.courier import Courier
 from fitprint.recording.ending import at_end
 from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, load_settings
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace", "configure", "current", "declared_settings", "given", "make_home", "settle", "use"]
 
+# Stores of which it is known, without opening them, that they need no courier.
+_AT_HAND = ("sqlite:", "memory:")
 _IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
 
 
@@ -68,8 +71,15 @@ class Workspace:
                 "journal",
             )
             writer = self._writer_in(self.home)
+        if not self.store_uri.startswith(_AT_HAND):
+            courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(problem, "store"))
+            at_end(lambda: courier.finish(self.settings["exit_wait"]))
         at_end(writer.close)
         return writer
+
+    def _deliver_in_background(self) -> bool:
+        self.sync()
+        return self._open_store().delivery == "background"
 
     def _writer_in(self, home: Path) -> JournalWriter:
         make_home(home)

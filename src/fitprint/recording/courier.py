@@ -1,0 +1,65 @@
+"""Delivery to a distant store, in the background: never on a thread of the user's, and never longer than allowed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from fitprint.errors import FitprintError
+
+__all__ = ["Courier"]
+
+_EVERY_SECONDS = 1.0
+_SLOWEST_SECONDS = 60.0
+
+
+class Courier:
+    """A daemon thread that delivers again and again, more slowly while that fails.
+
+    Args:
+        deliver: delivers what there is; returns False if there is no need for a courier.
+        on_problem: told once when delivery fails, until it works again.
+    """
+
+    def __init__(self, deliver: Callable[[], bool], on_problem: Callable[[str], None]) -> None:
+        self._deliver = deliver
+        self._on_problem = on_problem
+        self._ending = threading.Event()
+        self._failing = False
+        self._thread = threading.Thread(target=self._work, name="fitprint-courier", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        pause = _EVERY_SECONDS
+        while True:
+            ending = self._ending.wait(pause)
+            try:
+                needed = self._deliver()
+            except FitprintError as error:
+                self._tell(str(error))
+                pause = min(2 * pause, _SLOWEST_SECONDS)
+            except Exception as error:  # noqa: BLE001 - a store is anybody's code, and this is the last line of its thread
+                self._tell(f"{type(error).__name__}: {error}")
+                pause = min(2 * pause, _SLOWEST_SECONDS)
+            else:
+                self._failing = False
+                pause = _EVERY_SECONDS
+                if not needed:
+                    return
+            if ending:
+                return
+
+    def _tell(self, problem: str) -> None:
+        if not self._failing:
+            self._failing = True
+            self._on_problem(
+                f"the store cannot be reached ({problem}); records stay in the journal and are delivered when it can, "
+                "at the latest by `fitprint sync`"
+            )
+
+    def finish(self, limit: float) -> None:
+        """Deliver once more, and wait at most ``limit`` seconds for it."""
+        self._ending.set()
+        self._thread.join(limit)
+        if self._thread.is_alive():
+            self._on_problem(f"delivery did not end within {limit:g} s; `fitprint sync` delivers the rest")
