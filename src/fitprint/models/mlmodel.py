@@ -73,7 +73,7 @@ def _signature_to_mlflow(signature: Signature) -> dict[str, str | None] | None:
 
     MLflow converts what it is given until it fits. Inputs are told only if its words for them let the very data that they were
     inferred from through unchanged, so that a model predicts the same under MLflow as under its own framework: not so for
-    nullable integers and booleans, categories, time zones, unnamed or repeated columns, lists and series.
+    nullable integers and booleans, categories, time zones, unnamed or repeated columns, sparse data, lists and series.
     """
     inputs = _columns_to_mlflow(signature.inputs) or _tensors_to_mlflow(signature.inputs)
     outputs = _columns_to_mlflow(signature.outputs) or _tensors_to_mlflow(signature.outputs)
@@ -129,7 +129,7 @@ def _columns_to_mlflow(schema: Schema | None) -> list[dict[str, Any]] | None:
 
 
 def _tensors_to_mlflow(schema: Schema | None) -> list[dict[str, Any]] | None:
-    if schema is None or schema.container not in {"array", "sparse", "arrays"} or not schema.fields:
+    if schema is None or schema.container not in {"array", "arrays"} or not schema.fields:
         return None
     told = []
     for field in schema.fields:

@@ -151,6 +151,8 @@ class _Reader:
             return self._list(indent)
         if self._key(text) is not None:
             return self._mapping(indent)
+        if text == "?" or text.startswith("? "):
+            raise self._error("is a form of YAML that is not read here")
         self._at += 1
         return self._value(text, indent - 1)
 
