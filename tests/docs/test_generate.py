@@ -1,0 +1,51 @@
+"""Docstrings become Markdown as one expects."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def generate():
+    """The script that writes the reference."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sections_become_lists(generate):
+    """Items of a Google section are a list, their further lines stay with them, and what follows is a paragraph again."""
+    doc = "Do it.\n\nArgs:\n    a, b: two\n        things.\n    c: one.\n\nMore."
+    assert "Do it.\n\n**Args**\n\n- `a`, `b`: two\n    things.\n- `c`: one.\n\nMore." == generate.markdown(doc)
+
+
+def test_examples_are_code(generate):
+    """An example keeps its prompts, as Python."""
+    assert "**Example**\n\n```python\n>>> f(1)\n2\n```" == generate.markdown("Example:\n    >>> f(1)\n    2")
+
+
+def test_double_colons_open_a_block(generate):
+    """What is indented after a double colon is shown as it is."""
+    assert "So:\n\n```text\na ``b``\n  c\n```\n\nEnd." == generate.markdown("So::\n\n    a ``b``\n      c\n\nEnd.")
+
+
+def test_roles_and_quotes_become_code(generate):
+    """References and double back-quotes are code; our own package's name is left out."""
+    assert "`errors.QueryError` of `parse` and `Run`" == generate.markdown(
+        ":class:`fitprint.errors.QueryError` of ``parse`` and :class:`~Run`"
+    )
+
+
+def test_signatures_are_shown_as_written(generate):
+    """Annotations stand without the quotes of a text, defaults with theirs."""
+
+    def verb(path: str = "model", *, goal: int | None = None) -> None:
+        """Do nothing."""
+
+    assert "verb(path: str = 'model', *, goal: int | None = None) -> None" == generate.heading("verb", verb)
