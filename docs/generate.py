@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-__all__ = ["heading", "markdown", "on_files", "pages", "signature"]
+__all__ = ["heading", "markdown", "on_files", "pages", "signature", "usage_of"]
 
 _SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Example|Examples|Note):$")
 _ITEM = re.compile(r"(?P<names>[\w.*]+(?:, [\w.*]+)*)(?: \([^)]*\))?: (?P<text>.*)")
@@ -33,6 +33,7 @@ def pages() -> dict[str, str]:
     """Return the generated pages, by path below ``docs/``."""
     return {
         "reference/api.md": _api(),
+        "reference/commands.md": _commands(),
         "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/hooks.md": _hooks(),
@@ -57,6 +58,27 @@ def _api() -> str:
         *(_documented(f"fitprint.{name}", verb) for name, verb in sorted(verbs.items())),
         *(_documented_class(f"fitprint.{name}", thing) for name, thing in sorted(classes.items())),
     )
+
+
+def _commands() -> str:
+    commands = importlib.import_module("fitprint.cli.catalogue").all_commands()
+    return _page("Command line", markdown(_doc(importlib.import_module("fitprint.cli"))), *map(_command, commands.values()))
+
+
+def _command(command: Any) -> str:
+    parser = importlib.import_module("fitprint.cli.command").parser_of(command)
+    actions = [action for action in parser._actions if action.dest != "help"]  # noqa: SLF001 - argparse shows them nowhere else
+    rows = [(f"`{usage_of(action)}`", action.help or "") for action in actions]
+    parts = [f"## fitprint {command.name}", command.help, markdown(parser.epilog or "")]
+    return "\n\n".join([part for part in parts if part] + ([_table(("Argument", "Meaning"), rows)] if rows else []))
+
+
+def usage_of(action: Any) -> str:
+    """Return an argument as one writes it: its position's name, or its option and the value's name."""
+    if not action.option_strings:
+        return str(action.metavar or action.dest)
+    value = "" if action.nargs == 0 else f" {action.metavar or '|'.join(map(str, action.choices or ())) or action.dest.upper()}"
+    return ", ".join(action.option_strings) + value
 
 
 def _settings() -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from fitprint import errors
+from fitprint.cli.catalogue import all_commands
+from fitprint.cli.command import parser_of
 from fitprint.hooks import specs
 from fitprint.recording.workspace import declared_settings
 
@@ -91,6 +93,27 @@ class TestError:
         """Something raises it, or derives from it."""
         text = "\n".join(SOURCES.values())
         assert re.search(rf"\b{error}\(", sources_without("fitprint/errors.py")) or re.search(rf"class \w+\({error}\)", text)
+
+
+@pytest.mark.parametrize("command", all_commands().values(), ids=lambda command: command.name)
+class TestCommand:
+    """What every command has."""
+
+    def test_is_documented(self, command):
+        """Its section says what it does."""
+        assert command.help.endswith(".")
+        assert command.help in section("reference/commands.md", f"fitprint {command.name}")
+
+    def test_every_argument_is_documented(self, command):
+        """Each argument and option has a row that says something."""
+        text = section("reference/commands.md", f"fitprint {command.name}")
+        actions = [action for action in parser_of(command)._actions if action.dest != "help"]
+        assert [] == [action.dest for action in actions if not action.help]
+        assert [] == [action.dest for action in actions if generate.usage_of(action).replace("|", "\\|") not in text]
+
+    def test_has_a_test(self, command):
+        """A test runs it."""
+        assert re.search(rf"""["']{command.name}["']|fitprint {command.name}\b""", TESTS)
 
 
 def test_generated_pages_stand_in_the_contents():
