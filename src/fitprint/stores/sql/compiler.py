@@ -1,0 +1,200 @@
+"""Queries as SQL, for every database the same.
+
+Each param, metric and tag that a query names is joined once (``j0``, ``j1`` ...); what a run lacks is null there. A
+comparison may come out null; ``IS NOT TRUE`` around what is negated makes logic two-valued, as the grammar promises.
+"""
+
+# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator, Query
+from fitprint.stores import paging
+from fitprint.stores.paging import Column, Place
+from fitprint.stores.sql.driver import Driver
+from fitprint.stores.sql.rows import storable
+from fitprint.stores.values import texts_equal_to
+
+__all__ = ["keys", "search"]
+
+_TABLES = {"param": "params", "metric": "metrics", "tag": "tags"}
+_AGGREGATES = {"last": "last", "min": "least", "max": "most", "best": "best", "first": "first", "count": "points"}
+_ATTRIBUTES = {"experiment": "e.name", "duration": "(r.end_time - r.start_time) / 1000000.0"}
+_NULLABLE = ("end_time", "duration", "parent_id", "error")
+_POSITIVE: dict[Operator, Operator] = {"!=": "=", "not in": "in", "not like": "like", "not ilike": "ilike"}
+_NEVER = "0 = 1"
+
+
+def search(query: Query, limit: int, after: Place | None, driver: Driver, key: Callable[[str], int]) -> tuple[str, list[Any]]:
+    """Return a statement and its arguments; its rows are a run's number, its value in each column of the ordering, and its id.
+
+    ``key`` returns the number of a key, or one that no key has.
+    """
+    compiler = _Compiler(driver, key)
+    conditions = ["r.experiment IS NOT NULL"]
+    if query.deleted != "include":
+        conditions.append(f"r.deleted_time IS {'NOT ' if query.deleted == 'only' else ''}NULL")
+    if query.experiments is not None:
+        conditions.append(f"r.experiment IN (SELECT no FROM experiments WHERE name {compiler.among(query.experiments)})")
+    if query.where is not None:
+        conditions.append(compiler.condition(query.where))
+    columns = [(compiler.sorted_by(column), column) for column in paging.columns(query)]
+    if after is not None:
+        conditions.append(compiler.beyond(columns, after))
+    order = []
+    for name, column in columns:
+        if _nullable(column):
+            order.append(f"{name} IS NULL")
+        order.append(f"{name} DESC" if column.descending else name)
+    statement = (
+        f"SELECT {', '.join(['r.no', *(name for name, _ in columns), 'r.id'])} FROM runs r {' '.join(compiler.joins)} "
+        f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(order)}, r.id LIMIT {limit}"
+    )
+    return statement, [*compiler.join_arguments, *compiler.arguments]
+
+
+def keys(query: Query) -> set[str]:
+    """Return the keys that the query names."""
+    fields = {item.field for item in query.order}
+    nodes = [] if query.where is None else [query.where]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, Comparison):
+            fields.add(node.field)
+        elif isinstance(node, Not):
+            nodes.append(node.part)
+        else:
+            nodes.extend(node.parts)
+    return {field.key for field in fields if field.entity in _TABLES}
+
+
+class _Compiler:
+    """Collects joins and arguments while conditions are written; arguments must be asked for in the order of the text."""
+
+    def __init__(self, driver: Driver, key: Callable[[str], int]) -> None:
+        self.driver = driver
+        self.key = key
+        self.aliases: dict[tuple[str, str], str] = {}
+        self.joins: list[str] = []
+        self.join_arguments: list[int] = []
+        self.arguments: list[Any] = []
+
+    def condition(self, node: Expression) -> str:
+        if isinstance(node, Comparison):
+            return self.comparison(node)
+        if isinstance(node, Not):
+            return f"({self.condition(node.part)}) IS NOT TRUE"
+        return "(" + (" AND " if isinstance(node, And) else " OR ").join(map(self.condition, node.parts)) + ")"
+
+    def comparison(self, node: Comparison) -> str:
+        if node.field.entity == "dataset":
+            if node.operator == "is null":
+                return "NOT EXISTS (SELECT 1 FROM datasets d WHERE d.run = r.no)"
+            return f"EXISTS (SELECT 1 FROM datasets d WHERE d.run = r.no AND {self.relation(node)})"
+        if node.field.entity in _TABLES:  # keeps planners from scanning the params of all experiments' runs first
+            return f"({self.relation(node)}) IS TRUE"
+        return self.relation(node)
+
+    def relation(self, node: Comparison) -> str:
+        presence = self.presence(node.field)
+        if node.operator == "is null":
+            return f"{presence} IS NULL"
+        if node.operator == "is not null":
+            return f"{presence} IS NOT NULL"
+        if positive := _POSITIVE.get(node.operator):
+            return f"({presence} IS NOT NULL AND ({self.positive(node.field, positive, node.value)}) IS NOT TRUE)"
+        return self.positive(node.field, node.operator, node.value)
+
+    def positive(self, field: Field, operator: Operator, value: Any) -> str:
+        if operator == "in":
+            return "(" + " OR ".join(self.parts_of_list(field, value)) + ")"
+        text = self.value(field, text=True)
+        if operator in {"like", "ilike"}:
+            condition, pattern = self.driver.like(text, storable(value), ignore_case=operator == "ilike")
+            self.arguments.append(pattern)
+            return condition
+        if operator == "=" and field.entity == "param" and (texts := texts_equal_to(value)):
+            return f"{text} {self.among(texts)}"
+        number = self.value(field, text=False)
+        if isinstance(value, float) and math.isnan(value):
+            return f"({self.presence(field)} IS NOT NULL AND {number} IS NULL)" if operator == "=" else _NEVER
+        return f"{number} {operator} {self.bound(value)}"
+
+    def parts_of_list(self, field: Field, values: Sequence[Any]) -> Iterable[str]:
+        """Yield conditions that together say "is one of": one for all numbers, one for all texts, one for NaN."""
+        if field.entity != "param":
+            plain = [value for value in values if not (isinstance(value, float) and math.isnan(value))]
+            if plain:
+                yield f"{self.value(field, text=False)} {self.among(plain)}"
+            if len(plain) < len(values):
+                yield self.positive(field, "=", math.nan)
+            return
+        numbers = [value for value in values if not texts_equal_to(value)]
+        if numbers:
+            yield f"{self.value(field, text=False)} {self.among(numbers)}"
+        texts = [text for value in values for text in texts_equal_to(value)]
+        if texts:
+            yield f"{self.value(field, text=True)} {self.among(texts)}"
+
+    def sorted_by(self, column: Column) -> str:
+        name = self.value(column.field, text=column.text)
+        if column.field.entity == "param" and column.text:
+            return f"CASE WHEN {self.value(column.field, text=False)} IS NULL THEN {name} END"
+        return name
+
+    def beyond(self, columns: Sequence[tuple[str, Column]], after: Place) -> str:
+        """Return the condition that a run comes after a place: later in one column, and level in all columns before it."""
+        if not columns:
+            return f"r.id > {self.bound(after[-1])}"
+        (name, column), value = columns[0], after[0]
+        if value is None:
+            return f"({name} IS NULL AND {self.beyond(columns[1:], after[1:])})"
+        sign = "<" if column.descending else ">"
+        later = f"{name} {sign} {self.bound(value)}" + (f" OR {name} IS NULL" if _nullable(column) else "")
+        condition = f"({later} OR ({name} = {self.bound(value)} AND {self.beyond(columns[1:], after[1:])}))"
+        return condition if _nullable(column) else f"({condition} AND {name} {sign}= {self.bound(value)})"  # for the index
+
+    def presence(self, field: Field) -> str:
+        """Return a column that is null where the run lacks the field."""
+        if field.entity in _TABLES:
+            return f"{self.alias(field)}.run"
+        return self.value(field, text=True)
+
+    def value(self, field: Field, *, text: bool) -> str:
+        if field.entity == "metric":
+            return f"{self.alias(field)}.{_AGGREGATES[field.aggregate]}"
+        if field.entity == "param":
+            return f"{self.alias(field)}.{'text' if text else 'number'}"
+        if field.entity == "tag":
+            return f"{self.alias(field)}.value"
+        if field.entity == "dataset":
+            return f"d.{field.key}"
+        if field.key == "experiment":
+            self.join("experiment", "", "JOIN experiments e ON e.no = r.experiment")
+        return _ATTRIBUTES.get(field.key, f"r.{field.key}")
+
+    def alias(self, field: Field) -> str:
+        return self.join(field.entity, field.key, f"LEFT JOIN {_TABLES[field.entity]} {{0}} ON {{0}}.run = r.no AND {{0}}.key = ?")
+
+    def join(self, entity: str, key: str, clause: str) -> str:
+        if (entity, key) not in self.aliases:
+            alias = self.aliases[entity, key] = f"j{len(self.aliases)}"
+            self.joins.append(clause.format(alias))
+            if key:
+                self.join_arguments.append(self.key(key))
+        return self.aliases[entity, key]
+
+    def among(self, values: Iterable[Any]) -> str:
+        return f"IN ({', '.join(map(self.bound, values))})"
+
+    def bound(self, value: Any) -> str:
+        self.arguments.append(storable(value) if isinstance(value, str) else value)
+        return "?"
+
+
+def _nullable(column: Column) -> bool:
+    return column.field.entity != "attribute" or column.field.key in _NULLABLE

@@ -1,0 +1,46 @@
+"""What the SQL store needs of a database, so that one store, one schema and one compiler serve several of them.
+
+SQL is written once, with ``?`` for arguments and ``INSERT ... ON CONFLICT``; what databases spell differently is asked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+__all__ = ["Driver", "Transaction"]
+
+
+class Transaction(Protocol):
+    """An open transaction. NaN is written and read as null; numbers are exact."""
+
+    def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Execute a statement and return its rows."""
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement once for each sequence of arguments."""
+
+
+class Driver(Protocol):
+    """A database of one kind. Its transactions raise nothing but :class:`fitprint.errors.StoreError`.
+
+    Attributes:
+        uri: what the store was opened with.
+        types: the words of :mod:`fitprint.stores.sql.schema` in braces.
+    """
+
+    uri: str
+    types: Mapping[str, str]
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Begin to read: all statements see the same state. Other threads of this store wait."""
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Begin to write, alone; commits if the block ends, and leaves no trace if it raises."""
+
+    def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
+        """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_`` without escapes."""
+
+    def close(self) -> None:
+        """Release everything; closing twice is fine."""

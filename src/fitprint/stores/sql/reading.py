@@ -1,0 +1,92 @@
+"""Records and histories out of the tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord
+from fitprint.stores.sql import chunks
+from fitprint.stores.sql.driver import Transaction
+from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
+from fitprint.stores.sql.rows import Lazy, param, storable, summary, unpacked
+
+__all__ = ["history", "records", "summaries"]
+
+_Row = tuple[Any, ...]
+_SUMMARY = "last, last_step, last_time, least, least_step, most, most_step, first, points, goal"
+
+
+def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> list[RunRecord]:
+    """Return the runs with these numbers, in this order."""
+    params = _by_key(transaction, runs, "type, number, text, provenance, spilled FROM params", keys)
+    metrics = _by_key(transaction, runs, f"{_SUMMARY} FROM metrics", keys)
+    tags = _by_key(transaction, runs, "value FROM tags", keys)
+    datasets = _by_run(transaction, runs, "name, role, digest, facts FROM datasets", "no")
+    models = _by_run(transaction, runs, "path, flavor, digest, facts FROM models", "no")
+    artifacts = _by_run(transaction, runs, "path, digest, size FROM artifacts", "path")
+    documents = _by_run(transaction, runs, "name, content FROM documents", "name")
+    lives = _of(
+        transaction,
+        runs,
+        "SELECT r.no, r.id, r.name, e.name, r.status, r.start_time, r.end_time, r.last_time, r.parent_id, r.kind, r.error, r.deleted_time"
+        " FROM runs r JOIN experiments e ON e.no = r.experiment WHERE r.no",
+    )
+    made = {}  # the columns above and the parts below are RunRecord's fields in their order
+    for number, *life in lives:
+        made[number] = RunRecord(
+            *life,
+            Lazy(params[number], param),
+            Lazy(metrics[number], summary),
+            {key: row[-1] for key, row in tags[number].items()},
+            tuple(Dataset(name, role, digest, unpacked(facts)) for _, name, role, digest, facts in datasets[number]),
+            tuple(LoggedModel(path, flavor, digest, unpacked(facts)) for _, path, flavor, digest, facts in models[number]),
+            tuple(Artifact(*columns) for _, *columns in artifacts[number]),
+            Lazy({name: content for _, name, content in documents[number]}, unpacked),
+        )
+    return [made[number] for number in runs]
+
+
+def summaries(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> dict[int, dict[str, MetricSummary]]:
+    """Return the metrics of the runs with these numbers."""
+    found = _by_key(transaction, runs, f"{_SUMMARY} FROM metrics", keys)
+    return {run: {key: summary(row) for key, row in rows.items()} for run, rows in found.items()}
+
+
+def history(transaction: Transaction, run_id: str, key: str) -> History:
+    """Return all points of a metric; none if there is no such run or metric."""
+    result = History()
+    rows = transaction.rows(
+        "SELECT c.content FROM runs r, keys k, chunks c WHERE r.id = ? AND k.name = ? AND c.run = r.no AND c.key = k.no ORDER BY c.start",
+        (storable(run_id), storable(key)),
+    )
+    for (content,) in rows:
+        chunks.decode(content, result)
+    return result
+
+
+def _by_key(transaction: Transaction, runs: Sequence[int], select: str, keys: KeyNumbers) -> Mapping[int, Mapping[str, _Row]]:
+    """Return rows by run and key; each begins with the two."""
+    rows = _of(transaction, runs, f"SELECT run, key, {select} WHERE run")
+    names = keys.names(transaction, {row[1] for row in rows})
+    found: dict[int, dict[str, _Row]] = defaultdict(dict)
+    for row in rows:
+        found[row[0]][names[row[1]]] = row
+    return found
+
+
+def _by_run(transaction: Transaction, runs: Sequence[int], select: str, order: str) -> Mapping[int, list[_Row]]:
+    """Return rows by run, in the order of a column; each begins with the run."""
+    found: dict[int, list[_Row]] = defaultdict(list)
+    for row in _of(transaction, runs, f"SELECT run, {select} WHERE run", order):
+        found[row[0]].append(row)
+    return found
+
+
+def _of(transaction: Transaction, runs: Sequence[int], select: str, order: str = "") -> list[_Row]:
+    """Return the rows that belong to the runs, whose numbers complete the statement's last words."""
+    rows: list[_Row] = []
+    for part in sliced(runs):
+        rows += transaction.rows(f"{select} IN ({marks(part)})" + (f" ORDER BY {order}" if order else ""), part)
+    return rows

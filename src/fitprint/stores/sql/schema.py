@@ -1,0 +1,111 @@
+"""The tables, in the steps in which they came to be.
+
+Steps are additive and numbered from 1: a step that was released is never edited, and an older fitprint that meets a newer
+schema stops. The words in braces are the dialect's: ``{identity}`` a primary key that numbers itself, ``{text}`` texts
+compared by code point, ``{bytes}``, and ``{clustered}`` for tables stored in the order of their key.
+
+``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null; ``params.number`` is null
+for what is not a number. ``first``, ``last`` ... of a metric are columns of its summary; ``chunks`` hold its history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["STEPS"]
+
+STEPS: Sequence[Sequence[str]] = (
+    (
+        "CREATE TABLE experiments (no {identity}, name {text} NOT NULL UNIQUE, created BIGINT NOT NULL)",
+        "CREATE TABLE keys (no {identity}, name {text} NOT NULL UNIQUE)",
+        "CREATE TABLE journals (journal {text} NOT NULL PRIMARY KEY, position BIGINT NOT NULL, writer {text} NOT NULL)",
+        """CREATE TABLE runs (
+            no {identity},
+            id {text} NOT NULL UNIQUE,
+            name {text} NOT NULL,
+            experiment BIGINT,
+            status {text} NOT NULL,
+            start_time BIGINT NOT NULL,
+            end_time BIGINT,
+            last_time BIGINT NOT NULL,
+            parent_id {text},
+            kind {text} NOT NULL,
+            error {text},
+            deleted_time BIGINT,
+            opened BIGINT NOT NULL,
+            owner {text}
+        )""",
+        "CREATE INDEX runs_by_start ON runs (start_time)",
+        "CREATE INDEX runs_by_experiment ON runs (experiment, start_time)",
+        "CREATE INDEX runs_by_name ON runs (name)",
+        "CREATE INDEX runs_by_parent ON runs (parent_id) WHERE parent_id IS NOT NULL",
+        "CREATE INDEX runs_open ON runs (owner) WHERE status = 'RUNNING'",
+        """CREATE TABLE params (
+            run BIGINT NOT NULL,
+            key BIGINT NOT NULL,
+            type {text} NOT NULL,
+            number DOUBLE PRECISION,
+            text {text} NOT NULL,
+            provenance {text} NOT NULL,
+            spilled {text},
+            PRIMARY KEY (run, key)
+        ){clustered}""",
+        """CREATE TABLE metrics (
+            run BIGINT NOT NULL,
+            key BIGINT NOT NULL,
+            last DOUBLE PRECISION,
+            last_step BIGINT NOT NULL,
+            last_time BIGINT NOT NULL,
+            least DOUBLE PRECISION,
+            least_step BIGINT NOT NULL,
+            most DOUBLE PRECISION,
+            most_step BIGINT NOT NULL,
+            first DOUBLE PRECISION,
+            points BIGINT NOT NULL,
+            goal {text} NOT NULL,
+            best DOUBLE PRECISION,
+            PRIMARY KEY (run, key)
+        ){clustered}""",
+        "CREATE TABLE tags (run BIGINT NOT NULL, key BIGINT NOT NULL, value {text} NOT NULL, PRIMARY KEY (run, key)){clustered}",
+        """CREATE TABLE chunks (
+            run BIGINT NOT NULL,
+            key BIGINT NOT NULL,
+            start BIGINT NOT NULL,
+            points BIGINT NOT NULL,
+            content {bytes} NOT NULL,
+            PRIMARY KEY (run, key, start)
+        )""",
+        """CREATE TABLE datasets (
+            no {identity},
+            run BIGINT NOT NULL,
+            name {text} NOT NULL,
+            role {text} NOT NULL,
+            digest {text} NOT NULL,
+            facts {bytes} NOT NULL,
+            UNIQUE (run, name, role, digest)
+        )""",
+        """CREATE TABLE models (
+            no {identity},
+            run BIGINT NOT NULL,
+            path {text} NOT NULL,
+            flavor {text} NOT NULL,
+            digest {text} NOT NULL,
+            facts {bytes} NOT NULL,
+            UNIQUE (run, path)
+        )""",
+        """CREATE TABLE artifacts (
+            run BIGINT NOT NULL,
+            path {text} NOT NULL,
+            digest {text} NOT NULL,
+            size BIGINT NOT NULL,
+            PRIMARY KEY (run, path)
+        ){clustered}""",
+        "CREATE TABLE documents (run BIGINT NOT NULL, name {text} NOT NULL, content {bytes} NOT NULL, PRIMARY KEY (run, name))",
+        """CREATE TABLE catalogue (
+            experiment BIGINT NOT NULL,
+            entity {text} NOT NULL,
+            key BIGINT NOT NULL,
+            PRIMARY KEY (experiment, entity, key)
+        ){clustered}""",
+    ),
+)

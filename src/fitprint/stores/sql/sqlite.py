@@ -1,0 +1,198 @@
+"""SQLite, through the standard library: one file, any number of threads and processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fitprint.errors import CorruptStoreError, StoreError, StoreVersionError
+from fitprint.stores.sql.schema import STEPS
+from fitprint.stores.sql.store import SqlStore
+
+__all__ = ["SqliteDriver", "open_sqlite"]
+
+_APPLICATION = 0x66707274  # "fprt", in the header of the file
+_PATIENCE = 120.0  # seconds to wait for other writers
+_SCHEME = "sqlite://"
+_abandoned: list[sqlite3.Connection] = []  # of the process that forked us: to close one here would harm it there
+
+
+def open_sqlite(uri: str) -> SqlStore:
+    """Open ``sqlite:///relative/path.db`` or ``sqlite:////absolute/path.db``; the file is made if it is not there.
+
+    Raises:
+        CorruptStoreError: the file is damaged, or is something else.
+        StoreVersionError: a newer fitprint has written it.
+        StoreError: the URI names no file, or the file cannot be opened or made.
+    """
+    path = uri.removeprefix(_SCHEME)
+    if path == uri or not path.startswith("/") or path == "/":
+        raise StoreError(f"{uri!r} names no file: write sqlite:///relative/path.db or sqlite:////absolute/path.db")
+    return SqlStore(SqliteDriver(Path(path[1:]), uri))
+
+
+class SqliteDriver:
+    """A SQLite file in WAL mode. Threads share one connection and take turns; a forked child gets one of its own."""
+
+    types: Mapping[str, str] = {"identity": "INTEGER PRIMARY KEY", "text": "TEXT", "bytes": "BLOB", "clustered": " WITHOUT ROWID"}
+
+    def __init__(self, path: Path, uri: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
+        self.path = path
+        self.uri = uri
+        self._steps = steps
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+        with self._errors():
+            self._connected()
+
+    @contextmanager
+    def reading(self) -> Iterator[_Transaction]:
+        with self._lock, self._errors(), self._transaction("BEGIN") as transaction:
+            yield transaction
+
+    @contextmanager
+    def writing(self) -> Iterator[_Transaction]:
+        with self._lock, self._errors(), self._transaction("BEGIN IMMEDIATE") as transaction:
+            yield transaction
+
+    def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
+        if ignore_case:  # SQLite itself knows the case of ASCII letters only
+            column, pattern = f"lowered({column})", pattern.lower()
+        glob = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+        return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
+
+    def close(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None and self._process == os.getpid():
+                connection.close()
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[_Transaction]:
+        connection = self._connected()
+        connection.execute(begin)
+        try:
+            yield _Transaction(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and self._process != os.getpid():
+            _abandoned.append(self._connection)
+            self._connection = None
+        if self._connection is None:
+            self._connection = self._connect()
+            self._process = os.getpid()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged here is deleted from the journal
+            connection.create_function("lowered", 1, _lowered, deterministic=True)
+            version = _number(connection, "user_version")
+            if version != len(self._steps):
+                self._upgrade(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Bring the schema up to date; any number of processes may try at once."""
+        connection.execute("BEGIN IMMEDIATE")
+        version = _number(connection, "user_version")
+        if version > len(self._steps):
+            raise StoreVersionError(
+                f"{self.path} was written by a newer fitprint (schema {version}, this one knows {len(self._steps)}): upgrade fitprint"
+            )
+        if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise CorruptStoreError(f"{self.path} is a SQLite database of another program; give fitprint a file of its own")
+        if 0 < version < len(self._steps):
+            self._back_up(version)
+        for step in self._steps[version:]:
+            for statement in step:
+                connection.execute(statement.format(**self.types))
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {len(self._steps)}")
+        connection.execute("COMMIT")
+        self._turn_wal_on(connection)
+
+    def _back_up(self, version: int) -> None:
+        """Copy the file as it is to ``NAME.vN.backup``, N being its schema's version."""
+        target = self.path.with_name(f"{self.path.name}.v{version}.backup")
+        partial = target.with_name(f"{target.name}.partial")
+        partial.unlink(missing_ok=True)
+        source, copy = sqlite3.connect(self.path, timeout=_PATIENCE), sqlite3.connect(partial)
+        try:
+            source.backup(copy)
+        finally:
+            source.close()
+            copy.close()
+        partial.replace(target)
+
+    @staticmethod
+    def _turn_wal_on(connection: sqlite3.Connection) -> None:
+        """Switch to WAL, which the file remembers. SQLite does not wait for others here, so we do; it also works without."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                time.sleep(0.01)
+            else:
+                return
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._spoken(error) from error
+
+    def _spoken(self, error: sqlite3.Error) -> StoreError:
+        text = str(error)
+        if isinstance(error, sqlite3.OperationalError | sqlite3.InterfaceError) and "malformed" not in text:
+            hint = {
+                "unable to open database file": "cannot be opened: does the folder exist, and may you write there?",
+                "attempt to write a readonly database": "is read-only for you",
+                "database or disk is full": "cannot grow: the disk is full",
+                "database is locked": f"is locked by another process for more than {_PATIENCE:.0f} s",
+            }.get(text, text)
+            return StoreError(f"the store {self.path} {hint}" if hint != text else f"the store {self.path} failed: {text}")
+        if isinstance(error, sqlite3.DatabaseError) and ("not a database" in text or "malformed" in text):
+            return CorruptStoreError(
+                f"the store {self.path} is damaged or is no fitprint store ({text}). Move it away and go on with a new one, "
+                f"or save what can be read with: sqlite3 {self.path.name} .recover"
+            )
+        return StoreError(f"the store {self.path} failed: {text}")
+
+
+class _Transaction:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, arguments).fetchall()
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self.connection.executemany(sql, rows)
+
+
+def _lowered(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])

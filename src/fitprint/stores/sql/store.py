@@ -1,0 +1,122 @@
+"""The store in a relational database."""
+
+# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Literal
+
+from fitprint.entities import Experiment, History, RunRecord
+from fitprint.errors import RunNotFoundError
+from fitprint.events import Batch
+from fitprint.query.grammar import Query
+from fitprint.stores import paging
+from fitprint.stores.folding import is_new
+from fitprint.stores.protocol import Keys, OpenRun, Page
+from fitprint.stores.sampling import sampled
+from fitprint.stores.sql import compiler, reading, writing
+from fitprint.stores.sql.driver import Driver, Transaction
+from fitprint.stores.sql.keys import KeyNumbers
+from fitprint.stores.sql.rows import storable
+
+__all__ = ["SqlStore"]
+
+_NO_KEY = -1
+
+
+class SqlStore:
+    """A store in the database behind ``driver``; threads that call it take turns."""
+
+    def __init__(self, driver: Driver, *, delivery: Literal["on-read", "background"] = "on-read") -> None:
+        self.driver = driver
+        self.uri = driver.uri
+        self.delivery: Literal["on-read", "background"] = delivery
+        self._keys = KeyNumbers()
+        self._lock = threading.RLock()
+
+    def append(self, batch: Batch) -> None:
+        with self._lock:
+            try:
+                with self.driver.writing() as transaction:
+                    if is_new(batch, _position(transaction, batch.journal)):
+                        writing.write(transaction, batch, self._keys)
+            except BaseException:
+                self._keys = KeyNumbers()  # it may have seen numbers that were never committed
+                raise
+
+    def position(self, journal: str) -> int:
+        with self._lock, self.driver.reading() as transaction:
+            return _position(transaction, journal)
+
+    def open_runs(self, journal: str) -> Sequence[OpenRun]:
+        with self._lock, self.driver.reading() as transaction:
+            rows = transaction.rows("SELECT id, last_time FROM runs WHERE owner = ? AND status = 'RUNNING'", (journal,))
+        return [OpenRun(*row) for row in rows]
+
+    def run(self, run_id: str) -> RunRecord:
+        with self._lock, self.driver.reading() as transaction:
+            numbers = _numbers(transaction, "id = ?", run_id)
+            if not numbers:
+                raise RunNotFoundError(f"there is no run {run_id!r} in {self.uri}")
+            return reading.records(transaction, numbers, self._keys)[0]
+
+    def resolve(self, prefix: str) -> Sequence[str]:
+        prefix = storable(prefix)
+        with self._lock, self.driver.reading() as transaction:
+            rows = transaction.rows(
+                "SELECT id FROM runs WHERE experiment IS NOT NULL AND (id >= ? AND id < ? OR name = ?)"
+                " ORDER BY start_time DESC, id LIMIT 10",
+                (prefix, prefix + "\U0010ffff", prefix),
+            )
+        return [run for (run,) in rows]
+
+    def children(self, run_id: str) -> Sequence[RunRecord]:
+        with self._lock, self.driver.reading() as transaction:
+            numbers = _numbers(transaction, "parent_id = ? AND deleted_time IS NULL ORDER BY start_time, id", run_id)
+            return reading.records(transaction, numbers, self._keys)
+
+    def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
+        after = None if token is None else paging.place(query, token)
+        with self._lock, self.driver.reading() as transaction:
+            numbers = self._keys.find(transaction, compiler.keys(query))
+            statement, arguments = compiler.search(query, limit + 1, after, self.driver, lambda key: numbers.get(key, _NO_KEY))
+            rows = transaction.rows(statement, arguments)
+            runs = reading.records(transaction, [row[0] for row in rows[:limit]], self._keys)
+        return Page(runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None)
+
+    def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
+        with self._lock, self.driver.reading() as transaction:
+            history = reading.history(transaction, run_id, key)
+        return history if max_points is None else sampled(history, max_points)
+
+    def experiments(self) -> Sequence[Experiment]:
+        with self._lock, self.driver.reading() as transaction:
+            rows = transaction.rows(
+                "SELECT e.no, e.name, e.created, COUNT(r.no), MAX(r.last_time) FROM experiments e"
+                " LEFT JOIN runs r ON r.experiment = e.no AND r.deleted_time IS NULL GROUP BY e.no, e.name, e.created ORDER BY e.name"
+            )
+        return [Experiment(*row) for row in rows]
+
+    def keys(self, experiment: str | None = None) -> Keys:
+        sql = "SELECT DISTINCT c.entity, k.name FROM catalogue c JOIN keys k ON k.no = c.key"
+        if experiment is not None:
+            sql += " WHERE c.experiment = (SELECT no FROM experiments WHERE name = ?)"
+        with self._lock, self.driver.reading() as transaction:
+            rows = transaction.rows(sql + " ORDER BY k.name", () if experiment is None else (storable(experiment),))
+        return Keys(**{entity: tuple(name for kind, name in rows if kind == entity) for entity in ("params", "metrics", "tags")})
+
+    def close(self) -> None:
+        with self._lock:
+            self.driver.close()
+
+
+def _position(transaction: Transaction, journal: str) -> int:
+    rows = transaction.rows("SELECT position FROM journals WHERE journal = ?", (storable(journal),))
+    return int(rows[0][0]) if rows else 0
+
+
+def _numbers(transaction: Transaction, condition: str, argument: str) -> list[int]:
+    rows = transaction.rows(f"SELECT no FROM runs WHERE experiment IS NOT NULL AND {condition}", (storable(argument),))
+    return [number for (number,) in rows]

@@ -1,0 +1,232 @@
+"""A batch of events on its way into the tables."""
+
+# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fitprint.entities import History
+from fitprint.events import Batch, MetricPoints
+from fitprint.stores.folding import Draft, Life, Points
+from fitprint.stores.sql import chunks
+from fitprint.stores.sql.driver import Transaction
+from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
+from fitprint.stores.sql.reading import summaries
+from fitprint.stores.sql.rows import packed, param_row, storable, summary_row
+
+__all__ = ["write"]
+
+_Drafts = Mapping[int, Draft]  # by the run's number
+
+
+def write(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> None:
+    """Fold a batch that is new into the tables, and note its end."""
+    drafts = _drafts(transaction, batch, keys)
+    for event in batch.events:
+        drafts[event.run].fold(event, batch.journal)
+    numbered = _write_lives(transaction, list(drafts.values()))
+    numbers = keys.make(transaction, {key for draft in drafts.values() for key in (*draft.params, *draft.points, *draft.tags)})
+    _write_params_and_tags(transaction, numbered, numbers)
+    _write_metrics(transaction, numbered, numbers)
+    _write_files_and_facts(transaction, numbered)
+    _write_catalogue(transaction, numbered)
+    transaction.many(
+        _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
+    )
+
+
+def _upsert(table: str, key: str, others: str = "") -> str:
+    columns = f"{key}, {others}".rstrip(", ").split(", ")
+    update = ", ".join(f"{column} = excluded.{column}" for column in others.split(", ")) if others else ""
+    action = f"UPDATE SET {update}" if update else "NOTHING"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}) ON CONFLICT ({key}) DO {action}"
+
+
+def _drafts(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> dict[str, Draft]:
+    """Return a draft for each run of the batch, which begins with what the tables hold."""
+    ids = {event.run: storable(event.run) for event in batch.events}
+    measured = {ids[event.run] for event in batch.events if isinstance(event, MetricPoints)}
+    lives, numbers = {}, {}
+    for part in sliced(sorted(ids.values())):
+        rows = transaction.rows(
+            "SELECT r.no, r.id, r.name, e.name, r.status, r.start_time, r.end_time, r.last_time, r.parent_id, r.kind, r.error,"
+            f" r.deleted_time, r.opened, r.owner FROM runs r LEFT JOIN experiments e ON e.no = r.experiment WHERE r.id IN ({marks(part)})",
+            part,
+        )
+        for number, *columns in rows:
+            life = Life(*columns)
+            lives[life.id] = life
+            if life.id in measured:
+                numbers[life.id] = number
+    known = summaries(transaction, list(numbers.values()), keys)
+    drafts = {}
+    for run, stored in ids.items():
+        points = {key: Points(key, before) for key, before in known.get(numbers.get(stored, 0), {}).items()}
+        drafts[run] = Draft(lives.get(stored) or Life(stored), points=points)
+    return drafts
+
+
+def _write_lives(transaction: Transaction, drafts: Sequence[Draft]) -> _Drafts:
+    """Write the runs' own rows and their experiments, and return the drafts by number."""
+    lives = [draft.life for draft in drafts]
+    starts: dict[str, int] = {}
+    for life in lives:
+        if life.experiment is not None:
+            name = storable(life.experiment)
+            starts[name] = min(starts.get(name, life.start_time), life.start_time)
+    transaction.many(
+        "INSERT INTO experiments (name, created) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET created = excluded.created"
+        " WHERE excluded.created < experiments.created",
+        starts.items(),
+    )
+    experiments: dict[str | None, int] = {}
+    for part in sliced(list(starts)):
+        experiments.update(
+            (name, no) for no, name in transaction.rows(f"SELECT no, name FROM experiments WHERE name IN ({marks(part)})", part)
+        )
+    transaction.many(
+        _upsert(
+            "runs", "id", "name, experiment, status, start_time, end_time, last_time, parent_id, kind, error, deleted_time, opened, owner"
+        ),
+        [
+            (
+                life.id,
+                storable(life.name),
+                experiments.get(life.experiment and storable(life.experiment)),
+                life.status,
+                life.start_time,
+                life.end_time,
+                life.last_time,
+                life.parent_id,
+                storable(life.kind),
+                life.error and storable(life.error),
+                life.deleted_time,
+                life.opened,
+                life.owner,
+            )
+            for life in lives
+        ],
+    )
+    by_id = {draft.life.id: draft for draft in drafts}
+    numbered = {}
+    for part in sliced(list(by_id)):
+        for number, run in transaction.rows(f"SELECT no, id FROM runs WHERE id IN ({marks(part)})", part):
+            numbered[number] = by_id[run]
+    return numbered
+
+
+def _write_params_and_tags(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int]) -> None:
+    transaction.many(
+        _upsert("params", "run, key", "type, number, text, provenance, spilled"),
+        ((run, numbers[key], *param_row(value)) for run, draft in drafts.items() for key, value in draft.params.items()),
+    )
+    tags = [(run, numbers[key], value) for run, draft in drafts.items() for key, value in draft.tags.items()]
+    transaction.many(_upsert("tags", "run, key", "value"), [(run, key, storable(value)) for run, key, value in tags if value is not None])
+    transaction.many("DELETE FROM tags WHERE run = ? AND key = ?", [(run, key) for run, key, value in tags if value is None])
+
+
+def _write_metrics(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int]) -> None:
+    summed: list[tuple[Any, ...]] = []
+    added: list[tuple[Any, ...]] = []
+    for run, draft in drafts.items():
+        for key, points in draft.points.items():
+            if not len(points.history):
+                continue
+            start = points.before.count if points.before else 0
+            summed.append((run, numbers[key], *summary_row(points.summary())))
+            added += _chunk_rows(transaction, run, numbers[key], points.history, start)
+    columns = "last, last_step, last_time, least, least_step, most, most_step, first, points, goal, best"
+    transaction.many(_upsert("metrics", "run, key", columns), summed)
+    transaction.many(_NEW_CHUNK, added)
+    for run, draft in drafts.items():
+        if draft.ended:
+            _compact(transaction, run)
+
+
+_NEW_CHUNK = "INSERT INTO chunks (run, key, start, points, content) VALUES (?, ?, ?, ?, ?)"
+
+
+def _chunk_rows(
+    transaction: Transaction, run: int, key: int, history: History, start: int, *, whole: bool = False
+) -> Iterator[tuple[Any, ...]]:
+    """Return rows for points that follow the first ``start``, and take back the chunks before them that are better rewritten.
+
+    A chunk that is not full is rewritten together with as many points as it has, or more; so however points arrive, each is
+    rewritten a few times and a history has few chunks. ``whole`` rewrites all that are not full.
+    """
+    absorbed = []
+    if start:
+        rows = transaction.rows("SELECT start, points FROM chunks WHERE run = ? AND key = ? ORDER BY start DESC", (run, key))
+        total = len(history)
+        for first, count in rows:
+            if count >= chunks.FULL or (count > total and not whole):
+                break
+            total += count
+            absorbed.append(first)
+    if absorbed:
+        start = absorbed[-1]
+        earlier = History()
+        arguments = (run, key, start)
+        for (content,) in transaction.rows("SELECT content FROM chunks WHERE run = ? AND key = ? AND start >= ? ORDER BY start", arguments):
+            chunks.decode(content, earlier)
+        transaction.many("DELETE FROM chunks WHERE run = ? AND key = ? AND start >= ?", [arguments])
+        for column, more in zip(_columns(earlier), _columns(history), strict=True):
+            column.extend(more)
+        history = earlier
+    for at in range(0, len(history), chunks.FULL):
+        piece = History(*(column[at : at + chunks.FULL] for column in _columns(history)))
+        yield run, key, start + at, len(piece), chunks.encode(piece)
+
+
+def _columns(history: History) -> tuple[Any, ...]:
+    return history.step, history.epoch, history.timestamp, history.value
+
+
+def _compact(transaction: Transaction, run: int) -> None:
+    """Rewrite the chunks of a run that has ended into as few as can be."""
+    rows = transaction.rows(
+        "SELECT key, SUM(points) FROM chunks WHERE run = ? AND points < ? GROUP BY key HAVING COUNT(*) > 1", (run, chunks.FULL)
+    )
+    for key, count in rows:
+        transaction.many(_NEW_CHUNK, list(_chunk_rows(transaction, run, key, History(), count, whole=True)))
+
+
+def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
+    transaction.many(
+        _upsert("datasets", "run, name, role, digest", "facts"),
+        [
+            (run, storable(item.name), storable(item.role), storable(item.digest), packed(item.facts))
+            for run, draft in drafts.items()
+            for item in draft.datasets.values()
+        ],
+    )
+    transaction.many(
+        _upsert("models", "run, path", "flavor, digest, facts"),
+        [
+            (run, storable(item.path), storable(item.flavor), item.digest, packed(item.facts))
+            for run, draft in drafts.items()
+            for item in draft.models.values()
+        ],
+    )
+    transaction.many(
+        _upsert("artifacts", "run, path", "digest, size"),
+        [(run, storable(item.path), item.digest, item.size) for run, draft in drafts.items() for item in draft.artifacts.values()],
+    )
+    transaction.many(
+        _upsert("documents", "run, name", "content"),
+        [(run, storable(name), packed(content)) for run, draft in drafts.items() for name, content in draft.documents.items()],
+    )
+
+
+def _write_catalogue(transaction: Transaction, drafts: _Drafts) -> None:
+    """Note which keys the experiments have."""
+    runs = [(run,) for run, draft in drafts.items() if draft.life.experiment is not None]
+    for table in ("params", "metrics", "tags"):
+        transaction.many(
+            f"INSERT INTO catalogue (experiment, entity, key) SELECT r.experiment, '{table}', t.key"
+            f" FROM runs r JOIN {table} t ON t.run = r.no WHERE r.no = ? ON CONFLICT DO NOTHING",
+            runs,
+        )
