@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock, events
-from fitprint.entities import Experiment, LoggedModel
+from fitprint.entities import Experiment, LoggedModel, RunRecord
 from fitprint.errors import AmbiguousRunError, FitprintError, NoActiveRunError, RunNotFoundError
 from fitprint.hooks.manager import hooks
 from fitprint.recording.context import current_run, off
@@ -116,7 +116,7 @@ def _resolve(run: str) -> str:
         newest = search_runs(max_results=1)
         if not newest:
             raise RunNotFoundError(f"there is no run yet in {current().store_uri}")
-        return newest[0].id
+        return str(newest[0].id)
     found = store.resolve(run)
     exact = [run_id for run_id in found if run_id == run]
     if exact:
@@ -154,7 +154,8 @@ def search_runs(
         raise FitprintError(f"output_format must be 'list' or 'pandas', not {output_format!r}")
     workspace = current()
     query = parse(filter_string, order_by=tuple(order_by), experiments=experiment_names)
-    store, found, token = workspace.store, [], None
+    store, token = workspace.store, None
+    found: list[RunRecord] = []
     while len(found) < max_results:
         page = store.search_runs(query, limit=min(1000, max_results - len(found)), token=token)
         found += page.runs

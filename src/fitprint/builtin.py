@@ -41,7 +41,7 @@ def on_run_ended(home: str) -> None:
 
     if not _noticed and current().settings["notice"]:
         _noticed.add(home)
-        print(f"fitprint: recorded in {home} (list runs with `fitprint ls`)", file=sys.stderr)
+        sys.stderr.write(f"fitprint: recorded in {home} (list runs with `fitprint ls`)\n")
 
 
 @hookimpl

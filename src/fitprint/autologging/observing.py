@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 import weakref
@@ -167,10 +168,10 @@ class _Call:
             result = fit.function(*args, **kwargs)
         except BaseException as error:
             fit.elapsed = time.perf_counter() - started
-            self._guarded("the failure", lambda: self._failed(error))
+            self._guarded("the failure", functools.partial(self._failed, error))
             raise
         fit.elapsed = time.perf_counter() - started
-        self._guarded("the result", lambda: self._after(result))
+        self._guarded("the result", functools.partial(self._after, result))
         return result
 
     def _guarded(self, what: str, step: Callable[[], None]) -> None:

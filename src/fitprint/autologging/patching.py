@@ -8,7 +8,6 @@ has been imported; fitprint itself imports no framework.
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import weakref
 from collections.abc import Callable, Iterable
@@ -54,7 +53,7 @@ class Hook:
         return self
 
 
-def patched(function: FunctionType, hook: Hook) -> FunctionType:
+def patched(function: FunctionType, hook: Hook) -> Callable[..., Any]:
     """Return a real function that stands for ``function`` and consults the hook."""
 
     # Only closure variables are used: a copy pickled by value drags no module of ours along.
@@ -62,7 +61,6 @@ def patched(function: FunctionType, hook: Hook) -> FunctionType:
     def observed(*args: Any, **kwargs: Any) -> Any:
         return hook(function, args, kwargs) if hook else function(*args, **kwargs)
 
-    assert isinstance(observed, FunctionType)
     return observed
 
 
@@ -156,8 +154,7 @@ class Patcher:
             self.replace_function(module, path, lambda function: patched(function, Hook(self, call)))
         else:
             name, _, method = path.rpartition(".")
-            owner = functools.reduce(getattr, name.split("."), module)
-            self.replace_method(owner, method, lambda function: patched(function, Hook(self, call)))
+            self.replace_method(_find(module, name), method, lambda function: patched(function, Hook(self, call)))
 
     def replace_function(self, module: ModuleType, name: str, make: Callable[[FunctionType], Any]) -> None:
         """Put ``make(original)`` in the place of a module's function, under all its names."""
@@ -174,12 +171,13 @@ class Patcher:
         """Put ``make(original)`` in the place of a method, in the class of the MRO that defines it."""
         for cls in owner.__mro__:
             if name in vars(cls):
-                self._replace_in_class(cls, name, make)
+                self.replace_in_class(cls, name, make)
                 return
         raise AttributeError(f"{owner.__qualname__} has no method {name!r}")
 
-    def _replace_in_class(self, cls: type, name: str, make: Callable[[FunctionType], Any]) -> None:
-        current = vars(cls).get(name)
+    def replace_in_class(self, cls: type, name: str, make: Callable[[FunctionType], Any]) -> None:
+        """Put ``make(original)`` in the place of what ``vars(cls)`` has under this name, if it is a function or a conditional method."""
+        current: Any = vars(cls).get(name)
         reference = weakref.ref(cls)  # classes made in a loop must be able to die
         if isinstance(current, FunctionType):
             replacement = make(current)
@@ -202,8 +200,12 @@ class Patcher:
 
             self._undo.append(restore_inner)
 
+    def restore_later(self, restore: Callable[[], None]) -> None:
+        """Call this when patches are undone."""
+        self._undo.append(restore)
+
     def _patch_family(self, framework: str, path: str, targets: list[SubclassMethod], module: ModuleType) -> None:
-        base = functools.reduce(getattr, path.partition(":")[2].split("."), module)
+        base = _find(module, path.partition(":")[2])
         family = _Subclasses(self, base, {target.name: (target, self._call_of(framework, target)) for target in targets})
         self._bases[path] = family
         family.patch_existing()
@@ -249,7 +251,8 @@ class _Subclasses:
             for name in self._targets.keys() & vars(owner).keys():
                 target, call = self._targets[name]
                 if target.skip is None or not target.skip(owner):
-                    self._patcher._replace_in_class(owner, name, lambda function, call=call: patched(function, Hook(self._patcher, self._for_base(call))))  # type: ignore[misc]  # noqa: SLF001, E501
+                    hook = Hook(self._patcher, self._for_base(call))
+                    self._patcher.replace_in_class(owner, name, functools.partial(patched, hook=hook))
 
     def _for_base(self, call: Call) -> Call:
         """A mixin's method may be called on objects that are none of ours: let those through."""
@@ -264,39 +267,46 @@ class _Subclasses:
 
     def watch_new(self) -> None:
         """See classes that are defined later, through ``__init_subclass__``."""
-        for owner in self._base.__mro__:
-            if "__init_subclass__" in vars(owner):
-                break
-        own = vars(owner)["__init_subclass__"] if owner is not object else None
-        patch = self._patch_new
-
-        if own is None:
-            base = self._base
-
-            def defined(cls: type, /, **kwargs: Any) -> None:
-                super(base, cls).__init_subclass__(**kwargs)
-                patch(cls)
-
-            owner = base
+        owner = next((cls for cls in self._base.__mro__[:-1] if "__init_subclass__" in vars(cls)), None)
+        if owner is None:
+            self._watch_plain()
         else:
-            original = own.__func__
+            self._watch_through(owner)
 
-            @functools.wraps(original)
-            def defined(cls: type, /, *args: Any, **kwargs: Any) -> None:
-                original(cls, *args, **kwargs)
-                patch(cls)
+    def _watch_through(self, owner: Any) -> None:
+        original = vars(owner)["__init_subclass__"]
+        function, patch = original.__func__, self._patch_new
 
-        replacement = classmethod(defined)
-        setattr(owner, "__init_subclass__", replacement)
+        @functools.wraps(function)
+        def defined(cls: type, /, *args: Any, **kwargs: Any) -> None:
+            function(cls, *args, **kwargs)
+            patch(cls)
+
+        replacement: Any = classmethod(defined)
+        owner.__init_subclass__ = replacement
 
         def restore() -> None:
             if vars(owner).get("__init_subclass__") is replacement:
-                if own is None:
-                    del owner.__init_subclass__
-                else:
-                    setattr(owner, "__init_subclass__", own)
+                owner.__init_subclass__ = original
 
-        self._patcher._undo.append(restore)  # noqa: SLF001 - one class in two parts
+        self._patcher.restore_later(restore)
+
+    def _watch_plain(self) -> None:
+        base: Any = self._base
+        patch = self._patch_new
+
+        def defined(cls: type, /, **kwargs: Any) -> None:
+            super(base, cls).__init_subclass__(**kwargs)  # type: ignore[misc]  # base is a class known at run time only
+            patch(cls)
+
+        replacement: Any = classmethod(defined)
+        base.__init_subclass__ = replacement
+
+        def restore() -> None:
+            if vars(base).get("__init_subclass__") is replacement:
+                del base.__init_subclass__
+
+        self._patcher.restore_later(restore)
 
     def _patch_new(self, cls: type) -> None:
         if not self._patcher.on or not issubclass(cls, self._base):
@@ -309,6 +319,13 @@ class _Subclasses:
 
 def _module_of(target: Function | Method) -> str:
     return target.path.partition(":")[0]
+
+
+def _find(module: ModuleType, path: str) -> Any:
+    found: Any = module
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found
 
 
 def _is_importing(module: ModuleType) -> bool:

@@ -48,13 +48,12 @@ def store_model(
             problems.append(f"the signature could not be inferred: {error}")
     blobs.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".model-", dir=blobs.root) as folder:  # beside the blobs: files move there by a rename
-        packed = pack(
-            model, Path(folder), flavors=tuple(flavors.values()), flavor=flavor, signature=signature, input_example=input_example
-        )
+        packed = pack(model, Path(folder), flavors=tuple(flavors.values()), flavor=flavor, signature=signature, input_example=input_example)
         size = sum(file.size for file in packed.files)
         if size > limit:
             raise FitprintError(
-                f"the model has {size / 2**20:.1f} MiB, more than the setting model_limit_mb allows ({limit / 2**20:.1f}); raise it to record the model"
+                f"the model has {size / 2**20:.1f} MiB, more than the setting model_limit_mb allows ({limit / 2**20:.1f}); "
+                "raise it to record the model"
             )
         prefix = path.strip("/")
         artifacts = []

@@ -15,6 +15,7 @@ import os
 import threading
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ _inherited: Run | None = None
 
 def current_run() -> Run | None:
     """Return the run that a logging verb called here logs to, or None."""
-    for run in reversed(_runs.get()):
+    runs = _runs.get()
+    if runs and runs[-1].is_open:
+        return runs[-1]
+    for run in reversed(runs):
         if run.is_open:
             return run
     if threading.current_thread() is not threading.main_thread():
         shared = [run for run in _main_thread_runs if run.is_open]
-        if shared and all(inner.parent_id == outer.id for outer, inner in zip(shared, shared[1:])):  # noqa: B905 - one shorter on purpose
+        if shared and all(inner.parent_id == outer.id for outer, inner in pairwise(shared)):
             return shared[-1]
     if _inherited is None and "FITPRINT_RUN" in os.environ:
         from fitprint.recording.run import attached_run

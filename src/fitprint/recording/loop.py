@@ -97,7 +97,7 @@ class Loop(Generic[Item]):
                 run.log_metric(f"{self._name}_per_second", done / max(elapsed, 1e-9), step=None if outer is None else outer.step)
             if self._progress:
                 self._draw(done, started)
-                print(file=sys.stderr)
+                sys.stderr.write("\n")
         if own:
             _left.set(None)
             run.end()
@@ -105,7 +105,8 @@ class Loop(Generic[Item]):
     def _draw(self, done: int, started: float) -> None:
         rate = done / max(time.perf_counter() - started, 1e-9)
         total = "" if self._total is None else f"/{self._total}"
-        print(f"\r{self._name} {done}{total}  {rate:.3g}/s ", end="", file=sys.stderr, flush=True)
+        sys.stderr.write(f"\r{self._name} {done}{total}  {rate:.3g}/s ")
+        sys.stderr.flush()
 
 
 def _length(iterable: Any) -> int | None:

@@ -88,9 +88,7 @@ class RunReader:
     @property
     def params(self) -> dict[str, Any]:
         """Hyperparameters with their types. A large value is whole, also where the store keeps a preview only."""
-        return {
-            key: json.loads(self.read(param.spilled)) if param.spilled else param.value for key, param in self.record.params.items()
-        }
+        return {key: json.loads(self.read(param.spilled)) if param.spilled else param.value for key, param in self.record.params.items()}
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -7,12 +7,12 @@ import math
 import os
 import struct
 import threading
-import time
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
+from time import time_ns
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
@@ -54,16 +54,18 @@ _NAN = math.nan
 class Run(RunReader):
     """A handle on a run: logs to it while it is open, and reads it at any time.
 
+    ``is_open`` tells whether the run was started, resumed or inherited through this handle and has not ended.
     Used as a context manager it ends with the block: FINISHED, FAILED if an exception leaves the block, KILLED at an interrupt.
     """
 
     def __init__(self, workspace: Workspace, run_id: str, *, record: RunRecord | None = None) -> None:
         super().__init__(workspace, run_id, record)
+        self.is_open = False
         self._process = 0  # the process that opened it here and may end it
-        self._attached = False
         self._fits = 0
         self._lock = threading.Lock()
         self._next_step: dict[str, int | None] = {}
+        self._point: Callable[..., None]  # set with the first metric
         self._watches_exit = False
         self._started: events.RunStarted | None = None
 
@@ -71,11 +73,6 @@ class Run(RunReader):
         return f"<fitprint.Run {self.id}>"
 
     # -- life ----------------------------------------------------------------------------------------------------
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the run was started, resumed or inherited through this handle and has not ended."""
-        return self._process != 0 or self._attached
 
     @property
     def name(self) -> str:
@@ -93,6 +90,7 @@ class Run(RunReader):
     def start(self, started: events.RunStarted) -> None:
         """Write down that the run begins."""
         self._process = os.getpid()
+        self.is_open = True
         self._started = started
         self._record = None
         self.workspace.writer.append(started)
@@ -111,6 +109,7 @@ class Run(RunReader):
             if self._process != os.getpid():
                 return
             self._process = 0
+            self.is_open = False
         leave_run(self)
         _open.pop(self.id, None)
         if self._watches_exit:
@@ -154,7 +153,7 @@ class Run(RunReader):
         self.log_params({key: value}, provenance=provenance)
 
     def log_params(
-        self, params: Mapping[str, Any], *, provenance: Literal["set", "default", "resolved"] = "set", defaults: Iterable[str] = ()
+        self, params: Mapping[Any, Any], *, provenance: Literal["set", "default", "resolved"] = "set", defaults: Iterable[str] = ()
     ) -> None:
         """Record hyperparameters. Numbers, booleans, None, texts, lists and dicts keep their type; other objects become text.
 
@@ -175,7 +174,7 @@ class Run(RunReader):
         bad: list[str] = []
         defaults = frozenset(defaults)
         for key, value in params.items():
-            if not isinstance(key, str) or not key:
+            if not isinstance(key, str) or key == "":
                 bad.append(f"{key!r} (a name must be a text that is not empty)")
                 continue
             if choosy and not wanted(key, include, exclude):
@@ -233,6 +232,7 @@ class Run(RunReader):
         Raises:
             InvalidMetricError: value or step is not such a number.
         """
+        # The hot path of every training loop.
         if type(value) is not float:
             value = metric_value(key, value)
         try:
@@ -249,17 +249,10 @@ class Run(RunReader):
                 step = position.step
                 if epoch is None:
                     epoch = position.epoch
+        now = time_ns() // 1000 if timestamp is None else _microseconds(timestamp)
         try:
-            self.workspace.writer.point(
-                self.id,
-                key,
-                step,
-                time.time_ns() // 1000 if timestamp is None else _microseconds(timestamp),
-                value,
-                _NAN if epoch is None else epoch,
-                goal,
-            )
-            self._next_step[key] = int(step) + 1
+            self._point(self.id, key, step, now, value, _NAN if epoch is None else epoch, goal)
+            self._next_step[key] = step + 1
         except (struct.error, TypeError, ValueError) as error:
             problem = f"metric {key!r} was not recorded: step must be a whole number and epoch a number, not {step!r} and {epoch!r}"
             raise InvalidMetricError(problem) from error
@@ -269,6 +262,7 @@ class Run(RunReader):
         if not isinstance(key, str) or not key:
             raise InvalidMetricError(f"a metric's name must be a text that is not empty, not {key!r}")
         settings = self.workspace.settings
+        self._point = self.workspace.writer.point
         following: int | None = None
         if wanted(key, settings["include_metrics"], settings["exclude_metrics"]):
             following = 0
@@ -403,9 +397,7 @@ class Run(RunReader):
             raise FitprintError(f"there is no folder {source} to record; give the path of a folder (log_artifact takes a file)")
         found = sorted(file for file in source.rglob("*") if file.is_file())
         prefix = f"{path.strip('/')}/" if path.strip("/") else ""
-        self._artifacts(
-            Artifact(prefix + file.relative_to(source).as_posix(), *self.workspace.blobs.put_file(file)) for file in found
-        )
+        self._artifacts(Artifact(prefix + file.relative_to(source).as_posix(), *self.workspace.blobs.put_file(file)) for file in found)
 
     # -- data, models, documents -----------------------------------------------------------------------------------
 
@@ -488,7 +480,7 @@ def open_run(
 def attached_run(run_id: str, workspace: Workspace | None = None) -> Run:
     """Return a handle that logs to a run which another process has open, and which that process ends."""
     run = Run(workspace or current(), run_id)
-    run._attached = True  # noqa: SLF001 - a constructor of Run
+    run.is_open = True
     return run
 
 

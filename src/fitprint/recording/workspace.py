@@ -225,5 +225,3 @@ def configure(**settings: Any) -> None:
             use(Workspace(settled))
         else:
             _current.settings = settled
-
-

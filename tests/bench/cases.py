@@ -1,0 +1,322 @@
+"""What is measured of fitprint: each function runs in a process of its own and returns figures by name.
+
+CPU is user and system time of the process in milliseconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Figures = dict[str, float]
+
+
+def import_alone() -> Figures:
+    """CPU of a whole process that imports fitprint, and of one that does nothing."""
+    bare, ours = [], []
+    for _ in range(15):
+        bare.append(_cpu_of_process("pass"))
+        ours.append(_cpu_of_process("import fitprint"))
+    return {"bare": statistics.median(bare), "ours": statistics.median(ours)}
+
+
+def switch_on() -> Figures:
+    """CPU of importing fitprint and switching on, in a process that has imported scikit-learn."""
+    before = time.process_time()
+    import fitprint
+
+    fitprint.autolog()
+    return {"ours": (time.process_time() - before) * 1000}
+
+
+def log_metric() -> Figures:
+    """Microseconds of one acknowledged point: median and 99th percentile; the same bytes by ``os.write`` alone."""
+    import fitprint
+
+    with tempfile.TemporaryDirectory() as home:
+        fitprint.configure(home=home, context=False)
+        raw = os.open(Path(home) / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        data = b"x" * 49
+        with fitprint.start_run():
+            ours, bare = [], []
+            log, clock, write = fitprint.log_metric, time.perf_counter_ns, os.write
+            for _ in range(40):
+                for _ in range(1000):
+                    before = clock()
+                    log("loss", 0.5)
+                    ours.append(clock() - before)
+                for _ in range(1000):
+                    before = clock()
+                    write(raw, data)
+                    bare.append(clock() - before)
+    empty = []
+    for _ in range(10_000):
+        before = clock()
+        empty.append(clock() - before)
+    base = statistics.median(empty)
+    return {
+        "p50_us": (statistics.median(ours) - base) / 1000,
+        "p99_us": (statistics.quantiles(ours, n=100)[-1] - base) / 1000,
+        "write_us": (statistics.median(bare) - base) / 1000,
+    }
+
+
+_VICTIM = """
+import os, sys, fitprint
+fitprint.configure(home=sys.argv[1], context=False, notice=False)
+run = fitprint.start_run()
+print(run.id, flush=True)
+i = 0
+while True:
+    run.log_metric("loss", float(i))
+    os.write(1, b"%d\\n" % i)
+    i += 1
+"""
+
+
+def kills() -> Figures:
+    """Acknowledged points that are missing after SIGKILL in a tight loop, over 50 kills, and runs not KILLED."""
+    import fitprint
+
+    lost = acknowledged = wrong_status = not_killed = 0
+    with tempfile.TemporaryDirectory() as home:
+        fitprint.configure(home=home, context=False, notice=False)
+        for turn in range(50):
+            victim = subprocess.Popen([sys.executable, "-c", _VICTIM, home], stdout=subprocess.PIPE)
+            assert victim.stdout is not None
+            run_id = victim.stdout.readline().decode().strip()
+            for _ in range(50 + 37 * turn):
+                victim.stdout.readline()
+            victim.kill()
+            told = victim.stdout.read().split(b"\n")
+            not_killed += victim.wait() != -signal.SIGKILL
+            last = max((int(line) for line in told[:-1] if line), default=49 + 37 * turn)
+            run = fitprint.get_run(run_id)
+            values = list(run.history("loss").value)
+            acknowledged += last + 1
+            lost += sum(1 for index in range(last + 1) if index >= len(values) or values[index] != index)
+            wrong_status += run.status != "KILLED"
+    assert not_killed == 0
+    return {"acknowledged": acknowledged, "lost": lost, "wrong_status": wrong_status}
+
+
+def _fit_added(make: Callable[[], Any], repeat: int, **settings: Any) -> Figures:
+    """CPU that recording adds to a fit: medians of interleaved bare and recorded fits."""
+    from sklearn.datasets import load_digits
+
+    import fitprint
+
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+    with tempfile.TemporaryDirectory() as home:
+        fitprint.configure(home=home, notice=False, **settings)
+        bare, ours = [], []
+        for turn in range(repeat + 3):
+            gc.collect()
+            before = time.process_time()
+            make().fit(X, y)
+            bare.append(time.process_time() - before)
+            with fitprint.autolog():
+                if turn == 0:
+                    make().fit(X, y)
+                    time.sleep(1.5)  # the environment is collected once per process, in the background
+                gc.collect()
+                before = time.process_time()
+                make().fit(X, y)
+                ours.append(time.process_time() - before)
+        fitprint.configure(home=None)
+    pairs = sorted(b - a for a, b in zip(bare[3:], ours[3:], strict=True))
+    return {"bare": statistics.median(bare[3:]) * 1000, "added": statistics.median(pairs) * 1000}
+
+
+def _logistic() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=30, tol=1e9)
+
+
+def fit_without_model() -> Figures:
+    """LogisticRegression on digits, all but the model."""
+    return _one_thread(lambda: _fit_added(_logistic, 40, models=False))
+
+
+def fit_with_model() -> Figures:
+    """LogisticRegression on digits with the model; serialization by skops alone beside it."""
+    import skops.io
+    from sklearn.datasets import load_digits
+
+    figures = _one_thread(lambda: _fit_added(_logistic, 40))
+    X, y = load_digits(return_X_y=True)
+    model, costs = _logistic().fit(X / 16, y), []
+    for _ in range(20):
+        before = time.process_time()
+        skops.io.dumps(model)
+        costs.append(time.process_time() - before)
+    return {**figures, "serialization": statistics.median(costs) * 1000}
+
+
+def grid_search() -> Figures:
+    """GridSearchCV, 20 candidates x 5 folds, models off."""
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.tree import DecisionTreeClassifier
+
+    grid = {"max_depth": [1, 2, 3, 4], "min_samples_leaf": [1, 5, 10, 20, 40]}
+    return _one_thread(lambda: _fit_added(lambda: GridSearchCV(DecisionTreeClassifier(random_state=0), grid, cv=5), 5, models=False))
+
+
+def _one_thread(measure: Callable[[], Figures]) -> Figures:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # spinning BLAS threads would drown the difference
+        return measure()
+
+
+def thousand_fits() -> Figures:
+    """Growth of memory, open files and threads over 1000 recorded fits, after 200 to warm up; and of the same fits bare."""
+    from sklearn.datasets import load_iris
+
+    import fitprint
+
+    X, y = load_iris(return_X_y=True)
+
+    def grow(fits: int) -> tuple[float, int, int]:
+        for _ in range(fits):
+            _logistic().fit(X, y)
+        gc.collect()
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return int(status["VmRSS"].split()[0]) / 1024, len(list(Path("/proc/self/fd").iterdir())), int(status["Threads"])
+
+    with tempfile.TemporaryDirectory() as home:
+        grow(200)
+        first, second = grow(0), grow(1000)
+        fitprint.configure(home=home, notice=False)
+        fitprint.autolog()
+        start, end = grow(200), grow(1000)
+    return {"bare_mib": second[0] - first[0], "mib": end[0] - start[0], "files": end[1] - start[1], "threads": end[2] - start[2]}
+
+
+def fill(home: str, runs: int) -> None:
+    """Record ``runs`` runs with 50 params and 20 metrics each."""
+    import fitprint
+    from fitprint.recording.run import open_run
+
+    fitprint.configure(home=home, context=False, notice=False)
+    for number in range(runs):
+        run = open_run(name=f"run-{number}")
+        params: dict[str, Any] = {f"p{index}": (number * (index + 7)) % 1000 / 10 for index in range(40)}
+        params |= {f"s{index}": f"value-{(number + index) % 17}" for index in range(10)}
+        run.log_params(params)
+        run.log_metrics({f"m{index}": (number * 7919 + index * 104729) % 100_003 / 100_003 for index in range(20)})
+        run.end()
+    fitprint.search_runs(max_results=1)
+
+
+def search() -> Figures:
+    """Milliseconds (wall) of the first 100 of 10 000 runs by a metric, with a metric and a numeric-param filter; CPU of ``fitprint ls``."""
+    import fitprint
+
+    with tempfile.TemporaryDirectory() as home:
+        fill(home, 10_000)
+        costs = []
+        for _ in range(15):
+            before = time.perf_counter()
+            found = fitprint.search_runs(None, "metrics.m1 > 0.25 and params.p3 >= 30", ["metrics.m0 DESC"], 100)
+            costs.append(time.perf_counter() - before)
+        assert len(found) == 100
+        environment = {**os.environ, "FITPRINT_HOME": home}
+        listing = [_cpu_of_process("", ["-m", "fitprint", "ls"], environment) for _ in range(7)]
+        return {"search_ms": statistics.median(costs) * 1000, "ls_cpu": statistics.median(listing)}
+
+
+def million_points() -> Figures:
+    """Seconds to deliver, read and down-sample a metric of 1 000 000 points, and bytes a point on disk."""
+    import random
+
+    import fitprint
+    from fitprint.recording.workspace import current
+
+    draw = random.Random(7)
+    with tempfile.TemporaryDirectory() as home:
+        fitprint.configure(home=home, context=False, notice=False)
+        run = fitprint.start_run()
+        for step in range(1_000_000):
+            run.log_metric("loss", 1 / (1 + step / 1000) + draw.random() * 0.01)
+        run.end()
+        current().writer.close()
+        before = time.perf_counter()
+        current().sync()
+        deliver = time.perf_counter() - before
+        reads, samples = [], []
+        for _ in range(5):
+            before = time.perf_counter()
+            history = run.history("loss")
+            array("d", history.value), array("q", history.step), array("q", history.timestamp)
+            reads.append(time.perf_counter() - before)
+            before = time.perf_counter()
+            sampled = run.history("loss", max_points=1000)
+            samples.append(time.perf_counter() - before)
+        assert len(history) == 1_000_000
+        assert 500 <= len(sampled) <= 1000
+        current().close()
+        size = sum(file.stat().st_size for file in Path(home).rglob("*") if file.is_file())
+        return {
+            "deliver_s": deliver,
+            "read_s": statistics.median(reads),
+            "sample_s": statistics.median(samples),
+            "bytes_a_point": size / 1e6,
+        }
+
+
+_WRITER = """
+import sys, fitprint
+fitprint.configure(home=sys.argv[1], context=False, notice=False)
+with fitprint.start_run(sys.argv[2]) as run:
+    for i in range(2000):
+        run.log_metric("loss", float(i))
+        if i % 500 == 0:
+            fitprint.search_runs(max_results=1)
+"""
+
+
+def writers() -> Figures:
+    """32 processes x 2000 points into one store at once, each reading now and then: errors, and points lost."""
+    import fitprint
+
+    with tempfile.TemporaryDirectory() as home:
+        fitprint.configure(home=home, context=False, notice=False)
+        before = time.perf_counter()
+        processes = [subprocess.Popen([sys.executable, "-c", _WRITER, home, f"w{index}"]) for index in range(32)]
+        errors = sum(process.wait() != 0 for process in processes)
+        elapsed = time.perf_counter() - before
+        runs = fitprint.search_runs()
+        lost = 32 * 2000 - sum(len(run.history("loss")) for run in runs)
+        return {"errors": errors, "lost": lost, "finished": sum(run.status == "FINISHED" for run in runs), "seconds": elapsed}
+
+
+def _cpu_of_process(code: str, arguments: list[str] | None = None, environment: dict[str, str] | None = None) -> float:
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *(arguments or ["-c", code])], check=True, env=environment, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "switch_on":
+        import sklearn.ensemble
+        import sklearn.linear_model
+        import sklearn.model_selection
+        import sklearn.pipeline  # noqa: F401 - the point is that it is loaded
+    print(json.dumps(globals()[sys.argv[1]]()))

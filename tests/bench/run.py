@@ -1,0 +1,127 @@
+"""Measure fitprint against its limits and against MLflow, in one run, and print the table.
+
+Run with ``tox -e bench``, or ``python tests/bench/run.py [CASE ...]`` in an environment with fitprint, fitprint-sklearn,
+scikit-learn and MLflow. The exit status is 1 if a figure misses what it must reach.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REPEATS = {"switch_on": 7}
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: what, from which case, our figure, its bounds, and the peer's figure."""
+
+    what: str
+    case: str
+    ours: Callable[[Figures], float]
+    must: float
+    aim: float | None
+    unit: str
+    theirs: Callable[[Figures], float] | None = None
+
+
+ROWS = (
+    Row(
+        "import fitprint above bare Python, CPU",
+        "import_alone",
+        lambda f: f["ours"] - f["bare"],
+        60,
+        30,
+        "ms",
+        lambda f: f["theirs"] - f["bare"],
+    ),
+    Row("import + autolog(), scikit-learn imported, CPU", "switch_on", lambda f: f["ours"], 150, 100, "ms", lambda f: f["theirs"]),
+    Row("log_metric, p50, SIGKILL-safe", "log_metric", lambda f: f["p50_us"], 4, 2, "µs", lambda f: f["p50_us"]),
+    Row("log_metric / os.write of the same bytes", "log_metric", lambda f: f["p50_us"] / f["write_us"], 4, None, "x"),
+    Row("acknowledged points lost over 50 SIGKILLs", "kills", lambda f: f["lost"], 0, None, ""),
+    Row("killed runs not KILLED afterwards", "kills", lambda f: f["wrong_status"], 0, None, ""),
+    Row(
+        "LogisticRegression on digits, all but the model, added CPU",
+        "fit_without_model",
+        lambda f: f["added"],
+        10,
+        2,
+        "ms",
+        lambda f: f["added"],
+    ),
+    Row(
+        "the same with the model, less serialization",
+        "fit_with_model",
+        lambda f: f["added"] - f["serialization"],
+        25,
+        8,
+        "ms",
+        lambda f: f["added"],
+    ),
+    Row("1000 fits: growth of memory above bare", "thousand_fits", lambda f: f["mib"] - max(0.0, f["bare_mib"]), 8, None, "MiB"),
+    Row("1000 fits: growth of open files", "thousand_fits", lambda f: f["files"], 1, None, ""),
+    Row("1000 fits: growth of threads", "thousand_fits", lambda f: f["threads"], 1, None, ""),
+    Row("GridSearchCV 20 candidates x 5 folds, added CPU", "grid_search", lambda f: f["added"], 60, 20, "ms"),
+    Row("10 000 runs: first 100 by a metric, two filters", "search", lambda f: f["search_ms"], 50, 20, "ms", lambda f: f["search_ms"]),
+    Row("1 000 000 points: deliver", "million_points", lambda f: f["deliver_s"], 2, 0.5, "s", lambda f: f["deliver_s"]),
+    Row("1 000 000 points: read all", "million_points", lambda f: f["read_s"], 0.2, 0.1, "s", lambda f: f["read_s"]),
+    Row("1 000 000 points: down-sample to 1000", "million_points", lambda f: f["sample_s"], 0.2, 0.1, "s"),
+    Row("bytes a point on disk", "million_points", lambda f: f["bytes_a_point"], 30, 10, "B", lambda f: f["bytes_a_point"]),
+    Row("32 processes x 2000 points: errors", "writers", lambda f: f["errors"], 0, None, ""),
+    Row("32 processes x 2000 points: lost", "writers", lambda f: f["lost"], 0, None, ""),
+    Row("fitprint ls with 10 000 runs, CPU", "search", lambda f: f["ls_cpu"], 250, 150, "ms"),
+)
+
+
+def measure(script: str, case: str) -> Figures:
+    """Run a case in a process of its own, and return its figures (medians over repeats)."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("FITPRINT_")
+    }
+    found: list[Figures] = []
+    for _ in range(REPEATS.get(case, 1)):
+        done = subprocess.run([sys.executable, str(HERE / script), case], check=True, env=environment, stdout=subprocess.PIPE)
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    return {name: statistics.median(figures[name] for figures in found) for name in found[0]}
+
+
+def main(chosen: list[str]) -> int:
+    rows = [row for row in ROWS if not chosen or row.case in chosen]
+    peer = importlib.util.find_spec("mlflow") is not None
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}, load {os.getloadavg()[0]:.1f}")
+    if not peer:
+        print("MLflow is not installed here: its column stays empty")
+    print(f"{'what':62} {'must':>8} {'aim':>7} {'fitprint':>10} {'MLflow':>10} {'ratio':>8}")
+    ours: dict[str, Figures] = {}
+    theirs: dict[str, Figures] = {}
+    missed = 0
+    for row in rows:
+        if row.case not in ours:
+            ours[row.case] = measure("cases.py", row.case)
+        figure = row.ours(ours[row.case])
+        told = ratio = ""
+        if peer and row.theirs is not None:
+            if row.case not in theirs:
+                theirs[row.case] = measure("peer.py", row.case)
+            other = row.theirs(theirs[row.case])
+            told, ratio = f"{other:,.3g}", f"{other / max(figure, 1e-9):,.0f}x"
+        verdict = "" if figure <= row.must else "  MISSED"
+        missed += figure > row.must
+        aim = "" if row.aim is None else f"{row.aim:g}"
+        print(f"{row.what:62} {row.must:>8g} {aim:>7} {figure:>10.3g} {told:>10} {ratio:>8} {row.unit}{verdict}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
