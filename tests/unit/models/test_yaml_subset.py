@@ -1,0 +1,121 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fitprint.models.yaml_subset import YamlError, dump, load
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(max_size=20), VALUES, min_size=1, max_size=5))
+def test_what_is_written_is_read(content):
+    """Any JSON content survives."""
+    assert content == load(dump(content))
+
+
+def test_what_pyyaml_writes_is_read():
+    """Folded lines, quotes, lists without indentation, anchors."""
+    text = """\
+flavors:
+  python_function:
+    env:
+      conda: conda.yaml
+    loader_module: mlflow.sklearn
+    python_version: 3.11.7
+  sklearn: &id001
+    code: null
+    sklearn_version: '1.10'
+copy: *id001
+metadata:
+  l:
+  - 1
+  - - 2
+    - a: null
+      b: {}
+  q: 'it''s: "quoted" # no'
+  u: "\\xFCn\\xEF \\U0001F600 a \\
+    b"
+  x: 'line one
+
+    line two'
+  plain: a long
+    line
+signature:
+  inputs: '[{"type": "double", "name": "sepal length (cm)", "required": true}, {"type":
+    "double"}]'
+  outputs: null
+"""
+    sklearn = {"code": None, "sklearn_version": "1.10"}
+
+    assert load(text) == {
+        "flavors": {
+            "python_function": {"env": {"conda": "conda.yaml"}, "loader_module": "mlflow.sklearn", "python_version": "3.11.7"},
+            "sklearn": sklearn,
+        },
+        "copy": sklearn,
+        "metadata": {
+            "l": [1, [2, {"a": None, "b": {}}]],
+            "q": 'it\'s: "quoted" # no',
+            "u": "\xfcn\xef \U0001f600 a b",
+            "x": "line one\nline two",
+            "plain": "a long line",
+        },
+        "signature": {
+            "inputs": '[{"type": "double", "name": "sepal length (cm)", "required": true}, {"type": "double"}]',
+            "outputs": None,
+        },
+    }
+
+
+def test_what_people_write_is_read():
+    """Flow mappings, comments, a document's beginning."""
+    text = """\
+---
+# by hand
+flavors:   # two of them
+  python_function: {loader_module: mlflow.keras, data: [a, 'b, c', 1.5]}
+  keras: {data: data, save_exported_model: false,
+          keras_backend: }
+"""
+
+    assert load(text) == {
+        "flavors": {
+            "python_function": {"loader_module": "mlflow.keras", "data": ["a", "b, c", 1.5]},
+            "keras": {"data": "data", "save_exported_model": False, "keras_backend": None},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", True), ("Off", False), ("~", None), ("012", 10), ("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("1.5e+3", 1500.0),
+        ("1e5", "1e5"), (".inf", math.inf), ("3.11.7", "3.11.7"), ("2024-01-02", "2024-01-02"), ("NULL", None), ("nULL", "nULL"),
+    ],
+)  # fmt: skip
+def test_plain_scalars_have_the_types_of_yaml_1_1(text, value):
+    """A word means what PyYAML takes it to mean."""
+    assert {"key": value} == load(f"key: {text}\n")
+
+
+@pytest.mark.parametrize("text", ["a: |\n  x\n", "a: !!python/object:os.system x\n", "? a\n: b\n", 'a: "x\n', "a: [1, 2\n", "a: *nowhere\n", "a: 'x' y\n", "a: 1\n b: 2\nc"])
+def test_other_yaml_is_an_error_that_names_the_line(text):
+    """Nothing is guessed at."""
+    with pytest.raises(YamlError, match="line [0-9]"):
+        load(text)
+
+
+@given(st.text("ab:-?[]{}'\"&*#| \n1.", max_size=60))
+def test_any_text_is_read_or_refused(text):
+    """No text ends in another error."""
+    try:
+        load(text)
+    except YamlError:
+        pass
