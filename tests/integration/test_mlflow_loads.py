@@ -312,10 +312,6 @@ def test_models_that_mlflow_saved_load(mlflow, tmp_path, form):
     assert FRAME is signature.enforce(FRAME)
 
 
-def plus_one(values):
-    return values + 1
-
-
 @pytest.mark.parametrize("form", ["pickle", "cloudpickle"])
 def test_foreign_code_in_what_mlflow_saved_is_refused(mlflow, tmp_path, form):
     """A function that is not the framework's has to be named, and named functions pass."""

@@ -196,15 +196,18 @@ def _fits(expected: str, word: str) -> bool:
 
 def _fits_by_value(expected: str, found: Any) -> bool:
     """Tell if floats are nothing but integers (or booleans) and missing values, or nothing but missing values."""
-    numpy: Any = sys.modules["numpy"]
+    numpy: Any = sys.modules.get("numpy")
+    family = expected.rstrip("0123456789")
+    if numpy is None or isinstance(found, list | tuple):
+        present = [value for value in found if value is not None and value == value]  # noqa: PLR0124 - NaN differs from itself
+        if family in {"int", "uint"}:
+            return all(float(value).is_integer() for value in present)
+        return not present or (family == "bool" and all(value in {0, 1} for value in present))
     found = numpy.asarray(found)
     missing = numpy.isnan(found)
-    if missing.all():
-        return True
-    family = expected.rstrip("0123456789")
     if family in {"int", "uint"}:
         return bool((missing | (numpy.trunc(found) == found)).all())
-    return family == "bool" and bool((missing | (found == 0) | (found == 1)).all())
+    return bool(missing.all()) or (family == "bool" and bool((missing | (found == 0) | (found == 1)).all()))
 
 
 def _floats(data: Any, position: int | None = None) -> Any:
@@ -216,8 +219,8 @@ def _floats(data: Any, position: int | None = None) -> Any:
     return data if position is None else data[:, position]
 
 
-def _key_floats(rows: Any, key: Label) -> list[float]:
-    return [float("nan") if row[key] is None else row[key] for row in rows if not isinstance(row, Mapping) or key in row]
+def _key_floats(rows: Any, key: Label) -> list[Any]:
+    return [row[key] for row in rows if not isinstance(row, Mapping) or key in row]
 
 
 def _missing(field: Field, found: Sequence[Label], schema: Schema) -> SignatureError:

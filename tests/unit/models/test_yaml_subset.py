@@ -105,7 +105,19 @@ def test_plain_scalars_have_the_types_of_yaml_1_1(text, value):
     assert {"key": value} == load(f"key: {text}\n")
 
 
-@pytest.mark.parametrize("text", ["a: |\n  x\n", "a: !!python/object:os.system x\n", "? a\n: b\n", 'a: "x\n', "a: [1, 2\n", "a: *nowhere\n", "a: 'x' y\n", "a: 1\n b: 2\nc"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: |\n  x\n",
+        "a: !!python/object:os.system x\n",
+        "? a\n: b\n",
+        'a: "x\n',
+        "a: [1, 2\n",
+        "a: *nowhere\n",
+        "a: 'x' y\n",
+        "a: 1\n b: 2\nc",
+    ],
+)
 def test_other_yaml_is_an_error_that_names_the_line(text):
     """Nothing is guessed at."""
     with pytest.raises(YamlError, match="line [0-9]"):
