@@ -25,6 +25,7 @@ __all__ = ["FULL", "decode", "encode"]
 FULL = 16_384
 """Points of a chunk that is never rewritten."""
 
+_SHORT = 128  # points of a plane that is not worth the time
 _SAMPLE = 1024
 _WORTHWHILE = 0.9  # of the size; most planes of a mantissa are noise, and trying them costs more than all else
 
@@ -51,11 +52,10 @@ def _encoded(column: array[Any]) -> bytes:
         if plane.count(plane[0]) == len(plane):
             word |= 1 << 2 * number
             plane = plane[:1]
-        elif len(zlib.compress(plane[:_SAMPLE], 1)) < _WORTHWHILE * len(plane[:_SAMPLE]):
+        elif len(plane) >= _SHORT and len(zlib.compress(plane[:_SAMPLE], 1)) < _WORTHWHILE * len(plane[:_SAMPLE]):
             packed = zlib.compress(plane, 1)
-            if len(packed) + 4 < len(plane):
-                word |= 2 << 2 * number
-                plane = struct.pack("<I", len(packed)) + packed
+            word |= 2 << 2 * number
+            plane = struct.pack("<I", len(packed)) + packed
         parts.append(plane)
     parts[0] = struct.pack("<H", word)
     return b"".join(parts)

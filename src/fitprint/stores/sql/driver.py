@@ -23,7 +23,7 @@ class Transaction(Protocol):
 
 
 class Driver(Protocol):
-    """A database of one kind. Its transactions raise nothing but :class:`fitprint.errors.StoreError`.
+    """A database of one kind, used by one thread at a time. Its own errors leave it as :class:`fitprint.errors.StoreError`.
 
     Attributes:
         uri: what the store was opened with.
@@ -34,7 +34,7 @@ class Driver(Protocol):
     types: Mapping[str, str]
 
     def reading(self) -> AbstractContextManager[Transaction]:
-        """Begin to read: all statements see the same state. Other threads of this store wait."""
+        """Begin to read: all statements see the same state."""
 
     def writing(self) -> AbstractContextManager[Transaction]:
         """Begin to write, alone; commits if the block ends, and leaves no trace if it raises."""

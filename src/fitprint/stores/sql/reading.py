@@ -33,10 +33,9 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
         "SELECT r.no, r.id, r.name, e.name, r.status, r.start_time, r.end_time, r.last_time, r.parent_id, r.kind, r.error, r.deleted_time"
         " FROM runs r JOIN experiments e ON e.no = r.experiment WHERE r.no",
     )
-    made = {}  # the columns above and the parts below are RunRecord's fields in their order
+    made = {}
     for number, *life in lives:
-        made[number] = RunRecord(
-            *life,
+        parts: tuple[Any, ...] = (  # with the columns above they are RunRecord's fields in their order
             Lazy(params[number], param),
             Lazy(metrics[number], summary),
             {key: row[-1] for key, row in tags[number].items()},
@@ -45,6 +44,7 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
             tuple(Artifact(*columns) for _, *columns in artifacts[number]),
             Lazy({name: content for _, name, content in documents[number]}, unpacked),
         )
+        made[number] = RunRecord(*life, *parts)
     return [made[number] for number in runs]
 
 

@@ -30,7 +30,7 @@ def param_row(param: Param) -> tuple[Any, ...]:
     text = text_of(value)
     if kind not in _READERS or storable(text) != text:
         kind, text = "json", json.dumps(value, ensure_ascii=storable(text) != text)
-    return kind, number_of(value), text, param.provenance, param.spilled
+    return kind, number_of(value), text, param.provenance, param.spilled and storable(param.spilled)
 
 
 def param(row: tuple[Any, ...]) -> Param:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,7 +37,7 @@ def open_sqlite(uri: str) -> SqlStore:
 
 
 class SqliteDriver:
-    """A SQLite file in WAL mode. Threads share one connection and take turns; a forked child gets one of its own."""
+    """A SQLite file in WAL mode. A forked child gets a connection of its own."""
 
     types: Mapping[str, str] = {"identity": "INTEGER PRIMARY KEY", "text": "TEXT", "bytes": "BLOB", "clustered": " WITHOUT ROWID"}
 
@@ -46,7 +45,6 @@ class SqliteDriver:
         self.path = path
         self.uri = uri
         self._steps = steps
-        self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
         with self._errors():
@@ -54,12 +52,12 @@ class SqliteDriver:
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
-        with self._lock, self._errors(), self._transaction("BEGIN") as transaction:
+        with self._errors(), self._transaction("BEGIN") as transaction:
             yield transaction
 
     @contextmanager
     def writing(self) -> Iterator[_Transaction]:
-        with self._lock, self._errors(), self._transaction("BEGIN IMMEDIATE") as transaction:
+        with self._errors(), self._transaction("BEGIN IMMEDIATE") as transaction:
             yield transaction
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
@@ -69,10 +67,9 @@ class SqliteDriver:
         return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
 
     def close(self) -> None:
-        with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None and self._process == os.getpid():
-                connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None and self._process == os.getpid():
+            connection.close()
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[_Transaction]:
@@ -100,24 +97,30 @@ class SqliteDriver:
         try:
             connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged here is deleted from the journal
             connection.create_function("lowered", 1, _lowered, deterministic=True)
-            version = _number(connection, "user_version")
-            if version != len(self._steps):
+            if self._version(connection) != len(self._steps):
                 self._upgrade(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _upgrade(self, connection: sqlite3.Connection) -> None:
-        """Bring the schema up to date; any number of processes may try at once."""
-        connection.execute("BEGIN IMMEDIATE")
+    def _version(self, connection: sqlite3.Connection) -> int:
+        """Return the version of the file's schema, 0 for an empty file."""
         version = _number(connection, "user_version")
+        ours = _number(connection, "application_id") == _APPLICATION
+        if not ours and (version or connection.execute("SELECT 1 FROM sqlite_master").fetchone()):
+            raise CorruptStoreError(f"{self.path} is a SQLite database of another program; give fitprint a file of its own")
         if version > len(self._steps):
             raise StoreVersionError(
                 f"{self.path} was written by a newer fitprint (schema {version}, this one knows {len(self._steps)}): upgrade fitprint"
             )
-        if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise CorruptStoreError(f"{self.path} is a SQLite database of another program; give fitprint a file of its own")
+        return version
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Bring the schema up to date; any number of processes may try at once."""
+        _turn_wal_on(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        version = self._version(connection)
         if 0 < version < len(self._steps):
             self._back_up(version)
         for step in self._steps[version:]:
@@ -126,7 +129,6 @@ class SqliteDriver:
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {len(self._steps)}")
         connection.execute("COMMIT")
-        self._turn_wal_on(connection)
 
     def _back_up(self, version: int) -> None:
         """Copy the file as it is to ``NAME.vN.backup``, N being its schema's version."""
@@ -140,18 +142,6 @@ class SqliteDriver:
             source.close()
             copy.close()
         partial.replace(target)
-
-    @staticmethod
-    def _turn_wal_on(connection: sqlite3.Connection) -> None:
-        """Switch to WAL, which the file remembers. SQLite does not wait for others here, so we do; it also works without."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                time.sleep(0.01)
-            else:
-                return
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -196,3 +186,17 @@ def _lowered(text: Any) -> Any:
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
     return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+def _turn_wal_on(connection: sqlite3.Connection) -> None:
+    """Switch to WAL, which the file remembers. SQLite may not wait for others here, so we do; everything works without, too."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(0.01)
+        else:
+            return

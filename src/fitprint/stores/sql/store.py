@@ -52,7 +52,7 @@ class SqlStore:
 
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         with self._lock, self.driver.reading() as transaction:
-            rows = transaction.rows("SELECT id, last_time FROM runs WHERE owner = ? AND status = 'RUNNING'", (journal,))
+            rows = transaction.rows("SELECT id, last_time FROM runs WHERE owner = ? AND status = 'RUNNING'", (storable(journal),))
         return [OpenRun(*row) for row in rows]
 
     def run(self, run_id: str) -> RunRecord:

@@ -100,12 +100,12 @@ def _write_lives(transaction: Transaction, drafts: Sequence[Draft]) -> _Drafts:
                 life.start_time,
                 life.end_time,
                 life.last_time,
-                life.parent_id,
+                life.parent_id and storable(life.parent_id),
                 storable(life.kind),
                 life.error and storable(life.error),
                 life.deleted_time,
                 life.opened,
-                life.owner,
+                life.owner and storable(life.owner),
             )
             for life in lives
         ],
