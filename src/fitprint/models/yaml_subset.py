@@ -29,7 +29,11 @@ def load(text: str) -> Any:
     Raises:
         YamlError: it names the line.
     """
-    return _Reader(text).document()
+    reader = _Reader(text)
+    try:
+        return reader.document()
+    except (EOFError, IndexError, RecursionError, TypeError) as error:  # cut short, too deep, or a key that is no scalar
+        raise reader.error("cannot be understood") from error
 
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./]*(?:-[A-Za-z0-9_./]+)*\Z")
@@ -128,10 +132,10 @@ class _Reader:
         found = self._peek()
         value = self._node(found[0]) if found is not None else None
         if self._peek() is not None and self._lines[self._at][1] != "...":
-            raise self._error("cannot be understood here")
+            raise self.error("cannot be understood here")
         return value
 
-    def _error(self, what: str) -> YamlError:
+    def error(self, what: str) -> YamlError:
         text = self._lines[self._at][1] if self._at < len(self._lines) else "the end"
         return YamlError(f"line {self._at + 1}: {text[:60]!r} {what}")
 
@@ -152,7 +156,7 @@ class _Reader:
         if self._key(text) is not None:
             return self._mapping(indent)
         if text == "?" or text.startswith("? "):
-            raise self._error("is a form of YAML that is not read here")
+            raise self.error("is a form of YAML that is not read here")
         self._at += 1
         return self._value(text, indent - 1)
 
@@ -203,7 +207,7 @@ class _Reader:
         if text.startswith("*"):
             if text[1:] not in self._anchors:
                 self._at -= 1
-                raise self._error("refers to nothing")
+                raise self.error("refers to nothing")
             return self._anchors[text[1:]]
         if not text or text.startswith("#"):
             line = self._peek()
@@ -216,7 +220,7 @@ class _Reader:
             return self._flow(text)
         if text[0] in "!|>%@`":
             self._at -= 1
-            raise self._error("is a form of YAML that is not read here")
+            raise self.error("is a form of YAML that is not read here")
         return self._plain(text, indent)
 
     def _plain(self, text: str, indent: int) -> Any:
@@ -240,7 +244,7 @@ class _Reader:
         blank = 0
         while (end := _closing(raw, start, quote)) is None:
             if self._at >= len(self._lines):
-                raise self._error("ends inside of quotes")
+                raise self.error("ends inside of quotes")
             more = self._lines[self._at][1]
             self._at += 1
             if not more:
@@ -251,7 +255,7 @@ class _Reader:
             blank = 0
         if raw[end + 1 :].strip() and not raw[end + 1 :].lstrip().startswith("#"):
             self._at -= 1
-            raise self._error("goes on after the closing quote")
+            raise self.error("goes on after the closing quote")
         return _quoted(raw[1:end], quote)
 
     def _flow(self, text: str) -> Any:
@@ -261,12 +265,12 @@ class _Reader:
                 break
             except EOFError:
                 if self._at >= len(self._lines):
-                    raise self._error("ends inside of brackets") from None
+                    raise self.error("ends inside of brackets") from None
                 text = f"{text} {self._lines[self._at][1]}"
                 self._at += 1
         if text[end:].strip() and not text[end:].lstrip().startswith("#"):
             self._at -= 1
-            raise self._error("goes on after the closing bracket")
+            raise self.error("goes on after the closing bracket")
         return value
 
 

@@ -73,7 +73,7 @@ def test_missing_column_is_named_with_what_is_there_instead():
     """A misspelt column is seen at a glance."""
     signature = infer_signature({"age": [1], "name": ["x"]})
 
-    with pytest.raises(SignatureError, match="column 'name' .* is missing; the data has 'nmae', which the model does not know"):
+    with pytest.raises(SignatureError, match=r"column 'name' .* is missing; the data has 'nmae', which the model does not know"):
         signature.enforce({"age": [1], "nmae": ["x"]})
 
 

@@ -120,7 +120,7 @@ def test_plain_scalars_have_the_types_of_yaml_1_1(text, value):
 )
 def test_other_yaml_is_an_error_that_names_the_line(text):
     """Nothing is guessed at."""
-    with pytest.raises(YamlError, match="line [0-9]"):
+    with pytest.raises(YamlError, match=r"line [0-9]"):
         load(text)
 
 
