@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Delivery", "deliver", "destination_of", "journals", "read_writer", "writer_is_gone"]
 
 
+_TORN = "a record that was not written whole"
+_DAMAGED = "damaged"  # a file of this name in a journal: nothing of it is to be removed
+
+
 @dataclass(slots=True)
 class Delivery:
     """What one delivery did: batches kept, runs that it had to end, and damage that it met, by journal."""
@@ -107,7 +111,11 @@ def _turn(root: Path) -> Iterator[None]:
         return
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            # Closing is not enough: a process forked in the meantime has the file, and with it the lock, too.
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: Delivery) -> None:
@@ -117,19 +125,20 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
     for stretch in read_journal(journal, position):
         damage += stretch.damage
         if stretch.torn and gone:
-            damage.append(Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, "a record that was not written whole"))
+            damage.append(Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, _TORN))
         if stretch.end > position:
             store.append(Batch(journal.name, stretch.start, stretch.end, stretch.events, writer))
             position = stretch.end
             done.batches += 1
-    if gone:
-        _settle(journal, store, position, writer, done)
-    elif position != start:
-        _drop_delivered_segments(journal, position)
     if damage:
         done.damage[journal.name] = damage
+        if any(item.reason != _TORN for item in damage):
+            _mark_damaged(journal)
     if gone:
-        _remove(journal, keep=any(item.reason != "a record that was not written whole" for item in damage))
+        _settle(journal, store, position, writer, done)
+        _remove(journal)
+    elif position != start:
+        _drop_delivered_segments(journal, position)
 
 
 def _settle(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery) -> None:
@@ -141,15 +150,27 @@ def _settle(journal: Path, store: Store, position: int, writer: dict[str, Any], 
         done.killed += [run.id for run in left]
 
 
+def _mark_damaged(journal: Path) -> None:
+    try:
+        (journal / _DAMAGED).touch()
+    except OSError:
+        pass  # a folder that cannot be written loses nothing either
+
+
 def _drop_delivered_segments(journal: Path, position: int) -> None:
+    if (journal / _DAMAGED).exists():
+        return
     for path in segments(journal):
         if int(path.stem) < position >> 40:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                pass  # the position says that it was delivered
 
 
-def _remove(journal: Path, *, keep: bool) -> None:
+def _remove(journal: Path) -> None:
     try:
-        if keep:
+        if (journal / _DAMAGED).exists():
             journal.rename(journal.with_name(f".damaged-{journal.name}"))
         else:
             shutil.rmtree(journal)

@@ -30,6 +30,7 @@ __all__ = ["JournalWriter", "is_own"]
 _LIVE: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
 _NO_EPOCH = float("nan")
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
+_PIECE = 1 << 20  # of what was held, written at once
 _pack_point = frames.POINT_BODY.pack
 _write = os.write
 
@@ -79,8 +80,8 @@ class JournalWriter:
         self._segment = 0
         self._size = 0
         self._series: dict[tuple[str, str], int] = {}
-        self._held: list[bytes] = []
-        self._held_size = 0
+        self._next_number = 0
+        self._held = bytearray()  # goes to the file before anything else; may begin inside a record
         self._lost = 0
         self._retry_at = 0.0
         self._told = False
@@ -124,10 +125,10 @@ class JournalWriter:
             except OSError as error:
                 self._fail(data, error)
                 return
+            self._size += written
             if written != 49:
-                self._fail(data, None)
+                self._fail(data[written:], None)
                 return
-            self._size += 49
             if self._size >= self._segment_bytes:
                 self._rotate()
 
@@ -140,6 +141,8 @@ class JournalWriter:
         parts = [event if isinstance(event, MetricPoints) else _event_frame(event) for event in events]
         with self._lock:
             self._write(b"".join(part if isinstance(part, bytes) else self._points_frame(part) for part in parts))
+            if self._size >= self._segment_bytes:
+                self._rotate()
 
     def _points_frame(self, points: MetricPoints) -> bytes:
         number = self._series.get((points.run, points.key))
@@ -151,50 +154,39 @@ class JournalWriter:
 
     def _define(self, run: str, key: str, goal: str | None) -> int:
         """Give a series of this segment its number. Called with the lock held."""
-        number = len(self._series)
+        number = self._series[run, key] = self._next_number
+        self._next_number += 1
         self._write(frames.frame(b"\2" + json.dumps([number, run, key, goal], separators=(",", ":")).encode()))
-        # The write may have opened a new segment, in which numbers begin anew.
-        if len(self._series) != number:
-            return self._define(run, key, goal)
-        self._series[run, key] = number
         return number
 
     # -- the file ------------------------------------------------------------------------------------------------
 
     def _write(self, data: bytes) -> None:
-        if self._file < 0 or self._held:
-            if not self._recover():
-                self._hold(data)
-                return
+        if (self._file < 0 or self._held) and not self._recover():
+            self._hold(data)
+            return
         try:
             written = os.write(self._file, data)
         except OSError as error:
             self._fail(data, error)
             return
-        if written != len(data):
-            self._fail(data, None)
-            return
         self._size += written
-        if self._sync:
-            os.fdatasync(self._file)
-        if self._size >= self._segment_bytes:
-            self._rotate()
+        if written != len(data):
+            self._fail(data[written:], None)
+        elif self._sync:
+            self._make_safe()
 
-    def _fail(self, data: bytes, error: OSError | None) -> None:
-        """Take back a partial write, so that the file ends with a whole frame, and keep the data for later."""
-        try:
-            os.ftruncate(self._file, self._size)
-        except OSError:
-            pass  # a reader finds the next whole frame by itself
-        self._hold(data)
+    def _fail(self, rest: bytes, error: OSError | None) -> None:
+        """Keep what the disk did not take of a record. The file ends inside the record until the rest follows."""
+        self._held += rest
         self._tell(error)
 
     def _hold(self, data: bytes) -> None:
-        if self._held_size + len(data) > self._held_limit:
-            self._lost += 1
-            return
-        self._held.append(data)
-        self._held_size += len(data)
+        if len(self._held) + len(data) > self._held_limit:
+            self._lost += len(data)
+            self._series.clear()  # a definition may be among what is lost: define each series anew
+        else:
+            self._held += data
 
     def _tell(self, error: OSError | None) -> None:
         self._retry_at = time.monotonic() + 0.2
@@ -210,22 +202,36 @@ class JournalWriter:
         """Open the journal, or write what was held. Return whether the file is ready for the next record."""
         if self._retry_at and time.monotonic() < self._retry_at:
             return False
-        try:
-            if self._file < 0:
+        if self._file < 0:
+            try:
                 self._open()
-            while self._held:
-                written = os.write(self._file, self._held[0])
-                if written != len(self._held[0]):
-                    os.ftruncate(self._file, self._size)
-                    self._tell(None)
-                    return False
-                self._size += written
-                self._held_size -= len(self._held.pop(0))
-        except OSError as error:
-            self._tell(error)
+            except OSError as error:
+                self._tell(error)
+                return False
+        if not self._flush():
             return False
         self._retry_at, self._told = 0.0, False
         return True
+
+    def _flush(self) -> bool:
+        """Write what is held; False if some of it is left."""
+        try:
+            while self._held:
+                written = os.write(self._file, self._held[:_PIECE])
+                self._size += written
+                del self._held[:written]
+        except OSError as error:
+            self._tell(error)
+            return False
+        if self._sync:
+            self._make_safe()
+        return True
+
+    def _make_safe(self) -> None:
+        try:
+            os.fdatasync(self._file)
+        except OSError as error:
+            self._tell(error)
 
     def open(self) -> None:
         """Make the journal now.
@@ -236,41 +242,57 @@ class JournalWriter:
         with self._lock:
             if self._file < 0:
                 self._open()
+                self._flush()
 
     def _open(self) -> None:
         journal = new_id()
         made = self._root / f".{journal}"
         made.mkdir(parents=True, mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        lock_file = os.open(made / "writer.lock", flags, 0o600)
+        opened: list[int] = []
         try:
-            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            opened.append(os.open(made / "writer.lock", flags, 0o600))
+            fcntl.flock(opened[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
             (made / "writer.json").write_text(json.dumps({"journal": journal, **self._facts()}), encoding="utf-8")
-            file = os.open(made / frames.segment_name(1), flags, 0o600)
+            opened.append(os.open(made / frames.segment_name(1), flags, 0o600))
             # Readers pass over names with a dot: the journal appears whole and locked.
             made.rename(self._root / journal)
         except OSError:
-            os.close(lock_file)
+            for number in opened:
+                os.close(number)
+            _remove_folder(made)
             raise
-        self.id, self._file, self._lock_file, self._segment, self._size = journal, file, lock_file, 1, 0
-        self._start_segment()
+        self.id, self._segment, self._size = journal, 1, 0
+        self._lock_file, self._file = opened
+        self._begin_segment()
 
-    def _start_segment(self) -> None:
-        self._series.clear()
+    def _begin_segment(self) -> None:
         head = {"format": frames.FORMAT, "journal": self.id, "segment": self._segment}
-        self._write(frames.frame(b"\5" + json.dumps(head).encode()))
+        self._held[:0] = frames.frame(b"\5" + json.dumps(head).encode())
 
     def _rotate(self) -> None:
+        """Go on in a new segment. Nothing may be held: it would refer to definitions of this one."""
+        if self._held:
+            return
+        path = self._root / self.id / frames.segment_name(self._segment + 1)
         try:
-            path = self._root / self.id / frames.segment_name(self._segment + 1)
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         except OSError:
             self._segment_bytes *= 2  # go on in this segment for as long again
             return
-        os.write(self._file, frames.frame(b"\6{}"))
+        self._write_end(b"{}")
         os.close(self._file)
         self._file, self._segment, self._size = file, self._segment + 1, 0
-        self._start_segment()
+        self._series.clear()
+        self._next_number = 0
+        self._begin_segment()
+        self._flush()
+
+    def _write_end(self, content: bytes) -> None:
+        try:
+            os.write(self._file, frames.frame(b"\6" + content))
+        except OSError:
+            pass  # what follows, or the released lock, tells as much
 
     def close(self) -> None:
         """End the journal: all it holds is written, its lock is released. A later record opens a new journal."""
@@ -280,15 +302,21 @@ class JournalWriter:
                 self._recover()
             if self._lost or self._held:
                 lost = self._lost + len(self._held)
-                self._on_problem(f"{lost} records could not be written to the journal in {self._root} and are lost")
+                self._on_problem(f"{lost} bytes of records could not be written to the journal in {self._root} and are lost")
             if self._file >= 0:
-                try:
-                    os.write(self._file, frames.frame(b'\6{"closed": true}'))
-                except OSError:
-                    pass  # the released lock tells as much
+                self._write_end(b'{"closed": true}')
                 os.close(self._file)
                 os.close(self._lock_file)
             self._reset()
+
+
+def _remove_folder(folder: Path) -> None:
+    try:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    except OSError:
+        pass  # readers pass over it
 
 
 def _event_frame(event: Event) -> bytes:
