@@ -225,8 +225,8 @@ class _Segment:
         """Return how many frames in a row look like single points, by comparing their constant bytes column by column."""
         data = self._data
         count = 1
-        for guess in (16, 256, 4096, _MOST_POINTS):
-            guess = min(guess, (len(data) - at) // _POINT_BYTES)
+        for most in (16, 256, 4096, _MOST_POINTS):
+            guess = min(most, (len(data) - at) // _POINT_BYTES)
             if guess <= count:
                 return count
             end = at + guess * _POINT_BYTES
