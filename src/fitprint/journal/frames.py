@@ -1,9 +1,9 @@
-"""The on-disk format, version 1.
+r"""The on-disk format, version 1.
 
 A journal is a directory ``<id>/`` with ``writer.json`` (who writes), ``writer.lock`` (held while the writer lives) and
 segments ``00000001.log``, ``00000002.log`` ... A segment is a sequence of frames, all integers little-endian::
 
-    4 bytes  magic, b"\\xf1FPJ"
+    4 bytes  magic, b"\xf1FPJ"
     4 bytes  length of the payload, unsigned
     4 bytes  CRC-32 of the payload (zlib)
     n bytes  payload; its first byte is the kind
@@ -35,8 +35,8 @@ __all__ = [
     "MAGIC",
     "POINT",
     "POINTS",
-    "POINT_BODY",
     "POINTS_BODY",
+    "POINT_BODY",
     "SERIES",
     "START",
     "frame",

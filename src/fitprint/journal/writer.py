@@ -195,7 +195,7 @@ class JournalWriter:
             reason = error.strerror if error is not None and error.strerror else "the disk took only part of a record"
             self._on_problem(
                 f"the journal in {self._root} cannot be written ({reason}); training goes on, records are kept in memory "
-                f"(up to {self._held_limit >> 20} MiB) and written when this works again: free space, or set FITPRINT_HOME to another folder"
+                f"(up to {self._held_limit >> 20} MiB) and written when this works again: free space, or set FITPRINT_HOME"
             )
 
     def _recover(self) -> bool:
@@ -332,7 +332,7 @@ def _little_endian(column: array[Any]) -> bytes:
 
 def _after_fork_in_child() -> None:
     for writer in list(_LIVE):
-        writer._after_fork_in_child()
+        writer._after_fork_in_child()  # noqa: SLF001 - the one who calls it
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

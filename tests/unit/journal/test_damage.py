@@ -29,7 +29,7 @@ def written(root: Path, *, count: int = 30, segment_bytes: int = 1 << 20) -> byt
         if step % 10 == 9:
             writer.append(events.TagsSet("r", step, {f"tag {step}": "x"}))
     writer.close()
-    return sorted(root.glob("*/*.log"))[0].read_bytes()
+    return min(root.glob("*/*.log")).read_bytes()
 
 
 def frame_ends(data: bytes) -> list[int]:
@@ -201,7 +201,7 @@ def test_damage_met_while_the_writer_lives_is_still_kept_for_a_human(tmp_path: P
     for step in range(30):
         writer.point("r", "loss", step, step, float(step))
     (journal,) = journals(tmp_path)
-    path = sorted(journal.glob("*.log"))[0]
+    path = min(journal.glob("*.log"))
     spoilt = bytearray(path.read_bytes())
     spoilt[-60] ^= 0xFF
     path.write_bytes(spoilt)
