@@ -1,0 +1,221 @@
+"""From journals to a store exactly once, whoever fails on the way, and the truth about writers that are gone."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from fitprint import events
+from fitprint.errors import StoreError
+from fitprint.journal.delivery import deliver, destination_of, journals, read_writer, writer_is_gone
+from fitprint.journal.writer import JournalWriter
+from fitprint.stores.memory import MemoryStore
+
+
+def begin(writer: JournalWriter, run: str = "r", time: int = 1) -> None:
+    writer.append(events.RunStarted(run, time, "Default", f"name of {run}"))
+
+
+class Failing(MemoryStore):
+    """A store that refuses some of the batches: before it keeps them, or after (its answer is lost on the way)."""
+
+    def __init__(self, *, before: set[int] = frozenset(), after: set[int] = frozenset()) -> None:
+        super().__init__()
+        self.calls = 0
+        self._before = before
+        self._after = after
+
+    def append(self, batch: events.Batch) -> None:
+        self.calls += 1
+        if self.calls in self._before:
+            raise StoreError("no")
+        super().append(batch)
+        if self.calls in self._after:
+            raise StoreError("no answer")
+
+
+@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_store_that_fails_midway_gets_everything_exactly_once(tmp_path: Path, call: int, *, kept: bool) -> None:
+    """Whether the batch that failed was kept or not, and wherever it stood, repeating the delivery neither loses nor doubles a point."""
+    writer = JournalWriter(tmp_path, segment_bytes=600)
+    begin(writer)
+    for step in range(50):
+        writer.point("r", "loss", step, step, float(step))
+    writer.close()
+    store = Failing(after={call}) if kept else Failing(before={call})
+    try:
+        deliver(tmp_path, store)
+    except StoreError:
+        deliver(tmp_path, store)
+    assert list(range(50)) == list(store.metric_history("r", "loss").step)
+    assert "KILLED" == store.run("r").status
+    assert [] == journals(tmp_path)
+
+
+def test_delivering_again_changes_nothing(tmp_path: Path) -> None:
+    """A second delivery, with nothing new, hands the store nothing."""
+    writer = JournalWriter(tmp_path)
+    begin(writer)
+    store = MemoryStore()
+    assert 1 == deliver(tmp_path, store).batches
+    assert 0 == deliver(tmp_path, store).batches
+    writer.point("r", "loss", 0, 2, 1.0)
+    assert 1 == deliver(tmp_path, store).batches
+    assert "RUNNING" == store.run("r").status
+    writer.close()
+
+
+def test_two_deliverers_at_once_take_turns(tmp_path: Path) -> None:
+    """Many threads delivering one folder to one store while a writer writes: each point arrives once, in order."""
+    writer = JournalWriter(tmp_path, segment_bytes=2000)
+    begin(writer)
+    store = MemoryStore()
+    finished = threading.Event()
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not finished.is_set():
+                deliver(tmp_path, store)
+        except Exception as error:  # noqa: BLE001 - shown by the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for step in range(1000):
+        writer.point("r", "loss", step, step, float(step))
+    writer.append(events.RunEnded("r", 9999, "FINISHED"))
+    writer.close()
+    finished.set()
+    for thread in threads:
+        thread.join()
+    deliver(tmp_path, store)
+    assert [] == errors
+    assert list(range(1000)) == list(store.metric_history("r", "loss").step)
+    assert ("FINISHED", 9999) == (store.run("r").status, store.run("r").end_time)
+
+
+def test_a_process_forked_during_a_delivery_does_not_hold_it_up(tmp_path: Path) -> None:
+    """The turn is given back although a child, forked meanwhile and still alive, has the lock's file open."""
+    writer = JournalWriter(tmp_path)
+    begin(writer)
+    read, write = os.pipe()
+    children: list[int] = []
+
+    class Forking(MemoryStore):
+        def append(self, batch: events.Batch) -> None:
+            child = os.fork()
+            if child == 0:
+                os.close(write)
+                os.read(read, 1)  # until the parent closes its end
+                os._exit(0)
+            children.append(child)
+            super().append(batch)
+
+    deliver(tmp_path, Forking())
+    second = MemoryStore()
+    thread = threading.Thread(target=deliver, args=(tmp_path, second), daemon=True)
+    thread.start()
+    thread.join(10)
+    stuck = thread.is_alive()
+    os.close(write)
+    os.close(read)
+    for child in children:
+        os.waitpid(child, 0)
+    assert not stuck
+    writer.close()
+
+
+def test_segments_of_a_living_writer_go_when_they_are_delivered(tmp_path: Path) -> None:
+    """A program that runs for weeks does not fill the disk with what the store already has."""
+    writer = JournalWriter(tmp_path, segment_bytes=500)
+    begin(writer)
+    store = MemoryStore()
+    for step in range(200):
+        writer.point("r", "loss", step, step, float(step))
+        if step % 20 == 0:
+            deliver(tmp_path, store)
+            assert len(list(tmp_path.glob("*/*.log"))) <= 5
+    deliver(tmp_path, store)
+    assert 200 == store.run("r").metrics["loss"].count
+    assert 1 == len(list(tmp_path.glob("*/*.log")))
+    writer.close()
+
+
+def test_a_run_that_its_writer_left_open_is_killed_at_its_last_record(tmp_path: Path) -> None:
+    """The time of death is that of the last point, and other runs of the journal are left as they ended."""
+    writer = JournalWriter(tmp_path)
+    begin(writer, "a", 1)
+    begin(writer, "b", 2)
+    writer.append(events.RunEnded("b", 3, "FAILED", "traceback"))
+    writer.point("a", "loss", 0, 77, 1.0)
+    writer.close()
+    store = MemoryStore()
+    assert ["a"] == deliver(tmp_path, store).killed
+    assert ("KILLED", 77) == (store.run("a").status, store.run("a").end_time)
+    assert ("FAILED", 3) == (store.run("b").status, store.run("b").end_time)
+
+
+def test_a_record_of_another_writer_counts_for_the_time_of_death(tmp_path: Path) -> None:
+    """A child process that logs to its parent's run shows that the run lived on."""
+    parent, child = JournalWriter(tmp_path), JournalWriter(tmp_path)
+    begin(parent)
+    child.point("r", "loss", 0, 50, 1.0)
+    parent.close()
+    store = MemoryStore()
+    deliver(tmp_path, store)
+    assert ("KILLED", 1) == (store.run("r").status, store.run("r").end_time)
+    child.point("r", "loss", 1, 60, 1.0)
+    child.close()
+    deliver(tmp_path, store)
+    assert "KILLED" == store.run("r").status
+    assert 2 == store.run("r").metrics["loss"].count
+
+
+def test_a_run_that_another_process_went_on_with_stays_running(tmp_path: Path) -> None:
+    """The journal that resumed a run last is the one whose end matters."""
+    first, second = JournalWriter(tmp_path), JournalWriter(tmp_path)
+    begin(first)
+    second.append(events.RunStarted("r", 5, "Default", "name", resumed=True))
+    first.close()
+    store = MemoryStore()
+    deliver(tmp_path, store)
+    assert "RUNNING" == store.run("r").status
+    second.close()
+    deliver(tmp_path, store)
+    assert ("KILLED", 5) == (store.run("r").status, store.run("r").end_time)
+
+
+def test_the_writer_of_this_process_is_not_gone(tmp_path: Path) -> None:
+    """While it is open, a journal of our own is that of a living writer; closed, it is not."""
+    writer = JournalWriter(tmp_path)
+    writer.open()
+    (journal,) = journals(tmp_path)
+    assert not writer_is_gone(journal)
+    writer.close()
+    assert writer_is_gone(journal)
+
+
+def test_what_was_recorded_for_one_store_is_not_delivered_to_another(tmp_path: Path) -> None:
+    """A journal names its store by a digest, and waits for that one."""
+    word = destination_of("postgresql://user:secret@host/db")
+    writer = JournalWriter(tmp_path, facts=lambda: {"destination": word})
+    begin(writer)
+    writer.close()
+    (journal,) = journals(tmp_path)
+    assert "secret" not in (journal / "writer.json").read_text()
+    store = MemoryStore()
+    assert 0 == deliver(tmp_path, store).batches
+    assert word == read_writer(journal)["destination"]
+    assert 1 == deliver(tmp_path, store, word).batches
+
+
+def test_a_folder_without_journals_has_nothing_to_deliver(tmp_path: Path) -> None:
+    """Neither a missing folder nor an empty one is an error."""
+    assert 0 == deliver(tmp_path / "nothing", MemoryStore()).batches
+    assert 0 == deliver(tmp_path, MemoryStore()).batches
