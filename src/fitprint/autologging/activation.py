@@ -80,7 +80,10 @@ def _switch_on() -> None:
     chosen = workspace.current().settings
     if not _patcher.on:
         _patcher.on = True
-        for framework in hooks().registered("register_frameworks").values():
+        frameworks = hooks().registered("register_frameworks")
+        if not frameworks:
+            hooks().problem("no framework plugin is installed, so nothing is recorded: install one, such as fitprint-sklearn", "autolog")
+        for framework in frameworks.values():
             if wanted(framework.name, chosen["include_frameworks"], chosen["exclude_frameworks"]):
                 try:
                     _patcher.install(framework.name, framework.targets())

@@ -17,6 +17,7 @@ from fitprint.autologging.framework import Function, Target
 from fitprint.autologging.links import Links
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
+from fitprint.recording import context
 from fitprint.recording.context import current_run, is_off
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program
 from fitprint.recording.run import Run, open_run
@@ -163,14 +164,20 @@ class _Call:
         fit = self._fit
         self._guarded("the call", self._before)
         args, kwargs = (fit.given_args, fit.given_kwargs) if fit.skip_reason else self._arguments()
+        # What the user's code logs inside the call belongs to its run.
+        before = context.push(fit.run) if fit.has_run and fit.target.role != "note" else None
         started = time.perf_counter()
         try:
             result = fit.function(*args, **kwargs)
         except BaseException as error:
             fit.elapsed = time.perf_counter() - started
+            if before is not None:
+                context.restore(before)
             self._guarded("the failure", functools.partial(self._failed, error))
             raise
         fit.elapsed = time.perf_counter() - started
+        if before is not None:
+            context.restore(before)
         self._guarded("the result", functools.partial(self._after, result))
         return result
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
 
-__all__ = ["current_run", "enter_run", "enter_worker", "inherit_run", "is_off", "leave_run", "off", "restore", "snapshot"]
+__all__ = ["current_run", "enter_run", "enter_worker", "inherit_run", "is_off", "leave_run", "off", "push", "restore", "snapshot"]
 
 _runs: ContextVar[tuple[Run, ...]] = ContextVar("fitprint_runs", default=())
 _off_depth: ContextVar[int] = ContextVar("fitprint_off", default=0)
@@ -71,6 +71,13 @@ def inherit_run(run: Run | None) -> None:
 def snapshot() -> tuple[tuple[Run, ...], int]:
     """Return what this context knows, for :func:`restore` in another thread."""
     return _runs.get(), _off_depth.get()
+
+
+def push(run: Run) -> tuple[tuple[Run, ...], int]:
+    """Make the run current in this context alone, and return what :func:`restore` takes to undo it."""
+    before = snapshot()
+    _runs.set((*before[0], run))
+    return before
 
 
 def restore(state: tuple[tuple[Run, ...], int]) -> tuple[tuple[Run, ...], int]:
