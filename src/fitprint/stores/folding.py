@@ -101,9 +101,9 @@ class Points:
     def summary(self) -> MetricSummary:
         """Return the summary of all points so far (at least one)."""
         before, history = self.before, self.history
-        goal = self.goal or (before.goal if before else goal_of(self.key))
-        if before is not None and self.seen == len(history) and goal == before.goal:
+        if before is not None and self.seen == len(history):
             return before
+        goal = self.goal or (before.goal if before else goal_of(self.key))
         steps, values = history.step[self.seen :], history.value[self.seen :]
         first, count = values[0], len(values)
         least, most = _extremes(values)
@@ -145,10 +145,11 @@ class Draft:
         """Add what ``event``, read from ``journal``, says."""
         life = self.life
         if isinstance(event, MetricPoints):
-            points = self.points.get(event.key)
-            if points is None:
-                points = self.points[event.key] = Points(event.key)
-            points.add(event)
+            if event.values:
+                points = self.points.get(event.key)
+                if points is None:
+                    points = self.points[event.key] = Points(event.key)
+                points.add(event)
         elif isinstance(event, ParamsLogged):
             self.params.update(event.params)
         elif isinstance(event, TagsSet):
