@@ -28,7 +28,7 @@ _VARIABLES = (
 
 # By scheduler: variables by which its jobs are known, the one that is always there first.
 _SCHEDULERS = {
-    "slurm": "SLURM_JOB_ID SLURM_JOB_NAME SLURM_JOB_PARTITION SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_PROCID SLURM_NTASKS SLURM_NNODES",
+    "slurm": "SLURM_JOB_ID SLURM_JOB_NAME SLURM_JOB_PARTITION SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_PROCID SLURM_NTASKS",
     "pbs": "PBS_JOBID PBS_JOBNAME PBS_QUEUE PBS_ARRAY_INDEX",
     "lsf": "LSB_JOBID LSB_JOBNAME LSB_QUEUE LSB_JOBINDEX",
     "sge": "SGE_TASK_ID JOB_ID JOB_NAME QUEUE",
@@ -99,10 +99,8 @@ def describe_process(script: Path | None = None) -> dict[str, Any]:
         "variables": redact_mapping({name: os.environ[name] for name in _VARIABLES if name in os.environ}),
         "seeds": _seeds(),
     }
-    for name, found in (("notebook", _notebook()), ("container", _container()), ("scheduler", _scheduler())):
-        if found:
-            facts[name] = found
-    return facts
+    hints = {"notebook": _notebook(), "container": _container(), "scheduler": _scheduler()}
+    return {**facts, **{name: hint for name, hint in hints.items() if hint}}
 
 
 def _level(level: str, serial: int) -> str:

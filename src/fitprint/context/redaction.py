@@ -30,14 +30,17 @@ _VOCABULARY = frozenset(
 )
 # Last words that make a name speak of a secret instead of holding one.
 _DESCRIBING = frozenset(
-    "class dir env expiry failure file id len length manager method mode name path policy prefix provider rate scheme size strategy ttl type url var".split()
+    (
+        "class dir env expiry failure file id len length manager method mode name path policy prefix provider rate scheme size "
+        "strategy ttl type url var"
+    ).split()
 )
 _PLURAL = frozenset({"access", "api", "auth", "bearer", "refresh", "secret"})  # before "tokens" that are secrets
 _TYPES = frozenset("any bool bytes dict float int list object optional set str string tuple union".split())
 _CONSTANT = re.compile(r"[A-Z]+(?:_[A-Z0-9]+)+\Z")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _HARMLESS = re.compile(
-    r"(?i)(?:|none|null|true|false|yes|no|on|off|auto|\[redacted\]|\*+|x+|\.\.\.|<[^>]*>|\{+[^}]*\}+|\$\{?\w+.*|%\w+%|env:.*)\Z"
+    r"(?i)(?:none|null|true|false|yes|no|on|off|auto|\[redacted\]|\*+|x+|\.\.\.|<[^>]*>|\{+[^}]*\}+|\$\{?\w+.*|%\w+%|env:.*)\Z"
 )
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?\Z", re.IGNORECASE)
 
@@ -194,6 +197,9 @@ def _redacted_pair(match: re.Match[str]) -> str:
     name, value = match["name"], match["quoted"]
     if not is_secret_name(name):
         return match[0]
+    grammar = not _LONE.intersection(word.lower() for word in _WORD.findall(name))  # a parser's tokens and a table's keys are short
+    if grammar and (len(value or match["bare"]) < 4 or " " in (value or "")):
+        return match[0]
     if value is None:
         value, start = match["bare"], match.start("bare")
         if match["call"] or _ATTRIBUTE.match(value) or _is_harmless(name, value) or _is_code(match):
@@ -266,4 +272,4 @@ def _is_harmless(name: str, value: str) -> bool:
         return True
     if _LONE.intersection(words) == {"auth"} and not words & {"token", "key"}:
         return value.isalpha()
-    return not _LONE.intersection(words) and (_NUMBER.match(value) is not None or len(value) < 4 or " " in value)
+    return not _LONE.intersection(words) and _NUMBER.match(value) is not None
