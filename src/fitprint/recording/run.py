@@ -106,7 +106,7 @@ class Run(RunReader):
             at: time of the end in microseconds, now by default.
         """
         with self._lock:
-            if self._process != os.getpid():
+            if not self.is_owned:
                 return
             self._process = 0
             self.is_open = False
@@ -128,11 +128,16 @@ class Run(RunReader):
         status, text = outcome_of(error)
         self.end(status, error=text)
 
+    @property
+    def is_owned(self) -> bool:
+        """Whether this very process opened the run, and so may end it."""
+        return self._process == os.getpid()
+
     def claim_fit(self) -> bool:
         """Tell the first observed training call of this run that it is the first, and all others that they are not."""
         with self._lock:
             self._fits += 1
-            return self._fits == 1 and self._process == os.getpid()
+            return self._fits == 1 and self.is_owned
 
     def environ(self) -> dict[str, str]:
         """Return the variables that make this run current in a child process.
