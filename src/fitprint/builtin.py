@@ -28,6 +28,13 @@ def register_flavors() -> Sequence[Any]:
 
 
 @hookimpl
+def register_commands() -> Sequence[Any]:
+    from fitprint.cli.catalogue import built_in
+
+    return built_in()
+
+
+@hookimpl
 def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     from fitprint.context import collect
 

@@ -1,0 +1,1 @@
+"""The commands that fitprint brings, a module each."""

@@ -1,0 +1,61 @@
+"""``fitprint config``."""
+
+from __future__ import annotations
+
+import argparse
+
+from fitprint.cli.fields import dumped
+from fitprint.cli.terminal import Terminal
+from fitprint.cli.wording import clean
+from fitprint.recording.workspace import current, declared_settings
+
+__all__ = ["COMMAND", "Configuration"]
+
+
+class Configuration:
+    """A setting is looked for in the call, then in the environment, then in [tool.fitprint] of pyproject.toml.
+
+    --json prints a list of objects with name, value, origin, default, type, choices, variable and help.
+    """
+
+    name = "config"
+    help = "Show every setting: its value, where that comes from, and what it means."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        workspace = current()
+        settings = workspace.settings
+        effective = {"home": str(workspace.home), "store": workspace.store_uri}
+        rows = [
+            {
+                "name": setting.name,
+                "value": effective.get(setting.name, settings[setting.name]),
+                "origin": settings.origins[setting.name],
+                "default": setting.default,
+                "type": setting.type.__name__,
+                "choices": list(setting.choices),
+                "variable": "FITPRINT_" + setting.name.upper().replace(".", "__"),
+                "help": setting.help,
+            }
+            for setting in declared_settings()
+        ]
+        if arguments.json:
+            print(dumped(rows))
+            return 0
+        terminal = Terminal()
+        for row in rows:
+            origin = "" if row["origin"] == "default" else f"  (from {row['origin']})"
+            print(f"{terminal.style(row['name'], 'bold')} = {_value(row['value'])}{terminal.style(origin, 'yellow')}")
+            print(terminal.style(f"    {row['help']}", "dim"))
+        return 0
+
+
+COMMAND = Configuration()
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else clean(str(value).lower() if isinstance(value, bool) else str(value))

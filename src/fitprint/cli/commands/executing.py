@@ -1,0 +1,36 @@
+"""``fitprint exec``."""
+
+from __future__ import annotations
+
+import argparse
+
+from fitprint.cli.script import run_module, run_script
+
+__all__ = ["COMMAND", "Executing"]
+
+
+class Executing:
+    """The script runs as under `python`: the same arguments, `__main__`, import path, tracebacks and exit status.
+    `python -m fitprint SCRIPT ...` does the same.
+    """
+
+    name = "exec"
+    help = "Run a Python script, unchanged, and record its training."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module, as for python -m")
+        parser.add_argument("script", metavar="SCRIPT", help="the script")
+        parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="what the script itself is given")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        run = run_module if arguments.module else run_script
+        return run(arguments.script, arguments.arguments, _begin)
+
+
+COMMAND = Executing()
+
+
+def _begin() -> None:
+    import fitprint
+
+    fitprint.autolog()

@@ -1,0 +1,39 @@
+"""``fitprint get``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import PurePosixPath
+
+from fitprint.api import get_run
+from fitprint.cli import reading
+
+__all__ = ["COMMAND", "Getting"]
+
+
+class Getting:
+    """A file or folder is copied under its own name into the working directory, all artifacts into a folder named after the
+    run's id. Every byte is checked against the digest under which it was recorded. An autologged model lies at the path
+    `model`. The path of what was written is printed.
+    """
+
+    name = "get"
+    help = "Copy a run's artifacts: a file, a folder such as a model, or all."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("run", metavar="RUN", help="id, beginning of an id, name, or @last")
+        parser.add_argument("path", metavar="PATH", nargs="?", default="", help="file or folder inside the run; all if left out")
+        parser.add_argument("-o", "--output", metavar="DESTINATION", help="file or folder to write; - writes a file to standard output")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        reading.store()
+        run = get_run(arguments.run)
+        if arguments.output == "-":
+            sys.stdout.buffer.write(run.read(arguments.path))
+        else:
+            print(run.download(arguments.path, arguments.output or PurePosixPath(arguments.path).name or run.id[:12]))
+        return 0
+
+
+COMMAND = Getting()

@@ -1,0 +1,223 @@
+"""``fitprint ls``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from fitprint import clock
+from fitprint.cli import columns, reading
+from fitprint.cli.columns import Key
+from fitprint.cli.fields import dumped, run_fields, strict, timestamp
+from fitprint.cli.grid import Column, markdown, render
+from fitprint.cli.selection import Selected, check_experiment, matching, ordering, tree
+from fitprint.cli.sparklines import sparkline
+from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.wording import age, clean, duration, moment, number, value_text
+from fitprint.entities import RunRecord
+from fitprint.stores.protocol import Store
+
+__all__ = ["COMMAND", "Listing", "show_table"]
+
+_ROWS = 30
+_ID = 12
+_CURVE = 12
+_MOST_POINTS = 200_000  # of all curves together; a longer history would be read whole for twelve characters
+
+
+class Listing:
+    """The table shows, newest first, the runs that have no parent, each with the number of its children; then the metrics
+    and the parameters that differ between the shown runs, and the curve of one metric.
+
+    --json prints a list of objects with the fields of fitprint.Run: id, name, status, experiment, parent_id, kind,
+    start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
+    max, best, first, count ... of each metric), tags, datasets, models, artifacts, capture. NaN and infinities are the
+    texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, children included.
+    """
+
+    name = "ls"
+    help = "List runs, newest first."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
+        parser.add_argument(
+            "-q", "--query", default="", metavar="FILTER", help="only runs that match, such as 'metrics.val_loss < 0.3 and params.C >= 1'"
+        )
+        parser.add_argument(
+            "--sort", default="", metavar="KEYS", help="order by metrics, parameters or attributes; -KEY for the greatest first"
+        )
+        parser.add_argument("--top", type=_positive, metavar="N", help=f"list at most N runs (in a table {_ROWS} unless you say otherwise)")
+        parser.add_argument("--cols", metavar="NAMES", help="columns to show instead: names or patterns such as 'val_*,lr'")
+        parser.add_argument("--all", action="store_true", help="list children, too, below their parents")
+        parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_const", dest="form", const="json", help="print JSON")
+        form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV with full precision")
+        form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        if nothing := reading.nothing_yet():
+            tell(nothing)
+            if arguments.form == "json":
+                print("[]")
+            return 0
+        store = reading.store()
+        check_experiment(store, arguments.experiment)
+        data = arguments.form in ("json", "csv")
+        folds = not (data or arguments.query or arguments.trash)
+        runs, more = matching(
+            store,
+            arguments.query,
+            ordering(store, arguments.sort),
+            arguments.experiment,
+            limit=arguments.top or (None if data else _ROWS),
+            deleted="only" if arguments.trash else "exclude",
+            parents_only=folds,
+        )
+        if arguments.form == "json":
+            print(dumped([run_fields(run) for run in runs]))
+        elif arguments.form == "csv":
+            _write_csv(runs, arguments.cols)
+        else:
+            listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
+            show_table(store, listed, cols=arguments.cols, as_markdown=arguments.form == "md")
+            if more:
+                tell(f"these are the first {len(runs)} runs; --top N lists more")
+        return 0
+
+
+COMMAND = Listing()
+
+
+def show_table(store: Store, listed: Sequence[Selected], *, cols: str | None = None, as_markdown: bool = False) -> None:
+    """Print a table of runs to standard output."""
+    runs = [item.run for item in listed]
+    if not runs:
+        tell("no run matches")
+        return
+    terminal = Terminal()
+    keys = columns.telling(runs) if cols is None else columns.chosen(cols, runs)
+    built = _columns(store, listed, keys, terminal, curves=not as_markdown)
+    if as_markdown:
+        print(markdown(built))
+        return
+    text, dropped = render(built, terminal)
+    print(text)
+    if dropped:
+        tell(f"no room for {', '.join(dropped)}; --cols NAMES chooses columns")
+
+
+def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], terminal: Terminal, *, curves: bool) -> list[Column]:
+    runs = [item.run for item in listed]
+    now = clock.now()
+    built = [
+        Column("status", [_status(run, terminal) for run in runs], styles=[terminal.status_style(run.status) for run in runs]),
+        Column("id", _short_ids(runs), styles=["cyan"] * len(runs)),
+        Column("name", [_name(item) for item in listed]),
+    ]
+    if len({run.experiment for run in runs}) > 1:
+        built.append(Column("experiment", [clean(run.experiment) for run in runs], rank=3))
+    built += [
+        Column("age", [age((now - run.start_time) / 1e6) for run in runs], rank=1, right=True, styles=["dim"] * len(runs)),
+        Column("time", [_duration(run, now) for run in runs], rank=2, right=True, styles=["dim"] * len(runs)),
+    ]
+    curve = columns.curve_key(runs, keys) if curves else None
+    for index, key in enumerate(keys):
+        built.append(_column(key, runs, rank=4 if key is curve else 6 + index))
+        if key is curve:
+            built.append(Column("", _curves(store, runs, key.name, terminal), rank=5))
+    return built
+
+
+def _status(run: RunRecord, terminal: Terminal) -> str:
+    return f"{terminal.status_sign(run.status)}{run.status}"
+
+
+def _short_ids(runs: Sequence[RunRecord]) -> list[str]:
+    """Return beginnings of the ids that tell the shown runs apart."""
+    for length in range(_ID, 33, 4):
+        ids = [run.id[:length] for run in runs]
+        if len(set(ids)) == len(ids):
+            return ids
+    return [run.id for run in runs]
+
+
+def _name(item: Selected) -> str:
+    branch = "  " * (item.depth - 1) + "└ " if item.depth else ""
+    return f"{branch}{clean(item.run.name)}" + (f" (+{item.folded})" if item.folded else "")
+
+
+def _duration(run: RunRecord, now: int) -> str:
+    return duration(((now if run.end_time is None else run.end_time) - run.start_time) / 1e6)
+
+
+def _column(key: Key, runs: Sequence[RunRecord], rank: int) -> Column:
+    values = [key.of(run) for run in runs]
+    if key.kind != "metrics":
+        cells = [_cell(key, value) if key.is_in(run) else "" for run, value in zip(runs, values, strict=True)]
+        return Column(clean(key.name), cells, rank, right=all(isinstance(value, (int, float, type(None))) for value in values))
+    goals = {run.metrics[key.name].goal for run in runs if key.name in run.metrics}
+    finite = [value for value in values if value is not None and value == value]
+    best = None if len(finite) < 2 or len(goals) != 1 else min(finite) if goals == {"min"} else max(finite)
+    return Column(
+        clean(key.name),
+        ["" if value is None else number(value) for value in values],
+        rank,
+        right=True,
+        styles=["bold yellow" if best is not None and value == best else "yellow" for value in values],
+    )
+
+
+def _cell(key: Key, value: Any) -> str:
+    if key.kind == "attributes" and (value is None or key.name.endswith("_time")):
+        return "" if value is None else moment(value)
+    return value_text(value)
+
+
+def _curves(store: Store, runs: Sequence[RunRecord], key: str, terminal: Terminal) -> list[str]:
+    left = _MOST_POINTS
+    cells = []
+    for run in runs:
+        summary = run.metrics.get(key)
+        cell = ""
+        if summary is not None and 1 < summary.count <= left:
+            left -= summary.count
+            values = store.metric_history(run.id, key, max_points=4 * _CURVE).value
+            cell = sparkline(values, _CURVE, unicode=terminal.unicode)
+        cells.append(cell)
+    return cells
+
+
+def _write_csv(runs: Sequence[RunRecord], cols: str | None) -> None:
+    if cols is None:
+        keys = [
+            *(Key("metrics", key) for key in sorted({key for run in runs for key in run.metrics})),
+            *(Key("params", key) for key in sorted({key for run in runs for key in run.params})),
+            *(Key("tags", key) for key in sorted({key for run in runs for key in run.tags})),
+        ]
+    else:
+        keys = columns.chosen(cols, runs)
+    fixed = ("id", "name", "status", "experiment", "parent_id", "kind", "start_time", "end_time")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([*fixed, *(f"{key.kind}.{key.name}" for key in keys)])
+    for run in runs:
+        values = [timestamp(getattr(run, name)) if name.endswith("_time") else getattr(run, name) for name in fixed]
+        writer.writerow([*values, *(_csv_cell(key, run) for key in keys)])
+
+
+def _csv_cell(key: Key, run: RunRecord) -> Any:
+    value = key.of(run)
+    if isinstance(value, (list, dict)):
+        return json.dumps(strict(value), ensure_ascii=False)
+    return "None" if value is None and key.kind == "params" and key.is_in(run) else value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value

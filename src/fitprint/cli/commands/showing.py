@@ -1,0 +1,89 @@
+"""``fitprint show``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from fitprint.api import get_run
+from fitprint.cli import reading
+from fitprint.cli.fields import dumped, run_fields, timestamp
+from fitprint.cli.portrait import sections
+from fitprint.cli.terminal import Terminal
+from fitprint.cli.wording import clean
+from fitprint.errors import FitprintError
+from fitprint.recording.run import Run
+
+__all__ = ["COMMAND", "Showing"]
+
+
+class Showing:
+    """--json prints an object with the fields of `fitprint ls --json`, with large parameters whole, and with provenance (of
+    each parameter), environment, children (ids), documents and, if --history is given, history: the columns step, epoch,
+    timestamp and value of each metric.
+    """
+
+    name = "show"
+    help = "Show all that is known of a run."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("run", metavar="RUN", help="id, beginning of an id, name, or @last")
+        parser.add_argument("--history", metavar="METRIC", help="print every point of a metric instead; 'all' for all metrics")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        reading.store()
+        run = get_run(arguments.run)
+        keys = [] if arguments.history is None else _keys(run, arguments.history)
+        if arguments.json:
+            print(dumped(_fields(run) | ({"history": {key: _columns(run, key) for key in keys}} if keys else {})))
+        elif keys:
+            _print_points(run, keys)
+        else:
+            terminal = Terminal()
+            for title, lines in sections(run, terminal):
+                print(*([f"\n{terminal.style(title.upper(), 'bold', 'cyan')}"] if title else []), *lines, sep="\n")
+        return 0
+
+
+COMMAND = Showing()
+
+
+def _fields(run: Run) -> dict[str, Any]:
+    record = run.record
+    return run_fields(record) | {
+        "params": run.params,
+        "provenance": {key: param.provenance for key, param in record.params.items()},
+        "deleted_time": timestamp(record.deleted_time),
+        "children": [child.id for child in run.children()],
+        "environment": run.environment,
+        "documents": dict(record.documents),
+    }
+
+
+def _keys(run: Run, wanted: str) -> list[str]:
+    have = sorted(run.record.metrics)
+    if wanted in have:
+        return [wanted]
+    if wanted == "all" and have:
+        return have
+    raise FitprintError(f"the run {run.id} has no metric {wanted!r}; its metrics: {', '.join(have) or 'none'}")
+
+
+def _columns(run: Run, key: str) -> dict[str, Any]:
+    history = run.history(key)
+    return {
+        "step": list(history.step),
+        "epoch": [None if epoch != epoch else epoch for epoch in history.epoch],
+        "timestamp": [timestamp(time) for time in history.timestamp],
+        "value": list(history.value),
+    }
+
+
+def _print_points(run: Run, keys: list[str]) -> None:
+    """Print tab-separated lines, values exact."""
+    print("metric", "step", "epoch", "timestamp", "value", sep="\t")
+    for key in keys:
+        columns = _columns(run, key)
+        for step, epoch, time, value in zip(*columns.values(), strict=True):
+            print(clean(key), step, "" if epoch is None else epoch, time, repr(value), sep="\t")

@@ -1,0 +1,104 @@
+"""A table of text that fits where it is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fitprint.cli.terminal import Terminal, display_width
+
+__all__ = ["Column", "markdown", "render"]
+
+_MOST_TITLE = 12  # characters after which a title goes on in the next line, where it can be broken
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column.
+
+    Attributes:
+        title: a line at the top, broken at ``_`` and ``.`` where the terminal is narrow.
+        cells: plain text.
+        rank: where there is no room, columns of a higher rank go first; 0 stays.
+        right: whether the cells are set flush right.
+        styles: of each cell ("" for none), or nothing.
+    """
+
+    title: str
+    cells: Sequence[str]
+    rank: int = 0
+    right: bool = False
+    styles: Sequence[str] = ()
+
+
+def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28) -> tuple[str, list[str]]:
+    """Return the table's lines, and the titles of the columns for which there was no room.
+
+    A cell has at most ``most`` characters.
+    """
+    limit = terminal.width
+    shown = list(columns)
+    laid = [_laid(column, most, breaks=limit is not None) for column in shown]
+    dropped: list[str] = []
+    while limit is not None and sum(width for width, _, _ in laid) + len(_GAP) * (len(laid) - 1) > limit:
+        rank, index = max((column.rank, index) for index, column in enumerate(shown))
+        if rank == 0:
+            break
+        dropped += filter(None, [shown.pop(index).title])
+        del laid[index]
+    height = max((len(title) for _, title, _ in laid), default=0)
+    lines = []
+    for line in range(height):
+        parts = [
+            _set(title[line - height + len(title)] if line >= height - len(title) else "", width, right=column.right)
+            for column, (width, title, _) in zip(shown, laid, strict=True)
+        ]
+        lines.append(terminal.style(_GAP.join(parts).rstrip(), "bold"))
+    for row in range(len(shown[0].cells) if shown else 0):
+        parts = []
+        for column, (width, _, cells) in zip(shown, laid, strict=True):
+            style = column.styles[row] if column.styles else ""
+            text = _set(cells[row], width, right=column.right)
+            parts.append(terminal.style(text, *style.split()) if style else text)
+        lines.append(_GAP.join(parts).rstrip())
+    return "\n".join(lines), dropped[::-1]
+
+
+def markdown(columns: Sequence[Column]) -> str:
+    """Return the table in GitHub's Markdown."""
+    rows = [[column.title for column in columns], ["---:" if column.right else "---" for column in columns]]
+    rows += [list(row) for row in zip(*(column.cells for column in columns), strict=True)]
+    return "\n".join("| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _laid(column: Column, most: int, *, breaks: bool) -> tuple[int, list[str], list[str]]:
+    """Return width, lines of the title, and cells."""
+    cells = [_cut(cell, most) for cell in column.cells]
+    width = max(map(display_width, cells), default=0)
+    title = _broken(column.title, max(width, _MOST_TITLE)) if breaks else [column.title]
+    return max(width, *map(display_width, title)), title, cells
+
+
+def _broken(title: str, width: int) -> list[str]:
+    lines: list[str] = []
+    for part in re.findall(r"[^_.]*[_.]+|[^_.]+", title) or [title]:
+        if lines and len(lines[-1]) + len(part) <= width:
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return [_cut(line, 2 * width) for line in lines]
+
+
+def _cut(text: str, width: int) -> str:
+    if display_width(text) <= width:
+        return text
+    while display_width(text) > width - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _set(text: str, width: int, *, right: bool) -> str:
+    room = " " * (width - display_width(text))
+    return room + text if right else text + room

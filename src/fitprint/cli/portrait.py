@@ -1,0 +1,213 @@
+"""One run in full, as text: a section for each kind of fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fitprint import clock
+from fitprint.cli.grid import Column, render
+from fitprint.cli.sparklines import sparkline
+from fitprint.cli.terminal import Terminal
+from fitprint.cli.wording import age, clean, duration, moment, number, size, value_text
+from fitprint.entities import Artifact, RunRecord
+from fitprint.recording.run import Run
+
+__all__ = ["sections"]
+
+_CURVE = 32
+_MOST_POINTS = 1_000_000  # of a curve that is drawn
+_MOST_FIELDS = 8  # columns of a signature that are spelled out
+
+
+def sections(run: Run, terminal: Terminal) -> Iterator[tuple[str, list[str]]]:
+    """Yield title and lines of every section that has something to say."""
+    record = run.record
+    parts = (
+        ("", _head(run, record, terminal)),
+        ("Metrics", _metrics(run, record, terminal)),
+        ("Parameters", _params(record, terminal)),
+        ("Tags", [f"{clean(key)} = {clean(value)}" for key, value in sorted(record.tags.items())]),
+        ("Data", [_dataset(dataset.name, dataset.role, dataset.digest, dataset.facts) for dataset in record.datasets]),
+        ("Models", [line for model in record.models for line in _model(record.id, model.path, model.flavor, model.facts)]),
+        ("Artifacts", _tree(record.artifacts)),
+        ("Environment", _environment(run.environment)),
+        ("Capture", _capture(run.capture)),
+        ("Warnings", _warnings(run.capture)),
+        ("Failure", _failure(record)),
+    )
+    for title, lines in parts:
+        if lines:
+            yield title, lines
+
+
+def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
+    now = clock.now()
+    status = terminal.style(terminal.status_sign(record.status) + record.status, terminal.status_style(record.status))
+    end = now if record.end_time is None else record.end_time
+    lines = [
+        f"{terminal.style(clean(record.name), 'bold')}  {status}",
+        f"id          {record.id}",
+        f"experiment  {clean(record.experiment)}",
+        f"kind        {clean(record.kind)}",
+        f"started     {moment(record.start_time)} ({age((now - record.start_time) / 1e6)} ago)",
+        f"took        {duration((end - record.start_time) / 1e6)}{' so far' if record.end_time is None else ''}",
+    ]
+    if record.parent_id:
+        lines.append(f"parent      {record.parent_id}")
+    children = run.children()
+    if children:
+        counts: dict[str, int] = {}
+        for child in children:
+            counts[child.status] = counts.get(child.status, 0) + 1
+        told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+        lines.append(f"children    {len(children)} ({told})")
+    if record.deleted_time is not None:
+        lines.append(f"in trash    since {moment(record.deleted_time)}; `fitprint restore {record.id[:12]}` takes it back")
+    return lines
+
+
+def _metrics(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
+    if not record.metrics:
+        return []
+    keys = sorted(record.metrics)
+    found = [record.metrics[key] for key in keys]
+    curves = [summary.count > 1 for summary in found]
+    columns = [
+        Column("metric", [clean(key) for key in keys]),
+        Column("last", [number(summary.last) for summary in found], right=True, styles=["yellow"] * len(keys)),
+        Column("best", _where(curves, [number(summary.best) for summary in found]), 1, right=True, styles=["bold"] * len(keys)),
+        Column("at step", _where(curves, [str(summary.best_step) for summary in found]), 3, right=True),
+        Column("goal", _where(curves, [summary.goal for summary in found]), 4),
+        Column("points", [str(summary.count) for summary in found], 2, right=True),
+        Column("", [_curve(run, key, terminal) for key in keys], 5),
+    ]
+    return render(columns, terminal)[0].splitlines()
+
+
+def _where(wanted: Sequence[bool], cells: Sequence[str]) -> list[str]:
+    return [cell if each else "" for each, cell in zip(wanted, cells, strict=True)]
+
+
+def _curve(run: Run, key: str, terminal: Terminal) -> str:
+    if not 1 < run.record.metrics[key].count <= _MOST_POINTS:
+        return ""
+    return sparkline(run.history(key, max_points=4 * _CURVE).value, _CURVE, unicode=terminal.unicode)
+
+
+def _params(record: RunRecord, terminal: Terminal) -> list[str]:
+    """Return what the user set first, then what the framework chose."""
+    if not record.params:
+        return []
+    ranks = {"set": 0, "resolved": 1, "default": 2}
+    params = sorted(record.params.items(), key=lambda item: (ranks[item[1].provenance], item[0]))
+    styles = ["dim" if param.provenance == "default" else "" for _, param in params]
+    columns = [
+        Column("parameter", [clean(key) for key, _ in params], styles=styles),
+        Column("value", [value_text(param.value) for _, param in params], styles=styles),
+        Column("", [_provenance(param.provenance, param.spilled) for _, param in params], 1, styles=["dim"] * len(params)),
+    ]
+    return render(columns, terminal, most=100)[0].splitlines()
+
+
+def _provenance(provenance: str, spilled: str | None) -> str:
+    return provenance + (f", whole in the artifact {clean(spilled)}" if spilled else "")
+
+
+def _dataset(name: str, role: str, digest: str, facts: Mapping[str, Any]) -> str:
+    shape = "×".join(map(str, facts["shape"])) if facts.get("shape") else ""
+    words = [clean(name), clean(role), shape, clean(str(facts.get("dtype") or facts.get("type") or "")), digest[:19]]
+    return "  ".join(word for word in words if word)
+
+
+def _model(run_id: str, path: str, flavor: str, facts: Mapping[str, Any]) -> Iterator[str]:
+    told = [flavor, str(facts.get("class", "")), str(facts.get("serialization", "")), size(facts["size"]) if "size" in facts else ""]
+    yield f"{clean(path)}  {'  '.join(clean(word) for word in told if word)}"
+    signature = facts.get("signature") or {}
+    for side in ("inputs", "outputs"):
+        if signature.get(side):
+            yield f"  {side:8}{_schema(signature[side])}"
+    needs = [str(name) for name in facts.get("needs", ())]
+    trust = f", trust={clean(str(needs))}" if needs else ""
+    yield f'  load it  fitprint.load_model("runs:/{run_id[:12]}/{clean(path)}"{trust})'
+
+
+def _schema(schema: Mapping[str, Any]) -> str:
+    fields = [
+        f"{'' if field['name'] is None else clean(str(field['name'])) + ': '}{clean(str(field['type']))}"
+        f"{list(field['shape']) if 'shape' in field else ''}{'?' if field['nullable'] else ''}"
+        for field in schema["fields"]
+    ]
+    more = [f"... {len(fields) - _MOST_FIELDS} more"] if len(fields) > _MOST_FIELDS else []
+    return f"{schema['container']}({', '.join(fields[:_MOST_FIELDS] + more)})"
+
+
+def _tree(artifacts: Sequence[Artifact]) -> list[str]:
+    lines: list[str] = []
+    folder: tuple[str, ...] = ()
+    for artifact in sorted(artifacts, key=lambda artifact: artifact.path.split("/")):
+        *parents, name = map(clean, artifact.path.split("/"))
+        shared = 0
+        while shared < min(len(folder), len(parents)) and folder[shared] == parents[shared]:
+            shared += 1
+        lines += [f"{'  ' * depth}{parents[depth]}/" for depth in range(shared, len(parents))]
+        lines.append(f"{'  ' * len(parents)}{name}  {size(artifact.size)}")
+        folder = tuple(parents)
+    return lines
+
+
+def _environment(facts: Mapping[str, Any]) -> list[str]:
+    process, python, git = _part(facts, "process"), _part(facts, "python"), _part(facts, "git")
+    packages, hardware = _part(facts, "packages"), _part(facts, "hardware")
+    versions, cpu = _part(packages, "installed"), _part(hardware, "cpu")
+    told: dict[str, str] = {
+        "command": " ".join(map(str, process.get("command") or ())),
+        "user": f"{process['user']} on {process.get('host')}" if process.get("user") else "",
+        "python": f"{python.get('implementation', '')} {python.get('version', '')}".strip(),
+        "packages": ", ".join(f"{name} {versions[name]}" for name in packages.get("imported") or () if name in versions),
+        "git": _commit(git),
+        "script": str(_part(git, "script").get("path") or ""),
+        "cpu": f"{cpu.get('model')}, {cpu.get('usable')} of {cpu.get('count')} usable" if cpu else "",
+        "memory": size(_part(hardware, "memory").get("total") or 0) if _part(hardware, "memory").get("total") else "",
+        "gpu": ", ".join(str(gpu.get("name", gpu)) for gpu in hardware.get("gpus") or ()),
+    }
+    return [f"{name:10}{clean(value)}" for name, value in told.items() if value]
+
+
+def _part(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = facts.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _commit(git: Mapping[str, Any]) -> str:
+    if not git.get("commit"):
+        return ""
+    changes = " with uncommitted changes" if git.get("dirty") else ""
+    return f"{str(git['commit'])[:12]}{changes} ({git.get('branch') or 'no branch'})"
+
+
+def _capture(report: Mapping[str, Any]) -> list[str]:
+    if not report:
+        return []
+    lines = [f"{clean(str(report.get('framework', '')))} {clean(str(report.get('function', '')))}, {report.get('cost_ms', 0)} ms".strip()]
+    for name in ("captured", "skipped", "failed"):
+        content = report.get(name)
+        if isinstance(content, Mapping):
+            lines += [f"{name}: {clean(str(key))}: {clean(str(value))}" for key, value in content.items()]
+        elif content:
+            lines.append(f"{name}: {', '.join(clean(str(item)) for item in content)}")
+    return lines
+
+
+def _warnings(report: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{clean(str(warning.get('category')))}: {clean(str(warning.get('message')))}"
+        f"{' (raised by fitprint)' if warning.get('raised_by') else ''}"
+        for warning in report.get("warnings", ())
+    ]
+
+
+def _failure(record: RunRecord) -> list[str]:
+    failure = record.documents.get("failure")
+    texts = [record.error or "", str(failure.get("error", "")) if isinstance(failure, Mapping) else ""]
+    return [clean(line) for text in texts for line in text.splitlines()]

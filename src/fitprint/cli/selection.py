@@ -1,0 +1,120 @@
+"""Which runs a listing shows, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
+
+from fitprint.entities import RunRecord
+from fitprint.errors import ExperimentNotFoundError, FitprintError
+from fitprint.query.expressions import And, Comparison, Field, Query
+from fitprint.query.fields import AGGREGATES, ENTITIES, attribute
+from fitprint.query.grammar import parse
+
+if TYPE_CHECKING:
+    from fitprint.stores.protocol import Store
+
+__all__ = ["Selected", "check_experiment", "matching", "ordering", "tree"]
+
+_PAGE = 500
+_NO_CHILD = Comparison(Field("attribute", "parent_id"), "is null")
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A run to list: how deep below a listed parent it stands, and how many children it has that are not listed."""
+
+    run: RunRecord
+    depth: int = 0
+    folded: int = 0
+
+
+def check_experiment(store: Store, name: str | None) -> None:
+    """Raise an error that lists the experiments if there is none of this name."""
+    if name is None:
+        return
+    names = [experiment.name for experiment in store.experiments()]
+    if name not in names:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, names, 1)
+        have = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(map(repr, names)) or 'none'}"
+        raise ExperimentNotFoundError(f"there is no experiment {name!r}; {have}")
+
+
+def ordering(store: Store, text: str) -> list[str]:
+    """Return ``-val_auc,lr`` as the items of an ordering: a dash means descending; names without a prefix are looked up.
+
+    Raises:
+        FitprintError: no run has such a key.
+    """
+    return [_order(store, item.strip()) for item in text.split(",") if item.strip()]
+
+
+def _order(store: Store, item: str) -> str:
+    name, direction = (item[1:].strip(), " desc") if item.startswith("-") else (item, "")
+    prefix = name.split(".")[0].split("(")[0].lower()
+    if (prefix in ENTITIES and "." in name) or (prefix in AGGREGATES and "(" in name) or attribute(name.split(" ")[0]) or "`" in name:
+        return name + direction
+    key = name.removesuffix(" asc").removesuffix(" desc")
+    keys = store.keys()
+    for entity, known in (("metrics", keys.metrics), ("params", keys.params), ("tags", keys.tags)):
+        if key in known:
+            quoted = key.replace("`", "``")
+            return f"{entity}.`{quoted}`{name[len(key) :]}{direction}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, [*keys.metrics, *keys.params, *keys.tags], 1)
+    hint = f"did you mean {near[0]!r}?" if near else "sort by a metric, a parameter, a tag, or by name, status, start_time, duration"
+    raise FitprintError(f"no run has a metric, parameter or tag {key!r} to sort by; {hint}")
+
+
+def matching(
+    store: Store,
+    filter_string: str,
+    order_by: Sequence[str],
+    experiment: str | None,
+    *,
+    limit: int | None,
+    deleted: Literal["exclude", "only"] = "exclude",
+    parents_only: bool = False,
+) -> tuple[list[RunRecord], bool]:
+    """Return the runs that match, and whether there are more of them than ``limit``.
+
+    Raises:
+        QueryError: filter or ordering cannot be understood.
+    """
+    query = parse(filter_string, order_by=order_by, experiments=experiment, deleted=deleted)
+    if parents_only:
+        query = replace(query, where=_NO_CHILD if query.where is None else And((_NO_CHILD, query.where)))
+    runs = _runs(store, query, _PAGE if limit is None else min(_PAGE, limit + 1))
+    found = list(runs if limit is None else islice(runs, limit + 1))
+    more = limit is not None and len(found) > limit
+    return found[:limit], more
+
+
+def _runs(store: Store, query: Query, page_size: int) -> Iterator[RunRecord]:
+    token = None
+    while True:
+        page = store.search_runs(query, limit=page_size, token=token)
+        yield from page.runs
+        token = page.token
+        if token is None:
+            return
+
+
+def tree(store: Store, runs: Sequence[RunRecord], *, unfold: bool) -> list[Selected]:
+    """Return the runs, each followed by its children if ``unfold`` is set, else with their number."""
+    listed: list[Selected] = []
+    _add(store, runs, 0, listed, unfold=unfold)
+    return listed
+
+
+def _add(store: Store, runs: Sequence[RunRecord], depth: int, listed: list[Selected], *, unfold: bool) -> None:
+    for run in runs:
+        children = store.children(run.id)
+        listed.append(Selected(run, depth, 0 if unfold else len(children)))
+        if unfold:
+            _add(store, children, depth + 1, listed, unfold=True)

@@ -1,0 +1,69 @@
+"""The place that is written to: whether it shows colors and Unicode, and how wide it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+__all__ = ["Terminal", "display_width", "tell"]
+
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "violet": "35", "cyan": "36"}
+_STATUS = {"RUNNING": ("◐", "blue"), "FINISHED": ("●", "green"), "FAILED": ("✕", "red"), "KILLED": ("■", "yellow")}
+
+
+class Terminal:
+    """An output stream. A pipe or a file is plain: no colors, no limit to the width.
+
+    Attributes:
+        width: in columns; None if there is no limit.
+        color: whether styles are shown; never where ``NO_COLOR`` is set.
+        unicode: whether the encoding has the characters of sparklines.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = sys.stdout if stream is None else stream
+        interactive = self.stream.isatty()
+        self.color = interactive and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self.unicode = (getattr(self.stream, "encoding", None) or "ascii").lower().replace("-", "").startswith(("utf", "gb18030"))
+        self.width = _width(self.stream, interactive=interactive)
+
+    def style(self, text: str, *styles: str) -> str:
+        """Return the text in these styles: "bold", "dim" or a color."""
+        if not self.color or not styles or not text:
+            return text
+        return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
+
+    def status_sign(self, status: str) -> str:
+        """Return the sign that stands before a run's status; "" where it cannot be shown."""
+        return f"{_STATUS[status][0]} " if self.unicode and status in _STATUS else ""
+
+    def status_style(self, status: str) -> str:
+        """Return the color of a run's status."""
+        return _STATUS[status][1] if status in _STATUS else ""
+
+
+def tell(text: str) -> None:
+    """Say something to the user that is no data."""
+    print(f"fitprint: {text}", file=sys.stderr)
+
+
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _width(stream: TextIO, *, interactive: bool) -> int | None:
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    if not interactive:
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
