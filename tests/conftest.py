@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fitprint.entities import RunRecord
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
+from fitprint.journal.delivery import deliver
+from fitprint.query.grammar import parse
 from fitprint.recording import context, workspace
+from fitprint.stores.memory import MemoryStore
 
 
 @pytest.fixture
@@ -30,6 +35,51 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     _forget()
     yield folder / ".fitprint"
     _forget()
+
+
+class Programs:
+    """Programs that record into one home, and what a reader finds there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.store = MemoryStore()
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
+        self.environment |= {"FITPRINT_HOME": str(self.home), "FITPRINT_CONTEXT": "false", "FITPRINT_NOTICE": "false"}
+
+    def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a program whose standard input and output are pipes."""
+        path = self.folder / "program.py"
+        path.write_text(script, encoding="utf-8")
+        command = [sys.executable, "-W", "error", str(path), *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment | environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        )
+
+    def run(self, script: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Run a program to its end; return exit status, output and error output."""
+        process = self.start(script, *arguments, **environment)
+        try:
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        return process.returncode, output, errors
+
+    def runs(self) -> dict[str, RunRecord]:
+        """Return the runs that a reader finds now, by name."""
+        deliver(self.home / "journal", self.store)
+        return {run.name: run for run in self.store.search_runs(parse("")).runs}
+
+    def steps(self, name: str, key: str) -> list[int]:
+        """Return the steps of a metric of the run of this name."""
+        return list(self.store.metric_history(self.runs()[name].id, key).step)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    """Programs that record into a home of this test's own."""
+    return Programs(tmp_path)
 
 
 def _forget() -> None:

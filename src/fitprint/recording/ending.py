@@ -1,7 +1,8 @@
 """The truth about how the program ends, without touching signals.
 
 A process that is killed leaves its journal's lock behind, and readers draw the conclusion. For all other ends this module
-knows: an exception that ended the program, and the status that ``sys.exit`` was called with while a run stood open.
+knows: an exception that ended the program, and the status that ``sys.exit`` was called with while a run stood open. The
+status of a ``raise SystemExit(status)`` cannot be known outside a ``with`` block; it counts as a good end.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from fitprint.entities import RunStatus
@@ -22,6 +24,7 @@ _callbacks: list[Callable[[], None]] = []
 _exit_status: Any = None
 _watchers = 0
 _watched: tuple[Any, Any] | None = None
+_outermost: FrameType | None = None  # the program's own frame, which tells how it was left
 
 
 def at_end(callback: Callable[[], None]) -> None:
@@ -55,19 +58,33 @@ def outcome_of(error: BaseException | None) -> tuple[RunStatus, str | None]:
 
 
 def outcome_of_program() -> tuple[RunStatus, str | None]:
-    """Return status and traceback text for runs that stand open when the interpreter ends."""
-    if _exit_status is not None:
+    """Return status and traceback text for runs that stand open when the interpreter, or a process of multiprocessing, ends."""
+    error = sys.exc_info()[1]
+    if error is not None:
+        return outcome_of(error)
+    if _exit_status is not None and not _has_returned(_outermost):
         return outcome_of(SystemExit(_exit_status))
     if hasattr(sys, "ps1"):
         return "FINISHED", None
     return outcome_of(getattr(sys, "last_exc", None) or getattr(sys, "last_value", None))
 
 
+def _has_returned(frame: FrameType | None) -> bool:
+    """Tell whether the frame was left by a return, rather than by an exception or not at all."""
+    from opcode import opname
+
+    return frame is not None and opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN_")
+
+
 def watch_exit() -> None:
     """Note the status given to ``sys.exit`` from here on, until :func:`unwatch_exit` was called as often."""
-    global _watchers, _watched, _exit_status
+    global _watchers, _watched, _exit_status, _outermost
     _watchers += 1
     _exit_status = None
+    if _outermost is None and threading.current_thread() is threading.main_thread():
+        _outermost = sys._getframe()  # noqa: SLF001 - documented, for purposes like this
+        while _outermost.f_back is not None:
+            _outermost = _outermost.f_back
     if _watched is None:
         original = sys.exit
 
