@@ -76,6 +76,7 @@ class Patcher:
         self.on = False
         self._undo: list[Callable[[], None]] = []
         self._functions: dict[int, tuple[Any, Any]] = {}  # id(original): (original, replacement)
+        self._made: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # every replacement there was: its original
         self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
         self._hooked: set[str] = set()
         self._half_imported: list[tuple[ModuleType, Callable[[ModuleType], None]]] = []
@@ -163,7 +164,9 @@ class Patcher:
             raise TypeError(f"{module.__name__}.{name} is no function")
         if any(original is replacement for _, replacement in self._functions.values()):
             return
+        original = self._made.get(original, original)  # another tool may have put an old replacement back
         replacement = make(original)
+        self._made[replacement] = original
         self._functions[id(original)] = (original, replacement)
         setattr(module, name, replacement)
 
