@@ -261,11 +261,20 @@ class Fit(Recorder):
         """Begin a child run, such as a candidate of a search. End it with :meth:`Child.end`."""
         return Child(open_run(name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace), self._report)
 
-    def dataset(self, data: Any, *, name: str, role: str = "train") -> None:
-        """Record facts on data, if data are recorded at all. ``data`` may be None."""
+    def dataset(self, data: Any, *, name: str, role: str = "train", **hints: Any) -> None:
+        """Record facts on data, if data are recorded at all. ``data`` may be None.
+
+        Args:
+            data: the object.
+            name: a short name.
+            role: "train", "eval", "test" or another word.
+            hints: of :func:`fitprint.recording.facts.describe_data`, such as ``kind="target"``.
+        """
         if data is not None and self.setting("datasets"):
+            from fitprint.recording.facts import describe_data
+
             with self.part(f"dataset {name}"):
-                self.run.log_input(data, name, role)
+                self.run.log_input(describe_data(data, name=name, role=role, **hints), name, role)
 
     def model(self, model: Any, *, path: str = "model", **options: Any) -> None:
         """Record the fitted model, if models are recorded at all, and link it to the run.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fitprint.hooks.markers import hookimpl
+from fitprint.settings import Setting
 
 
 @hookimpl
@@ -20,3 +21,8 @@ def register_flavors() -> Sequence[Any]:
     from fitprint_sklearn.flavor import SklearnFlavor
 
     return [SklearnFlavor()]
+
+
+@hookimpl
+def register_settings() -> Sequence[Setting]:
+    return [Setting("sklearn.max_candidates", int, None, "Most candidates of a search that are recorded, the best; all by default.")]

@@ -1,14 +1,50 @@
-"""scikit-learn's targets."""
+"""scikit-learn's targets: which calls train, and which add to a model's run later."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
 
-from fitprint.autologging.fit import Fit
-from fitprint.autologging.framework import SubclassMethod, Target
+from fitprint.autologging.framework import Function, SubclassMethod, Target
+from fitprint_sklearn import observers
 
-BASE = "sklearn.base:BaseEstimator"
+__all__ = ["SklearnFramework"]
+
+_BASE = "sklearn.base:BaseEstimator"
+
+_VALIDATIONS = (
+    "cross_val_predict",
+    "cross_val_score",
+    "cross_validate",
+    "learning_curve",
+    "permutation_test_score",
+    "validation_curve",
+)
+
+# Functions that judge predictions, by the module that defines them.
+_METRICS = {
+    "_classification": """
+        accuracy_score balanced_accuracy_score brier_score_loss class_likelihood_ratios classification_report cohen_kappa_score
+        confusion_matrix d2_log_loss_score f1_score fbeta_score hamming_loss hinge_loss jaccard_score log_loss matthews_corrcoef
+        multilabel_confusion_matrix precision_recall_fscore_support precision_score recall_score zero_one_loss
+        """,
+    "_ranking": """
+        average_precision_score coverage_error dcg_score det_curve label_ranking_average_precision_score label_ranking_loss ndcg_score
+        precision_recall_curve roc_auc_score roc_curve top_k_accuracy_score
+        """,
+    "_regression": """
+        d2_absolute_error_score d2_pinball_score d2_tweedie_score explained_variance_score max_error mean_absolute_error
+        mean_absolute_percentage_error mean_gamma_deviance mean_pinball_loss mean_poisson_deviance mean_squared_error
+        mean_squared_log_error mean_tweedie_deviance median_absolute_error r2_score root_mean_squared_error
+        root_mean_squared_log_error
+        """,
+    "cluster._supervised": """
+        adjusted_mutual_info_score adjusted_rand_score completeness_score fowlkes_mallows_score homogeneity_completeness_v_measure
+        homogeneity_score mutual_info_score normalized_mutual_info_score pair_confusion_matrix rand_score v_measure_score
+        """,
+    "cluster._unsupervised": "calinski_harabasz_score davies_bouldin_score silhouette_score",
+}
+_SINCE = {"d2_brier_score": ("_classification", (1, 8))}
 
 
 class SklearnFramework:
@@ -18,10 +54,31 @@ class SklearnFramework:
     distribution = "scikit-learn"
 
     def targets(self) -> Sequence[Target]:
-        return [SubclassMethod(BASE, name, observe_fit) for name in ("fit", "fit_transform", "fit_predict")]
+        return list(_targets())
 
 
-def observe_fit(fit: Fit) -> Generator[None, Any, None]:
-    fit.params(fit.instance.get_params())
-    yield
-    fit.tags({"estimator_name": fit.subject})
+def _targets() -> Iterator[Target]:
+    for name in ("fit", "fit_transform", "fit_predict"):
+        yield SubclassMethod(_BASE, name, observers.observe_fit)
+    yield SubclassMethod(_BASE, "partial_fit", observers.observe_partial_fit, role="sequence")
+    for name in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        yield SubclassMethod(_BASE, name, observers.observe_prediction, role="note")
+    yield SubclassMethod(_BASE, "score", observers.observe_score, role="note")
+    for name in _VALIDATIONS:
+        path = f"sklearn.model_selection._validation:{name}"
+        yield Function(path, observers.observe_validation, kind="cross-validation")
+    yield Function("sklearn.inspection._permutation_importance:permutation_importance", observers.observe_inspection, role="note")
+    for module, names in _METRICS.items():
+        for name in names.split():
+            yield Function(f"sklearn.metrics.{module}:{name}", observers.observe_metric, role="note")
+    for name, (module, since) in _SINCE.items():
+        if _installed() >= since:
+            yield Function(f"sklearn.metrics.{module}:{name}", observers.observe_metric, role="note")
+
+
+def _installed() -> tuple[int, int]:
+    try:
+        major, minor = version("scikit-learn").split(".")[:2]
+        return int(major), int(minor)
+    except (PackageNotFoundError, ValueError):
+        return 0, 0

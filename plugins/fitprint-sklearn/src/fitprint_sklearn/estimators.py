@@ -1,0 +1,117 @@
+"""The observer of training calls: ``fit``, ``fit_transform``, ``fit_predict``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import numpy as np
+
+from fitprint import clock
+from fitprint.autologging.fit import Fit
+from fitprint_sklearn import scoring
+from fitprint_sklearn.curves import record_curves_of_training, record_facts, record_staged_score
+from fitprint_sklearn.data import Call, head, read_call, row_count
+from fitprint_sklearn.importances import record_importances
+from fitprint_sklearn.parameters import parameters, plain
+from fitprint_sklearn.searches import is_search, record_search
+from fitprint_sklearn.structure import class_name, describe_estimator, facts_after_fit, kind_of, versions_of
+from fitprint_sklearn.training import record_training
+
+__all__ = ["observe_fit", "record_call", "record_data", "record_model", "record_params"]
+
+_EXAMPLE = 5  # rows of an input example
+
+
+def observe_fit(fit: Fit) -> Generator[None, Any, None]:
+    """Record one training call of an estimator."""
+    estimator = fit.instance
+    started = clock.now()
+    searching = is_search(estimator)
+    if searching:
+        fit.kind = "search"
+    try:
+        call = read_call(fit.arguments, fit.given)
+    except TypeError:
+        fit.skip("the call does not fit the method, which will say so itself")
+        return
+    params = record_call(fit, estimator, call)
+    result = yield
+    with np.errstate(all="ignore"):
+        before = time.perf_counter()
+        prediction = record_training(fit, estimator, call, params, result)
+        seconds = time.perf_counter() - before
+        with fit.part("curves", quiet=True):
+            record_curves_of_training(fit, estimator)
+            record_facts(fit, estimator)
+            if prediction is not None:
+                record_staged_score(fit, estimator, call, params, seconds)
+        with fit.part("importances", quiet=True):
+            record_importances(fit, estimator)
+        facts = facts_after_fit(estimator)
+        if facts:
+            fit.document("fitted", facts)
+        if searching:
+            record_search(fit, estimator, started)
+        record_model(fit, estimator, call, prediction)
+        scoring.remember_training(estimator, call.features)
+
+
+def record_call(fit: Fit, estimator: Any, call: Call) -> Mapping[str, Any]:
+    """Record what is known before training: parameters, what the estimator is, and the data. Return the parameters."""
+    params = record_params(fit, estimator)
+    fit.tags(
+        {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
+        | {f"{package}_version": version for package, version in versions_of(estimator).items()}
+    )
+    with fit.part("estimator", quiet=True):
+        fit.document("estimator", describe_estimator(estimator))
+    record_data(fit, call, discrete=True if kind_of(estimator) == "classifier" else None)
+    return params
+
+
+def record_params(fit: Fit, estimator: Any) -> Mapping[str, Any]:
+    """Record the parameters of an estimator, and return them as they are."""
+    try:
+        params, defaults = parameters(estimator)
+    except Exception as error:  # the user's own get_params may fail in any way
+        fit.skipped("params", f"`get_params` failed: {type(error).__name__}: {error}")
+        return {}
+    fit.params({name: plain(value) for name, value in params.items()}, defaults=defaults)
+    return params
+
+
+def record_data(fit: Fit, call: Call, *, discrete: bool | None = None) -> None:
+    """Record facts on the data of a call, and what else was given with it."""
+    fit.dataset(call.features, name="X")
+    fit.dataset(call.target, name="y", kind="target", discrete=discrete)
+    fit.dataset(call.weight, name="sample_weight", kind="weights")
+    given = {}
+    rows = row_count(call.features)
+    for name, value in call.others.items():
+        if name.endswith("sample_weight"):
+            fit.dataset(value, name=name, kind="weights")
+        elif getattr(value, "shape", ()) or (isinstance(value, list) and len(value) == rows):
+            fit.dataset(value, name=name)
+        else:
+            given[f"fit__{name}"] = plain(value)
+    if given:
+        fit.params(given)
+
+
+def record_model(fit: Fit, estimator: Any, call: Call, prediction: Any) -> None:
+    """Record the fitted model with its signature; of a search, the best estimator."""
+    model = estimator
+    if is_search(estimator):
+        fit.link(estimator)
+        model = getattr(estimator, "best_estimator_", None)
+        if model is None:
+            fit.skipped("model", "the search did not refit its best candidate")
+            return
+    options: dict[str, Any] = {}
+    if hasattr(call.features, "shape") or isinstance(call.features, (list, dict)):
+        options = {"inputs": call.features, "outputs": prediction}
+        if fit.setting("input_examples"):
+            options["input_example"] = head(call.features, _EXAMPLE)
+    fit.model(model, **options)

@@ -1,0 +1,339 @@
+"""Metrics of a fitted model on its training data, from one prediction, within the limit on time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fitprint.autologging.fit import Fit
+from fitprint.recording.targets import describe_target
+from fitprint.recording.values import param_value
+from fitprint_sklearn import metrics
+from fitprint_sklearn.data import Call, column, head, row_count
+from fitprint_sklearn.parameters import unwrapped
+from fitprint_sklearn.plots import record_confusion, record_curves
+from fitprint_sklearn.randomness import undisturbed
+from fitprint_sklearn.structure import kind_of
+
+__all__ = ["record_training"]
+
+_METRICS = "training metrics"
+_UNTIMED = 128  # rows that are predicted without asking how long it takes
+_SCORES = 3_000_000  # probabilities that are sorted for areas and curves
+_MATRIX = 256  # classes up to which a confusion matrix is counted
+_SILHOUETTE = 2e-8  # seconds for each pair of points
+
+# Classifiers of scikit-learn that predict the class of the highest probability, so that probabilities tell the classes, too.
+_BY_PROBABILITY = frozenset(
+    """
+    AdaBoostClassifier BaggingClassifier BernoulliNB CalibratedClassifierCV CategoricalNB ComplementNB DecisionTreeClassifier
+    ExtraTreeClassifier ExtraTreesClassifier GaussianNB GradientBoostingClassifier HistGradientBoostingClassifier LogisticRegression
+    LogisticRegressionCV MLPClassifier MultinomialNB RandomForestClassifier
+    """.split()
+)
+
+
+class _SkippedError(Exception):
+    """There will be no metrics; the text says why."""
+
+
+class _Training:
+    """One fitted model and its training data."""
+
+    def __init__(self, fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> None:
+        self.fit = fit
+        self.estimator = estimator
+        self.call = call
+        self.params = params
+        self.result = result
+        self.rows = row_count(call.features) or 0
+        self.limit: float = fit.setting("training_metrics_limit")
+        self.started = time.perf_counter()
+        self.prediction: Any = None
+        self.prediction_seconds = 0.0
+
+    def left(self) -> float:
+        """Return how many seconds are left of the limit."""
+        return self.limit - (time.perf_counter() - self.started)
+
+    # -- predicting --------------------------------------------------------------------------------------------------
+
+    def predict(self, method: str = "predict") -> Any:
+        """Return the prediction for the training data.
+
+        Raises:
+            _SkippedError: it is expected to take longer than what is left of the limit, or it fails.
+        """
+        try:
+            return self._predict(getattr(self.estimator, method), self.call.features, self.rows)
+        except _SkippedError:
+            raise
+        except Exception as error:  # the estimator's own code may fail in any way
+            raise _SkippedError(f"`{method}` failed on the training data: {type(error).__name__}: {error}") from error
+
+    def _predict(self, function: Callable[[Any], Any], features: Any, rows: int) -> Any:
+        with undisturbed(self.estimator, self.params):
+            if rows > _UNTIMED and not self.prediction_seconds:
+                expected = self._expected(function, features, rows)
+                if expected > self.left():
+                    raise _SkippedError(f"predicting is expected to take {expected:.2g} s (limit {self.limit:g} s)")
+            elif self.prediction_seconds > self.left():
+                raise _SkippedError(f"a second prediction would exceed the limit of {self.limit:g} s")
+            started = time.perf_counter()
+            prediction = function(features)
+            self.prediction_seconds = time.perf_counter() - started
+        return prediction
+
+    def _expected(self, function: Callable[[Any], Any], features: Any, rows: int) -> float:
+        """Return how many seconds predicting is expected to take, from predicting some rows, and more rows if that looks slow."""
+        few, some = _UNTIMED // 2, max(_UNTIMED, min(rows // 20, 2048))
+        first = _seconds(function, head(features, few))
+        expected = first * rows / few
+        if first < self.left() / 4 and expected > self.left():
+            second = _seconds(function, head(features, some))
+            each = max(second - first, 0.0) / (some - few)
+            expected = second + each * (rows - some)
+        return expected
+
+    # -- kinds -------------------------------------------------------------------------------------------------------
+
+    def record(self) -> None:
+        kind = kind_of(self.estimator)
+        if not self.rows:
+            self.fit.skipped(_METRICS, "the training data cannot be read a second time")
+        elif kind == "clusterer":
+            self.cluster()
+        elif kind == "outlier_detector":
+            self.outliers()
+        elif self.call.target is None or not hasattr(self.estimator, "predict"):
+            return
+        elif kind in ("classifier", "regressor"):
+            self.supervised(kind)
+        elif kind is None:
+            guess = {"discrete": "classifier", "multilabel": "classifier", "continuous": "regressor"}
+            found = describe_target(self.call.target).get("kind", "")
+            if found in guess:
+                self.supervised(guess[found])
+
+    def log(self, values: Mapping[str, float | None]) -> None:
+        for name, value in values.items():
+            if value is not None:
+                self.fit.metric(f"training_{name}", value)
+
+    def supervised(self, kind: str) -> None:
+        true = column(self.call.target)
+        weight = None if self.call.weight is None else np.asarray(self.call.weight, dtype=float)
+        if kind == "regressor":
+            predicted = self.prediction = np.asarray(self.predict())
+            if predicted.ndim == 2 and predicted.shape[1] == 1:
+                predicted = predicted[:, 0]
+            if true.shape != predicted.shape:
+                self.fit.skipped(_METRICS, f"the prediction has shape {predicted.shape}, the target {true.shape}")
+                return
+            values: dict[str, float | None] = dict(metrics.regression(_float(true), _float(predicted), weight))
+            main = "r2_score"
+        elif true.ndim == 1:
+            values = self.classes(true, weight)
+            main = "accuracy_score"
+        else:
+            values = self.labels(true, weight)
+            main = "accuracy_score"
+        self.score(values.get(main))
+        self.log(values)
+
+    def score(self, computed: float | None) -> None:
+        """Record what the estimator's ``score`` says of the training data; scikit-learn's two usual ones are not computed again."""
+        if not hasattr(self.estimator, "score"):
+            return
+        if _has_usual_score(self.estimator):
+            self.log({"score": computed})
+            return
+        if 2 * self.prediction_seconds > self.left():
+            self.fit.skipped("training_score", f"the estimator's own score would exceed the limit of {self.limit:g} s")
+            return
+        try:
+            with undisturbed(self.estimator, self.params):
+                value = self.estimator.score(self.call.features, self.call.target)
+            self.log({"score": value})
+        except Exception as error:  # the estimator's own code may fail in any way
+            self.fit.skipped("training_score", f"the estimator's own score failed: {type(error).__name__}: {error}")
+
+    # -- classification ----------------------------------------------------------------------------------------------
+
+    def classes(self, true: Any, weight: Any) -> dict[str, float | None]:
+        proba, predicted = self.predict_classes()
+        known = getattr(self.estimator, "classes_", None)
+        numbers = _numbers(known, true, predicted)
+        is_known = numbers is not None
+        if numbers is None or known is None:
+            try:
+                known, both = np.unique(np.concatenate((true, predicted)), return_inverse=True)
+            except (TypeError, ValueError) as error:
+                raise _SkippedError(f"target and prediction cannot be compared: {error}") from error
+            numbers = both[: len(true)], both[len(true) :]
+        codes, guesses = numbers
+        count = len(known)
+        values: dict[str, float | None] = dict(metrics.classification(codes, guesses, count, weight))
+        names = [param_value(name) for name in np.asarray(known).tolist()]
+        if count <= _MATRIX:
+            record_confusion(self.fit, names, metrics.confusion(codes, guesses, count, weight))
+        if proba is not None and is_known and proba.shape == (len(codes), count):
+            values.update(self.probabilities(codes, proba, names, weight))
+        return values
+
+    def predict_classes(self) -> tuple[Any, Any]:
+        """Return probabilities (n, k) or None, and the predicted classes (n,), from one prediction where that tells both."""
+        if not hasattr(self.estimator, "predict_proba"):
+            self.prediction = self.predict()
+            return None, column(self.prediction)
+        final = unwrapped(self.estimator)
+        if type(final).__module__.startswith("sklearn.") and type(final).__name__ in _BY_PROBABILITY:
+            proba = np.asarray(self.predict("predict_proba"))
+            self.prediction = np.asarray(self.estimator.classes_).take(proba.argmax(axis=1))
+            return proba, self.prediction
+        self.prediction = self.predict()
+        try:
+            proba = np.asarray(self.predict("predict_proba"))
+        except _SkippedError as reason:
+            self.fit.skipped("training metrics of probabilities", str(reason))
+            proba = None
+        return proba, column(self.prediction)
+
+    def probabilities(self, codes: Any, proba: Any, names: list[Any], weight: Any) -> dict[str, float | None]:
+        values: dict[str, float | None] = {"log_loss": metrics.log_loss(codes, proba, weight)}
+        if not np.isfinite(values["log_loss"]) or proba.size > _SCORES:
+            self.fit.skipped("training_roc_auc", "the probabilities are too many or not finite")
+            return values
+        scores = proba[:, 1] if len(names) == 2 else proba
+        if len(names) == 2 or np.allclose(proba.sum(axis=1), 1):
+            values["roc_auc"] = metrics.roc_auc(codes, scores, len(names), weight)
+            if values["roc_auc"] is None:
+                self.fit.skipped("training_roc_auc", "it is not defined for weights with several classes, or for classes without samples")
+        with self.fit.part("plots"):
+            record_curves(self.fit, names, codes, scores, weight)
+        return values
+
+    def labels(self, true: Any, weight: Any) -> dict[str, float | None]:
+        """Return the metrics of several outputs."""
+        predicted = self.prediction = self.predict()
+        if not hasattr(predicted, "tocsr"):
+            predicted = np.asarray(predicted)
+        if true.shape != predicted.shape:
+            self.fit.skipped(_METRICS, f"the prediction has shape {predicted.shape}, the target {true.shape}")
+            return {}
+        if hasattr(true, "tocsr") or hasattr(predicted, "tocsr"):
+            return dict(metrics.multilabel(true, predicted, weight))
+        if true.dtype.kind not in "biuf" or not np.isin(true, (0, 1)).all():
+            return {"accuracy_score": float(np.average((true == predicted).all(axis=1), weights=weight))}
+        true = true.astype(np.int64)
+        values: dict[str, float | None] = dict(metrics.multilabel(true, predicted.astype(np.int64), weight))
+        if hasattr(self.estimator, "predict_proba") and true.size <= _SCORES:
+            try:
+                proba = self.predict("predict_proba")
+            except _SkippedError as reason:
+                self.fit.skipped("training_roc_auc", str(reason))
+                return values
+            if isinstance(proba, list):
+                proba = np.column_stack([part[:, -1] if part.shape[1] == 2 else np.full(len(part), np.nan) for part in proba])
+            if proba.shape == true.shape and np.isfinite(proba).all():
+                values["roc_auc"] = metrics.multilabel_auc(true, proba, weight)
+        return values
+
+    # -- without a target --------------------------------------------------------------------------------------------
+
+    def cluster(self) -> None:
+        labels = getattr(self.estimator, "labels_", None)
+        if labels is None:
+            labels = self.result if getattr(self.result, "ndim", None) == 1 else self.predict()
+        labels = np.asarray(labels)
+        if labels.ndim != 1:
+            return
+        self.fit.link(getattr(self.estimator, "labels_", labels))
+        self.prediction = labels
+        noise = labels < 0 if labels.dtype.kind == "i" else np.zeros(len(labels), dtype=bool)
+        self.fit.metric("n_clusters", len(np.unique(labels[~noise])))
+        if noise.any():
+            self.fit.metric("noise_share", float(noise.mean()), goal="min")
+        points = self.call.features
+        if len(getattr(points, "shape", ())) != 2 or hasattr(points, "tocsr") or len(labels) != self.rows:
+            return
+        pairs = len(labels) ** 2
+        if pairs * _SILHOUETTE + pairs * points.shape[1] * 1e-9 > self.left() / 2:
+            self.fit.skipped("training_silhouette_score", "the distances of all pairs of points would exceed the limit")
+            return
+        points = np.asarray(points)
+        if points.dtype.kind in "fiu" and getattr(self.estimator, "metric", "euclidean") not in ("precomputed",):
+            self.log({"silhouette_score": metrics.silhouette(points.astype(float, copy=False), labels)})
+
+    def outliers(self) -> None:
+        labels = self.result if getattr(self.result, "ndim", None) == 1 else None
+        if labels is None and hasattr(self.estimator, "predict"):
+            labels = self.predict()
+        if labels is None:
+            self.fit.skipped(_METRICS, "this outlier detector cannot judge its training data")
+            return
+        self.prediction = labels
+        self.fit.metric("outlier_share", float(np.mean(np.asarray(labels) == -1)))
+
+
+def record_training(fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> Any:
+    """Record the training metrics of a fitted estimator, and return the prediction that was made for them (None if none was).
+
+    Nothing is recorded where that is switched off, exceeds the limit on time or fails; the capture report says so.
+    """
+    if not fit.setting("training_metrics"):
+        fit.skipped(_METRICS, "the setting `training_metrics` is off")
+        return None
+    training = _Training(fit, estimator, call, params, result)
+    try:
+        training.record()
+    except _SkippedError as reason:
+        fit.skipped(_METRICS, str(reason))
+    return training.prediction
+
+
+def _seconds(function: Callable[[Any], Any], data: Any) -> float:
+    if data is None:
+        return 0.0
+    started = time.perf_counter()
+    function(data)
+    return time.perf_counter() - started
+
+
+def _float(values: Any) -> Any:
+    return values.astype(float) if values.dtype.kind != "f" or values.dtype.itemsize < 8 else values
+
+
+def _numbers(known: Any, *labels: Any) -> tuple[Any, Any] | None:
+    """Return the positions of labels among the sorted classes; None if some are not among them."""
+    if getattr(known, "ndim", None) != 1:
+        return None
+    found = []
+    for values in labels:
+        try:
+            positions = np.searchsorted(known, values)
+        except TypeError:  # labels of kinds that cannot be compared
+            return None
+        positions[positions == len(known)] = 0
+        if not (known[positions] == values).all():
+            return None
+        found.append(positions)
+    return found[0], found[1]
+
+
+def _has_usual_score(estimator: Any) -> bool:
+    """Tell whether ``score`` is accuracy or R² as scikit-learn's mixins define it."""
+    scorer = getattr(estimator, "scorer_", None)
+    if hasattr(estimator, "best_estimator_"):
+        if type(scorer).__name__ != "_PassthroughScorer":
+            return False
+        estimator = unwrapped(estimator)
+    elif type(estimator).__module__ == "sklearn.pipeline":
+        estimator = unwrapped(estimator)
+    for cls in type(estimator).__mro__:
+        if "score" in vars(cls):
+            return cls.__module__ == "sklearn.base"
+    return False
