@@ -227,6 +227,6 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
-    if hasattr(value, "isoformat") and value == value:  # noqa: PLR0124 - a missing time differs from itself
+    if hasattr(value, "isoformat") and value == value:  # a missing time differs from itself
         return value.isoformat()
     return None if type(value).__name__ in {"NAType", "NaTType"} else str(value)

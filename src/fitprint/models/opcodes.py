@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import pickletools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -35,10 +37,20 @@ class Scan:
     odd: set[Name] = field(default_factory=set)
 
 
-class _Made(NamedTuple):
-    """What a call of a name gave."""
+class _Made:
+    """What a call of a name gave.
 
-    by: Name
+    Attributes:
+        shared: something else refers to it already.
+        size: bytes of an element, of a numpy dtype that holds no references to objects; else None.
+    """
+
+    __slots__ = ("by", "shared", "size")
+
+    def __init__(self, by: Name, size: int | None = None) -> None:
+        self.by = by
+        self.shared = False
+        self.size = size
 
 
 def scan(data: bytes) -> Scan:
@@ -61,19 +73,25 @@ def dotted(module: str, name: str) -> str:
 
 
 _COMPUTED = Name("", "<what only running the pickle would tell>")
+_DTYPE = Name("numpy", "dtype")
 _OBJECT_SCALARS = {Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")}  # may give back what it was given
+_PLAIN_DTYPE = re.compile(r"[<>|=]?([biufcSUVmM])([0-9]+)\Z")
 _MARK = object()
-_STRINGS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+_UNKNOWN = object()  # a value that does not matter here
+_VALUES = {
+    "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING",
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4",
+}  # fmt: skip
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
 _GETS = {"GET", "BINGET", "LONG_BINGET"}
-_CALLS = {"REDUCE": -2, "NEWOBJ": -2, "NEWOBJ_EX": -3}  # and where the callable lies
-_FILLS = {"APPEND": 1, "SETITEM": 2, "BUILD": 1}  # the object below so many others stays
-_FILLS_FROM_MARK = {"APPENDS", "SETITEMS", "ADDITEMS"}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_CALLS = {"REDUCE": 2, "NEWOBJ": 2, "NEWOBJ_EX": 3}  # values taken: the callable and its arguments
 _EFFECTS = {
     code.name: (
         pickletools.markobject in code.stack_before,
         len(code.stack_before),
-        [_MARK if kind is pickletools.markobject else None for kind in code.stack_after],
+        [_MARK if kind is pickletools.markobject else _UNKNOWN for kind in code.stack_after],
     )
     for code in pickletools.opcodes
 }
@@ -84,45 +102,56 @@ def _follow(codes: Iterator[tuple[Any, Any, int | None]], found: Scan) -> None:
     memo: dict[int, Any] = {}
     for code, argument, _ in codes:
         name = code.name
-        if name in _STRINGS:
+        if name in _VALUES:
             stack.append(argument)
+        elif name in _CONSTANTS:
+            stack.append(_CONSTANTS[name])
         elif name == "MEMOIZE":
             memo[len(memo)] = stack[-1]
         elif name in _PUTS:
             memo[argument] = stack[-1]
         elif name in _GETS:
-            stack.append(memo[argument])
+            stack.append(_shared(memo[argument]))
+        elif name == "DUP":
+            stack.append(_shared(stack[-1]))
+        elif name in _TUPLES:
+            stack.append(tuple(_pop(stack, _TUPLES[name])))
+        elif name == "TUPLE":
+            stack.append(tuple(_pop_to_mark(stack)))
+        elif name == "EMPTY_DICT":
+            stack.append({})
+        elif name == "SETITEM":
+            _fill(_pop(stack, 2), stack[-1])
+        elif name == "SETITEMS":
+            _fill(_pop_to_mark(stack), stack[-1])
+        elif name in {"APPENDS", "ADDITEMS"}:
+            _pop_to_mark(stack)
+        elif name == "APPEND":
+            stack.pop()
+        elif name == "BUILD":
+            state = stack.pop()
+            _build(found, stack[-1], state)
         elif name == "GLOBAL":
             stack.append(_refer(found, *argument.split(" ", 1)))
         elif name == "STACK_GLOBAL":
-            attribute, module = stack.pop(), stack.pop()
-            stack.append(_refer(found, module, attribute))
+            stack.append(_refer(found, *_pop(stack, 2)))
         elif name in _CALLS:
-            called = stack[_CALLS[name]]
-            del stack[_CALLS[name] :]
-            stack.append(_call(found, called))
-        elif name in {"OBJ", "INST"}:
-            items = _pop_to_mark(stack)
-            stack.append(_call(found, items[0] if name == "OBJ" else _refer(found, *argument.split(" ", 1))))
+            stack.append(_call(found, *_pop(stack, _CALLS[name])))
+        elif name == "OBJ":
+            stack.append(_call(found, *_pop_to_mark(stack)))
+        elif name == "INST":
+            stack.append(_call(found, _refer(found, *argument.split(" ", 1)), *_pop_to_mark(stack)))
         elif name in {"EXT1", "EXT2", "EXT4"}:
             found.odd.add(_COMPUTED)
-            stack.append(None)
-        elif name in _FILLS:
-            del stack[-_FILLS[name] :]
-            if name == "BUILD":
-                _build(found, stack[-1])
-        elif name in _FILLS_FROM_MARK:
-            _pop_to_mark(stack)
-        elif name == "DUP":
-            stack.append(stack[-1])
+            stack.append(_UNKNOWN)
         elif name == "POP":
             stack.pop()
         else:
             to_mark, pops, pushes = _EFFECTS[name]
             if to_mark:
                 _pop_to_mark(stack)
-            elif pops:
-                del stack[-pops:]
+            else:
+                _pop(stack, pops)
             stack += pushes
 
 
@@ -135,20 +164,82 @@ def _refer(found: Scan, module: object, attribute: object) -> Name:
     return name
 
 
-def _call(found: Scan, called: object) -> _Made:
+def _call(found: Scan, called: object, arguments: object = (), *_more: object) -> _Made:
     if isinstance(called, Name):
         found.called.add(called)
-        return _Made(called)
+        plain = _PLAIN_DTYPE.match(str(arguments[0])) if called == _DTYPE and isinstance(arguments, tuple) and arguments else None
+        return _Made(called, int(plain[2]) * (4 if plain[1] == "U" else 1) if plain else None)
     by = called.by if isinstance(called, _Made) else _COMPUTED
     found.odd.add(by)
     return _Made(by)
 
 
-def _build(found: Scan, target: object) -> None:
+def _build(found: Scan, target: object, state: object) -> None:
+    """See that the state is given to an object that the pickle has just made."""
     if isinstance(target, Name):
         found.odd.add(target)
-    elif isinstance(target, _Made) and target.by in _OBJECT_SCALARS:
+    elif (
+        isinstance(target, _Made)
+        and target.by.module.startswith("numpy")
+        # an array or dtype that others use already would change below them
+        and (target.shared or target.by in _OBJECT_SCALARS or (target.by == _DTYPE and not _is_layout(target, state)))
+    ):
         found.odd.add(target.by)
+
+
+def _is_layout(dtype: _Made, state: object) -> bool:
+    """Tell if the state of a dtype describes parts that lie inside of it and refer to no objects.
+
+    NumPy believes what it is told, so that raw bytes could come to be taken for objects.
+    """
+    if not (isinstance(state, tuple) and len(state) >= 6):
+        return False
+    inner, fields, size = state[2], state[4], state[5]
+    if inner is None and fields is None:
+        return dtype.size is None or size in (-1, dtype.size)
+    if dtype.size is None or size != dtype.size:
+        return False
+    if inner is not None:
+        if fields is not None or not isinstance(inner, tuple) or len(inner) != 2:
+            return False
+        base, shape = inner
+        lengths = shape if isinstance(shape, tuple) else (shape,)
+        if not isinstance(base, _Made) or base.size is None or not all(isinstance(length, int) and length >= 0 for length in lengths):
+            return False
+        return base.size * math.prod(lengths) == size
+    return isinstance(fields, dict) and all(_lies_inside(part, size) for part in fields.values())
+
+
+def _lies_inside(part: object, size: int) -> bool:
+    if not (isinstance(part, tuple) and len(part) >= 2):
+        return False
+    dtype, offset = part[:2]
+    return (
+        isinstance(dtype, _Made)
+        and dtype.by == _DTYPE
+        and dtype.size is not None
+        and isinstance(offset, int)
+        and 0 <= offset <= size - dtype.size
+    )
+
+
+def _fill(items: list[Any], target: object) -> None:
+    if isinstance(target, dict):
+        target.update((key if isinstance(key, str) else id(value), value) for key, value in zip(items[::2], items[1::2], strict=True))
+
+
+def _shared(value: object) -> object:
+    if isinstance(value, _Made):
+        value.shared = True
+    return value
+
+
+def _pop(stack: list[Any], count: int) -> list[Any]:
+    if count > len(stack):
+        raise IndexError("its stack is empty")
+    items = stack[len(stack) - count :]
+    del stack[len(stack) - count :]
+    return items
 
 
 def _pop_to_mark(stack: list[Any]) -> list[Any]:

@@ -13,11 +13,11 @@ from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.opcodes import Name, dotted, scan
 from fitprint.models.trust import Trust
 
-__all__ = ["PickleFlavor", "dump", "is_harmless", "load"]
+__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load"]
 
 Known = Callable[[str, str], bool]
 
-# Plain values and the constructors of arrays: calling them with any arguments runs no code of the file's choosing.
+# Plain values and what makes arrays.
 _HARMLESS: dict[str, frozenset[str]] = {
     module: frozenset(names.split())
     for module, names in {
@@ -54,7 +54,12 @@ def is_harmless(module: str, name: str) -> bool:
     return name in _HARMLESS.get(module, ())
 
 
-def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, is_constructor: Known = is_harmless) -> Any:
+def is_constructor(module: str, name: str) -> bool:
+    """Tell if a pickle may also call it. Called by itself, ``ndarray`` would take raw bytes for objects."""
+    return is_harmless(module, name) and (module, name) != ("numpy", "ndarray")
+
+
+def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, is_constructor: Known = is_constructor) -> Any:
     """Unpickle, giving the pickle only names that are known to be harmless or that the caller has named.
 
     All that the pickle refers to and calls is listed before anything of it runs; a name that the list missed is still refused

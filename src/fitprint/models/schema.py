@@ -297,7 +297,7 @@ def _type_of_value(value: Any) -> str:
     kind = type(value)
     word = _WORDS.get(kind)
     if word is not None:
-        return "null" if word == "float64" and value != value else word  # noqa: PLR0124 - NaN alone differs from itself
+        return "null" if word == "float64" and value != value else word  # NaN alone differs from itself
     if kind.__module__.startswith("pandas"):
         if kind.__name__ in {"NAType", "NaTType"}:
             return "null"
@@ -308,7 +308,7 @@ def _type_of_value(value: Any) -> str:
     if dtype is not None and getattr(value, "shape", None) == ():  # a numpy scalar
         word, _ = type_of(dtype, list)
         family = word.rstrip("0123456789")
-        return "null" if value != value else {"int": "int64", "uint": "int64", "float": "float64"}.get(family, word)  # noqa: PLR0124
+        return "null" if value != value else {"int": "int64", "uint": "int64", "float": "float64"}.get(family, word)
     for base in (str, bytes, bool, int, float):
         if isinstance(value, base):
             return _WORDS[base]

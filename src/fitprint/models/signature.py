@@ -199,7 +199,7 @@ def _fits_by_value(expected: str, found: Any) -> bool:
     numpy: Any = sys.modules.get("numpy")
     family = expected.rstrip("0123456789")
     if numpy is None or isinstance(found, list | tuple):
-        present = [value for value in found if value is not None and value == value]  # noqa: PLR0124 - NaN differs from itself
+        present = [value for value in found if value is not None and value == value]  # NaN differs from itself
         if family in {"int", "uint"}:
             return all(float(value).is_integer() for value in present)
         return not present or (family == "bool" and all(value in {0, 1} for value in present))

@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fitprint.errors import IntegrityError
 from fitprint.models import pickles
@@ -15,7 +15,7 @@ from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
-from fitprint_sklearn.trust import is_constructor, is_trusted, is_trusted_name
+from fitprint_sklearn.trust import is_constructor, is_trusted
 
 __all__ = ["SklearnFlavor"]
 
@@ -36,11 +36,11 @@ class SklearnFlavor:
         options: dict[str, Any] = {"code": None, "sklearn_version": installed_version("scikit-learn")}
         packed = _to_skops(model)
         if packed is not None:
-            data, names = packed
+            data, uses = packed
             file, serialization = "model.skops", "skops"
-            needs = sorted(name for name in names if not is_trusted_name(name))
-            modules = {name.rpartition(".")[0] for name in names}
-            options["skops_trusted_types"] = sorted(name for name in names if not name.startswith("builtins."))  # for MLflow's reader
+            needs = sorted({use.name for use in uses if not _is_known(use)})
+            modules = {use.name.rpartition(".")[0] for use in uses}
+            options["skops_trusted_types"] = _passed(uses)  # for MLflow's reader
         else:
             data, serialization, pairs = pickles.dump(model)
             file = "model.pkl"
@@ -64,53 +64,94 @@ class SklearnFlavor:
             model = pickles.load(data, trust, path.name, is_trusted, is_constructor)
             names = {dotted(*pair) for pair in scan(data).names}
         else:
-            try:
-                names = _names(data)
-            except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-                raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {error}") from error
-            trust.require((name for name in names if not is_trusted_name(name)), path.name)
-            import skops.io
-
-            model = skops.io.loads(data, trusted=sorted(names))  # it refuses whatever it would make beyond these names
+            model, names = _from_skops(data, trust, path.name)
         _check_indices(model, names, path.name, trust)
         return model
 
 
-def _to_skops(model: object) -> tuple[bytes, set[str]] | None:
+class _Use(NamedTuple):
+    """A dotted name in a skops archive, and the loader that is to make something of it."""
+
+    name: str
+    loader: str
+
+
+# Loaders of plain data, and of references to what is merely held; all others call the name or set an object's state.
+_HOLDERS = {"FunctionNode", "TypeNode"}
+_DATA = {
+    "BytearrayNode", "BytesNode", "CachedNode", "DTypeNode", "DefaultDictNode", "DictNode", "JsonNode", "ListNode", "MaskedArrayNode",
+    "NdArrayNode", "RandomGeneratorNode", "RandomStateNode", "SetNode", "SliceNode", "SparseMatrixNode", "TupleNode",
+}  # fmt: skip
+
+
+def _to_skops(model: object) -> tuple[bytes, set[_Use]] | None:
     """Return the model as skops and the names in it; None where skops cannot write it, or what it writes leads nowhere."""
     try:
         import skops.io
 
         data: bytes = skops.io.dumps(model)
-        names = _names(data)
-        foreign = [name for name in names if not is_trusted_name(name)]
+        uses = _uses(data)
+        foreign = [use.name for use in uses if not _is_known(use)]
         if foreign:  # code that nobody has tried with skops: see that the way back exists
             if any(name.startswith("__main__.") or "<" in name for name in foreign):
                 return None
-            if type(skops.io.loads(data, trusted=sorted(names))) is not type(model):
+            if type(skops.io.loads(data, trusted=_passed(uses))) is not type(model):
                 return None
     except Exception:  # noqa: BLE001 - every failure has the same answer: another format
         return None
-    return data, names
+    return data, uses
 
 
-def _names(data: bytes) -> set[str]:
-    """Return the dotted names of all types, functions and methods that a skops archive refers to."""
+def _from_skops(data: bytes, trust: Trust, file: str) -> tuple[object, set[str]]:
+    try:
+        uses = _uses(data)
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
+    trust.require((use.name for use in uses if not _is_known(use)), file)
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    passed = sorted({*_passed(uses), *trust.names})
+    try:
+        return skops.io.loads(data, trusted=passed), {use.name for use in uses}
+    except UntrustedTypesFoundException:  # skops sees a name where we did not
+        trust.require(set(skops.io.get_untrusted_types(data=data)) - set(passed), file)
+        raise
+
+
+def _is_known(use: _Use) -> bool:
+    """Tell if the frameworks' own models use the name so."""
+    module, _, name = use.name.rpartition(".")
+    if use.loader in _DATA:
+        return is_trusted(module, name)
+    if use.loader in _HOLDERS:
+        return is_trusted(module, name) and use.name != "numpy.ndarray"
+    return is_constructor(module, name) and not module.startswith("numpy")
+
+
+def _passed(uses: set[_Use]) -> list[str]:
+    """Return the names that skops has to be told to trust: it knows plain data by itself, and arrays only as such."""
+    return sorted({use.name for use in uses if not use.name.startswith("builtins.") and use.name != "numpy.ndarray"})
+
+
+def _uses(data: bytes) -> set[_Use]:
+    """Return all types, functions and methods that a skops archive refers to."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read("schema.json"))
-    names: set[str] = set()
+    uses: set[_Use] = set()
     stack = [schema]
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
             if "__class__" in node:
-                names.add(f"{node.get('__module__')}.{node['__class__']}")
-                if node.get("__loader__") == "MethodNode":
-                    names.add(f"{node.get('__module__')}.{node['__class__']}.{node['content']['func']}")
+                name, loader = f"{node.get('__module__')}.{node['__class__']}", str(node.get("__loader__"))
+                uses.add(_Use(name, loader))
+                if loader == "MethodNode":
+                    uses.add(_Use(f"{name}.{node['content']['func']}", loader))
             stack.extend(value for value in node.values() if isinstance(value, dict | list))
         else:
             stack.extend(value for value in node if isinstance(value, dict | list))
-    return names
+    return uses
 
 
 def _check_indices(model: object, names: set[str], file: str, trust: Trust) -> None:

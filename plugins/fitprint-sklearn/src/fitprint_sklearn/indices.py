@@ -1,8 +1,8 @@
-"""Bounds of the indices inside fitted trees, which scikit-learn's compiled code follows without looking.
+"""Bounds of the indices inside trees and sparse matrices, which compiled code follows without looking.
 
 A type can be trusted and its content still be crafted: a tree whose nodes point outside of their array makes ``predict`` read
-foreign memory or never end. Loading therefore looks at every tree's indices once. Other compiled models (support vectors, sparse
-matrices) keep plain arrays whose lengths their own code relies on; those are not checked here.
+foreign memory or never end. Loading therefore looks at all such indices once. Lengths of other arrays that compiled code relies on
+are left to that code.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ KINDS = {
     "sklearn.neighbors._kd_tree.KDTree32",
     "sklearn.neighbors._kd_tree.KDTree64",
     "sklearn.tree._tree.Tree",
+    *(f"scipy.sparse._{form}.{form}_{kind}" for form in ("bsr", "coo", "csc", "csr") for kind in ("array", "matrix")),
 }
 
 _LEAVES = (type, ModuleType, FunctionType, BuiltinFunctionType, str, bytes, int, float)
 
 
 def out_of_bounds(model: object) -> str | None:
-    """Return a sentence on the first tree below the model that points outside of itself or of the model's features; None if none does."""
+    """Return a sentence on the first tree or matrix below the model that points outside of itself or the features; None if none does."""
     found: Any
     for found in _reachable(model):
         kind = type(found).__name__
@@ -42,6 +43,8 @@ def out_of_bounds(model: object) -> str | None:
             problem = _nodes(found.nodes["left"], found.nodes["right"], found.nodes["is_leaf"] != 0) or _bitsets(found)
         elif kind.startswith(("KDTree", "BallTree")):
             problem = _neighbours(found)
+        elif kind in {"bsr_array", "bsr_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix", "coo_array", "coo_matrix"}:
+            problem = _sparse(found)
         else:
             problem = _features(found)
         if problem is not None:
@@ -87,6 +90,17 @@ def _neighbours(tree: Any) -> str | None:
         return "counts more nodes than it has"
     start, end = nodes["idx_start"], nodes["idx_end"]
     return "has a node outside of its samples" if ((start < 0) | (end < start) | (end > samples)).any() else None
+
+
+def _sparse(matrix: Any) -> str | None:
+    try:
+        if matrix.format == "coo":
+            matrix._check()  # noqa: SLF001 - the public constructor's own check
+        else:
+            matrix.check_format(full_check=True)
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        return f"points outside of itself: {error}"
+    return None
 
 
 def _features(estimator: Any) -> str | None:

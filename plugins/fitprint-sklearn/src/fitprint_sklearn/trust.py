@@ -1,8 +1,9 @@
 """The types and functions that belong to scikit-learn, NumPy and SciPy and that their own models are made of.
 
-Loading trusts these without being asked: making such an object, setting its state and calling such a function run nothing but
-the frameworks' numerical code. Estimators are known by a rule, all else is listed: name by name, found by saving every estimator
-of scikit-learn 1.5 to 1.9. What reads files, runs other callables by name or evaluates text has no place here.
+Loading trusts these without being asked: making such an object, setting its state and, later, calling such a function run nothing
+but the frameworks' numerical code. Estimators are known by a rule, all else is listed: name by name, found by saving every estimator
+of scikit-learn 1.5 to 1.9. What reads files, binds
+arguments to other callables or evaluates text has no place here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import inspect
 
 from fitprint.models import pickles
 
-__all__ = ["is_constructor", "is_trusted", "is_trusted_name"]
+__all__ = ["is_constructor", "is_trusted"]
 
 _UFUNCS = """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copysign cos cosh deg2rad
     degrees divide equal exp exp2 expm1 fabs floor floor_divide fmax fmin fmod greater greater_equal hypot invert isfinite isinf isnan
@@ -39,7 +40,6 @@ def _table(lines: dict[str, str]) -> dict[str, frozenset[str]]:
 # Types, and what makes objects of them: a pickle may call these.
 _TYPES = _table(
     {
-        "functools": "partial",
         "numpy.random": "MT19937 PCG64 PCG64DXSM Philox SFC64",
         "scipy.interpolate._bsplines": "BSpline",
         "scipy.interpolate._interpolate": "interp1d",
@@ -122,19 +122,13 @@ _FUNCTIONS = _table(
 
 
 def is_trusted(module: str, name: str) -> bool:
-    """Tell if a type or function is a plain value's, or one of the frameworks' own that models are made of."""
-    return name in _FUNCTIONS.get(module, ()) or is_constructor(module, name)
+    """Tell if a model may refer to it: a plain type, or a type or function of the frameworks' own that models are made of."""
+    return name in _FUNCTIONS.get(module, ()) or pickles.is_harmless(module, name) or is_constructor(module, name)
 
 
 def is_constructor(module: str, name: str) -> bool:
-    """Tell if the name is such a type, or one of the functions with which pickles make objects of it."""
-    return name in _TYPES.get(module, ()) or pickles.is_harmless(module, name) or _is_estimator(module, name)
-
-
-def is_trusted_name(dotted: str) -> bool:
-    """Tell the same of a dotted name."""
-    module, _, name = dotted.rpartition(".")
-    return is_trusted(module, name)
+    """Tell if a file may also have it called: it is a type, or a function with which pickles make objects of one."""
+    return name in _TYPES.get(module, ()) or pickles.is_constructor(module, name) or _is_estimator(module, name)
 
 
 def _is_estimator(module: str, name: str) -> bool:
