@@ -1,0 +1,119 @@
+"""Runs recorded in isolation: a folder, a memory store, settings and plugins of their own, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fitprint.hooks import manager
+from fitprint.hooks.markers import hookimpl
+from fitprint.query.grammar import parse
+from fitprint.recording import context, workspace
+from fitprint.recording.run import Run
+from fitprint.settings import load_settings
+from fitprint.stores import memory
+
+__all__ = ["CapturedRuns", "captured_runs", "plugin_of"]
+
+
+class CapturedRuns:
+    """The runs that were recorded since :func:`captured_runs` began.
+
+    Attributes:
+        workspace: where they are recorded.
+        problems: what fitprint reported through ``on_problem``.
+    """
+
+    def __init__(self, where: workspace.Workspace, problems: list[str]) -> None:
+        self.workspace = where
+        self.problems = problems
+
+    def __len__(self) -> int:
+        return len(self.all())
+
+    def all(self) -> list[Run]:
+        """Return all runs, oldest first, children too."""
+        page = self.workspace.store.search_runs(parse("", order_by="start_time asc, id asc"), limit=100_000)
+        return [Run(self.workspace, record.id, record=record) for record in page.runs]
+
+    def roots(self) -> list[Run]:
+        """Return the runs without a parent, oldest first."""
+        return [run for run in self.all() if run.parent_id is None]
+
+    def one(self) -> Run:
+        """Return the one run without a parent.
+
+        Raises:
+            AssertionError: there is none, or more than one.
+        """
+        found = self.roots()
+        if len(found) != 1:
+            raise AssertionError(f"expected one run, found {len(found)}: {', '.join(run.name for run in found) or 'nothing was recorded'}")
+        return found[0]
+
+
+@contextmanager
+def captured_runs(*, plugins: Mapping[str, Any] | None = None, strict: bool = True, **settings: Any) -> Iterator[CapturedRuns]:
+    """Record into a temporary home and a memory store of its own; afterwards everything is as before, and autologging is off.
+
+    Environment and ``pyproject.toml`` have no say. Ids and times are real: metric points take theirs from the kernel.
+
+    Args:
+        plugins: the only plugins beside fitprint's own, by name; by default those that are installed.
+        strict: raise what plugins and fitprint itself do wrong, instead of reporting it.
+        settings: any settings; ``context`` and ``notice`` are off unless they are given.
+    """
+    problems: list[str] = []
+    listener = ModuleType("listener")
+    listener.on_problem = hookimpl(lambda problem: problems.append(problem))  # type: ignore[attr-defined]  # noqa: PLW0108
+    extra = {"fitprint.testing": listener, **(plugins or {})}
+    environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FITPRINT_")}
+    with tempfile.TemporaryDirectory(prefix="fitprint-", ignore_cleanup_errors=True) as folder:
+        call = {"home": f"{folder}/home", "store": f"memory://{folder}", "context": False, "notice": False, **settings}
+        given = workspace.given()
+        manager.reset(manager.Hooks(strict=strict, extra=extra, disabled=() if plugins is None else ("*",)))
+        settled = load_settings(workspace.declared_settings(), call=call, environment={}, start=Path(folder))
+        before = workspace.use(workspace.Workspace(settled))
+        _give(call)
+        try:
+            yield CapturedRuns(workspace.current(), problems)
+        finally:
+            _switch_off()
+            workspace.current().close()
+            workspace.use(before)
+            memory._shared.pop(call["store"], None)  # noqa: SLF001 - it would last as long as the process
+            _give(given)
+            manager.reset()
+            os.environ.update(environment)
+
+
+def _give(settings: Mapping[str, Any]) -> None:
+    given = workspace._given  # noqa: SLF001 - `configure` would settle the settings anew
+    given.clear()
+    given.update(settings)
+
+
+def _switch_off() -> None:
+    from fitprint.autologging.activation import autolog, is_on
+
+    if is_on():
+        autolog(disable=True)
+    while (run := context.current_run()) is not None and run.is_owned:
+        run.end()
+    context.inherit_run(None)
+
+
+def plugin_of(package: ModuleType | None, **replaced: Any) -> ModuleType:
+    """Return a plugin with the hooks that a package implements, some of them replaced by functions without arguments."""
+    plugin = ModuleType("plugin")
+    for name, value in vars(package).items() if package is not None else ():
+        if hasattr(value, "fitprint_impl"):
+            setattr(plugin, name, value)
+    for name, function in replaced.items():
+        setattr(plugin, name, hookimpl(function))
+    return plugin

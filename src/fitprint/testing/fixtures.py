@@ -1,0 +1,18 @@
+"""Fixtures for pytest: put ``pytest_plugins = ["fitprint.testing.fixtures"]`` into your ``conftest.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fitprint.testing.capture import CapturedRuns, captured_runs
+
+__all__ = ["runs"]
+
+
+@pytest.fixture
+def runs() -> Iterator[CapturedRuns]:
+    """Record into a place of the test's own, and return the runs. All installed plugins take part; nothing they do wrong is hidden."""
+    with captured_runs() as captured:
+        yield captured
