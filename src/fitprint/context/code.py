@@ -213,9 +213,7 @@ def _git(root: Path, deadline: float, limit: int, *arguments: str, allowed: tupl
     environment.update(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", LC_ALL="C")
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=false", "-C", str(root), *arguments]
     try:
-        process = subprocess.Popen(  # noqa: S603 - no shell, arguments of our own
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
     except OSError as error:
         raise _GitError(f"git cannot be run: {error.strerror or error}") from None
     with process:

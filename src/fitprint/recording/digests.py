@@ -41,6 +41,7 @@ _FAMILIES = {
     ("builtins", "memoryview"): "buffer",
     ("array", "array"): "buffer",
 }
+_ARROW_NUMBERS = frozenset("double float int8 int16 int32 int64 uint8 uint16 uint32 uint64".split())
 _SPARSE_PARTS = {
     "csr": ("data", "indices", "indptr"),
     "csc": ("data", "indices", "indptr"),
@@ -199,6 +200,8 @@ class _Hashing:
 
     def columns(self, columns: Iterable[Any]) -> None:
         """Digest columns of pandas, whose dtypes are known already: arrays, or extension arrays by the arrays inside them."""
+        columns = list(columns)
+        exact = sum(int(column.nbytes) for column in columns) <= EXACT_BYTES
         parts: list[Any] = []
         for column in columns:
             inner = getattr(column, "_ndarray", None)
@@ -209,8 +212,10 @@ class _Hashing:
             elif hasattr(column, "categories"):
                 self.header("categories", bool(column.ordered))
                 parts += [column.codes, column.categories.array]
-            elif family(getattr(column, "_data", None)) == "array" and hasattr(column, "_mask"):
-                parts += [_filled(column._data, column._mask), column._mask]  # noqa: SLF001 - the only way to the buffers
+            elif hasattr(column, "_pa_array"):
+                parts += (_arrow_parts(column) if exact else None) or [column]
+            elif hasattr(column, "_mask") and family(column._data) == "array":  # noqa: SLF001 - the only way to the buffers
+                parts += [_filled(column._data, column._mask), column._mask]  # noqa: SLF001 - the same
             else:
                 parts.append(column)
         self.contents(parts)
@@ -326,14 +331,14 @@ class _Hashing:
 
 
 def _piece(array: Any, start: int, end: int) -> Any:
-    """Return elements of the array as if it were flat; a copy of little more than these where it is not contiguous."""
+    """Return elements of the array as if it were flat; their bytes, out of a few more, where it is not contiguous."""
     if array.flags.c_contiguous:
         return array.reshape(-1)[start:end]
     row = int(array.size) // len(array)
     if row > end - start:
         return array.flat[start:end]
-    first = start // row
-    return array[first : -(-end // row)].reshape(-1)[start - first * row : end - first * row]
+    first, size = start // row, int(array.itemsize)
+    return array[first : -(-end // row)].tobytes()[(start - first * row) * size : (end - first * row) * size]
 
 
 def _has_buffer(array: Any) -> bool:
@@ -343,6 +348,30 @@ def _has_buffer(array: Any) -> bool:
 def _dtype(array: Any) -> str:
     dtype = array.dtype
     return str(dtype) if getattr(dtype, "names", None) else str(getattr(dtype, "str", dtype))
+
+
+def _arrow_parts(column: Any) -> list[Any] | None:
+    """Return arrays with the content of an Arrow column, the same however it is cut in chunks; None for types of variable form.
+
+    The texts themselves and numbers are views; their lengths and the marks of missing values are new, a few bytes a row.
+    """
+    numpy = sys.modules["numpy"]
+    chunks = column._pa_array.chunks  # noqa: SLF001 - there is no public way without a copy
+    missing = [chunk.is_null().to_numpy(zero_copy_only=False) for chunk in chunks] if column._pa_array.null_count else []  # noqa: SLF001
+    kind = str(column._pa_array.type)  # noqa: SLF001
+    if kind in ("string", "large_string"):
+        lengths, texts = [], []
+        for chunk in chunks:
+            _, offsets, data = chunk.buffers()
+            width = "i4" if kind == "string" else "i8"
+            places = numpy.frombuffer(offsets, width)[chunk.offset : chunk.offset + len(chunk) + 1] if len(chunk) else numpy.zeros(1, width)
+            lengths.append(numpy.diff(places).astype("i8"))
+            if data is not None:
+                texts.append(numpy.frombuffer(data, "u1")[places[0] : places[-1]])
+        return [*lengths, *texts, *missing]
+    if missing or kind not in _ARROW_NUMBERS:
+        return None
+    return [chunk.to_numpy(zero_copy_only=True) for chunk in chunks]
 
 
 def _filled(values: Any, mask: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from fitprint.entities import Dataset
 from fitprint.recording.digests import EXACT_BYTES, column_arrays, digest_data, family, single_block, sparse_parts, texts_of
 from fitprint.recording.targets import describe_target
+from fitprint.recording.values import type_name
 
 __all__ = ["describe_data"]
 
@@ -21,7 +22,7 @@ _LOOK = 1000  # elements of a list that are looked at
 _CHUNK = 1 << 16  # elements in which missing values are counted together
 
 # Array libraries whose `shape` and `dtype` are attributes that compute nothing, also where the array is lazy.
-_SHAPED = frozenset("cupy dask datasets h5py jax jaxlib mlx sparse tensorflow tensorstore torch xarray zarr".split())
+_SHAPED = frozenset("cupy dask datasets h5py jax jaxlib mlx pyarrow sparse tensorflow tensorstore torch xarray zarr".split())
 
 
 def describe_data(
@@ -67,7 +68,7 @@ def _quiet() -> AbstractContextManager[Any]:
 
 
 def _facts(data: Any, kind: Kind, discrete: bool | None) -> tuple[dict[str, Any], str]:
-    facts: dict[str, Any] = {"type": _type_name(data)}
+    facts: dict[str, Any] = {"type": type_name(data)}
     failed: list[str] = []
     digest = ""
     describe = _DESCRIPTIONS.get(family(data), _describe_unknown)
@@ -178,14 +179,14 @@ def _describe_torch(data: Any) -> dict[str, Any]:
 
 def _describe_sequence(data: Sequence[Any]) -> dict[str, Any]:
     look = data[:_LOOK]
-    kinds = sorted({_type_name(item) for item in look})
+    kinds = sorted({type_name(item) for item in look})
     facts: dict[str, Any] = {"shape": [len(data)], "elements": kinds[:_ITEMS]}
     known = {family(item) for item in look}
     if known <= {"sequence"} and look:
         widths = {len(item) for item in look}
         if len(widths) == 1:
             facts["shape"] = [len(data), *widths]
-        facts["elements"] = sorted({_type_name(value) for item in look[:100] for value in item[:100]})[:_ITEMS]
+        facts["elements"] = sorted({type_name(value) for item in look[:100] for value in item[:100]})[:_ITEMS]
     elif known & {"array", "frame", "column", "sparse", "torch", "polars"} and len(data) <= _ITEMS:
         facts["items"] = [_brief(item) for item in data]
     return facts
@@ -205,7 +206,7 @@ def _describe_unknown(data: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     cls = type(data)
     if hasattr(cls, "__array_namespace__") or any(base.__module__.partition(".")[0] in _SHAPED for base in cls.__mro__):
-        for fact in ("shape", "dtype", "format", "device"):
+        for fact in ("shape", "dtype", "device"):
             value = getattr(data, fact, None)
             if fact == "shape" and isinstance(value, Sequence):
                 facts[fact] = _shape(data)
@@ -235,7 +236,7 @@ _DESCRIPTIONS = {
 
 def _brief(value: Any) -> dict[str, Any]:
     """Return type, shape and dtype of one entry among several."""
-    facts: dict[str, Any] = {"type": _type_name(value)}
+    facts: dict[str, Any] = {"type": type_name(value)}
     if family(value) in ("array", "frame", "column", "sparse", "torch", "polars"):
         facts["shape"] = _shape(value)
         if hasattr(value, "dtype"):
@@ -247,7 +248,7 @@ def _brief(value: Any) -> dict[str, Any]:
 
 def _shape(data: Any) -> list[int | None]:
     """Return the shape; None for a side that is not known before a lazy array is computed."""
-    return [int(side) if side is not None and side == side else None for side in data.shape]  # noqa: PLR0124 - NaN is unequal to itself
+    return [int(side) if side is not None and side == side else None for side in data.shape]
 
 
 def _nullable(dtype: Any) -> bool:
@@ -262,22 +263,12 @@ def _missing(array: Any) -> int | None:
         return None
     if family(array) == "array" and array.dtype.kind in "fcmM":
         test = sys.modules["numpy"].isnat if array.dtype.kind in "mM" else sys.modules["numpy"].isnan
+        count = sys.modules["numpy"].count_nonzero
         if array.size <= _CHUNK or array.ndim == 0:
-            return int(test(array).sum())
+            return int(count(test(array)))
         rows = max(1, _CHUNK * len(array) // int(array.size))
-        return sum(int(test(array[start : start + rows]).sum()) for start in range(0, len(array), rows))
+        return sum(int(count(test(array[start : start + rows]))) for start in range(0, len(array), rows))
     pandas = sys.modules.get("pandas")
     if pandas is None or array.size > _CHUNK:
         return None
     return int(pandas.isna(array).sum())
-
-
-def _type_name(data: Any) -> str:
-    """Return the name by which users know the class: that of the outermost package that has it, such as ``pandas.DataFrame``."""
-    cls = type(data)
-    if cls.__module__ == "builtins":
-        return str(cls.__qualname__)
-    parts = cls.__module__.split(".")
-    packages = (".".join(parts[:count]) for count in range(1, len(parts)))
-    public = next((package for package in packages if vars(sys.modules.get(package, sys)).get(cls.__name__) is cls), cls.__module__)
-    return f"{public}.{cls.__qualname__}"

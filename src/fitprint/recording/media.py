@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fitprint.errors import FitprintError
-from fitprint.recording.values import param_value
+from fitprint.recording.values import param_value, type_name
 
 __all__ = ["figure_bytes", "image_bytes", "json_bytes", "table_bytes", "text_bytes"]
 
@@ -54,7 +54,7 @@ def figure_bytes(figure: Any, path: str) -> bytes:
     suffix = _suffix(path) or "png"
     drawn = next((found for found in _figures(figure) if hasattr(found, "savefig") or hasattr(found, "to_plotly_json")), None)
     if drawn is None:
-        raise FitprintError(f"{_type_name(figure)} is not a Matplotlib or Plotly figure; save it to a file and log_artifact() that")
+        raise FitprintError(f"{type_name(figure)} is not a Matplotlib or Plotly figure; save it to a file and log_artifact() that")
     try:
         if hasattr(drawn, "savefig"):
             return _saved(drawn.savefig, format=suffix)
@@ -96,7 +96,7 @@ def image_bytes(image: Any, path: str) -> bytes:
         pixels = memoryview(image)
     except TypeError:
         raise FitprintError(
-            f"{_type_name(image)} is not a picture; give a PIL image or an array of shape H x W, H x W x 3 or H x W x 4"
+            f"{type_name(image)} is not a picture; give a PIL image or an array of shape H x W, H x W x 3 or H x W x 4"
         ) from None
     return _png(pixels)
 
@@ -129,10 +129,6 @@ def table_bytes(table: Any, path: str) -> bytes:
 
 def _suffix(path: str) -> str:
     return PurePosixPath(path).suffix[1:].lower()
-
-
-def _type_name(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def _saved(save: Any, **options: Any) -> bytes:
@@ -188,7 +184,7 @@ def _table(table: Any) -> tuple[list[str], list[Sequence[Any]], list[Any] | None
     if isinstance(table, (list, tuple)) and all(isinstance(row, Mapping) for row in table):
         names = list(dict.fromkeys(name for row in table for name in row))
         return _names(names), [[row.get(name) for name in names] for row in table], None
-    raise FitprintError(f"{_type_name(table)} is not a table; give a data frame, a dict of columns or a list of dicts")
+    raise FitprintError(f"{type_name(table)} is not a table; give a data frame, a dict of columns or a list of dicts")
 
 
 def _names(columns: Sequence[Any]) -> list[str]:
@@ -199,7 +195,7 @@ def _column(name: Any, values: Any) -> list[Any]:
     if hasattr(values, "tolist"):
         values = values.tolist()
     if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__iter__"):
-        raise FitprintError(f"column {name!r} of a table must be a list of values, not {_type_name(values)}")
+        raise FitprintError(f"column {name!r} of a table must be a list of values, not {type_name(values)}")
     return list(values)
 
 

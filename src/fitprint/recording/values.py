@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -16,7 +17,7 @@ from typing import Any
 from fitprint.errors import InvalidMetricError, InvalidParamError
 from fitprint.recording.digests import digest_data
 
-__all__ = ["PREVIEW_LIMIT", "metric_value", "param_value", "preview", "strip_addresses"]
+__all__ = ["PREVIEW_LIMIT", "metric_value", "param_value", "preview", "strip_addresses", "type_name"]
 
 PREVIEW_LIMIT = 8192
 """Longest JSON text, in characters, that a parameter has without spilling to an artifact."""
@@ -36,6 +37,17 @@ _ADDRESS = re.compile(r"\s+(?:at|@)\s+0x[0-9A-Fa-f]+")
 def strip_addresses(text: str) -> str:
     """Return a ``repr`` without its memory addresses: ``<f at 0x7f01>`` becomes ``<f>``."""
     return _ADDRESS.sub("", text) if "0x" in text else text
+
+
+def type_name(value: Any) -> str:
+    """Return the name by which users know the class: that of the outermost package that has it, such as ``pandas.DataFrame``."""
+    cls = type(value)
+    if cls.__module__ == "builtins":
+        return str(cls.__qualname__)
+    parts = cls.__module__.split(".")
+    packages = (".".join(parts[:count]) for count in range(1, len(parts)))
+    public = next((package for package in packages if vars(sys.modules.get(package, sys)).get(cls.__name__) is cls), cls.__module__)
+    return f"{public}.{cls.__qualname__}"
 
 
 def param_value(value: Any, key: str = "") -> Any:
@@ -68,7 +80,7 @@ def param_value(value: Any, key: str = "") -> Any:
     except Exception as error:
         named = f"parameter {key!r} of" if key else "a value of"
         reason = f"{type(error).__name__}: {_text_of(error)}"
-        raise InvalidParamError(f"{named} type {_type_name(value)} has no recordable form, its own code failed with {reason}") from error
+        raise InvalidParamError(f"{named} type {type_name(value)} has no recordable form, its own code failed with {reason}") from error
 
 
 def metric_value(key: str, value: Any) -> float:
@@ -88,7 +100,7 @@ def metric_value(key: str, value: Any) -> float:
         text = f"metric {key!r} is too large for a float; log its logarithm or scale it"
     except Exception as error:  # noqa: BLE001 - the conversion is the object's own code
         advice = _metric_advice(value)
-        text = f"metric {key!r} must be one real number, not {_type_name(value)}{advice}"
+        text = f"metric {key!r} must be one real number, not {type_name(value)}{advice}"
         if not isinstance(error, _NotANumberError):
             text += f" ({type(error).__name__}: {_text_of(error)})"
     raise InvalidMetricError(text)
@@ -144,9 +156,9 @@ class _Conversion:
 
     def container(self, value: Any) -> Any:
         if id(value) in self.open:
-            return f"<{_type_name(value)} inside itself>"
+            return f"<{type_name(value)} inside itself>"
         if len(self.open) >= _DEPTH:
-            return f"<{_type_name(value)} below {_DEPTH} levels>"
+            return f"<{type_name(value)} below {_DEPTH} levels>"
         self.open.append(id(value))
         try:
             if isinstance(value, Mapping):
@@ -228,7 +240,7 @@ class _Conversion:
 
 
 def _summary(value: Any) -> dict[str, Any]:
-    summary: dict[str, Any] = {"type": _type_name(value)}
+    summary: dict[str, Any] = {"type": type_name(value)}
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
         summary["shape"] = list(shape)
@@ -261,11 +273,6 @@ def _qualified(value: Any) -> str | None:
     return f"{module}.{name}" if isinstance(module, str) else name
 
 
-def _type_name(value: Any) -> str:
-    cls = type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-
-
 def _text_of(error: BaseException) -> str:
     try:
         return strip_addresses(str(error))[:300]
@@ -282,7 +289,7 @@ def _number(value: Any) -> float:
         raise _NotANumberError
     if isinstance(value, float):
         return float(value)
-    if getattr(value, "mask", None) is not None and bool(value.mask):  # numpy's masked constant: its item() is 0.0
+    if type(value).__name__ == "MaskedConstant":  # numpy's; its item() is 0.0
         return math.nan
     item = getattr(value, "item", None)
     if callable(item):

@@ -16,8 +16,9 @@ SECRET_NAMES = (
     "github_pat GITHUB_PAT credentials private_key ssh_key authorization bearer cookie jwt account_key encryption_key access_tokens"
 ).split()
 ORDINARY_NAMES = (
-    "key keys sort_key primary_key foreign_key dict_key keyboard monkey tokenizer tokenizer_name max_tokens num_tokens n_tokens max_new_tokens "
-    "pad_token eos_token bos_token unk_token mask_token special_tokens token_dim token_ids image_token_id tokens_per_second page_token "
+    "key keys sort_key primary_key foreign_key dict_key keyboard monkey tokenizer tokenizer_name max_tokens num_tokens n_tokens "
+    "max_new_tokens pad_token eos_token bos_token unk_token mask_token special_tokens token_dim token_ids image_token_id "
+    "tokens_per_second page_token "
     "author authors authenticator password_file token_path api_key_env ssh_key_path forward_pass passes passenger compass compassion path "
     "pattern pat patience batch epoch learning_rate secretary random_state secret_name credentials_file"
 ).split()
@@ -75,7 +76,7 @@ INNOCENT = [
     "s3://bucket/Data/Train2024/Part0001/File_0001.parquet",
     "a/very/long/path/To/Some/File2/with/Many3/parts/Inside4",
     "0x8CB91E82A3386D280F5D6F7E50E641DF152F7109ED5456B3",
-    'token = tokens[position]',
+    "token = tokens[position]",
     "token = token.strip()",
     "if token == 'with':",
     "max_tokens=512, pad_token='[PAD]'",
@@ -149,7 +150,15 @@ def test_most_random_keys_are_found():
 @pytest.mark.parametrize("sign", ["", "+", "-", " "])
 def test_private_keys_go_and_lines_stay(sign):
     """The lines between the marks go, also in a patch; their number and all around them stay."""
-    lines = ["before", "-----BEGIN RSA PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED", "MIIEabc+/=", "xyz", "-----END RSA PRIVATE KEY-----", "after = 1"]
+    lines = [
+        "before",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "Proc-Type: 4,ENCRYPTED",
+        "MIIEabc+/=",
+        "xyz",
+        "-----END RSA PRIVATE KEY-----",
+        "after = 1",
+    ]
     expected = [line if position in (0, 1, 5, 6) else REDACTED for position, line in enumerate(lines)]
     assert redact_text("\n".join(sign + line for line in lines)) == "\n".join(sign + line for line in expected)
 

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -50,7 +51,7 @@ def test_nothing_global_changes(capfd):
     import signal
 
     def state():
-        return (dict(os.environ), os.getcwd(), list(warnings.filters), random.getstate(), signal.getsignal(signal.SIGCHLD), sys.path[:])
+        return (dict(os.environ), Path.cwd(), list(warnings.filters), random.getstate(), signal.getsignal(signal.SIGCHLD), sys.path[:])
 
     before = state()
     collect({})
@@ -65,7 +66,13 @@ def test_nothing_heavy_is_imported():
         "print(sorted({'numpy', 'pandas', 'importlib.metadata', 'email', 'asyncio', 'json', 'platform', 'pynvml'} & set(sys.modules)))"
     )
     # -S: without the site module, whose .pth files may import anything
-    finished = subprocess.run([sys.executable, "-S", "-c", code], env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    finished = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert finished.stdout == "[]\n"
 
 
@@ -73,10 +80,10 @@ def test_files_are_closed():
     """Neither files nor processes are left behind."""
     collect({})
     gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     collect({})
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_python_is_described():
@@ -91,7 +98,9 @@ def test_the_process_is_described_relative_to_the_project(tmp_path, monkeypatch)
     project = tmp_path / "project"
     write(project, {"pyproject.toml": "", "src/train.py": "", "data/x.csv": ""})
     monkeypatch.chdir(project / "src")
-    monkeypatch.setattr(sys, "orig_argv", ["python", str(project / "src/train.py"), "--data", str(project / "data/x.csv"), "--token", "abc"])
+    monkeypatch.setattr(
+        sys, "orig_argv", ["python", str(project / "src/train.py"), "--data", str(project / "data/x.csv"), "--token", "abc"]
+    )
     facts = describe_process(project / "src" / "train.py")
     assert (facts["script"], facts["folder"], facts["project"]) == ("src/train.py", "src", "project")
     assert facts["command"] == ["python", "src/train.py", "--data", "data/x.csv", "--token", "[redacted]"]
@@ -208,7 +217,9 @@ def test_a_machine_without_these_files_is_described(tmp_path):
     assert facts["memory"]["total"] > 0
 
 
-@pytest.mark.parametrize(("visible", "expected"), [("1", [False, True]), ("0,1", [True, True]), ("", [False, False]), ("GPU-b", [False, True])])
+@pytest.mark.parametrize(
+    ("visible", "expected"), [("1", [False, True]), ("0,1", [True, True]), ("", [False, False]), ("GPU-b", [False, True])]
+)
 def test_visible_gpus_are_marked(tmp_path, monkeypatch, visible, expected):
     """By number or by the beginning of the identifier."""
     for position, letter in enumerate("ab"):

@@ -178,7 +178,9 @@ def test_digests_do_not_depend_on_the_process():
     """Two interpreters with different hash seeds agree."""
     code = "from fitprint.recording.digests import digest_data as d; print(d([1, 'a', None]), d({'x': [1.5, b'b']}), d([object()]))"
     seen = {
-        subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
         for seed in ("1", "2")
     }
     assert len(seen) == 1
