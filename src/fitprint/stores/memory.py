@@ -10,7 +10,7 @@ from typing import Literal
 
 from fitprint.entities import Experiment, History, RunRecord
 from fitprint.errors import RunNotFoundError
-from fitprint.events import Batch, RunStarted
+from fitprint.events import Batch
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
 from fitprint.stores.folding import Draft, Life, is_new
@@ -52,9 +52,11 @@ class MemoryStore:
                 if draft is None:
                     draft = self._drafts[event.run] = Draft(Life(event.run))
                 draft.fold(event, batch.journal)
-                if isinstance(event, RunStarted):
-                    known = self._experiments.get(event.experiment) or Experiment(len(self._experiments) + 1, event.experiment, event.time)
-                    self._experiments[event.experiment] = replace(known, created=min(known.created, event.time))
+            for run in {event.run for event in batch.events}:
+                life = self._drafts[run].life
+                if life.experiment is not None:
+                    known = self._experiments.get(life.experiment) or Experiment(len(self._experiments) + 1, life.experiment, life.start_time)
+                    self._experiments[life.experiment] = replace(known, created=min(known.created, life.start_time))
             self._positions[batch.journal] = batch.end
 
     def position(self, journal: str) -> int:

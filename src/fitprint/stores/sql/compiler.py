@@ -39,7 +39,8 @@ def search(query: Query, limit: int, after: Place | None, driver: Driver, key: C
     if query.deleted != "include":
         conditions.append(f"r.deleted_time IS {'NOT ' if query.deleted == 'only' else ''}NULL")
     if query.experiments is not None:
-        conditions.append(f"r.experiment IN (SELECT no FROM experiments WHERE name {compiler.among(query.experiments)})")
+        names = compiler.among(query.experiments) if query.experiments else "IS NULL"
+        conditions.append(f"r.experiment IN (SELECT no FROM experiments WHERE name {names})")
     if query.where is not None:
         conditions.append(compiler.condition(query.where))
     columns = [(compiler.sorted_by(column), column) for column in paging.columns(query)]

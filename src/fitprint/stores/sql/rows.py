@@ -41,7 +41,7 @@ def param(row: tuple[Any, ...]) -> Param:
 
 _READERS: dict[str, Any] = {
     "str": lambda _, text: text,
-    "float": lambda number, _: nan if number is None else number,
+    "float": lambda _, text: float(text),  # exact, and it knows NaN and the sign of zero
     "int": lambda _, text: int(text),
     "bool": lambda _, text: text == "True",
     "none": lambda *_: None,

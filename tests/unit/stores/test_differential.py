@@ -1,0 +1,164 @@
+"""The SQL store against the reference: whatever happened and whatever is asked, both answer the same."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunRecord
+from fitprint.errors import RunNotFoundError
+from fitprint.events import (
+    ArtifactsLogged,
+    Batch,
+    DatasetLogged,
+    DocumentLogged,
+    Event,
+    MetricPoints,
+    ModelLogged,
+    ParamsLogged,
+    RunDeleted,
+    RunEnded,
+    RunRestored,
+    RunStarted,
+    TagsSet,
+)
+from fitprint.query.grammar import parse
+from fitprint.stores.memory import MemoryStore
+from fitprint.stores.protocol import Store
+from fitprint.stores.sql.sqlite import open_sqlite
+
+RUNS = st.sampled_from(["r1", "r2", "r3"])
+KEYS = st.sampled_from(["x", "y", "loss"])
+NUMBERS = st.one_of(st.sampled_from([0.0, -0.0, 1.0, 2.0, math.nan, math.inf, -math.inf]), st.floats())
+TIMES = st.integers(0, 30)
+TEXTS = st.sampled_from(["", "a", "A", "ab", "1", "1.0", "True", "nan", "None", "é", "É", "ſ", "İ", "%", "a_b", "[a]*?", "٣"])
+VALUES = st.one_of(TEXTS, NUMBERS, st.integers(-3, 3), st.booleans(), st.none(), st.lists(st.integers(0, 2), max_size=2))
+
+
+@st.composite
+def metric_points(draw: Any) -> MetricPoints:
+    values = draw(st.lists(NUMBERS, max_size=4))
+    steps = draw(st.lists(TIMES, min_size=len(values), max_size=len(values)))
+    times = array("q", steps[::-1])
+    epochs = array("d", [0.5] * len(values))
+    goal = draw(st.sampled_from([None, None, "min", "max"]))
+    return MetricPoints(draw(RUNS), draw(TIMES), draw(KEYS), array("q", steps), times, array("d", values), epochs, goal)
+
+
+EVENTS: st.SearchStrategy[Event] = st.one_of(
+    st.builds(RunStarted, RUNS, TIMES, st.sampled_from(["e", "f"]), TEXTS, st.sampled_from([None, "r1"]), st.just("fit"), st.booleans()),
+    st.builds(RunEnded, RUNS, TIMES, st.sampled_from(["FINISHED", "FAILED"]), st.one_of(st.none(), TEXTS)),
+    st.builds(RunDeleted, RUNS, TIMES),
+    st.builds(RunRestored, RUNS, TIMES),
+    st.builds(ParamsLogged, RUNS, TIMES, st.dictionaries(KEYS, VALUES.map(Param), max_size=3)),
+    st.builds(TagsSet, RUNS, TIMES, st.dictionaries(KEYS, st.one_of(st.none(), TEXTS), max_size=3)),
+    metric_points(),
+    st.builds(DatasetLogged, RUNS, TIMES, st.builds(Dataset, KEYS, st.sampled_from(["train", "test"]), TEXTS)),
+    st.builds(ArtifactsLogged, RUNS, TIMES, st.tuples(st.builds(Artifact, KEYS, TEXTS, st.integers(0, 9)))),
+    st.builds(ModelLogged, RUNS, TIMES, st.builds(LoggedModel, KEYS, TEXTS, TEXTS)),
+    st.builds(DocumentLogged, RUNS, TIMES, KEYS, VALUES.filter(lambda value: value == value)),
+)
+
+FIELDS = st.sampled_from(
+    "metrics.x metrics.loss min(loss) max(x) best(loss) first(y) count(x) params.x params.y tags.x tags.loss name status experiment parent_id "
+    "error start_time end_time last_time duration datasets.name datasets.role datasets.digest metrics.none params.none".split()
+)
+QUOTED = TEXTS.map(lambda text: "'" + text + "'")
+NUMERALS = st.one_of(st.sampled_from("0 1 2 nan inf -inf -1.5".split()), st.floats(allow_nan=False).map(repr))
+LITERALS = st.one_of(QUOTED, NUMERALS, st.sampled_from(["true", "false", "none", "'1970-01-01T00:00:00.000010'"]))
+
+
+def composed(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.tuples(parts, st.sampled_from(["and", "or"]), parts).map(lambda found: f"({' '.join(found)})"), parts.map("not {}".format)
+    )
+
+
+COMPARISONS = st.one_of(
+    st.tuples(FIELDS, st.sampled_from("= != < <= > >=".split()), LITERALS).map(" ".join),
+    st.tuples(FIELDS, st.sampled_from(["in", "not in"]), st.lists(LITERALS, min_size=1, max_size=3).map(lambda each: f"({', '.join(each)})")).map(
+        " ".join
+    ),
+    st.tuples(FIELDS, st.sampled_from(["like", "ilike", "not like", "not ilike"]), QUOTED).map(" ".join),
+    st.tuples(FIELDS, st.sampled_from(["is null", "is not null"])).map(" ".join),
+)
+
+
+def readable(text: str) -> bool:
+    from fitprint.errors import QueryError
+
+    try:
+        parse(text, order_by=[] if " " in text else [text])
+    except QueryError:
+        return False
+    return True
+
+
+FILTERS = st.recursive(COMPARISONS.filter(readable), composed, max_leaves=5)
+ORDERS = st.lists(st.tuples(FIELDS.filter(lambda field: "dataset" not in field), st.sampled_from(["", " desc"])).map("".join), max_size=3)
+
+
+def comparable(run: RunRecord) -> str:
+    """Return all of a run as text, in which NaN equals NaN, order of keys does not matter, and summaries need no sign of zero."""
+    mappings: dict[str, Any] = {name: dict(sorted(getattr(run, name).items())) for name in ("params", "metrics", "tags", "documents")}
+    mappings["metrics"] = {key: [0.0 if value == 0 else value for value in astuple(summary)] for key, summary in mappings["metrics"].items()}
+    return repr(replace(run, datasets=tuple(sorted(run.datasets, key=repr)), models=tuple(sorted(run.models, key=repr)), **mappings))
+
+
+def outcome(store: Store, run: str) -> str:
+    try:
+        return comparable(store.run(run))
+    except RunNotFoundError:
+        return "unknown"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stores")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    batches=st.lists(st.tuples(st.sampled_from(["j1", "j2"]), st.lists(EVENTS, max_size=12)), min_size=1, max_size=5),
+    queries=st.lists(st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])), min_size=1, max_size=6),
+)
+def test_both_stores_agree(folder: Path, batches: Sequence[tuple[str, list[Event]]], queries: Sequence[tuple[str, list[str], Any]]) -> None:
+    """After any events in any batches: the same runs, histories, experiments, keys, and the same answers page by page."""
+    path = folder / f"{uuid4().hex}.db"
+    memory, sql = MemoryStore(), open_sqlite(f"sqlite:///{path}")
+    try:
+        for store in (memory, sql):
+            for journal, events in batches:
+                start = store.position(journal)
+                store.append(Batch(journal, start, start + len(events) + 1, events))
+        for run in ("r1", "r2", "r3"):
+            assert outcome(sql, run) == outcome(memory, run)
+            for key in ("x", "y", "loss"):
+                assert repr(sql.metric_history(run, key)) == repr(memory.metric_history(run, key))
+        for journal in ("j1", "j2"):
+            assert sorted(map(repr, sql.open_runs(journal))) == sorted(map(repr, memory.open_runs(journal)))
+        listed = [[(each.name, each.created, each.run_count, each.last_activity) for each in store.experiments()] for store in (sql, memory)]
+        assert listed[0] == listed[1]
+        for text, order_by, deleted in queries:
+            query = parse(text, order_by=order_by, deleted=deleted)
+            token = None
+            while True:
+                expected = memory.search_runs(query, limit=2, token=token)
+                found = sql.search_runs(query, limit=2, token=token)
+                assert [comparable(run) for run in found.runs] == [comparable(run) for run in expected.runs]
+                assert (found.token is None) == (expected.token is None)
+                token = expected.token
+                if token is None:
+                    break
+    finally:
+        sql.close()
+        path.unlink()

@@ -1,0 +1,53 @@
+"""Stores by URI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fitprint.errors import UnknownStoreError
+from fitprint.stores.memory import MemoryStore
+from fitprint.stores.opening import BUILTIN, open_store
+from fitprint.stores.sql.store import SqlStore
+
+
+def test_sqlite(tmp_path: Path) -> None:
+    """The scheme sqlite opens a file."""
+    store = open_store(f"sqlite:///{tmp_path}/a.db")
+    assert isinstance(store, SqlStore)
+    assert (store.uri, store.delivery) == (f"sqlite:///{tmp_path}/a.db", "on-read")
+    store.close()
+
+
+def test_memory_is_one_store_for_each_name() -> None:
+    """Whoever opens the same name in this process gets the same store."""
+    one = open_store("memory://test-opening-one")
+    assert isinstance(one, MemoryStore)
+    assert open_store("memory://test-opening-one") is one
+    assert open_store("memory://test-opening-two") is not one
+
+
+def test_factories_of_plugins() -> None:
+    """A plugin's scheme opens with the plugin's factory, which is given the whole URI."""
+    store = MemoryStore("mine://x")
+    assert open_store("mine://x", {**BUILTIN, "mine": lambda uri: store if uri == "mine://x" else MemoryStore()}) is store
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("sqlit:///a.db", "did you mean sqlite://"),
+        ("redis://host", "memory://, sqlite://"),
+        ("postgresql://host/db", "pip install fitprint-postgres"),
+        ("https://host", "pip install fitprint-server"),
+        ("mlflow+http://host", "pip install fitprint-mlflow"),
+        ("runs.db", "sqlite:///runs.db"),
+        ("", "needs a scheme"),
+    ],
+)
+def test_unknown_schemes_are_told_with_what_to_do(uri: str, words: str) -> None:
+    """The message names the schemes there are, a near miss, and the package to install."""
+    with pytest.raises(UnknownStoreError) as caught:
+        open_store(uri)
+    assert words in str(caught.value)

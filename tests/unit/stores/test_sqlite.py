@@ -1,0 +1,282 @@
+"""What only the SQLite store has: a file, other processes, versions, damage."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import sqlite3
+import sys
+import threading
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fitprint.entities import Param
+from fitprint.errors import CorruptStoreError, StoreError, StoreVersionError
+from fitprint.events import Batch, DocumentLogged, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
+from fitprint.query.grammar import parse
+from fitprint.stores.sql.schema import STEPS
+from fitprint.stores.sql.sqlite import SqliteDriver, open_sqlite
+from fitprint.stores.sql.store import SqlStore
+
+RUN = "1" * 32
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fitprint.db"
+
+
+@pytest.fixture
+def sqlite(path: Path) -> Iterator[SqlStore]:
+    store = open_sqlite(f"sqlite:///{path}")
+    yield store
+    store.close()
+
+
+def some_run(run: str = RUN) -> list[Event]:
+    return [RunStarted(run, 1, "iris", "name"), ParamsLogged(run, 2, {"C": Param(1.0)}), DocumentLogged(run, 3, "d", {"a": ["b" * 500]})]
+
+
+def test_uris_are_relative_or_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three slashes lead to a relative path, four to an absolute one."""
+    monkeypatch.chdir(tmp_path)
+    open_sqlite("sqlite:///here.db").close()
+    open_sqlite(f"sqlite:///{tmp_path}/there.db").close()
+    assert {file.name for file in tmp_path.iterdir()} == {"here.db", "there.db"}
+
+
+@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite://host/file.db", "sqlite:file.db"])
+def test_uris_that_name_no_file(uri: str) -> None:
+    """A URI without a path says how one looks."""
+    with pytest.raises(StoreError, match="sqlite:///relative/path.db"):
+        open_sqlite(uri)
+
+
+def test_everything_is_there_after_reopening(sqlite: SqlStore, path: Path) -> None:
+    """Another connection sees what was appended."""
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    again = open_sqlite(f"sqlite:///{path}")
+    assert again.run(RUN) == sqlite.run(RUN)
+    assert again.position("j") == 3
+    again.close()
+
+
+def test_records_can_be_pickled(sqlite: SqlStore) -> None:
+    """A record travels to other processes although its parts are read lazily."""
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    run = sqlite.run(RUN)
+    assert pickle.loads(pickle.dumps(run)) == run  # noqa: S301 - our own bytes
+
+
+def test_a_batch_that_fails_leaves_nothing(sqlite: SqlStore) -> None:
+    """All of a batch is kept or none of it, and the next one is folded as if it had never been."""
+    bad = ParamsLogged(RUN, 2, {"new key": Param(object())})
+    with pytest.raises(TypeError):
+        sqlite.append(Batch("j", 0, 4, [*some_run(), bad]))
+    assert (sqlite.position("j"), sqlite.search_runs(parse()).runs) == (0, [])
+    sqlite.append(Batch("j", 0, 4, [*some_run(), ParamsLogged(RUN, 2, {"new key": Param(3)})]))
+    assert {key: param.value for key, param in sqlite.run(RUN).params.items()} == {"C": 1.0, "new key": 3}
+
+
+def test_a_closed_store_opens_again(sqlite: SqlStore) -> None:
+    """Closing releases the file; using the store afterwards opens it anew."""
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    sqlite.close()
+    assert sqlite.run(RUN).id == RUN
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """A file that cannot be made is an error that asks the right question."""
+    with pytest.raises(StoreError, match="does the folder exist"):
+        open_sqlite(f"sqlite:///{tmp_path}/no/such/fitprint.db")
+
+
+@pytest.mark.parametrize("content", [b"this is a text file, not a database\n" * 50, os.urandom(5000)], ids=["text", "noise"])
+def test_a_file_of_another_kind_is_left_alone(path: Path, content: bytes) -> None:
+    """What is no database is refused with advice, and not touched."""
+    path.write_bytes(content)
+    with pytest.raises(CorruptStoreError, match="Move it away"):
+        open_sqlite(f"sqlite:///{path}")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("version", [0, 1, 99])
+def test_a_database_of_another_program_is_left_alone(path: Path, version: int) -> None:
+    """A foreign database is refused and not changed, whatever version it claims."""
+    foreign = sqlite3.connect(path)
+    foreign.execute("CREATE TABLE theirs (x)")
+    foreign.execute(f"PRAGMA user_version = {version}")
+    foreign.commit()
+    foreign.close()
+    before = path.read_bytes()
+    with pytest.raises(CorruptStoreError, match="another program"):
+        open_sqlite(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_damage_is_told_with_advice(sqlite: SqlStore, path: Path) -> None:
+    """Pages that were overwritten are reported as damage of this file."""
+    for number in range(50):
+        sqlite.append(Batch(f"j{number}", 0, 3, some_run(f"{number:032x}")))
+    sqlite.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    damaged = open_sqlite(f"sqlite:///{path}")
+    with pytest.raises(CorruptStoreError, match=r"fitprint\.db .*recover"):
+        damaged.search_runs(parse())
+    damaged.close()
+
+
+def test_a_newer_schema_is_refused(path: Path) -> None:
+    """An older fitprint says that it is the older one and changes nothing."""
+    SqliteDriver(path, "", [*STEPS, ["CREATE TABLE later (x {text})"]]).close()
+    with pytest.raises(StoreVersionError, match="upgrade fitprint"):
+        open_sqlite(f"sqlite:///{path}")
+
+
+def test_an_older_schema_is_upgraded_after_a_backup(path: Path) -> None:
+    """Steps that are new are applied to the data that is there, and the file of before is kept beside it."""
+    old = open_sqlite(f"sqlite:///{path}")
+    old.append(Batch("j", 0, 3, some_run()))
+    steps = [*STEPS, ["CREATE TABLE later (x {text})"], ["ALTER TABLE later ADD COLUMN y {text}", "INSERT INTO later VALUES ('1', '2')"]]
+    new = SqlStore(SqliteDriver(path, f"sqlite:///{path}", steps))  # while the old one still has the file open
+    assert new.run(RUN) == old.run(RUN)
+    with new.driver.reading() as transaction:
+        assert transaction.rows("SELECT x, y FROM later") == [("1", "2")]
+    new.close()
+    old.close()
+    backup = path.with_name(f"fitprint.db.v{len(STEPS)}.backup")
+    saved = open_sqlite(f"sqlite:///{backup}")
+    assert saved.run(RUN).id == RUN
+    saved.close()
+
+
+def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
+    """A step that breaks is undone together with those before it."""
+    open_sqlite(f"sqlite:///{path}").close()
+    with pytest.raises(StoreError, match="nonsense"):
+        SqliteDriver(path, "", [*STEPS, ["CREATE TABLE later (x {text})"], ["nonsense"]])
+    store = open_sqlite(f"sqlite:///{path}")
+    store.append(Batch("j", 0, 3, some_run()))
+    store.close()
+
+
+def test_steps_keep_their_number() -> None:
+    """The first step is released: whoever edits it breaks every store that exists."""
+    assert len(STEPS) == 1
+
+
+def test_a_disk_that_is_full_is_told(sqlite: SqlStore) -> None:
+    """A store that cannot grow says so and keeps nothing of the batch."""
+    connection: Any = sqlite.driver._connected()  # type: ignore[attr-defined]
+    connection.execute("PRAGMA max_page_count = 40")
+    noise = os.urandom(400_000).hex()
+    with pytest.raises(StoreError, match="the disk is full"):
+        sqlite.append(Batch("j", 0, 4, [*some_run(), TagsSet(RUN, 3, {"noise": noise})]))
+    connection.execute("PRAGMA max_page_count = 100000")
+    assert sqlite.position("j") == 0
+
+
+def test_threads_share_a_store(sqlite: SqlStore) -> None:
+    """Threads may append and read through one object."""
+    problems: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(20):
+                sqlite.append(Batch(f"j{number}", 3 * turn, 3 * turn + 3, some_run(f"{number:016x}{turn:016x}")))
+                sqlite.search_runs(parse("params.C >= 1"), limit=5)
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert len(sqlite.search_runs(parse(), limit=1000).runs) == 160
+
+
+def _append(path: Path, number: int, batches: int, gate: Any) -> None:
+    gate.wait(60)
+    store = open_sqlite(f"sqlite:///{path}")
+    run = f"{number:032x}"
+    store.append(Batch(f"j{number}", 0, 1, some_run(run)))
+    for batch in range(1, batches):
+        steps = array("q", range(batch * 100, batch * 100 + 100))
+        values = array("d", steps)
+        events = [MetricPoints(key_run, 5, "loss", steps, steps, values, values) for key_run in (run, "shared")]
+        store.append(Batch(f"j{number}", batch, batch + 1, events))
+    store.append(Batch(f"j{number}", batches, batches + 1, [RunEnded(run, 9, "FINISHED")]))
+    store.close()
+
+
+def test_many_processes_make_and_fill_one_store(path: Path) -> None:
+    """32 processes create the file at the same moment and append to it: no error, nothing lost, runs that they share included."""
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    gate = context.Barrier(32)
+    processes = [context.Process(target=_append, args=(path, number, 6, gate)) for number in range(32)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 32
+    store = open_sqlite(f"sqlite:///{path}")
+    runs = store.search_runs(parse(), limit=100).runs
+    assert [(run.status, run.metrics["loss"].count) for run in runs] == [("FINISHED", 500)] * 32
+    store.append(Batch("late", 0, 1, [RunStarted("shared", 1, "iris", "name")]))
+    assert store.run("shared").metrics["loss"].count == 32 * 500
+    history = store.metric_history("shared", "loss")
+    assert sorted(history.value) == sorted([float(step) for step in range(100, 600)] * 32)
+    store.close()
+
+
+def _from_child(store: SqlStore, path: Path) -> None:
+    store.append(Batch("child", 0, 3, some_run("c" * 32)))
+    os._exit(0 if store.run("c" * 32).id == "c" * 32 else 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_a_connection_of_its_own(sqlite: SqlStore, path: Path) -> None:
+    """Parent and child may both go on with a store that was open before the fork."""
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    process = multiprocessing.get_context("fork").Process(target=_from_child, args=(sqlite, path))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    sqlite.append(Batch("j", 3, 4, [RunEnded(RUN, 9, "FINISHED")]))
+    assert {run.id for run in sqlite.search_runs(parse()).runs} == {RUN, "c" * 32}
+
+
+def chunk_counts(store: SqlStore) -> Sequence[tuple[int, int]]:
+    with store.driver.reading() as transaction:
+        return transaction.rows("SELECT COUNT(*), SUM(points) FROM chunks")  # type: ignore[return-value]
+
+
+def test_histories_stay_in_few_chunks(sqlite: SqlStore, points: Any) -> None:
+    """Small batches are merged as they come, and again when the run ends."""
+    sqlite.append(Batch("j", 0, 1, [RunStarted(RUN, 1, "iris", "name")]))
+    for number in range(300):
+        sqlite.append(Batch("j", number + 1, number + 2, [points(RUN, "m", [float(number)] * 3, start=3 * number)]))
+    ((count, total),) = chunk_counts(sqlite)
+    assert count < 12
+    assert total == 900
+    sqlite.append(Batch("j", 301, 302, [RunEnded(RUN, 9, "KILLED")]))
+    assert chunk_counts(sqlite) == [(1, 900)]
+
+
+def test_documents_are_compressed(sqlite: SqlStore, path: Path) -> None:
+    """A long document takes little room."""
+    content = {f"package-{number}": "1.0.0" for number in range(2000)}
+    sqlite.append(Batch("j", 0, 2, [RunStarted(RUN, 1, "iris", "name"), DocumentLogged(RUN, 3, "packages", content)]))
+    with sqlite.driver.reading() as transaction:
+        ((size,),) = transaction.rows("SELECT LENGTH(content) FROM documents")
+    assert size < 15_000
+    assert sqlite.run(RUN).documents["packages"] == content
