@@ -1,3 +1,4 @@
+import functools
 import io
 import json
 import os
@@ -84,6 +85,7 @@ def test_estimators_are_known_without_importing_anything():
             standardscaler="passthrough",
         ),
         make_pipeline(ColumnTransformer([("log", FunctionTransformer(np.log1p), [0, 1])], remainder="passthrough"), LogisticRegression()),
+        make_pipeline(FunctionTransformer(functools.partial(np.clip, a_min=0.1, a_max=0.9)), LogisticRegression()),
         RandomForestClassifier(5),
         HistGradientBoostingClassifier(max_iter=5, categorical_features=[5]).set_params(max_bins=8),
         GradientBoostingClassifier(n_estimators=3),
@@ -368,6 +370,18 @@ def test_raw_bytes_are_never_taken_for_objects(data):
     """NumPy believes what a pickle tells of memory; so we do not let it tell."""
     with pytest.raises(UntrustedModelError, match=r"numpy\.(ndarray|dtype)"):
         pickles.load(b"\x80\x04" + data, Trust(), "model.pkl", is_trusted, is_constructor)
+
+
+def test_no_file_gets_hold_of_the_array_type(tmp_path):
+    """Bound to raw bytes it would do its harm later, when the model calls it."""
+    bomb = FunctionTransformer(functools.partial(np.ndarray, (1,), np.dtype("O"), b"12345678"))
+
+    loaded = load_directory(_as_mlflow(tmp_path / "pickle", "model.pkl", pickle.dumps(FunctionTransformer(np.ndarray)), {}), FLAVORS)
+    assert np.ndarray is not loaded.func
+    with pytest.raises(FitprintError):
+        load_directory(_as_mlflow(tmp_path / "bound", "model.pkl", pickle.dumps(bomb), {}), FLAVORS)
+    with pytest.raises(UntrustedModelError, match=r"numpy\.ndarray"):
+        load_directory(_as_mlflow(tmp_path / "skops", "model.skops", skops.io.dumps(bomb), {"serialization_format": "skops"}), FLAVORS)
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def _is_layout(dtype: _Made, state: object) -> bool:
         lengths = shape if isinstance(shape, tuple) else (shape,)
         if not isinstance(base, _Made) or base.size is None or not all(isinstance(length, int) and length >= 0 for length in lengths):
             return False
-        return base.size * math.prod(lengths) == size
+        return bool(base.size * math.prod(lengths) == size)
     return isinstance(fields, dict) and all(_lies_inside(part, size) for part in fields.values())
 
 

@@ -2,8 +2,8 @@
 
 Loading trusts these without being asked: making such an object, setting its state and, later, calling such a function run nothing
 but the frameworks' numerical code. Estimators are known by a rule, all else is listed: name by name, found by saving every estimator
-of scikit-learn 1.5 to 1.9. What reads files, binds
-arguments to other callables or evaluates text has no place here.
+of scikit-learn 1.5 to 1.9. What reads files, makes
+functions or evaluates text has no place here.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def _table(lines: dict[str, str]) -> dict[str, frozenset[str]]:
 # Types, and what makes objects of them: a pickle may call these.
 _TYPES = _table(
     {
+        "functools": "partial",
         "numpy.random": "MT19937 PCG64 PCG64DXSM Philox SFC64",
         "scipy.interpolate._bsplines": "BSpline",
         "scipy.interpolate._interpolate": "interp1d",
@@ -114,6 +115,7 @@ _FUNCTIONS = _table(
         "sklearn.metrics.cluster._supervised": "adjusted_mutual_info_score adjusted_rand_score completeness_score fowlkes_mallows_score "
         "homogeneity_score mutual_info_score normalized_mutual_info_score rand_score v_measure_score",
         "sklearn.metrics.cluster._unsupervised": "calinski_harabasz_score davies_bouldin_score silhouette_score",
+        "sklearn.utils.validation": "check_array",
         "sklearn.metrics.pairwise": "additive_chi2_kernel chi2_kernel cosine_distances cosine_similarity euclidean_distances "
         "haversine_distances laplacian_kernel linear_kernel manhattan_distances nan_euclidean_distances polynomial_kernel rbf_kernel "
         "sigmoid_kernel",
