@@ -66,7 +66,7 @@ def record_call(fit: Fit, estimator: Any, call: Call) -> Mapping[str, Any]:
         | {f"{package}_version": version for package, version in versions_of(estimator).items()}
     )
     with fit.part("estimator", quiet=True):
-        fit.document("estimator", describe_estimator(estimator))
+        fit.document("estimator", describe_estimator(estimator, params))
     record_data(fit, call, discrete=True if kind_of(estimator) == "classifier" else None)
     return params
 

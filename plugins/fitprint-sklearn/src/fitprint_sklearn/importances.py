@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -76,4 +77,9 @@ def _names(estimator: Any, final: Any, features: int) -> list[str]:
 
 
 def _finite(row: Any) -> list[float | None]:
-    return [float(f"{value:.7g}") if np.isfinite(value) else None for value in row.tolist()]
+    """Return the values to seven digits of the largest."""
+    largest = np.abs(row).max()
+    if not np.isfinite(largest):
+        return [value if np.isfinite(value) else None for value in row.tolist()]
+    digits = 7 - math.ceil(math.log10(largest)) if largest > 0 else 0
+    return np.round(row, digits).tolist()  # type: ignore[no-any-return]

@@ -10,7 +10,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["classification", "confusion", "log_loss", "multilabel", "regression", "roc_auc", "silhouette"]
+__all__ = [
+    "binary_auc",
+    "classification",
+    "confusion",
+    "log_loss",
+    "multilabel",
+    "multilabel_auc",
+    "ranking",
+    "regression",
+    "roc_auc",
+    "silhouette",
+]
 
 
 def confusion(true: Any, predicted: Any, classes: int, weight: Any = None) -> Any:
@@ -95,7 +106,12 @@ def log_loss(true: Any, proba: Any, weight: Any = None) -> float:
     return float(np.average(-np.log(np.clip(chosen, tiny, 1 - tiny)), weights=weight))
 
 
-def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None) -> float | None:
+def ranking(scores: Any) -> Any:
+    """Return, for scores (n,) or each column of scores (n, k), the samples from the lowest to the highest: (1, n) or (k, n)."""
+    return np.argsort(scores[None, :] if scores.ndim == 1 else np.ascontiguousarray(scores.T), axis=1)
+
+
+def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None, orders: Any = None) -> float | None:
     """Return the area under the ROC curve; with more than two classes, of every class against every other ("ovo"), by frequency.
 
     None where it is not defined: a class without samples, or weights with more than two classes.
@@ -105,21 +121,21 @@ def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None) -> float |
         scores: (n,) of class 1 where k is 2, else probabilities (n, k).
         classes: k.
         weight: of the samples.
+        orders: what :func:`ranking` says of the scores, if that is known.
     """
+    orders = ranking(scores) if orders is None else orders
     if classes == 2:
-        return binary_auc(true == 1, scores, weight)
+        return binary_auc(true == 1, scores, weight, orders[0])
     counts = np.bincount(true, minlength=classes)
     if weight is not None or not counts.all():
         return None
     areas = np.empty((classes, classes))
-    columns = np.ascontiguousarray(scores.T)
-    orders = np.argsort(columns, axis=1)
     for positive in range(classes):
         order = orders[positive]
         ranked = true[order]
         is_positive = ranked == positive
         below = np.cumsum(is_positive)
-        beaten = counts[positive] - (_halfway(below, is_positive, columns[positive][order]))
+        beaten = counts[positive] - _halfway(below, is_positive, scores[order, positive])
         areas[positive] = np.bincount(ranked, weights=beaten, minlength=classes) / (counts[positive] * counts)
     rows, others = np.triu_indices(classes, 1)
     pairs = (areas[rows, others] + areas[others, rows]) / 2
@@ -139,9 +155,9 @@ def _halfway(below: Any, own: Any, ranked: Any) -> Any:
     return np.repeat((before + upto) / 2, lengths)
 
 
-def binary_auc(positive: Any, scores: Any, weight: Any = None) -> float | None:
+def binary_auc(positive: Any, scores: Any, weight: Any = None, order: Any = None) -> float | None:
     """Return the area under the ROC curve of scores (n,), ties counted half; None where one class has no samples."""
-    order = np.argsort(scores)
+    order = np.argsort(scores) if order is None else order
     positive = positive[order]
     mass = np.ones(len(order)) if weight is None else weight[order]
     won = np.where(positive, mass, 0.0)

@@ -15,8 +15,8 @@ __all__ = ["record_confusion", "record_curves", "record_plot"]
 
 _CLASSES = 100  # of a confusion matrix
 _CURVES = 20  # classes that get curves
-_POINTS = 200  # of all curves of one kind together, but at least
-_FEWEST = 40  # of each
+_POINTS = 200  # of all curves together, but at least
+_FEWEST = 25  # of each
 
 
 def record_plot(fit: Recorder, name: str, content: dict[str, Any]) -> None:
@@ -32,8 +32,8 @@ def record_confusion(fit: Recorder, labels: list[Any], matrix: Any) -> None:
     record_plot(fit, "confusion_matrix", {"labels": labels, "counts": matrix.tolist()})
 
 
-def record_curves(fit: Recorder, labels: list[Any], true: Any, scores: Any, weight: Any) -> None:
-    """Record ROC and precision-recall curves: of the second of two classes, or of each of several against all others.
+def record_curves(fit: Recorder, labels: list[Any], true: Any, scores: Any, weight: Any, orders: Any) -> None:
+    """Record the counts of which ROC and precision-recall curves consist: of the second of two classes, or of each against all others.
 
     Args:
         fit: where to.
@@ -41,48 +41,53 @@ def record_curves(fit: Recorder, labels: list[Any], true: Any, scores: Any, weig
         true: class numbers (n,).
         scores: (n,) of class 1 where k is 2, else (n, k).
         weight: of the samples, or None.
+        orders: what :func:`fitprint_sklearn.metrics.ranking` says of the scores.
     """
     if len(labels) > _CURVES:
-        fit.skipped("plots/roc_curve.json", f"there are more than {_CURVES} classes")
+        fit.skipped("plots/roc_and_precision_recall.json", f"there are more than {_CURVES} classes")
         return
-    chosen = [1] if len(labels) == 2 else range(len(labels))
-    points = max(_FEWEST, _POINTS // len(chosen))
-    roc, pr = [], []
-    for label in chosen:
-        hits, misses, thresholds = _counts(true == label, scores if scores.ndim == 1 else scores[:, label], weight)
-        if not hits[-1] or not misses[-1]:
-            continue
-        shown = _thinned(hits, misses, points)
-        hits, misses, thresholds = hits[shown], misses[shown], _rounded(thresholds[shown])
-        recall = _rounded(hits / hits[-1])
-        roc.append({"label": labels[label], "fpr": _rounded(misses / misses[-1]), "tpr": recall, "thresholds": thresholds})
-        pr.append({"label": labels[label], "precision": _rounded(hits / (hits + misses)), "recall": recall, "thresholds": thresholds})
-    record_plot(fit, "roc_curve", {"curves": roc})
-    record_plot(fit, "precision_recall_curve", {"curves": pr})
+    binary = len(labels) == 2
+    points = _POINTS if binary else max(_FEWEST, _POINTS // len(labels))
+    curves = []
+    for row, label in enumerate([1] if binary else range(len(labels))):
+        hits, misses, thresholds = _counts(true == label, scores if binary else scores[:, label], weight, orders[row])
+        if hits[-1] and misses[-1]:
+            shown = _thinned(hits, misses, points)
+            curves.append(
+                {
+                    "label": labels[label],
+                    "positives": hits[-1].item(),
+                    "negatives": misses[-1].item(),
+                    "thresholds": _rounded(thresholds[shown]),
+                    "true_positives": hits[shown].tolist(),
+                    "false_positives": misses[shown].tolist(),
+                }
+            )
+    record_plot(fit, "roc_and_precision_recall", {"curves": curves})
 
 
-def _counts(positive: Any, scores: Any, weight: Any) -> tuple[Any, Any, Any]:
+def _counts(positive: Any, scores: Any, weight: Any, order: Any) -> tuple[Any, Any, Any]:
     """Return true and false positives at each distinct threshold, from the highest."""
-    order = np.argsort(scores)[::-1]
+    order = order[::-1]
     ranked = scores[order]
-    mass = positive[order] if weight is None else positive[order] * weight[order]
-    everything = np.arange(1, len(order) + 1) if weight is None else np.cumsum(weight[order])
+    if weight is None:
+        hits, everything = np.cumsum(positive[order]), np.arange(1, len(order) + 1)
+    else:
+        mass = weight[order]
+        hits, everything = np.cumsum(positive[order] * mass), np.cumsum(mass)
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-    hits = np.cumsum(mass)[ends]
+    hits = hits[ends]
     return hits, everything[ends] - hits, ranked[ends]
 
 
 def _thinned(hits: Any, misses: Any, points: int) -> Any:
-    """Return the positions of the points to keep: where the curve bends, and no more than so many, evenly along it."""
-    if len(hits) > 2:
-        bends = np.flatnonzero(np.diff(hits, 2).astype(bool) | np.diff(misses, 2).astype(bool)) + 1
-        shown = np.concatenate(([0], bends, [len(hits) - 1]))
-    else:
-        shown = np.arange(len(hits))
-    if len(shown) > points:
-        along = (hits / hits[-1] + misses / misses[-1])[shown]
-        shown = np.unique(np.concatenate((shown[np.searchsorted(along, np.linspace(along[0], along[-1], points))], [shown[-1]])))
-    return shown
+    """Return the positions of the points to keep: at most so many, evenly along the curve; all of a short one."""
+    if len(hits) <= points:
+        return np.arange(len(hits))
+    along = hits * (1 / hits[-1]) + misses * (1 / misses[-1])
+    shown = np.searchsorted(along, np.linspace(along[0], along[-1], points))
+    shown[-1] = len(hits) - 1
+    return np.unique(shown)
 
 
 def _rounded(values: Any) -> list[float | None]:

@@ -55,15 +55,21 @@ def versions_of(estimator: Any) -> dict[str, str]:
     return versions
 
 
-def describe_estimator(estimator: Any) -> dict[str, Any]:
-    """Return the JSON document on an estimator: class, kind, versions, capabilities (scikit-learn's tags) and structure."""
+def describe_estimator(estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON document on an estimator: class, kind, versions, capabilities (scikit-learn's tags) and structure.
+
+    Args:
+        estimator: the estimator.
+        params: its parameters, nested ones included.
+    """
     document: dict[str, Any] = {"class": class_name(estimator), "kind": kind_of(estimator), "versions": versions_of(estimator)}
     tags = _tags_of(estimator)
     if tags is not None:
         document["tags"] = _flat_tags(tags)
-    structure = structure_of(estimator)
-    if "parts" in structure:
-        document["structure"] = structure
+    if any(is_estimator(value) or isinstance(value, (list, tuple)) for value in params.values()):
+        structure = structure_of(estimator)
+        if "parts" in structure:
+            document["structure"] = structure
     return document
 
 

@@ -22,6 +22,8 @@ __all__ = ["record_training"]
 
 _METRICS = "training metrics"
 _UNTIMED = 128  # rows that are predicted without asking how long it takes
+_QUICK = 1_000_000  # values of the training data up to which ...
+_LINEAR = ("sklearn.discriminant_analysis", "sklearn.linear_model.", "sklearn.naive_bayes", "sklearn.tree.")  # ... these are not timed either
 _SCORES = 3_000_000  # probabilities that are sorted for areas and curves
 _MATRIX = 256  # classes up to which a confusion matrix is counted
 _SILHOUETTE = 2e-8  # seconds for each pair of points
@@ -76,7 +78,7 @@ class _Training:
 
     def _predict(self, function: Callable[[Any], Any], features: Any, rows: int) -> Any:
         with undisturbed(self.estimator, self.params):
-            if rows > _UNTIMED and not self.prediction_seconds:
+            if rows > _UNTIMED and not self.prediction_seconds and not self.is_quick():
                 expected = self._expected(function, features, rows)
                 if expected > self.left():
                     raise _SkippedError(f"predicting is expected to take {expected:.2g} s (limit {self.limit:g} s)")
@@ -86,6 +88,11 @@ class _Training:
             prediction = function(features)
             self.prediction_seconds = time.perf_counter() - started
         return prediction
+
+    def is_quick(self) -> bool:
+        """Tell whether predicting surely takes milliseconds: a model whose cost is known, on data that are not large."""
+        shape = getattr(self.call.features, "shape", ())
+        return len(shape) == 2 and shape[0] * shape[1] <= _QUICK and type(self.estimator).__module__.startswith(_LINEAR)
 
     def _expected(self, function: Callable[[Any], Any], features: Any, rows: int) -> float:
         """Return how many seconds predicting is expected to take, from predicting some rows, and more rows if that looks slow."""
@@ -208,12 +215,13 @@ class _Training:
             self.fit.skipped("training_roc_auc", "the probabilities are too many or not finite")
             return values
         scores = proba[:, 1] if len(names) == 2 else proba
+        orders = metrics.ranking(scores)
         if len(names) == 2 or np.allclose(proba.sum(axis=1), 1):
-            values["roc_auc"] = metrics.roc_auc(codes, scores, len(names), weight)
+            values["roc_auc"] = metrics.roc_auc(codes, scores, len(names), weight, orders)
             if values["roc_auc"] is None:
                 self.fit.skipped("training_roc_auc", "it is not defined for weights with several classes, or for classes without samples")
-        with self.fit.part("plots"):
-            record_curves(self.fit, names, codes, scores, weight)
+        with self.fit.part("plots", quiet=True):
+            record_curves(self.fit, names, codes, scores, weight, orders)
         return values
 
     def labels(self, true: Any, weight: Any) -> dict[str, float | None]:

@@ -50,7 +50,7 @@ def _begin(fit: Fit) -> Mapping[str, Any] | None:
     )
     if is_estimator(estimator):
         with fit.part("estimator", quiet=True):
-            fit.document("estimator", describe_estimator(estimator))
+            fit.document("estimator", describe_estimator(estimator, params))
     routed = arguments.get("params") or arguments.get("fit_params") or {}
     others = {"groups": arguments["groups"]} if arguments.get("groups") is not None else {}
     call = Call(arguments["X"], arguments.get("y"), None, others | (dict(routed) if isinstance(routed, Mapping) else {}))
