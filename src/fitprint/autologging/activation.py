@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -74,6 +75,14 @@ def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
         else:
             _switch_on()
         return handle
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _switch_on() -> None:

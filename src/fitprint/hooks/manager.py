@@ -6,6 +6,7 @@ plugins are named here and register through the same hooks.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -64,9 +65,7 @@ class Hooks:
         for name, error in failures:
             self.problem(f"the plugin {name!r} cannot be used: {type(error).__name__}: {error}", name, error)
 
-    def _add(
-        self, name: str, load: Callable[[], Any], distribution: tuple[str, str], failures: list[tuple[str, Exception]]
-    ) -> None:
+    def _add(self, name: str, load: Callable[[], Any], distribution: tuple[str, str], failures: list[tuple[str, Exception]]) -> None:
         problem = ""
         try:
             if self._manager.has_plugin(name):
@@ -164,6 +163,17 @@ def hooks(**options: Any) -> Hooks:
         if _hooks is None:
             _hooks = Hooks(**options)
         return _hooks
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have held a lock, and does not exist here to give it back."""
+    global _hooks_lock
+    _hooks_lock = threading.RLock()
+    if _hooks is not None:
+        _hooks._lock = threading.RLock()  # noqa: SLF001 - part of the class
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def reset(replacement: Hooks | None = None) -> None:

@@ -63,7 +63,7 @@ class Run(RunReader):
         self.is_open = False
         self._process = 0  # the process that opened it here and may end it
         self._fits = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant: a signal handler may end the run
         self._next_step: dict[str, int | None] = {}
         self._point: Callable[..., None]  # set with the first metric
         self._watches_exit = False
@@ -105,8 +105,13 @@ class Run(RunReader):
             error: text of the traceback, if there is one.
             at: time of the end in microseconds, now by default.
         """
+        if not self.is_owned:
+            if self._process:  # a forked child takes its leave
+                self.is_open = False
+                leave_run(self)
+            return
         with self._lock:
-            if not self.is_owned:
+            if not self._process:
                 return
             self._process = 0
             self.is_open = False
@@ -135,9 +140,11 @@ class Run(RunReader):
 
     def claim_fit(self) -> bool:
         """Tell the first observed training call of this run that it is the first, and all others that they are not."""
+        if not self.is_owned:
+            return False
         with self._lock:
             self._fits += 1
-            return self._fits == 1 and self.is_owned
+            return self._fits == 1
 
     def environ(self) -> dict[str, str]:
         """Return the variables that make this run current in a child process.
@@ -145,7 +152,9 @@ class Run(RunReader):
         Example:
             >>> subprocess.run(command, env={**os.environ, **run.environ()})
         """
-        return {"FITPRINT_RUN": self.id, "FITPRINT_HOME": str(self.workspace.home), "FITPRINT_STORE": self.workspace.store_uri}
+        chosen = self.workspace.settings["store"]
+        home = {"FITPRINT_RUN": self.id, "FITPRINT_HOME": str(self.workspace.home)}
+        return home | {"FITPRINT_STORE": chosen} if chosen else home
 
     # -- params and tags -----------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,14 +37,19 @@ class Workspace:
         self.home = (Path(home).expanduser() if home else find_project() / ".fitprint").absolute()
         self._lock = threading.RLock()
         self._store: Store | None = None
-        self._store_process = 0
         self._writer: JournalWriter | None = None
+        _all.add(self)
 
     @property
     def store_uri(self) -> str:
         """The URI of the backend store."""
         uri: str | None = self.settings["store"]
         return uri or f"sqlite:///{self.home / 'fitprint.db'}"
+
+    @property
+    def _destination(self) -> str:
+        uri = self.settings["store"]
+        return destination_of(None if uri == f"sqlite:///{self.home / 'fitprint.db'}" else uri)
 
     @property
     def blobs(self) -> BlobStore:
@@ -85,7 +91,7 @@ class Workspace:
         make_home(home)
         writer = JournalWriter(
             home / "journal",
-            facts=lambda: {**_describe_process(), "destination": destination_of(self.settings["store"])},
+            facts=lambda: {**_describe_process(), "destination": self._destination},
             on_problem=lambda problem: hooks().problem(problem, "journal"),
             sync=self.settings["sync"],
         )
@@ -98,17 +104,16 @@ class Workspace:
         Raises:
             StoreError: the store refused; nothing is lost.
         """
-        return deliver(self.home / "journal", self._open_store(), destination_of(self.settings["store"]))
+        return deliver(self.home / "journal", self._open_store(), self._destination)
 
     def _open_store(self) -> Store:
         with self._lock:
-            if self._store is None or self._store_process != os.getpid():
+            if self._store is None:
                 from fitprint.stores.opening import open_store
 
                 if not self.settings["store"]:
                     make_home(self.home)
                 self._store = open_store(self.store_uri, hooks().registered("register_stores"))
-                self._store_process = os.getpid()
             return self._store
 
     @property
@@ -127,9 +132,29 @@ class Workspace:
         with self._lock:
             if self._writer is not None:
                 self._writer.close()
-            if self._store is not None and self._store_process == os.getpid():
+            if self._store is not None:
                 self._store.close()
             self._store = None
+
+    def _after_fork_in_child(self) -> None:
+        self._lock = threading.RLock()
+        if self._store is not None:
+            _inherited.append(self._store)
+            self._store = None
+
+
+_all: weakref.WeakSet[Workspace] = weakref.WeakSet()
+_inherited: list[Store] = []  # of the parent: a child must neither use nor close (hence not forget) its connections
+
+
+def _after_fork_in_child() -> None:
+    global _current_lock
+    _current_lock = threading.RLock()
+    for workspace in list(_all):
+        workspace._after_fork_in_child()  # noqa: SLF001 - the one who calls it
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def make_home(home: Path) -> None:
