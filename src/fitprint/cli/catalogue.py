@@ -20,7 +20,11 @@ _BUILT_IN = {
     "demo": "demonstrating",
     "rm": "removing",
     "restore": "restoring",
+    "export": "exporting",
+    "import": "importing",
     "sync": "syncing",
+    "plugins": "plugins",
+    "doctor": "doctor",
     "config": "configuration",
 }
 

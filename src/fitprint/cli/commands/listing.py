@@ -12,7 +12,7 @@ from typing import Any
 from fitprint import clock
 from fitprint.cli import columns, reading
 from fitprint.cli.columns import Key
-from fitprint.cli.fields import dumped, run_fields, strict, timestamp
+from fitprint.cli.fields import dumped_lines, run_fields, strict, timestamp
 from fitprint.cli.grid import Column, markdown, render
 from fitprint.cli.selection import Selected, check_experiment, matching, ordering, tree
 from fitprint.cli.sparklines import sparkline
@@ -79,7 +79,7 @@ class Listing:
             parents_only=folds,
         )
         if arguments.form == "json":
-            print(dumped([run_fields(run) for run in runs]))
+            print(*dumped_lines(map(run_fields, runs)), sep="\n")
         elif arguments.form == "csv":
             _write_csv(runs, arguments.cols)
         else:

@@ -1,0 +1,362 @@
+"""Bundles: runs in one file, to carry from any store to any other.
+
+A bundle is a ZIP archive with
+
+- ``manifest.json``: ``{"format": "fitprint-bundle", "version": 1, "fitprint": ..., "runs": [...], "blobs": [...]}``. A run is
+  ``{"id": ..., "metrics": [{"key", "goal", "count"}, ...]}``, a blob ``{"digest", "size"}``.
+- ``runs/ID.jsonl``: the run's events, metrics apart, one in each line, as the journal writes them. The first is its start.
+- ``runs/ID.metrics``: the metrics in the manifest's order, each as four columns (step int64, timestamp int64, value float64,
+  epoch float64; little-endian) of ``count`` numbers.
+- ``blobs/HEX``: the bytes of artifacts, by the hexadecimal digits of their SHA-256.
+
+The same runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+import zipfile
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any, Literal
+
+import fitprint
+from fitprint import events
+from fitprint.artifacts.local import BlobStore
+from fitprint.entities import TERMINAL_STATUSES, Artifact, RunRecord
+from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
+from fitprint.events import Batch, Event, MetricPoints, RunStarted
+from fitprint.ids import new_id
+from fitprint.journal.codec import decode_event, encode_event
+from fitprint.recording.paths import checked_path
+from fitprint.recording.workspace import Workspace
+from fitprint.stores.protocol import Store
+
+__all__ = ["Imported", "export_runs", "import_runs"]
+
+_FORMAT, _VERSION = "fitprint-bundle", 1
+_PIECE = 1 << 20
+_MOST_TEXT = 1 << 30  # bytes of a run's events; more is no bundle of ours
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PARENT_TAG = "fitprint.parent"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Ids of the runs that an import added, and of those that were there already."""
+
+    added: tuple[str, ...]
+    present: tuple[str, ...]
+
+
+# -- export ------------------------------------------------------------------------------------------------------------
+
+
+def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> list[str]:
+    """Write runs, their descendants and their artifacts to a new file, which appears whole or not at all; return their ids.
+
+    Raises:
+        FitprintError: a run has not ended, the file is there already, or it cannot be written.
+        RunNotFoundError: there is no such run.
+        ArtifactNotFoundError, IntegrityError: the bytes of an artifact are gone or have changed.
+    """
+    if path.exists():
+        raise FitprintError(f"{path} is there already; remove it, or name another file with -o")
+    store = workspace.store
+    records = list(_family(store, run_ids))
+    running = [record.id for record in records if record.status == "RUNNING"]
+    if running:
+        raise FitprintError(f"these runs have not ended: {', '.join(running)}; export them when they have")
+    partial = path.with_name(f".{path.name}.{new_id()}")
+    try:
+        with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED) as archive:
+            _write(archive, store, workspace.blobs, records)
+        partial.rename(path)
+    except OSError as error:
+        raise FitprintError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return [record.id for record in records]
+
+
+def _family(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
+    """Yield the runs and all below them, each once, parents first."""
+    seen: set[str] = set()
+    waiting = [store.run(run_id) for run_id in run_ids]
+    while waiting:
+        record = waiting.pop(0)
+        if record.id not in seen:
+            seen.add(record.id)
+            yield record
+            waiting += store.children(record.id)
+
+
+def _write(archive: zipfile.ZipFile, store: Store, blobs: BlobStore, records: Sequence[RunRecord]) -> None:
+    sizes = {artifact.digest: artifact.size for record in records for artifact in record.artifacts}
+    manifest = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "fitprint": fitprint.__version__,
+        "runs": [{"id": record.id, "metrics": _metrics(record)} for record in records],
+        "blobs": [{"digest": digest, "size": size} for digest, size in sorted(sizes.items())],
+    }
+    with _member(archive, "manifest.json") as file:
+        file.write(json.dumps(manifest, indent=1).encode())
+    for record in records:
+        with _member(archive, f"runs/{record.id}.jsonl") as file:
+            file.writelines(encode_event(event) + b"\n" for event in _events(record))
+        with _member(archive, f"runs/{record.id}.metrics") as file:
+            for key in sorted(record.metrics):
+                history = store.metric_history(record.id, key)
+                for column in (history.step, history.timestamp, history.value, history.epoch):
+                    file.write(_little(column).tobytes())
+    for digest in sorted(sizes):
+        with _member(archive, _blob_name(digest)) as file, blobs.open(digest) as source:
+            if _copied(source, file) != digest:
+                raise IntegrityError(f"{blobs.path_of(digest)} has changed since it was written: its bytes do not match its name")
+
+
+def _metrics(record: RunRecord) -> list[dict[str, Any]]:
+    return [{"key": key, "goal": summary.goal, "count": summary.count} for key, summary in sorted(record.metrics.items())]
+
+
+@contextmanager
+def _member(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
+    about = zipfile.ZipInfo(name)  # with the same time for all, so that the same runs give the same bytes
+    about.compress_type = zipfile.ZIP_DEFLATED
+    about.external_attr = 0o644 << 16
+    with archive.open(about, "w", force_zip64=True) as file:
+        yield file
+
+
+def _events(record: RunRecord) -> Iterator[Event]:
+    """Yield what makes the run anew, metrics apart."""
+    run, time = record.id, record.start_time
+    yield RunStarted(run, time, record.experiment, record.name, record.parent_id, record.kind)
+    yield events.ParamsLogged(run, time, dict(sorted(record.params.items())))
+    yield events.TagsSet(run, record.last_time, dict(sorted(record.tags.items())))
+    for dataset in record.datasets:
+        yield events.DatasetLogged(run, time, dataset)
+    yield events.ArtifactsLogged(run, time, record.artifacts)
+    for model in record.models:
+        yield events.ModelLogged(run, time, model)
+    for name, content in sorted(record.documents.items(), key=lambda item: item[0]):
+        yield events.DocumentLogged(run, time, name, dict(content) if isinstance(content, Mapping) else content)
+    yield events.RunEnded(run, max(time, record.end_time or 0), record.status, record.error)
+    if record.deleted_time is not None:
+        yield events.RunDeleted(run, record.deleted_time)
+
+
+def _little(column: array[Any]) -> array[Any]:
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return column
+
+
+def _copied(source: IO[bytes], target: IO[bytes]) -> str:
+    """Copy, and return the digest of what was copied."""
+    total = hashlib.sha256()
+    while piece := source.read(_PIECE):
+        total.update(piece)
+        target.write(piece)
+    return f"sha256:{total.hexdigest()}"
+
+
+def _blob_name(digest: str) -> str:
+    return f"blobs/{digest.removeprefix('sha256:')}"
+
+
+# -- import ------------------------------------------------------------------------------------------------------------
+
+
+def import_runs(workspace: Workspace, path: Path) -> Imported:
+    """Add the runs of a bundle to the store and their artifacts to the home; runs that are there already stay as they are.
+
+    Nothing of a run appears before all of it was found to be sound. A run whose parent is neither here nor in the bundle
+    becomes one without a parent and keeps its id in the tag ``fitprint.parent``.
+
+    Raises:
+        FitprintError: there is no such file, it is no bundle, or it is damaged.
+        IntegrityError: the bytes of an artifact do not match their digest.
+    """
+    store = workspace.store
+    with _spoken(path), zipfile.ZipFile(path) as archive:
+        bundle = _Bundle(path, archive)
+        present = [run_id for run_id in bundle.metrics if _has(store, run_id)]
+        new = {run_id: bundle.events(run_id) for run_id in bundle.metrics if run_id not in present}
+        bundle.bring({artifact.digest for found in new.values() for artifact in _artifacts(found)}, workspace.blobs)
+    for run_id, found in new.items():
+        start = found[0]
+        if isinstance(start, RunStarted) and start.parent and start.parent not in bundle.metrics and not _has(store, start.parent):
+            found[0] = replace(start, parent=None)
+            found.insert(1, events.TagsSet(run_id, start.time, {_PARENT_TAG: start.parent}))
+        # A journal of this name that was delivered once is never taken in again, also not by two imports at a time.
+        store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": path.name}))
+    return Imported(tuple(new), tuple(present))
+
+
+@contextmanager
+def _spoken(path: Path) -> Iterator[None]:
+    """Turn what a strange or damaged file causes into one clear error."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise FitprintError(f"there is no file {path}") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise FitprintError(f"{path} is no bundle of `fitprint export`, or it is damaged ({error}); nothing more was imported") from error
+    except OSError as error:
+        raise FitprintError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+class _Bundle:
+    """The inside of a bundle. Nothing that it says is believed before it was checked."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self.path = path
+        self.archive = archive
+        manifest = json.loads(self._text("manifest.json"))
+        if manifest["format"] != _FORMAT:
+            raise ValueError("its manifest says that it is something else")
+        if manifest["version"] > _VERSION:
+            raise FitprintError(f"{path} was written by a newer fitprint ({manifest.get('fitprint')}); upgrade fitprint to import it")
+        self.metrics: dict[str, Sequence[Mapping[str, Any]]] = {run["id"]: run["metrics"] for run in manifest["runs"]}
+        self.sizes: dict[str, int] = {blob["digest"]: blob["size"] for blob in manifest["blobs"]}
+        if not all(map(_RUN_ID.fullmatch, self.metrics)) or not all(map(_DIGEST.fullmatch, self.sizes)):
+            raise ValueError("its manifest names what is no run and no digest")
+
+    def _text(self, name: str) -> bytes:
+        if self.archive.getinfo(name).file_size > _MOST_TEXT:
+            raise ValueError(f"{name} is too large")
+        return self.archive.read(name)
+
+    def events(self, run_id: str) -> list[Event]:
+        """Return the events of a run, metrics included, its end last."""
+        found = [_sound(decode_event(line), run_id) for line in self._text(f"runs/{run_id}.jsonl").splitlines()]
+        starts = [event for event in found if isinstance(event, RunStarted)]
+        ends = [event for event in found if isinstance(event, events.RunEnded)]
+        if len(starts) != 1 or len(ends) != 1 or found[0] is not starts[0] or ends[0].time < starts[0].time:
+            raise ValueError(f"the run {run_id} does not begin and end once")
+        for artifact in _artifacts(found):
+            if self.sizes.get(artifact.digest) != artifact.size:
+                raise ValueError(f"the bytes of {artifact.path} of run {run_id} are missing")
+        return [found[0], *self._points(run_id), *found[1:]]
+
+    def _points(self, run_id: str) -> Iterator[MetricPoints]:
+        name = f"runs/{run_id}.metrics"
+        total = sum(metric["count"] for metric in self.metrics[run_id])
+        if self.archive.getinfo(name).file_size != 32 * total:
+            raise ValueError(f"the metrics of run {run_id} are not complete")
+        with self.archive.open(name) as file:
+            for metric in self.metrics[run_id]:
+                count = metric["count"]
+                steps, times = _column(file, "q", count), _column(file, "q", count)
+                values, epochs = _column(file, "d", count), _column(file, "d", count)
+                key, goal = metric["key"], metric["goal"]
+                if not (isinstance(key, str) and key and goal in ("min", "max") and len(steps)):
+                    raise ValueError(f"a metric of run {run_id} is not understood")
+                yield MetricPoints(run_id, times[-1], key, steps, times, values, epochs, goal)
+
+    def bring(self, digests: Iterable[str], blobs: BlobStore) -> None:
+        """Keep the bytes of these digests, each checked."""
+        missing = [digest for digest in digests if digest not in blobs]
+        if not missing:
+            return
+        blobs.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".import-", dir=blobs.root) as folder:
+            for digest in missing:
+                about = self.archive.getinfo(_blob_name(digest))
+                if about.file_size != self.sizes[digest]:
+                    raise ValueError(f"{about.filename} has another size than it should have")
+                file = Path(folder) / "blob"
+                with self.archive.open(about) as source, file.open("wb") as target:
+                    found = _copied(source, target)
+                if found != digest:
+                    raise IntegrityError(f"{self.path} was changed: the bytes of {digest} do not match; nothing more was imported")
+                blobs.put_file(file, move=True)
+
+
+def _has(store: Store, run_id: str) -> bool:
+    try:
+        store.run(run_id)
+    except RunNotFoundError:
+        return False
+    return True
+
+
+def _artifacts(found: Iterable[Event]) -> Iterator[Artifact]:
+    for event in found:
+        if isinstance(event, events.ArtifactsLogged):
+            yield from event.artifacts
+
+
+def _column(file: IO[bytes], code: Literal["q", "d"], count: int) -> array[Any]:
+    column: array[Any] = array(code, file.read(8 * count))
+    if len(column) != count:
+        raise ValueError("the metrics end too early")
+    return _little(column)
+
+
+def _sound(event: Event, run_id: str) -> Event:
+    """Return the event if it is one of this run and has values of the right types.
+
+    Raises:
+        ValueError: it has not.
+    """
+    texts: list[Any] = []
+    sound = event.run == run_id and type(event.time) is int
+    if isinstance(event, RunStarted):
+        texts = [event.experiment, event.name, event.kind]
+        sound = sound and not event.resumed and bool(event.experiment) and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
+    elif isinstance(event, events.RunEnded):
+        texts = [event.error or ""]
+        sound = sound and event.status in TERMINAL_STATUSES
+    elif isinstance(event, events.ParamsLogged):
+        texts = [*event.params, *(param.spilled or "" for param in event.params.values())]
+        sound = sound and all(param.provenance in ("set", "default", "resolved") for param in event.params.values())
+    elif isinstance(event, events.TagsSet):
+        texts = [*event.tags, *event.tags.values()]
+    elif isinstance(event, events.DatasetLogged):
+        texts = [event.dataset.name, event.dataset.role, event.dataset.digest]
+        sound = sound and isinstance(event.dataset.facts, dict)
+    elif isinstance(event, events.ArtifactsLogged):
+        texts = [artifact.digest for artifact in event.artifacts]
+        sound = sound and all(_is_inside(artifact.path) and type(artifact.size) is int for artifact in event.artifacts)
+    elif isinstance(event, events.ModelLogged):
+        texts = [event.model.flavor, event.model.digest]
+        sound = sound and isinstance(event.model.facts, dict) and _is_inside(event.model.path)
+    elif isinstance(event, events.DocumentLogged):
+        texts = [event.name]
+    elif not isinstance(event, events.RunDeleted):
+        sound = False
+    if not sound or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"a record of run {run_id} is not understood")
+    return event
+
+
+def _is_inside(path: Any) -> bool:
+    """Tell whether the path stays inside the run when it is copied somewhere."""
+    try:
+        return bool(checked_path(path) == path)
+    except FitprintError:
+        return False

@@ -1,0 +1,90 @@
+"""``fitprint plugins``."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from fitprint.cli.fields import dumped_lines
+from fitprint.cli.grid import Column, render
+from fitprint.cli.terminal import Terminal
+from fitprint.cli.wording import clean
+from fitprint.errors import FitprintError
+from fitprint.hooks.manager import hooks
+from fitprint.recording.workspace import current
+
+__all__ = ["COMMAND", "Plugins"]
+
+
+class Plugins:
+    """Without more words, all plugins are listed: those that work, those that do not and why, those that the setting
+    disable_plugins leaves out. `fitprint plugins check NAME` runs the conformance kit on one (it needs pytest).
+
+    --json prints a list of objects with name, distribution, version, state ("ok", "broken" or "disabled") and problem.
+    The exit status is 1 if a plugin is broken, or fails the kit.
+    """
+
+    name = "plugins"
+    help = "List plugins, or check one."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("action", nargs="?", choices=("list", "check"), default="list", help="what to do; list by default")
+        parser.add_argument("plugin", metavar="NAME", nargs="?", help="the plugin to check")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        found = listed()
+        if arguments.action == "check":
+            return _check(arguments.plugin, [plugin["name"] for plugin in found])
+        if arguments.json:
+            print(*dumped_lines(found), sep="\n")
+        else:
+            colors = {"ok": "green", "broken": "red", "disabled": "dim"}
+            columns = [
+                Column("plugin", [clean(plugin["name"]) for plugin in found]),
+                Column("state", [plugin["state"] for plugin in found], styles=[colors[plugin["state"]] for plugin in found]),
+                Column("distribution", [clean(f"{plugin['distribution']} {plugin['version']}") for plugin in found], 1),
+                Column("problem", [clean(plugin["problem"]) for plugin in found], 2),
+            ]
+            print(render(columns, Terminal(), most=100)[0])
+        return int(any(plugin["state"] == "broken" for plugin in found))
+
+
+COMMAND = Plugins()
+
+
+def listed() -> list[dict[str, str]]:
+    """Return what is known of every plugin, those that the settings leave out included."""
+    from fnmatch import fnmatchcase
+    from importlib.metadata import entry_points
+
+    import fitprint
+
+    disabled = current().settings["disable_plugins"]
+    found = [
+        {
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version or (fitprint.__version__ if plugin.distribution == "fitprint" else ""),
+            "state": "broken" if plugin.problem else "ok",
+            "problem": plugin.problem,
+        }
+        for plugin in hooks().found
+    ]
+    for point in entry_points(group="fitprint"):
+        if any(fnmatchcase(point.name, glob) for glob in disabled):
+            name, version = (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+            found.append({"name": point.name, "distribution": name, "version": version, "state": "disabled", "problem": ""})
+    return found
+
+
+def _check(name: str | None, have: list[str]) -> int:
+    if name is None:
+        raise FitprintError(f"which plugin is to be checked? There are: {', '.join(have)}")
+    if name not in have:
+        raise FitprintError(f"there is no plugin {name!r}; there are: {', '.join(have)}")
+    try:
+        kit = import_module("fitprint.testing")
+    except ModuleNotFoundError as error:
+        raise FitprintError(f"the conformance kit needs {error.name}: pip install {error.name}") from error
+    return int(kit.check_plugin(name))

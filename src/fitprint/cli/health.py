@@ -1,0 +1,195 @@
+"""Looking into every corner of an installation and its records."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import fitprint
+from fitprint.cli.selection import matching
+from fitprint.cli.wording import size
+from fitprint.entities import Artifact, RunRecord
+from fitprint.errors import FitprintError
+from fitprint.hooks.manager import hooks
+from fitprint.journal.delivery import journals, read_writer, writer_is_gone
+from fitprint.journal.frames import split_position
+from fitprint.journal.reader import read_journal, segments
+from fitprint.recording.workspace import Workspace, current
+
+if TYPE_CHECKING:
+    from fitprint.stores.protocol import Store
+
+__all__ = ["Finding", "findings"]
+
+State = Literal["ok", "warning", "broken"]
+
+_LITTLE_SPACE = 1 << 30
+_SAMPLE_RUNS = 100
+_SAMPLE_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: "broken" means that something is lost, at risk or refused; then the message says what to do."""
+
+    check: str
+    state: State
+    message: str
+
+
+def findings(*, deep: bool) -> Iterator[Finding]:
+    """Yield what was found, corner by corner. With ``deep`` every artifact is read, else a sample of the newest."""
+    yield Finding("versions", "ok", f"fitprint {fitprint.__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
+    try:
+        workspace = current()
+    except FitprintError as error:
+        yield Finding("settings", "broken", str(error))
+        return
+    yield from _settings(workspace)
+    yield from _plugins()
+    yield from _home(workspace)
+    if not workspace.settings["store"] and not workspace.home.is_dir():
+        yield Finding("store", "ok", "nothing is recorded yet")
+        return
+    yield from _damaged_journals(workspace)
+    try:
+        from fitprint.stores.opening import open_store
+
+        with closing(open_store(workspace.store_uri, hooks().registered("register_stores"))) as store:
+            yield from _journals(workspace, store)
+        yield from _delivery(workspace)
+        store = workspace.store
+        yield Finding("store", "ok", f"{workspace.store_uri}: {sum(each.run_count for each in store.experiments())} runs")
+        yield from _database(workspace)
+    except (FitprintError, OSError) as error:
+        yield Finding("store", "broken", str(error))
+        return
+    yield from _artifacts(workspace, store, deep=deep)
+
+
+def _settings(workspace: Workspace) -> Iterator[Finding]:
+    chosen = [f"{name} from {origin}" for name, origin in workspace.settings.origins.items() if origin != "default"]
+    yield Finding("settings", "ok", "; ".join(chosen) or "all as they come")
+
+
+def _plugins() -> Iterator[Finding]:
+    for plugin in hooks().found:
+        if plugin.problem:
+            origin = f" ({plugin.distribution} {plugin.version})" if plugin.distribution else ""
+            advice = f"repair or uninstall it, or leave it out: FITPRINT_DISABLE_PLUGINS={plugin.name}"
+            yield Finding("plugins", "broken", f"{plugin.name}{origin}: {plugin.problem}; {advice}")
+    working = [f"{plugin.name} {plugin.version}".strip() for plugin in hooks().found if not plugin.problem]
+    yield Finding("plugins", "ok", ", ".join(working))
+
+
+def _home(workspace: Workspace) -> Iterator[Finding]:
+    home = workspace.home
+    folder = next(folder for folder in (home, *home.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"{folder} cannot be written ({error.strerror}): set FITPRINT_HOME to a folder that can be"
+        yield Finding("home", "broken", message)
+    else:
+        yield Finding("home", "ok", f"{home} can be written")
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return
+    if free < _LITTLE_SPACE:
+        yield Finding("disk", "broken", f"only {size(free)} are free where {home} lies: make room, or records will be lost")
+    else:
+        yield Finding("disk", "ok", f"{size(free)} free")
+    refuge = Path(tempfile.gettempdir()) / f"fitprint-{os.getuid()}"
+    if refuge != home and refuge.is_dir():
+        message = f"a home could not be written once, its runs lie in {refuge}: read them with FITPRINT_HOME={refuge}, then remove it"
+        yield Finding("home", "warning", message)
+
+
+def _damaged_journals(workspace: Workspace) -> Iterator[Finding]:
+    for folder in sorted((workspace.home / "journal").glob(".damaged-*")):
+        writer = read_writer(folder)
+        by = f", written by process {writer['pid']} on {writer.get('host')}" if "pid" in writer else ""
+        damages = [damage for stretch in read_journal(folder) for damage in stretch.damage]
+        told = "; ".join(f"{damage.segment}: {damage.size} bytes at {damage.offset}: {damage.reason}" for damage in damages)
+        message = (
+            f"{folder}{by}: {told or 'records could not be read'}. What was intact is in the store; remove the folder if that is enough"
+        )
+        yield Finding("journals", "broken", message)
+
+
+def _journals(workspace: Workspace, store: Store) -> Iterator[Finding]:
+    """Tell about the journals that are there before anything is delivered."""
+    live, left, waiting = 0, 0, 0
+    for journal in journals(workspace.home / "journal"):
+        if writer_is_gone(journal):
+            left += 1
+        else:
+            live += 1
+        number, offset = split_position(store.position(journal.name))
+        for segment in segments(journal):
+            if int(segment.stem) >= number:
+                waiting += segment.stat().st_size - (offset if int(segment.stem) == number else 0)
+    yield Finding("journals", "ok", f"{live} of programs that run, {left} of programs that have ended, {size(waiting)} not delivered yet")
+
+
+def _delivery(workspace: Workspace) -> Iterator[Finding]:
+    done = workspace.sync()
+    if done.killed:
+        ids = ", ".join(run[:12] for run in done.killed)
+        yield Finding("journals", "warning", f"the programs that recorded these runs ended without a word, they are KILLED now: {ids}")
+    for journal, damages in done.damage.items():
+        for damage in damages:
+            place = f"{damage.segment}, {damage.size} bytes at {damage.offset}: {damage.reason}"
+            yield Finding("journals", "broken", f"{workspace.home / 'journal' / journal}: {place}; all intact records were delivered")
+
+
+def _database(workspace: Workspace) -> Iterator[Finding]:
+    """Let SQLite check its file."""
+    if not workspace.store_uri.startswith("sqlite:///"):
+        return
+    import sqlite3
+
+    path = Path(workspace.store_uri.removeprefix("sqlite:///")).absolute()
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            problems = [row[0] for row in connection.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+    except sqlite3.Error as error:
+        problems, version = [str(error)], "unknown"
+    if problems:
+        told = "; ".join(problems)
+        message = f"{path} is damaged ({told}): copy it away, then save what can be read with: sqlite3 {path.name} .recover"
+        yield Finding("store", "broken", message)
+    else:
+        yield Finding("store", "ok", f"{size(path.stat().st_size)}, schema {version}, SQLite finds no fault")
+
+
+def _artifacts(workspace: Workspace, store: Store, *, deep: bool) -> Iterator[Finding]:
+    runs, _ = matching(store, "", [], None, limit=None if deep else _SAMPLE_RUNS)
+    owners: dict[str, tuple[RunRecord, Artifact]] = {artifact.digest: (run, artifact) for run in runs for artifact in run.artifacts}
+    read = bad = 0
+    for run, artifact in owners.values():
+        if not deep and read + artifact.size > _SAMPLE_BYTES:
+            continue
+        try:
+            workspace.blobs.read(artifact.digest)
+        except (FitprintError, OSError) as error:
+            bad += 1
+            if bad <= 20:
+                message = f"{artifact.path} of run {run.name} ({run.id[:12]}): {error}; train again, or bring the file back from a copy"
+                yield Finding("artifacts", "broken", message)
+        read += artifact.size
+    if bad > 20:
+        yield Finding("artifacts", "broken", f"... and {bad - 20} more")
+    how = "all" if deep else f"of the newest {len(runs)} runs"
+    if not bad:
+        yield Finding("artifacts", "ok", f"{len(owners)} files ({how}), {size(read)} read and found as they were recorded")
