@@ -47,7 +47,7 @@ class MemoryStore:
         with self._lock:
             if not is_new(batch, self.position(batch.journal)):
                 return
-            for event in batch.events:
+            for event in tuple(batch.events):  # read to their end before anything is kept
                 draft = self._drafts.get(event.run)
                 if draft is None:
                     draft = self._drafts[event.run] = Draft(Life(event.run))
@@ -55,7 +55,9 @@ class MemoryStore:
             for run in {event.run for event in batch.events}:
                 life = self._drafts[run].life
                 if life.experiment is not None:
-                    known = self._experiments.get(life.experiment) or Experiment(len(self._experiments) + 1, life.experiment, life.start_time)
+                    known = self._experiments.get(life.experiment) or Experiment(
+                        len(self._experiments) + 1, life.experiment, life.start_time
+                    )
                     self._experiments[life.experiment] = replace(known, created=min(known.created, life.start_time))
             self._positions[batch.journal] = batch.end
 
