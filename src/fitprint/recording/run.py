@@ -27,13 +27,11 @@ from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, un
 from fitprint.recording.paths import checked_path
 from fitprint.recording.reading import RunReader
 from fitprint.recording.surroundings import attach_environment
-from fitprint.recording.values import metric_value, param_value
+from fitprint.recording.values import metric_value, param_value, preview
 from fitprint.recording.workspace import Workspace, current
 from fitprint.settings import wanted
 
 __all__ = ["POSITION", "Position", "Run", "attached_run", "make_current", "open_run"]
-
-_SPILL_BYTES = 8192
 
 
 class Position(NamedTuple):
@@ -203,14 +201,12 @@ class Run(RunReader):
             raise InvalidParamError(f"not recorded: {', '.join(bad)}; log a text of your own instead, such as repr(value)")
 
     def _param(self, key: str, value: Any, provenance: Any) -> Param:
-        if not isinstance(value, (str, list, dict)):
-            return Param(value, provenance)
-        text = value if isinstance(value, str) else json.dumps(value)
-        if len(text) <= _SPILL_BYTES:
+        shown = preview(value)
+        if shown is value:
             return Param(value, provenance)
         path = f"params/{key.replace('/', '_')}.json"
-        self._put(path, json.dumps(value).encode("utf-8", "surrogatepass"))
-        return Param(f"{text[:500]} … ({len(text)} characters)", provenance, path)
+        self._put(path, media.text_bytes(json.dumps(value, ensure_ascii=False)))  # with NaN as NaN, for it is read back
+        return Param(shown, provenance, path)
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag; the value becomes text, None removes the tag."""

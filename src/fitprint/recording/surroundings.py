@@ -21,6 +21,7 @@ __all__ = ["attach_environment"]
 
 PATH = "environment.json"
 _FRESH_SECONDS = 60.0
+_FORK_SECONDS = 3.0  # most that a fork waits for
 
 
 class _Surroundings:
@@ -83,9 +84,16 @@ def _wait() -> None:
         thread.join(limit)
 
 
+def _before_fork() -> None:
+    """Let the collecting thread end: what it is importing could not be imported in the child any more."""
+    thread = _state.thread
+    if thread is not None and thread is not threading.current_thread():
+        thread.join(_FORK_SECONDS)
+
+
 def _after_fork_in_child() -> None:
     global _state
     _state = _Surroundings()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
