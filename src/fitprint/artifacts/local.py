@@ -140,7 +140,7 @@ def _is_there(target: Path, size: int) -> bool:
     """Return whether the blob is there in full length; a torn one, left by a full disk of old, is written anew."""
     try:
         return target.stat().st_size == size
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import string
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,7 +62,7 @@ def test_and_binds_closer_than_or_and_not_closer_than_and() -> None:
         ("run.name = 'v'", Field("attribute", "name")),
         ("run_name = 'v'", Field("attribute", "name")),
         ("`run name` = 'v'", Field("attribute", "name")),
-        ('"run name" = \'v\'', Field("attribute", "name")),
+        ("\"run name\" = 'v'", Field("attribute", "name")),
         ("attributes.`Run name` = 'v'", Field("attribute", "name")),
         ("run_id = 'v'", Field("attribute", "id")),
         ("user_id = 'v'", Field("tag", "user")),
@@ -257,8 +258,9 @@ WORDS = st.sampled_from(
 @given(st.one_of(st.text(max_size=40), st.text(string.printable, max_size=60), st.lists(WORDS, max_size=12).map(" ".join)))
 def test_nothing_but_query_errors(text: str) -> None:
     """Whatever is given, reading ends with a query or a QueryError whose position lies in the text."""
-    for arguments in ({"filter_string": text}, {"order_by": [text]}):
+    cases: list[dict[str, Any]] = [{"filter_string": text}, {"order_by": [text]}]
+    for arguments in cases:
         try:
-            parse(**arguments)  # type: ignore[arg-type]
+            parse(**arguments)
         except QueryError as error:
             assert 0 <= error.position <= len(text)  # noqa: PT017 - most texts are errors, a few are not

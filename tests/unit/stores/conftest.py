@@ -21,7 +21,9 @@ class Write(Protocol):
 
 
 class Points(Protocol):
-    def __call__(self, run: str, key: str, values: Sequence[float], **columns: Any) -> MetricPoints: ...
+    def __call__(
+        self, run: str, key: str, values: Sequence[float], start: int = 0, time: int = 1_000_000, goal: Any = None
+    ) -> MetricPoints: ...
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -6,18 +6,22 @@ import math
 import random
 import struct
 from array import array
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fitprint.entities import History
+from fitprint.errors import CorruptStoreError
 from fitprint.stores.sql.chunks import decode, encode
 
 WORDS = st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 300), st.just(0x7FF8000000000001))
 
 
-def numbers(typecode: str, words: list[int]) -> array[float]:
-    column = array(typecode)
+def numbers(typecode: str, words: list[int]) -> Any:
+    column: array[Any] = array(typecode)
     column.frombytes(struct.pack(f"={len(words)}Q", *words))
     return column
 
@@ -27,13 +31,25 @@ def test_every_bit_comes_back(rows: list[tuple[int, int, int, int]], repeats: in
     """Encoding and decoding give the same 64 bits for every number, appended to what is there."""
     columns = [list(column) * repeats for column in zip(*rows, strict=True)]
     history = History(
-        numbers("q", columns[0]), numbers("d", columns[1]), numbers("q", columns[2]), numbers("d", columns[3])  # type: ignore[arg-type]
+        numbers("q", columns[0]),
+        numbers("d", columns[1]),
+        numbers("q", columns[2]),
+        numbers("d", columns[3]),
     )
     back = History()
     decode(encode(history), back)
     decode(encode(history), back)
-    for before, after in zip((history.step, history.epoch, history.timestamp, history.value), (back.step, back.epoch, back.timestamp, back.value), strict=True):
-        assert after.tobytes() == before.tobytes() * 2
+    for name in ("step", "epoch", "timestamp", "value"):
+        assert getattr(back, name).tobytes() == getattr(history, name).tobytes() * 2
+
+
+@pytest.mark.parametrize("damage", [lambda chunk: chunk[:-1], lambda chunk: b"", lambda chunk: chunk[:4] + b"\xaa" * (len(chunk) - 4)])
+def test_damage_is_told(damage: Callable[[bytes], bytes]) -> None:
+    """Bytes that are no chunk are reported as damage of the store."""
+    count = 300
+    history = History(array("q", range(count)), array("d", [0.5] * count), array("q", range(count)), array("d", range(count)))
+    with pytest.raises(CorruptStoreError, match="damaged"):
+        decode(damage(encode(history)), History())
 
 
 def test_the_format_is_what_is_written_down() -> None:
@@ -54,8 +70,7 @@ def test_a_loss_curve_takes_less_than_ten_bytes_a_point() -> None:
         time += 1000 + random.randrange(200)
         times.append(time)
     single = struct.unpack(f"<{count}f", struct.pack(f"<{count}f", *values))
-    sizes = []
-    for column in (values, single):
-        sizes.append(len(encode(History(array("q", range(count)), array("d", [math.nan] * count), times, array("d", column)))) / count)
+    steps, epochs = array("q", range(count)), array("d", [math.nan] * count)
+    sizes = [len(encode(History(steps, epochs, times, array("d", column)))) / count for column in (values, single)]
     assert sizes[0] < 10
     assert sizes[1] < 6

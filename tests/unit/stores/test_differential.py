@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunRecord
-from fitprint.errors import RunNotFoundError
+from fitprint.errors import QueryError, RunNotFoundError
 from fitprint.events import (
     ArtifactsLogged,
     Batch,
@@ -69,8 +69,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 FIELDS = st.sampled_from(
-    "metrics.x metrics.loss min(loss) max(x) best(loss) first(y) count(x) params.x params.y tags.x tags.loss name status experiment parent_id "
-    "error start_time end_time last_time duration datasets.name datasets.role datasets.digest metrics.none params.none".split()
+    "metrics.x metrics.loss min(loss) max(x) best(loss) first(y) count(x) params.x params.y tags.x tags.loss name status experiment "
+    "parent_id error start_time end_time last_time duration datasets.name datasets.role datasets.digest metrics.none params.none".split()
 )
 QUOTED = TEXTS.map(lambda text: "'" + text + "'")
 NUMERALS = st.one_of(st.sampled_from("0 1 2 nan inf -inf -1.5".split()), st.floats(allow_nan=False).map(repr))
@@ -83,19 +83,16 @@ def composed(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+LISTS = st.lists(LITERALS, min_size=1, max_size=3).map(lambda each: f"({', '.join(each)})")
 COMPARISONS = st.one_of(
     st.tuples(FIELDS, st.sampled_from("= != < <= > >=".split()), LITERALS).map(" ".join),
-    st.tuples(FIELDS, st.sampled_from(["in", "not in"]), st.lists(LITERALS, min_size=1, max_size=3).map(lambda each: f"({', '.join(each)})")).map(
-        " ".join
-    ),
+    st.tuples(FIELDS, st.sampled_from(["in", "not in"]), LISTS).map(" ".join),
     st.tuples(FIELDS, st.sampled_from(["like", "ilike", "not like", "not ilike"]), QUOTED).map(" ".join),
     st.tuples(FIELDS, st.sampled_from(["is null", "is not null"])).map(" ".join),
 )
 
 
 def readable(text: str) -> bool:
-    from fitprint.errors import QueryError
-
     try:
         parse(text, order_by=[] if " " in text else [text])
     except QueryError:
@@ -110,7 +107,9 @@ ORDERS = st.lists(st.tuples(FIELDS.filter(lambda field: "dataset" not in field),
 def comparable(run: RunRecord) -> str:
     """Return all of a run as text, in which NaN equals NaN, order of keys does not matter, and summaries need no sign of zero."""
     mappings: dict[str, Any] = {name: dict(sorted(getattr(run, name).items())) for name in ("params", "metrics", "tags", "documents")}
-    mappings["metrics"] = {key: [0.0 if value == 0 else value for value in astuple(summary)] for key, summary in mappings["metrics"].items()}
+    mappings["metrics"] = {
+        key: [0.0 if value == 0 else value for value in astuple(summary)] for key, summary in mappings["metrics"].items()
+    }
     return repr(replace(run, datasets=tuple(sorted(run.datasets, key=repr)), models=tuple(sorted(run.models, key=repr)), **mappings))
 
 
@@ -126,7 +125,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stores")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     batches=st.lists(st.tuples(st.sampled_from(["j1", "j2"]), st.lists(EVENTS, max_size=12)), min_size=1, max_size=5),
     queries=st.lists(st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])), min_size=1, max_size=6),
@@ -146,7 +145,9 @@ def test_both_stores_agree(folder: Path, batches: Sequence[tuple[str, list[Event
                 assert repr(sql.metric_history(run, key)) == repr(memory.metric_history(run, key))
         for journal in ("j1", "j2"):
             assert sorted(map(repr, sql.open_runs(journal))) == sorted(map(repr, memory.open_runs(journal)))
-        listed = [[(each.name, each.created, each.run_count, each.last_activity) for each in store.experiments()] for store in (sql, memory)]
+        listed = [
+            [(each.name, each.created, each.run_count, each.last_activity) for each in store.experiments()] for store in (sql, memory)
+        ]
         assert listed[0] == listed[1]
         for text, order_by, deleted in queries:
             query = parse(text, order_by=order_by, deleted=deleted)

@@ -36,7 +36,9 @@ def test_points_come_back_in_the_order_logged(store: Store, write: Any) -> None:
     assert (bits(history.value), bits(history.epoch)) == (bits(values), bits(epochs))
 
 
-@pytest.mark.parametrize("sizes", [[1] * 40, [100, 1, 1, 1], [1, 2, 4, 8, 16], [chunks.FULL, 1, chunks.FULL - 1, 5], [3 * chunks.FULL + 7, 2]])
+@pytest.mark.parametrize(
+    "sizes", [[1] * 40, [100, 1, 1, 1], [1, 2, 4, 8, 16], [chunks.FULL, 1, chunks.FULL - 1, 5], [3 * chunks.FULL + 7, 2]]
+)
 def test_histories_grow_batch_by_batch(store: Store, write: Any, points: Any, sizes: list[int]) -> None:
     """However points arrive, before and after the run's end, the history is all of them."""
     write(STARTED)

@@ -112,7 +112,7 @@ def test_keys_may_be_any_text(store: Store, write: Any, points: Any, key: str) -
     """Keys of params, tags and metrics are unlimited in length and alphabet."""
     write(started(), ParamsLogged(RUN, 11, {key: Param(1)}), TagsSet(RUN, 11, {key: key}), points(RUN, key, [1.0]))
     run = store.run(RUN)
-    assert (run.params.keys(), run.tags, run.metrics.keys()) == ({key}, {key: key}, {key})
+    assert (list(run.params), run.tags, list(run.metrics)) == ([key], {key: key}, [key])
     assert list(store.metric_history(RUN, key).value) == [1.0]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fitprint.entities import Dataset, Param
 from fitprint.errors import QueryError
-from fitprint.events import DatasetLogged, ParamsLogged, RunEnded, RunStarted, TagsSet
+from fitprint.events import DatasetLogged, Event, ParamsLogged, RunEnded, RunStarted, TagsSet
 from fitprint.query.grammar import parse
 from fitprint.stores.protocol import Store
 
@@ -19,23 +19,28 @@ MS = 1_714_521_600_000  # 2024-05-01, in milliseconds
 @pytest.fixture(autouse=True)
 def runs(write: Any, points: Any) -> None:
     """Write runs a to f, a started first."""
-    for number, name in enumerate("abcdef"):
-        parent = "a" if name in "bc" else None
-        kind = "candidate" if parent else "fit"
-        write(RunStarted(name, (MS + number) * 1000 + 300, "odd" if number % 2 else "even", f"Run-{name}", parent, kind))
-        write(ParamsLogged(name, 1, {"same": Param("x")}))
+    events: list[Event] = []
     params: dict[str, Any] = {"a": 1.0, "b": 10, "c": "lbfgs", "d": True, "e": None, "f": nan}
-    for name, value in params.items():
-        write(ParamsLogged(name, 1, {"C": Param(value)}))
-    write(ParamsLogged("a", 1, {"layers": Param([64, 32]), "text": Param("2")}), ParamsLogged("b", 1, {"text": Param("Été"), "inf": Param(inf)}))
+    for number, (name, value) in enumerate(params.items()):
+        parent, kind = ("a", "candidate") if name in "bc" else (None, "fit")
+        events.append(RunStarted(name, (MS + number) * 1000 + 300, "odd" if number % 2 else "even", f"Run-{name}", parent, kind))
+        events.append(ParamsLogged(name, 1, {"same": Param("x"), "C": Param(value)}))
     losses = {"a": [0.5, 0.1, 0.3], "b": [0.2], "c": [nan], "d": [inf, 1.0], "e": [-inf]}
-    for name, values in losses.items():
-        write(points(name, "loss", values))
-    write(TagsSet("a", 1, {"team": "a", "user": "ann"}), TagsSet("b", 1, {"team": "B", "Déjà.vu": "yes"}), TagsSet("c", 1, {"team": "a%b_c*[d]?"}))
-    write(DatasetLogged("a", 1, Dataset("X", "train", "sha256:1")), DatasetLogged("a", 1, Dataset("Y", "test")))
-    write(DatasetLogged("b", 1, Dataset("X", "eval", "sha256:2")))
-    write(RunEnded("a", (MS + 2_000) * 1000 + 300, "FINISHED"), RunEnded("b", (MS + 10) * 1000, "FAILED", "CUDA out of memory"))
-    write(RunEnded("c", (MS + 5_000) * 1000, "KILLED"))
+    events += [points(name, "loss", values) for name, values in losses.items()]
+    write(
+        *events,
+        ParamsLogged("a", 1, {"layers": Param([64, 32]), "text": Param("2")}),
+        ParamsLogged("b", 1, {"text": Param("Été"), "inf": Param(inf)}),
+        TagsSet("a", 1, {"team": "a", "user": "ann"}),
+        TagsSet("b", 1, {"team": "B", "Déjà.vu": "yes"}),
+        TagsSet("c", 1, {"team": "a%b_c*[d]?"}),
+        DatasetLogged("a", 1, Dataset("X", "train", "sha256:1")),
+        DatasetLogged("a", 1, Dataset("Y", "test")),
+        DatasetLogged("b", 1, Dataset("X", "eval", "sha256:2")),
+        RunEnded("a", (MS + 2_000) * 1000 + 300, "FINISHED"),
+        RunEnded("b", (MS + 10) * 1000, "FAILED", "CUDA out of memory"),
+        RunEnded("c", (MS + 5_000) * 1000, "KILLED"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,7 +195,9 @@ def test_orderings(store: Store, order_by: Any, expected: str) -> None:
     assert "".join(run.id for run in store.search_runs(parse(order_by=order_by)).runs) == expected
 
 
-@pytest.mark.parametrize("order_by", [(), "start_time", "metrics.loss", "metrics.loss desc", "params.C desc", "tags.team", "params.text", "experiment, duration"])
+@pytest.mark.parametrize(
+    "order_by", [(), "start_time", "metrics.loss", "metrics.loss desc", "params.C desc", "tags.team", "params.text", "experiment, duration"]
+)
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_pages_join_up(store: Store, order_by: Any, limit: int) -> None:
     """All pages together are the whole, in its order, each run once."""

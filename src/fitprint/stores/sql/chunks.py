@@ -19,6 +19,7 @@ from array import array
 from typing import Any
 
 from fitprint.entities import History
+from fitprint.errors import CorruptStoreError
 
 __all__ = ["FULL", "decode", "encode"]
 
@@ -37,11 +38,20 @@ def encode(history: History) -> bytes:
 
 
 def decode(chunk: bytes, into: History) -> None:
-    """Add the points of a chunk to the history ``into``."""
-    (count,) = struct.unpack_from("<I", chunk)
-    at = 4
-    for column in (into.step, into.timestamp, into.epoch, into.value):
-        at = _decoded(chunk, at, count, column)
+    """Add the points of a chunk to the history ``into``.
+
+    Raises:
+        CorruptStoreError: these bytes are no chunk.
+    """
+    try:
+        (count,) = struct.unpack_from("<I", chunk)
+        at = 4
+        for column in (into.step, into.timestamp, into.epoch, into.value):
+            at = _decoded(chunk, at, count, column)
+    except (struct.error, zlib.error, ValueError, IndexError) as error:
+        raise CorruptStoreError(
+            f"a piece of a metric's history is damaged ({error}); the other metrics and runs can still be read"
+        ) from error
 
 
 def _encoded(column: array[Any]) -> bytes:

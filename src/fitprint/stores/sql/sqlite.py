@@ -97,7 +97,10 @@ class SqliteDriver:
         try:
             connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged here is deleted from the journal
             connection.create_function("lowered", 1, _lowered, deterministic=True)
-            if self._version(connection) != len(self._steps):
+            connection.execute("BEGIN")  # another process may be making the file: see all of that or nothing
+            version = self._version(connection)
+            connection.execute("COMMIT")
+            if version != len(self._steps):
                 self._upgrade(connection)
         except BaseException:
             connection.close()
