@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.cluster import Birch
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer, mean_squared_error
@@ -260,6 +261,16 @@ def test_search_over_distributions_comes_back(tmp_path):
     packed = pack(model, tmp_path, flavors=FLAVORS)
 
     assert model.predict(X).tolist() == load_directory(tmp_path, FLAVORS, trust=packed.facts["needs"]).predict(X).tolist()
+
+
+def test_vast_vocabularies_are_pickles(tmp_path):
+    """For them skops would take minutes and gigabytes; the pickle holds nothing but the framework's own types."""
+    model = CountVectorizer().fit([" ".join(f"word{number}" for number in range(100_001))])
+
+    packed = pack(model, tmp_path, flavors=FLAVORS)
+
+    assert ("pickle", []) == (packed.facts["serialization"], packed.facts["needs"])
+    assert model.vocabulary_ == load_directory(tmp_path, FLAVORS).vocabulary_
 
 
 def test_requirements_are_what_the_model_needs(tmp_path):

@@ -20,10 +20,14 @@ from fitprint_sklearn.trust import is_constructor, is_trusted
 __all__ = ["SklearnFlavor"]
 
 
+_VAST = 100_000  # objects; skops takes some 15 microseconds and 400 bytes for each, a hundred times what a pickle does
+
+
 class SklearnFlavor:
     """Estimators: scikit-learn's, third parties' and the user's own.
 
-    The first model saved imports skops, which imports most of scikit-learn (about a second, once).
+    The first model saved imports skops, which imports most of scikit-learn (up to a second, once). A model of very many Python
+    objects, such as a vocabulary of a hundred thousand words, is a pickle: it loads under the same trust.
     """
 
     name = "sklearn"
@@ -33,8 +37,10 @@ class SklearnFlavor:
         return any(base.__module__ == "sklearn.base" and base.__name__ == "BaseEstimator" for base in type(model).__mro__)
 
     def save(self, model: object, directory: Path) -> FlavorEntry:
+        from fitprint_sklearn.reach import holds_more_than
+
         options: dict[str, Any] = {"code": None, "sklearn_version": installed_version("scikit-learn")}
-        packed = _to_skops(model)
+        packed = None if holds_more_than(model, _VAST) else _to_skops(model)
         if packed is not None:
             data, uses = packed
             file, serialization = "model.skops", "skops"

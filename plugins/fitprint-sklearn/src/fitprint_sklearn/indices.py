@@ -7,13 +7,12 @@ are left to that code.
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Iterator
-from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from fitprint_sklearn.reach import reachable
 
 __all__ = ["KINDS", "out_of_bounds"]
 
@@ -29,13 +28,11 @@ KINDS = {
     *(f"scipy.sparse._{form}.{form}_{kind}" for form in ("bsr", "coo", "csc", "csr") for kind in ("array", "matrix")),
 }
 
-_LEAVES = (type, ModuleType, FunctionType, BuiltinFunctionType, str, bytes, int, float)
-
 
 def out_of_bounds(model: object) -> str | None:
     """Return a sentence on the first tree or matrix below the model that points outside of itself or the features; None if none does."""
     found: Any
-    for found in _reachable(model):
+    for found in reachable(model):
         kind = type(found).__name__
         if kind == "Tree":
             problem = _tree(found)
@@ -122,20 +119,3 @@ def _features(estimator: Any) -> str | None:
             if ((nodes["feature_idx"] < 0) | (nodes["feature_idx"] >= width)).any():
                 return "has a tree that reads more features than the estimator takes"
     return None
-
-
-def _reachable(model: object) -> Iterator[object]:
-    """Yield each object below the model once; classes, modules and functions end the way."""
-    seen: set[int] = set()
-    stack = [model]
-    while stack:
-        found = stack.pop()
-        if id(found) in seen or isinstance(found, _LEAVES):
-            continue
-        seen.add(id(found))
-        if isinstance(found, np.ndarray):
-            if found.dtype.hasobject:
-                stack.extend(found.ravel().tolist())
-            continue
-        yield found
-        stack.extend(gc.get_referents(found))
