@@ -1,0 +1,159 @@
+"""Each hook, seen from outside: a plugin implements it, and a user notices."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import types
+from pathlib import Path
+
+import pytest
+
+import fitprint
+from fitprint.autologging.framework import Function
+from fitprint.cli import main
+from fitprint.errors import SettingsError
+from fitprint.hooks.manager import Hooks
+from fitprint.hooks.markers import hookimpl
+from fitprint.models.flavor import FlavorEntry
+from fitprint.settings import Setting
+from fitprint.stores.memory import MemoryStore
+from fitprint.testing import captured_runs
+
+
+def plugin(**implementations):
+    """Return a plugin that implements these hooks."""
+    module = types.ModuleType("mine")
+    for name, function in implementations.items():
+        setattr(module, name, hookimpl(function))
+    return {"mine": module}
+
+
+def test_register_frameworks_adds_what_autolog_observes(monkeypatch):
+    """A framework's function is recorded once a plugin says that it trains."""
+    library = types.ModuleType("library")
+    exec("def train(rate):\n    return 2 * rate", vars(library))
+    monkeypatch.setitem(sys.modules, "library", library)
+
+    def observe(fit):
+        fit.params(fit.arguments)
+        yield
+
+    framework = types.SimpleNamespace(name="library", distribution="library", targets=lambda: [Function("library:train", observe)])
+    with captured_runs(plugins=plugin(register_frameworks=lambda: [framework])) as runs:
+        fitprint.autolog()
+        assert 6 == library.train(3)
+        assert {"rate": 3} == runs.one().params
+
+
+def test_register_flavors_adds_a_model_format():
+    """A model of a class that a flavor knows is written by that flavor."""
+
+    class Pair:
+        name = "pair"
+        packages = ("builtins",)
+
+        def accepts(self, model: object) -> bool:
+            return type(model) is tuple
+
+        def save(self, model, directory: Path) -> FlavorEntry:
+            (directory / "pair.json").write_text(json.dumps(model), encoding="utf-8")
+            return FlavorEntry({"data": "pair.json"}, "json", safe=True)
+
+        def load(self, directory: Path, options, trust):
+            return tuple(json.loads((directory / options["data"]).read_text(encoding="utf-8")))
+
+    with captured_runs(plugins=plugin(register_flavors=lambda: [Pair()])):
+        with fitprint.start_run() as run:
+            logged = fitprint.log_model((1, 2), "model")
+        assert "pair" == logged.flavor
+        assert (1, 2) == fitprint.load_model(f"runs:/{run.id}/model")
+
+
+def test_register_stores_adds_a_scheme():
+    """A URI with the plugin's scheme is opened by the plugin's factory."""
+    stores = {}
+    with captured_runs(plugins=plugin(register_stores=lambda: {"mine": lambda uri: stores.setdefault(uri, MemoryStore(uri))})):
+        fitprint.configure(store="mine://here")
+        assert [] == fitprint.search_runs()
+        assert ["mine://here"] == list(stores)
+
+
+def test_register_settings_adds_typed_settings():
+    """A plugin's setting stands in its namespace, has its default, and is checked."""
+    setting = Setting("mine.depth", int, 3, "How deep.")
+    with captured_runs(plugins=plugin(register_settings=lambda: [setting])) as runs:
+        assert 3 == runs.workspace.settings["mine.depth"]
+        fitprint.configure(mine={"depth": 5})
+        with pytest.raises(SettingsError, match=r"mine\.depth.*whole number"):
+            fitprint.configure(mine={"depth": "much"})
+
+
+def test_register_commands_adds_to_the_command_line(capsys):
+    """A plugin's command runs by its name, and stands in the help."""
+
+    class Greet:
+        name = "greet"
+        help = "Say hello."
+
+        def add_arguments(self, parser):
+            parser.add_argument("whom", help="who is greeted")
+
+        def run(self, arguments):
+            print("hello", arguments.whom)
+            return 0
+
+    with captured_runs(plugins=plugin(register_commands=lambda: [Greet()])):
+        assert 0 == main(["greet", "Ada"])
+        assert "hello Ada\n" == capsys.readouterr().out
+        main(["--help"])
+        assert "Say hello." in capsys.readouterr().out
+
+
+def test_collect_run_context_adds_facts():
+    """What a plugin knows of the surroundings stands in the run's environment."""
+    with captured_runs(plugins=plugin(collect_run_context=lambda: {"weather": {"rain": True}}), context=True) as runs:
+        with fitprint.start_run():
+            pass
+        for thread in threading.enumerate():
+            if thread.name == "fitprint-context":
+                thread.join()
+        assert {"rain": True} == runs.one().environment["weather"]
+
+
+def test_on_run_ended_is_told_of_each_run():
+    """A plugin hears of the end of every run, with its status."""
+    heard = []
+    with captured_runs(plugins=plugin(on_run_ended=lambda run, status: heard.append((run, status)))):
+        with fitprint.start_run() as good:
+            pass
+        with pytest.raises(ZeroDivisionError), fitprint.start_run() as bad:
+            1 / 0  # noqa: B018 - it is to fail
+        assert [(good.id, "FINISHED"), (bad.id, "FAILED")] == heard
+
+
+def test_on_problem_is_told_once_of_a_failure():
+    """A plugin that fails is reported with its name, once, and the rest goes on."""
+    heard = []
+
+    def on_run_ended():
+        raise ValueError("no")
+
+    failing = plugin(on_run_ended=on_run_ended, on_problem=lambda problem, source: heard.append((source, problem)))
+    with captured_runs(plugins=failing, strict=False) as runs:
+        for _ in range(2):
+            with fitprint.start_run():
+                pass
+        assert ["FINISHED", "FINISHED"] == [run.status for run in runs.all()]
+    ((source, problem),) = heard
+    assert "mine" == source
+    assert "on_run_ended" in problem
+    assert "ValueError: no" in problem
+
+
+def test_a_misspelt_hook_is_reported():
+    """A hook that does not exist is a problem with a suggestion, not silence."""
+    found = Hooks(extra=plugin(on_run_endet=lambda: None), disabled=("*",)).found
+    (mine,) = (plugin for plugin in found if plugin.name == "mine")
+    assert "on_run_ended" in mine.problem
