@@ -6,6 +6,7 @@ Nothing here writes, and nothing here needs the writer to be alive or dead.
 from __future__ import annotations
 
 import json
+import re
 import struct
 import sys
 from array import array
@@ -25,6 +26,7 @@ _POINT_FRAME = struct.Struct("<8xI37s")  # checksum and payload of a frame that 
 _POINT_BYTES = _POINT_FRAME.size
 _POINT_COLUMNS = ((13, "I"), (17, "q"), (25, "q"), (33, "d"), (41, "d"))  # series, step, time, value, epoch: offset in the frame, type
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
+_SERIES_HEAD = re.compile(re.escape(frames.MAGIC) + rb".{8}" + re.escape(bytes([frames.SERIES])), re.DOTALL)
 _MOST_POINTS = 1 << 16
 
 
@@ -95,13 +97,11 @@ class _Segment:
 
     def learn(self, until: int) -> None:
         """Take note of the series that were defined before ``until``, and go there."""
-        find = self._data.find
-        at = find(frames.MAGIC)
-        while 0 <= at < until:
+        for match in _SERIES_HEAD.finditer(self._data, 0, until):
+            at = match.start()
             size = self._frame_size(at)
-            if size and self._data[at + 12] == frames.SERIES:
+            if size:
                 self._define(self._data[at + 13 : at + size])
-            at = at + size if size and self._data.startswith(frames.MAGIC, at + size) else find(frames.MAGIC, at + (size or 1))
         self._at = until
 
     def read(self, start: int, number: int, batch_bytes: int, *, last: bool) -> Stretch:
