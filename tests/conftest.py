@@ -6,17 +6,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from fitprint.entities import RunRecord
+from fitprint.entities import History, RunRecord
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.journal.delivery import deliver
 from fitprint.query.grammar import parse
 from fitprint.recording import context, workspace
-from fitprint.stores.memory import MemoryStore
+from fitprint.stores.protocol import Store
+from fitprint.stores.sql.sqlite import open_sqlite
 
 
 @pytest.fixture
@@ -43,7 +45,6 @@ class Programs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
-        self.store = MemoryStore()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
         self.environment |= {"FITPRINT_HOME": str(self.home), "FITPRINT_CONTEXT": "false", "FITPRINT_NOTICE": "false"}
 
@@ -66,14 +67,26 @@ class Programs:
             process.kill()
         return process.returncode, output, errors
 
+    @property
+    def store(self) -> Store:
+        """The store in the home."""
+        return open_sqlite(f"sqlite:///{self.home / 'fitprint.db'}")
+
     def runs(self) -> dict[str, RunRecord]:
         """Return the runs that a reader finds now, by name."""
-        deliver(self.home / "journal", self.store)
-        return {run.name: run for run in self.store.search_runs(parse("")).runs}
+        with closing(self.store) as store:
+            deliver(self.home / "journal", store)
+            return {run.name: run for run in store.search_runs(parse("")).runs}
 
     def steps(self, name: str, key: str) -> list[int]:
         """Return the steps of a metric of the run of this name."""
-        return list(self.store.metric_history(self.runs()[name].id, key).step)
+        return list(self.history(name, key).step)
+
+    def history(self, name: str, key: str) -> History:
+        """Return the points of a metric of the run of this name."""
+        run = self.runs()[name].id
+        with closing(self.store) as store:
+            return store.metric_history(run, key)
 
 
 @pytest.fixture
