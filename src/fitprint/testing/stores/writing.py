@@ -1,0 +1,400 @@
+"""What a store keeps of what it is given: all of it, exactly, once."""
+
+from __future__ import annotations
+
+import math
+import threading
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fitprint.entities import Artifact, Dataset, LoggedModel, Param
+from fitprint.errors import RunNotFoundError
+from fitprint.events import ArtifactsLogged, DatasetLogged, DocumentLogged, Event, ModelLogged, ParamsLogged, RunStarted, TagsSet
+from fitprint.ids import new_id
+from fitprint.stores.protocol import Store
+from fitprint.testing.checks import Check, expect
+from fitprint.testing.comparison import difference
+from fitprint.testing.stores.conformance import StoreConformance
+from fitprint.testing.stores.feeding import EPOCH, SECOND, Feed, ended, params, points, started, tags, whole_run
+
+__all__ = ["CHECKS"]
+
+
+class _Interrupted(list[Event]):
+    """Events that cannot be read to their end."""
+
+    def __iter__(self) -> Iterator[Event]:
+        yield from list.__iter__(self)
+        raise OSError("the events cannot be read further")
+
+
+def append_is_atomic(conformance: StoreConformance, folder: Path) -> None:
+    """A batch that fails in its middle leaves the store as it was, and can be offered again."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run, "first"), points(run, "loss", [1.0]))
+        more: list[Event] = [points(run, "loss", [2.0, 3.0]), tags(run, late="yes"), started(new_id(), "second")]
+        try:
+            store.append(feed.batch(_Interrupted(more)))
+        except Exception:  # noqa: BLE001, S110 - however it says so
+            pass
+        else:
+            raise AssertionError("append() kept a batch whose events it could not read")
+        expect(store.position(feed.journal) == feed.position, "the position moved with a batch that failed")
+        expect(len(store.metric_history(run, "loss")) == 1, "points of a batch that failed were kept")
+        expect("late" not in store.run(run).tags, "a tag of a batch that failed was kept")
+        expect(not store.resolve("second"), "a run of a batch that failed was kept")
+        feed.send(*more)
+        expect(len(store.metric_history(run, "loss")) == 3, "the batch that had failed was not kept when it was offered again")
+
+
+def replay_is_idempotent(conformance: StoreConformance, folder: Path) -> None:
+    """A batch that is delivered again changes nothing, at once or after others, in this store object or another."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        batches = [
+            feed.send(started(run, "once"), params(run, C=1)),
+            feed.send(points(run, "loss", [1.0, 2.0]), tags(run, color="red")),
+            feed.send(tags(run, color=None), params(run, C=2), ended(run)),
+        ]
+        before = store.run(run)
+        for batch in (batches[2], batches[0], batches[1]):
+            store.append(batch)
+        _expect_unchanged(store, before, feed)
+    with conformance.opened(folder) as store:
+        for batch in batches:
+            store.append(batch)
+        _expect_unchanged(store, before, feed)
+
+
+def _expect_unchanged(store: Store, before: Any, feed: Feed) -> None:
+    told = difference(before, store.run(before.id))
+    expect(not told, f"batches that were delivered twice changed the run: {told}")
+    count = len(store.metric_history(before.id, "loss"))
+    expect(count == 2, f"a batch of 2 points that was delivered twice gives {count}")
+    expect(store.position(feed.journal) == feed.position, "a batch that was delivered twice moved the position")
+
+
+def positions_are_kept(conformance: StoreConformance, folder: Path) -> None:
+    """The position of each journal is the end of its last batch, also of an empty one and after reopening; 0 if there is none."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        expect(store.position(new_id()) == 0, "a journal that the store has never seen has a position other than 0")
+        one, two = Feed(store), Feed(store)
+        one.send(started(run))
+        one.send()
+        two.send(points(run, "loss", [1.0]))
+        for feed in (one, two):
+            expect(store.position(feed.journal) == feed.position, f"the position is {store.position(feed.journal)}, not {feed.position}")
+    with conformance.opened(folder) as store:
+        for feed in (one, two):
+            found = store.position(feed.journal)
+            expect(found == feed.position, f"after reopening the position is {found}, not {feed.position}")
+
+
+def order_within_run(conformance: StoreConformance, folder: Path) -> None:
+    """Later events prevail over earlier ones, in one batch and across batches, and points stay in the order they were logged in."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run), params(run, C=1, keep="as is"), params(run, C=2), tags(run, a="1", b="1"), tags(run, a=None, b="2"))
+        feed.send(points(run, "loss", [3.0, 1.0], steps=[5, 1]))
+        feed.send(points(run, "loss", [2.0], steps=[3]), params(run, C=3), tags(run, c="1"))
+        feed.send(tags(run, c=None), ArtifactsLogged(run, EPOCH, (Artifact("a.txt", _digest(1), 1),)))
+        feed.send(ArtifactsLogged(run, EPOCH, (Artifact("a.txt", _digest(2), 2),)), DocumentLogged(run, EPOCH, "note", {"version": 1}))
+        feed.send(DocumentLogged(run, EPOCH, "note", {"version": 2}))
+        record = store.run(run)
+        expect({key: param.value for key, param in record.params.items()} == {"C": 3, "keep": "as is"}, f"the params are {record.params}")
+        expect(dict(record.tags) == {"b": "2"}, f"the tags are {record.tags}")
+        expect(list(store.metric_history(run, "loss").step) == [5, 1, 3], "points are not in the order they were logged in")
+        expect(record.metrics["loss"].last == 2.0, "`last` is not the value logged last")
+        expect(record.artifacts == (Artifact("a.txt", _digest(2), 2),), f"the artifacts are {record.artifacts}")
+        expect(record.documents["note"] == {"version": 2}, f"the document is {record.documents['note']}")
+
+
+def nan_inf_metrics(conformance: StoreConformance, folder: Path) -> None:
+    """Values, epochs, steps and times come back bit by bit: NaN, infinities, negative zero, the smallest and the largest numbers."""
+    values = [math.nan, math.inf, -math.inf, -0.0, 0.1 + 0.2, 5e-324, 1.7976931348623157e308, -1.5]
+    steps = [-(2**63), 2**63 - 1, 0, -1, 7, 7, 8, 9]
+    times = [EPOCH + step for step in (0, 1, 2, 3, 3, 3, 999_999, 1_000_001)]
+    epochs = [math.nan, 0.0, 0.5, -0.0, math.inf, 1.0, 2.0, 3.0]
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run), points(run, "wild", values, steps=steps, times=times, epochs=epochs), points(run, "lost", [math.nan] * 2))
+        _expect_columns(store, run, values, steps, times, epochs)
+        wild, lost = (store.run(run).metrics[key] for key in ("wild", "lost"))
+        expect((wild.min, wild.max, wild.count) == (-math.inf, math.inf, 8), f"min, max and count are {wild.min}, {wild.max}, {wild.count}")
+        expect(math.isnan(wild.first) and wild.last == -1.5, f"first and last are {wild.first} and {wild.last}")
+        expect(math.isnan(lost.min) and math.isnan(lost.best) and lost.count == 2, "the summary of nothing but NaN is not NaN")
+        feed.send(ended(run))
+        _expect_columns(store, run, values, steps, times, epochs)
+    with conformance.opened(folder) as store:
+        _expect_columns(store, run, values, steps, times, epochs)
+
+
+def _expect_columns(store: Store, run: str, values: list[float], steps: list[int], times: list[int], epochs: list[float]) -> None:
+    history = store.metric_history(run, "wild")
+    floats: dict[str, array[Any]] = {"value": array("d", values), "epoch": array("d", epochs)}
+    for name, expected in (floats | {"step": array("q", steps), "timestamp": array("q", times)}).items():
+        found = getattr(history, name)
+        expect(isinstance(found, array) and found.typecode == expected.typecode, f"the column {name} is no array of {expected.typecode!r}")
+        expect(found.tobytes() == expected.tobytes(), f"the column {name} is {list(found)} instead of {list(expected)}")
+
+
+def typed_params_round_trip(conformance: StoreConformance, folder: Path) -> None:
+    """Parameters keep type, provenance and spill: None, booleans, whole numbers of any size, floats, texts, lists, dicts."""
+    values: list[Any] = [None, True, False, 0, 1, -(2**70), 2**63, 1.0, -0.0, 1e300, math.nan, math.inf, -math.inf, "", "1", "true", "null"]
+    values += ["x" * 10_000, [], {}, [1, 1.0, True, None, "a", [math.nan]], {"a": {"b": [1, {"c": None}]}, "": 1.5}]
+    logged = {f"p{number}": Param(value, "default" if number % 2 else "resolved") for number, value in enumerate(values)}
+    logged["spilled"] = Param("the beginning ...", "set", "params/spilled.json")
+    run = new_id()
+    with conformance.opened(folder) as store:
+        Feed(store).send(started(run), ParamsLogged(run, EPOCH, logged))
+    with conformance.opened(folder) as store:
+        found = store.run(run).params
+        for key, param in logged.items():
+            expect(key in found, f"the parameter {param.value!r:.60} is missing")
+            told = difference(param, found[key])
+            expect(not told, f"the parameter {param.value!r:.60} came back as {found[key]!r:.100}")
+
+
+def unicode_and_long_keys(conformance: StoreConformance, folder: Path) -> None:
+    """Keys and texts may be anything: any script, quotes, dots, slashes, percent signs, thousands of characters; none fall together."""
+    keys = [
+        "vélo",
+        "损失/值",
+        "🙂",
+        "a b",
+        "a.b",
+        "a/b",
+        'q"uote',
+        "it's",
+        "`tick`",
+        "per%cent_",
+        "loss",
+        "Loss",
+        "new\nline",
+        "é",
+        "e\u0301",
+    ]
+    keys += ["k" * 2000, "k" * 2001]
+    run = new_id()
+    name = "ru\"n %' 🙂"
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run, name, experiment="экспери'мент"))
+        feed.send(ParamsLogged(run, EPOCH, {key: Param(key) for key in keys}), TagsSet(run, EPOCH, {key: key for key in keys}))
+        feed.send(*(points(run, key, [float(number)]) for number, key in enumerate(keys)))
+        record = store.run(run)
+        expect(
+            (record.name, record.experiment) == (name, "экспери'мент"), f"name and experiment are {record.name!r}, {record.experiment!r}"
+        )
+        for number, key in enumerate(keys):
+            expect(key in record.params and record.params[key].value == key, f"the parameter {key!r:.50} is not what was logged")
+            expect(record.tags.get(key) == key, f"the tag {key!r:.50} is not what was set")
+            expect(list(store.metric_history(run, key).value) == [float(number)], f"the metric {key!r:.50} is not what was logged")
+        expect(list(store.keys().metrics) == sorted(keys), "keys() does not list the metrics, sorted")
+
+
+def lone_surrogates(conformance: StoreConformance, folder: Path) -> None:
+    """Half a surrogate pair, which Python texts may hold, stops no delivery; it is kept, or becomes its escape."""
+    odd = "a\ud800b"
+    kept = (odd, odd.encode(errors="backslashreplace").decode())
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run, odd), params(run, text=odd), tags(run, text=odd), points(run, odd, [1.0]))
+        feed.send(DocumentLogged(run, EPOCH, "note", {"text": odd}), ended(run, status="FAILED", error=odd))
+        record = store.run(run)
+        found = (record.name, record.params["text"].value, record.tags["text"], record.documents["note"]["text"], record.error)
+        expect(all(text in kept for text in found), f"texts came back as {found}")
+        expect(len(store.metric_history(run, odd)) == 1, "a metric with such a name is lost")
+
+
+def records_round_trip(conformance: StoreConformance, folder: Path) -> None:
+    """Data sets, models, artifacts and documents come back as they were logged; a data set that is logged again is one."""
+    run = new_id()
+    facts = {"shape": [3, 4], "schema": {"a": "float64"}, "nothing": None, "ratio": 0.1 + 0.2}
+    datasets = (Dataset("X", "train", _digest(1), facts), Dataset("X", "eval", _digest(2)), Dataset("y", "train"))
+    artifacts = (Artifact("a/b.txt", _digest(3), 0), Artifact("model/MLmodel", _digest(4), 2**40))
+    model = LoggedModel("model", "sklearn", _digest(5), {"class": "a.B", "needs": ["a.B"], "safe": False})
+    document = {"captured": ["params"], "cost_ms": 1.25, "deep": [[{"x": None}]]}
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run), *(DatasetLogged(run, EPOCH, dataset) for dataset in datasets), ArtifactsLogged(run, EPOCH, artifacts[::-1]))
+        feed.send(DatasetLogged(run, EPOCH, datasets[0]), ModelLogged(run, EPOCH, model), DocumentLogged(run, EPOCH, "capture", document))
+        feed.send(DocumentLogged(run, EPOCH, "list", [1, 2]))
+    with conformance.opened(folder) as store:
+        record = store.run(run)
+        for what, found, expected in (
+            ("data sets", record.datasets, datasets),
+            ("artifacts", record.artifacts, artifacts),
+            ("models", record.models, (model,)),
+            ("documents", dict(sorted(record.documents.items())), {"capture": document, "list": [1, 2]}),
+        ):
+            told = difference(expected, found)
+            expect(not told, f"the {what} are not what was logged: {told}")
+
+
+def large_batch(conformance: StoreConformance, folder: Path) -> None:
+    """One batch may hold a hundred thousand points of one metric, hundreds of metrics and parameters, and megabytes of text."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        events: list[Event] = [started(run), points(run, "long", (number / 7 for number in range(100_000)))]
+        events += [points(run, f"m{number:03}", [float(number)]) for number in range(300)]
+        events += [params(run, **{f"p{number:03}": number for number in range(500)}), params(run, big="x" * 2_000_000)]
+        feed.send(*events)
+        record = store.run(run)
+        expect(len(record.metrics) == 301, f"{len(record.metrics)} metrics instead of 301")
+        expect(len(record.params) == 501, f"{len(record.params)} parameters instead of 501")
+        expect(len(record.params["big"].value) == 2_000_000, "a text of two million characters is not whole")
+        history = store.metric_history(run, "long")
+        expect(list(history.value[::9973]) == [number / 7 for number in range(0, 100_000, 9973)], "points of a long metric are wrong")
+        expect(list(history.step[-2:]) == [99_998, 99_999], "the steps of a long metric are wrong")
+
+
+def many_small_batches(conformance: StoreConformance, folder: Path) -> None:
+    """Points that arrive one by one, over reopenings and a resumption, are one history in order."""
+    run = new_id()
+    journal = new_id()
+    for part in range(3):
+        with conformance.opened(folder) as store:
+            feed = Feed(store, journal)
+            feed.send(started(run, at=EPOCH + part * 100 * SECOND, resumed=part > 0))
+            for number in range(40 * part, 40 * (part + 1)):
+                feed.send(points(run, "loss", [float(number)], steps=[number], times=[EPOCH + number]))
+            feed.send(ended(run, at=EPOCH + (part * 100 + 50) * SECOND))
+            summary = store.run(run).metrics["loss"]
+            count = 40 * (part + 1)
+            found = (summary.count, summary.last, summary.max)
+            expect(found == (count, count - 1.0, count - 1.0), f"after {count} points the summary is {summary}")
+    with conformance.opened(folder) as store:
+        expect(list(store.metric_history(run, "loss").step) == list(range(120)), "the history is not whole and in order")
+
+
+def concurrent_writers(conformance: StoreConformance, folder: Path) -> None:
+    """Threads that append at once, to one store object and to several, lose nothing and mix nothing."""
+    runs = [new_id() for _ in range(6)]
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(len(runs))
+    with conformance.opened(folder) as shared:
+
+        def work(number: int) -> None:
+            try:
+                store = shared if number % 2 else conformance.open(folder)
+                barrier.wait(60)
+                feed = Feed(store)
+                feed.send(started(runs[number], f"run-{number}"))
+                for step in range(10):
+                    feed.send(points(runs[number], "loss", [float(step)], steps=[step]))
+                    store.run(runs[number])
+                feed.send(ended(runs[number]))
+                if store is not shared:
+                    store.close()
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(len(runs))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+        for number, run in enumerate(runs):
+            expect(shared.run(run).name == f"run-{number}", "runs of different threads are mixed")
+            expect(list(shared.metric_history(run, "loss").step) == list(range(10)), "points of a thread are lost or out of order")
+
+
+def reopen_after_close(conformance: StoreConformance, folder: Path) -> None:
+    """What was kept is there when the store is opened again, and goes on from there."""
+    first, second = new_id(), new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(*whole_run(first, "first", loss=1.0))
+        before = store.run(first)
+    with conformance.opened(folder) as store:
+        told = difference(before, store.run(first))
+        expect(not told, f"after reopening the run is another: {told}")
+        Feed(store, feed.journal).send(*whole_run(second, "second", loss=2.0))
+    with conformance.opened(folder) as store:
+        expect(sorted(store.run(run).name for run in (first, second)) == ["first", "second"], "a run is lost after reopening")
+
+
+def close_twice(conformance: StoreConformance, folder: Path) -> None:
+    """Closing a store twice does nothing the second time."""
+    store = conformance.open(folder)
+    Feed(store).send(started(new_id()))
+    store.close()
+    store.close()
+
+
+def two_journals_for_one_run(conformance: StoreConformance, folder: Path) -> None:
+    """Several journals may write to one run; what each brought is there, whichever was delivered first."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        main, worker = Feed(store), Feed(store)
+        main.send(started(run, "together"))
+        worker.send(points(run, "loss", [1.0, 2.0]), params(run, worker=True))
+        main.send(points(run, "loss", [3.0], steps=[2]), params(run, main=True))
+        worker.send(points(run, "loss", [4.0], steps=[3]))
+        record = store.run(run)
+        expect(sorted(record.params) == ["main", "worker"], f"the parameters of both are {sorted(record.params)}")
+        expect(sorted(store.metric_history(run, "loss").value) == [1.0, 2.0, 3.0, 4.0], "points of one journal are lost")
+        expect(record.metrics["loss"].count == 4, f"the summary counts {record.metrics['loss'].count} points instead of 4")
+
+
+def events_before_start(conformance: StoreConformance, folder: Path) -> None:
+    """Events of a run that the store has not seen are kept, and the run stays hidden until it starts."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        worker = Feed(store)
+        worker.send(points(run, "loss", [1.0]), params(run, C=1), tags(run, team="a"))
+        _expect_hidden(store, run)
+    with conformance.opened(folder) as store:
+        _expect_hidden(store, run)
+        Feed(store).send(RunStarted(run, EPOCH, "late", "late"))
+        record = store.run(run)
+        expect(record.params["C"].value == 1 and record.tags["team"] == "a", "params or tags that came before the start are lost")
+        expect(list(store.metric_history(run, "loss").value) == [1.0], "points that came before the start are lost")
+        expect(record.metrics["loss"].count == 1, "the summary lacks points that came before the start")
+
+
+def _expect_hidden(store: Store, run: str) -> None:
+    try:
+        store.run(run)
+    except RunNotFoundError:
+        pass
+    else:
+        raise AssertionError("run() gives a run that has not started")
+    expect(not store.resolve(run[:20]), "resolve() gives a run that has not started")
+
+
+def _digest(number: int) -> str:
+    return f"sha256:{number:064x}"
+
+
+CHECKS: tuple[Check, ...] = (
+    append_is_atomic,
+    replay_is_idempotent,
+    positions_are_kept,
+    order_within_run,
+    nan_inf_metrics,
+    typed_params_round_trip,
+    unicode_and_long_keys,
+    lone_surrogates,
+    records_round_trip,
+    large_batch,
+    many_small_batches,
+    concurrent_writers,
+    reopen_after_close,
+    close_twice,
+    two_journals_for_one_run,
+    events_before_start,
+)
