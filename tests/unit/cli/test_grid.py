@@ -1,0 +1,61 @@
+"""Tables of text."""
+
+from __future__ import annotations
+
+import io
+
+from fitprint.cli.grid import Column, markdown, render
+from fitprint.cli.terminal import Terminal
+
+
+def terminal(width: int | None = None) -> Terminal:
+    """Return a plain terminal of this width."""
+    made = Terminal(io.StringIO())
+    made.width = width
+    return made
+
+
+def test_columns_are_aligned():
+    """Text flush left, numbers flush right, nothing behind the last cell."""
+    text, dropped = render([Column("name", ["a", "bcd"]), Column("n", ["10", "9"], right=True), Column("x", ["", "y"])], terminal())
+    assert ["name   n  x", "a     10", "bcd    9  y"] == text.splitlines()
+    assert [] == dropped
+
+
+def test_wide_characters_take_two_columns():
+    """What stands behind Chinese characters is aligned, too."""
+    text, _ = render([Column("name", ["漢字", "ab"]), Column("n", ["1", "2"])], terminal())
+    assert ["name  n", "漢字  1", "ab    2"] == text.splitlines()
+
+
+def test_what_has_no_room_is_left_out():
+    """Columns of the highest rank go first, those of rank 0 stay, and the titles of the others are told."""
+    columns = [Column("a", ["1" * 10]), Column("b", ["2" * 10], rank=2), Column("c", ["3" * 10], rank=1)]
+    text, dropped = render(columns, terminal(25))
+    assert ["a           c", "1111111111  3333333333"] == text.splitlines()
+    assert ["b"] == dropped
+
+
+def test_a_column_that_stays_may_be_too_wide():
+    """The least that is shown is shown."""
+    text, dropped = render([Column("a", ["1" * 20])], terminal(5))
+    assert ["a", "1" * 20] == text.splitlines()
+    assert [] == dropped
+
+
+def test_long_cells_are_cut():
+    """A cell that is too long ends in an ellipsis."""
+    text, _ = render([Column("a", ["x" * 50])], terminal(), most=5)
+    assert ["a", "xxxx…"] == text.splitlines()
+
+
+def test_long_titles_are_broken_on_a_terminal():
+    """They go on in further lines, so that narrow columns stay narrow."""
+    text, _ = render([Column("id", ["7"]), Column("training_accuracy_score", ["0.5"], rank=1)], terminal(40))
+    assert ["    training_", "    accuracy_", "id  score", "7   0.5"] == text.splitlines()
+
+
+def test_markdown_escapes_what_would_break_it():
+    """A pipe in a cell stays in its cell."""
+    table = markdown([Column("name", ["a|b"]), Column("n", ["1"], right=True)])
+    assert ["| name | n |", "| --- | ---: |", r"| a\|b | 1 |"] == table.splitlines()

@@ -1,0 +1,113 @@
+"""The door: which command runs, and how everything ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+import fitprint
+from fitprint.cli.catalogue import built_in
+from fitprint.hooks import manager
+from fitprint.hooks.markers import hookimpl
+
+
+class Greeting:
+    """Says hello."""
+
+    name = "greet"
+    help = "Greet somebody."
+
+    def add_arguments(self, parser):
+        parser.add_argument("name", help="whom")
+
+    def run(self, arguments):
+        if arguments.name == "nobody":
+            raise fitprint.FitprintError("there is nobody to greet")
+        print(f"hello {arguments.name}")
+        return 0
+
+
+class Plugin:
+    @hookimpl
+    def register_commands(self) -> Sequence[object]:
+        return [Greeting()]
+
+
+def test_help_lists_every_command(command):
+    """``--help`` names each command and what it does."""
+    done = command("--help")
+    assert 0 == done.status
+    assert [] == [each.name for each in built_in() if f"  {each.name} " not in done.out or each.help not in done.out]
+
+
+def test_without_words_there_is_help_and_status_2(command):
+    """Nothing was asked."""
+    done = command()
+    assert 2 == done.status
+    assert done.out.startswith("usage: fitprint COMMAND")
+
+
+def test_version(command):
+    """``--version`` says it in one line."""
+    assert f"fitprint {fitprint.__version__}\n" == command("--version").out
+
+
+@pytest.mark.parametrize("name", [each.name for each in built_in()])
+def test_every_command_explains_itself(command, name):
+    """``COMMAND --help`` ends well and shows the usage."""
+    done = command(name, "--help")
+    assert 0 == done.status
+    assert done.out.startswith(f"usage: fitprint {name}")
+
+
+def test_a_misspelt_command_gets_a_suggestion(command):
+    """Status 2, on standard error."""
+    done = command("shwo")
+    assert (2, "", "fitprint: there is no command 'shwo'; did you mean `fitprint show`?\n") == (done.status, done.out, done.err)
+
+
+def test_arguments_that_make_no_sense_give_status_2(command):
+    """The usage is shown on standard error."""
+    done = command("ls", "--top", "many")
+    assert (2, "") == (done.status, done.out)
+    assert "argument --top" in done.err
+
+
+def test_errors_of_users_are_one_line_and_status_1(command):
+    """No traceback."""
+    done = command("show", "nope")
+    assert (1, "") == (done.status, done.out)
+    assert done.err.startswith("fitprint: no run has the id, id prefix or name 'nope'")
+    assert 1 == done.err.count("\n")
+
+
+def test_register_commands_adds_a_command(command):
+    """A plugin's command is found, listed, and held to the same rules."""
+    manager.reset(manager.Hooks(extra={"greeter": Plugin()}))
+    assert "hello you\n" == command("greet", "you").out
+    assert "  greet " in command("--help").out
+    assert (1, "fitprint: there is nobody to greet\n") == (command("greet", "nobody").status, command("greet", "nobody").err)
+
+
+def test_a_plugin_cannot_take_a_command_of_ours(command):
+    """The built-in command runs, and the clash is told where plugins are looked at."""
+    taken = type("Taken", (), {"register_commands": hookimpl(lambda self: [type("Ls", (Greeting,), {"name": "ls"})()])})()
+    manager.reset(manager.Hooks(extra={"taker": taken}))
+    assert 0 == command("ls").status
+
+
+def test_an_unknown_setting_is_told(command, monkeypatch):
+    """A mistake in the environment stops a command with the name that was meant."""
+    monkeypatch.setenv("FITPRINT_EXPERIMNT", "x")
+    done = command("ls")
+    assert 1 == done.status
+    assert "did you mean 'experiment'?" in done.err
+
+
+def test_an_unknown_store_is_told(command, monkeypatch):
+    """The message says which schemes there are."""
+    monkeypatch.setenv("FITPRINT_STORE", "sqlit:///x.db")
+    done = command("ls")
+    assert 1 == done.status
+    assert "did you mean sqlite://?" in done.err
