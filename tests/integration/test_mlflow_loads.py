@@ -68,6 +68,9 @@ def answer(do, **given):
         if hasattr(found, "columns"):
             return {"columns": found.columns.tolist(), "rows": found.values.tolist()}
         return {key: listed(value) for key, value in found.items()} if isinstance(found, dict) else listed(found)
+    if do == "serve":
+        with open(f"{given['directory']}/serving_input_example.json") as file:
+            return listed(mlflow.models.validate_serving_input(given["directory"], file.read()))
     if do == "requirements":
         return open(mlflow.pyfunc.get_model_dependencies(given["directory"])).read()
     if do == "save":
@@ -288,6 +291,15 @@ def test_mlflow_reads_the_input_example(mlflow, tmp_path, data):
         assert {key: value[:5].tolist() for key, value in data.items()} == found
     else:
         assert np.asarray(data)[:5].tolist() == found
+
+
+@pytest.mark.parametrize("data", [FRAME, X, MIXED[["a", "count"]]], ids=["frame", "array", "integers"])
+def test_mlflow_serves_the_serving_example(mlflow, tmp_path, data):
+    """What MLflow's server would be sent gives what the estimator gives."""
+    model = LogisticRegression(max_iter=1000).fit(data, y)
+    pack(model, tmp_path / "model", flavors=FLAVORS, signature=infer_signature(data), input_example=data)
+
+    assert model.predict(data[:5]).tolist() == mlflow.ask("serve", directory=tmp_path / "model")
 
 
 def test_mlflow_reads_the_requirements(mlflow, tmp_path):
