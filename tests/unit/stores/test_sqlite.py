@@ -25,6 +25,12 @@ from fitprint.stores.sql.store import SqlStore
 RUN = "1" * 32
 
 
+def forks(test: Any) -> Any:
+    """Mark a test that forks; Python 3.12 warns of doing so where threads run, as they do below pytest-xdist."""
+    test = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")(test)
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")(test)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "fitprint.db"
@@ -207,7 +213,7 @@ def _append(path: Path, number: int, batches: int, gate: Any) -> None:
     store.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@forks
 def test_many_processes_make_and_fill_one_store(path: Path) -> None:
     """32 processes create the file at the same moment and append to it: no error, nothing lost, runs that they share included."""
     context = multiprocessing.get_context("fork")
@@ -228,12 +234,22 @@ def test_many_processes_make_and_fill_one_store(path: Path) -> None:
     store.close()
 
 
+@forks
+def test_a_fork_while_another_thread_uses_the_store(sqlite: SqlStore, path: Path) -> None:
+    """The child does not wait for a thread that only its parent has."""
+    with sqlite._lock, ThreadPoolExecutor(1) as pool:
+        process = multiprocessing.get_context("fork").Process(target=_from_child, args=(sqlite, path))
+        pool.submit(process.start).result()
+    process.join(60)
+    assert process.exitcode == 0
+
+
 def _from_child(store: SqlStore, path: Path) -> None:
     store.append(Batch("child", 0, 3, some_run("c" * 32)))
     os._exit(0 if store.run("c" * 32).id == "c" * 32 else 1)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@forks
 def test_a_forked_child_has_a_connection_of_its_own(sqlite: SqlStore, path: Path) -> None:
     """Parent and child may both go on with a store that was open before the fork."""
     sqlite.append(Batch("j", 0, 3, some_run()))

@@ -23,7 +23,7 @@ __all__ = ["keys", "search"]
 
 _TABLES = {"param": "params", "metric": "metrics", "tag": "tags"}
 _AGGREGATES = {"last": "last", "min": "least", "max": "most", "best": "best", "first": "first", "count": "points"}
-_ATTRIBUTES = {"experiment": "e.name", "duration": "(r.end_time - r.start_time) / 1000000.0"}
+_ATTRIBUTES = {"experiment": "e.name", "duration": "CAST(r.end_time - r.start_time AS DOUBLE PRECISION) / 1000000"}
 _NULLABLE = ("end_time", "duration", "parent_id", "error")
 _POSITIVE: dict[Operator, Operator] = {"!=": "=", "not in": "in", "not like": "like", "not ilike": "ilike"}
 _NEVER = "0 = 1"

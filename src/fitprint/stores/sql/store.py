@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Literal
+from weakref import WeakSet
 
 from fitprint.entities import Experiment, History, RunRecord
 from fitprint.errors import RunNotFoundError
@@ -24,6 +26,7 @@ from fitprint.stores.sql.rows import storable
 __all__ = ["SqlStore"]
 
 _NO_KEY = -1
+_alive: WeakSet[SqlStore] = WeakSet()
 
 
 class SqlStore:
@@ -33,6 +36,11 @@ class SqlStore:
         self.driver = driver
         self.uri = driver.uri
         self.delivery: Literal["on-read", "background"] = delivery
+        self.renew()
+        _alive.add(self)
+
+    def renew(self) -> None:
+        """Forget who waits for whom and what is remembered, as a forked child must."""
         self._keys = KeyNumbers()
         self._lock = threading.RLock()
 
@@ -110,6 +118,15 @@ class SqlStore:
     def close(self) -> None:
         with self._lock:
             self.driver.close()
+
+
+def _after_fork() -> None:
+    """Give the child fresh locks: a thread that the child does not have may hold the old ones."""
+    for store in _alive:
+        store.renew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _position(transaction: Transaction, journal: str) -> int:

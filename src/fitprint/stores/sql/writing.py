@@ -191,7 +191,7 @@ def _compact(transaction: Transaction, run: int) -> None:
         "SELECT key, SUM(points) FROM chunks WHERE run = ? AND points < ? GROUP BY key HAVING COUNT(*) > 1", (run, chunks.FULL)
     )
     for key, count in rows:
-        transaction.many(_NEW_CHUNK, list(_chunk_rows(transaction, run, key, History(), count, whole=True)))
+        transaction.many(_NEW_CHUNK, list(_chunk_rows(transaction, run, key, History(), int(count), whole=True)))
 
 
 def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
