@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-__all__ = ["heading", "markdown", "on_files", "pages", "signature", "usage_of"]
+__all__ = ["checks_of", "conformance_classes", "heading", "markdown", "on_files", "pages", "signature", "usage_of"]
 
 _SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Example|Examples|Note):$")
 _ITEM = re.compile(r"(?P<names>[\w.*]+(?:, [\w.*]+)*)(?: \([^)]*\))?: (?P<text>.*)")
@@ -38,6 +38,7 @@ def pages() -> dict[str, str]:
         "reference/errors.md": _errors(),
         "reference/hooks.md": _hooks(),
         "reference/filters.md": _page("Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))),
+        "reference/conformance.md": _conformance(),
         "reference/journal.md": _journal(),
         "reference/store.md": _store(),
     }
@@ -109,6 +110,34 @@ def _hooks() -> str:
     return _page("Hooks", markdown(_doc(specs)), *(_documented(name, getattr(specs, name)) for name in specs.__all__))
 
 
+def _conformance() -> str:
+    testing = importlib.import_module("fitprint.testing")
+    return _page(
+        "Conformance checks",
+        markdown(_doc(testing)),
+        *(_checks(cls) for cls in conformance_classes()),
+        "## Beside the classes",
+        *(_documented_class(name, getattr(testing, name), "###") for name in ("Case", "ModelCase", "CapturedRuns")),
+        *(_documented(name, getattr(testing, name), "###") for name in ("captured_runs", "check_plugin")),
+    )
+
+
+def conformance_classes() -> list[Any]:
+    """Return the classes that plugins derive from."""
+    testing = importlib.import_module("fitprint.testing")
+    return [getattr(testing, name) for name in testing.__all__ if name.endswith("Conformance") and name != "Conformance"]
+
+
+def checks_of(cls: Any) -> list[Any]:
+    """Return the checks that a class derived from this one runs."""
+    return list(type(cls.__name__, (cls,), {"__doc__": cls.__doc__}).checks)
+
+
+def _checks(cls: Any) -> str:
+    rows = [(f"`{check.__name__}`", " ".join(markdown(_doc(check)).split())) for check in checks_of(cls)]
+    return f"## {cls.__name__}\n\n{markdown(_doc(cls))}\n\n{_table(('Check', 'Promise'), rows)}"
+
+
 def _journal() -> str:
     events = importlib.import_module("fitprint.events")
     classes = [getattr(events, name) for name in events.__all__]
@@ -162,20 +191,20 @@ def _written(annotation: Any) -> Any:
     return type("Written", (), {"__repr__": lambda _: annotation.strip("\"'") if annotation[:1] in "\"'" else annotation})()
 
 
-def _documented(name: str, thing: Any) -> str:
-    return f"## {name}\n\n```python\n{heading(name.rpartition('.')[2], thing)}\n```\n\n{markdown(_doc(thing))}"
+def _documented(name: str, thing: Any, level: str = "##") -> str:
+    return f"{level} {name}\n\n```python\n{heading(name.rpartition('.')[2], thing)}\n```\n\n{markdown(_doc(thing))}"
 
 
-def _documented_class(name: str, cls: type) -> str:
-    parts = [f"## {name}", markdown(_doc(cls))]
+def _documented_class(name: str, cls: type, level: str = "##") -> str:
+    parts = [f"{level} {name}", markdown(_doc(cls))]
     if dataclasses.is_dataclass(cls):
         parts.append(_fields(cls))
     for member, value in sorted(_members(cls).items()):
         if isinstance(value, property):
-            parts.append(f"### {cls.__name__}.{member}\n\n{markdown(_doc(value))}")
+            parts.append(f"{level}# {cls.__name__}.{member}\n\n{markdown(_doc(value))}")
         elif isinstance(value, (classmethod, staticmethod)) or inspect.isfunction(value):
             function = getattr(cls, member)
-            parts.append(f"### {cls.__name__}.{member}\n\n```python\n{heading(member, function)}\n```\n\n{markdown(_doc(function))}")
+            parts.append(f"{level}# {cls.__name__}.{member}\n\n```python\n{heading(member, function)}\n```\n\n{markdown(_doc(function))}")
     return "\n\n".join(parts)
 
 

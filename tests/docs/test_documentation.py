@@ -116,6 +116,21 @@ class TestCommand:
         assert re.search(rf"""["']{command.name}["']|fitprint {command.name}\b""", TESTS)
 
 
+@pytest.mark.parametrize("cls", generate.conformance_classes(), ids=lambda cls: cls.__name__)
+class TestConformance:
+    """What every class of the kit has."""
+
+    def test_every_check_is_documented(self, cls):
+        """Each check has a promise, and a row with it."""
+        text = section("reference/conformance.md", cls.__name__)
+        assert [] == [check.__name__ for check in generate.checks_of(cls) if not check.__doc__ or f"| `{check.__name__}` |" not in text]
+
+    def test_is_used_on_our_own(self, cls):
+        """Something of ours is held against it."""
+        uses = re.compile(rf"class \w+\({cls.__name__}\)")
+        assert uses.search(sources_without()) or uses.search(TESTS)
+
+
 def test_generated_pages_stand_in_the_contents():
     """Every generated page is reached from the site's contents."""
     contents = (ROOT / ".mkdocs.yml").read_text(encoding="utf-8")

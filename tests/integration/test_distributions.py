@@ -129,3 +129,16 @@ def test_both_at_once(python, tmp_path):
     python("-c", "import toylearn, fitprint; fitprint.autolog(); toylearn.Mean().train([1.0, 2.0])", FITPRINT_STORE=store)
     shown = python("-c", "import fitprint; print(fitprint.get_run('@last').params)", FITPRINT_STORE=store)
     assert "{'rate': 0.5, 'rounds': 10}" == shown.strip()
+
+
+@pytest.mark.parametrize("plugin", ["toylearn", "lines"])
+def test_third_party_plugins_pass_the_kit(python, plugin):
+    """The command checks an installed plugin, and finds nothing wrong with those of the guides."""
+    assert " passed" in python("-m", "fitprint", "plugins", "check", plugin).splitlines()[-1]
+
+
+def test_the_kit_is_a_test_suite_too(installed, third_party, tmp_path):
+    """The guide's test module passes under pytest, with warnings as errors."""
+    tests = third_party / "fitprint-toylearn" / "tests"
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    assert " passed" in run(*pytest_, "--rootdir", tests, tests, cwd=tmp_path, env=installed).stdout
