@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -55,15 +56,17 @@ def ordering(store: Store, text: str) -> list[str]:
 
 def _order(store: Store, item: str) -> str:
     name, direction = (item[1:].strip(), " desc") if item.startswith("-") else (item, "")
-    prefix = name.split(".")[0].split("(")[0].lower()
-    if (prefix in ENTITIES and "." in name) or (prefix in AGGREGATES and "(" in name) or attribute(name.split(" ")[0]) or "`" in name:
-        return name + direction
     key = name.removesuffix(" asc").removesuffix(" desc")
+    if attribute(key):
+        return name + direction
     keys = store.keys()
     for entity, known in (("metrics", keys.metrics), ("params", keys.params), ("tags", keys.tags)):
         if key in known:
             quoted = key.replace("`", "``")
             return f"{entity}.`{quoted}`{name[len(key) :]}{direction}"
+    prefix = re.split(r"[.(]", key)[0].lower()
+    if (prefix in ENTITIES and "." in key) or (prefix in AGGREGATES and "(" in key):
+        return name + direction
     from difflib import get_close_matches
 
     near = get_close_matches(key, [*keys.metrics, *keys.params, *keys.tags], 1)

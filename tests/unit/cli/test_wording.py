@@ -81,7 +81,13 @@ def test_sizes_have_one_unit(count, expected):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("plain ü 漢", "plain ü 漢"), ("\x1b[31mred", "\\x1b[31mred"), ("a\rb\x07", "a\\rb\\x07"), ("\u202egnp", "\\u202egnp"), ("\udc80", "\\udc80")],
+    [
+        ("plain ü 漢", "plain ü 漢"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\rb\x07", "a\\rb\\x07"),
+        ("\u202egnp", "\\u202egnp"),
+        ("\udc80", "\\udc80"),
+    ],
 )
 def test_control_characters_cannot_steer_the_terminal(text, expected):
     """They appear as escapes."""

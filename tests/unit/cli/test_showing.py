@@ -1,0 +1,201 @@
+"""``fitprint show`` and ``fitprint get``."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+import fitprint
+from fitprint.entities import Dataset, LoggedModel
+from fitprint.events import DocumentLogged, ModelLogged
+from fitprint.recording.workspace import current
+
+INPUTS = {"container": "table", "fields": [{"name": "age", "type": "int64", "nullable": True}]}
+FACTS = {
+    "class": "my.Model",
+    "serialization": "pickle",
+    "size": 2048,
+    "signature": {"inputs": INPUTS, "outputs": None},
+    "needs": ["my.Model"],
+}
+REPORT = {
+    "framework": "toy",
+    "function": "Toy.fit",
+    "cost_ms": 1.5,
+    "captured": ["params"],
+    "failed": {"model": "too odd"},
+    "warnings": [{"category": "UserWarning", "message": "look \x1b[31mout"}],
+}
+
+
+@pytest.fixture
+def run(home):
+    """A run that has something of everything."""
+    made = fitprint.start_run(name="rich", tags={"team": "a"})
+    made.log_params({"C": 0.5, "tol": 0.1}, defaults=["tol"])
+    made.log_history("loss", [3.0, 1.0, 2.0])
+    made.log_metric("acc", 0.25)
+    made.log_input(Dataset("X", "train", "sha256:" + "ab" * 32, {"shape": [10, 2], "dtype": "float64"}))
+    made.log_text("hello", "notes/hello.txt")
+    made.log_text("m", "model/MLmodel")
+    current().writer.append(ModelLogged(made.id, 1, LoggedModel("model", "pickle", "sha256:" + "cd" * 32, FACTS)))
+    current().writer.append(DocumentLogged(made.id, 1, "capture", REPORT))
+    fitprint.start_run(name="child").end()
+    made.end("FAILED", error="Traceback\nValueError: bad\n")
+    return made
+
+
+def files_below(folder, apart=None):
+    """Return the texts of all files by path."""
+    found = [file for file in folder.rglob("*") if file.is_file() and apart not in file.parents]
+    return {file.relative_to(folder).as_posix(): file.read_text() for file in found}
+
+
+def test_everything_is_shown(command, run):
+    """Each kind of fact has its section."""
+    text = command("show", "rich").out
+    expected = [
+        "rich  ✕ FAILED",
+        f"id          {run.id}",
+        "children    1 (1 FINISHED)",
+        "loss       2     1        1  min        3  █▁▅",
+        "acc     0.25                            1",
+        "C          0.5    set",
+        "tol        0.1    default",
+        "team = a",
+        "X  train  10×2  float64  sha256:abababababab",
+        "model  pickle  my.Model  pickle  2.0 kB",
+        "inputs  table(age: int64?)",
+        f"load it  fitprint.load_model(\"runs:/{run.id[:12]}/model\", trust=['my.Model'])",
+        "model/",
+        "  MLmodel  1 B",
+        "notes/",
+        "  hello.txt  5 B",
+        "toy Toy.fit, 1.5 ms",
+        "failed: model: too odd",
+        "UserWarning: look \\x1b[31mout",
+        "ValueError: bad",
+    ]
+    assert [] == [line for line in expected if line not in text]
+    order = ["METRICS", "PARAMETERS", "TAGS", "DATA", "MODELS", "ARTIFACTS", "CAPTURE", "WARNINGS", "FAILURE"]
+    assert order == [line for line in text.splitlines() if line.isupper()]
+
+
+def test_a_bare_run_has_no_empty_sections(command, home):
+    """What is not there takes no room."""
+    with fitprint.start_run(name="bare"):
+        pass
+    assert [] == [line for line in command("show", "bare").out.splitlines() if line.isupper()]
+
+
+def test_json_has_everything(command, run):
+    """Strict JSON: the fields of the listing, and what only one run is worth."""
+    content = json.loads(command("show", "rich", "--json").out, parse_constant=pytest.fail)
+    assert {"C": "set", "tol": "default"} == content["provenance"]
+    assert [child.id for child in run.children()] == content["children"]
+    assert "too odd" == content["capture"]["failed"]["model"]
+    assert "ValueError: bad" in content["error"]
+    assert "history" not in content
+
+
+def test_json_has_large_parameters_whole(command, home):
+    """Also those of which the store has a preview only."""
+    with fitprint.start_run(name="large") as run:
+        run.log_param("text", "x" * 20_000)
+    assert "x" * 20_000 == json.loads(command("show", run.id, "--json").out)["params"]["text"]
+
+
+def test_every_point_can_be_printed(command, home):
+    """Tab-separated, exact, in the order logged."""
+    with fitprint.start_run(name="r") as run:
+        run.log_metric("loss", 1 / 3, step=5, epoch=0.5)
+        run.log_metric("loss", math.nan, step=6)
+    head, *lines = command("show", "r", "--history", "loss").out.splitlines()
+    assert ["metric", "step", "epoch", "timestamp", "value"] == head.split("\t")
+    assert [("loss", "5", "0.5", repr(1 / 3)), ("loss", "6", "", "nan")] == [
+        (key, step, epoch, value) for key, step, epoch, _, value in (line.split("\t") for line in lines)
+    ]
+
+
+def test_every_point_is_in_json_if_asked_for(command, run):
+    """As columns by metric."""
+    history = json.loads(command("show", "rich", "--history", "all", "--json").out)["history"]
+    assert [3.0, 1.0, 2.0] == history["loss"]["value"]
+    assert [0, 1, 2] == history["loss"]["step"]
+    assert [None] * 3 == history["loss"]["epoch"]
+    assert [0.25] == history["acc"]["value"]
+
+
+def test_an_unknown_metric_is_told(command, run):
+    """With those that there are."""
+    done = command("show", "rich", "--history", "los")
+    assert (1, "") == (done.status, done.out)
+    assert "its metrics: acc, loss" in done.err
+
+
+def test_runs_are_found_by_id_prefix_name_and_last(command, home):
+    """All names that a run has."""
+    with fitprint.start_run(name="first") as first:
+        pass
+    with fitprint.start_run(name="second"):
+        pass
+    assert [first.id] * 3 == [json.loads(command("show", each, "--json").out)["id"] for each in (first.id, first.id[:20], "first")]
+    assert "second" == json.loads(command("show", "@last", "--json").out)["name"]
+
+
+def test_an_ambiguous_prefix_is_told(command, home):
+    """With the ids that it fits."""
+    ids = []
+    for name in ("a", "b"):
+        with fitprint.start_run(name=name) as run:
+            ids.append(run.id)
+    done = command("show", ids[0][:3])
+    assert (1, "") == (done.status, done.out)
+    assert all(run in done.err for run in ids)
+
+
+@pytest.mark.parametrize(
+    ("path", "destination", "files"),
+    [
+        ("notes/hello.txt", None, {"hello.txt": "hello"}),
+        ("notes/hello.txt", "there.txt", {"there.txt": "hello"}),
+        ("model", None, {"model/MLmodel": "m"}),
+        ("model", "deep/er", {"deep/er/MLmodel": "m"}),
+    ],
+)
+def test_get_copies_artifacts(command, run, home, path, destination, files):
+    """A file or a folder, under its own name or another; the path is printed."""
+    done = command("get", "rich", path, *(["-o", destination] if destination else []))
+    assert (0, "") == (done.status, done.err)
+    work = home.parent
+    assert files == {
+        str(file.relative_to(work)): file.read_text() for file in work.rglob("*") if file.is_file() and home not in file.parents
+    }
+    assert (work / done.out.strip()).exists()
+
+
+def test_get_copies_everything(command, run, home):
+    """Into a folder named after the id, never after the run's name, which may say anything."""
+    assert f"{run.id[:12]}\n" == command("get", "rich").out
+    assert {"model/MLmodel": "m", "notes/hello.txt": "hello"} == files_below(home.parent / run.id[:12])
+
+
+def test_get_of_an_unknown_path_lists_what_there_is(command, run):
+    """Status 1."""
+    done = command("get", "rich", "nope.txt")
+    assert (1, "") == (done.status, done.out)
+    assert "notes/hello.txt" in done.err
+
+
+def test_get_of_a_tampered_file_is_refused(command, run, home):
+    """The bytes no longer match their digest, and nothing is left in the destination."""
+    (artifact,) = [artifact for artifact in fitprint.get_run("rich").artifacts if artifact.path == "notes/hello.txt"]
+    blob = current().blobs.path_of(artifact.digest)
+    blob.chmod(0o600)
+    blob.write_text("jello")
+    done = command("get", "rich", "notes/hello.txt", "-o", "out.txt")
+    assert (1, "") == (done.status, done.out)
+    assert "'notes/hello.txt' have changed since they were recorded" in done.err
+    assert not (home.parent / "out.txt").exists()
