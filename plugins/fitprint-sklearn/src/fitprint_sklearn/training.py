@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ _QUICK = 1_000_000  # values of the training data up to which ...
 _LINEAR = ("sklearn.discriminant_analysis", "sklearn.linear_model.", "sklearn.naive_bayes", "sklearn.tree.")  # ... these are not timed either
 _SCORES = 3_000_000  # probabilities that are sorted for areas and curves
 _MATRIX = 256  # classes up to which a confusion matrix is counted
+_FEWEST_FOR_SHARE = 20  # rows from which a share of outliers says something
 _SILHOUETTE = 2e-8  # seconds for each pair of points
 
 # Classifiers of scikit-learn that predict the class of the highest probability, so that probabilities tell the classes, too.
@@ -70,7 +72,7 @@ class _Training:
             _SkippedError: it is expected to take longer than what is left of the limit, or it fails.
         """
         try:
-            return self._predict(getattr(self.estimator, method), self.call.features, self.rows)
+            return self._predict(getattr(_silent(self.estimator, self.params), method), self.call.features, self.rows)
         except _SkippedError:
             raise
         except Exception as error:  # the estimator's own code may fail in any way
@@ -277,6 +279,9 @@ class _Training:
             self.log({"silhouette_score": metrics.silhouette(points.astype(float, copy=False), labels)})
 
     def outliers(self) -> None:
+        if self.rows < _FEWEST_FOR_SHARE:
+            self.fit.skipped(_METRICS, f"there are fewer than {_FEWEST_FOR_SHARE} rows")
+            return
         labels = self.result if getattr(self.result, "ndim", None) == 1 else None
         if labels is None and hasattr(self.estimator, "predict"):
             labels = self.predict()
@@ -301,6 +306,23 @@ def record_training(fit: Fit, estimator: Any, call: Call, params: Mapping[str, A
     except _SkippedError as reason:
         fit.skipped(_METRICS, str(reason))
     return training.prediction
+
+
+def _silent(estimator: Any, params: Mapping[str, Any]) -> Any:
+    """Return the estimator, or a shallow copy of it that says nothing when it predicts.
+
+    Raises:
+        _SkippedError: it would print something, and cannot be told not to.
+    """
+    for name, value in params.items():
+        if name.rpartition("__")[2] == "verbose" and isinstance(value, (bool, int)) and value > 0:
+            owner = params[name.rpartition("__")[0]] if "__" in name else estimator
+            if not type(owner).__module__.startswith("sklearn.") or type(owner).__module__.startswith("sklearn.ensemble."):
+                if owner is not estimator or not type(owner).__module__.startswith("sklearn."):
+                    raise _SkippedError(f"the estimator is verbose ({name}={value}): predicting would print")
+                estimator = copy.copy(estimator)
+                estimator.verbose = 0
+    return estimator
 
 
 def _seconds(function: Callable[[Any], Any], data: Any) -> float:

@@ -1,0 +1,76 @@
+"""Isolation: a test that asks for ``tracked`` records into a folder and a memory store of its own, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fitprint
+from fitprint.hooks import manager
+from fitprint.recording import context, workspace
+from fitprint.recording.run import Run
+
+
+class Tracked:
+    """Autologging is on; ``runs()`` returns what was recorded, oldest first, children left out."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def all(self) -> list[Run]:
+        fitprint.autologging.activation.engine().end_orphans()
+        return sorted(fitprint.search_runs(max_results=100_000), key=lambda run: run.id)
+
+    def runs(self) -> list[Run]:
+        return [run for run in self.all() if run.parent_id is None]
+
+    def run(self) -> Run:
+        """Return the only run."""
+        (run,) = self.runs()
+        return run
+
+    def of(self, train: Callable[[], Any]) -> Run:
+        """Return the run of a call that makes exactly one."""
+        before = {run.id for run in self.runs()}
+        train()
+        (run,) = [run for run in self.runs() if run.id not in before]
+        return run
+
+
+def forget() -> None:
+    """Undo all patches and forget plugins, settings and runs."""
+    context.inherit_run(None)
+    fitprint.autolog(disable=True)
+    previous = workspace.use(None)
+    if previous is not None:
+        previous.close()
+    workspace._given.clear()
+    manager.reset()
+
+
+@pytest.fixture
+def untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracked]:
+    """Everything is set up for recording, and autologging is off."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in os.environ:
+        if name.startswith("FITPRINT_"):
+            monkeypatch.delenv(name)
+    forget()
+    fitprint.configure(
+        home=str(folder / "home"), store=f"memory://{folder}", notice=False, context=False, strict=True, training_metrics_limit=5.0
+    )
+    yield Tracked(folder / "home")
+    forget()
+
+
+@pytest.fixture
+def tracked(untracked: Tracked) -> Tracked:
+    """Autologging is on, models are not recorded."""
+    fitprint.autolog(models=False)
+    return untracked
