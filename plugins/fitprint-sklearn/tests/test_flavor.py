@@ -247,10 +247,10 @@ def test_lambdas_are_pickled_by_value(tmp_path):
 
     packed = pack(model, tmp_path, flavors=FLAVORS)
 
-    assert ("cloudpickle", False) == (packed.facts["serialization"], packed.facts["safe"])
-    with pytest.raises(UntrustedModelError, match="can run any code"):
+    assert ("cloudpickle", False, ["cloudpickle"]) == (packed.facts["serialization"], packed.facts["safe"], packed.facts["needs"])
+    with pytest.raises(UntrustedModelError, match=r'cloudpickle   <- can run any code(.|\n)*trust=\["cloudpickle"\]'):
         load_directory(tmp_path, FLAVORS)
-    loaded = load_directory(tmp_path, FLAVORS, trust=packed.facts["needs"])
+    loaded = load_directory(tmp_path, FLAVORS, trust=["cloudpickle"])
     assert (X * 2).tolist() == loaded.transform(X).tolist()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.opcodes import Name, dotted, scan
 from fitprint.models.trust import Trust
 
-__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load"]
+__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load", "needs"]
 
 Known = Callable[[str, str], bool]
 
@@ -78,12 +78,26 @@ def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, 
         found = scan(data)
     except IntegrityError as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error.__cause__
-    unknown = {name for name in found.names if not is_trusted(*name)} | {name for name in found.called if not is_constructor(*name)}
-    trust.require((dotted(*name) for name in unknown | found.odd), file)
+    needed = set(needs(found.names, is_trusted))
+    if not _brings_code(found.names):
+        needed.update(dotted(*name) for name in found.odd | {name for name in found.called if not is_constructor(*name)})
+    trust.require(needed, file)
     try:
+        if _brings_code(found.names):
+            return pickle.loads(data)  # noqa: S301 - the caller trusts the file's own code, which could do as much
         return _Unpickler(data, trust, file, is_trusted).load()
     except (EOFError, pickle.UnpicklingError) as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
+
+
+def needs(names: Iterable[Name], is_trusted: Known = is_harmless) -> list[str]:
+    """Return what a caller has to trust to load a pickle that refers to these names.
+
+    A pickle that brings code of its own (cloudpickle writes a script's classes and lambdas so) can do anything once that code runs;
+    the one word "cloudpickle" stands for this.
+    """
+    names = set(names)
+    return [_BY_VALUE] if _brings_code(names) else sorted(dotted(*name) for name in names if not is_trusted(*name))
 
 
 def dump(model: object) -> tuple[bytes, str, set[Name]]:
@@ -132,13 +146,20 @@ class PickleFlavor:
             pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"} if callable(getattr(model, "predict", None)) else None,
             serialization=serialization,
             safe=False,
-            needs=sorted(dotted(*pair) for pair in names if not is_harmless(*pair)),
+            needs=needs(names),
             modules=sorted({module for module, _ in names if module}),
         )
 
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         path = file_within(directory, options.get("file", "model.pkl"))
         return load(path.read_bytes(), trust, path.name)
+
+
+_BY_VALUE = "cloudpickle"
+
+
+def _brings_code(names: Iterable[Name]) -> bool:
+    return any(_BY_VALUE in name.module.split(".") for name in names)
 
 
 _NDARRAY = ("numpy", "ndarray")

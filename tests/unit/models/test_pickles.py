@@ -156,6 +156,15 @@ def test_honest_picklers_look_honest():
     assert set() == scan(pickle.dumps(values)).odd
 
 
+def test_code_inside_of_a_pickle_is_one_name():
+    """Whoever brings code can do anything; there is no use in naming the rest."""
+    data = b"\x80\x04ccloudpickle.cloudpickle\n_make_function\ncposix\nsystem\n\x86."
+
+    assert ["cloudpickle"] == pickles.needs(scan(data).names)
+    with pytest.raises(UntrustedModelError, match=r'trust=\["cloudpickle"\]'):
+        pickles.load(data, Trust(), "model.pkl")
+
+
 def test_what_cannot_be_pickled_is_said():
     """The error names the class."""
     with pytest.raises(FitprintError, match="a generator cannot be pickled"):

@@ -50,7 +50,7 @@ class SklearnFlavor:
         else:
             data, serialization, pairs = pickles.dump(model)
             file = "model.pkl"
-            needs = sorted(dotted(*pair) for pair in pairs if not is_trusted(*pair))
+            needs = pickles.needs(pairs, is_trusted)
             modules = {module for module, _ in pairs}
         (directory / file).write_bytes(data)
         options |= {"pickled_model": file, "serialization_format": serialization}
