@@ -6,17 +6,28 @@ classes below. Its tests import them under names that begin with ``Test``.
 
 from __future__ import annotations
 
+from fitprint.testing.artifacts import ArtifactStoreConformance
 from fitprint.testing.capture import CapturedRuns, captured_runs
 from fitprint.testing.checks import Check, Conformance, Item, NotApplicable
+from fitprint.testing.flavors import FlavorConformance, ModelCase
 from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
+from fitprint.testing.plugins import Report, Result, check_plugin
+from fitprint.testing.stores.conformance import StoreConformance
 
 __all__ = [
+    "ArtifactStoreConformance",
     "CapturedRuns",
     "Case",
     "Check",
     "Conformance",
+    "FlavorConformance",
     "FrameworkConformance",
     "Item",
+    "ModelCase",
     "NotApplicable",
+    "Report",
+    "Result",
+    "StoreConformance",
     "captured_runs",
+    "check_plugin",
 ]
