@@ -120,13 +120,39 @@ class SqlStore:
             self.driver.close()
 
 
-def _after_fork() -> None:
+_FORK_SECONDS = 2.0  # most that a fork waits for one store
+_held: list[SqlStore] = []
+_forking = threading.Lock()
+
+
+def _before_fork() -> None:
+    """Close connections, which come back with the next use.
+
+    A child inherits what the database's library remembers of this process: locks that nobody there could ever give back.
+    """
+    _forking.acquire()
+    for store in list(_alive):
+        if store._lock.acquire(timeout=_FORK_SECONDS):  # noqa: SLF001 - one class in two parts
+            _held.append(store)
+            store.driver.close()
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop()._lock.release()  # noqa: SLF001
+    _forking.release()
+
+
+def _after_fork_in_child() -> None:
     """Give the child fresh locks: a thread that the child does not have may hold the old ones."""
-    for store in _alive:
+    global _forking
+    _forking = threading.Lock()
+    _held.clear()
+    for store in list(_alive):
         store.renew()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def _position(transaction: Transaction, journal: str) -> int:
