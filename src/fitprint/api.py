@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -295,7 +295,7 @@ def log_model(model: Any, path: str = "model", *, flavor: str | None = None, **o
     return _current("log_model").log_model(model, path, flavor=flavor, **options)
 
 
-def load_model(uri: str, trust: Iterable[str] = ()) -> Any:
+def load_model(uri: str, trust: Collection[str] = ()) -> Any:
     """Load a recorded model, its bytes checked against their digests.
 
     Args:
@@ -310,7 +310,7 @@ def load_model(uri: str, trust: Iterable[str] = ()) -> Any:
     """
     from fitprint.models.fetching import fetch_model
 
-    return fetch_model(uri, tuple(trust), hooks().registered("register_flavors"), get_run)
+    return fetch_model(uri, trust, hooks().registered("register_flavors"), get_run)
 
 
 def loop(iterable: Iterable[Any], **options: Any) -> Any:

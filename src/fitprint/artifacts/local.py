@@ -49,14 +49,19 @@ class BlobStore:
                 temporary.replace(target)
         return digest
 
-    def put_file(self, path: str | os.PathLike[str], *, move: bool = False) -> tuple[str, int]:
-        """Keep the file's bytes, and return their digest and number; with ``move`` the file itself is gone afterwards.
+    def put_file(self, path: str | os.PathLike[str], *, move: bool = False, digest: str | None = None) -> tuple[str, int]:
+        """Keep the file's bytes, and return their digest and number.
+
+        Args:
+            path: the file.
+            move: the file itself is gone afterwards.
+            digest: of the bytes, where the caller has just taken it; only looked at with ``move``.
 
         Raises:
             StoreError: the file cannot be read or the blob cannot be written.
         """
         source = Path(path)
-        if move and (moved := self._move(source)):
+        if move and (moved := self._move(source, digest)):
             return moved
         with self._new(self.root) as (temporary, file):
             total, size = hashlib.sha256(), 0
@@ -94,15 +99,12 @@ class BlobStore:
         except ArtifactNotFoundError:
             return False
 
-    def _move(self, source: Path) -> tuple[str, int] | None:
+    def _move(self, source: Path, digest: str | None) -> tuple[str, int] | None:
         """Rename the file to its place; None where that is on another file system."""
         with _spoken_errors(source):
-            total, size = hashlib.sha256(), 0
-            with source.open("rb") as file:
-                while piece := file.read(_PIECE):
-                    total.update(piece)
-                    size += len(piece)
-            target = self.path_of(_spoken(total))
+            digest = digest or _digest_of(source)
+            size = source.stat().st_size
+            target = self.path_of(digest)
             _make(target.parent)
             if _is_there(target, size):
                 source.unlink()
@@ -114,7 +116,7 @@ class BlobStore:
                     if error.errno != errno.EXDEV:
                         raise
                     return None
-            return _spoken(total), size
+            return digest, size
 
     @contextmanager
     def _new(self, folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
@@ -128,6 +130,14 @@ class BlobStore:
                     yield temporary, file
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def _digest_of(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            total.update(piece)
+    return _spoken(total)
 
 
 def _make(folder: Path) -> None:

@@ -58,7 +58,7 @@ def store_model(
         prefix = path.strip("/")
         artifacts = []
         for file in packed.files:
-            digest, size = blobs.put_file(Path(folder) / file.path, move=True)
+            digest, size = blobs.put_file(Path(folder) / file.path, move=True, digest=file.digest)
             artifacts.append(Artifact(f"{prefix}/{file.path}", digest, size))
     facts = dict(packed.facts)
     if problems:
