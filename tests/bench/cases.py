@@ -135,6 +135,9 @@ def _fit_added(make: Callable[[], Any], repeat: int, **settings: Any) -> Figures
                 before = time.process_time()
                 make().fit(X, y)
                 ours.append(time.process_time() - before)
+        recorded = [run for run in fitprint.search_runs() if run.parent_id is None]
+        assert len(recorded) == repeat + 4, recorded
+        assert not any(run.capture.get("failed") for run in recorded), [run.capture for run in recorded]
         fitprint.configure(home=None)
     pairs = sorted(b - a for a, b in zip(bare[3:], ours[3:], strict=True))
     return {"bare": statistics.median(bare[3:]) * 1000, "added": statistics.median(pairs) * 1000}
