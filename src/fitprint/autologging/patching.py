@@ -75,6 +75,8 @@ class Patcher:
         self._observed_call = call
         self.on = False
         self._undo: list[Callable[[], None]] = []
+        # Nothing here keeps a class or its functions alive: classes made in a loop must be able to die.
+        self._methods: weakref.WeakKeyDictionary[type, list[tuple[str, weakref.ref[Any]]]] = weakref.WeakKeyDictionary()
         self._functions: dict[int, tuple[Any, Any]] = {}  # id(original): (original, replacement)
         self._made: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # every replacement there was: its original
         self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
@@ -103,6 +105,7 @@ class Patcher:
         self._half_imported.clear()
         while self._undo:
             self._undo.pop()()
+        self._restore_methods()
         self._rebind({id(replacement): original for original, replacement in self._functions.values()})
         self._functions.clear()
         self._bases.clear()
@@ -111,7 +114,10 @@ class Patcher:
         """Catch up with what was half imported or defined unseen, and bind names imported before anew."""
         waiting, self._half_imported = self._half_imported, []
         for module, action in waiting:
-            self._run(module, action)
+            if _is_importing(module):
+                self._half_imported.append((module, action))
+            else:
+                self._run(module, action)
         for family in list(self._bases.values()):
             family.patch_existing()
         self._rebind({key: replacement for key, (_, replacement) in self._functions.items()})
@@ -133,8 +139,13 @@ class Patcher:
             wrapt.register_post_import_hook(self._imported, module)
 
     def _imported(self, module: ModuleType) -> None:
+        self._hooked.discard(module.__name__)  # imported anew, it is to be seen anew
+        known = set(self._functions)
         for action in self._waiting.pop(module.__name__, ()):
             self._run(module, action)
+        # While its package was being imported, other modules of it may have taken over names.
+        new = {key: replacement for key, (_, replacement) in self._functions.items() if key not in known}
+        self._rebind(new, within=module.__name__.partition(".")[0])
 
     def _run(self, module: ModuleType, action: Callable[[ModuleType], None]) -> None:
         try:
@@ -181,27 +192,28 @@ class Patcher:
     def replace_in_class(self, cls: type, name: str, make: Callable[[FunctionType], Any]) -> None:
         """Put ``make(original)`` in the place of what ``vars(cls)`` has under this name, if it is a function or a conditional method."""
         current: Any = vars(cls).get(name)
-        reference = weakref.ref(cls)  # classes made in a loop must be able to die
         if isinstance(current, FunctionType):
             replacement = make(current)
-            setattr(cls, name, replacement)
-
-            def restore() -> None:
-                owner = reference()
-                if owner is not None and vars(owner).get(name) is replacement:
-                    setattr(owner, name, current)
-
-            self._undo.append(restore)
+            type.__setattr__(cls, name, replacement)  # a metaclass may guard its classes
         elif isinstance(getattr(current, "fn", None), FunctionType) and hasattr(type(current), "__get__"):
             # A conditional method (scikit-learn's ``available_if``): the descriptor stays, its function is exchanged.
-            function, replacement = current.fn, make(current.fn)
-            current.fn = replacement
+            replacement = current.fn = make(current.fn)
+        else:
+            return
+        self._methods.setdefault(cls, []).append((name, weakref.ref(replacement)))
 
-            def restore_inner() -> None:
-                if current.fn is replacement:
-                    current.fn = function
-
-            self._undo.append(restore_inner)
+    def _restore_methods(self) -> None:
+        for cls, patches in list(self._methods.items()):
+            for name, reference in reversed(patches):
+                replacement: Any = reference()
+                current: Any = vars(cls).get(name)
+                if replacement is None:
+                    continue
+                if current is replacement:
+                    type.__setattr__(cls, name, replacement.__wrapped__)
+                elif getattr(current, "fn", None) is replacement:
+                    current.fn = replacement.__wrapped__
+        self._methods.clear()
 
     def restore_later(self, restore: Callable[[], None]) -> None:
         """Call this when patches are undone."""
@@ -216,13 +228,13 @@ class Patcher:
 
     # -- names -----------------------------------------------------------------------------------------------------
 
-    def _rebind(self, table: dict[int, Any]) -> None:
-        """In every loaded module, let names bound to an object of the table (by id) be bound to what the table says."""
+    def _rebind(self, table: dict[int, Any], within: str = "") -> None:
+        """In every module, or those of one package, let names of an object of the table (by id) be names of what the table says."""
         if not table:
             return
-        for module in list(sys.modules.values()):
+        for module_name, module in list(sys.modules.items()):
             names = getattr(module, "__dict__", None)
-            if type(names) is not dict:
+            if type(names) is not dict or (within and module_name.partition(".")[0] != within):
                 continue
             for name, value in list(names.items()):
                 if id(value) in table and isinstance(value, FunctionType) and value is not table[id(value)]:
