@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from fitprint.errors import PluginError
 from fitprint.hooks.manager import GROUP

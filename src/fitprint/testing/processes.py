@@ -19,8 +19,9 @@ from typing import Any
 
 from fitprint.testing.checks import NotApplicable, expect
 
-__all__ = ["Done", "forked", "in_fresh_process", "main"]
+__all__ = ["FROM_FILES", "Done", "forked", "in_fresh_process", "main"]
 
+FROM_FILES: set[str] = set()  # modules that no import finds in another process
 _COMMAND = "import sys; from fitprint.testing.processes import main; main(sys.argv[1])"
 
 
@@ -109,6 +110,7 @@ def _module(name: str, file: str | None) -> Any:
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    FROM_FILES.add(name)
     spec.loader.exec_module(module)
     return module
 

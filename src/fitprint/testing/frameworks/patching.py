@@ -151,4 +151,5 @@ def _looks(place: Place) -> dict[str, Any]:
     function = place.function
     names = ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__")
     looks = {name.strip("_"): getattr(function, name, None) for name in names}
-    return {**looks, "type": type(place.raw).__qualname__, "signature": str(inspect.signature(function))}
+    signature = str(inspect.signature(function)) if callable(function) else ""  # a property is left alone
+    return {**looks, "type": type(place.raw).__qualname__, "signature": signature}
