@@ -63,7 +63,7 @@ def untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Track
             monkeypatch.delenv(name)
     forget()
     fitprint.configure(
-        home=str(folder / "home"), store=f"memory://{folder}", notice=False, context=False, strict=True, training_metrics_limit=5.0
+        home=str(folder / "home"), store=f"memory://{folder}", notice=False, context=False, strict=True, training_metrics_limit=60.0
     )
     yield Tracked(folder / "home")
     forget()

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from fitprint.autologging.fit import Fit
-from fitprint_sklearn import metrics
-from fitprint_sklearn.data import Call, column, row_count
 from fitprint_sklearn.parameters import unwrapped
-from fitprint_sklearn.randomness import undisturbed
-from fitprint_sklearn.structure import kind_of
 
-__all__ = ["record_curves_of_training", "record_facts", "record_staged_score"]
+__all__ = ["record_curves_of_training", "record_facts"]
 
 _POINTS = 1_000_000
 # Attribute, metric, what is better, first step.
@@ -96,43 +90,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, (int, float, str, np.number)):
         return True
     return getattr(value, "ndim", None) == 1 and len(value) <= 100
-
-
-def record_staged_score(fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], prediction_seconds: float) -> None:
-    """Record the score on the training data after each iteration, for boosting that kept no such curve, within the limit on time.
-
-    Args:
-        fit: where to.
-        estimator: the fitted estimator.
-        call: its training data.
-        params: its parameters.
-        prediction_seconds: how long one prediction took; 0 if none was made.
-    """
-    rows = row_count(call.features)
-    if estimator is not unwrapped(estimator) or not hasattr(type(estimator), "staged_predict") or not prediction_seconds:
-        return
-    if "train_score_" in vars(estimator) and len(vars(estimator)["train_score_"]):
-        return
-    true = None if call.target is None else column(call.target)
-    if true is None or getattr(true, "ndim", None) != 1 or not rows:
-        return
-    stages = len(getattr(estimator, "estimators_", ())) or int(getattr(estimator, "n_iter_", 0) or 0)
-    expected = 2 * prediction_seconds + stages * (3e-5 + rows * 1e-8)
-    limit = fit.setting("training_metrics_limit")
-    if expected > limit / 2:
-        fit.skipped("training_staged_score", f"it is expected to take {expected:.2g} s")
-        return
-    classifier = kind_of(estimator) == "classifier"
-    weight = None if call.weight is None else np.asarray(call.weight, dtype=float)
-    scores: list[float] = []
-    deadline = time.perf_counter() + limit
-    with undisturbed(estimator, params):
-        for predicted in estimator.staged_predict(call.features):
-            if classifier:
-                scores.append(float(np.average(true == predicted, weights=weight)))
-            else:
-                scores.append(metrics.regression(true.astype(float), np.asarray(predicted, dtype=float), weight)["r2_score"])
-            if time.perf_counter() > deadline:
-                break
-    if scores:
-        fit.history("training_staged_score", scores, steps=range(1, len(scores) + 1), goal="max")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from fitprint import clock
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn import scoring
-from fitprint_sklearn.curves import record_curves_of_training, record_facts, record_staged_score
+from fitprint_sklearn.curves import record_curves_of_training, record_facts
 from fitprint_sklearn.data import Call, head, read_call, row_count
 from fitprint_sklearn.importances import record_importances
 from fitprint_sklearn.parameters import parameters, plain
@@ -27,7 +26,6 @@ _EXAMPLE = 5  # rows of an input example
 def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one training call of an estimator."""
     estimator = fit.instance
-    started = clock.now()
     searching = is_search(estimator)
     if searching:
         fit.kind = "search"
@@ -37,16 +35,13 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
         fit.skip("the call does not fit the method, which will say so itself")
         return
     params = record_call(fit, estimator, call)
+    started = clock.now()
     result = yield
     with np.errstate(all="ignore"):
-        before = time.perf_counter()
         prediction = record_training(fit, estimator, call, params, result)
-        seconds = time.perf_counter() - before
         with fit.part("curves", quiet=True):
             record_curves_of_training(fit, estimator)
             record_facts(fit, estimator)
-            if prediction is not None:
-                record_staged_score(fit, estimator, call, params, seconds)
         with fit.part("importances", quiet=True):
             record_importances(fit, estimator)
         facts = facts_after_fit(estimator)

@@ -20,12 +20,13 @@ _VALUES = 20_000  # over all classes or outputs
 def record_importances(fit: Fit, estimator: Any) -> None:
     """Record what the model, or the last step of a pipeline, says of its features."""
     final = unwrapped(estimator)
-    if hasattr(type(final), "feature_importances_") or "feature_importances_" in getattr(final, "__dict__", ()):
-        kind, values = "importances", _importances(final)
-    elif hasattr(final, "coef_"):
-        kind, values = "coefficients", final.coef_
-    else:
+    try:
+        found = _values(final)
+    except Exception:  # properties of the estimator's own, which may fail in any way
+        found = None
+    if found is None:
         return
+    kind, values = found
     if hasattr(values, "tocsr"):
         fit.skipped(f"plots/feature_{kind}.json", "they are sparse")
         return
@@ -48,6 +49,12 @@ def record_importances(fit: Fit, estimator: Any) -> None:
     if features > _FEATURES:
         content["of"] = features
     record_plot(fit, f"feature_{kind}", content)
+
+
+def _values(final: Any) -> tuple[str, Any] | None:
+    if hasattr(type(final), "feature_importances_") or "feature_importances_" in getattr(final, "__dict__", ()):
+        return "importances", _importances(final)
+    return ("coefficients", final.coef_) if hasattr(final, "coef_") else None
 
 
 def _importances(final: Any) -> Any:

@@ -51,10 +51,17 @@ def observe_prediction(fit: Fit) -> Generator[None, Any, None]:
     fit.note_on(run)
     training = _is_training_data(fit.instance, features)
     for part in result if isinstance(result, list) else (result,):
-        if part is not features and hasattr(part, "shape"):
-            fit.link(part)
-            if training:
-                _of_training.remember(part, True)
+        for subject in (part, _memory_of(part)):
+            if hasattr(subject, "shape") and subject is not features and subject is not _memory_of(features):
+                fit.link(subject)
+                if training:
+                    _of_training.remember(subject, True)
+
+
+def _memory_of(array: Any) -> Any:
+    """Return the array that owns the memory of another: numpy gives a view of a view the owner as its base."""
+    base = getattr(array, "base", None)
+    return base if isinstance(base, np.ndarray) else None
 
 
 def observe_score(fit: Fit) -> Generator[None, Any, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ def record_search(fit: Fit, search: Any, started: int) -> None:
         if name.startswith("mean_test_"):
             fit.history(name, values, goal="max")
     with fit.part("cv_results.csv"):
-        table = {"params": [param_value(candidate) for candidate in candidates]} | columns
+        table = {"params": [json.dumps(param_value(candidate)) for candidate in candidates]} | columns
         fit.run.log_table(table, "cv_results.csv")
     chosen = _chosen(fit, columns, len(candidates))
     with fit.part("candidates"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from fitprint_sklearn import metrics
 from fitprint_sklearn.data import Call, column, head, row_count
 from fitprint_sklearn.parameters import unwrapped
 from fitprint_sklearn.plots import record_confusion, record_curves
-from fitprint_sklearn.randomness import undisturbed
+from fitprint_sklearn.standins import NoStandInError, stand_in, undisturbed
 from fitprint_sklearn.structure import kind_of
 
 __all__ = ["record_training"]
@@ -50,6 +49,7 @@ class _Training:
     def __init__(self, fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> None:
         self.fit = fit
         self.estimator = estimator
+        self.stand_in: Any = None
         self.call = call
         self.params = params
         self.result = result
@@ -71,15 +71,23 @@ class _Training:
         Raises:
             _SkippedError: it is expected to take longer than what is left of the limit, or it fails.
         """
+        if self.stand_in is None:
+            self.stand_in = self.make_stand_in()
         try:
-            return self._predict(getattr(_silent(self.estimator, self.params), method), self.call.features, self.rows)
+            return self._predict(getattr(self.stand_in, method), self.call.features, self.rows)
         except _SkippedError:
             raise
         except Exception as error:  # the estimator's own code may fail in any way
             raise _SkippedError(f"`{method}` failed on the training data: {type(error).__name__}: {error}") from error
 
+    def make_stand_in(self) -> Any:
+        try:
+            return stand_in(self.estimator, self.params, (self.call.features, self.call.target, self.call.weight))
+        except NoStandInError as error:
+            raise _SkippedError(str(error)) from error
+
     def _predict(self, function: Callable[[Any], Any], features: Any, rows: int) -> Any:
-        with undisturbed(self.estimator, self.params):
+        with undisturbed(self.stand_in, self.estimator):
             if rows > _UNTIMED and not self.prediction_seconds and not self.is_quick():
                 expected = self._expected(function, features, rows)
                 if expected > self.left():
@@ -152,6 +160,8 @@ class _Training:
             main = "accuracy_score"
         self.score(values.get(main))
         self.log(values)
+        if true.ndim == 1:
+            self.staged(true, weight, is_classifier=kind == "classifier")
 
     def score(self, computed: float | None) -> None:
         """Record what the estimator's ``score`` says of the training data; scikit-learn's two usual ones are not computed again."""
@@ -164,11 +174,35 @@ class _Training:
             self.fit.skipped("training_score", f"the estimator's own score would exceed the limit of {self.limit:g} s")
             return
         try:
-            with undisturbed(self.estimator, self.params):
-                value = self.estimator.score(self.call.features, self.call.target)
+            with undisturbed(self.stand_in, self.estimator):
+                value = self.stand_in.score(self.call.features, self.call.target)
             self.log({"score": value})
         except Exception as error:  # the estimator's own code may fail in any way
             self.fit.skipped("training_score", f"the estimator's own score failed: {type(error).__name__}: {error}")
+
+    def staged(self, true: Any, weight: Any, *, is_classifier: bool) -> None:
+        """Record the score after each iteration of boosting that kept no such curve itself."""
+        estimator = self.stand_in
+        if not hasattr(type(estimator), "staged_predict") or len(getattr(estimator, "train_score_", ())):
+            return
+        stages = len(getattr(estimator, "estimators_", ())) or int(getattr(estimator, "n_iter_", 0) or 0)
+        expected = 2 * self.prediction_seconds + stages * (3e-5 + self.rows * 1e-8)
+        if expected > self.left():
+            self.fit.skipped("training_staged_score", f"it is expected to take {expected:.2g} s, more than is left of the limit")
+            return
+        scores = []
+        try:
+            for predicted in estimator.staged_predict(self.call.features):
+                if is_classifier:
+                    scores.append(float(np.average(true == predicted, weights=weight)))
+                else:
+                    scores.append(metrics.regression(_float(true), _float(np.asarray(predicted)), weight)["r2_score"])
+                if self.left() < 0:
+                    break
+        except Exception as error:  # the estimator's own code may fail in any way
+            self.fit.skipped("training_staged_score", f"`staged_predict` failed: {type(error).__name__}: {error}")
+        if scores:
+            self.fit.history("training_staged_score", scores, steps=range(1, len(scores) + 1), goal="max")
 
     # -- classification ----------------------------------------------------------------------------------------------
 
@@ -306,23 +340,6 @@ def record_training(fit: Fit, estimator: Any, call: Call, params: Mapping[str, A
     except _SkippedError as reason:
         fit.skipped(_METRICS, str(reason))
     return training.prediction
-
-
-def _silent(estimator: Any, params: Mapping[str, Any]) -> Any:
-    """Return the estimator, or a shallow copy of it that says nothing when it predicts.
-
-    Raises:
-        _SkippedError: it would print something, and cannot be told not to.
-    """
-    for name, value in params.items():
-        if name.rpartition("__")[2] == "verbose" and isinstance(value, (bool, int)) and value > 0:
-            owner = params[name.rpartition("__")[0]] if "__" in name else estimator
-            if not type(owner).__module__.startswith("sklearn.") or type(owner).__module__.startswith("sklearn.ensemble."):
-                if owner is not estimator or not type(owner).__module__.startswith("sklearn."):
-                    raise _SkippedError(f"the estimator is verbose ({name}={value}): predicting would print")
-                estimator = copy.copy(estimator)
-                estimator.verbose = 0
-    return estimator
 
 
 def _seconds(function: Callable[[Any], Any], data: Any) -> float:

@@ -1,0 +1,118 @@
+"""Predicting without leaving a trace: on a stand-in where that is needed, and with random generators put back."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from fitprint_sklearn.parameters import is_estimator
+
+__all__ = ["NoStandInError", "stand_in", "undisturbed"]
+
+_DRAWING = {"BernoulliRBM", "DummyClassifier"}  # scikit-learn's own that draw random numbers when they predict
+_BYTES = 64 << 20  # of an estimator that is copied
+_OBJECTS = 50_000  # that are looked at to tell its size
+_ATOMIC = (type, ModuleType, FunctionType, BuiltinFunctionType)
+
+
+class NoStandInError(Exception):
+    """The estimator cannot predict without leaving a trace; the text says why."""
+
+
+def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -> Any:
+    """Return what predicts as the estimator does.
+
+    scikit-learn's own estimators are known not to change when they predict, and stand for themselves. Of all others, which may
+    count their calls or draw random numbers, it is a copy.
+
+    Args:
+        estimator: a fitted estimator.
+        params: its parameters, nested ones included.
+        shared: objects that are not copied, such as the training data.
+
+    Raises:
+        NoStandInError: it would print, cannot be copied, or is larger than 64 MiB.
+    """
+    parts = [estimator, *(value for value in params.values() if is_estimator(value))]
+    if not all(_is_known(type(part)) for part in parts):
+        estimator = _copy(estimator, [part for part in shared if part is not None])
+    for name, value in params.items():
+        if name.rpartition("__")[2] == "verbose" and isinstance(value, (bool, int)) and value > 0:
+            estimator = _silent(estimator, name, params)
+    return estimator
+
+
+def _is_known(cls: type) -> bool:
+    package, _, module = cls.__module__.partition(".")
+    return package == "sklearn" and ".tests." not in f".{module}." and cls.__name__ not in _DRAWING
+
+
+def _copy(estimator: Any, shared: list[Any]) -> Any:
+    if _is_large(estimator, {id(part) for part in shared}):
+        raise NoStandInError("the estimator is no class of scikit-learn and too large to be copied")
+    try:
+        return copy.deepcopy(estimator, {id(part): part for part in shared})
+    except Exception as error:  # the user's own code may fail in any way
+        raise NoStandInError(f"the estimator is no class of scikit-learn and cannot be copied: {type(error).__name__}: {error}") from error
+
+
+def _is_large(subject: Any, seen: set[int]) -> bool:
+    waiting, total = [subject], 0
+    while waiting and len(seen) < _OBJECTS:
+        found = waiting.pop()
+        if id(found) in seen or isinstance(found, _ATOMIC):
+            continue
+        seen.add(id(found))
+        size = getattr(found, "nbytes", None)
+        total += size if isinstance(size, int) else sys.getsizeof(found, 0)
+        if total > _BYTES:
+            return True
+        waiting += gc.get_referents(found)
+    return bool(waiting)
+
+
+def _silent(estimator: Any, name: str, params: Mapping[str, Any]) -> Any:
+    """Return a shallow copy that says nothing when it predicts, if the estimator would."""
+    owner = params[name.rpartition("__")[0]] if "__" in name else estimator
+    module = type(owner).__module__
+    if module.startswith("sklearn.") and not module.startswith("sklearn.ensemble."):
+        return estimator
+    if "__" in name or not module.startswith("sklearn."):
+        raise NoStandInError(f"the estimator is verbose ({name}={params[name]}): predicting would print")
+    estimator = copy.copy(estimator)
+    estimator.verbose = 0
+    return estimator
+
+
+@contextmanager
+def undisturbed(estimator: Any, original: Any) -> Iterator[None]:
+    """Put the global generators of ``random``, numpy and torch back where a stand-in may draw from them."""
+    if estimator is original:
+        yield
+        return
+    restorations = list(_restorations())
+    try:
+        yield
+    finally:
+        for restore in restorations:
+            restore()
+
+
+def _restorations() -> Iterator[Callable[[], None]]:
+    yield _setting(random.setstate, random.getstate())
+    yield _setting(np.random.set_state, np.random.get_state())
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        yield _setting(torch.set_rng_state, torch.get_rng_state())
+
+
+def _setting(restore: Callable[[Any], Any], state: Any) -> Callable[[], None]:
+    return lambda: restore(state)
