@@ -205,10 +205,8 @@ class Patcher:
     def _restore_methods(self) -> None:
         for cls, patches in list(self._methods.items()):
             for name, reference in reversed(patches):
-                replacement: Any = reference()
                 current: Any = vars(cls).get(name)
-                if replacement is None:
-                    continue
+                replacement: Any = reference() or _Gone
                 if current is replacement:
                     type.__setattr__(cls, name, replacement.__wrapped__)
                 elif getattr(current, "fn", None) is replacement:
@@ -239,6 +237,10 @@ class Patcher:
             for name, value in list(names.items()):
                 if id(value) in table and isinstance(value, FunctionType) and value is not table[id(value)]:
                     names[name] = table[id(value)]
+
+
+class _Gone:
+    """In the place of what the garbage collector has taken."""
 
 
 class _Subclasses:
