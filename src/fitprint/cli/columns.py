@@ -15,6 +15,8 @@ __all__ = ["ATTRIBUTES", "Key", "chosen", "curve_key", "telling"]
 
 ATTRIBUTES = ("experiment", "kind", "parent_id", "start_time", "end_time", "error")
 _MOST = 8  # columns of metrics, and of parameters, unless they are asked for
+_MOST_OF_TRAINING = 4  # of those columns
+_LONG = 24  # characters of a value that is no help in a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,12 @@ class Key:
 
 def telling(runs: Sequence[RunRecord]) -> list[Key]:
     """Return the metrics that differ between the runs, then the parameters that do, those that most runs have first."""
-    return [*(Key("metrics", key) for key in _metrics(runs)[:_MOST]), *(Key("params", key) for key in _params(runs)[:_MOST])]
+    metrics = [Key("metrics", key) for key in _metrics(runs)]
+    shown = metrics[:_MOST]
+    curve = curve_key(runs, metrics)
+    if curve is not None and curve not in shown:
+        shown[-1] = curve
+    return [*shown, *(Key("params", key) for key in _params(runs)[:_MOST])]
 
 
 def _metrics(runs: Sequence[RunRecord]) -> list[str]:
@@ -52,7 +59,18 @@ def _metrics(runs: Sequence[RunRecord]) -> list[str]:
             values.setdefault(key, set()).add(summary.last)
             counts[key] = counts.get(key, 0) + 1
     telling = [key for key, count in counts.items() if len(values[key]) > 1 or count < len(runs) or len(runs) == 1]
-    return sorted(telling, key=lambda key: (_is_time(key), -counts[key], not _is_held_out(key), _natural(key)))
+    # What most runs have comes first, and of that what was measured on data held out, then the rest, then what says less.
+    ranked = sorted(telling, key=lambda key: (_is_time(key), 2 * counts[key] < len(runs), _group(key), -counts[key], _natural(key)))
+    of_training = [key for key in ranked if key.startswith("train")]
+    return [key for key in ranked if key not in of_training[_MOST_OF_TRAINING:]]
+
+
+def _group(key: str) -> int:
+    return 0 if _is_held_out(key) else 2 if key.startswith("train") else 1
+
+
+def _is_time(key: str) -> bool:
+    return key.endswith(("_time", "_seconds", "duration"))
 
 
 def _params(runs: Sequence[RunRecord]) -> list[str]:
@@ -69,20 +87,17 @@ def _params(runs: Sequence[RunRecord]) -> list[str]:
     telling = [key for key, count in counts.items() if len(values[key]) > 1 or (count < len(runs) and key in set_by_user)]
     if len(runs) == 1:
         telling = sorted(set_by_user)
-    return sorted(telling, key=lambda key: (key not in set_by_user, -counts[key], _natural(key)))
+    longest = {key: max(map(len, values[key])) for key in telling}
+    return sorted(telling, key=lambda key: (key not in set_by_user, longest[key] > _LONG, -counts[key], _natural(key)))
 
 
 def _is_held_out(key: str) -> bool:
-    return key.startswith(("val", "test", "eval"))
+    return key.startswith(("val", "test", "eval", "best_", "mean_test"))
 
 
 def _natural(key: str) -> list[tuple[int, str]]:
     """Order ``fold2`` before ``fold10``."""
     return [(int(digits or 0), letters) for letters, digits in re.findall(r"(\D*)(\d*)", key)]
-
-
-def _is_time(key: str) -> bool:
-    return key.endswith(("_time", "_seconds", "duration"))
 
 
 def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
@@ -117,10 +132,10 @@ def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
 
 
 def curve_key(runs: Sequence[RunRecord], keys: Sequence[Key]) -> Key | None:
-    """Return that metric of ``keys`` whose curve is drawn: one with several points, of validation rather than training."""
+    """Return that metric of ``keys`` whose curve is drawn: one with several points, a loss if there is one, held-out data before training."""
     metrics = [key for key in keys if key.kind == "metrics" and any(key.is_in(run) and run.metrics[key.name].count > 1 for run in runs)]
     return min(
         metrics,
-        key=lambda key: (not _is_held_out(key.name), "loss" not in key.name, keys.index(key)),
+        key=lambda key: ("loss" not in key.name.lower(), not _is_held_out(key.name), keys.index(key)),
         default=None,
     )

@@ -36,10 +36,10 @@ def run_script(path: str, arguments: Sequence[str], before: Callable[[], None]) 
     if not script.exists():
         raise FitprintError(f"there is no script {path!r}; give the path of a Python file, or -m and the name of a module")
     sys.argv = [path, *arguments]
-    if script.is_dir() or _is_archive(script):
-        _set_first_path(path)
-        return _run_as_main("__main__", before, alter_argv=False)
     file = path if script.is_absolute() else f"{Path.cwd()}/{path}"  # not tidied up, as the interpreter does not
+    if script.is_dir() or _is_archive(script):
+        _set_first_path(file)
+        return _run_as_main("__main__", before, alter_argv=False)
     with io.open_code(file) as opened:
         source = opened.read()
     _set_first_path(str(script.resolve().parent))
@@ -97,13 +97,14 @@ def _is_archive(script: Path) -> bool:
 
 def _guarded(body: Callable[[], None], before: Callable[[], None]) -> int:
     before()
+    failure: BaseException | None = None
     try:
         body()
     except SystemExit:
         raise
-    except BaseException as error:  # noqa: BLE001 - shown as the interpreter shows it
-        return _shown(error)
-    return 0
+    except BaseException as error:  # noqa: BLE001 - shown as the interpreter shows it, when it is no longer being handled
+        failure = error
+    return 0 if failure is None else _shown(failure)
 
 
 def _shown(error: BaseException) -> int:
@@ -131,7 +132,7 @@ def _call_hook(kind: type[BaseException], error: BaseException, trace: Traceback
         sys.excepthook(kind, error, trace)
     except Exception as failure:  # noqa: BLE001 - a hook of the user's that fails, as the interpreter treats it
         print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(failure), failure, failure.__traceback__)
+        sys.__excepthook__(type(failure), failure, failure.__traceback__ and failure.__traceback__.tb_next)
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(kind, error, trace)
 

@@ -58,11 +58,11 @@ def display_width(text: str) -> int:
 
 
 def _width(stream: TextIO, *, interactive: bool) -> int | None:
+    if not interactive:
+        return None
     given = os.environ.get("COLUMNS", "")
     if given.isdigit() and int(given) > 0:
         return int(given)
-    if not interactive:
-        return None
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):

@@ -108,7 +108,8 @@ def show_table(store: Store, listed: Sequence[Selected], *, cols: str | None = N
     text, dropped = render(built, terminal)
     print(text)
     if dropped:
-        tell(f"no room for {', '.join(dropped)}; --cols NAMES chooses columns")
+        more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
+        tell(f"no room for {', '.join(dropped[:3])}{more}; --cols NAMES chooses columns")
 
 
 def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], terminal: Terminal, *, curves: bool) -> list[Column]:
@@ -126,8 +127,11 @@ def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], term
         Column("time", [_duration(run, now) for run in runs], rank=2, right=True, styles=["dim"] * len(runs)),
     ]
     curve = columns.curve_key(runs, keys) if curves else None
-    for index, key in enumerate(keys):
-        built.append(_column(key, runs, rank=4 if key is curve else 6 + index))
+    counts: dict[str, int] = {}
+    for key in keys:
+        # Where room is scarce, metrics and parameters go by turns.
+        index = counts[key.kind] = counts.get(key.kind, 0) + 1
+        built.append(_column(key, runs, rank=4 if key is curve else 2 * index + 4 + (key.kind != "metrics")))
         if key is curve:
             built.append(Column("", _curves(store, runs, key.name, terminal), rank=5))
     return built
