@@ -9,6 +9,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
@@ -189,7 +190,9 @@ def test_cross_val_score(tracked):
 def test_cross_validate(tracked):
     """Every score and time of every fold is a history."""
     result = {}
-    run = tracked.of(lambda: result.update(cross_validate(Ridge(), X, y, scoring=("r2", "neg_mean_squared_error"), return_train_score=True)))
+    run = tracked.of(
+        lambda: result.update(cross_validate(Ridge(), X, y, scoring=("r2", "neg_mean_squared_error"), return_train_score=True))
+    )
     for name in ("test_r2", "test_neg_mean_squared_error", "train_r2", "train_neg_mean_squared_error"):
         assert list(run.history(name).value) == result[name].tolist()
     assert list(run.history("fold_fit_time").value) == result["fit_time"].tolist()
@@ -320,15 +323,13 @@ def test_later_score(tracked, judged):
 
 def test_later_metrics(tracked, judged):
     """Metrics of predictions join the model's run, also of a column of the probabilities and of a Series."""
-    import pandas
-
-    model, X_train, X_test, y_train, y_test = judged
+    model, _, X_test, _, y_test = judged
     accuracy = accuracy_score(y_test, model.predict(X_test))
     area = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
     f1 = f1_score(y_true=y_test, y_pred=model.predict(X_test), average="macro")
     fbeta_score(y_test, model.predict(X_test), beta=2)
     predicted = model.predict(X_test)
-    accuracy_score(y_test, pandas.Series(predicted, copy=False))
+    accuracy_score(y_test, pd.Series(predicted, copy=False))
     run = tracked.run()
     assert list(run.history("accuracy_score").value) == [accuracy] * 2
     assert run.metrics["roc_auc_score"] == area

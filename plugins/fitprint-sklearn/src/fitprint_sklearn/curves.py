@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,8 @@ __all__ = ["record_curves_of_training", "record_facts"]
 
 _POINTS = 1_000_000
 # Attribute, metric, what is better, first step.
-_CURVES = (
+_Goal = Literal["min", "max"]
+_CURVES: tuple[tuple[str, str, _Goal | None, int], ...] = (
     ("loss_curve_", "loss", "min", 1),
     ("validation_scores_", "validation_score", "max", 1),
     ("train_score_", "train_score", None, 0),
@@ -24,7 +25,7 @@ _CURVES = (
     ("estimator_weights_", "estimator_weight", None, 1),
 )
 # Attribute, metric, what is better.
-_NUMBERS = (
+_NUMBERS: tuple[tuple[str, str, _Goal | None], ...] = (
     ("n_iter_", "n_iter", None),
     ("oob_score_", "oob_score", "max"),
     ("best_loss_", "best_loss", "min"),
@@ -38,7 +39,17 @@ _NUMBERS = (
     ("dual_gap_", "dual_gap", "min"),
 )
 # Hyperparameters that training chose: recorded as params with the provenance "resolved", under the attribute's name.
-_CHOSEN = ("alpha_", "C_", "l1_ratio_", "lambda_", "best_threshold_", "n_components_", "n_estimators_", "max_features_", "n_features_to_select_")
+_CHOSEN = (
+    "alpha_",
+    "C_",
+    "l1_ratio_",
+    "lambda_",
+    "best_threshold_",
+    "n_components_",
+    "n_estimators_",
+    "max_features_",
+    "n_features_to_select_",
+)
 
 
 def record_curves_of_training(fit: Fit, estimator: Any) -> None:
@@ -55,7 +66,7 @@ def record_curves_of_training(fit: Fit, estimator: Any) -> None:
                 taken.add(name)
                 # Boosting keeps losses under this name, histogram-based boosting scores, of which the first is before any iteration.
                 start = 1 if attribute == "train_score_" and "oob_improvement_" not in state and "_predictors" not in state else first
-                better = goal or ("max" if "_predictors" in state else "min")
+                better: _Goal = goal or ("max" if "_predictors" in state else "min")
                 fit.history(name, values.tolist(), steps=range(start, start + len(values)), goal=better)
 
 
@@ -73,12 +84,12 @@ def record_facts(fit: Fit, estimator: Any) -> None:
     if chosen:
         fit.params(chosen, resolved=True)
     shares = state.get("explained_variance_ratio_")
-    if getattr(shares, "ndim", None) == 1:
+    if shares is not None and getattr(shares, "ndim", None) == 1:
         fit.history("explained_variance_ratio", shares.tolist(), steps=range(1, len(shares) + 1), goal="max")
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, (list, tuple)) or getattr(value, "shape", ()):
+    if isinstance(value, (list, tuple)) or getattr(value, "shape", None):
         value = np.asarray(value)
         if value.dtype.kind not in "biuf" or not value.size:
             return None

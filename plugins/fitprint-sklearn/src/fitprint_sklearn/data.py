@@ -73,7 +73,7 @@ def head(data: Any, rows: int) -> Any:
         if hasattr(data, "iloc"):
             return data.iloc[:rows]
         return data[:rows]
-    except Exception:  # any container, in any way
+    except Exception:  # noqa: BLE001 - any container, in any way
         return None
 
 

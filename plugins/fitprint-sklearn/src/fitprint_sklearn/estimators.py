@@ -70,7 +70,7 @@ def record_params(fit: Fit, estimator: Any) -> Mapping[str, Any]:
     """Record the parameters of an estimator, and return them as they are."""
     try:
         params, defaults = parameters(estimator)
-    except Exception as error:  # the user's own get_params may fail in any way
+    except Exception as error:  # noqa: BLE001 - the user's own get_params may fail in any way
         fit.skipped("params", f"`get_params` failed: {type(error).__name__}: {error}")
         return {}
     fit.params({name: plain(value) for name, value in params.items()}, defaults=defaults)

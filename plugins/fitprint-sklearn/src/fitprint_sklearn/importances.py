@@ -22,7 +22,7 @@ def record_importances(fit: Fit, estimator: Any) -> None:
     final = unwrapped(estimator)
     try:
         found = _values(final)
-    except Exception:  # properties of the estimator's own, which may fail in any way
+    except Exception:  # noqa: BLE001 - properties of the estimator's own, which may fail in any way
         found = None
     if found is None:
         return
@@ -76,7 +76,7 @@ def _names(estimator: Any, final: Any, features: int) -> list[str]:
         try:
             pipeline = getattr(estimator, "best_estimator_", estimator)
             names = pipeline[:-1].get_feature_names_out()
-        except Exception:  # not every transformer has names, and users' own may fail
+        except Exception:  # noqa: BLE001 - not every transformer has names, and users' own may fail
             names = None
     if names is None or len(names) != features:
         return [f"x{position}" for position in range(features)]

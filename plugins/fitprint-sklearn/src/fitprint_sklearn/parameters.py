@@ -28,7 +28,8 @@ def defaults_of(cls: type) -> dict[str, Any]:
     """Return the constructor's parameters of a class that have a default, by name."""
     defaults = _defaults.get(cls)
     if defaults is None:
-        constructor = getattr(cls.__init__, "deprecated_original", cls.__init__)
+        constructor: Any = vars(cls).get("__init__") or cls.__init__  # type: ignore[misc]  # the very class's own
+        constructor = getattr(constructor, "deprecated_original", constructor)
         try:
             signature = inspect.signature(constructor)
         except (TypeError, ValueError):
@@ -44,11 +45,11 @@ def is_default(value: Any, default: Any) -> bool:
         return True
     if type(value) is not type(default):
         return False
-    if isinstance(value, float) and value != value and default != default:  # noqa: PLR0124 - NaN is unequal to itself
+    if isinstance(value, float) and value != value and default != default:  # NaN is unequal to itself
         return True
     try:
         return bool(value == default)
-    except Exception:  # an object's own comparison may fail in any way
+    except Exception:  # noqa: BLE001 - an object's own comparison may fail in any way
         return False
 
 
@@ -101,12 +102,10 @@ def _text(estimator: Any, depth: int) -> str:
     defaults = defaults_of(cls)
     try:
         values = estimator.get_params(deep=False) if is_estimator(estimator) else _constructor_values(estimator)
-    except Exception:  # the user's own get_params may fail in any way
+    except Exception:  # noqa: BLE001 - the user's own get_params may fail in any way
         return f"{cls.__name__}(…)"
     shown = [
-        f"{name}={_value_text(value, depth + 1)}"
-        for name, value in values.items()
-        if not is_default(value, defaults.get(name, _NOTHING))
+        f"{name}={_value_text(value, depth + 1)}" for name, value in values.items() if not is_default(value, defaults.get(name, _NOTHING))
     ]
     return f"{cls.__name__}({', '.join(shown)})"
 

@@ -105,7 +105,9 @@ def observe_inspection(fit: Fit) -> Generator[None, Any, None]:
     if run is not None and hasattr(result, "importances_mean"):
         fit.note_on(run)
         names = getattr(model, "feature_names_in_", None)
-        features = [str(name) for name in names] if names is not None else [f"x{position}" for position in range(len(result.importances_mean))]
+        features = (
+            [str(name) for name in names] if names is not None else [f"x{position}" for position in range(len(result.importances_mean))]
+        )
         content = {"kind": "permutation importances", "features": features, "values": result.importances_mean.tolist()}
         fit.data("plots/permutation_importances.json", content | {"deviations": result.importances_std.tolist()})
 

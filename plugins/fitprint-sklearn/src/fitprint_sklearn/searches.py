@@ -59,7 +59,11 @@ def _record_best(fit: Fit, search: Any, candidates: list[dict[str, Any]]) -> Non
     best = vars(search).get("best_index_")
     if best is not None:
         fit.params({f"best_{name}": value for name, value in candidates[int(best)].items()}, resolved=True)
-    for attribute, name, goal in (("best_score_", "best_cv_score", "max"), ("refit_time_", "refit_time", "min"), ("n_splits_", "n_splits", None)):
+    for attribute, name, goal in (
+        ("best_score_", "best_cv_score", "max"),
+        ("refit_time_", "refit_time", "min"),
+        ("n_splits_", "n_splits", None),
+    ):
         value = vars(search).get(attribute)
         if isinstance(value, (int, float, np.number)):
             fit.metric(name, float(value), goal=goal)  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ def _copy(estimator: Any, shared: list[Any]) -> Any:
         raise NoStandInError("the estimator is no class of scikit-learn and too large to be copied")
     try:
         return copy.deepcopy(estimator, {id(part): part for part in shared})
-    except Exception as error:  # the user's own code may fail in any way
+    except Exception as error:
         raise NoStandInError(f"the estimator is no class of scikit-learn and cannot be copied: {type(error).__name__}: {error}") from error
 
 
@@ -108,7 +108,7 @@ def undisturbed(estimator: Any, original: Any) -> Iterator[None]:
 
 def _restorations() -> Iterator[Callable[[], None]]:
     yield _setting(random.setstate, random.getstate())
-    yield _setting(np.random.set_state, np.random.get_state())
+    yield _setting(np.random.set_state, np.random.get_state())  # noqa: NPY002 - it is the state of the user's program
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
         yield _setting(torch.set_rng_state, torch.get_rng_state())

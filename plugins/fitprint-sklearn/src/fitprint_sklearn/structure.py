@@ -25,7 +25,7 @@ def class_name(subject: Any) -> str:
 def _tags_of(estimator: Any) -> Any:
     try:
         return estimator.__sklearn_tags__()
-    except Exception:  # scikit-learn before 1.6 has none, and a user's own class may fail
+    except Exception:  # noqa: BLE001 - scikit-learn before 1.6 has none, and a user's own class may fail
         return None
 
 
@@ -36,7 +36,7 @@ def kind_of(estimator: Any) -> str | None:
     if kind is None:
         try:
             kind = getattr(estimator, "_estimator_type", None)
-        except Exception:  # a property of the user's class
+        except Exception:  # noqa: BLE001 - a property of the user's class
             kind = None
     if kind == "DensityEstimator":
         kind = "density_estimator"
@@ -93,7 +93,7 @@ def structure_of(estimator: Any, depth: int = 0) -> dict[str, Any]:
     node: dict[str, Any] = {"class": class_name(estimator)}
     try:
         params = estimator.get_params(deep=False)
-    except Exception:  # the user's own get_params may fail in any way
+    except Exception:  # noqa: BLE001 - the user's own get_params may fail in any way
         return node
     defaults = defaults_of(type(estimator))
     parts: list[dict[str, Any]] = []
@@ -141,7 +141,7 @@ def facts_after_fit(estimator: Any) -> dict[str, Any]:
     for name in ("n_features_in_", "n_outputs_", "feature_names_in_", "classes_"):
         try:
             value = getattr(estimator, name)
-        except Exception:  # properties of composites raise where a part has no such attribute
+        except Exception:  # noqa: BLE001, S112 - properties of composites raise where a part has no such attribute
             continue
         if hasattr(value, "shape") and value.shape:
             if len(value.shape) == 1:

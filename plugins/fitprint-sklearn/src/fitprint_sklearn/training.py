@@ -23,7 +23,12 @@ __all__ = ["record_training"]
 _METRICS = "training metrics"
 _UNTIMED = 128  # rows that are predicted without asking how long it takes
 _QUICK = 1_000_000  # values of the training data up to which ...
-_LINEAR = ("sklearn.discriminant_analysis", "sklearn.linear_model.", "sklearn.naive_bayes", "sklearn.tree.")  # ... these are not timed either
+_LINEAR = (
+    "sklearn.discriminant_analysis",
+    "sklearn.linear_model.",
+    "sklearn.naive_bayes",
+    "sklearn.tree.",
+)  # ... these are not timed either
 _SCORES = 3_000_000  # probabilities that are sorted for areas and curves
 _MATRIX = 256  # classes up to which a confusion matrix is counted
 _FEWEST_FOR_SHARE = 20  # rows from which a share of outliers says something
@@ -77,7 +82,7 @@ class _Training:
             return self._predict(getattr(self.stand_in, method), self.call.features, self.rows)
         except _SkippedError:
             raise
-        except Exception as error:  # the estimator's own code may fail in any way
+        except Exception as error:
             raise _SkippedError(f"`{method}` failed on the training data: {type(error).__name__}: {error}") from error
 
     def make_stand_in(self) -> Any:
@@ -101,7 +106,7 @@ class _Training:
 
     def is_quick(self) -> bool:
         """Tell whether predicting surely takes milliseconds: a model whose cost is known, on data that are not large."""
-        shape = getattr(self.call.features, "shape", ())
+        shape: Any = getattr(self.call.features, "shape", ())
         return len(shape) == 2 and shape[0] * shape[1] <= _QUICK and type(self.estimator).__module__.startswith(_LINEAR)
 
     def _expected(self, function: Callable[[Any], Any], features: Any, rows: int) -> float:
@@ -177,7 +182,7 @@ class _Training:
             with undisturbed(self.stand_in, self.estimator):
                 value = self.stand_in.score(self.call.features, self.call.target)
             self.log({"score": value})
-        except Exception as error:  # the estimator's own code may fail in any way
+        except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
             self.fit.skipped("training_score", f"the estimator's own score failed: {type(error).__name__}: {error}")
 
     def staged(self, true: Any, weight: Any, *, is_classifier: bool) -> None:
@@ -199,7 +204,7 @@ class _Training:
                     scores.append(metrics.regression(_float(true), _float(np.asarray(predicted)), weight)["r2_score"])
                 if self.left() < 0:
                     break
-        except Exception as error:  # the estimator's own code may fail in any way
+        except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
             self.fit.skipped("training_staged_score", f"`staged_predict` failed: {type(error).__name__}: {error}")
         if scores:
             self.fit.history("training_staged_score", scores, steps=range(1, len(scores) + 1), goal="max")
@@ -309,7 +314,7 @@ class _Training:
             self.fit.skipped("training_silhouette_score", "the distances of all pairs of points would exceed the limit")
             return
         points = np.asarray(points)
-        if points.dtype.kind in "fiu" and getattr(self.estimator, "metric", "euclidean") not in ("precomputed",):
+        if points.dtype.kind in "fiu" and getattr(self.estimator, "metric", "euclidean") != "precomputed":
             self.log({"silhouette_score": metrics.silhouette(points.astype(float, copy=False), labels)})
 
     def outliers(self) -> None:

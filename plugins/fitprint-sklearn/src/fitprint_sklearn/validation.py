@@ -78,7 +78,7 @@ def _record_scores(fit: Fit, name: str, values: Any) -> None:
         fit.metric(f"std_{name}", float(values.std()), goal="min")
 
 
-def _record_cross_validate(fit: Fit, arguments: Mapping[str, Any], result: Any) -> None:
+def _record_cross_validate(fit: Fit, _arguments: Mapping[str, Any], result: Any) -> None:
     """Record every score and time of every fold."""
     for name, values in result.items():
         if name.endswith("_time"):
@@ -88,13 +88,13 @@ def _record_cross_validate(fit: Fit, arguments: Mapping[str, Any], result: Any) 
     fit.metric("n_splits", len(result["fit_time"]))
 
 
-def _record_cross_val_score(fit: Fit, arguments: Mapping[str, Any], result: Any) -> None:
+def _record_cross_val_score(fit: Fit, _arguments: Mapping[str, Any], result: Any) -> None:
     """Record the score of every fold."""
     _record_scores(fit, "test_score", result)
     fit.metric("n_splits", len(result))
 
 
-def _record_permutation_test(fit: Fit, arguments: Mapping[str, Any], result: Any) -> None:
+def _record_permutation_test(fit: Fit, _arguments: Mapping[str, Any], result: Any) -> None:
     """Record the score, those of the permutations, and the p-value."""
     score, permuted, p_value = result
     fit.metric("test_score", float(score), goal="max")
@@ -102,7 +102,7 @@ def _record_permutation_test(fit: Fit, arguments: Mapping[str, Any], result: Any
     _record_scores(fit, "permutation_score", permuted)
 
 
-def _record_learning_curve(fit: Fit, arguments: Mapping[str, Any], result: Any) -> None:
+def _record_learning_curve(fit: Fit, _arguments: Mapping[str, Any], result: Any) -> None:
     """Record the folds' scores by number of training rows, which is the step."""
     sizes = [int(size) for size in result[0]]
     _record_grid(fit, sizes, None, dict(zip(("train_score", "test_score", "fold_fit_time", "fold_score_time"), result[1:], strict=False)))
@@ -179,7 +179,9 @@ def _folds(arguments: Mapping[str, Any]) -> list[Any]:
     cv = arguments.get("cv")
     if cv is not None and not isinstance(cv, int):
         is_splitter = type(cv).__module__ == "sklearn.model_selection._split" and hasattr(cv, "split")
-        if not is_splitter or (getattr(cv, "shuffle", hasattr(cv, "random_state")) and not isinstance(getattr(cv, "random_state", None), int)):
+        if not is_splitter or (
+            getattr(cv, "shuffle", hasattr(cv, "random_state")) and not isinstance(getattr(cv, "random_state", None), int)
+        ):
             return []
     splitter = check_cv(cv, arguments.get("y"), classifier=is_classifier(arguments["estimator"]))
     return [test for _, test in splitter.split(arguments["X"], arguments.get("y"), arguments.get("groups"))]

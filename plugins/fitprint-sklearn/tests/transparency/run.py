@@ -25,7 +25,9 @@ _ALONE = {"sklearn.pipeline": "sklearn.tests.test_pipeline"}  # its tests lie el
 HERE = Path(__file__).parent
 
 
-def run_tests(targets: list[str], folder: Path, *, recorded: bool, models: bool, sample: int, jobs: int, extra: list[str]) -> dict[str, Any]:
+def run_tests(
+    targets: list[str], folder: Path, *, recorded: bool, models: bool, sample: int, jobs: int, extra: list[str]
+) -> dict[str, Any]:
     """Run the tests in a folder of their own and return their outcomes and the details of failures, by node id."""
     folder.mkdir(parents=True)
     outcomes = folder / "outcomes.json"
@@ -40,7 +42,17 @@ def run_tests(targets: list[str], folder: Path, *, recorded: bool, models: bool,
     if recorded:
         environment["TRANSPARENCY_HOME"] = str(folder / "home")
     command = [sys.executable, "-m", "pytest", "-p", "outcomes", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", "--tb=short"]
-    command += ["-c", os.devnull, "--rootdir", str(Path(find_spec("sklearn").origin).parents[1]), "--pyargs", *targets, "-n", str(jobs), *extra]
+    command += [
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(Path(find_spec("sklearn").origin).parents[1]),
+        "--pyargs",
+        *targets,
+        "-n",
+        str(jobs),
+        *extra,
+    ]
     with (folder / "output.txt").open("w") as output:
         subprocess.run(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
     if not outcomes.is_file():
