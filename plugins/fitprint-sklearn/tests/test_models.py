@@ -1,0 +1,127 @@
+"""The fitted models that fits record."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fitprint
+
+
+@pytest.fixture
+def recorded(untracked):
+    """Autologging is on, models are recorded."""
+    fitprint.autolog()
+    return untracked
+
+
+class Own(RegressorMixin, BaseEstimator):
+    """A class of the user's own."""
+
+    def fit(self, X, y):
+        self.mean_ = y.mean()
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+
+@pytest.mark.parametrize(
+    "model", [RandomForestClassifier(3, random_state=0), make_pipeline(StandardScaler(), Ridge())], ids=lambda model: type(model).__name__
+)
+def test_model_predicts_the_same(recorded, model):
+    """The recorded model is loaded without trusting anything, and predicts what the fitted one does."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    run = recorded.of(lambda: model.fit(X, y))
+    loaded = fitprint.load_model(f"runs:/{run.id}/model")
+    assert (loaded.predict(X) == model.predict(X)).all()
+
+
+def test_signature(recorded):
+    """The signature knows the columns of the training data and the kind of the predictions."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    run = recorded.of(lambda: Ridge().fit(X, y))
+    (model,) = run.models
+    assert [field["name"] for field in model.facts["signature"]["inputs"]["fields"]] == list(X.columns)
+    assert model.facts["signature"]["outputs"] is not None
+
+
+def test_own_class(recorded):
+    """A class of the user's own is recorded, and loaded by who trusts it."""
+    run = recorded.of(lambda: Own().fit(*load_diabetes(return_X_y=True)))
+    (model,) = run.models
+    loaded = fitprint.load_model(f"runs:/{run.id}/model", trust=model.facts["needs"])
+    assert loaded.mean_ == pytest.approx(load_diabetes().target.mean())
+
+
+def test_model_of_a_search(recorded):
+    """A search's model is its best estimator."""
+    search = GridSearchCV(Ridge(), {"alpha": [0.1, 10.0]})
+    run = recorded.of(lambda: search.fit(*load_diabetes(return_X_y=True)))
+    assert fitprint.load_model(f"runs:/{run.id}/model").get_params() == search.best_estimator_.get_params()
+    assert all(child.models == () for child in run.children())
+
+
+def test_input_example(recorded):
+    """On wish the first rows of the training data are kept beside the model."""
+    fitprint.configure(input_examples=True)
+    run = recorded.of(lambda: Ridge().fit(*load_diabetes(return_X_y=True)))
+    assert "model/input_example.json" in {artifact.path for artifact in run.artifacts}
+
+
+def test_model_that_cannot_be_saved(recorded):
+    """A model that no format can hold costs the run nothing else, and the report says so."""
+    fitprint.configure(strict=False)
+    fitprint.hooks.manager.reset()
+
+    class Local(Own):
+        def fit(self, X, y):
+            self.function_ = (item for item in X)
+            return super().fit(X, y)
+
+    run = recorded.of(lambda: Local().fit(*load_diabetes(return_X_y=True)))
+    assert (run.status, run.models) == ("FINISHED", ())
+    assert "model" in run.capture["failed"]
+
+
+def test_last_state_of_a_sequence(recorded, tmp_path):
+    """A sequence of partial fits ends with the program, and its model is what the last call left."""
+    script = f"""
+import fitprint
+fitprint.configure(home={str(tmp_path / "home")!r}, notice=False, context=False, strict=True)
+fitprint.autolog()
+from sklearn.datasets import load_iris
+from sklearn.linear_model import SGDClassifier
+X, y = load_iris(return_X_y=True)
+model = SGDClassifier(random_state=0)
+for _ in range(5):
+    model.partial_fit(X, y, classes=[0, 1, 2])
+print(model.t_)
+"""
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert output.stderr == ""
+    fitprint.configure(home=tmp_path / "home", store=f"sqlite:///{tmp_path / 'home' / 'fitprint.db'}")
+    (run,) = fitprint.search_runs()
+    assert (run.status, len(run.history("rows"))) == ("FINISHED", 5)
+    assert fitprint.load_model(f"runs:/{run.id}/model").t_ == float(output.stdout)
+
+
+def test_models_of_many_partial_fits(recorded):
+    """A sequence does not save its model at every call."""
+    X, y = load_iris(return_X_y=True)
+    model = SGDClassifier(random_state=0)
+    for _ in range(30):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    (run,) = recorded.runs()
+    assert len(run.models) == 1
+    assert len(run.history("fit_time")) == 30
