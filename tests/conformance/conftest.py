@@ -1,6 +1,7 @@
-"""The third party's sources can be imported as if they were installed."""
+"""The third party's sources, and the faulty plugins, can be imported as if they were installed."""
 
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(path) for path in sorted((Path(__file__).parents[1] / "integration/third_party").glob("*/src"))]
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "faulty"), *(str(path) for path in sorted((HERE.parent / "integration/third_party").glob("*/src")))]

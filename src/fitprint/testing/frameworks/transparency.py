@@ -16,6 +16,7 @@ from fitprint.autologging.fit import Fit
 from fitprint.autologging.framework import Framework, Target
 from fitprint.autologging.patching import Patcher
 from fitprint.errors import StoreError
+from fitprint.journal.writer import JournalWriter
 from fitprint.testing.checks import Check, expect
 from fitprint.testing.comparison import difference
 from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
@@ -126,15 +127,18 @@ def observer_failure_is_invisible(conformance: FrameworkConformance, case: Case)
 
 
 def store_failure_is_invisible(conformance: FrameworkConformance, case: Case) -> None:
-    """With a full disk, and with a store that refuses everything, the user's call gives the same result."""
-    with conformance.observed(strict=False) as runs:
-        runs.workspace._writer = _FullDisk()  # type: ignore[assignment]  # noqa: SLF001 - there is no other way to fill it
-        try:
-            outcome = conformance.train(case)
-        except Exception as error:
-            raise AssertionError(f"a full disk made the user's call fail: {type(error).__name__}: {error}") from error
-        runs.workspace._writer = None  # noqa: SLF001
-    conformance.expect_same(case, outcome, "with a full disk")
+    """With a disk that is full from the start or later, and with a store that refuses everything, the user's call gives the same result."""
+    for disk in (_FullDisk(None), _FullDisk(JournalWriter.append)):
+        with conformance.observed(strict=False) as runs:
+            disk.writer = runs.workspace.writer
+            runs.workspace._writer = disk  # type: ignore[assignment]  # noqa: SLF001 - there is no other way to fill it
+            try:
+                outcome = conformance.train(case)
+            except Exception as error:
+                raise AssertionError(f"a full disk made the user's call fail: {type(error).__name__}: {error}") from error
+            finally:
+                runs.workspace._writer = disk.writer  # noqa: SLF001
+        conformance.expect_same(case, outcome, "with a full disk")
     with conformance.observed(strict=False, store="nowhere://") as runs:
         try:
             outcome = conformance.train(case)
@@ -197,10 +201,16 @@ def _failing(observe: Callable[[Fit], Any], phase: str) -> Callable[[Fit], Any]:
 
 
 class _FullDisk:
-    """A journal that can write nothing, and says so worse than ours would."""
+    """A journal that can write nothing, or events but no points, and says so worse than ours would."""
 
-    def append(self, *_: Any) -> None:
-        raise OSError(errno.ENOSPC, "no space left")
+    def __init__(self, append: Callable[..., None] | None) -> None:
+        self._append = append
+        self.writer: JournalWriter | None = None
+
+    def append(self, *events: Any) -> None:
+        if self._append is None:
+            raise OSError(errno.ENOSPC, "no space left")
+        self._append(self.writer, *events)
 
     def point(self, *_: Any) -> None:
         raise OSError(errno.ENOSPC, "no space left")

@@ -1,0 +1,83 @@
+"""Flavors, each with one fault."""
+
+import pickle
+from dataclasses import replace
+
+from fitprint.models.pickles import PickleFlavor
+
+
+class TrustsEverybody(PickleFlavor):
+    def load(self, directory, options, trust):
+        return pickle.loads((directory / options["file"]).read_bytes())
+
+
+class TellsOfDamageByEOFError(PickleFlavor):
+    def load(self, directory, options, trust):
+        data = (directory / options["file"]).read_bytes()
+        if data.endswith(b"."):
+            return super().load(directory, options, trust)
+        raise EOFError("ran out of input")
+
+
+class NamesTooLittle(PickleFlavor):
+    def save(self, model, directory):
+        return replace(super().save(model, directory), needs=())
+
+
+class NamesTooMuch(PickleFlavor):
+    def save(self, model, directory):
+        entry = super().save(model, directory)
+        return replace(entry, needs=sorted([*entry.needs, "somebody.Else"]))
+
+
+class LosesAttributes(PickleFlavor):
+    def load(self, directory, options, trust):
+        model = super().load(directory, options, trust)
+        model.slope = 0.0
+        return model
+
+
+class ChangesTheModel(PickleFlavor):
+    def save(self, model, directory):
+        entry = super().save(model, directory)
+        model.slope = 0.0
+        return entry
+
+
+class HasOptionsWithoutJson(PickleFlavor):
+    def save(self, model, directory):
+        entry = super().save(model, directory)
+        return replace(entry, options={**entry.options, "kind": type(model)})
+
+
+class CallsItSafe(PickleFlavor):
+    def save(self, model, directory):
+        return replace(super().save(model, directory), safe=True)
+
+
+class FollowsPaths(PickleFlavor):
+    def load(self, directory, options, trust):
+        (directory / "model.pkl").write_bytes((directory / options["file"]).read_bytes())
+        return super().load(directory, {"file": "model.pkl"}, trust)
+
+
+class NeedsTheFolder(PickleFlavor):
+    def save(self, model, directory):
+        entry = super().save(model, directory)
+        return replace(entry, options={**entry.options, "home": str(directory)})
+
+    def load(self, directory, options, trust):
+        return super().load(type(directory)(options["home"]), options, trust)
+
+
+class AcceptsStrangers(PickleFlavor):
+    packages = ("toyboost",)
+
+
+class ImportsToAccept(PickleFlavor):
+    packages = ("toyboost",)
+
+    def accepts(self, model):
+        import toyboost
+
+        return isinstance(model, toyboost.Model)

@@ -1,0 +1,128 @@
+"""Stores, each with one fault."""
+
+import math
+import pickle
+from array import array
+from dataclasses import replace
+from pathlib import Path
+
+from fitprint.entities import History, Param
+from fitprint.events import Batch, MetricPoints, ParamsLogged
+from fitprint.stores.memory import MemoryStore
+from fitprint.stores.protocol import Page
+
+
+class ForgetsPositions(MemoryStore):
+    def position(self, journal):
+        return 0
+
+
+class KeepsHalfABatch(MemoryStore):
+    def append(self, batch):
+        if batch.end > self.position(batch.journal):
+            for number, event in enumerate(batch.events):
+                super().append(Batch(f"{batch.journal}-{number}", 0, batch.end, [event]))
+            super().append(replace(batch, events=[]))
+
+
+class Rewriting(MemoryStore):
+    """Keeps something else than it is given."""
+
+    def append(self, batch):
+        super().append(replace(batch, events=[self.rewritten(event) for event in batch.events]))
+
+
+class LosesNaN(Rewriting):
+    def rewritten(self, event):
+        if isinstance(event, MetricPoints):
+            return replace(event, values=array("d", [0.0 if math.isnan(value) else value for value in event.values]))
+        return event
+
+
+class MakesTexts(Rewriting):
+    def rewritten(self, event):
+        if isinstance(event, ParamsLogged):
+            return replace(event, params={key: Param(str(param.value)) for key, param in event.params.items()})
+        return event
+
+
+class CutsKeys(Rewriting):
+    def rewritten(self, event):
+        return replace(event, key=event.key[:250]) if isinstance(event, MetricPoints) else event
+
+
+class RoundsTimes(Rewriting):
+    def rewritten(self, event):
+        return replace(event, time=event.time // 1000 * 1000)
+
+
+class PagesByCount(MemoryStore):
+    def search_runs(self, query, *, limit=100, token=None):
+        start = int(token or 0)
+        found = super().search_runs(query, limit=10_000).runs
+        return Page(found[start : start + limit], str(start + limit) if len(found) > start + limit else None)
+
+
+class FindsTooMuch(MemoryStore):
+    def search_runs(self, query, *, limit=100, token=None):
+        return super().search_runs(replace(query, where=None), limit=limit, token=token)
+
+
+class IgnoresOrder(MemoryStore):
+    def search_runs(self, query, *, limit=100, token=None):
+        return super().search_runs(replace(query, order=query.order[-1:]), limit=limit, token=token)
+
+
+class ShowsTheTrash(MemoryStore):
+    def search_runs(self, query, *, limit=100, token=None):
+        return super().search_runs(replace(query, deleted="include"), limit=limit, token=token)
+
+
+class RaisesKeyError(MemoryStore):
+    def run(self, run_id):
+        return {record.id: record for record in self._records()}[run_id]
+
+
+class SamplesByStride(MemoryStore):
+    def metric_history(self, run_id, key, *, max_points=None):
+        history = super().metric_history(run_id, key)
+        stride = -(-len(history) // (max_points or len(history) or 1)) or 1
+        return History(history.step[::stride], history.epoch[::stride], history.timestamp[::stride], history.value[::stride])
+
+
+class NewestChildFirst(MemoryStore):
+    def children(self, run_id):
+        return super().children(run_id)[::-1]
+
+
+class OwnsAllRuns(MemoryStore):
+    def open_runs(self, journal):
+        return [found for owner in list(self._positions) for found in super(OwnsAllRuns, self).open_runs(owner)]
+
+
+class ClosesOnce(MemoryStore):
+    closed = False
+
+    def close(self):
+        if self.closed:
+            raise RuntimeError("closed already")
+        self.closed = True
+
+
+class ReadsOnceAndWritesWhole(MemoryStore):
+    """Keeps its batches in a file that it reads when it is opened, and writes whole."""
+
+    def __init__(self, path):
+        super().__init__(f"whole://{path}")
+        self._path = Path(path)
+        self._batches = []
+        if self._path.exists():
+            for batch in pickle.loads(self._path.read_bytes()):
+                self._batches.append(batch)
+                super().append(batch)
+
+    def append(self, batch):
+        batch = replace(batch, events=list(batch.events))
+        super().append(batch)
+        self._batches.append(batch)
+        self._path.write_bytes(pickle.dumps(self._batches))

@@ -1,0 +1,331 @@
+"""The kit finds faults: each faulty plugin fails the check that is named beside it, and the fault alone is why."""
+
+import importlib
+import sys
+
+import faulty_artifacts
+import faulty_flavors
+import faulty_frameworks
+import faulty_stores
+import pytest
+from fitprint_toyboost.conformance import ToyboostConformance
+
+from fitprint.autologging import observing, patching
+from fitprint.testing import ArtifactStoreConformance, FlavorConformance, NotApplicable, StoreConformance
+from fitprint.testing.own import PickleFlavorConformance
+from fitprint.testing.processes import forked
+
+
+def outcomes(conformance, check):
+    """Run one check with every case, and return the failures' texts."""
+    found = []
+    items = [item for item in conformance.items() if item.name == check]
+    assert items
+    for item in items:
+        try:
+            item.run()
+        except NotApplicable:
+            continue
+        except Exception as error:  # noqa: BLE001 - any failure counts
+            found.append(str(error))
+    return found
+
+
+# -- framework plugins -------------------------------------------------------------------------------------------------
+
+
+class MutatesArguments(ToyboostConformance):
+    framework = faulty_frameworks.plugin(faulty_frameworks.mutates_arguments)
+    cases = ToyboostConformance.cases[:1]
+
+
+class LeavesACallback(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.leaves_a_callback)
+
+
+class LeavesAnObject(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.leaves_an_object)
+
+
+class LeavesAnAttribute(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.leaves_an_attribute)
+
+
+class DrawsRandomNumbers(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.draws_random_numbers)
+
+
+class ChangesTheResult(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.changes_the_result)
+
+
+class Warns(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.warns)
+
+
+class Prints(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.prints)
+
+
+class StepsBack(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.steps_back)
+
+
+class LosesSteps(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.loses_steps)
+
+
+class RecordsAnAddress(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.records_an_address)
+
+
+class RecordsTooLittle(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.records_too_little)
+
+
+class RecordsASecondRun(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.records_a_second_run)
+
+
+class KeepsTheData(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.keeps_the_data)
+
+
+class SkipsInThreads(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.skips_in_threads)
+
+
+class FailsOnAFullDisk(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.fails_on_a_full_disk)
+
+
+class NoSuchTarget(MutatesArguments):
+    framework = faulty_frameworks.NoSuchTarget()
+
+
+class ImportsItsFramework(MutatesArguments):
+    framework = faulty_frameworks.ImportsItsFramework()
+
+
+@pytest.mark.parametrize(
+    ("conformance", "check", "words"),
+    [
+        (MutatesArguments, "arguments_not_mutated", "'callbacks'"),
+        (LeavesACallback, "callbacks_not_left_behind", "leaves_a_callback"),
+        (LeavesAnObject, "callbacks_not_left_behind", "Note"),
+        (LeavesAnObject, "model_pickles_and_loads_without_fitprint", "faulty_frameworks"),
+        (LeavesAnAttribute, "revert_restores_every_attribute", "Ensemble.observed"),
+        (DrawsRandomNumbers, "result_identical_to_unpatched", ""),
+        (ChangesTheResult, "result_identical_to_unpatched", "constants"),
+        (Warns, "result_identical_to_unpatched", "warnings"),
+        (Prints, "nothing_on_stdout", "observing"),
+        (StepsBack, "steps_complete_and_increasing", "do not grow"),
+        (LosesSteps, "steps_complete_and_increasing", "2 points, not 4"),
+        (RecordsAnAddress, "params_json_safe", "memory address"),
+        (RecordsTooLittle, "record_is_complete", "metrics are missing"),
+        (RecordsASecondRun, "nested_calls_give_one_run", "2 runs"),
+        (KeepsTheData, "data_is_freed_after_fit", "'data'"),
+        (SkipsInThreads, "one_run_per_call_in_threads", "gave 0 runs"),
+        (FailsOnAFullDisk, "store_failure_is_invisible", "full disk"),
+        (NoSuchTarget, "targets_resolve_on_installed_version", "train_in_parallel"),
+        (ImportsItsFramework, "imports_no_framework", "toyboost"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else value,
+)
+def test_a_faulty_framework_plugin_is_found(conformance, check, words):
+    """The check fails, and its text speaks of the fault; the plugin without the fault passes it."""
+    failures = outcomes(conformance(), check)
+    assert failures
+    assert all(words in failure for failure in failures), failures
+    if conformance is LeavesAnAttribute:
+        del sys.modules["toyboost.training"].Ensemble.observed
+    assert [] == outcomes(ToyboostConformance(), check)
+
+
+def raise_(error):
+    raise error
+
+
+def unguarded(call, what, step):
+    step()
+
+
+def noted(call, error):
+    error.__notes__ = ["seen by fitprint"]
+    observing._Call._finish(call, "FAILED", "the failure")
+
+
+def unlike(function, hook):
+    def observed(*args, **kwargs):
+        return hook(function, args, kwargs) if hook else function(*args, **kwargs)
+
+    return observed
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "fault", "check"),
+    [
+        (observing._Call, "_guarded", unguarded, "observer_failure_is_invisible"),
+        (observing._Call, "_failed", noted, "user_exception_untouched"),
+        (patching, "patched", unlike, "signature_and_doc_kept"),
+        (patching.Patcher, "_rebind", lambda *_: None, "imported_names_are_rebound"),
+        (patching.Hook, "__bool__", lambda _: True, "revert_under_foreign_wrapper"),
+        (observing, "is_off", lambda: False, "off_adds_no_run"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_faulty_engine_is_found(owner, name, fault, check):
+    """The checks that hold for every plugin because the engine sees to it notice when it does not."""
+
+    def work():
+        setattr(owner, name, fault)
+        assert outcomes(ToyboostConformance(), check)
+
+    assert [] == outcomes(ToyboostConformance(), check)
+    forked(work)  # what such an engine leaves behind stays there
+
+
+def test_an_undeclared_range_is_found(tmp_path, monkeypatch):
+    """A distribution without a range, or with one that the installed version is not in, does not pass."""
+    for name, requires in (("toyboost", ""), ("fitprint-toyboost", "Requires-Dist: toyboost>=3,<4; extra == 'framework'\n")):
+        folder = tmp_path / f"{name.replace('-', '_')}-2.1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\n{requires}", encoding="utf-8")
+    (folder / "entry_points.txt").write_text("[fitprint]\ntoyboost = fitprint_toyboost\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ["toyboost 2.1 is installed, which is not in >=3,<4"] == outcomes(ToyboostConformance(), "range_declared")
+    metadata = folder / "METADATA"
+    metadata.write_text(metadata.read_text(encoding="utf-8").replace(">=3,<4", ""), encoding="utf-8")
+    importlib.invalidate_caches()
+    assert "admits every version" in outcomes(ToyboostConformance(), "range_declared")[0]
+    metadata.write_text(metadata.read_text(encoding="utf-8").replace("toyboost; extra", "toyboost>=2.0,<3; extra"), encoding="utf-8")
+    importlib.invalidate_caches()
+    assert [] == outcomes(ToyboostConformance(), "range_declared")
+
+
+# -- stores ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("store", "check"),
+    [
+        ("ForgetsPositions", "positions_are_kept"),
+        ("ForgetsPositions", "replay_is_idempotent"),
+        ("KeepsHalfABatch", "append_is_atomic"),
+        ("LosesNaN", "nan_inf_metrics"),
+        ("MakesTexts", "typed_params_round_trip"),
+        ("CutsKeys", "unicode_and_long_keys"),
+        ("RoundsTimes", "life_of_a_run"),
+        ("PagesByCount", "paging_is_stable"),
+        ("FindsTooMuch", "query_operators"),
+        ("IgnoresOrder", "query_order"),
+        ("ShowsTheTrash", "deleted_run_hidden_and_restored"),
+        ("RaisesKeyError", "unknown_run_error"),
+        ("SamplesByStride", "series_downsampling_keeps_extremes"),
+        ("NewestChildFirst", "children"),
+        ("OwnsAllRuns", "open_runs"),
+        ("ClosesOnce", "close_twice"),
+    ],
+)
+def test_a_faulty_store_is_found(store, check):
+    """The check fails for the faulty store; the memory store, from which it derives, passes (test_own)."""
+    made = {}
+
+    class Faulty(StoreConformance):
+        across_processes = False
+
+        def open(self, folder):
+            return made.setdefault(folder, getattr(faulty_stores, store)())
+
+    assert outcomes(Faulty(), check)
+
+
+@pytest.mark.parametrize("check", ["read_your_writes", "concurrent_writers", "concurrent_processes"])
+def test_a_store_that_overwrites_others_is_found(check):
+    """A store that reads its file once and writes it whole loses what others wrote."""
+
+    class Faulty(StoreConformance):
+        def open(self, folder):
+            return faulty_stores.ReadsOnceAndWritesWhole(folder / "runs")
+
+    assert outcomes(Faulty(), check)
+
+
+# -- artifact stores ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("store", "check"),
+    [
+        ("DoesNotVerify", "tampering_is_noticed"),
+        ("FollowsPaths", "bad_digest_is_refused"),
+        ("OwnDigests", "bytes_round_trip"),
+        ("KeepsTwice", "put_is_idempotent"),
+        ("LinksFiles", "file_round_trip"),
+        ("ReadsWhole", "large_file"),
+        ("RaisesFileNotFound", "unknown_digest"),
+        ("WritesInPlace", "concurrent_puts"),
+    ],
+)
+def test_a_faulty_artifact_store_is_found(store, check):
+    """The check fails for the faulty store; the store of blobs, from which it derives, passes (test_own)."""
+
+    class Faulty(ArtifactStoreConformance):
+        def open(self, folder):
+            return getattr(faulty_artifacts, store)(folder)
+
+    assert outcomes(Faulty(), check)
+
+
+# -- flavors -----------------------------------------------------------------------------------------------------------
+
+
+class NeedsTheFolder(PickleFlavorConformance):
+    flavor = faulty_flavors.NeedsTheFolder()
+
+
+class AcceptsStrangers(PickleFlavorConformance):
+    flavor = faulty_flavors.AcceptsStrangers()
+
+
+class ImportsToAccept(PickleFlavorConformance):
+    flavor = faulty_flavors.ImportsToAccept()
+
+
+@pytest.mark.parametrize(
+    ("conformance", "check"),
+    [
+        (NeedsTheFolder, "round_trip_in_a_fresh_process"),
+        (AcceptsStrangers, "accepts_without_importing"),
+        (ImportsToAccept, "accepts_without_importing"),
+        (ImportsToAccept, "accepts_its_models"),
+    ],
+)
+def test_a_faulty_flavor_is_found_by_a_fresh_process(conformance, check):
+    """The check fails for the faulty flavor; the pickles, from which it derives, pass (test_own)."""
+    assert outcomes(conformance(), check)
+
+
+@pytest.mark.parametrize(
+    ("flavor", "check"),
+    [
+        ("TrustsEverybody", "nothing_runs_untrusted"),
+        ("TrustsEverybody", "needs_are_all_there_is"),
+        ("TellsOfDamageByEOFError", "damaged_files_are_noticed"),
+        ("NamesTooLittle", "round_trip_predicts_the_same"),
+        ("NamesTooMuch", "needs_are_all_there_is"),
+        ("LosesAttributes", "round_trip_predicts_the_same"),
+        ("ChangesTheModel", "round_trip_predicts_the_same"),
+        ("HasOptionsWithoutJson", "mlmodel_entry_is_well_formed"),
+        ("CallsItSafe", "needs_are_all_there_is"),
+        ("FollowsPaths", "options_stay_inside"),
+    ],
+)
+def test_a_faulty_flavor_is_found(flavor, check):
+    """The check fails for the faulty flavor."""
+
+    class Faulty(FlavorConformance):
+        cases = PickleFlavorConformance.cases[:1]
+
+    Faulty.flavor = getattr(faulty_flavors, flavor)()
+    assert outcomes(Faulty(), check)
