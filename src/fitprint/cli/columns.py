@@ -132,7 +132,7 @@ def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
 
 
 def curve_key(runs: Sequence[RunRecord], keys: Sequence[Key]) -> Key | None:
-    """Return that metric of ``keys`` whose curve is drawn: one with several points, a loss if there is one, held-out data before training."""
+    """Return that metric of ``keys`` whose curve is drawn: one with several points, a loss if there is one."""
     metrics = [key for key in keys if key.kind == "metrics" and any(key.is_in(run) and run.metrics[key.name].count > 1 for run in runs)]
     return min(
         metrics,

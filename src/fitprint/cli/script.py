@@ -132,7 +132,8 @@ def _call_hook(kind: type[BaseException], error: BaseException, trace: Traceback
         sys.excepthook(kind, error, trace)
     except Exception as failure:  # noqa: BLE001 - a hook of the user's that fails, as the interpreter treats it
         print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(failure), failure, failure.__traceback__ and failure.__traceback__.tb_next)
+        failure.__traceback__ = failure.__traceback__ and failure.__traceback__.tb_next
+        sys.__excepthook__(type(failure), failure, failure.__traceback__)
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(kind, error, trace)
 
