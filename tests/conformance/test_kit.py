@@ -1,0 +1,291 @@
+"""The kit itself: two doors to one list of checks, strict about what is declared, and leaving no trace."""
+
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+from fitprint_toyboost.conformance import ToyboostConformance
+
+import fitprint
+from fitprint.errors import PluginError
+from fitprint.recording import workspace
+from fitprint.testing import (
+    ArtifactStoreConformance,
+    Case,
+    Conformance,
+    FlavorConformance,
+    FrameworkConformance,
+    NotApplicable,
+    StoreConformance,
+    captured_runs,
+    check_plugin,
+    plugins,
+)
+from fitprint.testing.checks import expect
+from fitprint.testing.comparison import difference
+from fitprint.testing.frameworks.ranges import is_inside, name_and_range
+
+pytest_plugins = ["fitprint.testing.fixtures", "pytester"]
+
+KINDS = [FrameworkConformance, StoreConformance, ArtifactStoreConformance, FlavorConformance]
+
+
+def checks_of(kind):
+    return type("Any", (kind,), {}).checks
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_check_has_a_name_of_its_own_and_a_promise(kind):
+    """A check is known by its name, and its docstring says in one sentence or two what it promises."""
+    checks = checks_of(kind)
+    assert len({check.__name__ for check in checks}) == len(checks)
+    for check in checks:
+        assert check.__doc__
+        assert check.__doc__.endswith(".")
+        assert not check.__name__.startswith("_")
+
+
+def holds():
+    """It holds."""
+
+
+def fails(case):
+    """It fails for one case."""
+    expect(case.name != "bad", "it is bad")
+
+
+def says_nothing():
+    """It says nothing."""
+    raise NotApplicable("no reason to")
+
+
+def measures(folder):
+    """It measures, in a folder of its own."""
+    (folder / "file").touch()
+    return "2 ms"
+
+
+class Sample(Conformance):
+    checks = (holds, fails, says_nothing, measures)
+    cases = tuple(Case(name, dict, dict) for name in ("good", "bad"))
+
+
+def report_of(*classes):
+    module = types.ModuleType("sample")
+    return module, list(classes)
+
+
+def told(report):
+    return [(result.check, result.outcome, result.detail) for result in report.results[1:]]
+
+
+def test_the_plain_door(monkeypatch):
+    """A report has a line for each check and case: passed, failed with the reason, skipped with the reason."""
+    monkeypatch.setattr(plugins, "conformances", lambda name: report_of(Sample))
+    report = check_plugin("sample")
+    expected = [("holds", "passed", ""), ("fails-good", "passed", ""), ("fails-bad", "failed", "it is bad")]
+    assert [*expected, ("says_nothing", "skipped", "no reason to"), ("measures", "passed", "2 ms")] == told(report)
+    assert not report.passed
+    assert str(report).splitlines()[-1].startswith("sample: 4 passed, 1 failed, 1 skipped in ")
+
+
+@pytest.mark.parametrize(
+    ("declared", "outcomes"),
+    [
+        ({"fails-bad": "known"}, ["passed", "passed", "known", "skipped", "passed"]),
+        ({"fails": "known"}, ["passed", "failed", "known", "skipped", "passed"]),
+        ({"holds": "known"}, ["failed", "passed", "failed", "skipped", "passed"]),
+    ],
+)
+def test_known_failures_are_strict(monkeypatch, declared, outcomes):
+    """A declared failure is no failure, and one that passes is."""
+    sample = type("Declared", (Sample,), {"expected_failures": declared})
+    monkeypatch.setattr(plugins, "conformances", lambda name: report_of(sample))
+    assert outcomes == [result.outcome for result in check_plugin("sample").results[1:]]
+
+
+def test_known_failures_must_exist():
+    """A declared failure of a check that does not exist is an error that names it."""
+    sample = type("Declared", (Sample,), {"expected_failures": {"fails-worse": "known"}})
+    with pytest.raises(ValueError, match="there is no check fails-worse"):
+        list(sample().items())
+
+
+def test_the_pytest_door(pytester):
+    """The same class, imported under a name that begins with Test, gives one test for each check and case."""
+    pytester.makepyfile(
+        sample="""
+        from fitprint.testing import Case, Conformance, NotApplicable
+
+        def holds(): pass
+        def fails(case): assert case.name != "bad"
+        def says_nothing(): raise NotApplicable("no reason to")
+
+        class Sample(Conformance):
+            checks = (holds, fails, says_nothing)
+            cases = tuple(Case(name, dict, dict) for name in ("good", "bad"))
+            expected_failures = {"fails-bad": "known"}
+        """,
+        test_sample="from sample import Sample as TestSample",
+    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-rA")
+    result.assert_outcomes(passed=2, xfailed=1, skipped=1)
+    result.stdout.fnmatch_lines(["PASSED test_sample.py::TestSample::test_conforms[[]fails-good[]]"])
+
+
+def test_the_pytest_door_is_strict(pytester):
+    """A declared failure that passes fails."""
+    pytester.makepyfile(
+        """
+        from fitprint.testing import Conformance
+
+        def holds(): pass
+
+        class TestSample(Conformance):
+            checks = (holds,)
+            expected_failures = {"holds": "known"}
+        """
+    )
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(failed=1)
+
+
+def test_the_plain_door_needs_no_pytest():
+    """Checking a plugin without pytest imports no pytest."""
+    code = "import sys; from fitprint.testing import check_plugin; assert 'pytest' not in sys.modules"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_an_unknown_plugin_is_told():
+    """The error lists the plugins that there are."""
+    with pytest.raises(PluginError, match="no plugin named 'toybost' is installed; there are: core"):
+        check_plugin("toybost")
+
+
+def test_a_plugin_must_say_what_to_check(tmp_path, monkeypatch):
+    """A plugin without a module `conformance` is told to have one."""
+    (tmp_path / "silent_plugin").mkdir()
+    (tmp_path / "silent_plugin" / "__init__.py").touch()
+    (tmp_path / "silent-1.dist-info").mkdir()
+    (tmp_path / "silent-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: silent\nVersion: 1\n", encoding="utf-8")
+    (tmp_path / "silent-1.dist-info" / "entry_points.txt").write_text("[fitprint]\nsilent = silent_plugin\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match=r"add a module silent_plugin\.conformance"):
+        check_plugin("silent")
+
+
+def test_what_a_plugin_registers_must_be_checked():
+    """A plugin that registers something which no class checks does not pass."""
+    plugin = types.ModuleType("plugin")
+    plugin.register_stores = lambda: {"lines": None, "words": None}
+    lines = type("Lines", (StoreConformance,), {"uri": "lines://{folder}"})
+    with pytest.raises(AssertionError, match="register_stores brings words, which no conformance class checks"):
+        plugins.everything_is_checked(plugin, [lines])
+    empty = type("Empty", (FrameworkConformance,), {"framework": ToyboostConformance.framework})
+    with pytest.raises(AssertionError, match="Empty has no cases"):
+        plugins.everything_is_checked(types.ModuleType("plugin"), [empty])
+
+
+# -- captured runs -----------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_captured(runs):
+    """The fixture gives the runs of the test, and nothing else."""
+    assert [] == runs.all()
+    with fitprint.start_run(name="parent"), fitprint.start_run(name="child", nested=True):
+        fitprint.log_metric("loss", 0.5)
+    assert ["parent", "child"] == [run.name for run in runs.all()]
+    assert "parent" == runs.one().name
+    assert {"loss": 0.5} == runs.one().children()[0].metrics
+
+
+def test_one_run_is_exactly_one(runs):
+    """Asking for the one run says how many there are instead."""
+    with pytest.raises(AssertionError, match="expected one run, found 0"):
+        runs.one()
+
+
+def test_capturing_leaves_everything_as_it_was(tmp_path, monkeypatch):
+    """Afterwards the environment, the workspace and the settings are those from before, runs are ended and autologging is off."""
+    monkeypatch.setenv("FITPRINT_EXPERIMENT", "mine")
+    before = workspace.use(None)
+    try:
+        workspace.configure(home=str(tmp_path / "home"), store=f"memory://{tmp_path}")
+        mine, given = workspace.current(), workspace.given()
+        with captured_runs(experiment="other") as runs:
+            fitprint.autolog()
+            fitprint.start_run()
+            assert "other" == runs.one().experiment
+            assert "FITPRINT_EXPERIMENT" not in os.environ
+            home = runs.workspace.home
+        assert (mine, given) == (workspace.current(), workspace.given())
+        assert "mine" == os.environ["FITPRINT_EXPERIMENT"]
+        assert not fitprint.autologging.activation.is_on()
+        assert fitprint.active_run() is None
+        assert not home.exists()
+    finally:
+        workspace.configure(home=None, store=None)
+        workspace.use(before)
+
+
+# -- what checks are made of -------------------------------------------------------------------------------------------
+
+
+class Thing:
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+
+LOOP = [1]
+LOOP.append(LOOP)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        (1, 1, ""),
+        (1, 1.0, "it is a int in one, a float in the other"),
+        (0.0, -0.0, "it is 0.0 in one, -0.0 in the other"),
+        (float("nan"), float("nan"), ""),
+        ([1, {"a": (2, 3)}], [1, {"a": (2, 4)}], "it[1]['a'][1] is 3 in one, 4 in the other"),
+        ({"a": 1}, {"b": 1}, "it has 'a', 'b' in one only"),
+        ([1], [1, 2], "it has 1 items in one, 2 in the other"),
+        (Thing(a=1), Thing(a=1), ""),
+        (Thing(a=1), Thing(a=2), "it['a'] is 1 in one, 2 in the other"),
+        (Thing(a=1), Thing(a=1, b=2), "it has 'b' in one only"),
+        (LOOP, [1, LOOP], ""),
+        (len, print, "it is len in one, print in the other"),
+        (object(), object(), ""),
+        ({1, 2}, {2, 1}, ""),
+        (iter([1]), iter([2]), "it.arguments[0][0] is 1 in one, 2 in the other"),
+    ],
+)
+def test_differences_are_located(one, two, expected):
+    """The difference of two objects says where it lies."""
+    assert expected == difference(one, two)
+
+
+@pytest.mark.parametrize(
+    ("version", "bounds", "expected"),
+    [
+        ("1.5.0", ">=1.5", True),
+        ("1.10", ">=1.9,<2", True),
+        ("2.0rc1", "<2", False),
+        ("1.4.9", ">=1.5", False),
+        ("1.5.3", "==1.5.*", True),
+        ("1.6", "!=1.6", False),
+        ("1.6.1", "~=1.6", True),
+        ("2.0", "~=1.6", False),
+        ("1.6", "==1.6.0", True),
+        ("1.6", ">1.6", False),
+    ],
+)
+def test_versions_are_compared(version, bounds, expected):
+    """A version is inside a range or it is not."""
+    assert expected is is_inside(version, bounds)
+
+
+def test_requirements_are_read():
+    """Name and range of a requirement, without extras and markers."""
+    assert ("scikit-learn", ">=1.5,<2") == name_and_range("Scikit_Learn[all] (>=1.5, <2) ; extra == 'framework'")
