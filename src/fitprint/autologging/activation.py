@@ -80,6 +80,7 @@ def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
 def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
+    _engine.after_fork_in_child()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
@@ -105,6 +106,7 @@ def _switch_on() -> None:
 
 def _switch_off() -> None:
     _patcher.undo()
+    _engine.end_sequences()
     _unwatch_warnings()
 
 

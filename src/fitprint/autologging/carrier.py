@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from fitprint.autologging.observing import INSIDE
+from fitprint.autologging.observing import INSIDE, inside
 from fitprint.recording import context
 from fitprint.recording.workspace import current
 
@@ -82,9 +82,9 @@ def carry_tasks(given: Callable[[], dict[str, Any]], function: Callable[..., Any
     if len(args) != 2 or kwargs:
         return function(*args, **kwargs)
     parallel, tasks = args
-    inside = INSIDE.get()
-    token = None if inside is not None or context.is_off() else token_of(given())
-    return function(parallel, _wrapped(tasks, inside, token))
+    under_way = inside()
+    token = None if under_way is not None or context.is_off() else token_of(given())
+    return function(parallel, _wrapped(tasks, under_way, token))
 
 
 def _wrapped(tasks: Iterable[Any], inside: Any, token: dict[str, Any] | None) -> Iterator[Any]:

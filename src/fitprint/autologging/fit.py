@@ -156,7 +156,15 @@ class Fit(Recorder):
         self.warnings: list[dict[str, Any]] = []
         self.skip_reason: str | None = None
         self.in_user_code = True
+        self.ended = False
         self._bound: inspect.BoundArguments | None = None
+
+    def release(self) -> None:
+        """Forget the user's objects: a context that was copied inside the call may keep this handle alive."""
+        self.ended = True
+        self.given_args, self.given_kwargs, self.instance = (), {}, None
+        self._bound = None
+        self._replaced.clear()
 
     def report(self, *, cost: float) -> dict[str, Any]:
         """Return the capture report.
@@ -211,7 +219,14 @@ class Fit(Recorder):
         )
 
     def replace_argument(self, name: str, value: Any) -> None:
-        """Call the user's function with another value for this argument. The user's own object must not be changed: pass a copy."""
+        """Call the user's function with another value for this argument. The user's own object must not be changed: pass a copy.
+
+        Raises:
+            TypeError: the function takes no such argument.
+        """
+        parameters = _signature(self.function).parameters
+        if name not in parameters and all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values()):
+            raise TypeError(f"{self.function.__qualname__} takes no argument {name!r}")
         self._replaced[name] = value
 
     def call_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:

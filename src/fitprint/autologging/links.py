@@ -42,9 +42,9 @@ class Links:
             entry = self._entries.get(id(subject))
             if entry is not None and entry[0]() is subject:
                 return entry[1]
-            subject = getattr(subject, "base", None)
-            if subject is None:
+            if not hasattr(type(subject), "__array_interface__"):  # any other object may have a ``base`` of another meaning
                 return None
+            subject = subject.base
         return None
 
     def forget(self, subject: Any) -> None:

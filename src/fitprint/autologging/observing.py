@@ -24,12 +24,18 @@ from fitprint.recording.run import Run, open_run
 from fitprint.recording.workspace import current
 from fitprint.settings import wanted
 
-__all__ = ["INSIDE", "Engine"]
+__all__ = ["INSIDE", "Engine", "inside", "note_warning"]
 
 # The observed call that this context is in; True where it is in one of another thread or process.
 INSIDE: ContextVar[Fit | bool | None] = ContextVar("fitprint_inside", default=None)
 
 _MOST_WARNINGS = 100
+
+
+def inside() -> Fit | bool | None:
+    """Return the observed call under way in this context, True if it is another thread's or process's, None if there is none."""
+    fit = INSIDE.get()
+    return None if isinstance(fit, Fit) and fit.ended else fit
 
 
 class _Sequence:
@@ -67,16 +73,13 @@ class Engine:
         if around is not None and fit.target.role == "run" and around.claim_fit():
             return around, False
         run = open_run(name=fit.subject, parent=around, kind=fit.kind)
-        if fit.target.role == "sequence":
-            self._begin_sequence(fit, run)
-            return run, False
-        return run, True
+        return run, fit.target.role != "sequence" or not self._begin_sequence(fit, run)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
     def call(self, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the user's call, observed if it is an outermost one. What it returns and raises is the function's own."""
-        if INSIDE.get() is not None or is_off():
+        if inside() is not None or is_off():
             return function(*args, **kwargs)
         if target.role == "note" and args and self._is_strange(target, args[0]):
             return function(*args, **kwargs)
@@ -86,6 +89,7 @@ class Engine:
             return _Call(self, fit).run()
         finally:
             INSIDE.reset(token)
+            fit.release()
             if self._orphans:
                 self.end_orphans()
 
@@ -105,7 +109,8 @@ class Engine:
 
     # -- sequences ---------------------------------------------------------------------------------------------------
 
-    def _begin_sequence(self, fit: Fit, run: Run) -> None:
+    def _begin_sequence(self, fit: Fit, run: Run) -> bool:
+        """Let further calls with the instance be recorded on the run; False if its death could not be seen."""
         key, sequence, orphans, sequences = id(fit.instance), _Sequence(run), self._orphans, self._sequences
 
         def forget(reference: weakref.ref[Any]) -> None:
@@ -116,8 +121,12 @@ class Engine:
                 orphans.append(sequence)
 
         sequence.calls = 1
-        sequences[key] = (weakref.ref(fit.instance, forget), sequence)
-        at_end(self._end_sequences)
+        try:
+            sequences[key] = (weakref.ref(fit.instance, forget), sequence)
+        except TypeError:
+            return False
+        at_end(self._end_with_program)
+        return True
 
     def sequence_of(self, instance: Any) -> _Sequence | None:
         """Return the sequence that an instance is in, or None."""
@@ -128,7 +137,7 @@ class Engine:
         """End the run of a sequence because the instance begins something new."""
         sequence = self.sequence_of(instance)
         if sequence is not None:
-            del self._sequences[id(instance)]
+            self._sequences.pop(id(instance), None)
             self._end(sequence, "FINISHED", None)
 
     def _end(self, sequence: _Sequence, status: RunStatus, error: str | None) -> None:
@@ -142,13 +151,27 @@ class Engine:
     def end_orphans(self) -> None:
         """End the runs of sequences whose instance has died."""
         while self._orphans:
-            self._end(self._orphans.popleft(), "FINISHED", None)
+            try:
+                orphan = self._orphans.popleft()
+            except IndexError:  # another thread was faster
+                return
+            self._end(orphan, "FINISHED", None)
 
-    def _end_sequences(self) -> None:
+    def _end_with_program(self) -> None:
+        self.end_sequences(*outcome_of_program())
+
+    def end_sequences(self, status: RunStatus = "FINISHED", error: str | None = None) -> None:
+        """End the runs of all sequences."""
         self.end_orphans()
-        status, error = outcome_of_program()
-        while self._sequences:
-            self._end(self._sequences.popitem()[1][1], status, error)
+        for key in list(self._sequences):
+            entry = self._sequences.pop(key, None)
+            if entry is not None:
+                self._end(entry[1], status, error)
+
+    def after_fork_in_child(self) -> None:
+        """Leave the sequences to the parent: a forked child begins its own."""
+        self._sequences.clear()
+        self._orphans.clear()
 
 
 class _Call:
@@ -162,12 +185,14 @@ class _Call:
 
     def run(self) -> Any:
         fit = self._fit
-        self._guarded("the call", self._before)
-        args, kwargs = (fit.given_args, fit.given_kwargs) if fit.skip_reason else self._arguments()
-        # What the user's code logs inside the call belongs to its run.
-        before = context.push(fit.run) if fit.has_run and fit.target.role != "note" else None
+        before = None
         started = time.perf_counter()
         try:
+            self._guarded("the call", self._before)
+            args, kwargs = self._arguments()
+            if fit.has_run and fit.target.role != "note":
+                before = context.push(fit.run)  # what the user's code logs inside the call belongs to its run
+            started = time.perf_counter()
             result = fit.function(*args, **kwargs)
         except BaseException as error:
             fit.elapsed = time.perf_counter() - started
@@ -197,6 +222,8 @@ class _Call:
             self._cost += time.perf_counter() - started
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if self._observer is None:  # skipped, or it failed: perhaps before it had replaced all that it meant to
+            return self._fit.given_args, self._fit.given_kwargs
         try:
             return self._fit.call_arguments()
         except (TypeError, ValueError):  # the call does not fit the function, which will say so itself
@@ -238,6 +265,9 @@ class _Call:
                 else:
                     self._observer.close()
                     raise RuntimeError("the observer must yield exactly once")
+        except Exception as error:
+            self._fit.failed("the result", error)  # before the report is written
+            raise
         finally:
             self._finish("FINISHED", None)
 
@@ -268,7 +298,7 @@ class _Call:
 
 def note_warning(message: Any) -> bool:
     """Take note of a warning about to be shown; True if it is one of ours, which the user is not to see."""
-    fit = INSIDE.get()
+    fit = inside()
     if not isinstance(fit, Fit):
         return False
     if len(fit.warnings) < _MOST_WARNINGS:

@@ -206,11 +206,11 @@ class Patcher:
         for cls, patches in list(self._methods.items()):
             for name, reference in reversed(patches):
                 current: Any = vars(cls).get(name)
-                replacement: Any = reference() or _Gone
-                if current is replacement:
-                    type.__setattr__(cls, name, replacement.__wrapped__)
-                elif getattr(current, "fn", None) is replacement:
-                    current.fn = replacement.__wrapped__
+                inner = getattr(current, "fn", None)
+                if current is not None and current is reference():
+                    type.__setattr__(cls, name, current.__wrapped__)
+                elif inner is not None and inner is reference():
+                    current.fn = inner.__wrapped__
         self._methods.clear()
 
     def restore_later(self, restore: Callable[[], None]) -> None:
@@ -237,10 +237,6 @@ class Patcher:
             for name, value in list(names.items()):
                 if id(value) in table and isinstance(value, FunctionType) and value is not table[id(value)]:
                     names[name] = table[id(value)]
-
-
-class _Gone:
-    """In the place of what the garbage collector has taken."""
 
 
 class _Subclasses:

@@ -11,12 +11,14 @@ The rule, in this order:
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import threading
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
@@ -107,6 +109,17 @@ class off(ContextDecorator):  # noqa: N801 - reads as a verb
         >>> with fitprint.off():
         ...     model.fit(X, y)
     """
+
+    def __call__(self, function: Any) -> Any:
+        if not inspect.iscoroutinefunction(function):
+            return super().__call__(function)
+
+        @functools.wraps(function)
+        async def quiet(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return await function(*args, **kwargs)
+
+        return quiet
 
     def __enter__(self) -> off:
         _off_depth.set(_off_depth.get() + 1)
