@@ -406,6 +406,7 @@ def test_loss_curve(tracked):
     assert run.metrics["n_iter"] == 7
 
 
+@pytest.mark.filterwarnings("ignore:The SAMME.R algorithm:FutureWarning")
 def test_scores_of_boosting(tracked):
     """Gradient boosting's losses, histogram boosting's scores and AdaBoost's staged scores are histories."""
     X, y = load_breast_cancer(return_X_y=True)
