@@ -1,0 +1,82 @@
+"""A fitprint store in a folder, ``folder:///path``: one numbered file of JSON lines for each batch, and no lock."""
+
+import json
+import os
+import threading
+from array import array
+from pathlib import Path
+
+from fitprint.errors import StoreError
+from fitprint.events import Batch, MetricPoints
+from fitprint.hooks.markers import hookimpl
+from fitprint.ids import new_id
+from fitprint.journal.codec import decode_event, encode_event
+from fitprint.stores.memory import MemoryStore
+
+
+@hookimpl
+def register_stores():
+    return {"folder": FolderStore}
+
+
+class FolderStore:
+    delivery = "on-read"
+
+    def __init__(self, uri):
+        self.uri = uri
+        self._folder = Path(uri.partition("://")[2])
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._memory = MemoryStore(uri)
+        self._read = 0
+        self._lock = threading.RLock()
+
+    def __getattr__(self, name):
+        """Answer questions as the memory store does, which knows all files."""
+        self._catch_up()
+        return getattr(self._memory, name)
+
+    def append(self, batch):
+        new = self._folder / f".{new_id()}"
+        try:
+            new.write_text("\n".join(lines(batch)), encoding="utf-8")
+            with self._lock:
+                while batch.end > self.position(batch.journal):
+                    try:
+                        os.link(new, self._file(self._read + 1))  # the file is there, whole, unless somebody else took the number
+                    except FileExistsError:
+                        continue
+        except OSError as error:
+            raise StoreError(f"{self._folder} cannot be written: {error}") from error
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _file(self, number):
+        return self._folder / f"{number:012}.jsonl"
+
+    def _catch_up(self):
+        with self._lock:
+            while (file := self._file(self._read + 1)).exists():
+                self._memory.append(batch_of(file.read_text(encoding="utf-8").splitlines()))
+                self._read += 1
+
+
+def lines(batch):
+    yield json.dumps([batch.journal, batch.start, batch.end, dict(batch.writer)])
+    for event in batch.events:
+        if isinstance(event, MetricPoints):
+            columns = [list(column) for column in (event.steps, event.times, event.values, event.epochs)]
+            yield json.dumps({"head": [event.run, event.time, event.key], "columns": columns, "goal": event.goal})
+        else:
+            yield json.dumps(json.loads(encode_event(event)))  # no line ends inside
+
+
+def batch_of(text):
+    head, *rest = map(json.loads, text)
+    return Batch(*head[:3], [event_of(line) for line in rest], head[3])
+
+
+def event_of(line):
+    if isinstance(line, dict):
+        columns = [array(kind, column) for kind, column in zip("qqdd", line["columns"], strict=True)]
+        return MetricPoints(*line["head"], *columns, line["goal"])
+    return decode_event(json.dumps(line).encode())
