@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"fitprint: {error.strerror or error}{where}; `fitprint doctor` may know why", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return status

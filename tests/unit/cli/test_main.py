@@ -111,3 +111,13 @@ def test_an_unknown_store_is_told(command, monkeypatch):
     done = command("ls")
     assert 1 == done.status
     assert "did you mean sqlite://?" in done.err
+
+
+def test_a_home_that_is_a_file_is_told(command, home, monkeypatch):
+    """What the operating system refuses is no traceback either."""
+    monkeypatch.delenv("FITPRINT_STORE")
+    home.write_text("")
+    done = command("ls")
+    assert (1, "") == (done.status, done.out)
+    assert str(home) in done.err
+    assert "fitprint doctor" in done.err
