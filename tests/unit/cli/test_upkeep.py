@@ -86,13 +86,6 @@ class TestPlugins:
         assert "there is no plugin 'nope'" in command("plugins", "check", "nope").err
         assert 1 == command("plugins", "check", "nope").status
 
-    def test_check_holds_a_plugin_against_the_kit(self, command):
-        """What fitprint itself brings passes; each check has a line."""
-        done = command("plugins", "check", "core")
-        assert (0, "") == (done.status, done.err), done.out
-        assert done.out.splitlines()[-1].startswith("core: ")
-        assert any(line.startswith("passed ") for line in done.out.splitlines())
-
 
 class TestDoctor:
     def test_finds_nothing_wrong(self, command, on_disk):

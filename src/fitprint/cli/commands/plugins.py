@@ -89,15 +89,24 @@ def _check(name: str | None, have: list[str]) -> int:
     log = logging.getLogger("fitprint")
     log.disabled = True  # the kit makes things fail on purpose
     try:
-        report = kit.check_plugin(name, told=_tell)
+        report = kit.check_plugin(name, told=_Telling())
     finally:
         log.disabled = False
     print(str(report).splitlines()[-1])
     return int(not report.passed)
 
 
-def _tell(result: Any) -> None:
-    """Print how a check ended, with all that there is to say of one that failed."""
-    detail = result.detail.strip().splitlines()
-    shown = detail if result.outcome == "failed" else detail[:1]
-    print(f"{result.outcome:8}{result.subject}.{result.check}", *(f"        {clean(line)}" for line in shown), sep="\n", flush=True)
+class _Telling:
+    """Prints how each check ended, under the name of its class, with all that there is to say of one that failed."""
+
+    def __init__(self) -> None:
+        self._subject = ""
+
+    def __call__(self, result: Any) -> None:
+        if result.subject != self._subject:
+            self._subject = result.subject
+            print(clean(result.subject))
+        first, *more = [clean(line) for line in result.detail.strip().splitlines()] or [""]
+        print(f"  {result.outcome:8}{clean(result.check)}  {first}".rstrip(), flush=True)
+        if result.outcome == "failed":
+            print(*(f"          {line}" for line in more), sep="\n", end="\n" if more else "")
