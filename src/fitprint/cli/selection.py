@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -116,8 +116,17 @@ def tree(store: Store, runs: Sequence[RunRecord], *, unfold: bool) -> list[Selec
 
 
 def _add(store: Store, runs: Sequence[RunRecord], depth: int, listed: list[Selected], *, unfold: bool) -> None:
+    counts = _child_counts(store, [run.id for run in runs])
     for run in runs:
-        children = store.children(run.id)
-        listed.append(Selected(run, depth, 0 if unfold else len(children)))
-        if unfold:
-            _add(store, children, depth + 1, listed, unfold=True)
+        count = counts.get(run.id, 0)
+        listed.append(Selected(run, depth, 0 if unfold else count))
+        if unfold and count:
+            _add(store, store.children(run.id), depth + 1, listed, unfold=True)
+
+
+def _child_counts(store: Store, run_ids: Sequence[str]) -> Mapping[str, int]:
+    """Ask for the numbers of children; a store that cannot count them, which none has to, is asked for the children."""
+    count: Callable[[Sequence[str]], Mapping[str, int]] | None = getattr(store, "child_counts", None)
+    if count is not None:
+        return count(run_ids)
+    return {run_id: len(store.children(run_id)) for run_id in run_ids}

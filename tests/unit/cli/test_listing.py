@@ -95,11 +95,15 @@ def test_age_and_time_are_shown(command, home):
         assert ["2h", "1m30s"] == command("ls").out.splitlines()[1].split()[4:]
 
 
-def test_children_are_folded_with_their_number(command, home):
-    """A search with its candidates is one row."""
+@pytest.mark.parametrize("scheme", ["memory", "sqlite"])
+def test_children_are_folded_with_their_number(command, home, monkeypatch, scheme):
+    """A search with its candidates is one row, whether or not the store can count; what is in the trash does not count."""
+    monkeypatch.setenv("FITPRINT_STORE", f"{scheme}:///{home}.db")
     with fitprint.start_run(name="search"):
         record("one")
         record("two")
+        record("three")
+    fitprint.delete_run("two")
     assert ["search (+2)"] == names(command("ls").out)
 
 

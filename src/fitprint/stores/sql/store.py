@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from weakref import WeakSet
 
@@ -20,7 +20,7 @@ from fitprint.stores.protocol import Keys, OpenRun, Page
 from fitprint.stores.sampling import sampled
 from fitprint.stores.sql import compiler, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
-from fitprint.stores.sql.keys import KeyNumbers
+from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.rows import storable
 
 __all__ = ["SqlStore"]
@@ -84,6 +84,19 @@ class SqlStore:
         with self._lock, self.driver.reading() as transaction:
             numbers = _numbers(transaction, "parent_id = ? AND deleted_time IS NULL ORDER BY start_time, id", run_id)
             return reading.records(transaction, numbers, self._keys)
+
+    def child_counts(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return how many runs :meth:`children` would return for each of these runs that has any."""
+        counts: dict[str, int] = {}
+        with self._lock, self.driver.reading() as transaction:
+            for part in sliced([storable(run_id) for run_id in run_ids]):
+                rows = transaction.rows(
+                    f"SELECT parent_id, COUNT(*) FROM runs WHERE parent_id IN ({marks(part)})"
+                    " AND experiment IS NOT NULL AND deleted_time IS NULL GROUP BY parent_id",
+                    part,
+                )
+                counts.update(rows)
+        return counts
 
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
         after = None if token is None else paging.place(query, token)
