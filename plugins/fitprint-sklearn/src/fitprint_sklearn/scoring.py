@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,11 @@ def _linked(fit: Fit) -> Generator[tuple[Run, Any], None, None]:
 def _metric_name(fit: Fit) -> str:
     parts = [fit.function.__name__]
     signature = inspect.signature(fit.function)
-    for name, value in signature.bind(*fit.given_args, **fit.given_kwargs).arguments.items():
+    try:
+        given: Mapping[str, Any] = signature.bind(*fit.given_args, **fit.given_kwargs).arguments
+    except TypeError:  # it takes more than its signature says, such as deprecated names
+        given = {}
+    for name, value in given.items():
         is_option = name not in _NO_PART_OF_NAME and isinstance(value, (str, int, float))
         if is_option and value != signature.parameters[name].default:
             parts.append(value if isinstance(value, str) else f"{name}_{value}")

@@ -1,7 +1,7 @@
 """A pytest plugin (``-p outcomes``) that writes the outcome of every test to the file ``TRANSPARENCY_OUTCOMES``.
 
 Where ``TRANSPARENCY_HOME`` is set, everything is recorded there by fitprint, models included if ``TRANSPARENCY_MODELS`` is "1".
-``TRANSPARENCY_SAMPLE`` = n keeps every n-th test, the same ones in every run.
+``TRANSPARENCY_SAMPLE`` = n/k keeps the k-th part in n of the tests, the same ones in every run.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    sample = int(os.environ.get("TRANSPARENCY_SAMPLE", "1"))
-    if sample > 1:
-        items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % sample == 0]
+    sample, offset = map(int, os.environ.get("TRANSPARENCY_SAMPLE", "1/0").split("/"))
+    items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % sample == offset]
 
 
 def pytest_runtest_logreport(report: Any) -> None:

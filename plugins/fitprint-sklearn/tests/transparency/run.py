@@ -1,6 +1,6 @@
 """Run scikit-learn's own installed tests without and with autologging, and compare the outcomes test by test.
 
-    python run.py [--models] [--sample N] [--jobs N] [--deselect NODE] [TARGET ...]
+    python run.py [--models] [--sample N [--offset K]] [--jobs N] [--keep FOLDER] [TARGET ...] [--extra PYTEST-ARGUMENTS]
 
 Targets are what ``pytest --pyargs`` takes, such as ``sklearn.linear_model``. Prints every difference, and what the recorded runs say of
 failures of our own; exits with 1 if there is any.
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 
 
 def run_tests(
-    targets: list[str], folder: Path, *, recorded: bool, models: bool, sample: int, jobs: int, extra: list[str]
+    targets: list[str], folder: Path, *, recorded: bool, models: bool, sample: str, jobs: int, extra: list[str]
 ) -> dict[str, Any]:
     """Run the tests in a folder of their own and return their outcomes and the details of failures, by node id."""
     folder.mkdir(parents=True)
@@ -35,7 +35,7 @@ def run_tests(
     environment |= {
         "PYTHONPATH": os.pathsep.join([str(HERE), environment.get("PYTHONPATH", "")]),
         "TRANSPARENCY_OUTCOMES": str(outcomes),
-        "TRANSPARENCY_SAMPLE": str(sample),
+        "TRANSPARENCY_SAMPLE": sample,
         "TRANSPARENCY_MODELS": str(int(models)),
         "OMP_NUM_THREADS": "1",
     }
@@ -46,7 +46,7 @@ def run_tests(
         "-c",
         os.devnull,
         "--rootdir",
-        str(Path(find_spec("sklearn").origin).parents[1]),
+        str(_site()),
         "--pyargs",
         *targets,
         "-n",
@@ -59,6 +59,14 @@ def run_tests(
         sys.exit(f"the tests did not end; see below\n{(folder / 'output.txt').read_text()[-4000:]}")
     content: dict[str, Any] = json.loads(outcomes.read_text(encoding="utf-8"))
     return content
+
+
+def _site() -> Path:
+    """Return the folder that holds scikit-learn, so that node ids say which package a test belongs to."""
+    spec = find_spec("sklearn")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parents[1]
 
 
 def own_failures(home: Path) -> tuple[int, Counter[str], Counter[str]]:
@@ -90,6 +98,7 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", default=list(TARGETS))
     parser.add_argument("--models", action="store_true", help="record models, too")
     parser.add_argument("--sample", type=int, default=1, help="every n-th test only")
+    parser.add_argument("--offset", type=int, default=0, help="which of the n samples")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="folder for outputs; a temporary one by default")
     parser.add_argument("--extra", nargs=argparse.REMAINDER, default=[], help="what follows goes to pytest")
@@ -105,7 +114,7 @@ def main() -> int:
                 folder / name,
                 recorded=name == "recorded",
                 models=options.models,
-                sample=options.sample,
+                sample=f"{options.sample}/{options.offset}",
                 jobs=options.jobs,
                 extra=options.extra,
             )

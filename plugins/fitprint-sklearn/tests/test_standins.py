@@ -1,0 +1,102 @@
+"""Predictions of ours leave no trace."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+
+import fitprint
+
+X, y = load_diabetes(return_X_y=True)
+
+
+class Mean(RegressorMixin, BaseEstimator):
+    """An estimator that notes what is asked of it, and holds something."""
+
+    def __init__(self, held=None, verbose=0):
+        self.held = held
+        self.verbose = verbose
+
+    def fit(self, X, y):
+        self.mean_ = y.mean()
+        self.asked = []
+        return self
+
+    def predict(self, X):
+        self.asked.append(len(X))
+        if self.verbose:
+            print("predicting")
+        return np.full(len(X), self.mean_)
+
+
+def reason(run):
+    return run.capture["skipped"]["training metrics"]
+
+
+def test_foreign_estimators_are_not_asked(tracked):
+    """What an estimator notes of its predictions is the user's predictions alone, in a pipeline, too."""
+    model = Mean().fit(X, y)
+    piped = make_pipeline(Mean()).fit(X, y)
+    assert (model.asked, piped[-1].asked) == ([], [])
+    assert all("training_r2_score" in run.metrics for run in tracked.runs())
+
+
+def test_estimators_that_cannot_be_copied(tracked):
+    """They have no training metrics, and the report says why."""
+    run = tracked.of(lambda: Mean(threading.Lock()).fit(X, y))
+    assert "cannot be copied" in reason(run)
+
+
+def test_large_estimators_are_not_copied(tracked):
+    """Nor have foreign ones that are large; they are not copied."""
+    run = tracked.of(lambda: Mean(np.zeros(9_000_000)).fit(X, y))
+    assert "too large" in reason(run)
+
+
+def test_data_inside_an_estimator_are_not_copied(tracked):
+    """Training data that an estimator keeps do not make it large: they are shared with the copy."""
+
+    class Keeper(Mean):
+        def fit(self, X, y):
+            self.kept_ = X
+            return super().fit(X, y)
+
+    data = np.zeros((1000, 10_000))
+    run = tracked.of(lambda: Keeper().fit(data, np.arange(1000.0)))
+    assert "training_r2_score" in run.metrics
+
+
+def test_nothing_is_printed(untracked, capfd):
+    """Verbose estimators print what they print without tracking."""
+
+    def train():
+        RandomForestClassifier(3, verbose=1, random_state=0).fit(*load_iris(return_X_y=True))
+        Mean(verbose=1).fit(X, y)
+        return len(capfd.readouterr().out.splitlines())
+
+    bare = train()
+    fitprint.autolog(models=False)
+    assert train() == bare
+    forest, own = untracked.runs()
+    assert forest.metrics["training_accuracy_score"] > 0.9
+    assert "would print" in reason(own)
+
+
+@pytest.mark.filterwarnings("error")
+def test_warnings_of_predictions_stay_here(tracked):
+    """Where warnings are errors, one in our prediction costs the metrics alone."""
+    import warnings
+
+    class Warner(Mean):
+        def predict(self, X):
+            warnings.warn("odd data", UserWarning, stacklevel=2)
+            return super().predict(X)
+
+    run = tracked.of(lambda: Warner().fit(X, y))
+    assert "odd data" in reason(run)
