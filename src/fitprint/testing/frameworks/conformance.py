@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -121,8 +122,11 @@ class FrameworkConformance(Conformance):
 
 @contextmanager
 def _seeded() -> Iterator[Any]:
-    """Seed the global generators, and put them back; gives numpy if it is imported."""
-    numpy = sys.modules.get("numpy")
+    """Seed the global generators, and put them back; gives numpy if it is installed: what the case imports may draw from it."""
+    try:
+        numpy: Any = importlib.import_module("numpy")
+    except ImportError:
+        numpy = None
     before = random.getstate(), numpy.random.get_state() if numpy is not None else None
     random.seed(20240229)
     if numpy is not None:
