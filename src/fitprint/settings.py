@@ -17,7 +17,7 @@ from typing import Any
 
 from fitprint.errors import SettingsError
 
-__all__ = ["CORE_SETTINGS", "Setting", "Settings", "find_project", "load_settings", "wanted"]
+__all__ = ["CORE_SETTINGS", "Setting", "Settings", "find_project", "flat", "load_settings", "wanted"]
 
 # Variables that carry facts between processes and are no settings.
 _CARRIERS = {"FITPRINT_RUN", "FITPRINT_MLFLOW_PYTHON"}
@@ -98,7 +98,7 @@ def find_project(start: Path | None = None) -> Path:
     folders = [start, *start.parents]
     for marks in ((".fitprint",), (".git", "pyproject.toml")):
         for folder in folders:
-            if any((folder / mark).exists() for mark in marks):
+            if any(os.path.exists(folder / mark) for mark in marks):  # noqa: PTH110 - Path.exists may raise PermissionError
                 return folder
     return start
 
@@ -109,6 +109,7 @@ def load_settings(
     call: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     start: Path | None = None,
+    pass_over: bool = False,
 ) -> Settings:
     """Settle every declared setting.
 
@@ -117,6 +118,7 @@ def load_settings(
         call: values given in code; a mapping as value stands for a namespace.
         environment: instead of ``os.environ``.
         start: folder from which ``pyproject.toml`` is looked for; the working directory by default.
+        pass_over: pass over unknown names, instead of raising.
 
     Raises:
         SettingsError: an unknown name, or a value of the wrong type; the message says where it stands.
@@ -124,10 +126,12 @@ def load_settings(
     known = {setting.name: setting for setting in declared}
     values: dict[str, Any] = {name: setting.default for name, setting in known.items()}
     origins = dict.fromkeys(known, "default")
-    for origin, given in (*_from_file(start), *_from_environment(environment), ("call", _flat(call or {}))):
+    for origin, given in (*_from_file(start), *_from_environment(environment), ("call", flat(call or {}))):
         for name, value in given.items():
             setting = known.get(name)
             if setting is None:
+                if pass_over:
+                    continue
                 raise SettingsError(_unknown(name, origin, known))
             values[name] = _checked(setting, value, origin)
             origins[name] = origin
@@ -138,19 +142,24 @@ def _from_file(start: Path | None) -> list[tuple[str, dict[str, Any]]]:
     start = start or Path.cwd()
     for folder in (start, *start.parents):
         path = folder / "pyproject.toml"
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise PermissionError
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"{path} cannot be read ({error}); correct it, or run from another folder") from error
             if "tool.fitprint" not in text:  # spares most programs the import of a TOML parser
                 return []
             if sys.version_info >= (3, 11):
                 import tomllib
             else:
-                import tomli as tomllib
+                import tomli as tomllib  # the same parser, before it came into Python
             try:
                 table = tomllib.loads(text).get("tool", {}).get("fitprint", {})
             except tomllib.TOMLDecodeError as error:
                 raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
-            return [(f"[tool.fitprint] in {path}", _flat(table))]
+            if not isinstance(table, dict):
+                raise SettingsError(f"tool.fitprint in {path} must be one table of settings, [tool.fitprint]")
+            return [(f"[tool.fitprint] in {path}", flat(table))]
     return []
 
 
@@ -163,14 +172,15 @@ def _from_environment(environment: Mapping[str, str] | None) -> list[tuple[str, 
     ]
 
 
-def _flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return settings with nested mappings as names with dots."""
+    names: dict[str, Any] = {}
     for name, value in given.items():
         if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
+            names.update(flat(value, f"{prefix}{name}."))
         else:
-            flat[prefix + name] = value
-    return flat
+            names[prefix + name] = value
+    return names
 
 
 def _unknown(name: str, origin: str, known: Mapping[str, Setting]) -> str:
@@ -184,7 +194,7 @@ def _unknown(name: str, origin: str, known: Mapping[str, Setting]) -> str:
 def _checked(setting: Setting, value: Any, origin: str) -> Any:
     try:
         value = _converted(setting, value)
-    except ValueError:
+    except (ValueError, OverflowError):
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list of texts"}
         raise SettingsError(f"setting {setting.name!r} from {origin} must be {words[setting.type]}, not {value!r}") from None
     if setting.choices and value not in setting.choices:

@@ -50,6 +50,8 @@ class Autolog:
             workspace.configure(**dict.fromkeys(workspace.given(), None) | self._given)
             if not self._was_on:
                 _switch_off()
+            elif not _patcher.on:
+                _switch_on()
 
 
 def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
@@ -88,19 +90,20 @@ os.register_at_fork(after_in_child=_after_fork_in_child)
 
 def _switch_on() -> None:
     chosen = workspace.current().settings
+    frameworks = hooks().registered("register_frameworks")
+    if not frameworks:
+        hooks().problem("no framework plugin is installed, so nothing is recorded: install one, such as fitprint-sklearn", "autolog")
     if not _patcher.on:
         _patcher.on = True
-        frameworks = hooks().registered("register_frameworks")
-        if not frameworks:
-            hooks().problem("no framework plugin is installed, so nothing is recorded: install one, such as fitprint-sklearn", "autolog")
-        for framework in frameworks.values():
-            if wanted(framework.name, chosen["include_frameworks"], chosen["exclude_frameworks"]):
-                try:
-                    _patcher.install(framework.name, framework.targets())
-                except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
-                    hooks().problem(f"{framework.name} cannot be observed: {type(error).__name__}: {error}", framework.name, error)
         _patcher.when_imported("joblib.parallel", _watch_joblib)
         _watch_warnings()
+    for framework in frameworks.values():
+        if framework.name in _patcher.installed or not wanted(framework.name, chosen["include_frameworks"], chosen["exclude_frameworks"]):
+            continue
+        try:
+            _patcher.install(framework.name, framework.targets())
+        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+            hooks().problem(f"{framework.name} cannot be observed: {type(error).__name__}: {error}", framework.name, error)
     _patcher.refresh()
 
 

@@ -74,6 +74,7 @@ class Patcher:
     def __init__(self, call: Callable[[str, Target, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]) -> None:
         self._observed_call = call
         self.on = False
+        self.installed: set[str] = set()  # names of frameworks
         self._undo: list[Callable[[], None]] = []
         # Nothing here keeps a class or its functions alive: classes made in a loop must be able to die.
         self._methods: weakref.WeakKeyDictionary[type, list[tuple[str, weakref.ref[Any]]]] = weakref.WeakKeyDictionary()
@@ -89,6 +90,7 @@ class Patcher:
     def install(self, framework: str, targets: Iterable[Target]) -> None:
         """Patch the targets: those of imported modules now, the others when they are imported."""
         self.on = True
+        self.installed.add(framework)
         families: dict[str, list[SubclassMethod]] = {}
         for target in targets:
             if isinstance(target, SubclassMethod):
@@ -101,6 +103,7 @@ class Patcher:
     def undo(self) -> None:
         """Take every patch out. Where another tool has wrapped ours, ours stays below it and lets everything through."""
         self.on = False
+        self.installed.clear()
         self._waiting.clear()
         self._half_imported.clear()
         while self._undo:

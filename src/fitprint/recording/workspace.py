@@ -16,7 +16,7 @@ from fitprint.journal.delivery import Delivery, deliver, destination_of
 from fitprint.journal.writer import JournalWriter
 from fitprint.recording.courier import Courier
 from fitprint.recording.ending import at_end
-from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, load_settings
+from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, flat, load_settings
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -200,10 +200,7 @@ def settle(call: Mapping[str, Any] | None = None) -> Settings:
 def _core_settings(call: Mapping[str, Any]) -> Settings:
     """Settle the two settings that decide how plugins are found, before the names of the others are known."""
     first = [setting for setting in CORE_SETTINGS if setting.name in ("disable_plugins", "strict")]
-    names = {f"FITPRINT_{setting.name.upper()}" for setting in first}
-    environment = {name: value for name, value in os.environ.items() if name in names}
-    given = {name: value for name, value in call.items() if name in {setting.name for setting in first}}
-    return load_settings(first, call=given, environment=environment, start=Path(os.sep))
+    return load_settings(first, call=call, pass_over=True)
 
 
 def current() -> Workspace:
@@ -228,7 +225,7 @@ _given: dict[str, Any] = {}
 
 
 def given() -> dict[str, Any]:
-    """Return the settings that were given in code."""
+    """Return the settings that were given in code, a plugin's by names with a dot."""
     return dict(_given)
 
 
@@ -236,12 +233,15 @@ def configure(**settings: Any) -> None:
     """Set settings in code, over file and environment. Runs that are open go on where they began.
 
     Args:
-        settings: names of settings, such as ``store="sqlite:///runs.db"``; a plugin's by a dict under its name; None takes a setting back.
+        settings: names of settings, such as ``store="sqlite:///runs.db"``; a plugin's by a dict under its name; None takes a setting, or
+            all of a plugin's, back.
 
     Raises:
         SettingsError: an unknown name or a value of the wrong type; nothing is changed.
     """
-    merged = {name: value for name, value in {**_given, **settings}.items() if value is not None}
+    merged = {**_given, **flat(settings)}
+    back = tuple(name for name, value in merged.items() if value is None)
+    merged = {name: value for name, value in merged.items() if name not in back and not name.startswith(tuple(f"{name}." for name in back))}
     settled = settle(merged)
     _given.clear()
     _given.update(merged)

@@ -1,0 +1,239 @@
+"""``autolog()``: on, off, for a block, with options, and over what stands around it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import fitprint
+from fitprint.autologging import activation
+from fitprint.errors import SettingsError
+from fitprint.hooks import manager
+from fitprint.hooks.markers import hookimpl
+from fitprint.recording import workspace
+from fitprint.recording.run import Run
+from fitprint.settings import Setting
+
+if TYPE_CHECKING:
+    from conftest import Toy
+
+Runs = Callable[[], list[Run]]
+
+
+def test_on_for_a_block(toy: Toy) -> None:
+    """Inside the block calls are observed, before and after they are not."""
+    toy.module.train({}, [])
+    with fitprint.autolog():
+        assert activation.is_on()
+        toy.module.train({}, [])
+    toy.module.train({}, [])
+    assert not activation.is_on()
+    assert 1 == toy.seen.count(("after", "train"))
+
+
+def test_blocks_nest(toy: Toy) -> None:
+    """The inner block leaves the outer one on, with its own options."""
+    with fitprint.autolog(models=False):
+        with fitprint.autolog(datasets=False, models=True):
+            assert (True, False) == (workspace.current().settings["models"], workspace.current().settings["datasets"])
+        assert (False, True) == (workspace.current().settings["models"], workspace.current().settings["datasets"])
+        toy.module.train({}, [])
+    toy.module.train({}, [])
+    assert 1 == toy.seen.count(("after", "train"))
+    assert {} == workspace.given()
+
+
+def test_a_block_that_is_disabled_nests(toy: Toy) -> None:
+    """Off for a block, it is on again behind it."""
+    fitprint.autolog()
+    with fitprint.autolog(disable=True):
+        toy.module.train({}, [])
+    assert [] == toy.seen
+    toy.module.train({}, [])
+    assert 1 == toy.seen.count(("after", "train"))
+
+
+def test_a_block_that_is_left_by_an_exception_is_left(toy: Toy) -> None:
+    """Whatever leaves the block, everything is as before it."""
+    with pytest.raises(ValueError, match="x"), fitprint.autolog(models=False):
+        raise ValueError("x")
+    assert not activation.is_on()
+    assert workspace.current().settings["models"]
+
+
+def test_what_was_configured_before_a_block_is_there_after_it(toy: Toy) -> None:
+    """Options of the block are taken back, nothing else."""
+    fitprint.configure(experiment="mine")
+    with fitprint.autolog(experiment="block"):
+        assert "block" == workspace.current().settings["experiment"]
+    assert {"experiment": "mine"} == workspace.given()
+    assert "mine" == workspace.current().settings["experiment"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": True}, "unknown setting 'model' from call: did you mean 'models'"),
+        ({"models": "perhaps"}, "setting 'models' from call must be true or false, not 'perhaps'"),
+        ({"disabled": True}, "unknown setting 'disabled'"),
+    ],
+)
+def test_a_wrong_option_changes_nothing(toy: Toy, options: dict[str, Any], message: str) -> None:
+    """A typing error is an error with a suggestion; nothing is switched on."""
+    with pytest.raises(SettingsError) as caught:
+        fitprint.autolog(**options)
+    assert message in str(caught.value)
+    assert not activation.is_on()
+    assert {} == workspace.given()
+
+
+def test_a_frameworks_own_options_reach_its_observers(toy: Toy) -> None:
+    """Settings that a plugin registers are given by a dict under its name, kept apart, merged over calls, and taken back."""
+    seen: list[dict[str, Any]] = []
+
+    class Plugin:
+        @hookimpl
+        def register_settings(self) -> list[Setting]:
+            return [Setting(f"{toy.name}.depth", int, 3, "How deep."), Setting(f"{toy.name}.width", int, 5, "How wide.")]
+
+    def observe(fit: Any) -> Generator[None, Any, None]:
+        seen.append(dict(fit.options()))
+        yield
+
+    toy.chosen = [toy.function(observe=observe)]
+    manager.reset(manager.Hooks(disabled=["*"], extra={"toy": toy, "settings": Plugin()}, strict=True))
+    workspace.use(None)
+    fitprint.autolog(**{toy.name: {"depth": 4}})
+    toy.module.train({}, [])
+    with fitprint.autolog(**{toy.name: {"width": 6}}):
+        toy.module.train({}, [])
+    toy.module.train({}, [])
+    fitprint.configure(**{toy.name: {"depth": None}})
+    toy.module.train({}, [])
+    assert [{"depth": 4, "width": 5}, {"depth": 4, "width": 6}, {"depth": 4, "width": 5}, {"depth": 3, "width": 5}] == seen
+    with pytest.raises(SettingsError, match=f"did you mean '{toy.name}.depth'"):
+        fitprint.autolog(**{toy.name: {"dept": 1}})
+
+
+def test_a_framework_that_is_let_in_later_is_observed(toy: Toy) -> None:
+    """Frameworks left out at first are observed once a later ``autolog()`` lets them in."""
+    fitprint.autolog(exclude_frameworks=["toy*"])
+    assert not hasattr(toy.module.train, "__wrapped__")
+    fitprint.autolog(exclude_frameworks=None)
+    toy.module.train({}, [])
+    assert 1 == toy.seen.count(("after", "train"))
+
+
+def test_a_plugin_that_fails_costs_the_others_nothing(toy: Toy) -> None:
+    """A plugin whose targets cannot be had is told by name; the rest is observed."""
+    told: list[str] = []
+
+    class Broken:
+        name = "broken"
+        distribution = "broken"
+
+        def targets(self) -> Any:
+            raise RuntimeError("for another version")
+
+        @hookimpl
+        def register_frameworks(self) -> Any:
+            return [self]
+
+        @hookimpl
+        def on_problem(self, problem: str, source: str) -> None:
+            told.append(f"{source}: {problem}")
+
+    manager.reset(manager.Hooks(disabled=["*"], extra={"broken": Broken(), "toy": toy}))
+    fitprint.autolog()
+    toy.module.train({}, [])
+    assert 1 == toy.seen.count(("after", "train"))
+    assert ["broken: broken cannot be observed: RuntimeError: for another version"] == told
+
+
+def test_without_plugins_that_is_told(toy: Toy) -> None:
+    """Nothing would be recorded: the user learns why."""
+    told: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def on_problem(self, problem: str) -> None:
+            told.append(problem)
+
+    manager.reset(manager.Hooks(disabled=["*"], extra={"listener": Listener()}))
+    fitprint.autolog()
+    assert 1 == len(told)
+    assert "no framework plugin is installed" in told[0]
+
+
+def test_disabling_what_is_off_is_nothing(toy: Toy) -> None:
+    """Off twice is off."""
+    fitprint.autolog(disable=True)
+    fitprint.autolog(disable=True)
+    toy.module.train({}, [])
+    assert [] == toy.seen
+
+
+def test_threads_may_switch_on_and_off_while_others_fit(toy: Toy, runs: Runs) -> None:
+    """Whatever the interleaving, fits work, and every run that began has ended."""
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def fit() -> None:
+        try:
+            while not stop.is_set():
+                assert toy.module.Calling().fit([1]).seen == [1]
+        except Exception as error:  # noqa: BLE001 - shown by the test
+            errors.append(error)
+
+    def define() -> None:
+        try:
+            while not stop.is_set():
+                type("Mine", (toy.module.Base,), {"fit": lambda self, X: self})().fit([1])
+        except Exception as error:  # noqa: BLE001 - shown by the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=fit), threading.Thread(target=define)]
+    for thread in threads:
+        thread.start()
+    for _ in range(30):
+        with fitprint.autolog():
+            toy.module.train({}, [])
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert [] == errors
+    assert {"FINISHED"} == {run.status for run in runs()}
+    assert 30 == toy.seen.count(("after", "train"))
+    assert not hasattr(toy.module.Base.fit, "__wrapped__")
+
+
+def test_no_framework_is_imported(toy: Toy) -> None:
+    """Switching on imports neither a framework nor numpy, pandas, matplotlib, sqlite3 or joblib."""
+    script = """
+import sys, fitprint
+fitprint.autolog(context=False)
+heavy = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "sqlite3", "joblib", "skops"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=toy.folder)
+    assert "[]\n" == done.stdout
+
+
+def test_the_notice_is_one_line_on_standard_error(toy: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first run of a process one line says where runs are; standard output stays the user's, and the setting silences it."""
+    from fitprint import builtin
+
+    monkeypatch.setattr(builtin, "_noticed", set())
+    fitprint.autolog(notice=True)
+    toy.module.train({}, [])
+    toy.module.train({}, [])
+    output, errors = capsys.readouterr()
+    assert "" == output
+    assert 1 == errors.count("\n")
+    assert str(Path.cwd() / ".fitprint") in errors
