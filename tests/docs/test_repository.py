@@ -47,9 +47,9 @@ def test_the_top_level_stays_small():
 
 def test_no_file_knows_a_machine():
     """No tracked text names a machine's folders or a package index."""
-    secret = re.compile(
-        r"/(?:home|Users|root|work)/(?!user\b|me\b|ada\b)\w|\b(?:pypi|pythonhosted)\.(?:org|python)\b|files\.python", re.IGNORECASE
-    )
+    machine = r"(?<![\w}.])/(?:home|Users|root|work)/(?!user\b|me\b|ada\b)\w"
+    index = r"\b(?:pypi|pythonhosted)\.(?:org|python)\b|files\.python"
+    secret = re.compile(f"{machine}|{index}", re.IGNORECASE)
     for path in TRACKED:
         try:
             text = path.read_text(encoding="utf-8")
