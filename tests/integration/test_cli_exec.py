@@ -56,9 +56,9 @@ if __name__ == "__main__":
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a module beside the script."""
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "neighbour.py").write_text("VALUE = 42")
-    return tmp_path / "work"
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place" / "neighbour.py").write_text("VALUE = 42")
+    return tmp_path / "place"
 
 
 def run(folder, *words, **environment):
@@ -87,7 +87,7 @@ def test_a_script_runs_as_under_python(folder, name):
     assert expected == run(folder, "-m", "fitprint", "s.py", "--lr", "0.1", "-m", "--sort", "-x")
 
 
-@pytest.mark.parametrize("path", ["./s.py", "../work/s.py", "deep/s.py", "deep/link.py", "{folder}/s.py", "no_suffix"])
+@pytest.mark.parametrize("path", ["./s.py", "../place/s.py", "deep/s.py", "deep/link.py", "{folder}/s.py", "no_suffix"])
 def test_a_script_knows_where_it_lies(folder, path):
     """Its file, its folder in the import path, also through links."""
     (folder / "deep").mkdir()

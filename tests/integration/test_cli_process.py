@@ -148,3 +148,23 @@ def test_starting_is_cheap(environment):
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     assert min(used) < 0.25
+
+
+def test_a_program_that_was_killed_has_lost_nothing(environment):
+    """The listing says KILLED, and every point that was logged before is shown."""
+    code = """
+import fitprint, os, signal
+fitprint.start_run("victim")
+for step in range(1234):
+    fitprint.log_metric("loss", 1 / (step + 1))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert -9 == subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=60).returncode
+    listed = json.loads(fitprint(environment, "ls", "--json", "-q", "name = 'victim'").stdout)
+    assert ["KILLED"] == [run["status"] for run in listed]
+    assert 1234 == listed[0]["summaries"]["loss"]["count"]
+    _, *points = fitprint(environment, "show", "victim", "--history", "loss").stdout.decode().splitlines()
+    assert [repr(1 / (step + 1)) for step in range(1234)] == [line.split("\t")[-1] for line in points]
+    shown = fitprint(environment, "show", "victim").stdout.decode()
+    assert "KILLED" in shown
+    assert " 1234 " in shown
