@@ -349,7 +349,10 @@ def test_sparse_data_cost_no_memory(tracked):
     """A matrix that would take 8 GB if it were dense is tracked without."""
     import tracemalloc
 
-    data = sparse.random(2000, 500_000, density=1e-5, format="csr", random_state=0)
+    # Made from its parts: sparse.random would draw from all 10**9 places.
+    draw = np.random.RandomState(0)
+    places = draw.randint(2000, size=10_000), draw.randint(500_000, size=10_000)
+    data = sparse.csr_matrix((draw.rand(10_000), places), shape=(2000, 500_000))
     model = Ridge(solver="lsqr", max_iter=1)
     tracemalloc.start()
     try:
