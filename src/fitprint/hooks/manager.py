@@ -23,6 +23,7 @@ from fitprint.hooks import specs
 __all__ = ["Found", "Hooks", "hooks", "reset"]
 
 GROUP = "fitprint"
+_MOST_PROBLEMS = 1000  # told by one process, so that a text that is ever new fills neither memory nor screen
 BUILT_IN = {"core": "fitprint.builtin"}
 
 
@@ -54,7 +55,7 @@ class Hooks:
         self._manager = pluggy.PluginManager("fitprint")
         self._manager.add_hookspecs(specs)
         disabled = tuple(disabled)
-        failures: list[tuple[str, Exception]] = []
+        failures: list[tuple[str, BaseException]] = []
         for name, module in BUILT_IN.items():
             self._add(name, lambda module=module: import_module(module), ("fitprint", ""), failures)  # type: ignore[misc]
         for name, plugin in (extra or {}).items():
@@ -65,7 +66,7 @@ class Hooks:
         for name, error in failures:
             self.problem(f"the plugin {name!r} cannot be used: {type(error).__name__}: {error}", name, error)
 
-    def _add(self, name: str, load: Callable[[], Any], distribution: tuple[str, str], failures: list[tuple[str, Exception]]) -> None:
+    def _add(self, name: str, load: Callable[[], Any], distribution: tuple[str, str], failures: list[tuple[str, BaseException]]) -> None:
         problem = ""
         try:
             if self._manager.has_plugin(name):
@@ -73,7 +74,7 @@ class Hooks:
             plugin = load()
             self._manager.register(plugin, name)
             self._check_names(plugin)
-        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may fail in any way
             problem = f"{type(error).__name__}: {error}"
             failures.append((name, error))
             if self._manager.has_plugin(name) and self._manager.get_plugin(name) is not None and not isinstance(error, PluginError):
@@ -92,11 +93,11 @@ class Hooks:
 
     # -- calling -------------------------------------------------------------------------------------------------
 
-    def _answers(self, hook: str, arguments: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-        """Call each implementation by itself, so that one that fails costs the others nothing."""
-        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+    def _answers(self, hook: str, arguments: Mapping[str, Any], read: Callable[[Any], Any]) -> Iterable[tuple[str, Any]]:
+        """Call each implementation by itself and read its answer, so that one that fails costs the others nothing."""
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             try:
-                answer = implementation.function(*(arguments[name] for name in implementation.argnames))
+                answer = read(implementation.function(*(arguments[name] for name in implementation.argnames)))
             except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
                 problem = f"the hook {hook} of the plugin {implementation.plugin_name!r} failed: {type(error).__name__}: {error}"
                 self.problem(problem, implementation.plugin_name, error)
@@ -108,9 +109,8 @@ class Hooks:
         with self._lock:
             if hook not in self._registered:
                 merged: dict[str, tuple[str, Any]] = {}
-                for plugin, answer in self._answers(hook, {}):
-                    items = answer.items() if isinstance(answer, Mapping) else ((item.name, item) for item in answer or ())
-                    for key, item in items:
+                for plugin, answer in self._answers(hook, {}, _by_key):
+                    for key, item in answer:
                         if key in merged:
                             clash = f"{hook}: {key!r} comes from both plugins {merged[key][0]!r} and {plugin!r}; uninstall or disable one"
                             self.problem(clash, plugin, PluginError(clash))
@@ -123,13 +123,13 @@ class Hooks:
     def collect(self, hook: str, **arguments: Any) -> dict[str, Any]:
         """Return the merged mappings of a ``collect_*`` hook."""
         merged: dict[str, Any] = {}
-        for _, answer in self._answers(hook, arguments):
-            merged.update(answer or {})
+        for _, answer in self._answers(hook, arguments, lambda answer: dict(answer or {})):
+            merged.update(answer)
         return merged
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an ``on_*`` hook."""
-        for _ in self._answers(hook, arguments):
+        for _ in self._answers(hook, arguments, lambda _: None):
             pass
 
     def problem(self, problem: str, source: str, error: BaseException | None = None) -> None:
@@ -137,7 +137,7 @@ class Hooks:
         if self.strict and error is not None:
             raise error
         with self._lock:
-            if (source, problem) in self._told:
+            if (source, problem) in self._told or len(self._told) >= _MOST_PROBLEMS:
                 return
             self._told.add((source, problem))
         for implementation in self._manager.hook.on_problem.get_hookimpls():
@@ -146,6 +146,10 @@ class Hooks:
                 implementation.function(*(arguments[name] for name in implementation.argnames))
             except Exception:  # noqa: BLE001, S110 - a reporter that fails has nobody left to report to
                 pass
+
+
+def _by_key(answer: Any) -> list[tuple[str, Any]]:
+    return list(answer.items()) if isinstance(answer, Mapping) else [(item.name, item) for item in answer or ()]
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:
