@@ -96,7 +96,7 @@ def programs(tmp_path: Path) -> Programs:
 
 
 def _forget() -> None:
-    while (run := context.current_run()) is not None and not run._attached:
+    while (run := context.current_run()) is not None and run.is_owned:
         run.end()
     context.inherit_run(None)
     if "fitprint.autologging.activation" in sys.modules:

@@ -47,14 +47,17 @@ def _run_callbacks() -> None:
 def outcome_of(error: BaseException | None) -> tuple[RunStatus, str | None]:
     """Return status and traceback text of a block that ended with ``error`` (None: it ended well).
 
-    An exception means FAILED, an interrupt by the user KILLED. ``SystemExit`` is judged by its status: 0 or None means FINISHED.
+    An exception means FAILED, an interrupt by the user and the cancellation of a task KILLED. ``SystemExit`` is judged by its
+    status: 0 or None means FINISHED; so does the closing of a generator that holds the block.
     """
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+    if error is None or isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return "FINISHED", None
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if isinstance(error, SystemExit):
         return "FAILED", f"the program ended with exit status {error.code!r}\n{text}"
-    return ("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"), text
+    asyncio = sys.modules.get("asyncio")
+    interrupted = isinstance(error, KeyboardInterrupt) or (asyncio is not None and isinstance(error, asyncio.CancelledError))
+    return ("KILLED" if interrupted else "FAILED"), text
 
 
 def outcome_of_program() -> tuple[RunStatus, str | None]:

@@ -220,7 +220,7 @@ def test_settings_decide_what_is_recorded(toy: Toy, runs: Runs) -> None:
 # -- errors of the user ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), GeneratorExit(), StopIteration(1)], ids=repr)
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), StopIteration(1), StopAsyncIteration()], ids=repr)
 def test_the_users_exception_is_untouched(toy: Toy, runs: Runs, error: BaseException) -> None:
     """The same object leaves with the cause and context that it had, through our frames, and the run tells it."""
     cause, context = LookupError("cause"), OSError("context")
