@@ -25,7 +25,6 @@ from fitprint.testing import (
 )
 from fitprint.testing.checks import expect
 from fitprint.testing.comparison import difference
-from fitprint.testing.frameworks.ranges import is_inside, name_and_range
 
 pytest_plugins = ["fitprint.testing.fixtures", "pytester"]
 
@@ -264,28 +263,3 @@ LOOP.append(LOOP)
 def test_differences_are_located(one, two, expected):
     """The difference of two objects says where it lies."""
     assert expected == difference(one, two)
-
-
-@pytest.mark.parametrize(
-    ("version", "bounds", "expected"),
-    [
-        ("1.5.0", ">=1.5", True),
-        ("1.10", ">=1.9,<2", True),
-        ("2.0rc1", "<2", False),
-        ("1.4.9", ">=1.5", False),
-        ("1.5.3", "==1.5.*", True),
-        ("1.6", "!=1.6", False),
-        ("1.6.1", "~=1.6", True),
-        ("2.0", "~=1.6", False),
-        ("1.6", "==1.6.0", True),
-        ("1.6", ">1.6", False),
-    ],
-)
-def test_versions_are_compared(version, bounds, expected):
-    """A version is inside a range or it is not."""
-    assert expected is is_inside(version, bounds)
-
-
-def test_requirements_are_read():
-    """Name and range of a requirement, without extras and markers."""
-    assert ("scikit-learn", ">=1.5,<2") == name_and_range("Scikit_Learn[all] (>=1.5, <2) ; extra == 'framework'")

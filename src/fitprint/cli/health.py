@@ -22,6 +22,7 @@ from fitprint.journal.delivery import journals, read_writer, writer_is_gone
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
 from fitprint.recording.workspace import Workspace, current
+from fitprint.versions import misfits
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -85,6 +86,8 @@ def _plugins() -> Iterator[Finding]:
             origin = f" ({plugin.distribution} {plugin.version})" if plugin.distribution else ""
             advice = f"repair or uninstall it, or leave it out: FITPRINT_DISABLE_PLUGINS={plugin.name}"
             yield Finding("plugins", "broken", f"{plugin.name}{origin}: {plugin.problem}; {advice}")
+        for misfit in misfits(plugin.distribution) if plugin.distribution else ():
+            yield Finding("plugins", "broken", misfit)
     working = [f"{plugin.name} {plugin.version}".strip() for plugin in hooks().found if not plugin.problem]
     yield Finding("plugins", "ok", ", ".join(working))
 

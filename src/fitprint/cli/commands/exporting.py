@@ -16,7 +16,7 @@ __all__ = ["COMMAND", "Exporting"]
 
 
 class Exporting:
-    """The children of a run go with it. `fitprint import` takes a bundle into any store; its form is in the reference."""
+    """The children of a run go with it. `fitprint import` takes a bundle into any store."""
 
     name = "export"
     help = "Write runs with their artifacts to one portable file."

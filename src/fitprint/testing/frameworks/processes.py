@@ -7,17 +7,17 @@ import importlib.metadata
 import pickle
 import re
 import sys
+import zlib
 from functools import partial
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-from fitprint.testing.capture import CapturedRuns
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.comparison import difference
 from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
 from fitprint.testing.frameworks.footprint import packages
-from fitprint.testing.frameworks.ranges import is_inside, name_and_range, normal
 from fitprint.testing.processes import FROM_FILES, forked, in_fresh_process
+from fitprint.versions import is_inside, name_and_range, normal
 
 __all__ = ["CHECKS"]
 
@@ -63,6 +63,16 @@ def nothing_on_stdout(conformance: FrameworkConformance) -> None:
         expect(before == after, f"standard {name} is {after[-500:]!r} instead of {before[-500:]!r}")
 
 
+def first_call_leaves_random_state(conformance: FrameworkConformance) -> None:
+    """The first call of a process, for which the plugin may import much, leaves the random generators as it does unobserved."""
+    plain = in_fresh_process(_train_unobserved, conformance).value
+    observed = in_fresh_process(_train_all, conformance, imported_first=True).value
+    changed = [case.name for case, before, after in zip(conformance.cases, plain, observed, strict=True) if before != after]
+    expect(
+        not changed, f"the global random generators are left in another state by {', '.join(changed)}: does the plugin import what draws?"
+    )
+
+
 def model_pickles_and_loads_without_fitprint(conformance: FrameworkConformance) -> None:
     """What an observed call returns can be pickled if it can be unobserved, and loads where fitprint is not installed."""
     in_fresh_process(_load_without_us, conformance, pickles=_pickles(conformance))
@@ -93,6 +103,7 @@ CHECKS: tuple[Check, ...] = (
     patched_before_import,
     patched_after_import,
     nothing_on_stdout,
+    first_call_leaves_random_state,
     model_pickles_and_loads_without_fitprint,
     forked_worker_does_not_hang,
     joblib_workers,
@@ -113,27 +124,28 @@ def _import_nothing(conformance: FrameworkConformance) -> None:
         expect(not _loaded(conformance), f"autolog() imports {', '.join(_loaded(conformance))}")
 
 
-def _train_all(conformance: FrameworkConformance, *, imported_first: bool) -> None:
+def _train_all(conformance: FrameworkConformance, *, imported_first: bool) -> list[int]:
+    states = []
     if imported_first:
         for target in conformance.framework.targets():
             importlib.import_module(target.path.partition(":")[0])
     for case in conformance.cases:
         with conformance.observed() as runs:
-            _train_and_count(conformance, case, runs)
+            states.append(_random_state(conformance, case))
+            found = runs.roots()
+            expect(len(found) == 1, f"{case.name}: one call gave {len(found)} runs")
+            expect(found[0].status == "FINISHED", f"{case.name}: the run is {found[0].status}")
+    return states
 
 
-def _train_and_count(conformance: FrameworkConformance, case: Case, runs: CapturedRuns) -> None:
-    conformance.train(case)
-    found = runs.roots()
-    expect(len(found) == 1, f"{case.name}: one call gave {len(found)} runs")
-    expect(found[0].status == "FINISHED", f"{case.name}: the run is {found[0].status}")
-
-
-def _train_unobserved(conformance: FrameworkConformance) -> None:
+def _train_unobserved(conformance: FrameworkConformance) -> list[int]:
     for target in conformance.framework.targets():
         importlib.import_module(target.path.partition(":")[0])
-    for case in conformance.cases:
-        conformance.train(case)
+    return [_random_state(conformance, case) for case in conformance.cases]
+
+
+def _random_state(conformance: FrameworkConformance, case: Case) -> int:
+    return zlib.crc32(pickle.dumps(conformance.train(case).random))
 
 
 def _train_forked(conformance: FrameworkConformance) -> list[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fitprint.testing.checks import expect
-
-__all__ = ["is_inside", "name_and_range", "normal"]
+__all__ = ["is_inside", "misfits", "name_and_range", "normal"]
 
 
 def normal(name: str) -> str:
@@ -22,15 +20,38 @@ def name_and_range(requirement: str) -> tuple[str, str]:
 
 
 def is_inside(version: str, range_: str) -> bool:
-    """Tell whether a version lies in a range such as ``>=1.5,<2``."""
+    """Tell whether a version lies in a range such as ``>=1.5,<2``.
+
+    Raises:
+        ValueError: this is no range.
+    """
     return all(_satisfies(version, *found) for found in _parts(range_))
+
+
+def misfits(distribution: str) -> list[str]:
+    """Return a sentence for each installed framework whose version a plugin's distribution does not support, by its extra ``framework``."""
+    from importlib import metadata
+
+    found = []
+    for line in metadata.requires(distribution) or ():
+        if not re.search(r";\s*extra == ['\"]framework['\"]\s*$", line):  # with further conditions it may not be meant for this machine
+            continue
+        name, range_ = name_and_range(line)
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        if not is_inside(version, range_):
+            advice = f"upgrade {distribution}, or install a version that it supports: pip install '{name}{range_}'"
+            found.append(f"{distribution} supports {name}{range_}, and {version} is installed: {advice}")
+    return found
 
 
 def _parts(range_: str) -> Iterator[tuple[str, str]]:
     for part in filter(None, range_.split(",")):
         found = re.fullmatch(r"(===|==|~=|!=|<=|>=|<|>)(.+)", part)
-        expect(found, f"{part!r} is no version range")
-        assert found is not None
+        if found is None:
+            raise ValueError(f"{part!r} is no version range")
         yield found[1], found[2]
 
 
