@@ -53,9 +53,6 @@ def test_a_framework_of_another_version_is_told(tmp_path, monkeypatch):
     """With the range, the version that is there, and what to do; one that is not installed is no misfit."""
     supported = ("toy>=1,<3", "other>=1", "wrapt>=1", 'toy>=9; python_version < "3" and ')
     for name, version, requires in (("toy", "3.1", ()), ("fitprint-toy", "1.0", supported)):
-        ("toy", "3.1", ()),
-        ("fitprint-toy", "1.0", ("toy>=1,<3", "other>=1", "wrapt>=1", 'toy>=9; python_version < "3" and ')),
-    ):
         folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
         folder.mkdir()
         lines = "".join(f'Requires-Dist: {line}{"" if ";" in line else "; "}extra == "framework"\n' for line in requires)
