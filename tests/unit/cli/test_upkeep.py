@@ -188,6 +188,24 @@ class TestDoctor:
         use(None)
         assert 0 == command("doctor").status
 
+    def test_names_a_plugin_for_another_version_of_its_framework(self, command, tmp_path, monkeypatch):
+        """With the range that it supports, and the version that is there."""
+        about = {
+            "toy-3.1": "Name: toy\nVersion: 3.1\n",
+            "fitprint_toy-1.0": 'Name: fitprint-toy\nVersion: 1.0\nRequires-Dist: toy<3; extra == "framework"\n',
+        }
+        for name, metadata in about.items():
+            (tmp_path / f"{name}.dist-info").mkdir()
+            (tmp_path / f"{name}.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\n{metadata}")
+        (tmp_path / "fitprint_toy-1.0.dist-info" / "entry_points.txt").write_text("[fitprint]\ntoy = fitprint.versions\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        manager.reset()
+        done = command("doctor", "--json")
+        assert 1 == done.status
+        assert ["fitprint-toy supports toy<3, and 3.1 is installed"] == [
+            message.partition(":")[0] for message in findings(done, "broken") if "toy" in message
+        ]
+
     def test_names_an_unknown_setting(self, command, monkeypatch):
         """Where it stands, and what was meant."""
         monkeypatch.setenv("FITPRINT_STOER", "x")
