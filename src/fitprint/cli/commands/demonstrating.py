@@ -103,6 +103,6 @@ def _train_and_list() -> int:
     if not runs:
         raise FitprintError("nothing was recorded; `fitprint doctor` may know why")
     show_table(store, tree(store, runs, unfold=False))
-    tell(f"recorded in {current().home}; now try: fitprint show @last, fitprint ls --all, fitprint ls --sort -best_score")
+    tell(f"recorded in {current().home}; now try: fitprint show @last, fitprint ls --all, fitprint ls --sort -best_cv_score")
     sys.stdout.flush()
     return 0
