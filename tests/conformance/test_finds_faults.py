@@ -55,6 +55,10 @@ class DrawsRandomNumbers(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.draws_random_numbers)
 
 
+class ImportsWhatDraws(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.imports_what_draws)
+
+
 class ChangesTheResult(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.changes_the_result)
 
@@ -116,6 +120,7 @@ class ImportsItsFramework(MutatesArguments):
         (LeavesAnObject, "model_pickles_and_loads_without_fitprint", "faulty_frameworks"),
         (LeavesAnAttribute, "revert_restores_every_attribute", "Ensemble.observed"),
         (DrawsRandomNumbers, "result_identical_to_unpatched", ""),
+        (ImportsWhatDraws, "first_call_leaves_random_state", "by train"),
         (ChangesTheResult, "result_identical_to_unpatched", "constants"),
         (Warns, "result_identical_to_unpatched", "warnings"),
         (Prints, "nothing_on_stdout", "observing"),

@@ -48,6 +48,13 @@ def draws_random_numbers(fit):
     yield
 
 
+def imports_what_draws(fit):
+    import faulty_drawing
+
+    fit.params({"drawn": faulty_drawing.DRAWN})
+    yield
+
+
 def changes_the_result(fit):
     fit.replace_argument("params", {**fit.argument("params"), "rate": 0.125})
     yield

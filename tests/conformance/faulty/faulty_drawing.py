@@ -1,0 +1,5 @@
+"""A module that draws when it is imported."""
+
+import random
+
+DRAWN = random.random()
