@@ -147,7 +147,7 @@ class _Training:
 
     def supervised(self, kind: str) -> None:
         true = column(self.call.target)
-        weight = None if self.call.weight is None else np.asarray(self.call.weight, dtype=float)
+        weight = self.weights()
         if kind == "regressor":
             predicted = self.prediction = np.asarray(self.predict())
             if predicted.ndim == 2 and predicted.shape[1] == 1:
@@ -167,6 +167,16 @@ class _Training:
         self.log(values)
         if true.ndim == 1:
             self.staged(true, weight, is_classifier=kind == "classifier")
+
+    def weights(self) -> Any:
+        """Return the sample weights (n,), or None."""
+        weight = self.call.weight
+        if weight is None or (not getattr(weight, "shape", None) and isinstance(weight, (int, float))):
+            return None
+        weight = column(np.asarray(weight, dtype=float))
+        if weight.shape != (self.rows,) or not weight.sum() > 0:
+            raise _SkippedError("the sample weights do not weigh the rows")
+        return weight
 
     def score(self, computed: float | None) -> None:
         """Record what the estimator's ``score`` says of the training data; scikit-learn's two usual ones are not computed again."""
