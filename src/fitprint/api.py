@@ -101,7 +101,7 @@ def active_run() -> Run | None:
 
 
 def get_run(run: str) -> Run:
-    """Return a run by id, unique prefix of an id, or name (the newest of that name); ``@last`` is the newest of all.
+    """Return a run by id, unique prefix of an id, or name (the newest of that name); ``@last`` is the newest that has no parent.
 
     Raises:
         RunNotFoundError: there is none.
@@ -113,7 +113,7 @@ def get_run(run: str) -> Run:
 def _resolve(run: str) -> str:
     store = current().store
     if run == "@last":
-        newest = search_runs(max_results=1)
+        newest = search_runs(filter_string="parent_id is null", max_results=1)
         if not newest:
             raise RunNotFoundError(f"there is no run yet in {current().store_uri}")
         return str(newest[0].id)

@@ -168,7 +168,7 @@ class RunReader:
         Args:
             path: of a file or folder inside the run; "" for all.
             destination: a file is written to this path, or into it if it is a folder; a folder's content is written below it.
-                By default a new folder named after the run.
+                By default a new folder named after the run's id.
 
         Raises:
             ArtifactNotFoundError: the run has nothing at this path.
@@ -182,7 +182,7 @@ class RunReader:
         ]
         if not chosen:
             self.read(folder)  # raises, with the list of what there is
-        target = Path(destination) if destination is not None else Path(f"{self.record.name}-{self.id[:12]}")
+        target = Path(destination) if destination is not None else Path(f"run-{self.id[:12]}")
         if len(chosen) == 1 and chosen[0].path == folder:
             file = target / Path(folder).name if target.is_dir() or destination is None else target
             self._copy(chosen[0], file)
