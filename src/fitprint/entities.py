@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 __all__ = [
+    "TERMINAL_STATUSES",
     "Artifact",
     "Dataset",
     "Experiment",
@@ -20,7 +21,6 @@ __all__ = [
     "Param",
     "RunRecord",
     "RunStatus",
-    "TERMINAL_STATUSES",
 ]
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
