@@ -25,7 +25,7 @@ import fitprint
 fitprint.autolog()
 
 # a pipeline
-X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.5)).fit(X_train, y_train)
 pipeline.score(X_test, y_test)
