@@ -76,6 +76,8 @@ class Report:
                 yield subject
             detail = result.detail.strip().splitlines()
             yield f"  {result.outcome:8}{result.check:{width}}  {detail[0] if detail else ''}".rstrip()
+            if result.outcome == "failed":
+                yield from (f"      {line}" for line in detail[1:])
         counts = {
             outcome: sum(result.outcome == outcome for result in self.results) for outcome in ("passed", "failed", "skipped", "known")
         }
