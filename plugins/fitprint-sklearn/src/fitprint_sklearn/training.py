@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,15 @@ from fitprint.autologging.fit import Fit
 from fitprint.recording.targets import describe_target
 from fitprint.recording.values import param_value
 from fitprint_sklearn import metrics
-from fitprint_sklearn.data import Call, column, head, row_count
+from fitprint_sklearn.data import Call, column
 from fitprint_sklearn.parameters import unwrapped
 from fitprint_sklearn.plots import record_confusion, record_curves
-from fitprint_sklearn.standins import NoStandInError, stand_in, undisturbed
+from fitprint_sklearn.predicting import Predictor, SkippedError
 from fitprint_sklearn.structure import kind_of
 
 __all__ = ["record_training"]
 
 _METRICS = "training metrics"
-_UNTIMED = 128  # rows that are predicted without asking how long it takes
-_QUICK = 1_000_000  # values of the training data up to which ...
-_LINEAR = (
-    "sklearn.discriminant_analysis",
-    "sklearn.linear_model.",
-    "sklearn.naive_bayes",
-    "sklearn.tree.",
-)  # ... these are not timed either
 _SCORES = 3_000_000  # probabilities that are sorted for areas and curves
 _MATRIX = 256  # classes up to which a confusion matrix is counted
 _FEWEST_FOR_SHARE = 20  # rows from which a share of outliers says something
@@ -44,81 +35,17 @@ _BY_PROBABILITY = frozenset(
 )
 
 
-class _SkippedError(Exception):
-    """There will be no metrics; the text says why."""
-
-
 class _Training:
     """One fitted model and its training data."""
 
     def __init__(self, fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> None:
         self.fit = fit
         self.estimator = estimator
-        self.stand_in: Any = None
         self.call = call
-        self.params = params
         self.result = result
-        self.rows = row_count(call.features) or 0
-        self.limit: float = fit.setting("training_metrics_limit")
-        self.started = time.perf_counter()
+        self.predictor = Predictor(estimator, call, params, fit.setting("training_metrics_limit"))
+        self.rows = self.predictor.rows
         self.prediction: Any = None
-        self.prediction_seconds = 0.0
-
-    def left(self) -> float:
-        """Return how many seconds are left of the limit."""
-        return self.limit - (time.perf_counter() - self.started)
-
-    # -- predicting --------------------------------------------------------------------------------------------------
-
-    def predict(self, method: str = "predict") -> Any:
-        """Return the prediction for the training data.
-
-        Raises:
-            _SkippedError: it is expected to take longer than what is left of the limit, or it fails.
-        """
-        if self.stand_in is None:
-            self.stand_in = self.make_stand_in()
-        try:
-            return self._predict(getattr(self.stand_in, method), self.call.features, self.rows)
-        except _SkippedError:
-            raise
-        except Exception as error:
-            raise _SkippedError(f"`{method}` failed on the training data: {type(error).__name__}: {error}") from error
-
-    def make_stand_in(self) -> Any:
-        try:
-            return stand_in(self.estimator, self.params, (self.call.features, self.call.target, self.call.weight))
-        except NoStandInError as error:
-            raise _SkippedError(str(error)) from error
-
-    def _predict(self, function: Callable[[Any], Any], features: Any, rows: int) -> Any:
-        with undisturbed(self.stand_in, self.estimator):
-            if rows > _UNTIMED and not self.prediction_seconds and not self.is_quick():
-                expected = self._expected(function, features, rows)
-                if expected > self.left():
-                    raise _SkippedError(f"predicting is expected to take {expected:.2g} s (limit {self.limit:g} s)")
-            elif self.prediction_seconds > self.left():
-                raise _SkippedError(f"a second prediction would exceed the limit of {self.limit:g} s")
-            started = time.perf_counter()
-            prediction = function(features)
-            self.prediction_seconds = time.perf_counter() - started
-        return prediction
-
-    def is_quick(self) -> bool:
-        """Tell whether predicting surely takes milliseconds: a model whose cost is known, on data that are not large."""
-        shape: Any = getattr(self.call.features, "shape", ())
-        return len(shape) == 2 and shape[0] * shape[1] <= _QUICK and type(self.estimator).__module__.startswith(_LINEAR)
-
-    def _expected(self, function: Callable[[Any], Any], features: Any, rows: int) -> float:
-        """Return how many seconds predicting is expected to take, from predicting some rows, and more rows if that looks slow."""
-        few, some = _UNTIMED // 2, max(_UNTIMED, min(rows // 20, 2048))
-        first = _seconds(function, head(features, few))
-        expected = first * rows / few
-        if first < self.left() / 4 and expected > self.left():
-            second = _seconds(function, head(features, some))
-            each = max(second - first, 0.0) / (some - few)
-            expected = second + each * (rows - some)
-        return expected
 
     # -- kinds -------------------------------------------------------------------------------------------------------
 
@@ -149,7 +76,7 @@ class _Training:
         true = column(self.call.target)
         weight = self.weights()
         if kind == "regressor":
-            predicted = self.prediction = np.asarray(self.predict())
+            predicted = self.prediction = np.asarray(self.predictor.predict())
             if predicted.ndim == 2 and predicted.shape[1] == 1:
                 predicted = predicted[:, 0]
             if true.shape != predicted.shape:
@@ -175,7 +102,7 @@ class _Training:
             return None
         weight = column(np.asarray(weight, dtype=float))
         if weight.shape != (self.rows,) or not weight.sum() > 0:
-            raise _SkippedError("the sample weights do not weigh the rows")
+            raise SkippedError("the sample weights do not weigh the rows")
         return weight
 
     def score(self, computed: float | None) -> None:
@@ -185,24 +112,22 @@ class _Training:
         if _has_usual_score(self.estimator):
             self.log({"score": computed})
             return
-        if 2 * self.prediction_seconds > self.left():
-            self.fit.skipped("training_score", f"the estimator's own score would exceed the limit of {self.limit:g} s")
+        if 2 * self.predictor.seconds > self.predictor.left():
+            self.fit.skipped("training_score", f"the estimator's own score would exceed the limit of {self.predictor.limit:g} s")
             return
         try:
-            with undisturbed(self.stand_in, self.estimator):
-                value = self.stand_in.score(self.call.features, self.call.target)
-            self.log({"score": value})
+            self.log({"score": self.predictor.score()})
         except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
             self.fit.skipped("training_score", f"the estimator's own score failed: {type(error).__name__}: {error}")
 
     def staged(self, true: Any, weight: Any, *, is_classifier: bool) -> None:
         """Record the score after each iteration of boosting that kept no such curve itself."""
-        estimator = self.stand_in
+        estimator = self.predictor.model
         if not hasattr(type(estimator), "staged_predict") or len(getattr(estimator, "train_score_", ())):
             return
         stages = len(getattr(estimator, "estimators_", ())) or int(getattr(estimator, "n_iter_", 0) or 0)
-        expected = 2 * self.prediction_seconds + stages * (3e-5 + self.rows * 1e-8)
-        if expected > self.left():
+        expected = 2 * self.predictor.seconds + stages * (3e-5 + self.rows * 1e-8)
+        if expected > self.predictor.left():
             self.fit.skipped("training_staged_score", f"it is expected to take {expected:.2g} s, more than is left of the limit")
             return
         scores = []
@@ -212,7 +137,7 @@ class _Training:
                     scores.append(float(np.average(true == predicted, weights=weight)))
                 else:
                     scores.append(metrics.regression(_float(true), _float(np.asarray(predicted)), weight)["r2_score"])
-                if self.left() < 0:
+                if self.predictor.left() < 0:
                     break
         except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
             self.fit.skipped("training_staged_score", f"`staged_predict` failed: {type(error).__name__}: {error}")
@@ -230,7 +155,7 @@ class _Training:
             try:
                 known, both = np.unique(np.concatenate((true, predicted)), return_inverse=True)
             except (TypeError, ValueError) as error:
-                raise _SkippedError(f"target and prediction cannot be compared: {error}") from error
+                raise SkippedError(f"target and prediction cannot be compared: {error}") from error
             numbers = both[: len(true)], both[len(true) :]
         codes, guesses = numbers
         count = len(known)
@@ -245,17 +170,17 @@ class _Training:
     def predict_classes(self) -> tuple[Any, Any]:
         """Return probabilities (n, k) or None, and the predicted classes (n,), from one prediction where that tells both."""
         if not hasattr(self.estimator, "predict_proba"):
-            self.prediction = self.predict()
+            self.prediction = self.predictor.predict()
             return None, column(self.prediction)
         final = unwrapped(self.estimator)
         if type(final).__module__.startswith("sklearn.") and type(final).__name__ in _BY_PROBABILITY:
-            proba = np.asarray(self.predict("predict_proba"))
+            proba = np.asarray(self.predictor.predict("predict_proba"))
             self.prediction = np.asarray(self.estimator.classes_).take(proba.argmax(axis=1))
             return proba, self.prediction
-        self.prediction = self.predict()
+        self.prediction = self.predictor.predict()
         try:
-            proba = np.asarray(self.predict("predict_proba"))
-        except _SkippedError as reason:
+            proba = np.asarray(self.predictor.predict("predict_proba"))
+        except SkippedError as reason:
             self.fit.skipped("training metrics of probabilities", str(reason))
             proba = None
         return proba, column(self.prediction)
@@ -277,7 +202,7 @@ class _Training:
 
     def labels(self, true: Any, weight: Any) -> dict[str, float | None]:
         """Return the metrics of several outputs."""
-        predicted = self.prediction = self.predict()
+        predicted = self.prediction = self.predictor.predict()
         if not hasattr(predicted, "tocsr"):
             predicted = np.asarray(predicted)
         if true.shape != predicted.shape:
@@ -291,8 +216,8 @@ class _Training:
         values: dict[str, float | None] = dict(metrics.multilabel(true, predicted.astype(np.int64), weight))
         if hasattr(self.estimator, "predict_proba") and true.size <= _SCORES:
             try:
-                proba = self.predict("predict_proba")
-            except _SkippedError as reason:
+                proba = self.predictor.predict("predict_proba")
+            except SkippedError as reason:
                 self.fit.skipped("training_roc_auc", str(reason))
                 return values
             if isinstance(proba, list):
@@ -306,7 +231,7 @@ class _Training:
     def cluster(self) -> None:
         labels = getattr(self.estimator, "labels_", None)
         if labels is None:
-            labels = self.result if getattr(self.result, "ndim", None) == 1 else self.predict()
+            labels = self.result if getattr(self.result, "ndim", None) == 1 else self.predictor.predict()
         labels = np.asarray(labels)
         if labels.ndim != 1:
             return
@@ -320,7 +245,7 @@ class _Training:
         if len(getattr(points, "shape", ())) != 2 or hasattr(points, "tocsr") or len(labels) != self.rows:
             return
         pairs = len(labels) ** 2
-        if pairs * _SILHOUETTE + pairs * points.shape[1] * 1e-9 > self.left() / 2:
+        if pairs * _SILHOUETTE + pairs * points.shape[1] * 1e-9 > self.predictor.left() / 2:
             self.fit.skipped("training_silhouette_score", "the distances of all pairs of points would exceed the limit")
             return
         points = np.asarray(points)
@@ -333,7 +258,7 @@ class _Training:
             return
         labels = self.result if getattr(self.result, "ndim", None) == 1 else None
         if labels is None and hasattr(self.estimator, "predict"):
-            labels = self.predict()
+            labels = self.predictor.predict()
         if labels is None:
             self.fit.skipped(_METRICS, "this outlier detector cannot judge its training data")
             return
@@ -352,17 +277,9 @@ def record_training(fit: Fit, estimator: Any, call: Call, params: Mapping[str, A
     training = _Training(fit, estimator, call, params, result)
     try:
         training.record()
-    except _SkippedError as reason:
+    except SkippedError as reason:
         fit.skipped(_METRICS, str(reason))
     return training.prediction
-
-
-def _seconds(function: Callable[[Any], Any], data: Any) -> float:
-    if data is None:
-        return 0.0
-    started = time.perf_counter()
-    function(data)
-    return time.perf_counter() - started
 
 
 def _float(values: Any) -> Any:
