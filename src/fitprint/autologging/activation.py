@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from fitprint.recording import context, workspace
 from fitprint.recording.run import attached_run
 from fitprint.settings import wanted
 
-__all__ = ["Autolog", "autolog", "engine", "is_on", "observing_for"]
+__all__ = ["Autolog", "autolog", "engine", "is_on", "observe_like", "observing_for"]
 
 _lock = threading.RLock()
 _engine = Engine()
@@ -146,18 +146,26 @@ def _unwatch_warnings() -> None:
         _shown = None
 
 
-@contextmanager
-def observing_for(token: dict[str, Any]) -> Iterator[None]:
-    """In a worker process: observe for the length of a task, as the process that sent it does."""
+def observe_like(token: dict[str, Any]) -> None:
+    """In a worker process: be ready to observe as the process does that sent the token."""
     with _lock:
-        if workspace.given() != token["settings"]:
-            workspace.configure(**dict.fromkeys(workspace.given(), None) | token["settings"])
-        _switch_on()
+        try:
+            if workspace.given() != token["settings"]:
+                workspace.configure(**dict.fromkeys(workspace.given(), None) | token["settings"])
+            _switch_on()
+        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's task
+            hooks().problem(f"a worker process cannot record: {type(error).__name__}: {error}", "autolog", error)
+
+
+@contextmanager
+def observing_for(token: dict[str, Any], function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """In a worker process: observe for the length of a task, and return its function as it is to be called."""
+    observe_like(token)
     run = None if token["run"] is None else attached_run(token["run"])
     inside = INSIDE.set(None)
     before = context.enter_worker(run, is_off=token["off"])
     try:
-        yield
+        yield _patcher.present(function)
     finally:
         context.restore(before)
         INSIDE.reset(inside)

@@ -44,7 +44,26 @@ class Carry:
     def __reduce__(self) -> Any:
         if self._token is None:
             return functools.partial, (self._function,)
-        return _RemoteCarry, (self._function, self._token)
+        return _RemoteCarry, (_Token(self._token), self._function)
+
+
+class _Token:
+    """What a worker has to know; unpickling it, before the task that follows it, switches observation on."""
+
+    __slots__ = ("facts",)
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.facts = facts
+
+    def __reduce__(self) -> Any:
+        return _received, (self.facts,)
+
+
+def _received(facts: dict[str, Any]) -> _Token:
+    from fitprint.autologging.activation import observe_like
+
+    observe_like(facts)
+    return _Token(facts)
 
 
 class _RemoteCarry:
@@ -52,18 +71,18 @@ class _RemoteCarry:
 
     __slots__ = ("_function", "_token")
 
-    def __init__(self, function: Callable[..., Any], token: dict[str, Any]) -> None:
-        self._function = function
+    def __init__(self, token: _Token, function: Callable[..., Any]) -> None:
         self._token = token
+        self._function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from fitprint.autologging.activation import observing_for
 
-        with observing_for(self._token):
-            return self._function(*args, **kwargs)
+        with observing_for(self._token.facts, self._function) as function:
+            return function(*args, **kwargs)
 
     def __reduce__(self) -> Any:
-        return _RemoteCarry, (self._function, self._token)
+        return _RemoteCarry, (self._token, self._function)
 
 
 def token_of(settings: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +102,9 @@ def carry_tasks(given: Callable[[], dict[str, Any]], function: Callable[..., Any
         return function(*args, **kwargs)
     parallel, tasks = args
     under_way = inside()
-    token = None if under_way is not None or context.is_off() else token_of(given())
+    # Workers elsewhere, such as those of dask, may lack fitprint: they get the task as it is.
+    is_near = type(getattr(parallel, "_backend", None)).__module__ == "joblib._parallel_backends"
+    token = token_of(given()) if is_near and under_way is None and not context.is_off() else None
     return function(parallel, _wrapped(tasks, under_way, token))
 
 

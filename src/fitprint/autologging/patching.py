@@ -11,7 +11,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterable
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import wrapt
@@ -79,6 +79,7 @@ class Patcher:
         # Nothing here keeps a class or its functions alive: classes made in a loop must be able to die.
         self._methods: weakref.WeakKeyDictionary[type, list[tuple[str, weakref.ref[Any]]]] = weakref.WeakKeyDictionary()
         self._functions: dict[int, tuple[Any, Any]] = {}  # id(original): (original, replacement)
+        self._unbound: set[int] = set()  # keys of functions of which other names may not have been bound anew yet
         self._made: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # every replacement there was: its original
         self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
         self._hooked: set[str] = set()
@@ -111,6 +112,7 @@ class Patcher:
         self._restore_methods()
         self._rebind({id(replacement): original for original, replacement in self._functions.values()})
         self._functions.clear()
+        self._unbound.clear()
         self._bases.clear()
 
     def refresh(self) -> None:
@@ -123,7 +125,8 @@ class Patcher:
                 self._run(module, action)
         for family in list(self._bases.values()):
             family.patch_existing()
-        self._rebind({key: replacement for key, (_, replacement) in self._functions.items()})
+        new, self._unbound = self._unbound, set()
+        self._rebind({key: self._functions[key][1] for key in new & self._functions.keys()})
 
     # -- modules ---------------------------------------------------------------------------------------------------
 
@@ -143,11 +146,10 @@ class Patcher:
 
     def _imported(self, module: ModuleType) -> None:
         self._hooked.discard(module.__name__)  # imported anew, it is to be seen anew
-        known = set(self._functions)
         for action in self._waiting.pop(module.__name__, ()):
             self._run(module, action)
         # While its package was being imported, other modules of it may have taken over names.
-        new = {key: replacement for key, (_, replacement) in self._functions.items() if key not in known}
+        new = {key: self._functions[key][1] for key in self._unbound & self._functions.keys()}
         self._rebind(new, within=module.__name__.partition(".")[0])
 
     def _run(self, module: ModuleType, action: Callable[[ModuleType], None]) -> None:
@@ -182,6 +184,7 @@ class Patcher:
         replacement = make(original)
         self._made[replacement] = original
         self._functions[id(original)] = (original, replacement)
+        self._unbound.add(id(original))
         setattr(module, name, replacement)
 
     def replace_method(self, owner: type, name: str, make: Callable[[FunctionType], Any]) -> None:
@@ -227,6 +230,17 @@ class Patcher:
         family.patch_existing()
         family.watch_new()
 
+    def present(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what a function or bound method that was obtained before it was patched would be by now."""
+        if isinstance(function, FunctionType):
+            current = self._functions.get(id(function), (None, function))[1]
+            return current if callable(current) else function
+        if isinstance(function, MethodType):
+            current = getattr(function.__self__, function.__name__, None)
+            if isinstance(current, MethodType) and getattr(current.__func__, "__wrapped__", None) is function.__func__:
+                return current
+        return function
+
     # -- names -----------------------------------------------------------------------------------------------------
 
     def _rebind(self, table: dict[int, Any], within: str = "") -> None:
@@ -249,7 +263,7 @@ class _Subclasses:
         self._patcher = patcher
         self._base = base
         self._targets = targets
-        self._done: weakref.WeakSet[type] = weakref.WeakSet()
+        self._seen: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()  # names that a class has had
 
     def patch_existing(self) -> None:
         """Patch the base, its subclasses, and the mixins from which they have a method."""
@@ -261,10 +275,9 @@ class _Subclasses:
 
     def patch(self, cls: type) -> None:
         for owner in cls.__mro__:
-            if owner in self._done or owner is object:
-                continue
-            self._done.add(owner)
-            for name in self._targets.keys() & vars(owner).keys():
+            seen = self._seen.setdefault(owner, set())
+            for name in (self._targets.keys() & vars(owner).keys()) - seen:
+                seen.add(name)
                 target, call = self._targets[name]
                 if target.skip is None or not target.skip(owner):
                     hook = Hook(self._patcher, self._for_base(call))
