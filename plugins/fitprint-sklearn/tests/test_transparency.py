@@ -495,7 +495,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.xfail(strict=True, reason="the engine does not yet observe classes that reached a worker by value")
 def test_classes_of_a_script_in_workers(tmp_path):
     """Fits of a script's own classes in workers are recorded."""
     path = Path(tmp_path / "script.py")
@@ -533,7 +532,6 @@ def test_digits_are_quick(tracked):
     assert tracked.run().capture["cost_ms"] > 0
 
 
-@pytest.mark.xfail(strict=True, reason="the engine does not yet observe the first task that a worker gets")
 def test_everything_at_once(tmp_path):
     """Eight threads, four processes and a forked child with a search in it: exactly the expected runs, each complete."""
     path = Path(tmp_path / "script.py")
