@@ -16,6 +16,7 @@ from fitprint import clock
 from fitprint.autologging.framework import Function, Target
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
+from fitprint.recording import media
 from fitprint.recording.run import Run, open_run
 
 if TYPE_CHECKING:
@@ -83,12 +84,12 @@ class Recorder:
     def data(self, path: str, content: Any) -> None:
         """Record a JSON artifact, such as the points of a curve from which a plot is drawn later."""
         with self.part(path):
-            self.run.log_dict(content, path)
+            self.run.log_bytes(media.json_bytes(content), path)
 
     def text(self, path: str, text: str) -> None:
         """Record a text artifact."""
         with self.part(path):
-            self.run.log_text(text, path)
+            self.run.log_bytes(media.text_bytes(text), path)
 
     def document(self, name: str, content: Any) -> None:
         """Record a small JSON document of the run."""

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from fitprint import clock, events
 from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
-from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError
+from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id, new_name
 from fitprint.recording import media
@@ -205,8 +205,8 @@ class Run(RunReader):
         if shown is value:
             return Param(value, provenance)
         path = f"params/{key.replace('/', '_')}.json"
-        self._put(path, media.text_bytes(json.dumps(value, ensure_ascii=False)))  # with NaN as NaN, for it is read back
-        return Param(shown, provenance, path)
+        kept = self._put(path, media.text_bytes(json.dumps(value, ensure_ascii=False)))  # with NaN as NaN, for it is read back
+        return Param(shown, provenance, path if kept else None)
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag; the value becomes text, None removes the tag."""
@@ -351,9 +351,27 @@ class Run(RunReader):
 
     # -- files ---------------------------------------------------------------------------------------------------
 
-    def _put(self, path: str, data: bytes) -> None:
+    def log_bytes(self, data: bytes, path: str) -> None:
+        """Record bytes as the artifact ``path``.
+
+        Raises:
+            StoreError: the disk does not take them. The verbs below tell that, and let the training go on.
+        """
         digest = self.workspace.blobs.put_bytes(data)
         self._artifacts([Artifact(path, digest, len(data))])
+
+    def _put(self, path: str, data: bytes) -> bool:
+        try:
+            self.log_bytes(data, path)
+        except StoreError as error:
+            self._tell_lost(path, error)
+            return False
+        return True
+
+    def _tell_lost(self, path: str, error: StoreError) -> None:
+        hooks().problem(
+            f"the artifact {path!r} of run {self.id} could not be stored ({error}); training goes on without it", "artifacts", error
+        )
 
     def _artifacts(self, artifacts: Iterable[Artifact]) -> None:
         logged = tuple(Artifact(checked_path(artifact.path), artifact.digest, artifact.size) for artifact in artifacts)
@@ -393,8 +411,7 @@ class Run(RunReader):
         source = Path(file)
         if not source.is_file():
             raise FitprintError(f"there is no file {source} to record; give the path of a file (log_artifacts takes a folder)")
-        digest, size = self.workspace.blobs.put_file(source)
-        self._artifacts([Artifact(path or source.name, digest, size)])
+        self._artifacts(self._put_file(source, path or source.name))
 
     def log_artifacts(self, folder: str | os.PathLike[str], path: str = "") -> None:
         """Record copies of all files below a folder, below ``path`` inside the run.
@@ -407,7 +424,16 @@ class Run(RunReader):
             raise FitprintError(f"there is no folder {source} to record; give the path of a folder (log_artifact takes a file)")
         found = sorted(file for file in source.rglob("*") if file.is_file())
         prefix = f"{path.strip('/')}/" if path.strip("/") else ""
-        self._artifacts(Artifact(prefix + file.relative_to(source).as_posix(), *self.workspace.blobs.put_file(file)) for file in found)
+        self._artifacts(artifact for file in found for artifact in self._put_file(file, prefix + file.relative_to(source).as_posix()))
+
+    def _put_file(self, file: Path, path: str) -> list[Artifact]:
+        try:
+            return [Artifact(path, *self.workspace.blobs.put_file(file))]
+        except StoreError as error:
+            if not os.access(file, os.R_OK):
+                raise
+            self._tell_lost(path, error)
+            return []
 
     # -- data, models, documents -----------------------------------------------------------------------------------
 

@@ -67,16 +67,11 @@ class Workspace:
 
     def _open_writer(self) -> JournalWriter:
         try:
-            writer = self._writer_in(self.home)
+            writer = self._new_writer(self.home)
+            make_home(self.home)
+            writer.open()
         except OSError as error:
-            refused, self.home = self.home, Path(tempfile.gettempdir()) / f"fitprint-{os.getuid()}"
-            self._store = None
-            hooks().problem(
-                f"the folder {refused} cannot be written ({error.strerror}); recording to {self.home} instead: "
-                f"set FITPRINT_HOME to a folder that can be written, or read these runs with FITPRINT_HOME={self.home}",
-                "journal",
-            )
-            writer = self._writer_in(self.home)
+            writer = self._open_writer_elsewhere(error)
         if not self.store_uri.startswith(_AT_HAND):
             courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(problem, "store"))
             at_end(lambda: courier.finish(self.settings["exit_wait"]))
@@ -87,16 +82,28 @@ class Workspace:
         self.sync()
         return self._open_store().delivery == "background"
 
-    def _writer_in(self, home: Path) -> JournalWriter:
-        make_home(home)
-        writer = JournalWriter(
+    def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
+        try:
+            home = _make_temporary_home()
+            writer = self._new_writer(home)
+            writer.open()
+        except OSError:
+            return self._new_writer(self.home)  # keeps records in memory, says so, and tries again
+        hooks().problem(
+            f"the folder {self.home} cannot be written ({error.strerror}); recording to {home} instead: "
+            f"set FITPRINT_HOME to a folder that can be written, or read these runs with FITPRINT_HOME={home}",
+            "journal",
+        )
+        self.home, self._store = home, None
+        return writer
+
+    def _new_writer(self, home: Path) -> JournalWriter:
+        return JournalWriter(
             home / "journal",
             facts=lambda: {**_describe_process(), "destination": self._destination},
             on_problem=lambda problem: hooks().problem(problem, "journal"),
             sync=self.settings["sync"],
         )
-        writer.open()
-        return writer
 
     def sync(self) -> Delivery:
         """Deliver what the journals of this home hold to the store.
@@ -164,6 +171,16 @@ def make_home(home: Path) -> None:
     ignore = home / ".gitignore"
     if not ignore.exists():
         ignore.write_text(_IGNORE, encoding="utf-8")
+
+
+def _make_temporary_home() -> Path:
+    """Make a folder below the temporary one that nobody else can read or has prepared for us."""
+    home = Path(tempfile.gettempdir()) / f"fitprint-{os.getuid()}"
+    home.mkdir(mode=0o700, exist_ok=True)
+    if home.is_symlink() or home.stat().st_uid != os.getuid():
+        home = Path(tempfile.mkdtemp(prefix="fitprint-"))
+    make_home(home)
+    return home
 
 
 def _describe_process() -> dict[str, Any]:
