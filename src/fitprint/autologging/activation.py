@@ -17,6 +17,7 @@ from fitprint.hooks.manager import hooks
 from fitprint.recording import context, workspace
 from fitprint.recording.run import attached_run
 from fitprint.settings import wanted
+from fitprint.versions import misfits
 
 __all__ = ["Autolog", "autolog", "engine", "is_on", "observe_like", "observing_for"]
 
@@ -97,6 +98,7 @@ def _switch_on() -> None:
         _patcher.on = True
         _patcher.when_imported("joblib.parallel", _watch_joblib)
         _watch_warnings()
+        _tell_misfits()
     for framework in frameworks.values():
         if framework.name in _patcher.installed or not wanted(framework.name, chosen["include_frameworks"], chosen["exclude_frameworks"]):
             continue
@@ -105,6 +107,17 @@ def _switch_on() -> None:
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
             hooks().problem(f"{framework.name} cannot be observed: {type(error).__name__}: {error}", framework.name, error)
     _patcher.refresh()
+
+
+def _tell_misfits() -> None:
+    """Say once of each plugin that is for another version of its framework; what works still works."""
+    for distribution in sorted({plugin.distribution for plugin in hooks().found if plugin.distribution not in ("", "fitprint")}):
+        try:
+            found = misfits(distribution)
+        except (ValueError, ImportError):  # a range or metadata of another's that cannot be read
+            continue
+        for sentence in found:
+            hooks().problem(sentence, distribution)
 
 
 def _switch_off() -> None:

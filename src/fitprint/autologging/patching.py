@@ -11,6 +11,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterable
+from importlib import _bootstrap
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -133,6 +134,9 @@ class Patcher:
     def when_imported(self, module: str, action: Callable[[ModuleType], None]) -> None:
         """Run the action on a module: now if it is imported, else as soon as it is. A failure is told, never raised."""
         loaded = sys.modules.get(module)
+        if loaded is not None and _is_importing(loaded):
+            _wait_for_other_threads(module)
+            loaded = sys.modules.get(module)
         if loaded is not None and not _is_importing(loaded):
             self._run(loaded, action)
             return
@@ -359,3 +363,10 @@ def _find(module: ModuleType, path: str) -> Any:
 
 def _is_importing(module: ModuleType) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def _wait_for_other_threads(module: str) -> None:
+    """Wait until no other thread is importing the module; at once if it is this thread that does."""
+    wait = getattr(_bootstrap, "_lock_unlock_module", None)  # what an import statement does here, less the import
+    if wait is not None:
+        wait(module)

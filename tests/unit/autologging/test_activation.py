@@ -183,6 +183,7 @@ def test_threads_may_switch_on_and_off_while_others_fit(toy: Toy, runs: Runs) ->
     """Whatever the interleaving, fits work, and every run that began has ended."""
     stop = threading.Event()
     errors: list[BaseException] = []
+    assert toy.module.train  # imported by this thread, before the others use it
 
     def fit() -> None:
         try:
@@ -237,3 +238,23 @@ def test_the_notice_is_one_line_on_standard_error(toy: Toy, capsys: pytest.Captu
     assert "" == output
     assert 1 == errors.count("\n")
     assert str(Path.cwd() / ".fitprint") in errors
+
+
+def test_a_plugin_for_another_version_is_told(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, with the versions it supports; what it observes is observed all the same."""
+    for name, version, requires in (("otherboost", "3.1", ""), ("fitprint-otherboost", "1.0", 'otherboost<3; extra == "framework"')):
+        folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir()
+        line = f"Requires-Dist: {requires}\n" if requires else ""
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{line}", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    manager.hooks().found.append(manager.Found("otherboost", "fitprint-otherboost", "1.0"))
+    for _ in range(2):
+        with fitprint.autolog():
+            toy.module.train({}, [])
+    told = [record.getMessage() for record in caplog.records if "otherboost" in record.getMessage()]
+    assert 1 == len(told)
+    assert "fitprint-otherboost supports otherboost<3, and 3.1 is installed" in told[0]
+    assert 2 == toy.seen.count(("after", "train"))
