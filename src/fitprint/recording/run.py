@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 from fitprint import clock, events
-from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
+from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id, new_name
@@ -101,8 +101,13 @@ class Run(RunReader):
         Args:
             status: FINISHED, FAILED or KILLED.
             error: text of the traceback, if there is one.
-            at: time of the end in microseconds, now by default.
+            at: time of the end in microseconds, now by default; not before the start, whatever the clock says.
+
+        Raises:
+            FitprintError: there is no such status.
         """
+        if status not in TERMINAL_STATUSES:
+            raise FitprintError(f"a run ends as FINISHED, FAILED or KILLED, not {status!r}")
         if not self.is_owned:
             if self._process:  # a forked child takes its leave
                 self.is_open = False
@@ -118,7 +123,8 @@ class Run(RunReader):
         if self._watches_exit:
             self._watches_exit = False
             unwatch_exit()
-        self.workspace.writer.append(events.RunEnded(self.id, clock.now() if at is None else at, status, error))
+        ended = max(clock.now() if at is None else at, self._started.time if self._started is not None else 0)
+        self.workspace.writer.append(events.RunEnded(self.id, ended, status, error))
         hooks().notify("on_run_ended", run=self.id, status=status, home=str(self.workspace.home))
 
     def __enter__(self) -> Run:
@@ -251,21 +257,28 @@ class Run(RunReader):
             following = self._admit(key)
         if following is None:
             return
+        counted = False
         if step is None:
             position = POSITION.get()
             if position is None:
-                step = following
+                with self._lock:
+                    step = self._next_step[key] or 0
+                    self._next_step[key] = step + 1
+                counted = True
             else:
                 step = position.step
                 if epoch is None:
                     epoch = position.epoch
-        now = time_ns() // 1000 if timestamp is None else _microseconds(timestamp)
         try:
+            now = time_ns() // 1000 if timestamp is None else _microseconds(timestamp)
             self._point(self.id, key, step, now, value, _NAN if epoch is None else epoch, goal)
-            self._next_step[key] = step + 1
-        except (struct.error, TypeError, ValueError) as error:
-            problem = f"metric {key!r} was not recorded: step must be a whole number and epoch a number, not {step!r} and {epoch!r}"
-            raise InvalidMetricError(problem) from error
+            if not counted:
+                self._next_step[key] = (step if type(step) is int else int(step)) + 1
+        except (struct.error, TypeError, ValueError, OverflowError) as error:
+            raise InvalidMetricError(
+                f"metric {key!r} was not recorded: step must be a whole number, epoch a number, and timestamp a datetime or milliseconds, "
+                f"not {step!r}, {epoch!r} and {timestamp!r}"
+            ) from error
 
     def _admit(self, key: Any) -> int | None:
         """Decide on a metric seen for the first time: its first step, or None to leave it out."""
@@ -277,9 +290,11 @@ class Run(RunReader):
         if wanted(key, settings["include_metrics"], settings["exclude_metrics"]):
             following = 0
             if self._started is None or self._started.resumed:
-                following = max(self.history(key).step, default=-1) + 1
-        self._next_step[key] = following
-        return following
+                try:
+                    following = max(self.history(key).step, default=-1) + 1
+                except FitprintError as error:  # recording does not depend on the store
+                    hooks().problem(f"steps of {key!r} are counted from 0, for the store cannot be read: {error}", "store", error)
+        return self._next_step.setdefault(key, following)  # another thread may have been faster
 
     def log_metrics(
         self,
@@ -507,6 +522,7 @@ def open_run(
         run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind))
     else:
         record = workspace.store.run(run_id)
+        started = max(started, record.end_time or 0, record.last_time)  # a clock that went back must not hide this life
         run.start(events.RunStarted(run.id, started, record.experiment, record.name, record.parent_id, record.kind, resumed=True))
     if tags:
         run.set_tags(tags)
