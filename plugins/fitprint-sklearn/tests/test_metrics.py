@@ -93,6 +93,7 @@ def test_auc_of_several_classes(classes, decimals):
 
 def test_auc_that_is_not_defined():
     """Where a class has no samples there is no area."""
+    assert ours.roc_auc(np.zeros(5, dtype=int), np.ones((5, 1)), 1) is None
     assert ours.roc_auc(np.zeros(5, dtype=int), np.arange(5.0), 2) is None
     assert ours.roc_auc(np.array([0, 1, 1]), np.ones((3, 3)) / 3, 3) is None
 

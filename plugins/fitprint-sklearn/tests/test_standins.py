@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
@@ -86,6 +86,20 @@ def test_nothing_is_printed(untracked, capfd):
     forest, own = untracked.runs()
     assert forest.metrics["training_accuracy_score"] > 0.9
     assert "would print" in reason(own)
+
+
+def test_predictions_of_another_shape(tracked):
+    """A prediction that does not fit the target costs the metrics alone."""
+
+    class Single(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return 1
+
+    run = tracked.of(lambda: Single().fit(*load_iris(return_X_y=True)))
+    assert "shape" in reason(run)
 
 
 @pytest.mark.filterwarnings("error")

@@ -114,7 +114,7 @@ def ranking(scores: Any) -> Any:
 def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None, orders: Any = None) -> float | None:
     """Return the area under the ROC curve; with more than two classes, of every class against every other ("ovo"), by frequency.
 
-    None where it is not defined: a class without samples, or weights with more than two classes.
+    None where it is not defined: one class, a class without samples, or weights with more than two classes.
 
     Args:
         true: class numbers (n,).
@@ -127,7 +127,7 @@ def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None, orders: An
     if classes == 2:
         return binary_auc(true == 1, scores, weight, orders[0])
     counts = np.bincount(true, minlength=classes)
-    if weight is not None or not counts.all():
+    if classes < 2 or weight is not None or not counts.all():
         return None
     areas = np.empty((classes, classes))
     for positive in range(classes):

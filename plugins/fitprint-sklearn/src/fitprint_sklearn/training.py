@@ -148,6 +148,8 @@ class _Training:
 
     def classes(self, true: Any, weight: Any) -> dict[str, float | None]:
         proba, predicted = self.predict_classes()
+        if predicted.shape != true.shape:
+            raise SkippedError(f"the prediction has shape {predicted.shape}, the target {true.shape}")
         known = getattr(self.estimator, "classes_", None)
         numbers = _numbers(known, true, predicted)
         is_known = numbers is not None
