@@ -8,11 +8,13 @@ Importing this package loads next to nothing; each public name is fetched at its
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as type checkers know it, without the import of typing
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from fitprint.api import (
         active_run,
         autolog,

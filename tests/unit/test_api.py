@@ -1,0 +1,151 @@
+"""The public verbs: what is found again, how it is named, and what is told when it is not there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fitprint
+from fitprint.errors import AmbiguousRunError, FitprintError, QueryError, RunNotFoundError, StoreError
+from fitprint.recording import workspace
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def make(name: str, **params: Any) -> fitprint.Run:
+    with fitprint.start_run(name, nested=False) as run:
+        fitprint.log_params(params)
+        fitprint.log_metric("loss", params.get("C", 0.0))
+    return run
+
+
+def test_a_run_is_found_by_id_prefix_name_and_last() -> None:
+    """All of them lead to the same run; of a name the newest counts."""
+    make("a")
+    second = make("a")
+    last = make("b")
+    assert second.id == fitprint.get_run(second.id).id == fitprint.get_run(second.id[:-1]).id == fitprint.get_run("a").id
+    assert last.id == fitprint.get_run("@last").id == fitprint.get_run("b").id
+
+
+def test_a_run_that_is_not_there_is_named() -> None:
+    """The message says where was looked and how runs are listed; a prefix of several names them."""
+    with pytest.raises(RunNotFoundError, match="there is no run yet in memory://"):
+        fitprint.get_run("@last")
+    first, second = make("a"), make("b")
+    with pytest.raises(RunNotFoundError, match="no run has the id, id prefix or name 'nothing'.*`fitprint ls` lists runs"):
+        fitprint.get_run("nothing")
+    common = first.id[:8]
+    assert second.id.startswith(common)
+    with pytest.raises(AmbiguousRunError) as caught:
+        fitprint.get_run(common)
+    assert first.id in str(caught.value)
+    assert second.id in str(caught.value)
+    for verb in (fitprint.delete_run, fitprint.restore_run, lambda run: fitprint.start_run(run_id=run)):
+        with pytest.raises(RunNotFoundError):
+            verb("nothing")
+
+
+def test_searching_filters_and_orders() -> None:
+    """Newest first by default; filters, orders, experiments and limits as asked."""
+    for C in (0.1, 1.0, 10.0):
+        make(f"C={C}", C=C)
+    with fitprint.start_run("apart", experiment="other"):
+        pass
+
+    def names(**options: Any) -> list[str]:
+        return [run.name for run in fitprint.search_runs(**options)]
+
+    assert ["apart", "C=10.0", "C=1.0", "C=0.1"] == names()
+    assert ["C=10.0", "C=1.0"] == names(filter_string="params.C >= 1")
+    assert ["C=0.1", "C=1.0"] == names(filter_string="metrics.loss < 5", order_by=["metrics.loss ASC"])
+    assert ["apart"] == names(experiment_names=["other"])
+    assert [] == names(experiment_names=["nothing"])
+    assert ["apart", "C=10.0"] == names(max_results=2)
+    assert [] == names(max_results=0)
+    with pytest.raises(QueryError, match=r"params\.C >>"):
+        names(filter_string="params.C >> 1")
+    with pytest.raises(FitprintError, match="must be 'list' or 'pandas', not 'json'"):
+        names(output_format="json")
+
+
+def test_more_runs_than_a_page_are_found() -> None:
+    """Paging is nobody's business."""
+    for _ in range(1100):
+        with fitprint.start_run():
+            pass
+    assert 1100 == len({run.id for run in fitprint.search_runs(max_results=5000)})
+    assert 1050 == len(fitprint.search_runs(max_results=1050))
+
+
+def test_a_deleted_run_is_out_of_sight_and_comes_back() -> None:
+    """The trash keeps everything."""
+    run = make("a", C=1)
+    fitprint.delete_run(run.id)
+    assert [] == fitprint.search_runs()
+    fitprint.restore_run(run.id)
+    (found,) = fitprint.search_runs()
+    assert {"C": 1} == found.params
+
+
+def test_experiments_group_runs() -> None:
+    """One begins to exist with its first run, and is chosen for all new runs or for one."""
+    make("a")
+    fitprint.set_experiment("mine")
+    assert ["Default"] == [experiment.name for experiment in fitprint.experiments()]
+    make("b")
+    with fitprint.start_run("c", experiment="other", nested=False):
+        pass
+    assert {"Default": 1, "mine": 1, "other": 1} == {experiment.name: experiment.run_count for experiment in fitprint.experiments()}
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("nowhere://x", "no installed plugin provides stores at nowhere://"),
+        ("sqlit:///x.db", "did you mean sqlite://?"),
+        ("runs.db", "it needs a scheme"),
+        ("postgresql://host/db", "need the package fitprint-postgres: pip install fitprint-postgres"),
+    ],
+)
+def test_a_store_that_there_is_not_is_told_when_it_is_read(uri: str, message: str) -> None:
+    """Recording goes on, reading says what is wrong, and nothing is lost."""
+    fitprint.configure(store=uri)
+    run = make("a", C=1)
+    with pytest.raises(StoreError) as caught:
+        fitprint.search_runs()
+    assert message in str(caught.value)
+    assert list((workspace.current().home / "journal").iterdir())
+    assert not run.is_open
+
+
+def test_public_names_come_lazily() -> None:
+    """``import fitprint`` loads nothing of weight; all names are there, listed and documented."""
+    script = """
+import sys
+before = set(sys.modules)
+import fitprint
+light = {name for name in set(sys.modules) - before if name.partition(".")[0] not in ("fitprint", "__future__", "typing")}
+print(sorted(light), sorted(name for name in sys.modules if name.startswith("fitprint.")))
+assert set(fitprint.__all__) <= set(dir(fitprint))
+for name in fitprint.__all__:
+    assert getattr(fitprint, name).__doc__, name
+try:
+    fitprint.nothing
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "[] []\nmodule 'fitprint' has no attribute 'nothing'\n" == done.stdout
+
+
+def test_the_home_keeps_itself_out_of_version_control(home: Path) -> None:
+    """The folder brings its own ``.gitignore``, and is made with the first run only."""
+    assert not home.exists()
+    fitprint.search_runs()
+    make("a")
+    assert "*" in (home / ".gitignore").read_text().splitlines()
