@@ -64,7 +64,7 @@ class Guarded(TransformerMixin, BaseEstimator):
         return X
 
     def __setstate__(self, state):
-        os.environ["FITPRINT_TEST_RAN"] = "1"
+        os.environ["FLAVOR_TEST_RAN"] = "1"
         super().__setstate__(state)
 
 
@@ -233,12 +233,12 @@ def test_untrusted_class_runs_nothing(tmp_path, monkeypatch):
     """Refusal comes before any of the model's code."""
     model = Guarded().fit(X)
     pack(model, tmp_path, flavors=FLAVORS)
-    monkeypatch.delenv("FITPRINT_TEST_RAN", raising=False)
+    monkeypatch.delenv("FLAVOR_TEST_RAN", raising=False)
 
     with pytest.raises(UntrustedModelError):
         load_directory(tmp_path, FLAVORS)
 
-    assert "FITPRINT_TEST_RAN" not in os.environ
+    assert "FLAVOR_TEST_RAN" not in os.environ
 
 
 def test_lambdas_are_pickled_by_value(tmp_path):

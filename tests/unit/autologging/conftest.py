@@ -109,8 +109,10 @@ class Toy:
         self.chosen: list[Target] = []
         self.write(self.name, TOY)
 
-    @property
-    def module(self) -> ModuleType:
+    def __getattr__(self, name: str) -> ModuleType:
+        """Import the framework at the first look at ``module`` (no property: older pluggy looks at those of a plugin)."""
+        if name != "module":
+            raise AttributeError(name)
         return importlib.import_module(self.name)
 
     def write(self, name: str, source: str) -> None:
