@@ -45,12 +45,14 @@ class Programs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
+        self._started = 0
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
         self.environment |= {"FITPRINT_HOME": str(self.home), "FITPRINT_CONTEXT": "false", "FITPRINT_NOTICE": "false"}
 
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a program whose standard input and output are pipes."""
-        path = self.folder / "program.py"
+        self._started += 1
+        path = self.folder / f"program{self._started}.py"
         path.write_text(script, encoding="utf-8")
         command = [sys.executable, "-W", "error", str(path), *arguments]
         pipe = subprocess.PIPE

@@ -31,8 +31,7 @@ def at_end(callback: Callable[[], None]) -> None:
     """Call this when the program ends, before those that were added earlier; added again, it is called once. It must not raise."""
     if not _callbacks:
         atexit.register(_run_callbacks)
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
+        if _is_child():
             # Such a process ends without atexit; multiprocessing has finalizers of its own.
             sys.modules["multiprocessing.util"].Finalize(None, _run_callbacks, exitpriority=10)
     if callback not in _callbacks:
@@ -69,7 +68,25 @@ def outcome_of_program() -> tuple[RunStatus, str | None]:
         return outcome_of(SystemExit(_exit_status))
     if hasattr(sys, "ps1"):
         return "FINISHED", None
-    return outcome_of(getattr(sys, "last_exc", None) or getattr(sys, "last_value", None))
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if error is None and _is_child() and _outermost is not None and not _has_returned(_outermost):
+        return "FAILED", "the process was ended by an exception, which multiprocessing has written to standard error"
+    return outcome_of(error)
+
+
+def _is_child() -> bool:
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def _find_outermost() -> FrameType:
+    """Return the frame in which the program, or the work of a process of multiprocessing, runs as a whole."""
+    frame = sys._getframe()  # noqa: SLF001 - documented, for purposes like this
+    while (outer := frame.f_back) is not None:
+        if outer.f_code.co_name == "_bootstrap" and outer.f_globals.get("__name__") == "multiprocessing.process":
+            break
+        frame = outer
+    return frame
 
 
 def _has_returned(frame: FrameType | None) -> bool:
@@ -85,9 +102,7 @@ def watch_exit() -> None:
     _watchers += 1
     _exit_status = None
     if _outermost is None and threading.current_thread() is threading.main_thread():
-        _outermost = sys._getframe()  # noqa: SLF001 - documented, for purposes like this
-        while _outermost.f_back is not None:
-            _outermost = _outermost.f_back
+        _outermost = _find_outermost()
     if _watched is None:
         original = sys.exit
 
@@ -114,7 +129,9 @@ def unwatch_exit() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """A forked child must not end its parent's runs."""
+    """A forked child must not end its parent's runs, and ends in a way of its own."""
+    global _exit_status, _outermost
+    _exit_status, _outermost = None, None
     _callbacks.clear()
     atexit.unregister(_run_callbacks)
 
