@@ -488,7 +488,7 @@ class Own(BaseEstimator):
         self.b_ = self.a
         return self
 if __name__ == "__main__":
-    models = Parallel(n_jobs=2)(delayed(Own(a).fit)([[1]]) for a in (1, 2))
+    models = Parallel(n_jobs=2)(delayed(Own(a).fit)([[1]]) for a in range(1, 7))  # each worker gets the class more than once
     with open("model.pkl", "wb") as file:
         cloudpickle.dump(models[0], file)
     {main}
@@ -502,7 +502,7 @@ def test_classes_of_a_script_in_workers(tmp_path):
         _SCRIPT.format(home=str(tmp_path), main="print(sorted(run.params['a'] for run in fitprint.search_runs()))"), encoding="utf-8"
     )
     output = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (output.stdout, output.stderr) == ("[1, 2]\n", "")
+    assert (output.stdout, output.stderr) == ("[1, 2, 3, 4, 5, 6]\n", "")
 
 
 def test_classes_of_a_script(tmp_path):
@@ -510,7 +510,7 @@ def test_classes_of_a_script(tmp_path):
     path = Path(tmp_path / "script.py")
     path.write_text(_SCRIPT.format(home=str(tmp_path), main="print([model.b_ for model in models])"), encoding="utf-8")
     output = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (output.stdout, output.stderr) == ("[1, 2]\n", "")
+    assert (output.stdout, output.stderr) == ("[1, 2, 3, 4, 5, 6]\n", "")
     load = "import pickle, sys; sys.modules['fitprint'] = None; print(pickle.load(open('model.pkl', 'rb')).fit([[1]]).b_)"
     output = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (output.stdout, output.stderr) == ("1\n", "")

@@ -181,7 +181,8 @@ class _Call:
         self._engine = engine
         self._fit = fit
         self._observer: Any = None
-        self._cost = 0.0
+        self._cost = 0.0  # seconds of the steps of ours that have ended
+        self._step_began = 0.0
 
     def run(self) -> Any:
         fit = self._fit
@@ -208,7 +209,7 @@ class _Call:
 
     def _guarded(self, what: str, step: Callable[[], None]) -> None:
         """Run a step of ours; whatever goes wrong is told and stays here."""
-        started = time.perf_counter()
+        self._step_began = time.perf_counter()
         self._fit.in_user_code = False
         try:
             step()
@@ -219,7 +220,7 @@ class _Call:
             hooks().problem(problem, fit.framework, error)
         finally:
             self._fit.in_user_code = True
-            self._cost += time.perf_counter() - started
+            self._cost += time.perf_counter() - self._step_began
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if self._observer is None:  # skipped, or it failed: perhaps before it had replaced all that it meant to
@@ -286,7 +287,7 @@ class _Call:
         run = fit.run
         try:
             fit.metric("fit_time", fit.elapsed, goal="min")
-            report = fit.report(cost=self._cost)
+            report = fit.report(cost=self._cost + time.perf_counter() - self._step_began)
             if fit.call == 1 or report.get("failed"):
                 run.log_document("capture", report)
         finally:

@@ -12,7 +12,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable
 from importlib import _bootstrap
-from types import FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import wrapt
@@ -63,6 +63,19 @@ def patched(function: FunctionType, hook: Hook) -> Callable[..., Any]:
         return hook(function, args, kwargs) if hook else function(*args, **kwargs)
 
     return observed
+
+
+# The code of what ``patched`` returns: a copy that came by value has equal code, and False for a hook.
+_CODE = next(constant for constant in patched.__code__.co_consts if isinstance(constant, CodeType))
+
+
+def dead_hook(function: Any) -> Any:
+    """Return the cell of the hook, if this is a patched function that came by value and consults nothing; else None."""
+    code = getattr(function, "__code__", None)
+    if code is None or code is _CODE or code.co_name != _CODE.co_name or code != _CODE:
+        return None
+    cell = dict(zip(code.co_freevars, function.__closure__, strict=True))["hook"]
+    return cell if cell.cell_contents is False else None
 
 
 class Patcher:
@@ -210,6 +223,10 @@ class Patcher:
             replacement = current.fn = make(current.fn)
         else:
             return
+        self.note_patched(cls, name, replacement)
+
+    def note_patched(self, cls: type, name: str, replacement: Any) -> None:
+        """Take note of what stands in a class, to be taken out again."""
         self._methods.setdefault(cls, []).append((name, weakref.ref(replacement)))
 
     def _restore_methods(self) -> None:
@@ -280,12 +297,20 @@ class _Subclasses:
     def patch(self, cls: type) -> None:
         for owner in cls.__mro__:
             seen = self._seen.setdefault(owner, set())
-            for name in (self._targets.keys() & vars(owner).keys()) - seen:
+            for name in self._targets.keys() & vars(owner).keys():
+                cell = dead_hook(vars(owner)[name])  # a worker gets a class by value, with some tasks once more
+                if cell is None and name in seen:
+                    continue
                 seen.add(name)
                 target, call = self._targets[name]
-                if target.skip is None or not target.skip(owner):
-                    hook = Hook(self._patcher, self._for_base(call))
+                if target.skip is not None and target.skip(owner):
+                    continue
+                hook = Hook(self._patcher, self._for_base(call))
+                if cell is None:
                     self._patcher.replace_in_class(owner, name, functools.partial(patched, hook=hook))
+                else:
+                    cell.cell_contents = hook
+                    self._patcher.note_patched(owner, name, vars(owner)[name])
 
     def _for_base(self, call: Call) -> Call:
         """A mixin's method may be called on objects that are none of ours: let those through."""
