@@ -19,6 +19,9 @@ kind   rest of the payload
 6      last frame of a segment; JSON ``{"closed": true}`` if it is the journal's last
 =====  ============================================================================================
 
+A file ``damaged`` in the directory says that a delivery met damage there: nothing of such a journal is removed, and when its writer
+is gone it is renamed to ``.damaged-<id>``.
+
 A segment can be read by itself. After damage a reader goes on at the next magic whose checksum is right.
 """
 

@@ -32,6 +32,7 @@ class _Surroundings:
         self.known: dict[str, tuple[float, Artifact]] = {}  # by home
         self.waiting: list[tuple[Workspace, str]] = []
         self.thread: threading.Thread | None = None
+        self.slow: threading.Thread | None = None
 
 
 _state = _Surroundings()
@@ -87,8 +88,10 @@ def _wait() -> None:
 def _before_fork() -> None:
     """Let the collecting thread end: what it is importing could not be imported in the child any more."""
     thread = _state.thread
-    if thread is not None and thread is not threading.current_thread():
+    if thread is not None and thread is not threading.current_thread() and thread is not _state.slow:
         thread.join(_FORK_SECONDS)
+        if thread.is_alive():
+            _state.slow = thread  # the next fork does not wait for it once more
 
 
 def _after_fork_in_child() -> None:
