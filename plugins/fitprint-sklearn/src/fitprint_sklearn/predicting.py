@@ -12,6 +12,7 @@ from fitprint_sklearn.standins import NoStandInError, stand_in, undisturbed
 __all__ = ["Predictor", "SkippedError"]
 
 _UNTIMED = 128  # rows that are predicted without asking how long it takes
+_UNTIMED_OWN = 1000  # ... by scikit-learn's own estimators: where threads compete, so short a time cannot be told from waiting
 _QUICK = 1_000_000  # values of the training data up to which models of these modules are not timed either:
 _LINEAR = (
     "sklearn.discriminant_analysis",
@@ -97,6 +98,8 @@ class Predictor:
 
     def _is_quick(self) -> bool:
         """Tell whether predicting surely takes milliseconds: a model whose cost is known, on data that are not large."""
+        if self.rows <= _UNTIMED_OWN and type(self._estimator).__module__.startswith("sklearn."):
+            return True
         shape: Any = getattr(self._call.features, "shape", ())
         return len(shape) == 2 and shape[0] * shape[1] <= _QUICK and type(self._estimator).__module__.startswith(_LINEAR)
 
