@@ -70,6 +70,8 @@ def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20
     paths = [path for path in segments(journal) if int(path.stem) >= first]
     for index, path in enumerate(paths):
         number = int(path.stem)
+        if number == first and offset and path.stat().st_size == offset:
+            continue  # nothing came since: readers ask often, and a segment is large
         segment = _Segment(path.name, path.read_bytes())
         if number == first and offset:
             segment.learn(offset)
