@@ -127,12 +127,10 @@ def _fit_added(make: Callable[[], Any], repeat: int, **settings: Any) -> Figures
             make().fit(X, y)
             time.sleep(1.5)  # the environment is collected once per process, in the background
             for _ in range(repeat + 3):
-                gc.collect()
                 before = time.process_time()
                 with fitprint.off():
                     make().fit(X, y)
                 bare.append(time.process_time() - before)
-                gc.collect()
                 before = time.process_time()
                 make().fit(X, y)
                 ours.append(time.process_time() - before)
