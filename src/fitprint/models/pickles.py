@@ -86,7 +86,7 @@ def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, 
         if _brings_code(found.names):
             return pickle.loads(data)  # noqa: S301 - the caller trusts the file's own code, which could do as much
         return _Unpickler(data, trust, file, is_trusted).load()
-    except (EOFError, pickle.UnpicklingError) as error:
+    except (EOFError, ValueError, pickle.UnpicklingError) as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
 
 

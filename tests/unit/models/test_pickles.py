@@ -7,7 +7,7 @@ import pickle
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fitprint.errors import FitprintError, IntegrityError, UntrustedModelError
@@ -141,6 +141,7 @@ def test_damaged_bytes_are_refused(data):
 
 
 @given(st.binary(max_size=60))
+@example(b"\x80\x06\x88.")  # of a protocol to come
 def test_arbitrary_bytes_do_no_harm(data):
     """Noise is damaged, refused, or a plain value."""
     try:
