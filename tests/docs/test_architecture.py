@@ -126,9 +126,7 @@ def test_importing_the_core_loads_almost_nothing():
 def test_the_public_verbs_load_no_framework():
     """Looking up every public name loads no framework and no array or table library."""
     code = "import sys, fitprint; [getattr(fitprint, n) for n in fitprint.__all__]; print(*sys.modules)"
-    if public_names(ROOT / "src/fitprint/__init__.py") is None:
-        assert not (ROOT / "src/fitprint/api.py").exists(), "fitprint/__init__.py lists no public names"
-        pytest.skip("there are no public verbs yet")
+    assert public_names(ROOT / "src/fitprint/__init__.py"), "fitprint/__init__.py lists no public names"
     done = python("-W", "error", "-c", code)
     assert done.returncode == 0, done.stderr
     assert set() == set(done.stdout.split()) & {"joblib", "numpy", "pandas", "scipy", "skops", "sklearn"}

@@ -13,7 +13,10 @@ import tracemalloc
 import warnings
 import weakref
 
+import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 
 from fitprint.entities import Dataset
 from fitprint.recording.digests import EXACT_BYTES, digest_data
@@ -21,10 +24,6 @@ from fitprint.recording.facts import describe_data
 from fitprint.recording.media import image_bytes, json_bytes, table_bytes
 from fitprint.recording.targets import describe_target
 from fitprint.recording.values import metric_value, param_value
-
-np = pytest.importorskip("numpy")
-pd = pytest.importorskip("pandas")
-sparse = pytest.importorskip("scipy.sparse")
 
 
 def describe(data, **options) -> Dataset:

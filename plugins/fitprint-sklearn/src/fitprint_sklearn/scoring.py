@@ -41,12 +41,17 @@ def _is_training_data(model: Any, features: Any) -> bool:
     return reference is not None and features is not None and reference() is features
 
 
+def _features(fit: Fit) -> Any:
+    """Return the data that a method is called with, without binding: it is called often."""
+    return fit.given_args[1] if len(fit.given_args) > 1 else fit.given_kwargs.get("X")
+
+
 def observe_prediction(fit: Fit) -> Generator[None, Any, None]:
     """Link the predictions of a recorded model to its run."""
     run = fit.linked(fit.instance)
     if run is None:
         return
-    features = fit.given_args[1] if len(fit.given_args) > 1 else fit.given_kwargs.get("X")
+    features = _features(fit)
     result = yield
     fit.note_on(run)
     training = _is_training_data(fit.instance, features)
@@ -69,7 +74,7 @@ def observe_score(fit: Fit) -> Generator[None, Any, None]:
     run = fit.linked(fit.instance)
     if run is None:
         return
-    features = fit.given_args[1] if len(fit.given_args) > 1 else fit.given_kwargs.get("X")
+    features = _features(fit)
     result = yield
     fit.note_on(run)
     if _is_number(result):
