@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import fitprint
@@ -114,3 +116,13 @@ def test_warnings_of_predictions_stay_here(tracked):
 
     run = tracked.of(lambda: Warner().fit(X, y))
     assert "odd data" in reason(run)
+
+
+def test_what_stands_in_the_place_of_a_method_is_not_called(tracked):
+    """A user counts how often an estimator predicts: our own prediction is not among the calls."""
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=500)
+    model.decision_function = Mock(side_effect=model.decision_function)
+    model.predict_proba = Mock(side_effect=model.predict_proba)
+    model.fit(X, y)
+    assert (model.decision_function.call_count, model.predict_proba.call_count) == (0, 0)

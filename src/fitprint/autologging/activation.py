@@ -99,8 +99,10 @@ def _switch_on() -> None:
         _patcher.when_imported("joblib.parallel", _watch_joblib)
         _watch_warnings()
         _tell_misfits()
+    chosen_names = {name for name in frameworks if wanted(name, chosen["include_frameworks"], chosen["exclude_frameworks"])}
+    needed = chosen_names.union(*(getattr(frameworks[name], "within", ()) for name in chosen_names))
     for framework in frameworks.values():
-        if framework.name in _patcher.installed or not wanted(framework.name, chosen["include_frameworks"], chosen["exclude_frameworks"]):
+        if framework.name in _patcher.installed or framework.name not in needed:
             continue
         try:
             _patcher.install(framework.name, framework.targets())

@@ -6,6 +6,7 @@ Nothing here raises: what cannot be recorded becomes a line of the run's capture
 from __future__ import annotations
 
 import inspect
+import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Child", "Fit"]
 
+
+_MANY_TRAININGS = {"search", "cross-validation"}  # kinds of runs whose inner calls are no part of one training
 
 _signatures: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature] = weakref.WeakKeyDictionary()
 
@@ -66,8 +69,10 @@ class Recorder:
 
     def metrics(self, metrics: Mapping[str, float], *, step: int | None = None, epoch: float | None = None) -> None:
         """Record one point of each metric, at once."""
-        with self.part("metrics", quiet=True):
+        try:
             self.run.log_metrics(metrics, step, epoch)
+        except Exception as error:  # noqa: BLE001 - written out, since this is called in every round of a training
+            self._gone_wrong("metrics", error)
 
     def history(
         self, key: str, values: Iterable[float], *, steps: Iterable[int] | None = None, goal: Literal["min", "max"] | None = None
@@ -104,6 +109,10 @@ class Recorder:
         """Put a failure of ours in the capture report."""
         self._report.setdefault("failed", {})[what] = f"{type(error).__name__}: {error}"
 
+    def _gone_wrong(self, name: str, error: Exception) -> None:
+        self.failed(name, error)
+        hooks().problem(f"recording {name} failed: {type(error).__name__}: {error}", "autolog", error)
+
     @contextmanager
     def part(self, name: str, *, quiet: bool = False) -> Iterator[None]:
         """Run a part of the observer by itself: if it fails, the capture report says so, and the rest goes on.
@@ -115,8 +124,7 @@ class Recorder:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
-            self.failed(name, error)
-            hooks().problem(f"recording {name} failed: {type(error).__name__}: {error}", "autolog", error)
+            self._gone_wrong(name, error)
         else:
             if not quiet:
                 captured = self._report.setdefault("captured", [])
@@ -135,6 +143,9 @@ class Fit(Recorder):
         kind: kind of the run; an observer may set it above the yield, before it records anything.
         call: number of this call in a sequence, from 1.
         elapsed: seconds that the user's call took (below the yield).
+        overhead: seconds that parts of the observer took during the user's call, such as callbacks; they add to it.
+        outer: the training call that this one is nested in, on whose run it records; None for an outermost call.
+        position: number of this nested call within the outer one, from 1; 0 for an outermost call.
     """
 
     def __init__(self, engine: Engine, framework: str, target: Target, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
@@ -154,16 +165,32 @@ class Fit(Recorder):
         self.kind = target.kind
         self.call = 1
         self.elapsed = 0.0
+        self.overhead = 0.0
+        self.outer: Fit | None = None
+        self.position = 0
+        self._nested = itertools.count(1)
         self.warnings: list[dict[str, Any]] = []
         self.skip_reason: str | None = None
         self.in_user_code = True
         self.ended = False
         self._bound: inspect.BoundArguments | None = None
 
+    @property
+    def takes_nested(self) -> bool:
+        """Whether a call that the user's code makes now, inside this one, is a part of its training."""
+        is_training = self.target.role != "note" and self.kind not in _MANY_TRAININGS
+        return is_training and self.has_run and self.in_user_code and self.skip_reason is None
+
+    def nest(self, inner: Fit) -> None:
+        """Let a call inside this one record on this one's run."""
+        inner.outer, inner.position = self, next(self._nested)
+        inner._report, inner.warnings = self._report, self.warnings
+        inner.note_on(self.run)
+
     def release(self) -> None:
         """Forget the user's objects: a context that was copied inside the call may keep this handle alive."""
         self.ended = True
-        self.given_args, self.given_kwargs, self.instance = (), {}, None
+        self.given_args, self.given_kwargs, self.instance, self.outer = (), {}, None, None
         self._bound = None
         self._replaced.clear()
 
@@ -171,9 +198,10 @@ class Fit(Recorder):
         """Return the capture report.
 
         Args:
-            cost: seconds that recording took on the user's thread.
+            cost: seconds that recording took before and after the user's call.
         """
-        report = {"framework": self.framework, "function": self.function.__qualname__, "cost_ms": round(cost * 1000, 3), **self._report}
+        cost_ms = round((cost + self.overhead) * 1000, 3)
+        report = {"framework": self.framework, "function": self.function.__qualname__, "cost_ms": cost_ms, **self._report}
         if self.warnings:
             report["warnings"] = self.warnings
         return report
@@ -323,7 +351,7 @@ class Fit(Recorder):
             sequence.at_end = action
 
     def note_on(self, run: Run) -> None:
-        """Record what follows on a recorded run (for targets of role "note")."""
+        """Record what follows on a recorded run (for calls that are no run of their own)."""
         self._run, self.ends_run = run, False
 
 

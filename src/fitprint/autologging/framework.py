@@ -13,7 +13,7 @@ the user's call raises (then nothing below the yield runs), and restores every p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Framework", "Function", "Method", "Observer", "SubclassMethod", "Target"]
 
 Observer = Callable[["Fit"], Generator[None, Any, None]]
+
+Parts = Callable[["Fit"], Iterable[object]]
 
 Role = Literal["run", "sequence", "note"]
 
@@ -38,12 +40,19 @@ class Function:
         kind: the run's kind, such as "fit", "search" or "cross-validation".
         role: "run": an outermost call is a run. "sequence": all calls with one instance are one run.
             "note": a call is no run of its own, but may add to a recorded one.
+        nested: the observer of calls made inside another observed training call, which records on that call's run
+            (:attr:`Fit.outer`); without one such calls run unobserved. It is asked of calls directly below a training call in the
+            same thread of control, not below a search, a cross-validation or another nested call.
+        parts: returns the objects that a call trains, such as the estimators in a search. The call is recorded, too, where the
+            settings want only a framework that is named as the package of one of them.
     """
 
     path: str
     observe: Observer
     kind: str = "fit"
     role: Role = "run"
+    nested: Observer | None = None
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,16 @@ class Method:
     observe: Observer
     kind: str = "fit"
     role: Role = "run"
+    nested: Observer | None = None
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
 class SubclassMethod:
     """A method of a base class and of all its subclasses, present and future, the user's own too.
+
+    Where several targets cover a method, the one with the nearest base class observes it: a framework's own estimators belong to
+    its plugin, though they derive from scikit-learn's ``BaseEstimator``.
 
     Attributes:
         path: "module:Base".
@@ -72,6 +86,8 @@ class SubclassMethod:
     kind: str = "fit"
     role: Role = "run"
     skip: Callable[[type], bool] | None = None
+    nested: Observer | None = None
+    parts: Parts | None = None
 
 
 Target = Union[Function, Method, SubclassMethod]
@@ -83,6 +99,9 @@ class Framework(Protocol):
     Attributes:
         name: as in settings and tags, such as "sklearn".
         distribution: where the installed version is looked up, such as "scikit-learn".
+
+    A framework may say by an attribute ``within``, a tuple of names, in which frameworks' composed calls (``parts`` of a target) its
+    objects take part: where the settings want it but not those, such calls are observed still.
     """
 
     name: str

@@ -9,6 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from fitprint import clock
@@ -36,6 +37,14 @@ def inside() -> Fit | bool | None:
     """Return the observed call under way in this context, True if it is another thread's or process's, None if there is none."""
     fit = INSIDE.get()
     return None if isinstance(fit, Fit) and fit.ended else fit
+
+
+def _trained_by(fit: Fit) -> set[str]:
+    """Return the frameworks of what a call trains, by package: a search over an estimator of XGBoost trains XGBoost."""
+    if fit.target.parts is None:
+        return set()
+    packages = {base.__module__.partition(".")[0] for part in fit.target.parts(fit) for base in type(part).__mro__}
+    return packages & hooks().registered("register_frameworks").keys()
 
 
 class _Sequence:
@@ -79,8 +88,12 @@ class Engine:
 
     def call(self, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the user's call, observed if it is an outermost one. What it returns and raises is the function's own."""
-        if inside() is not None or is_off():
-            return function(*args, **kwargs)
+        around = inside()
+        if around is not None or is_off():
+            if target.nested is None or not isinstance(around, Fit) or not around.takes_nested or is_off():
+                return function(*args, **kwargs)
+            nested = replace(target, role="note", observe=target.nested)
+            return self._call_nested(around, Fit(self, framework, nested, function, args, kwargs))
         if target.role == "note" and args and self._is_strange(target, args[0]):
             return function(*args, **kwargs)
         fit = Fit(self, framework, target, function, args, kwargs)
@@ -93,6 +106,15 @@ class Engine:
             if self._orphans:
                 self.end_orphans()
 
+    def _call_nested(self, outer: Fit, fit: Fit) -> Any:
+        outer.nest(fit)
+        token = INSIDE.set(fit)
+        try:
+            return _Call(self, fit).run()
+        finally:
+            INSIDE.reset(token)
+            fit.release()
+
     def _is_strange(self, target: Target, instance: Any) -> bool:
         """Tell whether a method to be noted belongs to an object that no run knows."""
         return not isinstance(target, Function) and self.links.recall(instance) is None
@@ -100,7 +122,8 @@ class Engine:
     def wants(self, fit: Fit) -> bool:
         """Tell whether the settings let this call be recorded."""
         settings = current().settings
-        if not wanted(fit.framework, settings["include_frameworks"], settings["exclude_frameworks"]):
+        included, excluded = settings["include_frameworks"], settings["exclude_frameworks"]
+        if not wanted(fit.framework, included, excluded) and not any(wanted(name, included, excluded) for name in _trained_by(fit)):
             return False
         if settings["include_classes"] == ["*"] and not settings["exclude_classes"]:
             return True
@@ -282,6 +305,8 @@ class _Call:
 
     def _finish(self, status: RunStatus, error: str | None) -> None:
         fit = self._fit
+        if fit.outer is not None:
+            fit.outer.overhead += fit.overhead + self._cost + time.perf_counter() - self._step_began
         if not fit.has_run or fit.target.role == "note":
             return
         run = fit.run

@@ -247,9 +247,13 @@ class Patcher:
     def _patch_family(self, framework: str, path: str, targets: list[SubclassMethod], module: ModuleType) -> None:
         base = _find(module, path.partition(":")[2])
         family = _Subclasses(self, base, {target.name: (target, self._call_of(framework, target)) for target in targets})
-        self._bases[path] = family
+        self._bases[f"{framework} {path}"] = family
         family.patch_existing()
         family.watch_new()
+
+    def families(self) -> Iterable[_Subclasses]:
+        """Return the families of classes that are watched."""
+        return self._bases.values()
 
     def present(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return what a function or bound method that was obtained before it was patched would be by now."""
@@ -294,10 +298,17 @@ class _Subclasses:
             self.patch(cls)
             waiting += type.__subclasses__(cls)
 
+    def covers(self, cls: type, name: str, base: type) -> bool:
+        """Tell whether this family observes a class's method from a base nearer to it than the other one."""
+        return name in self._targets and self._base is not base and issubclass(self._base, base) and issubclass(cls, self._base)
+
     def patch(self, cls: type) -> None:
+        nearer = [family for family in self._patcher.families() if family is not self]
         for owner in cls.__mro__:
             seen = self._seen.setdefault(owner, set())
             for name in self._targets.keys() & vars(owner).keys():
+                if any(family.covers(cls, name, self._base) for family in nearer):
+                    continue
                 cell = dead_hook(vars(owner)[name])  # a worker gets a class by value, with some tasks once more
                 if cell is None and name in seen:
                     continue

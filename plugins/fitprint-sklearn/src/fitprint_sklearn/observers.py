@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from fitprint.autologging.fit import Fit
@@ -15,6 +15,7 @@ __all__ = [
     "observe_prediction",
     "observe_score",
     "observe_validation",
+    "parts_of",
 ]
 
 Observation = Generator[None, Any, None]
@@ -60,3 +61,11 @@ def observe_inspection(fit: Fit) -> Observation:
     from fitprint_sklearn import scoring
 
     return scoring.observe_inspection(fit)
+
+
+def parts_of(fit: Fit) -> Iterable[Any]:
+    """Return the estimator that is trained and the estimators among its parameters."""
+    from fitprint_sklearn import parameters
+
+    estimator = fit.instance if fit.is_method else fit.argument("estimator")
+    return [estimator, *parameters.estimators_in(estimator)]

@@ -42,7 +42,7 @@ def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -
         NoStandInError: it would print, cannot be copied, or is larger than 64 MiB.
     """
     parts = [estimator, *(value for value in params.values() if is_estimator(value))]
-    if not all(_is_known(type(part)) for part in parts):
+    if not all(_is_known(type(part)) and not _has_own_methods(part) for part in parts):
         estimator = _copy(estimator, [part for part in shared if part is not None])
     for name, value in params.items():
         if name.rpartition("__")[2] == "verbose" and isinstance(value, (bool, int)) and value > 0:
@@ -53,6 +53,12 @@ def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -
 def _is_known(cls: type) -> bool:
     package, _, module = cls.__module__.partition(".")
     return package == "sklearn" and ".tests." not in f".{module}." and cls.__name__ not in _DRAWING
+
+
+def _has_own_methods(part: Any) -> bool:
+    """Tell whether somebody has put something of theirs in the place of a method, on this very object."""
+    cls = type(part)
+    return any(isinstance(getattr(cls, name, None), FunctionType) for name in vars(part)) if hasattr(part, "__dict__") else False
 
 
 def _copy(estimator: Any, shared: list[Any]) -> Any:
