@@ -23,17 +23,25 @@ __all__ = ["observe_fit", "record_call", "record_data", "record_model", "record_
 _EXAMPLE = 5  # rows of an input example
 
 
-def observe_fit(fit: Fit) -> Generator[None, Any, None]:
-    """Record one training call of an estimator."""
+def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]:
+    """Record one training call of an estimator.
+
+    Args:
+        fit: the call.
+        call: its arguments by their meaning, from a plugin that knows them better; by default they are told by their names.
+
+    Returns:
+        What the call returned (the value of ``yield from``).
+    """
     estimator = fit.instance
     searching = is_search(estimator)
     if searching:
         fit.kind = "search"
     try:
-        call = read_call(fit.arguments, fit.given)
+        call = call or read_call(fit.arguments, fit.given)
     except TypeError:
         fit.skip("the call does not fit the method, which will say so itself")
-        return
+        return None
     params = record_call(fit, estimator, call)
     started = clock.now()
     result = yield
@@ -51,6 +59,7 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
             record_search(fit, estimator, started)
         record_model(fit, estimator, call, prediction)
         scoring.remember_training(estimator, call.features)
+    return result
 
 
 def record_call(fit: Fit, estimator: Any, call: Call) -> Mapping[str, Any]:
