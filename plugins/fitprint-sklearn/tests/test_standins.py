@@ -10,7 +10,8 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import fitprint
@@ -126,3 +127,16 @@ def test_what_stands_in_the_place_of_a_method_is_not_called(tracked):
     model.predict_proba = Mock(side_effect=model.predict_proba)
     model.fit(X, y)
     assert (model.decision_function.call_count, model.predict_proba.call_count) == (0, 0)
+
+
+def test_a_scoring_function_of_the_user_is_not_called_once_more(tracked):
+    """It may count its calls: the search alone calls it."""
+    calls = []
+
+    def scoring(estimator, X, y):
+        calls.append(len(X))
+        return -abs(y - estimator.predict(X)).mean()
+
+    run = tracked.of(lambda: GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=3, scoring=scoring).fit(X, y))
+    assert len(calls) == 6
+    assert "user's scoring function" in run.capture["skipped"]["training_score"]

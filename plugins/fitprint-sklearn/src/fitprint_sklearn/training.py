@@ -41,6 +41,7 @@ class _Training:
     def __init__(self, fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> None:
         self.fit = fit
         self.estimator = estimator
+        self.params = params
         self.call = call
         self.result = result
         self.predictor = Predictor(estimator, call, params, fit.setting("training_metrics_limit"))
@@ -111,6 +112,9 @@ class _Training:
             return
         if _has_usual_score(self.estimator):
             self.log({"score": computed})
+            return
+        if _is_scored_by_user(self.estimator, self.params):
+            self.fit.skipped("training_score", "the estimator's own score would call the user's scoring function once more")
             return
         if 2 * self.predictor.seconds > self.predictor.left():
             self.fit.skipped("training_score", f"the estimator's own score would exceed the limit of {self.predictor.limit:g} s")
@@ -303,6 +307,18 @@ def _numbers(known: Any, *labels: Any) -> tuple[Any, Any] | None:
             return None
         found.append(positions)
     return found[0], found[1]
+
+
+def _is_scored_by_user(estimator: Any, params: Mapping[str, Any]) -> bool:
+    """Tell whether ``score`` would call a function that is not scikit-learn's own."""
+    scorers = [getattr(estimator, "scorer_", None), *(value for name, value in params.items() if name.rpartition("__")[2] == "scoring")]
+    scorers += [each for scorer in scorers if isinstance(scorer, Mapping) for each in scorer.values()]
+    return any(callable(scorer) and not _is_own_scorer(scorer) for scorer in scorers)
+
+
+def _is_own_scorer(scorer: Any) -> bool:
+    module = str(getattr(getattr(scorer, "_score_func", scorer), "__module__", ""))
+    return module.startswith("sklearn.") and ".tests." not in module
 
 
 def _has_usual_score(estimator: Any) -> bool:
