@@ -1,0 +1,99 @@
+"""Facts on LightGBM's data sets: never constructed, copied or kept by looking at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from fitprint.autologging.fit import Fit
+from fitprint.entities import Dataset
+from fitprint.recording.facts import describe_data
+from fitprint.recording.values import param_value
+
+__all__ = ["is_dataset", "record_dataset", "record_datasets", "rows_shown"]
+
+_CLASSES = ("binary", "multiclass", "multiclassova", "cross_entropy")
+_ROWS = 5  # of an input example
+_NAMES = 1000  # of features that are listed
+_OPTIONS = ("feature_name", "categorical_feature", "free_raw_data")
+
+
+def is_dataset(data: Any) -> bool:
+    """Tell whether an object is a LightGBM data set."""
+    return any(base.__module__ == "lightgbm.basic" and base.__name__ == "Dataset" for base in type(data).__mro__)
+
+
+def record_datasets(fit: Fit, arguments: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+    """Record facts on the training data and on all that is evaluated in each round, by the names that their metrics have."""
+    if not fit.setting("datasets"):
+        return
+    train_set = arguments.get("train_set")
+    discrete = True if str(params.get("objective", "")) in _CLASSES[:3] else None
+    record_dataset(fit, train_set, name="train", role="train", discrete=discrete)
+    valid_sets, names = arguments.get("valid_sets"), arguments.get("valid_names")
+    if is_dataset(valid_sets):
+        valid_sets = [valid_sets]
+    if isinstance(names, str):
+        names = [names]
+    for position, data in enumerate(valid_sets if isinstance(valid_sets, (list, tuple)) else ()):
+        if data is not train_set:
+            given = isinstance(names, (list, tuple)) and position < len(names)
+            name = str(names[position]) if given and names is not None else f"valid_{position}"
+            record_dataset(fit, data, name=name, role="eval", discrete=discrete)
+
+
+def record_dataset(fit: Fit, data: Any, *, name: str, role: str, discrete: bool | None = None) -> None:
+    """Record facts on one data set: shape, types, features, label, weights, groups, and whether LightGBM may free the raw data."""
+    if not is_dataset(data):
+        return
+    with fit.part(f"dataset {name}"):
+        described = _described(data, name, role, discrete)
+        fit.run.log_input(described, name, role)
+
+
+def _described(data: Any, name: str, role: str, discrete: bool | None) -> Dataset:
+    fields = vars(data)
+    raw, label = fields.get("data"), fields.get("label")
+    names = fields.get("feature_name")
+    if raw is None:
+        digest, facts = "", _facts_of_constructed(data)
+        if label is None and facts:
+            label = data.get_field("label")
+        if label is not None:
+            told = describe_data(label, name=name, role=role, kind="target", discrete=discrete)
+            facts["target"] = {**told.facts, "digest": told.digest}
+    elif isinstance(raw, (str, PathLike)):
+        digest, facts = "", {"type": "file", "path": str(raw)}
+    else:
+        hints = {"feature_names": names} if isinstance(names, Sequence) and not isinstance(names, str) else {}
+        told = describe_data(raw, name=name, role=role, target=label, discrete=discrete, **hints)
+        digest, facts = told.digest, dict(told.facts)
+    for attribute in ("weight", "group", "init_score", "position"):
+        value = fields.get(attribute)
+        if value is not None:
+            told = describe_data(value, name=attribute, role=role, kind="weights")
+            facts[attribute] = {**told.facts, "digest": told.digest}
+    categorical = fields.get("categorical_feature")
+    if categorical is not None and categorical != "auto":
+        facts["categorical_feature"] = param_value(categorical)
+    if fields.get("params"):
+        facts["params"] = param_value(fields["params"])
+    facts["free_raw_data"] = bool(fields.get("free_raw_data"))
+    return Dataset(name, role, digest, facts)
+
+
+def _facts_of_constructed(data: Any) -> dict[str, Any]:
+    """Return what is known of data whose raw form has been freed, or that are rows of other data."""
+    fields = vars(data)
+    if fields.get("_handle", fields.get("handle")) is not None:
+        names = data.get_feature_name()
+        return {"type": "lightgbm.Dataset", "shape": [data.num_data(), data.num_feature()], "feature_names": names[:_NAMES]}
+    rows = fields.get("used_indices")
+    return {"type": "lightgbm.Dataset"} | ({} if rows is None else {"shape": [len(rows), None], "subset": True})
+
+
+def rows_shown(data: Any) -> Any:
+    """Return a copy of the first rows: a view would keep the data alive that LightGBM is to free."""
+    rows = data.iloc[:_ROWS] if hasattr(data, "iloc") else data[:_ROWS]
+    return rows.copy() if hasattr(rows, "copy") else rows

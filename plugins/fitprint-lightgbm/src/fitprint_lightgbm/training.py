@@ -1,0 +1,98 @@
+"""The observer of ``lightgbm.train``, called by the user or inside another training."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from fitprint.autologging.fit import Fit
+from fitprint.models.schema import Field, Schema, describe
+from fitprint.models.signature import Signature
+from fitprint_lightgbm.boosters import record_booster, record_origin
+from fitprint_lightgbm.data import is_dataset, record_datasets, rows_shown
+from fitprint_lightgbm.iterations import Iterations, with_ours
+from fitprint_lightgbm.parameters import callbacks_of, record_params
+
+__all__ = ["begin_rounds", "observe_nested_train", "observe_train", "schedules"]
+
+
+def observe_train(fit: Fit) -> Generator[None, Any, None]:
+    """Record one call of ``lightgbm.train``."""
+    try:
+        arguments = fit.arguments
+    except TypeError:
+        fit.skip("the call does not fit the function, which will say so itself")
+        return
+    train_set = arguments["train_set"]
+    params = record_params(fit, arguments)
+    record_origin(fit, arguments.get("init_model"))
+    with fit.part("datasets", quiet=True):
+        record_datasets(fit, arguments, params)
+    inputs, example = None, None
+    if is_dataset(train_set) and fit.setting("models"):
+        with fit.part("signature", quiet=True):
+            inputs = _schema(train_set.data)
+            example = rows_shown(train_set.data) if fit.setting("input_examples") else None
+    iterations = begin_rounds(fit, arguments)
+    training = _name_of_training(arguments)
+    booster = yield
+    record_booster(fit, booster, iterations, training)
+    outputs = None if inputs is None else _outputs(booster)
+    fit.model(booster, signature=None if inputs is None else Signature(inputs, outputs), input_example=example)
+
+
+def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
+    """Record the rounds of ``lightgbm.train`` inside another training, such as that of a scikit-learn wrapper, on its run."""
+    try:
+        arguments = fit.arguments
+    except TypeError:
+        fit.skip("the call does not fit the function, which will say so itself")
+        return
+    record_origin(fit, arguments.get("init_model"))
+    iterations = begin_rounds(fit, arguments)
+    training = _name_of_training(arguments)
+    booster = yield
+    fit.link(booster)
+    record_booster(fit, booster, iterations, training)
+
+
+def begin_rounds(fit: Fit, arguments: Mapping[str, Any]) -> Iterations:
+    """Put our callback beside the user's, in a list of its own."""
+    iterations = Iterations(fit, schedules(arguments))
+    callbacks = with_ours(arguments.get("callbacks"), iterations)
+    if callbacks is not None:
+        fit.replace_argument("callbacks", callbacks)
+    return iterations
+
+
+def schedules(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the names of the parameters that LightGBM's own callback changes in each round."""
+    found = (callback for callback in callbacks_of(arguments) if type(callback).__name__ == "_ResetParameterCallback")
+    return [name for callback in found for name in vars(callback).get("kwargs", ())]
+
+
+def _name_of_training(arguments: Mapping[str, Any]) -> str | None:
+    """Return the name under which the training data are evaluated; None if they are not."""
+    train_set, valid_sets, names = (arguments.get(name) for name in ("train_set", "valid_sets", "valid_names"))
+    if valid_sets is train_set:
+        return names if isinstance(names, str) else names[0] if isinstance(names, (list, tuple)) and names else "training"
+    if not isinstance(valid_sets, (list, tuple)):
+        return None
+    position = next((position for position, data in enumerate(valid_sets) if data is train_set), None)
+    if position is None:
+        return None
+    if isinstance(names, str):
+        names = [names]
+    return str(names[position]) if isinstance(names, (list, tuple)) and position < len(names) else "training"
+
+
+def _schema(data: Any) -> Schema | None:
+    """Return what predictions will be asked for: the schema of the training data; None where they are no table or matrix."""
+    if hasattr(data, "shape") and len(data.shape) == 2:
+        return describe(data)
+    return None
+
+
+def _outputs(booster: Any) -> Schema:
+    trees = booster.num_model_per_iteration()
+    return Schema("array", (Field(None, "float64", (-1,) if trees == 1 else (-1, trees), nullable=True),))
