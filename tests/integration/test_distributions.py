@@ -51,9 +51,9 @@ def wheels(tmp_path_factory, third_party):
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory, wheels):
-    """An environment with all wheels but scikit-learn's plugin, in front of everything else."""
+    """An environment with the wheels of the core and of the guides, in front of everything else."""
     folder = tmp_path_factory.mktemp("installed")
-    chosen = [path for name, path in wheels.items() if name != "fitprint-sklearn"]
+    chosen = [path for name, path in wheels.items() if not (ROOT / "plugins" / name).is_dir()]
     run(sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", folder, *chosen)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
     return {**environment, "PYTHONPATH": str(folder), "NO_COLOR": "1"}
@@ -142,3 +142,50 @@ def test_the_kit_is_a_test_suite_too(installed, third_party, tmp_path):
     tests = third_party / "fitprint-toylearn" / "tests"
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--import-mode=importlib"]
     assert " passed" in run(*pytest_, "--rootdir", tests, tests, cwd=tmp_path, env=installed).stdout
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory, wheels):
+    """A folder in which `fitprint plugins new demo` was run, and an environment with the core where what it made is worked on."""
+    folder = tmp_path_factory.mktemp("begun")
+    binaries = environment_with(folder / "environment", wheels["fitprint"])
+    run(binaries / "fitprint", "plugins", "new", "demo", cwd=folder, env=clean())
+    run(binaries / "python", "-m", "pip", "install", "--quiet", "-e", f"{folder / 'fitprint-demo'}[framework,test]")
+    return folder, binaries
+
+
+def environment_with(folder, *installed):
+    """Make a virtual environment with these wheels and what they depend on, and return its folder of commands."""
+    run(sys.executable, "-m", "venv", folder)
+    run(folder / "bin/python", "-m", "pip", "install", "--quiet", *installed)
+    return folder / "bin"
+
+
+def clean(**environment: str) -> dict[str, str]:
+    """Return this environment without anything that leads to our sources or records."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FITPRINT_", "PYTHON"))}
+    return {**kept, "NO_COLOR": "1", **environment}
+
+
+def test_a_new_plugin_passes_its_own_tests_at_once(begun):
+    """What `fitprint plugins new` writes passes the kit and its own tests, unchanged, with warnings as errors."""
+    folder, binaries = begun
+    tested = run(binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder / "fitprint-demo", env=clean())
+    assert " passed" in tested.stdout
+    assert "failed" not in tested.stdout
+    checked = run(binaries / "fitprint", "plugins", "check", "demo", cwd=folder, env=clean(FITPRINT_HOME=str(folder / ".fitprint")))
+    assert checked.stdout.splitlines()[-1].startswith("demo: ")
+    assert " failed" not in checked.stdout.splitlines()[-1]
+
+
+def test_a_new_plugin_travels_as_a_wheel(begun, wheels, tmp_path):
+    """Built and installed elsewhere, it records a run."""
+    folder, _ = begun
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, folder / "fitprint-demo")
+    binaries = environment_with(tmp_path / "elsewhere", wheels["fitprint"], *tmp_path.glob("*.whl"))
+    train = "import fitprint; fitprint.autolog(); from demo_stand_in import Line; Line(rounds=4).fit([1.0, 2.0], [2.0, 4.0])"
+    shown = "r = fitprint.get_run('@last'); print(json.dumps([r.name, r.status, r.params, len(r.history('loss')), r.models[0].path]))"
+    environment = clean(FITPRINT_HOME=str(tmp_path / ".fitprint"))
+    run(binaries / "python", "-W", "error", "-c", train, cwd=tmp_path, env=environment)
+    told = run(binaries / "python", "-c", f"import json, fitprint; {shown}", cwd=tmp_path, env=environment).stdout
+    assert ["Line", "FINISHED", {"rate": 0.1, "rounds": 4}, 4, "model"] == json.loads(told)

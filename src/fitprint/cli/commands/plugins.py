@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from fitprint.cli.fields import dumped_lines
 from fitprint.cli.grid import Column, render
-from fitprint.cli.terminal import Terminal
+from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.wording import clean
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
@@ -20,22 +22,34 @@ __all__ = ["COMMAND", "Plugins"]
 
 class Plugins:
     """Without more words, all plugins are listed: those that work, those that do not and why, those that the setting
-    disable_plugins leaves out. `fitprint plugins check NAME` holds one against the conformance kit.
+    disable_plugins leaves out. `fitprint plugins check NAME` holds one against the conformance kit. `fitprint plugins new NAME`
+    writes a package fitprint-NAME whose tests pass at once; what to change in it is marked there.
 
     --json prints a list of objects with name, distribution, version, state ("ok", "broken" or "disabled") and problem.
     The exit status is 1 if a plugin is broken, or fails the kit.
     """
 
     name = "plugins"
-    help = "List plugins, or check one."
+    help = "List plugins, check one, or begin a new one."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("action", nargs="?", choices=("list", "check"), default="list", help="what to do; list by default")
-        parser.add_argument("plugin", metavar="NAME", nargs="?", help="the plugin to check")
+        parser.add_argument("action", nargs="?", choices=("list", "check", "new"), default="list", help="what to do; list by default")
+        parser.add_argument("plugin", metavar="NAME", nargs="?", help="the plugin to check, or the framework that a new one is for")
         parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.add_argument("--directory", metavar="D", help="new: the folder in which the package's folder is made; this one by default")
+        parser.add_argument(
+            "--framework",
+            metavar="MODULE:FUNCTION",
+            help="new: what trains in an installed framework, such as toylearn:Mean.train; by default the package brings a tiny stand-in",
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
+        if arguments.action != "new" and (arguments.directory is not None or arguments.framework is not None):
+            tell("--directory and --framework go with `fitprint plugins new NAME`")
+            return 2
         found = listed()
+        if arguments.action == "new":
+            return _new(arguments.plugin, arguments.directory or ".", arguments.framework or "", {plugin["name"] for plugin in found})
         if arguments.action == "check":
             return _check(arguments.plugin, [plugin["name"] for plugin in found])
         if arguments.json:
@@ -94,6 +108,21 @@ def _check(name: str | None, have: list[str]) -> int:
         log.disabled = False
     print(str(report).splitlines()[-1])
     return int(not report.passed)
+
+
+def _new(name: str | None, directory: str, framework: str, taken: set[str]) -> int:
+    if name is None:
+        raise FitprintError("which framework is the plugin for? Write `fitprint plugins new NAME`, such as `fitprint plugins new toylearn`")
+    from fitprint.cli.scaffolding import framework_name, write_package
+
+    chosen = framework_name(name, taken)
+    folder = write_package(chosen, Path(directory), framework)
+    made = "To try it" if framework else "Its tests pass as it is"
+    install = shlex.quote(f"{folder}[framework,test]")
+    print(f"{folder} is made. {made}:\n")
+    print(f"  pip install -e {install}\n  pytest {shlex.quote(str(folder))}\n  fitprint plugins check {chosen}\n")
+    print(f"What to change is marked CHANGE; {folder / 'README.md'} says in which order.")
+    return 0
 
 
 class _Telling:

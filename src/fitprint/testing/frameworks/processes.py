@@ -30,6 +30,8 @@ def range_declared(conformance: FrameworkConformance) -> str:
     if distribution is None:
         raise NotApplicable(f"no installed distribution has an entry point in {package}")
     wanted = normal(conformance.framework.distribution)
+    if wanted == normal(distribution.name):
+        raise NotApplicable("the framework comes with the plugin")
     declared = [line for line in distribution.requires or () if re.search(r"extra == ['\"]framework['\"]", line)]
     ranges = [found for line in declared if (found := name_and_range(line))[0] == wanted]
     expect(ranges, f"{distribution.name} has no extra `framework` that names {conformance.framework.distribution}")
