@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import trainings
+
 Figures = dict[str, float]
 
 
@@ -111,29 +113,25 @@ def kills() -> Figures:
     return {"acknowledged": acknowledged, "lost": lost, "wrong_status": wrong_status}
 
 
-def _fit_added(make: Callable[[], Any], repeat: int, **settings: Any) -> Figures:
-    """CPU that recording adds to a fit: medians of interleaved bare and recorded fits."""
-    from sklearn.datasets import load_digits
-
+def _added(train: Callable[[], Any], repeat: int, *, clock: Callable[[], float] = time.process_time, **settings: Any) -> Figures:
+    """What recording adds to a training: medians of interleaved bare and recorded ones."""
     import fitprint
 
-    X, y = load_digits(return_X_y=True)
-    X = X / 16
     with tempfile.TemporaryDirectory() as home:
         fitprint.configure(home=home, notice=False, **settings)
         bare, ours = [], []
         # Switched on throughout: putting patches in and out makes the interpreter drop what it has cached of the classes.
         with fitprint.autolog():
-            make().fit(X, y)
+            train()
             time.sleep(1.5)  # the environment is collected once per process, in the background
             for _ in range(repeat + 3):
-                before = time.process_time()
+                before = clock()
                 with fitprint.off():
-                    make().fit(X, y)
-                bare.append(time.process_time() - before)
-                before = time.process_time()
-                make().fit(X, y)
-                ours.append(time.process_time() - before)
+                    train()
+                bare.append(clock() - before)
+                before = clock()
+                train()
+                ours.append(clock() - before)
         recorded = [run for run in fitprint.search_runs() if run.parent_id is None]
         assert len(recorded) == repeat + 4, recorded
         assert not any(run.capture.get("failed") for run in recorded), [run.capture for run in recorded]
@@ -142,39 +140,116 @@ def _fit_added(make: Callable[[], Any], repeat: int, **settings: Any) -> Figures
     return {"bare": statistics.median(bare[3:]) * 1000, "added": statistics.median(pairs) * 1000}
 
 
-def _logistic() -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(max_iter=30, tol=1e9)
+def _cost(action: Callable[[], Any]) -> float:
+    """Median CPU of an action in milliseconds."""
+    costs = []
+    for _ in range(20):
+        before = time.process_time()
+        action()
+        costs.append(time.process_time() - before)
+    return statistics.median(costs) * 1000
 
 
 def fit_without_model() -> Figures:
     """LogisticRegression on digits, all but the model."""
-    return _one_thread(lambda: _fit_added(_logistic, 40, models=False))
+    return _one_thread(lambda: _added(trainings.logistic(), 40, models=False))
 
 
 def fit_with_model() -> Figures:
     """LogisticRegression on digits with the model; serialization by skops alone beside it."""
     import skops.io
-    from sklearn.datasets import load_digits
 
-    figures = _one_thread(lambda: _fit_added(_logistic, 40))
-    X, y = load_digits(return_X_y=True)
-    model, costs = _logistic().fit(X / 16, y), []
-    for _ in range(20):
-        before = time.process_time()
-        skops.io.dumps(model)
-        costs.append(time.process_time() - before)
-    return {**figures, "serialization": statistics.median(costs) * 1000}
+    train = trainings.logistic()
+    figures = _one_thread(lambda: _added(train, 40))
+    model = train()
+    return {**figures, "serialization": _cost(lambda: skops.io.dumps(model))}
+
+
+def xgboost_without_model() -> Figures:
+    """200 rounds of XGBoost with two evaluation sets, all but the model."""
+    return _added(trainings.xgboost(), 20, models=False)
+
+
+def xgboost_with_model() -> Figures:
+    """The same with the model; serialization by XGBoost alone beside it."""
+    train = trainings.xgboost()
+    figures = _added(train, 20)
+    model = train()
+    return {**figures, "serialization": _cost(lambda: model.save_raw("ubj"))}
+
+
+def lightgbm_without_model() -> Figures:
+    """200 rounds of LightGBM with two evaluation sets, all but the model."""
+    return _added(trainings.lightgbm(), 20, models=False)
+
+
+def lightgbm_with_model() -> Figures:
+    """The same with the model; serialization by LightGBM alone beside it."""
+    train = trainings.lightgbm()
+    figures = _added(train, 20)
+    model = train()
+    return {**figures, "serialization": _cost(model.model_to_string)}
+
+
+def keras_epochs() -> Figures:
+    """A perceptron of Keras, 20 epochs, all but the model: wall time."""
+    return _added(trainings.keras(), 10, clock=time.perf_counter, models=False)
+
+
+def sparse_data() -> Figures:
+    """How much more memory a process needs at its peak that records a training on a sparse matrix."""
+    peaks: dict[str, list[float]] = {"": [], "fitprint.autolog(models=False, notice=False)": []}
+    for _ in range(5):
+        for line, found in peaks.items():
+            code = f"import fitprint, resource, trainings; train = trainings.sparse(); train(); {line}; train(); train()"
+            code += "; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+            with tempfile.TemporaryDirectory() as home:
+                environment = {**os.environ, "FITPRINT_HOME": home, "PYTHONPATH": str(Path(__file__).parent)}
+                done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.PIPE)
+            found.append(float(done.stdout.split()[-1]))
+    bare, ours = (statistics.median(found) for found in peaks.values())
+    return {"bare_mib": bare, "added_mib": ours - bare}
+
+
+def large_model() -> Figures:
+    """Logging and loading a model of 100 MB, and the framework's own writing and reading: wall time."""
+    import fitprint
+
+    model, save, load = trainings.large()
+    figures: dict[str, list[float]] = {"save": [], "load": [], "log": [], "load_model": []}
+
+    def timed(name: str, action: Callable[[], Any]) -> None:
+        before = time.perf_counter()
+        action()
+        figures[name].append(time.perf_counter() - before)
+
+    with tempfile.TemporaryDirectory() as home:
+        fitprint.configure(home=home, notice=False)
+        for turn in range(8):
+            path = f"{home}/model{turn}.skops"
+            model.leaf_size = 30 + turn  # or its bytes would be known, and not written again
+            timed("save", lambda path=path: save(path))
+            with fitprint.start_run() as run:
+                timed("log", lambda run=run: run.log_model(model, "model"))
+            timed("load", lambda path=path: load(path))
+            timed("load_model", lambda run=run: fitprint.load_model(f"runs:/{run.id}/model"))
+        fitprint.configure(home=None)
+    return {name: statistics.median(found[1:]) for name, found in figures.items()}
 
 
 def grid_search() -> Figures:
     """GridSearchCV, 20 candidates x 5 folds, models off."""
+    from sklearn.datasets import load_digits
     from sklearn.model_selection import GridSearchCV
     from sklearn.tree import DecisionTreeClassifier
 
     grid = {"max_depth": [1, 2, 3, 4], "min_samples_leaf": [1, 5, 10, 20, 40]}
-    return _one_thread(lambda: _fit_added(lambda: GridSearchCV(DecisionTreeClassifier(random_state=0), grid, cv=5), 5, models=False))
+    X, y = load_digits(return_X_y=True)
+
+    def train() -> Any:
+        return GridSearchCV(DecisionTreeClassifier(random_state=0), grid, cv=5).fit(X / 16, y)
+
+    return _one_thread(lambda: _added(train, 5, models=False))
 
 
 def _one_thread(measure: Callable[[], Figures]) -> Figures:
@@ -190,11 +265,11 @@ def thousand_fits() -> Figures:
 
     import fitprint
 
-    X, y = load_iris(return_X_y=True)
+    train = trainings.logistic(load_iris)
 
     def grow(fits: int) -> tuple[float, int, int]:
         for _ in range(fits):
-            _logistic().fit(X, y)
+            train()
         gc.collect()
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return int(status["VmRSS"].split()[0]) / 1024, len(list(Path("/proc/self/fd").iterdir())), int(status["Threads"])

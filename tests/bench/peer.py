@@ -12,9 +12,12 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from cases import Figures, _cpu_of_process, _logistic, _one_thread
+import trainings
+from cases import Figures, _cpu_of_process, _one_thread
 
 
 def import_alone() -> Figures:
@@ -55,33 +58,55 @@ def log_metric() -> Figures:
     return {"p50_us": statistics.median(costs) / 1000, "p99_us": statistics.quantiles(costs, n=100)[-1] / 1000}
 
 
-def _fit_added(repeat: int, **options: bool) -> Figures:
+def _added(train: Callable[[], Any], repeat: int, framework: str, clock: Callable[[], float], **options: bool) -> Figures:
     import mlflow
-    from sklearn.datasets import load_digits
 
-    X, y = load_digits(return_X_y=True)
-    X = X / 16
     with tempfile.TemporaryDirectory() as folder:
         _use(folder)
         bare, theirs = [], []
+        train()
         for _ in range(repeat):
-            before = time.process_time()
-            _logistic().fit(X, y)
-            bare.append(time.process_time() - before)
-        mlflow.sklearn.autolog(silent=True, **options)
+            before = clock()
+            train()
+            bare.append(clock() - before)
+        getattr(mlflow, framework).autolog(silent=True, **options)
         for _ in range(repeat):
-            before = sum(os.times()[:4])  # model logging starts child processes, which count
-            _logistic().fit(X, y)
-            theirs.append(sum(os.times()[:4]) - before)
+            before = clock()
+            train()
+            theirs.append(clock() - before)
     return {"bare": statistics.median(bare) * 1000, "added": (statistics.median(theirs[1:]) - statistics.median(bare)) * 1000}
 
 
+def _cpu() -> float:
+    return sum(os.times()[:4])  # model logging starts child processes, which count
+
+
 def fit_without_model() -> Figures:
-    return _one_thread(lambda: _fit_added(8, log_models=False))
+    return _one_thread(lambda: _added(trainings.logistic(), 8, "sklearn", _cpu, log_models=False))
 
 
 def fit_with_model() -> Figures:
-    return _one_thread(lambda: _fit_added(4))
+    return _one_thread(lambda: _added(trainings.logistic(), 4, "sklearn", _cpu))
+
+
+def xgboost_without_model() -> Figures:
+    return _added(trainings.xgboost(), 6, "xgboost", _cpu, log_models=False)
+
+
+def xgboost_with_model() -> Figures:
+    return _added(trainings.xgboost(), 3, "xgboost", _cpu)
+
+
+def lightgbm_without_model() -> Figures:
+    return _added(trainings.lightgbm(), 6, "lightgbm", _cpu, log_models=False)
+
+
+def lightgbm_with_model() -> Figures:
+    return _added(trainings.lightgbm(), 3, "lightgbm", _cpu)
+
+
+def keras_epochs() -> Figures:
+    return _added(trainings.keras(), 4, "keras", time.perf_counter, log_models=False)
 
 
 def search() -> Figures:

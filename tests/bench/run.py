@@ -69,6 +69,42 @@ ROWS = (
         "ms",
         lambda f: f["added"],
     ),
+    *(
+        row
+        for name, library in (("XGBoost", "xgboost"), ("LightGBM", "lightgbm"))
+        for row in (
+            Row(
+                f"{name}, 200 rounds, 2 eval sets, all but the model, added CPU",
+                f"{library}_without_model",
+                lambda f: f["added"],
+                12,
+                3,
+                "ms",
+                lambda f: f["added"],
+            ),
+            Row(
+                "the same with the model, less serialization",
+                f"{library}_with_model",
+                lambda f: f["added"] - f["serialization"],
+                32,
+                11,
+                "ms",
+                lambda f: f["added"],
+            ),
+        )
+    ),
+    Row(
+        "Keras, 20 epochs on 5000 rows, all but the model, added wall",
+        "keras_epochs",
+        lambda f: 100 * f["added"] / f["bare"],
+        2,
+        0.5,
+        "%",
+        lambda f: 100 * f["added"] / f["bare"],
+    ),
+    Row("log a 100 MB model: above the framework's own save", "large_model", lambda f: 100 * (f["log"] / f["save"] - 1), 15, 5, "%"),
+    Row("load it: above the framework's own load", "large_model", lambda f: 100 * (f["load_model"] / f["load"] - 1), 15, 5, "%"),
+    Row("sparse matrix of 2000 x 3000: added memory", "sparse_data", lambda f: f["added_mib"], 2, None, "MiB"),
     Row("1000 fits: growth of memory above bare", "thousand_fits", lambda f: f["mib"] - max(0.0, f["bare_mib"]), 8, None, "MiB"),
     Row("1000 fits: growth of open files", "thousand_fits", lambda f: f["files"], 1, None, ""),
     Row("1000 fits: growth of threads", "thousand_fits", lambda f: f["threads"], 1, None, ""),
