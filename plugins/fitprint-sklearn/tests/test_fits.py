@@ -534,3 +534,28 @@ def test_regressor_of_own(tracked):
     assert run.name == "Mean"
     assert run.params == {"shift": 1}
     assert run.metrics["training_mean_squared_error"] > 0
+
+
+def test_defaults_of_a_constructor_that_hands_keywords_on(tracked):
+    """What a base class's constructor gives defaults is a default of a subclass that hands it further keywords, too."""
+
+    class Base(RegressorMixin, BaseEstimator):
+        def __init__(self, *, shift=0, scale=None):
+            self.shift = shift
+            self.scale = scale
+
+        def get_params(self, deep=True):
+            return {"shift": self.shift, "scale": self.scale}
+
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return np.zeros(len(X))
+
+    class Special(Base):
+        def __init__(self, *, shift=2, **kwargs):
+            super().__init__(shift=shift, **kwargs)
+
+    run = tracked.of(lambda: Special(scale=3).fit(*load_diabetes(return_X_y=True)))
+    assert {name: entry.provenance for name, entry in run.record.params.items()} == {"shift": "default", "scale": "set"}

@@ -25,16 +25,25 @@ def is_estimator(value: Any) -> bool:
 
 
 def defaults_of(cls: type) -> dict[str, Any]:
-    """Return the constructor's parameters of a class that have a default, by name."""
+    """Return the constructor's parameters of a class that have a default, by name.
+
+    A constructor that takes any further keywords hands them on: those of the next one in the class's MRO count, too.
+    """
     defaults = _defaults.get(cls)
     if defaults is None:
-        constructor: Any = vars(cls).get("__init__") or cls.__init__  # type: ignore[misc]  # the very class's own
-        constructor = getattr(constructor, "deprecated_original", constructor)
-        try:
-            signature = inspect.signature(constructor)
-        except (TypeError, ValueError):
-            signature = inspect.Signature()
-        defaults = {name: entry.default for name, entry in signature.parameters.items() if entry.default is not entry.empty}
+        defaults = {}
+        for owner in cls.__mro__:
+            if owner is not cls and "__init__" not in vars(owner):
+                continue
+            constructor: Any = vars(owner).get("__init__") or owner.__init__  # type: ignore[misc]  # the very class's own
+            constructor = getattr(constructor, "deprecated_original", constructor)
+            try:
+                parameters = inspect.signature(constructor).parameters.values()
+            except (TypeError, ValueError):
+                break
+            defaults = {entry.name: entry.default for entry in parameters if entry.default is not entry.empty} | defaults
+            if owner is object or not any(entry.kind is entry.VAR_KEYWORD for entry in parameters):
+                break
         _defaults[cls] = defaults
     return defaults
 
