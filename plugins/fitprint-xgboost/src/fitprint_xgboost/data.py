@@ -1,0 +1,75 @@
+"""Facts on a DMatrix, told by itself: the data are not copied, except labels and weights of moderate number, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fitprint.autologging.fit import Fit
+from fitprint.entities import Dataset
+from fitprint.recording.facts import describe_data
+from fitprint.recording.values import type_name
+
+__all__ = ["record_evals", "record_matrix"]
+
+_NAMES = 1000  # features that are named
+_ROWS = 1_000_000  # labels that are looked at: XGBoost hands out a copy of 4 bytes each
+
+
+def record_matrix(fit: Fit, matrix: Any, *, name: str, role: str, discrete: bool | None = None) -> None:
+    """Record facts on a DMatrix of any kind, also one that was made from an iterator.
+
+    Args:
+        fit: where to.
+        matrix: the DMatrix.
+        name: a short name.
+        role: "train" or "eval".
+        discrete: whether labels are classes, None if that is to be told from their values.
+    """
+    if matrix is None or not fit.setting("datasets"):
+        return
+    with fit.part(f"dataset {name}"):
+        fit.run.log_input(_dataset(matrix, name, role, discrete), name, role)
+
+
+def record_evals(fit: Fit, evals: Any, *, discrete: bool | None = None) -> None:
+    """Record facts on each evaluation set of a list of (DMatrix, name)."""
+    if not isinstance(evals, Iterable) or not fit.setting("datasets"):
+        return
+    if not isinstance(evals, (list, tuple)):  # it may be possible to go over it only once
+        fit.skipped("evaluation sets", "`evals` is neither a list nor a tuple")
+        return
+    for entry in evals:
+        with fit.part("evaluation sets", quiet=True):
+            matrix, name = entry
+            record_matrix(fit, matrix, name=str(name), role="eval", discrete=discrete)
+
+
+def _dataset(matrix: Any, name: str, role: str, discrete: bool | None) -> Dataset:
+    rows, columns = int(matrix.num_row()), int(matrix.num_col())
+    facts: dict[str, Any] = {"type": type_name(matrix), "shape": [rows, columns]}
+    if hasattr(matrix, "num_nonmissing"):
+        present = int(matrix.num_nonmissing())
+        facts |= {"present": present, "missing": rows * columns - present}
+    names, types = matrix.feature_names, matrix.feature_types
+    if names is not None:
+        facts["feature_names"] = [str(feature) for feature in names[:_NAMES]]
+    if types is not None:
+        facts["feature_types"] = [str(kind) for kind in types[:_NAMES]]
+    if rows > _ROWS:
+        facts["labels"] = f"not looked at, for there are more than {_ROWS} rows"
+        return Dataset(name, role, "", facts)
+    labels = matrix.get_label()
+    if labels.size:
+        described = describe_data(labels, name=name, role=role, kind="target", discrete=discrete)
+        facts["target"] = {**described.facts, "digest": described.digest}
+    del labels
+    if matrix.get_float_info("weight").size:
+        weights = describe_data(matrix.get_float_info("weight"), name=name, role=role, kind="weights")
+        facts["weights"] = {**weights.facts, "digest": weights.digest}
+    if matrix.get_float_info("base_margin").size:
+        facts["base_margin"] = True
+    groups = matrix.get_uint_info("group_ptr").size
+    if groups > 1:
+        facts["groups"] = int(groups) - 1
+    return Dataset(name, role, "", facts)

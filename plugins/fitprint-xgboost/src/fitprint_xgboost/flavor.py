@@ -1,0 +1,198 @@
+"""The XGBoost flavor: the framework's own format, which holds trees and no code, and what makes an estimator of it again."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models.flavor import FlavorEntry, class_name, file_within
+from fitprint.models.requirements import installed_version
+from fitprint.models.trust import Trust
+
+__all__ = ["XGBoostFlavor"]
+
+_FILE = "model.ubj"
+_BOOSTER = "xgboost.core.Booster"
+_ESTIMATORS = "XGBClassifier XGBModel XGBRFClassifier XGBRFRegressor XGBRanker XGBRegressor"
+_OWN = frozenset(f"xgboost.sklearn.{name}" for name in _ESTIMATORS.split())
+
+
+class XGBoostFlavor:
+    """Boosters, and estimators: XGBoost's and subclasses of them.
+
+    The file is what XGBoost itself writes. Parameters of an estimator, which it leaves out, stand in the options, as far as they are
+    numbers, texts, lists and dicts; so do such attributes of a subclass.
+    """
+
+    name = "xgboost"
+    packages = ("xgboost",)
+
+    def accepts(self, model: object) -> bool:
+        return any((base.__module__, base.__name__) in _BASES for base in type(model).__mro__)
+
+    def save(self, model: object, directory: Path) -> FlavorEntry:
+        subject: Any = model
+        named = class_name(model)
+        is_booster = not hasattr(subject, "get_booster")
+        options: dict[str, Any] = {"code": None, "data": _FILE, "model_format": "ubj", "xgb_version": _version()}
+        options["model_class"] = _BOOSTER if is_booster else named
+        path = directory / _FILE
+        if is_booster:
+            subject.save_model(path)
+        else:
+            try:
+                _base(subject).save_model(subject, path)
+            except TypeError:  # an estimator of no kind, which XGBoost does not want to name in the file
+                subject.get_booster().save_model(path)
+            options |= _state_of(subject)
+        options["size"] = path.stat().st_size
+        is_own = is_booster or named in _OWN
+        return FlavorEntry(
+            options=options,
+            pyfunc={"loader_module": "mlflow.xgboost", "data": _FILE},
+            serialization="ubj",
+            safe=is_own,
+            needs=[] if is_own else [named],
+            modules=sorted({"numpy", "scipy", "xgboost", *([] if is_booster else ["sklearn", type(model).__module__])}),
+            if is_booster
+            else sorted({"numpy", "scipy", "sklearn", "xgboost", type(model).__module__}),
+        )
+
+    def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
+        path = file_within(directory, options.get("data", _FILE))
+        named = str(options.get("model_class") or _BOOSTER)
+        if named != _BOOSTER and named not in _OWN:
+            trust.require([named], path.name)
+        size = options.get("size")
+        if size is not None and size != path.stat().st_size:
+            raise IntegrityError(f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, written were {size}")
+        from xgboost import Booster
+        from xgboost.core import XGBoostError
+
+        try:
+            if named == _BOOSTER:
+                booster = Booster()
+                booster.load_model(path)
+                return booster
+            return _estimator(named, path, options)
+        except (XGBoostError, UnicodeDecodeError) as error:
+            told = str(error).strip().splitlines()[0][:300]
+            written, here = str(options.get("xgb_version") or ""), _version() or ""
+            if _release(written) > _release(here):
+                raise FitprintError(
+                    f"{trust.uri} was saved by XGBoost {written}, and XGBoost {here}, which is installed, cannot read it ({told}): "
+                    f"install xgboost>={written}"
+                ) from error
+            raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {told}") from error
+
+
+_BASES = frozenset({("xgboost.core", "Booster"), ("xgboost.sklearn", "XGBModel")})
+
+
+def _version() -> str | None:
+    module = sys.modules.get("xgboost")
+    return str(module.__version__) if module is not None else installed_version("xgboost")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def _base(model: Any) -> Any:
+    """Return the nearest class of XGBoost's own: a subclass may have put something else in the place of its methods."""
+    return next(cls for cls in type(model).__mro__ if f"{cls.__module__}.{cls.__name__}" in _OWN)
+
+
+def _state_of(model: Any) -> dict[str, Any]:
+    """Return the parameters that are not at their default, and attributes of a subclass, as far as JSON can hold them."""
+    names = _parameters(type(model))
+    state = vars(model)
+    params = {name: state[name] for name, default in names.items() if name in state and not _same(state[name], default)}
+    extra = state.get("kwargs")
+    told: dict[str, Any] = {}
+    plain = {name: _plain(value) for name, value in params.items()}
+    told["params"] = {name: value for name, value in plain.items() if value is not _LEFT_OUT}
+    if isinstance(extra, dict) and (kept := {name: _plain(value) for name, value in extra.items()}):
+        told["kwargs"] = {name: value for name, value in kept.items() if value is not _LEFT_OUT}
+    left_out = sorted(name for name, value in plain.items() if value is _LEFT_OUT)
+    if class_name(model) not in _OWN:
+        known = {*names, *_FITTED, "kwargs"}
+        found = {name: _plain(value) for name, value in state.items() if name not in known}
+        told["attributes"] = {name: value for name, value in found.items() if value is not _LEFT_OUT}
+        left_out += sorted(name for name, value in found.items() if value is _LEFT_OUT)
+    if left_out:
+        told["left_out"] = left_out
+    return told
+
+
+_FITTED = frozenset("_Booster n_classes_ evals_result_ classes_".split())  # what loading makes anew, or the run has as metrics
+_LEFT_OUT = object()
+
+
+def _parameters(cls: type) -> dict[str, Any]:
+    """Return the parameters of an estimator's class and of its bases, with their defaults."""
+    found: dict[str, Any] = {}
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            for name, entry in inspect.signature(base.__init__).parameters.items():  # type: ignore[misc]  # of a class, not an instance
+                if name != "self" and entry.kind not in (entry.VAR_KEYWORD, entry.VAR_POSITIONAL):
+                    found.setdefault(name, None if entry.default is entry.empty else entry.default)
+        if base.__name__ == "XGBModel":
+            break
+    return found
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and (value == default or value != value))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON gives it back; a marker if it does not."""
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):
+        value = value.tolist()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _LEFT_OUT
+    if isinstance(value, list):
+        items = [_plain(item) for item in value]
+        return _LEFT_OUT if any(item is _LEFT_OUT for item in items) else items
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        entries = {key: _plain(item) for key, item in value.items()}
+        return _LEFT_OUT if any(item is _LEFT_OUT for item in entries.values()) else entries
+    return _LEFT_OUT
+
+
+def _estimator(named: str, path: Path, options: Mapping[str, Any]) -> Any:
+    module, _, name = named.rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise FitprintError(f"the model is a {named}, which cannot be imported here ({error}); make its module importable") from error
+    if not inspect.isclass(cls) or not any((base.__module__, base.__name__) == ("xgboost.sklearn", "XGBModel") for base in cls.__mro__):
+        raise IntegrityError(f"the model names {named} as its class, which is no estimator of XGBoost's")
+    params = {str(key): value for key, value in (options.get("params") or {}).items()}
+    try:
+        model = cls()
+    except TypeError:  # it takes what others may leave out
+        model = cls(**params)
+    if "params" not in options:  # written by MLflow
+        cls.load_model(model, path)
+        return model
+    before = dict(vars(model))
+    model.n_jobs = params.get("n_jobs")
+    _base(model).load_model(model, path)
+    for key in _parameters(cls):  # reading the file sets some of them to what training made of them
+        if key in before or key in params:
+            setattr(model, key, params.get(key, before.get(key)))
+    for key, value in (options.get("attributes") or {}).items():
+        setattr(model, key, value)
+    if options.get("kwargs"):
+        model.kwargs = dict(options["kwargs"])
+    return model

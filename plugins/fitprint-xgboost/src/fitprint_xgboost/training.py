@@ -1,0 +1,146 @@
+"""The observers of ``xgboost.train``: called by the user, and by an estimator that is being fitted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fitprint.autologging.fit import Fit
+from fitprint_sklearn.parameters import plain
+from fitprint_xgboost.arguments import Arguments, read_arguments
+from fitprint_xgboost.boosters import record_config
+from fitprint_xgboost.data import record_evals, record_matrix
+from fitprint_xgboost.importances import record_importances
+from fitprint_xgboost.watching import Watch, stops_early, watch
+
+__all__ = ["is_discrete", "is_first_worker", "observe_nested_train", "observe_train", "record_params", "record_stop", "versions"]
+
+_RECORDED_OTHERWISE = frozenset("params dtrain evals evals_result xgb_model".split())
+
+
+def observe_train(fit: Fit) -> Generator[None, Any, None]:
+    """Record one call of ``xgboost.train``."""
+    arguments = read_arguments(fit)
+    if arguments is None:
+        fit.skip("the call does not fit the function, which will say so itself")
+        return
+    if not is_first_worker():
+        fit.skip("of several workers only the first records")
+        return
+    fit.subject = "xgboost.train"
+    record_params(fit, arguments)
+    fit.tags({"estimator_name": "Booster", "estimator_class": "xgboost.core.Booster", **versions()})
+    discrete = is_discrete(arguments)
+    record_matrix(fit, arguments.get("dtrain"), name="dtrain", role="train", discrete=discrete)
+    record_evals(fit, arguments.get("evals"), discrete=discrete)
+    record_continuation(fit, arguments.get("xgb_model"))
+    seen = watch(fit, arguments)
+    booster = yield
+    record_stop(seen, arguments)
+    record_config(fit, booster)
+    with fit.part("importances"):
+        record_importances(fit, booster)
+    fit.model(booster)
+
+
+def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
+    """Record on the run of an estimator what ``xgboost.train`` tells while it is being fitted."""
+    arguments = read_arguments(fit)
+    if arguments is None or not is_first_worker():
+        fit.skip("it is not for this process to record")
+        return
+    if fit.position == 1:
+        record_evals(fit, arguments.get("evals"), discrete=is_discrete(arguments))
+        record_continuation(fit, arguments.get("xgb_model"))
+    seen = watch(fit, arguments)
+    booster = yield
+    record_stop(seen, arguments)
+    fit.link(booster)
+    if fit.position == 1:
+        record_config(fit, booster)
+        if fit.outer is not None and _trains_one(fit.outer.instance):
+            with fit.part("importances", quiet=True):
+                record_importances(fit, booster, only_by_type=True)
+
+
+def record_params(fit: Fit, arguments: Arguments) -> None:
+    """Record what the user's parameters and the function's own arguments say."""
+    with fit.part("params", quiet=True):
+        params = params_of(arguments.get("params"))
+        for name, value in arguments.values.items():
+            if name in _RECORDED_OTHERWISE or (name not in arguments.given and name not in {"nfold", "num_boost_round"}):
+                continue
+            if name == "callbacks" and isinstance(value, (list, tuple)):
+                params[name] = [type(callback).__name__ for callback in value]
+            else:
+                params[name] = plain(value)
+        fit.params(params, defaults={"nfold", "num_boost_round"} - arguments.given)
+
+
+def params_of(params: Any) -> dict[Any, Any]:
+    """Return XGBoost's parameters, given as a dict or as a list of pairs in which a name may occur more than once."""
+    if isinstance(params, Mapping):
+        return dict(params)
+    values: dict[Any, list[Any]] = {}
+    for name, value in params or ():
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+def is_discrete(arguments: Arguments) -> bool | None:
+    """Tell whether labels are classes; None where that is not known."""
+    try:
+        objective = params_of(arguments.get("params")).get("objective", "reg:squarederror")
+    except (TypeError, ValueError):
+        return None
+    if callable(arguments.get("obj")) or not isinstance(objective, str) or objective.startswith("rank:"):
+        return None
+    return objective.startswith(("binary:", "multi:"))
+
+
+def record_continuation(fit: Fit, model: Any) -> None:
+    """Record which model a training goes on from, and the run that made it."""
+    if model is None:
+        return
+    with fit.part("continuation", quiet=True):
+        told: dict[str, Any] = {"model": type(model).__name__}
+        if isinstance(model, (str, os.PathLike)):
+            told["file"] = os.fspath(model)
+            fit.tags({"continues_file": Path(told["file"]).name})
+        elif hasattr(model, "num_boosted_rounds"):
+            told["rounds"] = int(model.num_boosted_rounds())
+        run = fit.linked(model)
+        if run is not None:
+            told["run"] = run.id
+            fit.tags({"continues_run": run.id})
+        fit.document("continuation", told)
+
+
+def record_stop(seen: Watch | None, arguments: Arguments) -> None:
+    """Record how early stopping, if there was any, ended the training."""
+    if seen is None:
+        return
+    if stops_early(arguments) and seen.best is not None:
+        iteration, score = seen.best
+        seen.rounds.stopped(best_iteration=iteration, best_score=score, stopped_iteration=seen.before + seen.last)
+    seen.forget()
+
+
+def is_first_worker() -> bool:
+    """Tell whether this process is to record: of several that train one model together, only the first does."""
+    collective = getattr(sys.modules["xgboost"], "collective", None)
+    return collective is None or not collective.is_distributed() or collective.get_rank() == 0
+
+
+def versions() -> dict[str, str]:
+    """Return the tag with XGBoost's version."""
+    return {"xgboost_version": str(sys.modules["xgboost"].__version__)}
+
+
+def _trains_one(estimator: Any) -> bool:
+    """Tell whether an estimator contains exactly one booster: one of XGBoost's own, or a pipeline."""
+    is_pipeline = isinstance(getattr(estimator, "steps", None), list)
+    return is_pipeline or any(cls.__module__ == "xgboost.sklearn" for cls in type(estimator).__mro__)

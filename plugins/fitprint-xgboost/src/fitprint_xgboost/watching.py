@@ -1,0 +1,214 @@
+"""Seeing a training while it runs, by a callback that writes down the metrics of each round as it ends."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from fitprint.autologging.fit import Fit
+from fitprint.autologging.rounds import Rounds
+from fitprint_xgboost.arguments import Arguments, replace
+
+__all__ = ["Watch", "goal_of", "stops_early", "watch"]
+
+# Metrics of XGBoost's own, without what follows an "@".
+_LOWER = frozenset(
+    """
+    aft-nloglik cox-nloglik error expectile gamma-deviance gamma-nloglik logloss mae mape merror mlogloss mphe poisson-nloglik quantile
+    rmse rmsle tweedie-nloglik
+    """.split()
+)
+_HIGHER = frozenset("auc aucpr interval-regression-accuracy map ndcg pre".split())
+
+
+class Watch:
+    """What is seen of one training. Nothing here raises, and no model is kept.
+
+    Attributes:
+        rounds: where the metrics go.
+        last: the last round that was seen, from 0 at the call's beginning; -1 before the first.
+        before: rounds that the model had before this training.
+        best: iteration and score that early stopping settled on, as XGBoost noted them on the model, or None.
+        rates: learning rate by round, as a schedule gave them.
+    """
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
+        self._log: Mapping[str, Mapping[str, list[Any]]] | None = None
+        self._series: list[tuple[str, list[Any], int | None]] = []  # key, values, and which part of a value
+        self._lists = 0  # in the log, when the series were made
+        self._recorded = 0  # rounds
+        self.rounds = Rounds(fit, goal_of)
+        self.last = -1
+        self.before = 0
+        self.best: tuple[int, float] | None = None
+        self.rates: dict[int, float] = {}
+        self.is_scheduled = False
+
+    def begin(self, model: Any) -> None:
+        """Note where the model stands before the first round."""
+        with self._fit.part("rounds", quiet=True):
+            self.before = int(model.num_boosted_rounds())
+            if self.is_scheduled:
+                folds = getattr(model, "cvfolds", None)
+                rate = _rate_in(json.loads((folds[0].bst if folds else model).save_config()))
+                if rate is not None:
+                    self.rates[0] = rate
+
+    def see(self, log: Any) -> None:
+        """Note the log of evaluations, which XGBoost goes on filling."""
+        self._log = log
+
+    def round(self, number: int, log: Any) -> None:
+        """Record the metrics of a round that has ended, and of those before it that were not seen."""
+        try:
+            self._log = log
+            self.last = number
+            self._catch_up(number + 1)
+        except Exception as error:  # noqa: BLE001 - written out, since this is called in every round
+            self._fit.failed("rounds", error)
+
+    def end(self, model: Any) -> None:
+        """Record what is left: another callback may have ended a round before ours saw it."""
+        with self._fit.part("rounds", quiet=True):
+            if self._log:
+                count = max((len(values) for metrics in self._log.values() for values in metrics.values()), default=0)
+                self.last = max(self.last, count - 1)
+                self._catch_up(count)
+            iteration, score = model.attr("best_iteration"), model.attr("best_score")
+            if iteration is not None and score is not None:
+                self.best = int(iteration), float(score.strip("()").partition(",")[0])  # XGBoost 2.0 notes mean and deviation
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the log, which belongs to the user."""
+        self._log, self._series = None, []
+
+    def _catch_up(self, count: int) -> None:
+        log = self._log or {}
+        lists = 0
+        for metrics in log.values():
+            lists += len(metrics)
+        if lists != self._lists:
+            self._series, self._lists = list(_series_of(log)), lists
+        for number in range(self._recorded, count):
+            values = {
+                key: series[number] if part is None else series[number][part] for key, series, part in self._series if number < len(series)
+            }
+            if number in self.rates:
+                values["learning_rate"] = self.rates.pop(number)
+            if values:
+                self.rounds.record(number, values)
+        self._recorded = max(self._recorded, count)
+
+
+def watch(fit: Fit, arguments: Arguments) -> Watch | None:
+    """Let a callback of ours take part in the call; None where the user's callbacks cannot be added to.
+
+    Ours comes first, so that it sees a round also if another one ends the training with it. The user's list is not changed.
+    """
+    theirs = arguments.get("callbacks")
+    if theirs is not None and not isinstance(theirs, (list, tuple)):
+        fit.skipped("rounds", "`callbacks` is neither a list nor a tuple")
+        return None
+    seen = Watch(fit)
+    own = _callback_class()(seen)
+    replace(fit, "callbacks", [own, *_watched(theirs or (), seen)])
+    return seen
+
+
+def _watched(callbacks: Any, seen: Watch) -> Iterator[Any]:
+    """Yield the user's callbacks, with a copy in the place of a schedule of learning rates that tells us what it says."""
+    from xgboost.callback import LearningRateScheduler
+
+    copies: dict[int, Any] = {}
+    for callback in callbacks:
+        if type(callback) is LearningRateScheduler:
+            seen.is_scheduled = True
+            if id(callback) not in copies:
+                copied = copies[id(callback)] = copy.copy(callback)
+                copied.learning_rates = _told(callback.learning_rates, seen)
+            yield copies[id(callback)]
+        else:
+            yield callback
+
+
+def _told(schedule: Any, seen: Watch) -> Any:
+    def rate_after(number: int) -> Any:
+        rate = schedule(number)
+        if isinstance(rate, (int, float)):
+            seen.rates[number + 1] = float(rate)
+        return rate
+
+    return rate_after
+
+
+def stops_early(arguments: Arguments) -> bool:
+    """Tell whether the training may stop early, by the argument or by a callback."""
+    from xgboost.callback import EarlyStopping
+
+    callbacks = arguments.get("callbacks")
+    return bool(arguments.get("early_stopping_rounds")) or (
+        isinstance(callbacks, (list, tuple)) and any(isinstance(callback, EarlyStopping) for callback in callbacks)
+    )
+
+
+def goal_of(key: str) -> Literal["min", "max"] | None:
+    """Tell of "<data>-<metric>" whether less or more is better; None for metrics that are not XGBoost's own, and for deviations."""
+    if key == "learning_rate" or key.endswith("-std"):
+        return None
+    metric = key.partition("-")[2].removesuffix("-mean").partition("@")[0]
+    return "min" if metric in _LOWER else "max" if metric in _HIGHER else None
+
+
+def _series_of(log: Mapping[str, Mapping[str, list[Any]]]) -> Iterator[tuple[str, list[Any], int | None]]:
+    for data, metrics in log.items():
+        for metric, values in metrics.items():
+            if values and isinstance(values[0], tuple):  # of a cross-validation
+                yield f"{data}-{metric}-mean", values, 0
+                yield f"{data}-{metric}-std", values, 1
+            else:
+                yield f"{data}-{metric}", values, None
+
+
+def _rate_in(config: Any) -> float | None:
+    booster = config["learner"]["gradient_booster"]
+    booster = booster.get("gbtree", booster)  # dart
+    for part in ("tree_train_param", "linear_train_param"):
+        if "learning_rate" in booster.get(part, ()):
+            return float(booster[part]["learning_rate"])
+    return None
+
+
+@functools.cache
+def _callback_class() -> Any:
+    """Return the class of our callback, which is made when XGBoost has been imported."""
+    from xgboost.callback import TrainingCallback
+
+    class RoundCallback(TrainingCallback):  # type: ignore[misc]  # XGBoost is not seen by the type checker
+        """Tells of each round."""
+
+        def __init__(self, seen: Watch) -> None:
+            super().__init__()
+            self._seen = seen
+
+        def before_training(self, model: Any) -> Any:
+            self._seen.begin(model)
+            return model
+
+        def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 - XGBoost's signature
+            self._seen.see(evals_log)
+            return False
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 - the same
+            self._seen.round(epoch, evals_log)
+            return False
+
+        def after_training(self, model: Any) -> Any:
+            self._seen.end(model)
+            return model
+
+    return RoundCallback

@@ -1,0 +1,3 @@
+"""Isolation: the fixture ``runs``."""
+
+pytest_plugins = ["fitprint.testing.fixtures"]
