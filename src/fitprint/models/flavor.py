@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +10,17 @@ from typing import Any, Protocol
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.trust import Trust
 
-__all__ = ["Flavor", "FlavorEntry", "choose_flavor", "class_name", "file_within"]
+__all__ = [
+    "Flavor",
+    "FlavorEntry",
+    "FlavorWithParts",
+    "PredictingFlavor",
+    "choose_flavor",
+    "class_name",
+    "file_within",
+    "parts_of",
+    "predict_with",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class FlavorEntry:
 
 class Flavor(Protocol):
     """A model format. Stateless, and usable from several threads.
+
+    Two more members are optional: ``predict`` (see :class:`PredictingFlavor`) and ``parts`` (see :class:`FlavorWithParts`).
 
     Attributes:
         name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same models, MLflow's name.
@@ -67,6 +79,65 @@ class Flavor(Protocol):
             UntrustedModelError: by :meth:`Trust.require`.
             IntegrityError: the files are damaged.
         """
+
+
+class PredictingFlavor(Flavor, Protocol):
+    """A flavor whose models predict in another way than ``model.predict(data)``."""
+
+    def predict(self, model: Any, data: Any, **options: Any) -> Any:
+        """Return the model's predictions for a batch; :class:`fitprint.models.predictor.Predictor` calls this.
+
+        Args:
+            model: what ``load`` returned.
+            data: fits the model's signature. A model of named columns gets a data frame with these columns in this order, those
+                that were categories with the categories of the training; a model of an array gets a numpy array, or a sparse
+                matrix if the caller has one; a model of several arrays a dict or a list of them. Without a signature it is what
+                the caller gave.
+            options: the caller's, for the framework's own ``predict``.
+        """
+
+
+class FlavorWithParts(Flavor, Protocol):
+    """A flavor whose models may be parts of another framework's, such as a booster's estimator in a pipeline.
+
+    Attributes:
+        parts: plain model types of the flavor's own packages, ``{module: names}``, that a file in another flavor's format (skops,
+            pickle) may hold without the caller's trust. A file can make such an object, without arguments (``cls.__new__(cls)``),
+            and give it any state (``__setstate__``, or else its ``__dict__``); it can neither call the type nor get hold of the
+            type itself. List a type only if this runs nothing but the framework's own reading of model bytes, whatever the state
+            is: no imports by name, no reading of paths, no evaluation of text, no calls of what the state holds.
+    """
+
+    @property
+    def parts(self) -> Mapping[str, Collection[str]]: ...
+
+
+def predict_with(flavor: Flavor, model: Any, data: Any, **options: Any) -> Any:
+    """Return predictions in the flavor's way, or else by the model's ``predict``, or by calling a model that is a function.
+
+    Raises:
+        FitprintError: the model cannot predict.
+    """
+    own = getattr(flavor, "predict", None)
+    if own is not None:
+        return own(model, data, **options)
+    predict = getattr(model, "predict", None)
+    if predict is None:
+        if isinstance(model, type) or not callable(model):
+            raise FitprintError(f"a {class_name(model)} has no method predict; fitprint.load_model returns the model itself")
+        predict = model
+    return predict(data, **options)
+
+
+def parts_of(flavors: Iterable[Flavor]) -> frozenset[tuple[str, str]]:
+    """Return the ``(module, name)`` of all parts that the flavors state, as far as they belong to the flavors' own packages."""
+    return frozenset(
+        (module, name)
+        for flavor in flavors
+        for module, names in (getattr(flavor, "parts", None) or {}).items()
+        if module.partition(".")[0] in flavor.packages
+        for name in names
+    )
 
 
 def choose_flavor(model: object, flavors: Iterable[Flavor]) -> Flavor:
