@@ -13,3 +13,10 @@ def register_frameworks() -> Sequence[Any]:
     from fitprint_lightgbm.framework import LightGBMFramework
 
     return [LightGBMFramework()]
+
+
+@hookimpl
+def register_flavors() -> Sequence[Any]:
+    from fitprint_lightgbm.flavor import LightGBMFlavor
+
+    return [LightGBMFlavor()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
+import sys
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from fitprint_lightgbm.iterations import Iterations
 from fitprint_lightgbm.parameters import resolved_params
 from fitprint_sklearn.plots import record_plot
 
-__all__ = ["record_booster", "record_importances", "record_origin"]
+__all__ = ["record_booster", "record_config", "record_continuation", "record_importances", "versions"]
 
 _PARTS = 20  # trainings inside one run whose boosters are described
-_FEATURES = 1000  # recorded, the most important
+_FEATURES = 1000  # recorded, those that gained most
+_TYPES = ("gain", "split")
 
 
 def record_booster(fit: Fit, booster: Any, iterations: Iterations, training: str | None) -> None:
@@ -33,46 +35,69 @@ def record_booster(fit: Fit, booster: Any, iterations: Iterations, training: str
         fit.document(
             f"booster{suffix}",
             {
-                "iterations": booster.current_iteration(),
+                "rounds": booster.current_iteration(),
                 "trees": booster.num_trees(),
                 "trees_per_iteration": booster.num_model_per_iteration(),
                 "features": booster.num_feature(),
-                "params": resolved_params(booster),
             },
         )
+    record_config(fit, booster, suffix)
     with fit.part(f"importances{suffix}", quiet=True):
         record_importances(fit, booster, suffix)
 
 
+def record_config(fit: Fit, booster: Any, suffix: str = "") -> None:
+    """Record all parameters as LightGBM resolved them, beside those that the user set."""
+    with fit.part(f"lightgbm_config{suffix}"):
+        fit.document(f"lightgbm_config{suffix}", resolved_params(booster))
+
+
 def record_importances(fit: Fit, booster: Any, suffix: str = "") -> None:
-    """Record how often the trees split on each feature, and what they gained by it."""
+    """Record what each feature gained, and how often the trees split on it.
+
+    ``plots/feature_importances_by_type.json`` has both, ``plots/feature_importances.json`` the share of the gain; of a training inside
+    another one only the former, for the latter is the outer training's.
+    """
     names = [str(name) for name in booster.feature_name()]
-    for kind in ("split", "gain"):
-        values = np.asarray(booster.feature_importance(importance_type=kind), dtype=float)
-        content: dict[str, Any] = {"kind": "importances", "importance_type": kind}
-        shown = range(len(names))
-        if len(names) > _FEATURES:
-            shown = np.sort(np.argpartition(values, -_FEATURES)[-_FEATURES:]).tolist()
-            content["of"] = len(names)
-        content |= {"features": [names[place] for place in shown], "values": [float(f"{values[place]:.7g}") for place in shown]}
-        record_plot(fit, f"feature_importances_{kind}{suffix}", content)
+    rows = np.array([booster.feature_importance(importance_type=kind) for kind in _TYPES], dtype=float)
+    shown = np.arange(len(names))
+    content: dict[str, Any] = {"kind": "importances"}
+    if len(names) > _FEATURES:
+        shown = np.sort(np.argpartition(rows[0], -_FEATURES)[-_FEATURES:])
+        content["of"] = len(names)
+    content["features"] = [names[place] for place in shown]
+    rows = rows[:, shown]
+    if fit.outer is None:
+        total = rows[0].sum()
+        record_plot(fit, "feature_importances", {**content, "values": _rounded(rows[0] / total if total > 0 else rows[0])})
+    by_type = {**content, "rows": [_rounded(row) for row in rows], "labels": list(_TYPES)}
+    record_plot(fit, f"feature_importances_by_type{suffix}", by_type)
 
 
-def record_origin(fit: Fit, model: Any) -> None:
+def _rounded(values: Any) -> list[float]:
+    """Return numbers to seven digits."""
+    return [float(f"{value:.7g}") for value in values]
+
+
+def record_continuation(fit: Fit, model: Any) -> None:
     """Record which model a training goes on from, and the run that it came from, if that is known."""
     if model is None:
         return
-    with fit.part("origin", quiet=True):
-        origin: dict[str, Any] = {}
+    with fit.part("continuation", quiet=True):
+        told: dict[str, Any] = {"model": type(model).__name__}
         if isinstance(model, (str, PathLike)):
-            data = Path(model).read_bytes()
-            origin = {"file": str(model), "sha256": hashlib.sha256(data).hexdigest()}
-        else:
-            booster = getattr(model, "_Booster", model)
-            run = fit.linked(model) or fit.linked(booster)
-            if hasattr(booster, "current_iteration"):
-                origin["iterations"] = booster.current_iteration()
-            if run is not None:
-                origin |= {"run": run.id, "model": "model"}
-                fit.tags({"continued_from": run.id})
-        fit.document("continued_from", origin)
+            told["file"] = os.fspath(model)
+            fit.tags({"continues_file": Path(model).name})
+        elif hasattr(model, "current_iteration"):
+            told["rounds"] = int(model.current_iteration())
+        run = fit.linked(model)
+        if run is not None:
+            told["run"] = run.id
+            fit.tags({"continues_run": run.id})
+        fit.document("continuation", told)
+
+
+def versions() -> dict[str, str]:
+    """Return the tag that tells LightGBM's version."""
+    version = getattr(sys.modules.get("lightgbm"), "__version__", None)
+    return {"lightgbm_version": version} if isinstance(version, str) else {}

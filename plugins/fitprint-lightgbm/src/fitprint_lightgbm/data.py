@@ -66,7 +66,7 @@ def _described(data: Any, name: str, role: str, discrete: bool | None) -> Datase
     elif isinstance(raw, (str, PathLike)):
         digest, facts = "", {"type": "file", "path": str(raw)}
     else:
-        hints = {"feature_names": names} if isinstance(names, Sequence) and not isinstance(names, str) else {}
+        hints: dict[str, Any] = {"feature_names": names} if isinstance(names, Sequence) and not isinstance(names, str) else {}
         told = describe_data(raw, name=name, role=role, target=label, discrete=discrete, **hints)
         digest, facts = told.digest, dict(told.facts)
     for attribute in ("weight", "group", "init_score", "position"):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fitprint.autologging.framework import Function, Target
+from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
 from fitprint_lightgbm import observers
 
 __all__ = ["LightGBMFramework"]
+
+
+_EVALUATIONS = ("eval", "eval_train", "eval_valid")
 
 
 class LightGBMFramework:
@@ -20,4 +23,8 @@ class LightGBMFramework:
     def targets(self) -> Sequence[Target]:
         return [
             Function("lightgbm.engine:train", observers.observe_train, nested=observers.observe_nested_train),
+            Function("lightgbm.engine:cv", observers.observe_cv, kind="cross-validation"),
+            SubclassMethod("lightgbm.sklearn:LGBMModel", "fit", observers.observe_fit),
+            Method("lightgbm.basic:Booster.update", observers.observe_update),
+            *(Method(f"lightgbm.basic:Booster.{name}", observers.observe_evaluation, role="note") for name in _EVALUATIONS),
         ]

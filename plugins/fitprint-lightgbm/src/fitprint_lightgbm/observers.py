@@ -7,7 +7,7 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["observe_nested_train", "observe_train"]
+__all__ = ["observe_cv", "observe_evaluation", "observe_fit", "observe_nested_train", "observe_train", "observe_update"]
 
 Observation = Generator[None, Any, None]
 
@@ -22,3 +22,27 @@ def observe_nested_train(fit: Fit) -> Observation:
     from fitprint_lightgbm import training
 
     return training.observe_nested_train(fit)
+
+
+def observe_cv(fit: Fit) -> Observation:
+    from fitprint_lightgbm import validation
+
+    return validation.observe_cv(fit)
+
+
+def observe_fit(fit: Fit) -> Observation:
+    from fitprint_lightgbm import estimators
+
+    return estimators.observe_fit(fit)
+
+
+def observe_update(fit: Fit) -> Observation:
+    from fitprint_lightgbm import loops
+
+    return loops.observe_update(fit)
+
+
+def observe_evaluation(fit: Fit) -> Observation:
+    from fitprint_lightgbm import loops
+
+    return loops.observe_evaluation(fit)

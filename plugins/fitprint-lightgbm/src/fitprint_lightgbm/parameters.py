@@ -8,7 +8,7 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["RATES", "called", "canonical", "record_params", "resolved_params", "written"]
+__all__ = ["RATES", "callbacks_of", "called", "canonical", "described", "record_params", "resolved_params", "under_own_names", "written"]
 
 RATES = ("learning_rate", "eta", "shrinkage_rate")
 
@@ -65,9 +65,7 @@ def record_params(fit: Fit, arguments: Mapping[str, Any]) -> dict[str, Any]:
     rounds = resolved.get("num_iterations", given.get("num_iterations"))
     options = {name: value for name, value in arguments.items() if name not in _ELSEWHERE and name not in given}
     fit.params({str(name): written(value) for name, value in given.items()})
-    fit.params(
-        {name: written(value) for name, value in options.items()}, defaults=[name for name in options if not fit.given(name)]
-    )
+    fit.params({name: written(value) for name, value in options.items()}, defaults=[name for name in options if not fit.given(name)])
     if rounds is None:
         default = [] if fit.given("num_boost_round") else ["num_boost_round"]
         fit.params({"num_boost_round": arguments.get("num_boost_round")}, defaults=default)

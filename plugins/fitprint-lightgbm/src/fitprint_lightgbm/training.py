@@ -8,7 +8,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint.models.schema import Field, Schema, describe
 from fitprint.models.signature import Signature
-from fitprint_lightgbm.boosters import record_booster, record_origin
+from fitprint_lightgbm.boosters import record_booster, record_continuation, versions
 from fitprint_lightgbm.data import is_dataset, record_datasets, rows_shown
 from fitprint_lightgbm.iterations import Iterations, with_ours
 from fitprint_lightgbm.parameters import callbacks_of, record_params
@@ -23,9 +23,11 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     except TypeError:
         fit.skip("the call does not fit the function, which will say so itself")
         return
+    fit.subject = "lightgbm.train"
     train_set = arguments["train_set"]
     params = record_params(fit, arguments)
-    record_origin(fit, arguments.get("init_model"))
+    fit.tags({"estimator_name": "Booster", "estimator_class": "lightgbm.basic.Booster", **versions()})
+    record_continuation(fit, arguments.get("init_model"))
     with fit.part("datasets", quiet=True):
         record_datasets(fit, arguments, params)
     inputs, example = None, None
@@ -48,7 +50,7 @@ def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
     except TypeError:
         fit.skip("the call does not fit the function, which will say so itself")
         return
-    record_origin(fit, arguments.get("init_model"))
+    record_continuation(fit, arguments.get("init_model"))
     iterations = begin_rounds(fit, arguments)
     training = _name_of_training(arguments)
     booster = yield

@@ -1,0 +1,116 @@
+"""The LightGBM flavor: boosters as LightGBM's own text, estimators as scikit-learn's plugin stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models.flavor import FlavorEntry, class_name, file_within
+from fitprint.models.requirements import installed_version
+from fitprint.models.trust import Trust
+from fitprint_lightgbm.texts import check_text, texts_in
+from fitprint_sklearn.flavor import SklearnFlavor
+from fitprint_sklearn.trust import admit
+
+__all__ = ["LightGBMFlavor"]
+
+_BOOSTER = "lightgbm.basic.Booster"
+_FILE = "model.lgb"
+
+# Pipelines of scikit-learn that hold these load as scikit-learn's own do.
+admit({"lightgbm.basic": ["Booster"], "lightgbm.sklearn": ["LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor"]})
+
+
+class LightGBMFlavor:
+    """Boosters, and LightGBM's estimators for scikit-learn, the user's own subclasses too.
+
+    A booster is text, and loading it runs no code. An estimator is stored with skops: it comes back as the class that it was. One with an
+    objective of the user's own that skops cannot write is a marked pickle. Both are what MLflow's flavor of this name reads and writes.
+    """
+
+    name = "lightgbm"
+    packages = ("lightgbm",)
+
+    def accepts(self, model: object) -> bool:
+        names = {(base.__module__, base.__name__) for base in type(model).__mro__}
+        return not names.isdisjoint({("lightgbm.basic", "Booster"), ("lightgbm.sklearn", "LGBMModel")})
+
+    def save(self, model: object, directory: Path) -> FlavorEntry:
+        version = {"code": None, "lgb_version": installed_version("lightgbm")}
+        if hasattr(model, "model_to_string"):
+            (directory / _FILE).write_text(_text_of(model), encoding="utf-8")
+            return FlavorEntry(
+                options={"data": _FILE, "model_class": _BOOSTER, **version},
+                pyfunc={"loader_module": "mlflow.lightgbm", "data": _FILE},
+                serialization="lightgbm-text",
+                safe=True,
+                modules=["lightgbm", "numpy"],
+            )
+        entry = SklearnFlavor().save(model, directory)
+        file = entry.options["pickled_model"]
+        kept = {key: value for key, value in entry.options.items() if key in {"serialization_format", "skops_trusted_types"}}
+        return FlavorEntry(
+            options={"data": file, "model_class": class_name(model), **kept, **version},
+            pyfunc={"loader_module": "mlflow.lightgbm", "data": file},
+            serialization=entry.serialization,
+            safe=entry.safe,
+            needs=entry.needs,
+            modules=sorted({*entry.modules, "lightgbm"}),
+        )
+
+    def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
+        path = file_within(directory, options.get("data", _FILE))
+        try:
+            if options.get("model_class", _BOOSTER) == _BOOSTER:
+                return _booster_from(path)
+            return _estimator_from(directory, path, options, trust)
+        except _unreadable() as error:
+            raise IntegrityError(f"{path.name} of {trust.uri} cannot be read: {error}{_advice(options)}") from error
+
+
+def _text_of(booster: Any) -> str:
+    try:
+        text: str = booster.model_to_string()  # up to the best iteration, as LightGBM itself saves and predicts
+    except Exception as error:
+        raise FitprintError(f"LightGBM cannot write the booster: {error}") from error
+    return text
+
+
+def _booster_from(path: Path) -> object:
+    import lightgbm
+
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{path.name} is damaged: {error}") from error
+    check_text(text, path.name)
+    return lightgbm.Booster(model_str=text)
+
+
+def _estimator_from(directory: Path, path: Path, options: Mapping[str, Any], trust: Trust) -> object:
+    # MLflow before 3.17 wrote pickles, and said so in no word.
+    serialization = options.get("serialization_format", "cloudpickle")
+    if serialization == "skops":
+        for text in texts_in(path.read_bytes(), path.name):
+            check_text(text, path.name)
+    return SklearnFlavor().load(directory, {"pickled_model": options["data"], "serialization_format": serialization}, trust)
+
+
+def _unreadable() -> type[Exception]:
+    import lightgbm
+
+    error: type[Exception] = lightgbm.basic.LightGBMError
+    return error
+
+
+def _advice(options: Mapping[str, Any]) -> str:
+    saved, installed = options.get("lgb_version"), installed_version("lightgbm")
+    if not saved or not installed or _numbers(str(saved)) <= _numbers(installed):
+        return ""
+    return f" (it was saved by LightGBM {saved}, and {installed} is installed here: install lightgbm>={saved})"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

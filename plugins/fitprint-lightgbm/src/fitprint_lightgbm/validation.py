@@ -1,0 +1,48 @@
+"""The observer of ``lightgbm.cv``."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from fitprint.autologging.fit import Fit
+from fitprint_lightgbm.boosters import record_config, record_continuation, versions
+from fitprint_lightgbm.data import record_datasets
+from fitprint_lightgbm.parameters import record_params
+from fitprint_lightgbm.training import begin_rounds
+from fitprint_sklearn.parameters import plain
+
+__all__ = ["observe_cv"]
+
+
+def observe_cv(fit: Fit) -> Generator[None, Any, None]:
+    """Record one cross-validation: mean and standard deviation over the folds of every metric, in each round."""
+    try:
+        arguments = fit.arguments
+    except TypeError:
+        fit.skip("the call does not fit the function, which will say so itself")
+        return
+    fit.subject = "lightgbm.cv"
+    params = record_params(fit, arguments)
+    folds = arguments.get("folds")
+    if folds is not None:
+        fit.params({"folds": f"<{type(folds).__name__}>" if hasattr(folds, "__next__") else plain(folds)})
+    fit.tags({"estimator_name": "CVBooster", "estimator_class": "lightgbm.engine.CVBooster", **versions()})
+    record_continuation(fit, arguments.get("init_model"))
+    with fit.part("datasets", quiet=True):
+        record_datasets(fit, arguments, params)
+    iterations = begin_rounds(fit, arguments)
+    result = yield
+    boosters, iterations.boosters = iterations.boosters, None
+    if boosters is None:
+        return
+    with fit.part("early stopping", quiet=True):
+        if boosters.best_iteration > 0:
+            iterations.stopped(boosters.best_iteration, "train")
+    with fit.part("booster"):
+        fit.metric("n_splits", len(boosters.boosters))
+        fit.document("booster", {"rounds": iterations.done, "features": boosters.boosters[0].num_feature()})
+    record_config(fit, boosters.boosters[0])
+    fit.link(result.get("cvbooster"))
+    for booster in boosters.boosters:
+        fit.link(booster)
