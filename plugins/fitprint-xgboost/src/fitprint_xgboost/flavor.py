@@ -60,8 +60,6 @@ class XGBoostFlavor:
             safe=is_own,
             needs=[] if is_own else [named],
             modules=sorted({"numpy", "scipy", "xgboost", *([] if is_booster else ["sklearn", type(model).__module__])}),
-            if is_booster
-            else sorted({"numpy", "scipy", "sklearn", "xgboost", type(model).__module__}),
         )
 
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
@@ -172,14 +170,14 @@ def _plain(value: Any) -> Any:
 def _estimator(named: str, path: Path, options: Mapping[str, Any]) -> Any:
     module, _, name = named.rpartition(".")
     try:
-        cls = getattr(importlib.import_module(module), name)
+        cls: Any = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise FitprintError(f"the model is a {named}, which cannot be imported here ({error}); make its module importable") from error
-    if not inspect.isclass(cls) or not any((base.__module__, base.__name__) == ("xgboost.sklearn", "XGBModel") for base in cls.__mro__):
+    if ("xgboost.sklearn", "XGBModel") not in {(base.__module__, base.__name__) for base in getattr(cls, "__mro__", ())}:
         raise IntegrityError(f"the model names {named} as its class, which is no estimator of XGBoost's")
     params = {str(key): value for key, value in (options.get("params") or {}).items()}
     try:
-        model = cls()
+        model: Any = cls()
     except TypeError:  # it takes what others may leave out
         model = cls(**params)
     if "params" not in options:  # written by MLflow
