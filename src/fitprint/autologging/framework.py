@@ -57,13 +57,19 @@ class Function:
 
 @dataclass(frozen=True)
 class Method:
-    """A method of one class, wrapped where it is defined in the class's MRO. ``path`` is "module:Class.method"."""
+    """A method of one class, wrapped where it is defined in the class's MRO. ``path`` is "module:Class.method".
+
+    Attributes:
+        joins: of a note: where there is a current run, calls are observed also with objects that no run knows yet, such as those of a
+            hand-written training loop.
+    """
 
     path: str
     observe: Observer
     kind: str = "fit"
     role: Role = "run"
     nested: Observer | None = None
+    joins: bool = False
     parts: Parts | None = None
 
 

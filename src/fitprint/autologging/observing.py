@@ -14,7 +14,7 @@ from typing import Any
 
 from fitprint import clock
 from fitprint.autologging.fit import Fit
-from fitprint.autologging.framework import Function, Target
+from fitprint.autologging.framework import Function, Method, Target
 from fitprint.autologging.links import Links
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
@@ -116,8 +116,10 @@ class Engine:
             fit.release()
 
     def _is_strange(self, target: Target, instance: Any) -> bool:
-        """Tell whether a method to be noted belongs to an object that no run knows."""
-        return not isinstance(target, Function) and self.links.recall(instance) is None
+        """Tell whether a method to be noted belongs to an object that no run knows, and may not join one."""
+        if isinstance(target, Function) or self.links.recall(instance) is not None:
+            return False
+        return not (isinstance(target, Method) and target.joins and current_run() is not None)
 
     def wants(self, fit: Fit) -> bool:
         """Tell whether the settings let this call be recorded."""

@@ -20,6 +20,7 @@ import pytest
 import fitprint
 from fitprint.autologging import activation
 from fitprint.autologging.observing import INSIDE
+from fitprint.recording.context import current_run
 from fitprint.recording.run import Run
 
 if TYPE_CHECKING:
@@ -674,6 +675,24 @@ def test_a_note_is_added_to_the_run_of_its_object(toy: Toy, runs: Runs) -> None:
     assert 0.5 == toy.module.Inheriting().score([1])
     assert [("Inheriting", "FINISHED")] == names(runs)
     assert 0.5 == runs()[0].metrics["score"]
+
+
+def test_a_note_may_join_the_current_run(toy: Toy, runs: Runs) -> None:
+    """A target may want to see objects that no run knows: where a run is current; elsewhere they cost nothing."""
+
+    def noted(fit: Any) -> Generator[None, Any, None]:
+        yield
+        fit.note_on(current_run())
+        fit.metric("seen", 1)
+
+    toy.chosen = [toy.method("Base.partial_fit", role="note", joins=True, observe=noted)]
+    fitprint.autolog()
+    toy.module.Base().partial_fit([1])
+    with fitprint.start_run("loop"):
+        toy.module.Base().partial_fit([1])
+        toy.module.Base().partial_fit([1])
+    assert [("loop", "FINISHED")] == names(runs)
+    assert [1.0, 1.0] == list(runs()[0].history("seen").value)
 
 
 def test_a_note_asks_nothing_of_the_users_objects(toy: Toy) -> None:
