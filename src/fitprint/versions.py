@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["is_inside", "misfits", "name_and_range", "normal"]
+__all__ = ["is_inside", "is_installed", "misfits", "name_and_range", "normal"]
 
 
 def normal(name: str) -> str:
@@ -26,6 +26,20 @@ def is_inside(version: str, range_: str) -> bool:
         ValueError: this is no range.
     """
     return all(_satisfies(version, *found) for found in _parts(range_))
+
+
+def is_installed(distribution: str, range_: str) -> bool:
+    """Tell whether a version of the distribution in this range is installed, for targets that not every version has; imports nothing of it.
+
+    Raises:
+        ValueError: this is no range.
+    """
+    from importlib import metadata
+
+    try:
+        return is_inside(metadata.version(distribution), range_)
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def misfits(distribution: str) -> list[str]:

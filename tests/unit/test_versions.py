@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fitprint.versions import is_inside, misfits, name_and_range
+from fitprint.versions import is_inside, is_installed, misfits, name_and_range
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,12 @@ def test_what_is_no_range_is_told():
 def test_requirements(line, expected):
     """Name and range of a line of metadata."""
     assert expected == name_and_range(line)
+
+
+@pytest.mark.parametrize(("name", "range_", "expected"), [("wrapt", ">=1", True), ("wrapt", ">=99", False), ("nowhere", ">=0", False)])
+def test_what_is_installed(name, range_, expected):
+    """A target of newer versions is listed where one of them is there."""
+    assert expected == is_installed(name, range_)
 
 
 def test_a_framework_of_another_version_is_told(tmp_path, monkeypatch):
