@@ -2,4 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import fitprint
+from fitprint.testing.capture import CapturedRuns, captured_runs
+
 pytest_plugins = ["fitprint.testing.fixtures"]
+
+
+@pytest.fixture
+def tracked() -> Iterator[CapturedRuns]:
+    """Autologging is on, models are not recorded, and nothing that goes wrong is hidden."""
+    with captured_runs(models=False, training_metrics_limit=60.0) as captured:
+        fitprint.autolog()
+        yield captured
+
+
+@pytest.fixture
+def data() -> Callable[..., tuple[Any, Any]]:
+    """Give training data and held-out data of LightGBM."""
+    import lightgbm
+    from sklearn.datasets import load_breast_cancer
+
+    X, y = load_breast_cancer(return_X_y=True)
+
+    def datasets(**options: Any) -> tuple[Any, Any]:
+        train = lightgbm.Dataset(X[:400], y[:400], **options)
+        return train, lightgbm.Dataset(X[400:], y[400:], reference=train, **options)
+
+    return datasets
