@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
@@ -126,7 +126,19 @@ def test_what_stands_in_the_place_of_a_method_is_not_called(tracked):
     model.decision_function = Mock(side_effect=model.decision_function)
     model.predict_proba = Mock(side_effect=model.predict_proba)
     model.fit(X, y)
-    assert (model.decision_function.call_count, model.predict_proba.call_count) == (0, 0)
+    assert (model.decision_function.mock_calls, model.predict_proba.mock_calls) == ([], [])
+
+
+def test_looking_at_the_size_of_an_object_runs_nothing_of_it(tracked):
+    """A mock makes a new part, and notes it, whenever an attribute of it is looked up: there is no end to that."""
+
+    class Holding(Mean):
+        def fit(self, X, y):
+            self.kept = MagicMock()
+            return super().fit(X, y)
+
+    model = Holding().fit(X, y)
+    assert (model.kept.mock_calls, len(tracked.runs())) == ([], 1)
 
 
 def test_a_scoring_function_of_the_user_is_not_called_once_more(tracked):

@@ -19,6 +19,7 @@ __all__ = ["NoStandInError", "stand_in", "undisturbed"]
 
 _DRAWING = {"BernoulliRBM", "DummyClassifier"}  # scikit-learn's own that draw random numbers when they predict
 _BYTES = 64 << 20  # of an estimator that is copied
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made at run time, not a built-in one
 _OBJECTS = 50_000  # that are looked at to tell its size
 _ATOMIC = (type, ModuleType, FunctionType, BuiltinFunctionType)
 
@@ -39,10 +40,12 @@ def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -
         shared: objects that are not copied, such as the training data.
 
     Raises:
-        NoStandInError: it would print, cannot be copied, or is larger than 64 MiB.
+        NoStandInError: it would print, cannot be copied, is larger than 64 MiB, or a method has been replaced on the very object.
     """
     parts = [estimator, *(value for value in params.values() if is_estimator(value))]
-    if not all(_is_known(type(part)) and not _has_own_methods(part) for part in parts):
+    if any(_has_own_methods(part) for part in parts):
+        raise NoStandInError("a method of the estimator has been replaced on the object")
+    if not all(_is_known(type(part)) for part in parts):
         estimator = _copy(estimator, [part for part in shared if part is not None])
     for name, value in params.items():
         if name.rpartition("__")[2] == "verbose" and isinstance(value, (bool, int)) and value > 0:
@@ -77,12 +80,17 @@ def _is_large(subject: Any, seen: set[int]) -> bool:
         if id(found) in seen or isinstance(found, _ATOMIC):
             continue
         seen.add(id(found))
-        size = getattr(found, "nbytes", None)
-        total += size if isinstance(size, int) else sys.getsizeof(found, 0)
+        total += found.nbytes if isinstance(found, np.ndarray) else _size_of(found)
         if total > _BYTES:
             return True
         waiting += gc.get_referents(found)
     return bool(waiting)
+
+
+def _size_of(found: Any) -> int:
+    """Return the size of one object without running code of its class, which may note that it was asked."""
+    kind = type(found)
+    return int(object.__sizeof__(found)) if kind.__flags__ & _HEAP_TYPE else sys.getsizeof(found, 0)
 
 
 def _silent(estimator: Any, name: str, params: Mapping[str, Any]) -> Any:
