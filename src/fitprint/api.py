@@ -17,6 +17,7 @@ from fitprint.recording.workspace import configure, current
 
 if TYPE_CHECKING:
     from fitprint.autologging.activation import Autolog
+    from fitprint.models.predictor import Predictor
 
 __all__ = [
     "active_run",
@@ -27,6 +28,7 @@ __all__ = [
     "experiments",
     "get_run",
     "load_model",
+    "load_predictor",
     "log_artifact",
     "log_artifacts",
     "log_dict",
@@ -311,6 +313,24 @@ def load_model(uri: str, trust: Collection[str] = ()) -> Any:
     from fitprint.models.fetching import fetch_model
 
     return fetch_model(uri, trust, hooks().registered("register_flavors"), get_run)
+
+
+def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
+    """Load a recorded model behind one way to predict, the same for every framework.
+
+    Its ``predict`` takes a data frame, an array, a dict or a list of records, brings it into the form in which the model was given
+    its own data, and says which column does not fit.
+
+    Args:
+        uri: see :func:`load_model`.
+        trust: see :func:`load_model`.
+
+    Raises:
+        ModelNotFoundError, IntegrityError, UntrustedModelError: as :func:`load_model` does.
+    """
+    from fitprint.models.fetching import fetch_predictor
+
+    return fetch_predictor(uri, trust, hooks().registered("register_flavors"), get_run)
 
 
 def loop(iterable: Iterable[Any], **options: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,8 @@ def pack(
     content = _manifest(class_name(model), chosen.name, entry, signature, required, files)
     (directory / MANIFEST).write_text(json.dumps(content, indent=1), encoding="utf-8")
     files.append(Artifact(MANIFEST, *digest_of(directory / MANIFEST)))
-    facts: dict[str, Any] = {key: content[key] for key in ("class", "serialization", "safe", "needs", "requirements", "signature")}
+    facts: dict[str, Any] = {key: content[key] for key in ("class", "serialization", "safe", "needs", "requirements")}
+    facts["signature"] = signature.to_json(values=False) if signature is not None else None
     facts["size"] = sum(file.size for file in files)
     if problems:
         facts["problems"] = problems
@@ -121,7 +123,9 @@ def read_manifest(directory: Path) -> Manifest:
         text = (directory / MANIFEST).read_text(encoding="utf-8")
     except FileNotFoundError:
         content = read_mlmodel(directory)
-        return Manifest(flavors=content["flavors"], signature=signature_from_mlflow(content.get("signature")))
+        return Manifest(
+            flavors=content["flavors"], requirements=_listed(directory), signature=signature_from_mlflow(content.get("signature"))
+        )
     except UnicodeDecodeError as error:
         raise IntegrityError(f"{MANIFEST} cannot be read: {error}") from error
     try:
@@ -145,8 +149,11 @@ def read_manifest(directory: Path) -> Manifest:
         raise IntegrityError(f"{MANIFEST} cannot be read: {error!r}") from error
 
 
-def verify(directory: Path, manifest: Manifest) -> None:
+def verify(directory: Path, manifest: Manifest, known: Mapping[str, str] | None = None) -> None:
     """Compare every file with the manifest's digests.
+
+    Args:
+        known: digests that were just taken of the files, by path; these files are not read again.
 
     Raises:
         IntegrityError: it names the first file that is missing, changed, or not in the manifest.
@@ -154,7 +161,7 @@ def verify(directory: Path, manifest: Manifest) -> None:
     expected = {file.path: file for file in manifest.files}
     for path, file in expected.items():
         try:
-            digest, _ = digest_of(directory / path)
+            digest = known[path] if known is not None and path in known else digest_of(directory / path)[0]
         except OSError:
             raise IntegrityError(f"{path} is missing from the model directory") from None
         if digest != file.digest:
@@ -196,6 +203,15 @@ def _manifest(
         "signature": signature.to_json() if signature is not None else None,
         "files": {file.path: [file.digest, file.size] for file in files},
     }
+
+
+def _listed(directory: Path) -> tuple[str, ...]:
+    """Return the exact requirements that another tool listed beside a model."""
+    try:
+        lines = (directory / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ()
+    return tuple(line.strip() for line in lines if re.fullmatch(r"[\w.-]+==[\w.+!-]+", line.strip()))
 
 
 def _by_name(flavors: Sequence[Flavor], name: str) -> Flavor:

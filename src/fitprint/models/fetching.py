@@ -2,40 +2,94 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from fitprint.errors import ArtifactNotFoundError, ModelNotFoundError
+from fitprint.errors import ArtifactNotFoundError, IntegrityError, ModelNotFoundError
+from fitprint.models.directory import digest_of
 from fitprint.models.flavor import Flavor
-from fitprint.models.loading import load_directory
+from fitprint.models.loading import Loaded, open_directory
+from fitprint.models.predictor import Predictor
+from fitprint.models.trust import Trust
+from fitprint.recording.paths import checked_path
 
-__all__ = ["fetch_model"]
+__all__ = ["fetch_model", "fetch_predictor"]
 
 
 class Source(Protocol):
     """What a run must be able to do for its models to be fetched."""
 
+    @property
+    def record(self) -> Any: ...
+
+    @property
+    def workspace(self) -> Any: ...
+
     def download(self, path: str, destination: Path) -> Path: ...
 
 
-def fetch_model(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find_run: Callable[[str], Source]) -> Any:
+FindRun = Callable[[str], Source]
+
+
+def fetch_model(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find_run: FindRun) -> Any:
     """Load the model that a URI leads to; see :func:`fitprint.load_model`."""
+    return _fetch(uri, Trust(trust, uri), flavors, find_run).model
+
+
+def fetch_predictor(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find_run: FindRun) -> Predictor:
+    """Load the model that a URI leads to, and its signature; see :func:`fitprint.load_predictor`."""
+    found = _fetch(uri, Trust(trust, uri, "load_predictor"), flavors, find_run)
+    return Predictor(found.model, found.flavor, found.manifest.signature, uri)
+
+
+def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: FindRun) -> Loaded:
     found = tuple(flavors.values())
     scheme, separator, rest = uri.partition(":/")
     if not separator or scheme == "file":
         directory = Path(rest if separator else uri)
         if not directory.is_dir():
             raise ModelNotFoundError(f"there is no model directory {uri!r}; give runs:/RUN/model, or a folder with an MLmodel file")
-        return load_directory(directory, found, trust, uri=uri)
+        return open_directory(directory, found, trust)
     if scheme != "runs":
         raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, or a folder with an MLmodel file")
     name, _, path = rest.strip("/").partition("/")
     run = find_run(name)
-    with tempfile.TemporaryDirectory(prefix="fitprint-model-") as folder:
+    with _folder_beside(run.workspace.blobs) as folder:
         try:
-            directory = run.download(path or "model", Path(folder) / "model")
+            directory, known = _place(run, path or "model", Path(folder) / "model")
         except ArtifactNotFoundError as error:
             raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
-        return load_directory(directory, found, trust, uri=uri)
+        return open_directory(directory, found, trust, known)
+
+
+def _folder_beside(blobs: Any) -> tempfile.TemporaryDirectory[str]:
+    """Make a temporary folder where the blobs can be given second names, or else anywhere."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=".load-", dir=blobs.root)
+    except OSError:
+        return tempfile.TemporaryDirectory(prefix="fitprint-model-")
+
+
+def _place(run: Source, path: str, directory: Path) -> tuple[Path, dict[str, str]]:
+    """Lay out a recorded directory and check its bytes; return where it lies and the digests by path.
+
+    The files are the blobs under second names, which costs no copy; where that cannot be they are copies.
+    """
+    prefix = f"{path.strip('/')}/"
+    digests = {artifact.path[len(prefix) :]: artifact.digest for artifact in run.record.artifacts if artifact.path.startswith(prefix)}
+    try:
+        for name, digest in digests.items():
+            file = directory / checked_path(name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.link(run.workspace.blobs.path_of(digest), file)
+    except OSError:
+        digests = {}
+    if not digests:
+        return run.download(path, directory.with_name("copy")), {}
+    for name, digest in digests.items():
+        if digest_of(directory / name)[0] != digest:
+            raise IntegrityError(f"the bytes of '{prefix}{name}' have changed since they were recorded; `fitprint doctor` checks all")
+    return directory, digests

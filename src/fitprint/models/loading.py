@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fitprint.errors import FitprintError
+from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models.brought import brought_code, importable
 from fitprint.models.directory import Manifest, read_manifest, verify
 from fitprint.models.flavor import Flavor
+from fitprint.models.pyfunc import PyfuncFlavor
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 
-__all__ = ["load_directory"]
+__all__ = ["Loaded", "load_directory", "open_directory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in memory, what its directory said of it, and the flavor that read it."""
+
+    model: Any
+    manifest: Manifest
+    flavor: Flavor
 
 
 def load_directory(directory: Path, flavors: Sequence[Flavor], trust: Collection[str] = (), *, uri: str | None = None) -> Any:
@@ -30,37 +42,75 @@ def load_directory(directory: Path, flavors: Sequence[Flavor], trust: Collection
         UntrustedModelError: the model refers to other code; nothing of it was run.
         FitprintError: no flavor at hand reads it, or the framework cannot.
     """
-    named = Trust(trust, uri or directory.name)
+    return open_directory(directory, flavors, Trust(trust, uri or directory.name)).model
+
+
+def open_directory(directory: Path, flavors: Sequence[Flavor], trust: Trust, known: Mapping[str, str] | None = None) -> Loaded:
+    """Load a model and tell how; see :func:`load_directory`.
+
+    Args:
+        known: digests of the files, by path, where the caller has just taken them.
+    """
     manifest = read_manifest(directory)
     if manifest.flavor is not None:
-        verify(directory, manifest)
+        verify(directory, manifest, known)
     flavor, options = _reader(manifest, flavors)
+    code = brought_code(directory, options)
     try:
-        return flavor.load(directory, options, named)
+        with importable(code, trust):
+            return Loaded(flavor.load(directory, options, trust), manifest, flavor)
+    except IntegrityError as error:
+        newer = _newer(manifest) if manifest.flavor is not None else ""
+        if newer:  # the bytes are what was recorded
+            raise FitprintError(f"{trust.uri} cannot be read by the versions that are installed: {error}\n{newer}") from error
+        raise
     except FitprintError:
         raise
     except Exception as error:
-        raise FitprintError(f"{named.uri} could not be loaded: {type(error).__name__}: {error}{_differences(manifest)}") from error
+        if code is not None and code.explains(error):
+            trust.require(code.names, "the code beside it")
+        told = f"{trust.uri} could not be loaded: {type(error).__name__}: {error}{_differences(manifest)}"
+        raise FitprintError(told) from error
 
 
 def _reader(manifest: Manifest, flavors: Sequence[Flavor]) -> tuple[Flavor, Mapping[str, Any]]:
     for flavor in flavors:
         if flavor.name in manifest.flavors:
             return flavor, manifest.flavors[flavor.name] or {}
-    written = ", ".join(sorted(name for name in manifest.flavors if name != "python_function")) or "no flavor but python_function"
+    last = PyfuncFlavor()
+    options = manifest.flavors.get(last.name)
+    if isinstance(options, Mapping) and options.get("loader_module"):
+        return last, options
+    written = ", ".join(sorted(name for name in manifest.flavors if name != last.name)) or "no flavor but python_function"
     raise FitprintError(
         f"the model was written as {written}, which no installed plugin reads; there are: {', '.join(sorted(f.name for f in flavors))}",
     )
 
 
+def _changed(manifest: Manifest) -> list[tuple[str, str, str | None]]:
+    """Return name, version then and version now of what the model was made with and what is otherwise now."""
+    found = [tuple(line.split("==")) for line in manifest.requirements if line.count("==") == 1]
+    return [(name, then, now) for name, then in found if (now := installed_version(name)) != then]
+
+
+def _newer(manifest: Manifest) -> str:
+    """Tell which distributions the model was made with in newer versions than those at hand, and how to get them; "" if none."""
+    older = [(name, then, now) for name, then, now in _changed(manifest) if now is None or _release(then) > _release(now)]
+    if not older:
+        return ""
+    told = ", ".join(f"{name} {then} (here {now or 'not installed'})" for name, then, now in older)
+    return f"It was made with {told}: pip install {' '.join(f'{name}=={then}' for name, then, _ in older)}"
+
+
 def _differences(manifest: Manifest) -> str:
     """Tell how the versions at hand differ from those that the model was made with."""
-    told = []
+    changed = _changed(manifest)
+    told = [f"{name} {then} (here {now or 'not installed'})" for name, then, now in changed]
     if manifest.python and manifest.python != platform.python_version():
-        told.append(f"Python {manifest.python} (here {platform.python_version()})")
-    for line in manifest.requirements:
-        name, _, version = line.partition("==")
-        here = installed_version(name)
-        if here != version:
-            told.append(f"{name} {version} (here {here or 'not installed'})")
-    return f"\nIt was made with {', '.join(told)}." if told else ""
+        told.insert(0, f"Python {manifest.python} (here {platform.python_version()})")
+    remedy = f": pip install {' '.join(f'{name}=={then}' for name, then, _ in changed)}" if changed else ""
+    return f"\nIt was made with {', '.join(told)}{remedy}." if told else ""
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -11,6 +11,8 @@ from fitprint.errors import SignatureError
 
 __all__ = ["Field", "Schema", "describe"]
 
+MOST_CATEGORIES = 1000
+MOST_TENSORS = 64
 PEEK = 100  # values of an object column, or items of a list, that are looked at: evenly spread, the first among them
 
 Label = Any  # of a column: str, int, float, bool, None, or a tuple of these
@@ -27,12 +29,16 @@ class Field:
             values), or a library's own word such as "period[M]".
         shape: -1 stands for any length.
         nullable: the data has room for missing values. This is apart from the type: an integer column may be nullable.
+        categories: the values of a categorical column in their order; None for others, for very many, and for unusual ones.
+        required: False if data may lack it; so only in signatures that MLflow wrote.
     """
 
     name: Label
     type: str
     shape: tuple[int, ...] = (-1,)
     nullable: bool = False
+    categories: tuple[Label, ...] | None = None
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,9 @@ class Schema:
     """The shape of one argument or result of a model.
 
     Attributes:
-        container: "table" (a data frame), "series", "array", "sparse", "arrays" (a dict of arrays), "list", "records" (a list
-            of dicts) or "scalar".
-        fields: columns in order; exactly one, nameless, for array, sparse, list and scalar.
+        container: "table" (a data frame), "series", "array", "sparse", "arrays" (a dict of arrays), "tensors" (a list of arrays
+            of two or more dimensions), "list", "records" (a list of dicts) or "scalar".
+        fields: columns in order; exactly one, nameless, for array, sparse, list and scalar; those of tensors are named 0, 1, ...
     """
 
     container: str
@@ -53,13 +59,17 @@ class Schema:
         """The fields' labels, in order."""
         return tuple(field.name for field in self.fields)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the schema as JSON values."""
+    def to_json(self, *, values: bool = True) -> dict[str, Any]:
+        """Return the schema as JSON values; without ``values`` it holds none of the data's own."""
         fields = []
         for field in self.fields:
             entry: dict[str, Any] = {"name": field.name, "type": field.type, "nullable": field.nullable}
             if field.shape != (-1,):
                 entry["shape"] = list(field.shape)
+            if values and field.categories is not None:
+                entry["categories"] = list(field.categories)
+            if not field.required:
+                entry["required"] = False
             fields.append(entry)
         return {"container": self.container, "fields": fields}
 
@@ -68,11 +78,20 @@ class Schema:
         """Return the schema that :meth:`to_json` wrote."""
         return cls(
             content["container"],
-            tuple(
-                Field(label(entry["name"]), entry["type"], tuple(entry.get("shape", (-1,))), entry["nullable"])
-                for entry in content["fields"]
-            ),
+            tuple(_field_from_json(entry) for entry in content["fields"]),
         )
+
+
+def _field_from_json(entry: Mapping[str, Any]) -> Field:
+    categories = entry.get("categories")
+    return Field(
+        label(entry["name"]),
+        entry["type"],
+        tuple(entry.get("shape", (-1,))),
+        entry["nullable"],
+        tuple(categories) if categories is not None else None,
+        entry.get("required", True),
+    )
 
 
 def describe(data: object) -> Schema:
@@ -232,7 +251,15 @@ def _is_a(data: object, module: str, name: str) -> bool:
 
 def _column(column: Column) -> Field:
     word, nullable = type_of(column.dtype, column.peek)
-    return Field(column.label, word, nullable=nullable)
+    return Field(column.label, word, nullable=nullable, categories=_categories(column.dtype) if word.startswith("category[") else None)
+
+
+def _categories(dtype: Any) -> tuple[Label, ...] | None:
+    found = getattr(dtype, "categories", None)  # of pandas; an Enum of polars has them, too
+    if found is None or len(found) > MOST_CATEGORIES:
+        return None
+    values = tuple(found.tolist() if hasattr(found, "tolist") else found)
+    return values if {type(value) for value in values} <= {str, int, bool} else None
 
 
 def _array(name: Label, data: Any) -> Field:
@@ -250,6 +277,8 @@ def _entry(name: Label, value: Any) -> Field:
 
 
 def _list(data: Sequence[Any]) -> Schema:
+    if data and len(data) <= MOST_TENSORS and all(is_array(item) and len(item.shape) > 1 and not is_sparse(item) for item in data):
+        return Schema("tensors", tuple(_array(number, item) for number, item in enumerate(data)))
     sample = _some(data)
     if sample and all(isinstance(item, Mapping) for item in sample):
         names = dict.fromkeys(label(key) for item in sample for key in item)

@@ -44,11 +44,11 @@ class Signature:
         _enforce_array(schema, data)
         return data
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the signature as JSON values."""
+    def to_json(self, *, values: bool = True) -> dict[str, Any]:
+        """Return the signature as JSON values; without ``values`` it holds none of the data's own, such as categories."""
         return {
-            "inputs": self.inputs.to_json() if self.inputs is not None else None,
-            "outputs": self.outputs.to_json() if self.outputs is not None else None,
+            "inputs": self.inputs.to_json(values=values) if self.inputs is not None else None,
+            "outputs": self.outputs.to_json(values=values) if self.outputs is not None else None,
         }
 
     @classmethod
@@ -84,6 +84,8 @@ def _enforce_frame(schema: Schema, frame: Any) -> Any:
     order = []
     for field in schema.fields:
         if not places[field.name]:
+            if not field.required:
+                continue
             raise _missing(field, [column.label for column in found], schema)
         column = places[field.name].pop(0)
         order.append(column.position)
@@ -100,6 +102,8 @@ def _enforce_mapping(schema: Schema, data: Mapping[Any, Any]) -> Mapping[Any, An
     keys = {field.name: key for key, field in found.items()}
     for field in schema.fields:
         if field.name not in keys:
+            if not field.required:
+                continue
             raise _missing(field, list(keys), schema)
         key = keys[field.name]
         if schema.container == "arrays":
@@ -107,7 +111,7 @@ def _enforce_mapping(schema: Schema, data: Mapping[Any, Any]) -> Mapping[Any, An
         _check_type(field, found[key].type, partial(_floats, data[key]))
     if list(keys) == list(schema.names):
         return data
-    return {keys[name]: data[keys[name]] for name in schema.names}
+    return {keys[name]: data[keys[name]] for name in schema.names if name in keys}
 
 
 def _enforce_rows(schema: Schema, data: Any) -> Any:
@@ -164,7 +168,23 @@ def _check_column(field: Field, column: Column) -> None:
 def _check_type(field: Field, word: str, floats: Callable[[], Any]) -> None:
     if not _fits(field.type, word) and not (word.startswith("float") and _fits_by_value(field.type, floats())):
         where = "the data" if field.name is None else f"column {field.name!r}"
-        raise SignatureError(f"{where} is {word}, where the model was given {field.type}")
+        raise SignatureError(f"{where} is {word}, where the model was given {field.type}: {_remedy(field.type, word)}")
+
+
+def _remedy(expected: str, word: str) -> str:
+    """Tell how data of the type ``word`` is made what the model was given."""
+    family, other = (text.partition("[")[0].rstrip("0123456789") for text in (expected, word))
+    if family == other == "datetime":
+        return "take its time zone away with .dt.tz_localize(None)" if "," in word else "give it a time zone with .dt.tz_localize"
+    if family == "datetime":
+        return "convert it with pandas.to_datetime"
+    if family in {"int", "uint"} and other == "float":
+        return "it holds more than whole numbers; round it if that is meant"
+    if family in _WIDTH and other in {"string", "category"}:
+        return "convert it with pandas.to_numeric"
+    if family in {"string", "category"} and "string" in expected:
+        return "convert it with .astype(str)"
+    return f"convert it to {expected}"
 
 
 def _check_shape(field: Field, shape: tuple[int, ...]) -> None:
@@ -227,7 +247,8 @@ def _missing(field: Field, found: Sequence[Label], schema: Schema) -> SignatureE
     known = set(schema.names)
     extra = [name for name in found if name not in known]
     beside = f"; the data has {_names(extra)}, which the model does not know" if extra else ""
-    return SignatureError(f"column {field.name!r} ({field.type}) is missing{beside}")
+    what = "input" if len(field.shape) > 1 else "column"
+    return SignatureError(f"{what} {field.name!r} ({field.type}) is missing{beside}: add it, or give it the name that the model knows")
 
 
 def _names(names: Any) -> str:

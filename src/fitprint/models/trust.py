@@ -22,16 +22,18 @@ class Trust:
     Args:
         names: dotted names, each exact; there are no wildcards.
         uri: what the caller asks to load, for the text of a refusal.
+        verb: the function of fitprint that the caller used, for the same.
     """
 
-    __slots__ = ("names", "uri")
+    __slots__ = ("names", "uri", "verb")
 
-    def __init__(self, names: Collection[str] = (), uri: str = "URI") -> None:
+    def __init__(self, names: Collection[str] = (), uri: str = "URI", verb: str = "load_model") -> None:
         given = tuple(names) if isinstance(names, list | tuple | set | frozenset) else (names,)
         if not all(isinstance(name, str) for name in given):
             raise FitprintError(f'trust takes the names of types, such as trust=["package.module.Class"]; it was given {names!r}')
         self.names = frozenset(map(str, given))
         self.uri = uri
+        self.verb = verb
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -50,10 +52,10 @@ class Trust:
         names = ", ".join(f'"{name}"' for name in sorted(self.names.union(missing)))
         lines += [
             "If you made this model yourself, or trust whoever did, name them:",
-            f'  fitprint.load_model("{self.uri}", trust=[{names}])',
+            f'  fitprint.{self.verb}("{self.uri}", trust=[{names}])',
         ]
         raise UntrustedModelError("\n".join(lines))
 
 
 def _is_anything(name: str) -> bool:
-    return name.partition(".")[0] in _ANYTHING
+    return name.partition(".")[0] in _ANYTHING or name.endswith(("._load_pyfunc", ".py")) or "/" in name

@@ -1,0 +1,304 @@
+"""Batches: data for a prediction, checked and brought into the form in which the model was given its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from fitprint.errors import SignatureError
+from fitprint.models.schema import Field, Schema, columns, is_array, is_frame, is_series, is_sparse, type_of
+from fitprint.models.signature import Signature
+
+__all__ = ["conform", "empty", "rows"]
+
+
+def conform(schema: Schema, data: Any) -> Any:
+    """Return the data as the model takes it.
+
+    A model of named columns gets a data frame with just these columns in this order, a model of an array an array, a model of
+    several arrays a dict or a list of them. What is a frame or array already is not copied; sparse data stays sparse. Values keep
+    their types, with these exceptions: lists get the type of the signature, plain values of what was a category get the model's
+    categories, and columns without any value get the type that they had.
+
+    Raises:
+        SignatureError: it names the column or input that does not fit, and what to do.
+    """
+    kind = schema.container
+    if kind == "table":
+        return _table(schema, data)
+    if kind in {"array", "sparse"}:
+        return _array(schema, data)
+    if kind == "arrays":
+        return _arrays(schema, data)
+    if kind == "tensors":
+        return _tensors(schema, data)
+    return Signature(schema).enforce(data)
+
+
+def rows(data: Any) -> int | None:
+    """Return the number of rows of a batch; None where that cannot be told."""
+    if isinstance(data, Mapping):
+        data = next(iter(data.values()), None)
+    elif isinstance(data, list | tuple) and data and is_array(data[0]) and len(data[0].shape) > 1:
+        data = data[0]
+    if is_array(data) or is_frame(data):
+        return data.shape[0] if data.shape and isinstance(data.shape[0], int) else None
+    return len(data) if isinstance(data, list | tuple) else None
+
+
+def empty(schema: Schema) -> Any:
+    """Return what a schema says of results, without any rows.
+
+    Raises:
+        LookupError: such results cannot be made.
+    """
+    numpy = import_module("numpy")
+    arrays = [numpy.empty(_no_rows(field), _dtype(field)) for field in schema.fields]
+    if schema.container == "array":
+        return arrays[0]
+    if schema.container == "list":
+        return []
+    if schema.container == "tensors":
+        return arrays
+    if schema.container == "arrays":
+        return dict(zip(schema.names, arrays, strict=True))
+    if schema.container == "series":
+        return _pandas("").Series(arrays[0], name=schema.names[0])
+    if schema.container == "table":
+        return _framed(dict(enumerate(arrays)), schema)
+    raise LookupError(schema.container)
+
+
+# -- named columns -------------------------------------------------------------------------------------------------------
+
+
+def _table(schema: Schema, data: Any) -> Any:
+    if is_sparse(data):
+        return Signature(schema).enforce(data)
+    frame = data if is_frame(data) else _frame(schema, data)
+    return _typed(schema, Signature(schema).enforce(frame))
+
+
+def _frame(schema: Schema, data: Any) -> Any:
+    """Make a data frame of columns, records, rows or one column."""
+    pandas = _pandas(f"the model takes {len(schema.fields)} named columns")
+    try:
+        if isinstance(data, Mapping):
+            if all(_is_single(value) for value in data.values()):
+                data = {key: [value] for key, value in data.items()}
+            return pandas.DataFrame({key: _column_of(value) for key, value in data.items()}) if data else _rowless(schema)
+        if is_series(data) and len(schema.fields) == 1:
+            return _framed({0: data}, schema)
+        if isinstance(data, list | tuple):
+            if not data:
+                return _rowless(schema)
+            if all(isinstance(item, Mapping) for item in data):
+                return pandas.DataFrame.from_records(list(data))
+            if len(schema.fields) == 1 and all(_is_single(item) for item in data):
+                data = [[item] for item in data]
+            if all(isinstance(item, list | tuple) for item in data) and {len(item) for item in data} == {len(schema.fields)}:
+                return _framed(dict(enumerate(zip(*data, strict=True))), schema)
+        if getattr(getattr(data, "dtype", None), "names", None):
+            return pandas.DataFrame(data)
+        if is_array(data) and len(data.shape) == 1 and len(schema.fields) == 1:
+            return _framed({0: data}, schema)
+        if is_array(data) and len(data.shape) == 2 and data.shape[1] == len(schema.fields):
+            frame = _labelled(pandas.DataFrame(import_module("numpy").asarray(data)), schema)
+            return frame.infer_objects() if data.dtype == object else frame
+    except (ValueError, TypeError) as error:
+        raise SignatureError(f"no table can be made of the data: {error}") from error
+    Signature(schema).enforce(data)
+    raise SignatureError(f"no table can be made of a {type(data).__qualname__}: give a data frame, a dict of columns, or a list of records")
+
+
+def _column_of(value: Any) -> Any:
+    """Return what pandas makes a column of; an array of one column is one."""
+    if is_array(value) and not is_series(value) and len(value.shape) == 2 and value.shape[1] == 1:
+        return value[:, 0]
+    return value
+
+
+def _rowless(schema: Schema) -> Any:
+    return _framed({position: [] for position in range(len(schema.fields))}, schema)
+
+
+def _framed(found: Mapping[int, Any], schema: Schema) -> Any:
+    return _labelled(
+        _pandas("").DataFrame({position: list(value) if isinstance(value, tuple) else value for position, value in found.items()}), schema
+    )
+
+
+def _labelled(frame: Any, schema: Schema) -> Any:
+    pandas = _pandas("")
+    if all(isinstance(name, str) for name in schema.names):
+        frame.columns = pandas.Index(schema.names)
+    else:
+        frame.columns = pandas.Index(list(schema.names), tupleize_cols=False)
+    return frame
+
+
+def _typed(schema: Schema, frame: Any) -> Any:
+    """Give plain values their categories, and columns without any value the type that the model knows."""
+    if not hasattr(frame, "iloc"):  # polars
+        return frame
+    given, found = frame, columns(frame)
+    labels = {column.label for column in found}
+    fields = [field for field in schema.fields if field.required or field.name in labels]
+    for position, (field, column) in enumerate(zip(fields, found, strict=True)):
+        series = column.series()
+        if field.categories is not None:
+            values = _categorical(field, series)
+        elif field.type != "null" and type_of(column.dtype, column.peek)[0] == "null":
+            values = _typeless(field, series)
+        else:
+            continue
+        if values is not series:
+            if frame is given:
+                frame = given.copy(deep=False)
+            frame.isetitem(position, values)
+    return frame
+
+
+def _categorical(field: Field, series: Any) -> Any:
+    """Return the column with the model's categories in the model's order; those that it does not know come after them.
+
+    Some frameworks read the codes of categories alone.
+    """
+    pandas = _pandas("")
+    known = list(field.categories or ())
+    found = series.dtype.categories.tolist() if hasattr(series.dtype, "categories") else None
+    if found == known:
+        return series
+    present = set(known)
+    new = [value for value in (found if found is not None else series.dropna().unique().tolist()) if value not in present]
+    return pandas.Series(pandas.Categorical(series, categories=known + new), index=series.index, name=series.name)
+
+
+def _typeless(field: Field, series: Any) -> Any:
+    family = field.type.rstrip("0123456789")
+    if len(series) and family in {"int", "uint", "bool"}:
+        return series.astype("float64")  # has room for missing values
+    if family in {"int", "uint", "bool", "float"}:
+        return series.astype(field.type)
+    if field.type.startswith(("datetime[", "timedelta[")):
+        return series.astype(field.type.replace("[", "64[", 1))
+    return series
+
+
+# -- arrays --------------------------------------------------------------------------------------------------------------
+
+
+def _array(schema: Schema, data: Any) -> Any:
+    field = schema.fields[0]
+    if is_frame(data) or is_series(data):
+        Signature(schema).enforce(data)
+        return _dense(field, data)
+    if isinstance(data, list | tuple) and not any(isinstance(item, Mapping) for item in data[:1]):
+        return _from_lists(field, data)
+    Signature(schema).enforce(data)
+    return data
+
+
+def _dense(field: Field, data: Any) -> Any:
+    """Return a frame or series as an array of the field's shape."""
+    found = data.to_numpy()
+    if found.dtype == object and field.type.rstrip("0123456789") in _NUMBERS and hasattr(data, "iloc"):
+        found = data.to_numpy(dtype="float64", na_value=math.nan)
+    if len(field.shape) == 2 and found.ndim == 1:
+        return found.reshape(-1, 1)
+    return found[:, 0] if len(field.shape) == 1 and found.ndim == 2 else found
+
+
+def _from_lists(field: Field, data: Sequence[Any]) -> Any:
+    """Return lists as an array of the field's type: a list has none of its own."""
+    numpy = import_module("numpy")
+    if not len(data):
+        return numpy.empty(_no_rows(field), _dtype(field))
+    try:
+        found = numpy.asarray(data, dtype=object if field.type == "object" else None)
+    except ValueError as error:
+        raise SignatureError(f"{_where(field)}: its rows differ in length or shape ({error})") from error
+    Signature(Schema("array", (field,))).enforce(found)
+    family = field.type.rstrip("0123456789")
+    if found.dtype.kind not in "biuf" or family not in _NUMBERS or found.dtype == field.type:
+        return found
+    if family in {"int", "uint", "bool"} and found.dtype.kind == "f":
+        return found  # whole numbers with missing values among them
+    cast = found.astype(field.type)
+    if family in {"int", "uint"} and not (cast == found).all():
+        raise SignatureError(f"{_where(field)}: not all of its values fit into {field.type}")
+    return cast
+
+
+def _arrays(schema: Schema, data: Any) -> Any:
+    if is_frame(data):
+        fields = {field.name: field for field in schema.fields}
+        data = {column.label: _dense(fields.get(column.label, _ANY), column.series()) for column in columns(data)}
+    elif isinstance(data, list | tuple) and data and all(isinstance(item, Mapping) for item in data):
+        data = {key: [row.get(key) for row in data] for key in dict.fromkeys(key for row in data for key in row)}
+    elif is_array(data) and len(schema.fields) == 1:
+        data = {schema.names[0]: data}
+    if isinstance(data, Mapping):
+        fields = {field.name: field for field in schema.fields}
+        data = {key: _input(fields.get(key), value) for key, value in data.items()}
+    found = Signature(schema).enforce(data)
+    _same_length(schema.fields, found.values())
+    return found
+
+
+def _tensors(schema: Schema, data: Any) -> Any:
+    given = [data] if is_array(data) and len(schema.fields) == 1 else data
+    if not isinstance(given, list | tuple) or len(given) != len(schema.fields):
+        what = f"{len(given)} items" if isinstance(given, list | tuple) else f"a {type(given).__qualname__}"
+        raise SignatureError(f"the model takes a list of {len(schema.fields)} arrays; it was given {what}")
+    found = [_array(Schema("array", (field,)), value) for field, value in zip(schema.fields, given, strict=True)]
+    _same_length(schema.fields, found)
+    return found
+
+
+def _input(field: Field | None, value: Any) -> Any:
+    if field is None or not field.shape:
+        return value
+    if isinstance(value, list | tuple) or is_series(value):
+        return _array(Schema("array", (field,)), value)
+    return value
+
+
+def _same_length(fields: Sequence[Field], found: Any) -> None:
+    lengths = {field.name: rows(value) for field, value in zip(fields, found, strict=True) if field.shape}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise SignatureError(f"the inputs differ in their numbers of rows: {told}")
+
+
+_NUMBERS = {"bool", "int", "uint", "float"}
+_ANY = Field(None, "object")
+
+
+def _no_rows(field: Field) -> tuple[int, ...]:
+    return tuple(0 if place == 0 or length == -1 else length for place, length in enumerate(field.shape))
+
+
+def _dtype(field: Field) -> Any:
+    if field.type.rstrip("0123456789") in {*_NUMBERS, "complex"}:
+        return field.type
+    if field.type.startswith(("datetime[", "timedelta[")) and "," not in field.type:
+        return field.type.replace("[", "64[", 1)
+    return object
+
+
+def _where(field: Field) -> str:
+    return "the data does not fit" if field.name is None else f"input {field.name!r} does not fit"
+
+
+def _is_single(value: Any) -> bool:
+    return value is None or isinstance(value, str | bytes) or not (hasattr(value, "__len__") or getattr(value, "shape", ()) != ())
+
+
+def _pandas(why: str) -> Any:
+    try:
+        return import_module("pandas")
+    except ImportError:
+        raise SignatureError(f"{why}: install pandas, or give a data frame that has them") from None
