@@ -263,7 +263,8 @@ if len(sys.argv) > 1:
 X, y = load_breast_cancer(return_X_y=True)
 lgb.LGBMClassifier(n_estimators=3, lambda_l1=1.0, n_jobs=1, force_row_wise=True).fit(X, y)
 train = lgb.Dataset(X[:400], y[:400])
-booster = lgb.train({"objective": "binary", "force_row_wise": True, "num_threads": 1}, train, 3, [lgb.Dataset(X[400:], y[400:], reference=train)],
+held_out = lgb.Dataset(X[400:], y[400:], reference=train)
+booster = lgb.train({"objective": "binary", "force_row_wise": True, "num_threads": 1}, train, 3, [held_out],
                     callbacks=[lgb.log_evaluation(1)], keep_training_booster=True)
 for _ in range(3):
     booster.update()
