@@ -89,6 +89,8 @@ def own_failures(home: Path) -> tuple[int, Counter[str], Counter[str]]:
     for run in runs:
         statuses[run.status] += 1
         for part, reason in run.documents.get("capture", {}).get("failed", {}).items():
+            if part == "model" and "unittest.mock" in reason:  # no tool can save the mock that a test has put on its model
+                continue
             failed[f"{run.tags.get('estimator_name', run.name)}: {part}: {reason[:300]}"] += 1
     return len(runs), statuses, failed
 
