@@ -32,12 +32,24 @@ for number, (kind, text) in enumerate(steps, 1):
 """
 
 
+FRAMEWORKS = re.compile(r"^\s*(?:from|import) (?:catboost|keras|lightgbm|tensorflow|xgboost)\b", re.MULTILINE)
+
+
 def steps(page: Path) -> list[re.Match[str]]:
     """Return the marked blocks of a page."""
     return list(BLOCK.finditer(page.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if steps(page)], ids=lambda page: str(page.relative_to(ROOT)))
+def pages():
+    """Yield the pages with snippets; those that need another framework than scikit-learn run where all are installed."""
+    for page in PAGES:
+        found = steps(page)
+        if found:
+            marks = [pytest.mark.together] if any(FRAMEWORKS.search(block["text"]) for block in found) else []
+            yield pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
+
+
+@pytest.mark.parametrize("page", list(pages()))
 def test_snippets_run(page, tmp_path):
     """What a page shows works as shown."""
     program = []
