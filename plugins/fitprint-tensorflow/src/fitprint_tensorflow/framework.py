@@ -1,0 +1,39 @@
+"""Keras' targets: which calls train, and which add to a model's run later; and TensorFlow's summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fitprint.autologging.framework import Function, Method, Target
+from fitprint_tensorflow import observers
+
+__all__ = ["KerasFramework", "SummaryFramework"]
+
+_MODEL = "keras.src.models.model:Model"  # which inherits its methods from the trainer of the backend
+
+
+class KerasFramework:
+    """Keras 3 on any backend, and ``tf.keras``, which is the same."""
+
+    name = "keras"
+    distribution = "keras"
+    within = ("sklearn",)
+
+    def targets(self) -> Sequence[Target]:
+        return [
+            Method(f"{_MODEL}.fit", observers.observe_fit, nested=observers.observe_nested_fit),
+            Method(f"{_MODEL}.train_on_batch", observers.observe_batch, role="sequence"),
+            Method(f"{_MODEL}.evaluate", observers.observe_evaluation, role="note"),
+            Method(f"{_MODEL}.predict", observers.observe_prediction, role="note"),
+        ]
+
+
+class SummaryFramework:
+    """Scalars that are written through ``tf.summary``, which is a part of TensorBoard."""
+
+    name = "tensorboard"
+    distribution = "tensorboard"
+
+    def targets(self) -> Sequence[Target]:
+        path = "tensorboard.plugins.scalar.summary_v2:scalar"
+        return [Function(path, observers.observe_scalar, role="note", nested=observers.observe_scalar)]
