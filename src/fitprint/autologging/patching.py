@@ -8,6 +8,7 @@ has been imported; fitprint itself imports no framework.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import sys
 import weakref
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ from fitprint.hooks.manager import hooks
 __all__ = ["Hook", "Patcher"]
 
 Call = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+Action = Callable[[ModuleType], None]
 
 
 class Hook:
@@ -95,25 +97,37 @@ class Patcher:
         self._functions: dict[int, tuple[Any, Any]] = {}  # id(original): (original, replacement)
         self._unbound: set[int] = set()  # keys of functions of which other names may not have been bound anew yet
         self._made: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # every replacement there was: its original
-        self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
+        self._waiting: dict[str, list[tuple[Action, str]]] = {}
         self._hooked: set[str] = set()
-        self._half_imported: list[tuple[ModuleType, Callable[[ModuleType], None]]] = []
+        self._half_imported: list[tuple[ModuleType, Action, str]] = []
         self._bases: dict[str, _Subclasses] = {}
 
     # -- on and off ------------------------------------------------------------------------------------------------
 
     def install(self, framework: str, targets: Iterable[Target]) -> None:
-        """Patch the targets: those of imported modules now, the others when they are imported."""
+        """Patch the targets: those of imported modules now, the others when they are imported.
+
+        Each target stands for itself: one that a version of the framework does not have is told, and the others are observed.
+        """
         self.on = True
         self.installed.add(framework)
         families: dict[str, list[SubclassMethod]] = {}
+        modules: set[str] = set()
         for target in targets:
+            modules.add(_module_of(target))
             if isinstance(target, SubclassMethod):
                 families.setdefault(target.path, []).append(target)
             else:
-                self.when_imported(_module_of(target), functools.partial(self._patch_named, framework, target))
+                self.when_imported(
+                    _module_of(target), functools.partial(self._patch_named, framework, target), f"{framework}'s {target.path}"
+                )
         for path, family in families.items():
-            self.when_imported(path.partition(":")[0], functools.partial(self._patch_family, framework, path, family))
+            action = functools.partial(self._patch_family, framework, path, family)
+            self.when_imported(path.partition(":")[0], action, f"{framework}'s {path}")
+        below = {".".join(module.split(".")[:depth]) for module in modules for depth in range(2, module.count(".") + 2)}
+        for module in sorted(below):
+            # A module that is never imported would never be missed: its package is asked for it, as soon as that is imported.
+            self.when_imported(module.rpartition(".")[0], functools.partial(_expect_module, module), f"{framework}'s {module}")
 
     def undo(self) -> None:
         """Take every patch out. Where another tool has wrapped ours, ours stays below it and lets everything through."""
@@ -132,11 +146,11 @@ class Patcher:
     def refresh(self) -> None:
         """Catch up with what was half imported or defined unseen, and bind names imported before anew."""
         waiting, self._half_imported = self._half_imported, []
-        for module, action in waiting:
+        for module, action, what in waiting:
             if _is_importing(module):
-                self._half_imported.append((module, action))
+                self._half_imported.append((module, action, what))
             else:
-                self._run(module, action)
+                self._run(module, action, what)
         for family in list(self._bases.values()):
             family.patch_existing()
         new, self._unbound = self._unbound, set()
@@ -144,36 +158,43 @@ class Patcher:
 
     # -- modules ---------------------------------------------------------------------------------------------------
 
-    def when_imported(self, module: str, action: Callable[[ModuleType], None]) -> None:
-        """Run the action on a module: now if it is imported, else as soon as it is. A failure is told, never raised."""
+    def when_imported(self, module: str, action: Action, what: str = "") -> None:
+        """Run the action on a module: now if it is imported, else as soon as it is. A failure is told, never raised.
+
+        Args:
+            module: its dotted name.
+            action: called with the module.
+            what: what cannot be observed if the action fails; the module by default.
+        """
+        what = what or module
         loaded = sys.modules.get(module)
         if loaded is not None and _is_importing(loaded):
             _wait_for_other_threads(module)
             loaded = sys.modules.get(module)
         if loaded is not None and not _is_importing(loaded):
-            self._run(loaded, action)
+            self._run(loaded, action, what)
             return
         if loaded is not None:  # autolog() was called from inside its import
-            self._half_imported.append((loaded, action))
+            self._half_imported.append((loaded, action, what))
             return
-        self._waiting.setdefault(module, []).append(action)
+        self._waiting.setdefault(module, []).append((action, what))
         if module not in self._hooked:
             self._hooked.add(module)
             wrapt.register_post_import_hook(self._imported, module)
 
     def _imported(self, module: ModuleType) -> None:
         self._hooked.discard(module.__name__)  # imported anew, it is to be seen anew
-        for action in self._waiting.pop(module.__name__, ()):
-            self._run(module, action)
+        for action, what in self._waiting.pop(module.__name__, ()):
+            self._run(module, action, what)
         # While its package was being imported, other modules of it may have taken over names.
         new = {key: self._functions[key][1] for key in self._unbound & self._functions.keys()}
         self._rebind(new, within=module.__name__.partition(".")[0])
 
-    def _run(self, module: ModuleType, action: Callable[[ModuleType], None]) -> None:
+    def _run(self, module: ModuleType, action: Action, what: str) -> None:
         try:
             action(module)
         except Exception as error:  # noqa: BLE001 - an error here would make the user's import fail
-            hooks().problem(f"{module.__name__} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
+            hooks().problem(f"{what} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
 
     # -- functions and methods ---------------------------------------------------------------------------------------
 
@@ -192,7 +213,7 @@ class Patcher:
 
     def replace_function(self, module: ModuleType, name: str, make: Callable[[FunctionType], Any]) -> None:
         """Put ``make(original)`` in the place of a module's function, under all its names."""
-        original = getattr(module, name)
+        original = _find(module, name)
         if not isinstance(original, FunctionType):
             raise TypeError(f"{module.__name__}.{name} is no function")
         if any(original is replacement for _, replacement in self._functions.values()):
@@ -386,15 +407,28 @@ class _Subclasses:
             hooks().problem(f"{cls.__qualname__} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
 
 
-def _module_of(target: Function | Method) -> str:
+def _module_of(target: Target) -> str:
     return target.path.partition(":")[0]
 
 
 def _find(module: ModuleType, path: str) -> Any:
     found: Any = module
     for name in path.split("."):
-        found = getattr(found, name)
+        try:
+            found = getattr(found, name)
+        except AttributeError:  # Python's own text would blame a circular import
+            raise AttributeError(f"{found.__name__} has no {name!r}") from None
     return found
+
+
+def _expect_module(name: str, package: ModuleType) -> None:
+    """See that a package has a module.
+
+    Raises:
+        ModuleNotFoundError: it has not; other modules of the package are not affected.
+    """
+    if name not in sys.modules and importlib.util.find_spec(name) is None:
+        raise ModuleNotFoundError(f"{package.__name__} has no module {name.rpartition('.')[2]!r}", name=name)
 
 
 def _is_importing(module: ModuleType) -> bool:
