@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["record_config"]
+__all__ = ["record_config", "record_resolved"]
 
 _NAMES = 1000  # of features that are listed
+_ALIASES = frozenset("alpha eta lambda min_split_loss".split())  # second names of the same parameters
 
 
-def record_config(fit: Fit, booster: Any) -> None:
-    """Record the configuration that XGBoost made of the user's parameters, and what the booster has learnt from."""
+def record_config(fit: Fit, booster: Any) -> dict[str, Any]:
+    """Record the configuration that XGBoost made of the user's parameters, and what the booster has learnt from; return the former."""
+    config: dict[str, Any] = {}
     with fit.part("xgboost_config"):
         config = json.loads(booster.save_config())
         config.get("learner", {}).get("generic_param", {}).pop("rng_state", None)  # thousands of digits
@@ -23,3 +26,26 @@ def record_config(fit: Fit, booster: Any) -> None:
         if booster.feature_names is not None:
             facts["feature_names"] = [str(name) for name in booster.feature_names[:_NAMES]]
         fit.document("booster", facts)
+    return config
+
+
+def record_resolved(fit: Fit, config: Mapping[str, Any]) -> None:
+    """Record the parameters of a booster of which nobody knows which the user set."""
+    learner = config.get("learner", {})
+    params = {"objective": learner.get("objective", {}).get("name")}
+    params |= {name: learner.get("learner_train_param", {}).get(name) for name in ("booster", "multi_strategy")}
+    inner = learner.get("gradient_booster", {})
+    inner = inner.get("gbtree", inner)  # dart
+    for part in ("tree_train_param", "linear_train_param"):
+        params |= {name: _number(value) for name, value in inner.get(part, {}).items() if name not in _ALIASES}
+    metrics = [metric["name"] for metric in learner.get("metrics", ())]
+    fit.params({name: value for name, value in {**params, "eval_metric": metrics}.items() if value not in (None, [])}, resolved=True)
+
+
+def _number(text: Any) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except (TypeError, ValueError):
+            pass
+    return text

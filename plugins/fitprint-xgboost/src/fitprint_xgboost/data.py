@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from fitprint.autologging.fit import Fit
@@ -10,7 +11,7 @@ from fitprint.entities import Dataset
 from fitprint.recording.facts import describe_data
 from fitprint.recording.values import type_name
 
-__all__ = ["record_evals", "record_matrix"]
+__all__ = ["evals_of", "record_matrices", "record_matrix"]
 
 _NAMES = 1000  # features that are named
 _ROWS = 1_000_000  # labels that are looked at: XGBoost hands out a copy of 4 bytes each
@@ -26,23 +27,34 @@ def record_matrix(fit: Fit, matrix: Any, *, name: str, role: str, discrete: bool
         role: "train" or "eval".
         discrete: whether labels are classes, None if that is to be told from their values.
     """
-    if matrix is None or not fit.setting("datasets"):
-        return
-    with fit.part(f"dataset {name}"):
-        fit.run.log_input(_dataset(matrix, name, role, discrete), name, role)
+    record_matrices(fit, [(matrix, name, role)], discrete=discrete)
 
 
-def record_evals(fit: Fit, evals: Any, *, discrete: bool | None = None) -> None:
-    """Record facts on each evaluation set of a list of (DMatrix, name)."""
-    if not isinstance(evals, Iterable) or not fit.setting("datasets"):
+def record_matrices(fit: Fit, matrices: Iterable[tuple[Any, str, str]], *, discrete: bool | None = None) -> None:
+    """Record facts on several matrices with name and role; one that occurs again is looked at once."""
+    if not fit.setting("datasets"):
         return
+    seen: list[tuple[Any, Dataset]] = []
+    for matrix, name, role in matrices:
+        with fit.part(f"dataset {name}"):
+            known = next((dataset for other, dataset in seen if other is matrix), None)
+            if known is None:
+                described = _dataset(matrix, name, role, discrete)
+                seen.append((matrix, described))
+            else:
+                described = replace(known, name=name, role=role)
+            fit.run.log_input(described, name, role)
+
+
+def evals_of(fit: Fit, evals: Any) -> list[tuple[Any, str, str]]:
+    """Return matrix, name and role of each evaluation set."""
+    if not evals:
+        return []
     if not isinstance(evals, (list, tuple)):  # it may be possible to go over it only once
         fit.skipped("evaluation sets", "`evals` is neither a list nor a tuple")
-        return
-    for entry in evals:
-        with fit.part("evaluation sets", quiet=True):
-            matrix, name = entry
-            record_matrix(fit, matrix, name=str(name), role="eval", discrete=discrete)
+        return []
+    pairs = [entry for entry in evals if isinstance(entry, (list, tuple)) and len(entry) == 2]
+    return [(matrix, str(name), "eval") for matrix, name in pairs if hasattr(matrix, "num_row")]
 
 
 def _dataset(matrix: Any, name: str, role: str, discrete: bool | None) -> Dataset:

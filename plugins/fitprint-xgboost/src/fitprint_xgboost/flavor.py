@@ -6,9 +6,9 @@ import importlib
 import inspect
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
@@ -32,6 +32,10 @@ class XGBoostFlavor:
 
     name = "xgboost"
     packages = ("xgboost",)
+    parts: ClassVar[Mapping[str, Collection[str]]] = {
+        "xgboost.core": ["Booster"],
+        "xgboost.sklearn": [name.rpartition(".")[2] for name in _OWN],
+    }  # their state is the booster's bytes and plain parameters
 
     def accepts(self, model: object) -> bool:
         return any((base.__module__, base.__name__) in _BASES for base in type(model).__mro__)

@@ -7,7 +7,15 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["observe_cv", "observe_fit", "observe_nested_train", "observe_train"]
+__all__ = [
+    "observe_cv",
+    "observe_evaluation",
+    "observe_fit",
+    "observe_nested_train",
+    "observe_prediction",
+    "observe_train",
+    "observe_update",
+]
 
 Observation = Generator[None, Any, None]
 
@@ -34,3 +42,21 @@ def observe_fit(fit: Fit) -> Observation:
     from fitprint_xgboost import estimators
 
     return estimators.observe_fit(fit)
+
+
+def observe_update(fit: Fit) -> Observation:
+    from fitprint_xgboost import loops
+
+    return loops.observe_update(fit)
+
+
+def observe_evaluation(fit: Fit) -> Observation:
+    from fitprint_xgboost import loops
+
+    return loops.observe_evaluation(fit)
+
+
+def observe_prediction(fit: Fit) -> Observation:
+    from fitprint_xgboost import loops
+
+    return loops.observe_prediction(fit)

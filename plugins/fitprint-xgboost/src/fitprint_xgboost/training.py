@@ -12,7 +12,7 @@ from fitprint.autologging.fit import Fit
 from fitprint_sklearn.parameters import plain
 from fitprint_xgboost.arguments import Arguments, read_arguments
 from fitprint_xgboost.boosters import record_config
-from fitprint_xgboost.data import record_evals, record_matrix
+from fitprint_xgboost.data import evals_of, record_matrices
 from fitprint_xgboost.importances import record_importances
 from fitprint_xgboost.watching import Watch, stops_early, watch
 
@@ -33,9 +33,8 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     fit.subject = "xgboost.train"
     record_params(fit, arguments)
     fit.tags({"estimator_name": "Booster", "estimator_class": "xgboost.core.Booster", **versions()})
-    discrete = is_discrete(arguments)
-    record_matrix(fit, arguments.get("dtrain"), name="dtrain", role="train", discrete=discrete)
-    record_evals(fit, arguments.get("evals"), discrete=discrete)
+    matrices = [(arguments.get("dtrain"), "dtrain", "train"), *evals_of(fit, arguments.get("evals"))]
+    record_matrices(fit, matrices, discrete=is_discrete(arguments))
     record_continuation(fit, arguments.get("xgb_model"))
     seen = watch(fit, arguments)
     booster = yield
@@ -53,7 +52,7 @@ def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
         fit.skip("it is not for this process to record")
         return
     if fit.position == 1:
-        record_evals(fit, arguments.get("evals"), discrete=is_discrete(arguments))
+        record_matrices(fit, evals_of(fit, arguments.get("evals")), discrete=is_discrete(arguments))
         record_continuation(fit, arguments.get("xgb_model"))
     seen = watch(fit, arguments)
     booster = yield
