@@ -1,0 +1,65 @@
+"""The CatBoost flavor: CatBoost's own binary format, which holds no code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.requirements import installed_version
+from fitprint.models.trust import Trust
+
+__all__ = ["CatBoostFlavor"]
+
+_CLASSES = ("CatBoost", "CatBoostClassifier", "CatBoostRanker", "CatBoostRegressor")
+_FORMATS = ("cbm", "json")
+_FILE = "model.cb"  # MLflow's name
+
+
+class CatBoostFlavor:
+    """CatBoost's own classes. What the user derives from them is a pickle, which brings back the class that it was."""
+
+    name = "catboost"
+    packages = ("catboost",)
+    parts: ClassVar[Mapping[str, Collection[str]]] = {
+        "catboost.core": _CLASSES
+    }  # their state is the bytes of this format, read by CatBoost itself, and plain parameters
+
+    def accepts(self, model: object) -> bool:
+        kind = type(model)
+        return kind.__module__ == "catboost.core" and kind.__name__ in _CLASSES
+
+    def save(self, model: Any, directory: Path) -> FlavorEntry:
+        if not model.is_fitted():
+            raise FitprintError(f"the {type(model).__name__} is not fitted, and CatBoost saves fitted models alone: call fit first")
+        model.save_model(str(directory / _FILE), format="cbm")
+        options = {
+            "catboost_version": installed_version("catboost"),
+            "code": None,
+            "data": _FILE,
+            "model_type": type(model).__name__,
+            "save_format": "cbm",
+        }
+        pyfunc = {"loader_module": "mlflow.catboost", "data": _FILE}
+        return FlavorEntry(options=options, serialization="cbm", safe=True, modules=["catboost", "numpy"], pyfunc=pyfunc)
+
+    def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
+        path = file_within(directory, options.get("data", _FILE))
+        kind, form = options.get("model_type"), options.get("save_format", "cbm")
+        if kind not in _CLASSES:
+            raise IntegrityError(f"{trust.uri} is of the class {kind!r}, which is none of CatBoost's: {', '.join(_CLASSES)}")
+        if form not in _FORMATS:
+            raise FitprintError(f"{trust.uri} has the format {form!r}, which CatBoost can write but not read: save it as cbm")
+        import catboost
+
+        model = getattr(catboost, str(kind))()
+        try:
+            model.load_model(str(path), format=form)
+        except catboost.CatBoostError as error:
+            raise IntegrityError(
+                f"{path.name} of {trust.uri} cannot be read by CatBoost {catboost.__version__} (it was written by "
+                f"{options.get('catboost_version') or 'an unknown version'}): it is damaged, or a newer CatBoost is needed"
+            ) from error
+        return model

@@ -1,0 +1,153 @@
+"""The observers of ``fit``."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Generator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+from fitprint.autologging.fit import Fit
+from fitprint_catboost.curves import Curves
+from fitprint_catboost.data import DATA, record_data, rows_shown
+from fitprint_catboost.parameters import record_given, record_model_params, record_resolved, written
+
+__all__ = ["observe_fit", "observe_nested_fit", "record_fitted", "record_identity", "record_model"]
+
+_FEATURES = 1000  # whose importance is recorded, the most important
+_CLASSIFIER = "CatBoostClassifier"
+
+
+def observe_fit(fit: Fit) -> Generator[None, Any, None]:
+    """Record one training call."""
+    try:
+        arguments = fit.arguments
+    except TypeError:
+        fit.skip("the call does not fit the method, which will say so itself")
+        return
+    model = fit.instance
+    given = record_model_params(fit, model)
+    record_given(fit, arguments, DATA)
+    record_identity(fit, model)
+    record_data(fit, arguments, discrete=True if _is_classifier(model) else None)
+    _record_continuation(fit, arguments.get("init_model"))
+    curves = _watched(fit, arguments, given)
+    yield
+    record_fitted(fit, model, given, curves)
+    record_model(fit, model, arguments.get("X"))
+
+
+def observe_nested_fit(fit: Fit) -> Generator[None, Any, None]:
+    """Record the rounds of a training inside another one, such as in a pipeline, on the outer one's run."""
+    model = fit.instance
+    given = model.get_params()
+    curves = _watched(fit, fit.arguments, given)
+    yield
+    record_fitted(fit, model, given, curves)
+
+
+def _watched(fit: Fit, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> Curves:
+    curves = Curves(fit, _own_goals(given), _period(arguments, given))
+    callbacks = arguments.get("callbacks")
+    is_live = fit.options().get("live") and given.get("task_type") != "GPU"
+    if callbacks or is_live:
+        if callbacks:
+            fit.params({"fit__callbacks": [written(callback) for callback in callbacks]})
+        fit.replace_argument("callbacks", [curves, *(callbacks or ())])  # before those that may end the training
+    return curves
+
+
+def _period(arguments: Mapping[str, Any], given: Mapping[str, Any]) -> int:
+    chosen = arguments.get("metric_period")
+    chosen = given.get("metric_period") if chosen is None else chosen
+    return chosen if isinstance(chosen, int) else 1
+
+
+def _own_goals(given: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
+    """Return of the user's own metrics, by the name that CatBoost gives their curves, whether more is better."""
+    custom = given.get("custom_metric")
+    goals: dict[str, Literal["min", "max"]] = {}
+    for metric in (given.get("eval_metric"), *(custom if isinstance(custom, (list, tuple)) else (custom,))):
+        if hasattr(metric, "is_max_optimal") and hasattr(metric, "evaluate"):
+            goals[type(metric).__name__] = "max" if metric.is_max_optimal() else "min"
+    return goals
+
+
+def record_identity(fit: Fit, model: Any) -> None:
+    """Record what trains, in tags."""
+    kind = type(model)
+    version = getattr(sys.modules.get("catboost"), "__version__", None)
+    tags = {"estimator_name": kind.__name__, "estimator_class": f"{kind.__module__}.{kind.__qualname__}", "catboost_version": version}
+    fit.tags({name: value for name, value in tags.items() if value is not None})
+
+
+def _is_classifier(model: Any) -> bool:
+    return any(base.__name__ == _CLASSIFIER for base in type(model).__mro__)
+
+
+def _record_continuation(fit: Fit, model: Any) -> None:
+    """Record which model a training goes on from, and the run that it came from, if that is known."""
+    if model is None:
+        return
+    with fit.part("continuation", quiet=True):
+        told: dict[str, Any] = {"model": type(model).__name__}
+        if isinstance(model, (str, PathLike)):
+            told["file"] = os.fspath(model)
+            fit.tags({"continues_file": Path(model).name})
+        else:
+            told["rounds"] = model.tree_count_
+        run = fit.linked(model)
+        if run is not None:
+            told["run"] = run.id
+            fit.tags({"continues_run": run.id})
+        fit.document("continuation", told)
+
+
+def record_fitted(fit: Fit, model: Any, given: Mapping[str, Any], curves: Curves | None) -> None:
+    """Record what a fitted model tells: resolved parameters, curves, early stopping, trees and importances."""
+    suffix = f"_part{fit.position}" if fit.position > 1 else ""
+    resolved = record_resolved(fit, model, given, suffix)
+    if curves is not None:
+        with fit.part(f"curves{suffix}", quiet=True):
+            curves.finish(model, resolved)
+    with fit.part(f"booster{suffix}"):
+        classes = list(model.classes_)
+        facts = {"trees": model.tree_count_, "features": len(model.feature_names_), "feature_names": model.feature_names_[:_FEATURES]}
+        fit.document(f"booster{suffix}", facts | ({"classes": [_plain(label) for label in classes]} if classes else {}))
+    with fit.part(f"importances{suffix}", quiet=True):
+        _record_importances(fit, model, suffix)
+
+
+def _record_importances(fit: Fit, model: Any, suffix: str) -> None:
+    """Record the importances that CatBoost has computed by itself, in percent; none are computed here."""
+    values = model.feature_importances_
+    if getattr(values, "ndim", 0) != 1:
+        fit.skipped(f"importances{suffix}", "CatBoost computes none by itself for ranking: call get_feature_importance")
+        return
+    pairs = list(zip(map(str, model.feature_names_), map(float, values), strict=True))
+    shown = sorted(sorted(range(len(pairs)), key=lambda place: -pairs[place][1])[:_FEATURES])
+    content: dict[str, Any] = {"kind": "importances", "features": [pairs[place][0] for place in shown]}
+    content["values"] = [float(f"{pairs[place][1]:.7g}") if math.isfinite(pairs[place][1]) else None for place in shown]
+    if len(shown) < len(pairs):
+        content["of"] = len(pairs)
+    fit.text(f"plots/feature_importances{suffix}.json", json.dumps(content, allow_nan=False))
+
+
+def record_model(fit: Fit, model: Any, features: Any) -> None:
+    """Record the fitted model, with a signature from what five rows give: the data are not gone through again."""
+    options: dict[str, Any] = {}
+    with fit.part("signature", quiet=True):
+        rows = rows_shown(features) if fit.setting("models") else None
+        if rows is not None and len(rows):
+            options = {"inputs": features if hasattr(features, "shape") else rows, "outputs": model.predict(rows)}
+            if fit.setting("input_examples"):
+                options["input_example"] = rows
+    fit.model(model, **options)
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if hasattr(label, "item") else label
