@@ -125,7 +125,9 @@ __all__ = ["Test$cls"]
 _CONFTEST = '''\
 """The fixture `runs`: a home, a store and settings for one test; what a plugin does wrong is raised."""
 
-pytest_plugins = ["fitprint.testing.fixtures"]
+from fitprint.testing.fixtures import runs
+
+__all__ = ["runs"]
 '''
 
 _TEST_RECORD = '''\

@@ -1,4 +1,4 @@
-"""Fixtures for pytest: put ``pytest_plugins = ["fitprint.testing.fixtures"]`` into your ``conftest.py``."""
+"""Fixtures for pytest: put ``from fitprint.testing.fixtures import runs`` into your ``conftest.py``."""
 
 from __future__ import annotations
 
