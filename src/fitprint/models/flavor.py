@@ -111,6 +111,13 @@ class FlavorWithParts(Flavor, Protocol):
     @property
     def parts(self) -> Mapping[str, Collection[str]]: ...
 
+    def check_part(self, part: Any) -> None:
+        """Look at a part that was loaded, before anybody uses it. This member is optional, too.
+
+        Raises:
+            IntegrityError: its content would lead the framework's compiled code astray.
+        """
+
 
 def predict_with(flavor: Flavor, model: Any, data: Any, **options: Any) -> Any:
     """Return predictions in the flavor's way, or else by the model's ``predict``, or by calling a model that is a function.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickletools
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -30,11 +31,20 @@ class Scan:
         called: those of them that it calls.
         odd: names with which it does what no honest pickler does: it changes what it has looked up, or calls what a call gave it.
             A name without a module stands for one that only running the pickle would tell.
+        uses: how often each name comes to lie on the stack.
+        makings: how often of these a new object is made of it, without arguments.
     """
 
     names: set[Name] = field(default_factory=set)
     called: set[Name] = field(default_factory=set)
     odd: set[Name] = field(default_factory=set)
+    uses: Counter[Name] = field(default_factory=Counter)
+    makings: Counter[Name] = field(default_factory=Counter)
+
+    @property
+    def only_made(self) -> set[Name]:
+        """Names of which the pickle makes new objects, without arguments, and does nothing else with them."""
+        return {name for name, count in self.makings.items() if self.uses[name] == count and name not in self.odd}
 
 
 class _Made:
@@ -111,9 +121,9 @@ def _follow(codes: Iterator[tuple[Any, Any, int | None]], found: Scan) -> None:
         elif name in _PUTS:
             memo[argument] = stack[-1]
         elif name in _GETS:
-            stack.append(_shared(memo[argument]))
+            stack.append(_shared(memo[argument], found))
         elif name == "DUP":
-            stack.append(_shared(stack[-1]))
+            stack.append(_shared(stack[-1], found))
         elif name in _TUPLES:
             stack.append(tuple(_pop(stack, _TUPLES[name])))
         elif name == "TUPLE":
@@ -136,7 +146,10 @@ def _follow(codes: Iterator[tuple[Any, Any, int | None]], found: Scan) -> None:
         elif name == "STACK_GLOBAL":
             stack.append(_refer(found, *_pop(stack, 2)))
         elif name in _CALLS:
-            stack.append(_call(found, *_pop(stack, _CALLS[name])))
+            taken = _pop(stack, _CALLS[name])
+            if name == "NEWOBJ" and isinstance(taken[0], Name) and taken[1] == ():
+                found.makings[taken[0]] += 1
+            stack.append(_call(found, *taken))
         elif name == "OBJ":
             stack.append(_call(found, *_pop_to_mark(stack)))
         elif name == "INST":
@@ -161,6 +174,7 @@ def _refer(found: Scan, module: object, attribute: object) -> Name:
         return _COMPUTED
     name = Name(module, attribute)
     found.names.add(name)
+    found.uses[name] += 1
     return name
 
 
@@ -228,9 +242,11 @@ def _fill(items: list[Any], target: object) -> None:
         target.update((key if isinstance(key, str) else id(value), value) for key, value in zip(items[::2], items[1::2], strict=True))
 
 
-def _shared(value: object) -> object:
+def _shared(value: object, found: Scan) -> object:
     if isinstance(value, _Made):
         value.shared = True
+    elif isinstance(value, Name):
+        found.uses[value] += 1
     return value
 
 

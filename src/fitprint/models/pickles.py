@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
-from fitprint.models.opcodes import Name, dotted, scan
+from fitprint.models.opcodes import Name, Scan, dotted, scan
 from fitprint.models.trust import Trust
 
-__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load", "needs"]
+__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "is_no_part", "load", "needs"]
 
 Known = Callable[[str, str], bool]
 
@@ -60,7 +60,19 @@ def is_constructor(module: str, name: str) -> bool:
     return is_harmless(module, name) and (module, name) != ("numpy", "ndarray")
 
 
-def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, is_constructor: Known = is_constructor) -> Any:
+def is_no_part(module: str, name: str) -> bool:  # noqa: ARG001 - one of its kind
+    """Tell that no type is lent by another framework."""
+    return False
+
+
+def load(
+    data: bytes,
+    trust: Trust,
+    file: str,
+    is_trusted: Known = is_harmless,
+    is_constructor: Known = is_constructor,
+    is_part: Known = is_no_part,
+) -> Any:
     """Unpickle, giving the pickle only names that are known to be harmless or that the caller has named.
 
     All that the pickle refers to and calls is listed before anything of it runs; a name that the list missed is still refused
@@ -69,6 +81,8 @@ def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, 
     Args:
         is_trusted: tells of ``(module, name)`` if a pickle may refer to it.
         is_constructor: tells if a pickle may also call it; what it makes must be a new object.
+        is_part: tells if a pickle may make objects of it, without arguments, and give them their state. It gets no hold of the
+            type: see :class:`fitprint.models.flavor.FlavorWithParts`.
 
     Raises:
         UntrustedModelError: it refers to other names.
@@ -78,14 +92,15 @@ def load(data: bytes, trust: Trust, file: str, is_trusted: Known = is_harmless, 
         found = scan(data)
     except IntegrityError as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error.__cause__
-    needed = set(needs(found.names, is_trusted))
+    parts = {name for name in found.only_made if not is_trusted(*name) and is_part(*name)}
+    needed = set(needs(found.names - parts, is_trusted))
     if not _brings_code(found.names):
-        needed.update(dotted(*name) for name in found.odd | {name for name in found.called if not is_constructor(*name)})
+        needed.update(dotted(*name) for name in found.odd | {name for name in found.called - parts if not is_constructor(*name)})
     trust.require(needed, file)
     try:
         if _brings_code(found.names):
             return pickle.loads(data)  # noqa: S301 - the caller trusts the file's own code, which could do as much
-        return _Unpickler(data, trust, file, is_trusted).load()
+        return _Unpickler(data, trust, file, is_trusted, parts).load()
     except (EOFError, ValueError, pickle.UnpicklingError) as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
 
@@ -100,11 +115,11 @@ def needs(names: Iterable[Name], is_trusted: Known = is_harmless) -> list[str]:
     return [_BY_VALUE] if _brings_code(names) else sorted(dotted(*name) for name in names if not is_trusted(*name))
 
 
-def dump(model: object) -> tuple[bytes, str, set[Name]]:
+def dump(model: object) -> tuple[bytes, str, Scan]:
     """Pickle a model: by value with cloudpickle where plain pickle's references would lead nowhere and cloudpickle is installed.
 
     Returns:
-        The bytes, the format ("pickle" or "cloudpickle") and the names that the pickle refers to.
+        The bytes, the format ("pickle" or "cloudpickle") and what the pickle refers to.
 
     Raises:
         FitprintError: the model cannot be pickled.
@@ -112,21 +127,21 @@ def dump(model: object) -> tuple[bytes, str, set[Name]]:
     problem: Exception | None = None
     try:
         data = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
-        names = scan(data).names
-        if not any(module == "__main__" for module, _ in names):
-            return data, "pickle", names
+        found = scan(data)
+        if not any(module == "__main__" for module, _ in found.names):
+            return data, "pickle", found
     except Exception as error:  # noqa: BLE001 - a model's own code runs here and may raise anything
         problem = error
     try:
         import cloudpickle  # type: ignore[import-untyped, unused-ignore]
 
         by_value = cloudpickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
-        return by_value, "cloudpickle", scan(by_value).names
+        return by_value, "cloudpickle", scan(by_value)
     except Exception as error:  # noqa: BLE001 - the same
         if problem is not None:
             remedy = " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
             raise FitprintError(f"a {type(model).__qualname__} cannot be pickled{remedy}: {problem}") from problem
-    return data, "pickle", names
+    return data, "pickle", found
 
 
 class PickleFlavor:
@@ -139,15 +154,15 @@ class PickleFlavor:
         return model is not None
 
     def save(self, model: object, directory: Path) -> FlavorEntry:
-        data, serialization, names = dump(model)
+        data, serialization, found = dump(model)
         (directory / "model.pkl").write_bytes(data)
         return FlavorEntry(
             options={"file": "model.pkl", "serialization_format": serialization},
             pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"} if callable(getattr(model, "predict", None)) else None,
             serialization=serialization,
             safe=False,
-            needs=needs(names),
-            modules=sorted({module for module, _ in names if module}),
+            needs=needs(found.names),
+            modules=sorted({module for module, _ in found.names if module}),
         )
 
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
@@ -162,6 +177,19 @@ def _brings_code(names: Iterable[Name]) -> bool:
     return any(_BY_VALUE in name.module.split(".") for name in names)
 
 
+def _maker(kind: Any) -> type:
+    """Return a type that makes bare objects of another, and is good for nothing else."""
+    if not isinstance(kind, type):
+        raise pickle.UnpicklingError(f"{kind!r} is no type")
+
+    made: Any = kind
+
+    def make(_: type) -> object:
+        return made.__new__(made)
+
+    return type(kind.__name__, (), {"__new__": make})
+
+
 _NDARRAY = ("numpy", "ndarray")
 _ARRAY_MAKERS = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"), ("numpy.ma.core", "_mareconstruct")}
 _STAND_IN = object()
@@ -174,8 +202,9 @@ class _Unpickler(pickle.Unpickler):
     so it is a stand-in that those functions alone understand.
     """
 
-    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known) -> None:
+    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known, parts: Collection[Name] = ()) -> None:
         super().__init__(io.BytesIO(data), fix_imports=False)  # a name that was checked must not turn into another
+        self._parts = parts
         self._trust = trust
         self._file = file
         self._is_trusted = is_trusted
@@ -183,6 +212,8 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if dotted(module, name) in self._trust:
             return super().find_class(module, name)
+        if Name(module, name) in self._parts:
+            return _maker(super().find_class(module, name))
         if not self._is_trusted(module, name):
             self._trust.require([dotted(module, name)], self._file)
         if (module, name) == _NDARRAY:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
@@ -12,15 +12,11 @@ from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 from fitprint_lightgbm.texts import check_text, texts_in
 from fitprint_sklearn.flavor import SklearnFlavor
-from fitprint_sklearn.trust import admit
 
 __all__ = ["LightGBMFlavor"]
 
 _BOOSTER = "lightgbm.basic.Booster"
 _FILE = "model.lgb"
-
-# Pipelines of scikit-learn that hold these load as scikit-learn's own do.
-admit({"lightgbm.basic": ["Booster"], "lightgbm.sklearn": ["LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor"]})
 
 
 class LightGBMFlavor:
@@ -32,6 +28,17 @@ class LightGBMFlavor:
 
     name = "lightgbm"
     packages = ("lightgbm",)
+    parts: ClassVar[Mapping[str, Collection[str]]] = {
+        "lightgbm.basic": ["Booster"],
+        "lightgbm.sklearn": ["LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor"],
+    }  # their state is the booster's text and plain parameters
+
+    def check_part(self, part: Any) -> None:
+        """Refuse a booster, in a model of another framework, that is none or whose trees lead nowhere."""
+        if type(part).__name__ == "Booster":
+            if getattr(part, "_handle", None) is None:
+                raise IntegrityError("a booster of LightGBM has no trees")
+            check_text(part.model_to_string(num_iteration=-1), "a booster of LightGBM")
 
     def accepts(self, model: object) -> bool:
         names = {(base.__module__, base.__name__) for base in type(model).__mro__}

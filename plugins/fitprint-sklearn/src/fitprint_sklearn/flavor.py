@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fitprint.errors import IntegrityError
+from fitprint.hooks.manager import hooks
 from fitprint.models import pickles
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import FlavorEntry, file_within, parts_of
 from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
-from fitprint_sklearn.trust import is_constructor, is_trusted
+from fitprint_sklearn.trust import is_constructor, is_part, is_trusted
 
 __all__ = ["SklearnFlavor"]
 
@@ -48,10 +49,10 @@ class SklearnFlavor:
             modules = {use.name.rpartition(".")[0] for use in uses}
             options["skops_trusted_types"] = _passed(uses)  # for MLflow's reader
         else:
-            data, serialization, pairs = pickles.dump(model)
+            data, serialization, found = pickles.dump(model)
             file = "model.pkl"
-            needs = pickles.needs(pairs, is_trusted)
-            modules = {module for module, _ in pairs}
+            needs = pickles.needs(found.names - {name for name in found.only_made if is_part(*name)}, is_trusted)
+            modules = {module for module, _ in found.names}
         (directory / file).write_bytes(data)
         options |= {"pickled_model": file, "serialization_format": serialization}
         return FlavorEntry(
@@ -67,11 +68,12 @@ class SklearnFlavor:
         path = file_within(directory, options.get("pickled_model", "model.pkl"))
         data = path.read_bytes()
         if options.get("serialization_format", "pickle") != "skops":
-            model = pickles.load(data, trust, path.name, is_trusted, is_constructor)
+            model = pickles.load(data, trust, path.name, is_trusted, is_constructor, is_part)
             names = {dotted(*pair) for pair in scan(data).names}
         else:
             model, names = _from_skops(data, trust, path.name)
         _check_indices(model, names, path.name, trust)
+        _check_parts(model, names)
         return model
 
 
@@ -126,8 +128,13 @@ def _from_skops(data: bytes, trust: Trust, file: str) -> tuple[object, set[str]]
 
 
 def _is_known(use: _Use) -> bool:
-    """Tell if the frameworks' own models use the name so."""
+    """Tell if the frameworks' own models use the name so.
+
+    A part of another framework is only made bare and given its state; a file that holds the type itself, or calls it, is refused.
+    """
     module, _, name = use.name.rpartition(".")
+    if use.loader == "ObjectNode" and is_part(module, name):
+        return True
     if use.loader in _DATA:
         return is_trusted(module, name)
     if use.loader in _HOLDERS:
@@ -152,8 +159,11 @@ def _uses(data: bytes) -> set[_Use]:
             if "__class__" in node:
                 name, loader = f"{node.get('__module__')}.{node['__class__']}", str(node.get("__loader__"))
                 uses.add(_Use(name, loader))
+                content = node.get("content")
                 if loader == "MethodNode":
                     uses.add(_Use(f"{name}.{node['content']['func']}", loader))
+                elif isinstance(content, dict) and "module_path" in content:  # a function, as the first skops wrote it
+                    uses.add(_Use(f"{content['module_path']}.{content.get('function')}", loader))
             stack.extend(value for value in node.values() if isinstance(value, dict | list))
         else:
             stack.extend(value for value in node if isinstance(value, dict | list))
@@ -165,3 +175,22 @@ def _check_indices(model: object, names: set[str], file: str, trust: Trust) -> N
 
     if KINDS & names and (problem := out_of_bounds(model)) is not None:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {problem}")
+
+
+def _check_parts(model: object, names: set[str]) -> None:
+    """Let the frameworks look at the parts that are theirs."""
+    checks = {
+        (module, name): flavor.check_part
+        for flavor in hooks().registered("register_flavors").values()
+        if hasattr(flavor, "check_part")
+        for module, name in parts_of([flavor])
+        if f"{module}.{name}" in names
+    }
+    if not checks:
+        return
+    from fitprint_sklearn.reach import reachable
+
+    for found in reachable(model):
+        check = checks.get((type(found).__module__, type(found).__qualname__))
+        if check is not None:
+            check(found)

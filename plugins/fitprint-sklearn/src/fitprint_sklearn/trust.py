@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
 
+from fitprint.hooks.manager import hooks
 from fitprint.models import pickles
+from fitprint.models.flavor import parts_of
 
-__all__ = ["admit", "is_constructor", "is_trusted"]
+__all__ = ["is_constructor", "is_part", "is_trusted"]
 
 _UFUNCS = """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copysign cos cosh deg2rad
     degrees divide equal exp exp2 expm1 fabs floor floor_divide fmax fmin fmod greater greater_equal hypot invert isfinite isinf isnan
@@ -122,16 +123,6 @@ _FUNCTIONS = _table(
         "sigmoid_kernel",
     }
 )
-_admitted: dict[str, frozenset[str]] = {}
-
-
-def admit(types: Mapping[str, Iterable[str]]) -> None:
-    """Trust types of another framework as scikit-learn's own: its plugin names those that its models are made of, by module.
-
-    Its estimators can then be parts of pipelines, searches and ensembles that load without being named.
-    """
-    for module, names in types.items():
-        _admitted[module] = _admitted.get(module, frozenset()) | frozenset(names)
 
 
 def is_trusted(module: str, name: str) -> bool:
@@ -141,8 +132,12 @@ def is_trusted(module: str, name: str) -> bool:
 
 def is_constructor(module: str, name: str) -> bool:
     """Tell if a file may also have it called: it is a type, or a function with which pickles make objects of one."""
-    known = name in _TYPES.get(module, ()) or name in _admitted.get(module, ())
-    return known or pickles.is_constructor(module, name) or _is_estimator(module, name)
+    return name in _TYPES.get(module, ()) or pickles.is_constructor(module, name) or _is_estimator(module, name)
+
+
+def is_part(module: str, name: str) -> bool:
+    """Tell if another framework's plugin lends the type: a file may make bare objects of it and give them their state, no more."""
+    return (module, name) in parts_of(hooks().registered("register_flavors").values())
 
 
 def _is_estimator(module: str, name: str) -> bool:
