@@ -22,12 +22,14 @@ class Iterations:
     Args:
         fit: the call.
         scheduled: parameters that a callback of the user's may change in each round, beside the learning rate.
+        is_watching: whether there are callbacks that may change any.
     """
 
     before_iteration = False
 
-    def __init__(self, fit: Fit, scheduled: Iterable[str] = ()) -> None:
+    def __init__(self, fit: Fit, scheduled: Iterable[str] = (), *, is_watching: bool = True) -> None:
         self.order = -math.inf
+        self._is_watching = is_watching
         self._fit = fit
         self.rounds = Rounds(fit, self._goal)
         self._goals: dict[str, Literal["min", "max"]] = {}
@@ -53,7 +55,7 @@ class Iterations:
         step = environment.iteration
         values = {}
         for result in environment.evaluation_result_list or ():
-            data, metric, value = result[0], result[1], result[2]
+            data, metric, value = result[0], result[1], float(result[2])
             key = self._keys.get((data, metric))
             if key is None:
                 key = self._admit(data, metric, bool(result[3]), is_mean=len(result) > 4)
@@ -64,7 +66,8 @@ class Iterations:
         if not self.done:
             self.boosters = getattr(environment.model, "boosters", None) and environment.model
         try:
-            self._schedule(environment.model, step, values)
+            if self._is_watching:
+                self._schedule(environment.model, step, values)
         except Exception as error:  # noqa: BLE001 - parameters may be anything, and the metrics of the round are worth more
             self._fit.failed("learning rate", error)
         if values:

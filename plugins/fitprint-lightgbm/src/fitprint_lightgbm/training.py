@@ -15,6 +15,9 @@ from fitprint_lightgbm.parameters import callbacks_of, record_params
 
 __all__ = ["begin_rounds", "observe_nested_train", "observe_train", "schedules"]
 
+# LightGBM's own callbacks that change no parameter.
+_HARMLESS = {"_EarlyStoppingCallback", "_LogEvaluationCallback", "_RecordEvaluationCallback"}
+
 
 def observe_train(fit: Fit) -> Generator[None, Any, None]:
     """Record one call of ``lightgbm.train``."""
@@ -60,7 +63,8 @@ def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
 
 def begin_rounds(fit: Fit, arguments: Mapping[str, Any]) -> Iterations:
     """Put our callback beside the user's, in a list of its own."""
-    iterations = Iterations(fit, schedules(arguments))
+    may_change = any(type(callback).__name__ not in _HARMLESS for callback in callbacks_of(arguments))
+    iterations = Iterations(fit, schedules(arguments), is_watching=may_change)
     callbacks = with_ours(arguments.get("callbacks"), iterations)
     if callbacks is not None:
         fit.replace_argument("callbacks", callbacks)
