@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 import subprocess
 import sys
@@ -92,18 +91,6 @@ class TestPlugin:
         assert f"fitprint{bounds}" in project["dependencies"]
         assert [f"{plugin.name}{bounds}"] == core["optional-dependencies"][short]
         assert short in core["optional-dependencies"]["all"][0]
-
-    def test_range_is_stated_once_and_both_ends_are_tested(self, plugin):
-        """The framework's range is the extra `framework`; tox has an environment for its newest and its oldest version."""
-        short = plugin.name.removeprefix("fitprint-")
-        (requirement,) = toml(plugin / "pyproject.toml")["project"]["optional-dependencies"]["framework"]
-        name, lowest = requirement.split(">=")
-        tox = configparser.ConfigParser(interpolation=None)
-        tox.read(ROOT / "tox.ini", encoding="utf-8")
-        default = tox["tox"]["env_list"].split()
-        assert short in default
-        assert f"{short}-oldest" in default
-        assert f"{name}=={lowest}." in tox[f"testenv:{short}-oldest"]["deps"]
 
 
 def test_markdown_links_resolve():
