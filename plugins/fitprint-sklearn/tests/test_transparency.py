@@ -572,3 +572,31 @@ if __name__ == "__main__":
     counts = [(("DecisionTreeClassifier", "FINISHED"), 8), (("GridSearchCV", "FINISHED"), 1)]
     counts += [(("Ridge", "FINISHED"), 16), (("candidate", "FINISHED"), 3)]
     assert (output.stdout.splitlines(), output.stderr) == ([str(counts), "True", "True", "[3]"], "")
+
+
+def test_parameters_that_are_drawn_when_they_are_asked_for(untracked):
+    """Asking an estimator for parameters that it draws leaves its generator as it was, deep inside others, too."""
+
+    class Drawing(ClassifierMixin, BaseEstimator):
+        def __init__(self, random_state=None):
+            self.random_state = random_state
+
+        def get_params(self, deep=True):
+            return {"random_state": self.random_state.randint(1000)}
+
+        def fit(self, X, y):
+            self.seed_ = self.get_params()["random_state"]
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict(self, X):
+            return np.zeros(len(X), dtype=int)
+
+    def train():
+        X, y = load_iris(return_X_y=True)
+        model = make_pipeline(StandardScaler(), Drawing(np.random.RandomState(0)))
+        return model.fit(X, y)[-1].seed_
+
+    bare = train()
+    fitprint.autolog(models=False)
+    assert train() == bare

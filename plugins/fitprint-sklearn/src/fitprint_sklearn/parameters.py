@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fitprint.recording.values import param_value
 
-__all__ = ["defaults_of", "estimators_in", "is_estimator", "parameters", "plain", "text_of", "unwrapped"]
+__all__ = ["asked_params", "defaults_of", "estimators_in", "is_estimator", "parameters", "plain", "text_of", "unwrapped"]
 
 _TEXT = 2000  # characters of an estimator written as text
 _VALUE = 200  # characters of one value in it
+_DEPTH = 8  # of estimators in estimators
+_PARTS = 1000  # of one list that are looked at
 _NOTHING = object()
 
 _defaults: weakref.WeakKeyDictionary[type, dict[str, Any]] = weakref.WeakKeyDictionary()
@@ -22,6 +24,46 @@ _defaults: weakref.WeakKeyDictionary[type, dict[str, Any]] = weakref.WeakKeyDict
 def is_estimator(value: Any) -> bool:
     """Tell whether a value is an object with parameters: an estimator, transformer or the like, and no class."""
     return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def asked_params(estimator: Any, *, deep: bool) -> dict[str, Any]:
+    """Return what the estimator's `get_params` does, and put random generators back: XGBoost's estimators draw their seed there.
+
+    Raises:
+        Exception: whatever the estimator's own method raises.
+    """
+    states = [(generator, _state(generator)) for generator in _generators(estimator, 0 if deep else _DEPTH)]
+    try:
+        params: dict[str, Any] = estimator.get_params(deep=deep)
+    finally:
+        for generator, state in states:
+            if hasattr(generator, "set_state"):
+                generator.set_state(state)
+            else:
+                generator.bit_generator.state = state
+    return params
+
+
+def _state(generator: Any) -> Any:
+    return generator.get_state() if hasattr(generator, "get_state") else generator.bit_generator.state
+
+
+def _generators(subject: Any, depth: int) -> Iterator[Any]:
+    """Yield numpy's random generators that are parameters of an estimator, or of one in it, if they are not of scikit-learn's own."""
+    if isinstance(subject, (list, tuple)):
+        for item in subject[:_PARTS]:
+            if isinstance(item, (list, tuple)) or is_estimator(item):
+                yield from _generators(item, depth + 1)
+        return
+    is_own = type(subject).__module__.startswith("sklearn.")
+    for name, value in getattr(subject, "__dict__", {}).items():
+        if name.endswith("_"):  # fitted
+            continue
+        if type(value).__module__.startswith("numpy.random"):
+            if not is_own and (hasattr(value, "get_state") or hasattr(value, "bit_generator")):
+                yield value
+        elif depth < _DEPTH and (isinstance(value, (list, tuple)) or is_estimator(value)):
+            yield from _generators(value, depth + 1)
 
 
 def defaults_of(cls: type) -> dict[str, Any]:
@@ -67,7 +109,7 @@ def parameters(estimator: Any) -> tuple[dict[str, Any], set[str]]:
 
     Estimators among the values are left as they are; see :func:`plain`.
     """
-    params: dict[str, Any] = estimator.get_params(deep=True)
+    params = asked_params(estimator, deep=True)
     left: set[str] = set()
     for name, value in params.items():
         owner, _, own_name = name.rpartition("__")
@@ -81,7 +123,7 @@ def parameters(estimator: Any) -> tuple[dict[str, Any], set[str]]:
 
 def estimators_in(estimator: Any) -> list[Any]:
     """Return the estimators among the parameters of an estimator, nested ones included."""
-    return [value for value in estimator.get_params(deep=True).values() if is_estimator(value)] if is_estimator(estimator) else []
+    return [value for value in asked_params(estimator, deep=True).values() if is_estimator(value)] if is_estimator(estimator) else []
 
 
 def plain(value: Any) -> Any:
@@ -115,7 +157,7 @@ def _text(estimator: Any, depth: int) -> str:
     cls = type(estimator)
     defaults = defaults_of(cls)
     try:
-        values = estimator.get_params(deep=False) if is_estimator(estimator) else _constructor_values(estimator)
+        values = asked_params(estimator, deep=False) if is_estimator(estimator) else _constructor_values(estimator)
     except Exception:  # noqa: BLE001 - the user's own get_params may fail in any way
         return f"{cls.__name__}(…)"
     shown = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitprint.recording.values import param_value
-from fitprint_sklearn.parameters import defaults_of, is_default, is_estimator
+from fitprint_sklearn.parameters import asked_params, defaults_of, is_default, is_estimator
 
 __all__ = ["class_name", "describe_estimator", "facts_after_fit", "kind_of", "structure_of", "versions_of"]
 
@@ -92,7 +92,7 @@ def structure_of(estimator: Any, depth: int = 0) -> dict[str, Any]:
     """
     node: dict[str, Any] = {"class": class_name(estimator)}
     try:
-        params = estimator.get_params(deep=False)
+        params = asked_params(estimator, deep=False)
     except Exception:  # noqa: BLE001 - the user's own get_params may fail in any way
         return node
     defaults = defaults_of(type(estimator))
