@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from typing import Any
 
 from fitprint.autologging.fit import Fit
@@ -25,41 +24,10 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     except TypeError:
         fit.skip("the call does not fit the method, which will say so itself")
         return
-    estimator = fit.instance
-    observation = estimators.observe_fit(fit, call)
-    with _undrawn(estimator):
-        next(observation, None)
-    if fit.skip_reason:
-        return
-    result = yield
-    with _undrawn(estimator):
-        try:
-            observation.send(result)
-        except StopIteration:
-            pass
+    yield from estimators.observe_fit(fit, call)
 
 
 def _read(fit: Fit) -> Call:
     arguments = fit.arguments
     others = {name: value for name, value in arguments.items() if name not in _RECORDED_OTHERWISE and value is not None and fit.given(name)}
     return Call(arguments["X"], arguments.get("y"), arguments.get("sample_weight"), others)
-
-
-@contextmanager
-def _undrawn(estimator: Any) -> Iterator[None]:
-    """Put the estimator's own random generator back: its ``get_params`` draws from it."""
-    generator: Any = getattr(estimator, "random_state", None)
-    if hasattr(generator, "get_state"):
-        state = generator.get_state()
-    elif hasattr(generator, "bit_generator"):
-        state = generator.bit_generator.state
-    else:
-        yield
-        return
-    try:
-        yield
-    finally:
-        if hasattr(generator, "get_state"):
-            generator.set_state(state)
-        else:
-            generator.bit_generator.state = state
