@@ -9,8 +9,9 @@ import pytest
 
 import fitprint
 from fitprint.testing.capture import CapturedRuns, captured_runs
+from fitprint.testing.fixtures import runs
 
-pytest_plugins = ["fitprint.testing.fixtures"]
+__all__ = ["runs"]
 
 
 @pytest.fixture
@@ -34,3 +35,9 @@ def data() -> Callable[..., tuple[Any, Any]]:
         return train, lightgbm.Dataset(X[400:], y[400:], reference=train, **options)
 
     return datasets
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let LightGBM before 4.2 use what NumPy 1.25 deprecates, and tell where it takes the number of rounds from."""
+    for told in ("np.find_common_type is deprecated:DeprecationWarning", "Found `num_iterations` in params:UserWarning"):
+        item.add_marker(pytest.mark.filterwarnings(f"ignore:{told}"))
