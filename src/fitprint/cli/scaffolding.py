@@ -14,7 +14,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 import fitprint
-from fitprint.cli.templates import AIMED, FILES, STAND_IN, STAND_IN_FILES
+from fitprint.cli.templates import AIMED, FILES, PREDICT, STAND_IN, STAND_IN_FILES
 from fitprint.errors import FitprintError
 
 __all__ = ["framework_name", "write_package"]
@@ -131,9 +131,9 @@ def _aimed(framework: str) -> dict[str, str]:
         and (parameter.default is parameter.empty or parameter.name in _EXAMPLES)
     ]
     built = [f'        "{name}": {_EXAMPLES.get(name, "None")},{"" if name in _EXAMPLES else "  # CHANGE: a value"}' for name in chosen]
-    passed = ", ".join(
-        name if parameter.kind is not parameter.KEYWORD_ONLY else f"{name}={name}" for name, parameter in _named(chosen, parameters)
-    )
+    leading = [name for name, parameter in zip(chosen, parameters, strict=False) if name == parameter.name]
+    by_name = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY} | set(chosen[len(leading) :])
+    passed = ", ".join(f"{name}={name}" if name in by_name else name for name in chosen)
     datasets = [f'    fit.dataset(fit.argument("{name}"), name="{name}")' for name in chosen if name in _EXAMPLES]
     distribution, requirement = _distribution(target.module.partition(".")[0])
     common = {
@@ -141,6 +141,8 @@ def _aimed(framework: str) -> dict[str, str]:
         "requirement": f'"{requirement}"',
         "target": framework,
         "record": "",
+        "told": "",
+        "predict": "",
         "case": target.function.__name__,
     }
     if target.owner is None:
@@ -161,6 +163,9 @@ def _aimed(framework: str) -> dict[str, str]:
     known = "{name: value for name, value in vars(model).items() if isinstance(value, (bool, int, float, str))}"
     asked = "model.get_params()" if hasattr(target.owner, "get_params") else known
     comment = "  # CHANGE: what it needs" if constructor else ""
+    rows = next((name for name in chosen if _EXAMPLES.get(name) == _ROWS), None)
+    if rows is not None and inspect.isfunction(getattr(target.owner, "predict", None)):
+        common |= {"told": ", predict", "predict": _filled(PREDICT, {"rows": rows})}
     return common | {
         "kind": "Method",
         "above": "\n".join(["    model = fit.instance", f"    fit.params({asked})", *datasets]),
@@ -172,11 +177,6 @@ def _aimed(framework: str) -> dict[str, str]:
         "call": f"    return model.{target.function.__name__}({passed})",
         "subject": cls,
     }
-
-
-def _named(chosen: list[str], parameters: list[inspect.Parameter]) -> list[tuple[str, inspect.Parameter]]:
-    found = {parameter.name: parameter for parameter in parameters}
-    return [(name, found[name]) for name in chosen]
 
 
 def _required(owner: type) -> list[str]:

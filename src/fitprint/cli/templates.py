@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AIMED", "FILES", "STAND_IN", "STAND_IN_FILES"]
+__all__ = ["AIMED", "FILES", "PREDICT", "STAND_IN", "STAND_IN_FILES"]
 
 _PYPROJECT = """\
 [build-system]
@@ -107,11 +107,18 @@ def train($names):
     """Make the one training call, and return its result."""
 $call
 
-
+$predict
 class ${cls}Conformance(FrameworkConformance):
     framework = $cls()
     # One case for each way to train. `params` and `metrics` (with their number of points) are what a record must hold.  CHANGE
-    cases = (Case("$case", build, train$record),)
+    cases = (Case("$case", build, train$told$record),)
+'''
+
+PREDICT = '''
+def predict(model):
+    """Return what must be the same with fitprint as without: of a model that holds a time or a random id, predictions alone are."""
+    return model.predict(build()["$rows"])
+
 '''
 
 _TEST_CONFORMANCE = '''\
@@ -228,6 +235,8 @@ STAND_IN = {
     "built": '        "model": Line(rate=0.1, rounds=10),\n        "x": [0.0, 1.0, 2.0, 3.0],\n        "y": [0.1, 1.9, 4.1, 6.0],',
     "names": "model, x, y",
     "call": "    return model.fit(x, y)",
+    "predict": PREDICT.replace("$rows", "x"),
+    "told": ", predict",
     "record": ', params={"rate", "rounds"}, metrics={"loss": 10}',
     "case": "line",
     "subject": "Line",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 
 import pytest
@@ -67,6 +68,7 @@ def test_every_file_is_valid_and_fits_the_screen(command, here):
     for path in (here / "fitprint-demo").rglob("*.*"):
         text = path.read_text(encoding="utf-8")
         assert [] == [line for line in text.splitlines() if len(line) > 140 or "$" in line]
+        assert "\n\n\n\n" not in text
         if path.suffix == ".py":
             compile(text, str(path), "exec")
     project = tomllib.loads((here / "fitprint-demo/pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -163,10 +165,13 @@ def test_the_options_belong_to_new(command, here):
 
 _TOY = """
 class Mean:
+    def predict(self, X):
+        return [self.mean for _ in X]
+
     def __init__(self, rate=0.5):
         self.rate = rate
 
-    def fit(self, X, y, *, sample_weight=None, passes):
+    def fit(self, X, depth=1, y=None, *, sample_weight=None, passes):
         self.mean = sum(y) / len(y)
         return self
 
@@ -192,6 +197,7 @@ def test_a_plugin_can_be_aimed_at_a_method(command, here, toy, imported):
     assert ["toy:Mean.fit"] == [target.path for target in conformance.DemoConformance.framework.targets()]
     given = conformance.build()
     assert ["model", "X", "y", "passes"] == list(given)
+    assert "    return model.fit(X, y=y, passes=passes)\n\n\ndef predict(model):" in inspect.getsource(conformance)
     with captured_runs(plugins={"demo": importlib.import_module("fitprint_demo")}) as runs:
         importlib.import_module("fitprint").autolog()
         conformance.train(**given)
