@@ -176,7 +176,7 @@ class Mean:
         return self
 
 def train(params, data, label=None):
-    return Mean().fit(data, label, passes=1)
+    return Mean().fit(data, y=label, passes=1)
 
 quick = len
 """
