@@ -1,6 +1,8 @@
 """The kit finds faults: each faulty plugin fails the check that is named beside it, and the fault alone is why."""
 
+import dataclasses
 import importlib
+import os
 import sys
 
 import faulty_artifacts
@@ -71,6 +73,17 @@ class Prints(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.prints)
 
 
+def train_and_tell(**given):
+    print("process", os.getpid())
+    return ToyboostConformance.cases[0].fit(**given)
+
+
+class TellsProcesses(ToyboostConformance):
+    """The plugin is right, and the framework never prints the same."""
+
+    cases = (dataclasses.replace(ToyboostConformance.cases[0], fit=train_and_tell),)
+
+
 class StepsBack(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.steps_back)
 
@@ -124,6 +137,7 @@ class ImportsItsFramework(MutatesArguments):
         (ChangesTheResult, "result_identical_to_unpatched", "constants"),
         (Warns, "result_identical_to_unpatched", "warnings"),
         (Prints, "nothing_on_stdout", "observing"),
+        (TellsProcesses, "nothing_on_stdout", "the framework itself writes something else to standard output each time: silence it"),
         (StepsBack, "steps_complete_and_increasing", "do not grow"),
         (LosesSteps, "steps_complete_and_increasing", "2 points, not 4"),
         (RecordsAnAddress, "params_json_safe", "memory address"),
@@ -207,6 +221,18 @@ def test_an_undeclared_range_is_found(tmp_path, monkeypatch):
     metadata.write_text(metadata.read_text(encoding="utf-8").replace("toyboost; extra", "toyboost>=2.0,<3; extra"), encoding="utf-8")
     importlib.invalidate_caches()
     assert [] == outcomes(ToyboostConformance(), "range_declared")
+
+
+def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeypatch):
+    """Their versions are one."""
+    folder = tmp_path / "toyboost-2.1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toyboost\nVersion: 2.1\n", encoding="utf-8")
+    (folder / "entry_points.txt").write_text("[fitprint]\ntoyboost = fitprint_toyboost\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    (item,) = [item for item in ToyboostConformance().items() if item.name == "range_declared"]
+    with pytest.raises(NotApplicable, match="comes with the plugin"):
+        item.run()
 
 
 # -- stores ------------------------------------------------------------------------------------------------------------
