@@ -14,11 +14,12 @@ from typing import Any
 from fitprint.entities import Artifact
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import Flavor, FlavorEntry, choose_flavor, class_name
+from fitprint.models.hashing import digest_of
 from fitprint.models.mlmodel import example_files, read_mlmodel, signature_from_mlflow, write_mlmodel
 from fitprint.models.requirements import requirements
 from fitprint.models.signature import Signature
 
-__all__ = ["MANIFEST", "Manifest", "Packed", "digest_of", "pack", "read_manifest", "verify"]
+__all__ = ["MANIFEST", "Manifest", "Packed", "pack", "read_manifest", "verify"]
 
 MANIFEST = "fitprint.json"
 _FORMAT = 1
@@ -100,7 +101,7 @@ def pack(
     write_mlmodel(directory, chosen.name, entry, signature, example)
     required = requirements(entry.modules)
     (directory / "requirements.txt").write_text("".join(f"{line}\n" for line in required), encoding="utf-8")
-    files = _files(directory)
+    files = _files(directory, entry.digests)
     content = _manifest(class_name(model), chosen.name, entry, signature, required, files)
     (directory / MANIFEST).write_text(json.dumps(content, indent=1), encoding="utf-8")
     files.append(Artifact(MANIFEST, *digest_of(directory / MANIFEST)))
@@ -171,17 +172,6 @@ def verify(directory: Path, manifest: Manifest, known: Mapping[str, str] | None 
             raise IntegrityError(f"{path} is in the model directory, but was not when the model was recorded")
 
 
-def digest_of(path: Path) -> tuple[str, int]:
-    """Return a file's digest (``sha256:`` and 64 hexadecimal digits) and size in bytes."""
-    state = hashlib.sha256()
-    size = 0
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(1 << 20):
-            state.update(block)
-            size += len(block)
-    return f"sha256:{state.hexdigest()}", size
-
-
 def _manifest(
     kind: str,
     flavor: str,
@@ -221,8 +211,9 @@ def _by_name(flavors: Sequence[Flavor], name: str) -> Flavor:
     raise FitprintError(f"no installed plugin has a model flavor {name!r}; there are: {', '.join(sorted(f.name for f in flavors))}")
 
 
-def _files(directory: Path) -> list[Artifact]:
-    return [Artifact(path, *digest_of(directory / path)) for path in sorted(_paths(directory))]
+def _files(directory: Path, digests: Mapping[str, str]) -> list[Artifact]:
+    known = {path: (digest, (directory / path).stat().st_size) for path, digest in digests.items()}
+    return [Artifact(path, *(known.get(path) or digest_of(directory / path))) for path in sorted(_paths(directory))]
 
 
 def _paths(directory: Path) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from fitprint.errors import ArtifactNotFoundError, IntegrityError, ModelNotFoundError
-from fitprint.models.directory import digest_of
+from fitprint.errors import ArtifactNotFoundError, ModelNotFoundError
 from fitprint.models.flavor import Flavor
+from fitprint.models.hashing import Checking
 from fitprint.models.loading import Loaded, open_directory
 from fitprint.models.predictor import Predictor
 from fitprint.models.trust import Trust
@@ -59,10 +59,10 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: Find
     run = find_run(name)
     with _folder_beside(run.workspace.blobs) as folder:
         try:
-            directory, known = _place(run, path or "model", Path(folder) / "model")
+            directory, checking = _place(run, path or "model", Path(folder) / "model")
         except ArtifactNotFoundError as error:
             raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
-        return open_directory(directory, found, trust, known)
+        return open_directory(directory, found, trust, checking)
 
 
 def _folder_beside(blobs: Any) -> tempfile.TemporaryDirectory[str]:
@@ -73,23 +73,24 @@ def _folder_beside(blobs: Any) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(prefix="fitprint-model-")
 
 
-def _place(run: Source, path: str, directory: Path) -> tuple[Path, dict[str, str]]:
-    """Lay out a recorded directory and check its bytes; return where it lies and the digests by path.
+def _place(run: Source, path: str, directory: Path) -> tuple[Path, Checking | None]:
+    """Lay out a recorded directory; return where it lies, and the check of its bytes if that is still to be finished.
 
     The files are the blobs under second names, which costs no copy; where that cannot be they are copies.
     """
-    prefix = f"{path.strip('/')}/"
-    digests = {artifact.path[len(prefix) :]: artifact.digest for artifact in run.record.artifacts if artifact.path.startswith(prefix)}
+    prefix = path.strip("/")
+    digests = {
+        checked_path(artifact.path[len(prefix) :].lstrip("/")): artifact.digest
+        for artifact in run.record.artifacts
+        if artifact.path.startswith(f"{prefix}/")
+    }
     try:
         for name, digest in digests.items():
-            file = directory / checked_path(name)
+            file = directory / name
             file.parent.mkdir(parents=True, exist_ok=True)
             os.link(run.workspace.blobs.path_of(digest), file)
     except OSError:
         digests = {}
     if not digests:
-        return run.download(path, directory.with_name("copy")), {}
-    for name, digest in digests.items():
-        if digest_of(directory / name)[0] != digest:
-            raise IntegrityError(f"the bytes of '{prefix}{name}' have changed since they were recorded; `fitprint doctor` checks all")
-    return directory, digests
+        return run.download(path, directory.with_name("copy")), None
+    return directory, Checking(directory, digests, prefix)

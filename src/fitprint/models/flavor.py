@@ -11,6 +11,7 @@ from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.trust import Trust
 
 __all__ = [
+    "EagerFlavor",
     "Flavor",
     "FlavorEntry",
     "FlavorWithParts",
@@ -34,6 +35,8 @@ class FlavorEntry:
         needs: names that a caller has to trust to load the model, sorted.
         modules: modules (dotted or not) that must be importable to load the model; requirements are made from them.
         pyfunc: MLflow's ``python_function`` part; None where MLflow has no loader for these files.
+        digests: of files, by path, where the flavor took them while it wrote (:func:`fitprint.models.hashing.write_hashed`); the
+            other files are read again for theirs.
     """
 
     options: Mapping[str, Any]
@@ -42,12 +45,14 @@ class FlavorEntry:
     needs: Sequence[str] = ()
     modules: Sequence[str] = ()
     pyfunc: Mapping[str, Any] | None = field(default=None)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 class Flavor(Protocol):
     """A model format. Stateless, and usable from several threads.
 
-    Two more members are optional: ``predict`` (see :class:`PredictingFlavor`) and ``parts`` (see :class:`FlavorWithParts`).
+    More members are optional: ``predict`` (see :class:`PredictingFlavor`), ``parts`` (see :class:`FlavorWithParts`) and
+    ``reads_unverified`` (see :class:`EagerFlavor`).
 
     Attributes:
         name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same models, MLflow's name.
@@ -116,6 +121,16 @@ class FlavorWithParts(Flavor, Protocol):
 
         Raises:
             IntegrityError: its content would lead the framework's compiled code astray.
+        """
+
+
+class EagerFlavor(Flavor, Protocol):
+    """A flavor that need not wait for the digests of large files: it reads while they are taken, which saves the time for them."""
+
+    def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:
+        """Tell if ``load`` would take the very same files from a stranger: damaged bytes neither crash it nor run anything.
+
+        What it returned is handed out only if the digests are right.
         """
 
 

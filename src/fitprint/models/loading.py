@@ -12,6 +12,7 @@ from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.brought import brought_code, importable
 from fitprint.models.directory import Manifest, read_manifest, verify
 from fitprint.models.flavor import Flavor
+from fitprint.models.hashing import Checking
 from fitprint.models.pyfunc import PyfuncFlavor
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
@@ -45,20 +46,32 @@ def load_directory(directory: Path, flavors: Sequence[Flavor], trust: Collection
     return open_directory(directory, flavors, Trust(trust, uri or directory.name)).model
 
 
-def open_directory(directory: Path, flavors: Sequence[Flavor], trust: Trust, known: Mapping[str, str] | None = None) -> Loaded:
+def open_directory(directory: Path, flavors: Sequence[Flavor], trust: Trust, checking: Checking | None = None) -> Loaded:
     """Load a model and tell how; see :func:`load_directory`.
 
     Args:
-        known: digests of the files, by path, where the caller has just taken them.
+        checking: a check of the files against digests from elsewhere, which need not be finished yet.
     """
-    manifest = read_manifest(directory)
-    if manifest.flavor is not None:
-        verify(directory, manifest, known)
-    flavor, options = _reader(manifest, flavors)
+    try:
+        manifest = read_manifest(directory)
+        if manifest.flavor is not None:
+            verify(directory, manifest, checking.expected if checking is not None else None)
+        flavor, options = _reader(manifest, flavors)
+        eager = getattr(flavor, "reads_unverified", None)
+        if checking is not None and not (eager is not None and eager(options, trust)):
+            checking.finish()
+        model = _load(directory, manifest, flavor, options, trust)
+    finally:
+        if checking is not None:
+            checking.finish()  # what it finds goes before any other error
+    return Loaded(model, manifest, flavor)
+
+
+def _load(directory: Path, manifest: Manifest, flavor: Flavor, options: Mapping[str, Any], trust: Trust) -> object:
     code = brought_code(directory, options)
     try:
         with importable(code, trust):
-            return Loaded(flavor.load(directory, options, trust), manifest, flavor)
+            return flavor.load(directory, options, trust)
     except IntegrityError as error:
         newer = _newer(manifest) if manifest.flavor is not None else ""
         if newer:  # the bytes are what was recorded

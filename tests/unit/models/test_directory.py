@@ -4,8 +4,9 @@ import string
 import pytest
 
 from fitprint.errors import FitprintError, IntegrityError, SignatureError, UntrustedModelError
-from fitprint.models.directory import MANIFEST, digest_of, pack, read_manifest, verify
+from fitprint.models.directory import MANIFEST, pack, read_manifest, verify
 from fitprint.models.flavor import FlavorEntry, choose_flavor
+from fitprint.models.hashing import digest_of
 from fitprint.models.loading import load_directory
 from fitprint.models.pickles import PickleFlavor
 from fitprint.models.signature import infer_signature

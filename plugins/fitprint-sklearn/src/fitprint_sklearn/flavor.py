@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from fitprint.errors import IntegrityError
 from fitprint.hooks.manager import hooks
 from fitprint.models import pickles
 from fitprint.models.flavor import FlavorEntry, file_within, parts_of
+from fitprint.models.hashing import write_hashed
 from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
@@ -41,9 +41,9 @@ class SklearnFlavor:
         from fitprint_sklearn.reach import holds_more_than
 
         options: dict[str, Any] = {"code": None, "sklearn_version": installed_version("scikit-learn")}
-        packed = None if holds_more_than(model, _VAST) else _to_skops(model)
+        packed = None if holds_more_than(model, _VAST) else _to_skops(model, directory / "model.skops")
         if packed is not None:
-            data, uses = packed
+            digest, uses = packed
             file, serialization = "model.skops", "skops"
             needs = sorted({use.name for use in uses if not _is_known(use)})
             modules = {use.name.rpartition(".")[0] for use in uses}
@@ -53,7 +53,7 @@ class SklearnFlavor:
             file = "model.pkl"
             needs = pickles.needs(found.names - {name for name in found.only_made if is_part(*name)}, is_trusted)
             modules = {module for module, _ in found.names}
-        (directory / file).write_bytes(data)
+            digest = write_hashed(directory / file, data)
         options |= {"pickled_model": file, "serialization_format": serialization}
         return FlavorEntry(
             options=options,
@@ -62,16 +62,20 @@ class SklearnFlavor:
             safe=serialization == "skops",
             needs=needs,
             modules=sorted(modules | {"sklearn", "numpy", "scipy"} | ({serialization} - {"pickle"})),
+            digests={file: digest},
         )
+
+    def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:
+        return options.get("serialization_format") == "skops" and not trust.names
 
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         path = file_within(directory, options.get("pickled_model", "model.pkl"))
-        data = path.read_bytes()
         if options.get("serialization_format", "pickle") != "skops":
+            data = path.read_bytes()
             model = pickles.load(data, trust, path.name, is_trusted, is_constructor, is_part)
             names = {dotted(*pair) for pair in scan(data).names}
         else:
-            model, names = _from_skops(data, trust, path.name)
+            model, names = _from_skops(path, trust)
         _check_indices(model, names, path.name, trust)
         _check_parts(model, names)
         return model
@@ -92,38 +96,60 @@ _DATA = {
 }  # fmt: skip
 
 
-def _to_skops(model: object) -> tuple[bytes, set[_Use]] | None:
-    """Return the model as skops and the names in it; None where skops cannot write it, or what it writes leads nowhere."""
+class _Sink:
+    """Where skops writes an archive to, in one piece."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.digest = ""
+
+    def write(self, data: memoryview) -> int:
+        if self.digest:
+            raise OSError("a second piece")
+        self.digest = write_hashed(self.path, data)
+        return data.nbytes
+
+
+def _to_skops(model: object, path: Path) -> tuple[str, set[_Use]] | None:
+    """Write the model as skops; return the file's digest and the names in it.
+
+    None, and no file, where skops cannot write the model, or what it writes leads nowhere.
+    """
     try:
         import skops.io
 
-        data: bytes = skops.io.dumps(model)
-        uses = _uses(data)
+        sink = _Sink(path)
+        skops.io.dump(model, sink)
+        uses = _uses(path)
         foreign = [use.name for use in uses if not _is_known(use)]
-        if foreign:  # code that nobody has tried with skops: see that the way back exists
-            if any(name.startswith("__main__.") or "<" in name for name in foreign):
-                return None
-            if type(skops.io.loads(data, trusted=_passed(uses))) is not type(model):
-                return None
-    except Exception:  # noqa: BLE001 - every failure has the same answer: another format
-        return None
-    return data, uses
+        if not foreign:
+            return sink.digest, uses
+        # code that nobody has tried with skops: see that the way back exists
+        leads_back = not any(name.startswith("__main__.") or "<" in name for name in foreign)
+        if leads_back and type(skops.io.load(path, trusted=_passed(uses))) is type(model):
+            return sink.digest, uses
+    except Exception:  # noqa: BLE001, S110 - every failure has the same answer: another format
+        pass
+    path.unlink(missing_ok=True)
+    return None
 
 
-def _from_skops(data: bytes, trust: Trust, file: str) -> tuple[object, set[str]]:
+def _from_skops(path: Path, trust: Trust) -> tuple[object, set[str]]:
     try:
-        uses = _uses(data)
+        uses = _uses(path)
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
-    trust.require((use.name for use in uses if not _is_known(use)), file)
+        raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {error}") from error
+    trust.require((use.name for use in uses if not _is_known(use)), path.name)
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     passed = sorted({*_passed(uses), *trust.names})
     try:
-        return skops.io.loads(data, trusted=passed), {use.name for use in uses}
+        return skops.io.load(path, trusted=passed), {use.name for use in uses}
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {error}") from error
     except UntrustedTypesFoundException:  # skops sees a name where we did not
-        trust.require(set(skops.io.get_untrusted_types(data=data)) - set(passed), file)
+        trust.require(set(skops.io.get_untrusted_types(file=path)) - set(passed), path.name)
         raise
 
 
@@ -147,9 +173,9 @@ def _passed(uses: set[_Use]) -> list[str]:
     return sorted({use.name for use in uses if not use.name.startswith("builtins.") and use.name != "numpy.ndarray"})
 
 
-def _uses(data: bytes) -> set[_Use]:
+def _uses(path: Path) -> set[_Use]:
     """Return all types, functions and methods that a skops archive refers to."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with zipfile.ZipFile(path) as archive:
         schema = json.loads(archive.read("schema.json"))
     uses: set[_Use] = set()
     stack = [schema]
