@@ -424,3 +424,27 @@ def test_a_search_in_worker_processes(tmp_path):
     assert done.stdout.splitlines()[-1:] == [str([("candidate", "FINISHED"), ("candidate", "FINISHED"), ("search", "FINISHED")])], (
         done.stderr
     )
+
+
+_DASK = """
+import sys
+import fitprint
+fitprint.configure(home=sys.argv[1], notice=False, context=False, strict=True)
+fitprint.autolog()
+import dask.array
+import lightgbm as lgb
+from distributed import Client, LocalCluster
+from sklearn.datasets import load_breast_cancer
+X, y = (dask.array.from_array(part, chunks=(150,) + part.shape[1:]) for part in load_breast_cancer(return_X_y=True))
+with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
+    lgb.DaskLGBMClassifier(n_estimators=3, client=client, verbosity=-1, n_jobs=1).fit(X, y)
+(run,) = fitprint.search_runs()
+print(run.name, run.status, run.params["n_estimators"], type(fitprint.load_model(f"runs:/{run.id}/model")).__name__)
+"""
+
+
+def test_a_training_spread_by_dask(tmp_path):
+    """One run, not one for each worker; its model loads without Dask."""
+    pytest.importorskip("distributed")
+    done = subprocess.run([sys.executable, "-c", _DASK, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stdout.splitlines()[-1:] == ["DaskLGBMClassifier FINISHED 3 LGBMClassifier"], done.stderr

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
+from fitprint_lightgbm.boosters import record_config
 from fitprint_lightgbm.logs import silent
 from fitprint_lightgbm.parameters import callbacks_of, described, written
 from fitprint_sklearn import estimators
@@ -31,7 +33,14 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
         fit.skip("the call does not fit the method, which will say so itself")
         return
     others = {name: value for name, value in arguments.items() if name not in _RECORDED_OTHERWISE and value is not None and fit.given(name)}
-    observation = estimators.observe_fit(fit, Call(arguments.get("X"), arguments.get("y"), arguments.get("sample_weight"), others))
+    call = Call(arguments.get("X"), arguments.get("y"), arguments.get("sample_weight"), others)
+    if _is_part_of_distributed(fit.instance):
+        fit.skip("it is one of several workers that train one model")
+        return
+    if hasattr(fit.instance, "to_local"):
+        yield from _observe_distributed(fit, call)
+        return
+    observation = estimators.observe_fit(fit, call)
     next(observation, None)
     if fit.skip_reason:
         return
@@ -44,6 +53,23 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
             observation.send(result)
         except StopIteration:
             pass
+
+
+def _observe_distributed(fit: Fit, call: Call) -> Generator[None, Any, None]:
+    """Record a training that Dask spreads over workers: nothing is computed for it, and the model is the one without Dask."""
+    estimators.record_call(fit, fit.instance, call)
+    yield
+    with fit.part("booster", quiet=True):
+        local = fit.instance.to_local()
+        fit.link(fit.instance)
+        record_config(fit, local.booster_)
+        fit.model(local)
+
+
+def _is_part_of_distributed(estimator: Any) -> bool:
+    """Tell whether a task of Dask fits this estimator together with others of its kind."""
+    state = getattr(sys.modules.get("distributed.worker"), "thread_state", None)
+    return hasattr(state, "execution_state") and "num_machines" in estimator.get_params()
 
 
 def _record_arguments(fit: Fit, arguments: Mapping[str, Any]) -> None:
