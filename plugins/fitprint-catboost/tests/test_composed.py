@@ -52,3 +52,16 @@ def test_metrics_of_scikit_learn_find_the_run(recorded):
     model = catboost.CatBoostClassifier(iterations=2, **QUIET).fit(X, y)
     expected = accuracy_score(y, model.predict(X))
     assert expected == recorded.one().metrics["accuracy_score"]
+
+
+def test_compositions_count_as_ours(runs):
+    """Where the settings want CatBoost alone, a pipeline with it is recorded, and one without it is not."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    fitprint.autolog(models=False, training_metrics=False, include_frameworks=["catboost"])
+    X, y = datasets.load_iris(return_X_y=True)
+    make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    make_pipeline(StandardScaler(), catboost.CatBoostClassifier(iterations=2, **QUIET)).fit(X, y)
+    assert (2, 2) == (runs.one().params["catboostclassifier__iterations"], len(runs.one().history("learn-MultiClass")))

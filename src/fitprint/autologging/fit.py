@@ -23,10 +23,15 @@ from fitprint.recording.run import Run, open_run
 if TYPE_CHECKING:
     from fitprint.autologging.observing import Engine
 
-__all__ = ["Child", "Fit"]
+__all__ = ["Child", "Fit", "ImpossibleCall"]
 
 
 _MANY_TRAININGS = {"search", "cross-validation"}  # kinds of runs whose inner calls are no part of one training
+
+
+class ImpossibleCall(TypeError):  # noqa: N818 - the error is the user's, and the function says so itself
+    """The arguments of a call do not fit the function. An observer need not care: such a call is not recorded."""
+
 
 _signatures: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature] = weakref.WeakKeyDictionary()
 
@@ -210,7 +215,10 @@ class Fit(Recorder):
 
     def _bind(self) -> inspect.BoundArguments:
         if self._bound is None:
-            self._bound = _signature(self.function).bind(*self.given_args, **self.given_kwargs)
+            try:
+                self._bound = _signature(self.function).bind(*self.given_args, **self.given_kwargs)
+            except TypeError as error:
+                raise ImpossibleCall(str(error)) from error
         return self._bound
 
     @property

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from fitprint import clock
-from fitprint.autologging.fit import Fit
+from fitprint.autologging.fit import Fit, ImpossibleCall
 from fitprint.autologging.framework import Function, Method, Target
 from fitprint.autologging.links import Links
 from fitprint.entities import RunStatus
@@ -273,6 +273,9 @@ class _Call:
             next(observer)
         except StopIteration:
             fit.skip("its observer has nothing to say")
+            return
+        except ImpossibleCall:
+            fit.skip("the call does not fit the function, which will say so itself")
             return
         self._observer = observer
         if fit.skip_reason:

@@ -106,3 +106,22 @@ def test_absence_is_no_reason_to_import(toy):
     importlib.import_module("toy")
     assert ["toy's toy.moved cannot be observed: ModuleNotFoundError: toy has no module 'moved'"] == toy.problems
     assert "toy.training" not in sys.modules
+
+
+def test_a_call_that_does_not_fit_is_the_users_error_alone(toy):
+    """An observer that asks for arguments needs no care for calls that have the wrong ones: nothing is told, and nothing is recorded."""
+    TARGETS.append(Function("toy.training:train_anew", asking))
+    try:
+        fitprint.autolog()
+        training = importlib.import_module("toy.training")
+        before = list(toy.problems)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'Z'"):
+            training.train_anew([1], Z=2)
+        assert (before, []) == (toy.problems, toy.roots())
+    finally:
+        TARGETS.pop()
+
+
+def asking(fit):
+    fit.params({"X": fit.argument("X")})
+    yield

@@ -24,11 +24,7 @@ _CLASSIFIER = "CatBoostClassifier"
 
 def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one training call."""
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the method, which will say so itself")
-        return
+    arguments = fit.arguments
     model = fit.instance
     given = record_model_params(fit, model)
     record_given(fit, arguments, DATA)
@@ -143,7 +139,7 @@ def record_model(fit: Fit, model: Any, features: Any) -> None:
     with fit.part("signature", quiet=True):
         rows = rows_shown(features) if fit.setting("models") else None
         if rows is not None and len(rows):
-            options = {"inputs": features if hasattr(features, "shape") else rows, "outputs": model.predict(rows)}
+            options = {"inputs": features if hasattr(features, "shape") else rows, "outputs": model.predict(rows, thread_count=1)}
             if fit.setting("input_examples"):
                 options["input_example"] = rows
     fit.model(model, **options)

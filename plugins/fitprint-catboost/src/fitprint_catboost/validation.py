@@ -17,11 +17,7 @@ _ELSEWHERE = frozenset("pool dtrain params folds log_cout log_cerr plot plot_fil
 
 def observe_cv(fit: Fit) -> Generator[None, Any, None]:
     """Record one cross-validation: mean and deviation over the folds, for each round."""
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the function, which will say so itself")
-        return
+    arguments = fit.arguments
     params = arguments.get("params")
     if isinstance(params, Mapping):
         fit.params({str(name): written(value) for name, value in params.items()})
