@@ -24,7 +24,7 @@ def observe_evaluation(fit: Fit) -> Generator[None, Any, None]:
         return
     fit.note_on(run)
     seen: dict[str, float] = {}
-    fit.replace_argument("callbacks", with_ours(arguments.get("callbacks"), _evaluated()(seen), _silent()()))
+    fit.replace_argument("callbacks", with_ours(arguments.get("callbacks"), _evaluated()(seen), _silent()(), fit.instance))
     fit.dataset(arguments.get("x"), name="x_test", role="test")
     fit.dataset(arguments.get("y"), name="y_test", role="test", kind="target")
     yield

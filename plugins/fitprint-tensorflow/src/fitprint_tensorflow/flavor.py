@@ -124,7 +124,7 @@ def load_keras(path: Path, options: Mapping[str, Any], trust: Trust) -> Any:
         if missing:
             raise FitprintError(
                 f"{trust.uri} needs {', '.join(missing)}, which cannot be found here ({told}): import the module that defines it, "
-                f"decorated with @keras.saving.register_keras_serializable(), or load inside `with keras.saving.custom_object_scope({{...}})`"
+                "decorated with @keras.saving.register_keras_serializable(), or load inside `with keras.saving.custom_object_scope({...})`"
             ) from error
         raise FitprintError(f"{trust.uri} could not be loaded by Keras {here}: {type(error).__name__}: {told}") from error
 

@@ -92,14 +92,13 @@ def _observe(fit: Fit, model: Any, arguments: Mapping[str, Any]) -> tuple[Watch,
 def _watch(fit: Fit, arguments: Mapping[str, Any], checkpoints: Checkpoints, *, describes: bool = True) -> Watch:
     points = int(fit.options().get("batch_metrics") or 0)
     watch = Watch(fit, batch_points=points, checkpoints=checkpoints, describes=describes)
-    opening, closing, opening_with_batches = callback_types()
+    opening, closing = callback_types()
     if points > 0:
         rule = (
             f"at most {points} points of each in an epoch, evenly spread; their values are those of the epoch so far, as Keras tells them"
         )
         fit.document("batch_metrics", {"points": points, "rule": rule, "step": "number of the batch in the training, from 0"})
-        opening = opening_with_batches
-    fit.replace_argument("callbacks", with_ours(arguments.get("callbacks"), opening(watch), closing(watch)))
+    fit.replace_argument("callbacks", with_ours(arguments.get("callbacks"), opening(watch), closing(watch), fit.instance))
     return watch
 
 

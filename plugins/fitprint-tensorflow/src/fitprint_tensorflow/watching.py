@@ -94,13 +94,14 @@ class Watch:
         with self.ours("learning rate"):
             self._rate = learning_rate(self._fit, model)
 
-    def begin_batch(self, batch: int) -> None:
-        """Count batches."""
-        self._batch = batch
-
     def end_batch(self, batch: int, logs: Mapping[str, float] | None) -> None:
-        """Record the metrics so far in this epoch, if it is this batch's turn."""
+        """Count the batch, and record the metrics so far in this epoch if that is wanted and it is this batch's turn."""
+        if batch <= self._batch:
+            return
+        self._batch = batch
         points = self._points
+        if not points:
+            return
         if self._steps is not None:
             stride = -(-self._steps // points)
         else:
@@ -139,7 +140,7 @@ class Watch:
                 self.checkpoints.look(self._fit, epoch, logs or {})
 
 
-def with_ours(theirs: Any, opening: Any, closing: Any) -> Any:
+def with_ours(theirs: Any, opening: Any, closing: Any, model: Any) -> Any:
     """Return what to give Keras as ``callbacks``: the user's, in their order, between ours. What the user gave is left alone.
 
     The form is kept, for Keras decides by it whether callbacks run in other threads.
@@ -149,7 +150,10 @@ def with_ours(theirs: Any, opening: Any, closing: Any) -> Any:
     if isinstance(theirs, (list, tuple)):
         return [opening, *theirs, closing]
     container = sys.modules["keras"].callbacks.CallbackList
-    if isinstance(theirs, container):  # its methods are those of a callback
+    if isinstance(theirs, container):  # its methods are those of a callback; Keras tells it neither model nor parameters any more
+        for ours in (opening, closing):
+            ours.set_model(model)
+            ours.set_params(theirs.params)
         return container([opening, theirs, closing])
     return {"1": opening, "2": theirs, "3": closing}
 
@@ -169,8 +173,8 @@ def flat(callbacks: Any) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=1)
-def callback_types() -> tuple[type, type, type]:
-    """Return the callbacks that stand before and after the user's, and one that stands before and sees batches, too."""
+def callback_types() -> tuple[type, type]:
+    """Return the callbacks that stand before and after the user's."""
     from keras.callbacks import Callback
 
     class Opening(Callback):  # type: ignore[misc]  # Keras is not typed
@@ -183,15 +187,11 @@ def callback_types() -> tuple[type, type, type]:
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
             self._watch.begin(self._model, self.params)
 
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - the same
-            self._watch.begin_batch(batch)
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self._watch.end_batch(batch, logs)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             self._watch.end_epoch(self._model, epoch, logs)
-
-    class OpeningWithBatches(Opening):
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            self._watch.end_batch(batch, logs)
 
     class Closing(Callback):  # type: ignore[misc]  # Keras is not typed
         async_safe = True
@@ -206,7 +206,7 @@ def callback_types() -> tuple[type, type, type]:
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             self._watch.add_to_epoch(epoch, logs)
 
-    return Opening, Closing, OpeningWithBatches
+    return Opening, Closing
 
 
 def goal_of(key: str) -> Literal["min", "max"] | None:
