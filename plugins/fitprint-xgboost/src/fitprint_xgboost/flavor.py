@@ -14,6 +14,7 @@ from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
+from fitprint_xgboost.wholeness import problem_of
 
 __all__ = ["XGBoostFlavor"]
 
@@ -74,6 +75,8 @@ class XGBoostFlavor:
         size = options.get("size")
         if size is not None and size != path.stat().st_size:
             raise IntegrityError(f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, written were {size}")
+        if size is None and (problem := problem_of(path.read_bytes())) is not None:  # our own have been compared with their digest
+            raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {problem}")
         from xgboost import Booster
         from xgboost.core import XGBoostError
 
