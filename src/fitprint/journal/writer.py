@@ -132,6 +132,24 @@ class JournalWriter:
             if self._size >= self._segment_bytes:
                 self._rotate()
 
+    def points(self, run: str, values: Mapping[str, float], step: int, time_us: int, epoch: float = _NO_EPOCH) -> None:
+        """Append one point of each metric, as one write.
+
+        Raises:
+            struct.error: step is not a 64-bit integer; nothing is written.
+        """
+        with self._lock:
+            parts = []
+            for key, value in values.items():
+                number = self._series.get((run, key))
+                if number is None:
+                    number = self._define(run, key, None)
+                payload = _pack_point(1, number, step, time_us, value, epoch)
+                parts.append(_POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload)
+            self._write(b"".join(parts))
+            if self._size >= self._segment_bytes:
+                self._rotate()
+
     def append(self, *events: Event) -> None:
         """Append events, as one write.
 

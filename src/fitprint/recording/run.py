@@ -309,6 +309,8 @@ class Run(RunReader):
             InvalidMetricError: some are not numbers; the message names them, all others are recorded.
         """
         if timestamp is None:
+            if step is not None and self._log_round(metrics, step, epoch):
+                return
             timestamp = clock.now() // 1000
         bad: list[str] = []
         for key, value in metrics.items():
@@ -318,6 +320,22 @@ class Run(RunReader):
                 bad.append(str(error))
         if bad:
             raise InvalidMetricError("; ".join(bad))
+
+    def _log_round(self, metrics: Mapping[str, float], step: int, epoch: float | None) -> bool:
+        """Record the metrics of a round with one write; False, and nothing recorded, where one of them needs a closer look."""
+        following = self._next_step
+        if type(step) is not int:
+            return False
+        try:
+            for key, value in metrics.items():
+                if type(value) is not float or following[key] is None:
+                    return False
+            self.workspace.writer.points(self.id, metrics, step, time_ns() // 1000, _NAN if epoch is None else epoch)
+            for key in metrics:
+                following[key] = step + 1
+        except (KeyError, TypeError, struct.error):
+            return False
+        return True
 
     def log_history(
         self,

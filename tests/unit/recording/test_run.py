@@ -243,6 +243,36 @@ def test_a_metric_that_is_no_number_costs_no_other() -> None:
     assert run.summary("a").last_time == run.summary("b").last_time
 
 
+def test_the_metrics_of_a_round_are_what_they_are_one_by_one() -> None:
+    """Rounds after the first are written at once: nothing of a point is different, and what comes without a step goes on from there."""
+    rounds = [{"loss": 0.5, "score": float("nan")}, {"loss": 0.25, "score": float("inf")}, {"loss": 0.125, "score": 3, "late": 1.0}]
+    with fitprint.start_run(name="rounds") as together, fitprint.start_run(name="points", nested=True) as one_by_one:
+        for step, values in enumerate(rounds, 7):
+            together.log_metrics(values, step, epoch=step / 2)
+            for key, value in values.items():
+                one_by_one.log_metric(key, value, step, step / 2)
+        for run in (together, one_by_one):
+            run.log_metrics({"loss": 0.0, "score": 0.0})
+    for key in ("loss", "score", "late"):
+        first, second = together.history(key), one_by_one.history(key)
+        assert (list(first.step), str(list(first.value)), str(list(first.epoch))) == (
+            list(second.step),
+            str(list(second.value)),
+            str(list(second.epoch)),
+        )
+    assert list(together.history("loss").step) == [7, 8, 9, 10]
+
+
+@pytest.mark.parametrize("step", [2**63, 1.5, "one"])
+def test_a_round_that_has_no_number_is_refused(step: Any) -> None:
+    """The error names the metrics; nothing of the round is recorded."""
+    with fitprint.start_run() as run:
+        run.log_metrics({"a": 1.0, "b": 2.0}, 0)
+        with pytest.raises(InvalidMetricError, match=r"'a'.*'b'"):
+            run.log_metrics({"a": 3.0, "b": 4.0}, step)
+    assert {"a": 1.0, "b": 2.0} == run.metrics
+
+
 @pytest.mark.parametrize(
     "columns",
     [
