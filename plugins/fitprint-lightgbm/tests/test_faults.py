@@ -164,17 +164,24 @@ def test_data_are_not_constructed_before_their_time(tracked):
     assert [run.status for run in tracked.roots()] == ["FAILED", "FAILED"]
 
 
-def test_sparse_data_are_not_densified(tracked):
+@pytest.mark.parametrize("interface", ["native", "estimator"])
+def test_sparse_data_are_not_densified(tracked, interface):
     """A matrix of 2000 x 3000 costs no memory of its size."""
+
+    def train(rounds):
+        if interface == "native":
+            lgb.train(QUIET, lgb.Dataset(features, target), rounds)
+        else:
+            classifier(n_estimators=rounds).fit(features, target)
+
     features = sparse.random(2000, 3000, density=0.001, format="csr", random_state=0)
     target = np.arange(2000) % 2
     peaks = []
     for observed in (False, True):
-        train = lgb.Dataset(features, target)
         with fitprint.off() if not observed else fitprint.autolog(models=False):
-            lgb.train(QUIET, lgb.Dataset(features, target), 1)  # what is imported now does not count
+            train(1)  # what is imported now does not count
             tracemalloc.start()
-            lgb.train(QUIET, train, 2)
+            train(2)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] - peaks[0] < 2e6

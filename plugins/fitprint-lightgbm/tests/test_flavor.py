@@ -134,6 +134,18 @@ def test_a_text_that_leads_nowhere_is_refused(old, new):
         check_text(text.replace(old, new, 1), "model.lgb")
 
 
+def test_a_linear_leaf_that_leads_nowhere_is_refused():
+    """Linear leaves look at features, too."""
+    text = lgb.train({**QUIET, "linear_tree": True}, lgb.Dataset(X[:, :6], y), 3).model_to_string()
+    check_text(text, "model.lgb")
+    start = text.index("leaf_features=", text.index("Tree=1")) + len("leaf_features=")
+    end = text.index(" ", start)
+    changed = text[:start] + "9" * (end - start) + text[end:]
+    assert len(changed) == len(text)
+    with pytest.raises(IntegrityError, match="linear"):
+        check_text(changed, "model.lgb")
+
+
 def test_a_model_of_a_newer_lightgbm_says_so(tmp_path, monkeypatch):
     """The message names both versions and the remedy."""
     (tmp_path / "model.lgb").write_text(text_of().replace("objective=binary sigmoid:1", "objective=invented"), encoding="utf-8")

@@ -84,6 +84,8 @@ def _check_tree(facts: dict[str, str], number: int, features: int) -> None:
     values = len(facts["leaf_value"].split())
     if leaves < 1 or values != leaves:
         raise ValueError(f"tree {number} has {values} values for {leaves} leaves")
+    if int(facts.get("is_linear", "0")):
+        _check_linear(facts, number, leaves, features)
     if leaves == 1:
         return
     left, right, split = (_integers(facts[name]) for name in ("left_child", "right_child", "split_feature"))
@@ -97,6 +99,14 @@ def _check_tree(facts: dict[str, str], number: int, features: int) -> None:
     if split.min() < 0 or split.max() >= features:
         raise ValueError(f"tree {number} asks for a feature that there is not")
     _check_categories(facts, decisions, number)
+
+
+def _check_linear(facts: dict[str, str], number: int, leaves: int, features: int) -> None:
+    counts, used = _integers(facts["num_features"]), _integers(facts["leaf_features"])
+    coefficients, constants = len(facts["leaf_coeff"].split()), len(facts["leaf_const"].split())
+    whole = len(counts) == constants == leaves and counts.min() >= 0 and counts.sum() == len(used) == coefficients
+    if not whole or (len(used) and (used.min() < 0 or used.max() >= features)):
+        raise ValueError(f"the leaves of tree {number} are not as linear as it says")
 
 
 def _check_categories(facts: dict[str, str], decisions: Any, number: int) -> None:
