@@ -55,6 +55,25 @@ def test_the_signature_has_names_and_kinds(recorded):
     assert ["int64"] == [field["type"] for field in signature["outputs"]["fields"]]
 
 
+@pytest.mark.parametrize(("names", "container", "labels"), [(None, "array", [None]), (["a", "b"], "table", ["a", "b"])])
+def test_a_pool_of_numbers_gives_a_signature(recorded, names, container, labels):
+    """A table where features have names, an array where they have none; what comes out is told by five rows."""
+    pool = catboost.Pool(np.arange(20.0).reshape(10, 2), [0, 1] * 5, feature_names=names)
+    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(pool)
+    (model,) = recorded.one().models
+    signature = model.facts["signature"]
+    assert (container, labels) == (signature["inputs"]["container"], [field["name"] for field in signature["inputs"]["fields"]])
+    assert "int64" == signature["outputs"]["fields"][0]["type"]
+
+
+def test_a_pool_with_categories_gives_none(recorded):
+    """A pool does not tell what its categories were made of."""
+    pool = catboost.Pool([["a", 1], ["b", 2]] * 5, [0, 1] * 5, cat_features=[0])
+    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(pool)
+    (model,) = recorded.one().models
+    assert model.facts.get("signature") is None
+
+
 def test_a_users_metric_does_not_hinder_saving(recorded, iris):
     """The model holds trees, not the user's code."""
 

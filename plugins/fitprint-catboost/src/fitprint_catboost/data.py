@@ -75,7 +75,9 @@ def record_dataset(fit: Fit, data: Any, target: Any = None, *, name: str, role: 
 def _facts_of_pool(pool: Any) -> dict[str, Any]:
     """Return what a pool knows of itself. Its values are CatBoost's own, and asking for them would copy them."""
     facts: dict[str, Any] = {"type": "catboost.Pool", "shape": [pool.num_row(), pool.num_col()]}
-    facts["feature_names"] = list(pool.get_feature_names())[:_NAMES]
+    names = list(pool.get_feature_names())
+    if any(names):
+        facts["feature_names"] = names[:_NAMES]
     for kind in ("cat", "text", "embedding"):
         indices = list(getattr(pool, f"get_{kind}_feature_indices")())
         if indices:

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from fitprint.autologging.fit import Fit
 from fitprint_catboost.curves import Curves
-from fitprint_catboost.data import DATA, record_data, rows_shown
+from fitprint_catboost.data import DATA, record_data
 from fitprint_catboost.parameters import record_given, record_model_params, record_resolved, written
+from fitprint_catboost.signatures import signature_options
 
 __all__ = ["observe_fit", "observe_nested_fit", "record_fitted", "record_identity", "record_model"]
 
@@ -137,11 +138,8 @@ def record_model(fit: Fit, model: Any, features: Any) -> None:
     """Record the fitted model, with a signature from what five rows give: the data are not gone through again."""
     options: dict[str, Any] = {}
     with fit.part("signature", quiet=True):
-        rows = rows_shown(features) if fit.setting("models") else None
-        if rows is not None and len(rows):
-            options = {"inputs": features if hasattr(features, "shape") else rows, "outputs": model.predict(rows, thread_count=1)}
-            if fit.setting("input_examples"):
-                options["input_example"] = rows
+        if fit.setting("models"):
+            options = signature_options(model, features, with_example=fit.setting("input_examples"))
     fit.model(model, **options)
 
 
