@@ -243,6 +243,15 @@ def test_data_that_were_freed_are_told_by_lightgbm(tracked):
     assert facts["target"]["summary"]["counts"] == [212, 357]
 
 
+def test_rows_of_other_data(tracked):
+    """A subset that is not constructed yet is told by its size."""
+    whole = lgb.Dataset(X, y, params=QUIET, free_raw_data=False)
+    lgb.train(QUIET, whole.subset(list(range(300))), 1)
+    run = tracked.one()
+    assert run.datasets[0].facts["shape"] == [300, None]
+    assert "failed" not in run.capture
+
+
 def test_cross_validation(tracked, data):
     """Mean and standard deviation of every round are what ``cv`` returns."""
     train, _ = data()

@@ -58,7 +58,7 @@ def _described(data: Any, name: str, role: str, discrete: bool | None) -> Datase
     names = fields.get("feature_name")
     if raw is None:
         digest, facts = "", _facts_of_constructed(data)
-        if label is None and facts:
+        if label is None and _is_constructed(data):
             label = data.get_field("label")
         if label is not None:
             told = describe_data(label, name=name, role=role, kind="target", discrete=discrete)
@@ -85,12 +85,15 @@ def _described(data: Any, name: str, role: str, discrete: bool | None) -> Datase
 
 def _facts_of_constructed(data: Any) -> dict[str, Any]:
     """Return what is known of data whose raw form has been freed, or that are rows of other data."""
-    fields = vars(data)
-    if fields.get("_handle", fields.get("handle")) is not None:
+    if _is_constructed(data):
         names = data.get_feature_name()
         return {"type": "lightgbm.Dataset", "shape": [data.num_data(), data.num_feature()], "feature_names": names[:_NAMES]}
-    rows = fields.get("used_indices")
+    rows = vars(data).get("used_indices")
     return {"type": "lightgbm.Dataset"} | ({} if rows is None else {"shape": [len(rows), None], "subset": True})
+
+
+def _is_constructed(data: Any) -> bool:
+    return vars(data).get("_handle", vars(data).get("handle")) is not None
 
 
 def rows_shown(data: Any) -> Any:
