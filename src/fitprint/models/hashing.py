@@ -27,18 +27,25 @@ def digest_of(path: Path) -> tuple[str, int]:
     return f"sha256:{state.hexdigest()}", size
 
 
-def write_hashed(path: Path, data: bytes | memoryview) -> str:
+def write_hashed(path: Path, *pieces: bytes | memoryview) -> str:
     """Write a file and return its digest; of large data it is taken by another thread meanwhile."""
     state = hashlib.sha256()
-    view = memoryview(data)
-    thread = threading.Thread(target=state.update, args=(view,), name="fitprint-digest") if view.nbytes >= _LARGE else None
+    views = [memoryview(piece) for piece in pieces]
+
+    def update() -> None:
+        for view in views:
+            state.update(view)
+
+    large = sum(view.nbytes for view in views) >= _LARGE
+    thread = threading.Thread(target=update, name="fitprint-digest") if large else None
     if thread is not None:
         thread.start()
     else:
-        state.update(view)
+        update()
     try:
         with path.open("wb") as file:
-            file.write(view)
+            for view in views:
+                file.write(view)
     finally:
         if thread is not None:
             thread.join()

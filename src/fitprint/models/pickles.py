@@ -13,6 +13,7 @@ from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.opcodes import Name, Scan, dotted, scan
 from fitprint.models.trust import Trust
+from fitprint.models.unpicklable import part_at_fault
 
 __all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "is_no_part", "load", "needs"]
 
@@ -125,8 +126,9 @@ def dump(model: object) -> tuple[bytes, str, Scan]:
         FitprintError: the model cannot be pickled.
     """
     problem: Exception | None = None
+    dumps = pickle.dumps
     try:
-        data = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        data = dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
         found = scan(data)
         if not any(module == "__main__" for module, _ in found.names):
             return data, "pickle", found
@@ -135,12 +137,17 @@ def dump(model: object) -> tuple[bytes, str, Scan]:
     try:
         import cloudpickle  # type: ignore[import-untyped, unused-ignore]
 
-        by_value = cloudpickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        dumps = cloudpickle.dumps
+        by_value = dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
         return by_value, "cloudpickle", scan(by_value)
     except Exception as error:  # noqa: BLE001 - the same
         if problem is not None:
             remedy = " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
-            raise FitprintError(f"a {type(model).__qualname__} cannot be pickled{remedy}: {problem}") from problem
+            at_fault = part_at_fault(model, dumps)
+            if at_fault is not None:
+                path = at_fault.partition(", a ")[0]
+                remedy += f". At fault is {at_fault}: del {path} before the model is saved, or leave it out in __getstate__"
+            raise FitprintError(f"a {type(model).__qualname__} cannot be pickled: {problem}{remedy}") from problem
     return data, "pickle", found
 
 

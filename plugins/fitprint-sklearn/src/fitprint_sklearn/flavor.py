@@ -16,6 +16,7 @@ from fitprint.models.hashing import write_hashed
 from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
+from fitprint_sklearn.archives import canonical
 from fitprint_sklearn.trust import is_constructor, is_part, is_trusted
 
 __all__ = ["SklearnFlavor"]
@@ -106,7 +107,7 @@ class _Sink:
     def write(self, data: memoryview) -> int:
         if self.digest:
             raise OSError("a second piece")
-        self.digest = write_hashed(self.path, data)
+        self.digest = write_hashed(self.path, *canonical(data))
         return data.nbytes
 
 

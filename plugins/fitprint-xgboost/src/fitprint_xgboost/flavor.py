@@ -67,6 +67,16 @@ class XGBoostFlavor:
             modules=sorted({"numpy", "scipy", "xgboost", *([] if is_booster else ["sklearn", type(model).__module__])}),
         )
 
+    def predict(self, model: Any, data: Any, **options: Any) -> Any:
+        """Return predictions; a booster is given a ``DMatrix``, whose features take the booster's names where the data has none."""
+        if hasattr(model, "get_booster"):
+            return model.predict(data, **options)
+        from xgboost import DMatrix
+
+        names = None if hasattr(data, "columns") else model.feature_names
+        matrix = data if isinstance(data, DMatrix) else DMatrix(data, feature_names=names, enable_categorical=True)
+        return model.predict(matrix, **options)
+
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         path = file_within(directory, options.get("data", _FILE))
         named = str(options.get("model_class") or _BOOSTER)
