@@ -1,5 +1,13 @@
 """The fixture `runs`: a home, a store and settings for one test; what a plugin does wrong is raised."""
 
+import pytest
+
 from fitprint.testing.fixtures import runs
 
 __all__ = ["runs"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """CatBoost writes into the current folder."""
+    monkeypatch.chdir(tmp_path)
