@@ -25,7 +25,12 @@ import run as shared  # noqa: E402 - the folder of the scikit-learn plugin's com
 TESTS = ("test_engine.py", "test_callback.py", "test_sklearn.py", "test_basic.py", "test_utilities.py", "test_consistency.py")
 SCRIPTS = ("simple_example.py", "sklearn_example.py", "advanced_example.py", "logistic_regression.py")
 
-_VARYING = re.compile(r"0x[0-9a-f]+|\d+\.\d+ ?s(econds)?\b")
+# Addresses, times, and what LightGBM chooses by measuring time.
+_VARYING = re.compile(
+    r"0x[0-9a-f]+|\d+\.\d+ ?s(econds)?\b|(?<='time': )[\d.e-]+|(?<=time: )[\d.e-]+"
+    r"|^.*(Auto-choosing|`force_(col|row)_wise=true`).*\n",
+    re.MULTILINE,
+)
 _RECORDED = """
 import runpy, sys, warnings
 import fitprint
