@@ -174,11 +174,29 @@ class Fit(Recorder):
         self.outer: Fit | None = None
         self.position = 0
         self._nested = itertools.count(1)
+        self._begin: list[Callable[[], None]] = []
         self.warnings: list[dict[str, Any]] = []
         self.skip_reason: str | None = None
         self.in_user_code = True
         self.ended = False
         self._bound: inspect.BoundArguments | None = None
+
+    def wait(self, begin: Callable[[], None]) -> None:
+        """Do not observe this call unless it turns out to train what the settings want: then ``begin`` is called, from inside of it."""
+        self._begin.append(begin)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not turned out yet if this call is to be observed."""
+        return bool(self._begin)
+
+    def begin(self) -> None:
+        """Observe this call from here on, if it waits for that: of several threads the first does so."""
+        try:
+            begin = self._begin.pop()
+        except IndexError:
+            return
+        begin()
 
     @property
     def takes_nested(self) -> bool:
@@ -197,6 +215,7 @@ class Fit(Recorder):
         self.ended = True
         self.given_args, self.given_kwargs, self.instance, self.outer = (), {}, None, None
         self._bound = None
+        self._begin.clear()
         self._replaced.clear()
 
     def report(self, *, cost: float) -> dict[str, Any]:

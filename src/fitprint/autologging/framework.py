@@ -13,7 +13,7 @@ the user's call raises (then nothing below the yield runs), and restores every p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Framework", "Function", "Method", "Observer", "SubclassMethod", "Target"]
 
 Observer = Callable[["Fit"], Generator[None, Any, None]]
-
-Parts = Callable[["Fit"], Iterable[object]]
 
 Role = Literal["run", "sequence", "note"]
 
@@ -43,8 +41,6 @@ class Function:
         nested: the observer of calls made inside another observed training call, which records on that call's run
             (:attr:`Fit.outer`); without one such calls run unobserved. It is asked of calls directly below a training call in the
             same thread of control, not below a search, a cross-validation or another nested call.
-        parts: returns the objects that a call trains, such as the estimators in a search. The call is recorded, too, where the
-            settings want only a framework that is named as the package of one of them.
     """
 
     path: str
@@ -52,7 +48,6 @@ class Function:
     kind: str = "fit"
     role: Role = "run"
     nested: Observer | None = None
-    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,6 @@ class Method:
     role: Role = "run"
     nested: Observer | None = None
     joins: bool = False
-    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,6 @@ class SubclassMethod:
     role: Role = "run"
     skip: Callable[[type], bool] | None = None
     nested: Observer | None = None
-    parts: Parts | None = None
 
 
 Target = Union[Function, Method, SubclassMethod]
@@ -106,8 +99,9 @@ class Framework(Protocol):
         name: as in settings and tags, such as "sklearn".
         distribution: where the installed version is looked up, such as "scikit-learn".
 
-    A framework may say by an attribute ``within``, a tuple of names, in which frameworks' composed calls (``parts`` of a target) its
-    objects take part: where the settings want it but not those, such calls are observed still.
+    A framework may say by an attribute ``within``, a tuple of names, which frameworks' calls its objects are trained in, as XGBoost's
+    estimators are in searches of scikit-learn. Where the settings want it but not those, such a call is recorded still, from the
+    moment at which it comes to train one of its objects.
     """
 
     name: str

@@ -39,14 +39,6 @@ def inside() -> Fit | bool | None:
     return None if isinstance(fit, Fit) and fit.ended else fit
 
 
-def _trained_by(fit: Fit) -> set[str]:
-    """Return the frameworks of what a call trains, by package: a search over an estimator of XGBoost trains XGBoost."""
-    if fit.target.parts is None:
-        return set()
-    packages = {base.__module__.partition(".")[0] for part in fit.target.parts(fit) for base in type(part).__mro__}
-    return packages & hooks().registered("register_frameworks").keys()
-
-
 class _Sequence:
     """Calls with one instance that are one run, such as those of ``partial_fit``."""
 
@@ -90,7 +82,11 @@ class Engine:
         """Run the user's call, observed if it is an outermost one. What it returns and raises is the function's own."""
         around = inside()
         if around is not None or is_off():
-            if target.nested is None or not isinstance(around, Fit) or not around.takes_nested or is_off():
+            if is_off() or not isinstance(around, Fit):
+                return function(*args, **kwargs)
+            if around.waits and target.role != "note" and self.wants_framework(framework):
+                around.begin()
+            if target.nested is None or not around.takes_nested:
                 return function(*args, **kwargs)
             nested = replace(target, role="note", observe=target.nested)
             return self._call_nested(around, Fit(self, framework, nested, function, args, kwargs))
@@ -121,12 +117,14 @@ class Engine:
             return False
         return not (isinstance(target, Method) and target.joins and current_run() is not None)
 
-    def wants(self, fit: Fit) -> bool:
-        """Tell whether the settings let this call be recorded."""
+    def wants_framework(self, name: str) -> bool:
+        """Tell whether the settings let calls of a framework be recorded."""
         settings = current().settings
-        included, excluded = settings["include_frameworks"], settings["exclude_frameworks"]
-        if not wanted(fit.framework, included, excluded) and not any(wanted(name, included, excluded) for name in _trained_by(fit)):
-            return False
+        return wanted(name, settings["include_frameworks"], settings["exclude_frameworks"])
+
+    def wants_class(self, fit: Fit) -> bool:
+        """Tell whether the settings let calls of this class or function be recorded."""
+        settings = current().settings
         if settings["include_classes"] == ["*"] and not settings["exclude_classes"]:
             return True
         subject = type(fit.instance) if fit.instance is not None else fit.function
@@ -257,9 +255,15 @@ class _Call:
 
     def _before(self) -> None:
         fit = self._fit
-        if not self._engine.wants(fit):
+        if not self._engine.wants_class(fit):
             fit.skip("the settings leave it out")
-            return
+        elif self._engine.wants_framework(fit.framework):
+            self._observe()
+        elif fit.target.role == "run":
+            fit.wait(functools.partial(self._guarded, "the call", self._observe))
+
+    def _observe(self) -> None:
+        fit = self._fit
         if fit.target.role == "sequence":
             sequence = self._engine.sequence_of(fit.instance)
             if sequence is not None:

@@ -177,7 +177,7 @@ def test_the_target_with_the_nearest_base_observes(toy: Toy, runs: Runs, importe
 
 
 class Other:
-    """A framework whose objects take part in the toy's composed calls."""
+    """A framework whose objects are trained in the toy's calls."""
 
     distribution = "other"
 
@@ -193,20 +193,47 @@ class Other:
         return [self]
 
 
-def test_a_composed_call_counts_as_its_parts(toy: Toy, runs: Runs, hooked: Callable[[Mapping[str, Any]], None]) -> None:
-    """With the composing framework excluded, a call that trains a wanted framework's object is still the one run."""
+@pytest.fixture
+def left_out(toy: Toy, hooked: Callable[[Mapping[str, Any]], None]) -> Toy:
+    """The toy is left out by the settings, and another framework, trained in its calls, is not."""
     toy.write(f"{toy.name}_boost", BOOST.format(toy=toy.name))
-
-    def parts(fit: Any) -> list[Any]:
-        return [fit.instance, *(part for part in vars(fit.instance).values() if hasattr(part, "fit"))]
-
-    toy.chosen = [toy.subclass_method(parts=parts)]
+    toy.chosen = [toy.subclass_method()]
     hooked({"toy": toy, "other": Other(toy)})
     fitprint.autolog(exclude_frameworks=[toy.name])
-    module = module_of(toy)
-    module.Committee(C=module.Booster()).fit([1])
-    toy.module.Calling().fit([1])
-    assert [run.name for run in runs()] == ["Committee"]
+    return toy
+
+
+def test_a_call_that_trains_what_is_wanted_is_recorded(left_out: Toy, runs: Runs) -> None:
+    """With the framework around left out, its call is still the one run, from its first inner training on."""
+    module = module_of(left_out)
+    module.Committee().fit([1])
+    module.Booster().fit([1])
+    assert [(run.name, run.status, run.tags["result"]) for run in runs()] == [
+        ("Committee", "FINISHED", "Committee"),
+        ("Booster", "FINISHED", "Booster"),
+    ]
+
+
+def test_a_call_that_trains_nothing_that_is_wanted_is_not(left_out: Toy, runs: Runs) -> None:
+    left_out.module.Calling().fit([1])
+    assert runs() == []
+    assert left_out.seen == []
+
+
+def test_a_call_that_waits_and_fails_tells_so_if_it_began(left_out: Toy, runs: Runs) -> None:
+    module = module_of(left_out)
+
+    class Failing(module.Base):  # type: ignore[misc,name-defined]
+        def fit(self, X: Any, y: Any = None, *, weight: Any = None) -> Any:
+            if X:
+                module.Booster().fit(X)
+            raise ValueError("late")
+
+    for X in ([], [1]):
+        with pytest.raises(ValueError, match="late"):
+            Failing().fit(X)
+    (run,) = runs()
+    assert (run.name, run.status) == ("Failing", "FAILED")
 
 
 @pytest.fixture

@@ -59,14 +59,14 @@ class SklearnFramework:
 
 def _targets() -> Iterator[Target]:
     for name in ("fit", "fit_transform", "fit_predict"):
-        yield SubclassMethod(_BASE, name, observers.observe_fit, parts=observers.parts_of)
-    yield SubclassMethod(_BASE, "partial_fit", observers.observe_partial_fit, role="sequence", parts=observers.parts_of)
+        yield SubclassMethod(_BASE, name, observers.observe_fit)
+    yield SubclassMethod(_BASE, "partial_fit", observers.observe_partial_fit, role="sequence")
     for name in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
         yield SubclassMethod(_BASE, name, observers.observe_prediction, role="note")
     yield SubclassMethod(_BASE, "score", observers.observe_score, role="note")
     for name in _VALIDATIONS:
         path = f"sklearn.model_selection._validation:{name}"
-        yield Function(path, observers.observe_validation, kind="cross-validation", parts=observers.parts_of)
+        yield Function(path, observers.observe_validation, kind="cross-validation")
     yield Function("sklearn.inspection._permutation_importance:permutation_importance", observers.observe_inspection, role="note")
     for module, names in _METRICS.items():
         for name in names.split():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import Any
 
 from fitprint.autologging.fit import Fit
@@ -15,7 +15,6 @@ __all__ = [
     "observe_prediction",
     "observe_score",
     "observe_validation",
-    "parts_of",
 ]
 
 Observation = Generator[None, Any, None]
@@ -61,11 +60,3 @@ def observe_inspection(fit: Fit) -> Observation:
     from fitprint_sklearn import scoring
 
     return scoring.observe_inspection(fit)
-
-
-def parts_of(fit: Fit) -> Iterable[Any]:
-    """Return the estimator that is trained and the estimators among its parameters."""
-    from fitprint_sklearn import parameters
-
-    estimator = fit.instance if fit.is_method else fit.argument("estimator")
-    return [estimator, *parameters.estimators_in(estimator)]

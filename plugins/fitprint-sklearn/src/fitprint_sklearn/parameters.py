@@ -10,7 +10,7 @@ from typing import Any
 
 from fitprint.recording.values import param_value
 
-__all__ = ["asked_params", "defaults_of", "estimators_in", "is_estimator", "parameters", "plain", "text_of", "unwrapped"]
+__all__ = ["asked_params", "defaults_of", "is_estimator", "parameters", "plain", "text_of", "unwrapped"]
 
 _TEXT = 2000  # characters of an estimator written as text
 _VALUE = 200  # characters of one value in it
@@ -119,11 +119,6 @@ def parameters(estimator: Any) -> tuple[dict[str, Any], set[str]]:
             if default is not _NOTHING and is_default(value, default):
                 left.add(name)
     return params, left
-
-
-def estimators_in(estimator: Any) -> list[Any]:
-    """Return the estimators among the parameters of an estimator, nested ones included."""
-    return [value for value in asked_params(estimator, deep=True).values() if is_estimator(value)] if is_estimator(estimator) else []
 
 
 def plain(value: Any) -> Any:
