@@ -56,8 +56,15 @@ def brought_code(directory: Path, options: Mapping[str, Any]) -> BroughtCode | N
 def importable(code: BroughtCode | None, trust: Trust) -> Iterator[None]:
     """Let the modules be imported while the model is loaded, and after, if the caller named all of them; else do nothing.
 
-    They come last on ``sys.path``: they cannot take the place of what is installed.
+    They come last on ``sys.path``: they cannot take the place of what is installed. If loading fails they are gone again.
     """
-    if code is not None and code.names and all(name in trust for name in code.names) and str(code.folder) not in sys.path:
-        sys.path.append(str(code.folder))
-    yield
+    folder = str(code.folder) if code is not None and code.names and all(name in trust for name in code.names) else None
+    if folder is None or folder in sys.path:
+        yield
+        return
+    sys.path.append(folder)
+    try:
+        yield
+    except BaseException:
+        sys.path.remove(folder)
+        raise

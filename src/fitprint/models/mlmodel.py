@@ -159,6 +159,7 @@ def _schema_from_mlflow(text: Any) -> Schema | None:
                 entry["name"] if named else position,
                 _FROM_MLFLOW.get(entry["type"], "object"),
                 nullable=not entry.get("required", True) or entry["type"] not in {"boolean", "integer", "long"},
+                required=entry.get("required", True),
             )
             for position, entry in enumerate(entries)
         )
@@ -221,6 +222,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         value = value.item()
+    elif hasattr(value, "tolist") and hasattr(value, "dtype"):
+        return _plain(value[:EXAMPLE_ROWS].tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | bool | int):

@@ -60,7 +60,7 @@ class PyfuncFlavor:
 
 def _files_of_code(directory: Path, options: Mapping[str, Any]) -> set[str]:
     code = brought_code(directory, options)
-    scripts = {str(value) for key, value in options.items() if isinstance(value, str) and value.endswith(".py") and key != "env"}
+    scripts = {value for value in options.values() if isinstance(value, str) and value.endswith(".py")}
     return scripts | set(code.names if code is not None else ())
 
 

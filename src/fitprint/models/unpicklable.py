@@ -22,13 +22,15 @@ def part_at_fault(model: object, dumps: Callable[[Any], Any] = pickle.dumps) -> 
     """
     path, part = "model", model
     left = _MOST
+    passed = {id(model)}
     for _ in range(_DEPTH):
         for step, child in _children(part):
             left -= 1
             if left < 0:
                 return None
-            if not _is_plain(child) and not _is_picklable(child, dumps):
+            if id(child) not in passed and not _is_plain(child) and not _is_picklable(child, dumps):
                 path, part = path + step, child
+                passed.add(id(child))
                 break
         else:
             break
