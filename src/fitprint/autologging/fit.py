@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock
 from fitprint.autologging.framework import Function, Target
-from fitprint.entities import RunStatus
+from fitprint.entities import Dataset, RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording import media
 from fitprint.recording.run import Run, open_run
@@ -346,6 +346,19 @@ class Fit(Recorder):
 
             with self.part(f"dataset {name}"):
                 self.run.log_input(describe_data(data, name=name, role=role, **hints), name, role)
+
+    def dataset_facts(self, facts: Mapping[str, Any], *, name: str, role: str = "train", digest: str = "") -> None:
+        """Record facts that the plugin itself found, if data are recorded at all: on a framework's own containers, and on files.
+
+        Args:
+            facts: JSON values; those that :func:`fitprint.recording.facts.describe_data` names have the same meaning here.
+            name: a short name.
+            role: "train", "eval", "test" or another word.
+            digest: of the content, if it is known without copying or converting it.
+        """
+        if self.setting("datasets"):
+            with self.part(f"dataset {name}"):
+                self.run.log_input(Dataset(name, role, digest, dict(facts)), name, role)
 
     def model(self, model: Any, *, path: str = "model", **options: Any) -> None:
         """Record the fitted model, if models are recorded at all, and link it to the run.

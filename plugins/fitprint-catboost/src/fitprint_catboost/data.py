@@ -8,7 +8,6 @@ from os import PathLike
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.entities import Dataset
 
 __all__ = ["DATA", "eval_sets", "is_pool", "record_data", "record_dataset", "rows_shown"]
 
@@ -59,17 +58,12 @@ def record_dataset(fit: Fit, data: Any, target: Any = None, *, name: str, role: 
     if data is None or not fit.setting("datasets"):
         return
     if isinstance(data, (str, PathLike)):
-        facts: dict[str, Any] = {"type": "file", "path": os.fspath(data)}
+        fit.dataset_facts({"type": "file", "path": os.fspath(data)}, name=name, role=role)
     elif is_pool(data):
-        with fit.part(f"dataset {name}"):
-            facts = _facts_of_pool(data)
-            fit.run.log_input(Dataset(name, role, "", facts), name, role)
-        return
+        with fit.part(f"pool {name}", quiet=True):
+            fit.dataset_facts(_facts_of_pool(data), name=name, role=role)
     else:
         fit.dataset(data, name=name, role=role, target=target, discrete=discrete)
-        return
-    with fit.part(f"dataset {name}"):
-        fit.run.log_input(Dataset(name, role, "", facts), name, role)
 
 
 def _facts_of_pool(pool: Any) -> dict[str, Any]:
