@@ -25,7 +25,7 @@ def test_a_loop_of_updates(runs, matrices):
     assert list(run.history("test-logloss").step) == [0, 1, 2, 3]
     assert (run.params["max_depth"], run.record.params["max_depth"].provenance) == (3, "resolved")
     assert "learner" in run.record.documents["xgboost_config"]
-    assert [dataset.name for dataset in run.record.datasets] == ["dtrain"]
+    assert [dataset.name for dataset in run.record.datasets] == ["train", "test"]
 
 
 def test_a_loop_inside_a_run(runs, matrices):
@@ -49,11 +49,13 @@ def test_a_loop_without_a_run(runs, matrices):
 
 
 def test_a_loop_with_an_objective_of_ones_own(runs, matrices):
-    """`update` with an objective is recorded once, although XGBoost calls `boost` inside."""
+    """It is told of by its evaluations like any other; what is recorded once is recorded once."""
     fitprint.autolog()
     booster = xgboost.Booster({"nthread": 1}, [matrices[0]])
     for number in fitprint.loop(range(2)):
         booster.update(matrices[0], number, lambda predicted, data: (predicted - data.get_label(), np.ones_like(predicted)))
+        booster.eval(matrices[0], "train")
+    assert len(runs.one().history("train-rmse")) == 2
     assert len(runs.one().record.datasets) == 1
 
 
@@ -63,6 +65,7 @@ def test_a_model_trained_on_in_a_loop(runs, matrices):
     booster = xgboost.train(PARAMS, matrices[0], 2)
     for number in fitprint.loop(range(2)):
         booster.update(matrices[0], number)
+        booster.eval(matrices[0])
     made, gone_on = runs.roots()
     assert gone_on.tags["continues_run"] == made.id
 

@@ -438,3 +438,20 @@ def test_what_is_no_list_of_callbacks(runs, matrices):
     with pytest.raises(TypeError, match="TrainingCallback"):
         train(matrices, callbacks=[print])
     assert [run.status for run in runs.roots()] == ["FAILED", "FAILED"]
+
+
+def test_warnings_come_from_where_they_came(runs, matrices):
+    """XGBoost warns when it first looks at its parameters: that is still in the training, not in what we ask."""
+    first = train(matrices, 1)
+
+    def told():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for options in ({}, {"callbacks": [LearningRateScheduler([0.3] * 3)]}, {"xgb_model": first, "early_stopping_rounds": 2}):
+                xgboost.train({"no_such": 1}, matrices[0], 3, evals=[(matrices[1], "test")], verbose_eval=False, **options)
+        return [(warning.category, warning.filename, warning.lineno) for warning in caught]
+
+    bare = told()
+    fitprint.autolog()
+    assert bare
+    assert told() == bare

@@ -9,7 +9,7 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["Arguments", "read_arguments", "replace"]
+__all__ = ["Arguments", "params_of", "read_arguments", "replace"]
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,13 @@ def replace(fit: Fit, name: str, value: Any) -> None:
         fit.given_args = (*fit.given_args[:position], value, *fit.given_args[position + 1 :])
     else:
         fit.replace_argument(name, value)
+
+
+def params_of(params: Any) -> dict[Any, Any]:
+    """Return XGBoost's parameters, given as a dict or as a list of pairs in which a name may occur more than once."""
+    if isinstance(params, Mapping):
+        return dict(params)
+    values: dict[Any, list[Any]] = {}
+    for name, value in params or ():
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["record_config", "record_resolved"]
+__all__ = ["is_as_trained", "note_trained", "record_config", "record_resolved"]
 
 _NAMES = 1000  # of features that are listed
 _ALIASES = frozenset("alpha eta lambda min_split_loss".split())  # second names of the same parameters
+
+
+_trained: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()  # rounds of boosters when `train` had made them
+
+
+def note_trained(booster: Any) -> None:
+    """Remember how many rounds a booster has that `xgboost.train` made."""
+    _trained[booster] = int(booster.num_boosted_rounds())
+
+
+def is_as_trained(booster: Any) -> bool:
+    """Tell whether a booster is as `xgboost.train` made it, and no loop has trained it on."""
+    rounds = _trained.get(booster)
+    return rounds is not None and rounds == int(booster.num_boosted_rounds())
 
 
 def record_config(fit: Fit, booster: Any) -> dict[str, Any]:

@@ -22,8 +22,6 @@ class XGBoostFramework:
             Function("xgboost.training:train", observers.observe_train, nested=observers.observe_nested_train),
             Function("xgboost.training:cv", observers.observe_cv, kind="cross-validation"),
             SubclassMethod("xgboost.sklearn:XGBModel", "fit", observers.observe_fit),
-            Method("xgboost.core:Booster.update", observers.observe_update, role="note", joins=True),
-            Method("xgboost.core:Booster.boost", observers.observe_update, role="note", joins=True),
             Method("xgboost.core:Booster.eval", observers.observe_evaluation, role="note", joins=True),
             Method("xgboost.core:Booster.eval_set", observers.observe_evaluation, role="note", joins=True),
             Method("xgboost.core:Booster.predict", observers.observe_prediction, role="note"),

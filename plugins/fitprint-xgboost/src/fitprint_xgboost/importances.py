@@ -6,12 +6,13 @@ import json
 import math
 from typing import Any
 
+import numpy as np
+
 from fitprint.autologging.fit import Fit
 
 __all__ = ["record_importances"]
 
 _FEATURES = 1000  # recorded, the largest
-_TYPES = ("gain", "weight", "cover", "total_gain", "total_cover")
 
 
 def record_importances(fit: Fit, booster: Any, *, only_by_type: bool = False) -> None:
@@ -32,7 +33,7 @@ def record_importances(fit: Fit, booster: Any, *, only_by_type: bool = False) ->
         if not only_by_type:
             _record_coefficients(fit, weights, names)
         return
-    scores = {kind: weights if kind == "weight" else booster.get_score(importance_type=kind) for kind in _TYPES}
+    scores = _scores(booster, weights)
     gain, count = scores["gain"], len(names)
     if count > _FEATURES:
         names = sorted(names, key=lambda name: -gain.get(name, 0.0))[:_FEATURES]
@@ -44,6 +45,22 @@ def record_importances(fit: Fit, booster: Any, *, only_by_type: bool = False) ->
         _write(fit, "feature_importances", {"kind": "importances", "features": features, "values": shares, **of})
     rows = [[_rounded(values.get(name, 0.0)) for name in names] for values in scores.values()]
     _write(fit, "feature_importances_by_type", {"kind": "importances", "features": features, "rows": rows, "labels": list(scores), **of})
+
+
+def _scores(booster: Any, weights: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Return all types: gain and cover are averages of the totals over the splits, in the single precision that XGBoost divides in."""
+    totals = {kind: booster.get_score(importance_type=f"total_{kind}") for kind in ("gain", "cover")}
+    means = {
+        kind: {name: float(np.float32(total) / np.float32(weights[name])) for name, total in of_kind.items()}
+        for kind, of_kind in totals.items()
+    }
+    return {
+        "gain": means["gain"],
+        "weight": weights,
+        "cover": means["cover"],
+        "total_gain": totals["gain"],
+        "total_cover": totals["cover"],
+    }
 
 
 def _record_coefficients(fit: Fit, weights: dict[str, Any], names: list[str]) -> None:

@@ -14,7 +14,6 @@ __all__ = [
     "observe_nested_train",
     "observe_prediction",
     "observe_train",
-    "observe_update",
 ]
 
 Observation = Generator[None, Any, None]
@@ -42,12 +41,6 @@ def observe_fit(fit: Fit) -> Observation:
     from fitprint_xgboost import estimators
 
     return estimators.observe_fit(fit)
-
-
-def observe_update(fit: Fit) -> Observation:
-    from fitprint_xgboost import loops
-
-    return loops.observe_update(fit)
 
 
 def observe_evaluation(fit: Fit) -> Observation:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn.parameters import plain
-from fitprint_xgboost.arguments import Arguments, read_arguments
-from fitprint_xgboost.boosters import record_config
+from fitprint_xgboost.arguments import Arguments, params_of, read_arguments
+from fitprint_xgboost.boosters import note_trained, record_config
 from fitprint_xgboost.data import evals_of, record_matrices
 from fitprint_xgboost.importances import record_importances
 from fitprint_xgboost.watching import Watch, stops_early, watch
@@ -39,6 +39,7 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     seen = watch(fit, arguments)
     booster = yield
     record_stop(seen, arguments)
+    note_trained(booster)
     record_config(fit, booster)
     with fit.part("importances"):
         record_importances(fit, booster)
@@ -58,6 +59,7 @@ def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
     booster = yield
     record_stop(seen, arguments)
     fit.link(booster)
+    note_trained(booster)
     if fit.position == 1:
         record_config(fit, booster)
         if fit.outer is not None and _trains_one(fit.outer.instance):
@@ -77,16 +79,6 @@ def record_params(fit: Fit, arguments: Arguments) -> None:
             else:
                 params[name] = plain(value)
         fit.params(params, defaults={"nfold", "num_boost_round"} - arguments.given)
-
-
-def params_of(params: Any) -> dict[Any, Any]:
-    """Return XGBoost's parameters, given as a dict or as a list of pairs in which a name may occur more than once."""
-    if isinstance(params, Mapping):
-        return dict(params)
-    values: dict[Any, list[Any]] = {}
-    for name, value in params or ():
-        values.setdefault(name, []).append(value)
-    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
 
 
 def is_discrete(arguments: Arguments) -> bool | None:

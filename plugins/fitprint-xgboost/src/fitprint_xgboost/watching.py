@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import functools
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from fitprint.autologging.fit import Fit
 from fitprint.autologging.rounds import Rounds
-from fitprint_xgboost.arguments import Arguments, replace
+from fitprint_xgboost.arguments import Arguments, params_of, replace
 
 __all__ = ["Watch", "goal_of", "stops_early", "watch"]
 
@@ -33,6 +32,8 @@ class Watch:
         before: rounds that the model had before this training.
         best: iteration and score that early stopping settled on, as XGBoost noted them on the model, or None.
         rates: learning rate by round, as a schedule gave them.
+        is_scheduled: whether there is a schedule.
+        goes_on: whether the model had rounds before this training.
     """
 
     def __init__(self, fit: Fit) -> None:
@@ -47,24 +48,18 @@ class Watch:
         self.best: tuple[int, float] | None = None
         self.rates: dict[int, float] = {}
         self.is_scheduled = False
-
-    def begin(self, model: Any) -> None:
-        """Note where the model stands before the first round."""
-        with self._fit.part("rounds", quiet=True):
-            self.before = int(model.num_boosted_rounds())
-            if self.is_scheduled:
-                folds = getattr(model, "cvfolds", None)
-                rate = _rate_in(json.loads((folds[0].bst if folds else model).save_config()))
-                if rate is not None:
-                    self.rates[0] = rate
+        self.goes_on = False
 
     def see(self, log: Any) -> None:
         """Note the log of evaluations, which XGBoost goes on filling."""
         self._log = log
 
-    def round(self, number: int, log: Any) -> None:
+    def round(self, number: int, model: Any, log: Any) -> None:
         """Record the metrics of a round that has ended, and of those before it that were not seen."""
         try:
+            if self.goes_on and not number:
+                # Asked before the first round, XGBoost would tell its warnings there instead of in the training.
+                self.before = max(int(model.num_boosted_rounds()) - 1, 0)
             self._log = log
             self.last = number
             self._catch_up(number + 1)
@@ -115,8 +110,14 @@ def watch(fit: Fit, arguments: Arguments) -> Watch | None:
         fit.skipped("rounds", "`callbacks` is neither a list nor a tuple")
         return None
     seen = Watch(fit)
+    seen.goes_on = arguments.get("xgb_model") is not None
     own = _callback_class()(seen)
     replace(fit, "callbacks", [own, *_watched(theirs or (), seen)])
+    if seen.is_scheduled:
+        with fit.part("learning rate", quiet=True):
+            rate = _first_rate(arguments)
+            if rate is not None:
+                seen.rates[0] = rate
     return seen
 
 
@@ -174,13 +175,15 @@ def _series_of(log: Mapping[str, Mapping[str, list[Any]]]) -> Iterator[tuple[str
                 yield f"{data}-{metric}", values, None
 
 
-def _rate_in(config: Any) -> float | None:
-    booster = config["learner"]["gradient_booster"]
-    booster = booster.get("gbtree", booster)  # dart
-    for part in ("tree_train_param", "linear_train_param"):
-        if "learning_rate" in booster.get(part, ()):
-            return float(booster[part]["learning_rate"])
-    return None
+def _first_rate(arguments: Arguments) -> float | None:
+    """Return the learning rate before a schedule says anything; None where it comes with the model that the training goes on from."""
+    params = params_of(arguments.get("params"))
+    for name in ("learning_rate", "eta"):
+        if params.get(name) is not None:
+            return float(params[name])
+    if arguments.get("xgb_model") is not None:
+        return None
+    return 0.5 if params.get("booster") == "gblinear" else 0.3
 
 
 @functools.cache
@@ -195,16 +198,12 @@ def _callback_class() -> Any:
             super().__init__()
             self._seen = seen
 
-        def before_training(self, model: Any) -> Any:
-            self._seen.begin(model)
-            return model
-
         def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 - XGBoost's signature
             self._seen.see(evals_log)
             return False
 
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 - the same
-            self._seen.round(epoch, evals_log)
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            self._seen.round(epoch, model, evals_log)
             return False
 
         def after_training(self, model: Any) -> Any:

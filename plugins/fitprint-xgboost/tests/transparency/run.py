@@ -29,7 +29,15 @@ TESTS = (
 # They need a cluster, a GPU, or data from elsewhere.
 LEFT_OUT = {"cat_in_the_dat", "cover_type", "distributed_extmem_basic", "gpu_tree_shap", "spark_estimator_examples"}
 KIT = Path(__file__).parents[3] / "fitprint-sklearn" / "tests" / "transparency"
-SWITCHED_ON = "import fitprint; fitprint.configure(notice=False, context=False); fitprint.autolog()\n"
+START = """
+import os, runpy, sys
+if "TRANSPARENCY_HOME" in os.environ:
+    import fitprint
+    fitprint.configure(notice=False, context=False)
+    fitprint.autolog()
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def run_tests(checkout: Path, tests: list[str], folder: Path, environment: Mapping[str, str], extra: list[str]) -> dict[str, Any]:
@@ -47,18 +55,15 @@ def run_tests(checkout: Path, tests: list[str], folder: Path, environment: Mappi
     return content
 
 
-def run_demos(checkout: Path, environment: Mapping[str, str], *, recorded: bool) -> dict[str, Any]:
+def run_demos(checkout: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     """Run the demos and return exit status and output of each; times and addresses are left out."""
     told = {}
     for path in sorted((checkout / "demo" / "guide-python").glob("*.py")):
         if path.stem in LEFT_OUT:
             continue
-        before = SWITCHED_ON if recorded else ""
-        start = f"import runpy, sys; sys.argv = [{str(path)!r}]; runpy.run_path({str(path)!r}, run_name='__main__')"
         with tempfile.TemporaryDirectory() as place:
-            done = subprocess.run(
-                [sys.executable, "-c", before + start], cwd=place, env=environment, capture_output=True, text=True, timeout=600, check=False
-            )
+            command = [sys.executable, "-c", START, str(path)]
+            done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=600, check=False)
         output = re.sub(r"0x[0-9a-f]+|[0-9.e-]+ ?(?:s|sec|seconds)\b|/tmp/\S+|\[\d\d:\d\d:\d\d\]", "…", done.stdout + done.stderr)
         told[path.stem] = [f"exit {done.returncode}", output]
     return {"outcomes": told, "details": {}}
@@ -86,7 +91,7 @@ def main() -> int:
                 environment |= {"FITPRINT_HOME": str(folder / "home"), "FITPRINT_MODELS": models}
             started = time.monotonic()
             if options.demos:
-                results[name] = run_demos(options.checkout.resolve(), environment, recorded=name == "recorded")
+                results[name] = run_demos(options.checkout.resolve(), environment)
             else:
                 results[name] = run_tests(options.checkout.resolve(), options.tests, folder, environment, options.extra)
             print(f"{name}: {len(results[name]['outcomes'])} in {time.monotonic() - started:.0f} s", flush=True)
