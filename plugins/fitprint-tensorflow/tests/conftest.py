@@ -17,6 +17,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # it announces itself on st
 pytest_plugins = ["fitprint.testing.fixtures"]
 
 _THEIRS = tuple(f"ignore::{name}:(keras|tensorflow|jax|torch|h5py)" for name in ("DeprecationWarning", "FutureWarning", "UserWarning"))
+_THEIRS += ("ignore:Your input ran out of data:UserWarning",)  # which a finite generator is meant to
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

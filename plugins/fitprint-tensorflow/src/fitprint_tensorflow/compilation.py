@@ -96,11 +96,9 @@ def learning_rate(fit: Fit, model: Any) -> float | None:
     rate = getattr(optimizer, "_learning_rate", None)
     if rate is None:
         return None
-    keras: Any = sys.modules["keras"]
     if callable(rate) and not hasattr(rate, "numpy"):
         if not type(rate).__module__.startswith("keras."):
             fit.skipped("learning_rate", "it is computed by the user's own code, which is not called once more")
             return None
-        rate = optimizer.learning_rate if optimizer is not None else None
-    value = float(keras.ops.convert_to_numpy(rate))
-    return float(tidy(value))
+        rate = getattr(optimizer, "learning_rate", rate)
+    return float(tidy(float(getattr(rate, "value", rate))))

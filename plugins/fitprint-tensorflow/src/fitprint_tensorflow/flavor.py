@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry, class_name, file_within
+from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.trust import Trust
 from fitprint_tensorflow.archive import LAMBDA, Archive, read_archive
 
@@ -78,12 +78,10 @@ def save_keras(model: Any, path: Path) -> tuple[Archive, dict[str, str]]:
     try:
         keras.saving.save_model(model, path)
     except Exception as error:
-        told = str(error).strip().splitlines()
-        item = ", ".join(_foreign(model)) or class_name(model)
-        raise FitprintError(
-            f"Keras cannot save the model ({type(error).__name__}: {told[0][:300] if told else ''}). "
-            f"Of it, {item} is not Keras' own: {_REMEDY}"
-        ) from error
+        told = (str(error).strip().splitlines() or [""])[0][:300]
+        foreign = ", ".join(_foreign(model))
+        advice = f"; {foreign} is not Keras' own: {_REMEDY}" if foreign else ""
+        raise FitprintError(f"Keras cannot save the model ({type(error).__name__}: {told}){advice}") from error
     functions = {function.__name__: f"{function.__module__}.{function.__qualname__}" for function in _functions(model)}
     return read_archive(path, functions), functions
 
