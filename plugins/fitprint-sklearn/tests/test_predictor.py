@@ -413,3 +413,24 @@ def test_data_fits_the_signature_that_was_inferred_from_it(data):
         assert describe(found) == schema
         if isinstance(data, np.ndarray):
             assert data is found
+
+
+def test_polars_frames_fit_and_stay():
+    """Their own signature, and that of a pandas frame with the same columns."""
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame(
+        {
+            "a": [1, 2],
+            "b": ["x", "y"],
+            "c": pl.Series(["u", "v"], dtype=pl.Categorical),
+            "d": pl.Series(["u", "v"], dtype=pl.Enum(["u", "v"])),
+        }
+    )
+
+    assert frame is same(frame, frame)
+    assert frame.equals(same(frame, frame.select("d", "c", "b", "a", pl.lit(1).alias("more"))))
+    assert [[3.0, 4.0]] == same(np.zeros((2, 2)), pl.DataFrame({"x": [3], "y": [4.0]})).tolist()
+    data = pl.DataFrame({"a": [3]})
+    assert data is same(pd.DataFrame({"a": [1.0]}), data)
+    with pytest.raises(SignatureError, match=r"column 'b' is int\d+, where the model was given string"):
+        same(frame, frame.with_columns(b=1))

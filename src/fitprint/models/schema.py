@@ -256,7 +256,7 @@ def _column(column: Column) -> Field:
 
 def _categories(dtype: Any) -> tuple[Label, ...] | None:
     found = getattr(dtype, "categories", None)  # of pandas; an Enum of polars has them, too
-    if found is None or len(found) > MOST_CATEGORIES:
+    if not hasattr(found, "__len__") or len(found) > MOST_CATEGORIES:
         return None
     values = tuple(found.tolist() if hasattr(found, "tolist") else found)
     return values if {type(value) for value in values} <= {str, int, bool} else None
