@@ -24,6 +24,10 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     except TypeError:
         fit.skip("the call does not fit the method, which will say so itself")
         return
+    if any(cls.__module__.startswith("xgboost.dask") for cls in type(fit.instance).__mro__):
+        # Its data are not here, and a prediction for them would go through the cluster.
+        fit.dataset(call.target, name="y", kind="target")
+        call.target = None
     yield from estimators.observe_fit(fit, call)
 
 
