@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -261,7 +262,7 @@ def test_points_are_kept_when_a_callback_raises_in_epoch_three(tracked, data, ma
 def test_nan_loss_is_recorded_as_it_is(tracked, data, make):
     """A training that diverges is a finished run whose curve says NaN."""
     X = np.full((32, 30), np.nan, "float32")
-    make().fit(X, data[1][:32], epochs=2, verbose=0)
+    make(loss="mse").fit(X, data[1][:32], epochs=2, verbose=0)
     assert tracked.one().status == "FINISHED"
     assert np.isnan(tracked.one().history("loss").value).all()
 
@@ -325,6 +326,36 @@ def test_fit_that_a_subclass_defines_is_recorded_once(tracked, data):
     model.compile("sgd", "mse")
     model.fit(data[0][:32])
     assert (tracked.one().params["epochs"], tracked.one().params["total_params"]) == (2, 31)
+
+
+def test_progress_is_shown_as_ever(tracked, data, make, capsys):
+    """Keras' lines have the same words with us as without."""
+    shown = []
+    for disable in (False, True):
+        fitprint.autolog(disable=disable)
+        make().fit(data[0][:32], data[1][:32], epochs=2, verbose=2, validation_split=0.5)
+        shown.append(re.sub(r"\b\d+m?s(/step|/epoch)?\b", "", capsys.readouterr().out))
+    assert shown[0] == shown[1] != ""
+
+
+def test_stop_that_a_callback_asks_for_is_heeded(tracked, data, make):
+    """``model.stop_training`` is the user's."""
+
+    class Stopping(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    history = make().fit(data[0][:32], data[1][:32], epochs=9, callbacks=[Stopping()], verbose=0)
+    assert (history.epoch, list(tracked.one().history("loss").step)) == ([0, 1], [0, 1])
+
+
+def test_only_what_runs_under_autolog_is_recorded(runs, data, make):
+    """Left, the block leaves Keras as it was."""
+    model = make()
+    with fitprint.autolog():
+        type(model).fit(model, data[0][:32], data[1][:32], verbose=0)
+    model.fit(data[0][:32], data[1][:32], verbose=0)
+    assert runs.one().status == "FINISHED"
 
 
 def test_call_that_does_not_fit_says_so_itself(tracked, make):

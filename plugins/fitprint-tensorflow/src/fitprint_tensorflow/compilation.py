@@ -101,4 +101,8 @@ def learning_rate(fit: Fit, model: Any) -> float | None:
             fit.skipped("learning_rate", "it is computed by the user's own code, which is not called once more")
             return None
         rate = getattr(optimizer, "learning_rate", rate)
-    return float(tidy(float(getattr(rate, "value", rate))))
+    try:
+        value = float(getattr(rate, "value", rate))
+    except TypeError:  # it is kept on several devices
+        value = float(sys.modules["keras"].ops.convert_to_numpy(rate))
+    return float(tidy(value))

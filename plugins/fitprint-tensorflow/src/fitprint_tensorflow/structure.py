@@ -22,13 +22,15 @@ def describe_model(fit: Fit, model: Any) -> None:
             "total_params": _count(model.weights),
             "trainable_params": _count(model.trainable_weights),
             "non_trainable_params": _count(model.non_trainable_weights),
-            "layers": len(model.layers),
         }
+        if hasattr(model, "layers"):
+            counts["layers"] = len(model.layers)
         fit.params(counts, resolved=True)
     with fit.part("architecture", quiet=True):
         fit.data("architecture.json", architecture(fit, model))
-    with fit.part("summary", quiet=True):
-        fit.text("model_summary.txt", summary(model))
+    if isinstance(model, sys.modules["keras"].Model):  # any layer can be trained that derives from Keras' trainer, too
+        with fit.part("summary", quiet=True):
+            fit.text("model_summary.txt", summary(model))
     with fit.part("devices", quiet=True):
         fit.document("devices", devices(model))
 
@@ -43,7 +45,7 @@ def architecture(fit: Fit, model: Any) -> Any:
         return _without_addresses(keras.saving.serialize_keras_object(model))
     except Exception as error:  # noqa: BLE001 - a configuration is the user's own code, which may fail in any way
         fit.skipped("configuration", f"Keras cannot tell it ({type(error).__name__}: {str(error).strip()[:300]}); the layers are listed")
-    return {"class_name": class_name(model), "name": model.name, "layers": [_layer(layer) for layer in model.layers]}
+    return {"class_name": class_name(model), "name": model.name, "layers": [_layer(layer) for layer in getattr(model, "layers", ())]}
 
 
 def unregistered(model: Any) -> list[str]:
