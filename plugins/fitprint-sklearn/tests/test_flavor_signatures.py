@@ -1,3 +1,4 @@
+import json
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fitprint.errors import SignatureError
+from fitprint.models.batches import conform
 from fitprint.models.schema import Field, Schema, describe
 from fitprint.models.signature import Signature, infer_signature
 
@@ -69,6 +71,29 @@ def test_frames_fit_their_own_signature(frame):
 
     assert frame is signature.enforce(frame)
     assert frame is Signature.from_json(signature.to_json()).enforce(frame)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(frames())
+def test_predictors_give_frames_on_as_they_are(frame):
+    """The model sees the very frame, also where the signature has been to a file and back."""
+    schema = describe(frame)
+
+    assert frame is conform(schema, frame)
+    assert frame is conform(Schema.from_json(json.loads(json.dumps(schema.to_json()))), frame)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(frames())
+def test_predictors_take_the_same_as_a_dict_of_lists(frame):
+    """Values that lost their types on the way fit their own signature; the columns are those of the frame."""
+    if not frame.columns.is_unique or frame.shape[1] == 0:
+        return  # a dict has each name once
+
+    found = conform(describe(frame), {label: frame.iloc[:, place].tolist() for place, label in enumerate(frame.columns)})
+
+    assert (list(frame.columns), len(frame)) == (list(found.columns), len(found))
+    assert found is conform(describe(frame), found)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

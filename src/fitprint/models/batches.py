@@ -9,7 +9,7 @@ from typing import Any
 
 from fitprint.errors import SignatureError
 from fitprint.models.schema import Field, Schema, columns, is_array, is_frame, is_series, is_sparse, type_of
-from fitprint.models.signature import Signature
+from fitprint.models.signature import Signature, fits
 
 __all__ = ["conform", "empty", "rows"]
 
@@ -67,7 +67,7 @@ def empty(schema: Schema) -> Any:
     if schema.container == "series":
         return _pandas("").Series(arrays[0], name=schema.names[0])
     if schema.container == "table":
-        return _framed(dict(enumerate(arrays)), schema)
+        return _framed(dict(enumerate(arrays)), schema.names)
     raise LookupError(schema.container)
 
 
@@ -88,9 +88,9 @@ def _frame(schema: Schema, data: Any) -> Any:
         if isinstance(data, Mapping):
             if all(_is_single(value) for value in data.values()):
                 data = {key: [value] for key, value in data.items()}
-            return pandas.DataFrame({key: _column_of(value) for key, value in data.items()}) if data else _rowless(schema)
+            return _framed(dict(enumerate(map(_column_of, data.values()))), list(data)) if data else _rowless(schema)
         if is_series(data) and len(schema.fields) == 1:
-            return _framed({0: data}, schema)
+            return _framed({0: data}, schema.names)
         if isinstance(data, list | tuple):
             if not data:
                 return _rowless(schema)
@@ -99,13 +99,13 @@ def _frame(schema: Schema, data: Any) -> Any:
             if len(schema.fields) == 1 and all(_is_single(item) for item in data):
                 data = [[item] for item in data]
             if all(isinstance(item, list | tuple) for item in data) and {len(item) for item in data} == {len(schema.fields)}:
-                return _framed(dict(enumerate(zip(*data, strict=True))), schema)
+                return _framed(dict(enumerate(zip(*data, strict=True))), schema.names)
         if getattr(getattr(data, "dtype", None), "names", None):
             return pandas.DataFrame(data)
         if is_array(data) and len(data.shape) == 1 and len(schema.fields) == 1:
-            return _framed({0: data}, schema)
+            return _framed({0: data}, schema.names)
         if is_array(data) and len(data.shape) == 2 and data.shape[1] == len(schema.fields):
-            frame = _labelled(pandas.DataFrame(import_module("numpy").asarray(data)), schema)
+            frame = _labelled(pandas.DataFrame(import_module("numpy").asarray(data)), schema.names)
             return frame.infer_objects() if data.dtype == object else frame
     except (ValueError, TypeError) as error:
         raise SignatureError(f"no table can be made of the data: {error}") from error
@@ -121,21 +121,19 @@ def _column_of(value: Any) -> Any:
 
 
 def _rowless(schema: Schema) -> Any:
-    return _framed({position: [] for position in range(len(schema.fields))}, schema)
+    return _framed({position: [] for position in range(len(schema.fields))}, schema.names)
 
 
-def _framed(found: Mapping[int, Any], schema: Schema) -> Any:
-    return _labelled(
-        _pandas("").DataFrame({position: list(value) if isinstance(value, tuple) else value for position, value in found.items()}), schema
-    )
+def _framed(found: Mapping[int, Any], names: Sequence[Any]) -> Any:
+    data = {position: list(value) if isinstance(value, tuple) else value for position, value in found.items()}
+    return _labelled(_pandas("").DataFrame(data), names)
 
 
-def _labelled(frame: Any, schema: Schema) -> Any:
+def _labelled(frame: Any, names: Sequence[Any]) -> Any:
+    """Name the columns, each by the very label: pandas would make one kind of several."""
     pandas = _pandas("")
-    if all(isinstance(name, str) for name in schema.names):
-        frame.columns = pandas.Index(schema.names)
-    else:
-        frame.columns = pandas.Index(list(schema.names), tupleize_cols=False)
+    alike = {type(name) for name in names} in ({str}, {int})
+    frame.columns = pandas.Index(list(names)) if alike else pandas.Index(list(names), dtype=object, tupleize_cols=False)
     return frame
 
 
@@ -150,7 +148,7 @@ def _typed(schema: Schema, frame: Any) -> Any:
         series = column.series()
         if field.categories is not None:
             values = _categorical(field, series)
-        elif field.type != "null" and type_of(column.dtype, column.peek)[0] == "null":
+        elif (word := type_of(column.dtype, column.peek)[0]) == "null" or not fits(field.type, word):
             values = _typeless(field, series)
         else:
             continue
@@ -177,14 +175,19 @@ def _categorical(field: Field, series: Any) -> Any:
 
 
 def _typeless(field: Field, series: Any) -> Any:
+    """Return a column of nothing but missing values, or of none at all, in the type that the model knows."""
+    if not series.isna().all():  # only the values that were looked at are missing
+        return series
     family = field.type.rstrip("0123456789")
-    if len(series) and family in {"int", "uint", "bool"}:
-        return series.astype("float64")  # has room for missing values
-    if family in {"int", "uint", "bool", "float"}:
-        return series.astype(field.type)
-    if field.type.startswith(("datetime[", "timedelta[")):
-        return series.astype(field.type.replace("[", "64[", 1))
-    return series
+    if family in _NUMBERS:
+        dtype = field.type if family == "float" or not len(series) else "float64"  # has room for missing values
+    elif field.type.startswith(("datetime[", "timedelta[")):
+        dtype = field.type.replace("[", "64[", 1)
+    else:
+        return series
+    if series.dtype == dtype:
+        return series
+    return _pandas("").Series(None, index=series.index, name=series.name, dtype=dtype)
 
 
 # -- arrays --------------------------------------------------------------------------------------------------------------

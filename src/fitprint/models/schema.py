@@ -159,6 +159,11 @@ class Column:
         found = self.series()
         return list((found.iloc if hasattr(found, "iloc") else found)[spread(len(found))])
 
+    def is_missing(self) -> bool:
+        """Tell if there is no value at all."""
+        found = self.series()
+        return bool(found.isna().all()) if hasattr(found, "iloc") else bool(found.null_count() == len(found))
+
     def floats(self) -> Any:
         """Return all values as a float64 array, NaN where missing."""
         found = self.series()
@@ -255,7 +260,7 @@ def _column(column: Column) -> Field:
 
 
 def _categories(dtype: Any) -> tuple[Label, ...] | None:
-    found = getattr(dtype, "categories", None)  # of pandas; an Enum of polars has them, too
+    found: Any = getattr(dtype, "categories", None)  # of pandas; an Enum of polars has them, too
     if not hasattr(found, "__len__") or len(found) > MOST_CATEGORIES:
         return None
     values = tuple(found.tolist() if hasattr(found, "tolist") else found)

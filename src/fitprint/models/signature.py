@@ -12,7 +12,7 @@ from typing import Any
 from fitprint.errors import SignatureError
 from fitprint.models.schema import Column, Field, Label, Schema, columns, describe, is_array, is_frame, is_series, is_sparse, type_of
 
-__all__ = ["Signature", "infer_signature"]
+__all__ = ["Signature", "fits", "infer_signature"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +162,13 @@ def _enforce_columns(schema: Schema, found: Sequence[Column]) -> None:
 
 
 def _check_column(field: Field, column: Column) -> None:
-    _check_type(field, type_of(column.dtype, column.peek)[0], column.floats)
+    word = type_of(column.dtype, column.peek)[0]
+    if fits(field.type, word) or not column.is_missing():
+        _check_type(field, word, column.floats)
 
 
 def _check_type(field: Field, word: str, floats: Callable[[], Any]) -> None:
-    if not _fits(field.type, word) and not (word.startswith("float") and _fits_by_value(field.type, floats())):
+    if not fits(field.type, word) and not (word.startswith("float") and _fits_by_value(field.type, floats())):
         where = "the data" if field.name is None else f"column {field.name!r}"
         raise SignatureError(f"{where} is {word}, where the model was given {field.type}: {_remedy(field.type, word)}")
 
@@ -197,14 +199,14 @@ _NAMED = {"table", "arrays", "records"}
 _WIDTH = {"bool": 0, "uint": 1, "int": 1, "float": 2, "complex": 3}
 
 
-def _fits(expected: str, word: str) -> bool:
+def fits(expected: str, word: str) -> bool:
     """Tell if data of the type ``word`` may stand where the type ``expected`` was."""
     if word == expected or "object" in (word, expected) or "null" in (word, expected):
         return True
     if expected.startswith("category["):
-        return _fits(expected[9:-1], word[9:-1] if word.startswith("category[") else word)
+        return fits(expected[9:-1], word[9:-1] if word.startswith("category[") else word)
     if word.startswith("category["):
-        return _fits(expected, word[9:-1])
+        return fits(expected, word[9:-1])
     family, other = (text.rstrip("0123456789") for text in (expected, word))
     if family in _WIDTH and other in _WIDTH:
         return _WIDTH[other] <= _WIDTH[family]
@@ -217,7 +219,7 @@ def _fits(expected: str, word: str) -> bool:
 def _fits_by_value(expected: str, found: Any) -> bool:
     """Tell if floats are nothing but integers (or booleans) and missing values, or nothing but missing values."""
     numpy: Any = sys.modules.get("numpy")
-    family = expected.rstrip("0123456789")
+    family = expected.removeprefix("category[").rstrip("]").rstrip("0123456789")
     if numpy is None or isinstance(found, list | tuple):
         present = [value for value in found if value is not None and value == value]  # NaN differs from itself
         if family in {"int", "uint"}:
