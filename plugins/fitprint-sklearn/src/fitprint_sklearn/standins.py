@@ -17,6 +17,7 @@ from fitprint_sklearn.parameters import is_estimator
 
 __all__ = ["NoStandInError", "stand_in", "undisturbed"]
 
+_STILL = {"lightgbm.sklearn", "xgboost.sklearn"}  # whose estimators, too, are the same after they have predicted
 _DRAWING = {"BernoulliRBM", "DummyClassifier"}  # scikit-learn's own that draw random numbers when they predict
 _BYTES = 64 << 20  # of an estimator that is copied
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made at run time, not a built-in one
@@ -31,7 +32,7 @@ class NoStandInError(Exception):
 def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -> Any:
     """Return what predicts as the estimator does.
 
-    scikit-learn's own estimators are known not to change when they predict, and stand for themselves. Of all others, which may
+    scikit-learn's own estimators, XGBoost's and LightGBM's are known not to change when they predict, and stand for themselves. Of all others, which may
     count their calls or draw random numbers, it is a copy.
 
     Args:
@@ -55,6 +56,8 @@ def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -
 
 def _is_known(cls: type) -> bool:
     package, _, module = cls.__module__.partition(".")
+    if cls.__module__ in _STILL:
+        return True
     return package == "sklearn" and ".tests." not in f".{module}." and cls.__name__ not in _DRAWING
 
 
