@@ -15,6 +15,7 @@ from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.directory import MANIFEST, pack
 from fitprint.models.hashing import digest_of
 from fitprint.models.loading import load_directory
+from fitprint.models.trust import Trust
 from fitprint.recording.workspace import current
 from fitprint_sklearn.flavor import SklearnFlavor
 
@@ -91,12 +92,17 @@ def test_large_damaged_blobs_are_named(untracked, where, how):
         fitprint.load_model(f"runs:/{run.id}/model")
 
 
-def test_named_trust_waits_for_the_digests(untracked):
-    """Who trusts code trusts it for the bytes that were recorded."""
-    assert SklearnFlavor().reads_unverified({"serialization_format": "skops"}, fitprint.models.trust.Trust())
-    assert not SklearnFlavor().reads_unverified({"serialization_format": "skops"}, fitprint.models.trust.Trust(["a.B"]))
-    assert not SklearnFlavor().reads_unverified({"serialization_format": "pickle"}, fitprint.models.trust.Trust())
-    assert not SklearnFlavor().reads_unverified({}, fitprint.models.trust.Trust())
+def test_named_trust_and_other_frameworks_wait_for_the_digests():
+    """Who trusts code trusts it for the bytes that were recorded; and a booster's reader may not survive damaged ones."""
+    own, foreign = (
+        {"serialization_format": "skops", "skops_trusted_types": ["sklearn.svm._classes.SVC", *more]}
+        for more in ((), ["lightgbm.basic.Booster"])
+    )
+    assert [True, False] == [SklearnFlavor().reads_unverified(options, Trust()) for options in (own, foreign)]
+    assert SklearnFlavor().reads_unverified({"serialization_format": "skops"}, Trust())
+    assert not SklearnFlavor().reads_unverified({"serialization_format": "skops"}, Trust(["a.B"]))
+    assert not SklearnFlavor().reads_unverified({"serialization_format": "pickle"}, Trust())
+    assert not SklearnFlavor().reads_unverified({}, Trust())
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +13,6 @@ from fitprint.errors import IntegrityError
 
 __all__ = ["Checking", "digest_of", "write_hashed"]
 
-_PIECE = 1 << 20
 _LARGE = 4 << 20  # bytes from which a thread of its own is worth its start
 
 
@@ -19,11 +20,15 @@ def digest_of(path: Path) -> tuple[str, int]:
     """Return a file's digest (``sha256:`` and 64 hexadecimal digits) and size in bytes."""
     state = hashlib.sha256()
     size = 0
-    buffer = memoryview(bytearray(_PIECE))
     with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            state.update(buffer[:count])
-            size += count
+        if os.fstat(file.fileno()).st_size >= _LARGE:
+            # in one call: between pieces a thread would have to wait its turn each time
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                state.update(content)
+                return f"sha256:{state.hexdigest()}", len(content)
+        while piece := file.read(_LARGE):
+            state.update(piece)
+            size += len(piece)
     return f"sha256:{state.hexdigest()}", size
 
 
