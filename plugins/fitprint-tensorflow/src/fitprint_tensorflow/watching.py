@@ -153,7 +153,7 @@ def with_ours(theirs: Any, opening: Any, closing: Any, model: Any) -> Any:
     if isinstance(theirs, container):  # its methods are those of a callback; Keras tells it neither model nor parameters any more
         for ours in (opening, closing):
             ours.set_model(model)
-            ours.set_params(theirs.params)
+            ours.set_params(getattr(theirs, "params", None))
         return container([opening, theirs, closing])
     return {"1": opening, "2": theirs, "3": closing}
 
