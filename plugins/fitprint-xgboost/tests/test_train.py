@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import xgboost
 from scipy import sparse
+from sklearn.datasets import load_breast_cancer
 from xgboost.callback import EarlyStopping, LearningRateScheduler, TrainingCallback
 
 import fitprint
+from fitprint.errors import SignatureError
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 2, "nthread": 1}
 
@@ -455,3 +457,18 @@ def test_warnings_come_from_where_they_came(runs, matrices):
     fitprint.autolog()
     assert bare
     assert told() == bare
+
+
+def test_the_signature_is_told_by_the_features(runs):
+    """A frame's columns by name and type, an array's by number; what a booster was trained on can be predicted for."""
+    frame = load_breast_cancer(as_frame=True).data.iloc[:, :3].assign(count=range(569))
+    target = load_breast_cancer().target
+    fitprint.autolog()
+    for data, taken in ((frame, ("table", 4)), (frame.to_numpy(), ("array", 1))):
+        xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(data, target), 2)
+        run = runs.roots()[-1]
+        predictor = fitprint.load_predictor(f"runs:/{run.id}/model")
+        assert (predictor.signature.inputs.container, len(predictor.signature.inputs.fields)) == taken
+        assert len(predictor.predict(data)) == 569
+    with pytest.raises(SignatureError, match="count"):
+        fitprint.load_predictor(f"runs:/{runs.roots()[0].id}/model").predict(frame.drop(columns="count"))

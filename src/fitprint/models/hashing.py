@@ -14,6 +14,7 @@ from fitprint.errors import IntegrityError
 __all__ = ["Checking", "digest_of", "write_hashed"]
 
 _LARGE = 4 << 20  # bytes from which a thread of its own is worth its start
+_PIECE = 1 << 18  # bytes of a smaller file that are read at once
 
 
 def digest_of(path: Path) -> tuple[str, int]:
@@ -26,7 +27,7 @@ def digest_of(path: Path) -> tuple[str, int]:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 state.update(content)
                 return f"sha256:{state.hexdigest()}", len(content)
-        while piece := file.read(_LARGE):
+        while piece := file.read(_PIECE):
             state.update(piece)
             size += len(piece)
     return f"sha256:{state.hexdigest()}", size

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
+from fitprint.models.schema import Field, Schema
+from fitprint.models.signature import Signature
 
-__all__ = ["is_as_trained", "note_trained", "record_config", "record_resolved"]
+__all__ = ["is_as_trained", "note_trained", "record_config", "record_resolved", "signature_of"]
 
 _NAMES = 1000  # of features that are listed
 _ALIASES = frozenset("alpha eta lambda min_split_loss".split())  # second names of the same parameters
 
+
+_TYPES = {"float": "float64", "q": "float64", "int": "int64", "i": "bool"}  # of features, and their names in signatures
 
 _trained: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()  # rounds of boosters when `train` had made them
 
@@ -27,6 +31,20 @@ def is_as_trained(booster: Any) -> bool:
     """Tell whether a booster is as `xgboost.train` made it, and no loop has trained it on."""
     rounds = _trained.get(booster)
     return rounds is not None and rounds == int(booster.num_boosted_rounds())
+
+
+def signature_of(booster: Any) -> Signature | None:
+    """Return what a booster takes, by the names and types of its features; None where one of them is of another type than a number.
+
+    Its outputs are not told: they would have to be predicted.
+    """
+    names, types = booster.feature_names, booster.feature_types
+    if types is not None and not set(types) <= _TYPES.keys():
+        return None
+    if names is None:
+        return Signature(Schema("array", (Field(None, "float64", (-1, int(booster.num_features())), nullable=True),)))
+    kinds = types or ["float"] * len(names)
+    return Signature(Schema("table", tuple(Field(name, _TYPES[kind], nullable=True) for name, kind in zip(names, kinds, strict=True))))
 
 
 def record_config(fit: Fit, booster: Any) -> dict[str, Any]:

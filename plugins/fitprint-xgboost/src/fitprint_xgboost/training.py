@@ -11,7 +11,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn.parameters import plain
 from fitprint_xgboost.arguments import Arguments, params_of, read_arguments
-from fitprint_xgboost.boosters import note_trained, record_config
+from fitprint_xgboost.boosters import note_trained, record_config, signature_of
 from fitprint_xgboost.data import evals_of, record_matrices
 from fitprint_xgboost.importances import record_importances
 from fitprint_xgboost.watching import Watch, stops_early, watch
@@ -43,7 +43,12 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     record_config(fit, booster)
     with fit.part("importances"):
         record_importances(fit, booster)
-    fit.model(booster)
+    signature = None
+    with fit.part("signature", quiet=True):
+        signature = signature_of(booster)
+    if signature is None:
+        fit.skipped("signature", "the booster has features of categories, of which it does not tell how they were given")
+    fit.model(booster, signature=signature)
 
 
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
