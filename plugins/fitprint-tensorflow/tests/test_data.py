@@ -99,6 +99,32 @@ def test_train_step_of_the_users_is_recorded(tracked, data):
 
 
 @TENSORFLOW
+def test_model_without_inputs_of_its_own_takes_what_the_pipeline_yields(runs, data):
+    """A subclass does not say what it takes; the pipeline does, without being run."""
+    import tensorflow as tf
+
+    import fitprint
+
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.out = keras.layers.Dense(1)
+
+        def call(self, inputs):
+            return self.out(inputs)
+
+        def get_config(self):
+            return {}
+
+    fitprint.autolog()
+    model = Mine()
+    model.compile("sgd", "mse")
+    model.fit(tf.data.Dataset.from_tensor_slices((data[0][:32], data[1][:32])).batch(8), verbose=0)
+    (field,) = runs.one().models[0].facts["signature"]["inputs"]["fields"]
+    assert (field["type"], field["shape"]) == ("float32", [-1, 30])
+
+
+@TENSORFLOW
 def test_strategy_is_one_run_that_names_it(tracked, data, make):
     """Replicas train one model."""
     import tensorflow as tf

@@ -20,7 +20,7 @@ def signature_of(model: Any, data: Any = None) -> Signature | None:
     inputs, outputs = _told(model, "inputs"), _told(model, "outputs")
     if inputs is not None:
         return infer_signature(inputs, outputs)
-    sample = head(data)
+    sample = _specification(data) if hasattr(data, "element_spec") else head(data)
     return None if sample is None else infer_signature(sample)
 
 
@@ -38,6 +38,15 @@ def head(data: Any) -> Any:
         return None
     rows = data[:_EXAMPLE]
     return rows.numpy() if hasattr(rows, "numpy") and not hasattr(rows, "__array_interface__") else rows
+
+
+def _specification(data: Any) -> Any:
+    """Return what a ``tf.data`` pipeline says of the inputs that it yields."""
+    specification = data.element_spec
+    if isinstance(specification, tuple) and specification:
+        specification = specification[0]
+    parts = specification.values() if isinstance(specification, Mapping) else [specification]
+    return specification if all(hasattr(part, "shape") and hasattr(part, "dtype") for part in parts) else None
 
 
 def _told(model: Any, what: str) -> Any:
