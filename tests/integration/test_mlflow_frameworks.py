@@ -102,8 +102,8 @@ def _load_pyfunc(path):
 ''')
 (folder / "scale.json").write_text("3")
 mlflow.pyfunc.save_model(
-    str(folder / "own loader"), loader_module="own_loader", data_path=str(folder / "scale.json"), code_paths=[str(folder / "own_loader.py")],
-    pip_requirements=["numpy"],
+    str(folder / "own loader"), loader_module="own_loader", data_path=str(folder / "scale.json"),
+    code_paths=[str(folder / "own_loader.py")], pip_requirements=["numpy"],
 )
 expected["own loader"] = (X["a"] * 3).tolist()
 sys.path.insert(0, str(folder))

@@ -32,8 +32,8 @@ class NoStandInError(Exception):
 def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -> Any:
     """Return what predicts as the estimator does.
 
-    scikit-learn's own estimators, XGBoost's and LightGBM's are known not to change when they predict, and stand for themselves. Of all others, which may
-    count their calls or draw random numbers, it is a copy.
+    scikit-learn's own estimators, XGBoost's and LightGBM's are known not to change when they predict, and stand for themselves. Of all
+    others, which may count their calls or draw random numbers, it is a copy.
 
     Args:
         estimator: a fitted estimator.
