@@ -162,9 +162,9 @@ def _functions(model: Any) -> Iterator[Any]:
     while subjects:
         subject = subjects.pop()
         if isinstance(subject, Mapping):
-            subjects += subject.values()
+            subjects.extend(subject.values())
         elif isinstance(subject, (list, tuple)):
-            subjects += subject
+            subjects.extend(subject)  # which TensorFlow may have wrapped: it cannot be added
         elif callable(subject) and hasattr(subject, "__qualname__") and not subject.__module__.startswith("keras."):
             yield subject
 

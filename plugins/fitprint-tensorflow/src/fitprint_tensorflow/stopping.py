@@ -44,19 +44,28 @@ def record_stop(fit: Fit, callbacks: Iterable[Any], watch: Watch) -> None:
 
 
 def _stop(callback: Any, watch: Watch) -> dict[str, Any]:
-    best, best_epoch = callback.best, int(callback.best_epoch)
-    is_known = best is not None and math.isfinite(float(best)) and watch.epochs > 0 and best_epoch <= watch.last
+    best, best_epoch = _number(callback.best), int(callback.best_epoch)
+    is_known = best is not None and watch.epochs > 0 and best_epoch <= watch.last
     is_stopped = callback.stopped_epoch > 0 and callback.stopped_epoch == watch.last
     is_restored = callback.restore_best_weights and callback.best_weights is not None
     return {
         "base": 0,
         "monitor": callback.monitor,
         "best_epoch": best_epoch if is_known else None,
-        "best_score": float(best) if is_known else None,
+        "best_score": best if is_known else None,
         "last_epoch": watch.last if watch.epochs else None,
         "stopped_epoch": int(callback.stopped_epoch) if is_stopped else None,
         "restored_epoch": best_epoch if is_restored else None,
     }
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite number; None of what is none, such as the array that a metric of the user's gave."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _is_stopping(callback: Any) -> bool:
