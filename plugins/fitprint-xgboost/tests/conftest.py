@@ -6,7 +6,9 @@ import pytest
 import xgboost
 from sklearn.datasets import load_breast_cancer
 
-pytest_plugins = ["fitprint.testing.fixtures"]
+from fitprint.testing.fixtures import runs
+
+__all__ = ["runs"]
 
 
 @pytest.fixture
