@@ -44,7 +44,7 @@ _TYPES = _table(
     {
         "functools": "partial",
         "numpy.random": "MT19937 PCG64 PCG64DXSM Philox SFC64",
-        "scipy.interpolate._bsplines": "BSpline",
+        "scipy.interpolate._bsplines": "BSpline _BSpline",  # the latter holds the numbers from SciPy 1.18 on
         "scipy.interpolate._interpolate": "interp1d",
         "scipy.sparse._bsr": "bsr_array bsr_matrix",
         "scipy.sparse._coo": "coo_array coo_matrix",
