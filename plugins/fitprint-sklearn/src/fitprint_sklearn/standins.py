@@ -17,7 +17,7 @@ from fitprint_sklearn.parameters import is_estimator
 
 __all__ = ["NoStandInError", "stand_in", "undisturbed"]
 
-_STILL = {"lightgbm.sklearn", "xgboost.sklearn"}  # whose estimators, too, are the same after they have predicted
+_STILL = {"lightgbm.sklearn", "xgboost.sklearn"}  # whose estimators are the same after they have predicted, but for what they draw
 _DRAWING = {"BernoulliRBM", "DummyClassifier"}  # scikit-learn's own that draw random numbers when they predict
 _BYTES = 64 << 20  # of an estimator that is copied
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made at run time, not a built-in one
@@ -46,7 +46,8 @@ def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -
     parts = [estimator, *(value for value in params.values() if is_estimator(value))]
     if any(_has_own_methods(part) for part in parts):
         raise NoStandInError("a method of the estimator has been replaced on the object")
-    if not all(_is_known(type(part)) for part in parts):
+    draws = any(isinstance(value, (np.random.RandomState, np.random.Generator)) for value in params.values())
+    if not all(_is_known(type(part), draws=draws) for part in parts):
         estimator = _copy(estimator, [part for part in shared if part is not None])
     for name, value in params.items():
         if name.rpartition("__")[2] == "verbose" and isinstance(value, (bool, int)) and value > 0:
@@ -54,10 +55,11 @@ def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -
     return estimator
 
 
-def _is_known(cls: type) -> bool:
+def _is_known(cls: type, *, draws: bool) -> bool:
+    """Tell whether estimators of a class are known to be the same after they have predicted; ``draws``: one holds a random generator."""
     package, _, module = cls.__module__.partition(".")
     if cls.__module__ in _STILL:
-        return True
+        return not draws
     return package == "sklearn" and ".tests." not in f".{module}." and cls.__name__ not in _DRAWING
 
 
