@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import catboost
 import pytest
+from sklearn import datasets
 
 import fitprint
-
-catboost = pytest.importorskip("catboost")
-pytest.importorskip("fitprint_sklearn")
-datasets = pytest.importorskip("sklearn.datasets")
 
 QUIET = {"logging_level": "Silent", "allow_writing_files": False, "random_seed": 0, "thread_count": 1}
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import threading
 
+import catboost
 import numpy as np
 import pytest
+from sklearn import datasets
 
 import fitprint
-
-catboost = pytest.importorskip("catboost")
-datasets = pytest.importorskip("sklearn.datasets")
 
 QUIET = {"logging_level": "Silent", "allow_writing_files": False, "random_seed": 0, "thread_count": 1}
 
@@ -125,7 +124,8 @@ def test_weights_and_targets_are_data(recorded, cancer):
 def test_pools_tell_what_they_know(recorded):
     """Shape, names and kinds of features, without a look at the values."""
     frame = {"colour": ["red", "green"] * 20, "size": list(range(40))}
-    pd = pytest.importorskip("pandas")
+    import pandas as pd
+
     pool = catboost.Pool(pd.DataFrame(frame), [0, 1] * 20, cat_features=["colour"])
     catboost.CatBoostClassifier(iterations=2, **QUIET).fit(pool)
     (data,) = recorded.one().datasets
@@ -211,8 +211,9 @@ def test_importances_are_those_that_catboost_computed(recorded, cancer):
 
 def test_sparse_data_stay_sparse(recorded):
     """A sparse matrix is described as it is."""
-    scipy = pytest.importorskip("scipy.sparse")
-    X = scipy.random(200, 50, density=0.05, format="csr", random_state=0)
+    from scipy import sparse
+
+    X = sparse.random(200, 50, density=0.05, format="csr", random_state=0)
     catboost.CatBoostRegressor(iterations=2, **QUIET).fit(X, np.arange(200.0))
     (data,) = recorded.one().datasets
     assert ("csr", [200, 50], X.nnz) == (data.facts["format"], data.facts["shape"], data.facts["nonzero"])
@@ -282,7 +283,8 @@ def test_feature_selection_tells_what_remains(recorded, cancer):
 def test_later_judgements_join_the_run(recorded, cancer):
     """Scores and metrics of predictions of a recorded model; strangers' predictions are nobody's."""
     X, y = cancer
-    utils = pytest.importorskip("catboost.utils")
+    from catboost import utils
+
     model = catboost.CatBoostClassifier(iterations=3, **QUIET).fit(X[:400], y[:400])
     score = model.score(X[400:], y[400:])
     raw = model.predict(X[400:], prediction_type="RawFormulaVal")

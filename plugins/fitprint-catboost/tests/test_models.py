@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import catboost
 import numpy as np
 import pytest
+from sklearn import datasets
 
 import fitprint
 from fitprint.errors import FitprintError, IntegrityError
@@ -11,16 +13,12 @@ from fitprint.models.directory import pack
 from fitprint.models.loading import load_directory
 from fitprint_catboost.flavor import CatBoostFlavor
 
-catboost = pytest.importorskip("catboost")
-datasets = pytest.importorskip("sklearn.datasets")
-
 QUIET = {"logging_level": "Silent", "allow_writing_files": False, "random_seed": 0, "thread_count": 1}
 
 
 @pytest.fixture(scope="module")
 def iris():
     """Three classes, as a frame."""
-    pytest.importorskip("pandas")
     return datasets.load_iris(return_X_y=True, as_frame=True)
 
 
@@ -46,7 +44,8 @@ def test_a_recorded_model_comes_back_as_what_it_was(recorded, iris, kind):
 
 def test_the_signature_has_names_and_kinds(recorded):
     """Columns by name, categories and text as strings, and the output."""
-    pd = pytest.importorskip("pandas")
+    import pandas as pd
+
     X = pd.DataFrame({"colour": ["red", "green"] * 20, "size": np.arange(40.0)})
     catboost.CatBoostClassifier(iterations=2, cat_features=["colour"], **QUIET).fit(X, [0, 1] * 20)
     (model,) = recorded.one().models
@@ -121,9 +120,10 @@ def test_a_class_that_is_none_of_catboosts_is_refused(iris, tmp_path):
 
 def test_a_pipeline_with_catboost_needs_no_trust(iris, tmp_path):
     """scikit-learn's flavor stores the pipeline, CatBoost's model in it included."""
-    flavor = pytest.importorskip("fitprint_sklearn.flavor")
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
+    from fitprint_sklearn import flavor
 
     X, y = iris
     model = make_pipeline(StandardScaler(), catboost.CatBoostClassifier(iterations=2, **QUIET)).fit(X, y)
@@ -138,7 +138,8 @@ def test_a_pipeline_with_catboost_needs_no_trust(iris, tmp_path):
 @pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_mlflow_loads_what_was_recorded(recorded, iris, tmp_path):
     """Its catboost flavor and its generic one."""
-    mlflow = pytest.importorskip("mlflow")
+    import mlflow
+
     X, y = iris
     model = catboost.CatBoostClassifier(iterations=3, **QUIET).fit(X, y)
     with fitprint.off():
@@ -153,7 +154,8 @@ def test_mlflow_loads_what_was_recorded(recorded, iris, tmp_path):
 @pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_what_mlflow_saved_is_loaded(runs, iris, tmp_path):
     """In either of CatBoost's formats that can be read back."""
-    mlflow = pytest.importorskip("mlflow")
+    import mlflow
+
     X, y = iris
     model = catboost.CatBoostRegressor(iterations=3, **QUIET).fit(X, y)
     for form in ("cbm", "json"):
