@@ -151,7 +151,7 @@ class Patcher:
                 self._half_imported.append((module, action, what))
             else:
                 self._run(module, action, what)
-        for family in list(self._bases.values()):
+        for family in self.families():
             family.patch_existing()
         new, self._unbound = self._unbound, set()
         self._rebind({key: self._functions[key][1] for key in new & self._functions.keys()})
@@ -272,9 +272,9 @@ class Patcher:
         family.patch_existing()
         family.watch_new()
 
-    def families(self) -> Iterable[_Subclasses]:
-        """Return the families of classes that are watched."""
-        return self._bases.values()
+    def families(self) -> list[_Subclasses]:
+        """Return the families of classes that are watched, as they are now: another thread may be importing a framework."""
+        return list(self._bases.values())
 
     def present(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return what a function or bound method that was obtained before it was patched would be by now."""
