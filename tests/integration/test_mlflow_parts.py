@@ -1,6 +1,5 @@
 """Pipelines of scikit-learn around XGBoost and LightGBM: they load without trust, and what an attacker puts into them does not."""
 
-import io
 import json
 import os
 import pickle
@@ -191,25 +190,65 @@ def test_boosters_of_other_bytes_are_refused(flavors, tmp_path, handle):
         load_directory(written(tmp_path / "model", pickle.dumps(model)), flavors)
 
 
+def astray(text):
+    """Let the first tree ask for a feature that there is not: LightGBM would count it beyond the end of its memory."""
+    assert "split_feature=" in text
+    place = text.index("split_feature=") + len("split_feature=")
+    return f"{text[:place]}9{text[place + 1 :]}"
+
+
 def test_trees_that_lead_astray_are_refused(flavors, tmp_path):
     """In a pipeline as in a booster's own file."""
     model = make_pipeline(StandardScaler(), lgbm()).fit(X, y)
-    pack(model, tmp_path / "model", flavors=flavors)
-    with zipfile.ZipFile(tmp_path / "model" / "model.skops") as archive:
-        contents = {name: archive.read(name) for name in archive.namelist()}
-    schema = contents["schema.json"].decode()
-    assert "split_feature=" in schema
-    place = schema.index("split_feature=") + len("split_feature=")
-    contents["schema.json"] = f"{schema[:place]}9{schema[place + 1 :]}".encode()
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in contents.items():
-            archive.writestr(name, content)
-    folder = tmp_path / "changed"
-    folder.mkdir()
-    (folder / "model.skops").write_bytes(file.getvalue())
-    options = {"pickled_model": "model.skops", "serialization_format": "skops"}
-    (folder / "MLmodel").write_text(json.dumps({"flavors": {"sklearn": options}}))
+    contents = skops_contents(model, tmp_path / "model", flavors)
+    contents["schema.json"] = astray(contents["schema.json"].decode()).encode()
 
     with pytest.raises(IntegrityError, match="feature"):
-        load_directory(folder, flavors)
+        load_directory(written_skops(tmp_path / "changed", contents), flavors)
+
+
+@pytest.mark.parametrize("disguise", [str, np.str_])
+def test_pickled_trees_that_lead_astray_are_refused(flavors, tmp_path, disguise):
+    """Before LightGBM is given them."""
+    import lightgbm
+
+    model = FunctionTransformer()
+    text = astray(lgbm().fit(X, y).booster_.model_to_string())
+    model.part_ = Hollow(lightgbm.Booster, {"_handle": disguise(text), "params": {}})
+
+    with pytest.raises(IntegrityError, match="feature" if disguise is str else "no trees"):
+        load_directory(written(tmp_path / "model", pickle.dumps(model)), flavors)
+
+
+def test_boosters_that_are_cut_are_refused(flavors, tmp_path):
+    """XGBoost would read on behind their end."""
+    import xgboost
+
+    model = make_pipeline(StandardScaler(), xgb()).fit(X, y)
+    contents = skops_contents(model, tmp_path / "model", flavors)
+    (file,) = (name for name, data in contents.items() if data[:2] == b"{L")
+    contents[file] = contents[file][:-200]
+    with pytest.raises(IntegrityError, match="cut short"):
+        load_directory(written_skops(tmp_path / "changed", contents), flavors)
+
+    whole = model[-1].get_booster().__getstate__()["handle"]
+    other = FunctionTransformer()
+    other.part_ = Hollow(xgboost.Booster, {"handle": whole[:-200]})
+    with pytest.raises(IntegrityError, match="cut short"):
+        load_directory(written(tmp_path / "pickled", pickle.dumps(other)), flavors)
+
+
+def skops_contents(model, folder, flavors):
+    pack(model, folder, flavors=flavors)
+    with zipfile.ZipFile(folder / "model.skops") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def written_skops(folder, contents):
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "model.skops", "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    options = {"pickled_model": "model.skops", "serialization_format": "skops"}
+    (folder / "MLmodel").write_text(json.dumps({"flavors": {"sklearn": options}}))
+    return folder

@@ -26,7 +26,7 @@ from fitprint.models.loading import load_directory
 from fitprint.models.opcodes import Name, scan
 from fitprint.models.trust import Trust
 from fitprint_sklearn.flavor import SklearnFlavor
-from fitprint_sklearn.trust import is_constructor, is_part, is_trusted
+from fitprint_sklearn.trust import is_constructor, is_trusted, parts
 
 X = np.arange(12.0).reshape(6, 2)
 y = np.array([0, 1] * 3)
@@ -42,8 +42,8 @@ class Templates:
     def accepts(self, model):
         return False
 
-    def check_part(self, part):
-        if part.template == "astray":
+    def check_state(self, kind, state):
+        if kind == "string.Template" and state.get("template") == "astray":
             raise IntegrityError("the template leads astray")
 
 
@@ -70,13 +70,14 @@ def holding(thing):
 
 
 def unpickle(data):
-    return pickles.load(data, Trust(), "model.pkl", is_trusted, is_constructor, is_part)
+    return pickles.load(data, Trust(), "model.pkl", is_trusted, is_constructor, parts())
 
 
 def test_only_a_flavors_own_packages_count():
     """A plugin lends nothing that belongs to others."""
-    assert {("string", "Template")} == parts_of([Templates()])
-    assert not is_part("os", "PathLike")
+    assert {("string", "Template")} == parts_of([Templates()]).keys()
+    assert ("string", "Template") in parts()
+    assert ("os", "PathLike") not in parts()
     assert not is_trusted("string", "Template")
 
 
@@ -104,12 +105,37 @@ def test_pickled_models_with_parts_need_nothing(tmp_path):
     assert "$y" == load_directory(tmp_path, [SklearnFlavor()]).part_[1].template
 
 
-def test_parts_are_looked_at_before_use(tmp_path):
-    """The framework refuses content that would lead its code astray."""
-    pack(holding(string.Template("astray")), tmp_path, flavors=[SklearnFlavor()])
+@pytest.mark.parametrize("vocabulary", [0, 100_001])
+def test_states_are_looked_at_before_they_are_given(tmp_path, monkeypatch, vocabulary):
+    """The framework refuses content that would lead its code astray, in either format."""
+    model = holding(string.Template("astray"))
+    model.vocabulary_ = dict.fromkeys(map(str, range(vocabulary)))
+    packed = pack(model, tmp_path, flavors=[SklearnFlavor()])
+    given = []
+    monkeypatch.setattr(string.Template, "__setstate__", lambda _, state: given.append(state), raising=False)
 
     with pytest.raises(IntegrityError, match="leads astray"):
         load_directory(tmp_path, [SklearnFlavor()])
+    assert ("pickle" if vocabulary else "skops", []) == (packed.facts["serialization"], given)
+
+
+def test_states_are_given_once_they_were_looked_at(monkeypatch):
+    """As the class wants it, and nothing stays on the object."""
+    data = pickle.dumps(string.Template("x"))
+    assert {"template": "x"} == vars(unpickle(data))
+    monkeypatch.setattr(string.Template, "__setstate__", lambda part, state: vars(part).update(given=state), raising=False)
+    assert {"given": {"template": "x"}} == vars(unpickle(data))
+
+
+def test_states_are_looked_at_each_time():
+    """A second one is no way around, and neither is one that replaces what looks."""
+    astray = b"}\x8c\x08template\x8c\x06astraysb"
+    with pytest.raises(IntegrityError, match="leads astray"):
+        unpickle(b"\x80\x04" + MADE + astray + b".")
+    setter = b"}\x8c\x0c__setstate__cbuiltins\ndict\nsb"
+    for state in (setter, b"K\x01b", b"N}\x86b"):
+        with pytest.raises(IntegrityError, match="state that no honest one has"):
+            unpickle(b"\x80\x04" + MADE + state + astray + b".")
 
 
 TYPE = b"\x8c\x06string\x8c\x08Template\x93"
@@ -146,13 +172,13 @@ def test_pickles_do_nothing_but_make_bare_objects(attack):
 
 def test_what_a_pickle_finds_is_no_type():
     """Were a use of the type overlooked, it would be a maker of bare objects."""
-    part = Name("string", "Template")
-    unpickler = pickles._Unpickler(b"\x80\x04" + TYPE + b".", Trust(), "model.pkl", is_trusted, {part})
+    part, seen = Name("string", "Template"), []
+    unpickler = pickles._Unpickler(b"\x80\x04" + TYPE + b".", Trust(), "model.pkl", is_trusted, {part: seen.append})
 
     found = unpickler.load()
 
     assert found is not string.Template
-    assert {} == vars(found())
+    assert ["__setstate__"] == list(vars(found()))
     assert type(found()) is string.Template
     with pytest.raises(TypeError):
         found("x")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,12 +17,15 @@ __all__ = [
     "FlavorEntry",
     "FlavorWithParts",
     "PredictingFlavor",
+    "StateCheck",
     "choose_flavor",
     "class_name",
     "file_within",
     "parts_of",
     "predict_with",
 ]
+
+StateCheck = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,15 @@ class FlavorWithParts(Flavor, Protocol):
     @property
     def parts(self) -> Mapping[str, Collection[str]]: ...
 
-    def check_part(self, part: Any) -> None:
-        """Look at a part that was loaded, before anybody uses it. This member is optional, too.
+    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:
+        """Look at the state that a file wants to give a part, before it is given. This member is optional, too.
+
+        Args:
+            kind: the part's ``module.name``.
+            state: by attribute. What is neither a plain value nor bytes may be an object of any kind.
 
         Raises:
-            IntegrityError: its content would lead the framework's compiled code astray.
+            IntegrityError: it would lead the framework's compiled code astray, or cannot be told.
         """
 
 
@@ -151,15 +159,22 @@ def predict_with(flavor: Flavor, model: Any, data: Any, **options: Any) -> Any:
     return predict(data, **options)
 
 
-def parts_of(flavors: Iterable[Flavor]) -> frozenset[tuple[str, str]]:
-    """Return the ``(module, name)`` of all parts that the flavors state, as far as they belong to the flavors' own packages."""
-    return frozenset(
-        (module, name)
+def parts_of(flavors: Iterable[Flavor]) -> dict[tuple[str, str], StateCheck]:
+    """Return the ``(module, name)`` of all parts that the flavors state, as far as they belong to the flavors' own packages.
+
+    Each has what looks at the state that a file wants to give it.
+    """
+    return {
+        (module, name): partial(getattr(flavor, "check_state", _any_state), f"{module}.{name}")
         for flavor in flavors
         for module, names in (getattr(flavor, "parts", None) or {}).items()
         if module.partition(".")[0] in flavor.packages
         for name in names
-    )
+    }
+
+
+def _any_state(kind: str, state: Mapping[str, Any]) -> None:
+    """Let a part have any state: its flavor does not look."""
 
 
 def choose_flavor(model: object, flavors: Iterable[Flavor]) -> Flavor:

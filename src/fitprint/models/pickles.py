@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import FlavorEntry, StateCheck, file_within
 from fitprint.models.opcodes import Name, Scan, dotted, scan
 from fitprint.models.trust import Trust
 from fitprint.models.unpicklable import part_at_fault
 
-__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "is_no_part", "load", "needs"]
+__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load", "needs"]
 
 Known = Callable[[str, str], bool]
 
@@ -61,18 +62,13 @@ def is_constructor(module: str, name: str) -> bool:
     return is_harmless(module, name) and (module, name) != ("numpy", "ndarray")
 
 
-def is_no_part(module: str, name: str) -> bool:  # noqa: ARG001 - one of its kind
-    """Tell that no type is lent by another framework."""
-    return False
-
-
 def load(
     data: bytes,
     trust: Trust,
     file: str,
     is_trusted: Known = is_harmless,
     is_constructor: Known = is_constructor,
-    is_part: Known = is_no_part,
+    parts: Mapping[tuple[str, str], StateCheck] = MappingProxyType({}),
 ) -> Any:
     """Unpickle, giving the pickle only names that are known to be harmless or that the caller has named.
 
@@ -82,8 +78,8 @@ def load(
     Args:
         is_trusted: tells of ``(module, name)`` if a pickle may refer to it.
         is_constructor: tells if a pickle may also call it; what it makes must be a new object.
-        is_part: tells if a pickle may make objects of it, without arguments, and give them their state. It gets no hold of the
-            type: see :class:`fitprint.models.flavor.FlavorWithParts`.
+        parts: types of which a pickle may make objects, without arguments, and give them their state once that was looked at. It
+            gets no hold of the type: see :class:`fitprint.models.flavor.FlavorWithParts`.
 
     Raises:
         UntrustedModelError: it refers to other names.
@@ -93,15 +89,15 @@ def load(
         found = scan(data)
     except IntegrityError as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error.__cause__
-    parts = {name for name in found.only_made if not is_trusted(*name) and is_part(*name)}
-    needed = set(needs(found.names - parts, is_trusted))
+    lent = {name: parts[name] for name in found.only_made if name in parts and not is_trusted(*name)}
+    needed = set(needs(found.names - lent.keys(), is_trusted))
     if not _brings_code(found.names):
-        needed.update(dotted(*name) for name in found.odd | {name for name in found.called - parts if not is_constructor(*name)})
+        needed.update(dotted(*name) for name in found.odd | {name for name in found.called - lent.keys() if not is_constructor(*name)})
     trust.require(needed, file)
     try:
         if _brings_code(found.names):
             return pickle.loads(data)  # noqa: S301 - the caller trusts the file's own code, which could do as much
-        return _Unpickler(data, trust, file, is_trusted, parts).load()
+        return _Unpickler(data, trust, file, is_trusted, lent).load()
     except (EOFError, ValueError, pickle.UnpicklingError) as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
 
@@ -184,17 +180,37 @@ def _brings_code(names: Iterable[Name]) -> bool:
     return any(_BY_VALUE in name.module.split(".") for name in names)
 
 
-def _maker(kind: Any) -> type:
-    """Return a type that makes bare objects of another, and is good for nothing else."""
+def _maker(kind: Any, check: StateCheck, made: list[Any]) -> type:
+    """Return a type that makes bare objects of another, and is good for nothing else.
+
+    Until the file is read, the objects have a method of their own to set their state, which looks at it first.
+    """
     if not isinstance(kind, type):
         raise pickle.UnpicklingError(f"{kind!r} is no type")
 
-    made: Any = kind
+    cls: Any = kind
 
     def make(_: type) -> object:
-        return made.__new__(made)
+        part = cls.__new__(cls)
+        vars(part)[_SETTER] = partial(_set_state, part, check)
+        made.append(part)
+        return part
 
-    return type(kind.__name__, (), {"__new__": make})
+    return type(cls.__name__, (), {"__new__": make})
+
+
+_SETTER = "__setstate__"
+
+
+def _set_state(part: Any, check: StateCheck, state: Any) -> None:
+    if type(state) is not dict or _SETTER in state:
+        raise pickle.UnpicklingError(f"a {type(part).__name__} is given a state that no honest one has")
+    check(state)
+    setter = getattr(type(part), _SETTER, None)
+    if setter is not None:
+        setter(part, state)
+    else:
+        vars(part).update(state)
 
 
 _NDARRAY = ("numpy", "ndarray")
@@ -209,18 +225,26 @@ class _Unpickler(pickle.Unpickler):
     so it is a stand-in that those functions alone understand.
     """
 
-    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known, parts: Collection[Name] = ()) -> None:
+    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known, parts: Mapping[Name, StateCheck]) -> None:
         super().__init__(io.BytesIO(data), fix_imports=False)  # a name that was checked must not turn into another
         self._parts = parts
+        self._made: list[Any] = []
         self._trust = trust
         self._file = file
         self._is_trusted = is_trusted
+
+    def load(self) -> Any:
+        try:
+            return super().load()
+        finally:
+            for part in self._made:
+                vars(part).pop(_SETTER, None)
 
     def find_class(self, module: str, name: str) -> Any:
         if dotted(module, name) in self._trust:
             return super().find_class(module, name)
         if Name(module, name) in self._parts:
-            return _maker(super().find_class(module, name))
+            return _maker(super().find_class(module, name), self._parts[Name(module, name)], self._made)
         if not self._is_trusted(module, name):
             self._trust.require([dotted(module, name)], self._file)
         if (module, name) == _NDARRAY:

@@ -10,7 +10,7 @@ from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
-from fitprint_lightgbm.texts import check_text, texts_in
+from fitprint_lightgbm.texts import check_text
 from fitprint_sklearn.flavor import SklearnFlavor
 
 __all__ = ["LightGBMFlavor"]
@@ -33,12 +33,13 @@ class LightGBMFlavor:
         "lightgbm.sklearn": ["LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor"],
     }  # their state is the booster's text and plain parameters
 
-    def check_part(self, part: Any) -> None:
+    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:
         """Refuse a booster, in a model of another framework, that is none or whose trees lead nowhere."""
-        if type(part).__name__ == "Booster":
-            if getattr(part, "_handle", None) is None:
+        if kind == _BOOSTER:
+            text = state.get("_handle", state.get("handle"))
+            if type(text) is not str:
                 raise IntegrityError("a booster of LightGBM has no trees")
-            check_text(part.model_to_string(num_iteration=-1), "a booster of LightGBM")
+            check_text(text, "a booster of LightGBM")
 
     def accepts(self, model: object) -> bool:
         names = {(base.__module__, base.__name__) for base in type(model).__mro__}
@@ -72,7 +73,7 @@ class LightGBMFlavor:
         try:
             if options.get("model_class", _BOOSTER) == _BOOSTER:
                 return _booster_from(path)
-            return _estimator_from(directory, path, options, trust)
+            return _estimator_from(directory, options, trust)
         except _unreadable() as error:
             raise IntegrityError(f"{path.name} of {trust.uri} cannot be read: {error}{_advice(options)}") from error
 
@@ -96,12 +97,9 @@ def _booster_from(path: Path) -> object:
     return lightgbm.Booster(model_str=text)
 
 
-def _estimator_from(directory: Path, path: Path, options: Mapping[str, Any], trust: Trust) -> object:
+def _estimator_from(directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
     # MLflow before 3.17 wrote pickles, and said so in no word.
     serialization = options.get("serialization_format", "cloudpickle")
-    if serialization == "skops":
-        for text in texts_in(path.read_bytes(), path.name):
-            check_text(text, path.name)
     return SklearnFlavor().load(directory, {"pickled_model": options["data"], "serialization_format": serialization}, trust)
 
 

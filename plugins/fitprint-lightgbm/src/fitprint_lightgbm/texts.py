@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from fitprint.errors import IntegrityError
 
-__all__ = ["check_text", "texts_in"]
+__all__ = ["check_text"]
 
 _BEGINNING = "tree\n"
 _LAST = "pandas_categorical:"
-
-
-def texts_in(data: bytes, file: str) -> Iterator[str]:
-    """Yield the boosters' texts in a skops archive.
-
-    Raises:
-        IntegrityError: it is no whole archive.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            waiting: list[Any] = [json.loads(archive.read("schema.json"))]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise IntegrityError(f"{file} is damaged: {error}") from error
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            content = node.get("content")
-            if node.get("__loader__") == "JsonNode" and isinstance(content, str) and content.startswith('"tree'):
-                yield json.loads(content)
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
 
 
 def check_text(text: str, file: str) -> None:

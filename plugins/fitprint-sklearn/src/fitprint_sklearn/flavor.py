@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fitprint.errors import IntegrityError
-from fitprint.hooks.manager import hooks
 from fitprint.models import pickles
-from fitprint.models.flavor import FlavorEntry, file_within, parts_of
+from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.hashing import write_hashed
 from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 from fitprint_sklearn.archives import canonical
-from fitprint_sklearn.trust import is_constructor, is_part, is_trusted
+from fitprint_sklearn.trust import is_constructor, is_trusted, parts
 
 __all__ = ["SklearnFlavor"]
 
@@ -47,13 +46,13 @@ class SklearnFlavor:
         if packed is not None:
             digest, uses = packed
             file, serialization = "model.skops", "skops"
-            needs = sorted({use.name for use in uses if not _is_known(use)})
+            needs = _foreign(uses)
             modules = {use.name.rpartition(".")[0] for use in uses}
             options["skops_trusted_types"] = _passed(uses)  # for MLflow's reader
         else:
             data, serialization, found = pickles.dump(model)
             file = "model.pkl"
-            needs = pickles.needs(found.names - {name for name in found.only_made if is_part(*name)}, is_trusted)
+            needs = pickles.needs(found.names - (found.only_made & parts().keys()), is_trusted)
             modules = {module for module, _ in found.names}
             digest = write_hashed(directory / file, data)
         options |= {"pickled_model": file, "serialization_format": serialization}
@@ -76,12 +75,11 @@ class SklearnFlavor:
         path = file_within(directory, options.get("pickled_model", "model.pkl"))
         if options.get("serialization_format", "pickle") != "skops":
             data = path.read_bytes()
-            model = pickles.load(data, trust, path.name, is_trusted, is_constructor, is_part)
+            model = pickles.load(data, trust, path.name, is_trusted, is_constructor, parts())
             names = {dotted(*pair) for pair in scan(data).names}
         else:
             model, names = _from_skops(path, trust)
         _check_indices(model, names, path.name, trust)
-        _check_parts(model, names)
         return model
 
 
@@ -124,8 +122,8 @@ def _to_skops(model: object, path: Path) -> tuple[str, set[_Use]] | None:
 
         sink = _Sink(path)
         skops.io.dump(model, sink)
-        uses = _uses(path)
-        foreign = [use.name for use in uses if not _is_known(use)]
+        uses = _uses(_schema(path))
+        foreign = _foreign(uses)
         if not foreign:
             return sink.digest, uses
         # code that nobody has tried with skops: see that the way back exists
@@ -140,10 +138,12 @@ def _to_skops(model: object, path: Path) -> tuple[str, set[_Use]] | None:
 
 def _from_skops(path: Path, trust: Trust) -> tuple[object, set[str]]:
     try:
-        uses = _uses(path)
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        schema = _schema(path)
+        uses = _uses(schema)
+        trust.require(_foreign(uses), path.name)
+        _check_states(schema, path)
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
         raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {error}") from error
-    trust.require((use.name for use in uses if not _is_known(use)), path.name)
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -157,14 +157,17 @@ def _from_skops(path: Path, trust: Trust) -> tuple[object, set[str]]:
         raise
 
 
-def _is_known(use: _Use) -> bool:
-    """Tell if the frameworks' own models use the name so.
+def _foreign(uses: set[_Use]) -> list[str]:
+    """Return the names that the frameworks' own models do not use so, sorted.
 
     A part of another framework is only made bare and given its state; a file that holds the type itself, or calls it, is refused.
     """
+    lent = {f"{module}.{name}" for module, name in parts()}
+    return sorted({use.name for use in uses if not (use.loader == "ObjectNode" and use.name in lent) and not _is_known(use)})
+
+
+def _is_known(use: _Use) -> bool:
     module, _, name = use.name.rpartition(".")
-    if use.loader == "ObjectNode" and is_part(module, name):
-        return True
     if use.loader in _DATA:
         return is_trusted(module, name)
     if use.loader in _HOLDERS:
@@ -177,27 +180,77 @@ def _passed(uses: set[_Use]) -> list[str]:
     return sorted({use.name for use in uses if not use.name.startswith("builtins.") and use.name != "numpy.ndarray"})
 
 
-def _uses(path: Path) -> set[_Use]:
-    """Return all types, functions and methods that a skops archive refers to."""
+def _schema(path: Path) -> Any:
     with zipfile.ZipFile(path) as archive:
-        schema = json.loads(archive.read("schema.json"))
-    uses: set[_Use] = set()
+        return json.loads(archive.read("schema.json"))
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield whatever in a schema names a type or function."""
     stack = [schema]
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
             if "__class__" in node:
-                name, loader = f"{node.get('__module__')}.{node['__class__']}", str(node.get("__loader__"))
-                uses.add(_Use(name, loader))
-                content = node.get("content")
-                if loader == "MethodNode":
-                    uses.add(_Use(f"{name}.{node['content']['func']}", loader))
-                elif isinstance(content, dict) and "module_path" in content:  # a function, as the first skops wrote it
-                    uses.add(_Use(f"{content['module_path']}.{content.get('function')}", loader))
+                yield node
             stack.extend(value for value in node.values() if isinstance(value, dict | list))
         else:
             stack.extend(value for value in node if isinstance(value, dict | list))
+
+
+def _name_of(node: Mapping[str, Any]) -> str:
+    return f"{node.get('__module__')}.{node['__class__']}"
+
+
+def _uses(schema: Any) -> set[_Use]:
+    """Return all types, functions and methods that a skops archive refers to."""
+    uses: set[_Use] = set()
+    for node in _nodes(schema):
+        name, loader = _name_of(node), str(node.get("__loader__"))
+        uses.add(_Use(name, loader))
+        content = node.get("content")
+        if loader == "MethodNode":
+            uses.add(_Use(f"{name}.{node['content']['func']}", loader))
+        elif isinstance(content, dict) and "module_path" in content:  # a function, as the first skops wrote it
+            uses.add(_Use(f"{content['module_path']}.{content.get('function')}", loader))
     return uses
+
+
+def _check_states(schema: Any, path: Path) -> None:
+    """Let the frameworks look at the states of the parts that are theirs, before anything is made of them.
+
+    Raises:
+        IntegrityError: a state is none, or would lead compiled code astray.
+    """
+    lent = {f"{module}.{name}": check for (module, name), check in parts().items()}
+    states = [(lent[_name_of(node)], node.get("content")) for node in _nodes(schema) if _is_object_of(lent, node)]
+    if not states:
+        return
+    with zipfile.ZipFile(path) as archive:
+        for check, content in states:
+            if content is not None:
+                check(_state(content, archive))
+
+
+def _is_object_of(kinds: Collection[str], node: Mapping[str, Any]) -> bool:
+    return node.get("__loader__") == "ObjectNode" and _name_of(node) in kinds
+
+
+def _state(node: Any, archive: zipfile.ZipFile) -> dict[str, Any]:
+    """Return the attributes that a node for them stands for; those that are neither plain values nor bytes as nodes."""
+    if not (isinstance(node, dict) and node.get("__loader__") == "DictNode" and _name_of(node) == "builtins.dict"):
+        raise IntegrityError(f"{archive.filename} is damaged: a part of another framework is given a state that no honest one has")
+    return {name: _value(value, archive) for name, value in node["content"].items()}
+
+
+def _value(node: Any, archive: zipfile.ZipFile) -> Any:
+    loader = node["__loader__"]
+    if loader == "JsonNode":
+        return json.loads(node["content"])
+    if loader in {"BytesNode", "BytearrayNode"}:
+        data = archive.read(node["file"])
+        return data if loader == "BytesNode" else bytearray(data)
+    return node
 
 
 def _check_indices(model: object, names: set[str], file: str, trust: Trust) -> None:
@@ -205,22 +258,3 @@ def _check_indices(model: object, names: set[str], file: str, trust: Trust) -> N
 
     if KINDS & names and (problem := out_of_bounds(model)) is not None:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {problem}")
-
-
-def _check_parts(model: object, names: set[str]) -> None:
-    """Let the frameworks look at the parts that are theirs."""
-    checks = {
-        (module, name): flavor.check_part
-        for flavor in hooks().registered("register_flavors").values()
-        if hasattr(flavor, "check_part")
-        for module, name in parts_of([flavor])
-        if f"{module}.{name}" in names
-    }
-    if not checks:
-        return
-    from fitprint_sklearn.reach import reachable
-
-    for found in reachable(model):
-        check = checks.get((type(found).__module__, type(found).__qualname__))
-        if check is not None:
-            check(found)

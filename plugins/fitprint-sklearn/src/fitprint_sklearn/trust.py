@@ -13,9 +13,9 @@ import inspect
 
 from fitprint.hooks.manager import hooks
 from fitprint.models import pickles
-from fitprint.models.flavor import parts_of
+from fitprint.models.flavor import StateCheck, parts_of
 
-__all__ = ["is_constructor", "is_part", "is_trusted"]
+__all__ = ["is_constructor", "is_trusted", "parts"]
 
 _UFUNCS = """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copysign cos cosh deg2rad
     degrees divide equal exp exp2 expm1 fabs floor floor_divide fmax fmin fmod greater greater_equal hypot invert isfinite isinf isnan
@@ -135,9 +135,9 @@ def is_constructor(module: str, name: str) -> bool:
     return name in _TYPES.get(module, ()) or pickles.is_constructor(module, name) or _is_estimator(module, name)
 
 
-def is_part(module: str, name: str) -> bool:
-    """Tell if another framework's plugin lends the type: a file may make bare objects of it and give them their state, no more."""
-    return (module, name) in parts_of(hooks().registered("register_flavors").values())
+def parts() -> dict[tuple[str, str], StateCheck]:
+    """Return the types that other frameworks' plugins lend: a file may make bare objects of them and give them their state, no more."""
+    return parts_of(hooks().registered("register_flavors").values())
 
 
 def _is_estimator(module: str, name: str) -> bool:

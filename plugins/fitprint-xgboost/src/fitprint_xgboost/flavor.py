@@ -38,6 +38,15 @@ class XGBoostFlavor:
         "xgboost.sklearn": [name.rpartition(".")[2] for name in _OWN],
     }  # their state is the booster's bytes and plain parameters
 
+    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:
+        """Refuse a booster, in a model of another framework, of bytes that XGBoost would read beyond their end."""
+        if kind == _BOOSTER:
+            data = state.get("handle")
+            if type(data) is not bytearray:
+                raise IntegrityError("a booster of XGBoost has no trees")
+            if (problem := problem_of(bytes(data))) is not None or data[:1] != b"{":
+                raise IntegrityError(f"a booster of XGBoost is damaged: {problem or 'it is of no known format'}")
+
     def accepts(self, model: object) -> bool:
         return any((base.__module__, base.__name__) in _BASES for base in type(model).__mro__)
 
