@@ -452,6 +452,5 @@ print(run.name, run.status, run.params["n_estimators"], type(fitprint.load_model
 
 def test_a_training_spread_by_dask(tmp_path):
     """One run, not one for each worker; its model loads without Dask."""
-    pytest.importorskip("distributed")
     done = subprocess.run([sys.executable, "-c", _DASK, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.stdout.splitlines()[-1:] == ["DaskLGBMClassifier FINISHED 3 LGBMClassifier"], done.stderr

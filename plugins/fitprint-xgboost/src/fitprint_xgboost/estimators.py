@@ -8,6 +8,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn import estimators
 from fitprint_sklearn.data import Call
+from fitprint_xgboost.clusters import is_spread, observe_spread_fit
 
 __all__ = ["observe_fit"]
 
@@ -19,16 +20,8 @@ _RECORDED_OTHERWISE = frozenset(
 
 def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one training call of an estimator."""
-    try:
-        call = _read(fit)
-    except TypeError:
-        fit.skip("the call does not fit the method, which will say so itself")
-        return
-    if any(cls.__module__.startswith("xgboost.dask") for cls in type(fit.instance).__mro__):
-        # Its data are not here, and a prediction for them would go through the cluster.
-        fit.dataset(call.target, name="y", kind="target")
-        call.target = None
-    yield from estimators.observe_fit(fit, call)
+    call = _read(fit)
+    yield from observe_spread_fit(fit, call) if is_spread(fit.instance) else estimators.observe_fit(fit, call)
 
 
 def _read(fit: Fit) -> Call:

@@ -21,6 +21,7 @@ class XGBoostFramework:
         return [
             Function("xgboost.training:train", observers.observe_train, nested=observers.observe_nested_train),
             Function("xgboost.training:cv", observers.observe_cv, kind="cross-validation"),
+            Function("xgboost.dask:train", observers.observe_cluster_train),
             SubclassMethod("xgboost.sklearn:XGBModel", "fit", observers.observe_fit),
             Method("xgboost.core:Booster.eval", observers.observe_evaluation, role="note", joins=True),
             Method("xgboost.core:Booster.eval_set", observers.observe_evaluation, role="note", joins=True),

@@ -8,6 +8,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 
 __all__ = [
+    "observe_cluster_train",
     "observe_cv",
     "observe_evaluation",
     "observe_fit",
@@ -23,6 +24,12 @@ def observe_train(fit: Fit) -> Observation:
     from fitprint_xgboost import training
 
     return training.observe_train(fit)
+
+
+def observe_cluster_train(fit: Fit) -> Observation:
+    from fitprint_xgboost import clusters
+
+    return clusters.observe_cluster_train(fit)
 
 
 def observe_nested_train(fit: Fit) -> Observation:

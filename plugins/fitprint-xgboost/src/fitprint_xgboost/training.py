@@ -16,19 +16,25 @@ from fitprint_xgboost.data import evals_of, record_matrices
 from fitprint_xgboost.importances import record_importances
 from fitprint_xgboost.watching import Watch, stops_early, watch
 
-__all__ = ["is_discrete", "is_first_worker", "observe_nested_train", "observe_train", "record_params", "record_stop", "versions"]
+__all__ = [
+    "is_discrete",
+    "is_first_worker",
+    "observe_nested_train",
+    "observe_train",
+    "record_continuation",
+    "record_params",
+    "record_stop",
+    "versions",
+]
 
-_RECORDED_OTHERWISE = frozenset("params dtrain evals evals_result xgb_model".split())
+_RECORDED_OTHERWISE = frozenset("client params dtrain evals evals_result xgb_model".split())
 
 
 def observe_train(fit: Fit) -> Generator[None, Any, None]:
     """Record one call of ``xgboost.train``."""
     arguments = read_arguments(fit)
-    if arguments is None:
-        fit.skip("the call does not fit the function, which will say so itself")
-        return
     if not is_first_worker():
-        fit.skip("of several workers only the first records")
+        fit.skip("it is one of several workers that train one model")
         return
     fit.subject = "xgboost.train"
     record_params(fit, arguments)
@@ -54,7 +60,7 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
     """Record on the run of an estimator what ``xgboost.train`` tells while it is being fitted."""
     arguments = read_arguments(fit)
-    if arguments is None or not is_first_worker():
+    if not is_first_worker():
         fit.skip("it is not for this process to record")
         return
     if fit.position == 1:
@@ -126,7 +132,10 @@ def record_stop(seen: Watch | None, arguments: Arguments) -> None:
 
 
 def is_first_worker() -> bool:
-    """Tell whether this process is to record: of several that train one model together, only the first does."""
+    """Tell whether this process is to record: of several that train one model together, only the first does, and none for a client."""
+    state = getattr(sys.modules.get("distributed.worker"), "thread_state", None)
+    if hasattr(state, "execution_state"):  # a task of Dask, whose client does the recording
+        return False
     collective = getattr(sys.modules["xgboost"], "collective", None)
     return collective is None or not collective.is_distributed() or collective.get_rank() == 0
 
