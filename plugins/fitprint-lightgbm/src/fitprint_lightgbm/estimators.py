@@ -27,11 +27,7 @@ _EACH = {"eval_sample_weight": "weight", "eval_group": "group"}
 
 def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one training call of an estimator; its rounds are recorded by the training inside."""
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the method, which will say so itself")
-        return
+    arguments = fit.arguments
     others = {name: value for name, value in arguments.items() if name not in _RECORDED_OTHERWISE and value is not None and fit.given(name)}
     call = Call(arguments.get("X"), arguments.get("y"), arguments.get("sample_weight"), others)
     if _is_part_of_distributed(fit.instance):

@@ -21,11 +21,7 @@ _HARMLESS = {"_EarlyStoppingCallback", "_LogEvaluationCallback", "_RecordEvaluat
 
 def observe_train(fit: Fit) -> Generator[None, Any, None]:
     """Record one call of ``lightgbm.train``."""
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the function, which will say so itself")
-        return
+    arguments = fit.arguments
     fit.subject = "lightgbm.train"
     train_set = arguments["train_set"]
     params = record_params(fit, arguments)
@@ -48,11 +44,7 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
 
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
     """Record the rounds of ``lightgbm.train`` inside another training, such as that of a scikit-learn wrapper, on its run."""
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the function, which will say so itself")
-        return
+    arguments = fit.arguments
     record_continuation(fit, arguments.get("init_model"))
     iterations = begin_rounds(fit, arguments)
     training = _name_of_training(arguments)

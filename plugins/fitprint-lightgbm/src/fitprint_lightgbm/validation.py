@@ -17,11 +17,7 @@ __all__ = ["observe_cv"]
 
 def observe_cv(fit: Fit) -> Generator[None, Any, None]:
     """Record one cross-validation: mean and standard deviation over the folds of every metric, in each round."""
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the function, which will say so itself")
-        return
+    arguments = fit.arguments
     fit.subject = "lightgbm.cv"
     params = record_params(fit, arguments)
     folds = arguments.get("folds")

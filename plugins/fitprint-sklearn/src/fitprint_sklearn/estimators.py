@@ -37,11 +37,7 @@ def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]
     searching = is_search(estimator)
     if searching:
         fit.kind = "search"
-    try:
-        call = call or read_call(fit.arguments, fit.given)
-    except TypeError:
-        fit.skip("the call does not fit the method, which will say so itself")
-        return None
+    call = call or read_call(fit.arguments, fit.given)
     params = record_call(fit, estimator, call)
     started = clock.now()
     result = yield

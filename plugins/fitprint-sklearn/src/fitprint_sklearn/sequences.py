@@ -39,11 +39,7 @@ _progress = Links()
 def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one call of a sequence: params and data at the first, rows, loss and, now and then, the model at each."""
     estimator = fit.instance
-    try:
-        call = read_call(fit.arguments, fit.given)
-    except TypeError:
-        fit.skip("the call does not fit the method, which will say so itself")
-        return
+    call = read_call(fit.arguments, fit.given)
     progress = _progress.recall(estimator) if fit.call > 1 else None
     if progress is None:
         progress = _Progress()

@@ -22,19 +22,14 @@ _NOT_PARAMS = {"estimator", "X", "y", "groups", "fit_params", "params", "sample_
 def observe_validation(fit: Fit) -> Generator[None, Any, None]:
     """Record one call of a function of ``sklearn.model_selection`` that validates an estimator."""
     arguments = _begin(fit)
-    if arguments is not None:
-        result = yield
-        with np.errstate(all="ignore"):
-            _RECORD[fit.function.__name__](fit, arguments, result)
+    result = yield
+    with np.errstate(all="ignore"):
+        _RECORD[fit.function.__name__](fit, arguments, result)
 
 
-def _begin(fit: Fit) -> Mapping[str, Any] | None:
-    """Record what is validated, on what and how; None if the call does not fit the function."""
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the function, which will say so itself")
-        return None
+def _begin(fit: Fit) -> Mapping[str, Any]:
+    """Record what is validated, on what and how; return the call's arguments."""
+    arguments = fit.arguments
     estimator = arguments["estimator"]
     fit.subject = f"{fit.function.__name__} {type(estimator).__name__}"
     params = record_params(fit, estimator) if is_estimator(estimator) else {}

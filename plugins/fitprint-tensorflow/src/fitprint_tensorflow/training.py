@@ -18,13 +18,15 @@ from fitprint_tensorflow.watching import Watch, callback_types, flat, with_ours
 
 __all__ = ["observe_fit", "observe_nested_fit", "record_compilation", "record_seed"]
 
+_NO_CHIEF = "of several workers only the chief records"
+
 
 def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one call of ``Model.fit``."""
-    arguments = _arguments(fit)
-    if arguments is None:
+    arguments, model = fit.arguments, fit.instance
+    if not _is_chief(model):
+        fit.skip(_NO_CHIEF)
         return
-    model = fit.instance
     before = fit.linked(model)
     fit.tags({"estimator_name": type(model).__name__, "estimator_class": class_name(model), **versions()})
     if before is not None:
@@ -44,10 +46,10 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
 
 def observe_nested_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record on the run of the training call around what Keras tells: that of a wrapper of the user's, or of another model."""
-    arguments = _arguments(fit)
-    if arguments is None:
+    arguments, model = fit.arguments, fit.instance
+    if not _is_chief(model):
+        fit.skip(_NO_CHIEF)
         return
-    model = fit.instance
     if fit.outer is not None and fit.outer.framework == fit.framework:
         fit.position += 1  # a model that is trained by a callback of another one's
     if fit.position == 1:
@@ -59,18 +61,6 @@ def observe_nested_fit(fit: Fit) -> Generator[None, Any, None]:
     fit.link(model)
     yield
     _conclude(fit, model, watch, callbacks)
-
-
-def _arguments(fit: Fit) -> Mapping[str, Any] | None:
-    try:
-        arguments = fit.arguments
-    except TypeError:
-        fit.skip("the call does not fit the method, which will say so itself")
-        return None
-    if not _is_chief(fit.instance):
-        fit.skip("of several workers only the chief records")
-        return None
-    return arguments
 
 
 def _observe(fit: Fit, model: Any, arguments: Mapping[str, Any]) -> tuple[Watch, list[Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitprint.autologging.fit import Fit
+from fitprint.autologging.fit import Fit, ImpossibleCall
 
 __all__ = ["Arguments", "params_of", "read_arguments", "replace"]
 
@@ -29,15 +29,19 @@ class Arguments:
         return self.values.get(name)
 
 
-def read_arguments(fit: Fit) -> Arguments | None:
-    """Return the arguments of a call to a function; None if it does not fit the function, which will say so itself."""
+def read_arguments(fit: Fit) -> Arguments:
+    """Return the arguments of a call to a function.
+
+    Raises:
+        ImpossibleCall: it does not fit the function, which will say so itself.
+    """
     parameters = inspect.signature(fit.function).parameters
     if len(fit.given_args) > len(parameters):
-        return None
+        raise ImpossibleCall
     given = dict(zip(parameters, fit.given_args, strict=False)) | fit.given_kwargs
     defaults = {name: entry.default for name, entry in parameters.items() if entry.default is not entry.empty}
     if not parameters.keys() >= given.keys() or not (defaults | given).keys() >= parameters.keys():
-        return None
+        raise ImpossibleCall
     return Arguments(defaults | given, frozenset(given))
 
 
