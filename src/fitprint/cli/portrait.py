@@ -169,7 +169,7 @@ def _environment(facts: Mapping[str, Any]) -> list[str]:
         "script": str(_part(git, "script").get("path") or ""),
         "cpu": f"{cpu.get('model')}, {cpu.get('usable')} of {cpu.get('count')} usable" if cpu else "",
         "memory": size(_part(hardware, "memory").get("total") or 0) if _part(hardware, "memory").get("total") else "",
-        "gpu": ", ".join(str(gpu.get("name", gpu)) for gpu in hardware.get("gpus") or ()),
+        "gpu": ", ".join(str(gpu.get("model", "unknown")) for gpu in hardware.get("gpus") or ()),
     }
     return [f"{name:10}{clean(value)}" for name, value in told.items() if value]
 

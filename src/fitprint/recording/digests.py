@@ -31,6 +31,7 @@ _FAMILIES = {
     ("polars", "DataFrame"): "polars",
     ("polars", "Series"): "polars-column",
     ("torch", "Tensor"): "torch",
+    ("cupy", "ndarray"): "cupy",
     ("scipy", "_spbase"): "sparse",
     ("scipy", "spmatrix"): "sparse",
     ("builtins", "list"): "sequence",
@@ -54,7 +55,7 @@ _SPARSE_PARTS = {
 def family(data: Any) -> str:
     """Return which kind of data this is, by the names of its class and bases; "" for a kind that is not known.
 
-    One of "array", "frame", "column", "polars", "polars-column", "torch", "sparse", "sequence", "mapping", "buffer".
+    One of "array", "frame", "column", "polars", "polars-column", "torch", "cupy", "sparse", "sequence", "mapping", "buffer".
     """
     for cls in type(data).__mro__:
         found = _FAMILIES.get((cls.__module__.partition(".")[0], cls.__name__))

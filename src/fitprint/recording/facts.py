@@ -1,4 +1,7 @@
-"""Facts on data that a run uses. The data itself is never copied, converted, densified, consumed, evaluated or kept."""
+"""Facts on data that a run uses. The data itself is never copied, converted, densified, consumed, evaluated or kept.
+
+Small arrays on a GPU are the exception: only a copy tells what is in them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 from fitprint.entities import Dataset
+from fitprint.recording.devices import on_host
 from fitprint.recording.digests import EXACT_BYTES, column_arrays, digest_data, family, single_block, sparse_parts, texts_of
 from fitprint.recording.targets import describe_target
 from fitprint.recording.values import type_name
@@ -21,8 +25,9 @@ _ITEMS = 50  # entries of a dict or list of data that are described one by one
 _LOOK = 1000  # elements of a list that are looked at
 _CHUNK = 1 << 16  # elements in which missing values are counted together
 
+_TABULAR = frozenset("array column cupy frame polars sparse torch".split())  # families whose entries in a list are described one by one
 # Array libraries whose `shape` and `dtype` are attributes that compute nothing, also where the array is lazy.
-_SHAPED = frozenset("cupy dask datasets h5py jax jaxlib mlx pyarrow sparse tensorflow tensorstore torch xarray zarr".split())
+_SHAPED = frozenset("dask datasets h5py jax jaxlib mlx pyarrow sparse tensorflow tensorstore torch xarray zarr".split())
 
 
 def describe_data(
@@ -40,7 +45,8 @@ def describe_data(
     Facts, where they can be had at that price: ``type``, ``shape``, ``dtype`` (tables: ``schema``, a list of name, dtype and
     ``nullable``, whether the dtype can hold missing values), ``bytes``, ``feature_names``, ``missing`` (number of missing values),
     ``format`` and ``nonzero`` of sparse data, and ``digest_of``: "all", or "sample" where the digest covers only evenly spread parts.
-    A target has ``summary`` (see :func:`fitprint.recording.targets.describe_target`).
+    A target has ``summary`` (see :func:`fitprint.recording.targets.describe_target`). An array of CuPy's or torch's on a GPU has
+    ``device``; one of up to 4 MiB is copied from there for its digest and summary, a larger one has neither.
 
     Args:
         data: any object; of kinds that are not known only the type is told.
@@ -76,6 +82,10 @@ def _facts(data: Any, kind: Kind, discrete: bool | None) -> tuple[dict[str, Any]
         facts.update(describe(data))
     except Exception as error:  # noqa: BLE001 - data of any kind may fail in any way, and each fact fails alone
         failed.append(f"description: {type(error).__name__}: {error}")
+    try:
+        data = on_host(data, EXACT_BYTES)
+    except Exception as error:  # noqa: BLE001 - the same
+        failed.append(f"copy from the device: {type(error).__name__}: {error}")
     if kind != "features":
         try:
             summary = describe_target(data, discrete=False if kind == "weights" else discrete)
@@ -177,6 +187,10 @@ def _describe_torch(data: Any) -> dict[str, Any]:
     return facts
 
 
+def _describe_cupy(data: Any) -> dict[str, Any]:
+    return {"shape": _shape(data), "dtype": str(data.dtype), "device": f"cuda:{data.device.id}", "bytes": int(data.nbytes)}
+
+
 def _describe_sequence(data: Sequence[Any]) -> dict[str, Any]:
     look = data[:_LOOK]
     kinds = sorted({type_name(item) for item in look})
@@ -187,7 +201,7 @@ def _describe_sequence(data: Sequence[Any]) -> dict[str, Any]:
         if len(widths) == 1:
             facts["shape"] = [len(data), *widths]
         facts["elements"] = sorted({type_name(value) for item in look[:100] for value in item[:100]})[:_ITEMS]
-    elif known & {"array", "frame", "column", "sparse", "torch", "polars"} and len(data) <= _ITEMS:
+    elif known & _TABULAR and len(data) <= _ITEMS:
         facts["items"] = [_brief(item) for item in data]
     return facts
 
@@ -224,6 +238,7 @@ _DESCRIPTIONS = {
     "array": _describe_array,
     "buffer": _describe_buffer,
     "column": _describe_column,
+    "cupy": _describe_cupy,
     "frame": _describe_frame,
     "mapping": _describe_mapping,
     "polars": _describe_polars,
@@ -237,7 +252,7 @@ _DESCRIPTIONS = {
 def _brief(value: Any) -> dict[str, Any]:
     """Return type, shape and dtype of one entry among several."""
     facts: dict[str, Any] = {"type": type_name(value)}
-    if family(value) in ("array", "frame", "column", "sparse", "torch", "polars"):
+    if family(value) in _TABULAR:
         facts["shape"] = _shape(value)
         if hasattr(value, "dtype"):
             facts["dtype"] = str(value.dtype)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fitprint.recording.devices import on_host
 from fitprint_sklearn.data import Call, head, row_count
 from fitprint_sklearn.standins import NoStandInError, stand_in, undisturbed
 
@@ -73,7 +74,7 @@ class Predictor:
         """
         if self._model is None:
             try:
-                self._model = stand_in(self._estimator, self._params, (self._call.features, self._call.target, self._call.weight))
+                self._model = stand_in(self._estimator, self._params, self._call)
             except NoStandInError as error:
                 raise SkippedError(str(error)) from error
         return self._model
@@ -92,7 +93,7 @@ class Predictor:
             elif self.seconds > self.left():
                 raise SkippedError(f"a second prediction would exceed the limit of {self.limit:g} s")
             started = time.perf_counter()
-            prediction = function(features)
+            prediction = on_host(function(features))
             self.seconds = time.perf_counter() - started
         return prediction
 

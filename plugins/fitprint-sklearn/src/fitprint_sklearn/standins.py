@@ -6,14 +6,17 @@ import copy
 import gc
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from fitprint.recording.devices import is_on_device
+from fitprint_sklearn.data import Call
 from fitprint_sklearn.parameters import is_estimator
+from fitprint_sklearn.reach import reachable
 
 __all__ = ["NoStandInError", "stand_in", "undisturbed"]
 
@@ -29,16 +32,17 @@ class NoStandInError(Exception):
     """The estimator cannot predict without leaving a trace; the text says why."""
 
 
-def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -> Any:
+def stand_in(estimator: Any, params: Mapping[str, Any], call: Call) -> Any:
     """Return what predicts as the estimator does.
 
     scikit-learn's own estimators, XGBoost's and LightGBM's are known not to change when they predict, and stand for themselves. Of all
-    others, which may count their calls or draw random numbers, it is a copy.
+    others, which may count their calls or draw random numbers, it is a copy; so it is of one of XGBoost's that lives on another device
+    than the data, which would warn of that once in a process, and then no longer when the user predicts.
 
     Args:
         estimator: a fitted estimator.
         params: its parameters, nested ones included.
-        shared: objects that are not copied, such as the training data.
+        call: the data that it was fitted on, which are not copied.
 
     Raises:
         NoStandInError: it would print, cannot be copied, is larger than 64 MiB, or a method has been replaced on the very object.
@@ -47,12 +51,27 @@ def stand_in(estimator: Any, params: Mapping[str, Any], shared: Iterable[Any]) -
     if any(_has_own_methods(part) for part in parts):
         raise NoStandInError("a method of the estimator has been replaced on the object")
     draws = any(isinstance(value, (np.random.RandomState, np.random.Generator)) for value in params.values())
-    if not all(_is_known(type(part), draws=draws) for part in parts):
-        estimator = _copy(estimator, [part for part in shared if part is not None])
+    are_known = all(_is_known(type(part), draws=draws) for part in parts)
+    apart = [part for part in parts if _is_apart(part, call.features)]
+    if are_known and apart == [estimator]:
+        estimator = copy.copy(estimator)
+    elif apart or not are_known:
+        estimator = _copy(estimator, [part for part in (call.features, call.target, call.weight) if part is not None])
+    for part in reachable(estimator) if apart else ():
+        if _is_apart(part, call.features):
+            vars(part)["_can_use_inplace_predict"] = bool  # called without arguments, it says no: by way of a matrix it does not warn
     for name, value in params.items():
         if name.rpartition("__")[2] == "verbose" and isinstance(value, (bool, int)) and value > 0:
             estimator = _silent(estimator, name, params)
     return estimator
+
+
+def _is_apart(part: Any, features: Any) -> bool:
+    """Tell whether it is an estimator of XGBoost's on another device than the data."""
+    if all(cls.__module__ != "xgboost.sklearn" for cls in type(part).__mro__):
+        return False
+    places = (getattr(part, "device", None), getattr(part, "tree_method", None))
+    return any(str(place).startswith(("cuda", "gpu")) for place in places) != is_on_device(features)
 
 
 def _is_known(cls: type, *, draws: bool) -> bool:

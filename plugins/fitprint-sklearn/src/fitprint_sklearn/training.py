@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fitprint.autologging.fit import Fit
+from fitprint.recording.devices import on_host
 from fitprint.recording.targets import describe_target
 from fitprint.recording.values import param_value
 from fitprint_sklearn import metrics
@@ -64,7 +65,7 @@ class _Training:
             self.supervised(kind)
         elif kind is None:
             guess = {"discrete": "classifier", "multilabel": "classifier", "continuous": "regressor"}
-            found = describe_target(self.call.target).get("kind", "")
+            found = describe_target(on_host(self.call.target)).get("kind", "")
             if found in guess:
                 self.supervised(guess[found])
 
@@ -74,7 +75,7 @@ class _Training:
                 self.fit.metric(f"training_{name}", value)
 
     def supervised(self, kind: str) -> None:
-        true = column(self.call.target)
+        true = column(on_host(self.call.target))
         weight = self.weights()
         if kind == "regressor":
             predicted = self.prediction = np.asarray(self.predictor.predict())
@@ -98,7 +99,7 @@ class _Training:
 
     def weights(self) -> Any:
         """Return the sample weights (n,), or None."""
-        weight = self.call.weight
+        weight = on_host(self.call.weight)
         if weight is None or (not getattr(weight, "shape", None) and isinstance(weight, (int, float))):
             return None
         weight = column(np.asarray(weight, dtype=float))
@@ -254,7 +255,7 @@ class _Training:
         if pairs * _SILHOUETTE + pairs * points.shape[1] * 1e-9 > self.predictor.left() / 2:
             self.fit.skipped("training_silhouette_score", "the distances of all pairs of points would exceed the limit")
             return
-        points = np.asarray(points)
+        points = np.asarray(on_host(points))
         if points.dtype.kind in "fiu" and getattr(self.estimator, "metric", "euclidean") != "precomputed":
             self.log({"silhouette_score": metrics.silhouette(points.astype(float, copy=False), labels)})
 
@@ -281,10 +282,11 @@ def record_training(fit: Fit, estimator: Any, call: Call, params: Mapping[str, A
         fit.skipped(_METRICS, "the setting `training_metrics` is off")
         return None
     training = _Training(fit, estimator, call, params, result)
-    try:
-        training.record()
-    except SkippedError as reason:
-        fit.skipped(_METRICS, str(reason))
+    with fit.part(_METRICS, quiet=True):
+        try:
+            training.record()
+        except SkippedError as reason:
+            fit.skipped(_METRICS, str(reason))
     return training.prediction
 
 
