@@ -32,6 +32,12 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
     items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % sample == offset]
 
 
+def pytest_collectreport(report: Any) -> None:
+    if report.failed:
+        _outcomes[report.nodeid] = ["collect:failed"]
+        _details[report.nodeid] = str(report.longrepr)[-3000:]
+
+
 def pytest_runtest_logreport(report: Any) -> None:
     word = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
     _outcomes.setdefault(report.nodeid, []).append(f"{report.when}:{word}")
