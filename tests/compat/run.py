@@ -195,12 +195,8 @@ def main() -> int:
             folder = (options.keep or Path(temporary)).resolve() / name
             folder.mkdir(parents=True)
             environment = {key: value for key, value in os.environ.items() if not key.startswith("FITPRINT_")}
-            environment |= {
-                **suite.environment,
-                "OMP_NUM_THREADS": "1",
-                "MPLBACKEND": "agg",
-                "PYTHONHASHSEED": "0",
-            }  # some tests are made from sets
+            environment |= {**suite.environment, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+            environment["PYTHONHASHSEED"] = "0"  # some tests are made from sets
             environment["TRANSPARENCY_MODELS"] = str(int(options.models))
             if name == "recorded":
                 environment["TRANSPARENCY_HOME"] = str(folder / "home")
