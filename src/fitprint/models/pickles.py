@@ -19,6 +19,7 @@ from fitprint.models.unpicklable import part_at_fault
 __all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load", "needs"]
 
 Known = Callable[[str, str], bool]
+_NO_PARTS: Mapping[Any, StateCheck] = MappingProxyType({})
 
 # Plain values and what makes arrays.
 _HARMLESS: dict[str, frozenset[str]] = {
@@ -68,7 +69,7 @@ def load(
     file: str,
     is_trusted: Known = is_harmless,
     is_constructor: Known = is_constructor,
-    parts: Mapping[tuple[str, str], StateCheck] = MappingProxyType({}),
+    parts: Mapping[tuple[str, str], StateCheck] = _NO_PARTS,
 ) -> Any:
     """Unpickle, giving the pickle only names that are known to be harmless or that the caller has named.
 
@@ -225,7 +226,7 @@ class _Unpickler(pickle.Unpickler):
     so it is a stand-in that those functions alone understand.
     """
 
-    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known, parts: Mapping[Name, StateCheck]) -> None:
+    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known, parts: Mapping[Name, StateCheck] = _NO_PARTS) -> None:
         super().__init__(io.BytesIO(data), fix_imports=False)  # a name that was checked must not turn into another
         self._parts = parts
         self._made: list[Any] = []
