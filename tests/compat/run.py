@@ -26,7 +26,10 @@ from typing import Any
 
 HERE = Path(__file__).parent
 _RECORDED = """
-import os, runpy, sys
+import os, random, runpy, sys
+import numpy
+random.seed(0)
+numpy.random.seed(0)
 if "TRANSPARENCY_HOME" in os.environ:
     import fitprint
     models = os.environ["TRANSPARENCY_MODELS"] == "1"
@@ -38,7 +41,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 # Addresses, times, places, and what LightGBM chooses by measuring time.
 _VARYING = re.compile(
-    r"0x[0-9a-f]+|\b[0-9.e-]+ ?(?:s|sec|seconds)\b|/tmp/\S+|\[\d\d:\d\d:\d\d\]|(?<='time': )[\d.e-]+|(?<=time: )[\d.e-]+"
+    r"0x[0-9a-f]+|\b[0-9.e-]+ ?(?:s|sec|seconds)\b|/tmp/\S+|\[\d\d:\d\d:\d\d\]|(?<='time': )[\d.e-]+|(?<=time: )[\d.e-]+|(?<=Error in: )[\d.e-]+"
     r"|^.*(?:Auto-choosing|`force_(?:col|row)_wise=true`).*\n",
     re.MULTILINE,
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -440,6 +443,37 @@ def test_what_is_no_list_of_callbacks(runs, matrices):
     with pytest.raises(TypeError, match="TrainingCallback"):
         train(matrices, callbacks=[print])
     assert [run.status for run in runs.roots()] == ["FAILED", "FAILED"]
+
+
+_LINEAR = """
+import sys, warnings
+import fitprint
+fitprint.configure(home=sys.argv[1], notice=False, context=False, strict=True)
+if sys.argv[2] == "recorded":
+    fitprint.autolog(training_metrics_limit=60.0)
+import xgboost
+from sklearn.datasets import load_breast_cancer
+X, y = load_breast_cancer(return_X_y=True)
+data = xgboost.DMatrix(X, y)
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    booster = xgboost.train({"booster": "gblinear", "nthread": 1}, data, 2)
+    model = xgboost.XGBRegressor(booster="gblinear", n_estimators=2, n_jobs=1).fit(X, y)
+    trained = len(told)
+    numbers = booster.predict(data).tolist(), model.predict(X).tolist(), booster.get_dump()
+print(trained, len(told), hash(str(numbers)))
+"""
+
+
+def test_a_linear_booster_warns_when_it_is_used(tmp_path):
+    """The newest XGBoost warns of it whenever a booster gets its configuration: where it would have."""
+    outputs = []
+    for how in ("bare", "recorded"):
+        command = [sys.executable, "-c", _LINEAR, str(tmp_path), how]
+        environment = os.environ | {"PYTHONHASHSEED": "0"}
+        outputs.append(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    assert outputs[0] == outputs[1]
+    assert outputs[0]
 
 
 def test_warnings_come_from_where_they_came(runs, matrices):

@@ -11,7 +11,7 @@ from fitprint.autologging.fit import Fit
 from fitprint.models.schema import Field, Schema
 from fitprint.models.signature import Signature
 
-__all__ = ["is_as_trained", "note_trained", "record_config", "record_resolved", "signature_of"]
+__all__ = ["is_as_trained", "note_trained", "record_config", "record_resolved", "signature_of", "unsettle"]
 
 _NAMES = 1000  # of features that are listed
 _ALIASES = frozenset("alpha eta lambda min_split_loss".split())  # second names of the same parameters
@@ -25,6 +25,15 @@ _trained: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()  # r
 def note_trained(booster: Any) -> None:
     """Remember how many rounds a booster has that `xgboost.train` made."""
     _trained[booster] = int(booster.num_boosted_rounds())
+
+
+def unsettle(booster: Any) -> None:
+    """Leave a linear booster as its training did: unconfigured, so that it warns when the user first uses it.
+
+    XGBoost before 3.0 leaves boosters configured.
+    """
+    if hasattr(booster, "reset"):
+        booster.reset()
 
 
 def is_as_trained(booster: Any) -> bool:

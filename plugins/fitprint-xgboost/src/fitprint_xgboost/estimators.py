@@ -8,6 +8,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn import estimators
 from fitprint_sklearn.data import Call
+from fitprint_xgboost.boosters import unsettle
 from fitprint_xgboost.clusters import is_spread, observe_spread_fit
 
 __all__ = ["observe_fit"]
@@ -21,7 +22,12 @@ _RECORDED_OTHERWISE = frozenset(
 def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one training call of an estimator."""
     call = _read(fit)
-    yield from observe_spread_fit(fit, call) if is_spread(fit.instance) else estimators.observe_fit(fit, call)
+    if is_spread(fit.instance):
+        yield from observe_spread_fit(fit, call)
+    else:
+        yield from estimators.observe_fit(fit, call)
+        if fit.instance.booster == "gblinear":
+            unsettle(fit.instance.get_booster())
 
 
 def _read(fit: Fit) -> Call:

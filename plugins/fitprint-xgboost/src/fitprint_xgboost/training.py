@@ -11,7 +11,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn.parameters import plain
 from fitprint_xgboost.arguments import Arguments, params_of, read_arguments
-from fitprint_xgboost.boosters import note_trained, record_config, signature_of
+from fitprint_xgboost.boosters import note_trained, record_config, signature_of, unsettle
 from fitprint_xgboost.data import evals_of, record_matrices
 from fitprint_xgboost.importances import record_importances
 from fitprint_xgboost.watching import Watch, stops_early, watch
@@ -55,6 +55,8 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     if signature is None:
         fit.skipped("signature", "the booster has features of categories, of which it does not tell how they were given")
     fit.model(booster, signature=signature)
+    if params_of(arguments.get("params")).get("booster") == "gblinear":
+        unsettle(booster)
 
 
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
