@@ -41,7 +41,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 # Addresses, times, places, and what LightGBM chooses by measuring time.
 _VARYING = re.compile(
-    r"0x[0-9a-f]+|\b[0-9.e-]+ ?(?:s|sec|seconds)\b|/tmp/\S+|\[\d\d:\d\d:\d\d\]|(?<='time': )[\d.e-]+|(?<=time: )[\d.e-]+|(?<=Error in: )[\d.e-]+"
+    r"0x[0-9a-f]+|\b[0-9.e-]+ ?(?:s|sec|seconds)\b|/tmp/\S+|\[\d\d:\d\d:\d\d\]"
+    r"|(?<='time': )[\d.e-]+|(?<=time: )[\d.e-]+|(?<=Error in: )[\d.e-]+"
     r"|^.*(?:Auto-choosing|`force_(?:col|row)_wise=true`).*\n",
     re.MULTILINE,
 )
