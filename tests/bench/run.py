@@ -151,7 +151,7 @@ def main(chosen: list[str]) -> int:
             if row.case not in theirs:
                 theirs[row.case] = measure("peer.py", row.case)
             other = row.theirs(theirs[row.case])
-            told, ratio = f"{other:,.3g}", f"{other / max(figure, 1e-9):,.0f}x"
+            told, ratio = f"{other:,.3g}", f"{other / figure:,.0f}x" if figure > 0 else "noise"
         verdict = "" if figure <= row.must else "  MISSED"
         missed += figure > row.must
         aim = "" if row.aim is None else f"{row.aim:g}"
