@@ -120,7 +120,7 @@ class Footprint:
         for module in list(sys.modules.values()):
             if type(getattr(module, "__dict__", None)) is dict and isinstance(module, ModuleType):
                 for name, value in list(vars(module).items()):
-                    if isinstance(value, FunctionType):
+                    if type(value) is FunctionType:  # `isinstance` would ask the object, and some warn when they are asked
                         found[module, name] = value
         return found
 
