@@ -15,6 +15,7 @@ fitprint.autolog()
 import dask.array
 from distributed import Client, LocalCluster
 from sklearn.datasets import load_breast_cancer
+import xgboost
 from xgboost import dask as dxgb
 
 if __name__ == "__main__":
@@ -40,7 +41,10 @@ if __name__ == "__main__":
     assert ("DaskXGBClassifier", "FINISHED") == (fitted.name, fitted.status)
     assert estimator.evals_result()["validation_0"]["logloss"] == list(fitted.history("validation_0-logloss").value)
     assert ([569, 30], [569]) == tuple(data.facts["shape"] for data in sorted(fitted.datasets, key=lambda data: data.name))
-    assert ["model"] == [model.path for model in fitted.models]
+    local = fitprint.load_model(f"runs:/{fitted.id}/model")
+    assert ("XGBClassifier", 3) == (type(local).__name__, local.n_estimators)
+    X, y = load_breast_cancer(return_X_y=True)
+    assert list(local.predict(X)) == list((estimator.get_booster().predict(xgboost.DMatrix(X)) > 0.5).astype(int))
     assert not any(run.capture.get("failed") for run in (native, fitted))
     print("done")
 """

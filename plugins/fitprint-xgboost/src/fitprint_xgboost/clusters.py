@@ -9,9 +9,9 @@ from fitprint.autologging.fit import Fit
 from fitprint_sklearn import estimators
 from fitprint_sklearn.data import Call
 from fitprint_xgboost.arguments import Arguments, read_arguments
-from fitprint_xgboost.boosters import note_trained, record_config, signature_of
+from fitprint_xgboost.boosters import record_config
 from fitprint_xgboost.importances import record_importances
-from fitprint_xgboost.training import record_continuation, record_params, record_stop, versions
+from fitprint_xgboost.training import record_continuation, record_params, record_stop, record_trained, versions
 from fitprint_xgboost.watching import Watch
 
 __all__ = ["is_spread", "observe_cluster_train", "observe_spread_fit"]
@@ -30,10 +30,10 @@ def observe_cluster_train(fit: Fit) -> Generator[None, Any, None]:
     fit.subject = "xgboost.dask.train"
     record_params(fit, arguments)
     fit.tags({"estimator_name": "Booster", "estimator_class": "xgboost.core.Booster", **versions()})
-    matrices = [(arguments.get("dtrain"), "dtrain")]
-    matrices += [(matrix, str(name)) for matrix, name in arguments.get("evals") or () if matrix is not arguments.get("dtrain")]
-    for matrix, name in matrices:
-        fit.dataset(matrix, name=name, role="train" if name == "dtrain" else "eval", feature_names=getattr(matrix, "feature_names", None))
+    matrices = [(arguments.get("dtrain"), "dtrain", "train")]
+    matrices += [(matrix, str(name), "eval") for matrix, name in arguments.get("evals") or ()]
+    for matrix, name, role in matrices:
+        fit.dataset(matrix, name=name, role=role, feature_names=getattr(matrix, "feature_names", None))
     record_continuation(fit, arguments.get("xgb_model"))
     result = yield
     if not isinstance(result, dict):
@@ -41,14 +41,7 @@ def observe_cluster_train(fit: Fit) -> Generator[None, Any, None]:
         return
     booster = result["booster"]
     _record_history(fit, arguments, result["history"], booster)
-    note_trained(booster)
-    record_config(fit, booster)
-    with fit.part("importances"):
-        record_importances(fit, booster)
-    signature = None
-    with fit.part("signature", quiet=True):
-        signature = signature_of(booster)
-    fit.model(booster, signature=signature)
+    record_trained(fit, booster)
 
 
 def observe_spread_fit(fit: Fit, call: Call) -> Generator[None, Any, None]:

@@ -28,7 +28,7 @@ class XGBoostFlavor:
     """Boosters, and estimators: XGBoost's and subclasses of them.
 
     The file is what XGBoost itself writes. Parameters of an estimator, which it leaves out, stand in the options, as far as they are
-    numbers, texts, lists and dicts; so do such attributes of a subclass.
+    numbers, texts, lists and dicts; so do such attributes of a subclass. An estimator of ``xgboost.dask`` comes back without Dask.
     """
 
     name = "xgboost"
@@ -52,7 +52,7 @@ class XGBoostFlavor:
 
     def save(self, model: object, directory: Path) -> FlavorEntry:
         subject: Any = model
-        named = class_name(model)
+        named = _named(model)
         is_booster = not hasattr(subject, "get_booster")
         options: dict[str, Any] = {"code": None, "data": _FILE, "model_format": "ubj", "xgb_version": _version()}
         options["model_class"] = _BOOSTER if is_booster else named
@@ -128,6 +128,13 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
+def _named(model: Any) -> str:
+    """Return the name of the model's class; of one that predicts by way of Dask, that of its like without."""
+    module, _, name = class_name(model).rpartition(".")
+    local = f"xgboost.sklearn.{name.removeprefix('Dask')}"
+    return local if module.startswith("xgboost.dask") and local in _OWN else f"{module}.{name}"
+
+
 def _base(model: Any) -> Any:
     """Return the nearest class of XGBoost's own: a subclass may have put something else in the place of its methods."""
     return next(cls for cls in type(model).__mro__ if f"{cls.__module__}.{cls.__name__}" in _OWN)
@@ -145,7 +152,7 @@ def _state_of(model: Any) -> dict[str, Any]:
     if isinstance(extra, dict) and (kept := {name: _plain(value) for name, value in extra.items()}):
         told["kwargs"] = {name: value for name, value in kept.items() if value is not _LEFT_OUT}
     left_out = sorted(name for name, value in plain.items() if value is _LEFT_OUT)
-    if class_name(model) not in _OWN:
+    if _named(model) not in _OWN:
         known = {*names, *_FITTED, "kwargs"}
         found = {name: _plain(value) for name, value in state.items() if name not in known}
         told["attributes"] = {name: value for name, value in found.items() if value is not _LEFT_OUT}

@@ -24,6 +24,7 @@ __all__ = [
     "record_continuation",
     "record_params",
     "record_stop",
+    "record_trained",
     "versions",
 ]
 
@@ -45,6 +46,13 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     seen = watch(fit, arguments)
     booster = yield
     record_stop(seen, arguments)
+    record_trained(fit, booster)
+    if params_of(arguments.get("params")).get("booster") == "gblinear":
+        unsettle(booster)
+
+
+def record_trained(fit: Fit, booster: Any) -> None:
+    """Record the booster that a call of ``train`` has made: configuration, importances, signature and the model."""
     note_trained(booster)
     record_config(fit, booster)
     with fit.part("importances"):
@@ -55,8 +63,6 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     if signature is None:
         fit.skipped("signature", "the booster has features of categories, of which it does not tell how they were given")
     fit.model(booster, signature=signature)
-    if params_of(arguments.get("params")).get("booster") == "gblinear":
-        unsettle(booster)
 
 
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
