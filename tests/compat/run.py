@@ -189,7 +189,7 @@ def main() -> int:
     parser.add_argument("--offset", type=int, default=0, help="which of the n samples")
     parser.add_argument("--jobs", type=int, default=1, help="processes (pytest-xdist)")
     parser.add_argument("--keep", type=Path, help="folder for outputs; a temporary one by default")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     suite = SUITES[options.framework]
     root = _root_of(suite, options.checkout, parser.error)
     run: Callable[..., dict[str, Any]] = run_demos if options.demos else run_tests
