@@ -212,9 +212,9 @@ def main() -> int:
     uncollected = [node for node, outcome in results["bare"]["outcomes"].items() if outcome == ["collect:failed"]]
     for node in uncollected:
         print(f"NOT COLLECTED {node}\n    {results['bare']['details'][node]}")
-    print(
-        f"runs recorded: {statuses.total()} {dict(statuses)}" if statuses else "NOTHING RECORDED: no test trains, or the plugin is missing"
-    )
+    print(f"runs recorded: {statuses.total()} {dict(statuses)}")
+    if not statuses:
+        print("nothing was recorded: no test trains, or the plugin is not installed")
     for reason, times in failed.most_common(50):
         print(f"failed of ours ({times}x): {reason}")
     print(f"{differences} differences, {failed.total()} failures of ours, {len(uncollected)} files not collected")
