@@ -91,6 +91,41 @@ def test_an_asynchronous_client_gets_what_it_waits_for(tmp_path):
     assert "done" == last_line_of(_ASYNCHRONOUS, tmp_path)
 
 
+_IN_A_TASK = """
+import sys
+import fitprint
+fitprint.configure(home=sys.argv[1], notice=False, context=False, strict=True)
+fitprint.autolog()
+import dask.array
+import xgboost
+from distributed import Client, LocalCluster
+from sklearn.datasets import load_breast_cancer
+from xgboost import dask as dxgb
+
+X, y = load_breast_cancer(return_X_y=True)
+
+def task():
+    data = xgboost.DMatrix(X, y)
+    xgboost.train({"nthread": 1}, data, 2, evals=[(data, "train")], verbose_eval=False)
+    xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(X, y, eval_set=[(X, y)], verbose=False)
+
+options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "processes": False}
+with LocalCluster(**options) as cluster, Client(cluster) as client:
+    client.submit(task).result()
+    data = dxgb.DaskDMatrix(client, dask.array.from_array(X), dask.array.from_array(y))
+    dxgb.train(client, {"nthread": 1}, data, num_boost_round=2, evals=[(data, "train")], verbose_eval=False)
+runs = fitprint.search_runs(order_by=["attributes.start_time"])
+assert ["xgboost.train", "XGBClassifier", "xgboost.dask.train"] == [run.name for run in runs], runs
+assert [2, 2, 2] == [len(run.history(key)) for run, key in zip(runs, ["train-rmse", "validation_0-logloss", "train-rmse"])]
+print("done")
+"""
+
+
+def test_trainings_inside_tasks_of_the_users_own_are_runs(tmp_path):
+    """Only what a worker trains for ``xgboost.dask`` is the client's to record, one worker or many."""
+    assert "done" == last_line_of(_IN_A_TASK, tmp_path)
+
+
 def last_line_of(script, folder, *arguments):
     """Run a program that records into a home of its own, and return the last line that it prints."""
     (folder / "program.py").write_text(script, encoding="utf-8")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from fitprint.recording.digests import family
+
 __all__ = ["is_on_device", "on_host"]
 
 
 def is_on_device(data: Any) -> bool:
     """Tell whether data are an array of CuPy's, or a tensor of torch's on another device than the CPU."""
-    for cls in type(data).__mro__:
-        name = (cls.__module__.partition(".")[0], cls.__name__)
-        if name == ("cupy", "ndarray"):
-            return True
-        if name == ("torch", "Tensor"):
-            return bool(data.device.type != "cpu")
-    return False
+    kind = family(data)
+    return kind == "cupy" or (kind == "torch" and bool(data.device.type != "cpu"))
 
 
 def on_host(data: Any, limit: int | None = None) -> Any:

@@ -141,11 +141,12 @@ def record_stop(seen: Watch | None, arguments: Arguments) -> None:
 
 def is_first_worker() -> bool:
     """Tell whether this process is to record: of several that train one model together, only the first does, and none for a client."""
-    state = getattr(sys.modules.get("distributed.worker"), "thread_state", None)
-    if hasattr(state, "execution_state"):  # a task of Dask, whose client does the recording
-        return False
     collective = getattr(sys.modules["xgboost"], "collective", None)
-    return collective is None or not collective.is_distributed() or collective.get_rank() == 0
+    if collective is None or not collective.is_distributed():
+        return True
+    state = getattr(sys.modules.get("distributed.worker"), "thread_state", None)
+    is_for_client = hasattr(state, "execution_state")  # on this thread runs a task of Dask
+    return not is_for_client and collective.get_rank() == 0
 
 
 def versions() -> dict[str, str]:
