@@ -19,7 +19,7 @@ from fitprint.models.mlmodel import example_files, read_mlmodel, signature_from_
 from fitprint.models.requirements import requirements
 from fitprint.models.signature import Signature
 
-__all__ = ["MANIFEST", "Manifest", "Packed", "pack", "read_manifest", "verify"]
+__all__ = ["MANIFEST", "Manifest", "Packed", "directory_digest", "pack", "read_manifest", "verify"]
 
 MANIFEST = "fitprint.json"
 _FORMAT = 1
@@ -110,7 +110,8 @@ def pack(
     facts["size"] = sum(file.size for file in files)
     if problems:
         facts["problems"] = problems
-    return Packed(tuple(files), chosen.name, _directory_digest(files), facts)
+    digest = directory_digest({file.path: file.digest for file in files})
+    return Packed(tuple(files), chosen.name, digest, facts)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -220,8 +221,9 @@ def _paths(directory: Path) -> list[str]:
     return [path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()]
 
 
-def _directory_digest(files: Iterable[Artifact]) -> str:
+def directory_digest(digests: Mapping[str, str]) -> str:
+    """Return the digest of a model directory, from the digests of its files by path."""
     state = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.path):
-        state.update(f"{file.path}\0{file.digest}\n".encode())
+    for path, digest in sorted(digests.items()):
+        state.update(f"{path}\0{digest}\n".encode())
     return f"sha256:{state.hexdigest()}"

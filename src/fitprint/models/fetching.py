@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fitprint.errors import ArtifactNotFoundError, ModelNotFoundError
+from fitprint.models.directory import directory_digest
 from fitprint.models.flavor import Flavor
 from fitprint.models.hashing import Checking
 from fitprint.models.loading import Loaded, open_directory
 from fitprint.models.predictor import Predictor
+from fitprint.models.seals import is_own
 from fitprint.models.trust import Trust
 from fitprint.recording.paths import checked_path
 
@@ -62,7 +64,17 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: Find
             directory, checking = _place(run, path or "model", Path(folder) / "model")
         except ArtifactNotFoundError as error:
             raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
+        trust.own = _is_own(run.record, path or "model")
         return open_directory(directory, found, trust, checking)
+
+
+def _is_own(record: Any, path: str) -> bool:
+    """Tell whether a program of this user recorded the model, to judge by its seal; the bytes are compared with the digests elsewhere."""
+    prefix = path.strip("/")
+    below = f"{prefix}/"
+    seals = [model.facts.get("seal") for model in record.models if model.path == prefix]
+    digests = {artifact.path.removeprefix(below): artifact.digest for artifact in record.artifacts if artifact.path.startswith(below)}
+    return any(is_own(directory_digest(digests), found) for found in seals)
 
 
 def _folder_beside(blobs: Any) -> tempfile.TemporaryDirectory[str]:

@@ -12,6 +12,7 @@ from fitprint.entities import Artifact, LoggedModel
 from fitprint.errors import FitprintError
 from fitprint.models.directory import pack
 from fitprint.models.flavor import Flavor
+from fitprint.models.seals import seal
 from fitprint.models.signature import Signature, infer_signature
 
 __all__ = ["store_model"]
@@ -60,7 +61,7 @@ def store_model(
         for file in packed.files:
             digest, size = blobs.put_file(Path(folder) / file.path, move=True, digest=file.digest)
             artifacts.append(Artifact(f"{prefix}/{file.path}", digest, size))
-    facts = dict(packed.facts)
+    facts = {**packed.facts, "seal": seal(packed.digest)}
     if problems:
         facts["problems"] = [*facts.get("problems", ()), *problems]
     return artifacts, LoggedModel(prefix, packed.flavor, packed.digest, facts)

@@ -23,11 +23,15 @@ class Trust:
         names: dotted names, each exact; there are no wildcards.
         uri: what the caller asks to load, for the text of a refusal.
         verb: the function of fitprint that the caller used, for the same.
+
+    Attributes:
+        own: the bytes are what this user's own program recorded (see :mod:`fitprint.models.seals`). Set by whoever found the seal.
     """
 
-    __slots__ = ("names", "uri", "verb")
+    __slots__ = ("names", "own", "uri", "verb")
 
     def __init__(self, names: Collection[str] = (), uri: str = "URI", verb: str = "load_model") -> None:
+        self.own = False
         given = tuple(names) if isinstance(names, list | tuple | set | frozenset) else (names,)
         if not all(isinstance(name, str) for name in given):
             raise FitprintError(f'trust takes the names of types, such as trust=["package.module.Class"]; it was given {names!r}')
