@@ -2,9 +2,10 @@
 
     python tests/compat/run.py FRAMEWORK [--checkout FOLDER] [--models] [--demos] [--sample N [--offset K]] [--jobs N] [TEST ...]
 
-FRAMEWORK is one of the suites below. XGBoost and LightGBM do not install their tests: FOLDER is a working tree of their repository at the
-installed version. A TEST is named as the suite names its own. Prints every difference, and what the recorded runs say of failures of our
-own; exits with 1 if there is any, or if a test could not be collected.
+FRAMEWORK is one of the suites below. XGBoost and LightGBM do not install their tests, nor scikit-learn its gallery: FOLDER is a working
+tree of their repository, or an unpacked source distribution, at the installed version. A TEST is named as the suite names its own.
+Prints every difference, what the recorded runs say of failures of our own, and for demos the CPU time with and without; exits with 1 if
+there is a difference or a failure, or if a test could not be collected.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import argparse
 import json
 import os
 import re
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -61,6 +64,7 @@ class Suite:
         environment: more variables.
         demos: a pattern for scripts in the checkout.
         not_here: names of demos that need a cluster, a GPU, or data from elsewhere.
+        downloads: what the text of a demo says that needs data from elsewhere.
     """
 
     tests: Sequence[str]
@@ -71,12 +75,24 @@ class Suite:
     environment: Mapping[str, str] = field(default_factory=dict)
     demos: str = ""
     not_here: frozenset[str] = frozenset()
+    downloads: str = r"\Z.\A"
 
 
 SUITES = {
     "sklearn": Suite(
         ["sklearn.linear_model", "sklearn.tests.test_pipeline", "sklearn.model_selection", "sklearn.ensemble", "sklearn.tests.test_common"],
         package="sklearn",
+        folder="..",
+        as_package=True,
+        demos="examples/**/plot_*.py",
+        downloads=r"\bfetch_|read_csv\(|urlopen|urlretrieve",
+    ),
+    "imblearn": Suite(
+        [
+            f"imblearn.{part}"
+            for part in "combine ensemble metrics model_selection over_sampling pipeline tests under_sampling utils".split()
+        ],
+        package="imblearn",
         folder="..",
         as_package=True,
     ),
@@ -135,17 +151,41 @@ def run_tests(suite: Suite, root: Path, folder: Path, environment: Mapping[str, 
     return content
 
 
-def run_demos(suite: Suite, root: Path, _: Path, environment: Mapping[str, str], options: argparse.Namespace) -> dict[str, Any]:
-    """Run the demos and return exit status and output of each, without what differs from one run to the next."""
-    told = {}
-    for path in sorted(root.glob(suite.demos)):
+def run_demos(suite: Suite, root: Path, folder: Path, environment: Mapping[str, str], options: argparse.Namespace) -> dict[str, Any]:
+    """Run the demos; return exit status and output of each, without what differs from one run to the next, and its CPU seconds."""
+    told, seconds = {}, {}
+    near = [path for path in sorted(root.glob(suite.demos)) if not re.search(suite.downloads, path.read_text(encoding="utf-8"))]
+    for path in near[options.offset :: options.sample]:
         if path.stem in suite.not_here or (options.tests and path.name not in options.tests):
             continue
         command = [sys.executable, "-c", _RECORDED, str(path)]
+        before = _cpu_of_children()
         with tempfile.TemporaryDirectory() as place:
-            done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=900, check=False)
+            try:
+                done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=900, check=False)
+            except subprocess.TimeoutExpired:
+                told[path.name] = ["did not end in 900 s"]
+                continue
+        seconds[path.name] = _cpu_of_children() - before
         told[path.name] = [f"exit {done.returncode}", _VARYING.sub("", done.stdout), _VARYING.sub("", done.stderr)]
-    return {"outcomes": told, "details": {}}
+    return {"outcomes": told, "details": {}, "seconds": seconds}
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def tell_seconds(bare: Mapping[str, float], recorded: Mapping[str, float]) -> None:
+    """Print what recording cost the demos that ended by themselves: in all, the median one, and the dearest five."""
+    both = sorted(bare.keys() & recorded.keys(), key=lambda name: recorded[name] - bare[name])
+    if not both:
+        return
+    before, after = sum(bare[name] for name in both), sum(recorded[name] for name in both)
+    median = statistics.median(recorded[name] - bare[name] for name in both)
+    print(f"CPU seconds of {len(both)} demos: bare {before:.1f}, recorded {after:.1f} ({after / before:.2f} x); the median {median:+.2f}")
+    for name in reversed(both[-5:]):
+        print(f"    {name}: bare {bare[name]:.2f}, recorded {recorded[name]:.2f}")
 
 
 def own_failures(home: Path) -> tuple[Counter[str], Counter[str]]:
@@ -185,7 +225,7 @@ def main() -> int:
     parser.add_argument("--checkout", type=Path, help="working tree of the framework's repository")
     parser.add_argument("--demos", action="store_true", help="the demos instead of the tests")
     parser.add_argument("--models", action="store_true", help="record models, too")
-    parser.add_argument("--sample", type=int, default=1, help="every n-th test only")
+    parser.add_argument("--sample", type=int, default=1, help="every n-th test or demo only")
     parser.add_argument("--offset", type=int, default=0, help="which of the n samples")
     parser.add_argument("--jobs", type=int, default=1, help="processes (pytest-xdist)")
     parser.add_argument("--keep", type=Path, help="folder for outputs; a temporary one by default")
@@ -208,6 +248,7 @@ def main() -> int:
             results[name] = run(suite, root, folder, environment, options)
             print(f"{name}: {len(results[name]['outcomes'])} in {time.monotonic() - started:.0f} s", flush=True)
         differences = compare(results["bare"], results["recorded"])
+        tell_seconds(results["bare"].get("seconds", {}), results["recorded"].get("seconds", {}))
         statuses, failed = own_failures(folder / "home")
     uncollected = [node for node, outcome in results["bare"]["outcomes"].items() if outcome == ["collect:failed"]]
     for node in uncollected:
