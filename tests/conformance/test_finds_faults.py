@@ -252,6 +252,7 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("FindsTooMuch", "query_operators"),
         ("IgnoresOrder", "query_order"),
         ("ShowsTheTrash", "deleted_run_hidden_and_restored"),
+        ("AcceptsGaps", "gaps_are_refused"),
         ("RaisesKeyError", "unknown_run_error"),
         ("SamplesByStride", "series_downsampling_keeps_extremes"),
         ("NewestChildFirst", "children"),
@@ -272,7 +273,7 @@ def test_a_faulty_store_is_found(store, check):
     assert outcomes(Faulty(), check)
 
 
-@pytest.mark.parametrize("check", ["read_your_writes", "concurrent_writers", "concurrent_processes"])
+@pytest.mark.parametrize("check", ["read_your_writes", "concurrent_writers", "concurrent_processes", "deleted_while_open"])
 def test_a_store_that_overwrites_others_is_found(check):
     """A store that reads its file once and writes it whole loses what others wrote."""
 

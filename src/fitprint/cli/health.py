@@ -153,6 +153,8 @@ def _delivery(workspace: Workspace) -> Iterator[Finding]:
         for damage in damages:
             place = f"{damage.segment}, {damage.size} bytes at {damage.offset}: {damage.reason}"
             yield Finding("journals", "broken", f"{workspace.home / 'journal' / journal}: {place}; all intact records were delivered")
+    for problem in done.problems.values():
+        yield Finding("journals", "broken", problem)
 
 
 def _database(workspace: Workspace) -> Iterator[Finding]:

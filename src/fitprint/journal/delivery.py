@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitprint.errors import StoreError
 from fitprint.events import Batch, RunEnded
+from fitprint.journal.frames import segment_name, split_position
 from fitprint.journal.reader import Damage, read_journal, segments
 from fitprint.journal.writer import is_own
 
@@ -34,11 +35,12 @@ _DAMAGED = "damaged"  # a file of this name in a journal: nothing of it is to be
 
 @dataclass(slots=True)
 class Delivery:
-    """What one delivery did: batches kept, runs that it had to end, and damage that it met, by journal."""
+    """What one delivery did: batches kept, runs that it had to end, damage that it met, by journal, and what else went wrong, likewise."""
 
     batches: int = 0
     killed: list[str] = field(default_factory=list)
     damage: dict[str, list[Damage]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 def destination_of(store: str | None) -> str:
@@ -120,34 +122,54 @@ def _turn(root: Path) -> Iterator[None]:
 
 def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: Delivery) -> None:
     gone = writer_is_gone(journal)  # asked before reading: what a writer wrote last is then read for certain
-    position = start = store.position(journal.name)
+    start = store.position(journal.name)
+    position = _hand_over(journal, store, start, writer, done, gone=gone)
+    if gone:
+        position = _settle(journal, store, position, writer, done)
+    elif position == start:
+        return
+    if store.position(journal.name) < position:  # the URI leads to another store by now
+        raise StoreError(f"the store {store.uri} was replaced while it was filled; the journals keep what it lacks: try again")
+    _remove(journal) if gone else _drop_delivered_segments(journal, position)
+
+
+def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery, *, gone: bool) -> int:
+    """Give the store what the journal holds from ``position`` on, and return the position behind that."""
+    _tell_gap(journal, position, done)
     damage: list[Damage] = []
     for stretch in read_journal(journal, position):
         damage += stretch.damage
         if stretch.torn and gone:
             damage.append(Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, _TORN))
         if stretch.end > position:
-            store.append(Batch(journal.name, stretch.start, stretch.end, stretch.events, writer))
+            store.append(Batch(journal.name, position, stretch.end, stretch.events, writer))
             position = stretch.end
             done.batches += 1
     if damage:
         done.damage[journal.name] = damage
         if any(item.reason != _TORN for item in damage):
             _mark_damaged(journal)
-    if gone:
-        _settle(journal, store, position, writer, done)
-        _remove(journal)
-    elif position != start:
-        _drop_delivered_segments(journal, position)
+    return position
 
 
-def _settle(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery) -> None:
-    """End the runs that a writer, now gone, left open."""
+def _tell_gap(journal: Path, position: int, done: Delivery) -> None:
+    """Tell of segments that this store lacks and nobody can give it any more."""
+    first = next((int(path.stem) for path in segments(journal)), 1)
+    if first > split_position(position)[0]:
+        done.problems[journal.name] = (
+            f"the beginning of the journal {journal} (before {segment_name(first)}) is missing in this store: it was delivered to the "
+            "one that was here before, and removed then; bring that file back, and read again, to have all of it"
+        )
+
+
+def _settle(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery) -> int:
+    """End the runs that a writer, now gone, left open; return the position behind that."""
     left = store.open_runs(journal.name)
     if left:
         ended = [RunEnded(run.id, run.last_time, "KILLED", None) for run in left]
         store.append(Batch(journal.name, position, position + 1, ended, writer))
         done.killed += [run.id for run in left]
+    return position + bool(left)
 
 
 def _mark_damaged(journal: Path) -> None:

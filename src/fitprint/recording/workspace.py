@@ -111,15 +111,18 @@ class Workspace:
         Raises:
             StoreError: the store refused; nothing is lost.
         """
-        return deliver(self.home / "journal", self._open_store(), self._destination)
+        done = deliver(self.home / "journal", self._open_store(), self._destination)
+        for problem in done.problems.values():
+            hooks().problem(problem, "journal")
+        return done
 
     def _open_store(self) -> Store:
         with self._lock:
+            if not self.settings["store"] and not self.home.is_dir():  # also where it was removed or moved under us
+                make_home(self.home)
             if self._store is None:
                 from fitprint.stores.opening import open_store
 
-                if not self.settings["store"]:
-                    make_home(self.home)
                 self._store = open_store(self.store_uri, hooks().registered("register_stores"))
             return self._store
 

@@ -179,10 +179,11 @@ def is_new(batch: Batch, position: int) -> bool:
     """Return whether a store that has kept the batch's journal up to ``position`` is to fold the batch in.
 
     Raises:
-        StoreError: only a part of the batch is new: somebody else has delivered the rest in the meantime.
+        StoreError: it is new, but does not begin there: somebody else has delivered in the meantime, or the store is another than before.
     """
-    if batch.start < position < batch.end:
+    if batch.end > position != batch.start:
         raise StoreError(
-            f"journal {batch.journal} was delivered up to {position} meanwhile; offer it again from there, not from {batch.start}"
+            f"the store has journal {batch.journal} up to {position}, not up to {batch.start}: another process was faster, or the store "
+            "was replaced meanwhile; nothing is lost, try again"
         )
     return batch.end > position

@@ -1,6 +1,9 @@
 """What a backend store is: one write method, and reads.
 
 A store folds the events of journals into records. It is never called on a training thread.
+
+Every answer is that of the store which the URI leads to at the time, also where its files were deleted, replaced or brought back
+from a copy since it was opened: a journal is removed on the word of ``position``.
 """
 
 from __future__ import annotations
@@ -62,11 +65,12 @@ class Store(Protocol):
         Events of runs that the store has not seen are kept; such a run stays hidden until its ``RunStarted``.
 
         Raises:
-            StoreError: nothing of the batch was kept; it will be offered again.
+            StoreError: nothing of the batch was kept, such as where it does not begin at :meth:`position`; it will be offered again from
+                there. See :func:`fitprint.stores.folding.is_new`.
         """
 
     def position(self, journal: str) -> int:
-        """Return the end position of the last batch of this journal that was kept; 0 if none was."""
+        """Return the end position of the last batch of this journal that was kept, where the URI leads now; 0 if none was."""
 
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         """Return the runs that this journal owns (it started or resumed them last) and that are RUNNING."""

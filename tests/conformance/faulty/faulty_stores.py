@@ -25,6 +25,11 @@ class KeepsHalfABatch(MemoryStore):
             super().append(replace(batch, events=[]))
 
 
+class AcceptsGaps(MemoryStore):
+    def append(self, batch):
+        super().append(replace(batch, start=self.position(batch.journal)))
+
+
 class Rewriting(MemoryStore):
     """Keeps something else than it is given."""
 

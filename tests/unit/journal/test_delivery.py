@@ -215,6 +215,58 @@ def test_what_was_recorded_for_one_store_is_not_delivered_to_another(tmp_path: P
     assert 1 == deliver(tmp_path, store, word).batches
 
 
+class Replaced(MemoryStore):
+    """A store that is replaced by an empty one once it has kept so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def append(self, batch: events.Batch) -> None:
+        super().append(batch)
+        self._batches -= 1
+        if self._batches == 0:
+            self._drafts, self._positions, self._experiments = {}, {}, {}
+
+
+@pytest.mark.parametrize("batches", range(1, 6))
+@pytest.mark.parametrize("closed", [True, False])
+def test_fault_6_a_store_that_is_replaced_during_a_delivery_gets_everything(tmp_path: Path, batches: int, *, closed: bool) -> None:
+    """No journal and no segment is removed before the store that lies there in the end has it, whenever it came there."""
+    writer = JournalWriter(tmp_path, segment_bytes=500)
+    begin(writer)
+    for step in range(40):
+        writer.point("r", "loss", step, step, float(step))
+    if closed:
+        writer.close()
+    store = Replaced(batches)
+    with pytest.raises(StoreError, match="replaced"):
+        deliver(tmp_path, store)
+    deliver(tmp_path, store)
+    assert list(range(40)) == list(store.metric_history("r", "loss").step)
+    assert "name of r" == store.run("r").name
+    writer.close()
+
+
+def test_fault_6_what_an_older_store_lacks_for_good_is_told(tmp_path: Path) -> None:
+    """A store that was brought back from a copy, after segments that it lacks were removed, gets the rest, and the gap is named."""
+    writer = JournalWriter(tmp_path, segment_bytes=500)
+    begin(writer)
+    store = MemoryStore()
+    for step in range(50):
+        writer.point("r", "loss", step, step, float(step))
+    deliver(tmp_path, store)
+    writer.point("r", "loss", 50, 50, 50.0)
+    older = MemoryStore()
+    done = deliver(tmp_path, older)
+    (told,) = done.problems.values()
+    assert "before 0000" in told
+    assert "bring that file back" in told
+    assert 50 == older.metric_history("r", "loss").step[-1]
+    assert {} == deliver(tmp_path, older).problems
+    writer.close()
+
+
 def test_a_folder_without_journals_has_nothing_to_deliver(tmp_path: Path) -> None:
     """Neither a missing folder nor an empty one is an error."""
     assert 0 == deliver(tmp_path / "nothing", MemoryStore()).batches

@@ -155,16 +155,18 @@ def test_a_batch_that_comes_again_changes_nothing(store: Store, points: Any) -> 
 def test_a_batch_that_is_new_in_part_is_refused(store: Store, points: Any) -> None:
     """Where another process has delivered the beginning meanwhile, nothing is folded twice."""
     store.append(Batch("journal", 0, 1, [started()]))
-    with pytest.raises(StoreError, match="offer it again"):
+    with pytest.raises(StoreError, match="nothing is lost, try again"):
         store.append(Batch("journal", 0, 2, [started(), points(RUN, "loss", [1.0])]))
     assert (store.position("journal"), dict(store.run(RUN).metrics)) == (1, {})
 
 
-def test_a_journal_may_begin_anywhere(store: Store) -> None:
-    """A store that is new meets journals whose beginning was delivered to another one."""
-    store.append(Batch("journal", 500, 501, [started()]))
-    assert store.position("journal") == 501
-    assert store.position("other") == 0
+def test_a_batch_behind_a_gap_is_refused(store: Store) -> None:
+    """What lies between would be lost without a word; who knows that nobody has it any more says so by beginning at the position."""
+    with pytest.raises(StoreError, match="nothing is lost, try again"):
+        store.append(Batch("journal", 500, 501, [started()]))
+    assert store.position("journal") == 0
+    store.append(Batch("journal", 0, 501, [started()]))
+    assert (501, 0) == (store.position("journal"), store.position("other"))
 
 
 def test_a_run_is_hidden_until_it_starts(store: Store, write: Any, points: Any) -> None:

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import pickle
 import sqlite3
+import subprocess
+import sys
 from array import array
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -197,6 +199,122 @@ def test_threads_share_a_store(sqlite: SqlStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     assert len(sqlite.search_runs(parse(), limit=1000).runs) == 160
+
+
+def remove(*paths: Path) -> None:
+    for path in paths:
+        path.unlink()
+
+
+def beside(path: Path) -> list[Path]:
+    """Return log and index of a database."""
+    return [path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm")]
+
+
+@pytest.mark.parametrize("with_log", [True, False])
+def test_fault_6_a_deleted_file_is_forgotten(sqlite: SqlStore, path: Path, *, with_log: bool) -> None:
+    """After its file was deleted, the store that was open is an empty one, and what it keeps then lies at the path."""
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    remove(path, *(beside(path) if with_log else ()))
+    assert (0, []) == (sqlite.position("j"), sqlite.search_runs(parse()).runs)
+    sqlite.append(Batch("j", 0, 3, some_run("2" * 32)))
+    again = open_sqlite(f"sqlite:///{path}")
+    assert ["2" * 32] == [run.id for run in again.search_runs(parse()).runs]
+    again.close()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_fault_6_another_file_in_its_place_is_read(sqlite: SqlStore, path: Path, tmp_path: Path, *, closed: bool) -> None:
+    """A store that was renamed over the open one is what is asked from then on; numbers of keys are those of its own."""
+    other = open_sqlite(f"sqlite:///{tmp_path}/other.db")
+    other.append(Batch("k", 0, 3, [RunStarted(RUN, 1, "iris", "other"), ParamsLogged(RUN, 2, {"first": Param(1), "C": Param(7)})]))
+    other.close()
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    sqlite.run(RUN)
+    if closed:
+        sqlite.close()
+    (tmp_path / "other.db").rename(path)
+    run = sqlite.run(RUN)
+    assert ("other", {"first": 1, "C": 7}) == (run.name, {key: param.value for key, param in run.params.items()})
+    sqlite.append(Batch("k", 3, 4, [ParamsLogged(RUN, 3, {"C": Param(8)})]))
+    assert {"first": 1, "C": 8} == {key: param.value for key, param in sqlite.run(RUN).params.items()}
+    assert (0, 4) == (sqlite.position("j"), sqlite.position("k"))
+
+
+@pytest.mark.parametrize("names", [["-wal"], ["-wal", "-shm"]])
+def test_fault_6_a_log_that_was_deleted_loses_nothing(sqlite: SqlStore, path: Path, names: list[str]) -> None:
+    """What the open store has of a log that somebody deleted goes into the database, and others see it."""
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    remove(*(path.with_name(f"{path.name}{name}") for name in names))
+    assert 3 == sqlite.position("j")
+    sqlite.append(Batch("j", 3, 4, [RunEnded(RUN, 9, "FINISHED")]))
+    again = open_sqlite(f"sqlite:///{path}")
+    assert (4, "FINISHED") == (again.position("j"), again.run(RUN).status)
+    again.close()
+
+
+@forks
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the connection cannot be told to leave the database alone")
+def test_fault_6_a_log_that_was_deleted_undoes_nothing_of_others(sqlite: SqlStore, path: Path) -> None:
+    """Where another process has written since, its runs stay."""
+    sqlite.append(Batch("j", 0, 3, some_run()))
+    sqlite.close()
+    sqlite.append(Batch("j", 3, 4, [TagsSet(RUN, 3, {"in": "the log"})]))
+    remove(*beside(path))
+    process = multiprocessing.get_context("spawn").Process(target=_write_and_die, args=(path,))
+    process.start()
+    process.join()
+    sqlite.position("j")
+    sqlite.close()
+    again = open_sqlite(f"sqlite:///{path}")
+    assert {RUN, "c" * 32} == {run.id for run in again.search_runs(parse()).runs}
+    again.close()
+
+
+def _write_and_die(path: Path) -> None:
+    store = open_sqlite(f"sqlite:///{path}")
+    store.append(Batch("child", 0, 3, some_run("c" * 32)))
+    os._exit(0)
+
+
+def test_fault_6_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that changes its directory goes on with the file that it opened."""
+    monkeypatch.chdir(tmp_path)
+    store = open_sqlite("sqlite:///here.db")
+    store.append(Batch("j", 0, 3, some_run()))
+    store.close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert 3 == store.position("j")
+    store.close()
+
+
+CLOSED = """
+import os, sys
+from fitprint.errors import StoreError
+from fitprint.events import Batch, RunStarted
+from fitprint.stores.sql.sqlite import open_sqlite
+store = open_sqlite(sys.argv[1])
+store.append(Batch("j", 0, 1, [RunStarted("a" * 32, 1, "iris", "name")]))
+os.closerange(3, 100)
+files = [open(f"{sys.argv[2]}/file{number}", "w+b") for number in range(20)]
+for again in range(2):
+    try:
+        store.append(Batch("j", 1, 2, [RunStarted("b" * 32, 1, "iris", "name")]))
+    except StoreError as error:
+        print("closed its files" in str(error))
+    store.close()
+"""
+
+
+def test_fault_10_closed_descriptors_do_no_harm_to_other_files(path: Path, tmp_path: Path) -> None:
+    """Where something closed the database's files, nothing is written to files that have their numbers now; others go on."""
+    done = subprocess.run([sys.executable, "-c", CLOSED, f"sqlite:///{path}", tmp_path], capture_output=True, text=True, timeout=60)
+    assert ("True\nTrue\n", "") == (done.stdout, done.stderr)
+    assert {0} == {file.stat().st_size for file in tmp_path.glob("file*")}
+    store = open_sqlite(f"sqlite:///{path}")
+    assert 1 == store.position("j")
+    store.close()
 
 
 def _append(path: Path, number: int, batches: int, gate: Any) -> None:

@@ -25,12 +25,16 @@ class Transaction(Protocol):
 class Driver(Protocol):
     """A database of one kind, used by one thread at a time. Its own errors leave it as :class:`fitprint.errors.StoreError`.
 
+    A transaction is one with the database that the URI leads to when it begins, whatever was there before.
+
     Attributes:
         uri: what the store was opened with.
+        opened: how often a database was opened so far: what was remembered of the one before need not be true of the next.
         types: the words of :mod:`fitprint.stores.sql.schema` in braces.
     """
 
     uri: str
+    opened: int
     types: Mapping[str, str]
 
     def reading(self) -> AbstractContextManager[Transaction]:

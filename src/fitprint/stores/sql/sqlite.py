@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import CorruptStoreError, StoreError, StoreVersionError
+from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
 
@@ -19,7 +22,9 @@ __all__ = ["SqliteDriver", "open_sqlite"]
 _APPLICATION = 0x66707274  # "fprt", in the header of the file
 _PATIENCE = 120.0  # seconds to wait for other writers
 _SCHEME = "sqlite://"
-_abandoned: list[sqlite3.Connection] = []  # of the process that forked us: to close one here would harm it there
+_opening = threading.Lock()  # so that descriptors that come meanwhile are the connection's own
+_ATTEMPTS = 20  # to open a file that is replaced again and again
+_lost: set[tuple[int, int]] = set()  # databases whose files something closed: SQLite believes that this process has them, and their locks
 
 
 def open_sqlite(uri: str) -> SqlStore:
@@ -37,15 +42,17 @@ def open_sqlite(uri: str) -> SqlStore:
 
 
 class SqliteDriver:
-    """A SQLite file in WAL mode. A forked child gets a connection of its own."""
+    """A SQLite file in WAL mode: the one that is at the path when a transaction begins. A forked child gets a connection of its own."""
 
     types: Mapping[str, str] = {"identity": "INTEGER PRIMARY KEY", "text": "TEXT", "bytes": "BLOB", "clustered": " WITHOUT ROWID"}
 
     def __init__(self, path: Path, uri: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
-        self.path = path
+        self.path = _absolute(path)
         self.uri = uri
+        self.opened = 0
         self._steps = steps
         self._connection: sqlite3.Connection | None = None
+        self._files: OpenFiles | None = None
         self._process = 0
         with self._errors():
             self._connected()
@@ -57,6 +64,8 @@ class SqliteDriver:
 
     @contextmanager
     def writing(self) -> Iterator[_Transaction]:
+        if self._is_lost():
+            raise self._loss()
         with self._errors(), self._transaction("BEGIN IMMEDIATE") as transaction:
             yield transaction
 
@@ -68,8 +77,16 @@ class SqliteDriver:
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None and self._process == os.getpid():
-            connection.close()
+        if connection is None:
+            return
+        assert self._files is not None
+        if self._process != os.getpid() or self._is_lost():
+            _leave_open(connection)
+            return
+        if self._files.others_have_begun_anew():
+            _keep_from_writing(connection)
+        connection.close()
+        self._files.discard_log()
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[_Transaction]:
@@ -84,28 +101,50 @@ class SqliteDriver:
             raise
 
     def _connected(self) -> sqlite3.Connection:
-        if self._connection is not None and self._process != os.getpid():
-            _abandoned.append(self._connection)
-            self._connection = None
+        """Return a connection to the file that is at the path now."""
+        if self._connection is not None:
+            assert self._files is not None
+            if self._process != os.getpid() or not self._files.are_in_place():
+                self.close()
         if self._connection is None:
             self._connection = self._connect()
             self._process = os.getpid()
+            self.opened += 1
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        with _opening:
+            before = descriptors()
+            connection, found = self._open()
+            try:
+                connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged here is deleted from the journal
+                connection.create_function("lowered", 1, _lowered, deterministic=True)
+                connection.execute("BEGIN")  # another process may be making the file: see all of that or nothing
+                version = self._version(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+            self._files = OpenFiles(self.path, found, before)
         try:
-            connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged here is deleted from the journal
-            connection.create_function("lowered", 1, _lowered, deterministic=True)
-            connection.execute("BEGIN")  # another process may be making the file: see all of that or nothing
-            version = self._version(connection)
-            connection.execute("COMMIT")
             if version != len(self._steps):
                 self._upgrade(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _open(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        """Open the file so that it is for certain the one at the path, which somebody may be replacing."""
+        for _ in range(_ATTEMPTS):
+            before = identity(self.path)
+            if before in _lost:
+                raise self._loss()
+            connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            if before is not None and before == identity(self.path):
+                return connection, before
+            connection.close()
+        raise StoreError(f"the store {self.path} is replaced or removed again and again; end what does that, and try again")
 
     def _version(self, connection: sqlite3.Connection) -> int:
         """Return the version of the file's schema, 0 for an empty file."""
@@ -146,13 +185,25 @@ class SqliteDriver:
             copy.close()
         partial.replace(target)
 
+    def _is_lost(self) -> bool:
+        """Tell whether something closed files of the connection that is open, and remember it: SQLite goes on to believe in them."""
+        if self._connection is not None and self._files is not None and self._process == os.getpid() and not self._files.are_open():
+            _lost.add(self._files.database)
+        return self._files is not None and self._files.database in _lost
+
+    def _loss(self) -> StoreError:
+        return StoreError(
+            f"the store {self.path} cannot be used by this process any more: something closed its files, which it had not opened "
+            "(such as os.closerange); what is recorded stays in the journal, and any other process can read it"
+        )
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         """Turn SQLite's errors into ours."""
         try:
             yield
         except sqlite3.Error as error:
-            raise self._spoken(error) from error
+            raise (self._loss() if self._is_lost() else self._spoken(error)) from error
 
     def _spoken(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
@@ -181,6 +232,38 @@ class _Transaction:
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self.connection.executemany(sql, rows)
+
+
+def _after_fork_in_child() -> None:
+    global _opening
+    _opening = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _absolute(path: Path) -> Path:
+    """Return where the path leads from here: the program may change its working directory."""
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be found: the working directory is gone; name it by an absolute path") from error
+
+
+def _leave_open(connection: sqlite3.Connection) -> None:
+    """Let nobody ever close the connection, the end of the interpreter included.
+
+    Closing writes to files and gives locks back: those of the parent in a forked child, those of strangers where descriptors were lost.
+    """
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+def _keep_from_writing(connection: sqlite3.Connection) -> None:
+    """Keep what a lost log holds out of the database: others have written there since."""
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
 
 
 def _lowered(text: Any) -> Any:

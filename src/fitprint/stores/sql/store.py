@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal
 from weakref import WeakSet
 
@@ -42,12 +43,25 @@ class SqlStore:
     def renew(self) -> None:
         """Forget who waits for whom and what is remembered, as a forked child must."""
         self._keys = KeyNumbers()
+        self._opened = 0
         self._lock = threading.RLock()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        with self._lock, self.driver.reading() as transaction:
+            self._forget_others()
+            yield transaction
+
+    def _forget_others(self) -> None:
+        """Forget what is remembered of another database than the one that is open now."""
+        if self._opened != self.driver.opened:
+            self._keys, self._opened = KeyNumbers(), self.driver.opened
 
     def append(self, batch: Batch) -> None:
         with self._lock:
             try:
                 with self.driver.writing() as transaction:
+                    self._forget_others()
                     if is_new(batch, _position(transaction, batch.journal)):
                         writing.write(transaction, batch, self._keys)
             except BaseException:
@@ -55,16 +69,16 @@ class SqlStore:
                 raise
 
     def position(self, journal: str) -> int:
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             return _position(transaction, journal)
 
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             rows = transaction.rows("SELECT id, last_time FROM runs WHERE owner = ? AND status = 'RUNNING'", (storable(journal),))
         return [OpenRun(*row) for row in rows]
 
     def run(self, run_id: str) -> RunRecord:
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             numbers = _numbers(transaction, "id = ?", run_id)
             if not numbers:
                 raise RunNotFoundError(f"there is no run {run_id!r} in {self.uri}")
@@ -72,7 +86,7 @@ class SqlStore:
 
     def resolve(self, prefix: str) -> Sequence[str]:
         prefix = storable(prefix)
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             rows = transaction.rows(
                 "SELECT id FROM runs WHERE experiment IS NOT NULL AND (id >= ? AND id < ? OR name = ?)"
                 " ORDER BY start_time DESC, id LIMIT 10",
@@ -81,14 +95,14 @@ class SqlStore:
         return [run for (run,) in rows]
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             numbers = _numbers(transaction, "parent_id = ? AND deleted_time IS NULL ORDER BY start_time, id", run_id)
             return reading.records(transaction, numbers, self._keys)
 
     def child_counts(self, run_ids: Sequence[str]) -> Mapping[str, int]:
         """Return how many runs :meth:`children` would return for each of these runs that has any."""
         counts: dict[str, int] = {}
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             for part in sliced([storable(run_id) for run_id in run_ids]):
                 rows = transaction.rows(
                     f"SELECT parent_id, COUNT(*) FROM runs WHERE parent_id IN ({marks(part)})"
@@ -100,7 +114,7 @@ class SqlStore:
 
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
         after = None if token is None else paging.place(query, token)
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             numbers = self._keys.find(transaction, compiler.keys(query))
             statement, arguments = compiler.search(query, limit + 1, after, self.driver, lambda key: numbers.get(key, _NO_KEY))
             rows = transaction.rows(statement, arguments)
@@ -108,12 +122,12 @@ class SqlStore:
         return Page(runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None)
 
     def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             history = reading.history(transaction, run_id, key)
         return history if max_points is None else sampled(history, max_points)
 
     def experiments(self) -> Sequence[Experiment]:
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             rows = transaction.rows(
                 "SELECT e.no, e.name, e.created, COUNT(r.no), MAX(r.last_time) FROM experiments e"
                 " LEFT JOIN runs r ON r.experiment = e.no AND r.deleted_time IS NULL GROUP BY e.no, e.name, e.created ORDER BY e.name"
@@ -124,7 +138,7 @@ class SqlStore:
         sql = "SELECT DISTINCT c.entity, k.name FROM catalogue c JOIN keys k ON k.no = c.key"
         if experiment is not None:
             sql += " WHERE c.experiment = (SELECT no FROM experiments WHERE name = ?)"
-        with self._lock, self.driver.reading() as transaction:
+        with self._reading() as transaction:
             rows = transaction.rows(sql + " ORDER BY k.name", () if experiment is None else (storable(experiment),))
         return Keys(**{entity: tuple(name for kind, name in rows if kind == entity) for entity in ("params", "metrics", "tags")})
 

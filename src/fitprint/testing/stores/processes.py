@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -100,9 +101,26 @@ def _see(conformance: StoreConformance, folder: Path, run: str) -> None:
         expect(store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == 1, "another process does not see what was kept")
 
 
+def deleted_while_open(conformance: StoreConformance, folder: Path) -> None:
+    """A store whose files are deleted while it is open does not speak of what is gone, and keeps what comes where others find it."""
+    _need_processes(conformance)
+    run, journal = new_id(), new_id()
+    with conformance.opened(folder) as store:
+        Feed(store, journal).send(started(run, "gone"), points(run, "lost", [1.0]))
+        if not any(folder.iterdir()):
+            raise NotApplicable("the store keeps no file in the folder")
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        found = store.position(journal)
+        expect(found == 0, f"the position of a journal is {found} after all of the store was deleted: the journal would be removed")
+        expect(not store.resolve("gone"), "a run is found after all of the store was deleted")
+        Feed(store, journal).send(started(run, "seen"), points(run, "loss", [1.0]))
+        forked(partial(_see, conformance, folder, run))
+
+
 def _need_processes(conformance: StoreConformance) -> None:
     if not conformance.across_processes:
         raise NotApplicable("the store lasts as long as its process")
 
 
-CHECKS: tuple[Check, ...] = (concurrent_processes, killed_while_appending, seen_by_another_process)
+CHECKS: tuple[Check, ...] = (concurrent_processes, killed_while_appending, seen_by_another_process, deleted_while_open)

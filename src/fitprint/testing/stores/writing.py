@@ -6,11 +6,12 @@ import math
 import threading
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fitprint.entities import Artifact, Dataset, LoggedModel, Param
-from fitprint.errors import RunNotFoundError
+from fitprint.errors import RunNotFoundError, StoreError
 from fitprint.events import ArtifactsLogged, DatasetLogged, DocumentLogged, Event, ModelLogged, ParamsLogged, RunStarted, TagsSet
 from fitprint.ids import new_id
 from fitprint.stores.protocol import Store
@@ -69,6 +70,25 @@ def replay_is_idempotent(conformance: StoreConformance, folder: Path) -> None:
         for batch in batches:
             store.append(batch)
         _expect_unchanged(store, before, feed)
+
+
+def gaps_are_refused(conformance: StoreConformance, folder: Path) -> None:
+    """A batch that begins beyond the position is refused with a StoreError: what lies between would be lost."""
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run))
+        batch = feed.batch([points(run, "loss", [1.0])])
+        try:
+            store.append(replace(batch, start=batch.start + 10))
+        except StoreError:
+            pass
+        else:
+            raise AssertionError("append() kept a batch that begins behind what it has of the journal")
+        found = store.position(feed.journal)
+        expect(found == feed.position, f"after a batch that was refused the position is {found}, not {feed.position}")
+        store.append(batch)
+        expect(len(store.metric_history(run, "loss")) == 1, "after a batch that was refused the right one is not kept")
 
 
 def _expect_unchanged(store: Store, before: Any, feed: Feed) -> None:
@@ -383,6 +403,7 @@ def _digest(number: int) -> str:
 CHECKS: tuple[Check, ...] = (
     append_is_atomic,
     replay_is_idempotent,
+    gaps_are_refused,
     positions_are_kept,
     order_within_run,
     nan_inf_metrics,

@@ -11,6 +11,7 @@ from fitprint.events import Batch, MetricPoints
 from fitprint.hooks.markers import hookimpl
 from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
+from fitprint.stores.folding import is_new
 from fitprint.stores.memory import MemoryStore
 
 
@@ -25,10 +26,9 @@ class FolderStore:
     def __init__(self, uri):
         self.uri = uri
         self._folder = Path(uri.partition("://")[2])
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._memory = MemoryStore(uri)
-        self._read = 0
         self._lock = threading.RLock()
+        self._start_over(None)
+        self._catch_up()
 
     def __getattr__(self, name):
         """Answer questions as the memory store does, which knows all files."""
@@ -36,11 +36,12 @@ class FolderStore:
         return getattr(self._memory, name)
 
     def append(self, batch):
+        self._catch_up()
         new = self._folder / f".{new_id()}"
         try:
             new.write_text("\n".join(lines(batch)), encoding="utf-8")
             with self._lock:
-                while batch.end > self.position(batch.journal):
+                while is_new(batch, self.position(batch.journal)):
                     try:
                         os.link(new, self._file(self._read + 1))  # the file is there, whole, unless somebody else took the number
                     except FileExistsError:
@@ -53,8 +54,16 @@ class FolderStore:
     def _file(self, number):
         return self._folder / f"{number:012}.jsonl"
 
+    def _start_over(self, first):
+        self._first, self._memory, self._read = first, MemoryStore(self.uri), 0
+
     def _catch_up(self):
         with self._lock:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            first = self._file(1).stat() if self._file(1).exists() else None
+            first = first and (first.st_ino, first.st_mtime_ns)
+            if first != self._first:  # it has just come, or all was deleted or replaced
+                self._start_over(first)
             while (file := self._file(self._read + 1)).exists():
                 self._memory.append(batch_of(file.read_text(encoding="utf-8").splitlines()))
                 self._read += 1
