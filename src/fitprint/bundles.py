@@ -29,9 +29,9 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
 import fitprint
-from fitprint import events
+from fitprint import clock, events
 from fitprint.artifacts.local import BlobStore
-from fitprint.entities import TERMINAL_STATUSES, Artifact, RunRecord
+from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
 from fitprint.events import Batch, Event, MetricPoints, RunStarted
 from fitprint.ids import new_id
@@ -221,6 +221,7 @@ def _spoken(path: Path) -> Iterator[None]:
         TypeError,
         ValueError,
         AttributeError,
+        OverflowError,
         NotImplementedError,
         RuntimeError,
     ) as error:
@@ -273,7 +274,7 @@ class _Bundle:
                 steps, times = _column(file, "q", count), _column(file, "q", count)
                 values, epochs = _column(file, "d", count), _column(file, "d", count)
                 key, goal = metric["key"], metric["goal"]
-                if not (isinstance(key, str) and key and goal in ("min", "max") and len(steps)):
+                if not (isinstance(key, str) and key and goal in ("min", "max") and len(steps) and all(map(clock.is_time, times))):
                     raise ValueError(f"a metric of run {run_id} is not understood")
                 yield MetricPoints(run_id, times[-1], key, steps, times, values, epochs, goal)
 
@@ -318,38 +319,23 @@ def _column(file: IO[bytes], code: Literal["q", "d"], count: int) -> array[Any]:
 
 
 def _sound(event: Event, run_id: str) -> Event:
-    """Return the event if it is one of this run and has values of the right types.
+    """Return the event if it is one that a bundle of this run may have.
 
     Raises:
-        ValueError: it has not.
+        ValueError: it is not.
     """
-    texts: list[Any] = []
-    sound = event.run == run_id and type(event.time) is int
+    sound = event.run == run_id
     if isinstance(event, RunStarted):
-        texts = [event.experiment, event.name, event.kind]
-        sound = sound and not event.resumed and bool(event.experiment) and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
-    elif isinstance(event, events.RunEnded):
-        texts = [event.error or ""]
-        sound = sound and event.status in TERMINAL_STATUSES
-    elif isinstance(event, events.ParamsLogged):
-        texts = [*event.params, *(param.spilled or "" for param in event.params.values())]
-        sound = sound and all(param.provenance in ("set", "default", "resolved") for param in event.params.values())
+        sound = sound and not event.resumed and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
     elif isinstance(event, events.TagsSet):
-        texts = [*event.tags, *event.tags.values()]
-    elif isinstance(event, events.DatasetLogged):
-        texts = [event.dataset.name, event.dataset.role, event.dataset.digest]
-        sound = sound and isinstance(event.dataset.facts, dict)
+        sound = sound and None not in event.tags.values()
     elif isinstance(event, events.ArtifactsLogged):
-        texts = [artifact.digest for artifact in event.artifacts]
-        sound = sound and all(_is_inside(artifact.path) and type(artifact.size) is int for artifact in event.artifacts)
+        sound = sound and all(_is_inside(artifact.path) for artifact in event.artifacts)
     elif isinstance(event, events.ModelLogged):
-        texts = [event.model.flavor, event.model.digest]
-        sound = sound and isinstance(event.model.facts, dict) and _is_inside(event.model.path)
-    elif isinstance(event, events.DocumentLogged):
-        texts = [event.name]
-    elif not isinstance(event, events.RunDeleted):
+        sound = sound and _is_inside(event.model.path)
+    elif isinstance(event, events.RunRestored):
         sound = False
-    if not sound or not all(isinstance(text, str) for text in texts):
+    if not sound:
         raise ValueError(f"a record of run {run_id} is not understood")
     return event
 

@@ -6,7 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["now", "replaced"]
+__all__ = ["EARLIEST", "LATEST", "is_time", "now", "replaced"]
+
+EARLIEST, LATEST = -(1 << 55), (1 << 57) - 1
+"""The times that a record may have: from the year 828 to the year 6537, which every calendar in use can show."""
+
+
+def is_time(value: object) -> bool:
+    """Tell whether this is a time that a record may have."""
+    return isinstance(value, int) and not isinstance(value, bool) and EARLIEST <= value <= LATEST
 
 
 def _system() -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "RunNotFoundError",
     "SettingsError",
     "SignatureError",
+    "StoreBusyError",
     "StoreError",
     "StoreVersionError",
     "UnknownStoreError",
@@ -55,6 +56,10 @@ class InvalidMetricError(FitprintError):
 
 class StoreError(FitprintError):
     """A backend store could not do what was asked."""
+
+
+class StoreBusyError(StoreError):
+    """Other processes did not let this one at the store for as long as it waits; the message says who."""
 
 
 class UnknownStoreError(StoreError):

@@ -18,7 +18,7 @@ from fitprint.cli.wording import size
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
-from fitprint.journal.delivery import journals, read_writer, writer_is_gone
+from fitprint.journal.delivery import journals, read_writer, set_aside, writer_is_gone
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
 from fitprint.recording.workspace import Workspace, current
@@ -45,8 +45,11 @@ class Finding:
     message: str
 
 
-def findings(*, deep: bool) -> Iterator[Finding]:
-    """Yield what was found, corner by corner. With ``deep`` every artifact is read, else a sample of the newest."""
+def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
+    """Yield what was found, corner by corner.
+
+    With ``deep`` every artifact is read, else a sample of the newest. With ``aside`` journals that cannot be delivered are put aside.
+    """
     yield Finding("versions", "ok", f"fitprint {fitprint.__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
     try:
         workspace = current()
@@ -65,7 +68,7 @@ def findings(*, deep: bool) -> Iterator[Finding]:
 
         with closing(open_store(workspace.store_uri, hooks().registered("register_stores"))) as store:
             yield from _journals(workspace, store)
-        yield from _delivery(workspace)
+        yield from _delivery(workspace, aside=aside)
         store = workspace.store
         yield Finding("store", "ok", f"{workspace.store_uri}: {sum(each.run_count for each in store.experiments())} runs")
         yield from _database(workspace)
@@ -124,7 +127,8 @@ def _damaged_journals(workspace: Workspace) -> Iterator[Finding]:
         damages = [damage for stretch in read_journal(folder) for damage in stretch.damage]
         told = "; ".join(f"{damage.segment}: {damage.size} bytes at {damage.offset}: {damage.reason}" for damage in damages)
         message = (
-            f"{folder}{by}: {told or 'records could not be read'}. What was intact is in the store; remove the folder if that is enough"
+            f"{folder}{by}: {told or 'records could not be read'}. What was intact is in the store; "
+            f"remove the folder if that is enough, or rename it to {folder.name.removeprefix('.damaged-')} to have it read again"
         )
         yield Finding("journals", "broken", message)
 
@@ -144,8 +148,10 @@ def _journals(workspace: Workspace, store: Store) -> Iterator[Finding]:
     yield Finding("journals", "ok", f"{live} of programs that run, {left} of programs that have ended, {size(waiting)} not delivered yet")
 
 
-def _delivery(workspace: Workspace) -> Iterator[Finding]:
-    done = workspace.sync()
+def _delivery(workspace: Workspace, *, aside: bool) -> Iterator[Finding]:
+    done = workspace.sync_to_read()
+    for journal, reason in done.failed.items():
+        yield _undelivered(workspace.home / "journal" / journal, reason, aside=aside)
     if done.killed:
         ids = ", ".join(run[:12] for run in done.killed)
         yield Finding("journals", "warning", f"the programs that recorded these runs ended without a word, they are KILLED now: {ids}")
@@ -155,6 +161,16 @@ def _delivery(workspace: Workspace) -> Iterator[Finding]:
             yield Finding("journals", "broken", f"{workspace.home / 'journal' / journal}: {place}; all intact records were delivered")
     for problem in done.problems.values():
         yield Finding("journals", "broken", problem)
+
+
+def _undelivered(journal: Path, reason: str, *, aside: bool) -> Finding:
+    told = f"{journal} cannot be delivered ({reason})"
+    if not writer_is_gone(journal):
+        return Finding("journals", "broken", f"{told}; its program still runs: look again when that has ended")
+    if not aside:
+        return Finding("journals", "broken", f"{told}; `fitprint doctor --set-aside` puts it aside, nothing of it is removed")
+    place = set_aside(journal)
+    return Finding("journals", "warning", f"{told}; it lies in {place} now: rename it to {journal.name} to have it delivered again")
 
 
 def _database(workspace: Workspace) -> Iterator[Finding]:

@@ -1,13 +1,19 @@
-"""Events as JSON text and back. Non-finite numbers are written as ``NaN``, ``Infinity`` and ``-Infinity``."""
+"""Events as JSON text and back. Non-finite numbers are written as ``NaN``, ``Infinity`` and ``-Infinity``.
+
+Every field of every event has a rule, and both directions keep it: what cannot be read is not written, and nothing that breaks a
+rule reaches a store.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from fitprint import events
-from fitprint.entities import Artifact, Dataset, LoggedModel, Param
+from fitprint import clock, events
+from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param
+from fitprint.errors import FitprintError
 from fitprint.events import Event
 
 __all__ = ["decode_event", "encode_event"]
@@ -50,30 +56,131 @@ def encode_event(event: Event) -> bytes:
     """Return the event as UTF-8 JSON: a list of its name and its fields in order.
 
     Raises:
-        TypeError, ValueError: something inside has no JSON form.
+        FitprintError: something inside has no JSON form, or is none of the values that such an event may have.
     """
     name = type(event).__name__
-    # A lone surrogate, legal in str, cannot be UTF-8: it is kept as its escape.
-    return _encode([name, *(getattr(event, field) for field in _FIELDS[name])]).encode("utf-8", "backslashreplace")
+    try:
+        # A lone surrogate, legal in str, cannot be UTF-8: it is kept as its escape.
+        text = _encode([name, *(getattr(event, field) for field in _FIELDS[name])]).encode("utf-8", "backslashreplace")
+        _check(event, text)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise FitprintError(f"not recorded: a record of the kind {name} cannot be written, for {_reason(error)}") from error
+    return text
 
 
 def decode_event(text: bytes) -> Event:
     """Return the event that :func:`encode_event` wrote; fields that a newer fitprint added are passed over.
 
     Raises:
-        ValueError: the text is not an event that this version knows.
+        ValueError: the text is not an event that this version knows, or a field of it has a value that it cannot have.
     """
-    name, *values = json.loads(text)
-    if name not in _BY_NAME:
-        raise ValueError(f"unknown event {name!r}")
-    content = dict(zip(_FIELDS[name], values, strict=False))
-    if name == "ParamsLogged":
-        content["params"] = {key: Param(*param) for key, param in content["params"].items()}
-    elif name == "ArtifactsLogged":
-        content["artifacts"] = tuple(Artifact(*artifact) for artifact in content["artifacts"])
-    elif name == "DatasetLogged":
-        content["dataset"] = Dataset(*content["dataset"])
-    elif name == "ModelLogged":
-        content["model"] = LoggedModel(*content["model"])
-    event: Event = _BY_NAME[name](**content)
+    try:
+        name, *values = json.loads(text)
+        if name not in _BY_NAME:
+            raise ValueError(f"unknown event {name!r}")
+        content = dict(zip(_FIELDS[name], values, strict=False))
+        if name == "ParamsLogged":
+            content["params"] = {key: Param(*param[:3]) for key, param in content["params"].items()}
+        elif name == "ArtifactsLogged":
+            content["artifacts"] = tuple(Artifact(*artifact[:3]) for artifact in content["artifacts"])
+        elif name == "DatasetLogged":
+            content["dataset"] = Dataset(*content["dataset"][:4])
+        elif name == "ModelLogged":
+            content["model"] = LoggedModel(*content["model"][:4])
+        event: Event = _BY_NAME[name](**content)
+        _check(event, text)
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(_reason(error)) from error
     return event
+
+
+def _reason(error: BaseException) -> str:
+    return f"it nests lists and dicts deeper than {_MOST_LEVELS} levels" if isinstance(error, RecursionError) else str(error)
+
+
+# -- what fields may hold ----------------------------------------------------------------------------------------------
+
+_MOST_BYTES = 1 << 28  # of one event; databases take texts of a few times this size
+_MOST_LEVELS = 100
+_MOST_SIZE = (1 << 63) - 1
+_Rule = Callable[[Any], bool]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_param(value: Any) -> bool:
+    return isinstance(value, Param) and value.provenance in ("set", "default", "resolved") and _is_text_or_none(value.spilled)
+
+
+def _is_dataset(value: Any) -> bool:
+    texts = (value.name, value.role, value.digest) if isinstance(value, Dataset) else (None,)
+    return all(map(_is_text, texts)) and isinstance(value.facts, Mapping)
+
+
+def _is_artifact(value: Any) -> bool:
+    sound = isinstance(value, Artifact) and _is_name(value.path) and _is_name(value.digest) and value.digest.isprintable()
+    return sound and type(value.size) is int and 0 <= value.size <= _MOST_SIZE
+
+
+def _is_model(value: Any) -> bool:
+    sound = isinstance(value, LoggedModel) and _is_name(value.path) and _is_text(value.flavor) and _is_text(value.digest)
+    return sound and value.digest.isprintable() and isinstance(value.facts, Mapping)
+
+
+def _all_by_name(value: Any, rule: _Rule) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, value)) and all(map(rule, value.values()))
+
+
+_RULES: dict[str, _Rule] = {
+    "run": _is_name,
+    "time": clock.is_time,
+    "experiment": _is_name,
+    "name": _is_text,
+    "parent": lambda value: value is None or _is_name(value),
+    "kind": _is_text,
+    "resumed": lambda value: isinstance(value, bool),
+    "status": lambda value: value in TERMINAL_STATUSES,
+    "error": _is_text_or_none,
+    "params": lambda value: _all_by_name(value, _is_param),
+    "tags": lambda value: _all_by_name(value, _is_text_or_none),
+    "dataset": _is_dataset,
+    "artifacts": lambda value: isinstance(value, tuple) and all(map(_is_artifact, value)),
+    "model": _is_model,
+    "content": lambda _: True,
+}
+
+
+def _check(event: Event, text: bytes) -> None:
+    """Raise ValueError where the event, whose JSON is ``text``, breaks a rule."""
+    for field in _FIELDS[type(event).__name__]:
+        if not _RULES[field](getattr(event, field)):
+            raise ValueError(f"its {field!r} cannot be {_shown(getattr(event, field))}")
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"it has {len(text) >> 20} MiB, more than the {_MOST_BYTES >> 20} that a record may have")
+    if text.count(b"[") + text.count(b"{") > _MOST_LEVELS:  # counting is cheap, and few events have so many
+        _check_levels(json.loads(text))
+
+
+def _check_levels(value: Any) -> None:
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        inside = (item for each in level for item in (each.values() if isinstance(each, dict) else each))
+        level = [item for item in inside if isinstance(item, (dict, list))]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"

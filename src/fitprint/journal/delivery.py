@@ -10,36 +10,44 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitprint.errors import StoreError
+from fitprint.errors import FitprintError, StoreBusyError, StoreError
 from fitprint.events import Batch, RunEnded
 from fitprint.journal.frames import segment_name, split_position
 from fitprint.journal.reader import Damage, read_journal, segments
+from fitprint.journal.turn import turn
 from fitprint.journal.writer import is_own
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Delivery", "deliver", "destination_of", "journals", "read_writer", "writer_is_gone"]
+__all__ = ["PATIENCE", "Delivery", "deliver", "destination_of", "journals", "leftovers", "read_writer", "set_aside", "writer_is_gone"]
 
+PATIENCE = 60.0
+"""Seconds that a delivery waits for others which deliver to the same store."""
 
 _TORN = "a record that was not written whole"
 _DAMAGED = "damaged"  # a file of this name in a journal: nothing of it is to be removed
+_DELIVERED = ".delivered-"  # begins the name of a journal that is being removed
+_UNBORN = re.compile(r"\.[0-9a-f]{32}")  # what a writer makes before its journal appears
+_OLD_SECONDS = 3600
+_MOST_REFUSALS = 3  # of journals, and none accepted: it is the store that does not work
 
 
 @dataclass(slots=True)
 class Delivery:
-    """What one delivery did: batches kept, runs that it had to end, damage that it met, by journal, and what else went wrong, likewise."""
+    """What one delivery did: batches kept, runs that it had to end, and by journal: damage, why it was not delivered, what else is wrong."""
 
     batches: int = 0
     killed: list[str] = field(default_factory=list)
     damage: dict[str, list[Damage]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -57,11 +65,28 @@ def journals(root: Path) -> list[Path]:
         return []
 
 
+def leftovers(root: Path) -> list[Path]:
+    """Return what processes that were killed have left below ``root``: journals half removed, or never begun."""
+    try:
+        with os.scandir(root) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.startswith("."))
+    except OSError:
+        return []
+    return [root / name for name in names if name.startswith(_DELIVERED) or (_UNBORN.fullmatch(name) and _is_abandoned(root / name))]
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > _OLD_SECONDS and writer_is_gone(folder)
+    except OSError:
+        return False
+
+
 def read_writer(journal: Path) -> dict[str, Any]:
     """Return what the writer said of itself; {} if that is lost."""
     try:
         content = json.loads((journal / "writer.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -80,50 +105,85 @@ def writer_is_gone(journal: Path) -> bool:
     return True
 
 
-def deliver(root: Path, store: Store, destination: str = "") -> Delivery:
+def deliver(root: Path, store: Store, destination: str = "", *, patience: float = PATIENCE) -> Delivery:
     """Hand everything that the journals below ``root`` hold for this store to it, and settle the journals of ended writers.
 
     ``destination`` is the word for the store that the journals' writers wrote down (see :func:`destination_of`): what was recorded
     for one store is not delivered to another.
 
     A journal that was delivered whole and whose writer is gone is removed; where part of it could not be read it is
-    kept as ``.damaged-<id>`` for a human. Processes that deliver the same folder take turns.
+    kept as ``.damaged-<id>`` for a human. One that cannot be delivered stays as it is, is named in :attr:`Delivery.failed`, and
+    holds up no other. Processes that deliver the same folder take turns.
 
     Raises:
+        StoreBusyError: for ``patience`` seconds others did not let us; of the journals only those of this process were delivered.
         StoreError: the store refused; what it did not keep stays in the journals.
     """
     done = Delivery()
-    found = journals(root)
-    if found:
-        with _turn(root):
-            for journal in found:
-                writer = read_writer(journal)
-                if journal.is_dir() and writer.get("destination", "") == destination:
-                    _deliver_journal(journal, store, writer, done)
+    found, old = journals(root), leftovers(root)
+    if not found and not old:
+        return done
+    deadline = time.monotonic() + patience
+    with turn(root, patience) as holder:
+        if hasattr(store, "patience"):
+            store.patience = max(deadline - time.monotonic(), 0.0)
+        if holder:  # it knows nothing of records that came meanwhile; those of this process are ours to deliver at any time
+            found, old = [journal for journal in found if is_own(journal.name)], []
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)
+        _deliver_each(found, store, destination, done)
+    if holder:
+        raise StoreBusyError(holder)
     return done
 
 
-@contextmanager
-def _turn(root: Path) -> Iterator[None]:
-    """Wait for our turn to deliver. In a folder that cannot be written nobody else delivers either."""
-    try:
-        lock = open(root / ".delivery.lock", "ab")  # noqa: SIM115 - closed below
-    except OSError:
-        yield
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _deliver_each(found: list[Path], store: Store, destination: str, done: Delivery) -> None:
+    """Deliver the journals one by one; what is wrong with one holds up no other.
+
+    Raises:
+        StoreError: the store refused every journal that it was offered.
+    """
+    refusals: list[StoreError] = []
+    accepted = 0
+    for journal in found:
+        writer = read_writer(journal)
+        if not journal.is_dir() or writer.get("destination", "") != destination:
+            continue
         try:
-            yield
-        finally:
-            # Closing is not enough: a process forked in the meantime has the file, and with it the lock, too.
-            fcntl.flock(lock, fcntl.LOCK_UN)
+            _check_writer(journal, writer, store)
+            _deliver_journal(journal, store, writer, done)
+            accepted += 1
+        except StoreBusyError:
+            raise
+        except StoreError as error:
+            done.failed[journal.name] = str(error)
+            refusals.append(error)
+            if not accepted and len(refusals) == _MOST_REFUSALS:
+                break  # each may cost the time of a connection
+        except Exception as error:  # noqa: BLE001 - a journal is a file, and may hold anything
+            done.failed[journal.name] = str(error) if isinstance(error, FitprintError) else f"{type(error).__name__}: {error}"
+    if refusals and not accepted:
+        raise refusals[0]
+
+
+def _check_writer(journal: Path, writer: dict[str, Any], store: Store) -> None:
+    """Refuse a journal that was half removed, and may have been for another store than the home's own."""
+    if not writer and not (journal / "writer.json").exists() and not store.position(journal.name):
+        raise FitprintError("its writer.json is gone, which says for which store it was recorded")
 
 
 def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: Delivery) -> None:
     gone = writer_is_gone(journal)  # asked before reading: what a writer wrote last is then read for certain
     start = store.position(journal.name)
-    position = _hand_over(journal, store, start, writer, done, gone=gone)
+    while True:
+        try:
+            position = _hand_over(journal, store, start, writer, done, gone=gone)
+            break
+        except StoreError:
+            further = store.position(journal.name)  # another process may have delivered some of this in the meantime
+            if further <= start:
+                raise
+            start = further
     if gone:
         position = _settle(journal, store, position, writer, done)
     elif position == start:
@@ -136,19 +196,16 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
 def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery, *, gone: bool) -> int:
     """Give the store what the journal holds from ``position`` on, and return the position behind that."""
     _tell_gap(journal, position, done)
-    damage: list[Damage] = []
     for stretch in read_journal(journal, position):
-        damage += stretch.damage
-        if stretch.torn and gone:
-            damage.append(Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, _TORN))
+        if stretch.damage:
+            _mark_damaged(journal)
+        torn = [Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, _TORN)] if stretch.torn and gone else []
+        if stretch.damage or torn:
+            done.damage.setdefault(journal.name, []).extend([*stretch.damage, *torn])
         if stretch.end > position:
             store.append(Batch(journal.name, position, stretch.end, stretch.events, writer))
             position = stretch.end
             done.batches += 1
-    if damage:
-        done.damage[journal.name] = damage
-        if any(item.reason != _TORN for item in damage):
-            _mark_damaged(journal)
     return position
 
 
@@ -191,11 +248,29 @@ def _drop_delivered_segments(journal: Path, position: int) -> None:
 
 
 def _remove(journal: Path) -> None:
+    """Take a delivered journal away. It loses its name first: one that is half removed must not be taken for a journal."""
+    if (journal / _DAMAGED).exists():
+        set_aside(journal)
+        return
+    doomed = journal.with_name(_DELIVERED + journal.name)
     try:
-        if (journal / _DAMAGED).exists():
-            journal.rename(journal.with_name(f".damaged-{journal.name}"))
-        else:
-            shutil.rmtree(journal)
+        journal.rename(doomed)
     except OSError as error:
         if journal.is_dir() and os.access(journal.parent, os.W_OK):
-            raise StoreError(f"the delivered journal {journal} cannot be removed: {error}; remove it by hand") from error
+            raise FitprintError(f"the delivered journal {journal} cannot be removed: {error}; remove it by hand") from error
+    shutil.rmtree(doomed, ignore_errors=True)  # what is left of it goes with a later delivery
+
+
+def set_aside(journal: Path) -> Path:
+    """Rename a journal so that deliveries pass over it, and return its new place; renamed back it is a journal again.
+
+    Raises:
+        FitprintError: it cannot be renamed.
+    """
+    aside = journal.with_name(f".damaged-{journal.name}")
+    try:
+        journal.rename(aside)
+    except OSError as error:
+        if journal.is_dir() and os.access(journal.parent, os.W_OK):
+            raise FitprintError(f"the journal {journal} cannot be renamed to {aside.name}: {error}; do it by hand") from error
+    return aside

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
+from fitprint import clock
 from fitprint.events import Event, MetricPoints
 from fitprint.journal import frames
 from fitprint.journal.codec import decode_event
@@ -27,7 +28,11 @@ _POINT_BYTES = _POINT_FRAME.size
 _POINT_COLUMNS = ((13, "I"), (17, "q"), (25, "q"), (33, "d"), (41, "d"))  # series, step, time, value, epoch: offset in the frame, type
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
 _SERIES_HEAD = re.compile(re.escape(frames.MAGIC) + rb".{8}" + re.escape(bytes([frames.SERIES])), re.DOTALL)
+_SEGMENT_NAME = re.compile(r"0[0-7][0-9]{6}\.log")  # eight million of them: positions stay below 2**63
 _MOST_POINTS = 1 << 16
+# What code that expects other content may raise at a record: odd content is damage like any other.
+_ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, struct.error)
+_USUAL_TIMES = b"\0\1"  # highest bytes of all times from 1970 to the latest that a record may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Stretch:
 
 def segments(journal: Path) -> list[Path]:
     """Return the journal's segments that are still there, oldest first."""
-    return sorted(path for path in journal.glob("*.log") if path.stem.isdigit())
+    return sorted(path for path in journal.glob("*.log") if _SEGMENT_NAME.fullmatch(path.name))
 
 
 def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20) -> Iterator[Stretch]:
@@ -103,7 +108,10 @@ class _Segment:
             at = match.start()
             size = self._frame_size(at)
             if size:
-                self._define(self._data[at + 13 : at + size])
+                try:
+                    self._define(self._data[at + 13 : at + size])
+                except _ODD:
+                    pass  # it was told when this place was read first
         self._at = until
 
     def read(self, start: int, number: int, batch_bytes: int, *, last: bool) -> Stretch:
@@ -173,11 +181,13 @@ class _Segment:
                 self._take_columns(payload, points)
             elif kind == frames.END:
                 stretch.closed = bool(json.loads(payload[1:]).get("closed"))
-        except (ValueError, TypeError, KeyError) as error:
+        except _ODD as error:
             stretch.damage.append(Damage(self._name, self._at, len(payload), f"a record of kind {kind} is not understood: {error}"))
 
     def _define(self, text: bytes) -> None:
         number, run, key, goal = json.loads(text)
+        if type(number) is not int or not all(isinstance(name, str) and name for name in (run, key)) or goal not in (None, "min", "max"):
+            raise ValueError("it defines no metric")
         self._series[number] = (run, key, goal)
 
     def _columns(self, number: int, points: dict[int, MetricPoints]) -> MetricPoints:
@@ -189,10 +199,13 @@ class _Segment:
 
     def _take_columns(self, payload: bytes, points: dict[int, MetricPoints]) -> None:
         _, number, count = frames.POINTS_BODY.unpack_from(payload)
-        columns = self._columns(number, points)
         at = frames.POINTS_BODY.size
+        if not count or len(payload) != at + 32 * count:
+            raise ValueError(f"it should hold {count} points and has {len(payload)} bytes")
+        columns = self._columns(number, points)
         for column in (columns.steps, columns.times, columns.values, columns.epochs):
-            column.frombytes(_native(column.typecode, payload[at : at + 8 * count]))
+            more = array(column.typecode, _native(column.typecode, payload[at : at + 8 * count]))
+            column.extend(_possible(more) if column is columns.times else more)
             at += 8 * count
         points[number] = _stamped(columns)
 
@@ -212,6 +225,7 @@ class _Segment:
             return 0
         end = at + intact * _POINT_BYTES
         numbers, steps, times, values, epochs = (_column(data, at + offset, end, code) for offset, code in _POINT_COLUMNS)
+        times = _possible(times)
         if numbers.count(numbers[0]) == intact:
             _extend(points, numbers[0], self._columns(numbers[0], points), steps, times, values, epochs)
         else:
@@ -261,6 +275,14 @@ def _extend(points: dict[int, MetricPoints], number: int, columns: MetricPoints,
 def _stamped(points: MetricPoints) -> MetricPoints:
     """Return the same columns under the time of their last point."""
     return MetricPoints(points.run, points.times[-1], points.key, points.steps, points.times, points.values, points.epochs, points.goal)
+
+
+def _possible(times: array[int]) -> array[int]:
+    """Return the times; one that no record may have becomes the nearest that one may have."""
+    highest = times.tobytes()[7 if sys.byteorder == "little" else 0 :: 8]
+    if highest.translate(None, _USUAL_TIMES):
+        return array("q", (min(max(time, clock.EARLIEST), clock.LATEST) for time in times))
+    return times
 
 
 def _native(typecode: str, data: bytes) -> bytes:

@@ -154,7 +154,8 @@ class JournalWriter:
         """Append events, as one write.
 
         Raises:
-            TypeError, ValueError: something inside an event has no JSON form; none of the events is written.
+            FitprintError: an event has content that no reader would understand; none of the events is written.
+            ValueError: a goal is neither "min" nor "max"; the same.
         """
         parts = [event if isinstance(event, MetricPoints) else _event_frame(event) for event in events]
         with self._lock:
@@ -172,6 +173,8 @@ class JournalWriter:
 
     def _define(self, run: str, key: str, goal: str | None) -> int:
         """Give a series of this segment its number. Called with the lock held."""
+        if goal is not None and goal not in ("min", "max"):
+            raise ValueError(f"a goal is 'min' or 'max', not {goal!r}")
         number = self._series[run, key] = self._next_number
         self._next_number += 1
         self._write(frames.frame(b"\2" + json.dumps([number, run, key, goal], separators=(",", ":")).encode()))

@@ -104,10 +104,12 @@ class Run(RunReader):
             at: time of the end in microseconds, now by default; not before the start, whatever the clock says.
 
         Raises:
-            FitprintError: there is no such status.
+            FitprintError: there is no such status or no such time.
         """
         if status not in TERMINAL_STATUSES:
             raise FitprintError(f"a run ends as FINISHED, FAILED or KILLED, not {status!r}")
+        if at is not None and not clock.is_time(at):
+            raise FitprintError(f"a run ends at a time in whole microseconds since the Unix epoch (time.time_ns() // 1000), not at {at!r}")
         if not self.is_owned:
             if self._process:  # a forked child takes its leave
                 self.is_open = False
@@ -124,7 +126,7 @@ class Run(RunReader):
             self._watches_exit = False
             unwatch_exit()
         ended = max(clock.now() if at is None else at, self._started.time if self._started is not None else 0)
-        self.workspace.writer.append(events.RunEnded(self.id, ended, status, error))
+        self.workspace.writer.append(events.RunEnded(self.id, ended, status, None if error is None else str(error)))
         hooks().notify("on_run_ended", run=self.id, status=status, home=str(self.workspace.home))
 
     def __enter__(self) -> Run:
@@ -246,7 +248,7 @@ class Run(RunReader):
             goal: whether less or more is better, for ``best``; by default guessed from the name.
 
         Raises:
-            InvalidMetricError: value or step is not such a number.
+            InvalidMetricError: value, step, epoch, timestamp or goal is not such a value.
         """
         # The hot path of every training loop.
         if type(value) is not float:
@@ -276,8 +278,8 @@ class Run(RunReader):
                 self._next_step[key] = (step if type(step) is int else int(step)) + 1
         except (struct.error, TypeError, ValueError, OverflowError) as error:
             raise InvalidMetricError(
-                f"metric {key!r} was not recorded: step must be a whole number, epoch a number, and timestamp a datetime or milliseconds, "
-                f"not {step!r}, {epoch!r} and {timestamp!r}"
+                f"metric {key!r} was not recorded: step must be a whole number, epoch a number, timestamp a datetime or milliseconds, "
+                f"and goal 'min' or 'max', not {step!r}, {epoch!r}, {timestamp!r} and {goal!r}"
             ) from error
 
     def _admit(self, key: Any) -> int | None:
@@ -374,6 +376,7 @@ class Run(RunReader):
                 array("d", [_NAN] * count if epochs is None else epochs),
                 goal,
             )
+            _check_curve(key, goal, () if times is None else points.times)
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidMetricError(f"metric {key!r} was not recorded: {error}") from error
         if not count == len(points.steps) == len(points.times) == len(points.epochs):
@@ -509,10 +512,20 @@ class Run(RunReader):
         self.workspace.writer.append(events.DocumentLogged(self.id, clock.now(), name, content))
 
 
+def _check_curve(key: Any, goal: Any, times: Iterable[int]) -> None:
+    if not isinstance(key, str):
+        raise TypeError("its name must be a text")
+    if goal not in (None, "min", "max"):
+        raise ValueError(f"goal must be 'min' or 'max', not {goal!r}")
+    if not all(map(clock.is_time, times)):
+        raise ValueError("times must be microseconds since the Unix epoch")
+
+
 def _microseconds(timestamp: datetime | float) -> int:
-    if isinstance(timestamp, datetime):
-        return int(timestamp.timestamp() * 1_000_000)
-    return int(timestamp) * 1000
+    time = int(timestamp.timestamp() * 1_000_000) if isinstance(timestamp, datetime) else int(timestamp) * 1000
+    if not clock.is_time(time):
+        raise ValueError(f"{timestamp!r} is no time that a calendar shows")
+    return time
 
 
 def open_run(

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint.artifacts.local import BlobStore
+from fitprint.errors import StoreBusyError
 from fitprint.hooks.manager import hooks
-from fitprint.journal.delivery import Delivery, deliver, destination_of
+from fitprint.journal.delivery import PATIENCE, Delivery, deliver, destination_of
 from fitprint.journal.writer import JournalWriter
 from fitprint.recording.courier import Courier
 from fitprint.recording.ending import at_end
@@ -25,6 +26,7 @@ __all__ = ["Workspace", "configure", "current", "declared_settings", "given", "m
 
 # Stores of which it is known, without opening them, that they need no courier.
 _AT_HAND = ("sqlite:", "memory:")
+_READING_PATIENCE = 2.0  # seconds that a look at runs waits for others who deliver
 _IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
 
 
@@ -38,6 +40,7 @@ class Workspace:
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
+        self._patience = _READING_PATIENCE
         _all.add(self)
 
     @property
@@ -105,15 +108,33 @@ class Workspace:
             sync=self.settings["sync"],
         )
 
-    def sync(self) -> Delivery:
+    def sync(self, patience: float = PATIENCE) -> Delivery:
         """Deliver what the journals of this home hold to the store.
 
         Raises:
+            StoreBusyError: others did not let us for ``patience`` seconds.
             StoreError: the store refused; nothing is lost.
         """
-        done = deliver(self.home / "journal", self._open_store(), self._destination)
+        done = deliver(self.home / "journal", self._open_store(), self._destination, patience=patience)
         for problem in done.problems.values():
             hooks().problem(problem, "journal")
+        for journal, reason in done.failed.items():
+            hooks().problem(
+                f"the journal {self.home / 'journal' / journal} cannot be delivered ({reason}); "
+                "all others are, and `fitprint doctor` says what to do",
+                "store",
+            )
+        return done
+
+    def sync_to_read(self) -> Delivery:
+        """Deliver what can be delivered in a moment; what cannot is told."""
+        try:
+            done = self.sync(self._patience)
+        except StoreBusyError as error:
+            self._patience = 0.0  # whoever looks again and again waits once
+            hooks().problem(f"{error}; the newest records may be missing from what you see", "store")
+            return Delivery()
+        self._patience = _READING_PATIENCE
         return done
 
     def _open_store(self) -> Store:
@@ -128,13 +149,13 @@ class Workspace:
 
     @property
     def store(self) -> Store:
-        """The store, with everything delivered that was recorded so far.
+        """The store, with everything delivered that was recorded so far (what others hold up is told, and missing).
 
         Raises:
             StoreError: the store cannot be opened, or refused a delivery.
         """
         with self._lock:
-            self.sync()
+            self.sync_to_read()
             return self._open_store()
 
     def close(self) -> None:

@@ -11,31 +11,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fitprint import events
+from fitprint import clock, events
 from fitprint.entities import Artifact, Dataset, LoggedModel, Param
+from fitprint.errors import FitprintError
 from fitprint.journal.codec import decode_event, encode_event
 from fitprint.journal.delivery import journals
 from fitprint.journal.reader import read_journal
 from fitprint.journal.writer import JournalWriter
 
 TEXT = st.text(max_size=8)
+NAME = st.text(min_size=1, max_size=8)
+DIGEST = st.sampled_from(["sha256:0", "none"])
+SIZE = st.integers(0, 2**63 - 1)
 INT64 = st.integers(-(2**63), 2**63 - 1)
+TIME = st.integers(clock.EARLIEST, clock.LATEST)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
 EVENTS = st.one_of(
-    st.builds(events.RunStarted, TEXT, INT64, TEXT, TEXT, st.none() | TEXT, TEXT, st.booleans()),
-    st.builds(events.RunEnded, TEXT, INT64, st.sampled_from(["FINISHED", "FAILED", "KILLED"]), st.none() | TEXT),
-    st.builds(events.RunDeleted, TEXT, INT64),
-    st.builds(events.RunRestored, TEXT, INT64),
-    st.builds(events.ParamsLogged, TEXT, INT64, st.dictionaries(TEXT, st.builds(Param, JSON, st.just("default"), st.none() | TEXT))),
-    st.builds(events.TagsSet, TEXT, INT64, st.dictionaries(TEXT, st.none() | TEXT)),
-    st.builds(events.DatasetLogged, TEXT, INT64, st.builds(Dataset, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON))),
-    st.builds(events.ArtifactsLogged, TEXT, INT64, st.lists(st.builds(Artifact, TEXT, TEXT, INT64), max_size=2).map(tuple)),
-    st.builds(events.ModelLogged, TEXT, INT64, st.builds(LoggedModel, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON))),
-    st.builds(events.DocumentLogged, TEXT, INT64, TEXT, JSON),
+    st.builds(events.RunStarted, NAME, TIME, NAME, TEXT, st.none() | NAME, TEXT, st.booleans()),
+    st.builds(events.RunEnded, NAME, TIME, st.sampled_from(["FINISHED", "FAILED", "KILLED"]), st.none() | TEXT),
+    st.builds(events.RunDeleted, NAME, TIME),
+    st.builds(events.RunRestored, NAME, TIME),
+    st.builds(events.ParamsLogged, NAME, TIME, st.dictionaries(TEXT, st.builds(Param, JSON, st.just("default"), st.none() | TEXT))),
+    st.builds(events.TagsSet, NAME, TIME, st.dictionaries(TEXT, st.none() | TEXT)),
+    st.builds(events.DatasetLogged, NAME, TIME, st.builds(Dataset, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON))),
+    st.builds(events.ArtifactsLogged, NAME, TIME, st.lists(st.builds(Artifact, NAME, DIGEST, SIZE), max_size=2).map(tuple)),
+    st.builds(events.ModelLogged, NAME, TIME, st.builds(LoggedModel, NAME, TEXT, DIGEST, st.dictionaries(TEXT, JSON))),
+    st.builds(events.DocumentLogged, NAME, TIME, TEXT, JSON),
 )
 
 
@@ -80,7 +85,7 @@ def test_fields_and_events_of_a_newer_fitprint_are_told_apart() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
-    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["x", "y"]), INT64, INT64, st.floats(), st.floats()), max_size=60),
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["x", "y"]), INT64, TIME, st.floats(), st.floats()), max_size=60),
     st.integers(100, 900),
 )
 def test_points_survive_in_order_and_to_the_bit(rows: list[tuple[str, str, int, int, float, float]], segment_bytes: int) -> None:
@@ -183,7 +188,7 @@ def test_reading_resumes_at_every_position(tmp_path: Path) -> None:
 def test_what_has_no_json_form_is_refused_whole(tmp_path: Path) -> None:
     """Nothing of a call is written if a part of it cannot be."""
     writer = JournalWriter(tmp_path)
-    with pytest.raises(TypeError, match="object has no JSON form"):
+    with pytest.raises(FitprintError, match="a record of the kind DocumentLogged cannot be written, for object has no JSON form"):
         writer.append(events.TagsSet("r", 1, {"a": "b"}), events.DocumentLogged("r", 1, "d", object()))
     writer.close()
     assert [] == contents(tmp_path)

@@ -26,13 +26,15 @@ class Syncing:
             return 0
         done = current().sync()
         tell(f"{current().store_uri} is up to date; {done.batches} {'batch' if done.batches == 1 else 'batches'} delivered")
+        for journal, reason in done.failed.items():
+            tell(f"the journal {journal} cannot be delivered: {reason}; `fitprint doctor` says what to do")
         for run in done.killed:
             tell(f"the process that recorded {run[:12]} is gone: the run is KILLED")
         for journal, damages in done.damage.items():
             tell(f"the journal {journal} has damaged records; `fitprint doctor` tells more")
             for damage in damages:
                 tell(f"  {damage.segment}, byte {damage.offset}, {damage.size} bytes: {damage.reason}")
-        return 0
+        return int(bool(done.failed))
 
 
 COMMAND = Syncing()

@@ -30,11 +30,13 @@ class Driver(Protocol):
     Attributes:
         uri: what the store was opened with.
         opened: how often a database was opened so far: what was remembered of the one before need not be true of the next.
+        patience: seconds to wait for others before a :class:`fitprint.errors.StoreBusyError`.
         types: the words of :mod:`fitprint.stores.sql.schema` in braces.
     """
 
     uri: str
     opened: int
+    patience: float
     types: Mapping[str, str]
 
     def reading(self) -> AbstractContextManager[Transaction]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fitprint.errors import CorruptStoreError, StoreError, StoreVersionError
+from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
@@ -20,7 +20,7 @@ from fitprint.stores.sql.store import SqlStore
 __all__ = ["SqliteDriver", "open_sqlite"]
 
 _APPLICATION = 0x66707274  # "fprt", in the header of the file
-_PATIENCE = 120.0  # seconds to wait for other writers
+_PATIENCE = 30.0  # seconds to wait for other writers
 _SCHEME = "sqlite://"
 _opening = threading.Lock()  # so that descriptors that come meanwhile are the connection's own
 _ATTEMPTS = 20  # to open a file that is replaced again and again
@@ -50,6 +50,7 @@ class SqliteDriver:
         self.path = _absolute(path)
         self.uri = uri
         self.opened = 0
+        self.patience = _PATIENCE
         self._steps = steps
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
@@ -91,6 +92,7 @@ class SqliteDriver:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[_Transaction]:
         connection = self._connected()
+        connection.execute(f"PRAGMA busy_timeout = {int(1000 * self.patience)}")
         connection.execute(begin)
         try:
             yield _Transaction(connection)
@@ -207,12 +209,13 @@ class SqliteDriver:
 
     def _spoken(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
+        if text == "database is locked":
+            return StoreBusyError(f"the store {self.path} is locked by another process for more than {self.patience:.0f} s")
         if isinstance(error, sqlite3.OperationalError | sqlite3.InterfaceError) and "malformed" not in text:
             hint = {
                 "unable to open database file": "cannot be opened: does the folder exist, and may you write there?",
                 "attempt to write a readonly database": "is read-only for you",
                 "database or disk is full": "cannot grow: the disk is full",
-                "database is locked": f"is locked by another process for more than {_PATIENCE:.0f} s",
             }.get(text, text)
             return StoreError(f"the store {self.path} {hint}" if hint != text else f"the store {self.path} failed: {text}")
         if isinstance(error, sqlite3.DatabaseError) and ("not a database" in text or "malformed" in text):

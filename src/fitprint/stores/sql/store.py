@@ -57,6 +57,15 @@ class SqlStore:
         if self._opened != self.driver.opened:
             self._keys, self._opened = KeyNumbers(), self.driver.opened
 
+    @property
+    def patience(self) -> float:
+        """Seconds that the store waits for others which write to the same database; set it as you need."""
+        return self.driver.patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self.driver.patience = seconds
+
     def append(self, batch: Batch) -> None:
         with self._lock:
             try:

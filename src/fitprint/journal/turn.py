@@ -1,0 +1,75 @@
+"""Taking turns at a folder of journals: who has the turn says so in the lock's file, and nobody waits without limit."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+__all__ = ["turn"]
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+
+
+@contextmanager
+def turn(root: Path, patience: float) -> Iterator[str]:
+    """Wait for our turn to deliver the journals below ``root``, and give it back after the block.
+
+    Yields "" if it is our turn, and otherwise, when ``patience`` seconds are over, a sentence that says whose it is. In a folder that
+    cannot be written nobody else delivers either.
+    """
+    try:
+        lock = open(root / ".delivery.lock", "a+b")  # noqa: SIM115 - closed below
+    except OSError:
+        yield ""
+        return
+    with lock:
+        if not _take(lock, patience):
+            yield _holder(lock, root)
+            return
+        try:
+            _sign(lock)
+            yield ""
+        finally:
+            # Closing is not enough: a process forked in the meantime has the file, and with it the lock, too.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _take(lock: IO[bytes], patience: float) -> bool:
+    deadline, pause = time.monotonic() + patience, _SHORTEST_PAUSE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+        except OSError:
+            return True  # a file system without locks: stores keep everything once all the same
+        else:
+            return True
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _sign(lock: IO[bytes]) -> None:
+    """Write down who has the turn, for those who wait."""
+    note = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    try:
+        os.ftruncate(lock.fileno(), 0)
+        os.write(lock.fileno(), json.dumps(note).encode())
+    except OSError:
+        pass  # a full disk: those who wait learn less
+
+
+def _holder(lock: IO[bytes], root: Path) -> str:
+    try:
+        note = json.loads(os.pread(lock.fileno(), 1000, 0))
+        who = f"process {note['pid']} on {note['host']} has been delivering since {note['since']}"
+    except (OSError, ValueError, TypeError, KeyError):
+        who = "another process is delivering"
+    return f"{who} (the journals in {root}); if it is stopped, let it go on (`fg`) or end it"
