@@ -20,7 +20,8 @@ kind   rest of the payload
 =====  ============================================================================================
 
 A file ``damaged`` in the directory says that a delivery met damage there: nothing of such a journal is removed, and when its writer
-is gone it is renamed to ``.damaged-<id>``.
+is gone it is renamed to ``.damaged-<id>``. Beside the journals, ``.delivery.lock`` is held by whoever delivers and says who that is
+(``{"pid", "host", "since"}``), and ``.delivered-<id>`` is a journal that is being removed.
 
 A segment can be read by itself. After damage a reader goes on at the next magic whose checksum is right.
 """

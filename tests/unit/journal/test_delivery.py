@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from fitprint import events
 from fitprint.errors import StoreError
-from fitprint.journal.delivery import deliver, destination_of, journals, read_writer, writer_is_gone
+from fitprint.journal.delivery import deliver, destination_of, journals, leftovers, read_writer, writer_is_gone
 from fitprint.journal.writer import JournalWriter
 from fitprint.stores.memory import MemoryStore
 
@@ -271,3 +272,60 @@ def test_a_folder_without_journals_has_nothing_to_deliver(tmp_path: Path) -> Non
     """Neither a missing folder nor an empty one is an error."""
     assert 0 == deliver(tmp_path / "nothing", MemoryStore()).batches
     assert 0 == deliver(tmp_path, MemoryStore()).batches
+
+
+@pytest.mark.parametrize("removed", range(4))
+def test_fault_9_a_reader_killed_while_it_removes_a_journal_leaves_none(tmp_path: Path, removed: int) -> None:
+    """However many of its files are gone, what is left is no journal that another store would be given; the next delivery sweeps it."""
+    writer = JournalWriter(tmp_path, facts=lambda: {"destination": "elsewhere"})
+    begin(writer)
+    writer.append(events.RunEnded("r", 2, "FINISHED"))
+    writer.close()
+    child = os.fork()
+    if child == 0:
+        left, unlink = iter(range(removed)), os.unlink
+
+        def unlink_or_die(*arguments: object, **options: object) -> None:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            unlink(*arguments, **options)  # type: ignore[arg-type]
+
+        os.unlink = unlink_or_die
+        os.rmdir = unlink_or_die
+        try:
+            deliver(tmp_path, MemoryStore(), "elsewhere")
+        finally:
+            os._exit(0)
+    assert signal.SIGKILL == os.WTERMSIG(os.waitpid(child, 0)[1])
+    assert [] == journals(tmp_path)
+    assert 1 == len(leftovers(tmp_path))
+    assert 0 == deliver(tmp_path, MemoryStore()).batches
+    assert [] == leftovers(tmp_path)
+
+
+def test_fault_9_a_journal_without_its_facts_is_given_to_no_store_but_its_own(tmp_path: Path) -> None:
+    """Half removed by an older fitprint, a journal is delivered only to the store that has some of it; others name it."""
+    writer = JournalWriter(tmp_path, facts=lambda: {"destination": "elsewhere"})
+    begin(writer)
+    own, other = MemoryStore(), MemoryStore()
+    deliver(tmp_path, own, "elsewhere")
+    writer.append(events.RunEnded("r", 2, "FINISHED"))
+    writer.close()
+    (journal,) = journals(tmp_path)
+    (journal / "writer.json").unlink()
+    assert "writer.json is gone" in deliver(tmp_path, other).failed[journal.name]
+    assert 0 == other.position(journal.name)
+    deliver(tmp_path, own)
+    assert "FINISHED" == own.run("r").status
+    assert [] == journals(tmp_path)
+
+
+def test_fault_9_a_journal_that_never_began_is_swept_when_its_writer_is_gone(tmp_path: Path) -> None:
+    """What a writer that was killed at its very beginning left goes after an hour; that of a writer which is at work stays."""
+    unborn = tmp_path / f".{'0' * 32}"
+    unborn.mkdir()
+    assert [] == leftovers(tmp_path)
+    os.utime(unborn, (1, 1))
+    assert [unborn] == leftovers(tmp_path)
+    deliver(tmp_path, MemoryStore())
+    assert not unborn.exists()

@@ -180,8 +180,8 @@ def test_fault_7_a_run_does_not_end_at_a_time_that_no_calendar_has(home: Path) -
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"timestamp": 2**62}, {"timestamp": float("nan")}, {"timestamp": datetime(9999, 1, 1, tzinfo=timezone.utc)}, {"step": 2**63}, {"step": 0.5}, {"epoch": 10**400},
-        {"goal": "up"}, {"goal": ["max"]},
+        {"timestamp": 2**62}, {"timestamp": float("nan")}, {"timestamp": datetime(9999, 1, 1, tzinfo=timezone.utc)},
+        {"step": 2**63}, {"step": 0.5}, {"epoch": 10**400}, {"goal": "up"}, {"goal": ["max"]},
     ],
 )  # fmt: skip
 def test_fault_7_a_point_with_an_impossible_number_is_refused(home: Path, arguments: dict[str, Any]) -> None:

@@ -210,7 +210,7 @@ class SqliteDriver:
     def _spoken(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
         if text == "database is locked":
-            return StoreBusyError(f"the store {self.path} is locked by another process for more than {self.patience:.0f} s")
+            return StoreBusyError(f"the store {self.path} is locked by another process, which has not let it go for as long as we wait")
         if isinstance(error, sqlite3.OperationalError | sqlite3.InterfaceError) and "malformed" not in text:
             hint = {
                 "unable to open database file": "cannot be opened: does the folder exist, and may you write there?",
