@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import pickletools
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -52,15 +50,13 @@ class _Made:
 
     Attributes:
         shared: something else refers to it already.
-        size: bytes of an element, of a numpy dtype that holds no references to objects; else None.
     """
 
-    __slots__ = ("by", "shared", "size")
+    __slots__ = ("by", "shared")
 
-    def __init__(self, by: Name, size: int | None = None) -> None:
+    def __init__(self, by: Name) -> None:
         self.by = by
         self.shared = False
-        self.size = size
 
 
 def scan(data: bytes) -> Scan:
@@ -83,9 +79,7 @@ def dotted(module: str, name: str) -> str:
 
 
 _COMPUTED = Name("", "<what only running the pickle would tell>")
-_DTYPE = Name("numpy", "dtype")
 _OBJECT_SCALARS = {Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")}  # may give back what it was given
-_PLAIN_DTYPE = re.compile(r"[<>|=]?([biufcSUVmM])([0-9]+)\Z")
 _MARK = object()
 _UNKNOWN = object()  # a value that does not matter here
 _VALUES = {
@@ -128,19 +122,15 @@ def _follow(codes: Iterator[tuple[Any, Any, int | None]], found: Scan) -> None:
             stack.append(tuple(_pop(stack, _TUPLES[name])))
         elif name == "TUPLE":
             stack.append(tuple(_pop_to_mark(stack)))
-        elif name == "EMPTY_DICT":
-            stack.append({})
         elif name == "SETITEM":
-            _fill(_pop(stack, 2), stack[-1])
-        elif name == "SETITEMS":
-            _fill(_pop_to_mark(stack), stack[-1])
-        elif name in {"APPENDS", "ADDITEMS"}:
+            _pop(stack, 2)
+        elif name in {"APPENDS", "ADDITEMS", "SETITEMS"}:
             _pop_to_mark(stack)
         elif name == "APPEND":
             stack.pop()
         elif name == "BUILD":
-            state = stack.pop()
-            _build(found, stack[-1], state)
+            stack.pop()
+            _build(found, stack[-1])
         elif name == "GLOBAL":
             stack.append(_refer(found, *argument.split(" ", 1)))
         elif name == "STACK_GLOBAL":
@@ -178,68 +168,25 @@ def _refer(found: Scan, module: object, attribute: object) -> Name:
     return name
 
 
-def _call(found: Scan, called: object, arguments: object = (), *_more: object) -> _Made:
+def _call(found: Scan, called: object, *_arguments: object) -> _Made:
     if isinstance(called, Name):
         found.called.add(called)
-        plain = _PLAIN_DTYPE.match(str(arguments[0])) if called == _DTYPE and isinstance(arguments, tuple) and arguments else None
-        return _Made(called, int(plain[2]) * (4 if plain[1] == "U" else 1) if plain else None)
+        return _Made(called)
     by = called.by if isinstance(called, _Made) else _COMPUTED
     found.odd.add(by)
     return _Made(by)
 
 
-def _build(found: Scan, target: object, state: object) -> None:
+def _build(found: Scan, target: object) -> None:
     """See that the state is given to an object that the pickle has just made."""
     if isinstance(target, Name):
         found.odd.add(target)
     elif (
         isinstance(target, _Made)
         and target.by.module.startswith("numpy")
-        # an array or dtype that others use already would change below them
-        and (target.shared or target.by in _OBJECT_SCALARS or (target.by == _DTYPE and not _is_layout(target, state)))
+        and (target.shared or target.by in _OBJECT_SCALARS)  # an array or dtype that others use already would change below them
     ):
         found.odd.add(target.by)
-
-
-def _is_layout(dtype: _Made, state: object) -> bool:
-    """Tell if the state of a dtype describes parts that lie inside of it and refer to no objects.
-
-    NumPy believes what it is told, so that raw bytes could come to be taken for objects.
-    """
-    if not (isinstance(state, tuple) and len(state) >= 6):
-        return False
-    inner, fields, size = state[2], state[4], state[5]
-    if inner is None and fields is None:
-        return dtype.size is None or size in (-1, dtype.size)
-    if dtype.size is None or size != dtype.size:
-        return False
-    if inner is not None:
-        if fields is not None or not isinstance(inner, tuple) or len(inner) != 2:
-            return False
-        base, shape = inner
-        lengths = shape if isinstance(shape, tuple) else (shape,)
-        if not isinstance(base, _Made) or base.size is None or not all(isinstance(length, int) and length >= 0 for length in lengths):
-            return False
-        return bool(base.size * math.prod(lengths) == size)
-    return isinstance(fields, dict) and all(_lies_inside(part, size) for part in fields.values())
-
-
-def _lies_inside(part: object, size: int) -> bool:
-    if not (isinstance(part, tuple) and len(part) >= 2):
-        return False
-    dtype, offset = part[:2]
-    return (
-        isinstance(dtype, _Made)
-        and dtype.by == _DTYPE
-        and dtype.size is not None
-        and isinstance(offset, int)
-        and 0 <= offset <= size - dtype.size
-    )
-
-
-def _fill(items: list[Any], target: object) -> None:
-    if isinstance(target, dict):
-        target.update((key if isinstance(key, str) else id(value), value) for key, value in zip(items[::2], items[1::2], strict=True))
 
 
 def _shared(value: object, found: Scan) -> object:

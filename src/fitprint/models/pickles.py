@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models import arrays
 from fitprint.models.flavor import FlavorEntry, StateCheck, file_within
 from fitprint.models.opcodes import Name, Scan, dotted, scan
+from fitprint.models.reader import Builder, Maker, Reader
 from fitprint.models.trust import Trust
 from fitprint.models.unpicklable import part_at_fault
 
 __all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load", "needs"]
 
 Known = Callable[[str, str], bool]
-_NO_PARTS: Mapping[Any, StateCheck] = MappingProxyType({})
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+_DAMAGES = (EOFError, ValueError, IndexError, OverflowError, pickle.UnpicklingError)  # of a pickle that is whole in form alone
 
 # Plain values and what makes arrays.
 _HARMLESS: dict[str, frozenset[str]] = {
@@ -69,18 +70,23 @@ def load(
     file: str,
     is_trusted: Known = is_harmless,
     is_constructor: Known = is_constructor,
-    parts: Mapping[tuple[str, str], StateCheck] = _NO_PARTS,
+    parts: Mapping[tuple[str, str], StateCheck] = _NOTHING,
+    makers: Mapping[Name, Maker] = _NOTHING,
+    builders: Mapping[Name, Builder] = _NOTHING,
 ) -> Any:
     """Unpickle, giving the pickle only names that are known to be harmless or that the caller has named.
 
-    All that the pickle refers to and calls is listed before anything of it runs; a name that the list missed is still refused
-    when it is looked up.
+    All that the pickle refers to and calls is listed before anything of it runs. Then it is read step by step, and each step is
+    looked at (:class:`fitprint.models.reader.Reader`): a name that the list missed is still refused, and so is what would give
+    compiled code a wrong idea of memory.
 
     Args:
         is_trusted: tells of ``(module, name)`` if a pickle may refer to it.
         is_constructor: tells if a pickle may also call it; what it makes must be a new object.
         parts: types of which a pickle may make objects, without arguments, and give them their state once that was looked at. It
             gets no hold of the type: see :class:`fitprint.models.flavor.FlavorWithParts`.
+        makers: what makes objects where the pickle calls names of compiled code, beside NumPy's.
+        builders: what gives such objects their state.
 
     Raises:
         UntrustedModelError: it refers to other names.
@@ -98,8 +104,8 @@ def load(
     try:
         if _brings_code(found.names):
             return pickle.loads(data)  # noqa: S301 - the caller trusts the file's own code, which could do as much
-        return _Unpickler(data, trust, file, is_trusted, lent).load()
-    except (EOFError, ValueError, pickle.UnpicklingError) as error:
+        return Reader(data, trust, file, is_trusted, lent, {**arrays.MAKERS, **makers}, {**arrays.BUILDERS, **builders}).load()
+    except _DAMAGES as error:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {error}") from error
 
 
@@ -179,80 +185,3 @@ _BY_VALUE = "cloudpickle"
 
 def _brings_code(names: Iterable[Name]) -> bool:
     return any(_BY_VALUE in name.module.split(".") for name in names)
-
-
-def _maker(kind: Any, check: StateCheck, made: list[Any]) -> type:
-    """Return a type that makes bare objects of another, and is good for nothing else.
-
-    Until the file is read, the objects have a method of their own to set their state, which looks at it first.
-    """
-    if not isinstance(kind, type):
-        raise pickle.UnpicklingError(f"{kind!r} is no type")
-
-    cls: Any = kind
-
-    def make(_: type) -> object:
-        part = cls.__new__(cls)
-        vars(part)[_SETTER] = partial(_set_state, part, check)
-        made.append(part)
-        return part
-
-    return type(cls.__name__, (), {"__new__": make})
-
-
-_SETTER = "__setstate__"
-
-
-def _set_state(part: Any, check: StateCheck, state: Any) -> None:
-    if type(state) is not dict or _SETTER in state:
-        raise pickle.UnpicklingError(f"a {type(part).__name__} is given a state that no honest one has")
-    check(state)
-    setter = getattr(type(part), _SETTER, None)
-    if setter is not None:
-        setter(part, state)
-    else:
-        vars(part).update(state)
-
-
-_NDARRAY = ("numpy", "ndarray")
-_ARRAY_MAKERS = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"), ("numpy.ma.core", "_mareconstruct")}
-_STAND_IN = object()
-
-
-class _Unpickler(pickle.Unpickler):
-    """Looks up nothing but what is trusted, and keeps the array type itself out of the file's reach.
-
-    Whoever holds that type can have raw bytes taken for objects. Honest pickles only name it to the functions that make arrays,
-    so it is a stand-in that those functions alone understand.
-    """
-
-    def __init__(self, data: bytes, trust: Trust, file: str, is_trusted: Known, parts: Mapping[Name, StateCheck] = _NO_PARTS) -> None:
-        super().__init__(io.BytesIO(data), fix_imports=False)  # a name that was checked must not turn into another
-        self._parts = parts
-        self._made: list[Any] = []
-        self._trust = trust
-        self._file = file
-        self._is_trusted = is_trusted
-
-    def load(self) -> Any:
-        try:
-            return super().load()
-        finally:
-            for part in self._made:
-                vars(part).pop(_SETTER, None)
-
-    def find_class(self, module: str, name: str) -> Any:
-        if dotted(module, name) in self._trust:
-            return super().find_class(module, name)
-        if Name(module, name) in self._parts:
-            return _maker(super().find_class(module, name), self._parts[Name(module, name)], self._made)
-        if not self._is_trusted(module, name):
-            self._trust.require([dotted(module, name)], self._file)
-        if (module, name) == _NDARRAY:
-            return _STAND_IN
-        found = super().find_class(module, name)
-        return partial(self._make_array, found) if (module, name) in _ARRAY_MAKERS else found
-
-    def _make_array(self, make: Callable[..., Any], *arguments: Any) -> Any:
-        ndarray = super().find_class(*_NDARRAY)
-        return make(*(ndarray if argument is _STAND_IN else argument for argument in arguments))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fitprint.errors import FitprintError, IntegrityError, UntrustedModelError
 from fitprint.models import pickles
 from fitprint.models.opcodes import Name, scan
+from fitprint.models.reader import Reader
 from fitprint.models.trust import Trust
 
 
@@ -112,7 +113,7 @@ def test_calling_what_a_call_gave_is_refused():
 
 def test_lookup_itself_refuses_what_the_list_missed(tmp_path):
     """The list before is for the message; the look-up is what holds."""
-    unpickler = pickles._Unpickler(pickle.dumps(Bomb(tmp_path / "made")), Trust(), "model.pkl", pickles.is_harmless)
+    unpickler = Reader(pickle.dumps(Bomb(tmp_path / "made")), Trust(), "model.pkl", pickles.is_harmless)
 
     with pytest.raises(UntrustedModelError):
         unpickler.load()

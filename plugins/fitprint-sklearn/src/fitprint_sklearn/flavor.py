@@ -16,6 +16,7 @@ from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 from fitprint_sklearn.archives import canonical
+from fitprint_sklearn.compiled import BUILDERS, MAKERS
 from fitprint_sklearn.trust import is_constructor, is_trusted, parts
 
 __all__ = ["SklearnFlavor"]
@@ -75,7 +76,7 @@ class SklearnFlavor:
         path = file_within(directory, options.get("pickled_model", "model.pkl"))
         if options.get("serialization_format", "pickle") != "skops":
             data = path.read_bytes()
-            model = pickles.load(data, trust, path.name, is_trusted, is_constructor, parts())
+            model = pickles.load(data, trust, path.name, is_trusted, is_constructor, parts(), MAKERS, BUILDERS)
             names = {dotted(*pair) for pair in scan(data).names}
         else:
             model, names = _from_skops(path, trust)

@@ -15,20 +15,20 @@ from fitprint.hooks.manager import hooks
 from fitprint.models import pickles
 from fitprint.models.flavor import StateCheck, parts_of
 
-__all__ = ["is_constructor", "is_trusted", "parts"]
+__all__ = ["DISTANCES", "LOSSES", "is_constructor", "is_trusted", "parts"]
 
 _UFUNCS = """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copysign cos cosh deg2rad
     degrees divide equal exp exp2 expm1 fabs floor floor_divide fmax fmin fmod greater greater_equal hypot invert isfinite isinf isnan
     less less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor maximum minimum mod
     multiply negative not_equal positive power rad2deg radians reciprocal remainder rint sign sin sinh sqrt square subtract tan tanh
     true_divide trunc"""
-_DISTANCES = " ".join(
+DISTANCES = " ".join(
     f"{name}Distance{size}"
     for name in "BrayCurtis Canberra Chebyshev Dice Euclidean Hamming Haversine Jaccard Kulsinski Mahalanobis Manhattan Matching "
     "Minkowski RogersTanimoto RussellRao SEuclidean SokalMichener SokalSneath".split()
     for size in ("", "32", "64")
 )
-_CY_LOSSES = " ".join(
+LOSSES = " ".join(
     f"{name} __pyx_unpickle_{name}"
     for name in "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss CyHalfPoissonLoss "
     "CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss".split()
@@ -53,8 +53,8 @@ _TYPES = _table(
         "scipy.sparse._dia": "dia_array dia_matrix",
         "scipy.sparse._dok": "dok_array dok_matrix",
         "scipy.sparse._lil": "lil_array lil_matrix",
-        "_loss": _CY_LOSSES,  # the name under which scikit-learn 1.5 pickles its own
-        "sklearn._loss._loss": _CY_LOSSES,
+        "_loss": LOSSES,  # the name under which scikit-learn 1.5 pickles its own
+        "sklearn._loss._loss": LOSSES,
         "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
         "sklearn._loss.loss": "AbsoluteError ExponentialLoss HalfBinomialLoss HalfBinomialLossArrayAPI HalfGammaLoss "
         "HalfMultinomialLoss HalfMultinomialLossArrayAPI HalfPoissonLoss HalfPoissonLossArrayAPI HalfSquaredError HalfTweedieLoss "
@@ -72,7 +72,7 @@ _TYPES = _table(
         "sklearn.linear_model._base": "MultiOutputLinearModel",
         "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge Huber Log ModifiedHuber SquaredEpsilonInsensitive SquaredHinge "
         "SquaredLoss",
-        "sklearn.metrics._dist_metrics": f"{_DISTANCES} PyFuncDistance PyFuncDistance32 PyFuncDistance64 newObj",
+        "sklearn.metrics._dist_metrics": f"{DISTANCES} PyFuncDistance PyFuncDistance32 PyFuncDistance64 newObj",
         "sklearn.metrics._scorer": "_CurveScorer _MultimetricScorer _PassthroughScorer _Scorer",
         "sklearn.model_selection._split": "GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut LeavePGroupsOut LeavePOut "
         "PredefinedSplit RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit "
