@@ -42,7 +42,7 @@ _MOST_REFUSALS = 3  # of journals, and none accepted: it is the store that does 
 
 @dataclass(slots=True)
 class Delivery:
-    """What one delivery did: batches kept, runs that it had to end, and by journal: damage, why it was not delivered, what else is wrong."""
+    """What one delivery did: batches kept, runs it had to end, and by journal: damage, why it was not delivered, what else is wrong."""
 
     batches: int = 0
     killed: list[str] = field(default_factory=list)
