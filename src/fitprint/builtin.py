@@ -48,7 +48,8 @@ def on_run_ended(home: str) -> None:
 
     if not _noticed and current().settings["notice"]:
         _noticed.add(home)
-        sys.stderr.write(f"fitprint: recorded in {home} (list runs with `fitprint ls`)\n")
+        if sys.stderr is not None:
+            sys.stderr.write(f"fitprint: recorded in {home} (list runs with `fitprint ls`)\n")
 
 
 @hookimpl

@@ -2,12 +2,14 @@
 
 A plugin's settings live in its own namespace: ``sklearn.max_candidates`` is the table ``[tool.fitprint.sklearn]``, the variable
 ``FITPRINT_SKLEARN__MAX_CANDIDATES``, and the argument ``sklearn={"max_candidates": ...}``.
-An unknown name is an error that suggests the nearest known one.
+An unknown name is an error that suggests the nearest known one. What is given in code raises; what is wrong in a file or a variable is told
+and passed over, for a training must not end because of what lies around it. A file of a stranger is no file of ours.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,9 +17,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from fitprint.access import why_foreign
 from fitprint.errors import SettingsError
 
-__all__ = ["CORE_SETTINGS", "Setting", "Settings", "find_project", "flat", "load_settings", "wanted"]
+__all__ = ["CORE_SETTINGS", "Setting", "Settings", "find_project", "flat", "load_settings", "wanted", "working_folder"]
 
 # Variables that carry facts between processes and are no settings.
 _CARRIERS = {"FITPRINT_RUN", "FITPRINT_MLFLOW_PYTHON"}
@@ -46,6 +49,13 @@ class Setting:
 CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("store", str, None, "URI of the backend store; by default the SQLite file `fitprint.db` in the home."),
     Setting("home", str, None, "Folder of journals, blobs and the default store; by default `.fitprint` in the project root."),
+    Setting(
+        "home_mode",
+        str,
+        None,
+        "Who can read the home: its owner, or its group; by default as it was made, which is private.",
+        ("private", "group"),
+    ),
     Setting("experiment", str, "Default", "Name of the experiment that new runs belong to."),
     Setting("models", bool, True, "Record fitted models."),
     Setting("datasets", bool, True, "Record facts and digests of training data."),
@@ -73,10 +83,19 @@ CORE_SETTINGS: tuple[Setting, ...] = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Settled values, by name, and where each comes from ("default", a file, a variable or "call")."""
+    """Settled values.
+
+    Attributes:
+        values: by name.
+        origins: where each comes from ("default", a file, a variable or "call").
+        problems: what is wrong in a file or a variable, and so was passed over.
+        foreign: files that were passed over since they are a stranger's.
+    """
 
     values: Mapping[str, Any]
     origins: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -92,15 +111,48 @@ def wanted(name: str, include: Iterable[str], exclude: Iterable[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in include) and not any(fnmatchcase(name, glob) for glob in exclude)
 
 
-def find_project(start: Path | None = None) -> Path:
-    """Return the project root: the nearest folder upwards with ``.fitprint``, else with ``.git`` or ``pyproject.toml``, else ``start``."""
+def working_folder() -> Path | None:
+    """Return the working directory; None if it is gone, or nobody may say where it is."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
+def find_project(start: Path | None = None, passed_over: list[str] | None = None) -> Path:
+    """Return the project root: the nearest folder upwards with ``.fitprint``, else with ``.git`` or ``pyproject.toml``, else ``start``.
+
+    A mark that belongs to another user, or that everybody may write, marks nothing.
+
+    Args:
+        start: the working directory by default.
+        passed_over: takes a sentence for each such mark.
+
+    Raises:
+        OSError: the working directory is gone.
+    """
     start = start or Path.cwd()
     folders = [start, *start.parents]
+    told: list[str] = []
+    found = start
     for marks in ((".fitprint",), (".git", "pyproject.toml")):
-        for folder in folders:
-            if any(os.path.exists(folder / mark) for mark in marks):  # noqa: PTH110 - Path.exists may raise PermissionError
-                return folder
-    return start
+        known = next((folder for folder in folders if any(_marks(folder / mark, told) for mark in marks)), None)
+        if known is not None:
+            found = known
+            break
+    if passed_over is not None:
+        passed_over += told
+    return found
+
+
+def _marks(mark: Path, told: list[str]) -> bool:
+    if not os.path.exists(mark):  # noqa: PTH110 - Path.exists may raise PermissionError
+        return False
+    reason = why_foreign(mark)
+    if reason:
+        choice = mark if mark.name == ".fitprint" else mark.parent / ".fitprint"
+        told.append(f"{mark} {reason}, so it does not say where runs go; if they are to go there, set FITPRINT_HOME={choice}")
+    return not reason
 
 
 def load_settings(
@@ -118,53 +170,93 @@ def load_settings(
         call: values given in code; a mapping as value stands for a namespace.
         environment: instead of ``os.environ``.
         start: folder from which ``pyproject.toml`` is looked for; the working directory by default.
-        pass_over: pass over unknown names, instead of raising.
+        pass_over: pass over unknown names, instead of raising or telling.
 
     Raises:
-        SettingsError: an unknown name, or a value of the wrong type; the message says where it stands.
+        SettingsError: ``call`` has an unknown name, or a value of the wrong type; where a file or a variable has, the result's
+            ``problems`` tell it.
     """
     known = {setting.name: setting for setting in declared}
     values: dict[str, Any] = {name: setting.default for name, setting in known.items()}
     origins = dict.fromkeys(known, "default")
-    for origin, given in (*_from_file(start), *_from_environment(environment), ("call", flat(call or {}))):
-        for name, value in given.items():
-            setting = known.get(name)
-            if setting is None:
-                if pass_over:
-                    continue
-                raise SettingsError(_unknown(name, origin, known))
-            values[name] = _checked(setting, value, origin)
-            origins[name] = origin
-    return Settings(values, origins)
-
-
-def _from_file(start: Path | None) -> list[tuple[str, dict[str, Any]]]:
-    start = start or Path.cwd()
-    for folder in (start, *start.parents):
-        path = folder / "pyproject.toml"
-        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise PermissionError
-            try:
-                text = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError(f"{path} cannot be read ({error}); correct it, or run from another folder") from error
-            if "tool.fitprint" not in text:  # spares most programs the import of a TOML parser
-                return []
-            if sys.version_info >= (3, 11):
-                import tomllib
-            else:
-                import tomli as tomllib  # the same parser, before it came into Python
-            try:
-                table = tomllib.loads(text).get("tool", {}).get("fitprint", {})
-            except tomllib.TOMLDecodeError as error:
-                raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
-            if not isinstance(table, dict):
-                raise SettingsError(f"tool.fitprint in {path} must be one table of settings, [tool.fitprint]")
-            return [(f"[tool.fitprint] in {path}", flat(table))]
-    return []
-
-
-def _from_environment(environment: Mapping[str, str] | None) -> list[tuple[str, dict[str, Any]]]:
+    given = flat(call or {})
     environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    foreign: list[str] = []
+    path = _find_file(start, given.get("home") or environment.get("FITPRINT_HOME"), foreign)
+    for origin, layer in (*_from_file(path, problems), *_from_environment(environment), ("call", given)):
+        for name, value in layer.items():
+            try:
+                setting = known.get(name)
+                if setting is None:
+                    if pass_over:
+                        continue
+                    raise SettingsError(_unknown(name, origin, known))
+                values[name] = _checked(setting, value, origin)
+                origins[name] = origin
+            except SettingsError as error:
+                if layer is given:
+                    raise
+                problems.append(str(error))
+    return Settings(values, origins, tuple(problems), tuple(foreign))
+
+
+def _find_file(start: Path | None, home: Any, foreign: list[str]) -> Path | None:
+    """Return the nearest ``pyproject.toml`` that is no stranger's; what is said of those that are goes to ``foreign``."""
+    start = start or working_folder()
+    for folder in () if start is None else (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise PermissionError
+            continue
+        reason = "" if _is_chosen(folder, home) else why_foreign(path)
+        if not reason:
+            return path
+        choice = folder / ".fitprint"
+        foreign.append(f"{path} {reason}, so its settings are passed over; if you trust it, set FITPRINT_HOME={choice}")
+    return None
+
+
+def _is_chosen(folder: Path, home: Any) -> bool:
+    """Tell whether the user has chosen this folder's project, by its home; a folder where strangers put files cannot be chosen so."""
+    try:
+        chosen = home is not None and Path(home) == folder / ".fitprint"
+        return chosen and not folder.stat().st_mode & stat.S_ISVTX
+    except (OSError, TypeError, ValueError):
+        return False
+
+
+def _from_file(path: Path | None, problems: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    if path is None:
+        return []
+    try:
+        return [(f"[tool.fitprint] in {path}", flat(_read(path)))]
+    except SettingsError as error:
+        problems.append(str(error))
+        return []
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+        if b"tool.fitprint" not in content:  # spares most programs the import of a TOML parser, and the mistakes of others
+            return {}
+        text = content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}); correct it, or run from another folder") from error
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib  # the same parser, before it came into Python
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("fitprint", {})
+    except (tomllib.TOMLDecodeError, RecursionError, AttributeError) as error:
+        raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
+    if not isinstance(table, dict):
+        raise SettingsError(f"tool.fitprint in {path} must be one table of settings, [tool.fitprint]")
+    return table
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
     return [
         (f"the environment variable {name}", {name[len("FITPRINT_") :].lower().replace("__", "."): value})
         for name, value in environment.items()

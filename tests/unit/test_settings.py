@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -108,18 +109,32 @@ def test_values_of_another_type_are_errors_that_say_where(tmp_path: Path, name: 
 @pytest.mark.parametrize(
     ("where", "place"),
     [
-        ({"call": {"cuont": 1}}, "from call"),
         ({"text": "[tool.fitprint]\ncuont = 1"}, "from [tool.fitprint] in "),
         ({"FITPRINT_CUONT": "1"}, "from the environment variable FITPRINT_CUONT"),
     ],
 )
-def test_an_unknown_name_is_an_error_with_a_suggestion(tmp_path: Path, where: dict[str, Any], place: str) -> None:
-    """A slip of the pen does not go unnoticed, wherever it stands."""
+def test_an_unknown_name_is_told_with_a_suggestion(tmp_path: Path, where: dict[str, Any], place: str) -> None:
+    """A slip of the pen does not go unnoticed in a file or a variable, and everything else counts."""
+    settings = load(tmp_path, **where, call={"count": 5})
+    (problem,) = settings.problems
+    assert "unknown setting 'cuont'" in problem
+    assert place in problem
+    assert "did you mean 'count'?" in problem
+    assert 5 == settings["count"]
+
+
+def test_an_unknown_name_in_code_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
+    """The one who wrote it stands beside it."""
     with pytest.raises(SettingsError) as caught:
-        load(tmp_path, **where)
-    assert "unknown setting 'cuont'" in str(caught.value)
-    assert place in str(caught.value)
-    assert "did you mean 'count'?" in str(caught.value)
+        load(tmp_path, call={"cuont": 1})
+    assert "unknown setting 'cuont' from call: did you mean 'count'?" == str(caught.value)
+
+
+def test_a_value_of_another_type_in_a_variable_is_told_and_the_layer_below_counts(tmp_path: Path) -> None:
+    """A mistake in the environment leaves the setting what the file says."""
+    settings = load(tmp_path, "[tool.fitprint]\ncount = 4\n", FITPRINT_COUNT="many")
+    assert 4 == settings["count"]
+    assert ("setting 'count' from the environment variable FITPRINT_COUNT must be a whole number, not 'many'",) == settings.problems
 
 
 def test_a_name_like_no_other_gets_advice(tmp_path: Path) -> None:
@@ -135,8 +150,7 @@ def test_a_plugins_settings_live_in_its_namespace(tmp_path: Path) -> None:
     assert 7 == load(tmp_path, text, FITPRINT_TOY__DEPTH="7")["toy.depth"]
     assert 8 == load(tmp_path, text, call={"toy": {"depth": 8}})["toy.depth"]
     assert 9 == load(tmp_path, text, call={"toy.depth": 9})["toy.depth"]
-    with pytest.raises(SettingsError, match=r"did you mean 'toy\.depth'"):
-        load(tmp_path, FITPRINT_TOY__DEPHT="7")
+    assert "did you mean 'toy.depth'?" in load(tmp_path, FITPRINT_TOY__DEPHT="7").problems[0]
 
 
 def test_variables_that_carry_facts_are_no_settings(tmp_path: Path) -> None:
@@ -163,18 +177,20 @@ def test_the_nearest_file_upwards_counts(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path, content: bytes, message: str) -> None:
-    """A broken file is an error that says which."""
+    """A broken file is told by name, and all else counts."""
     (tmp_path / "pyproject.toml").write_bytes(content)
-    with pytest.raises(SettingsError) as caught:
-        load_settings(DECLARED, environment={}, start=tmp_path)
-    assert message in str(caught.value)
-    assert str(tmp_path) in str(caught.value)
+    settings = load_settings(DECLARED, environment={"FITPRINT_COUNT": "5"}, start=tmp_path)
+    (problem,) = settings.problems
+    assert message in problem
+    assert str(tmp_path) in problem
+    assert 5 == settings["count"]
 
 
 def test_a_broken_file_that_does_not_speak_of_us_is_none_of_our_business(tmp_path: Path) -> None:
     """Somebody else's mistake does not keep a program from training."""
-    (tmp_path / "pyproject.toml").write_text("[project\n")
-    assert 3 == load_settings(DECLARED, environment={}, start=tmp_path)["count"]
+    for content in (b"[project\n", b"[project]\nname = 'caf\xe9'\n"):
+        (tmp_path / "pyproject.toml").write_bytes(content)
+        assert () == load_settings(DECLARED, environment={}, start=tmp_path).problems
 
 
 def test_unknown_names_can_be_passed_over(tmp_path: Path) -> None:
@@ -266,3 +282,94 @@ def test_plugins_are_disabled_by_the_file(home: Path) -> None:
     assert manager.hooks().strict
     manager.reset(manager.Hooks(disabled=["*"], extra={"toy": Plugin()}))
     assert 4 == workspace.current().settings["toy.depth"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe[tool.fitprint]", b"[tool.fitprint\n", b"[tool.fitprint]\nnonsense = 1\nmodels = 7\n"])
+def test_fault_5_a_file_that_cannot_be_understood_does_not_stop_a_training(
+    home: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    """``autolog()`` and the run API go on, and the file is told, once."""
+    Path("pyproject.toml").write_bytes(content)
+    fitprint.autolog()
+    fitprint.start_run("a").end()
+    assert ["a"] == [run.name for run in fitprint.search_runs()]
+    told = [record.getMessage() for record in caplog.records]
+    assert max(1, content.count(b"=")) == len(told)
+    assert all("pyproject.toml" in text and text.endswith("it is passed over") for text in told)
+
+
+@pytest.fixture
+def stranger() -> int:
+    """The id of a user who is neither us nor root."""
+    if os.geteuid():
+        pytest.skip("only root can give files away")
+    return 4321
+
+
+@pytest.mark.parametrize("mark", [".fitprint", ".git", "pyproject.toml"])
+def test_fault_5_a_strangers_mark_makes_no_project(home: Path, monkeypatch: pytest.MonkeyPatch, stranger: int, mark: str) -> None:
+    """What another user has put into a folder above does not say where runs go; that is told, with the way to choose it."""
+    (home.parent / mark).mkdir()
+    os.chown(home.parent / mark, stranger, stranger)
+    below = home.parent / "below"
+    below.mkdir()
+    told: list[str] = []
+    assert below == find_project(below, told)
+    (problem,) = told
+    assert problem.startswith(f"{home.parent / mark} belongs to another user (uid 4321), so it does not say where runs go; ")
+    assert problem.endswith(f"set FITPRINT_HOME={home.parent / '.fitprint'}")
+
+
+def test_fault_5_a_mark_that_everybody_may_write_makes_no_project(tmp_path: Path) -> None:
+    """A folder like a world-writable ``/tmp/.fitprint`` is anybody's."""
+    (tmp_path / ".fitprint").mkdir()
+    (tmp_path / ".fitprint").chmod(0o1777)
+    (tmp_path / "below").mkdir()
+    told: list[str] = []
+    assert tmp_path / "below" == find_project(tmp_path / "below", told)
+    assert "can be written by everybody" in told[0]
+    (tmp_path / ".fitprint").chmod(0o755)
+    assert tmp_path == find_project(tmp_path / "below")
+
+
+def test_fault_5_a_strangers_settings_are_passed_over(tmp_path: Path, stranger: int) -> None:
+    """The next file above counts instead, unless the user has chosen the project by its home."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.fitprint]\ncount = 4\n")
+    (inner / "pyproject.toml").write_text("[tool.fitprint]\ncount = 666\nhome = '/elsewhere'\n")
+    os.chown(inner / "pyproject.toml", stranger, stranger)
+    settings = load_settings(DECLARED, environment={}, start=inner)
+    assert 4 == settings["count"]
+    choice = f"set FITPRINT_HOME={inner / '.fitprint'}"
+    expected = f"{inner / 'pyproject.toml'} belongs to another user (uid 4321), so its settings are passed over; if you trust it, {choice}"
+    assert (expected,) == settings.foreign
+    known = (*DECLARED, Setting("home", str, None, "A home."))
+    chosen = load_settings(known, environment={"FITPRINT_HOME": str(inner / ".fitprint")}, start=inner)
+    assert (666, ()) == (chosen["count"], chosen.foreign)
+
+
+def test_fault_5_a_link_of_a_strangers_is_a_strangers(tmp_path: Path, stranger: int) -> None:
+    """A link that leads to a folder of ours sends our runs where its owner wants."""
+    (tmp_path / "ours").mkdir()
+    (tmp_path / ".fitprint").symlink_to(tmp_path / "ours")
+    assert tmp_path == find_project(tmp_path)
+    os.lchown(tmp_path / ".fitprint", stranger, stranger)
+    (tmp_path / "below").mkdir()
+    assert tmp_path / "below" == find_project(tmp_path / "below")
+
+
+def test_fault_5_runs_do_not_go_into_a_strangers_home_in_this_very_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch, problems: list[str], stranger: int
+) -> None:
+    """The runs go to the temporary home, and that is told; the setting chooses the other one all the same."""
+    foreign = home.parent / ".fitprint"
+    foreign.mkdir()
+    os.chown(foreign, stranger, stranger)
+    monkeypatch.delenv("FITPRINT_HOME")
+    fitprint.start_run("a").end()
+    assert workspace.temporary_home() == workspace.current().home
+    assert any(f"{foreign} belongs to another user" in problem and f"FITPRINT_HOME={foreign}" in problem for problem in problems)
+    assert [] == list(foreign.iterdir())
+    fitprint.configure(home=str(foreign))
+    assert foreign == workspace.current().home

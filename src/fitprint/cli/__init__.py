@@ -31,8 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         status = _run(words)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except FitprintError as error:
+        _open_streams()
         print(f"fitprint: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # who reads has seen enough
@@ -40,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 0
     except OSError as error:
+        _open_streams()
         where = f" ({error.filename})" if error.filename else ""
         print(f"fitprint: {error.strerror or error}{where}; `fitprint doctor` may know why", file=sys.stderr)
         return 1
@@ -48,9 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(words: list[str]) -> int:
-    from fitprint.cli.catalogue import find_command
+def _open_streams() -> None:
+    """Where the program was started without an output, let what is written to it go nowhere."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the program
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
+
+def _run(words: list[str]) -> int:
     name = words[0] if words else "--help"
     if name in ("-h", "--help", "help"):
         print(_help())
@@ -62,13 +71,25 @@ def _run(words: list[str]) -> int:
         return 0
     if _is_script(name):
         words.insert(0, name := "exec")
+    if name == "exec":  # a script is to find what it would find without us
+        return _run_command(name, words[1:])
+    from fitprint.recording.workspace import strictly
+
+    _open_streams()
+    with strictly():
+        return _run_command(name, words[1:])
+
+
+def _run_command(name: str, words: list[str]) -> int:
+    from fitprint.cli.catalogue import find_command
+
     command = find_command(name)
     if command is None:
         return _unknown(name)
     from fitprint.cli.command import parser_of
 
     try:
-        arguments = parser_of(command).parse_args(_joined(words[1:]) if name == "ls" else words[1:])
+        arguments = parser_of(command).parse_args(_joined(words) if name == "ls" else words)
     except SystemExit as end:  # argparse has said all
         return end.code if isinstance(end.code, int) else 2
     return command.run(arguments)

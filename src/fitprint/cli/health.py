@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +22,7 @@ from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import journals, read_writer, set_aside, writer_is_gone
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
-from fitprint.recording.workspace import Workspace, current
+from fitprint.recording.workspace import Workspace, current, temporary_home
 from fitprint.versions import misfits
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
 def _settings(workspace: Workspace) -> Iterator[Finding]:
     chosen = [f"{name} from {origin}" for name, origin in workspace.settings.origins.items() if origin != "default"]
     yield Finding("settings", "ok", "; ".join(chosen) or "all as they come")
+    for problem in workspace.settings.problems:
+        yield Finding("settings", "broken", problem)
+    for passed_over in workspace.settings.foreign:
+        yield Finding("settings", "warning", passed_over)
 
 
 def _plugins() -> Iterator[Finding]:
@@ -97,7 +102,7 @@ def _plugins() -> Iterator[Finding]:
 
 def _home(workspace: Workspace) -> Iterator[Finding]:
     home = workspace.home
-    folder = next(folder for folder in (home, *home.parents) if folder.exists())
+    folder = next(folder for folder in (home, *home.parents) if os.path.exists(folder))  # noqa: PTH110 - Path.exists may raise
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -106,6 +111,10 @@ def _home(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("home", "broken", message)
     else:
         yield Finding("home", "ok", f"{home} can be written")
+    mode = folder.stat().st_mode
+    if folder == home and mode & stat.S_IRWXO:
+        message = f"{home} is open to other users (mode {stat.S_IMODE(mode):o}): close it with chmod 700 {home}"
+        yield Finding("home", "broken", message)
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
@@ -114,7 +123,7 @@ def _home(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("disk", "broken", f"only {size(free)} are free where {home} lies: make room, or records will be lost")
     else:
         yield Finding("disk", "ok", f"{size(free)} free")
-    refuge = Path(tempfile.gettempdir()) / f"fitprint-{os.getuid()}"
+    refuge = temporary_home()
     if refuge != home and refuge.is_dir():
         message = f"a home could not be written once, its runs lie in {refuge}: read them with FITPRINT_HOME={refuge}, then remove it"
         yield Finding("home", "warning", message)

@@ -14,6 +14,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from fitprint.errors import FitprintError
+from fitprint.settings import working_folder
 
 __all__ = ["run_module", "run_script", "run_source"]
 
@@ -36,7 +37,7 @@ def run_script(path: str, arguments: Sequence[str], before: Callable[[], None]) 
     if not script.exists():
         raise FitprintError(f"there is no script {path!r}; give the path of a Python file, or -m and the name of a module")
     sys.argv = [path, *arguments]
-    file = path if script.is_absolute() else f"{Path.cwd()}/{path}"  # not tidied up, as the interpreter does not
+    file = path if script.is_absolute() else f"{working_folder() or '.'}/{path}"  # not tidied up, as the interpreter does not
     if script.is_dir() or _is_archive(script):
         _set_first_path(file)
         return _run_as_main("__main__", before, alter_argv=False)
@@ -60,7 +61,9 @@ def run_source(source: bytes, file: str, before: Callable[[], None]) -> int:
 def run_module(name: str, arguments: Sequence[str], before: Callable[[], None]) -> int:
     """Run a module as ``python -m NAME ARGUMENTS`` does; see :func:`run_script`."""
     sys.argv = ["-m", *arguments]
-    _set_first_path(str(Path.cwd()))
+    folder = working_folder()
+    if folder is not None:
+        _set_first_path(str(folder))
     return _run_as_main(name, before, alter_argv=True)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.context.redaction import redact_text, redact_url
+from fitprint.settings import working_folder
 
 __all__ = ["describe_code", "find_script"]
 
@@ -55,8 +56,8 @@ def describe_code(script: Path | None, *, with_source: bool = True) -> dict[str,
         script: the entry script; without one the working directory decides on the repository.
         with_source: whether patch and source text are wanted.
     """
-    folder = script.parent if script is not None else Path.cwd()
-    root = None if script is not None and _is_installed(script) else _repository(folder)
+    folder = script.parent if script is not None else working_folder()
+    root = None if folder is None or (script is not None and _is_installed(script)) else _repository(folder)
     facts: dict[str, Any] = {"repository": None}
     tracked = False
     if root is not None:
@@ -76,7 +77,7 @@ def _is_installed(script: Path) -> bool:
 
 
 def _repository(folder: Path) -> Path | None:
-    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), None)
+    return next((parent for parent in (folder, *folder.parents) if os.path.exists(parent / ".git")), None)  # noqa: PTH110 - see settings
 
 
 def _is_below(script: Path, root: Path, name: str) -> bool:
@@ -212,8 +213,9 @@ def _git(root: Path, deadline: float, limit: int, *arguments: str, allowed: tupl
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     environment.update(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", LC_ALL="C")
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=false", "-C", str(root), *arguments]
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    pipe = subprocess.PIPE
+    try:  # from the root folder, for git starts in no folder that is gone
+        process = subprocess.Popen(command, cwd="/", stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment)
     except OSError as error:
         raise _GitError(f"git cannot be run: {error.strerror or error}") from None
     with process:

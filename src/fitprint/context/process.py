@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.context.redaction import redact_argv, redact_mapping
-from fitprint.settings import find_project
+from fitprint.settings import find_project, working_folder
 
 __all__ = ["describe_process", "describe_python"]
 
@@ -80,14 +80,15 @@ def describe_process(script: Path | None = None) -> dict[str, Any]:
     Args:
         script: the entry script, if there is one.
     """
-    folder = Path.cwd()
-    project = find_project(script.parent if script is not None else folder)
+    folder = working_folder()
+    start = script.parent if script is not None else folder
+    project = None if start is None else find_project(start)
     system = os.uname()
     facts: dict[str, Any] = {
         "command": [_short(argument, project) for argument in redact_argv(list(sys.orig_argv))],
         "script": _short(str(script), project) if script is not None else None,
-        "folder": _short(str(folder), project),
-        "project": project.name,
+        "folder": None if folder is None else _short(str(folder), project),
+        "project": None if project is None else project.name,
         "pid": os.getpid(),
         "parent_pid": os.getppid(),
         "user": _user(),
@@ -107,11 +108,11 @@ def _level(level: str, serial: int) -> str:
     return {"alpha": f"a{serial}", "beta": f"b{serial}", "candidate": f"rc{serial}"}.get(level, "")
 
 
-def _short(text: str, project: Path) -> str:
+def _short(text: str, project: Path | None) -> str:
     """Return a path relative to the project, or to the user's home; anything else as it is."""
     if not text.startswith("/"):
         return text
-    for start, shown in ((str(project), "."), (os.path.expanduser("~"), "~")):  # noqa: PTH111 - `Path.home()` may raise
+    for start, shown in ((str(project or "/"), "."), (os.path.expanduser("~"), "~")):  # noqa: PTH111 - `Path.home()` may raise
         if start != "/" and text == start:
             return shown
         if start != "/" and text.startswith(f"{start}/"):

@@ -55,7 +55,7 @@ class Loop(Generic[Item]):
         self._iterable = iterable
         self._name = name
         self._total = total if total is not None else _length(iterable)
-        self._progress = sys.stderr.isatty() if progress is None else progress
+        self._progress = sys.stderr is not None and not sys.stderr.closed and (sys.stderr.isatty() if progress is None else progress)
         self._run_name = run_name
 
     def __len__(self) -> int:

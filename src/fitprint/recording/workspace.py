@@ -6,12 +6,14 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitprint.access import settle_home, why_foreign, write_private
 from fitprint.artifacts.local import BlobStore
-from fitprint.errors import StoreBusyError
+from fitprint.errors import SettingsError, StoreBusyError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver, destination_of
 from fitprint.journal.writer import JournalWriter
@@ -22,7 +24,7 @@ from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, fl
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Workspace", "configure", "current", "declared_settings", "given", "make_home", "settle", "use"]
+__all__ = ["Workspace", "configure", "current", "declared_settings", "given", "make_home", "settle", "strictly", "temporary_home", "use"]
 
 # Stores of which it is known, without opening them, that they need no courier.
 _AT_HAND = ("sqlite:", "memory:")
@@ -35,8 +37,7 @@ class Workspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        home = settings["home"]
-        self.home = (Path(home).expanduser() if home else find_project() / ".fitprint").absolute()
+        self.home = _home_of(settings["home"])
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
@@ -71,7 +72,7 @@ class Workspace:
     def _open_writer(self) -> JournalWriter:
         try:
             writer = self._new_writer(self.home)
-            make_home(self.home)
+            make_home(self.home, self.settings["home_mode"])
             writer.open()
         except OSError as error:
             writer = self._open_writer_elsewhere(error)
@@ -139,8 +140,8 @@ class Workspace:
 
     def _open_store(self) -> Store:
         with self._lock:
-            if not self.settings["store"] and not self.home.is_dir():  # also where it was removed or moved under us
-                make_home(self.home)
+            if not self.settings["store"] and (self._store is None or not self.home.is_dir()):  # also where it was moved under us
+                make_home(self.home, self.settings["home_mode"])
             if self._store is None:
                 from fitprint.stores.opening import open_store
 
@@ -188,37 +189,83 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def make_home(home: Path) -> None:
-    """Make the home folder, which no version control takes up."""
-    if not home.is_dir():
-        home.mkdir(parents=True, exist_ok=True, mode=0o755)
-    ignore = home / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text(_IGNORE, encoding="utf-8")
+def make_home(home: Path, mode: str | None = None) -> None:
+    """Make the home folder, which no version control takes up, and see who can read it (see the setting ``home_mode``).
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    changed = settle_home(home, mode)
+    if changed:
+        advice = "" if mode else "; if your group is to read it, set FITPRINT_HOME_MODE=group"
+        hooks().problem(f"the folder {home} is now {changed}{advice}", "home")
+    if not (home / ".gitignore").exists():
+        try:
+            write_private(home / ".gitignore", _IGNORE)
+        except FileExistsError:
+            pass  # another process was faster
+
+
+def _home_of(chosen: str | None) -> Path:
+    """Return the home: the folder that was chosen, else that of the project. Where neither can be told, it is a temporary one."""
+    passed_over: list[str] = []
+    try:
+        if chosen:
+            return Path(chosen).expanduser().absolute()
+        home = find_project(passed_over=passed_over).absolute() / ".fitprint"
+        reason = why_foreign(home)
+        if not reason:
+            return home
+        return _home_elsewhere(f"{home} {reason}", f"choose it all the same with FITPRINT_HOME={home}, or ")
+    except OSError as error:
+        return _home_elsewhere(f"the working directory cannot be found ({error.strerror})")
+    except RuntimeError as error:  # nobody knows where ~ is
+        return _home_elsewhere(f"the home {chosen} cannot be found ({error})")
+    finally:
+        for problem in passed_over:
+            hooks().problem(problem, "home")
+
+
+def _home_elsewhere(reason: str, choice: str = "") -> Path:
+    try:
+        home = _make_temporary_home()
+    except OSError:
+        home = temporary_home()  # the writer says that it cannot be written
+    hooks().problem(f"{reason}; recording to {home} instead: {choice}set FITPRINT_HOME to a folder of yours", "home")
+    return home
+
+
+def temporary_home() -> Path:
+    """Return the home that is used where no other can be."""
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:  # no folder for temporary files can be written
+        folder = "/tmp"  # noqa: S108 - it is made for us alone, or not at all
+    return Path(folder) / f"fitprint-{os.getuid()}"
 
 
 def _make_temporary_home() -> Path:
     """Make a folder below the temporary one that nobody else can read or has prepared for us."""
-    home = Path(tempfile.gettempdir()) / f"fitprint-{os.getuid()}"
+    home = temporary_home()
     home.mkdir(mode=0o700, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.getuid():
         home = Path(tempfile.mkdtemp(prefix="fitprint-"))
-    make_home(home)
+    make_home(home, "private")
     return home
 
 
 def _describe_process() -> dict[str, Any]:
     import getpass
-    import socket
 
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container may run under a user without a name
         user = str(os.getuid())
-    return {"host": socket.gethostname(), "pid": os.getpid(), "user": user}
+    return {"host": os.uname().nodename, "pid": os.getpid(), "user": user}
 
 
 _current: Workspace | None = None
+_strict = False
 _current_lock = threading.RLock()
 
 
@@ -228,14 +275,32 @@ def declared_settings() -> list[Setting]:
 
 
 def settle(call: Mapping[str, Any] | None = None) -> Settings:
-    """Find the plugins and settle all settings.
+    """Find the plugins and settle all settings; what is wrong in a file or a variable is told, and passed over.
 
     Raises:
-        SettingsError: an unknown name or a value of the wrong type.
+        SettingsError: ``call`` has an unknown name or a value of the wrong type; inside :func:`strictly`, a file or a variable has.
     """
     core = _core_settings(call or {})
     hooks(disabled=core["disable_plugins"], strict=core["strict"])
-    return load_settings(declared_settings(), call=call)
+    settings = load_settings(declared_settings(), call=call)
+    for problem in settings.problems:
+        if _strict:
+            raise SettingsError(problem)
+        hooks().problem(f"{problem}; it is passed over", "settings", SettingsError(problem))
+    for problem in settings.foreign:
+        hooks().problem(problem, "settings")
+    return settings
+
+
+@contextmanager
+def strictly() -> Iterator[None]:
+    """Let what is wrong in a file or a variable raise, too: a command is stopped by it, a training is not."""
+    global _strict
+    before, _strict = _strict, True
+    try:
+        yield
+    finally:
+        _strict = before
 
 
 def _core_settings(call: Mapping[str, Any]) -> Settings:

@@ -1,0 +1,58 @@
+"""A machine of the tests' own: they see neither the user's configuration nor what fitprint has left elsewhere, and leave nothing there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import site
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_KEPT = {"FITPRINT_MLFLOW_PYTHON"}  # where a tool for tests lies
+_MARKS = (".fitprint", ".git", "pyproject.toml")
+_machine: Path | None = None
+
+
+def pytest_configure() -> None:
+    """Give the tests a user's folder, before frameworks are imported and look for their configuration there."""
+    global _machine
+    os.environ["TMPDIR"] = tempfile.tempdir = _clean_place()
+    _machine = Path(tempfile.mkdtemp(prefix="fitprint-tests-")).resolve()
+    for name in list(os.environ):
+        if (name.startswith("FITPRINT_") and name not in _KEPT) or (name.startswith("XDG_") and name.endswith(("_HOME", "_DIR"))):
+            del os.environ[name]
+    os.environ.setdefault("PYTHONUSERBASE", site.getuserbase())  # packages may be installed there
+    os.environ.setdefault("PIP_CONFIG_FILE", str(Path("~/.config/pip/pip.conf").expanduser()))  # and come from a place named there
+    os.environ["HOME"] = str(_machine)
+    _machine.chmod(0o755)  # some tests look with the eyes of another user
+    (_machine / "temporary").mkdir()
+
+
+def _clean_place() -> str:
+    """Return a folder for temporary ones that lies in no project: fitprint looks for one upwards from where a test runs."""
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
+    for place in places:
+        folder = Path(place).resolve()
+        if os.access(folder, os.W_OK) and not any((above / mark).exists() for above in (folder, *folder.parents) for mark in _MARKS):
+            return str(folder)
+    raise pytest.UsageError(f"{', '.join(places)}: each lies in a project ({', '.join(_MARKS)}); set TMPDIR to a folder that does not")
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    if _machine is not None:
+        shutil.rmtree(_machine, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_temporary_folder() -> Iterator[None]:
+    """Where no home can be written, fitprint writes to the temporary folder; what pytest keeps of failed tests lies elsewhere."""
+    assert _machine is not None
+    with pytest.MonkeyPatch.context() as patch:
+        folder = str(_machine / "temporary")
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield

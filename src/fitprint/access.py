@@ -1,0 +1,142 @@
+"""Who can read what fitprint writes, whatever the umask says, and whose files fitprint takes at their word.
+
+Folders and files are their owner's alone (0700 and 0600). A folder that is made for a group (2770: the group may write, what is
+made inside belongs to the group, all others are shut out) gives what is made in it to that group (2770 and 0660).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["create_file", "make_folder", "settle_home", "settle_modes", "temporary_folder", "why_foreign", "write_private"]
+
+_PRIVATE = (0o700, 0o600)
+_SHARED = (0o2770, 0o660)
+_OTHERS = 0o007
+
+
+def _modes_below(folder: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return the modes of folders and files that are made in this folder."""
+    return _SHARED if os.stat(folder).st_mode & 0o7777 == _SHARED[0] else _PRIVATE  # noqa: PTH116 - spares a Path
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are not there; one that is there stays as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not os.path.lexists(folder.parent):
+        make_folder(folder.parent)
+    try:
+        os.mkdir(folder, _PRIVATE[0])  # noqa: PTH102 - spares a Path
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
+        os.chmod(folder, _modes_below(folder.parent)[0])  # noqa: PTH101 - the umask may have taken our own bits, too
+
+
+def create_file(path: str | os.PathLike[str], flags: int = 0) -> int:
+    """Make a new file, open for writing, and return its descriptor.
+
+    Raises:
+        FileExistsError: it is there already.
+        OSError: it cannot be made.
+    """
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, _PRIVATE[1])
+    try:
+        os.fchmod(number, _modes_below(os.path.dirname(path) or ".")[1])  # noqa: PTH120 - spares a Path
+    except OSError:
+        os.close(number)
+        raise
+    return number
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file.
+
+    Raises:
+        OSError: it is there already, or cannot be written.
+    """
+    with os.fdopen(create_file(path), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextmanager
+def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """Make a folder that only its owner can read, gone afterwards with all it holds; among the temporary ones by default."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
+        os.chmod(folder, _PRIVATE[0])  # noqa: PTH101 - spares a Path
+        yield Path(folder)
+
+
+def settle_modes(path: Path, folder: Path) -> None:
+    """Give a file that somebody else's code has made the mode that files in ``folder`` have."""
+    path.chmod(_modes_below(folder)[1])
+
+
+def settle_home(home: Path, wanted: str | None) -> str:
+    """Make the home folder, or bring the one that is there to its mode; return what was changed of it, "" for nothing.
+
+    Only its owner can do so; for all others it stays as it is.
+
+    Args:
+        home: the folder.
+        wanted: "private", "group", or None for as it was made, which is private.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_folder(home)
+    about = home.stat()
+    mode = stat.S_IMODE(about.st_mode)
+    shared = wanted == "group" or (wanted is None and mode & _SHARED[0] == _SHARED[0])
+    goal = _SHARED if shared else _PRIVATE
+    if mode == goal[0] or about.st_uid != os.geteuid():
+        return ""
+    home.chmod(goal[0])
+    for entry in _inside(home):
+        entry_mode = goal[0] if entry.is_dir(follow_symlinks=False) else goal[1]
+        try:
+            os.chmod(entry.path, entry_mode)  # noqa: PTH101 - spares a Path
+        except OSError:
+            pass  # of another member of the group
+    return "shared with its group" if shared else ("closed to others" if mode & 0o077 else "")
+
+
+def _inside(home: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what lies in the home, links apart."""
+    waiting = [str(home)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                found = list(entries)
+        except OSError:
+            continue  # a journal that was delivered meanwhile, or another's
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+                yield entry
+            elif entry.is_file(follow_symlinks=False):
+                yield entry
+
+
+def why_foreign(path: Path) -> str:
+    """Return why a file or folder is not taken at its word: it belongs to a stranger, or everybody may write it; "" if it is ours.
+
+    Root's are ours, too. What is not there, or cannot be looked at, is not foreign.
+    """
+    try:
+        seen = {os.lstat(path).st_uid, (about := os.stat(path)).st_uid}  # noqa: PTH116 - spares a Path
+    except OSError:
+        return ""
+    strangers = seen - {0, os.geteuid()}
+    if strangers:
+        return f"belongs to another user ({', '.join(f'uid {user}' for user in sorted(strangers))})"
+    return "can be written by everybody" if about.st_mode & stat.S_IWOTH else ""
