@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fitprint.errors import FitprintError, IntegrityError
+from fitprint.models.signature import Signature
 from fitprint.models.trust import Trust
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FlavorWithParts",
     "PredictingFlavor",
     "StateCheck",
+    "TriedFlavor",
     "choose_flavor",
     "class_name",
     "file_within",
@@ -55,8 +57,8 @@ class FlavorEntry:
 class Flavor(Protocol):
     """A model format. Stateless, and usable from several threads.
 
-    More members are optional: ``predict`` (see :class:`PredictingFlavor`), ``parts`` (see :class:`FlavorWithParts`) and
-    ``reads_unverified`` (see :class:`EagerFlavor`).
+    More members are optional: ``predict`` (see :class:`PredictingFlavor`), ``parts`` (see :class:`FlavorWithParts`),
+    ``reads_unverified`` (see :class:`EagerFlavor`) and ``trial`` (see :class:`TriedFlavor`).
 
     Attributes:
         name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same models, MLflow's name.
@@ -139,6 +141,22 @@ class EagerFlavor(Flavor, Protocol):
         """Tell if ``load`` would take the very same files from a stranger: damaged bytes neither crash it nor run anything.
 
         What it returned is handed out only if the digests are right.
+        """
+
+
+class TriedFlavor(Flavor, Protocol):
+    """A flavor whose framework reads files with compiled code that damaged or hostile bytes may crash.
+
+    Files that this user did not record are then first read in a process of their own, which may die of it
+    (:mod:`fitprint.models.trials`). The flavor has to be picklable, and its module importable.
+    """
+
+    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, Signature | None], None] | None:
+        """Return what predicts with the loaded model in that process, given the model and its signature, if it has one.
+
+        It should lead many ways through the model (:mod:`fitprint.models.oddities`). What it raises does not matter. None says that
+        these files cannot crash anything: reading them follows every index and length, or is plain Python. It is asked before anything
+        is read, so it must not give the files to the framework, nor believe what their directory says of them.
         """
 
 

@@ -15,9 +15,10 @@ from fitprint.models.flavor import Flavor
 from fitprint.models.hashing import Checking
 from fitprint.models.pyfunc import PyfuncFlavor
 from fitprint.models.requirements import installed_version
+from fitprint.models.trials import try_first
 from fitprint.models.trust import Trust
 
-__all__ = ["Loaded", "load_directory", "open_directory"]
+__all__ = ["Loaded", "load_directory", "load_untried", "open_directory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,18 @@ def open_directory(directory: Path, flavors: Sequence[Flavor], trust: Trust, che
             verify(directory, manifest, checking.expected if checking is not None else None)
         flavor, options = _reader(manifest, flavors)
         eager = getattr(flavor, "reads_unverified", None)
-        if checking is not None and not (eager is not None and eager(options, trust)):
+        if checking is not None and not (trust.own and eager is not None and eager(options, trust)):
             checking.finish()
-        model = _load(directory, manifest, flavor, options, trust)
+        try_first(directory, flavor, options, trust)
+        model = load_untried(directory, manifest, flavor, options, trust)
     finally:
         if checking is not None:
             checking.finish()  # what it finds goes before any other error
     return Loaded(model, manifest, flavor)
 
 
-def _load(directory: Path, manifest: Manifest, flavor: Flavor, options: Mapping[str, Any], trust: Trust) -> object:
+def load_untried(directory: Path, manifest: Manifest, flavor: Flavor, options: Mapping[str, Any], trust: Trust) -> object:
+    """Load a model whose flavor has been found, with what its files name and nothing tried before."""
     code = brought_code(directory, options)
     try:
         with importable(code, trust):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.oddities import attempt, odd_rows
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 
@@ -45,6 +46,10 @@ class CatBoostFlavor:
         pyfunc = {"loader_module": "mlflow.catboost", "data": _FILE}
         return FlavorEntry(options=options, serialization="cbm", safe=True, modules=["catboost", "numpy"], pyfunc=pyfunc)
 
+    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
+        """Predict raw values of odd rows."""
+        return _predict_odd
+
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         path = file_within(directory, options.get("data", _FILE))
         kind, form = options.get("model_type"), options.get("save_format", "cbm")
@@ -63,3 +68,16 @@ class CatBoostFlavor:
                 f"{options.get('catboost_version') or 'an unknown version'}): it is damaged, or a newer CatBoost is needed"
             ) from error
         return model
+
+
+def _predict_odd(model: Any, _: object) -> None:
+    categories = set(model.get_cat_feature_indices())
+    texts = set(model.get_text_feature_indices())
+    for whole in (True, False):
+        rows = [
+            [str(value) if place in categories | texts else value for place, value in enumerate(row)]
+            for row in odd_rows(len(model.feature_names_), whole=whole)
+        ]
+        attempt(model.predict, rows, prediction_type="RawFormulaVal", thread_count=1)
+        attempt(model.calc_leaf_indexes, rows, thread_count=1)
+    attempt(model.get_feature_importance)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
+from fitprint.models.oddities import attempt, odd_rows
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 from fitprint_lightgbm.texts import check_text
@@ -68,6 +69,10 @@ class LightGBMFlavor:
             modules=sorted({*entry.modules, "lightgbm"}),
         )
 
+    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
+        """Predict raw values and leaves of odd rows."""
+        return _predict_odd
+
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         path = file_within(directory, options.get("data", _FILE))
         try:
@@ -119,3 +124,14 @@ def _advice(options: Mapping[str, Any]) -> str:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _predict_odd(model: Any, _: object) -> None:
+    import numpy as np
+
+    booster = getattr(model, "booster_", model)
+    for whole in (True, False):
+        rows = np.array(odd_rows(booster.num_feature(), whole=whole))
+        for options in ({"raw_score": True}, {"pred_leaf": True}, {"pred_contrib": True}, {"num_iteration": 1}):
+            attempt(booster.predict, rows, num_threads=1, **options)
+    attempt(booster.model_to_string)

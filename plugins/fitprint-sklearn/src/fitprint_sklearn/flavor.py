@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from fitprint.errors import IntegrityError
 from fitprint.models import pickles
 from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.hashing import write_hashed
+from fitprint.models.oddities import attempt, odd_rows
 from fitprint.models.opcodes import dotted, scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
@@ -72,6 +73,11 @@ class SklearnFlavor:
         is_own = all(str(name).startswith(_CAREFUL) for name in options.get("skops_trusted_types") or ())
         return options.get("serialization_format") == "skops" and is_own and not trust.names
 
+    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None] | None:
+        """Predict for odd rows with a model that has parts of other frameworks; scikit-learn's own are looked at when they are read."""
+        path = file_within(directory, options.get("pickled_model", "model.pkl"))
+        return _predict_odd if parts().keys() & _names(path, options) else None
+
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         path = file_within(directory, options.get("pickled_model", "model.pkl"))
         if options.get("serialization_format", "pickle") != "skops":
@@ -82,6 +88,25 @@ class SklearnFlavor:
             model, names = _from_skops(path, trust)
         _check_indices(model, names, path.name, trust)
         return model
+
+
+def _names(path: Path, options: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return what a file refers to; nothing of one that is damaged, which is told when it is loaded."""
+    try:
+        if options.get("serialization_format", "pickle") != "skops":
+            return {*scan(path.read_bytes()).names}
+        return {(str(node.get("__module__")), str(node["__class__"])) for node in _nodes(_schema(path))}
+    except (IntegrityError, zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError):
+        return set()
+
+
+def _predict_odd(model: Any, _: object) -> None:
+    import numpy as np
+
+    for whole in (True, False):
+        rows = np.nan_to_num(odd_rows(int(getattr(model, "n_features_in_", 1)), whole=whole), posinf=3e38, neginf=-3e38)
+        for name in ("predict", "predict_proba", "decision_function", "transform"):
+            attempt(lambda name=name, rows=rows: getattr(model, name)(rows))
 
 
 class _Use(NamedTuple):

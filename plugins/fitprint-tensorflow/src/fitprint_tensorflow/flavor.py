@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.oddities import attempt
 from fitprint.models.trust import Trust
 from fitprint_tensorflow.archive import LAMBDA, Archive, read_archive
 
@@ -48,6 +49,10 @@ class KerasFlavor:
             needs=needs,
             modules=sorted(modules | {"keras", "numpy", keras.backend.backend()}),
         )
+
+    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
+        """Predict for inputs of zeros and ones."""
+        return predict_odd
 
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         name = str(options.get("data", _FOLDER))
@@ -125,6 +130,21 @@ def load_keras(path: Path, options: Mapping[str, Any], trust: Trust) -> Any:
                 "decorated with @keras.saving.register_keras_serializable(), or load inside `with keras.saving.custom_object_scope({...})`"
             ) from error
         raise FitprintError(f"{trust.uri} could not be loaded by Keras {here}: {type(error).__name__}: {told}") from error
+
+
+def predict_odd(model: Any, _: object) -> None:
+    """Predict for a few inputs; lengths that are open are short."""
+    import numpy as np
+
+    given = getattr(model, "inputs", None) or ()
+    for value in (0, 1):
+        arrays = [np.full([2, *(size or 3 for size in tensor.shape[1:])], value, dtype=_plain_dtype(tensor.dtype)) for tensor in given]
+        attempt(model.predict, arrays[0] if len(arrays) == 1 else arrays, verbose=0)
+
+
+def _plain_dtype(dtype: Any) -> str:
+    name = str(getattr(dtype, "name", dtype))
+    return name if name.startswith(("int", "uint", "float", "bool")) else "float32"
 
 
 def _found(name: str) -> Any:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.trust import Trust
-from fitprint_tensorflow.flavor import load_keras
+from fitprint_tensorflow.flavor import load_keras, predict_odd
 
 __all__ = ["TensorFlowFlavor", "load_saved_model"]
 
@@ -52,6 +52,10 @@ class TensorFlowFlavor:
             needs=[_LOAD],
             modules=["numpy", "tensorflow"],
         )
+
+    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
+        """Predict for inputs of zeros and ones, as far as the model tells of them."""
+        return predict_odd
 
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         kind = options.get("model_type") or ("keras" if "save_format" in options else "tf2-module")

@@ -6,12 +6,13 @@ import importlib
 import inspect
 import math
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
+from fitprint.models.oddities import attempt, odd_rows
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 from fitprint_xgboost.wholeness import problem_of
@@ -86,6 +87,10 @@ class XGBoostFlavor:
         matrix = data if isinstance(data, DMatrix) else DMatrix(data, feature_names=names, enable_categorical=True)
         return model.predict(matrix, **options)
 
+    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
+        """Predict margins and leaves of odd rows."""
+        return _predict_odd
+
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         path = file_within(directory, options.get("data", _FILE))
         named = str(options.get("model_class") or _BOOSTER)
@@ -114,6 +119,21 @@ class XGBoostFlavor:
                     f"install xgboost>={written}"
                 ) from error
             raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {told}") from error
+
+
+def _predict_odd(model: Any, _: object) -> None:
+    import numpy as np
+    from xgboost import DMatrix
+
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    for whole in (True, False):
+        rows = np.array(odd_rows(booster.num_features(), whole=whole), dtype=np.float32)
+        rows[np.isinf(rows)] = 3e38  # infinity is refused
+        data = DMatrix(rows, feature_names=booster.feature_names, feature_types=booster.feature_types, enable_categorical=True)
+        for options in ({"output_margin": True}, {"pred_leaf": True}, {"pred_contribs": True}):
+            attempt(booster.predict, data, **options)
+        attempt(booster.inplace_predict, rows)
+    attempt(booster.get_dump)
 
 
 _BASES = frozenset({("xgboost.core", "Booster"), ("xgboost.sklearn", "XGBModel")})

@@ -1,0 +1,133 @@
+"""The other side of :mod:`fitprint.models.trials`: the process that is copied for each trial, and the copies, which hold them."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import json
+import os
+import pickle
+import resource
+import select
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fitprint.models.directory import read_manifest
+from fitprint.models.loading import load_untried
+from fitprint.models.trust import Trust
+
+__all__ = ["serve"]
+
+_MEMORY = 4 << 30  # bytes of addresses that a trial may take beyond what is there, and eight times its files
+_GRACE = 2  # seconds after which a copy that should be gone is ended
+
+
+def serve() -> None:
+    """Hold trials, one after the other, until the standard input ends."""
+    channel = os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    warnings.simplefilter("ignore")
+    while line := sys.stdin.buffer.readline():
+        request = json.loads(line)
+        flavor = pickle.loads(base64.b64decode(request["flavor"]))  # noqa: S301 - of the process that started this one
+        for package in flavor.packages:
+            try:
+                importlib.import_module(package)
+            except Exception:  # noqa: BLE001, S110 - loading says so
+                pass
+        answer = _held(flavor, request) if request.get("alone") else _by_a_copy(flavor, request)
+        channel.write(json.dumps(answer).encode() + b"\n")
+
+
+def _by_a_copy(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reading)
+            _die_with_parent()
+            os.write(writing, json.dumps(_held(flavor, request)).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    found = _until_end(reading, request["seconds"] + _GRACE)
+    os.close(reading)
+    if found is None:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if found is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGALRM, signal.SIGXCPU}):
+        return {"hung": request["seconds"]}
+    if os.WIFSIGNALED(status):
+        return {"died": os.WTERMSIG(status)}
+    return dict(json.loads(found)) if found else {"died": 256 + os.WEXITSTATUS(status)}
+
+
+def _until_end(handle: int, seconds: float) -> bytes | None:
+    """Return what is written to a pipe until its end; None if that takes too long, or whoever asks is gone."""
+    found = b""
+    while True:
+        ready, _, _ = select.select([handle, sys.stdin.fileno()], [], [], seconds)
+        if handle not in ready:
+            return None
+        piece = os.read(handle, 1 << 16)
+        if not piece:
+            return found
+        found += piece
+
+
+def _held(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the model and predict with it, within limits; what prediction raises is no matter: the data is made up."""
+    directory = Path(request["directory"])
+    _limit(directory, request["seconds"])
+    trust = Trust(request["trust"], request["uri"], request["verb"])
+    try:
+        manifest = read_manifest(directory)
+        options = manifest.flavors.get(flavor.name) or {}
+        model = load_untried(directory, manifest, flavor, options, trust)
+    except BaseException as error:  # noqa: BLE001 - it is raised where the model was asked for
+        return {"error": [type(error).__name__, str(error)]}
+    predict: Callable[[Any, Any], None] = flavor.trial(directory, options)
+    try:
+        predict(model, manifest.signature)
+    except BaseException:  # noqa: BLE001, S110 - as said above
+        pass
+    try:
+        del model
+    except BaseException:  # noqa: BLE001, S110 - the same
+        pass
+    return {}
+
+
+def _limit(directory: Path, seconds: int) -> None:
+    """Bound time and memory; a limit that the system does not set is done without."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
+    size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    try:
+        taken = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        taken = 0
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds}
+    if taken:
+        limits[resource.RLIMIT_AS] = taken + _MEMORY + 8 * size
+    for kind, most in limits.items():
+        try:
+            hard = resource.getrlimit(kind)[1]
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        except (OSError, ValueError):
+            pass
+
+
+def _die_with_parent() -> None:
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    except (OSError, AttributeError):
+        pass
