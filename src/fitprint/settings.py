@@ -60,7 +60,8 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("models", bool, True, "Record fitted models."),
     Setting("datasets", bool, True, "Record facts and digests of training data."),
     Setting("training_metrics", bool, True, "Compute metrics of a fitted model on its training data."),
-    Setting("training_metrics_limit", float, 0.1, "Most seconds that computing training metrics may be expected to take, per fit."),
+    Setting("training_metrics_work", float, 100.0, "Most work for training metrics, per fit, in millions of steps (about milliseconds)."),
+    Setting("training_metrics_code", list, [], "Globs of names of your own classes and functions that training metrics may run once more."),
     Setting("model_limit_mb", float, 2048.0, "Largest model in MiB that is recorded."),
     Setting("context", bool, True, "Record environment, code version and hardware."),
     Setting("code_patch", bool, True, "Record uncommitted changes (size-capped, lines with secrets removed)."),
@@ -79,6 +80,10 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("sync", str, "never", "Make each record safe from a power cut (`fdatasync`).", ("never", "always")),
     Setting("exit_wait", float, 5.0, "Most seconds that the end of the program waits for work in the background."),
 )
+
+
+# Settings that there were, and what to do instead.
+_FORMER = {"training_metrics_limit": "it was a time, which depends on the machine; give `training_metrics_work`, a number of steps"}
 
 
 @dataclass(frozen=True)
@@ -278,6 +283,8 @@ def flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _unknown(name: str, origin: str, known: Mapping[str, Setting]) -> str:
     import difflib
 
+    if name in _FORMER:
+        return f"setting {name!r} from {origin} is no more: {_FORMER[name]}"
     near = difflib.get_close_matches(name, known, n=1)
     advice = f"did you mean {near[0]!r}?" if near else "`fitprint config` lists all settings"
     return f"unknown setting {name!r} from {origin}: {advice}"

@@ -64,7 +64,7 @@ def captured(request: pytest.FixtureRequest, framework: str, monkeypatch: pytest
     """Autologging with all plugins, with the framework's alone, or with all but it."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "estimators"))
     settings: dict[str, Any] = {"all": {}, "alone": {"include_frameworks": [framework]}, "without": {"exclude_frameworks": [framework]}}
-    with captured_runs(training_metrics_limit=60.0) as runs:
+    with captured_runs() as runs:
         fitprint.autolog(**settings[request.param])
         yield runs
 
@@ -140,7 +140,7 @@ def test_a_composition_is_one_run(make: Make, captured: CapturedRuns, compositio
 def test_threads_of_several_frameworks_keep_to_their_runs() -> None:
     """Six threads train models of three frameworks at once: six complete runs."""
     X, y = data()
-    with captured_runs(training_metrics_limit=60.0) as captured:
+    with captured_runs() as captured:
         fitprint.autolog()
         threads = [threading.Thread(target=lambda make=make: make().fit(X, y)) for make in (make_xgboost, make_lightgbm, make_catboost) * 2]
         for thread in threads:

@@ -137,6 +137,12 @@ def test_a_value_of_another_type_in_a_variable_is_told_and_the_layer_below_count
     assert ("setting 'count' from the environment variable FITPRINT_COUNT must be a whole number, not 'many'",) == settings.problems
 
 
+def test_fault_23_a_limit_in_seconds_is_refused():
+    """Seconds must not be read as steps: the former setting says what to give instead."""
+    with pytest.raises(SettingsError, match="'training_metrics_limit' from call is no more: .*`training_metrics_work`"):
+        load_settings(call={"training_metrics_limit": 0.1}, environment={})
+
+
 def test_a_name_like_no_other_gets_advice(tmp_path: Path) -> None:
     """Where nothing is near, the message says how to list all."""
     with pytest.raises(SettingsError, match="`fitprint config` lists all settings"):

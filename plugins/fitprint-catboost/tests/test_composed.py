@@ -14,7 +14,7 @@ QUIET = {"logging_level": "Silent", "allow_writing_files": False, "random_seed":
 @pytest.fixture
 def recorded(runs):
     """Autologging is on, models are not recorded."""
-    fitprint.autolog(models=False, training_metrics_limit=60.0)
+    fitprint.autolog(models=False)
     return runs
 
 

@@ -17,7 +17,7 @@ __all__ = ["runs"]
 @pytest.fixture
 def tracked() -> Iterator[CapturedRuns]:
     """Autologging is on, models are not recorded, and nothing that goes wrong is hidden."""
-    with captured_runs(models=False, training_metrics_limit=60.0) as captured:
+    with captured_runs(models=False) as captured:
         fitprint.autolog()
         yield captured
 

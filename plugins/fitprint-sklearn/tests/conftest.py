@@ -62,9 +62,7 @@ def untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Track
         if name.startswith("FITPRINT_"):
             monkeypatch.delenv(name)
     forget()
-    fitprint.configure(
-        home=str(folder / "home"), store=f"memory://{folder}", notice=False, context=False, strict=True, training_metrics_limit=60.0
-    )
+    fitprint.configure(home=str(folder / "home"), store=f"memory://{folder}", notice=False, context=False, strict=True)
     yield Tracked(folder / "home")
     forget()
 
@@ -74,3 +72,10 @@ def tracked(untracked: Tracked) -> Tracked:
     """Autologging is on, models are not recorded."""
     fitprint.autolog(models=False)
     return untracked
+
+
+@pytest.fixture
+def asked(tracked: Tracked) -> Tracked:
+    """The same, and training metrics may run code of the user's once more."""
+    fitprint.configure(training_metrics_code=["*"])
+    return tracked

@@ -227,6 +227,7 @@ def training(run):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_metrics_of_classifiers(tracked, load, model):
     """They equal what scikit-learn's functions say of the model's predictions."""
+    fitprint.configure(training_metrics_work=10_000.0)
     X, y = load(return_X_y=True)
     run = tracked.of(lambda: model.fit(X, y))
     predicted = model.predict(X)
@@ -308,14 +309,14 @@ def test_metrics_of_several_outputs(tracked):
         assert run.metrics["training_accuracy_score"] == pytest.approx(model.score(X, both))
 
 
-def test_own_score_is_asked(tracked):
+def test_own_score_is_asked(asked):
     """A ``score`` of the estimator's own is what ``training_score`` says."""
 
     class Generous(DecisionTreeClassifier):
         def score(self, X, y):
             return 42.0
 
-    run = tracked.of(lambda: Generous().fit(*load_iris(return_X_y=True)))
+    run = asked.of(lambda: Generous().fit(*load_iris(return_X_y=True)))
     assert run.metrics["training_score"] == 42
     assert run.metrics["training_accuracy_score"] == 1
 
@@ -338,7 +339,7 @@ def test_metrics_of_outlier_detectors(tracked):
     assert run.metrics["outlier_share"] == pytest.approx(0.1, abs=0.01)
 
 
-def test_metrics_of_an_own_estimator_without_mixins(tracked):
+def test_metrics_of_an_own_estimator_without_mixins(asked):
     """An estimator that does not say what it is, is judged by its target."""
 
     class Median(BaseEstimator):
@@ -349,7 +350,7 @@ def test_metrics_of_an_own_estimator_without_mixins(tracked):
         def predict(self, X):
             return np.full(len(X), self.median_)
 
-    run = tracked.of(lambda: Median().fit(*load_diabetes(return_X_y=True)))
+    run = asked.of(lambda: Median().fit(*load_diabetes(return_X_y=True)))
     assert run.metrics["training_r2_score"] < 0.1
 
 
@@ -362,8 +363,8 @@ def test_metrics_switched_off(tracked):
 
 
 def test_metrics_beyond_the_limit(tracked):
-    """Where a prediction is expected to exceed the limit none is made, and the report says so."""
-    fitprint.configure(training_metrics_limit=1e-6)
+    """Where a prediction is more work than the limit allows none is made, and the report says so."""
+    fitprint.configure(training_metrics_work=1e-6, training_metrics_code=["*"])
     predictions = []
 
     class Slow(KNeighborsClassifier):
@@ -373,11 +374,11 @@ def test_metrics_beyond_the_limit(tracked):
 
     run = tracked.of(lambda: Slow().fit(*load_digits(return_X_y=True)))
     assert training(run) == {}
-    assert "limit" in run.capture["skipped"]["training metrics"]
-    assert 1797 not in predictions
+    assert "million steps of work, `training_metrics_work` allows 1e-06" in run.capture["skipped"]["training metrics"]
+    assert predictions == []
 
 
-def test_failing_predictions(tracked):
+def test_failing_predictions(asked):
     """An estimator that cannot predict its training data is recorded without metrics, and the report says why."""
 
     class Shy(ClassifierMixin, BaseEstimator):
@@ -387,7 +388,7 @@ def test_failing_predictions(tracked):
         def predict(self, X):
             raise ValueError("not today")
 
-    run = tracked.of(lambda: Shy().fit(*load_iris(return_X_y=True)))
+    run = asked.of(lambda: Shy().fit(*load_iris(return_X_y=True)))
     assert run.status == "FINISHED"
     assert "not today" in run.capture["skipped"]["training metrics"]
 
@@ -516,7 +517,7 @@ def test_warnings_are_recorded_and_shown(tracked):
     assert warning["category"] == "ConvergenceWarning"
 
 
-def test_regressor_of_own(tracked):
+def test_regressor_of_own(asked):
     """The user's own class is recorded with its parameters and metrics."""
 
     class Mean(RegressorMixin, BaseEstimator):
@@ -530,7 +531,7 @@ def test_regressor_of_own(tracked):
         def predict(self, X):
             return np.full(len(X), self.mean_)
 
-    run = tracked.of(lambda: Mean(shift=1).fit(*load_diabetes(return_X_y=True)))
+    run = asked.of(lambda: Mean(shift=1).fit(*load_diabetes(return_X_y=True)))
     assert run.name == "Mean"
     assert run.params == {"shift": 1}
     assert run.metrics["training_mean_squared_error"] > 0

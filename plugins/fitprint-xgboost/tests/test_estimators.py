@@ -42,7 +42,7 @@ def paths(run):
 
 def test_a_classifier(runs, split):
     """One run with parameters, curves, training metrics, importances, configuration and the model."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     model = fitted(split)
     run = runs.one()
     assert (run.name, run.status) == ("XGBClassifier", "FINISHED")
@@ -55,7 +55,7 @@ def test_a_classifier(runs, split):
 
 def test_nothing_that_is_left_at_none_counts_as_set(runs, split):
     """Most parameters are None by default, and are marked as defaults."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     fitted(split, learning_rate=0.2)
     params = runs.one().record.params
     assert {name for name, entry in params.items() if entry.provenance == "set"} == {
@@ -71,7 +71,7 @@ def test_nothing_that_is_left_at_none_counts_as_set(runs, split):
 @pytest.mark.parametrize("how", ["argument", "callback"])
 def test_early_stopping(runs, split, how):
     """Base 0, as the model tells."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     options = {"early_stopping_rounds": 2} if how == "argument" else {"callbacks": [EarlyStopping(rounds=2)]}
     model = fitted(split, n_estimators=300, **options)
     metrics = runs.one().metrics
@@ -84,7 +84,7 @@ def test_callbacks_of_the_estimator_stay_as_they_are(runs, split):
     schedule = LearningRateScheduler([0.3] * 5)
     callbacks = [schedule]
     bare = len(pickle.dumps(fitted(split)))
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     model = fitted(split, callbacks=callbacks)
     assert model.callbacks is callbacks
     assert callbacks == [schedule]
@@ -108,7 +108,7 @@ def test_a_generator_is_not_drawn_from(runs, split, make):
         return model.get_booster().get_dump(), piped[-1].get_booster().get_dump(), generator.bytes(8)
 
     bare = train(make(3))
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     assert train(make(3)) == bare
 
 
@@ -123,7 +123,7 @@ class Raising(TrainingCallback):
 
 def test_system_exit_inside_fit(runs, split):
     """The run has ended, its points are kept, and the next fit is a run of its own."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     with pytest.raises(SystemExit):
         fitted(split, callbacks=[Raising()])
     fitted(split)
@@ -143,14 +143,14 @@ def test_labels_that_are_missing(runs, split):
         return type(caught.value), str(caught.value).splitlines()[-1]
 
     bare = train()
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     assert train() == bare
     assert runs.one().status == "FAILED"
 
 
 def test_six_threads(runs, split):
     """Each thread's fit is a complete run."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     start = threading.Barrier(6)
 
     def one(depth):
@@ -165,7 +165,7 @@ def test_six_threads(runs, split):
 
 def test_two_fits_in_one_run(runs, split):
     """The first is recorded on the user's run, the second on a child of it; neither mixes with the other."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     with fitprint.start_run("mine"):
         fitted(split, max_depth=1)
         fitted(split, max_depth=3)
@@ -176,7 +176,7 @@ def test_two_fits_in_one_run(runs, split):
 
 def test_continued_fit(runs, split):
     """It is linked to the run of the estimator that it goes on from."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     first = fitted(split)
     classifier().fit(*split[0], xgb_model=first)
     parent, child = runs.roots()
@@ -190,14 +190,14 @@ def squared(true, predicted):
 
 def test_objective_of_ones_own(runs, split):
     """It is named."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     XGBRegressor(n_estimators=2, objective=squared).fit(*split[0])
     assert runs.one().params["objective"].endswith("squared")
 
 
 def test_ranking(runs, split):
     """Groups are counted on the evaluation sets."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     groups = np.repeat(range(40), 10)
     XGBRanker(n_estimators=3).fit(*split[0], qid=groups, eval_set=[split[0]], eval_qid=[groups], verbose=False)
     run = runs.one()
@@ -208,14 +208,14 @@ def test_ranking(runs, split):
 @pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning")  # in the newest XGBoost
 def test_random_forest(runs, split):
     """A forest is one run, under its own name."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     XGBRFClassifier(n_estimators=5).fit(*split[0])
     assert (runs.one().name, runs.one().params["n_estimators"]) == ("XGBRFClassifier", 5)
 
 
 def test_several_outputs(runs, split):
     """Targets with several columns are recorded with their metrics."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     features = split[0][0]
     XGBRegressor(n_estimators=3).fit(features, features[:, :2])
     assert runs.one().metrics["training_r2_score"] > 0
@@ -223,7 +223,7 @@ def test_several_outputs(runs, split):
 
 def test_categories_in_a_frame(runs):
     """Frames with categories are trained on and recorded as they are."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     frame = pd.DataFrame({"colour": pd.Categorical(["red", "blue"] * 30), "size": np.arange(60.0)})
     classifier(enable_categorical=True, tree_method="hist").fit(frame, np.arange(60) % 2)
     run = runs.one()
@@ -244,7 +244,7 @@ class Named(XGBClassifier):
 
 def test_a_subclass_of_the_users(runs, split):
     """It is one run under its own name, with its parameters and what it inherits."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     Named(note="mine", n_estimators=3, n_jobs=1).fit(*split[0])
     run = runs.one()
     assert (run.name, run.params["note"], run.params["n_estimators"]) == ("Named", "mine", 3)
@@ -257,7 +257,7 @@ def test_a_subclass_of_the_users(runs, split):
 @pytest.mark.parametrize("frameworks", [["*"], ["xgboost"]])
 def test_a_search_is_one_run_with_true_children(runs, split, frameworks):
     """Not a run for each fit; also where scikit-learn itself is left out."""
-    fitprint.autolog(include_frameworks=frameworks, training_metrics_limit=60.0)
+    fitprint.autolog(include_frameworks=frameworks)
     GridSearchCV(classifier(), {"max_depth": [1, 2], "learning_rate": [0.1, 0.3]}, cv=2).fit(*split[0])
     search = runs.one()
     children = [run for run in runs.all() if run.parent_id == search.id]
@@ -268,7 +268,7 @@ def test_a_search_is_one_run_with_true_children(runs, split, frameworks):
 
 def test_a_search_in_workers(runs, split):
     """The same with the fits in processes."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     GridSearchCV(classifier(), {"max_depth": [1, 2]}, cv=2, n_jobs=2).fit(*split[0])
     search = runs.one()
     assert [run.parent_id for run in runs.all() if run.id != search.id] == [search.id] * 2
@@ -276,14 +276,14 @@ def test_a_search_in_workers(runs, split):
 
 def test_a_cross_validation_is_one_run(runs, split):
     """Its folds are points."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     cross_val_score(classifier(), *split[0], cv=3)
     assert (runs.one().record.kind, len(runs.one().history("test_score"))) == ("cross-validation", 3)
 
 
 def test_a_pipeline_has_the_rounds_of_its_last_step(runs, split):
     """One run, with curves and importances of the booster inside."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     pipeline = make_pipeline(StandardScaler(), classifier(callbacks=[LearningRateScheduler([0.3] * 5)]))
     pipeline.fit(*split[0], xgbclassifier__eval_set=[split[1]], xgbclassifier__verbose=False)
     run = runs.one()
@@ -304,14 +304,14 @@ def test_a_pipeline_has_the_rounds_of_its_last_step(runs, split):
 )
 def test_ensembles_are_one_run(runs, split, around):
     """Whatever they fit inside."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     around(classifier()).fit(*split[0])
     assert (len(runs), runs.one().status) == (1, "FINISHED")
 
 
 def test_members_of_an_ensemble_have_curves_of_their_own(runs, split):
     """Those of the second member begin with its number."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     evaluated = [Evaluated(n_estimators=rounds, n_jobs=1) for rounds in (3, 4)]
     for model in evaluated:
         model.evaluation = split[1]
@@ -351,7 +351,7 @@ def test_sparse_and_missing_values(runs, split):
     """Data with gaps, and sparse data, are recorded with metrics."""
     from scipy import sparse
 
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     features = sparse.csr_matrix(np.where(split[0][0] > 1, split[0][0], 0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -61,7 +61,7 @@ def trainings(split):
 def test_the_same_model_and_a_whole_run(runs, split, name):
     """Byte by byte, with the rounds, the configuration and the model."""
     bare = trainings(split)[name]()
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     recorded = trainings(split)[name]()
     assert bytes(bare.save_raw()) == bytes(recorded.save_raw())
     run = runs.one()
@@ -76,7 +76,7 @@ def test_the_same_model_and_a_whole_run(runs, split, name):
 def test_data_on_the_device_are_told_like_others(runs, split, convert):
     """Facts with the device, the digest that the data have elsewhere, and training metrics."""
     X, y = split[0]
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     for data in ((X, y), (convert(X), convert(y))):
         XGBClassifier(device="cuda", n_estimators=10).fit(*data)
     host, device = sorted(runs.all(), key=lambda run: run.start_time)
@@ -92,7 +92,7 @@ def test_data_on_the_device_are_told_like_others(runs, split, convert):
 def test_weights_and_quantities_on_the_device(runs, split):
     """A regressor with sample weights."""
     X, y = (cupy_array(values) for values in split[0])
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     XGBRegressor(device="cuda", n_estimators=5).fit(X, y * 1.5, sample_weight=y + 1.0)
     run = runs.one()
     assert run.capture.get("failed") is None
@@ -107,7 +107,7 @@ def test_what_xgboost_says_once_is_left_to_the_user(tmp_path, kind):
 import sys, warnings
 import fitprint
 fitprint.configure(home=sys.argv[1], notice=False, context=False, strict=True)
-fitprint.autolog(training_metrics_limit=60.0)
+fitprint.autolog()
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -135,7 +135,7 @@ print(len(before), ["mismatched devices" in str(warning.message) for warning in 
 
 def test_searches_and_pipelines(runs, split):
     """One parent, and its candidates."""
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # XGBoost's own, on data that are not on the device
         GridSearchCV(XGBClassifier(device="cuda", n_estimators=3), {"max_depth": [1, 2]}, cv=2).fit(*split[0])
@@ -149,7 +149,7 @@ def test_nothing_on_the_device_is_kept(runs, split):
     """What the user lets go of is freed."""
     import cupy
 
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
     pool = cupy.get_default_memory_pool()
     X, y = cupy_array(np.tile(split[0][0], (50, 1))), cupy_array(np.tile(split[0][1], 50))
     XGBClassifier(device="cuda", n_estimators=2).fit(X, y)

@@ -450,7 +450,7 @@ import sys, warnings
 import fitprint
 fitprint.configure(home=sys.argv[1], notice=False, context=False, strict=True)
 if sys.argv[2] == "recorded":
-    fitprint.autolog(training_metrics_limit=60.0)
+    fitprint.autolog()
 import xgboost
 from sklearn.datasets import load_breast_cancer
 X, y = load_breast_cancer(return_X_y=True)

@@ -1,26 +1,19 @@
-"""Predicting the training data within a limit on time, and without leaving a trace."""
+"""Predicting the training data within a limit on work, without leaving a trace, and without running the user's own code."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fitprint.recording.devices import on_host
-from fitprint_sklearn.data import Call, head, row_count
+from fitprint_sklearn.data import Call, row_count
+from fitprint_sklearn.ownership import own_code
 from fitprint_sklearn.standins import NoStandInError, stand_in, undisturbed
+from fitprint_sklearn.work import prediction_steps
 
 __all__ = ["Predictor", "SkippedError"]
 
-_UNTIMED = 128  # rows that are predicted without asking how long it takes
-_UNTIMED_OWN = 1000  # ... by scikit-learn's own estimators: where threads compete, so short a time cannot be told from waiting
-_QUICK = 1_000_000  # values of the training data up to which models of these modules are not timed either:
-_LINEAR = (
-    "sklearn.discriminant_analysis",
-    "sklearn.linear_model.",
-    "sklearn.naive_bayes",
-    "sklearn.tree.",
-)  # ... these are not timed either
+_MILLION = 1_000_000
 
 
 class SkippedError(Exception):
@@ -30,95 +23,78 @@ class SkippedError(Exception):
 class Predictor:
     """Predictions of a fitted estimator for its training data.
 
+    Whether there are any is told from the estimator's class and from counts alone, so that equal trainings have equal metrics.
+
     Attributes:
         rows: number of rows; 0 where it is not known.
-        limit: seconds that all predictions, and what is made of them, may take.
-        seconds: how long the last prediction took; 0 if none was made.
+        steps: how much work one prediction is.
     """
 
-    def __init__(self, estimator: Any, call: Call, params: Mapping[str, Any], limit: float) -> None:
+    def __init__(self, estimator: Any, call: Call, params: Mapping[str, Any], limit: float, asked: Iterable[str]) -> None:
+        """Take the setting ``training_metrics_work`` as ``limit``, and ``training_metrics_code`` as ``asked``."""
         self._estimator = estimator
         self._call = call
         self._params = params
+        self._asked = asked
         self._model: Any = None
-        self._started = time.perf_counter()
+        self._limit = limit
+        self._spent = 0.0
         self.rows = row_count(call.features) or 0
-        self.limit = limit
-        self.seconds = 0.0
+        self.steps = 0.0
 
-    def left(self) -> float:
-        """Return how many seconds are left of the limit."""
-        return self.limit - (time.perf_counter() - self._started)
-
-    # -- predicting --------------------------------------------------------------------------------------------------
-
-    def predict(self, method: str = "predict") -> Any:
-        """Return the prediction for the training data.
+    def spend(self, steps: float, what: str) -> None:
+        """Take steps of work off what the limit allows for this fit.
 
         Raises:
-            SkippedError: it is expected to take longer than what is left of the limit, or it fails.
+            SkippedError: there are not so many left.
         """
-        try:
-            return self._predict(getattr(self.model, method), self._call.features)
-        except SkippedError:
-            raise
-        except Exception as error:
-            raise SkippedError(f"`{method}` failed on the training data: {type(error).__name__}: {error}") from error
+        left = self._limit * _MILLION - self._spent
+        if steps > left:
+            rest = "" if not self._spent else f", of which {max(left, 0) / _MILLION:.3g} are left"
+            told = f"{what} takes {steps / _MILLION:.3g} million steps of work, `training_metrics_work` allows {self._limit:g}{rest}"
+            raise SkippedError(told)
+        self._spent += steps
+
+    # -- predicting --------------------------------------------------------------------------------------------------
 
     @property
     def model(self) -> Any:
         """What predicts: the estimator, or what stands in for it.
 
         Raises:
-            SkippedError: it cannot predict without leaving a trace.
+            SkippedError: it would run the user's own code, or cannot predict without leaving a trace.
         """
         if self._model is None:
+            name = own_code(self._estimator, self._asked)
+            if name is not None:
+                told = (
+                    f"predicting would run your own code once more: {name}; score the model yourself, or name it in `training_metrics_code`"
+                )
+                raise SkippedError(told)
+            self.steps = prediction_steps(self._estimator, self._call, self.rows)
             try:
                 self._model = stand_in(self._estimator, self._params, self._call)
             except NoStandInError as error:
                 raise SkippedError(str(error)) from error
         return self._model
 
+    def predict(self, method: str = "predict") -> Any:
+        """Return the prediction for the training data.
+
+        Raises:
+            SkippedError: it runs code of the user's, is too much work, or fails.
+        """
+        model = self.model
+        self.spend(self.steps, f"`{method}`")
+        try:
+            with undisturbed(model, self._estimator):
+                return on_host(getattr(model, method)(self._call.features))
+        except Exception as error:
+            raise SkippedError(f"`{method}` failed on the training data: {type(error).__name__}: {error}") from error
+
     def score(self) -> Any:
         """Return what the estimator's own ``score`` says of the training data; what that raises is raised."""
-        with undisturbed(self.model, self._estimator):
-            return self.model.score(self._call.features, self._call.target)
-
-    def _predict(self, function: Callable[[Any], Any], features: Any) -> Any:
-        with undisturbed(self.model, self._estimator):
-            if self.rows > _UNTIMED and not self.seconds and not self._is_quick():
-                expected = self._expected(function, features, self.rows)
-                if expected > self.left():
-                    raise SkippedError(f"predicting is expected to take {expected:.2g} s (limit {self.limit:g} s)")
-            elif self.seconds > self.left():
-                raise SkippedError(f"a second prediction would exceed the limit of {self.limit:g} s")
-            started = time.perf_counter()
-            prediction = on_host(function(features))
-            self.seconds = time.perf_counter() - started
-        return prediction
-
-    def _is_quick(self) -> bool:
-        """Tell whether predicting surely takes milliseconds: a model whose cost is known, on data that are not large."""
-        if self.rows <= _UNTIMED_OWN and type(self._estimator).__module__.startswith("sklearn."):
-            return True
-        shape: Any = getattr(self._call.features, "shape", ())
-        return len(shape) == 2 and shape[0] * shape[1] <= _QUICK and type(self._estimator).__module__.startswith(_LINEAR)
-
-    def _expected(self, function: Callable[[Any], Any], features: Any, rows: int) -> float:
-        """Return how many seconds predicting is expected to take, from predicting some rows, and more rows if that looks slow."""
-        few, some = _UNTIMED // 2, max(_UNTIMED, min(rows // 20, 2048))
-        first = _seconds(function, head(features, few))
-        expected = first * rows / few
-        if first < self.left() / 4 and expected > self.left():
-            second = _seconds(function, head(features, some))
-            each = max(second - first, 0.0) / (some - few)
-            expected = second + each * (rows - some)
-        return expected
-
-
-def _seconds(function: Callable[[Any], Any], data: Any) -> float:
-    if data is None:
-        return 0.0
-    started = time.perf_counter()
-    function(data)
-    return time.perf_counter() - started
+        model = self.model
+        self.spend(self.steps, "the estimator's own `score`")
+        with undisturbed(model, self._estimator):
+            return model.score(self._call.features, self._call.target)

@@ -1,4 +1,4 @@
-"""Metrics of a fitted model on its training data, from one prediction, within the limit on time."""
+"""Metrics of a fitted model on its training data, from one prediction, within the limit on work."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fitprint.recording.targets import describe_target
 from fitprint.recording.values import param_value
 from fitprint_sklearn import metrics
 from fitprint_sklearn.data import Call, column
+from fitprint_sklearn.ownership import own_code
 from fitprint_sklearn.parameters import unwrapped
 from fitprint_sklearn.plots import record_confusion, record_curves
 from fitprint_sklearn.predicting import Predictor, SkippedError
@@ -24,7 +25,8 @@ _METRICS = "training metrics"
 _SCORES = 3_000_000  # probabilities that are sorted for areas and curves
 _MATRIX = 256  # classes up to which a confusion matrix is counted
 _FEWEST_FOR_SHARE = 20  # rows from which a share of outliers says something
-_SILHOUETTE = 2e-8  # seconds for each pair of points
+_PAIR = 20  # steps of work for each pair of points, beside those for their coordinates
+_STAGE, _JUDGED = 30_000, 10  # steps of work to score a stage of boosting, and for each of its rows
 
 # Classifiers of scikit-learn that predict the class of the highest probability, so that probabilities tell the classes, too.
 _BY_PROBABILITY = frozenset(
@@ -45,7 +47,8 @@ class _Training:
         self.params = params
         self.call = call
         self.result = result
-        self.predictor = Predictor(estimator, call, params, fit.setting("training_metrics_limit"))
+        self.asked = fit.setting("training_metrics_code")
+        self.predictor = Predictor(estimator, call, params, fit.setting("training_metrics_work"), self.asked)
         self.rows = self.predictor.rows
         self.prediction: Any = None
 
@@ -114,14 +117,14 @@ class _Training:
         if _has_usual_score(self.estimator):
             self.log({"score": computed})
             return
-        if _is_scored_by_user(self.estimator, self.params):
-            self.fit.skipped("training_score", "the estimator's own score would call the user's scoring function once more")
-            return
-        if 2 * self.predictor.seconds > self.predictor.left():
-            self.fit.skipped("training_score", f"the estimator's own score would exceed the limit of {self.predictor.limit:g} s")
+        name = own_code(_scorers(self.estimator, self.params), self.asked)
+        if name is not None:
+            self.fit.skipped("training_score", f"the estimator's own score would call your own scoring function once more: {name}")
             return
         try:
             self.log({"score": self.predictor.score()})
+        except SkippedError as reason:
+            self.fit.skipped("training_score", str(reason))
         except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
             self.fit.skipped("training_score", f"the estimator's own score failed: {type(error).__name__}: {error}")
 
@@ -131,19 +134,16 @@ class _Training:
         if not hasattr(type(estimator), "staged_predict") or len(getattr(estimator, "train_score_", ())):
             return
         stages = len(getattr(estimator, "estimators_", ())) or int(getattr(estimator, "n_iter_", 0) or 0)
-        expected = 2 * self.predictor.seconds + stages * (3e-5 + self.rows * 1e-8)
-        if expected > self.predictor.left():
-            self.fit.skipped("training_staged_score", f"it is expected to take {expected:.2g} s, more than is left of the limit")
-            return
         scores = []
         try:
+            self.predictor.spend(self.predictor.steps + stages * (_STAGE + self.rows * _JUDGED), "`staged_predict`")
             for predicted in estimator.staged_predict(self.call.features):
                 if is_classifier:
                     scores.append(float(np.average(true == predicted, weights=weight)))
                 else:
                     scores.append(metrics.regression(_float(true), _float(np.asarray(predicted)), weight)["r2_score"])
-                if self.predictor.left() < 0:
-                    break
+        except SkippedError as reason:
+            self.fit.skipped("training_staged_score", str(reason))
         except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
             self.fit.skipped("training_staged_score", f"`staged_predict` failed: {type(error).__name__}: {error}")
         if scores:
@@ -251,9 +251,10 @@ class _Training:
         points = self.call.features
         if len(getattr(points, "shape", ())) != 2 or hasattr(points, "tocsr") or len(labels) != self.rows:
             return
-        pairs = len(labels) ** 2
-        if pairs * _SILHOUETTE + pairs * points.shape[1] * 1e-9 > self.predictor.left() / 2:
-            self.fit.skipped("training_silhouette_score", "the distances of all pairs of points would exceed the limit")
+        try:
+            self.predictor.spend(len(labels) ** 2 * (_PAIR + points.shape[1]), "measuring the distances of all pairs of points")
+        except SkippedError as reason:
+            self.fit.skipped("training_silhouette_score", str(reason))
             return
         points = np.asarray(on_host(points))
         if points.dtype.kind in "fiu" and getattr(self.estimator, "metric", "euclidean") != "precomputed":
@@ -276,7 +277,7 @@ class _Training:
 def record_training(fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> Any:
     """Record the training metrics of a fitted estimator, and return the prediction that was made for them (None if none was).
 
-    Nothing is recorded where that is switched off, exceeds the limit on time or fails; the capture report says so.
+    Nothing is recorded where that is switched off, runs the user's own code, is too much work or fails; the capture report says so.
     """
     if not fit.setting("training_metrics"):
         fit.skipped(_METRICS, "the setting `training_metrics` is off")
@@ -311,16 +312,9 @@ def _numbers(known: Any, *labels: Any) -> tuple[Any, Any] | None:
     return found[0], found[1]
 
 
-def _is_scored_by_user(estimator: Any, params: Mapping[str, Any]) -> bool:
-    """Tell whether ``score`` would call a function that is not scikit-learn's own."""
-    scorers = [getattr(estimator, "scorer_", None), *(value for name, value in params.items() if name.rpartition("__")[2] == "scoring")]
-    scorers += [each for scorer in scorers if isinstance(scorer, Mapping) for each in scorer.values()]
-    return any(callable(scorer) and not _is_own_scorer(scorer) for scorer in scorers)
-
-
-def _is_own_scorer(scorer: Any) -> bool:
-    module = str(getattr(getattr(scorer, "_score_func", scorer), "__module__", ""))
-    return module.startswith("sklearn.") and ".tests." not in module
+def _scorers(estimator: Any, params: Mapping[str, Any]) -> list[Any]:
+    """Return what ``score`` may score with, beside the estimator's class."""
+    return [getattr(estimator, "scorer_", None), *(value for name, value in params.items() if name.rpartition("__")[2] == "scoring")]
 
 
 def _has_usual_score(estimator: Any) -> bool:

@@ -90,7 +90,6 @@ class FrameworkConformance(Conformance):
         """Record with the plugin under test alone."""
         package = sys.modules.get(type(self.framework).__module__.partition(".")[0])
         plugin = plugin_of(package, register_frameworks=lambda: [framework or self.framework])
-        settings = {"training_metrics_limit": 3600.0, **settings}  # a busy machine must not decide what is recorded
         with captured_runs(plugins={self.framework.name: plugin}, strict=strict, **settings) as runs:
             yield runs
 
