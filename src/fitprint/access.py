@@ -10,10 +10,9 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["create_file", "make_folder", "settle_home", "settle_modes", "temporary_folder", "why_foreign", "write_private"]
+__all__ = ["create_file", "make_file", "make_folder", "settle_home", "settle_modes", "temporary_folder", "why_foreign", "write_private"]
 
 _PRIVATE = (0o700, 0o600)
 _SHARED = (0o2770, 0o660)
@@ -68,12 +67,27 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-@contextmanager
-def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder that only its owner can read, gone afterwards with all it holds; among the temporary ones by default."""
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
-        os.chmod(folder, _PRIVATE[0])  # noqa: PTH101 - spares a Path
-        yield Path(folder)
+def make_file(path: Path) -> None:
+    """Make an empty file, unless there is one.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    try:
+        os.close(create_file(path))
+    except FileExistsError:
+        pass
+
+
+def temporary_folder(prefix: str, parent: Path | None = None) -> tempfile.TemporaryDirectory[str]:
+    """Make a folder that only its owner can read, among the temporary ones by default; its block removes it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder = tempfile.TemporaryDirectory(prefix=prefix, dir=parent)
+    os.chmod(folder.name, _PRIVATE[0])  # noqa: PTH101 - spares a Path
+    return folder
 
 
 def settle_modes(path: Path, folder: Path) -> None:
@@ -81,8 +95,8 @@ def settle_modes(path: Path, folder: Path) -> None:
     path.chmod(_modes_below(folder)[1])
 
 
-def settle_home(home: Path, wanted: str | None) -> str:
-    """Make the home folder, or bring the one that is there to its mode; return what was changed of it, "" for nothing.
+def settle_home(home: Path, wanted: str | None) -> bool:
+    """Make the home folder, or bring the one that is there to its mode; tell whether others could look into it until now.
 
     Only its owner can do so; for all others it stays as it is.
 
@@ -99,7 +113,7 @@ def settle_home(home: Path, wanted: str | None) -> str:
     shared = wanted == "group" or (wanted is None and mode & _SHARED[0] == _SHARED[0])
     goal = _SHARED if shared else _PRIVATE
     if mode == goal[0] or about.st_uid != os.geteuid():
-        return ""
+        return False
     home.chmod(goal[0])
     for entry in _inside(home):
         entry_mode = goal[0] if entry.is_dir(follow_symlinks=False) else goal[1]
@@ -107,7 +121,7 @@ def settle_home(home: Path, wanted: str | None) -> str:
             os.chmod(entry.path, entry_mode)  # noqa: PTH101 - spares a Path
         except OSError:
             pass  # of another member of the group
-    return "shared with its group" if shared else ("closed to others" if mode & 0o077 else "")
+    return bool(mode & ~goal[0] & 0o077)
 
 
 def _inside(home: Path) -> Iterator[os.DirEntry[str]]:

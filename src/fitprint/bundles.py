@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import sys
 import zipfile
@@ -25,11 +26,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
 import fitprint
 from fitprint import clock, events
+from fitprint.access import create_file, make_folder, temporary_folder
 from fitprint.artifacts.local import BlobStore
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
@@ -78,7 +79,7 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
         raise FitprintError(f"these runs have not ended: {', '.join(running)}; export them when they have")
     partial = path.with_name(f".{path.name}.{new_id()}")
     try:
-        with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED) as archive:
+        with os.fdopen(create_file(partial), "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             _write(archive, store, workspace.blobs, records)
         partial.rename(path)
     except OSError as error:
@@ -133,7 +134,7 @@ def _metrics(record: RunRecord) -> list[dict[str, Any]]:
 def _member(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
     about = zipfile.ZipInfo(name)  # with the same time for all, so that the same runs give the same bytes
     about.compress_type = zipfile.ZIP_DEFLATED
-    about.external_attr = 0o644 << 16
+    about.external_attr = 0o600 << 16
     with archive.open(about, "w", force_zip64=True) as file:
         yield file
 
@@ -283,14 +284,14 @@ class _Bundle:
         missing = [digest for digest in digests if digest not in blobs]
         if not missing:
             return
-        blobs.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".import-", dir=blobs.root) as folder:
+        make_folder(blobs.root)
+        with temporary_folder(".import-", blobs.root) as folder:
             for digest in missing:
                 about = self.archive.getinfo(_blob_name(digest))
                 if about.file_size != self.sizes[digest]:
                     raise ValueError(f"{about.filename} has another size than it should have")
                 file = Path(folder) / "blob"
-                with self.archive.open(about) as source, file.open("wb") as target:
+                with self.archive.open(about) as source, os.fdopen(create_file(file), "wb") as target:
                     found = _copied(source, target)
                 if found != digest:
                     raise IntegrityError(f"{self.path} was changed: the bytes of {digest} do not match; nothing more was imported")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from fitprint.access import create_file, make_folder, settle_modes
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
 from fitprint.ids import new_id
 
@@ -22,7 +23,8 @@ _PIECE = 1 << 20
 class BlobStore:
     """Content-addressed files below ``root``: the bytes of ``sha256:abcdef…`` lie in ``ab/cdef…``.
 
-    A blob appears whole or not at all, and is readable by its owner only. Threads and processes may put the same bytes at once.
+    A blob appears whole or not at all, and is its owner's alone (see :mod:`fitprint.access`). Threads and processes may put the same
+    bytes at once.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -73,7 +75,7 @@ class BlobStore:
             digest = _spoken(total)
             target = self.path_of(digest)
             if not _is_there(target, size):
-                target.parent.mkdir(mode=0o700, exist_ok=True)
+                make_folder(target.parent)
                 temporary.replace(target)
             if move:
                 source.unlink()
@@ -105,11 +107,11 @@ class BlobStore:
             digest = digest or _digest_of(source)
             size = source.stat().st_size
             target = self.path_of(digest)
-            _make(target.parent)
+            make_folder(target.parent)
             if _is_there(target, size):
                 source.unlink()
             else:
-                source.chmod(0o600)
+                settle_modes(source, target.parent)
                 try:
                     source.replace(target)
                 except OSError as error:
@@ -122,11 +124,10 @@ class BlobStore:
     def _new(self, folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
         """Open a file in ``folder`` under a name that nobody else uses; it is gone afterwards unless it was renamed."""
         with _spoken_errors(folder):
-            _make(folder)
+            make_folder(folder)
             temporary = folder / f".{new_id()}"
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
             try:
-                with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+                with os.fdopen(create_file(temporary), "wb") as file:
                     yield temporary, file
             finally:
                 temporary.unlink(missing_ok=True)
@@ -138,12 +139,6 @@ def _digest_of(path: Path) -> str:
         while piece := file.read(_PIECE):
             total.update(piece)
     return _spoken(total)
-
-
-def _make(folder: Path) -> None:
-    if not folder.parent.is_dir():
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _is_there(target: Path, size: int) -> bool:

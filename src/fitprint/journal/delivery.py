@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitprint.access import make_file
 from fitprint.errors import FitprintError, StoreBusyError, StoreError
 from fitprint.events import Batch, RunEnded
 from fitprint.journal.frames import segment_name, split_position
@@ -231,7 +232,7 @@ def _settle(journal: Path, store: Store, position: int, writer: dict[str, Any], 
 
 def _mark_damaged(journal: Path) -> None:
     try:
-        (journal / _DAMAGED).touch()
+        make_file(journal / _DAMAGED)
     except OSError:
         pass  # a folder that cannot be written loses nothing either
 

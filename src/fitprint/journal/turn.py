@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from fitprint.access import make_file
+
 __all__ = ["turn"]
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
@@ -24,6 +26,7 @@ def turn(root: Path, patience: float) -> Iterator[str]:
     cannot be written nobody else delivers either.
     """
     try:
+        make_file(root / ".delivery.lock")
         lock = open(root / ".delivery.lock", "a+b")  # noqa: SIM115 - closed below
     except OSError:
         yield ""

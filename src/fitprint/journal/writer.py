@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
+from fitprint.access import create_file, make_folder, write_private
 from fitprint.events import Event, MetricPoints
 from fitprint.ids import new_id
 from fitprint.journal import frames
@@ -268,14 +269,13 @@ class JournalWriter:
     def _open(self) -> None:
         journal = new_id()
         made = self._root / f".{journal}"
-        made.mkdir(parents=True, mode=0o700)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        make_folder(made)
         opened: list[int] = []
         try:
-            opened.append(os.open(made / "writer.lock", flags, 0o600))
+            opened.append(create_file(made / "writer.lock", os.O_APPEND))
             fcntl.flock(opened[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
-            (made / "writer.json").write_text(json.dumps({"journal": journal, **self._facts()}), encoding="utf-8")
-            opened.append(os.open(made / frames.segment_name(1), flags, 0o600))
+            write_private(made / "writer.json", json.dumps({"journal": journal, **self._facts()}))
+            opened.append(create_file(made / frames.segment_name(1), os.O_APPEND))
             # Readers pass over names with a dot: the journal appears whole and locked.
             made.rename(self._root / journal)
         except OSError:
@@ -297,7 +297,7 @@ class JournalWriter:
             return
         path = self._root / self.id / frames.segment_name(self._segment + 1)
         try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            file = create_file(path, os.O_APPEND)
         except OSError:
             self._segment_bytes *= 2  # go on in this segment for as long again
             return

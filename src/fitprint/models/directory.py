@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fitprint.access import make_folder, settle_modes
 from fitprint.entities import Artifact
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import Flavor, FlavorEntry, choose_flavor, class_name
@@ -86,7 +87,7 @@ def pack(
     Raises:
         FitprintError: no flavor takes the model, or the flavor cannot write it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     chosen = _by_name(flavors, flavor) if flavor is not None else choose_flavor(model, flavors)
     entry = chosen.save(model, directory)
     problems: list[str] = []
@@ -104,6 +105,7 @@ def pack(
     files = _files(directory, entry.digests)
     content = _manifest(class_name(model), chosen.name, entry, signature, required, files)
     (directory / MANIFEST).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    settle_modes(directory / MANIFEST, directory)
     files.append(Artifact(MANIFEST, *digest_of(directory / MANIFEST)))
     facts: dict[str, Any] = {key: content[key] for key in ("class", "serialization", "safe", "needs", "requirements")}
     facts["signature"] = signature.to_json(values=False) if signature is not None else None
@@ -214,7 +216,10 @@ def _by_name(flavors: Sequence[Flavor], name: str) -> Flavor:
 
 def _files(directory: Path, digests: Mapping[str, str]) -> list[Artifact]:
     known = {path: (digest, (directory / path).stat().st_size) for path, digest in digests.items()}
-    return [Artifact(path, *(known.get(path) or digest_of(directory / path))) for path in sorted(_paths(directory))]
+    paths = sorted(_paths(directory))
+    for path in paths:
+        settle_modes(directory / path, directory)  # the umask of a program may keep even its owner from reading
+    return [Artifact(path, *(known.get(path) or digest_of(directory / path))) for path in paths]
 
 
 def _paths(directory: Path) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from fitprint.access import make_folder, temporary_folder
 from fitprint.errors import ArtifactNotFoundError, ModelNotFoundError
 from fitprint.models.directory import directory_digest
 from fitprint.models.flavor import Flavor
@@ -80,9 +81,9 @@ def _is_own(record: Any, path: str) -> bool:
 def _folder_beside(blobs: Any) -> tempfile.TemporaryDirectory[str]:
     """Make a temporary folder where the blobs can be given second names, or else anywhere."""
     try:
-        return tempfile.TemporaryDirectory(prefix=".load-", dir=blobs.root)
+        return temporary_folder(".load-", blobs.root)
     except OSError:
-        return tempfile.TemporaryDirectory(prefix="fitprint-model-")
+        return temporary_folder("fitprint-model-")
 
 
 def _place(run: Source, path: str, directory: Path) -> tuple[Path, Checking | None]:
@@ -99,7 +100,7 @@ def _place(run: Source, path: str, directory: Path) -> tuple[Path, Checking | No
     try:
         for name, digest in digests.items():
             file = directory / name
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             os.link(run.workspace.blobs.path_of(digest), file)
     except OSError:
         digests = {}

@@ -13,6 +13,7 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 
+from fitprint.access import create_file, make_folder
 from fitprint.ids import new_id
 
 __all__ = ["is_own", "key_path", "seal"]
@@ -77,8 +78,8 @@ def _make(path: Path) -> bytes | None:
     """Make the key; of several processes that do so at once one wins, and all read what it wrote."""
     draft = path.with_name(f".{new_id()}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        make_folder(path.parent)
+        with os.fdopen(create_file(draft), "wb") as file:
             file.write(os.urandom(_KEY_BYTES))
         try:
             os.link(draft, path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fitprint.access import make_folder, temporary_folder
 from fitprint.artifacts.local import BlobStore
 from fitprint.entities import Artifact, LoggedModel
 from fitprint.errors import FitprintError
@@ -47,8 +47,8 @@ def store_model(
             signature = infer_signature(inputs, outputs)
         except Exception as error:  # noqa: BLE001 - a model without a signature is better than none
             problems.append(f"the signature could not be inferred: {error}")
-    blobs.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".model-", dir=blobs.root) as folder:  # beside the blobs: files move there by a rename
+    make_folder(blobs.root)
+    with temporary_folder(".model-", blobs.root) as folder:  # beside the blobs: files move there by a rename
         packed = pack(model, Path(folder), flavors=tuple(flavors.values()), flavor=flavor, signature=signature, input_example=input_example)
         size = sum(file.size for file in packed.files)
         if size > limit:

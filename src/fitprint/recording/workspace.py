@@ -195,10 +195,9 @@ def make_home(home: Path, mode: str | None = None) -> None:
     Raises:
         OSError: it cannot be made.
     """
-    changed = settle_home(home, mode)
-    if changed:
+    if settle_home(home, mode):
         advice = "" if mode else "; if your group is to read it, set FITPRINT_HOME_MODE=group"
-        hooks().problem(f"the folder {home} is now {changed}{advice}", "home")
+        hooks().problem(f"others could look into {home}, and now they cannot{advice}", "home")
     if not (home / ".gitignore").exists():
         try:
             write_private(home / ".gitignore", _IGNORE)

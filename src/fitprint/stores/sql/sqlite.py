@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fitprint.access import make_file
 from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.schema import STEPS
@@ -139,7 +140,7 @@ class SqliteDriver:
     def _open(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
         """Open the file so that it is for certain the one at the path, which somebody may be replacing."""
         for _ in range(_ATTEMPTS):
-            before = identity(self.path)
+            before = identity(self.path) or self._make()
             if before in _lost:
                 raise self._loss()
             connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
@@ -147,6 +148,14 @@ class SqliteDriver:
                 return connection, before
             connection.close()
         raise StoreError(f"the store {self.path} is replaced or removed again and again; end what does that, and try again")
+
+    def _make(self) -> tuple[int, int] | None:
+        """Make the file, for SQLite would make one that others can read; its logs get the mode that the file has."""
+        try:
+            make_file(self.path)
+        except OSError:
+            return None  # SQLite says what there is to say
+        return identity(self.path)
 
     def _version(self, connection: sqlite3.Connection) -> int:
         """Return the version of the file's schema, 0 for an empty file."""
@@ -179,6 +188,7 @@ class SqliteDriver:
         target = self.path.with_name(f"{self.path.name}.v{version}.backup")
         partial = target.with_name(f"{target.name}.partial")
         partial.unlink(missing_ok=True)
+        make_file(partial)
         source, copy = sqlite3.connect(self.path, timeout=_PATIENCE), sqlite3.connect(partial)
         try:
             source.backup(copy)
