@@ -71,7 +71,7 @@ class CorruptStoreError(StoreError):
 
 
 class StoreVersionError(StoreError):
-    """The store was written by a newer fitprint than this one."""
+    """The store was written by a newer fitprint than this one, which must not write to it, or cannot read it."""
 
 
 class RunNotFoundError(StoreError):

@@ -253,6 +253,7 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("IgnoresOrder", "query_order"),
         ("ShowsTheTrash", "deleted_run_hidden_and_restored"),
         ("AcceptsGaps", "gaps_are_refused"),
+        ("DrawsIds", "id_is_kept"),
         ("RaisesKeyError", "unknown_run_error"),
         ("SamplesByStride", "series_downsampling_keeps_extremes"),
         ("NewestChildFirst", "children"),

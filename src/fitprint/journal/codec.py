@@ -1,12 +1,14 @@
 """Events as JSON text and back. Non-finite numbers are written as ``NaN``, ``Infinity`` and ``-Infinity``.
 
 Every field of every event has a rule, and both directions keep it: what cannot be read is not written, and nothing that breaks a
-rule reaches a store.
+rule reaches a store. A field may be added at the end where versions that do not know it may do without; what they must not miss is an
+event of a new name, at which they stop.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -16,7 +18,7 @@ from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel,
 from fitprint.errors import FitprintError
 from fitprint.events import Event
 
-__all__ = ["decode_event", "encode_event"]
+__all__ = ["UnknownRecordError", "decode_event", "encode_event"]
 
 _BY_NAME: dict[str, Any] = {
     cls.__name__: cls
@@ -33,6 +35,7 @@ _BY_NAME: dict[str, Any] = {
         events.DocumentLogged,
     )
 }
+_EVENT_NAME = re.compile(r"[A-Z][A-Za-z]{2,50}")  # of those to come, too
 _FIELDS = {name: tuple(field.name for field in fields(cls)) for name, cls in _BY_NAME.items()}
 
 
@@ -50,6 +53,10 @@ def _plain(value: object) -> object:
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=_plain, check_circular=False, ensure_ascii=False).encode
+
+
+class UnknownRecordError(ValueError):
+    """A record is of a kind that only a newer fitprint knows: it is intact, and must not be passed over."""
 
 
 def encode_event(event: Event) -> bytes:
@@ -72,12 +79,15 @@ def decode_event(text: bytes) -> Event:
     """Return the event that :func:`encode_event` wrote; fields that a newer fitprint added are passed over.
 
     Raises:
-        ValueError: the text is not an event that this version knows, or a field of it has a value that it cannot have.
+        UnknownRecordError: the event has a name that this version does not know.
+        ValueError: the text is no event, or a field of it has a value that it cannot have.
     """
     try:
         name, *values = json.loads(text)
         if name not in _BY_NAME:
-            raise ValueError(f"unknown event {name!r}")
+            if not (isinstance(name, str) and _EVENT_NAME.fullmatch(name)):
+                raise ValueError("it has not the name of an event")
+            raise UnknownRecordError(f"the unknown event {name!r}")
         content = dict(zip(_FIELDS[name], values, strict=False))
         if name == "ParamsLogged":
             content["params"] = {key: Param(*param[:3]) for key, param in content["params"].items()}

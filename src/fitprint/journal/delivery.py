@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint.access import make_file
-from fitprint.errors import FitprintError, StoreBusyError, StoreError
+from fitprint.errors import FitprintError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.events import Batch, RunEnded
-from fitprint.journal.frames import segment_name, split_position
+from fitprint.journal.frames import FORMAT, segment_name, split_position
 from fitprint.journal.reader import Damage, read_journal, segments
 from fitprint.journal.turn import turn
 from fitprint.journal.writer import is_own
@@ -118,6 +118,7 @@ def deliver(root: Path, store: Store, destination: str = "", *, patience: float 
 
     Raises:
         StoreBusyError: for ``patience`` seconds others did not let us; of the journals only those of this process were delivered.
+        StoreVersionError: only a newer fitprint may write to the store.
         StoreError: the store refused; what it did not keep stays in the journals.
     """
     done = Delivery()
@@ -154,7 +155,7 @@ def _deliver_each(found: list[Path], store: Store, destination: str, done: Deliv
             _check_writer(journal, writer, store)
             _deliver_journal(journal, store, writer, done)
             accepted += 1
-        except StoreBusyError:
+        except (StoreBusyError, StoreVersionError):
             raise
         except StoreError as error:
             done.failed[journal.name] = str(error)
@@ -178,13 +179,14 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
     start = store.position(journal.name)
     while True:
         try:
-            position = _hand_over(journal, store, start, writer, done, gone=gone)
+            position, whole = _hand_over(journal, store, start, writer, done, gone=gone)
             break
         except StoreError:
             further = store.position(journal.name)  # another process may have delivered some of this in the meantime
             if further <= start:
                 raise
             start = further
+    gone = gone and whole  # a newer fitprint will know how its runs ended
     if gone:
         position = _settle(journal, store, position, writer, done)
     elif position == start:
@@ -194,9 +196,12 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
     _remove(journal) if gone else _drop_delivered_segments(journal, position)
 
 
-def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery, *, gone: bool) -> int:
-    """Give the store what the journal holds from ``position`` on, and return the position behind that."""
+def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery, *, gone: bool) -> tuple[int, bool]:
+    """Give the store what the journal holds from ``position`` on; return the position behind that, and whether that is all of it."""
     _tell_gap(journal, position, done)
+    if writer.get("format", FORMAT) > FORMAT:
+        _tell_newer(journal, f"records of format {writer['format']}", writer, done)
+        return position, False
     for stretch in read_journal(journal, position):
         if stretch.damage:
             _mark_damaged(journal)
@@ -207,7 +212,18 @@ def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any
             store.append(Batch(journal.name, position, stretch.end, stretch.events, writer))
             position = stretch.end
             done.batches += 1
-    return position
+        if stretch.unknown:
+            _tell_newer(journal, stretch.unknown, writer, done)
+            return position, False
+    return position, True
+
+
+def _tell_newer(journal: Path, what: str, writer: dict[str, Any], done: Delivery) -> None:
+    by = f"by fitprint {writer['fitprint']}" if "fitprint" in writer else "by a newer fitprint"
+    done.problems[journal.name] = (
+        f"the journal {journal} was written {by} and holds {what}, which this version does not know: upgrade fitprint to see the rest "
+        "of it (everything before is delivered, nothing is removed)"
+    )
 
 
 def _tell_gap(journal: Path, position: int, done: Delivery) -> None:

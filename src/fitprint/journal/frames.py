@@ -17,11 +17,16 @@ kind   rest of the payload
 4      many points: series u32, count u32, then count steps, times, values and epochs, as columns
 5      first frame of a segment, JSON ``{"format": 1, "journal": id, "segment": number}``
 6      last frame of a segment; JSON ``{"closed": true}`` if it is the journal's last
+7-31   kinds to come
 =====  ============================================================================================
 
 A file ``damaged`` in the directory says that a delivery met damage there: nothing of such a journal is removed, and when its writer
 is gone it is renamed to ``.damaged-<id>``. Beside the journals, ``.delivery.lock`` is held by whoever delivers and says who that is
 (``{"pid", "host", "since"}``), and ``.delivered-<id>`` is a journal that is being removed.
+
+Who meets a kind of frame, an event or a format that is beyond its version stops before it, leaves the rest to a newer fitprint, and
+removes nothing. ``format``, in the first frame and in ``writer.json``, is the lowest version of this format that can read what was
+written. It grows when frames that exist change, not with a new kind or event.
 
 A segment can be read by itself. After damage a reader goes on at the next magic whose checksum is right.
 """
@@ -35,6 +40,7 @@ __all__ = [
     "END",
     "EVENT",
     "FORMAT",
+    "FUTURE",
     "HEADER",
     "MAGIC",
     "POINT",
@@ -56,6 +62,7 @@ POINT_BODY = struct.Struct("<BIqqdd")
 POINTS_BODY = struct.Struct("<BII")
 
 POINT, SERIES, EVENT, POINTS, START, END = range(1, 7)
+FUTURE = range(7, 32)
 
 _OFFSET_BITS = 40
 

@@ -19,7 +19,7 @@ from zlib import crc32
 from fitprint import clock
 from fitprint.events import Event, MetricPoints
 from fitprint.journal import frames
-from fitprint.journal.codec import decode_event
+from fitprint.journal.codec import UnknownRecordError, decode_event
 
 __all__ = ["Damage", "Stretch", "read_journal", "segments"]
 
@@ -50,7 +50,8 @@ class Stretch:
     """Consecutive intact events of a journal, from position ``start`` up to ``end``.
 
     ``closed``: the journal's last frame was read. ``torn``: bytes after ``end`` that are no whole frame yet
-    (a write under way, or the last breath of a writer that died).
+    (a write under way, or the last breath of a writer that died). ``unknown``: what stands at ``end`` that only a newer fitprint
+    knows; "" if there is nothing of the kind.
     """
 
     start: int
@@ -59,6 +60,7 @@ class Stretch:
     damage: list[Damage] = field(default_factory=list)
     closed: bool = False
     torn: int = 0
+    unknown: str = ""
 
 
 def segments(journal: Path) -> list[Path]:
@@ -69,7 +71,8 @@ def segments(journal: Path) -> list[Path]:
 def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20) -> Iterator[Stretch]:
     """Yield what the journal holds from ``position`` on, in stretches of about ``batch_bytes``.
 
-    Damaged bytes are passed over and listed. A torn tail ends the last stretch and is left for the next call.
+    Damaged bytes are passed over and listed. A torn tail ends the last stretch and is left for the next call, and so is everything
+    from a record on that this version does not know.
     """
     first, offset = frames.split_position(position)
     paths = [path for path in segments(journal) if int(path.stem) >= first]
@@ -84,8 +87,10 @@ def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20
         last = index == len(paths) - 1
         while True:
             stretch = segment.read(start, number, batch_bytes, last=last)
-            if stretch.end != start or stretch.torn or stretch.closed:
+            if stretch.end != start or stretch.torn or stretch.closed or stretch.unknown:
                 yield stretch
+            if stretch.unknown:
+                return
             if segment.done:
                 break
             start = stretch.end
@@ -128,7 +133,11 @@ class _Segment:
                 if not self._pass_over(stretch, last=last):
                     break
                 continue
-            self._take(self._data[self._at + 12 : self._at + size], stretch, points)
+            try:
+                self._take(self._data[self._at + 12 : self._at + size], stretch, points)
+            except UnknownRecordError as error:
+                stretch.unknown = str(error)
+                break
             self._at += size
         stretch.events.extend(event for event in points.values() if event.run)
         unknown = sum(len(event.values) for event in points.values() if not event.run)
@@ -181,6 +190,16 @@ class _Segment:
                 self._take_columns(payload, points)
             elif kind == frames.END:
                 stretch.closed = bool(json.loads(payload[1:]).get("closed"))
+            elif kind == frames.START:
+                needed = json.loads(payload[1:])["format"]
+                if needed > frames.FORMAT:
+                    raise UnknownRecordError(f"a segment of format {needed}")
+            elif kind in frames.FUTURE:
+                raise UnknownRecordError(f"a record of the unknown kind {kind}")
+            else:
+                raise ValueError("no version writes such a record")
+        except UnknownRecordError:
+            raise
         except _ODD as error:
             stretch.damage.append(Damage(self._name, self._at, len(payload), f"a record of kind {kind} is not understood: {error}"))
 

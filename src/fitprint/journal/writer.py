@@ -274,7 +274,7 @@ class JournalWriter:
         try:
             opened.append(create_file(made / "writer.lock", os.O_APPEND))
             fcntl.flock(opened[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
-            write_private(made / "writer.json", json.dumps({"journal": journal, **self._facts()}))
+            write_private(made / "writer.json", json.dumps({"journal": journal, "format": frames.FORMAT, **self._facts()}))
             opened.append(create_file(made / frames.segment_name(1), os.O_APPEND))
             # Readers pass over names with a dot: the journal appears whole and locked.
             made.rename(self._root / journal)

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitprint import __version__
 from fitprint.access import settle_home, why_foreign, write_private
 from fitprint.artifacts.local import BlobStore
-from fitprint.errors import SettingsError, StoreBusyError
+from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver, destination_of
 from fitprint.journal.writer import JournalWriter
@@ -135,6 +136,11 @@ class Workspace:
             self._patience = 0.0  # whoever looks again and again waits once
             hooks().problem(f"{error}; the newest records may be missing from what you see", "store")
             return Delivery()
+        except StoreVersionError as error:
+            self._open_store()  # raises the like if it cannot even be read
+            told = f"{error} (what is recorded meanwhile stays in the journals, and is missing from what you see)"
+            hooks().problem(told, "store")
+            return Delivery(problems={"": told})
         self._patience = _READING_PATIENCE
         return done
 
@@ -260,7 +266,7 @@ def _describe_process() -> dict[str, Any]:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container may run under a user without a name
         user = str(os.getuid())
-    return {"host": os.uname().nodename, "pid": os.getpid(), "user": user}
+    return {"host": os.uname().nodename, "pid": os.getpid(), "user": user, "fitprint": __version__}
 
 
 _current: Workspace | None = None

@@ -11,6 +11,7 @@ from typing import Literal
 from fitprint.entities import Experiment, History, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
+from fitprint.ids import new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
 from fitprint.stores.folding import Draft, Life, is_new
@@ -38,6 +39,7 @@ class MemoryStore:
 
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri
+        self.id = new_id()
         self._drafts: dict[str, Draft] = {}
         self._positions: dict[str, int] = {}
         self._experiments: dict[str, Experiment] = {}

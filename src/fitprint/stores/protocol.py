@@ -50,13 +50,17 @@ class Store(Protocol):
     """A backend store. Instances may be used from several threads, one call at a time each.
 
     Attributes:
-        uri: what the store was opened with.
+        uri: what the store was opened with, without a password: it is shown.
         delivery: "on-read" for a store at hand (a file, memory): journals are delivered when somebody reads.
             "background" for a distant one: a daemon thread delivers while the program runs.
     """
 
     uri: str
     delivery: Literal["on-read", "background"]
+
+    @property
+    def id(self) -> str:
+        """A text drawn when the store was made (see :func:`fitprint.ids.new_id`) and kept in it, the same for all who open it."""
 
     def append(self, batch: Batch) -> None:
         """Fold the batch in, atomically, together with its end position.
@@ -67,6 +71,7 @@ class Store(Protocol):
         Raises:
             StoreError: nothing of the batch was kept, such as where it does not begin at :meth:`position`; it will be offered again from
                 there. See :func:`fitprint.stores.folding.is_new`.
+            StoreVersionError: a newer fitprint made the store such that this one must not write to it; it can be read.
         """
 
     def position(self, journal: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fitprint.entities import History, Param
 from fitprint.events import Batch, MetricPoints, ParamsLogged
+from fitprint.ids import new_id
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Page
 
@@ -23,6 +24,16 @@ class KeepsHalfABatch(MemoryStore):
             for number, event in enumerate(batch.events):
                 super().append(Batch(f"{batch.journal}-{number}", 0, batch.end, [event]))
             super().append(replace(batch, events=[]))
+
+
+class DrawsIds(MemoryStore):
+    @property
+    def id(self):
+        return new_id()
+
+    @id.setter
+    def id(self, value):
+        pass
 
 
 class AcceptsGaps(MemoryStore):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fitprint import events
 from fitprint.errors import StoreError
-from fitprint.journal import frames
+from fitprint.journal import codec, frames
 from fitprint.journal.delivery import deliver, journals
 from fitprint.journal.reader import Damage, read_journal
 from fitprint.journal.writer import JournalWriter
@@ -224,19 +224,75 @@ def test_a_journal_whose_facts_are_gone_is_delivered(tmp_path: Path) -> None:
     assert 30 == store.run("r").metrics["loss"].count
 
 
-def test_what_a_reader_does_not_understand_is_named(tmp_path: Path) -> None:
-    """An event of a newer fitprint costs nothing but itself."""
+LATER = {
+    "an event": frames.frame(b'\3["FromTheFuture","r",1]'),
+    "a kind of frame": frames.frame(b"\x09something"),
+    "a format": frames.frame(b'\5{"format": 2, "journal": "j", "segment": 1}'),
+}
+
+
+@pytest.mark.parametrize("later", LATER.values(), ids=LATER)
+@pytest.mark.parametrize("closed", [True, False])
+def test_fault_24_delivery_stops_before_what_only_a_newer_version_knows(tmp_path: Path, later: bytes, *, closed: bool) -> None:
+    """What stands before it is delivered, it is told who wrote it, nothing is removed or called damaged, and other journals go on."""
+    writer = JournalWriter(tmp_path, facts=lambda: {"fitprint": "7.8.9"}, segment_bytes=400)
+    writer.append(events.RunStarted("r", 1, "Default", "name"))
+    for step in range(20):
+        writer.point("r", "loss", step, step, float(step))
+    os_write(writer, later)
+    for step in range(20, 40):
+        writer.point("r", "loss", step, step, float(step))
+    writer.append(events.RunEnded("r", 99, "FINISHED"))
+    if closed:
+        writer.close()
+    other = JournalWriter(tmp_path)
+    other.append(events.RunStarted("other", 1, "Default", "name"), events.RunEnded("other", 2, "FINISHED"))
+    other.close()
+    store = MemoryStore()
+    for _ in range(2):
+        done = deliver(tmp_path, store)
+        (told,) = done.problems.values()
+        assert "written by fitprint 7.8.9" in told
+        assert "upgrade fitprint" in told
+        assert ({}, {}, []) == (done.damage, done.failed, done.killed)
+    assert ("RUNNING", list(range(20))) == (store.run("r").status, list(store.metric_history("r", "loss").step))
+    assert "FINISHED" == store.run("other").status
+    assert 1 == len(journals(tmp_path))
+    writer.close()
+
+
+def test_fault_24_the_next_version_goes_on_where_this_one_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that knows the event has all of the journal, each point once, however far others had come."""
     writer = JournalWriter(tmp_path)
     writer.append(events.RunStarted("r", 1, "Default", "name"))
-    os_write(writer, frames.frame(b'\3["FromTheFuture","r",1]'))
+    writer.point("r", "loss", 0, 0, 0.0)
+    os_write(writer, frames.frame(b'\3["LaterDeleted","r",1]'))
+    writer.point("r", "loss", 1, 1, 1.0)
     writer.append(events.RunEnded("r", 2, "FINISHED"))
     writer.close()
     store = MemoryStore()
+    deliver(tmp_path, store)
+    monkeypatch.setitem(codec._BY_NAME, "LaterDeleted", events.RunDeleted)
+    monkeypatch.setitem(codec._FIELDS, "LaterDeleted", codec._FIELDS["RunDeleted"])
+    assert {} == deliver(tmp_path, store).problems
+    run = store.run("r")
+    assert ("FINISHED", 1, [0, 1]) == (run.status, run.deleted_time, list(store.metric_history("r", "loss").step))
+    assert [] == journals(tmp_path)
+
+
+def test_fault_24_a_journal_says_which_version_can_read_it(tmp_path: Path) -> None:
+    """Its ``writer.json`` names the format, and one that is beyond this version is left alone."""
+    writer = JournalWriter(tmp_path)
+    writer.append(events.RunStarted("r", 1, "Default", "name"))
+    writer.close()
+    (journal,) = journals(tmp_path)
+    said = json.loads((journal / "writer.json").read_text())
+    assert frames.FORMAT == said["format"]
+    (journal / "writer.json").write_text(json.dumps({**said, "format": frames.FORMAT + 1}))
+    store = MemoryStore()
     done = deliver(tmp_path, store)
-    assert "FINISHED" == store.run("r").status
-    assert ["a record of kind 3 is not understood: unknown event 'FromTheFuture'"] == [
-        item.reason for items in done.damage.values() for item in items
-    ]
+    assert (0, 1) == (done.batches, len(done.problems))
+    assert [journal] == journals(tmp_path)
 
 
 def os_write(writer: JournalWriter, data: bytes) -> None:

@@ -17,7 +17,7 @@ from fitprint import events
 from fitprint.entities import Artifact, Dataset, LoggedModel, Param
 from fitprint.errors import FitprintError, InvalidMetricError
 from fitprint.journal import frames
-from fitprint.journal.codec import decode_event, encode_event
+from fitprint.journal.codec import UnknownRecordError, decode_event, encode_event
 from fitprint.journal.delivery import deliver, journals
 from fitprint.journal.writer import JournalWriter
 from fitprint.query.grammar import parse
@@ -50,7 +50,7 @@ ODD_PAYLOADS: list[bytes] = [
     b'\2[0,"odd","loss","up"]', b'\2[0,"odd","loss",[]]', b"\2" + DEEP.encode(), b"\4", b"\4\0\0\0\0", struct.pack("<BII", 4, 0, 0),
     struct.pack("<BII", 4, 0, 2**32 - 1), struct.pack("<BIIqq", 4, 0, 1, 5, 5), struct.pack("<BII", 4, 0, 3) + b"\0" * 95,
     struct.pack("<BIIqqdd", 4, 0, 1, 2**63 - 1, 2**63 - 1, 1.0, 1.0), struct.pack("<BIqqdd", 1, 0, -(2**63), -(2**63), 1.0, 1.0),
-    struct.pack("<BIqqd", 1, 0, 0, 0, 1.0), b"\6[]", b"\6null", b"\6{", b"\5[]", b"\7", b"\0", b"\xff" * 40,
+    struct.pack("<BIqqd", 1, 0, 0, 0, 1.0), b"\6[]", b"\6null", b"\6{", b"\5[]", b"\0", b"\xff" * 40,
 ]  # fmt: skip
 
 
@@ -75,7 +75,19 @@ def mutated(event: events.Event, random: random.Random) -> bytes:
 
 
 def odd_payload(random: random.Random) -> bytes:
-    """Return what stands in a frame: an event with an odd part, an odd frame, or bytes of a good one overwritten."""
+    """Return what stands in a frame: an event with an odd part, an odd frame, or bytes of a good one overwritten; no event to come."""
+    while True:
+        payload = any_payload(random)
+        try:
+            decode_event(payload[1:])
+        except UnknownRecordError:
+            continue
+        except ValueError:
+            pass
+        return payload
+
+
+def any_payload(random: random.Random) -> bytes:
     kind = random.randrange(4)
     if kind == 0:
         return random.choice(ODD_PAYLOADS)

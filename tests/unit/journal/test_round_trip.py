@@ -79,7 +79,7 @@ def test_a_lone_surrogate_survives_its_encoding() -> None:
 def test_fields_and_events_of_a_newer_fitprint_are_told_apart() -> None:
     """A field added at the end is passed over; an event of another name is an error."""
     assert events.RunDeleted("r", 1) == decode_event(b'["RunDeleted","r",1,"new"]')
-    with pytest.raises(ValueError, match="unknown event 'Later'"):
+    with pytest.raises(ValueError, match="the unknown event 'Later'"):
         decode_event(b'["Later"]')
 
 

@@ -140,9 +140,54 @@ def test_damage_is_told_with_advice(sqlite: SqlStore, path: Path) -> None:
 
 def test_a_newer_schema_is_refused(path: Path) -> None:
     """An older fitprint says that it is the older one and changes nothing."""
-    SqliteDriver(path, "", [*STEPS, ["CREATE TABLE later (x {text})"]]).close()
-    with pytest.raises(StoreVersionError, match="upgrade fitprint"):
+    SqliteDriver(path, "", [*STEPS, ["UPDATE facts SET value = '3'"]]).close()
+    with pytest.raises(StoreVersionError, match="cannot be read by this one: upgrade fitprint"):
         open_sqlite(f"sqlite:///{path}")
+
+
+LATER = [["CREATE TABLE later (x {text})"], ["UPDATE facts SET value = '4' WHERE name = 'writers'"]]
+
+
+def test_fault_24_a_newer_store_that_may_only_be_read_is_read(path: Path) -> None:
+    """Where a newer version says so, this one reads, and refuses to write with advice, whoever was here first."""
+    early = open_sqlite(f"sqlite:///{path}")
+    early.append(Batch("j", 0, 3, some_run()))
+    SqliteDriver(path, "", [*STEPS, *LATER]).close()
+    early.close()
+    for store in (early, open_sqlite(f"sqlite:///{path}")):
+        with pytest.raises(StoreVersionError, match="can only be read by this one: upgrade fitprint"):
+            store.append(Batch("j", 3, 4, [RunEnded(RUN, 9, "FINISHED")]))
+        assert (3, "RUNNING") == (store.position("j"), store.run(RUN).status)
+        store.close()
+
+
+def test_fault_24_an_open_store_that_is_upgraded_is_noticed(path: Path) -> None:
+    """A program that had the store open before a newer version came writes nothing that this must not."""
+    store = open_sqlite(f"sqlite:///{path}")
+    store.append(Batch("j", 0, 3, some_run()))
+    SqliteDriver(path, "", [*STEPS, *LATER]).close()
+    with pytest.raises(StoreVersionError, match="can only be read by this one: upgrade fitprint"):
+        store.append(Batch("j", 3, 4, [RunEnded(RUN, 9, "FINISHED")]))
+    store.close()
+
+
+def test_fault_24_a_newer_store_that_is_like_ours_is_written(path: Path) -> None:
+    """What a newer version only added is no reason to refuse."""
+    SqliteDriver(path, "", [*STEPS, LATER[0]]).close()
+    store = open_sqlite(f"sqlite:///{path}")
+    store.append(Batch("j", 0, 3, some_run()))
+    assert RUN == store.run(RUN).id
+    store.close()
+
+
+def test_the_id_of_a_store_outlives_its_upgrades(path: Path) -> None:
+    """A store of the first version gets an id, and keeps it."""
+    SqliteDriver(path, "", STEPS[:1]).close()
+    store = open_sqlite(f"sqlite:///{path}")
+    given = store.id
+    SqliteDriver(path, "", [*STEPS, *LATER]).close()
+    assert given == store.id
+    store.close()
 
 
 def test_an_older_schema_is_upgraded_after_a_backup(path: Path) -> None:
@@ -173,8 +218,8 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
 
 
 def test_steps_keep_their_number() -> None:
-    """The first step is released: whoever edits it breaks every store that exists."""
-    assert len(STEPS) == 1
+    """What is released stays: whoever edits a step breaks every store that exists."""
+    assert len(STEPS) == 2
 
 
 def test_a_disk_that_is_full_is_told(sqlite: SqlStore) -> None:

@@ -2,10 +2,13 @@
 
 Steps are additive and numbered from 1: a step that was released is never edited, and an older fitprint that meets a newer
 schema stops. The words in braces are the dialect's: ``{identity}`` a primary key that numbers itself, ``{text}`` texts
-compared by code point, ``{bytes}``, and ``{clustered}`` for tables stored in the order of their key.
+compared by code point, ``{bytes}``, ``{id}`` an id drawn for the occasion, and ``{clustered}`` for tables stored in the order of their key.
 
 ``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null; ``params.number`` is null
 for what is not a number. ``first``, ``last`` ... of a metric are columns of its summary; ``chunks`` hold its history.
+
+``facts`` has the store's ``id``, drawn when it was made, and the lowest number of steps that a fitprint must know to read it
+(``readers``) and to write to it (``writers``). A step after which an older version would misread or spoil something raises them.
 """
 
 from __future__ import annotations
@@ -107,5 +110,9 @@ STEPS: Sequence[Sequence[str]] = (
             key BIGINT NOT NULL,
             PRIMARY KEY (experiment, entity, key)
         ){clustered}""",
+    ),
+    (
+        "CREATE TABLE facts (name {text} NOT NULL PRIMARY KEY, value {text} NOT NULL){clustered}",
+        "INSERT INTO facts (name, value) VALUES ('id', '{id}'), ('readers', '2'), ('writers', '2')",
     ),
 )

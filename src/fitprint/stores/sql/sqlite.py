@@ -14,6 +14,7 @@ from typing import Any
 
 from fitprint.access import make_file
 from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
+from fitprint.ids import new_id
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
@@ -53,6 +54,8 @@ class SqliteDriver:
         self.opened = 0
         self.patience = _PATIENCE
         self._steps = steps
+        self._schema = 0
+        self._may_write = True
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
         self._process = 0
@@ -69,6 +72,8 @@ class SqliteDriver:
         if self._is_lost():
             raise self._loss()
         with self._errors(), self._transaction("BEGIN IMMEDIATE") as transaction:
+            if not self._may_write:
+                raise self._too_old("and can only be read by this one")
             yield transaction
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
@@ -96,6 +101,8 @@ class SqliteDriver:
         connection.execute(f"PRAGMA busy_timeout = {int(1000 * self.patience)}")
         connection.execute(begin)
         try:
+            if _number(connection, "user_version") != self._schema:  # a newer fitprint came while the file was open
+                self._schema = self._version(connection)
             yield _Transaction(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -130,7 +137,7 @@ class SqliteDriver:
                 raise
             self._files = OpenFiles(self.path, found, before)
         try:
-            if version != len(self._steps):
+            if version < len(self._steps):
                 self._upgrade(connection)
         except BaseException:
             connection.close()
@@ -163,11 +170,16 @@ class SqliteDriver:
         ours = _number(connection, "application_id") == _APPLICATION
         if not ours and (version or connection.execute("SELECT 1 FROM sqlite_master").fetchone()):
             raise CorruptStoreError(f"{self.path} is a SQLite database of another program; give fitprint a file of its own")
+        self._may_write = True
         if version > len(self._steps):
-            raise StoreVersionError(
-                f"{self.path} was written by a newer fitprint (schema {version}, this one knows {len(self._steps)}): upgrade fitprint"
-            )
+            lowest = dict(connection.execute("SELECT name, value FROM facts"))
+            if int(lowest.get("readers", version)) > len(self._steps):
+                raise self._too_old("and cannot be read by this one")
+            self._may_write = int(lowest.get("writers", version)) <= len(self._steps)
         return version
+
+    def _too_old(self, what: str) -> StoreVersionError:
+        return StoreVersionError(f"the store {self.path} was written by a newer fitprint {what}: upgrade fitprint")
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         """Bring the schema up to date; any number of processes may try at once."""
@@ -178,7 +190,7 @@ class SqliteDriver:
             self._back_up(version)
         for step in self._steps[version:]:
             for statement in step:
-                connection.execute(statement.format(**self.types))
+                connection.execute(statement.format(**self.types, id=new_id()))
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {len(self._steps)}")
         connection.execute("COMMIT")

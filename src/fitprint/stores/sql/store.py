@@ -58,6 +58,13 @@ class SqlStore:
             self._keys, self._opened = KeyNumbers(), self.driver.opened
 
     @property
+    def id(self) -> str:
+        """Drawn when the database was made, and kept in it."""
+        with self._reading() as transaction:
+            ((value,),) = transaction.rows("SELECT value FROM facts WHERE name = 'id'")
+        return str(value)
+
+    @property
     def patience(self) -> float:
         """Seconds that the store waits for others which write to the same database; set it as you need."""
         return self.driver.patience

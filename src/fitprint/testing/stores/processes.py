@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,25 @@ def _see(conformance: StoreConformance, folder: Path, run: str) -> None:
         expect(store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == 1, "another process does not see what was kept")
 
 
+def id_is_kept(conformance: StoreConformance, folder: Path) -> None:
+    """A store has an id of its own: the same after reopening and in another process, and another one for another store."""
+    with conformance.opened(folder) as store:
+        given = store.id
+        expect(len(given) >= 16, f"the id of the store is {given!r}, which is not long enough to be its own")
+        expect(store.id == given, "the id of the store is another at each look")
+    with tempfile.TemporaryDirectory() as other, conformance.opened(Path(other)) as store:
+        expect(store.id != given, "another store has the same id")
+    _need_processes(conformance)
+    with conformance.opened(folder) as store:
+        expect(store.id == given, "the store has another id after reopening")
+    forked(partial(_see_id, conformance, folder, given))
+
+
+def _see_id(conformance: StoreConformance, folder: Path, given: str) -> None:
+    with conformance.opened(folder) as store:
+        expect(store.id == given, "another process sees another id")
+
+
 def deleted_while_open(conformance: StoreConformance, folder: Path) -> None:
     """A store whose files are deleted while it is open does not speak of what is gone, and keeps what comes where others find it."""
     _need_processes(conformance)
@@ -123,4 +143,4 @@ def _need_processes(conformance: StoreConformance) -> None:
         raise NotApplicable("the store lasts as long as its process")
 
 
-CHECKS: tuple[Check, ...] = (concurrent_processes, killed_while_appending, seen_by_another_process, deleted_while_open)
+CHECKS: tuple[Check, ...] = (concurrent_processes, killed_while_appending, seen_by_another_process, id_is_kept, deleted_while_open)

@@ -35,6 +35,19 @@ class FolderStore:
         self._catch_up()
         return getattr(self._memory, name)
 
+    @property
+    def id(self):
+        self._catch_up()
+        new = self._folder / f".{new_id()}"
+        new.write_text(new_id(), encoding="utf-8")
+        try:
+            os.link(new, self._folder / "id")
+        except FileExistsError:
+            pass  # it had one
+        finally:
+            new.unlink()
+        return (self._folder / "id").read_text(encoding="utf-8")
+
     def append(self, batch):
         self._catch_up()
         new = self._folder / f".{new_id()}"
