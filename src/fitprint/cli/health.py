@@ -73,10 +73,9 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
         store = workspace.store
         yield Finding("store", "ok", f"{workspace.store_uri}: {sum(each.run_count for each in store.experiments())} runs")
         yield from _database(workspace)
+        yield from _artifacts(workspace, store, deep=deep)
     except (FitprintError, OSError) as error:
         yield Finding("store", "broken", str(error))
-        return
-    yield from _artifacts(workspace, store, deep=deep)
 
 
 def _settings(workspace: Workspace) -> Iterator[Finding]:

@@ -111,17 +111,17 @@ def _runs(store: Store, query: Query, page_size: int) -> Iterator[RunRecord]:
 def tree(store: Store, runs: Sequence[RunRecord], *, unfold: bool) -> list[Selected]:
     """Return the runs, each followed by its children if ``unfold`` is set, else with their number."""
     listed: list[Selected] = []
-    _add(store, runs, 0, listed, unfold=unfold)
+    _add(store, runs, (), listed, unfold=unfold)
     return listed
 
 
-def _add(store: Store, runs: Sequence[RunRecord], depth: int, listed: list[Selected], *, unfold: bool) -> None:
+def _add(store: Store, runs: Sequence[RunRecord], above: tuple[str, ...], listed: list[Selected], *, unfold: bool) -> None:
     counts = _child_counts(store, [run.id for run in runs])
     for run in runs:
         count = counts.get(run.id, 0)
-        listed.append(Selected(run, depth, 0 if unfold else count))
-        if unfold and count:
-            _add(store, store.children(run.id), depth + 1, listed, unfold=True)
+        listed.append(Selected(run, len(above), 0 if unfold else count))
+        if unfold and count and run.id not in above:  # a record may say that a run is below itself
+            _add(store, store.children(run.id), (*above, run.id), listed, unfold=True)
 
 
 def _child_counts(store: Store, run_ids: Sequence[str]) -> Mapping[str, int]:

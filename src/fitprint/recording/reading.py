@@ -88,7 +88,15 @@ class RunReader:
     @property
     def params(self) -> dict[str, Any]:
         """Hyperparameters with their types. A large value is whole, also where the store keeps a preview only."""
-        return {key: json.loads(self.read(param.spilled)) if param.spilled else param.value for key, param in self.record.params.items()}
+        return {key: self._whole(param.spilled) if param.spilled else param.value for key, param in self.record.params.items()}
+
+    def _whole(self, path: str) -> Any:
+        try:
+            return json.loads(self.read(path))
+        except (ValueError, RecursionError) as error:
+            raise IntegrityError(
+                f"the artifact {path!r} of run {self.id} holds no parameter any more: other bytes were logged there"
+            ) from error
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -131,17 +139,17 @@ class RunReader:
     @property
     def capture(self) -> Mapping[str, Any]:
         """The capture report: what was captured, skipped or failed, and how many milliseconds it cost."""
-        report: Mapping[str, Any] = self.record.documents.get("capture", {})
-        return report
+        report = self.record.documents.get("capture", {})
+        return report if isinstance(report, Mapping) else {}
 
     @property
     def environment(self) -> Mapping[str, Any]:
         """Facts on process, packages, hardware and code; {} if they were not collected (yet)."""
         try:
-            content: Mapping[str, Any] = json.loads(self.read("environment.json"))
-        except ArtifactNotFoundError:
+            content = json.loads(self.read("environment.json"))
+        except (ArtifactNotFoundError, ValueError, RecursionError):  # the file may be one of the user's own
             return {}
-        return content
+        return content if isinstance(content, Mapping) else {}
 
     def children(self) -> list[Run]:
         """Return the runs below this one, oldest first."""

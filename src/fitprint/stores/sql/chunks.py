@@ -45,10 +45,12 @@ def decode(chunk: bytes, into: History) -> None:
     """
     try:
         (count,) = struct.unpack_from("<I", chunk)
+        if count > FULL:
+            raise ValueError(f"it would have {count} points")
         at = 4
         for column in (into.step, into.timestamp, into.epoch, into.value):
             at = _decoded(chunk, at, count, column)
-    except (struct.error, zlib.error, ValueError, IndexError) as error:
+    except (struct.error, zlib.error, ValueError, IndexError, TypeError) as error:
         raise CorruptStoreError(
             f"a piece of a metric's history is damaged ({error}); the other metrics and runs can still be read"
         ) from error
@@ -84,7 +86,10 @@ def _decoded(chunk: bytes, at: int, count: int, column: array[Any]) -> int:
         elif mode == 2:
             (size,) = struct.unpack_from("<I", chunk, at)
             at += 4 + size
-            raw[number::8] = zlib.decompress(chunk[at - size : at])
+            plane = zlib.decompressobj()
+            raw[number::8] = plane.decompress(chunk[at - size : at], count)
+            if not plane.eof:
+                raise ValueError("a plane is cut off or too long")
         else:
             raw[number::8] = chunk[at : at + count]
             at += count

@@ -17,7 +17,7 @@ from fitprint.stores import paging
 from fitprint.stores.paging import Column, Place
 from fitprint.stores.sql.driver import Driver
 from fitprint.stores.sql.rows import storable
-from fitprint.stores.values import texts_equal_to
+from fitprint.stores.values import number_of, texts_equal_to
 
 __all__ = ["keys", "search"]
 
@@ -193,6 +193,8 @@ class _Compiler:
         return f"IN ({', '.join(map(self.bound, values))})"
 
     def bound(self, value: Any) -> str:
+        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            value = number_of(value)  # a float, which databases compare with their whole numbers exactly
         self.arguments.append(storable(value) if isinstance(value, str) else value)
         return "?"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from fitprint.stores.sql import damage
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.rows import storable
 
@@ -47,9 +48,10 @@ class KeyNumbers:
         return self._names
 
     def _remember(self, rows: Iterable[Sequence[object]]) -> None:
-        for number, name in rows:
-            self._numbers[name] = number  # type: ignore[index,assignment]  # as the table has it
-            self._names[number] = name  # type: ignore[index,assignment]
+        for row in rows:
+            number, name = damage.number(row[0]), damage.text(row[1])
+            self._numbers[name] = number
+            self._names[number] = name
 
 
 def marks(arguments: Sequence[object]) -> str:

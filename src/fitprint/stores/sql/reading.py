@@ -8,9 +8,11 @@ from typing import Any
 
 from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord
 from fitprint.stores.sql import chunks
+from fitprint.stores.sql.damage import number as whole_number
+from fitprint.stores.sql.damage import text
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
-from fitprint.stores.sql.rows import Lazy, param, storable, summary, unpacked
+from fitprint.stores.sql.rows import Lazy, facts, life, param, storable, summary, unpacked
 
 __all__ = ["history", "records", "summaries"]
 
@@ -34,17 +36,19 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
         " FROM runs r JOIN experiments e ON e.no = r.experiment WHERE r.no",
     )
     made = {}
-    for number, *life in lives:
+    for number, *columns in lives:
         parts: tuple[Any, ...] = (  # with the columns above they are RunRecord's fields in their order
             Lazy(params[number], param),
             Lazy(metrics[number], summary),
-            {key: row[-1] for key, row in tags[number].items()},
-            tuple(Dataset(name, role, digest, unpacked(facts)) for _, name, role, digest, facts in datasets[number]),
-            tuple(LoggedModel(path, flavor, digest, unpacked(facts)) for _, path, flavor, digest, facts in models[number]),
-            tuple(Artifact(*columns) for _, *columns in artifacts[number]),
-            Lazy({name: content for _, name, content in documents[number]}, unpacked),
+            {key: text(row[-1]) for key, row in tags[number].items()},
+            tuple(Dataset(text(name), text(role), text(digest), facts(content)) for _, name, role, digest, content in datasets[number]),
+            tuple(
+                LoggedModel(text(path), text(flavor), text(digest), facts(content)) for _, path, flavor, digest, content in models[number]
+            ),
+            tuple(Artifact(text(path), text(digest), whole_number(size)) for _, path, digest, size in artifacts[number]),
+            Lazy({text(name): content for _, name, content in documents[number]}, unpacked),
         )
-        made[number] = RunRecord(*life, *parts)
+        made[number] = RunRecord(*life(tuple(columns)), *parts)
     return [made[number] for number in runs]
 
 

@@ -6,12 +6,13 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from math import nan
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from fitprint.entities import MetricSummary, Param
+from fitprint.entities import MetricSummary, Param, RunStatus
+from fitprint.stores.sql import damage
 from fitprint.stores.values import number_of, text_of
 
-__all__ = ["Lazy", "packed", "param", "param_row", "storable", "summary", "summary_row", "unpacked"]
+__all__ = ["Lazy", "facts", "life", "packed", "param", "param_row", "storable", "summary", "summary_row", "unpacked"]
 
 _Value = TypeVar("_Value")
 
@@ -36,7 +37,9 @@ def param_row(param: Param) -> tuple[Any, ...]:
 def param(row: tuple[Any, ...]) -> Param:
     """Return the parameter whose columns, type to spilled, end ``row``."""
     kind, number, text, provenance, spilled = row[-5:]
-    return Param(text if kind == "str" else _READERS[kind](number, text), provenance, spilled)
+    if provenance not in ("set", "default", "resolved"):
+        raise ValueError(f"the provenance {provenance!r}")
+    return Param(_READERS[kind](number, damage.text(text)), provenance, damage.text_or_none(spilled))
 
 
 _READERS: dict[str, Any] = {
@@ -68,14 +71,48 @@ def summary_row(summary: MetricSummary) -> tuple[Any, ...]:
 
 def summary(row: tuple[Any, ...]) -> MetricSummary:
     """Return the summary whose columns, last to goal, end ``row``."""
-    columns: list[Any] = [nan if value is None else value for value in row[-10:]]
-    return MetricSummary(*columns)
+    last, last_step, last_time, least, least_step, most, most_step, first, points, goal = row[-10:]
+    values = (last, least, most, first)
+    if goal not in ("min", "max") or not all(value is None or type(value) is float for value in values):
+        raise ValueError(f"the summary of a metric {row[-10:]!r}")
+    steps = map(damage.number, (last_step, least_step, most_step, points))
+    last, least, most, first = (nan if value is None else value for value in values)
+    last_step, least_step, most_step, points = steps
+    return MetricSummary(last, last_step, damage.time(last_time), least, least_step, most, most_step, first, points, goal)
+
+
+def life(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the columns of a run's own row, from its id to its deletion, each found to be what it should be."""
+    run, name, experiment, status, start, end, last, parent, kind, error, deleted = row
+    if status not in _STATUSES:
+        raise ValueError(f"the status {status!r}")
+    names = (damage.text(run), damage.text(name), damage.text(experiment), status)
+    times = (damage.time(start), damage.time_or_none(end), damage.time(last))
+    return (
+        *names,
+        *times,
+        damage.text_or_none(parent),
+        damage.text(kind),
+        damage.text_or_none(error),
+        damage.time_or_none(deleted),
+    )
+
+
+_STATUSES = get_args(RunStatus)
 
 
 def packed(content: Any) -> bytes:
     """Return JSON as bytes, deflated if it is long."""
     text = json.dumps(content, separators=(",", ":")).encode()
     return zlib.compress(text, 6) if len(text) > 300 else text
+
+
+def facts(content: bytes) -> dict[str, Any]:
+    """Return the object that the bytes hold."""
+    found = unpacked(content)
+    if not isinstance(found, dict):
+        raise TypeError(f"{str(found)[:60]!r} in place of facts")
+    return found
 
 
 def unpacked(content: bytes) -> Any:
@@ -90,7 +127,9 @@ class Lazy(Mapping[str, _Value]):
         self._make = make
 
     def __getitem__(self, key: str) -> _Value:
-        return self._make(self._raw[key])
+        raw = self._raw[key]
+        with damage.told(f"the value of {key!r}"):
+            return self._make(raw)
 
     def __contains__(self, key: object) -> bool:
         return key in self._raw

@@ -25,6 +25,7 @@ _APPLICATION = 0x66707274  # "fprt", in the header of the file
 _PATIENCE = 30.0  # seconds to wait for other writers
 _SCHEME = "sqlite://"
 _opening = threading.Lock()  # so that descriptors that come meanwhile are the connection's own
+_SIGNS_OF_DAMAGE = ("malformed", "corrupt", "not a database", "Could not decode", "no such ", "already exists", "unsupported file format")
 _ATTEMPTS = 20  # to open a file that is replaced again and again
 _lost: set[tuple[int, int]] = set()  # databases whose files something closed: SQLite believes that this process has them, and their locks
 
@@ -233,19 +234,17 @@ class SqliteDriver:
         text = str(error)
         if text == "database is locked":
             return StoreBusyError(f"the store {self.path} is locked by another process, which has not let it go for as long as we wait")
-        if isinstance(error, sqlite3.OperationalError | sqlite3.InterfaceError) and "malformed" not in text:
-            hint = {
-                "unable to open database file": "cannot be opened: does the folder exist, and may you write there?",
-                "attempt to write a readonly database": "is read-only for you",
-                "database or disk is full": "cannot grow: the disk is full",
-            }.get(text, text)
-            return StoreError(f"the store {self.path} {hint}" if hint != text else f"the store {self.path} failed: {text}")
-        if isinstance(error, sqlite3.DatabaseError) and ("not a database" in text or "malformed" in text):
+        if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             return CorruptStoreError(
                 f"the store {self.path} is damaged or is no fitprint store ({text}). Move it away and go on with a new one, "
                 f"or save what can be read with: sqlite3 {self.path.name} .recover"
             )
-        return StoreError(f"the store {self.path} failed: {text}")
+        hint = {
+            "unable to open database file": "cannot be opened: does the folder exist, and may you write there?",
+            "attempt to write a readonly database": "is read-only for you",
+            "database or disk is full": "cannot grow: the disk is full",
+        }.get(text, f"failed: {text}; `fitprint doctor` looks closer")
+        return StoreError(f"the store {self.path} {hint}")
 
 
 class _Transaction:

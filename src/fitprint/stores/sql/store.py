@@ -19,7 +19,7 @@ from fitprint.stores import paging
 from fitprint.stores.folding import is_new
 from fitprint.stores.protocol import Keys, OpenRun, Page
 from fitprint.stores.sampling import sampled
-from fitprint.stores.sql import compiler, reading, writing
+from fitprint.stores.sql import compiler, damage, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.rows import storable
@@ -48,7 +48,7 @@ class SqlStore:
 
     @contextmanager
     def _reading(self) -> Iterator[Transaction]:
-        with self._lock, self.driver.reading() as transaction:
+        with self._lock, self.driver.reading() as transaction, damage.told(f"the store {self.uri}"):
             self._forget_others()
             yield transaction
 
@@ -79,7 +79,7 @@ class SqlStore:
                 with self.driver.writing() as transaction:
                     self._forget_others()
                     if is_new(batch, _position(transaction, batch.journal)):
-                        writing.write(transaction, batch, self._keys)
+                        writing.write(transaction, batch, self._keys, self.uri)
             except BaseException:
                 self._keys = KeyNumbers()  # it may have seen numbers that were never committed
                 raise
@@ -91,7 +91,7 @@ class SqlStore:
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         with self._reading() as transaction:
             rows = transaction.rows("SELECT id, last_time FROM runs WHERE owner = ? AND status = 'RUNNING'", (storable(journal),))
-        return [OpenRun(*row) for row in rows]
+            return [OpenRun(damage.text(run), damage.time(last)) for run, last in rows]
 
     def run(self, run_id: str) -> RunRecord:
         with self._reading() as transaction:
@@ -108,7 +108,7 @@ class SqlStore:
                 " ORDER BY start_time DESC, id LIMIT 10",
                 (prefix, prefix + "\U0010ffff", prefix),
             )
-        return [run for (run,) in rows]
+            return [damage.text(run) for (run,) in rows]
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
         with self._reading() as transaction:
@@ -135,7 +135,7 @@ class SqlStore:
             statement, arguments = compiler.search(query, limit + 1, after, self.driver, lambda key: numbers.get(key, _NO_KEY))
             rows = transaction.rows(statement, arguments)
             runs = reading.records(transaction, [row[0] for row in rows[:limit]], self._keys)
-        return Page(runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None)
+            return Page(runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None)
 
     def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
         with self._reading() as transaction:
@@ -148,7 +148,10 @@ class SqlStore:
                 "SELECT e.no, e.name, e.created, COUNT(r.no), MAX(r.last_time) FROM experiments e"
                 " LEFT JOIN runs r ON r.experiment = e.no AND r.deleted_time IS NULL GROUP BY e.no, e.name, e.created ORDER BY e.name"
             )
-        return [Experiment(*row) for row in rows]
+            return [
+                Experiment(damage.number(no), damage.text(name), damage.time(created), count, damage.time_or_none(last))
+                for no, name, created, count, last in rows
+            ]
 
     def keys(self, experiment: str | None = None) -> Keys:
         sql = "SELECT DISTINCT c.entity, k.name FROM catalogue c JOIN keys k ON k.no = c.key"
@@ -156,7 +159,8 @@ class SqlStore:
             sql += " WHERE c.experiment = (SELECT no FROM experiments WHERE name = ?)"
         with self._reading() as transaction:
             rows = transaction.rows(sql + " ORDER BY k.name", () if experiment is None else (storable(experiment),))
-        return Keys(**{entity: tuple(name for kind, name in rows if kind == entity) for entity in ("params", "metrics", "tags")})
+            found = [(entity, damage.text(name)) for entity, name in rows]
+        return Keys(**{entity: tuple(name for kind, name in found if kind == entity) for entity in ("params", "metrics", "tags")})
 
     def close(self) -> None:
         with self._lock:

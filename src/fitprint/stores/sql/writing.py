@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fitprint.entities import History
 from fitprint.events import Batch, MetricPoints
 from fitprint.stores.folding import Draft, Life, Points
-from fitprint.stores.sql import chunks
+from fitprint.stores.sql import chunks, damage
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
@@ -22,9 +22,10 @@ __all__ = ["write"]
 _Drafts = Mapping[int, Draft]  # by the run's number
 
 
-def write(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> None:
-    """Fold a batch that is new into the tables, and note its end."""
-    drafts = _drafts(transaction, batch, keys)
+def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) -> None:
+    """Fold a batch that is new into the tables of the store at ``uri``, and note its end."""
+    with damage.told(f"the store {uri}"):
+        drafts = _drafts(transaction, batch, keys)
     for event in batch.events:
         drafts[event.run].fold(event, batch.journal)
     numbered = _write_lives(transaction, list(drafts.values()))
@@ -45,6 +46,13 @@ def _upsert(table: str, key: str, others: str = "") -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}) ON CONFLICT ({key}) DO {action}"
 
 
+_TEXT, _TEXT_OR_NULL, _NUMBER, _TIME_OR_NULL = damage.text, damage.text_or_none, damage.number, damage.time_or_none
+_COLUMNS_OF_LIFE: tuple[Callable[[Any], Any], ...] = (
+    *(_TEXT, _TEXT, _TEXT_OR_NULL, _TEXT, _NUMBER, _TIME_OR_NULL, _NUMBER),  # id to last_time
+    *(_TEXT_OR_NULL, _TEXT, _TEXT_OR_NULL, _TIME_OR_NULL, _NUMBER, _TEXT_OR_NULL),  # parent_id to owner
+)
+
+
 def _drafts(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> dict[str, Draft]:
     """Return a draft for each run of the batch, which begins with what the tables hold."""
     ids = {event.run: storable(event.run) for event in batch.events}
@@ -57,7 +65,7 @@ def _drafts(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> dict[st
             part,
         )
         for number, *columns in rows:
-            life = Life(*columns)
+            life = Life(*(check(column) for check, column in zip(_COLUMNS_OF_LIFE, columns, strict=True)))
             lives[life.id] = life
             if life.id in measured:
                 numbers[life.id] = number
