@@ -95,7 +95,7 @@ def _frame(schema: Schema, data: Any) -> Any:
             if not data:
                 return _rowless(schema)
             if all(isinstance(item, Mapping) for item in data):
-                return pandas.DataFrame.from_records(list(data))
+                return _framed_records(data)
             if len(schema.fields) == 1 and all(_is_single(item) for item in data):
                 data = [[item] for item in data]
             if all(isinstance(item, list | tuple) for item in data) and {len(item) for item in data} == {len(schema.fields)}:
@@ -106,7 +106,7 @@ def _frame(schema: Schema, data: Any) -> Any:
             return _framed({0: data}, schema.names)
         if is_array(data) and len(data.shape) == 2 and data.shape[1] == len(schema.fields):
             frame = _labelled(pandas.DataFrame(import_module("numpy").asarray(data)), schema.names)
-            return frame.infer_objects() if data.dtype == object else frame
+            return _inferred(frame) if data.dtype == object else frame
     except (ValueError, TypeError) as error:
         raise SignatureError(f"no table can be made of the data: {error}") from error
     Signature(schema).enforce(data)
@@ -125,8 +125,36 @@ def _rowless(schema: Schema) -> Any:
 
 
 def _framed(found: Mapping[int, Any], names: Sequence[Any]) -> Any:
-    data = {position: list(value) if isinstance(value, tuple) else value for position, value in found.items()}
+    data = {position: _exact(list(value)) if isinstance(value, list | tuple) else value for position, value in found.items()}
     return _labelled(_pandas("").DataFrame(data), names)
+
+
+def _framed_records(data: Sequence[Mapping[Any, Any]]) -> Any:
+    frame = _pandas("").DataFrame.from_records(list(data))
+    for position, column in enumerate(columns(frame)):
+        if column.dtype.kind == "f":
+            values = [row.get(frame.columns[position]) for row in data]
+            exact = _exact(values)
+            if exact is not values:
+                frame.isetitem(position, exact)
+    return frame
+
+
+def _exact(values: list[Any]) -> Any:
+    """Return values of which pandas would make floats as they are, if a float has no room for one of them: an identifier, say."""
+    if not any(type(value) is int and abs(value) > _EXACT_FLOAT for value in values) or all(type(value) is int for value in values):
+        return values
+    return _pandas("").Series(values, dtype=object)
+
+
+def _inferred(frame: Any) -> Any:
+    """Return a frame of objects with a type for each column that has one."""
+    inferred = frame.infer_objects()
+    for position, dtype in enumerate(inferred.dtypes):
+        values = frame.iloc[:, position]
+        if dtype.kind == "f" and not isinstance(_exact(values.tolist()), list):
+            inferred.isetitem(position, values)
+    return inferred
 
 
 def _labelled(frame: Any, names: Sequence[Any]) -> Any:
@@ -208,7 +236,11 @@ def _dense(field: Field, data: Any) -> Any:
     """Return a frame or series as an array of the field's shape."""
     found = data.to_numpy()
     if found.dtype == object and field.type.rstrip("0123456789") in _NUMBERS and hasattr(data, "iloc"):
-        found = data.to_numpy(dtype="float64", na_value=math.nan)
+        found = _floats_of(field, found)
+    elif found.dtype.kind == "f":
+        for column in columns(data):
+            if getattr(column.dtype, "kind", "") in "iu" and _is_rounded(column.series()):
+                raise SignatureError(f"{_where(field)}: not all of its values fit into {found.dtype}")
     if len(field.shape) == 2 and found.ndim == 1:
         return found.reshape(-1, 1)
     return found[:, 0] if len(field.shape) == 1 and found.ndim == 2 else found
@@ -221,18 +253,61 @@ def _from_lists(field: Field, data: Sequence[Any]) -> Any:
         return numpy.empty(_no_rows(field), _dtype(field))
     try:
         found = numpy.asarray(data, dtype=object if field.type == "object" else None)
-    except ValueError as error:
+        given = found if found.dtype == object else numpy.asarray(data, dtype=object)
+    except (ValueError, OverflowError) as error:
         raise SignatureError(f"{_where(field)}: its rows differ in length or shape ({error})") from error
+    if found.dtype.kind in "US" and not _is_same(given, found):
+        found = given  # numpy makes texts of numbers beside texts, and cuts zeros at the end
     Signature(Schema("array", (field,))).enforce(found)
     family = field.type.rstrip("0123456789")
-    if found.dtype.kind not in "biuf" or family not in _NUMBERS or found.dtype == field.type:
+    if found.dtype.kind in "biuf" and family in _NUMBERS and found.dtype != field.type:
+        if family == "float" or found.dtype.kind != "f":  # else whole numbers with missing values among them
+            found = found.astype(field.type)
+    elif found.dtype.kind not in "biufc":
         return found
-    if family in {"int", "uint", "bool"} and found.dtype.kind == "f":
-        return found  # whole numbers with missing values among them
-    cast = found.astype(field.type)
-    if family in {"int", "uint"} and not (cast == found).all():
-        raise SignatureError(f"{_where(field)}: not all of its values fit into {field.type}")
-    return cast
+    if not _is_same(given, found):
+        raise SignatureError(f"{_where(field)}: not all of its values fit into {found.dtype}")
+    return found
+
+
+def _floats_of(field: Field, found: Any) -> Any:
+    """Return an array of numbers and missing values, all of them objects, as floats."""
+    numpy = import_module("numpy")
+    missing = _pandas("").isna(found)
+    floats = numpy.full(found.shape, math.nan)
+    try:
+        floats[~missing] = found[~missing].astype("float64")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SignatureError(f"{_where(field)}: it holds other values than numbers ({error})") from error
+    if not _is_same(found[~missing], floats[~missing]):
+        raise SignatureError(f"{_where(field)}: not all of its values fit into float64")
+    return floats
+
+
+def _is_same(given: Any, made: Any) -> bool:
+    """Tell whether numpy has made the same values of Python's: floats may have been rounded to fewer digits, nothing else."""
+    if given.shape != made.shape:
+        return False
+    values = given.ravel().tolist()
+    if made.dtype == "float64" and {float}.issuperset(map(type, values)):
+        return True
+    return all(map(_is_kept, values, made.ravel().tolist()))
+
+
+def _is_kept(value: Any, made: Any) -> bool:
+    if value is made or value == made:
+        return True
+    if isinstance(value, float) and isinstance(made, float):
+        return value != value or abs(value) == math.inf or abs(made) != math.inf
+    return value is None and made != made
+
+
+def _is_rounded(series: Any) -> bool:
+    """Tell whether floats have no room for some whole numbers of a series."""
+    present = series.dropna() if hasattr(series, "iloc") else series.drop_nulls()
+    is_large = (present > _EXACT_FLOAT) | (present < -_EXACT_FLOAT)
+    large = present[is_large] if hasattr(series, "iloc") else present.filter(is_large)
+    return any(int(float(value)) != value for value in large.to_list())
 
 
 def _arrays(schema: Schema, data: Any) -> Any:
@@ -276,6 +351,7 @@ def _same_length(fields: Sequence[Field], found: Any) -> None:
         raise SignatureError(f"the inputs differ in their numbers of rows: {told}")
 
 
+_EXACT_FLOAT = 1 << 53  # up to which every whole number is a float
 _NUMBERS = {"bool", "int", "uint", "float"}
 _ANY = Field(None, "object")
 

@@ -13,7 +13,8 @@ __all__ = ["Field", "Schema", "describe"]
 
 MOST_CATEGORIES = 1000
 MOST_TENSORS = 64
-PEEK = 100  # values of an object column, or items of a list, that are looked at: evenly spread, the first among them
+PEEK = 100  # values of an object column, or items of a list, that are looked at: spread, the first among them
+MOST_PEEKED = 10_000  # of all columns of an array or a list of rows together
 
 Label = Any  # of a column: str, int, float, bool, None, or a tuple of these
 
@@ -306,25 +307,36 @@ def _sequence(name: Label, data: Any) -> Field:
     while sample and all(isinstance(item, list | tuple) or is_array(item) for item in sample):
         lengths = {len(item) for item in sample}
         shape = (*shape, lengths.pop() if len(lengths) == 1 else -1)
-        sample = [value for item in sample[:10] for value in _some(item)][:PEEK]
+        sample = [value for item in sample[:10] for value in item][:MOST_PEEKED]  # of rows every column
     return Field(name, type_of_values(sample), shape, nullable=any(_type_of_value(value) == "null" for value in sample))
 
 
 def peek_array(data: Any) -> Sequence[Any]:
-    """Return a few values of an array of objects."""
-    flat = data.flat if hasattr(data, "flat") else data
-    size = int(getattr(data, "size", len(data)))
-    chosen = spread(size)
-    return [flat[position] for position in range(*chosen.indices(size))]
+    """Return a few values of an array of objects: of an array of rows, those of every column in a few rows."""
+    if is_sparse(data):
+        data = data.data
+    if not data.shape or not data.size:
+        return list(data.flat)
+    if len(data.shape) == 1:
+        return _some(data)
+    width = int(data.size) // len(data)
+    rows = spread(len(data), max(1, min(PEEK, MOST_PEEKED // width)))
+    return [value for row in rows for value in list(data[row].flat)[:MOST_PEEKED]]
 
 
 def _some(data: Any) -> list[Any]:
-    return list(data[spread(len(data))])
+    return [data[position] for position in spread(len(data))]
 
 
-def spread(length: int) -> slice:
-    """Return a slice that takes at most 100 of so many items, evenly spread, the first among them."""
-    return slice(0, None, max(1, -(-length // PEEK)))
+def spread(length: int, count: int = PEEK) -> list[int]:
+    """Return the positions of at most so many of ``length`` items, the first among them: spread, but not evenly.
+
+    Data often repeats itself in even steps: records of several kinds in turn, or columns.
+    """
+    if length <= count:
+        return list(range(length))
+    step = length // count
+    return [number * length // count + number * 40_499 % step for number in range(count)]
 
 
 def _type_of_value(value: Any) -> str:

@@ -16,6 +16,7 @@ EXACT_BYTES = 4 << 20
 
 _SAMPLE_BYTES = 1 << 20
 _WINDOWS = 64  # evenly spread pieces that a sample consists of
+_SHUFFLE = 40_499  # a prime: its multiples run through the windows without order
 _CHUNK = 1 << 18  # bytes of a strided array that are copied together at a time
 _OBJECTS = 20_000  # Python objects looked at, all columns together
 _TEXT = 256  # characters of each text looked at
@@ -263,8 +264,11 @@ class _Hashing:
             self.whole(array)
             return
         self.sampled = True
+        last, row = int(array.size) - count, int(array.size) // len(array)
         for window in range(windows):
-            start = (int(array.size) - count) * window // max(1, windows - 1)
+            start = last * window // max(1, windows - 1)
+            if row > count:  # a piece of a row: another piece each time, also where the windows begin at the same column
+                start = min(last, start + window * _SHUFFLE % windows * row // windows)
             self.bytes(_piece(array, start, start + count))
 
     def polars(self, columns: Sequence[Any]) -> None:
@@ -289,15 +293,32 @@ class _Hashing:
 
     def some_objects(self, values: Any, limit: int) -> None:
         """Digest up to ``limit`` evenly spread Python objects of an array."""
-        if len(getattr(values, "shape", ())) != 1:
-            values = values.reshape(-1) if values.flags.c_contiguous else values.flat
+        shape = getattr(values, "shape", ())
+        if len(shape) > 1 and values.size:
+            self.some_rows(values, limit)
+            return
+        values = values if len(shape) == 1 else values.reshape(-1)
         step = max(1, -(-len(values) // max(1, limit)))
         self.sampled = self.sampled or step > 1
         self.objects_of(list(values[::step]), 0, limit)
 
+    def some_rows(self, values: Any, limit: int) -> None:
+        """Digest evenly spread rows of an array of objects, each whole unless it is very wide.
+
+        In even steps through all values the same few columns may come again and again.
+        """
+        width = int(values.size) // len(values)
+        rows = min(len(values), max(limit // width, _ITEMS))
+        step, stride = -(-len(values) // rows), max(1, -(-rows * width // max(1, limit)))
+        self.sampled = self.sampled or step > 1 or stride > 1
+        chosen = values[::step]
+        self.objects_of(chosen.reshape(len(chosen), -1)[:, ::stride].ravel().tolist(), 0, int(values.size))
+
     def objects_of(self, values: Sequence[Any], level: int, limit: int) -> None:
         """Digest up to ``limit`` evenly spread objects of a list, lists inside it included."""
-        step = max(1, -(-len(values) // max(1, limit)))
+        first = next(iter(values), None)
+        width = len(first) if isinstance(first, (list, tuple)) else 1
+        step = max(1, -(-len(values) // max(1, limit // max(1, width))))
         if step > 1:
             self.sampled = True
             values = values[::step]
