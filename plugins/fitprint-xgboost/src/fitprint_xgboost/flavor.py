@@ -99,8 +99,8 @@ class XGBoostFlavor:
         size = options.get("size")
         if size is not None and size != path.stat().st_size:
             raise IntegrityError(f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, written were {size}")
-        if size is None and (problem := problem_of(path.read_bytes())) is not None:  # our own have been compared with their digest
-            raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {problem}")
+        if not trust.own and (problem := problem_of(path.read_bytes())) is not None:
+            raise _unreadable(path, options, trust, problem)
         from xgboost import Booster
         from xgboost.core import XGBoostError
 
@@ -112,13 +112,18 @@ class XGBoostFlavor:
             return _estimator(named, path, options)
         except (XGBoostError, UnicodeDecodeError) as error:
             told = str(error).strip().splitlines()[0][:300]
-            written, here = str(options.get("xgb_version") or ""), _version() or ""
-            if _release(written) > _release(here):
-                raise FitprintError(
-                    f"{trust.uri} was saved by XGBoost {written}, and XGBoost {here}, which is installed, cannot read it ({told}): "
-                    f"install xgboost>={written}"
-                ) from error
-            raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {told}") from error
+            raise _unreadable(path, options, trust, told) from error
+
+
+def _unreadable(path: Path, options: Mapping[str, Any], trust: Trust, told: str) -> FitprintError:
+    """Return the error for a file that is damaged, or that a newer XGBoost wrote in a way of its own."""
+    written, here = str(options.get("xgb_version") or ""), _version() or ""
+    if _release(written) > _release(here):
+        return FitprintError(
+            f"{trust.uri} was saved by XGBoost {written}, and XGBoost {here}, which is installed, cannot read it ({told}): "
+            f"install xgboost>={written}"
+        )
+    return IntegrityError(f"{path.name} of {trust.uri} is damaged: {told}")
 
 
 def _predict_odd(model: Any, _: object) -> None:
