@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from fitprint.errors import IntegrityError
 from fitprint.models import pickles
+from fitprint.models.archives import opened
 from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.hashing import write_hashed
 from fitprint.models.oddities import attempt, odd_rows
@@ -164,7 +165,7 @@ def _to_skops(model: object, path: Path) -> tuple[str, set[_Use]] | None:
 
 def _from_skops(path: Path, trust: Trust) -> tuple[object, set[str]]:
     try:
-        schema = _schema(path)
+        schema = _schema(path, trust)
         uses = _uses(schema)
         trust.require(_foreign(uses), path.name)
         _check_states(schema, path)
@@ -206,8 +207,8 @@ def _passed(uses: set[_Use]) -> list[str]:
     return sorted({use.name for use in uses if not use.name.startswith("builtins.") and use.name != "numpy.ndarray"})
 
 
-def _schema(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:
+def _schema(path: Path, trust: Trust | None = None) -> Any:
+    with opened(path, vast=trust is not None and (trust.own or SklearnFlavor.name in trust)) as archive:
         return json.loads(archive.read("schema.json"))
 
 

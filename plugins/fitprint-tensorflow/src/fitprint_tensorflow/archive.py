@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import IntegrityError
+from fitprint.models.archives import opened
 
 __all__ = ["LAMBDA", "Archive", "read_archive"]
 
@@ -41,17 +42,18 @@ class Archive:
         self.needs = dict(sorted(needs.items()))
 
 
-def read_archive(path: Path, functions: Mapping[str, str]) -> Archive:
+def read_archive(path: Path, functions: Mapping[str, str], *, vast: bool = False) -> Archive:
     """Return what a file says of itself; no code of it is imported or run.
 
     Args:
         functions: where functions are defined, ``{name: "module.name"}``: the file has their names alone.
+        vast: it may be much smaller than what is in it.
 
     Raises:
         IntegrityError: the file is damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path, vast=vast) as archive:
             config = json.loads(archive.read("config.json"))
             version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
             weights = [name for name in archive.namelist() if name.startswith("model.weights")]
@@ -110,10 +112,24 @@ def _use(node: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _is_modelling(module: Any, name: str) -> bool:
-    if not isinstance(module, str):
+    """Tell whether a module of Keras' has a class or function of that name that makes models, and that is defined in such a module.
+
+    Whatever else its modules hold, such as what they import, is of no concern to a configuration.
+    """
+    if not isinstance(module, str) or name in _NOT_MODELLING or not name.isidentifier() or not _makes_models(module, name):
         return False
+    try:
+        found = vars(importlib.import_module(module)).get(name)
+    except (ImportError, ValueError):
+        return False
+    if found is None:
+        return True  # a newer Keras may have it; this one finds nothing either
+    return _makes_models(str(getattr(found, "__module__", "")), name)
+
+
+def _makes_models(module: str, name: str) -> bool:
     parts = module.split(".")
-    if parts[0] != "keras" or name in _NOT_MODELLING:
+    if parts[0] != "keras":
         return False
     parts = parts[2:] if parts[1:2] == ["src"] else parts[1:]
     if parts[:1] == ["backend"]:  # optimizers are a matter of the backend
