@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["describe_packages"]
 
-_METADATA = re.compile(r"(?P<name>[^-]+?)-(?P<version>[0-9v][^-]*?)(?:-py[0-9.]+[^-]*(?:-.*)?)?\.(?:dist|egg)-info\Z")
+_METADATA = re.compile(r"(?P<name>[^-]+?)-(?P<version>[0-9v][^-]*?)(?:-py[0-9][^-]*(?:-.*)?)?\.(?:dist|egg)-info\Z")
 _DEVELOPED = re.compile(r"(?P<name>[^-]+)\.egg-info\Z")
 
 _modules_of: dict[str, frozenset[str]] = {}  # top-level modules by metadata folder, whose name holds the version

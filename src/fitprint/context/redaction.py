@@ -2,124 +2,64 @@
 
 Three rules, each of them enough: the name beside the value is that of a secret, the value has the shape of a known
 kind of secret, or it looks drawn at random. What is taken out is replaced by ``[redacted]``.
+
+All of it takes time in proportion to the text, and no call into a regular expression sees more than some thousand characters: another
+thread never waits long for this one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+
+from fitprint.context.assignments import Open, Span, continued, secrets_of
+from fitprint.context.commands import PROGRAMS, secret_words
+from fitprint.context.secret_names import is_harmless, is_secret_name
+from fitprint.context.secret_shapes import REDACTED, without_shapes
 
 __all__ = ["REDACTED", "is_secret_name", "redact_argv", "redact_mapping", "redact_text", "redact_url"]
 
-REDACTED = "[redacted]"
-
-_LONE = frozenset(
-    "apikey auth authorization bearer cookie credential credentials creds jwt pass passcode passphrase passwd password passwords "
-    "pat pgpassword privatekey pwd secret secrets".split()
+_MOST = 2048  # characters of a line in which names mean something; longer ones are data
+_ROUNDS = 4
+_BLOCK = 8192  # characters of the lines that are looked at together
+# Parts of words without which no name, header or command on a line is one of a secret's.
+_STEMS = (
+    *"auth bearer cookie cred csrf curl fernet identified jwt key ldap login mariadb mongo mysql pass phrase pw redis-cli secret".split(),
+    *"create_superuser create_user sessionid smbclient token webhook".split(),
+    *("pat=", "pat:", "pat ", "pat\t", "pat'", 'pat"', "pat\\", "zip -", "rar -", "7z ", "7za "),
 )
-_BEFORE_KEY = frozenset(
-    "access account api auth client consumer deploy encryption license master private secret service shared signing ssh".split()
-)
-# Words that make a "token" one of a language model's vocabulary, or a number of them.
-_VOCABULARY = frozenset(
-    (
-        "audio bos budget cached cls completion continuation count cursor dim drop embedding end eos eot extra first id ids image "
-        "input keep last len length limit mask max min n new next num number of out output pad page per prompt rate reasoning sep "
-        "size special start stop suppress tgt total type types unk valid video vocab word"
-    ).split()
-)
-# Last words that make a name speak of a secret instead of holding one.
-_DESCRIBING = frozenset(
-    (
-        "class dir env expiry failure file id len length manager method mode name path policy prefix provider rate scheme size "
-        "strategy ttl type url var"
-    ).split()
-)
-_PLURAL = frozenset({"access", "api", "auth", "bearer", "refresh", "secret"})  # before "tokens" that are secrets
-_TYPES = frozenset("any bool bytes dict float int list object optional set str string tuple union".split())
-_CONSTANT = re.compile(r"[A-Z]+(?:_[A-Z0-9]+)+\Z")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_HARMLESS = re.compile(
-    r"(?i)(?:none|null|true|false|yes|no|on|off|auto|\[redacted\]|\*+|x+|\.\.\.|<[^>]*>|\{+[^}]*\}+|\$\{?\w+.*|%\w+%|env:.*)\Z"
-)
-_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?\Z", re.IGNORECASE)
-
-_KNOWN = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|gl(?:pat|dt|ft|rt|soat)-[\w-]{16,}"  # GitHub, GitLab
-    r"|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"  # Amazon
-    r"|xox[a-z]-[\w-]{10,}|xapp-[\w-]{10,}"  # Slack
-    r"|hf_[A-Za-z0-9]{20,}|api_org_[A-Za-z0-9]{20,}"  # Hugging Face
-    r"|sk-(?:[a-z]+[0-9]*-){0,3}(?=[\w-]*[0-9])[A-Za-z0-9_]{16,}[\w-]*"  # OpenAI, Anthropic
-    r"|[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{16,}"  # Stripe
-    r"|AIza[\w-]{30,}|ya29\.[\w.-]{16,}|GOCSPX-[\w-]{16,}"  # Google
-    r"|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{40,}|dckr_pat_[\w-]{16,}|nvapi-[\w-]{20,}|gsk_[A-Za-z0-9]{20,}|r8_[A-Za-z0-9]{20,}|dapi[0-9a-f]{32}"
-    r"|SG\.[\w-]{16,}\.[\w-]{16,}|dop_v1_[0-9a-f]{40,}|sq0[a-z]{3}-[\w-]{20,}|wandb_v1_\w{20,}"
-    r"|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"  # JSON web tokens
-    r")"
-)
-_WEBHOOK = re.compile(r"(https://(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks)/)[\w/-]+")
-_HEADER = re.compile(r"(?i)\b(bearer|basic|digest|token)(\s+)([A-Za-z0-9._~+/-]{16,}=*)")
-_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)([^\s/@:\"'<>]*)(:)?([^\s/\"'<>]*?)@(?=[^\s@/\"']+)")
-_PAIR = re.compile(
-    r"""(?<![\w.-])(?P<open>\\*["']?)(?P<name>[A-Za-z][\w.-]*)(?P=open)(?:\s*:\s*[A-Za-z][\w.\[\] |]*?(?=\s*=\s*["']))?"""
-    r"""(?P<sign>\s*(?:=>|:=|=(?!=)|:(?!//|:))\s*)"""
-    r"""(?:(?P<prefix>[rbuf]{0,2})(?P<quote>\\*["'])(?P<quoted>(?:(?!(?P=quote))(?:\\.|.))*)(?P=quote)"""
-    r"""|(?P<bare>[^\s"'`(),;&\[\]{}|<>\\]+)(?P<call>[(\[]?))"""
-)
-_STEMS = re.compile(r"(?i)auth|bearer|cookie|cred|jwt|key|pass|pat|pwd|secret|token")
-_FLAG = re.compile(r"(?P<flag>(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*)\s+)(?P<quote>[\"']?)(?P<value>[^\s\"'-][^\s\"']*)(?P=quote)")
-_ATTRIBUTE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z")
-_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
-_PEM = re.compile(
-    r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)(?:(?!-----END).)*[A-Za-z0-9+/=](?:(?!-----END).)*(-----END|\Z)", re.DOTALL
-)
-_PEM_BODY = re.compile(r"([ +-]?[ \t\"']*)([A-Za-z0-9+/=]+|[A-Za-z-]+: [^\r\n]*|)((?:\\n)?[\"',\\ \t]*\r?\n?)\Z")
-_CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,}={0,2}(?![A-Za-z0-9+/_=-])")
-_SEPARATORS = re.compile(r"[-_/+.]+")
-_SEGMENT = re.compile(r"[0-9]*(?:[A-Z]?[a-z]*|[A-Z]*)[0-9]*\Z")
-_HASH = re.compile(r"(?i)(?:sha|md)[0-9]{1,3}[-:=]")
-_UPPER, _LOWER, _DIGIT = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
-_CLASSES = str.maketrans({**dict.fromkeys(_UPPER, "u"), **dict.fromkeys(_LOWER, "l"), **dict.fromkeys(_DIGIT, "d")})
-_TEXT_LIMIT = 4096  # characters of a line; longer ones are data, in which names mean nothing
-
-
-def is_secret_name(name: str) -> bool:
-    """Tell whether a variable, flag or key of this name holds a secret: ``API_KEY``, ``--hf-token``, ``dbPassword``.
-
-    Names of a language model's tokens (``max_tokens``, ``pad_token``, ``tokenizer``) are none.
-    """
-    words = [word.lower() for word in _WORD.findall(name)]
-    for position, word in enumerate(words):
-        before = words[position - 1] if position else ""
-        if word == "pat" and not before:
-            continue  # a pattern
-        if word in _LONE and not (word in ("auth", "pass", "pat") and len(words) > position + 1 and words[-1] not in _LONE):
-            if word == "pass" and before and before not in ("user", "db", "my", "admin", "ftp", "smtp", "mail", "root", "redis", "mysql"):
-                continue  # forward_pass, single_pass
-            return words[-1] not in _DESCRIBING
-        if word in ("key", "keys") and before in _BEFORE_KEY:
-            return words[-1] not in _DESCRIBING - {"id"}
-        if word == "token" and not _VOCABULARY.intersection(words):
-            return position == len(words) - 1 or words[position + 1] in ("value", "secret", "key")
-        if word == "tokens" and before in _PLURAL:
-            return position == len(words) - 1
-    return False
+_HEADER = re.compile(r"(?i)(?<!\w)(bearer|basic|digest|token)(\s{1,8})([A-Za-z0-9._~+/-]{16,}=*)")
+_FLAG = re.compile(r"(?P<flag>(?<![\w.-])--?(?P<name>[A-Za-z][\w.-]*)\s{1,16})(?P<quote>[\"']?)(?P<value>[^\s\"'-][^\s\"']*)(?P=quote)")
+_PROGRAM = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(PROGRAMS)))})(?=[\"']?[\s,])")
+_SHELL_WORD = re.compile(r"\[redacted\]|[^\s\"'`,\[\]()|;&<>]+")
+_BREAK = re.compile(r"[\s,;]")
+_WORD = re.compile(r"\S+")
+_NETRC = frozenset(("account", "default", "login", "machine", "password"))
+_KAGGLE = re.compile(r"""["']key["']\s{0,8}:\s{0,8}["'](?P<value>[0-9A-Za-z]{20,})["']""")
+_BEGIN, _END = "-----BEGIN ", "-----END"
+_BREAKS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BASE64, _NAME = _LETTERS + "+/=", _LETTERS + "_.@/-"
 
 
 def redact_argv(argv: Sequence[str]) -> list[str]:
-    """Return the arguments of a command, secrets replaced: ``--token X``, ``--token=X``, ``api_key=X``, URLs, known shapes."""
+    """Return the arguments of a command, secrets replaced: ``--token X``, ``--token=X``, ``-u user:X``, URLs, known shapes."""
+    words = dict(secret_words(argv, "curl"))
     redacted: list[str] = []
     follows = False  # whether the flag before names a secret
-    for argument in argv:
-        if follows and not argument.startswith("-") and not _is_harmless("password", argument):
+    for position, argument in enumerate(argv):
+        if follows and not argument.startswith("-") and not is_harmless("password", argument):
             redacted.append(REDACTED)
             follows = False
             continue
         name, sign, value = argument.partition("=")
         bare = name.lstrip("-+")
         follows = not sign and argument.startswith("-") and is_secret_name(bare)
-        if sign and re.fullmatch(r"[\w.@/-]+", bare) and is_secret_name(bare) and not _is_harmless(bare, value):
+        if position in words:
+            redacted.append(argument[: words[position]] + REDACTED)
+        elif sign and not bare.strip(_NAME) and is_secret_name(bare) and not is_harmless(bare, value):
             redacted.append(f"{name}={REDACTED}")
         else:
             redacted.append(redact_text(argument))
@@ -129,8 +69,7 @@ def redact_argv(argv: Sequence[str]) -> list[str]:
 def redact_mapping(variables: Mapping[str, str]) -> dict[str, str]:
     """Return variables with the values of those that hold secrets replaced."""
     return {
-        name: REDACTED if is_secret_name(name) and not _is_harmless(name, value) else redact_text(value)
-        for name, value in variables.items()
+        name: REDACTED if is_secret_name(name) and not is_harmless(name, value) else redact_text(value) for name, value in variables.items()
     }
 
 
@@ -142,50 +81,144 @@ def redact_url(url: str) -> str:
 def redact_text(text: str) -> str:
     """Return text (source, a patch, a log) with each secret replaced and all else, line breaks included, as it was.
 
-    Of an assignment such as ``password = "..."`` the literal value goes; calls, attributes and variables
-    (``os.environ["TOKEN"]``, ``settings.password``) stay. Of private keys the lines between the marks go.
+    Of an assignment such as ``password = "..."`` the literal value goes, also where it stands in the lines below; calls, attributes
+    and variables (``os.environ["TOKEN"]``, ``settings.password``) stay. Of private keys the lines between the marks go.
+
+    A line of more than 2048 characters is data. Where a word of a secret or an address stands in it, all behind its first part is
+    replaced; otherwise known and random shapes are.
     """
-    if "\n" not in text:
-        return _redacted_line(_PEM.sub(rf"\1{REDACTED}\2", text))
     lines = text.splitlines(keepends=True)
-    if "-----BEGIN " in text:
+    if _BEGIN in text:
         _redact_keys(lines)
-    return "".join(map(_redacted_line, lines))
+    return "".join(_redacted_lines(lines))
+
+
+def _redacted_lines(lines: Sequence[str]) -> Iterator[str]:
+    left: Open | None = None  # a value that began in the lines before
+    for first, last in _blocks(lines):
+        if len(lines[first]) > _MOST:
+            left = None
+            yield _redacted_data(lines[first])
+            continue
+        block = without_shapes("".join(lines[first:last])).splitlines(keepends=True)
+        marked = _marked(block)
+        for number, line in enumerate(block):
+            if left is not None and line.startswith(("@@ ", "diff --git ")):  # the lines behind belong elsewhere
+                left = None
+            if left is not None:
+                spans, left = continued(line, left)
+                line = _without(line, spans)  # noqa: PLW2901 - step by step
+            if number in marked:
+                near = lines[max(0, first + number - 3) : first + number + 3]
+                line, begun = _redacted_names(line, near)  # noqa: PLW2901
+                left = begun or left
+            yield line
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of lines that are looked at together; a long line stands alone."""
+    first = size = 0
+    for number, line in enumerate(lines):
+        if number > first and size + len(line) > _BLOCK:
+            yield first, number
+            first, size = number, 0
+        size += len(line) if len(line) <= _MOST else 2 * _BLOCK
+    if lines:
+        yield first, len(lines)
+
+
+def _marked(lines: Sequence[str]) -> set[int]:
+    """Return the numbers of the lines in which a stem stands."""
+    lowered = [line.lower() for line in lines]
+    ends = list(accumulate(map(len, lowered)))
+    text = "".join(lowered)
+    marked = set()
+    for stem in _STEMS:
+        at = text.find(stem)
+        while at >= 0:
+            number = bisect_right(ends, at)
+            marked.add(number)
+            at = text.find(stem, ends[number])
+    return marked
+
+
+def _redacted_names(line: str, near: Sequence[str]) -> tuple[str, Open | None]:
+    """Return the line without what stands beside names, and what it leaves open."""
+    left = None
+    for _ in range(_ROUNDS):  # until nothing changes: where a value was, another may be seen to begin
+        before = line
+        line = _HEADER.sub(_redacted_header, line)
+        spans, left = secrets_of(line)
+        line = _FLAG.sub(_redacted_flag, _without(line, spans))
+        line = _without(line, [*_command_spans(line), *_file_spans(line, near)])
+        if line == before:
+            break
+        line = without_shapes(line)
+    return line, left
+
+
+def _redacted_data(line: str) -> str:
+    """Return a long line, taken in pieces that end where a word does; a word that is longer than a piece is replaced."""
+    body = line.rstrip(_BREAKS)
+    text = body.lower()
+    named = "://" in text or any(stem in text for stem in _STEMS)
+    parts = []
+    at = 0
+    while at < len(body):
+        end = len(body) if len(body) - at <= _MOST else max(body.rfind(sign, at, at + _MOST) for sign in " \t,;") + 1
+        if end <= at:
+            parts.append(REDACTED)
+            end = _end_of_word(body, at)
+        else:
+            parts += _redacted_lines([body[at:end]])
+        if named and end < len(body):
+            parts.append(REDACTED)
+            break
+        at = end
+    return "".join([*parts, line[len(body) :]])
+
+
+def _end_of_word(text: str, at: int) -> int:
+    while at < len(text):
+        found = _BREAK.search(text, at, at + _MOST)
+        if found is not None:
+            return found.start()
+        at += _MOST
+    return len(text)
 
 
 def _redact_keys(lines: list[str]) -> None:
     """Replace the lines of private keys, which a patch or a string may have marks around, in place."""
     inside = False
     for position, line in enumerate(lines):
-        if _PEM_BEGIN.search(line):
-            lines[position] = _PEM.sub(rf"\1{REDACTED}\2", line)
-            inside = "-----END " not in line
+        begin = line.find(_BEGIN)
+        mark = line.find("-----", begin + len(_BEGIN)) if begin >= 0 else -1
+        if mark >= 0 and "PRIVATE KEY" in line[begin:mark]:
+            mark += 5
+            end = line.find(_END, mark)
+            inside = end < 0
+            stop = len(line) if inside else end
+            if any(map(str.isalnum, line[mark:stop].replace("\\n", "").replace("\\r", ""))):
+                stop = len(line.rstrip(_BREAKS)) if inside else end
+                lines[position] = f"{line[:mark]}{REDACTED}{line[stop:]}"
         elif inside:
-            body = _PEM_BODY.match(line)
-            inside = body is not None
-            if body is not None and body[2]:
-                lines[position] = f"{body[1]}{REDACTED}{body[3]}"
+            start = 1 if line[:1] in ("+", "-", " ") and not line.startswith("-----") else 0
+            core = line[start:].strip(" \t\r\n\"',\\").removesuffix("\\n").removesuffix("\\r")
+            inside = not core.strip(_BASE64) or (": " in core and not core.partition(": ")[0].strip(_NAME))
+            if inside and core:
+                at = line.index(core, start)
+                lines[position] = f"{line[:at]}{REDACTED}{line[at + len(core) :]}"
 
 
-def _redacted_line(line: str) -> str:
-    if "://" in line:
-        line = _USERINFO.sub(_redacted_userinfo, line)
-        line = _WEBHOOK.sub(rf"\1{REDACTED}", line)
-    line = _KNOWN.sub(REDACTED, line)
-    if len(line) <= _TEXT_LIMIT and _STEMS.search(line):
-        line = _HEADER.sub(_redacted_header, line)
-        line = _PAIR.sub(_redacted_pair, line)
-        line = _FLAG.sub(_redacted_flag, line)
-    return _CANDIDATE.sub(_redacted_random, line)
-
-
-def _redacted_userinfo(match: re.Match[str]) -> str:
-    scheme, user, colon, password = match[1], match[2], match[3], match[4]
-    if colon and password and not _is_harmless("password", password):
-        return f"{scheme}{user}:{REDACTED}@"
-    if not colon and len(user) >= 20:
-        return f"{scheme}{REDACTED}@"
-    return match[0]
+def _without(line: str, spans: Sequence[Span]) -> str:
+    """Return the line with these parts of it replaced."""
+    parts = []
+    done = 0
+    for start, end in sorted(spans):
+        if start >= done and line[start:end] != REDACTED:
+            parts += [line[done:start], REDACTED]
+            done = end
+    return "".join([*parts, line[done:]]) if parts else line
 
 
 def _redacted_header(match: re.Match[str]) -> str:
@@ -193,83 +226,40 @@ def _redacted_header(match: re.Match[str]) -> str:
     return f"{match[1]}{match[2]}{REDACTED}" if random else match[0]
 
 
-def _redacted_pair(match: re.Match[str]) -> str:
-    name, value = match["name"], match["quoted"]
-    if not is_secret_name(name):
-        return match[0]
-    grammar = not _LONE.intersection(word.lower() for word in _WORD.findall(name))  # a parser's tokens and a table's keys are short
-    if grammar and (len(value or match["bare"]) < 4 or " " in (value or "")):
-        return match[0]
-    if value is None:
-        value, start = match["bare"], match.start("bare")
-        if match["call"] or _ATTRIBUTE.match(value) or _is_harmless(name, value) or _is_code(match):
-            return match[0]
-    else:
-        start = match.start("quoted")
-        formatted = "f" in (match["prefix"] or "") and "{" in value
-        if formatted or _is_harmless(name, value) or _CONSTANT.match(value) or value.lower() in name.lower():
-            return match[0]
-    start -= match.start()
-    return match[0][:start] + REDACTED + match[0][start + len(value) :]
-
-
-def _is_code(match: re.Match[str]) -> bool:
-    """Tell variables and types of a program, and prose, from a value without quotes (``.env``, YAML, a URL's query)."""
-    name, sign, bare = match["name"], match["sign"], match["bare"]
-    if not any(map(str.isalnum, bare)):
-        return True
-    if not bare.isidentifier():
-        return False
-    if is_secret_name(bare) or bare.lower() in (word.lower() for word in _WORD.findall(name)):
-        return True
-    if len(bare) >= 12 and any(map(str.isdigit, bare)) and any(map(str.isalpha, bare)) and not _is_words(bare):
-        return False
-    rest = match.string[match.end() :].lstrip(" \t")
-    if rest[:1] not in ("", "&", ";", "#", '"', "'", "\r", "\n"):
-        return True
-    if sign.strip() == ":":
-        return bool(match["open"]) or bare.lower() in _TYPES or (bare[0].isupper() and bare[1:].islower())
-    return sign != sign.strip()
-
-
 def _redacted_flag(match: re.Match[str]) -> str:
-    if not is_secret_name(match["name"]) or _is_harmless("password", match["value"]):
+    if not is_secret_name(match["name"]) or is_harmless("password", match["value"]):
         return match[0]
     return f"{match['flag']}{match['quote']}{REDACTED}{match['quote']}"
 
 
-def _redacted_random(match: re.Match[str]) -> str:
-    before = match.string[max(0, match.start() - 8) : match.start()]
-    return match[0] if _HASH.search(before + match[0][:8]) or not _looks_random(match[0]) else REDACTED
+def _command_spans(line: str) -> Iterator[Span]:
+    """Yield the secrets in a command, which may be written as text or as a list of words."""
+    found = _PROGRAM.search(line)
+    if found is None:
+        return
+    words = list(_SHELL_WORD.finditer(line, found.start()))
+    for position, start in secret_words([word[0] for word in words]):
+        begin, end = words[position].start() + start, words[position].end()
+        quote = line[words[position].start() - 1 : words[position].start()]
+        closing = line.find(quote, begin) if quote in ("'", '"') and quote else -1
+        yield begin, closing if closing >= 0 else end
 
 
-def _looks_random(text: str) -> bool:
-    """Tell random letters from words: they mix upper case, lower case and digits, and change between them all the time.
-
-    Hexadecimal digests and UUIDs have one case only; words, paths and names in CamelCase change seldom.
-    """
-    letters = [letter for letter in text if letter.isalnum()]
-    kinds = "".join(letters).translate(_CLASSES)
-    if text.startswith("0x") or not {"u", "l", "d"} <= set(kinds) or kinds.count("d") < 2 or len(kinds) < 20 or _is_words(text):
-        return False
-    changes = sum(first != second for first, second in zip(kinds, kinds[1:], strict=False))  # noqa: RUF007 - `pairwise` is no faster here
-    return changes >= 0.42 * len(kinds) and len(set(letters)) >= 0.4 * min(len(letters), 40)
-
-
-def _is_words(text: str) -> bool:
-    """Tell several words with numbers, such as ``Mean_Acc1298_Mem40``."""
-    segments = _SEPARATORS.split(text)
-    return len(segments) > 1 and all(map(_SEGMENT.match, segments))
-
-
-def _is_harmless(name: str, value: str) -> bool:
-    """Tell values that are no secret whatever their name: nothing, a switch, a variable, a number of tokens, a kind of ``auth``."""
-    value = value.strip().strip("\"'")
-    if not value or _HARMLESS.match(value):
-        return True
-    words = {word.lower() for word in _WORD.findall(name)}
-    if not any(map(str.isalnum, value)):
-        return True
-    if _LONE.intersection(words) == {"auth"} and not words & {"token", "key"}:
-        return value.isalpha()
-    return not _LONE.intersection(words) and _NUMBER.match(value) is not None
+def _file_spans(line: str, near: Sequence[str]) -> Iterator[Span]:
+    """Yield the secrets in the files of known programs: ``.netrc`` and ``kaggle.json``."""
+    for match in _KAGGLE.finditer(line):
+        if any("username" in other for other in near):
+            yield match.span("value")
+    if "password" not in line:
+        return
+    words = list(_WORD.finditer(line))
+    names = [word[0].lstrip("+-") for word in words]
+    names = names[names[0] == "" :]
+    words = words[len(words) - len(names) :]
+    if "password" not in names[:-1] or names[0] not in _NETRC:
+        return
+    others = [word for other in near for word in other[:200].lstrip("+-").split()[:1]]
+    if {"machine", "login", "default"}.intersection([*names[:-2], *others]):
+        value = words[names.index("password") + 1]
+        if not is_harmless("password", value[0]):
+            yield value.span()

@@ -36,7 +36,7 @@ class Token(NamedTuple):
 @cache
 def _pattern() -> re.Pattern[str]:
     return re.compile(
-        r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.])|[+-]?(?:inf|infinity|nan)(?![\w.]))"
+        r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.])|[+-]?(?:inf|infinity|nan)(?![\w.]))"
         r"|(?P<word>[^\W\d][\w./:@#-]*)"
         r"|`(?P<backtick>(?:[^`]|``)*)`"
         r'|"(?P<double>(?:[^"]|"")*)"'

@@ -31,7 +31,7 @@ _HUGE = 1 << 4096  # integers from here on are written in hexadecimal: decimal t
 
 _SCALARS = frozenset({str, float, bool, type(None)})
 _PLAIN = _SCALARS | {int}
-_ADDRESS = re.compile(r"\s+(?:at|@)\s+0x[0-9A-Fa-f]+")
+_ADDRESS = re.compile(r"(?<!\s)\s+(?:at|@)\s+0x[0-9A-Fa-f]+")
 
 
 def strip_addresses(text: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from fitprint.entities import RunRecord
@@ -92,7 +90,7 @@ def _holds(field: Field, sign: Operator, literal: Any, value: Any) -> bool:
         text, pattern = text_of(value), literal
         if sign == "ilike":
             text, pattern = text.lower(), pattern.lower()
-        return _pattern(pattern).fullmatch(text) is not None
+        return _is_like(text, pattern)
     if sign == "=":
         if field.entity == "param":
             texts = texts_equal_to(literal)
@@ -106,6 +104,35 @@ def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-@lru_cache(64)
-def _pattern(like: str) -> re.Pattern[str]:
-    return re.compile("".join({"%": ".*", "_": "."}.get(letter) or re.escape(letter) for letter in like), re.DOTALL)
+def _is_like(text: str, pattern: str) -> bool:
+    """Tell whether a text fulfils a pattern of ``%`` (anything) and ``_`` (one character).
+
+    Each part between two ``%`` is taken where it comes first: to try the later places, as a regular expression does, takes time
+    without bound and finds nothing else.
+    """
+    first, *others = pattern.split("%")
+    if not others:
+        return len(text) == len(first) and _fits(text, 0, first)
+    *middle, last = others
+    end = len(text) - len(last)
+    at = len(first)
+    if at > end or not _fits(text, 0, first) or not _fits(text, end, last):
+        return False
+    for part in middle:
+        found = _find(text, part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _find(text: str, part: str, at: int, end: int) -> int:
+    if "_" not in part:
+        return text.find(part, at, end)
+    return next((place for place in range(at, end - len(part) + 1) if _fits(text, place, part)), -1)
+
+
+def _fits(text: str, at: int, part: str) -> bool:
+    if "_" not in part:
+        return text.startswith(part, at)
+    return all(wanted in ("_", found) for wanted, found in zip(part, text[at : at + len(part)], strict=True))

@@ -13,7 +13,7 @@ __all__ = ["number_of", "text_of", "texts_equal_to"]
 
 @cache
 def _number() -> re.Pattern[str]:
-    return re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+    return re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def text_of(value: Any) -> str:

@@ -1,0 +1,369 @@
+"""Values that stand beside the name of a secret: in assignments, arguments, mappings and calls of any language, in settings and headers.
+
+First the names of a line are found, then behind each its value is read, no further than to where the next name begins, unless it is
+itself a literal. What a line leaves open (a bracket, a quote, a name without its value) goes on in the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fitprint.context.secret_names import is_harmless, is_secret_name, is_strong_name, words_of
+from fitprint.context.secret_shapes import is_words
+
+__all__ = ["Open", "Span", "continued", "secrets_of"]
+
+Span = tuple[int, int]
+
+_HEAD = re.compile(
+    r"""(?<![\w.-])(?P<name>[\w.-]+)(?P<close>\\{0,8}["'`]?)\]?[ \t]{0,16}"""
+    r"""(?P<sign>=>|:=|<-|(?:\+|\?\??|\|\|)?=(?!=)|[=!]={1,2}|:(?!//|:)|,)"""
+)
+_CALL = re.compile(
+    r"(?<!\w)(?P<call>HTTP(?:Basic|Digest|Proxy)Auth|BasicAuth|UsernamePassword\w{0,20}|authenticate|basic_auth|create_(?:super)?user|login"
+    r"|AzureKeyCredential|Fernet|SecretBytes|SecretStr|check_password|generate_password_hash|make_password|set_password)\("
+)
+_HOLDING = frozenset(
+    "AzureKeyCredential Fernet SecretBytes SecretStr check_password generate_password_hash make_password set_password".split()
+)
+_ENTRY = re.compile(r"""(?i)(?<![\w.-])(?:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<name>[\w.-]+)""")
+_ENTRY_VALUE = re.compile(r"""(?i)(?<![\w.-])value["']?[ \t]{0,8}[:=][ \t]{0,8}""")
+_ELEMENT = re.compile(r"<(?P<name>[\w.:-]{1,100})>(?P<value>[^<>\r\n]+)</")
+_SQL = re.compile(r"(?i)(?<![\w.-])(?:identified[ \t]{1,8}by|password)[ \t]{1,8}(?=')")
+_DEFAULT = re.compile(r"(?<![\w.])default[ \t]{0,8}=[ \t]{0,8}")
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)|(?P<quote>(?P<prefix>(?:[rbufRBUF]{1,2}(?=\\{0,8}["']))?)(?P<mark>\\{0,8}(?:"{3}|'{3}|["'`])))"""
+    r"""|(?P<word>[\w.]+)|(?P<sign>\\+|[^\w\s])"""
+)
+_BEGINS_LITERAL = re.compile(r"""[rbufRBUF]{0,2}["'`]|\(""")
+_BODY = {mark: re.compile(rf"[^{mark}\\]*(?:\\.[^{mark}\\]*)*", re.DOTALL) for mark in "\"'`"}
+_SPACE = re.compile(r"[ \t]*")
+_BARE = re.compile(r"""[^\s"'`(),;&\[\]{}|<>\\]+""")
+_HEADER_VALUE = re.compile(r"""[^"'`\r\n]+""")
+_SCHEME = re.compile(r"""(?i)(?:(?:bearer|basic|digest|token|apikey|negotiate)[ \t]{1,8})?(?P<value>[^\s"'`,;]+)""")
+_BLOCK = re.compile(r"[|>][-+0-9]{0,3}[ \t]*(?=[\r\n])")
+_COMMAND_BEHIND = re.compile(r"[ \t]{1,8}[\w./$\"'-]")  # DB_PASSWORD=x psql
+_SETTING_BEHIND = re.compile(r"[ \t]{1,8}\w{1,40}=(?!=)")  # password=x host=y
+_ATTRIBUTE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z")
+_CONSTANT = re.compile(r"[A-Z]+(?:_[A-Z0-9]+)+\Z")
+_STEPS = 400  # words of values on one line; what stands behind them is replaced unread
+_TYPES = frozenset("any bool bytes dict float int list object optional set str string tuple union".split())
+_LEADING = frozenset(("", "-", "+", "export", "set", "setenv", "env", "ENV", "ARG", "$"))  # what a line may have before a setting
+# What may stand before a literal that is a part of the value.
+_OPERATORS = frozenset(("", "quote", "+", "or", "and", "else", "|", "?", ":", "(", "[", "{", ","))
+_JOINING = frozenset(("or", "and", "if", "else", "in", "is", "not"))
+# Calls that only dress a literal up, and functions to which a name and its value are given.
+_DRESSING = frozenset("Field Secret Some b64decode b64encode bytearray bytes field from fromhex quote quote_plus str".split())
+_SETTING = frozenset(
+    "addHeader add_header define get getenv get_env header pop put putenv set setHeader setProperty set_header setdefault setenv".split()
+)
+_DECLARING = frozenset(("add_argument", "option", "Option"))
+_DOUBTFUL = frozenset(("?", "==", "===", "!=", "!=="))  # a word behind these is one that is compared, or any argument
+_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie"))
+_MAPPINGS = frozenset(("passwords", "secrets", "tokens", "keys"))  # from names to secrets
+
+
+@dataclass(slots=True)
+class Open:
+    """A value that is being read: what it is called, the brackets and the quote that stand open, and what came last."""
+
+    name: str
+    sign: str = "="
+    quoted: bool = False  # whether the name is in quotes
+    tight: bool = False  # whether no space stands around the sign
+    brackets: list[str] = field(default_factory=list)
+    mark: str = ""  # that closes the literal
+    formatted: bool = False
+    last: str = ""
+    indent: int = -1  # of the line that begins a block of YAML
+    steps: int = 0  # words that have been read of the line
+
+    @property
+    def reads(self) -> bool:
+        """Tell whether a literal that stands here is the value, or a part of it."""
+        kind = self.brackets[-1] if self.brackets else ""
+        if kind == "arguments":
+            return False
+        if kind == "dressing":
+            return self.last in ("(", "default", "quote")
+        if kind == "call":
+            return self.last in (",", "key", "quote")
+        return self.last in _OPERATORS
+
+    @property
+    def is_new(self) -> bool:
+        return not (self.brackets or self.mark or self.last)
+
+
+def secrets_of(line: str) -> tuple[list[Span], Open | None]:
+    """Return where the secrets of a line, or of a piece of one, stand, and what it leaves open."""
+    spans: list[Span] = []
+    left: Open | None = None
+    steps = 0
+    heads = sorted(_heads(line), key=lambda head: head[1])
+    ends = [head[0] for head in heads[1:]]
+    for (start, at, value), end in zip(heads, [*ends, len(line)], strict=False):
+        left = None
+        if not spans or start >= spans[-1][1]:  # else it is inside a secret
+            value.steps = steps
+            left = _read(line, at, max(at, end), value, spans)
+            steps = value.steps
+    spans += [match.span("value") for match in _ELEMENT.finditer(line) if _is_element(match)]
+    return spans, left
+
+
+def continued(line: str, value: Open) -> tuple[list[Span], Open | None]:
+    """Return where the secrets of a value stand that the line before left open, and what stays open."""
+    spans: list[Span] = []
+    value.steps = 0
+    start = 1 if line[:1] in ("+", "-") else 0  # of a patch
+    text = line[start:].strip()
+    if value.indent >= 0:
+        inside = not text or _indent(line) > value.indent
+        return [_stripped(line, start, len(line))] if text and inside else [], value if inside else None
+    if value.sign == "entry":
+        match = _ENTRY_VALUE.search(line, 0, 100)
+        if match is None or line[start : match.start()].strip(" \t\"'"):
+            return [], None
+        start, value.sign = match.end(), ":"
+        return spans, _read(line, start, len(line), value, spans)
+    if value.is_new and not _BEGINS_LITERAL.match(text):
+        return [], None
+    return spans, _scan(line, start, len(line), value, spans)
+
+
+def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
+    """Yield for each name of a secret where it begins, where its value does, and what is known of that."""
+    for match in _HEAD.finditer(line):
+        name, sign = match["name"], match["sign"]
+        if not is_secret_name(name.removeprefix("-D")) or (sign in _DOUBTFUL and not is_strong_name(name)):
+            continue
+        tight = line[match.start("sign") - 1 : match.start("sign")] not in (" ", "\t")
+        value = Open(name, sign, bool(match["close"]), tight)
+        if sign != ",":
+            yield match.start(), match.end(), value
+        elif match["close"]:
+            yield from _given(line, match, value)
+    for match in _CALL.finditer(line):
+        holds = match["call"] in _HOLDING
+        yield match.start(), match.end(), Open("password", "call", brackets=["dressing" if holds else "call"], last="(")
+    for match in _SQL.finditer(line):
+        yield match.start(), match.end(), Open("password")
+    for match in _ENTRY.finditer(line):
+        if is_secret_name(match["name"]):
+            value = Open(match["name"], "entry")
+            found = _ENTRY_VALUE.search(line, match.end(), match.end() + 64)
+            yield (found or match).start(), found.end() if found else len(line), value
+
+
+def _given(line: str, match: re.Match[str], value: Open) -> Iterator[tuple[int, int, Open]]:
+    """Yield the value that is given to a function behind its name, or behind a flag in a list."""
+    at = opening = match.start() - len(match["close"]) - 1
+    while at > max(0, opening - 40) and (line[at - 1].isalnum() or line[at - 1] == "_"):
+        at -= 1
+    function = line[at:opening] if line[opening : opening + 1] == "(" and opening >= 0 else None
+    if function in _DECLARING:
+        found = _DEFAULT.search(line, match.end(), match.end() + 256)
+        if found is not None:
+            yield found.start(), found.end(), value
+    elif function is not None or value.name.startswith("--"):
+        value.sign = "," if function in _SETTING else "?"
+        yield match.start(), match.end(), value
+
+
+def _is_element(match: re.Match[str]) -> bool:
+    return is_secret_name(match["name"]) and not is_harmless(match["name"], match["value"]) and "{" not in match["value"]
+
+
+def _read(line: str, at: int, end: int, value: Open, spans: list[Span]) -> Open | None:
+    """Read the value that begins at ``at``, note its secrets, and return it if the line leaves it open."""
+    begin = _SPACE.match(line, at).end()  # type: ignore[union-attr]  # it always matches
+    value.tight = value.tight and begin == at
+    behind = line[begin : begin + 2].strip()
+    if not behind or (behind == "\\" and not line[begin + 1 :].strip()):
+        return value if value.sign not in _DOUBTFUL else None
+    if value.sign == ":" and _BLOCK.match(line, begin):
+        value.indent = _indent(line)
+        return value
+    if value.is_new:
+        first = _TOKEN.match(line, begin)
+        if first is not None and first["quote"] is None:
+            if value.sign in (",", "?"):
+                return None
+            span = _bare(line, begin, value)
+            if span is not None:
+                spans.append(span)
+                return None
+    return _scan(line, begin, max(begin, end), value, spans)
+
+
+def _scan(line: str, at: int, end: int, value: Open, spans: list[Span]) -> Open | None:
+    """Read an expression up to its end, or to ``end``: note the literals that are the value, step over those that are not."""
+    if value.mark:
+        at = _literal(line, at, len(line), value, spans, reads=True)
+    while at < end and not value.mark:
+        token = _TOKEN.match(line, at, end)
+        if token is None:  # pragma: no cover - every character begins a word
+            return None
+        value.steps += 1
+        if value.steps > _STEPS:
+            spans.append(_stripped(line, at, len(line)))
+            return None
+        at = token.end()
+        kind, text = token.lastgroup, token[0]
+        if kind == "space":
+            if "\n" in text and not value.brackets:
+                return None
+        elif kind == "quote":
+            value.mark, value.formatted = token["mark"], "f" in token["prefix"].lower()
+            reads = value.reads
+            at = _literal(line, at, len(line) if reads else end, value, spans, reads=reads)
+        elif kind == "word":
+            if value.last == "quote" and not value.brackets and text not in _JOINING:
+                return None
+            value.last = text
+        else:
+            if not _step(line, at, text, value):
+                return value if text[0] == "\\" and not line[at:].strip() else None
+            if text == "#" and line[at - 2 : at - 1] in (" ", "\t", "\n", ""):
+                break
+    return value if (value.brackets or value.mark) and end == len(line) else None
+
+
+def _step(line: str, at: int, sign: str, value: Open) -> bool:
+    """Take a sign of an expression into account; return False where it ends the value."""
+    following, before = line[at : at + 1], line[at - 2 : at - 1]
+    deep = bool(value.brackets)
+    if sign in ("(", "[", "{"):
+        value.brackets.append(_bracket(sign, value))
+        value.last = sign
+        return True
+    if sign in (")", "]", "}"):
+        kind = value.brackets.pop() if deep else ""
+        value.last = sign
+        return deep and kind != "call"
+    if sign == "=":
+        if following == "=" or before in ("=", "!", "<", ">"):
+            value.last = "=="
+        elif deep:
+            value.last = value.last if value.last in ("default", "key") else "="
+        elif value.sign == ":":  # what was read is the type
+            value.sign, value.last = "=", ""
+        else:
+            return False
+        return True
+    if sign == ":" and value.last != "quote" and not deep:
+        return False
+    if sign == "|" and following != "|" and before != "|":
+        value.last = "type"
+        return deep or value.sign == ":"
+    value.last = sign
+    return deep or (sign not in (",", ";", "#", "&", ">") and sign[0] != "\\")
+
+
+def _bracket(sign: str, value: Open) -> str:
+    if value.last not in _OPERATORS or value.last == "quote":
+        dressing = sign == "(" and value.last.rpartition(".")[2] in _DRESSING
+        return "dressing" if dressing else "arguments"
+    if sign == "{" and words_of(value.name)[-1:] != [] and words_of(value.name)[-1] not in _MAPPINGS:
+        return "arguments"
+    if value.brackets and value.brackets[-1] in ("arguments", "call"):
+        return "arguments"
+    return sign
+
+
+def _literal(line: str, start: int, end: int, value: Open, spans: list[Span], *, reads: bool) -> int:
+    """Step over a literal whose text begins at ``start``, note it if it is a secret, and return where it ends."""
+    mark = value.mark
+    if len(mark) == 1:
+        stop = _BODY[mark].match(line, start, end).end()  # type: ignore[union-attr]  # it always matches
+    else:
+        stop = line.find(mark, start, end)
+    closed = 0 <= stop < end and line.startswith(mark, stop)
+    if not closed:
+        stop = end
+    if reads and not (line[stop + len(mark) :].lstrip(" \t").startswith(":") and value.brackets[-1:] == ["{"]):
+        span = _stripped(line, start, stop)
+        if span[0] < span[1] and _is_secret(value, line[slice(*span)]):
+            spans.append(span)
+    goes_on = not closed and (mark[-3:] in ('"""', "'''") or line[start:stop].endswith(("\\\n", "\\\r\n")) or line[-1:] not in ("\n", "\r"))
+    value.last = "quote"
+    if not goes_on:
+        value.mark = ""
+    return stop + len(mark) if closed else end
+
+
+def _is_secret(value: Open, text: str) -> bool:
+    name = value.name
+    if not is_strong_name(name) and (len(text) < 4 or " " in text):
+        return False
+    if (value.formatted and "{" in text) or (value.mark == "`" and "${" in text) or _CONSTANT.match(text) or text.lower() in name.lower():
+        return False
+    if value.sign in _DOUBTFUL and (text.startswith("-") or text.isalpha()):
+        return False
+    return not is_harmless("password" if "," in value.last and value.brackets else name, text)
+
+
+def _stripped(line: str, start: int, end: int) -> Span:
+    """Return the span without the space at its ends."""
+    text = line[start:end]
+    return start + len(text) - len(text.lstrip()), start + len(text.rstrip())
+
+
+def _bare(line: str, at: int, value: Open) -> Span | None:
+    """Return where a value without quotes stands (``.env``, YAML, a header, the query of an address), if it is a secret."""
+    name, begins = value.name, line[: min(at, 200)].partition(value.name)[0].lstrip("+-").strip() in _LEADING
+    if name.lower() in _HEADERS:
+        return _header(line, at, value)
+    match = _BARE.match(line, at)
+    if match is None:
+        return None
+    bare, behind = match[0], line[match.end() : match.end() + 50]
+    variable = bare.isidentifier() or _ATTRIBUTE.match(bare) is not None
+    if (variable and behind[:1] in ("(", "[")) or _ATTRIBUTE.match(bare) or is_harmless(name, bare):
+        return None
+    if (len(bare) < 4 and not is_strong_name(name)) or _is_code(value, bare, behind):
+        return None
+    if begins and not variable:
+        behind = line[at:].split(maxsplit=1)[0]
+        return at, at + len(behind if name.isupper() else re.split("[,;]", behind, maxsplit=1)[0])
+    return match.span()
+
+
+def _header(line: str, at: int, value: Open) -> Span | None:
+    scheme = _SCHEME.match(line, at)
+    if scheme is None:
+        return None
+    text = scheme["value"]
+    variable = text.isidentifier() and (text.islower() or _is_code(value, text, line[scheme.end() : scheme.end() + 50]))
+    if variable or is_harmless("password", text):
+        return None
+    end = _HEADER_VALUE.match(line, scheme.start("value")).end()  # type: ignore[union-attr]
+    return _stripped(line, scheme.start("value"), end)
+
+
+def _indent(line: str) -> int:
+    text = line[1:] if line[:1] in ("+", "-") else line
+    return len(text) - len(text.lstrip())
+
+
+def _is_code(value: Open, bare: str, behind: str) -> bool:
+    """Tell variables and types of a program, and prose, from a value without quotes."""
+    if not any(map(str.isalnum, bare)):
+        return True
+    if not bare.isidentifier():
+        return False
+    if is_secret_name(bare) or bare.lower() in words_of(value.name):
+        return True
+    if len(bare) >= 12 and any(map(str.isdigit, bare)) and any(map(str.isalpha, bare)) and not is_words(bare):
+        return False
+    tight = value.tight and value.sign == "="
+    if tight and (_SETTING_BEHIND.match(behind) or ((value.name.isupper() or value.name[0] == "-") and _COMMAND_BEHIND.match(behind))):
+        return False
+    if behind.lstrip(" \t")[:1] not in ("", "&", ";", "#", '"', "'", "\r", "\n", "\\"):
+        return True
+    if value.sign == ":":
+        return value.quoted or bare.lower() in _TYPES or (bare[0].isupper() and bare[1:].islower())
+    return not tight

@@ -1,0 +1,98 @@
+"""Secrets among the words of a command: behind flags with secret names, and where known programs take theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fitprint.context.secret_names import is_harmless, is_secret_name
+
+__all__ = ["PROGRAMS", "secret_words"]
+
+# By program the flags that a secret follows: apart or attached, only attached (+), as `user:password` (:) or `user%password` (%).
+_FLAGS = {
+    "curl": "-u: --user: -U: --proxy-user:",
+    "http": "-a: --auth:",
+    "https": "-a: --auth:",
+    "sshpass": "-p",
+    "mongo": "-p",
+    "mongosh": "-p",
+    "mongodump": "-p",
+    "mongorestore": "-p",
+    "cqlsh": "-p",
+    "redis-cli": "-a",
+    "ldapsearch": "-w",
+    "ldapadd": "-w",
+    "ldapmodify": "-w",
+    "smbclient": "-U%",
+    "zip": "-P",
+    "unzip": "-P",
+    "mysql": "-p+",
+    "mysqldump": "-p+",
+    "mysqladmin": "-p+",
+    "mariadb": "-p+",
+    "7z": "-p+",
+    "7za": "-p+",
+    "rar": "-p+",
+    "unrar": "-p+",
+}
+_LOGINS = {"docker": "-p", "podman": "-p", "helm": "-p", "az": "-p", "oc": "-p"}  # these, behind their word `login`
+_KEYED = frozenset(("comet", "kaggle", "neptune", "swanlab", "vault", "wandb"))  # their `login` is given a key
+_SETTERS = frozenset(("ARG", "ENV", "config", "set", "setenv", "setx"))  # before a name and its value
+PROGRAMS = frozenset((*_FLAGS, *_LOGINS, *_KEYED, *_SETTERS, "htpasswd", "openssl"))
+_KEY_LENGTH = 16
+
+
+def secret_words(words: Sequence[str], program: str = "") -> Iterator[tuple[int, int]]:
+    """Return for each secret the position of its word, and where in that word it begins.
+
+    Args:
+        words: of one or of several commands.
+        program: whose flags are meant until the words name one.
+    """
+    return ((at, start) for at, start in _candidates(words, program) if not is_harmless("password", words[at][start:]))
+
+
+def _candidates(words: Sequence[str], program: str) -> Iterator[tuple[int, int]]:
+    flags = _FLAGS.get(program, "").split()
+    for position, word in enumerate(words):
+        name = word.rpartition("/")[2]
+        before = words[position - 1] if position else ""
+        if name in PROGRAMS and not before.startswith("-"):
+            program, flags = name, _FLAGS.get(name, "").split()
+        if word == "login" and program in _LOGINS:
+            flags = _LOGINS[program].split()
+        yield from _flagged(words, position, flags)
+        if word.startswith("pass:") and before.startswith("-pass"):
+            yield position, 5
+        if before == "login" and program in _KEYED:
+            yield from ((at, 0) for at in range(position, len(words)) if len(words[at]) >= _KEY_LENGTH and words[at].isalnum())
+        if before == "htpasswd" and word.startswith("-") and "b" in word and position + 3 < len(words):
+            yield position + 3, 0
+        if before in _SETTERS and is_secret_name(word) and position + 1 < len(words) and _is_value(words[position + 1]):
+            yield position + 1, 0
+
+
+def _flagged(words: Sequence[str], position: int, flags: Sequence[str]) -> Iterator[tuple[int, int]]:
+    word = words[position]
+    for known in flags:
+        flag, how = known.rstrip("+:%"), known[-1] if known[-1] in "+:%" else ""
+        if word == flag and how != "+" and position + 1 < len(words):
+            at, start = position + 1, 0
+        elif word.startswith(f"{flag}=") and flag.startswith("--"):
+            at, start = position, len(flag) + 1
+        elif word.startswith(flag) and word != flag and not flag.startswith("--"):
+            at, start = position, len(flag)
+        else:
+            continue
+        value = words[at][start:]
+        if how in (":", "%"):
+            user, sign, value = value.partition(how)
+            start += len(user) + 1
+            if not sign or (user.isdigit() and value.isdigit()) or value.startswith("//"):  # user and group, an address
+                continue
+        if not value.startswith("-"):
+            yield at, start
+
+
+def _is_value(word: str) -> bool:
+    return not word.isalpha() and not word.startswith("-")
