@@ -23,7 +23,7 @@ from fitprint.errors import SettingsError
 __all__ = ["CORE_SETTINGS", "Setting", "Settings", "find_project", "flat", "load_settings", "wanted", "working_folder"]
 
 # Variables that carry facts between processes and are no settings.
-_CARRIERS = {"FITPRINT_RUN", "FITPRINT_MLFLOW_PYTHON"}
+_CARRIERS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
 _TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -97,7 +97,7 @@ class Settings:
         foreign: files that were passed over since they are a stranger's.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)  # the store's may hold a password
     origins: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()

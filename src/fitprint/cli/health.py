@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import stat
 import tempfile
@@ -19,7 +20,7 @@ from fitprint.cli.wording import size
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
-from fitprint.journal.delivery import journals, read_writer, set_aside, writer_is_gone
+from fitprint.journal.delivery import is_for, journals, read_writer, set_aside, writer_is_gone
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
 from fitprint.recording.workspace import Workspace, current, temporary_home
@@ -32,6 +33,7 @@ __all__ = ["Finding", "findings"]
 
 State = Literal["ok", "warning", "broken"]
 
+_DIGEST = re.compile(r"[0-9a-f]{16}")
 _LITTLE_SPACE = 1 << 30
 _SAMPLE_RUNS = 100
 _SAMPLE_BYTES = 200_000_000
@@ -65,9 +67,7 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
         return
     yield from _damaged_journals(workspace)
     try:
-        from fitprint.stores.opening import open_store
-
-        with closing(open_store(workspace.store_uri, hooks().registered("register_stores"))) as store:
+        with closing(workspace.destination.open(workspace.home, hooks().registered("register_stores"))) as store:
             yield from _journals(workspace, store)
         yield from _delivery(workspace, aside=aside)
         store = workspace.store
@@ -144,7 +144,14 @@ def _damaged_journals(workspace: Workspace) -> Iterator[Finding]:
 def _journals(workspace: Workspace, store: Store) -> Iterator[Finding]:
     """Tell about the journals that are there before anything is delivered."""
     live, left, waiting = 0, 0, 0
+    names = workspace.destination.names(workspace.home)
+    elsewhere: dict[str, int] = {}
     for journal in journals(workspace.home / "journal"):
+        writer = read_writer(journal)
+        if not is_for(writer, store, names):
+            other = str(writer.get("destination", ""))
+            elsewhere[other] = elsewhere.get(other, 0) + 1
+            continue
         if writer_is_gone(journal):
             left += 1
         else:
@@ -154,6 +161,20 @@ def _journals(workspace: Workspace, store: Store) -> Iterator[Finding]:
             if int(segment.stem) >= number:
                 waiting += segment.stat().st_size - (offset if int(segment.stem) == number else 0)
     yield Finding("journals", "ok", f"{live} of programs that run, {left} of programs that have ended, {size(waiting)} not delivered yet")
+    for other, count in elsewhere.items():
+        yield Finding("journals", "warning", f"{count} journals here are for another store, {_named(other, workspace)}")
+
+
+def _named(destination: str, workspace: Workspace) -> str:
+    """Return how a store is called, and how what is recorded for it gets there."""
+    if _DIGEST.fullmatch(destination):
+        return (
+            f"which an earlier version named by a digest ({destination}): set FITPRINT_STORE to the whole URI that was set then, "
+            f'and run `fitprint sync`; if it is {workspace.store_uri}, write "{workspace.destination.address}" instead of the digest in '
+            "their writer.json"
+        )
+    place = f"{destination}: set FITPRINT_STORE to it" if destination else "the home's own: unset FITPRINT_STORE"
+    return f"{place} and run `fitprint sync`"
 
 
 def _delivery(workspace: Workspace, *, aside: bool) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,18 @@ from fitprint.journal.writer import is_own
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["PATIENCE", "Delivery", "deliver", "destination_of", "journals", "leftovers", "read_writer", "set_aside", "writer_is_gone"]
+__all__ = [
+    "PATIENCE",
+    "Delivery",
+    "deliver",
+    "former_destination",
+    "is_for",
+    "journals",
+    "leftovers",
+    "read_writer",
+    "set_aside",
+    "writer_is_gone",
+]
 
 PATIENCE = 60.0
 """Seconds that a delivery waits for others which deliver to the same store."""
@@ -52,9 +64,9 @@ class Delivery:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def destination_of(store: str | None) -> str:
-    """Return the word for a store that a journal keeps: "" for the home's own, else a digest, for the URI may hold a password."""
-    return hashlib.sha256(store.encode()).hexdigest()[:16] if store else ""
+def former_destination(uri: str) -> str:
+    """Return the word for a store that journals kept before they kept its address: a digest of the whole URI."""
+    return hashlib.sha256(uri.encode()).hexdigest()[:16]
 
 
 def journals(root: Path) -> list[Path]:
@@ -106,11 +118,11 @@ def writer_is_gone(journal: Path) -> bool:
     return True
 
 
-def deliver(root: Path, store: Store, destination: str = "", *, patience: float = PATIENCE) -> Delivery:
+def deliver(root: Path, store: Store, destinations: Collection[str] = ("",), *, patience: float = PATIENCE) -> Delivery:
     """Hand everything that the journals below ``root`` hold for this store to it, and settle the journals of ended writers.
 
-    ``destination`` is the word for the store that the journals' writers wrote down (see :func:`destination_of`): what was recorded
-    for one store is not delivered to another.
+    ``destinations`` are the words for the store that writers may have written down ("destination" in ``writer.json``; "" for the
+    home's own store): what was recorded for one store is not delivered to another. Where a writer knew the store's id, that counts, too.
 
     A journal that was delivered whole and whose writer is gone is removed; where part of it could not be read it is
     kept as ``.damaged-<id>`` for a human. One that cannot be delivered stays as it is, is named in :attr:`Delivery.failed`, and
@@ -133,13 +145,13 @@ def deliver(root: Path, store: Store, destination: str = "", *, patience: float 
             found, old = [journal for journal in found if is_own(journal.name)], []
         for folder in old:
             shutil.rmtree(folder, ignore_errors=True)
-        _deliver_each(found, store, destination, done)
+        _deliver_each(found, store, destinations, done)
     if holder:
         raise StoreBusyError(holder)
     return done
 
 
-def _deliver_each(found: list[Path], store: Store, destination: str, done: Delivery) -> None:
+def _deliver_each(found: list[Path], store: Store, destinations: Collection[str], done: Delivery) -> None:
     """Deliver the journals one by one; what is wrong with one holds up no other.
 
     Raises:
@@ -149,9 +161,11 @@ def _deliver_each(found: list[Path], store: Store, destination: str, done: Deliv
     accepted = 0
     for journal in found:
         writer = read_writer(journal)
-        if not journal.is_dir() or writer.get("destination", "") != destination:
+        if not journal.is_dir():
             continue
         try:
+            if not is_for(writer, store, destinations):
+                continue
             _check_writer(journal, writer, store)
             _deliver_journal(journal, store, writer, done)
             accepted += 1
@@ -166,6 +180,12 @@ def _deliver_each(found: list[Path], store: Store, destination: str, done: Deliv
             done.failed[journal.name] = str(error) if isinstance(error, FitprintError) else f"{type(error).__name__}: {error}"
     if refusals and not accepted:
         raise refusals[0]
+
+
+def is_for(writer: dict[str, Any], store: Store, destinations: Collection[str]) -> bool:
+    """Tell whether a journal, of which its writer says this, is for the store."""
+    destination = writer.get("destination", "")
+    return destination in destinations or bool(destination and writer.get("store") and writer["store"] == store.id)
 
 
 def _check_writer(journal: Path, writer: dict[str, Any], store: Store) -> None:

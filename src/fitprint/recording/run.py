@@ -153,14 +153,13 @@ class Run(RunReader):
             return self._fits == 1
 
     def environ(self) -> dict[str, str]:
-        """Return the variables that make this run current in a child process.
+        """Return the variables that make this run current in a child process. No password is among them: a child that is to read from
+        a store which needs one finds it in its own ``FITPRINT_STORE``, or in ``~/.config/fitprint/credentials``; recording needs none.
 
         Example:
             >>> subprocess.run(command, env={**os.environ, **run.environ()})
         """
-        chosen = self.workspace.settings["store"]
-        home = {"FITPRINT_RUN": self.id, "FITPRINT_HOME": str(self.workspace.home)}
-        return home | {"FITPRINT_STORE": chosen} if chosen else home
+        return {"FITPRINT_RUN": self.id, "FITPRINT_HOME": str(self.workspace.home), **self.workspace.destination.environ()}
 
     # -- params and tags -----------------------------------------------------------------------------------------
 

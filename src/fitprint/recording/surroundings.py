@@ -63,7 +63,7 @@ def _collect() -> None:
             workspace = _state.waiting[0][0]
         artifact = None
         try:
-            facts = hooks().collect("collect_run_context", settings=dict(workspace.settings.values))
+            facts = hooks().collect("collect_run_context", settings={**workspace.settings.values, "store": workspace.destination.public})
             data = media.json_bytes(facts)
             artifact = Artifact(PATH, workspace.blobs.put_bytes(data), len(data))
         except Exception as error:  # noqa: BLE001 - the background must not end in a traceback on the user's screen

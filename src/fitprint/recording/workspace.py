@@ -16,9 +16,10 @@ from fitprint.access import settle_home, why_foreign, write_private
 from fitprint.artifacts.local import BlobStore
 from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
-from fitprint.journal.delivery import PATIENCE, Delivery, deliver, destination_of
+from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
 from fitprint.recording.courier import Courier
+from fitprint.recording.destination import Destination
 from fitprint.recording.ending import at_end
 from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, flat, load_settings
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace", "configure", "current", "declared_settings", "given", "make_home", "settle", "strictly", "temporary_home", "use"]
 
-# Stores of which it is known, without opening them, that they need no courier.
-_AT_HAND = ("sqlite:", "memory:")
 _READING_PATIENCE = 2.0  # seconds that a look at runs waits for others who deliver
 _IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
 
@@ -39,6 +38,7 @@ class Workspace:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.home = _home_of(settings["home"])
+        self.destination = Destination(settings)
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
@@ -47,14 +47,8 @@ class Workspace:
 
     @property
     def store_uri(self) -> str:
-        """The URI of the backend store."""
-        uri: str | None = self.settings["store"]
-        return uri or f"sqlite:///{self.home / 'fitprint.db'}"
-
-    @property
-    def _destination(self) -> str:
-        uri = self.settings["store"]
-        return destination_of(None if uri == f"sqlite:///{self.home / 'fitprint.db'}" else uri)
+        """The URI of the backend store, without a password."""
+        return self.destination.uri(self.home)
 
     @property
     def blobs(self) -> BlobStore:
@@ -77,8 +71,8 @@ class Workspace:
             writer.open()
         except OSError as error:
             writer = self._open_writer_elsewhere(error)
-        if not self.store_uri.startswith(_AT_HAND):
-            courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(problem, "store"))
+        if not self.destination.is_at_hand():
+            courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store"))
             at_end(lambda: courier.finish(self.settings["exit_wait"]))
         at_end(writer.close)
         return writer
@@ -105,7 +99,7 @@ class Workspace:
     def _new_writer(self, home: Path) -> JournalWriter:
         return JournalWriter(
             home / "journal",
-            facts=lambda: {**_describe_process(), "destination": self._destination},
+            facts=lambda: {**_describe_process(), **self.destination.facts(home)},
             on_problem=lambda problem: hooks().problem(problem, "journal"),
             sync=self.settings["sync"],
         )
@@ -117,7 +111,7 @@ class Workspace:
             StoreBusyError: others did not let us for ``patience`` seconds.
             StoreError: the store refused; nothing is lost.
         """
-        done = deliver(self.home / "journal", self._open_store(), self._destination, patience=patience)
+        done = deliver(self.home / "journal", self._open_store(), self.destination.names(self.home), patience=patience)
         for problem in done.problems.values():
             hooks().problem(problem, "journal")
         for journal, reason in done.failed.items():
@@ -146,12 +140,10 @@ class Workspace:
 
     def _open_store(self) -> Store:
         with self._lock:
-            if not self.settings["store"] and (self._store is None or not self.home.is_dir()):  # also where it was moved under us
+            if self.destination.public is None and (self._store is None or not self.home.is_dir()):  # also where it was moved under us
                 make_home(self.home, self.settings["home_mode"])
             if self._store is None:
-                from fitprint.stores.opening import open_store
-
-                self._store = open_store(self.store_uri, hooks().registered("register_stores"))
+                self._store = self.destination.open(self.home, hooks().registered("register_stores"))
             return self._store
 
     @property

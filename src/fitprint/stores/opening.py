@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fitprint.errors import UnknownStoreError
+from fitprint.stores.addresses import public
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -56,6 +57,7 @@ def _complaint(uri: str, scheme: str, known: list[str]) -> str:
 
     choice = ", ".join(f"{name}://" for name in known)
     if not scheme:
+        uri = public(uri)
         return f"{uri!r} is not the URI of a store: it needs a scheme ({choice}), as in sqlite:///{uri.lstrip('/') or 'fitprint.db'}"
     if package := _ELSEWHERE.get(scheme):
         return f"stores at {scheme}:// need the package {package}: pip install {package} (installed schemes: {choice})"

@@ -6,12 +6,13 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fitprint import events
 from fitprint.errors import StoreError
-from fitprint.journal.delivery import deliver, destination_of, journals, leftovers, read_writer, writer_is_gone
+from fitprint.journal.delivery import deliver, former_destination, journals, leftovers, read_writer, writer_is_gone
 from fitprint.journal.writer import JournalWriter
 from fitprint.stores.memory import MemoryStore
 
@@ -203,17 +204,35 @@ def test_the_writer_of_this_process_is_not_gone(tmp_path: Path) -> None:
 
 
 def test_what_was_recorded_for_one_store_is_not_delivered_to_another(tmp_path: Path) -> None:
-    """A journal names its store by a digest, and waits for that one."""
-    word = destination_of("postgresql://user:secret@host/db")
-    writer = JournalWriter(tmp_path, facts=lambda: {"destination": word})
+    """A journal names its store, and waits for that one."""
+    writer = JournalWriter(tmp_path, facts=lambda: {"destination": "postgresql://host/db"})
     begin(writer)
     writer.close()
     (journal,) = journals(tmp_path)
-    assert "secret" not in (journal / "writer.json").read_text()
     store = MemoryStore()
     assert 0 == deliver(tmp_path, store).batches
-    assert word == read_writer(journal)["destination"]
-    assert 1 == deliver(tmp_path, store, word).batches
+    assert 0 == deliver(tmp_path, store, ["postgresql://other/db"]).batches
+    assert "postgresql://host/db" == read_writer(journal)["destination"]
+    assert 1 == deliver(tmp_path, store, ["postgresql://host/db", "else"]).batches
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda store: {"destination": "postgresql://former-host/db", "store": store.id},
+        lambda store: {"destination": "postgresql://host/db", "store": "another, which was here before"},
+        lambda store: {"destination": former_destination("postgresql://user:secret@host/db")},
+    ],
+    ids=["by id", "by address", "by the digest of before"],
+)
+def test_fault_25_a_journal_finds_its_store(tmp_path: Path, said: Any) -> None:
+    """The store's id is enough, and so is its address; journals that earlier versions wrote are found by the digest of the URI."""
+    store = MemoryStore()
+    writer = JournalWriter(tmp_path, facts=lambda: said(store))
+    begin(writer)
+    writer.close()
+    names = ["postgresql://host/db", former_destination("postgresql://user:secret@host/db")]
+    assert 1 == deliver(tmp_path, store, names).batches
 
 
 class Replaced(MemoryStore):

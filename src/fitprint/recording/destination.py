@@ -1,0 +1,151 @@
+"""The store that records of this process are for: its name in journals and child processes, and what opens it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fitprint.access import write_private
+from fitprint.errors import StoreError
+from fitprint.ids import new_id
+from fitprint.journal.delivery import former_destination
+from fitprint.settings import Settings
+
+if TYPE_CHECKING:
+    from fitprint.stores.protocol import Store
+
+__all__ = ["Destination"]
+
+_VARIABLE = "FITPRINT_DESTINATION"
+_AT_HAND = ("sqlite:", "memory:")
+
+
+class Destination:
+    """The store that was chosen, or the home's own, which asks for no address: most programs never import how those are made.
+
+    A process that a run's variables made current names the store without its password; the password is in ``FITPRINT_STORE``,
+    which it may have inherited, or in the file of credentials, or nowhere: then it records, and others deliver.
+
+    Attributes:
+        address: what all spellings of the URI that was chosen have in common; "" for the home's own store.
+        public: that URI, without a password; None for the home's own store.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        chosen: str | None = settings["store"]
+        carried = os.environ.get(_VARIABLE)
+        self._chosen: str | None = None
+        self.address = ""
+        self.public: str | None = None
+        if chosen or carried:
+            from fitprint.stores.addresses import address_of, public
+
+            if carried and settings.origins.get("store") != "call" and (not chosen or address_of(chosen) != address_of(carried)):
+                chosen = carried
+            assert chosen
+            self.address = address_of(chosen)
+            self._given = chosen
+            self._chosen = self.address if chosen.startswith("sqlite:///") else chosen
+            self.public = public(self._chosen)
+
+    def _is_own(self, home: Path) -> bool:
+        return self._chosen in (None, _own(home))
+
+    def uri(self, home: Path) -> str:
+        """Return the URI, without a password."""
+        return self.public or _own(home)
+
+    def is_at_hand(self) -> bool:
+        """Tell whether it is known, without opening it, that the store needs no courier."""
+        return self._chosen is None or self._chosen.startswith(_AT_HAND)
+
+    def environ(self) -> dict[str, str]:
+        """Return the variable that tells a child process of the store."""
+        if self._chosen is None or self.public is None:
+            return {}
+        return {"FITPRINT_STORE" if self.public == self._chosen else _VARIABLE: self.public}
+
+    def facts(self, home: Path) -> dict[str, Any]:
+        """Return what a journal says of its store: the address, "" for the home's own, and the id where it is known."""
+        if self._is_own(home):
+            return {"destination": ""}
+        known = _known_ids(home).get(self.address)
+        return {"destination": self.address, "store": known} if known else {"destination": self.address}
+
+    def names(self, home: Path) -> set[str]:
+        """Return all that journals for this store may call it.
+
+        Raises:
+            StoreError: others can read the file of credentials.
+        """
+        if self._chosen is None or self._is_own(home):
+            return {""}
+        return {self.address, former_destination(self._given), former_destination(self._whole())}
+
+    def _whole(self) -> str:
+        from fitprint.stores.addresses import whole
+
+        return whole(self._chosen or "")
+
+    def open(self, home: Path, factories: Any) -> Store:
+        """Open the store, and write down its id for those who record.
+
+        Raises:
+            StoreError: it cannot be opened; the message holds no password.
+        """
+        from fitprint.stores.opening import open_store
+
+        uri = _own(home) if self._chosen is None else self._whole()
+        try:
+            store = open_store(uri, factories)
+        except StoreError as error:
+            told = self.hide(str(error)) + ("" if uri != self.public or self.is_at_hand() else self._advice())
+            if told == str(error):
+                raise
+            raise type(error)(told) from None
+        if not self._is_own(home):
+            _remember_id(home, self.address, store.id)
+        return store
+
+    def _advice(self) -> str:
+        from fitprint.stores.addresses import credentials_file
+
+        file = credentials_file()
+        return f" (no password for {self.address} was found: set FITPRINT_STORE to the whole URI, or write that to {file}, chmod 600)"
+
+    def hide(self, text: str) -> str:
+        """Return the text without passwords of the store."""
+        if self._chosen is None:
+            return text
+        from fitprint.stores.addresses import hidden
+
+        try:
+            return hidden(text, self._whole())
+        except StoreError:  # nothing to hide was read
+            return hidden(text, self._chosen)
+
+
+def _own(home: Path) -> str:
+    return f"sqlite:///{home / 'fitprint.db'}"
+
+
+def _known_ids(home: Path) -> dict[str, str]:
+    try:
+        content = json.loads((home / "stores.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _remember_id(home: Path, address: str, store_id: str) -> None:
+    known = _known_ids(home)
+    if known.get(address) == store_id or not home.is_dir():
+        return
+    new = home / f".stores-{new_id()}"
+    try:
+        write_private(new, json.dumps({**known, address: store_id}))
+        new.replace(home / "stores.json")
+    except OSError:
+        pass  # a home that may only be read
