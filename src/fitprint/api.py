@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -113,6 +114,8 @@ def get_run(run: str) -> Run:
 
 
 def _resolve(run: str) -> str:
+    if not isinstance(run, str):
+        raise FitprintError(f"a run is named by a text (an id, the beginning of one, a name, or @last), not by {run!r}")
     store = current().store
     if run == "@last":
         newest = search_runs(filter_string="parent_id is null", max_results=1)
@@ -125,6 +128,8 @@ def _resolve(run: str) -> str:
         return exact[0]
     if not found:
         raise RunNotFoundError(f"no run has the id, id prefix or name {run!r} in {current().store_uri}; `fitprint ls` lists runs")
+    if len(found) > 1:  # what is in the trash stands in nobody's way
+        found = [run_id for run_id in found if store.run(run_id).deleted_time is None] or found
     by_prefix = [run_id for run_id in found if run_id.startswith(run)]
     if len(by_prefix) > 1:
         raise AmbiguousRunError(f"{run!r} is the beginning of several run ids: {', '.join(by_prefix)}; give more digits")
@@ -181,22 +186,59 @@ def set_experiment(name: str) -> None:
     configure(experiment=name)
 
 
-def delete_run(run: str) -> None:
-    """Move a run to the trash (see :func:`restore_run`).
+def delete_run(run: str) -> Sequence[str]:
+    """Move a run and all runs below it to the trash (see :func:`restore_run`).
+
+    Returns:
+        The ids of the runs that are there now and were not before, the run itself first.
 
     Raises:
         RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several.
     """
-    current().writer.append(events.RunDeleted(_resolve(run), clock.now()))
+    from fitprint.stores.lineage import moved_together
+
+    workspace = current()
+    record = workspace.store.run(_resolve(run))
+    if record.deleted_time is not None:
+        return ()
+    moved = [each.id for each in moved_together(workspace.store, record)]
+    time = clock.now()  # one for all: it tells who went together
+    workspace.writer.append(*(events.RunDeleted(run_id, time) for run_id in moved))
+    return moved
 
 
-def restore_run(run: str) -> None:
-    """Take a run out of the trash.
+def restore_run(run: str) -> Sequence[str]:
+    """Take a run out of the trash, with the runs below it that went there with it.
+
+    Args:
+        run: an id, a unique prefix of one, or a name (of the newest run of that name in the trash).
+
+    Returns:
+        The ids of the runs that are back, the run itself first; none if it was not in the trash.
 
     Raises:
         RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several.
     """
-    current().writer.append(events.RunRestored(_resolve(run), clock.now()))
+    from fitprint.stores.lineage import moved_together
+
+    workspace = current()
+    record = _in_trash(run) or workspace.store.run(_resolve(run))
+    if record.deleted_time is None:
+        return ()
+    moved = [each.id for each in moved_together(workspace.store, record)]
+    time = clock.now()
+    workspace.writer.append(*(events.RunRestored(run_id, time) for run_id in moved))
+    return moved
+
+
+def _in_trash(name: str) -> RunRecord | None:
+    """Return the newest run of this name in the trash, where live ones may have the name, too."""
+    from fitprint.query.expressions import Comparison, Field
+    from fitprint.query.grammar import parse
+
+    query = replace(parse("", deleted="only"), where=Comparison(Field("attribute", "name"), "=", name))
+    found = current().store.search_runs(query, limit=1).runs
+    return found[0] if found else None
 
 
 # -- logging to the current run --------------------------------------------------------------------------------------

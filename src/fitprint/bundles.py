@@ -39,6 +39,7 @@ from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
 from fitprint.recording.paths import checked_path
 from fitprint.recording.workspace import Workspace
+from fitprint.stores.lineage import moved_together
 from fitprint.stores.protocol import Store
 
 __all__ = ["Imported", "export_runs", "import_runs"]
@@ -92,13 +93,11 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
 def _family(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
     """Yield the runs and all below them, each once, parents first."""
     seen: set[str] = set()
-    waiting = [store.run(run_id) for run_id in run_ids]
-    while waiting:
-        record = waiting.pop(0)
-        if record.id not in seen:
-            seen.add(record.id)
-            yield record
-            waiting += store.children(record.id)
+    for run_id in run_ids:
+        for record in moved_together(store, store.run(run_id)):
+            if record.id not in seen:
+                seen.add(record.id)
+                yield record
 
 
 def _write(archive: zipfile.ZipFile, store: Store, blobs: BlobStore, records: Sequence[RunRecord]) -> None:

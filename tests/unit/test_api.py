@@ -149,3 +149,51 @@ def test_the_home_keeps_itself_out_of_version_control(home: Path) -> None:
     fitprint.search_runs()
     make("a")
     assert "*" in (home / ".gitignore").read_text().splitlines()
+
+
+def make_search(name: str = "search", children: int = 3) -> fitprint.Run:
+    """Record a run with children, the first of which has a child of its own."""
+    with fitprint.start_run(name) as search:
+        for number in range(children):
+            with fitprint.start_run(f"{name} child {number}"):
+                if not number:
+                    with fitprint.start_run(f"{name} grandchild"):
+                        pass
+    return search
+
+
+def test_fault_22_what_is_below_a_run_goes_to_the_trash_and_comes_back_with_it() -> None:
+    """A search goes with all below it, at any depth; restored, it brings back those that went with it and no others."""
+    search = make_search()
+    earlier = next(run for run in search.children() if run.name == "search child 2")
+    assert [earlier.id] == fitprint.delete_run(earlier.id)
+    assert 4 == len(fitprint.delete_run(search.id))
+    assert [] == fitprint.search_runs()
+    assert [] == list(fitprint.delete_run(search.id))
+    assert 4 == len(fitprint.restore_run(search.id))
+    assert ["search", "search child 0", "search child 1", "search grandchild"] == sorted(run.name for run in fitprint.search_runs())
+
+
+def test_fault_22_a_run_in_the_trash_does_not_shadow_live_ones_of_its_name() -> None:
+    """The name leads to the live run, though the other is newer; restoring takes the one in the trash."""
+    live, gone = make("a"), make("a")
+    fitprint.delete_run(gone.id)
+    assert live.id == fitprint.get_run("a").id
+    assert gone.id == fitprint.get_run(gone.id).id
+    assert [gone.id] == fitprint.restore_run("a")
+
+
+def test_fault_22_a_run_that_is_not_in_the_trash_is_not_restored() -> None:
+    """Nothing comes back, and nothing is written."""
+    run = make("a")
+    assert [] == list(fitprint.restore_run(run.id))
+
+
+def test_fault_22_a_run_that_is_below_itself_is_deleted_once() -> None:
+    """A record may say so; the family has each run once."""
+    from fitprint import events
+    from fitprint.recording.workspace import current
+
+    writer = current().writer
+    writer.append(events.RunStarted("x", 1, "Default", "x", "y"), events.RunStarted("y", 2, "Default", "y", "x"))
+    assert ["x", "y"] == fitprint.delete_run("x")

@@ -213,7 +213,7 @@ def _database(workspace: Workspace) -> Iterator[Finding]:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             problems = [row[0] for row in connection.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         problems, version = [str(error)], "unknown"
     if problems:
         told = "; ".join(problems)

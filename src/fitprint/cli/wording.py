@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-__all__ = ["age", "clean", "duration", "moment", "number", "size", "value_text"]
+__all__ = ["age", "below", "clean", "duration", "moment", "number", "size", "value_text"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -30,6 +30,13 @@ def value_text(value: Any) -> str:
         exact = repr(value)
         return exact if len(exact) <= 8 else number(value)
     return clean(json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value))
+
+
+def below(count: int) -> str:
+    """Return how a sentence on a run goes on that is about so many runs below it, too."""
+    if count <= 0:
+        return " is"
+    return f" and {count} {'run' if count == 1 else 'runs'} below it are"
 
 
 def clean(text: str) -> str:

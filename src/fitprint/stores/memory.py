@@ -81,7 +81,7 @@ class MemoryStore:
 
     def resolve(self, prefix: str) -> Sequence[str]:
         found = [run for run in self._records() if run.id.startswith(prefix) or run.name == prefix]
-        return [run.id for run in sorted(found, key=lambda run: (-run.start_time, run.id))][:10]
+        return [run.id for run in sorted(found, key=lambda run: (run.deleted_time is not None, -run.start_time, run.id))][:10]
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
         found = [run for run in self._records() if run.parent_id == run_id and run.deleted_time is None]

@@ -88,7 +88,7 @@ class Store(Protocol):
         """
 
     def resolve(self, prefix: str) -> Sequence[str]:
-        """Return up to ten ids of runs whose id begins with ``prefix`` or whose name is ``prefix``, newest first."""
+        """Return up to ten ids of runs whose id begins with ``prefix`` or name is ``prefix``: newest first, those in the trash last."""
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
         """Return the runs whose parent is ``run_id``, oldest first, deleted ones left out."""

@@ -291,3 +291,21 @@ def test_rm_of_something_unknown_removes_nothing(command, three):
     """One name that fits nothing stops before the first."""
     assert 1 == command("rm", "first", "nope").status
     assert 3 == len(names(command("ls").out))
+
+
+def test_fault_22_restoring_a_run_that_was_never_removed_says_so(command):
+    """It is not "back": it was never away, and the exit status says that nothing happened."""
+    with fitprint.start_run("first"):
+        pass
+    done = command("restore", "first")
+    assert 1 == done.status
+    assert "was not in the trash" in done.err
+
+
+def test_fault_22_removing_tells_how_many_runs_went(command):
+    """The runs below it are counted, also when they come back."""
+    with fitprint.start_run("first"), fitprint.start_run("inner"):
+        pass
+    assert "and 1 run below it are in the trash" in command("rm", "first").err
+    assert "is in the trash already" in command("rm", "first").err
+    assert "and 1 run below it are back" in command("restore", "first").err

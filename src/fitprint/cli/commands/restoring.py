@@ -7,11 +7,14 @@ import argparse
 from fitprint.api import get_run, restore_run
 from fitprint.cli import reading
 from fitprint.cli.terminal import tell
+from fitprint.cli.wording import below
 
 __all__ = ["COMMAND", "Restoring"]
 
 
 class Restoring:
+    """The runs below a run that went to the trash with it come back with it. The exit status is 1 if a run was not there."""
+
     name = "restore"
     help = "Take runs out of the trash."
 
@@ -20,10 +23,14 @@ class Restoring:
 
     def run(self, arguments: argparse.Namespace) -> int:
         reading.store()
-        for run in [get_run(run) for run in arguments.runs]:
-            restore_run(run.id)
-            tell(f"{run.name} ({run.id[:12]}) is back")
-        return 0
+        live = False
+        for name in arguments.runs:
+            moved = restore_run(name)
+            run = get_run(moved[0] if moved else name)
+            live = live or not moved
+            told = f"{below(len(moved) - 1)} back" if moved else " was not in the trash; nothing is changed"
+            tell(f"{run.name} ({run.id[:12]}){told}")
+        return int(live)
 
 
 COMMAND = Restoring()

@@ -229,22 +229,27 @@ class SqliteDriver:
             yield
         except sqlite3.Error as error:
             raise (self._loss() if self._is_lost() else self._spoken(error)) from error
+        except (UnicodeDecodeError, MemoryError) as error:  # SQLite's own text shows what it could not read
+            raise self._damaged(str(error)) from error
 
     def _spoken(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
         if text == "database is locked":
             return StoreBusyError(f"the store {self.path} is locked by another process, which has not let it go for as long as we wait")
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
-            return CorruptStoreError(
-                f"the store {self.path} is damaged or is no fitprint store ({text}). Move it away and go on with a new one, "
-                f"or save what can be read with: sqlite3 {self.path.name} .recover"
-            )
+            return self._damaged(text)
         hint = {
             "unable to open database file": "cannot be opened: does the folder exist, and may you write there?",
             "attempt to write a readonly database": "is read-only for you",
             "database or disk is full": "cannot grow: the disk is full",
         }.get(text, f"failed: {text}; `fitprint doctor` looks closer")
         return StoreError(f"the store {self.path} {hint}")
+
+    def _damaged(self, text: str) -> CorruptStoreError:
+        return CorruptStoreError(
+            f"the store {self.path} is damaged or is no fitprint store ({text}). Move it away and go on with a new one, "
+            f"or save what can be read with: sqlite3 {self.path.name} .recover"
+        )
 
 
 class _Transaction:

@@ -105,7 +105,7 @@ class SqlStore:
         with self._reading() as transaction:
             rows = transaction.rows(
                 "SELECT id FROM runs WHERE experiment IS NOT NULL AND (id >= ? AND id < ? OR name = ?)"
-                " ORDER BY start_time DESC, id LIMIT 10",
+                " ORDER BY deleted_time IS NOT NULL, start_time DESC, id LIMIT 10",
                 (prefix, prefix + "\U0010ffff", prefix),
             )
             return [damage.text(run) for (run,) in rows]

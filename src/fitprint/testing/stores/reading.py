@@ -180,15 +180,18 @@ def keys_by_experiment(conformance: StoreConformance, folder: Path) -> None:
 
 
 def resolve_by_prefix_or_name(conformance: StoreConformance, folder: Path) -> None:
-    """A prefix of the id or the whole name leads to the runs, newest first, at most ten."""
+    """A prefix of the id or the whole name leads to the runs, newest first and those in the trash last, at most ten."""
     prefix = new_id()[:16]
     runs = [f"{prefix}{number:016x}" for number in range(12)]
     with conformance.opened(folder) as store:
         events: list[Event] = [started(run, f"name-{number % 2}", at=EPOCH + number) for number, run in enumerate(runs)]
-        Feed(store).send(*events)
+        feed = Feed(store)
+        feed.send(*events)
         expect(list(store.resolve(runs[3])) == [runs[3]], "a whole id does not lead to its run")
         expect(list(store.resolve(prefix)) == runs[:1:-1], "a prefix does not lead to the ten newest runs")
         expect(list(store.resolve("name-1")) == runs[11::-2], "a name does not lead to its runs, newest first")
+        feed.send(RunDeleted(runs[11], EPOCH + 100 * SECOND))
+        expect(list(store.resolve("name-1")) == [*runs[9::-2], runs[11]], "a run in the trash comes before live ones of its name")
         expect(list(store.resolve("name-")) == [], "a part of a name leads to runs")
         expect(list(store.resolve("%")) == list(store.resolve("_")) == [], "a wildcard leads to runs")
 
