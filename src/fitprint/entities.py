@@ -157,7 +157,6 @@ class RunRecord:
 
     Attributes:
         kind: "user" (opened by ``start_run``), or a framework's word: "fit", "search", "candidate", "cross-validation" ...
-        source: the journal that owns the run at present.
         documents: small JSON documents by name, such as "capture".
     """
 

@@ -58,8 +58,6 @@ _USER = ("user", "user_id")
 def attribute(name: str) -> Field | None:
     """Return the field that an attribute's name or alias stands for; None for an unknown name."""
     name = name.lower()
-    if name in _USER:
-        return Field("tag", "user")
     name = _ALIASES.get(name, name)
     return Field("attribute", name) if name in ATTRIBUTES else None
 
@@ -75,11 +73,13 @@ def kind(field: Field) -> Kind:
 
 def suggestion(name: str) -> str:
     """Return what an unknown name without a prefix may have been meant to be."""
+    if name.lower() in _USER:
+        return "who started a run is not recorded; set a tag, and ask for tags.user"
     from difflib import get_close_matches
 
     prefix, dot, rest = name.partition(".")
     if dot and (close := get_close_matches(prefix.lower(), ENTITIES, 1, 0.7)):
         return f"did you mean {close[0]}.{rest}?"
-    if close := get_close_matches(name.lower(), [*ATTRIBUTES, *_ALIASES, *_USER], 1, 0.75):
+    if close := get_close_matches(name.lower(), [*ATTRIBUTES, *_ALIASES], 1, 0.75):
         return f"did you mean attributes.{close[0]}?"
     return f"did you mean metrics.{name} or params.{name}?"

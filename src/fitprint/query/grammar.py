@@ -24,10 +24,10 @@ quote inside is doubled. A key with unusual characters stands in backticks or do
   which is what Python's ``str`` gives: ``params.C = '1.0'`` finds 1.0. ``true``, ``false`` and ``none`` need no quotes.
 - ``tags.team``, ``datasets.name``, ``datasets.digest`` and ``datasets.context`` (the role) are texts. A comparison of
   data sets holds if it does for one of the run's.
-- Attributes need no prefix: ``id``, ``name``, ``status``, ``experiment``, ``kind``, ``parent_id``, ``error``, ``user``,
+- Attributes need no prefix: ``id``, ``name``, ``status``, ``experiment``, ``kind``, ``parent_id``, ``error``,
   ``start_time``, ``end_time``, ``last_time`` and ``duration`` (seconds, of ended runs). Times are compared with numbers
   (milliseconds since the epoch; one means that whole millisecond) or ISO texts (``'2024-05-01T12:00'``, UTC unless it
-  says otherwise). ``run_id``, ``run_name``, ``user_id`` and ``created`` are understood.
+  says otherwise). ``run_id``, ``run_name`` and ``created`` are understood.
 - ``!=``, ``not in`` and ``not like`` hold only for runs that have the key; ``not (...)`` holds wherever ``(...)`` does not.
 """
 

@@ -65,8 +65,6 @@ def test_and_binds_closer_than_or_and_not_closer_than_and() -> None:
         ("\"run name\" = 'v'", Field("attribute", "name")),
         ("attributes.`Run name` = 'v'", Field("attribute", "name")),
         ("run_id = 'v'", Field("attribute", "id")),
-        ("user_id = 'v'", Field("tag", "user")),
-        ("user = 'v'", Field("tag", "user")),
         ("created > '2024-01-01'", Field("attribute", "start_time")),
         ("dataset.name = 'v'", Field("dataset", "name")),
         ("datasets.context = 'v'", Field("dataset", "role")),
@@ -264,3 +262,10 @@ def test_nothing_but_query_errors(text: str) -> None:
             parse(**arguments)
         except QueryError as error:
             assert 0 <= error.position <= len(text)  # noqa: PT017 - most texts are errors, a few are not
+
+
+@pytest.mark.parametrize("name", ["user", "user_id", "USER"])
+def test_fault_21_a_user_that_nothing_records_is_no_field(name: str) -> None:
+    """A filter that could find nothing says so, and says what finds something."""
+    with pytest.raises(QueryError, match="ask for tags.user"):
+        parse(f"{name} = 'ann'")
