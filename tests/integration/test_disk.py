@@ -88,6 +88,38 @@ def test_files_that_do_not_fit_do_not_stop_the_training(programs: Programs, call
         assert str(run.params["long"].value).startswith("xxx")
 
 
+def test_fault_9_artifacts_that_a_full_disk_refuses_are_told_once(programs: Programs) -> None:
+    """One line names the first of them and the reason, however many follow."""
+    script = """
+for number in range(20):
+    fitprint.log_text(f"{number}" * 100000, f"{number}.txt")
+unlimit()
+run.end()
+"""
+    code, _, errors = programs.run(FULL + script)
+    assert 0 == code, errors
+    assert 1 == errors.count("could not be stored")
+    assert "'0.txt'" in errors
+    assert "free space" in errors
+
+
+def test_fault_9_a_model_that_does_not_fit_is_an_error_of_ours(programs: Programs) -> None:
+    """`log_model` says which model, where and why; no half of it stays."""
+    script = """
+from fitprint.errors import StoreError
+limit(1000)
+try:
+    fitprint.log_model({"weights": "x" * 1000000})
+except fitprint.errors.FitprintError as error:
+    print(type(error).__name__, "File too large" in str(error), "free space" in str(error))
+unlimit()
+run.end()
+print([name for name in os.listdir(os.environ["FITPRINT_HOME"] + "/blobs") if name.startswith(".")])
+"""
+    code, output, errors = programs.run(FULL + script)
+    assert (0, "StoreError True True\n[]\n") == (code, output), errors
+
+
 def test_a_folder_that_cannot_be_written_moves_the_home(programs: Programs) -> None:
     """Runs go to a private folder below the temporary one; one line says where and what to do, and reading finds them there."""
     script = """

@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from fitprint.access import make_file
 
 __all__ = ["turn"]
 
+_NOTE_BYTES = 400
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 
 
@@ -27,11 +27,11 @@ def turn(root: Path, patience: float) -> Iterator[str]:
     """
     try:
         make_file(root / ".delivery.lock")
-        lock = open(root / ".delivery.lock", "a+b")  # noqa: SIM115 - closed below
+        lock = os.open(root / ".delivery.lock", os.O_RDWR)
     except OSError:
         yield ""
         return
-    with lock:
+    try:
         if not _take(lock, patience):
             yield _holder(lock, root)
             return
@@ -41,9 +41,11 @@ def turn(root: Path, patience: float) -> Iterator[str]:
         finally:
             # Closing is not enough: a process forked in the meantime has the file, and with it the lock, too.
             fcntl.flock(lock, fcntl.LOCK_UN)
+    finally:
+        os.close(lock)
 
 
-def _take(lock: IO[bytes], patience: float) -> bool:
+def _take(lock: int, patience: float) -> bool:
     deadline, pause = time.monotonic() + patience, _SHORTEST_PAUSE
     while True:
         try:
@@ -59,19 +61,18 @@ def _take(lock: IO[bytes], patience: float) -> bool:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _sign(lock: IO[bytes]) -> None:
+def _sign(lock: int) -> None:
     """Write down who has the turn, for those who wait."""
     note = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S")}
     try:
-        os.ftruncate(lock.fileno(), 0)
-        os.write(lock.fileno(), json.dumps(note).encode())
+        os.pwrite(lock, json.dumps(note).encode().ljust(_NOTE_BYTES), 0)  # of one length: to cut a file may take the disk's time
     except OSError:
         pass  # a full disk: those who wait learn less
 
 
-def _holder(lock: IO[bytes], root: Path) -> str:
+def _holder(lock: int, root: Path) -> str:
     try:
-        note = json.loads(os.pread(lock.fileno(), 1000, 0))
+        note = json.loads(os.pread(lock, _NOTE_BYTES, 0))
         who = f"process {note['pid']} on {note['host']} has been delivering since {note['since']}"
     except (OSError, ValueError, TypeError, KeyError):
         who = "another process is delivering"

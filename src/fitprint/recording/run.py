@@ -404,8 +404,16 @@ class Run(RunReader):
         return True
 
     def _tell_lost(self, path: str, error: StoreError) -> None:
+        cause = error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+        if reason in self.workspace.refusals and not hooks().strict:
+            return  # told already: a disk that is full refuses every artifact of a training
+        self.workspace.refusals.add(reason)
         hooks().problem(
-            f"the artifact {path!r} of run {self.id} could not be stored ({error}); training goes on without it", "artifacts", error
+            f"the artifact {path!r} of run {self.id} could not be stored ({error}); training goes on without it, and without all that "
+            "cannot be stored for this reason: free space, or set FITPRINT_HOME",
+            "artifacts",
+            error,
         )
 
     def _artifacts(self, artifacts: Iterable[Artifact]) -> None:
@@ -501,7 +509,12 @@ class Run(RunReader):
 
         limit = self.workspace.settings["model_limit_mb"] * 2**20
         flavors = hooks().registered("register_flavors")
-        artifacts, logged = store_model(model, checked_path(path), self.workspace.blobs, flavors, flavor=flavor, limit=limit, **options)
+        blobs = self.workspace.blobs
+        try:
+            artifacts, logged = store_model(model, checked_path(path), blobs, flavors, flavor=flavor, limit=limit, **options)
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"the model {path!r} cannot be kept in {blobs.root} ({reason}): free space, or set FITPRINT_HOME") from error
         self._artifacts(artifacts)
         self.workspace.writer.append(events.ModelLogged(self.id, clock.now(), logged))
         return logged

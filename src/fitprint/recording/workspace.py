@@ -43,6 +43,7 @@ class Workspace:
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
         self._patience = _READING_PATIENCE
+        self.refusals: set[str] = set()  # reasons for which artifacts could not be stored, which are told once
         _all.add(self)
 
     @property
