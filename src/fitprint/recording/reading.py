@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord, RunStatus
-from fitprint.errors import ArtifactNotFoundError, IntegrityError
+from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError
 from fitprint.recording.paths import checked_path
 
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ class RunReader:
         Raises:
             ArtifactNotFoundError: the run has nothing at this path.
             IntegrityError: the stored bytes have changed.
+            FitprintError: some files could not be written; the message names them, all others are there.
         """
         folder = path.strip("/")
         chosen = [
@@ -195,8 +196,15 @@ class RunReader:
             file = target / Path(folder).name if target.is_dir() or destination is None else target
             self._copy(chosen[0], file)
             return file
+        failed = []
         for artifact in chosen:
-            self._copy(artifact, target / checked_path(artifact.path[len(folder) :].lstrip("/")))
+            try:
+                self._copy(artifact, target / checked_path(artifact.path[len(folder) :].lstrip("/")))
+            except (OSError, UnicodeError) as error:
+                failed.append(f"{artifact.path!r} ({_reason(artifact, chosen, error)})")
+        if failed:
+            told = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
+            raise FitprintError(f"not copied to {target}: {told}; all else is there. `fitprint get RUN PATH -o FILE` copies one file")
         return target
 
     def _copy(self, artifact: Artifact, file: Path) -> None:
@@ -209,6 +217,16 @@ class RunReader:
         if f"sha256:{total.hexdigest()}" != artifact.digest:
             file.unlink()
             raise IntegrityError(f"the bytes of {artifact.path!r} have changed since they were recorded; `fitprint doctor` checks all")
+
+
+def _reason(artifact: Artifact, others: Iterable[Artifact], error: Exception) -> str:
+    """Return why the artifact could not be copied: another one may have its path, or that of a folder of it."""
+    for other in others:
+        if artifact.path.startswith(f"{other.path}/"):
+            return f"{other.path!r} is a file"
+        if other.path.startswith(f"{artifact.path}/"):
+            return f"{other.path!r} needs a folder of that name"
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _datetime(time: int) -> datetime:

@@ -24,10 +24,10 @@ from fitprint.ids import new_id, new_name
 from fitprint.recording import media
 from fitprint.recording.context import enter_run, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
-from fitprint.recording.paths import checked_path
+from fitprint.recording.paths import Places, checked_path, file_name
 from fitprint.recording.reading import RunReader
 from fitprint.recording.surroundings import attach_environment
-from fitprint.recording.values import metric_value, param_value, preview
+from fitprint.recording.values import check_curve, metric_value, microseconds, param_value, preview
 from fitprint.recording.workspace import Workspace, current
 from fitprint.settings import wanted
 
@@ -65,6 +65,7 @@ class Run(RunReader):
         self._next_step: dict[str, int | None] = {}
         self._point: Callable[..., None]  # set with the first metric
         self._watches_exit = False
+        self._places = Places()
         self._started: events.RunStarted | None = None
 
     def __repr__(self) -> str:
@@ -211,7 +212,7 @@ class Run(RunReader):
         shown = preview(value)
         if shown is value:
             return Param(value, provenance)
-        path = f"params/{key.replace('/', '_')}.json"
+        path = f"params/{file_name(key)}.json"
         kept = self._put(path, media.text_bytes(json.dumps(value, ensure_ascii=False)))  # with NaN as NaN, for it is read back
         return Param(shown, provenance, path if kept else None)
 
@@ -271,7 +272,7 @@ class Run(RunReader):
                 if epoch is None:
                     epoch = position.epoch
         try:
-            now = time_ns() // 1000 if timestamp is None else _microseconds(timestamp)
+            now = time_ns() // 1000 if timestamp is None else microseconds(timestamp)
             self._point(self.id, key, step, now, value, _NAN if epoch is None else epoch, goal)
             if not counted:
                 self._next_step[key] = (step if type(step) is int else int(step)) + 1
@@ -375,7 +376,7 @@ class Run(RunReader):
                 array("d", [_NAN] * count if epochs is None else epochs),
                 goal,
             )
-            _check_curve(key, goal, () if times is None else points.times)
+            check_curve(key, goal, () if times is None else points.times)
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidMetricError(f"metric {key!r} was not recorded: {error}") from error
         if not count == len(points.steps) == len(points.times) == len(points.epochs):
@@ -418,6 +419,9 @@ class Run(RunReader):
 
     def _artifacts(self, artifacts: Iterable[Artifact]) -> None:
         logged = tuple(Artifact(checked_path(artifact.path), artifact.digest, artifact.size) for artifact in artifacts)
+        with self._lock:
+            for artifact in logged:
+                self._places.take(artifact.path)
         if logged:
             self.workspace.writer.append(events.ArtifactsLogged(self.id, clock.now(), logged))
 
@@ -522,22 +526,6 @@ class Run(RunReader):
     def log_document(self, name: str, content: Any) -> None:
         """Record a small JSON document under a name; logged again, it is replaced."""
         self.workspace.writer.append(events.DocumentLogged(self.id, clock.now(), name, content))
-
-
-def _check_curve(key: Any, goal: Any, times: Iterable[int]) -> None:
-    if not isinstance(key, str):
-        raise TypeError("its name must be a text")
-    if goal not in (None, "min", "max"):
-        raise ValueError(f"goal must be 'min' or 'max', not {goal!r}")
-    if not all(map(clock.is_time, times)):
-        raise ValueError("times must be microseconds since the Unix epoch")
-
-
-def _microseconds(timestamp: datetime | float) -> int:
-    time = int(timestamp.timestamp() * 1_000_000) if isinstance(timestamp, datetime) else int(timestamp) * 1000
-    if not clock.is_time(time):
-        raise ValueError(f"{timestamp!r} is no time that a calendar shows")
-    return time
 
 
 def open_run(

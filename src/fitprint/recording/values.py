@@ -8,16 +8,17 @@ import os
 import re
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import partial
 from typing import Any
 
+from fitprint import clock
 from fitprint.errors import InvalidMetricError, InvalidParamError
 from fitprint.recording.digests import digest_data
 
-__all__ = ["PREVIEW_LIMIT", "metric_value", "param_value", "preview", "strip_addresses", "type_name"]
+__all__ = ["PREVIEW_LIMIT", "check_curve", "metric_value", "microseconds", "param_value", "preview", "strip_addresses", "type_name"]
 
 PREVIEW_LIMIT = 8192
 """Longest JSON text, in characters, that a parameter has without spilling to an artifact."""
@@ -104,6 +105,28 @@ def metric_value(key: str, value: Any) -> float:
         if not isinstance(error, _NotANumberError):
             text += f" ({type(error).__name__}: {_text_of(error)})"
     raise InvalidMetricError(text)
+
+
+def check_curve(key: Any, goal: Any, times: Iterable[int]) -> None:
+    """Raise TypeError or ValueError where a curve has a name, a goal or times that no metric has."""
+    if not isinstance(key, str):
+        raise TypeError("its name must be a text")
+    if goal not in (None, "min", "max"):
+        raise ValueError(f"goal must be 'min' or 'max', not {goal!r}")
+    if not all(map(clock.is_time, times)):
+        raise ValueError("times must be microseconds since the Unix epoch")
+
+
+def microseconds(timestamp: datetime | float) -> int:
+    """Return the time of a ``datetime``, or of milliseconds since the epoch, in microseconds.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is no time that a record may have.
+    """
+    time = int(timestamp.timestamp() * 1_000_000) if isinstance(timestamp, datetime) else int(timestamp) * 1000
+    if not clock.is_time(time):
+        raise ValueError(f"{timestamp!r} is no time that a calendar shows")
+    return time
 
 
 def preview(value: Any, limit: int = PREVIEW_LIMIT) -> Any:

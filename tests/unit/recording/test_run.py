@@ -415,3 +415,45 @@ def test_a_clock_that_goes_back_loses_nothing() -> None:
         run.end()
     assert {"a": 1} == run.params
     assert "FINISHED" == run.status
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a"), ("x/y", "x/y/z/w"), ("x/y/z", "x")])
+def test_fault_9_a_path_is_not_both_a_file_and_a_folder(first: str, second: str, tmp_path: Path) -> None:
+    """The second is refused where it is logged, by a message with both; the first is recorded, again, too."""
+    with fitprint.start_run() as run:
+        run.log_text("one", first)
+        run.log_text("two", first)
+        with pytest.raises(FitprintError, match=f"'{second}' cannot be recorded"):
+            run.log_text("three", second)
+    assert [first] == [artifact.path for artifact in run.artifacts]
+    assert "two" == (run.download("", tmp_path / "all") / first).read_text()
+
+
+def test_fault_9_what_can_be_copied_is_copied_beside_a_clash(tmp_path: Path) -> None:
+    """Two handles recorded a file and a folder of one name: the error names both, all else is there."""
+    from fitprint.recording.run import attached_run
+
+    with fitprint.start_run() as run:
+        run.log_text("one", "a")
+        run.log_text("two", "c/d")
+        attached_run(run.id).log_text("three", "a/b")
+    with pytest.raises(FitprintError, match=r"'a/b' \('a' is a file\)"):
+        run.download("", tmp_path / "all")
+    assert ["one", "two"] == [(tmp_path / "all" / path).read_text() for path in ("a", "c/d")]
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "é" * 128, "a/" + "x" * 300 + "/b", "a\ud800", "../a", "/a", "a/../b", ""])
+def test_fault_9_a_path_that_no_file_can_have_is_refused(path: str) -> None:
+    """It could be recorded and never be copied."""
+    with fitprint.start_run() as run, pytest.raises(FitprintError):
+        run.log_text("text", path)
+    assert () == run.artifacts
+
+
+@pytest.mark.parametrize("key", ["k" * 300, "é" * 200, "a\0b", "a\\b", "\ud800", "a/b"])
+def test_fault_9_a_large_parameter_of_any_name_is_kept_whole(key: str) -> None:
+    """The file that holds it has a name that files can have."""
+    with fitprint.start_run() as run:
+        run.log_param(key, "x" * 20_000)
+    (value,) = run.params.values()
+    assert "x" * 20_000 == value
