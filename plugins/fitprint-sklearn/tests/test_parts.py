@@ -34,6 +34,9 @@ X = np.arange(12.0).reshape(6, 2)
 y = np.array([0, 1] * 3)
 
 
+TRIED = ["sklearn"]  # the plugin below is known to this process alone, so no other one could try its parts
+
+
 class Templates:
     """The flavor of a framework whose model is a template."""
 
@@ -91,7 +94,7 @@ def test_models_with_parts_load_without_trust(tmp_path):
     packed = pack(model, tmp_path, flavors=[SklearnFlavor()])
 
     assert ("skops", True, []) == (packed.facts["serialization"], packed.facts["safe"], packed.facts["needs"])
-    assert "$x" == load_directory(tmp_path, [SklearnFlavor()])[-1].part_.template
+    assert "$x" == load_directory(tmp_path, [SklearnFlavor()], TRIED)[-1].part_.template
     assert "$x" == unpickle(pickle.dumps(model))[-1].part_.template
 
 
@@ -104,7 +107,7 @@ def test_pickled_models_with_parts_need_nothing(tmp_path):
     packed = pack(model, tmp_path, flavors=[SklearnFlavor()])
 
     assert ("pickle", []) == (packed.facts["serialization"], packed.facts["needs"])
-    assert "$y" == load_directory(tmp_path, [SklearnFlavor()]).part_[1].template
+    assert "$y" == load_directory(tmp_path, [SklearnFlavor()], TRIED).part_[1].template
 
 
 @pytest.mark.parametrize("vocabulary", [0, 100_001])
@@ -117,7 +120,7 @@ def test_states_are_looked_at_before_they_are_given(tmp_path, monkeypatch, vocab
     monkeypatch.setattr(string.Template, "__setstate__", lambda _, state: given.append(state), raising=False)
 
     with pytest.raises(IntegrityError, match="leads astray"):
-        load_directory(tmp_path, [SklearnFlavor()])
+        load_directory(tmp_path, [SklearnFlavor()], TRIED)
     assert ("pickle" if vocabulary else "skops", []) == (packed.facts["serialization"], given)
 
 
@@ -236,7 +239,7 @@ def test_skops_archives_do_nothing_but_make_bare_objects(tmp_path, attack):
     (tmp_path / "MLmodel").write_text(json.dumps({"flavors": {"sklearn": options}}))
 
     with pytest.raises(UntrustedModelError, match=r"string\.Template|\.system"):
-        load_directory(tmp_path, [SklearnFlavor()])
+        load_directory(tmp_path, [SklearnFlavor()], TRIED)
 
 
 def test_changed_archives_are_otherwise_readable(tmp_path):
@@ -245,16 +248,16 @@ def test_changed_archives_are_otherwise_readable(tmp_path):
     options = {"pickled_model": "model.skops", "serialization_format": "skops"}
     (tmp_path / "MLmodel").write_text(json.dumps({"flavors": {"sklearn": options}}))
 
-    assert "x" == load_directory(tmp_path, [SklearnFlavor()]).part_.template
+    assert "x" == load_directory(tmp_path, [SklearnFlavor()], TRIED).part_.template
 
 
 def test_types_that_honest_models_hold_have_to_be_named(tmp_path):
     """A transformer that would call the type is no model that was made of it."""
     pack(FunctionTransformer(string.Template), tmp_path, flavors=[SklearnFlavor()])
 
-    with pytest.raises(UntrustedModelError, match=r'trust=\["string.Template"\]'):
-        load_directory(tmp_path, [SklearnFlavor()])
-    assert load_directory(tmp_path, [SklearnFlavor()], trust=["string.Template"]).func is string.Template
+    with pytest.raises(UntrustedModelError, match=r'trust=\["sklearn", "string.Template"\]'):
+        load_directory(tmp_path, [SklearnFlavor()], TRIED)
+    assert load_directory(tmp_path, [SklearnFlavor()], trust=["string.Template", *TRIED]).func is string.Template
 
 
 def test_without_the_plugin_nothing_is_lent(tmp_path):
@@ -265,4 +268,4 @@ def test_without_the_plugin_nothing_is_lent(tmp_path):
     manager.reset(manager.Hooks())
 
     with pytest.raises(UntrustedModelError, match="string.Template"):
-        load_directory(tmp_path, [SklearnFlavor()])
+        load_directory(tmp_path, [SklearnFlavor()], TRIED)

@@ -17,7 +17,7 @@ from fitprint.models.constructors import plain
 from fitprint.models.opcodes import Name
 from fitprint.models.reader import Builder, Maker, StandIn, refuse
 
-__all__ = ["BUILDERS", "MAKERS"]
+__all__ = ["BUILDERS", "MAKERS", "strayed"]
 
 _PLAIN = re.compile(r"[<>|=]?(?:(b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SUV][0-9]{1,9}|[mM]8)|(O[48]?))")
 _UNIT = re.compile(r"Y|M|W|D|h|m|s|ms|us|μs|ns|ps|fs|as")

@@ -14,7 +14,7 @@ from fitprint.models.archives import opened
 from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.hashing import write_hashed
 from fitprint.models.oddities import attempt, odd_rows
-from fitprint.models.opcodes import dotted, scan
+from fitprint.models.opcodes import scan
 from fitprint.models.requirements import installed_version
 from fitprint.models.trust import Trust
 from fitprint_sklearn.archives import canonical
@@ -84,10 +84,9 @@ class SklearnFlavor:
         if options.get("serialization_format", "pickle") != "skops":
             data = path.read_bytes()
             model = pickles.load(data, trust, path.name, is_trusted, is_constructor, parts(), MAKERS, BUILDERS)
-            names = {dotted(*pair) for pair in scan(data).names}
         else:
-            model, names = _from_skops(path, trust)
-        _check_indices(model, names, path.name, trust)
+            model = _from_skops(path, trust)
+        _check_indices(model, path.name, trust)
         return model
 
 
@@ -163,7 +162,7 @@ def _to_skops(model: object, path: Path) -> tuple[str, set[_Use]] | None:
     return None
 
 
-def _from_skops(path: Path, trust: Trust) -> tuple[object, set[str]]:
+def _from_skops(path: Path, trust: Trust) -> object:
     try:
         schema = _schema(path, trust)
         uses = _uses(schema)
@@ -176,7 +175,7 @@ def _from_skops(path: Path, trust: Trust) -> tuple[object, set[str]]:
 
     passed = sorted({*_passed(uses), *trust.names})
     try:
-        return skops.io.load(path, trusted=passed), {use.name for use in uses}
+        return skops.io.load(path, trusted=passed)
     except (zipfile.BadZipFile, EOFError) as error:
         raise IntegrityError(f"{path.name} of {trust.uri} is damaged: {error}") from error
     except UntrustedTypesFoundException:  # skops sees a name where we did not
@@ -280,8 +279,8 @@ def _value(node: Any, archive: zipfile.ZipFile) -> Any:
     return node
 
 
-def _check_indices(model: object, names: set[str], file: str, trust: Trust) -> None:
-    from fitprint_sklearn.indices import KINDS, out_of_bounds
+def _check_indices(model: object, file: str, trust: Trust) -> None:
+    from fitprint_sklearn.indices import out_of_bounds
 
-    if KINDS & names and (problem := out_of_bounds(model)) is not None:
+    if not trust.own and (problem := out_of_bounds(model)) is not None:
         raise IntegrityError(f"{file} of {trust.uri} is damaged: {problem}")

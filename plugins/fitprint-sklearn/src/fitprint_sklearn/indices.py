@@ -1,8 +1,8 @@
 """Bounds of the indices inside trees and sparse matrices, which compiled code follows without looking.
 
 A type can be trusted and its content still be crafted: a tree whose nodes point outside of their array makes ``predict`` read
-foreign memory or never end. Loading therefore looks at all such indices once. Lengths of other arrays that compiled code relies on
-are left to that code.
+foreign memory or never end. Loading therefore looks at all such indices once, and at the lengths of arrays that have to fit together
+(:mod:`fitprint_sklearn.lengths`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from fitprint.models.arrays import strayed
+from fitprint_sklearn.lengths import mismatch
 from fitprint_sklearn.reach import reachable
 
-__all__ = ["KINDS", "out_of_bounds"]
-
-KINDS = {
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._ball_tree.BallTree32",
-    "sklearn.neighbors._ball_tree.BallTree64",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neighbors._kd_tree.KDTree32",
-    "sklearn.neighbors._kd_tree.KDTree64",
-    "sklearn.tree._tree.Tree",
-    *(f"scipy.sparse._{form}.{form}_{kind}" for form in ("bsr", "coo", "csc", "csr") for kind in ("array", "matrix")),
-}
+__all__ = ["out_of_bounds"]
 
 
 def out_of_bounds(model: object) -> str | None:
@@ -42,11 +32,23 @@ def out_of_bounds(model: object) -> str | None:
             problem = _neighbours(found)
         elif kind in {"bsr_array", "bsr_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix", "coo_array", "coo_matrix"}:
             problem = _sparse(found)
+        elif kind == "ndarray":
+            problem = "has truth values that are neither 0 nor 1" if _is_untrue(found) else None
+        elif kind == "RandomState" or (kind in _GENERATORS and type(found).__module__.startswith("numpy.random.")):
+            problem = strayed(getattr(found, "_bit_generator", found))
         else:
-            problem = _features(found)
+            problem = _features(found) or mismatch(found)
         if problem is not None:
             return f"a {kind} {problem}"
     return None
+
+
+_GENERATORS = frozenset({"MT19937", "Philox"})
+
+
+def _is_untrue(array: Any) -> bool:
+    # NumPy counts them by their sum, and would write behind what it reserved
+    return array.dtype == bool and bool(array.size) and bool(np.ascontiguousarray(array).view(np.uint8).max() > 1)
 
 
 def _tree(tree: Any) -> str | None:
@@ -57,7 +59,19 @@ def _tree(tree: Any) -> str | None:
     inner = tree.feature[~leaf]
     if ((inner < 0) | (inner >= tree.n_features)).any():
         return "splits on a feature that does not exist"
-    return _nodes(left, right, leaf)
+    problem = _nodes(left, right, leaf)
+    if problem is None and tree.max_depth < _depth(left, right, leaf):  # paths are written into rows of that length
+        return "is deeper than it says"
+    return problem
+
+
+def _depth(left: Any, right: Any, leaf: Any) -> int:
+    """Return the length of the longest way down; children lie after their parents."""
+    depth, level = 0, np.zeros(1, dtype=np.int64)
+    while (level := level[~leaf[level]]).size:
+        level = np.unique(np.concatenate((left[level], right[level])))
+        depth += 1
+    return depth
 
 
 def _nodes(left: Any, right: Any, leaf: Any) -> str | None:
@@ -73,7 +87,8 @@ def _nodes(left: Any, right: Any, leaf: Any) -> str | None:
 def _bitsets(predictor: Any) -> str | None:
     nodes = predictor.nodes[(predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)]
     known = min(len(predictor.binned_left_cat_bitsets), len(predictor.raw_left_cat_bitsets))
-    return "names categories that it does not have" if (nodes["bitset_idx"] >= known).any() else None
+    shapes = {predictor.binned_left_cat_bitsets.shape[1:], predictor.raw_left_cat_bitsets.shape[1:]}
+    return "names categories that it does not have" if shapes != {(8,)} or (nodes["bitset_idx"] >= known).any() else None
 
 
 def _neighbours(tree: Any) -> str | None:
@@ -85,8 +100,21 @@ def _neighbours(tree: Any) -> str | None:
     expected = int(math.log2(max(1, (samples - 1) / leaf_size)) + 1)
     if (levels, count, len(nodes)) != (expected, 2**expected - 1, 2**expected - 1) or bounds.shape[1] < count:
         return "counts more nodes than it has"
+    if not _measures(tree.__getstate__()[11], data.shape[1]):
+        return "measures distances in another space than its own"
     start, end = nodes["idx_start"], nodes["idx_end"]
     return "has a node outside of its samples" if ((start < 0) | (end < start) | (end > samples)).any() else None
+
+
+def _measures(metric: Any, width: int) -> bool:
+    """Tell if a metric has as many weights as its space has dimensions."""
+    kind = type(metric)
+    if kind.__module__ != "sklearn.metrics._dist_metrics":
+        return False
+    _, weights, matrix = metric.__getstate__()[:3]
+    if kind.__name__.startswith("SEuclidean"):
+        return bool(np.shape(weights) == (width,))
+    return bool(np.shape(matrix) == (width, width)) if kind.__name__.startswith("Mahalanobis") else np.size(weights) in {0, 1, width}
 
 
 def _sparse(matrix: Any) -> str | None:
