@@ -42,13 +42,13 @@ def make_folder(folder: Path) -> None:
 
 
 def create_file(path: str | os.PathLike[str], flags: int = 0) -> int:
-    """Make a new file, open for writing, and return its descriptor.
+    """Make a new file, open for reading and writing, and return its descriptor.
 
     Raises:
         FileExistsError: it is there already.
         OSError: it cannot be made.
     """
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, _PRIVATE[1])
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, _PRIVATE[1])
     try:
         os.fchmod(number, _modes_below(os.path.dirname(path) or ".")[1])  # noqa: PTH120 - spares a Path
     except OSError:

@@ -131,3 +131,56 @@ def test_fault_6_an_older_copy_of_the_store_gets_what_comes(programs: Programs) 
     assert ["first", "third"] == notebook.read()
     notebook.end()
     assert {"first", "third"} == set(programs.runs())
+
+
+CLOSES = """
+import os, sys, resource, fitprint
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+run = fitprint.start_run("closes")
+run.log_metric("loss", 0.0)
+os.closerange(3, int(sys.argv[1]))
+files = [open(f"theirs{number}", "w+b") for number in range(20)]
+for step in range(1, 5000):
+    run.log_metric("loss", step)
+run.end()
+assert {0} == {os.fstat(file.fileno()).st_size for file in files}
+"""
+
+
+@pytest.mark.parametrize("limit", [256, 1024])
+@pytest.mark.parametrize("end", [100, 1024])
+def test_fault_10_a_program_that_closes_what_is_not_its_own_records_on(programs: Programs, end: int, limit: int) -> None:
+    """Not a byte of ours gets into the program's files, and not a point is lost; where our own numbers were hit, that is told."""
+    status, output, errors = programs.run(CLOSES, str(end), str(limit))
+    assert (0, "") == (status, output)
+    assert ("nothing is lost" in errors) == (end > 100)
+    assert list(range(5000)) == programs.steps("closes", "loss")
+    assert "FINISHED" == programs.runs()["closes"].status
+
+
+GOES_ON = """
+import sys, fitprint
+with fitprint.start_run("goes on"):
+    for step in range(2000):
+        fitprint.log_metric("loss", step, step)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for step in range(2000, 4000):
+        fitprint.log_metric("loss", step, step)
+"""
+
+
+@pytest.mark.parametrize("do", [delete_home, move_home], ids=lambda do: do.__name__)
+def test_fault_6_a_run_that_is_open_survives_what_happens_to_its_home(programs: Programs, do: Callable[[Path], None]) -> None:
+    """Deleted, its journal is written anew; moved, it goes along; the program goes on, says so once, and every point is found."""
+    process = programs.start(GOES_ON)
+    assert process.stdout is not None
+    assert "ready\n" == process.stdout.readline()
+    do(programs.home)
+    _, errors = process.communicate("\n", timeout=60)
+    assert (0, 1) == (process.returncode, errors.count("\n"))
+    if do is move_home:
+        assert not programs.home.exists()
+        programs.home = programs.home.with_name("moved")
+    assert list(range(4000)) == programs.steps("goes on", "loss")
+    assert "FINISHED" == programs.runs()["goes on"].status

@@ -7,6 +7,7 @@ limit, tried again, and told once through the ``on_problem`` callable.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -20,11 +21,12 @@ from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
-from fitprint.access import create_file, make_folder, write_private
+from fitprint.access import create_file, make_file, make_folder, write_private
 from fitprint.events import Event, MetricPoints
 from fitprint.ids import new_id
 from fitprint.journal import frames
 from fitprint.journal.codec import encode_event
+from fitprint.journal.descriptors import lifted, place
 
 __all__ = ["JournalWriter", "is_own"]
 
@@ -32,6 +34,8 @@ _LIVE: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
 _NO_EPOCH = float("nan")
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
 _PIECE = 1 << 20  # of what was held, written at once
+_LOOK_BYTES = 49_000  # of records between two looks at our own files: a thousand points
+_LOOK_US = 1_000_000  # the same by the times of records
 _pack_point = frames.POINT_BODY.pack
 _write = os.write
 
@@ -78,6 +82,11 @@ class JournalWriter:
         self.id = ""
         self._file = -1
         self._lock_file = -1
+        self._places: tuple[Any, ...] = (None, None)  # of the two
+        self._path = ""
+        self._displaced = False
+        self._look_at = 0
+        self._stop = min(self._segment_bytes, _LOOK_BYTES)  # size at which writing pauses, to look or to go on in a new segment
         self._segment = 0
         self._size = 0
         self._series: dict[tuple[str, str], int] = {}
@@ -88,11 +97,8 @@ class JournalWriter:
         self._told = False
 
     def _after_fork_in_child(self) -> None:
-        inherited = (self._file, self._lock_file)
+        self._let_go()
         self._reset()
-        for number in inherited:
-            if number >= 0:
-                os.close(number)
 
     # -- recording -----------------------------------------------------------------------------------------------
 
@@ -113,6 +119,8 @@ class JournalWriter:
         """
         # The hot path of every training loop: spelled out, because each call and look-up shows in it.
         with self._lock:
+            if time_us >= self._look_at:
+                self._look(time_us)
             number = self._series.get((run, key))
             if number is None:
                 number = self._define(run, key, goal)
@@ -130,8 +138,8 @@ class JournalWriter:
             if written != 49:
                 self._fail(data[written:], None)
                 return
-            if self._size >= self._segment_bytes:
-                self._rotate()
+            if self._size >= self._stop:
+                self._pause()
 
     def points(self, run: str, values: Mapping[str, float], step: int, time_us: int, epoch: float = _NO_EPOCH) -> None:
         """Append one point of each metric, as one write.
@@ -140,6 +148,8 @@ class JournalWriter:
             struct.error: step is not a 64-bit integer; nothing is written.
         """
         with self._lock:
+            if time_us >= self._look_at:
+                self._look(time_us)
             parts = []
             for key, value in values.items():
                 number = self._series.get((run, key))
@@ -148,8 +158,8 @@ class JournalWriter:
                 payload = _pack_point(1, number, step, time_us, value, epoch)
                 parts.append(_POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload)
             self._write(b"".join(parts))
-            if self._size >= self._segment_bytes:
-                self._rotate()
+            if self._size >= self._stop:
+                self._pause()
 
     def append(self, *events: Event) -> None:
         """Append events, as one write.
@@ -160,9 +170,11 @@ class JournalWriter:
         """
         parts = [event if isinstance(event, MetricPoints) else _event_frame(event) for event in events]
         with self._lock:
+            if events and events[0].time >= self._look_at:
+                self._look(events[0].time)
             self._write(b"".join(part if isinstance(part, bytes) else self._points_frame(part) for part in parts))
-            if self._size >= self._segment_bytes:
-                self._rotate()
+            if self._size >= self._stop:
+                self._pause()
 
     def _points_frame(self, points: MetricPoints) -> bytes:
         number = self._series.get((points.run, points.key))
@@ -178,7 +190,7 @@ class JournalWriter:
             raise ValueError(f"a goal is 'min' or 'max', not {goal!r}")
         number = self._series[run, key] = self._next_number
         self._next_number += 1
-        self._write(frames.frame(b"\2" + json.dumps([number, run, key, goal], separators=(",", ":")).encode()))
+        self._write(_definition(number, run, key, goal))
         return number
 
     # -- the file ------------------------------------------------------------------------------------------------
@@ -201,7 +213,10 @@ class JournalWriter:
     def _fail(self, rest: bytes, error: OSError | None) -> None:
         """Keep what the disk did not take of a record. The file ends inside the record until the rest follows."""
         self._held += rest
-        self._tell(error)
+        if error is not None and error.errno == errno.EBADF:
+            self.look()
+        else:
+            self._tell(error)
 
     def _hold(self, data: bytes) -> None:
         if len(self._held) + len(data) > self._held_limit:
@@ -268,14 +283,20 @@ class JournalWriter:
 
     def _open(self) -> None:
         journal = new_id()
+        self._take(*self._make(journal, 1, b""))
+        self.id, self._segment, self._size = journal, 1, 0
+        self._begin_segment()
+
+    def _make(self, journal: str, segment: int, content: bytes) -> list[int]:
+        """Make a journal with one segment, and return the descriptors of its lock and its segment."""
         made = self._root / f".{journal}"
         make_folder(made)
         opened: list[int] = []
         try:
-            opened.append(create_file(made / "writer.lock", os.O_APPEND))
+            opened.append(_new_file(made / "writer.lock"))
             fcntl.flock(opened[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
             write_private(made / "writer.json", json.dumps({"journal": journal, "format": frames.FORMAT, **self._facts()}))
-            opened.append(create_file(made / frames.segment_name(1), os.O_APPEND))
+            opened.append(_new_file(made / frames.segment_name(segment), content))
             # Readers pass over names with a dot: the journal appears whole and locked.
             made.rename(self._root / journal)
         except OSError:
@@ -283,11 +304,20 @@ class JournalWriter:
                 os.close(number)
             _remove_folder(made)
             raise
-        self.id, self._segment, self._size = journal, 1, 0
-        self._lock_file, self._file = opened
-        self._begin_segment()
+        return opened
+
+    def _let_go(self) -> None:
+        """Close our files; a number that is another's by now stays open."""
+        for number, known in zip((self._file, self._lock_file), self._places, strict=True):
+            if known is not None and place(number) == known:
+                os.close(number)
+
+    def _take(self, lock: int, file: int) -> None:
+        self._lock_file, self._file = lifted(lock), lifted(file)
+        self._places = place(self._file), place(self._lock_file)
 
     def _begin_segment(self) -> None:
+        self._path = str(self._root / self.id / frames.segment_name(self._segment))
         head = {"format": frames.FORMAT, "journal": self.id, "segment": self._segment}
         self._held[:0] = frames.frame(b"\5" + json.dumps(head).encode())
 
@@ -297,13 +327,14 @@ class JournalWriter:
             return
         path = self._root / self.id / frames.segment_name(self._segment + 1)
         try:
-            file = create_file(path, os.O_APPEND)
+            file = _new_file(path)
         except OSError:
             self._segment_bytes *= 2  # go on in this segment for as long again
             return
         self._write_end(b"{}")
         os.close(self._file)
-        self._file, self._segment, self._size = file, self._segment + 1, 0
+        self._file, self._segment, self._size = lifted(file), self._segment + 1, 0
+        self._places = place(self._file), self._places[1]
         self._series.clear()
         self._next_number = 0
         self._begin_segment()
@@ -315,9 +346,107 @@ class JournalWriter:
         except OSError:
             pass  # what follows, or the released lock, tells as much
 
+    # -- what others do to the files -----------------------------------------------------------------------------------
+
+    def _pause(self) -> None:
+        self._look(self._look_at - _LOOK_US)
+        if self._size >= self._segment_bytes:
+            self._rotate()
+            self._stop = min(self._segment_bytes, self._size + _LOOK_BYTES)
+
+    def look(self) -> None:
+        """See that what was recorded lies where readers look, as is done now and then by itself."""
+        with self._lock:
+            self._look(self._look_at - _LOOK_US)
+
+    def _look(self, time_us: int) -> None:
+        """See that the descriptors lead to our files, and these lie where readers look: at most what came since the last look is astray."""
+        self._look_at = time_us + _LOOK_US
+        self._stop = min(self._segment_bytes, self._size + _LOOK_BYTES)
+        if self._file < 0:
+            return
+        if (place(self._file), place(self._lock_file)) != self._places:
+            self._reopen()
+            return
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 - spares a Path
+            if (status.st_dev, status.st_ino) == self._places[0]:
+                return
+        except OSError:
+            pass
+        if os.fstat(self._file).st_nlink == 0:
+            self._restore()
+        elif not self._displaced:
+            self._displaced = True
+            self._on_problem(
+                f"the journal {self._root / self.id} was moved: what this program records goes on into it, where it lies now; artifacts go "
+                f"to {self._root.parent} as before: bring the two together when the program has ended"
+            )
+
+    def _reopen(self) -> None:
+        """Go on in our own files after something closed their descriptors; the numbers may be others' now, and are let go."""
+        folder = self._root / self.id
+        size = self._size
+        try:
+            file = os.open(folder / frames.segment_name(self._segment), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            if place(file) != self._places[0]:
+                os.close(file)
+                raise FileNotFoundError
+            lock = self._lock_again(folder / "writer.lock")
+            self._let_go()
+            self._take(lock, file)
+            self._size = os.fstat(self._file).st_size
+            told = f"up to {size - self._size} bytes of records went astray" if size > self._size else "nothing is lost"
+        except OSError:  # a reader took this program for dead, and the journal away: what is recorded from here on is another one
+            self._let_go()
+            self._file = self._lock_file = -1
+            self._places = (None, None)
+            told = "its runs may have been taken for KILLED, and up to a second of records went astray"
+        self._held[:0] = b"".join(_definition(number, run, key, None) for (run, key), number in self._series.items())  # some may be astray
+        self._on_problem(
+            f"something closed the files of the journal {folder} (such as os.closerange): {told}; recording goes on. Close by number only "
+            "what you have opened"
+        )
+
+    def _lock_again(self, path: Path) -> int:
+        """Return a descriptor of the lock's file, locked: another one for the lock that we hold, if that is still the one at the path."""
+        if self._places[1] is not None and place(self._lock_file) == self._places[1]:
+            status = os.stat(path) if path.exists() else None  # noqa: PTH116 - spares a few calls
+            if status is not None and (status.st_dev, status.st_ino) == self._places[1]:
+                return os.dup(self._lock_file)
+        make_file(path)
+        number = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        for _ in range(20):
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:  # a reader who looks holds it for a moment
+                time.sleep(0.001)
+        return number
+
+    def _restore(self) -> None:
+        """Write a journal that was deleted once more: who has a file open still has what it holds."""
+        folder = self._root / self.id
+        try:
+            content = _content(self._file)
+            if folder.is_dir():
+                lock, file = self._lock_again(folder / "writer.lock"), _new_file(folder / frames.segment_name(self._segment), content)
+            else:
+                lock, file = self._make(self.id, self._segment, content)
+        except OSError as error:
+            self._tell(error)
+            return
+        self._let_go()
+        self._take(lock, file)
+        self._on_problem(
+            f"the journal {folder} was deleted while this program records; what it had recorded in this segment ({len(content)} bytes) "
+            "and what follows is there again"
+        )
+
     def close(self) -> None:
         """End the journal: all it holds is written, its lock is released. A later record opens a new journal."""
         with self._lock:
+            self.look()
             if self._held:
                 self._retry_at = 0.0
                 self._recover()
@@ -326,9 +455,26 @@ class JournalWriter:
                 self._on_problem(f"{lost} bytes of records could not be written to the journal in {self._root} and are lost")
             if self._file >= 0:
                 self._write_end(b'{"closed": true}')
-                os.close(self._file)
-                os.close(self._lock_file)
+                self._let_go()
             self._reset()
+
+
+def _new_file(path: Path, content: bytes = b"") -> int:
+    number = create_file(path, os.O_APPEND)
+    try:
+        while content:
+            content = content[os.write(number, content) :]
+    except OSError:
+        os.close(number)
+        raise
+    return number
+
+
+def _content(number: int) -> bytes:
+    parts = [b""]
+    while part := os.pread(number, _PIECE, sum(map(len, parts))):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _remove_folder(folder: Path) -> None:
@@ -338,6 +484,10 @@ def _remove_folder(folder: Path) -> None:
         folder.rmdir()
     except OSError:
         pass  # readers pass over it
+
+
+def _definition(number: int, run: str, key: str, goal: str | None) -> bytes:
+    return frames.frame(b"\2" + json.dumps([number, run, key, goal], separators=(",", ":")).encode())
 
 
 def _event_frame(event: Event) -> bytes:

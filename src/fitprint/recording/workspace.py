@@ -112,6 +112,8 @@ class Workspace:
             StoreBusyError: others did not let us for ``patience`` seconds.
             StoreError: the store refused; nothing is lost.
         """
+        if self._writer is not None:
+            self._writer.look()  # what this process recorded is to be there, whatever became of its files
         done = deliver(self.home / "journal", self._open_store(), self.destination.names(self.home), patience=patience)
         for problem in done.problems.values():
             hooks().problem(problem, "journal")
