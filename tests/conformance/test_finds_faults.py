@@ -176,7 +176,8 @@ def noted(call, error):
 
 def unlike(function, hook):
     def observed(*args, **kwargs):
-        return hook(function, args, kwargs) if hook else function(*args, **kwargs)
+        call = hook and hook(args)
+        return call(function, args, kwargs) if call else function(*args, **kwargs)
 
     return observed
 
@@ -186,7 +187,7 @@ def unlike(function, hook):
     [
         (observing._Call, "_guarded", unguarded, "observer_failure_is_invisible"),
         (observing._Call, "_failed", noted, "user_exception_untouched"),
-        (patching, "patched", unlike, "signature_and_doc_kept"),
+        (patching, "replacement_of", unlike, "signature_and_doc_kept"),
         (patching.Patcher, "_rebind", lambda *_: None, "imported_names_are_rebound"),
         (patching.Hook, "__bool__", lambda _: True, "revert_under_foreign_wrapper"),
         (patching.Patcher, "undo", lambda _: None, "disabled_adds_no_run"),

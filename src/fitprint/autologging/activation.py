@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import warnings
@@ -12,7 +13,8 @@ from typing import Any
 
 from fitprint.autologging.carrier import carry_tasks
 from fitprint.autologging.observing import INSIDE, Engine, note_warning
-from fitprint.autologging.patching import Hook, Patcher, patched
+from fitprint.autologging.patching import Patcher
+from fitprint.autologging.replacements import Call, Hook, replacement_of
 from fitprint.hooks.manager import hooks
 from fitprint.recording import context, workspace
 from fitprint.recording.run import attached_run
@@ -23,7 +25,7 @@ __all__ = ["Autolog", "autolog", "engine", "is_on", "observe_like", "observing_f
 
 _lock = threading.RLock()
 _engine = Engine()
-_patcher = Patcher(_engine.call)
+_patcher = Patcher(_engine.choose)
 
 
 def engine() -> Engine:
@@ -105,7 +107,9 @@ def _switch_on() -> None:
         if framework.name in _patcher.installed or framework.name not in needed:
             continue
         try:
-            _patcher.install(framework.name, framework.targets())
+            targets = framework.targets()
+            _engine.callers.add(framework, targets)
+            _patcher.install(framework.name, targets)
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
             hooks().problem(f"{framework.name} cannot be observed: {type(error).__name__}: {error}", framework.name, error)
     _patcher.refresh()
@@ -124,13 +128,20 @@ def _tell_misfits() -> None:
 
 def _switch_off() -> None:
     _patcher.undo()
+    _engine.callers.clear()
     _engine.end_sequences()
     _unwatch_warnings()
 
 
 def _watch_joblib(module: ModuleType) -> None:
-    hook = Hook(_patcher, lambda function, args, kwargs: carry_tasks(workspace.given, function, args, kwargs))
-    _patcher.replace_method(module.Parallel, "__call__", lambda function: patched(function, hook))
+    def choose(args: tuple[Any, ...]) -> Call | None:
+        # Tasks that run one after another in this very thread have nothing to be told.
+        return None if args and getattr(args[0], "n_jobs", None) == 1 else carry
+
+    def carry(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return carry_tasks(workspace.given, function, args, kwargs)
+
+    _patcher.replace_method(module.Parallel, "__call__", functools.partial(replacement_of, hook=Hook(_patcher, choose)))
 
 
 # The interpreter calls ``warnings._showwarnmsg`` for each warning that passes the user's filters. Ours calls the one

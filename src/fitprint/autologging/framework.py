@@ -95,9 +95,16 @@ Target = Union[Function, Method, SubclassMethod]
 class Framework(Protocol):
     """A framework to observe.
 
+    A training call is a run where the user's code makes it. Calls that a framework's own code makes, or that of another observed
+    framework, are steps of something else, such as of a prediction; the package of each target counts as the framework's own.
+
     Attributes:
         name: as in settings and tags, such as "sklearn".
         distribution: where the installed version is looked up, such as "scikit-learn".
+
+    A framework may name in ``helpers``, a tuple of top-level packages, who else trains its objects for purposes of its own, as
+    imbalanced-learn does. Functions of all these that only pass a call of the user's on stand in ``passing``, as "module:function":
+    the call is still the user's.
 
     A framework may say by an attribute ``within``, a tuple of names, which frameworks' calls its objects are trained in, as XGBoost's
     estimators are in searches of scikit-learn. Where the settings want it but not those, such a call is recorded still, from the

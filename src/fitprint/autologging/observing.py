@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import time
 import weakref
@@ -10,12 +11,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
+from types import FrameType, FunctionType
 from typing import Any
 
 from fitprint import clock
+from fitprint.autologging.callers import Callers, frame_beyond
 from fitprint.autologging.fit import Fit, ImpossibleCall
-from fitprint.autologging.framework import Function, Method, Target
+from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
 from fitprint.autologging.links import Links
+from fitprint.autologging.replacements import Call, is_replacement
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording import context
@@ -27,14 +31,36 @@ from fitprint.settings import wanted
 
 __all__ = ["INSIDE", "Engine", "inside", "note_warning"]
 
-# The observed call that this context is in; True where it is in one of another thread or process.
+# The observed call that this context is in; True in one of another thread or process, and in a call that is no run and holds none.
 INSIDE: ContextVar[Fit | bool | None] = ContextVar("fitprint_inside", default=None)
 
 _MOST_WARNINGS = 100
 
 
+def _caller() -> FrameType | None:
+    """Return the frame of what calls a replacement; None if no code of Python's does."""
+    try:
+        return sys._getframe(4)  # noqa: SLF001 - this, choose, the hook, the replacement; nothing else costs less
+    except ValueError:
+        return None
+
+
+def _call_unseen(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Make a call that is no run, such as a prediction, or a training that is a step of a framework's: nor is anything inside it."""
+    token = INSIDE.set(True)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        INSIDE.reset(token)
+
+
+def _is_same(target: Target, other: Target) -> bool:
+    """Tell whether two calls are of one function, such as of another tool's wrapper and of what that calls in turn."""
+    return isinstance(target, Function) and isinstance(other, Function) and target.path == other.path
+
+
 def inside() -> Fit | bool | None:
-    """Return the observed call under way in this context, True if it is another thread's or process's, None if there is none."""
+    """Return the observed call under way in this context, True if no call in it is to be seen, None if there is none."""
     fit = INSIDE.get()
     return None if isinstance(fit, Fit) and fit.ended else fit
 
@@ -53,6 +79,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.links = Links()
+        self.callers = Callers()
         self._sequences: dict[int, tuple[weakref.ref[Any], _Sequence]] = {}
         self._orphans: deque[_Sequence] = deque()
         self._lock = threading.Lock()
@@ -78,20 +105,43 @@ class Engine:
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
+    def choose(self, framework: str, target: Target, args: tuple[Any, ...]) -> Call | None:
+        """Return what is to make a call of the code two frames above, None if nobody is to see it: it is inside another, or not the user's.
+
+        What is looked up here has returned when the call is made: a call that nobody sees has no frame of the engine's below it.
+        """
+        around = INSIDE.get()
+        if around is not None and not (isinstance(around, Fit) and around.ended):
+            return self._choose_inside(around, framework, target)
+        if is_off():
+            return None
+        if self._is_strange(target, args) if target.role == "note" else not self._is_users(target, args, _caller()):
+            return _call_unseen
+        return functools.partial(self.call, framework, target)
+
+    def _choose_inside(self, around: Fit | bool, framework: str, target: Target) -> Call | None:
+        if not isinstance(around, Fit) or is_off():
+            return None
+        if around.waits and target.role != "note" and self.wants_framework(framework):
+            around.begin()
+        if target.nested is None or not around.takes_nested or _is_same(around.target, target):
+            return None
+        return functools.partial(self._call_nested, around, framework, replace(target, role="note", observe=target.nested))
+
+    def _is_users(self, target: Target, args: tuple[Any, ...], frame: FrameType | None) -> bool:
+        """Tell whether a call that a frame makes is the user's, also where another tool's wrapper stands between them."""
+        if not self.callers.is_user(frame):
+            return False
+        if isinstance(target, Function) or not args:
+            return True
+        name = target.name if isinstance(target, SubclassMethod) else target.path.rpartition(".")[2]
+        standing = getattr(type(args[0]), name, None)
+        if is_replacement(standing) or type(standing) is not FunctionType:
+            return True
+        return self.callers.is_user(frame_beyond(frame, standing.__code__))
+
     def call(self, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run the user's call, observed if it is an outermost one. What it returns and raises is the function's own."""
-        around = inside()
-        if around is not None or is_off():
-            if is_off() or not isinstance(around, Fit):
-                return function(*args, **kwargs)
-            if around.waits and target.role != "note" and self.wants_framework(framework):
-                around.begin()
-            if target.nested is None or not around.takes_nested:
-                return function(*args, **kwargs)
-            nested = replace(target, role="note", observe=target.nested)
-            return self._call_nested(around, Fit(self, framework, nested, function, args, kwargs))
-        if target.role == "note" and args and self._is_strange(target, args[0]):
-            return function(*args, **kwargs)
+        """Run the user's call, observed. What it returns and raises is the function's own."""
         fit = Fit(self, framework, target, function, args, kwargs)
         token = INSIDE.set(fit)
         try:
@@ -102,7 +152,10 @@ class Engine:
             if self._orphans:
                 self.end_orphans()
 
-    def _call_nested(self, outer: Fit, fit: Fit) -> Any:
+    def _call_nested(
+        self, outer: Fit, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        fit = Fit(self, framework, target, function, args, kwargs)
         outer.nest(fit)
         token = INSIDE.set(fit)
         try:
@@ -111,9 +164,9 @@ class Engine:
             INSIDE.reset(token)
             fit.release()
 
-    def _is_strange(self, target: Target, instance: Any) -> bool:
+    def _is_strange(self, target: Target, args: tuple[Any, ...]) -> bool:
         """Tell whether a method to be noted belongs to an object that no run knows, and may not join one."""
-        if isinstance(target, Function) or self.links.recall(instance) is not None:
+        if isinstance(target, Function) or not args or self.links.recall(args[0]) is not None:
             return False
         return not (isinstance(target, Method) and target.joins and current_run() is not None)
 

@@ -11,96 +11,46 @@ import functools
 import importlib.util
 import sys
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import _bootstrap
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import wrapt
 
+from fitprint.autologging.families import Family
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
+from fitprint.autologging.replacements import Call, Hook, dead_hook, hook_of, is_replacement, replacement_of
+from fitprint.autologging.wrappers import exchange, holds, inside_of
 from fitprint.hooks.manager import hooks
 
-__all__ = ["Hook", "Patcher"]
+__all__ = ["Patcher"]
 
-Call = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 Action = Callable[[ModuleType], None]
-
-
-class Hook:
-    """What a patched function consults: true while patches are on, and callable with (original, args, kwargs).
-
-    Pickled by value (cloudpickle does so with classes of ``__main__``) it becomes ``False``: the copy that is loaded
-    elsewhere calls the original, and needs no fitprint.
-    """
-
-    __slots__ = ("_call", "_patcher")
-
-    def __init__(self, patcher: Patcher, call: Call) -> None:
-        self._patcher = patcher
-        self._call = call
-
-    def __bool__(self) -> bool:
-        return self._patcher.on
-
-    def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._call(function, args, kwargs)
-
-    def __reduce__(self) -> tuple[type[bool], tuple[()]]:
-        return bool, ()
-
-    def __copy__(self) -> Hook:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Hook:
-        return self
-
-
-def patched(function: FunctionType, hook: Hook) -> Callable[..., Any]:
-    """Return a real function that stands for ``function`` and consults the hook."""
-
-    # Only closure variables are used: a copy pickled by value drags no module of ours along.
-    @functools.wraps(function)
-    def observed(*args: Any, **kwargs: Any) -> Any:
-        return hook(function, args, kwargs) if hook else function(*args, **kwargs)
-
-    return observed
-
-
-# The code of what ``patched`` returns: a copy that came by value has equal code, and False for a hook.
-_CODE = next(constant for constant in patched.__code__.co_consts if isinstance(constant, CodeType))
-
-
-def dead_hook(function: Any) -> Any:
-    """Return the cell of the hook, if this is a patched function that came by value and consults nothing; else None."""
-    code = getattr(function, "__code__", None)
-    if code is None or code is _CODE or code.co_name != _CODE.co_name or code != _CODE:
-        return None
-    cell = dict(zip(code.co_freevars, function.__closure__, strict=True))["hook"]
-    return cell if cell.cell_contents is False else None
 
 
 class Patcher:
     """All patches of this process.
 
     Args:
-        call: ``call(framework, target, original, args, kwargs)`` runs an observed call.
+        choose: ``choose(framework, target, args)`` returns what is to make a call; None if nobody is to see it.
     """
 
-    def __init__(self, call: Callable[[str, Target, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        self._observed_call = call
+    def __init__(self, choose: Callable[[str, Target, tuple[Any, ...]], Call | None]) -> None:
+        self._choose = choose
         self.on = False
         self.installed: set[str] = set()  # names of frameworks
         self._undo: list[Callable[[], None]] = []
         # Nothing here keeps a class or its functions alive: classes made in a loop must be able to die.
-        self._methods: weakref.WeakKeyDictionary[type, list[tuple[str, weakref.ref[Any]]]] = weakref.WeakKeyDictionary()
+        self._methods: weakref.WeakKeyDictionary[type, dict[str, weakref.ref[Any]]] = weakref.WeakKeyDictionary()
         self._functions: dict[int, tuple[Any, Any]] = {}  # id(original): (original, replacement)
         self._unbound: set[int] = set()  # keys of functions of which other names may not have been bound anew yet
         self._made: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # every replacement there was: its original
         self._waiting: dict[str, list[tuple[Action, str]]] = {}
         self._hooked: set[str] = set()
         self._half_imported: list[tuple[ModuleType, Action, str]] = []
-        self._bases: dict[str, _Subclasses] = {}
+        self._families: dict[str, Family] = {}
+        self._places: dict[str, dict[str, set[str]]] = {}  # by top-level package: names of functions, and the modules that define them
 
     # -- on and off ------------------------------------------------------------------------------------------------
 
@@ -137,11 +87,11 @@ class Patcher:
         self._half_imported.clear()
         while self._undo:
             self._undo.pop()()
-        self._restore_methods()
-        self._rebind({id(replacement): original for original, replacement in self._functions.values()})
+        self._restore()
         self._functions.clear()
         self._unbound.clear()
-        self._bases.clear()
+        self._families.clear()
+        self._places.clear()
 
     def refresh(self) -> None:
         """Catch up with what was half imported or defined unseen, and bind names imported before anew."""
@@ -198,44 +148,77 @@ class Patcher:
 
     # -- functions and methods ---------------------------------------------------------------------------------------
 
-    def _call_of(self, framework: str, target: Target) -> Call:
-        observed_call = self._observed_call
-        return lambda function, args, kwargs: observed_call(framework, target, function, args, kwargs)
-
     def _patch_named(self, framework: str, target: Function | Method, module: ModuleType) -> None:
         path = target.path.partition(":")[2]
-        call = self._call_of(framework, target)
+        choose = functools.partial(self._choose, framework, target)
         if isinstance(target, Function):
-            self.replace_function(module, path, lambda function: patched(function, Hook(self, call)))
+            self.replace_function(module, path, lambda function: replacement_of(function, Hook(self, choose)))
         else:
             name, _, method = path.rpartition(".")
-            self.replace_method(_find(module, name), method, lambda function: patched(function, Hook(self, call)))
+            cls = _find(module, name)
+            self.claim(_definer(cls, method), method, cls, target, choose)
 
     def replace_function(self, module: ModuleType, name: str, make: Callable[[FunctionType], Any]) -> None:
-        """Put ``make(original)`` in the place of a module's function, under all its names."""
-        original = _find(module, name)
-        if not isinstance(original, FunctionType):
-            raise TypeError(f"{module.__name__}.{name} is no function")
-        if any(original is replacement for _, replacement in self._functions.values()):
+        """Put ``make(original)`` in the place of a module's function, under all its names and inside other tools' wrappers of it."""
+        standing = _find(module, name)
+        if any(standing is replacement for _, replacement in self._functions.values()):
             return
-        original = self._made.get(original, original)  # another tool may have put an old replacement back
-        replacement = make(original)
-        self._made[replacement] = original
-        self._functions[id(original)] = (original, replacement)
-        self._unbound.add(id(original))
-        setattr(module, name, replacement)
+        if is_replacement(standing):
+            standing = self._made.get(standing, standing)  # another tool may have put an old replacement back
+        originals = _known_as(name, module, standing)
+        if not originals:
+            raise TypeError(f"{module.__name__}.{name} is no function")
+        for original in originals:
+            replacement = make(original)
+            self._made[replacement] = original
+            self._functions[id(original)] = (original, replacement)
+            self._unbound.add(id(original))
+        package = module.__name__.partition(".")[0]
+        self._places.setdefault(package, {}).setdefault(name, set()).add(module.__name__)
+        replacement = self._functions[id(originals[0])][1]
+        if standing is originals[0]:
+            setattr(module, name, replacement)
+        else:
+            exchange(standing, {id(originals[0]): replacement})
 
     def replace_method(self, owner: type, name: str, make: Callable[[FunctionType], Any]) -> None:
         """Put ``make(original)`` in the place of a method, in the class of the MRO that defines it."""
-        for cls in owner.__mro__:
-            if name in vars(cls):
-                self.replace_in_class(cls, name, make)
-                return
-        raise AttributeError(f"{owner.__qualname__} has no method {name!r}")
+        self.replace_in_class(_definer(owner, name), name, make)
+
+    def claim(self, owner: type, name: str, base: type, target: Target, choose: Callable[[tuple[Any, ...]], Call | None]) -> None:
+        """Let a target be asked of calls of what ``vars(owner)`` has under this name, with instances of a base.
+
+        One replacement stands for the method, however many targets cover it.
+        """
+        replacement = self._standing(owner, name)
+        if replacement is not None:
+            hook_of(replacement).claim(base, target, choose)
+            return
+        hook = Hook(self)
+        hook.claim(base, target, choose)
+        cell = dead_hook(vars(owner)[name])  # a worker gets a class by value, with some tasks once more
+        if cell is None:
+            self.replace_in_class(owner, name, functools.partial(replacement_of, hook=hook))
+        else:
+            cell.cell_contents = hook
+            self._note_patched(owner, name, vars(owner)[name])
+
+    def _standing(self, owner: type, name: str) -> Any:
+        """Return the replacement that stands in a class under a name, also below another tool's wrapper; None if there is none."""
+        reference = self._methods.get(owner, {}).get(name)
+        replacement = None if reference is None else reference()
+        current: Any = vars(owner).get(name)
+        if replacement is None or current is replacement or getattr(current, "fn", None) is replacement:
+            return replacement
+        return replacement if holds(current, replacement) else None
 
     def replace_in_class(self, cls: type, name: str, make: Callable[[FunctionType], Any]) -> None:
-        """Put ``make(original)`` in the place of what ``vars(cls)`` has under this name, if it is a function or a conditional method."""
+        """Put ``make(original)`` in the place of what ``vars(cls)`` has under this name: of a function, also one that a conditional
+        method or a wrapper of another tool's holds.
+        """
         current: Any = vars(cls).get(name)
+        while is_replacement(current) and hook_of(current).is_of(self):  # another tool may have put an old one back
+            current = current.__wrapped__
         if isinstance(current, FunctionType):
             replacement = make(current)
             type.__setattr__(cls, name, replacement)  # a metaclass may guard its classes
@@ -243,23 +226,33 @@ class Patcher:
             # A conditional method (scikit-learn's ``available_if``): the descriptor stays, its function is exchanged.
             replacement = current.fn = make(current.fn)
         else:
-            return
-        self.note_patched(cls, name, replacement)
+            function = _method_inside(current, name)
+            if function is None:
+                return
+            replacement = make(function)
+            exchange(current, {id(function): replacement})
+        self._note_patched(cls, name, replacement)
 
-    def note_patched(self, cls: type, name: str, replacement: Any) -> None:
+    def _note_patched(self, cls: type, name: str, replacement: Any) -> None:
         """Take note of what stands in a class, to be taken out again."""
-        self._methods.setdefault(cls, []).append((name, weakref.ref(replacement)))
+        self._methods.setdefault(cls, {})[name] = weakref.ref(replacement)
 
-    def _restore_methods(self) -> None:
-        for cls, patches in list(self._methods.items()):
-            for name, reference in reversed(patches):
-                current: Any = vars(cls).get(name)
-                inner = getattr(current, "fn", None)
-                if current is not None and current is reference():
-                    type.__setattr__(cls, name, current.__wrapped__)
-                elif inner is not None and inner is reference():
-                    current.fn = inner.__wrapped__
+    # -- taking out ------------------------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        """Put the originals back wherever a replacement is: in classes and modules under any name, and inside other tools' wrappers."""
+        table = {id(replacement): original for original, replacement in self._functions.values()}
+        names: set[str] = set()
+        kept = []  # so that no id is another object's
+        for patches in list(self._methods.values()):
+            names |= patches.keys()
+            kept += [found for found in (reference() for reference in patches.values()) if found is not None]
+        table |= {id(replacement): replacement.__wrapped__ for replacement in kept}
+        classes = dict.fromkeys([*self._methods, *(cls for family in self.families() for cls in family.classes())])
+        for cls in classes:
+            _restore_class(cls, names, table)
         self._methods.clear()
+        self._rebind(table)
 
     def restore_later(self, restore: Callable[[], None]) -> None:
         """Call this when patches are undone."""
@@ -267,14 +260,14 @@ class Patcher:
 
     def _patch_family(self, framework: str, path: str, targets: list[SubclassMethod], module: ModuleType) -> None:
         base = _find(module, path.partition(":")[2])
-        family = _Subclasses(self, base, {target.name: (target, self._call_of(framework, target)) for target in targets})
-        self._bases[f"{framework} {path}"] = family
+        family = Family(self, base, {target.name: (target, functools.partial(self._choose, framework, target)) for target in targets})
+        self._families[f"{framework} {path}"] = family
         family.patch_existing()
         family.watch_new()
 
-    def families(self) -> list[_Subclasses]:
+    def families(self) -> list[Family]:
         """Return the families of classes that are watched, as they are now: another thread may be importing a framework."""
-        return list(self._bases.values())
+        return list(self._families.values())
 
     def present(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return what a function or bound method that was obtained before it was patched would be by now."""
@@ -290,121 +283,40 @@ class Patcher:
     # -- names -----------------------------------------------------------------------------------------------------
 
     def _rebind(self, table: dict[int, Any], within: str = "") -> None:
-        """In every module, or those of one package, let names of an object of the table (by id) be names of what the table says."""
+        """Let names of an object of the table (by id) be names of what the table says: in every module, or those of one package.
+
+        Where another tool's wrapper has a function's name, the function inside it is exchanged.
+        """
         if not table:
             return
         for module_name, module in list(sys.modules.items()):
             names = getattr(module, "__dict__", None)
-            if type(names) is not dict or (within and module_name.partition(".")[0] != within):
+            package = module_name.partition(".")[0]
+            if type(names) is not dict or (within and package != within):
                 continue
             for name, value in list(names.items()):
                 if id(value) in table and isinstance(value, FunctionType) and value is not table[id(value)]:
                     names[name] = table[id(value)]
+            for name in self._places.get(package, {}).keys() & names.keys():
+                if not is_replacement(names[name]) and callable(names[name]) and not isinstance(names[name], type):
+                    self._enter(module_name, name, names[name], table)
 
-
-class _Subclasses:
-    """The methods of a base class and all that derives from it."""
-
-    def __init__(self, patcher: Patcher, base: type, targets: dict[str, tuple[SubclassMethod, Call]]) -> None:
-        self._patcher = patcher
-        self._base = base
-        self._targets = targets
-        self._seen: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()  # names that a class has had
-
-    def patch_existing(self) -> None:
-        """Patch the base, its subclasses, and the mixins from which they have a method."""
-        waiting = [self._base]
-        while waiting:
-            cls = waiting.pop()
-            self.patch(cls)
-            waiting += type.__subclasses__(cls)
-
-    def covers(self, cls: type, name: str, base: type) -> bool:
-        """Tell whether this family observes a class's method from a base nearer to it than the other one."""
-        return name in self._targets and self._base is not base and issubclass(self._base, base) and issubclass(cls, self._base)
-
-    def patch(self, cls: type) -> None:
-        nearer = [family for family in self._patcher.families() if family is not self]
-        for owner in cls.__mro__:
-            seen = self._seen.setdefault(owner, set())
-            for name in self._targets.keys() & vars(owner).keys():
-                if any(family.covers(cls, name, self._base) for family in nearer):
-                    continue
-                cell = dead_hook(vars(owner)[name])  # a worker gets a class by value, with some tasks once more
-                if cell is None and name in seen:
-                    continue
-                seen.add(name)
-                target, call = self._targets[name]
-                if target.skip is not None and target.skip(owner):
-                    continue
-                hook = Hook(self._patcher, self._for_base(call))
-                if cell is None:
-                    self._patcher.replace_in_class(owner, name, functools.partial(patched, hook=hook))
-                else:
-                    cell.cell_contents = hook
-                    self._patcher.note_patched(owner, name, vars(owner)[name])
-
-    def _for_base(self, call: Call) -> Call:
-        """A mixin's method may be called on objects that are none of ours: let those through."""
-        base = self._base
-
-        def call_if_instance(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if args and isinstance(args[0], base):
-                return call(function, args, kwargs)
-            return function(*args, **kwargs)
-
-        return call_if_instance
-
-    def watch_new(self) -> None:
-        """See classes that are defined later, through ``__init_subclass__``."""
-        owner = next((cls for cls in self._base.__mro__[:-1] if "__init_subclass__" in vars(cls)), None)
-        if owner is None:
-            self._watch_plain()
-        else:
-            self._watch_through(owner)
-
-    def _watch_through(self, owner: Any) -> None:
-        original = vars(owner)["__init_subclass__"]
-        function, patch = original.__func__, self._patch_new
-
-        @functools.wraps(function)
-        def defined(cls: type, /, *args: Any, **kwargs: Any) -> None:
-            function(cls, *args, **kwargs)
-            patch(cls)
-
-        replacement: Any = classmethod(defined)
-        owner.__init_subclass__ = replacement
-
-        def restore() -> None:
-            if vars(owner).get("__init_subclass__") is replacement:
-                owner.__init_subclass__ = original
-
-        self._patcher.restore_later(restore)
-
-    def _watch_plain(self) -> None:
-        base: Any = self._base
-        patch = self._patch_new
-
-        def defined(cls: type, /, **kwargs: Any) -> None:
-            super(base, cls).__init_subclass__(**kwargs)  # type: ignore[misc]  # base is a class known at run time only
-            patch(cls)
-
-        replacement: Any = classmethod(defined)
-        base.__init_subclass__ = replacement
-
-        def restore() -> None:
-            if vars(base).get("__init_subclass__") is replacement:
-                del base.__init_subclass__
-
-        self._patcher.restore_later(restore)
-
-    def _patch_new(self, cls: type) -> None:
-        if not self._patcher.on or not issubclass(cls, self._base):
+    def _enter(self, module: str, name: str, standing: Any, table: dict[int, Any]) -> None:
+        """Exchange what another tool's wrapper holds. One that stands for a function of ours and cannot be looked into is told."""
+        if exchange(standing, table) or not self.on or any(map(is_replacement, inside_of(standing))):
             return
-        try:
-            self.patch(cls)
-        except Exception as error:  # noqa: BLE001 - an error here would make the user's class statement fail
-            hooks().problem(f"{cls.__qualname__} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
+        defined = self._places[module.partition(".")[0]][name]
+        if isinstance(standing, FunctionType):
+            is_wrapper = (
+                standing.__name__ == name and standing.__module__ in defined and standing.__globals__.get("__name__") not in defined
+            )
+        else:
+            is_wrapper = any(f"{where}.".startswith(f"{module}.") for where in defined)
+        if is_wrapper:
+            what = (
+                f"calls of {module}.{name} cannot be observed: it is a {type(standing).__name__} of another tool's that hides the function"
+            )
+            hooks().problem(f"{what}; call fitprint.autolog() before that tool is switched on", "autolog")
 
 
 def _module_of(target: Target) -> str:
@@ -419,6 +331,48 @@ def _find(module: ModuleType, path: str) -> Any:
         except AttributeError:  # Python's own text would blame a circular import
             raise AttributeError(f"{found.__name__} has no {name!r}") from None
     return found
+
+
+def _definer(owner: type, name: str) -> type:
+    """Return the class of the MRO that defines a method.
+
+    Raises:
+        AttributeError: none does.
+    """
+    for cls in owner.__mro__:
+        if name in vars(cls):
+            return cls
+    raise AttributeError(f"{owner.__qualname__} has no method {name!r}")
+
+
+def _goes_by(function: FunctionType, name: str, module: ModuleType) -> bool:
+    return function.__name__ == name and function.__module__ == module.__name__
+
+
+def _known_as(name: str, module: ModuleType, standing: Any) -> list[Any]:
+    """Return what stands under a function's name and all inside that goes by the name; what goes by another name is another tool's."""
+    found = [inner for inner in inside_of(standing) if type(inner) is FunctionType and _goes_by(inner, name, module)]
+    return found or ([standing] if isinstance(standing, FunctionType) else [])
+
+
+def _method_inside(standing: Any, name: str) -> Any:
+    """Return the method that a wrapper of another tool's holds; None if this is no wrapper."""
+    if not callable(standing) or isinstance(standing, (type, classmethod, staticmethod)):
+        return None
+    return next((inner for inner in inside_of(standing) if type(inner) is FunctionType and inner.__name__ == name), None)
+
+
+def _restore_class(cls: type, names: set[str], table: Mapping[int, Any]) -> None:
+    """Let everything in a class that is an object of the table (by id), or holds one, be or hold what the table says."""
+    for name, value in list(vars(cls).items()):
+        if id(value) in table:
+            type.__setattr__(cls, name, table[id(value)])
+        elif name in names:
+            inner = getattr(value, "fn", None)
+            if id(inner) in table:
+                value.fn = table[id(inner)]
+            elif callable(value) and not isinstance(value, type):
+                exchange(value, table)
 
 
 def _expect_module(name: str, package: ModuleType) -> None:

@@ -14,8 +14,10 @@ from string import Template
 from typing import Any, NamedTuple
 
 import fitprint
+from fitprint.autologging.framework import SubclassMethod
 from fitprint.cli.templates import AIMED, FILES, PREDICT, STAND_IN, STAND_IN_FILES
 from fitprint.errors import FitprintError
+from fitprint.hooks.manager import hooks
 
 __all__ = ["framework_name", "write_package"]
 
@@ -149,6 +151,8 @@ def _aimed(framework: str) -> dict[str, str]:
         others = "{name: value for name, value in fit.arguments.items() if isinstance(value, (bool, int, float, str))}"
         return common | {
             "kind": "Function",
+            "targets": f'Function("{framework}", observe)',
+            "within": "",
             "above": "\n".join([f"    fit.params({others})  # CHANGE: what decides the training", *datasets]),
             "yielded": "model = yield",
             "below": "    fit.model(model)",
@@ -166,8 +170,13 @@ def _aimed(framework: str) -> dict[str, str]:
     rows = next((name for name in chosen if _EXAMPLES.get(name) == _ROWS), None)
     if rows is not None and inspect.isfunction(getattr(target.owner, "predict", None)):
         common |= {"told": ", predict", "predict": _filled(PREDICT, {"rows": rows})}
+    covering = _covering(target.owner, target.function.__name__)
+    within = ", ".join(f'"{name}"' for name in covering)
+    trains = dict.fromkeys([target.function.__name__, *(name for names in covering.values() for name in names)])
     return common | {
-        "kind": "Method",
+        "kind": "SubclassMethod",
+        "targets": ", ".join(f'SubclassMethod("{framework.rpartition(".")[0]}", "{name}", observe)' for name in trains),
+        "within": f"\n    within = ({within},)  # what else trains its objects, and is observed by other plugins" if covering else "",
         "above": "\n".join(["    model = fit.instance", f"    fit.params({asked})", *datasets]),
         "yielded": "yield",
         "below": "    fit.model(model)",
@@ -177,6 +186,18 @@ def _aimed(framework: str) -> dict[str, str]:
         "call": f"    return model.{target.function.__name__}({passed})",
         "subject": cls,
     }
+
+
+def _covering(owner: type, method: str) -> dict[str, list[str]]:
+    """Return by name the other frameworks whose base classes cover a class's method, with all of its methods that they say train."""
+    bases = {f"{base.__module__}:{base.__qualname__}" for base in owner.__mro__}
+    found = {}
+    for name, framework in hooks().registered("register_frameworks").items():
+        targets = [target for target in framework.targets() if isinstance(target, SubclassMethod) and target.path in bases]
+        names = [target.name for target in targets if target.role == "run" and inspect.isfunction(getattr(owner, target.name, None))]
+        if method in names:
+            found[name] = names
+    return found
 
 
 def _required(owner: type) -> list[str]:

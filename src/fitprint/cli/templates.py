@@ -57,11 +57,11 @@ from fitprint.autologging.framework import $kind
 
 class $cls:
     name = "$name"  # in tags and settings
-    distribution = "$framework_distribution"  # what pip installs; its version is compared with the range in pyproject.toml$change
+    distribution = "$framework_distribution"  # what pip installs; its version is compared with the range in pyproject.toml$change$within
 
     def targets(self):
         # Texts alone, for nothing here may import the framework: `Function`, `Method` and `SubclassMethod`, as many as train.$change
-        return [$kind("$target", observe)]
+        return [$targets]
 
 
 def observe(fit):
@@ -226,8 +226,9 @@ STAND_IN = {
     "requirement": "",
     "packages": '"src/$package", "src/${name}_stand_in"',
     "framework_distribution": "$distribution",
-    "kind": "Method",
-    "target": "${name}_stand_in:Line.fit",
+    "kind": "SubclassMethod",
+    "targets": 'SubclassMethod("${name}_stand_in:Line", "fit", observe)',
+    "within": "",
     "above": _ABOVE_STAND_IN,
     "yielded": "yield",
     "below": _BELOW_STAND_IN,

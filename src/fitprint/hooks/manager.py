@@ -91,6 +91,13 @@ class Hooks:
                 advice = f"; did you mean {near[0]!r}?" if near else ""
                 raise PluginError(f"it implements {name!r}, which is no hook of fitprint{advice}")
 
+    def folders(self) -> tuple[str, ...]:
+        """Return the folders of fitprint and of the plugins whose packages are named after it, each with a separator at its end."""
+        modules = [plugin for plugin in self._manager.get_plugins() if getattr(plugin, "__path__", None)]
+        named = [module for module in modules if module.__name__.startswith("fitprint_")]
+        own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - as tracebacks name files
+        return tuple(os.path.join(folder, "") for folder in (own, *(path for module in named for path in module.__path__)))  # noqa: PTH118
+
     # -- calling -------------------------------------------------------------------------------------------------
 
     def _answers(self, hook: str, arguments: Mapping[str, Any], read: Callable[[Any], Any]) -> Iterable[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from fitprint.entities import RunStatus
+from fitprint.hooks.manager import hooks
 
 __all__ = ["at_end", "outcome_of", "outcome_of_program", "unwatch_exit", "watch_exit"]
 
@@ -51,12 +52,33 @@ def outcome_of(error: BaseException | None) -> tuple[RunStatus, str | None]:
     """
     if error is None or isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return "FINISHED", None
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = _told(error)
     if isinstance(error, SystemExit):
         return "FAILED", f"the program ended with exit status {error.code!r}\n{text}"
     asyncio = sys.modules.get("asyncio")
     interrupted = isinstance(error, KeyboardInterrupt) or (asyncio is not None and isinstance(error, asyncio.CancelledError))
     return ("KILLED" if interrupted else "FAILED"), text
+
+
+def _told(error: BaseException) -> str:
+    """Return the traceback as the user knows it: without our frames between the others. The exception itself is not touched."""
+    told = traceback.TracebackException(type(error), error, error.__traceback__)
+    ours = hooks().folders()
+    waiting, seen = [told], {id(told)}
+    for each in waiting:
+        each.stack = traceback.StackSummary.from_list(_without(ours, each.stack))
+        linked = (each.__cause__, each.__context__, *(getattr(each, "exceptions", None) or ()))  # of a group
+        for other in linked:
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                waiting.append(other)
+    return "".join(told.format())
+
+
+def _without(folders: tuple[str, ...], stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
+    """Leave out frames of files in the folders, but for the last ones: what raised the error is a part of the story."""
+    last = max((number for number, frame in enumerate(stack) if not frame.filename.startswith(folders)), default=-1)
+    return [frame for number, frame in enumerate(stack) if number > last or not frame.filename.startswith(folders)]
 
 
 def outcome_of_program() -> tuple[RunStatus, str | None]:

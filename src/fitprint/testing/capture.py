@@ -58,16 +58,20 @@ class CapturedRuns:
 
 
 @contextmanager
-def captured_runs(*, plugins: Mapping[str, Any] | None = None, strict: bool = True, **settings: Any) -> Iterator[CapturedRuns]:
+def captured_runs(
+    *, plugins: Mapping[str, Any] | None = None, installed: bool | None = None, strict: bool = True, **settings: Any
+) -> Iterator[CapturedRuns]:
     """Record into a temporary home and a memory store of its own; afterwards everything is as before, and autologging is off.
 
     Environment and ``pyproject.toml`` have no say. Ids and times are real: metric points take theirs from the kernel.
 
     Args:
         plugins: the only plugins beside fitprint's own, by name; by default those that are installed.
+        installed: whether the installed ones take part, too; by default only if no plugins are named.
         strict: raise what plugins and fitprint itself do wrong, instead of reporting it.
         settings: any settings; ``context`` and ``notice`` are off unless they are given.
     """
+    installed = plugins is None if installed is None else installed
     problems: list[str] = []
     listener = ModuleType("listener")
     listener.on_problem = hookimpl(lambda problem: problems.append(problem))  # type: ignore[attr-defined]  # noqa: PLW0108
@@ -76,7 +80,7 @@ def captured_runs(*, plugins: Mapping[str, Any] | None = None, strict: bool = Tr
     with tempfile.TemporaryDirectory(prefix="fitprint-", ignore_cleanup_errors=True) as folder:
         call = {"home": f"{folder}/home", "store": f"memory://{folder}", "context": False, "notice": False, **settings}
         given = workspace.given()
-        manager.reset(manager.Hooks(strict=strict, extra=extra, disabled=() if plugins is None else ("*",)))
+        manager.reset(manager.Hooks(strict=strict, extra=extra, disabled=() if installed else ("*",)))
         settled = load_settings(workspace.declared_settings(), call=call, environment={}, start=Path(folder))
         before = workspace.use(workspace.Workspace(settled))
         _give(call)

@@ -744,3 +744,35 @@ def test_many_fits_leave_nothing_behind(toy: Toy) -> None:
             module.train({}, [])
     assert before == size()
     assert len(gc.get_objects()) - objects < 300
+
+
+def test_fault_13d_the_stored_traceback_is_the_users(toy: Toy, runs: Runs) -> None:
+    """No frame of ours in the text, neither above the error nor above its cause; the exception keeps every frame."""
+    fitprint.autolog()
+    base = toy.module.Base
+
+    class Own(base):  # type: ignore[misc, valid-type]
+        def fit(self, X: Any, y: Any = None) -> Any:
+            try:
+                base().fit(ValueError("cause"))
+            except ValueError as error:
+                raise LookupError("result") from error
+
+    with pytest.raises(LookupError) as caught:
+        Own().fit([])
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert any("replacements.py" in frame.filename for frame in frames)
+    (run,) = runs()
+    assert "/fitprint/" not in run.error
+    lines = [line.split(", in ")[-1] for line in run.error.splitlines() if line.startswith("  File ")]
+    assert lines == ["fit", "fit", "fit"]  # the user's, and the framework's, for the cause; the user's for the result
+    assert run.error.splitlines()[-1] == "LookupError: result"
+
+
+def test_an_error_that_fitprint_raised_is_stored_with_its_place(home: Any, runs: Runs) -> None:
+    """What raised an error stays in the text, also where that is ours."""
+    with pytest.raises(fitprint.errors.FitprintError), fitprint.start_run():
+        fitprint.log_metric("loss", "no number")  # type: ignore[arg-type]
+    (run,) = runs()
+    assert "log_metric" in run.error
+    assert "/fitprint/" in run.error

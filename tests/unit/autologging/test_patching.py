@@ -19,7 +19,7 @@ import pytest
 import fitprint
 from fitprint.autologging import activation
 from fitprint.autologging.framework import Function
-from fitprint.autologging.patching import Hook
+from fitprint.autologging.replacements import Hook
 
 if TYPE_CHECKING:
     from conftest import Toy

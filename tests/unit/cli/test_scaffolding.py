@@ -194,7 +194,7 @@ def test_a_plugin_can_be_aimed_at_a_method(command, here, toy, imported):
     assert 0 == command("plugins", "new", "demo", "--framework", "toy:Mean.fit").status
     assert not (here / "fitprint-demo/src/demo_stand_in").exists()
     conformance = imported(here / "fitprint-demo/src", "fitprint_demo.conformance")
-    assert ["toy:Mean.fit"] == [target.path for target in conformance.DemoConformance.framework.targets()]
+    assert [("toy:Mean", "fit")] == [(target.path, target.name) for target in conformance.DemoConformance.framework.targets()]
     given = conformance.build()
     assert ["model", "X", "y", "passes"] == list(given)
     assert "    return model.fit(X, y=y, passes=passes)\n\n\ndef predict(model):" in inspect.getsource(conformance)

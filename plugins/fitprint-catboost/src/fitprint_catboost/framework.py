@@ -14,11 +14,12 @@ _BASE = "catboost.core:CatBoost"
 
 
 class CatBoostFramework:
-    """CatBoost: models and what the user derives from them, ``cv``, and CatBoost's own searches. ``catboost.train`` is a ``fit`` inside."""
+    """CatBoost: models and what the user derives from them, ``cv``, and its own searches. ``catboost.train`` passes on to ``fit``."""
 
     name = "catboost"
     distribution = "catboost"
     within = ("sklearn",)
+    passing = ("catboost.core:train",)
 
     def targets(self) -> Sequence[Target]:
         return [

@@ -44,6 +44,23 @@ _METRICS = {
         """,
     "cluster._unsupervised": "calinski_harabasz_score davies_bouldin_score silhouette_score",
 }
+# Functions that train by name: they give clusters, or coefficients for a target. What only changes how data are written, such as
+# decompositions, embeddings and scalings, is a computation.
+_TRAININGS = {
+    "cluster": """
+        _affinity_propagation:affinity_propagation _dbscan:dbscan _kmeans:k_means _mean_shift:mean_shift _spectral:spectral_clustering
+        """,
+    "linear_model": """
+        _coordinate_descent:enet_path _coordinate_descent:lasso_path _least_angle:lars_path _omp:orthogonal_mp _ridge:ridge_regression
+        """,
+}
+
+# Packages of imbalanced-learn and scikit-learn-contrib, in which everything that trains is an estimator: other calls are steps of those.
+_HELPERS = """
+    boruta category_encoders deslib fastcan hdbscan hiclass imblearn metric_learn skdim skglm sklearn_extra sklearn_pandas skmatter
+    stability_selection
+    """
+
 _SINCE = {"d2_brier_score": ("_classification", (1, 8))}
 
 
@@ -52,6 +69,12 @@ class SklearnFramework:
 
     name = "sklearn"
     distribution = "scikit-learn"
+    helpers = tuple(_HELPERS.split())
+    passing = (
+        "sklearn.model_selection._plot:from_estimator",
+        "sklearn.utils._set_output:wrapped",
+        "sklearn.utils.parallel:__call__",
+    )
 
     def targets(self) -> Sequence[Target]:
         return list(_targets())
@@ -67,6 +90,10 @@ def _targets() -> Iterator[Target]:
     for name in _VALIDATIONS:
         path = f"sklearn.model_selection._validation:{name}"
         yield Function(path, observers.observe_validation, kind="cross-validation")
+    for package, names in _TRAININGS.items():
+        for name in names.split():
+            yield Function(f"sklearn.{package}.{name}", observers.observe_function)
+    yield Function("sklearn.isotonic:isotonic_regression", observers.observe_function)
     yield Function("sklearn.inspection._permutation_importance:permutation_importance", observers.observe_inspection, role="note")
     for module, names in _METRICS.items():
         for name in names.split():

@@ -9,6 +9,7 @@ from fitprint.autologging.fit import Fit
 
 __all__ = [
     "observe_fit",
+    "observe_function",
     "observe_inspection",
     "observe_metric",
     "observe_partial_fit",
@@ -24,6 +25,12 @@ def observe_fit(fit: Fit) -> Observation:
     from fitprint_sklearn import estimators
 
     return estimators.observe_fit(fit)
+
+
+def observe_function(fit: Fit) -> Observation:
+    from fitprint_sklearn import functions
+
+    return functions.observe_function(fit)
 
 
 def observe_partial_fit(fit: Fit) -> Observation:

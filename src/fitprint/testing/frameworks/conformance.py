@@ -86,17 +86,21 @@ class FrameworkConformance(Conformance):
         return [target for target in self.framework.targets() if target.role != "note"]
 
     @contextmanager
-    def captured(self, *, framework: Framework | None = None, strict: bool = True, **settings: Any) -> Iterator[CapturedRuns]:
-        """Record with the plugin under test alone."""
+    def captured(
+        self, *, framework: Framework | None = None, strict: bool = True, installed: bool = False, **settings: Any
+    ) -> Iterator[CapturedRuns]:
+        """Record with the plugin under test, alone or beside all that are installed."""
         package = sys.modules.get(type(self.framework).__module__.partition(".")[0])
         plugin = plugin_of(package, register_frameworks=lambda: [framework or self.framework])
-        with captured_runs(plugins={self.framework.name: plugin}, strict=strict, **settings) as runs:
+        with captured_runs(plugins={self.framework.name: plugin}, installed=installed, strict=strict, **settings) as runs:
             yield runs
 
     @contextmanager
-    def observed(self, *, framework: Framework | None = None, strict: bool = True, **settings: Any) -> Iterator[CapturedRuns]:
-        """Record with the plugin under test alone, and autologging on."""
-        with self.captured(framework=framework, strict=strict, **settings) as runs:
+    def observed(
+        self, *, framework: Framework | None = None, strict: bool = True, installed: bool = False, **settings: Any
+    ) -> Iterator[CapturedRuns]:
+        """Record with the plugin under test, alone or beside all that are installed, and autologging on."""
+        with self.captured(framework=framework, strict=strict, installed=installed, **settings) as runs:
             autolog()
             yield runs
 

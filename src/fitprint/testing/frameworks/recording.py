@@ -47,6 +47,19 @@ def nested_calls_give_one_run(conformance: FrameworkConformance, case: Case) -> 
         expect(len(runs.roots()) == 2, f"two calls gave {len(runs.roots())} runs")
 
 
+def observed_beside_other_plugins(conformance: FrameworkConformance, case: Case) -> None:
+    """With all installed plugins, too, the call is one run, and it is this plugin that observes it."""
+    name = conformance.framework.name
+    with conformance.observed(installed=True, strict=False) as runs:  # the plugin may be installed once more
+        conformance.train(case)
+        observer = runs.one().capture.get("framework")
+        expect(
+            observer == name,
+            f"the call is observed by the plugin for {observer}, not by that for {name}: of the targets that cover a method, the one with "
+            "the nearest base class is asked, so name a nearer one, such as SubclassMethod of the class itself",
+        )
+
+
 def params_json_safe(conformance: FrameworkConformance, case: Case) -> None:
     """Parameters are JSON values that say the same in every process: no memory addresses."""
     with conformance.observed() as runs:
@@ -129,6 +142,7 @@ def overhead_budget(conformance: FrameworkConformance, case: Case) -> str:
 CHECKS: tuple[Check, ...] = (
     record_is_complete,
     nested_calls_give_one_run,
+    observed_beside_other_plugins,
     params_json_safe,
     steps_complete_and_increasing,
     one_run_per_call_in_threads,
