@@ -327,9 +327,24 @@ class ImportsToAccept(PickleFlavorConformance):
     flavor = faulty_flavors.ImportsToAccept()
 
 
+class CrashesOfChangedBytes(PickleFlavorConformance):
+    cases = PickleFlavorConformance.cases[:1]
+    flavor = faulty_flavors.CrashesOfChangedBytes()
+
+
+class IsTriedFirst(CrashesOfChangedBytes):
+    flavor = faulty_flavors.IsTriedFirst()
+
+
+def test_fault_2_a_flavor_that_is_tried_first_is_none_of_the_faulty():
+    """Its loader crashes, in a process that may."""
+    assert not outcomes(IsTriedFirst(), "changed_bytes_end_no_process")
+
+
 @pytest.mark.parametrize(
     ("conformance", "check"),
     [
+        (CrashesOfChangedBytes, "changed_bytes_end_no_process"),
         (NeedsTheFolder, "round_trip_in_a_fresh_process"),
         (AcceptsStrangers, "accepts_without_importing"),
         (ImportsToAccept, "accepts_without_importing"),

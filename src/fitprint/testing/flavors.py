@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -10,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fitprint.errors import IntegrityError, UntrustedModelError
-from fitprint.models.directory import pack
+from fitprint.errors import FitprintError, IntegrityError, UntrustedModelError
+from fitprint.models.directory import MANIFEST, pack
 from fitprint.models.flavor import Flavor, FlavorEntry
+from fitprint.models.hashing import digest_of
 from fitprint.models.loading import load_directory
 from fitprint.models.mlmodel import read_mlmodel
 from fitprint.models.trust import Trust
@@ -21,6 +24,8 @@ from fitprint.testing.comparison import difference
 from fitprint.testing.processes import in_fresh_process
 
 __all__ = ["FlavorConformance", "ModelCase"]
+
+_CHANGES = 12  # of each file
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,16 @@ def tampered_directory_is_refused(conformance: FlavorConformance, case: ModelCas
         raise AssertionError(f"a model directory with {what} loads")
 
 
+def changed_bytes_end_no_process(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+    """A model directory whose files were changed here and there, with the digests to match, is an error or a model, never a crash."""
+    original = folder / "original"
+    packed = pack(case.build(), original, flavors=[conformance.flavor])
+    try:
+        in_fresh_process(_load_changed, conformance, directory=str(original), needs=list(packed.facts["needs"]))
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nThe flavor reads files with code that a changed byte crashes: give it `trial`") from error
+
+
 def options_stay_inside(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
     """Files that the options name are looked for inside of the model directory alone."""
     directory = folder / "model"
@@ -222,6 +237,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_runs_untrusted,
     damaged_files_are_noticed,
     tampered_directory_is_refused,
+    changed_bytes_end_no_process,
     options_stay_inside,
     mlmodel_entry_is_well_formed,
 )
@@ -281,3 +297,25 @@ def _load_again(conformance: FlavorConformance, *, case: str, directory: str, ne
     chosen = next(item for item in conformance.cases if item.name == case)
     loaded = load_directory(Path(directory), [conformance.flavor], needs)
     return difference(_told(chosen, chosen.build()), _told(chosen, loaded))
+
+
+def _load_changed(conformance: FlavorConformance, *, directory: str, needs: list[str]) -> None:
+    original = Path(directory)
+    os.environ["XDG_STATE_HOME"] = str(original.parent)
+    manifest = json.loads((original / MANIFEST).read_text(encoding="utf-8"))
+    draw = random.Random(0)  # noqa: S311 - for the same changes each time
+    for name in manifest["files"]:
+        if name in {"MLmodel", "requirements.txt"}:
+            continue
+        whole = (original / name).read_bytes()
+        for _ in range(_CHANGES):
+            data = bytearray(whole)
+            data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+            (original / name).write_bytes(data)
+            files = {**manifest["files"], name: list(digest_of(original / name))}
+            (original / MANIFEST).write_text(json.dumps({**manifest, "files": files}), encoding="utf-8")
+            try:
+                load_directory(original, [conformance.flavor], needs)
+            except FitprintError:
+                pass
+        (original / name).write_bytes(whole)

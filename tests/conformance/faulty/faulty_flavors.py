@@ -1,8 +1,10 @@
 """Flavors, each with one fault."""
 
+import os
 import pickle
 from dataclasses import replace
 
+from fitprint.errors import FitprintError
 from fitprint.models.pickles import PickleFlavor
 
 
@@ -81,3 +83,21 @@ class ImportsToAccept(PickleFlavor):
         import toyboost
 
         return isinstance(model, toyboost.Model)
+
+
+class CrashesOfChangedBytes(PickleFlavor):
+    def load(self, directory, options, trust):
+        try:
+            return super().load(directory, options, trust)
+        except FitprintError:
+            os.abort()
+
+
+class IsTriedFirst(CrashesOfChangedBytes):
+    """One without the fault: another process dies of it."""
+
+    def trial(self, directory, options):
+        return self.predict_odd
+
+    def predict_odd(self, model, signature):
+        model.predict([1.0])
