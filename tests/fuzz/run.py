@@ -110,8 +110,7 @@ def work(kind, seed, start, count, keep):
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if kind in {"pickles", "skops"}:
-        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))  # a model may ask for much, but not take the machine with it
     with tempfile.TemporaryDirectory(prefix="fitprint-fuzz-") as folder:
         attempt = _pickles(seed) if kind == "pickles" else _files(kind, seed, Path(folder))
         for number in range(start, count):

@@ -18,7 +18,12 @@ def odd_rows(features: int, *, whole: bool = False) -> list[list[float]]:
 
     Args:
         whole: only small whole numbers, such as the codes of categories.
+
+    Raises:
+        MemoryError: a file says that there are more features than a row of a trial has room for.
     """
+    if features > 50 * _MOST:
+        raise MemoryError(f"there are {features} features")
     draw = random.Random(features)  # noqa: S311 - for variety alone
     count = max(4, min(64, _MOST // max(1, features)))
     if whole:
