@@ -22,7 +22,7 @@ def register_stores() -> Mapping[str, Any]:
 
 @hookimpl
 def register_flavors() -> Sequence[Any]:
-    from fitprint.models.pickles import PickleFlavor
+    from fitprint.models.pickle_flavor import PickleFlavor
 
     return [PickleFlavor()]
 

@@ -35,8 +35,10 @@ from fitprint.artifacts.local import BlobStore
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
 from fitprint.events import Batch, Event, MetricPoints, RunStarted
+from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
+from fitprint.models.travelling import portable
 from fitprint.recording.paths import checked_path
 from fitprint.recording.workspace import Workspace
 from fitprint.stores.lineage import moved_together
@@ -66,6 +68,8 @@ class Imported:
 def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> list[str]:
     """Write runs, their descendants and their artifacts to a new file, which appears whole or not at all; return their ids.
 
+    Models that were kept under the user's seal leave in a form that needs none (:mod:`fitprint.models.travelling`).
+
     Raises:
         FitprintError: a run has not ended, the file is there already, or it cannot be written.
         RunNotFoundError: there is no such run.
@@ -80,8 +84,15 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
         raise FitprintError(f"these runs have not ended: {', '.join(running)}; export them when they have")
     partial = path.with_name(f".{path.name}.{new_id()}")
     try:
-        with os.fdopen(create_file(partial), "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            _write(archive, store, workspace.blobs, records)
+        with (
+            temporary_folder("fitprint-export-") as folder,
+            os.fdopen(create_file(partial), "wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            anew = BlobStore(folder)
+            flavors = hooks().registered("register_flavors")
+            leaving = [portable(record, workspace.blobs, anew, flavors) for record in records]
+            _write(archive, store, (anew, workspace.blobs), leaving)
         partial.rename(path)
     except OSError as error:
         raise FitprintError(f"cannot write {path}: {error.strerror or error}") from error
@@ -100,7 +111,7 @@ def _family(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
                 yield record
 
 
-def _write(archive: zipfile.ZipFile, store: Store, blobs: BlobStore, records: Sequence[RunRecord]) -> None:
+def _write(archive: zipfile.ZipFile, store: Store, places: Sequence[BlobStore], records: Sequence[RunRecord]) -> None:
     sizes = {artifact.digest: artifact.size for record in records for artifact in record.artifacts}
     manifest = {
         "format": _FORMAT,
@@ -120,6 +131,7 @@ def _write(archive: zipfile.ZipFile, store: Store, blobs: BlobStore, records: Se
                 for column in (history.step, history.timestamp, history.value, history.epoch):
                     file.write(_little(column).tobytes())
     for digest in sorted(sizes):
+        blobs = next((place for place in places if digest in place), places[-1])
         with _member(archive, _blob_name(digest)) as file, blobs.open(digest) as source:
             if _copied(source, file) != digest:
                 raise IntegrityError(f"{blobs.path_of(digest)} has changed since it was written: its bytes do not match its name")

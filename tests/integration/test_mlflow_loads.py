@@ -33,7 +33,7 @@ from fitprint.errors import UntrustedModelError
 from fitprint.models import yaml_subset
 from fitprint.models.directory import pack, read_manifest
 from fitprint.models.loading import load_directory
-from fitprint.models.pickles import PickleFlavor
+from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.models.signature import infer_signature
 from fitprint_sklearn.flavor import SklearnFlavor
 

@@ -310,11 +310,11 @@ def test_a_search_is_one_parent_with_its_candidates(tracked):
 
 
 def test_a_search_records_its_model(data, runs):
-    """The best estimator is saved in the safe format."""
+    """The best estimator is kept as a pickle under the user's seal."""
     fitprint.autolog()
     search = GridSearchCV(classifier(), {"num_leaves": [3, 7]}, cv=2).fit(X, y)
     run = runs.one()
-    assert (run.status, run.models[0].flavor, run.models[0].facts["serialization"]) == ("FINISHED", "lightgbm", "skops")
+    assert (run.status, run.models[0].flavor, run.models[0].facts["serialization"]) == ("FINISHED", "lightgbm", "pickle")
     loaded = fitprint.load_model(f"runs:/{run.id}/model")
     np.testing.assert_array_equal(loaded.predict_proba(X), search.predict_proba(X))
 

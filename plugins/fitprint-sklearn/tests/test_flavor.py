@@ -29,7 +29,7 @@ from fitprint.models import pickles
 from fitprint.models.directory import MANIFEST, pack
 from fitprint.models.flavor import choose_flavor
 from fitprint.models.loading import load_directory
-from fitprint.models.pickles import PickleFlavor
+from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.models.trust import Trust
 from fitprint_sklearn.compiled import BUILDERS, MAKERS
 from fitprint_sklearn.flavor import SklearnFlavor

@@ -18,7 +18,7 @@ from fitprint.errors import FitprintError, IntegrityError, UntrustedModelError
 from fitprint.models.directory import pack
 from fitprint.models.flavor import choose_flavor
 from fitprint.models.loading import load_directory
-from fitprint.models.pickles import PickleFlavor
+from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.models.trust import Trust
 from fitprint_sklearn.flavor import SklearnFlavor
 from fitprint_xgboost.flavor import XGBoostFlavor

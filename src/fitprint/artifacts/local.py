@@ -41,12 +41,15 @@ class BlobStore:
             raise ArtifactNotFoundError(f"{digest!r} is not a digest; one looks like sha256: and 64 hexadecimal digits")
         return self.root / digest[7:9] / digest[9:]
 
-    def put_bytes(self, data: bytes) -> str:
-        digest = _spoken(hashlib.sha256(data))
+    def put_bytes(self, *pieces: bytes) -> str:
+        total = hashlib.sha256()
+        for piece in pieces:
+            total.update(piece)
+        digest = _spoken(total)
         target = self.path_of(digest)
-        if not _is_there(target, len(data)):
+        if not _is_there(target, sum(map(len, pieces))):
             with self._new(target.parent) as (temporary, file):
-                file.write(data)
+                file.writelines(pieces)
                 file.close()
                 temporary.replace(target)
         return digest

@@ -13,8 +13,8 @@ class ArtifactStore(Protocol):
 
     uri: str
 
-    def put_bytes(self, data: bytes) -> str:
-        """Keep the bytes and return their digest; bytes that are there already are not written again."""
+    def put_bytes(self, *pieces: bytes) -> str:
+        """Keep the bytes, given in one or more pieces, and return their digest; bytes that are there already are not written again."""
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Keep a copy of the file, and return its digest and its size in bytes."""

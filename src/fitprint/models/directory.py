@@ -16,11 +16,11 @@ from fitprint.entities import Artifact
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import Flavor, FlavorEntry, choose_flavor, class_name
 from fitprint.models.hashing import digest_of
-from fitprint.models.mlmodel import example_files, read_mlmodel, signature_from_mlflow, write_mlmodel
+from fitprint.models.mlmodel import Example, example_files, mlmodel_texts, read_mlmodel, signature_from_mlflow
 from fitprint.models.requirements import requirements
 from fitprint.models.signature import Signature
 
-__all__ = ["MANIFEST", "Manifest", "Packed", "directory_digest", "pack", "read_manifest", "verify"]
+__all__ = ["MANIFEST", "Manifest", "Packed", "describe", "directory_digest", "flavor_for", "pack", "read_manifest", "verify"]
 
 MANIFEST = "fitprint.json"
 _FORMAT = 1
@@ -76,6 +76,7 @@ def pack(
     flavor: str | None = None,
     signature: Signature | None = None,
     input_example: object = None,
+    thorough: bool = True,
 ) -> Packed:
     """Write a model directory that fitprint and MLflow load: ``MLmodel``, the flavor's files, requirements and a manifest.
 
@@ -83,37 +84,69 @@ def pack(
         directory: an empty or missing directory. Nothing in it depends on where it lies.
         flavors: the flavors to choose from; ``flavor`` names one of them.
         input_example: kept in MLflow's form; one that cannot be is told in ``facts["problems"]`` and the model is kept.
+        thorough: look through all installed distributions for what the model requires, if need be.
 
     Raises:
         FitprintError: no flavor takes the model, or the flavor cannot write it.
     """
     make_folder(directory)
-    chosen = _by_name(flavors, flavor) if flavor is not None else choose_flavor(model, flavors)
+    chosen = flavor_for(model, flavors, flavor)
     entry = chosen.save(model, directory)
+    packed, texts = describe(model, chosen.name, entry, _files(directory, entry.digests), signature, input_example, thorough=thorough)
+    for name, text in texts.items():
+        (directory / name).write_bytes(text)
+        settle_modes(directory / name, directory)
+    return packed
+
+
+def flavor_for(model: object, flavors: Sequence[Flavor], name: str | None = None) -> Flavor:
+    """Return the flavor of this name, or else the one that knows the model best.
+
+    Raises:
+        FitprintError: there is none.
+    """
+    return _by_name(flavors, name) if name is not None else choose_flavor(model, flavors)
+
+
+def describe(
+    model: object,
+    flavor: str,
+    entry: FlavorEntry,
+    files: Sequence[Artifact],
+    signature: Signature | None = None,
+    input_example: object = None,
+    *,
+    thorough: bool = False,
+) -> tuple[Packed, dict[str, bytes]]:
+    """Return what there is to say of a model whose files are written, and the texts, by name, that make a model directory of them.
+
+    Args:
+        files: the flavor's own.
+        thorough: look through all installed distributions for what the model requires, if need be.
+    """
     problems: list[str] = []
-    example = None
+    example: Mapping[str, Any] | None = None
+    texts: dict[str, str] = {}
     if input_example is not None:
         try:
-            example, texts = example_files(input_example)
-            for name, text in texts.items():
-                (directory / name).write_text(text, encoding="utf-8")
+            example, texts = input_example if isinstance(input_example, Example) else example_files(input_example)
         except Exception as error:  # noqa: BLE001 - an example may be any object, and is not worth the model
             problems.append(f"the input example was not kept: {error}")
-    write_mlmodel(directory, chosen.name, entry, signature, example)
-    required = requirements(entry.modules)
-    (directory / "requirements.txt").write_text("".join(f"{line}\n" for line in required), encoding="utf-8")
-    files = _files(directory, entry.digests)
-    content = _manifest(class_name(model), chosen.name, entry, signature, required, files)
-    (directory / MANIFEST).write_text(json.dumps(content, indent=1), encoding="utf-8")
-    settle_modes(directory / MANIFEST, directory)
-    files.append(Artifact(MANIFEST, *digest_of(directory / MANIFEST)))
+    required = requirements(entry.modules, thorough=thorough)
+    texts = texts | mlmodel_texts(flavor, entry, signature, example)
+    texts["requirements.txt"] = "".join(f"{line}\n" for line in required)
+    written = {name: text.encode() for name, text in texts.items()}
+    own = [file for file in files if file.path not in written]
+    found = [*own, *(_artifact(name, text) for name, text in written.items())]
+    content = _manifest(class_name(model), flavor, entry, signature, required, sorted(found, key=lambda file: file.path))
+    written[MANIFEST] = json.dumps(content, indent=1).encode()
+    found.append(_artifact(MANIFEST, written[MANIFEST]))
     facts: dict[str, Any] = {key: content[key] for key in ("class", "serialization", "safe", "needs", "requirements")}
     facts["signature"] = signature.to_json(values=False) if signature is not None else None
-    facts["size"] = sum(file.size for file in files)
+    facts["size"] = sum(file.size for file in found)
     if problems:
         facts["problems"] = problems
-    digest = directory_digest({file.path: file.digest for file in files})
-    return Packed(tuple(files), chosen.name, digest, facts)
+    return Packed(tuple(found), flavor, directory_digest({file.path: file.digest for file in found}), facts), written
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -220,6 +253,10 @@ def _files(directory: Path, digests: Mapping[str, str]) -> list[Artifact]:
     for path in paths:
         settle_modes(directory / path, directory)  # the umask of a program may keep even its owner from reading
     return [Artifact(path, *(known.get(path) or digest_of(directory / path))) for path in paths]
+
+
+def _artifact(path: str, content: bytes) -> Artifact:
+    return Artifact(path, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
 
 
 def _paths(directory: Path) -> list[str]:

@@ -19,7 +19,7 @@ from fitprint.models.seals import is_own
 from fitprint.models.trust import Trust
 from fitprint.recording.paths import checked_path
 
-__all__ = ["fetch_model", "fetch_predictor"]
+__all__ = ["fetch_model", "fetch_predictor", "own_files"]
 
 
 class Source(Protocol):
@@ -65,17 +65,21 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: Find
             directory, checking = _place(run, path or "model", Path(folder) / "model")
         except ArtifactNotFoundError as error:
             raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
-        trust.own = _is_own(run.record, path or "model")
+        trust.own = own_files(run.record, path or "model")
+        trust.foreign_seal = not trust.own and any(model.facts.get("seal") for model in run.record.models)
         return open_directory(directory, found, trust, checking)
 
 
-def _is_own(record: Any, path: str) -> bool:
-    """Tell whether a program of this user recorded the model, to judge by its seal; the bytes are compared with the digests elsewhere."""
+def own_files(record: Any, path: str) -> dict[str, str]:
+    """Return the digests of a model's files, by path in its directory, if a program of this user recorded it, to judge by its seal.
+
+    Else nothing. The bytes are compared with the digests elsewhere.
+    """
     prefix = path.strip("/")
     below = f"{prefix}/"
     seals = [model.facts.get("seal") for model in record.models if model.path == prefix]
     digests = {artifact.path.removeprefix(below): artifact.digest for artifact in record.artifacts if artifact.path.startswith(below)}
-    return any(is_own(directory_digest(digests), found) for found in seals)
+    return digests if any(is_own(directory_digest(digests), found) for found in seals) else {}
 
 
 def _folder_beside(blobs: Any) -> tempfile.TemporaryDirectory[str]:

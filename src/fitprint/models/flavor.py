@@ -17,6 +17,7 @@ __all__ = [
     "Flavor",
     "FlavorEntry",
     "FlavorWithParts",
+    "KeepingFlavor",
     "PredictingFlavor",
     "StateCheck",
     "TriedFlavor",
@@ -58,7 +59,7 @@ class Flavor(Protocol):
     """A model format. Stateless, and usable from several threads.
 
     More members are optional: ``predict`` (see :class:`PredictingFlavor`), ``parts`` (see :class:`FlavorWithParts`),
-    ``reads_unverified`` (see :class:`EagerFlavor`) and ``trial`` (see :class:`TriedFlavor`).
+    ``reads_unverified`` (see :class:`EagerFlavor`), ``trial`` (see :class:`TriedFlavor`) and ``keep`` (see :class:`KeepingFlavor`).
 
     Attributes:
         name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same models, MLflow's name.
@@ -157,6 +158,22 @@ class TriedFlavor(Flavor, Protocol):
         It should lead many ways through the model (:mod:`fitprint.models.oddities`). What it raises does not matter. None says that
         these files cannot crash anything: reading them follows every index and length, or is plain Python. It is asked before anything
         is read, so it must not give the files to the framework, nor believe what their directory says of them.
+        """
+
+
+class KeepingFlavor(Flavor, Protocol):
+    """A flavor that has a quicker way to keep a model at home, where its owner's seal vouches for the bytes.
+
+    ``save`` writes what may travel: :mod:`fitprint.bundles` converts to it when a run leaves its home.
+    """
+
+    def keep(self, model: object) -> tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]:
+        """Return the model's files in memory, in pieces by path, while the user waits: nothing is imported, nor loaded back.
+
+        ``load`` reads them without a question if ``trust.own`` has the digest of their bytes, else as a stranger's.
+
+        Raises:
+            FitprintError: the model cannot be written; the text says why.
         """
 
 

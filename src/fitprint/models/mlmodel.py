@@ -7,8 +7,9 @@ import json
 import math
 import platform
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models import yaml_subset
@@ -16,14 +17,14 @@ from fitprint.models.flavor import FlavorEntry
 from fitprint.models.schema import Field, Schema, columns, is_array, is_frame, is_sparse
 from fitprint.models.signature import Signature
 
-__all__ = ["FILE", "example_files", "read_mlmodel", "signature_from_mlflow", "write_mlmodel"]
+__all__ = ["FILE", "Example", "example_files", "mlmodel_texts", "read_example", "read_mlmodel", "signature_from_mlflow"]
 
 FILE = "MLmodel"
 EXAMPLE_ROWS = 5
 
 
-def write_mlmodel(directory: Path, name: str, entry: FlavorEntry, signature: Signature | None, example: Mapping[str, Any] | None) -> None:
-    """Write ``MLmodel`` and the ``python_env.yaml`` that MLflow makes an environment from."""
+def mlmodel_texts(name: str, entry: FlavorEntry, signature: Signature | None, example: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the texts of ``MLmodel`` and of the ``python_env.yaml`` that MLflow makes an environment from, by name."""
     python = platform.python_version()
     flavors: dict[str, Any] = {name: entry.options}
     if entry.pyfunc is not None:
@@ -33,13 +34,18 @@ def write_mlmodel(directory: Path, name: str, entry: FlavorEntry, signature: Sig
         content["saved_input_example_info"] = example
     if signature is not None and (told := _signature_to_mlflow(signature)) is not None:
         content["signature"] = told
-    (directory / FILE).write_text(yaml_subset.dump(content), encoding="utf-8")
-    environment = {
-        "python": python,
-        "build_dependencies": ["pip", "setuptools", "wheel"],
-        "dependencies": ["-r requirements.txt", "mlflow"],
-    }
-    (directory / "python_env.yaml").write_text(yaml_subset.dump(environment), encoding="utf-8")
+    return {FILE: yaml_subset.dump(content), "python_env.yaml": _environment(python)}
+
+
+@lru_cache(maxsize=4)
+def _environment(python: str) -> str:
+    return yaml_subset.dump(
+        {
+            "python": python,
+            "build_dependencies": ["pip", "setuptools", "wheel"],
+            "dependencies": ["-r requirements.txt", "mlflow"],
+        }
+    )
 
 
 def read_mlmodel(directory: Path) -> dict[str, Any]:
@@ -174,7 +180,23 @@ def _tensor_from_mlflow(entry: Mapping[str, Any]) -> Field:
     return Field(entry.get("name"), word, tuple(entry["tensor-spec"]["shape"]), nullable=word.startswith(("float", "complex", "object")))
 
 
-def example_files(data: Any) -> tuple[dict[str, Any], dict[str, str]]:
+class Example(NamedTuple):
+    """An input example in MLflow's form: what ``MLmodel`` says of it, and the texts of its files, by name."""
+
+    info: dict[str, Any]
+    texts: dict[str, str]
+
+
+def read_example(directory: Path) -> Example | None:
+    """Return the input example of a model directory of ours; None if it has none."""
+    info = read_mlmodel(directory).get("saved_input_example_info")
+    if not isinstance(info, dict):
+        return None
+    names = [name for key in ("artifact_path", "serving_input_path") if isinstance(name := info.get(key), str)]
+    return Example(info, {name: (directory / name).read_text(encoding="utf-8") for name in names})
+
+
+def example_files(data: Any) -> Example:
     """Put an input example into MLflow's form: what ``MLmodel`` says of it, and the files, by name.
 
     Of tables and arrays the first five rows are kept.
@@ -211,7 +233,7 @@ def example_files(data: Any) -> tuple[dict[str, Any], dict[str, str]]:
         serving = {"inputs": content}
     else:
         raise FitprintError(f"a {type(data).__module__}.{type(data).__qualname__} cannot be kept as an input example")
-    return info, {"input_example.json": json.dumps(content), "serving_input_example.json": json.dumps(serving)}
+    return Example(info, {"input_example.json": json.dumps(content), "serving_input_example.json": json.dumps(serving)})
 
 
 def _plain(value: Any) -> Any:

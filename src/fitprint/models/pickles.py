@@ -1,22 +1,21 @@
-"""Pickles: what one refers to, reading one under named trust, and the flavor for objects that nothing better fits."""
+"""Pickles of strangers: what one refers to, and reading one under named trust."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from fitprint.errors import FitprintError, IntegrityError
+from fitprint.errors import IntegrityError
 from fitprint.models import arrays
-from fitprint.models.flavor import FlavorEntry, StateCheck, file_within
+from fitprint.models.flavor import StateCheck
 from fitprint.models.opcodes import Name, Scan, dotted, scan
+from fitprint.models.picklers import pickled
 from fitprint.models.reader import Builder, Maker, Reader
 from fitprint.models.trust import Trust
-from fitprint.models.unpicklable import part_at_fault
 
-__all__ = ["PickleFlavor", "dump", "is_constructor", "is_harmless", "load", "needs"]
+__all__ = ["dump", "is_constructor", "is_harmless", "load", "needs"]
 
 Known = Callable[[str, str], bool]
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -120,7 +119,7 @@ def needs(names: Iterable[Name], is_trusted: Known = is_harmless) -> list[str]:
 
 
 def dump(model: object) -> tuple[bytes, str, Scan]:
-    """Pickle a model: by value with cloudpickle where plain pickle's references would lead nowhere and cloudpickle is installed.
+    """Pickle a model, and follow what the pickle does; see :func:`fitprint.models.picklers.pickled`.
 
     Returns:
         The bytes, the format ("pickle" or "cloudpickle") and what the pickle refers to.
@@ -128,56 +127,9 @@ def dump(model: object) -> tuple[bytes, str, Scan]:
     Raises:
         FitprintError: the model cannot be pickled.
     """
-    problem: Exception | None = None
-    dumps = pickle.dumps
-    try:
-        data = dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
-        found = scan(data)
-        if not any(module == "__main__" for module, _ in found.names):
-            return data, "pickle", found
-    except Exception as error:  # noqa: BLE001 - a model's own code runs here and may raise anything
-        problem = error
-    try:
-        import cloudpickle  # type: ignore[import-untyped, unused-ignore]
-
-        dumps = cloudpickle.dumps
-        by_value = dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
-        return by_value, "cloudpickle", scan(by_value)
-    except Exception as error:  # noqa: BLE001 - the same
-        if problem is not None:
-            remedy = " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
-            at_fault = part_at_fault(model, dumps)
-            if at_fault is not None:
-                path = at_fault.partition(", a ")[0]
-                remedy += f". At fault is {at_fault}: del {path} before the model is saved, or leave it out in __getstate__"
-            raise FitprintError(f"a {type(model).__qualname__} cannot be pickled: {problem}{remedy}") from problem
-    return data, "pickle", found
-
-
-class PickleFlavor:
-    """Any Python object, as a pickle. Unsafe by nature: it loads only for a caller who names all that it refers to."""
-
-    name = "pickle"
-    packages = ()
-
-    def accepts(self, model: object) -> bool:
-        return model is not None
-
-    def save(self, model: object, directory: Path) -> FlavorEntry:
-        data, serialization, found = dump(model)
-        (directory / "model.pkl").write_bytes(data)
-        return FlavorEntry(
-            options={"file": "model.pkl", "serialization_format": serialization},
-            pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"} if callable(getattr(model, "predict", None)) else None,
-            serialization=serialization,
-            safe=False,
-            needs=needs(found.names),
-            modules=sorted({module for module, _ in found.names if module}),
-        )
-
-    def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
-        path = file_within(directory, options.get("file", "model.pkl"))
-        return load(path.read_bytes(), trust, path.name)
+    found = pickled(model)
+    data = b"".join(found.pieces)
+    return data, found.serialization, scan(data)
 
 
 _BY_VALUE = "cloudpickle"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from fitprint.access import make_folder, temporary_folder
 from fitprint.artifacts.local import BlobStore
 from fitprint.entities import Artifact, LoggedModel
 from fitprint.errors import FitprintError
-from fitprint.models.directory import pack
-from fitprint.models.flavor import Flavor
+from fitprint.models.directory import Packed, describe, flavor_for, pack
+from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.models.seals import seal
 from fitprint.models.signature import Signature, infer_signature
 
@@ -47,21 +47,55 @@ def store_model(
             signature = infer_signature(inputs, outputs)
         except Exception as error:  # noqa: BLE001 - a model without a signature is better than none
             problems.append(f"the signature could not be inferred: {error}")
-    make_folder(blobs.root)
-    with temporary_folder(".model-", blobs.root) as folder:  # beside the blobs: files move there by a rename
-        packed = pack(model, Path(folder), flavors=tuple(flavors.values()), flavor=flavor, signature=signature, input_example=input_example)
-        size = sum(file.size for file in packed.files)
-        if size > limit:
-            raise FitprintError(
-                f"the model has {size / 2**20:.1f} MiB, more than the setting model_limit_mb allows ({limit / 2**20:.1f}); "
-                "raise it to record the model"
-            )
-        prefix = path.strip("/")
-        artifacts = []
-        for file in packed.files:
-            digest, size = blobs.put_file(Path(folder) / file.path, move=True, digest=file.digest)
-            artifacts.append(Artifact(f"{prefix}/{file.path}", digest, size))
+    chosen = flavor_for(model, tuple(flavors.values()), flavor)
+    keep: Callable[[Any], tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]] | None = getattr(chosen, "keep", None)
+    packed = (
+        _packed(model, chosen, blobs, limit, signature, input_example)
+        if keep is None
+        else _kept(model, chosen.name, keep(model), blobs, limit, signature, input_example)
+    )
+    prefix = path.strip("/")
+    artifacts = [Artifact(f"{prefix}/{file.path}", file.digest, file.size) for file in packed.files]
     facts = {**packed.facts, "seal": seal(packed.digest)}
     if problems:
         facts["problems"] = [*facts.get("problems", ()), *problems]
     return artifacts, LoggedModel(prefix, packed.flavor, packed.digest, facts)
+
+
+def _kept(
+    model: Any,
+    flavor: str,
+    kept: tuple[FlavorEntry, Mapping[str, Sequence[bytes]]],
+    blobs: BlobStore,
+    limit: float,
+    signature: Signature | None,
+    input_example: Any,
+) -> Packed:
+    """Keep what the flavor gave in memory; texts that are there already, since models have them in common, are not written again."""
+    entry, contents = kept
+    sizes = {path: sum(map(len, pieces)) for path, pieces in contents.items()}
+    _check_size(sum(sizes.values()), limit)
+    files = [Artifact(path, blobs.put_bytes(*pieces), sizes[path]) for path, pieces in contents.items()]
+    packed, texts = describe(model, flavor, entry, files, signature, input_example)
+    for text in texts.values():
+        blobs.put_bytes(text)
+    return packed
+
+
+def _packed(model: Any, flavor: Flavor, blobs: BlobStore, limit: float, signature: Signature | None, input_example: Any) -> Packed:
+    """Let the flavor write into a folder beside the blobs, from which the files move to their places by a rename."""
+    make_folder(blobs.root)
+    with temporary_folder(".model-", blobs.root) as folder:
+        packed = pack(model, Path(folder), flavors=[flavor], signature=signature, input_example=input_example, thorough=False)
+        _check_size(packed.facts["size"], limit)
+        for file in packed.files:
+            blobs.put_file(Path(folder) / file.path, move=True, digest=file.digest)
+    return packed
+
+
+def _check_size(size: int, limit: float) -> None:
+    if size > limit:
+        raise FitprintError(
+            f"the model has {size / 2**20:.1f} MiB, more than the setting model_limit_mb allows ({limit / 2**20:.1f}); "
+            "raise it to record the model"
+        )

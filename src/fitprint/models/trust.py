@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from fitprint.errors import FitprintError, UntrustedModelError
 
@@ -25,13 +25,16 @@ class Trust:
         verb: the function of fitprint that the caller used, for the same.
 
     Attributes:
-        own: the bytes are what this user's own program recorded (see :mod:`fitprint.models.seals`). Set by whoever found the seal.
+        own: digests of the files, by path in the model directory, if this user's own program recorded them (see
+            :mod:`fitprint.models.seals`); else empty. Set by whoever found the seal. Bytes of such a digest need no trust.
+        foreign_seal: there is a seal, and it is not this user's. Only for the text of a refusal.
     """
 
-    __slots__ = ("names", "own", "uri", "verb")
+    __slots__ = ("foreign_seal", "names", "own", "uri", "verb")
 
     def __init__(self, names: Collection[str] = (), uri: str = "URI", verb: str = "load_model") -> None:
-        self.own = False
+        self.own: Mapping[str, str] = {}
+        self.foreign_seal = False
         given = tuple(names) if isinstance(names, list | tuple | set | frozenset) else (names,)
         if not all(isinstance(name, str) for name in given):
             raise FitprintError(f'trust takes the names of types, such as trust=["package.module.Class"]; it was given {names!r}')
@@ -53,6 +56,10 @@ class Trust:
             return
         lines = [f"{file} of {self.uri} refers to code that you have not named as trusted, so nothing of it was loaded:"]
         lines += [f"  {name}{'   <- can run any code' if _is_anything(name) else ''}" for name in missing]
+        if self.foreign_seal:
+            lines.append(
+                "Its seal is not made with your key, so that it loads as a stranger's does: another user recorded it, or the key is gone."
+            )
         names = ", ".join(f'"{name}"' for name in sorted(self.names.union(missing)))
         lines += [
             "If you made this model yourself, or trust whoever did, name them:",

@@ -7,7 +7,7 @@ from typing import Any
 
 from fitprint.artifacts.local import BlobStore
 from fitprint.artifacts.protocol import ArtifactStore
-from fitprint.models.pickles import PickleFlavor
+from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.testing.artifacts import ArtifactStoreConformance
 from fitprint.testing.flavors import FlavorConformance, ModelCase
 from fitprint.testing.stores.conformance import StoreConformance

@@ -5,7 +5,7 @@ import pickle
 from dataclasses import replace
 
 from fitprint.errors import FitprintError
-from fitprint.models.pickles import PickleFlavor
+from fitprint.models.pickle_flavor import PickleFlavor
 
 
 class TrustsEverybody(PickleFlavor):

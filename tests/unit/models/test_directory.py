@@ -8,7 +8,7 @@ from fitprint.models.directory import MANIFEST, pack, read_manifest, verify
 from fitprint.models.flavor import FlavorEntry, choose_flavor
 from fitprint.models.hashing import digest_of
 from fitprint.models.loading import load_directory
-from fitprint.models.pickles import PickleFlavor
+from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.models.signature import infer_signature
 from fitprint.models.yaml_subset import load as load_yaml
 

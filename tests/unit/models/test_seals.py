@@ -73,7 +73,7 @@ def test_where_no_key_can_be_kept_nothing_is_sealed(state: Path):
 
 @pytest.mark.usefixtures("home")
 def test_a_recorded_model_is_sealed_and_a_logged_folder_is_not(tmp_path: Path):
-    from fitprint.models.fetching import _is_own
+    from fitprint.models.fetching import own_files
 
     hooks()
     with fitprint.start_run() as run:
@@ -81,5 +81,5 @@ def test_a_recorded_model_is_sealed_and_a_logged_folder_is_not(tmp_path: Path):
         run.download("model", tmp_path / "copy")
         run.log_artifacts(tmp_path / "copy", "copy")
     record = fitprint.get_run(run.id).record
-    assert _is_own(record, "model")
-    assert not _is_own(record, "copy")
+    assert sorted(own_files(record, "model")) == ["MLmodel", "fitprint.json", "model.pkl", "python_env.yaml", "requirements.txt"]
+    assert own_files(record, "copy") == {}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.oddities import attempt, odd_rows
-from fitprint.models.requirements import installed_version
+from fitprint.models.requirements import version_beside
 from fitprint.models.trust import Trust
 
 __all__ = ["CatBoostFlavor"]
@@ -37,7 +37,7 @@ class CatBoostFlavor:
             raise FitprintError(f"the {type(model).__name__} is not fitted, and CatBoost saves fitted models alone: call fit first")
         model.save_model(str(directory / _FILE), format="cbm")
         options = {
-            "catboost_version": installed_version("catboost"),
+            "catboost_version": version_beside("catboost"),
             "code": None,
             "data": _FILE,
             "model_type": type(model).__name__,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
 from fitprint.models.oddities import attempt, odd_rows
-from fitprint.models.requirements import installed_version
+from fitprint.models.requirements import installed_version, version_beside
 from fitprint.models.trust import Trust
 from fitprint_lightgbm.texts import check_text
 from fitprint_sklearn.flavor import SklearnFlavor
@@ -23,8 +24,8 @@ _FILE = "model.lgb"
 class LightGBMFlavor:
     """Boosters, and LightGBM's estimators for scikit-learn, the user's own subclasses too.
 
-    A booster is text, and loading it runs no code. An estimator is stored with skops: it comes back as the class that it was. One with an
-    objective of the user's own that skops cannot write is a marked pickle. Both are what MLflow's flavor of this name reads and writes.
+    A booster is text, and loading it runs no code. An estimator is stored as scikit-learn's are: it comes back as the class that it was.
+    Both are what MLflow's flavor of this name reads and writes.
     """
 
     name = "lightgbm"
@@ -47,27 +48,16 @@ class LightGBMFlavor:
         return not names.isdisjoint({("lightgbm.basic", "Booster"), ("lightgbm.sklearn", "LGBMModel")})
 
     def save(self, model: object, directory: Path) -> FlavorEntry:
-        version = {"code": None, "lgb_version": installed_version("lightgbm")}
         if hasattr(model, "model_to_string"):
-            (directory / _FILE).write_text(_text_of(model), encoding="utf-8")
-            return FlavorEntry(
-                options={"data": _FILE, "model_class": _BOOSTER, **version},
-                pyfunc={"loader_module": "mlflow.lightgbm", "data": _FILE},
-                serialization="lightgbm-text",
-                safe=True,
-                modules=["lightgbm", "numpy"],
-            )
-        entry = SklearnFlavor().save(model, directory)
-        file = entry.options["pickled_model"]
-        kept = {key: value for key, value in entry.options.items() if key in {"serialization_format", "skops_trusted_types"}}
-        return FlavorEntry(
-            options={"data": file, "model_class": class_name(model), **kept, **version},
-            pyfunc={"loader_module": "mlflow.lightgbm", "data": file},
-            serialization=entry.serialization,
-            safe=entry.safe,
-            needs=entry.needs,
-            modules=sorted({*entry.modules, "lightgbm"}),
-        )
+            (directory / _FILE).write_bytes(_text_of(model))
+            return _booster_entry()
+        return _estimator_entry(model, SklearnFlavor().save(model, directory))
+
+    def keep(self, model: object) -> tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]:
+        if hasattr(model, "model_to_string"):
+            return _booster_entry(), {_FILE: (_text_of(model),)}
+        entry, contents = SklearnFlavor().keep(model)
+        return _estimator_entry(model, entry), contents
 
     def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
         """Predict raw values and leaves of odd rows."""
@@ -83,12 +73,33 @@ class LightGBMFlavor:
             raise IntegrityError(f"{path.name} of {trust.uri} cannot be read: {error}{_advice(options)}") from error
 
 
-def _text_of(booster: Any) -> str:
+def _booster_entry() -> FlavorEntry:
+    return FlavorEntry(
+        options={"data": _FILE, "model_class": _BOOSTER, "code": None, "lgb_version": version_beside("lightgbm")},
+        pyfunc={"loader_module": "mlflow.lightgbm", "data": _FILE},
+        serialization="lightgbm-text",
+        safe=True,
+        modules=["lightgbm", "numpy"],
+    )
+
+
+def _estimator_entry(model: object, entry: FlavorEntry) -> FlavorEntry:
+    file = entry.options["pickled_model"]
+    kept = {key: value for key, value in entry.options.items() if key in {"serialization_format", "skops_trusted_types"}}
+    return replace(
+        entry,
+        options={"data": file, "model_class": class_name(model), **kept, "code": None, "lgb_version": version_beside("lightgbm")},
+        pyfunc={"loader_module": "mlflow.lightgbm", "data": file},
+        modules=sorted({*entry.modules, "lightgbm"}),
+    )
+
+
+def _text_of(booster: Any) -> bytes:
     try:
         text: str = booster.model_to_string()  # up to the best iteration, as LightGBM itself saves and predicts
     except Exception as error:
         raise FitprintError(f"LightGBM cannot write the booster: {error}") from error
-    return text
+    return text.encode()
 
 
 def _booster_from(path: Path) -> object:
