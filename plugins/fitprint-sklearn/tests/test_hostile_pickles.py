@@ -216,7 +216,9 @@ def test_fault_1_nested_arrays_of_objects_are_freed_without_overflow():
 
 
 @pytest.mark.parametrize(
-    "generator", [np.random.RandomState(1), np.random.default_rng(1), np.random.Generator(np.random.Philox(1))], ids=repr
+    "generator",
+    [np.random.RandomState(1), np.random.default_rng(1), np.random.Generator(np.random.Philox(1))],
+    ids=["RandomState", "PCG64", "Philox"],
 )
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_honest_generators_go_on_where_they_stood(generator, protocol):

@@ -103,7 +103,7 @@ def load_keras(path: Path, options: Mapping[str, Any], trust: Trust) -> Any:
     if size is not None and size != path.stat().st_size:
         raise IntegrityError(f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, written were {size}")
     functions = options.get("functions")
-    vast = trust.own or KerasFlavor.name in trust
+    vast = bool(trust.own) or KerasFlavor.name in trust
     archive = read_archive(path, functions if isinstance(functions, dict) else {}, vast=vast)
     trust.require(archive.needs, path.name)
     import keras
