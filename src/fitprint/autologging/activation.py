@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from fitprint.autologging.carrier import carry_tasks
-from fitprint.autologging.observing import INSIDE, Engine, note_warning
+from fitprint.autologging.observing import INSIDE, Engine, inside, note_warning
 from fitprint.autologging.patching import Patcher
 from fitprint.autologging.replacements import Call, Hook, replacement_of
 from fitprint.hooks.manager import hooks
-from fitprint.recording import context, workspace
+from fitprint.recording import context, heritage, workspace
 from fitprint.recording.run import attached_run
 from fitprint.settings import wanted
 from fitprint.versions import misfits
@@ -80,6 +80,31 @@ def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
         else:
             _switch_on()
         return handle
+
+
+def _state() -> str:
+    """Return what children of this process are to know of autologging (see :func:`fitprint.recording.heritage.tell_autologging`)."""
+    if not _patcher.on:
+        return "off"
+    return "on" if inside() is None and not context.is_off() else "quiet"
+
+
+heritage.tell_autologging(_state)
+
+
+def arrive(facts: dict[str, Any]) -> None:
+    """In a process of multiprocessing: observe as the one does that started it."""
+    with _lock:
+        try:
+            heritage.arrive(facts)
+            if facts["autologging"] == "on":
+                _switch_on()
+            elif facts["autologging"] == "quiet":
+                INSIDE.set(True)
+            elif _patcher.on:
+                _switch_off()
+        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's process
+            hooks().problem(f"a process does not record as its parent: {type(error).__name__}: {error}", "autolog", error)
 
 
 def _after_fork_in_child() -> None:

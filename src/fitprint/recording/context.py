@@ -6,7 +6,8 @@ The rule, in this order:
    that created it, and what it opens itself is its own; a forked child has the runs of its parent);
 2. in a thread other than the main one that has opened none: the innermost run that the main thread has open, if all
    runs that it has open are nested in one another;
-3. in a process started with the variable ``FITPRINT_RUN`` (see ``Run.environ``): the run that it names.
+3. in a process of :mod:`multiprocessing`, the run that was current where it was started;
+4. in a process started with the variable ``FITPRINT_RUN`` (see ``Run.environ``): the run that it names.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+from fitprint.recording.heritage import inherited_run
 
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
@@ -43,10 +46,12 @@ def current_run() -> Run | None:
         shared = [run for run in _main_thread_runs if run.is_open]
         if shared and all(inner.parent_id == outer.id for outer, inner in pairwise(shared)):
             return shared[-1]
-    if _inherited is None and "FITPRINT_RUN" in os.environ:
-        from fitprint.recording.run import attached_run
+    if _inherited is None:
+        run_id = inherited_run() or os.environ.get("FITPRINT_RUN")
+        if run_id:
+            from fitprint.recording.run import attached_run
 
-        inherit_run(attached_run(os.environ["FITPRINT_RUN"]))
+            inherit_run(attached_run(run_id))
     return _inherited
 
 

@@ -18,6 +18,7 @@ from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
+from fitprint.recording import heritage
 from fitprint.recording.courier import Courier
 from fitprint.recording.destination import Destination
 from fitprint.recording.ending import at_end
@@ -26,7 +27,20 @@ from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, fl
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Workspace", "configure", "current", "declared_settings", "given", "make_home", "settle", "strictly", "temporary_home", "use"]
+__all__ = [
+    "Workspace",
+    "configure",
+    "current",
+    "declared_settings",
+    "existing",
+    "given",
+    "inherit",
+    "make_home",
+    "settle",
+    "strictly",
+    "temporary_home",
+    "use",
+]
 
 _READING_PATIENCE = 2.0  # seconds that a look at runs waits for others who deliver
 _IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
@@ -247,7 +261,8 @@ def temporary_home() -> Path:
 def _make_temporary_home() -> Path:
     """Make a folder below the temporary one that nobody else can read or has prepared for us."""
     home = temporary_home()
-    home.mkdir(mode=0o700, exist_ok=True)
+    if not os.path.lexists(home):
+        home.mkdir(mode=0o700, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.getuid():
         home = Path(tempfile.mkdtemp(prefix="fitprint-"))
     make_home(home, "private")
@@ -316,6 +331,12 @@ def current() -> Workspace:
         with _current_lock:
             if _current is None:
                 _current = Workspace(settle(_given))
+                heritage.leave()
+    return _current
+
+
+def existing() -> Workspace | None:
+    """Return the workspace of this process, if there is one yet."""
     return _current
 
 
@@ -327,7 +348,20 @@ def use(workspace: Workspace | None) -> Workspace | None:
         return previous
 
 
-_given: dict[str, Any] = {}
+_given: dict[str, Any] = heritage.inherited_settings()
+
+
+def inherit(settings: Mapping[str, Any]) -> None:
+    """Set the settings of the parent process in the place of all that were given here.
+
+    Raises:
+        SettingsError: as :func:`configure` does.
+    """
+    if _current is not None:
+        configure(**dict.fromkeys(_given, None) | dict(settings))
+        return
+    _given.clear()
+    _given.update(settings)
 
 
 def given() -> dict[str, Any]:
@@ -354,5 +388,6 @@ def configure(**settings: Any) -> None:
     with _current_lock:
         if _current is None or (_current.settings["home"], _current.settings["store"]) != (settled["home"], settled["store"]):
             use(Workspace(settled))
+            heritage.leave()
         else:
             _current.settings = settled
