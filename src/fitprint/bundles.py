@@ -9,7 +9,9 @@ A bundle is a ZIP archive with
   epoch float64; little-endian) of ``count`` numbers.
 - ``blobs/HEX``: the bytes of artifacts, by the hexadecimal digits of their SHA-256.
 
-The same runs give the same bytes.
+The same runs give the same bytes. Members are deflated, unless that would make the archive more than a hundred times smaller than what
+it holds: who imports takes such a one, above 64 MiB, for a bomb. The manifest has at most 16 MiB, a run's events 32 MiB, and a run 2^24
+points.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import hashlib
 import json
 import os
 import re
+import struct
 import sys
 import zipfile
 import zlib
@@ -48,7 +51,9 @@ __all__ = ["Imported", "export_runs", "import_runs"]
 
 _FORMAT, _VERSION = "fitprint-bundle", 1
 _PIECE = 1 << 20
-_MOST_TEXT = 1 << 30  # bytes of a run's events; more is no bundle of ours
+_SMALL, _RATIO = 64 << 20, 100  # bytes that any bundle may become, and times its size that a larger one may
+_MOST_MANIFEST, _MOST_TEXT = 16 << 20, 32 << 20  # bytes that are read into memory at once
+_MOST_POINTS = 1 << 24  # of a run
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PARENT_TAG = "fitprint.parent"
@@ -84,15 +89,17 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
         raise FitprintError(f"these runs have not ended: {', '.join(running)}; export them when they have")
     partial = path.with_name(f".{path.name}.{new_id()}")
     try:
-        with (
-            temporary_folder("fitprint-export-") as folder,
-            os.fdopen(create_file(partial), "wb") as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-        ):
+        with temporary_folder("fitprint-export-") as folder, os.fdopen(create_file(partial), "wb") as file:
             anew = BlobStore(folder)
             flavors = hooks().registered("register_flavors")
             leaving = [portable(record, workspace.blobs, anew, flavors) for record in records]
-            _write(archive, store, (anew, workspace.blobs), leaving)
+            for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+                file.seek(0)
+                file.truncate()
+                with zipfile.ZipFile(file, "w", method) as archive:
+                    _write(archive, store, (anew, workspace.blobs), leaving)
+                if not _bursts(archive, file.tell()):
+                    break
         partial.rename(path)
     except OSError as error:
         raise FitprintError(f"cannot write {path}: {error.strerror or error}") from error
@@ -121,10 +128,13 @@ def _write(archive: zipfile.ZipFile, store: Store, places: Sequence[BlobStore], 
         "blobs": [{"digest": digest, "size": size} for digest, size in sorted(sizes.items())],
     }
     with _member(archive, "manifest.json") as file:
-        file.write(json.dumps(manifest, indent=1).encode())
+        file.write(_bounded(json.dumps(manifest, indent=1).encode(), _MOST_MANIFEST, "these runs have too many metrics and artifacts"))
     for record in records:
         with _member(archive, f"runs/{record.id}.jsonl") as file:
-            file.writelines(encode_event(event) + b"\n" for event in _events(record))
+            text = b"".join(encode_event(event) + b"\n" for event in _events(record))
+            file.write(_bounded(text, _MOST_TEXT, f"the run {record.id} has too many parameters and artifacts"))
+        if sum(summary.count for summary in record.metrics.values()) > _MOST_POINTS:
+            raise FitprintError(f"the run {record.id} has more than {_MOST_POINTS} points of metrics, too many for a bundle")
         with _member(archive, f"runs/{record.id}.metrics") as file:
             for key in sorted(record.metrics):
                 history = store.metric_history(record.id, key)
@@ -137,6 +147,20 @@ def _write(archive: zipfile.ZipFile, store: Store, places: Sequence[BlobStore], 
                 raise IntegrityError(f"{blobs.path_of(digest)} has changed since it was written: its bytes do not match its name")
 
 
+def _bounded(text: bytes, most: int, complaint: str) -> bytes:
+    if len(text) > most:
+        raise FitprintError(f"{complaint} for one bundle ({len(text) >> 20} MiB of text, at most {most >> 20}); export fewer runs at once")
+    return text
+
+
+def _bursts(archive: zipfile.ZipFile, size: int) -> bool:
+    """Tell whether an archive of this size would become so much larger that it is taken for a bomb.
+
+    Python's reader gives no more of a member than the directory of the archive says, so that the sizes in it hold.
+    """
+    return sum(about.file_size for about in archive.infolist()) > max(_SMALL, _RATIO * size)
+
+
 def _metrics(record: RunRecord) -> list[dict[str, Any]]:
     return [{"key": key, "goal": summary.goal, "count": summary.count} for key, summary in sorted(record.metrics.items())]
 
@@ -144,7 +168,7 @@ def _metrics(record: RunRecord) -> list[dict[str, Any]]:
 @contextmanager
 def _member(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
     about = zipfile.ZipInfo(name)  # with the same time for all, so that the same runs give the same bytes
-    about.compress_type = zipfile.ZIP_DEFLATED
+    about.compress_type = archive.compression
     about.external_attr = 0o600 << 16
     with archive.open(about, "w", force_zip64=True) as file:
         yield file
@@ -202,19 +226,29 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
         IntegrityError: the bytes of an artifact do not match their digest.
     """
     store = workspace.store
-    with _spoken(path), zipfile.ZipFile(path) as archive:
-        bundle = _Bundle(path, archive)
-        present = [run_id for run_id in bundle.metrics if _has(store, run_id)]
-        new = {run_id: bundle.events(run_id) for run_id in bundle.metrics if run_id not in present}
-        bundle.bring({artifact.digest for found in new.values() for artifact in _artifacts(found)}, workspace.blobs)
-    for run_id, found in new.items():
-        start = found[0]
-        if isinstance(start, RunStarted) and start.parent and start.parent not in bundle.metrics and not _has(store, start.parent):
-            found[0] = replace(start, parent=None)
-            found.insert(1, events.TagsSet(run_id, start.time, {_PARENT_TAG: start.parent}))
-        # A journal of this name that was delivered once is never taken in again, also not by two imports at a time.
-        store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": path.name}))
+    with _spoken(path):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        with _spoken(path):
+            bundle = _Bundle(path, archive)
+            present = [run_id for run_id in bundle.metrics if _has(store, run_id)]
+            new = [run_id for run_id in bundle.metrics if run_id not in set(present)]
+            # Each is read twice, so that there is never more than one run in memory.
+            bundle.bring({artifact.digest for run_id in new for artifact in _artifacts(bundle.events(run_id))}, workspace.blobs)
+        for run_id in new:
+            _append(store, bundle, run_id)
     return Imported(tuple(new), tuple(present))
+
+
+def _append(store: Store, bundle: _Bundle, run_id: str) -> None:
+    with _spoken(bundle.path):
+        found = bundle.events(run_id)
+    start = found[0]
+    if isinstance(start, RunStarted) and start.parent and start.parent not in bundle.metrics and not _has(store, start.parent):
+        found[0] = replace(start, parent=None)
+        found.insert(1, events.TagsSet(run_id, start.time, {_PARENT_TAG: start.parent}))
+    # A journal of this name that was delivered once is never taken in again, also not by two imports at a time.
+    store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": bundle.path.name}))
 
 
 @contextmanager
@@ -236,6 +270,7 @@ def _spoken(path: Path) -> Iterator[None]:
         OverflowError,
         NotImplementedError,
         RuntimeError,
+        struct.error,
     ) as error:
         raise FitprintError(f"{path} is no bundle of `fitprint export`, or it is damaged ({error}); nothing more was imported") from error
     except OSError as error:
@@ -248,24 +283,36 @@ class _Bundle:
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path = path
         self.archive = archive
-        manifest = json.loads(self._text("manifest.json"))
+        size = path.stat().st_size
+        if _bursts(archive, size):
+            raise ValueError(f"a file of {size} bytes would become more than {_RATIO} times as large")
+        with self._member("manifest.json", _MOST_MANIFEST) as file:
+            manifest = json.loads(file.read())
         if manifest["format"] != _FORMAT:
             raise ValueError("its manifest says that it is something else")
         if manifest["version"] > _VERSION:
             raise FitprintError(f"{path} was written by a newer fitprint ({manifest.get('fitprint')}); upgrade fitprint to import it")
         self.metrics: dict[str, Sequence[Mapping[str, Any]]] = {run["id"]: run["metrics"] for run in manifest["runs"]}
         self.sizes: dict[str, int] = {blob["digest"]: blob["size"] for blob in manifest["blobs"]}
+        counts = [metric["count"] for metrics in self.metrics.values() for metric in metrics]
+        if not all(type(number) is int and number >= 0 for number in (*counts, *self.sizes.values())):
+            raise ValueError("its manifest has sizes that are none")
         if not all(map(_RUN_ID.fullmatch, self.metrics)) or not all(map(_DIGEST.fullmatch, self.sizes)):
             raise ValueError("its manifest names what is no run and no digest")
 
-    def _text(self, name: str) -> bytes:
-        if self.archive.getinfo(name).file_size > _MOST_TEXT:
-            raise ValueError(f"{name} is too large")
-        return self.archive.read(name)
+    def _member(self, name: str, most: int) -> IO[bytes]:
+        """Open a member that must not have more than so many bytes."""
+        about = self.archive.getinfo(name)
+        if about.file_size > most:
+            raise ValueError(f"{name} has {about.file_size} bytes, and may have {most}")
+        if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{name} is compressed in a way that no bundle is")
+        return self.archive.open(about)
 
     def events(self, run_id: str) -> list[Event]:
         """Return the events of a run, metrics included, its end last."""
-        found = [_sound(decode_event(line), run_id) for line in self._text(f"runs/{run_id}.jsonl").splitlines()]
+        with self._member(f"runs/{run_id}.jsonl", _MOST_TEXT) as lines:
+            found = [_sound(decode_event(line.rstrip(b"\n")), run_id) for line in lines]
         starts = [event for event in found if isinstance(event, RunStarted)]
         ends = [event for event in found if isinstance(event, events.RunEnded)]
         if len(starts) != 1 or len(ends) != 1 or found[0] is not starts[0] or ends[0].time < starts[0].time:
@@ -280,7 +327,7 @@ class _Bundle:
         total = sum(metric["count"] for metric in self.metrics[run_id])
         if self.archive.getinfo(name).file_size != 32 * total:
             raise ValueError(f"the metrics of run {run_id} are not complete")
-        with self.archive.open(name) as file:
+        with self._member(name, 32 * _MOST_POINTS) as file:
             for metric in self.metrics[run_id]:
                 count = metric["count"]
                 steps, times = _column(file, "q", count), _column(file, "q", count)
@@ -298,11 +345,11 @@ class _Bundle:
         make_folder(blobs.root)
         with temporary_folder(".import-", blobs.root) as folder:
             for digest in missing:
-                about = self.archive.getinfo(_blob_name(digest))
-                if about.file_size != self.sizes[digest]:
-                    raise ValueError(f"{about.filename} has another size than it should have")
+                size = self.sizes[digest]
+                if self.archive.getinfo(_blob_name(digest)).file_size != size:
+                    raise ValueError(f"{_blob_name(digest)} has another size than it should have")
                 file = Path(folder) / "blob"
-                with self.archive.open(about) as source, os.fdopen(create_file(file), "wb") as target:
+                with self._member(_blob_name(digest), size) as source, os.fdopen(create_file(file), "wb") as target:
                     found = _copied(source, target)
                 if found != digest:
                     raise IntegrityError(f"{self.path} was changed: the bytes of {digest} do not match; nothing more was imported")

@@ -15,19 +15,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
-TOP_LEVEL = {
-    "conftest.py",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "LICENSE",
-    "README.md",
-    "docs",
-    "plugins",
-    "pyproject.toml",
-    "src",
-    "tests",
-    "tox.ini",
-}
+TOP_LEVEL = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "docs", "plugins", "pyproject.toml", "src", "tests", "tox.ini"}
 PLUGINS = sorted(path for path in (ROOT / "plugins").iterdir() if path.is_dir())
 
 

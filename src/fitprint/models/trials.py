@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint import errors
+from fitprint.access import make_folder, write_private
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import Flavor
 from fitprint.models.hashing import digest_of
@@ -270,9 +271,8 @@ def _note(key: str) -> None:
     if folder is None or not told:
         return
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        with os.fdopen(os.open(folder / key, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(told)
+        make_folder(folder)
+        write_private(folder / key, told)
         notes = list(folder.iterdir())
         if len(notes) > _NOTES:
             for note in sorted(notes, key=lambda note: note.stat().st_mtime)[: _NOTES // 2]:

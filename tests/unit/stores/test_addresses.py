@@ -51,8 +51,8 @@ def test_fault_25_a_relative_path_is_that_of_its_folder(tmp_path: Path, monkeypa
         ("https://0123456789secret0123456789@host/runs", "https://host/runs"),
         ("https://secret@host/runs?api_key=secret", "https://host/runs"),
         ("postgresql:bob:secret@host/db", "…@host/db"),
-        ("sqlite:////home/a@b/runs.db", "sqlite:////home/a@b/runs.db"),
-        ("lines:///home/a/runs.jsonl", "lines:///home/a/runs.jsonl"),
+        ("sqlite:////srv/a@b/runs.db", "sqlite:////srv/a@b/runs.db"),
+        ("lines:///srv/a/runs.jsonl", "lines:///srv/a/runs.jsonl"),
     ],
 )
 def test_fault_25_what_is_shown_of_a_store_opens_nothing(uri: str, shown: str) -> None:

@@ -1,4 +1,7 @@
-"""A machine of the tests' own: they see neither the user's configuration nor what fitprint has left elsewhere, and leave nothing there."""
+"""A machine of the tests' own, a plugin of pytest (``-p fitprint.testing.machine``).
+
+Tests see neither the user's configuration nor what fitprint has left elsewhere, and leave nothing there.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+__all__ = ["pytest_configure", "pytest_unconfigure"]
 
 _KEPT = {"FITPRINT_MLFLOW_PYTHON"}  # where a tool for tests lies
 _MARKS = (".fitprint", ".git", "pyproject.toml")
@@ -33,7 +38,7 @@ def pytest_configure() -> None:
 
 def _clean_place() -> str:
     """Return a folder for temporary ones that lies in no project: fitprint looks for one upwards from where a test runs."""
-    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]  # noqa: S108 - pytest makes private folders in it
     for place in places:
         folder = Path(place).resolve()
         if os.access(folder, os.W_OK) and not any((above / mark).exists() for above in (folder, *folder.parents) for mark in _MARKS):
@@ -48,9 +53,10 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_temporary_folder() -> Iterator[None]:
-    """Where no home can be written, fitprint writes to the temporary folder; what pytest keeps of failed tests lies elsewhere."""
+def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where no home can be written, fitprint writes to the temporary folder; what pytest keeps of tests that failed lies elsewhere."""
     assert _machine is not None
+    tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
         folder = str(_machine / "temporary")
         patch.setenv("TMPDIR", folder)
