@@ -233,6 +233,8 @@ class _Segment:
         data, at = self._data, self._at
         if at + _POINT_BYTES > len(data) or not data.startswith(_POINT_HEAD, at) or data[at + 12 : at + 13] != b"\1":
             return 0
+        if not data.startswith(_POINT_HEAD, at + _POINT_BYTES):
+            return self._take_point(at, points)
         count = self._count_points(at)
         end = at + count * _POINT_BYTES
         intact = count
@@ -255,6 +257,16 @@ class _Segment:
                 columns = ([column[index] for index in chosen] for column in (steps, times, values, epochs))
                 _extend(points, number, self._columns(number, points), *columns)
         return intact * _POINT_BYTES
+
+    def _take_point(self, at: int, points: dict[int, MetricPoints]) -> int:
+        """Take one point that stands alone, as of a metric that was just defined."""
+        data = self._data
+        if self._frame_size(at) != _POINT_BYTES:
+            return 0
+        number = int.from_bytes(data[at + 13 : at + 17], "little")
+        step, time, value, epoch = (array(code, _native(code, data[at + first : at + first + 8])) for first, code in _POINT_COLUMNS[1:])
+        _extend(points, number, self._columns(number, points), step, _possible(time), value, epoch)
+        return _POINT_BYTES
 
     def _count_points(self, at: int) -> int:
         """Return how many frames in a row look like single points, by comparing their constant bytes column by column."""

@@ -104,6 +104,11 @@ class Points:
         if before is not None and self.seen == len(history):
             return before
         goal = self.goal or (before.goal if before else goal_of(self.key))
+        if before is None and len(history) == 1:  # as of most metrics of a run that has very many
+            value, step = history.value[0], history.step[0]
+            self.seen = 1
+            self.before = MetricSummary(value, step, history.timestamp[0], value, step, value, step, value, 1, goal)
+            return self.before
         steps, values = history.step[self.seen :], history.value[self.seen :]
         first, count = values[0], len(values)
         least, most = _extremes(values)

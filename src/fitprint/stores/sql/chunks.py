@@ -26,6 +26,8 @@ __all__ = ["FULL", "decode", "encode"]
 FULL = 16_384
 """Points of a chunk that is never rewritten."""
 
+_ONE = struct.pack("<I", 1)
+_CONSTANT = struct.pack("<H", 0b0101010101010101)  # the word of a column whose planes are all shared by all points
 _SHORT = 128  # points of a plane that is not worth the time
 _SAMPLE = 1024
 _WORTHWHILE = 0.9  # of the size; most planes of a mantissa are noise, and trying them costs more than all else
@@ -34,6 +36,8 @@ _WORTHWHILE = 0.9  # of the size; most planes of a mantissa are noise, and tryin
 def encode(history: History) -> bytes:
     """Return the points as one chunk."""
     columns: tuple[array[Any], ...] = (history.step, history.timestamp, history.epoch, history.value)
+    if len(history) == 1:  # every plane is one byte: the number as it is
+        return _ONE + _CONSTANT + _CONSTANT.join(_little(column).tobytes() for column in columns)
     return b"".join([struct.pack("<I", len(history)), *map(_encoded, columns)])
 
 

@@ -1,9 +1,11 @@
 """Records and histories out of the tables."""
 
+# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord
@@ -52,10 +54,14 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
     return [made[number] for number in runs]
 
 
-def summaries(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> dict[int, dict[str, MetricSummary]]:
-    """Return the metrics of the runs with these numbers."""
-    found = _by_key(transaction, runs, f"{_SUMMARY} FROM metrics", keys)
-    return {run: {key: summary(row) for key, row in rows.items()} for run, rows in found.items()}
+def summaries(transaction: Transaction, run: int, wanted: Iterable[str], keys: KeyNumbers) -> dict[str, MetricSummary]:
+    """Return those of the wanted metrics that the run with this number has."""
+    names = {number: key for key, number in keys.find(transaction, wanted).items()}
+    found = {}
+    for part in sliced(list(names)):
+        rows = transaction.rows(f"SELECT key, {_SUMMARY} FROM metrics WHERE run = ? AND key IN ({marks(part)})", (run, *part))
+        found.update({names[row[0]]: summary(row) for row in rows})
+    return found
 
 
 def history(transaction: Transaction, run_id: str, key: str) -> History:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fitprint.entities import History
-from fitprint.events import Batch, MetricPoints
+from fitprint.events import Batch, MetricPoints, RunStarted
 from fitprint.stores.folding import Draft, Life, Points
 from fitprint.stores.sql import chunks, damage
 from fitprint.stores.sql.driver import Transaction
@@ -33,7 +33,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     _write_params_and_tags(transaction, numbered, numbers)
     _write_metrics(transaction, numbered, numbers)
     _write_files_and_facts(transaction, numbered)
-    _write_catalogue(transaction, numbered)
+    _write_catalogue(transaction, numbered, numbers, {event.run for event in batch.events if isinstance(event, RunStarted)})
     transaction.many(
         _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
     )
@@ -54,9 +54,8 @@ _COLUMNS_OF_LIFE: tuple[Callable[[Any], Any], ...] = (
 
 
 def _drafts(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> dict[str, Draft]:
-    """Return a draft for each run of the batch, which begins with what the tables hold."""
+    """Return a draft for each run of the batch, which begins with what the tables hold of it that the batch may change."""
     ids = {event.run: storable(event.run) for event in batch.events}
-    measured = {ids[event.run] for event in batch.events if isinstance(event, MetricPoints)}
     lives, numbers = {}, {}
     for part in sliced(sorted(ids.values())):
         rows = transaction.rows(
@@ -67,12 +66,15 @@ def _drafts(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> dict[st
         for number, *columns in rows:
             life = Life(*(check(column) for check, column in zip(_COLUMNS_OF_LIFE, columns, strict=True)))
             lives[life.id] = life
-            if life.id in measured:
-                numbers[life.id] = number
-    known = summaries(transaction, list(numbers.values()), keys)
+            numbers[life.id] = number
+    measured: dict[str, set[str]] = {}
+    for event in batch.events:
+        if isinstance(event, MetricPoints) and ids[event.run] in numbers:
+            measured.setdefault(event.run, set()).add(event.key)
     drafts = {}
     for run, stored in ids.items():
-        points = {key: Points(key, before) for key, before in known.get(numbers.get(stored, 0), {}).items()}
+        known = summaries(transaction, numbers[stored], measured[run], keys) if run in measured else {}
+        points = {key: Points(key, before) for key, before in known.items()}
         drafts[run] = Draft(lives.get(stored) or Life(stored), points=points)
     return drafts
 
@@ -185,7 +187,7 @@ def _chunk_rows(
             column.extend(more)
         history = earlier
     for at in range(0, len(history), chunks.FULL):
-        piece = History(*(column[at : at + chunks.FULL] for column in _columns(history)))
+        piece = history if len(history) <= chunks.FULL else History(*(column[at : at + chunks.FULL] for column in _columns(history)))
         yield run, key, start + at, len(piece), chunks.encode(piece)
 
 
@@ -229,12 +231,23 @@ def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
     )
 
 
-def _write_catalogue(transaction: Transaction, drafts: _Drafts) -> None:
-    """Note which keys the experiments have."""
-    runs = [(run,) for run, draft in drafts.items() if draft.life.experiment is not None]
+def _write_catalogue(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], started: set[str]) -> None:
+    """Note which keys the experiments have: all of a run that starts, for it may have had some before, and what is new of others."""
+    begun = {storable(run) for run in started}
+    whole, added = [], []
+    for run, draft in drafts.items():
+        if draft.life.id in begun:
+            whole.append((run,))
+        elif draft.life.experiment is not None:
+            added += [("params", numbers[key], run) for key in draft.params]
+            added += [("metrics", numbers[key], run) for key, points in draft.points.items() if len(points.history)]
+            added += [("tags", numbers[key], run) for key, value in draft.tags.items() if value is not None]
     for table in ("params", "metrics", "tags"):
         transaction.many(
             f"INSERT INTO catalogue (experiment, entity, key) SELECT r.experiment, '{table}', t.key"
             f" FROM runs r JOIN {table} t ON t.run = r.no WHERE r.no = ? ON CONFLICT DO NOTHING",
-            runs,
+            whole,
         )
+    transaction.many(
+        "INSERT INTO catalogue (experiment, entity, key) SELECT experiment, ?, ? FROM runs WHERE no = ? ON CONFLICT DO NOTHING", added
+    )
