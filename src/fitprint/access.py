@@ -82,10 +82,12 @@ def make_file(path: Path) -> None:
 def temporary_folder(prefix: str, parent: Path | None = None) -> tempfile.TemporaryDirectory[str]:
     """Make a folder that only its owner can read, among the temporary ones by default; its block removes it.
 
+    Its name has our process' number behind the prefix, so that what is left of it when we are killed can be told.
+
     Raises:
         OSError: it cannot be made.
     """
-    folder = tempfile.TemporaryDirectory(prefix=prefix, dir=parent)
+    folder = tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", dir=parent)
     os.chmod(folder.name, _PRIVATE[0])  # noqa: PTH101 - spares a Path
     return folder
 

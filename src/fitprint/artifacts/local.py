@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import re
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,8 @@ from fitprint.ids import new_id
 __all__ = ["BlobStore"]
 
 _PIECE = 1 << 20
+_TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}|(?:model|load|import)-(?P<pid>[0-9]+)-\w+|(?:model|load|import)-\w+)")
+_OLD_SECONDS = 86_400  # processes of other machines cannot be asked for; no file is that long on its way
 
 
 class BlobStore:
@@ -98,6 +102,24 @@ class BlobStore:
             raise IntegrityError(f"{self.path_of(digest)} has changed since it was written: its bytes do not match its name")
         return data
 
+    def leftovers(self, *, deep: bool = False) -> list[Path]:
+        """Return what processes that were killed have left below the root: folders and files with a dot, a day old, whose process is gone.
+
+        With ``deep`` the folders of the blobs are looked through, too, where files of that kind may lie.
+        """
+        names = self.root.glob(".*")
+        return sorted(path for path in (*names, *(self.root.glob("??/.*") if deep else ())) if _is_left(path))
+
+    def sweep(self, *, deep: bool = False) -> list[Path]:
+        """Remove what :meth:`leftovers` returns, and return it."""
+        found = self.leftovers(deep=deep)
+        for path in found:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return found
+
     def __contains__(self, digest: str) -> bool:
         try:
             return self.path_of(digest).is_file()
@@ -134,6 +156,20 @@ class BlobStore:
                     yield temporary, file
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def _is_left(path: Path) -> bool:
+    made = _TEMPORARY.fullmatch(path.name)
+    try:
+        if made is None or time.time() - path.stat().st_mtime < _OLD_SECONDS:
+            return False
+        if made["pid"]:
+            os.kill(int(made["pid"]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False  # it is gone by now, or its process is somebody else's
+    return not made["pid"]
 
 
 def _digest_of(path: Path) -> str:

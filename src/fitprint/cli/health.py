@@ -20,7 +20,7 @@ from fitprint.cli.wording import size
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
-from fitprint.journal.delivery import is_for, journals, read_writer, set_aside, writer_is_gone
+from fitprint.journal.delivery import is_for, journals, leftovers, read_writer, set_aside, writer_is_gone
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
 from fitprint.recording.workspace import Workspace, current, temporary_home
@@ -66,6 +66,7 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
         yield Finding("store", "ok", "nothing is recorded yet")
         return
     yield from _damaged_journals(workspace)
+    yield from _leftovers(workspace)
     try:
         with closing(workspace.destination.open(workspace.home, hooks().registered("register_stores"))) as store:
             yield from _journals(workspace, store)
@@ -139,6 +140,15 @@ def _damaged_journals(workspace: Workspace) -> Iterator[Finding]:
             f"remove the folder if that is enough, or rename it to {folder.name.removeprefix('.damaged-')} to have it read again"
         )
         yield Finding("journals", "broken", message)
+
+
+def _leftovers(workspace: Workspace) -> Iterator[Finding]:
+    """Remove what killed programs have left, and tell of it; half journals go with the delivery that follows."""
+    found = [*leftovers(workspace.home / "journal"), *workspace.blobs.sweep(deep=True)]
+    if found:
+        names = ", ".join(path.name for path in found[:5]) + (", ..." if len(found) > 5 else "")
+        message = f"programs that were killed left {len(found)} half-written files or folders, which are removed: {names}"
+        yield Finding("home", "warning", message)
 
 
 def _journals(workspace: Workspace, store: Store) -> Iterator[Finding]:

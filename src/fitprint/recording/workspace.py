@@ -57,6 +57,7 @@ class Workspace:
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
         self._patience = _READING_PATIENCE
+        self._is_swept = False
         self.refusals: set[str] = set()  # reasons for which artifacts could not be stored, which are told once
         _all.add(self)
 
@@ -128,6 +129,9 @@ class Workspace:
         """
         if self._writer is not None:
             self._writer.look()  # what this process recorded is to be there, whatever became of its files
+        if not self._is_swept:
+            self._is_swept = True
+            self.blobs.sweep()
         done = deliver(self.home / "journal", self._open_store(), self.destination.names(self.home), patience=patience)
         for problem in done.problems.values():
             hooks().problem(problem, "journal")

@@ -152,3 +152,35 @@ def test_threads_put_the_same_bytes(blobs: BlobStore) -> None:
         thread.join()
     assert files(blobs) == [blobs.path_of(digest_of(data))]
     assert blobs.read(digest_of(data)) == data
+
+
+@pytest.mark.parametrize("name", [".model-{pid}-abc", ".load-{pid}-abc", ".import-{pid}-abc", ".model-abcd_efg", ".{hex}", "ab/.{hex}"])
+def test_fault_9_what_a_killed_process_left_is_swept(tmp_path: Path, name: str) -> None:
+    """It goes a day later, with all that is in it; blobs stay."""
+    blobs = BlobStore(tmp_path)
+    digest = blobs.put_bytes(b"kept")
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    left = tmp_path / name.format(pid=child, hex="0" * 32)
+    left.parent.mkdir(exist_ok=True)
+    if "-" in name:
+        left.mkdir()
+        (left / "model.bin").write_bytes(b"half")
+    else:
+        left.write_bytes(b"half")
+    assert [] == blobs.sweep(deep=True)
+    os.utime(left, (1, 1))
+    assert [left] == blobs.sweep(deep=True)
+    assert not left.exists()
+    assert b"kept" == blobs.read(digest)
+
+
+def test_fault_9_what_a_process_is_at_work_on_is_not_swept(tmp_path: Path) -> None:
+    """However old: a program may be stopped for days."""
+    own = tmp_path / f".model-{os.getpid()}-abc"
+    own.mkdir()
+    os.utime(own, (1, 1))
+    assert [] == BlobStore(tmp_path).sweep(deep=True)
+    assert own.is_dir()

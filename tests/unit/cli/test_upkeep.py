@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
@@ -102,6 +103,43 @@ class TestDoctor:
         """Where nothing was recorded nothing is broken."""
         assert 0 == command("doctor").status
         assert not on_disk.exists()
+
+    def test_fault_9_tells_what_killed_programs_left(self, command, on_disk):
+        """It is removed, and told once."""
+        record(note="hello")
+        left = on_disk / "blobs" / ".model-abcdefgh"
+        left.mkdir()
+        os.utime(left, (1, 1))
+        assert ".model-abcdefgh" in "".join(findings(command("doctor", "--json"), "warning"))
+        assert not left.exists()
+        assert ".model-abcdefgh" not in command("doctor").out
+
+    def test_fault_7_puts_a_journal_aside_that_cannot_be_delivered(self, command, on_disk, caplog):
+        """Without the option it says what to do; with it the journal is renamed, and renamed back it is delivered."""
+        record("first")
+        leave_process()
+        (journal,) = (path for path in (on_disk / "journal").iterdir() if path.is_dir())
+        segment = journal / "00000001.log"
+        segment.rename(journal / "kept")
+        segment.mkdir()
+        command("ls")
+        assert 1 == caplog.text.count("cannot be delivered")
+        (message,) = findings(command("doctor", "--json"), "broken")
+        assert journal.name in message
+        assert "--set-aside" in message
+        assert journal.is_dir()
+        command("doctor", "--set-aside")
+        aside = journal.with_name(f".damaged-{journal.name}")
+        assert aside.is_dir()
+        caplog.clear()
+        leave_process()
+        command("ls")
+        assert "" == caplog.text
+        (aside / "00000001.log").rmdir()
+        (aside / "kept").rename(aside / "00000001.log")
+        aside.rename(journal)
+        leave_process()
+        assert "first" in command("ls", "--all").out
 
     def test_names_a_damaged_store(self, command, on_disk):
         """A file that is no database."""
