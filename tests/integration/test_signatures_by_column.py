@@ -196,3 +196,37 @@ def test_signature_of_the_faults_own_data():
     array = np.array([[float(row), "a"] for row in range(200)], dtype=object)
     frame = pd.DataFrame(array)
     assert Signature(describe(array)).enforce(frame) is frame
+
+
+def test_numbers_of_numpys_in_lists_are_numbers():
+    """A scalar of numpy's has a shape, too, and is no row."""
+    assert (-1, 2) == describe(tuple((number, number) for number in np.arange(5.0))).fields[0].shape
+    assert "float64" == describe(list(np.arange(5.0))).fields[0].type
+
+
+def arrow():
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = {"a": [0.5, 1.5], "b": [1, 2], "c": ["x", None], "d": [True, False]}
+    table = pyarrow.table(columns).append_column("e", pyarrow.array([0, 1], pyarrow.timestamp("ns")))
+    return table.append_column("f", pyarrow.array(["u", "v"]).dictionary_encode())
+
+
+def test_fault_21_a_table_of_pyarrows_has_a_signature():
+    """Types by name, as those of the frame that it becomes; the table is taken as it is, columns in another order are moved."""
+    table = arrow()
+    schema = describe(table)
+    assert ["float64", "int64", "string", "bool", "datetime[ns]", "category[string]"] == [field.type for field in schema.fields]
+    assert Signature(schema).enforce(table) is table
+    moved = Signature(schema).enforce(table.select(["b", "a", "c", "d", "e", "f"]))
+    assert table.column_names == moved.column_names
+    with pytest.raises(SignatureError, match="column 'a'"):
+        Signature(schema).enforce(table.drop(["a"]))
+
+
+def test_fault_21_a_table_of_pyarrows_reaches_the_model_as_a_frame():
+    """A predictor of a table, of a frame and of an array takes it."""
+    table = arrow()
+    assert list("abcdef") == list(conform(describe(table), table).columns)
+    assert list("abcdef") == list(conform(describe(table.to_pandas()), table).columns)
+    numbers = table.select(["a", "b"])
+    assert [[0.5, 1.0], [1.5, 2.0]] == conform(describe(np.eye(2)), numbers).tolist()

@@ -65,12 +65,92 @@ def test_a_pool_of_numbers_gives_a_signature(recorded, names, container, labels)
     assert "int64" == signature["outputs"]["fields"][0]["type"]
 
 
-def test_a_pool_with_categories_gives_none(recorded):
-    """A pool does not tell what its categories were made of."""
-    pool = catboost.Pool([["a", 1], ["b", 2]] * 5, [0, 1] * 5, cat_features=[0])
-    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(pool)
-    (model,) = recorded.one().models
-    assert model.facts.get("signature") is None
+def fields_of(run):
+    (model,) = run.models
+    return {field["name"]: field["type"] for field in model.facts["signature"]["inputs"]["fields"]}
+
+
+def test_fault_21_a_pool_with_categories_gives_a_signature(recorded):
+    """A pool does not tell what its categories were made of: they may be any object, and what the model was given is taken."""
+    rows = [["a", 1], ["b", 2]] * 5
+    model = catboost.CatBoostClassifier(iterations=2, **QUIET).fit(catboost.Pool(rows, [0, 1] * 5, cat_features=[0]))
+    run = recorded.one()
+    assert {None: "object"} == fields_of(run)
+    assert model.predict(rows).tolist() == fitprint.load_predictor(f"runs:/{run.id}/model").predict(rows).tolist()
+
+
+@pytest.mark.parametrize(("kind", "values", "word"), [("cat", "xy", "object"), ("text", ["a b", "b c"], "string")])
+def test_fault_21_a_pool_with_names_tells_kinds(recorded, kind, values, word):
+    """Categories and texts of a frame, by the names and kinds that the pool has."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"size": np.arange(40.0), "other": list(values) * 20})
+    pool = catboost.Pool(frame, [0, 1] * 20, **{f"{kind}_features": ["other"]})
+    model = catboost.CatBoostClassifier(iterations=2, **QUIET).fit(pool)
+    run = recorded.one()
+    assert {"size": "float64", "other": word} == fields_of(run)
+    assert model.predict(frame).tolist() == fitprint.load_predictor(f"runs:/{run.id}/model").predict(frame).tolist()
+
+
+def test_fault_21_a_pool_with_embeddings_tells_kinds(recorded):
+    """Embeddings are lists."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"size": np.arange(40.0), "place": [[float(row % 7), 1.0] for row in range(40)]})
+    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(catboost.Pool(frame, [0, 1] * 20, embedding_features=["place"]))
+    assert {"size": "float64", "place": "object"} == fields_of(recorded.one())
+
+
+@pytest.mark.parametrize("size", [1, 3, 20, 60, 2000])
+@pytest.mark.parametrize("pairs", [False, True], ids=["groups", "pairs"])
+def test_fault_21_groups_are_not_cut(recorded, capfd, size, pairs):
+    """A pool in groups has a signature, whatever their size, and nothing is said on standard error."""
+    rows = max(60, 2 * size)
+    X = np.random.default_rng(0).normal(size=(rows, 2))
+    groups = np.arange(rows) // size
+    if pairs and size == 1:
+        pytest.skip("a pair has two members")
+    options = {"pairs": [[first, first + 1] for first in range(0, rows - 1, size)]} if pairs else {}
+    pool = catboost.Pool(X, X[:, 0], group_id=groups, **options)
+    catboost.CatBoostRanker(iterations=2, **({"loss_function": "PairLogit"} if pairs else {}), **QUIET).fit(pool)
+    run = recorded.one()
+    (model,) = run.models
+    assert [-1, 2] == model.facts["signature"]["inputs"]["fields"][0]["shape"]
+    assert (model.facts["signature"]["outputs"] is None) == (size == 2000)
+    assert "failed" not in run.capture
+    assert "failed" not in capfd.readouterr().err
+
+
+def test_fault_21_data_without_a_signature_are_told(recorded, tmp_path):
+    """A file is not read once more: the capture report says why there is no signature."""
+    np.savetxt(tmp_path / "data.tsv", np.arange(40.0).reshape(20, 2) % 7, delimiter="\t")
+    catboost.CatBoostRegressor(iterations=2, **QUIET).fit(str(tmp_path / "data.tsv"))
+    run = recorded.one()
+    assert run.models[0].facts["signature"] is None
+    assert "signature" in run.capture["skipped"]
+
+
+def test_fault_21_sparse_data_have_a_signature(recorded):
+    """Rows of a sparse matrix are counted by its shape."""
+    from scipy import sparse
+
+    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(sparse.csr_matrix(np.eye(20)), [0, 1] * 10)
+    run = recorded.one()
+    assert "sparse" == run.models[0].facts["signature"]["inputs"]["container"]
+
+
+def test_fault_13b_a_predict_of_the_users_own_is_not_called(recorded, capsys):
+    """What a model gives out is not asked of the user's own method."""
+
+    class Telling(catboost.CatBoostClassifier):
+        def predict(self, *args, **kwargs):
+            print("predicting")
+            return super().predict(*args, **kwargs)
+
+    Telling(iterations=2, **QUIET).fit(np.eye(20), [0, 1] * 10)
+    signature = recorded.one().models[0].facts["signature"]
+    assert ("", None) == (capsys.readouterr().out, signature["outputs"])
+    assert [-1, 20] == signature["inputs"]["fields"][0]["shape"]
 
 
 def test_a_users_metric_does_not_hinder_saving(recorded, iris):

@@ -312,3 +312,32 @@ def test_sparse_and_frame_data(tracked):
     """The schema of a frame is told."""
     lgb.train(QUIET, lgb.Dataset(pd.DataFrame(X[:, :2], columns=["a b", "c"]), y), 1)
     assert tracked.one().datasets[0].facts["feature_names"] == ["a b", "c"]
+
+
+@pytest.mark.parametrize("how", ["constructed", "subset", "pieces", "file", "arrow"])
+def test_fault_21_every_kind_of_data_gives_a_signature(runs, capfd, tmp_path, how):
+    """Where the data are freed, in pieces or in a file, the booster tells its features."""
+    fitprint.autolog()
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    target = (points[:, 0] > 0).astype(float)
+    if how == "constructed":
+        data = lgb.Dataset(points, target).construct()
+    elif how == "subset":
+        data = lgb.Dataset(points, target).subset(list(range(50)))
+    elif how == "pieces":
+        data = lgb.Dataset([points[:30], points[30:]], target)
+    elif how == "file":
+        np.savetxt(tmp_path / "data.tsv", np.c_[target, points], delimiter="\t")
+        data = lgb.Dataset(str(tmp_path / "data.tsv"))
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        if int(lgb.__version__.split(".")[1]) < 2 and lgb.__version__.startswith("4."):
+            pytest.skip("this LightGBM takes no tables of pyarrow's")
+        data = lgb.Dataset(pyarrow.table({"a": points[:, 0], "b": points[:, 1]}), target)
+    booster = lgb.train({"verbose": -1, "num_leaves": 4}, data, 2)
+    run = runs.one()
+    fields = run.models[0].facts["signature"]["inputs"]["fields"]
+    assert [field["name"] for field in fields] == (["a", "b"] if how == "arrow" else [None])
+    assert "failed" not in run.capture
+    given = {"a": points[:, 0].tolist(), "b": points[:, 1].tolist()} if how == "arrow" else points
+    assert booster.predict(points).tolist() == fitprint.load_predictor(f"runs:/{run.id}/model").predict(given).tolist()

@@ -10,10 +10,11 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 import fitprint
 
@@ -125,3 +126,28 @@ def test_models_of_many_partial_fits(recorded):
     (run,) = recorded.runs()
     assert len(run.models) == 1
     assert len(run.history("fit_time")) == 30
+
+
+@pytest.mark.parametrize(
+    ("train", "why"),
+    [
+        (lambda: LabelEncoder().fit(["a", "b"]), "a target alone"),
+        (lambda: CountVectorizer().fit(text for text in ["one two", "two three"]), "no data of which"),
+        (lambda: Ridge().fit(memoryview(np.eye(3)), [1.0, 2.0, 3.0]), "could not be inferred"),
+    ],
+    ids=["target", "generator", "buffer"],
+)
+def test_fault_21_a_model_without_a_signature_says_why(recorded, train, why):
+    """The capture report tells it, whatever the data."""
+    run = recorded.of(train)
+    assert run.models[0].facts["signature"] is None
+    assert why in run.capture["skipped"]["signature"]
+
+
+def test_fault_21_the_last_state_of_a_sequence_has_the_signature(recorded):
+    """A model that is saved when its sequence ends has the signature of the first call."""
+    model = SGDClassifier()
+    for _ in range(30):
+        model.partial_fit(np.eye(3), [0, 1, 1], classes=[0, 1])
+    run = recorded.run()
+    assert [-1, 3] == run.models[-1].facts["signature"]["inputs"]["fields"][0]["shape"]

@@ -373,7 +373,10 @@ class Fit(Recorder):
             self.skipped("model", "the setting `models` is off")
             return
         with self.part("model"):
-            self.run.log_model(model, path, **options)
+            facts = self.run.log_model(model, path, **options).facts
+            if facts.get("signature") is None and "signature" not in self._report.get("skipped", {}):
+                problems = [problem for problem in facts.get("problems", ()) if "signature" in problem]
+                self.skipped("signature", problems[0] if problems else "there are no data of which columns and types can be told")
 
     def link(self, subject: Any) -> None:
         """Remember that an object (a model, its predictions) belongs to this run, for as long as it lives."""

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from fitprint.errors import SignatureError
-from fitprint.models.schema import Field, Schema, columns, is_array, is_frame, is_series, is_sparse, type_of
+from fitprint.models.schema import Field, Schema, columns, is_array, is_arrow, is_frame, is_series, is_sparse, type_of
 from fitprint.models.signature import Signature, fits
 
 __all__ = ["conform", "empty", "rows"]
@@ -26,6 +26,8 @@ def conform(schema: Schema, data: Any) -> Any:
         SignatureError: it names the column or input that does not fit, and what to do.
     """
     kind = schema.container
+    if is_arrow(data):
+        data = Signature(schema).enforce(data).to_pandas()
     if kind == "table":
         return _table(schema, data)
     if kind in {"array", "sparse"}:

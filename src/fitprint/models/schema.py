@@ -96,7 +96,7 @@ def _field_from_json(entry: Mapping[str, Any]) -> Field:
 
 
 def describe(data: object) -> Schema:
-    """Return the schema of data: a numpy array, pandas or polars frame or series, scipy sparse matrix, dict, list, or scalar.
+    """Return the schema of data: a numpy array, pandas or polars frame or series, Arrow table, scipy sparse matrix, dict, list, or scalar.
 
     Arrays and typed columns are never read; of object columns and lists at most 100 values are.
 
@@ -105,6 +105,8 @@ def describe(data: object) -> Schema:
     """
     if is_frame(data):
         return Schema("table", tuple(_column(column) for column in columns(data)))
+    if is_arrow(data):
+        return _arrow_table(data)
     if is_series(data):
         return Schema("series", (_column(columns(data)[0]),))
     if is_sparse(data):
@@ -123,6 +125,11 @@ def describe(data: object) -> Schema:
 def is_frame(data: object) -> bool:
     """Tell if the data is a pandas or polars data frame."""
     return _is_a(data, "pandas", "DataFrame") or _is_a(data, "polars", "DataFrame")
+
+
+def is_arrow(data: object) -> bool:
+    """Tell if the data is a table of pyarrow's."""
+    return _is_a(data, "pyarrow", "Table")
 
 
 def is_series(data: object) -> bool:
@@ -304,7 +311,7 @@ def _sequence(name: Label, data: Any) -> Field:
         return Field(name, type_of_values((data,)), (), nullable=data is None)
     sample = _some(data)
     shape: tuple[int, ...] = (-1,)
-    while sample and all(isinstance(item, list | tuple) or is_array(item) for item in sample):
+    while sample and all(isinstance(item, list | tuple) or (is_array(item) and len(item.shape) > 0) for item in sample):
         lengths = {len(item) for item in sample}
         shape = (*shape, lengths.pop() if len(lengths) == 1 else -1)
         sample = [value for item in sample[:10] for value in item][:MOST_PEEKED]  # of rows every column
@@ -395,3 +402,18 @@ def _polars_type(dtype: object) -> str:
     return {"String": "string", "Utf8": "string", "Binary": "bytes", "Boolean": "bool", "Null": "null", "Object": "object"}.get(
         word, word.lower()
     )
+
+
+def _arrow_table(table: Any) -> Schema:
+    return Schema("table", tuple(Field(field.name, _arrow_type(str(field.type)), nullable=True) for field in table.schema))
+
+
+def _arrow_type(name: str) -> str:
+    word, _, argument = name.partition("[")
+    if word in {"timestamp", "duration"}:
+        return f"{'datetime' if word == 'timestamp' else 'timedelta'}[{argument.replace('tz=', '')}"
+    if word.startswith("dictionary<"):
+        values = word.partition("values=")[2].partition(",")[0]
+        return f"category[{_arrow_type(values)}]"
+    known = {"double": "float64", "float": "float32", "halffloat": "float16", "large_string": "string", "string_view": "string"}
+    return known.get(word) or {"binary": "bytes", "large_binary": "bytes"}.get(word, name)

@@ -10,7 +10,20 @@ from functools import partial
 from typing import Any
 
 from fitprint.errors import SignatureError
-from fitprint.models.schema import Column, Field, Label, Schema, columns, describe, is_array, is_frame, is_series, is_sparse, type_of
+from fitprint.models.schema import (
+    Column,
+    Field,
+    Label,
+    Schema,
+    columns,
+    describe,
+    is_array,
+    is_arrow,
+    is_frame,
+    is_series,
+    is_sparse,
+    type_of,
+)
 
 __all__ = ["Signature", "fits", "infer_signature"]
 
@@ -37,6 +50,8 @@ class Signature:
             return data
         if is_frame(data):
             return _enforce_frame(schema, data)
+        if is_arrow(data):
+            return _enforce_arrow(schema, data)
         if isinstance(data, Mapping):
             return _enforce_mapping(schema, data)
         if schema.container in _NAMED and not (is_array(data) or is_series(data)):
@@ -64,7 +79,7 @@ class Signature:
 def infer_signature(inputs: object, outputs: object = None) -> Signature:
     """Return the signature of a model that was given ``inputs`` and, where known, gave ``outputs``.
 
-    Takes numpy arrays, pandas and polars frames and series, scipy sparse matrices, dicts of arrays, lists and scalars.
+    Takes numpy arrays, pandas and polars frames and series, Arrow tables, scipy sparse matrices, dicts of arrays, lists and scalars.
     Nothing is copied, and at most 100 values of each object column are read.
 
     Raises:
@@ -93,6 +108,24 @@ def _enforce_frame(schema: Schema, frame: Any) -> Any:
     if order == list(range(len(found))):
         return frame
     return frame.iloc[:, order] if hasattr(frame, "iloc") else frame[:, order]
+
+
+def _enforce_arrow(schema: Schema, table: Any) -> Any:
+    found = describe(table)
+    if schema.container not in _NAMED:
+        if len(schema.fields[0].shape) != 2 or schema.fields[0].shape[1] != len(found.fields):
+            raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
+        for field in found.fields:
+            _check_type(replace(schema.fields[0], name=field.name), field.type, partial(_floats, table, field.name))
+        return table
+    types = {field.name: field.type for field in found.fields}
+    for field in schema.fields:
+        if field.name in types:
+            _check_type(field, types[field.name], partial(_floats, table, field.name))
+        elif field.required:
+            raise _missing(field, list(types), schema)
+    names = [name for name in schema.names if name in types]
+    return table if names == list(types) else table.select(names)
 
 
 def _enforce_mapping(schema: Schema, data: Mapping[Any, Any]) -> Mapping[Any, Any]:
@@ -232,8 +265,10 @@ def _fits_by_value(expected: str, found: Any) -> bool:
     return bool(missing.all()) or (family == "bool" and bool((missing | (found == 0) | (found == 1)).all()))
 
 
-def _floats(data: Any, position: int | None = None) -> Any:
-    """Return the floats of an array, a series or a list, or of one column of a two-dimensional array."""
+def _floats(data: Any, position: Label = None) -> Any:
+    """Return the floats of an array, a series or a list, or of one column of a two-dimensional array or an Arrow table."""
+    if is_arrow(data):
+        return data.column(position).to_pylist()
     if is_sparse(data):
         return data.data
     if is_series(data):

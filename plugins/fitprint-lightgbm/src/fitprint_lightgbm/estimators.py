@@ -59,6 +59,7 @@ def _observe_distributed(fit: Fit, call: Call) -> Generator[None, Any, None]:
         local = fit.instance.to_local()
         fit.link(fit.instance)
         record_config(fit, local.booster_)
+        fit.skipped("signature", "the data are spread over workers")
         fit.model(local)
 
 

@@ -33,13 +33,17 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     if is_dataset(train_set) and fit.setting("models"):
         with fit.part("signature", quiet=True):
             inputs = _schema(train_set.data)
-            example = rows_shown(train_set.data) if fit.setting("input_examples") else None
+            example = rows_shown(train_set.data) if inputs is not None and fit.setting("input_examples") else None
     iterations = begin_rounds(fit, arguments)
     training = _name_of_training(arguments)
     booster = yield
     record_booster(fit, booster, iterations, training)
-    outputs = None if inputs is None else _outputs(booster)
-    fit.model(booster, signature=None if inputs is None else Signature(inputs, outputs), input_example=example)
+    if inputs is None and fit.setting("models"):
+        with fit.part("signature", quiet=True):
+            inputs = _schema_of_booster(booster)
+        if inputs is None:
+            fit.skipped("signature", "the booster has features of categories, of which it does not tell how they were given")
+    fit.model(booster, signature=None if inputs is None else Signature(inputs, _outputs(booster)), input_example=example)
 
 
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
@@ -89,6 +93,16 @@ def _schema(data: Any) -> Schema | None:
     if hasattr(data, "shape") and len(data.shape) == 2:
         return describe(data)
     return None
+
+
+def _schema_of_booster(booster: Any) -> Schema | None:
+    """Return what a booster says of its features, where the data are freed, or of another kind; None if some are categories."""
+    if booster.pandas_categorical:
+        return None
+    names = booster.feature_name()
+    if names == [f"Column_{position}" for position in range(len(names))]:
+        return Schema("array", (Field(None, "float64", (-1, len(names)), nullable=True),))
+    return Schema("table", tuple(Field(name, "float64", nullable=True) for name in names))
 
 
 def _outputs(booster: Any) -> Schema:

@@ -110,7 +110,9 @@ def record_model(fit: Fit, estimator: Any, call: Call, prediction: Any) -> None:
             fit.skipped("model", "the search did not refit its best candidate")
             return
     options: dict[str, Any] = {}
-    if hasattr(call.features, "shape") or isinstance(call.features, (list, dict)):
+    if call.features is None:
+        fit.skipped("signature", "it learnt from a target alone")
+    elif hasattr(call.features, "shape") or isinstance(call.features, (list, tuple, dict)):
         options = {"inputs": call.features, "outputs": prediction}
         if fit.setting("input_examples"):
             options["input_example"] = head(call.features, _EXAMPLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import weakref
 from collections.abc import Callable, Generator
@@ -12,6 +13,8 @@ import numpy as np
 
 from fitprint.autologging.fit import Fit
 from fitprint.autologging.links import Links
+from fitprint.errors import SignatureError
+from fitprint.models.signature import Signature, infer_signature
 from fitprint.recording.run import Run
 from fitprint_sklearn.data import read_call, row_count
 from fitprint_sklearn.estimators import record_call, record_model
@@ -31,6 +34,7 @@ class _Progress:
     saved_call: int = 0
     saved_at: float = 0.0
     saving_took: float = 0.0
+    signature: Signature | None = None
 
 
 _progress = Links()
@@ -58,6 +62,8 @@ def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:
         if isinstance(value, (int, float, np.number)):
             fit.metric(name, float(value), step=fit.call - 1, goal="min")
     if fit.call == 1:
+        with contextlib.suppress(SignatureError):
+            progress.signature = infer_signature(call.features)
         fit.when_sequence_ends(_saving_of_last_state(weakref.ref(estimator), progress, fit.run, models=fit.setting("models")))
     began = time.monotonic()
     if began - progress.saved_at >= _PATIENCE * progress.saving_took:
@@ -73,6 +79,6 @@ def _saving_of_last_state(reference: weakref.ref[Any], progress: _Progress, run:
     def save() -> None:
         estimator = reference()
         if models and estimator is not None and progress.calls > progress.saved_call:
-            run.log_model(estimator, "model")
+            run.log_model(estimator, "model", signature=progress.signature)
 
     return save

@@ -59,6 +59,7 @@ def observe_spread_fit(fit: Fit, call: Call) -> Generator[None, Any, None]:
     record_config(fit, booster)
     with fit.part("importances", quiet=True):
         record_importances(fit, booster, only_by_type=True)
+    fit.skipped("signature", "the data are spread over workers")
     fit.model(estimator)
 
 

@@ -19,7 +19,10 @@ __all__ = ["CHECKS"]
 
 
 def record_is_complete(conformance: FrameworkConformance, case: Case) -> None:
-    """A call is one finished run that holds what the case names: parameters, metrics, model, kind and children."""
+    """A call is one finished run that holds what the case names: parameters, metrics, model, kind and children.
+
+    A model has a signature, or the capture report says why it has none.
+    """
     with conformance.observed() as runs:
         conformance.train(case)
         run = runs.one()
@@ -31,6 +34,10 @@ def record_is_complete(conformance: FrameworkConformance, case: Case) -> None:
         expect(not missing, f"metrics are missing: {_listed(missing)}; there are {_listed(run.metrics)}")
         models = [model.path for model in run.models]
         expect(models == ([] if case.model is None else [case.model]), f"the recorded models are {models}, expected was {case.model!r}")
+        bare = [model.path for model in run.models if model.facts.get("signature") is None]
+        expect(
+            not bare or "signature" in run.capture.get("skipped", {}), f"models have no signature, and nothing says why: {_listed(bare)}"
+        )
         expect(not run.capture.get("failed"), f"the capture report tells of failures: {run.capture.get('failed')}")
         expect(len(run.children()) == case.children, f"the run has {len(run.children())} children, not {case.children}")
         expect(all(child.status == "FINISHED" for child in run.children()), "a child did not end")
