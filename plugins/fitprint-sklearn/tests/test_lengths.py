@@ -103,12 +103,13 @@ def test_fault_1_attributes_have_to_fit_together(name, tmp_path):
         load(model, tmp_path)
 
 
-def test_fault_1_a_metric_has_the_dimensions_of_its_space(tmp_path):
-    """One weight for three columns would be read beyond its end."""
+@pytest.mark.parametrize("weights", [[1.0], [-1.0, 1.0, 1.0], [np.nan, 1.0, 1.0]], ids=["too few", "negative", "no numbers"])
+def test_fault_1_a_metric_has_the_dimensions_of_its_space(tmp_path, weights):
+    """One weight for three columns would be read beyond its end, and distances that are no numbers lead a search astray."""
     model = KernelDensity(metric="seuclidean", metric_params={"V": np.ones(3)}, algorithm="ball_tree").fit(X)
     load(model, tmp_path)
     metric = model.tree_.__getstate__()[11]
     state = metric.__getstate__()
-    metric.__setstate__((state[0], np.ones(1), *state[2:]))
+    metric.__setstate__((state[0], np.array(weights), *state[2:]))
     with pytest.raises(IntegrityError, match="space"):
         load(model, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+import math
 import os
 import pickle
 import resource
@@ -56,15 +57,16 @@ def _by_a_copy(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
         finally:
             os._exit(0)
     os.close(writing)
-    found = _until_end(reading, request["seconds"] + _GRACE)
+    found = _until_end(reading, 2 * request["seconds"] + _GRACE)
     os.close(reading)
     if found is None:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if found is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGALRM, signal.SIGXCPU}):
-        return {"hung": request["seconds"]}
-    if os.WIFSIGNALED(status):
-        return {"died": os.WTERMSIG(status)}
+    ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if found is None or ended in {signal.SIGALRM, signal.SIGXCPU}:
+        return {"hung": request["seconds"], "busy": ended == signal.SIGXCPU}
+    if ended:
+        return {"died": ended}
     return dict(json.loads(found)) if found else {"died": 256 + os.WEXITSTATUS(status)}
 
 
@@ -107,13 +109,14 @@ def _held(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
 def _limit(directory: Path, seconds: int) -> None:
     """Bound time and memory; a limit that the system does not set is done without."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(seconds)
+    signal.alarm(2 * seconds)
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
     try:
         taken = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         taken = 0
-    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds + math.ceil(used.ru_utime + used.ru_stime)}
     if taken:
         limits[resource.RLIMIT_AS] = taken + _MEMORY + 8 * size
     for kind, most in limits.items():

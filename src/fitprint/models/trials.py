@@ -33,7 +33,7 @@ from fitprint.models.trust import Trust
 
 __all__ = ["SECONDS", "Courtroom", "try_first"]
 
-SECONDS = 120  # of CPU and of time on the clock that one trial may take
+SECONDS = 60  # of CPU that one trial may take; twice as many may pass on the clock
 _START = 120  # seconds until the process has imported what it needs
 _COPIES = sys.platform == "linux"  # elsewhere frameworks do not survive a fork
 _NOTES = 1000  # that are kept for the user
@@ -130,11 +130,12 @@ class Courtroom:
     def hear(self, request: Mapping[str, Any], trust: Trust) -> Mapping[str, Any]:
         """Return how the trial of a request ended.
 
-        A copy that died or hung may have done so because it is a copy: whether it was the file, a process of its own tells.
+        A copy that died, or waited without end, may have done so because it is a copy: whether it was the file, a process of its own
+        tells.
         """
         with self._lock:
             answer = self._ask(request, trust) if _COPIES else None
-            if answer is None or answer.get("died") or answer.get("hung"):
+            if answer is None or answer.get("died") or (answer.get("hung") and not answer.get("busy")):
                 self.close()
                 answer = self._ask({**request, "alone": True}, trust)
                 self.close()
@@ -148,7 +149,7 @@ class Courtroom:
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = _line(process.stdout.fileno(), _START + request["seconds"])
+            line = _line(process.stdout.fileno(), _START + 2 * request["seconds"])
         except OSError:
             line = b""
         if line is None:

@@ -11,6 +11,7 @@ from fitprint.models.flavor import FlavorEntry, file_within
 from fitprint.models.oddities import attempt, odd_rows
 from fitprint.models.requirements import version_beside
 from fitprint.models.trust import Trust
+from fitprint_catboost.structure import problem_of
 
 __all__ = ["CatBoostFlavor"]
 
@@ -27,6 +28,13 @@ class CatBoostFlavor:
     parts: ClassVar[Mapping[str, Collection[str]]] = {
         "catboost.core": _CLASSES
     }  # their state is the bytes of this format, read by CatBoost itself, and plain parameters
+
+    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:
+        """Refuse a model, as a part of another framework's, whose trees lead nowhere."""
+        if "__model" in state:
+            data = state["__model"]
+            if type(data) is not bytes or (problem := problem_of(data, "cbm")) is not None:
+                raise IntegrityError(f"a {kind} is damaged: {problem if type(data) is bytes else 'it has no trees'}")
 
     def accepts(self, model: object) -> bool:
         kind = type(model)
@@ -57,17 +65,23 @@ class CatBoostFlavor:
             raise IntegrityError(f"{trust.uri} is of the class {kind!r}, which is none of CatBoost's: {', '.join(_CLASSES)}")
         if form not in _FORMATS:
             raise FitprintError(f"{trust.uri} has the format {form!r}, which CatBoost can write but not read: save it as cbm")
+        if not trust.own and (problem := problem_of(path.read_bytes(), str(form))) is not None:
+            raise _unreadable(path, options, trust, problem)
         import catboost
 
         model = getattr(catboost, str(kind))()
         try:
             model.load_model(str(path), format=form)
         except catboost.CatBoostError as error:
-            raise IntegrityError(
-                f"{path.name} of {trust.uri} cannot be read by CatBoost {catboost.__version__} (it was written by "
-                f"{options.get('catboost_version') or 'an unknown version'}): it is damaged, or a newer CatBoost is needed"
-            ) from error
+            raise _unreadable(path, options, trust, str(error).strip().splitlines()[-1][:200]) from error
         return model
+
+
+def _unreadable(path: Path, options: Mapping[str, Any], trust: Trust, told: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path.name} of {trust.uri} cannot be read by CatBoost {installed_version('catboost')} (it was written by "
+        f"{options.get('catboost_version') or 'an unknown version'}): it is damaged ({told}), or a newer CatBoost is needed"
+    )
 
 
 def _predict_odd(model: Any, _: object) -> None:

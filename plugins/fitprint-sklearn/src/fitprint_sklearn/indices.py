@@ -102,6 +102,8 @@ def _neighbours(tree: Any) -> str | None:
         return "counts more nodes than it has"
     if not _measures(tree.__getstate__()[11], data.shape[1]):
         return "measures distances in another space than its own"
+    if not all(np.isfinite(numbers).all() for numbers in (data, bounds, nodes["radius"])):
+        return "has places that are no numbers"
     start, end = nodes["idx_start"], nodes["idx_end"]
     return "has a node outside of its samples" if ((start < 0) | (end < start) | (end > samples)).any() else None
 
@@ -112,6 +114,10 @@ def _measures(metric: Any, width: int) -> bool:
     if kind.__module__ != "sklearn.metrics._dist_metrics":
         return False
     _, weights, matrix = metric.__getstate__()[:3]
+    if not (np.isfinite(weights).all() and np.isfinite(matrix).all() and np.min(weights, initial=0) >= 0):
+        return False  # a distance that is no number leads the search astray
+    if kind.__name__.startswith("Haversine"):
+        return width == 2
     if kind.__name__.startswith("SEuclidean"):
         return bool(np.shape(weights) == (width,))
     return bool(np.shape(matrix) == (width, width)) if kind.__name__.startswith("Mahalanobis") else np.size(weights) in {0, 1, width}
