@@ -19,10 +19,7 @@ __all__ = ["CHECKS"]
 
 
 def record_is_complete(conformance: FrameworkConformance, case: Case) -> None:
-    """A call is one finished run that holds what the case names: parameters, metrics, model, kind and children.
-
-    A model has a signature, or the capture report says why it has none.
-    """
+    """A call is one finished run that holds what the case names, and of its model a signature, or the reason why it has none."""
     with conformance.observed() as runs:
         conformance.train(case)
         run = runs.one()
