@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from fitprint.access import make_folder, temporary_folder
+from fitprint.access import create_file, make_folder, temporary_folder
 from fitprint.artifacts.local import BlobStore
 from fitprint.entities import Artifact, LoggedModel, RunRecord
 from fitprint.errors import IntegrityError
@@ -81,5 +82,6 @@ def _laid_out(digests: Mapping[str, str], home: BlobStore) -> Iterator[Path]:
         for name, digest in digests.items():
             file = Path(folder) / name
             make_folder(file.parent)
-            file.write_bytes(home.read(digest))
+            with os.fdopen(create_file(file), "wb") as copy:
+                copy.write(home.read(digest))
         yield Path(folder)
