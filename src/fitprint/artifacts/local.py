@@ -21,6 +21,7 @@ __all__ = ["BlobStore"]
 
 _PIECE = 1 << 20
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}|(?:model|load|import)-(?P<pid>[0-9]+)-\w+|(?:model|load|import)-\w+)")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OLD_SECONDS = 86_400  # processes of other machines cannot be asked for; no file is that long on its way
 
 
@@ -197,4 +198,5 @@ def _spoken_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"cannot keep bytes of or below {path}: {error.strerror or error}") from error
+        advice = ": free space, or set FITPRINT_HOME" if error.errno in _FULL else ""
+        raise StoreError(f"cannot keep bytes of or below {path}: {error.strerror or error}{advice}") from error

@@ -412,7 +412,7 @@ class Run(RunReader):
         self.workspace.refusals.add(reason)
         hooks().problem(
             f"the artifact {path!r} of run {self.id} could not be stored ({error}); training goes on without it, and without all that "
-            "cannot be stored for this reason: free space, or set FITPRINT_HOME",
+            "cannot be stored for this reason",
             "artifacts",
             error,
         )
