@@ -64,7 +64,7 @@ def captured(request: pytest.FixtureRequest, framework: str, monkeypatch: pytest
     """Autologging with all plugins, with the framework's alone, or with all but it."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "estimators"))
     settings: dict[str, Any] = {"all": {}, "alone": {"include_frameworks": [framework]}, "without": {"exclude_frameworks": [framework]}}
-    with captured_runs() as runs:
+    with captured_runs(training_metrics_code=["keras_estimator.KerasEstimator"]) as runs:
         fitprint.autolog(**settings[request.param])
         yield runs
 

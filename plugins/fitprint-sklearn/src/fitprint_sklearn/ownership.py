@@ -17,9 +17,9 @@ __all__ = ["own_code", "pieces"]
 
 # Packages whose estimators are known here, beside those that an installed plugin observes; and those that hold data, or compute.
 _FRAMEWORKS = frozenset("catboost imblearn lightgbm sklearn xgboost".split())
-_LIBRARIES = frozenset("_catboost _loss cupy joblib numpy pandas polars pyarrow scipy threadpoolctl torch".split())
+_LIBRARIES = frozenset("_catboost _loss cupy jax jaxlib joblib numpy pandas polars pyarrow scipy tensorflow threadpoolctl torch".split())
 _STANDARD = frozenset(sys.stdlib_module_names) - {"unittest"}  # whose mocks stand for the user's code
-_CLOSED = _LIBRARIES | _STANDARD  # objects of these are not looked into
+_OPEN = frozenset({"sklearn", "imblearn"})  # whose models are made of objects that are looked into; of others only the estimators are
 
 # What a class of the user's may define without taking part in predictions.
 _NO_PART = frozenset("__init__ __repr__ __str__ fit get_params set_params".split())
@@ -31,7 +31,6 @@ _UNUSED = frozenset(
     """.split()
 )
 _UNUSED_BY = {"GaussianProcessRegressor": _UNUSED | {"L_"}}
-_BOOSTERS = frozenset("catboost lightgbm xgboost".split())  # whose estimators hold data, and models that are not made of Python objects
 _METHODS = ("decision_function", "predict", "predict_log_proba", "predict_proba", "score", "staged_predict", "transform")
 _PLAIN = frozenset({str, bytes, bytearray, int, float, complex, bool, type(None), slice, range})
 _CONTAINERS = (list, tuple, set, frozenset)
@@ -60,16 +59,17 @@ def own_code(estimator: Any, asked: Iterable[str]) -> str | None:
 def pieces(estimator: Any) -> Iterator[Any]:
     """Yield each object that a prediction may call or read, once, and call none: the estimator, what it holds, what functions hold."""
     seen: set[int] = set()
+    closed = _packages() - _OPEN
     waiting = [estimator]
     while waiting:
         found = waiting.pop()
         if id(found) not in seen:
             seen.add(id(found))
             yield found
-            waiting += _held(found)
+            waiting += _held(found, closed)
 
 
-def _held(found: Any) -> list[Any]:
+def _held(found: Any, closed: frozenset[str]) -> list[Any]:
     kind = type(found)
     if issubclass(kind, dict):
         return _no_plain(found.values())
@@ -86,8 +86,7 @@ def _held(found: Any) -> list[Any]:
         return _no_plain([found.func, *found.args, *found.keywords.values()])
     if kind is np.ufunc or issubclass(kind, type):
         return []
-    package = _package(kind.__module__)
-    if (kind is not np.vectorize and package in _CLOSED) or (package in _BOOSTERS and not hasattr(kind, "get_params")):
+    if kind is not np.vectorize and _package(kind.__module__) in closed and not hasattr(kind, "get_params"):
         return []
     state = getattr(found, "__dict__", None)
     if type(state) is not dict:
@@ -169,14 +168,19 @@ class _Judge:
         """Judge what stands in the place of a method on this very object."""
         cls = type(found)
         if cls not in self._methods:
-            inside = () if _package(cls.__module__) in _CLOSED else cls.__mro__
-            functions = {name for base in inside for name, value in vars(base).items() if isinstance(value, FunctionType)}
-            self._methods[cls] = frozenset(functions | {name for name in _METHODS if functions})
-        methods = self._methods[cls]
-        state = getattr(found, "__dict__", None) if methods else None
-        if type(state) is not dict or methods.isdisjoint(state):
+            package = _package(cls.__module__)
+            inside = () if package in _LIBRARIES | _STANDARD else cls.__mro__
+            methods = {name for base in inside for name, value in vars(base).items() if isinstance(value, FunctionType)}
+            if package not in _OPEN and not hasattr(cls, "get_params"):  # such objects replace methods of their own, but not these
+                methods.intersection_update(_METHODS)
+            elif methods:
+                methods.update(_METHODS)
+            self._methods[cls] = frozenset(methods)
+        replaceable = self._methods[cls]
+        state = getattr(found, "__dict__", None) if replaceable else None
+        if type(state) is not dict or replaceable.isdisjoint(state):
             return None
-        return f"{cls.__module__}.{cls.__qualname__}.{min(methods.intersection(state))} of this very object"
+        return f"{cls.__module__}.{cls.__qualname__}.{min(replaceable.intersection(state))} of this very object"
 
 
 def _is_code(value: Any) -> bool:

@@ -68,8 +68,8 @@ def _steps(found: Any, rows: int, used: float) -> float:
         return float(_LEVEL * found.get_max_depth()) if name == "TreePredictor" else 0.0
     if package == "scipy" and hasattr(found, "nnz"):
         return float(found.nnz + _LINE * found.shape[0])
-    count = _BOOSTERS.get(package)
-    return count(found) if count is not None and hasattr(kind, "get_params") else 0.0
+    count = _COUNTS.get(package)
+    return count(found) if count is not None and (hasattr(kind, "get_params") or hasattr(kind, "count_params")) else 0.0
 
 
 def _of_xgboost(estimator: Any) -> float:
@@ -94,7 +94,11 @@ def _of_catboost(estimator: Any) -> float:
     return float(_LEVEL * (trees or 0) * (estimator.get_param("depth") or estimator.get_param("max_depth") or 6))
 
 
-_BOOSTERS = {"catboost": _of_catboost, "lightgbm": _of_lightgbm, "xgboost": _of_xgboost}
+def _of_keras(model: Any) -> float:
+    return float(model.count_params()) if getattr(model, "built", False) else 0.0
+
+
+_COUNTS = {"catboost": _of_catboost, "keras": _of_keras, "lightgbm": _of_lightgbm, "xgboost": _of_xgboost}
 
 
 def _whole(estimator: Any, name: str) -> int:
