@@ -112,7 +112,7 @@ def work(kind, seed, start, count, keep):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))  # a model may ask for much, but not take the machine with it
     with tempfile.TemporaryDirectory(prefix="fitprint-fuzz-") as folder:
-        attempt = _pickles(seed) if kind == "pickles" else _files(kind, seed, Path(folder))
+        attempt = _pickles(seed, Path(folder)) if kind == "pickles" else _files(kind, seed, Path(folder))
         for number in range(start, count):
             channel.write(f"{number}\n")
             signal.alarm(SILENCE)
@@ -122,15 +122,15 @@ def work(kind, seed, start, count, keep):
     signal.alarm(0)
 
 
-def _pickles(seed):
+def _pickles(seed, folder):
     from grammar import Grammar
     from models import pickled
 
     from fitprint.errors import FitprintError
     from fitprint.models import pickles
     from fitprint.models.trust import Trust
-    from fitprint_sklearn import flavor, trust
-    from fitprint_sklearn.compiled import BUILDERS, MAKERS
+    from fitprint_sklearn import trust
+    from fitprint_sklearn.flavor import SklearnFlavor
 
     seeds = pickled()
     names = sorted({(module, name) for table in (pickles._HARMLESS, trust._TYPES) for module, found in table.items() for name in found})
@@ -146,8 +146,8 @@ def _pickles(seed):
         if keep is not None:
             keep.write_bytes(data)
         try:
-            model = pickles.load(data, Trust(), "model.pkl", trust.is_trusted, trust.is_constructor, {}, MAKERS, BUILDERS)
-            flavor._check_indices(model, "model.pkl", Trust())
+            (folder / "model.pkl").write_bytes(data)
+            model = SklearnFlavor().load(folder, {"pickled_model": "model.pkl"}, Trust())
         except FitprintError as error:
             return data, type(error).__name__
         except Exception as error:  # noqa: BLE001 - it is counted

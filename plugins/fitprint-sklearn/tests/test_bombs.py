@@ -43,3 +43,15 @@ def test_archives_that_are_as_large_as_they_say_load(tmp_path):
     """Whatever they hold."""
     bombed(tmp_path / "model.skops", "more.npz", nested(b"1234"))
     assert type(SklearnFlavor().load(tmp_path, OPTIONS, Trust())) is LogisticRegression
+
+
+def test_an_archive_whose_directory_lies_before_it_is_damaged(tmp_path):
+    """Python's reader would seek to a negative place."""
+    bombed(tmp_path / "model.skops", "more.npy", b"")
+    data = bytearray((tmp_path / "model.skops").read_bytes())
+    end = data.rindex(b"PK\5\6")
+    data[end + 16 : end + 20] = (0x7FFFFFFF).to_bytes(4, "little")
+    (tmp_path / "model.skops").write_bytes(data)
+    with pytest.raises(IntegrityError, match="is damaged"):
+        SklearnFlavor().load(tmp_path, OPTIONS, Trust())
+    assert SklearnFlavor().trial(tmp_path, OPTIONS) is None

@@ -30,8 +30,10 @@ def opened(path: Path | IO[bytes], *, vast: bool = False) -> zipfile.ZipFile:
     """
     archive = zipfile.ZipFile(path)
     try:
+        size = _size(archive)
+        if not all(0 <= entry.header_offset < size for entry in archive.infolist()):
+            raise zipfile.BadZipFile("it has files outside of itself")
         if not vast:
-            size = _size(archive)
             _check(archive, max(_SMALL, _RATIO * size), size)
     except BaseException:
         archive.close()
