@@ -295,16 +295,22 @@ def _seed_sequence(reader: Any, make: Any, *arguments: Any) -> Any:
     return make(kind, number, state)
 
 
-def _is_data(value: Any, depth: int = 0) -> bool:
-    """Tell if a value is a tree of plain values, with arrays of numbers as leaves."""
-    if plain(value):
-        return True
-    if type(value) in {tuple, list}:
-        return depth < _NESTING and all(_is_data(item, depth + 1) for item in value)
-    if type(value) is dict:
-        return depth < _NESTING and all(_is_data(item, depth + 1) for item in value.values())
-    numpy = _numpy()
-    return isinstance(value, numpy.generic) or (type(value) is numpy.ndarray and not value.dtype.hasobject)
+def _is_data(value: Any) -> bool:
+    """Tell if a value is a tree of plain values, with arrays of numbers as leaves. What stands in it many times is looked at once."""
+    seen: set[int] = set()
+    waiting = [(value, 0)]
+    while waiting:
+        found, depth = waiting.pop()
+        if plain(found) or id(found) in seen:
+            continue
+        seen.add(id(found))
+        if type(found) in {tuple, list, dict}:
+            if depth >= _NESTING:
+                return False
+            waiting += [(item, depth + 1) for item in (found.values() if type(found) is dict else found)]
+        elif not (isinstance(found, _numpy().generic) or (type(found) is _numpy().ndarray and not found.dtype.hasobject)):
+            return False
+    return True
 
 
 def _build_random(_: Any, target: Any, state: Any) -> None:

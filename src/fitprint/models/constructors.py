@@ -15,6 +15,8 @@ _ATOMS = frozenset({bool, int, float, complex, str, bytes, bytearray, type(None)
 _DATED = frozenset({"date", "datetime", "time", "timedelta", "timezone"})
 _FRACTION = re.compile(r"[+-]?\d{1,4000}(/\d{1,4000})?")
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+_NUMERIC = frozenset({bool, int, float, str, bytes})
+_ENCODINGS = frozenset({"ascii", "latin1", "iso88591", "utf8"})
 
 
 def plain(value: object) -> bool:
@@ -36,10 +38,34 @@ def _of_atoms(_: Any, make: Any, *arguments: Any) -> Any:
     return make(*arguments)
 
 
-def _bytes(_: Any, make: Any, *arguments: Any) -> Any:
-    if arguments and type(arguments[0]) not in {bytes, bytearray, str, list}:  # a number would be a length
+def _int(_: Any, make: Any, *arguments: Any) -> Any:
+    if not all(type(argument) in _NUMERIC for argument in arguments):  # a Decimal of a few letters can be a number of millions of digits
         raise _refused(make)
     return make(*arguments)
+
+
+def _text(reader: Any, make: Any, *arguments: Any) -> Any:
+    if not all(map(plain, arguments)) or not _is_encoding(arguments):
+        raise _refused(make)
+    reader.spend(_length(arguments))
+    return make(*arguments)
+
+
+def _bytes(reader: Any, make: Any, *arguments: Any) -> Any:
+    # a number would be a length
+    if (arguments and type(arguments[0]) not in {bytes, bytearray, str, list}) or not _is_encoding(arguments):
+        raise _refused(make)
+    reader.spend(_length(arguments))
+    return make(*arguments)
+
+
+def _is_encoding(arguments: tuple[Any, ...]) -> bool:
+    """Tell if a text is named an encoding that takes time in proportion to its length; there are others."""
+    return len(arguments) < 2 or (type(arguments[1]) is str and arguments[1].lower().replace("-", "").replace("_", "") in _ENCODINGS)
+
+
+def _length(arguments: tuple[Any, ...]) -> int:
+    return len(arguments[0]) if arguments and hasattr(arguments[0], "__len__") else 0
 
 
 def _container(reader: Any, make: Any, *arguments: Any) -> Any:
@@ -47,6 +73,7 @@ def _container(reader: Any, make: Any, *arguments: Any) -> Any:
     if len(arguments) > 1 or not all(type(argument) in _CONTAINERS for argument in arguments):
         raise _refused(make)
     given = arguments[0] if arguments else ()
+    reader.spend(len(given))
     if issubclass(make, set | frozenset):
         reader.check_keys(given)
     elif issubclass(make, dict) and type(given) is not dict:
@@ -97,7 +124,9 @@ def _reconstruct(reader: Any, make: Any, *arguments: Any) -> Any:
 MAKERS: Mapping[Name, Callable[..., Any]] = {
     Name(module, name): maker
     for module, names, maker in [
-        ("builtins", "bool complex float int object range slice str", _of_atoms),
+        ("builtins", "bool complex float object range slice", _of_atoms),
+        ("builtins", "int", _int),
+        ("builtins", "str", _text),
         ("builtins", "bytearray bytes", _bytes),
         ("builtins", "dict frozenset list set tuple", _container),
         ("collections", "OrderedDict", _container),

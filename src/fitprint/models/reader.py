@@ -27,6 +27,8 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _Base: Any = pickle._Unpickler  # type: ignore[attr-defined, unused-ignore]  # noqa: SLF001 - Python's own reader in Python
 _HEAP_TYPE = 1 << 9  # the flag of types that are written in Python
 _KEY_DEPTH = 8  # tuples in tuples: their hash is taken without a look at the stack
+_KEY_ITEMS = 1000  # in all of them together: a tuple that stands in another twice counts twice, as it does for the hash
+_COPIED = 1 << 26  # items and bytes that a file may have copied, beyond 64 times its size
 
 
 def refuse(told: str) -> pickle.UnpicklingError:
@@ -88,12 +90,23 @@ class Reader(_Base):  # type: ignore[misc]
         self._parts = parts
         self._makers = makers
         self._builders = builders
+        self._left = _COPIED + 64 * len(data)
         self._found: dict[int, tuple[Any, Name]] = {}
         self._given: dict[int, Any] = {}  # what trusted code returned
         self._checks: dict[int, tuple[Any, StateCheck]] = {}
         self.fresh: dict[int, Any] = {}
         self.made: dict[int, Any] = {}
         self.depths: dict[int, tuple[int, Any]] = {}
+
+    def spend(self, count: int) -> None:
+        """Take note of items or bytes that are copied: a small file must not fill the memory.
+
+        Raises:
+            pickle.UnpicklingError: it has many more copied than there are in it.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise refuse("copies the same content again and again")
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
@@ -189,6 +202,8 @@ class Reader(_Base):  # type: ignore[misc]
             _give(target, known[1], state)
         elif self.name_of(target) is not None:
             raise refuse("changes what it has looked up")
+        elif plain(target) and not (type(state) is dict and all(type(key) is str and type(value) is int for key, value in state.items())):
+            raise refuse(f"gives a {name.name} a state that is no number")  # what is hashed must be what it says
         elif (builder := self._builder(kind)) is not None and dotted(*name) not in self._trust:
             builder(self, target, state)
         elif not kind.__flags__ & _HEAP_TYPE and id(target) not in self._given:
@@ -270,22 +285,25 @@ class Reader(_Base):  # type: ignore[misc]
         for key in keys:
             self.check_key(key)
 
-    def check_key(self, key: Any, depth: int = 0) -> None:
+    def check_key(self, key: Any) -> None:
         """See that a value's hash is taken without harm: of tuples nested very deeply it overflows the C stack.
 
         Raises:
             pickle.UnpicklingError: it is no plain value, name or ordinary object, or nested too deeply.
         """
-        kind: Any = type(key)
-        if kind in {str, int, float, bool, bytes, complex, type(None)} or self.name_of(key) is not None:
-            return
-        if kind in {tuple, frozenset}:
-            if depth > _KEY_DEPTH:
-                raise refuse("nests tuples deeply in a key")
-            for item in key:
-                self.check_key(item, depth + 1)
-        elif not (plain(key) or id(key) in self.made or kind.__hash__ is object.__hash__ or self._is_trusted_object(key)):
-            raise refuse(f"makes a key of a {kind.__qualname__}")
+        waiting, count = [(key, 0)], 0
+        while waiting:
+            found, depth = waiting.pop()
+            kind: Any = type(found)
+            count += 1
+            if kind in {str, int, float, bool, bytes, complex, type(None)} or self.name_of(found) is not None:
+                continue
+            if kind in {tuple, frozenset}:
+                if depth > _KEY_DEPTH or count + len(waiting) + len(found) > _KEY_ITEMS:
+                    raise refuse("nests tuples deeply in a key")
+                waiting += [(item, depth + 1) for item in found]
+            elif not (plain(found) or id(found) in self.made or kind.__hash__ is object.__hash__ or self._is_trusted_object(found)):
+                raise refuse(f"makes a key of a {kind.__qualname__}")
 
     def _is_trusted_object(self, target: object) -> bool:
         kind = type(target)

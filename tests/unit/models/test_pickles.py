@@ -171,3 +171,30 @@ def test_what_cannot_be_pickled_is_said():
     """The error names the class."""
     with pytest.raises(FitprintError, match="a generator cannot be pickled"):
         pickles.dump(x for x in ())
+
+
+_COPIES = b"\x80\x04C\xff" + b"x" * 255 + b"\x940(" + b"cbuiltins\nbytearray\nh\0\x85R" * 3 + b"l."
+
+
+@pytest.mark.parametrize(
+    "data",
+    {
+        "a UUID that hashes tuples": b"}cuuid\nUUID\n)\x81}X\x03\0\0\0int(NtsbK\x01s.",
+        "a number of a Decimal": b"cbuiltins\nint\ncdecimal\nDecimal\nX\x0a\0\0\x001e99999999\x85R\x85R.",
+        "a slow codec": b"cbuiltins\nbytes\nX\x03\0\0\0abcX\x08\0\0\0punycode\x86R.",
+        "a key of one tuple many times": b"}(NNNNNNNNt\x940(" + b"h\0" * 200 + b"tK\x01s.",
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_small_files_do_not_take_the_process_with_them(data: tuple[str, bytes]):
+    """What would overflow the stack, or take hours, is refused before it begins."""
+    with pytest.raises(IntegrityError, match="no honest pickle"):
+        pickles.load(b"\x80\x04" + data[1], Trust(), "model.pkl")
+
+
+def test_what_is_copied_again_and_again_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """A small file cannot fill the memory."""
+    assert len(pickles.load(_COPIES, Trust(), "model.pkl")) == 3
+    monkeypatch.setattr("fitprint.models.reader._COPIED", 600 - 64 * len(_COPIES))
+    with pytest.raises(IntegrityError, match="again and again"):
+        pickles.load(_COPIES, Trust(), "model.pkl")
