@@ -38,7 +38,7 @@ def logged(model):
     return run
 
 
-def blob_of(run, path="model/model.skops"):
+def blob_of(run, path="model/model.pkl"):
     (found,) = [artifact for artifact in run.artifacts if artifact.path == path]
     return current().blobs.path_of(found.digest)
 
@@ -88,7 +88,7 @@ def test_large_damaged_blobs_are_named(untracked, where, how):
     data[place] ^= 1
     blob.write_bytes({"a bit": data, "cut": data[:place], "empty": b""}[how])
 
-    with pytest.raises(IntegrityError, match=r"'model/model\.skops' have changed"):
+    with pytest.raises(IntegrityError, match=r"'model/model\.pkl' have changed"):
         fitprint.load_model(f"runs:/{run.id}/model")
 
 
