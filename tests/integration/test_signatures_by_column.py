@@ -64,6 +64,8 @@ def is_kept(before, after):
         return after is None or after is pd.NaT or after is pd.NA or after != after
     if isinstance(before, (str, bytes)) or isinstance(after, (str, bytes)):
         return isinstance(after, str) == isinstance(before, str) and before == after
+    if isinstance(after, np.datetime64):  # NumPy 1 compares its nanoseconds with no datetime
+        after = pd.Timestamp(after)
     return bool(before == after)
 
 
