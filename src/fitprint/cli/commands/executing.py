@@ -32,5 +32,7 @@ COMMAND = Executing()
 
 def _begin() -> None:
     import fitprint
+    from fitprint.recording.workspace import strictly
 
-    fitprint.autolog()
+    with strictly():  # the script has not begun: a mistake in a variable loses nothing yet
+        fitprint.autolog()

@@ -172,6 +172,9 @@ class _Replaced:
     def __init__(self, framework: Framework, phase: str) -> None:
         self.name = framework.name
         self.distribution = framework.distribution
+        self.helpers = getattr(framework, "helpers", ())
+        self.passing = getattr(framework, "passing", ())
+        self.within = getattr(framework, "within", ())
         self._framework = framework
         self._phase = phase
 
