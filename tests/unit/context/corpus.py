@@ -135,7 +135,7 @@ TEXTS = [
     "machine h.org login bob password «hunter»",
     "machine h.org\n  login bob\n  password «hunter»\n",
     "default login bob password «hunter»",
-    "//registry.npmjs.org/:_authToken=«abc-123»",
+    "//npm.example.org/:_authToken=«abc-123»",
     "_auth=«Ym9iOnB3»",
     "aws_secret_access_key = «abc/def+ghi1»",
     "Server=h;User Id=bob;Password=«hunter2»;",
