@@ -155,7 +155,7 @@ class TriedFlavor(Flavor, Protocol):
     def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, Signature | None], None] | None:
         """Return what predicts with the loaded model in that process, given the model and its signature, if it has one.
 
-        It should lead many ways through the model (:mod:`fitprint.models.oddities`). What it raises does not matter. None says that
+        It should lead many ways through the model (:mod:`fitprint.models.trial_data`). What it raises does not matter. None says that
         these files cannot crash anything: reading them follows every index and length, or is plain Python. It is asked before anything
         is read, so it must not give the files to the framework, nor believe what their directory says of them.
         """

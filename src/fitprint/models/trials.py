@@ -31,7 +31,7 @@ from fitprint.models.requirements import installed_version
 from fitprint.models.seals import is_own, key_path, seal
 from fitprint.models.trust import Trust
 
-__all__ = ["SECONDS", "Courtroom", "try_first"]
+__all__ = ["SECONDS", "TrialProcess", "try_first"]
 
 SECONDS = 60  # of CPU that one trial may take; twice as many may pass on the clock
 _START = 120  # seconds until the process has imported what it needs
@@ -39,7 +39,7 @@ _COPIES = sys.platform == "linux"  # elsewhere frameworks do not survive a fork
 _NOTES = 1000  # that are kept for the user
 _BOOT = (
     "import json, sys; told = json.loads(sys.stdin.buffer.readline()); sys.path[:] = told['path']; sys.argv = ['fitprint-trial']; "
-    "from fitprint.models.court import serve; serve()"
+    "from fitprint.models.trial_process import serve; serve()"
 )
 # One thread, so that the process can be copied; no GPU, whose memory the caller may need; freed memory is overwritten, so that what
 # reads it shows.
@@ -75,7 +75,7 @@ def try_first(directory: Path, flavor: Flavor, options: Mapping[str, Any], trust
         "verb": trust.verb,
         "seconds": SECONDS,
     }
-    answer = _courtroom.hear(request, trust)
+    answer = _trial_process.hold(request, trust)
     if answer.get("died") or answer.get("hung"):
         raise IntegrityError(_verdict(answer, flavor, trust))
     if (error := answer.get("error")) is not None and not trust.names:  # names of the caller's own program may not be found there
@@ -119,7 +119,7 @@ def _untried(trust: Trust, flavor: str, why: str) -> FitprintError:
     )
 
 
-class Courtroom:
+class TrialProcess:
     """The process that holds trials: started when it is needed, and anew when it is gone."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class Courtroom:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def hear(self, request: Mapping[str, Any], trust: Trust) -> Mapping[str, Any]:
+    def hold(self, request: Mapping[str, Any], trust: Trust) -> Mapping[str, Any]:
         """Return how the trial of a request ended.
 
         A copy that died, or waited without end, may have done so because it is a copy: whether it was the file, a process of its own
@@ -231,9 +231,9 @@ def _python() -> str | None:
     return None
 
 
-_courtroom = Courtroom()
+_trial_process = TrialProcess()
 _passed: set[str] = set()
-atexit.register(_courtroom.close)
+atexit.register(_trial_process.close)
 
 
 # -- what is known to go well ------------------------------------------------------------------------------------------

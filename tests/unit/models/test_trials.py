@@ -65,9 +65,9 @@ def flavor(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path / "modules")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(trials, "_passed", set())
-    monkeypatch.setattr(trials, "_courtroom", courtroom := trials.Courtroom())
+    monkeypatch.setattr(trials, "_trial_process", process := trials.TrialProcess())
     yield importlib.import_module(f"brittle_{tmp_path.name}").Brittle()
-    courtroom.close()
+    process.close()
 
 
 def packed(text, folder, flavor):
@@ -176,7 +176,7 @@ def test_a_program_is_not_run_again(tmp_path, flavor):
         f"from {type(flavor).__module__} import Brittle\n"
         "from fitprint.models.loading import load_directory\nfrom fitprint.models import trials\nfrom pathlib import Path\n"
         f"open({str(tmp_path / 'ran')!r}, 'a').write('x')\n"
-        f"print(load_directory(Path({str(folder)!r}), [Brittle()]), trials._courtroom._process.pid)\n"
+        f"print(load_directory(Path({str(folder)!r}), [Brittle()]), trials._trial_process._process.pid)\n"
         "sys.stdout.flush(); os._exit(0)\n"
     )
     told = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=120).stdout.split()

@@ -13,9 +13,9 @@ from fitprint.models import pickles
 from fitprint.models.archives import opened
 from fitprint.models.flavor import FlavorEntry
 from fitprint.models.hashing import write_hashed
-from fitprint.models.oddities import attempt, odd_rows
 from fitprint.models.opcodes import scan
 from fitprint.models.requirements import installed_version
+from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
 from fitprint_sklearn.archives import canonical
 from fitprint_sklearn.compiled import BUILDERS, MAKERS

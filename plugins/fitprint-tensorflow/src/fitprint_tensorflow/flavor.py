@@ -10,7 +10,7 @@ from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, file_within
-from fitprint.models.oddities import attempt
+from fitprint.models.trial_data import attempt
 from fitprint.models.trust import Trust
 from fitprint_tensorflow.archive import LAMBDA, Archive, read_archive
 

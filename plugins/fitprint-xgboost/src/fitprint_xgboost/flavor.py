@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import FlavorEntry, class_name, file_within
-from fitprint.models.oddities import attempt, odd_rows
 from fitprint.models.requirements import installed_version
+from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
 from fitprint_xgboost.wholeness import problem_of
 
