@@ -296,6 +296,8 @@ def _checked(setting: Setting, value: Any, origin: str) -> Any:
     except (ValueError, OverflowError):
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list of texts"}
         raise SettingsError(f"setting {setting.name!r} from {origin} must be {words[setting.type]}, not {value!r}") from None
+    if value == "" and setting.default:
+        raise SettingsError(f"setting {setting.name!r} from {origin} must not be empty; leave it out for {setting.default!r}")
     if setting.choices and value not in setting.choices:
         choices = ", ".join(map(repr, setting.choices))
         raise SettingsError(f"setting {setting.name!r} from {origin} must be one of {choices}, not {value!r}")

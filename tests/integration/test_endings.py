@@ -196,3 +196,20 @@ run.end()
     signals = programs.steps("plain", "signals")
     assert list(range(len(signals))) == signals
     assert signals
+
+
+def test_ctrl_c_ends_a_script_as_without_us(programs: Programs):
+    """By the signal, also where texts were executed at the end, as imports of ours may do."""
+    bare, _, _ = programs.run("raise KeyboardInterrupt")
+    script = "from fitprint.recording.ending import at_end\nat_end(lambda: exec('pass'))\nraise KeyboardInterrupt"
+    code, _, errors = programs.run(PLAIN + script)
+    assert code == bare == -signal.SIGINT
+    assert "KeyboardInterrupt" in errors
+    assert programs.runs()["plain"].status == "KILLED"
+
+
+@pytest.mark.parametrize("script", ["try:\n    raise KeyboardInterrupt\nexcept KeyboardInterrupt:\n    pass", "sys.exit(0)"])
+def test_an_interrupt_that_was_caught_is_none(programs: Programs, script: str):
+    """The program ends well."""
+    code, _, errors = programs.run(PLAIN + script)
+    assert (code, errors) == (0, "")

@@ -451,3 +451,26 @@ def test_fault_18_the_kit_tells_whose_plugin_observed(is_nearer):
     else:
         with pytest.raises(AssertionError, match="observed by the plugin for sklearn, not by that for greedy"):
             item.run()
+
+
+def test_a_method_that_two_classes_share_stays_one_object(untracked):
+    """While autologging is on, and after."""
+
+    class First(LinearRegression):
+        def fit(self, X, y, **named):
+            return super().fit(X, y, **named)
+
+    original = First.fit
+    fitprint.autolog(models=False)
+
+    class Second(BaseEstimator):
+        fit = First.fit
+
+    class Third(First):
+        fit = First.fit
+
+    assert Third.fit is Second.fit is First.fit
+    run = untracked.of(lambda: Third().fit([[1.0], [2.0]], [1.0, 2.0]))
+    assert run.name == "Third"
+    fitprint.autolog(disable=True)
+    assert Third.fit is Second.fit is First.fit is original

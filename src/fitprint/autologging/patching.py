@@ -191,6 +191,9 @@ class Patcher:
         One replacement stands for the method, however many targets cover it.
         """
         replacement = self._standing(owner, name)
+        if replacement is None and self._stands_elsewhere(name, vars(owner)[name]):
+            replacement = vars(owner)[name]  # ``fit = Other.fit`` in a class: the two stay one object
+            self._note_patched(owner, name, replacement)
         if replacement is not None:
             hook_of(replacement).claim(base, target, choose)
             return
@@ -211,6 +214,12 @@ class Patcher:
         if replacement is None or current is replacement or getattr(current, "fn", None) is replacement:
             return replacement
         return replacement if holds(current, replacement) else None
+
+    def _stands_elsewhere(self, name: str, function: Any) -> bool:
+        """Tell whether this is the replacement that stands in another class under the same name."""
+        if not is_replacement(function):
+            return False
+        return any(name in patches and patches[name]() is function for patches in list(self._methods.values()))
 
     def replace_in_class(self, cls: type, name: str, make: Callable[[FunctionType], Any]) -> None:
         """Put ``make(original)`` in the place of what ``vars(cls)`` has under this name: of a function, also one that a conditional

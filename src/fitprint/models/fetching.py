@@ -39,13 +39,23 @@ FindRun = Callable[[str], Source]
 
 def fetch_model(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find_run: FindRun) -> Any:
     """Load the model that a URI leads to; see :func:`fitprint.load_model`."""
+    uri = _text_of(uri)
     return _fetch(uri, Trust(trust, uri), flavors, find_run).model
 
 
 def fetch_predictor(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find_run: FindRun) -> Predictor:
     """Load the model that a URI leads to, and its signature; see :func:`fitprint.load_predictor`."""
+    uri = _text_of(uri)
     found = _fetch(uri, Trust(trust, uri, "load_predictor"), flavors, find_run)
     return Predictor(found.model, found.flavor, found.manifest.signature, uri)
+
+
+def _text_of(uri: object) -> str:
+    if isinstance(uri, os.PathLike):
+        uri = os.fspath(uri)
+    if not isinstance(uri, str):
+        raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, or a folder with an MLmodel file")
+    return uri
 
 
 def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: FindRun) -> Loaded:
@@ -53,7 +63,7 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: Find
     scheme, separator, rest = uri.partition(":/")
     if not separator or scheme == "file":
         directory = Path(rest if separator else uri)
-        if not directory.is_dir():
+        if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
             raise ModelNotFoundError(f"there is no model directory {uri!r}; give runs:/RUN/model, or a folder with an MLmodel file")
         return open_directory(directory, found, trust)
     if scheme != "runs":

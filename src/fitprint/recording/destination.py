@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint.access import write_private
-from fitprint.errors import StoreError
+from fitprint.errors import StoreError, UnknownStoreError
 from fitprint.ids import new_id
 from fitprint.journal.delivery import former_destination
 from fitprint.settings import Settings
@@ -101,7 +101,8 @@ class Destination:
         try:
             store = open_store(uri, factories)
         except StoreError as error:
-            told = self.hide(str(error)) + ("" if uri != self.public or self.is_at_hand() else self._advice())
+            may_lack_password = uri == self.public and not self.is_at_hand() and not isinstance(error, UnknownStoreError)
+            told = self.hide(str(error)) + (self._advice() if may_lack_password else "")
             if told == str(error):
                 raise
             raise type(error)(told) from None

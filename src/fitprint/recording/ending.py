@@ -42,6 +42,23 @@ def at_end(callback: Callable[[], None]) -> None:
 def _run_callbacks() -> None:
     while _callbacks:
         _callbacks.pop()()
+    if _was_interrupted():
+        # Python lets a program that Ctrl-C ended die of the signal, but forgets about it as soon as a text is executed: what was
+        # imported since may have done that. An interrupt that is raised the same way once more brings it back.
+        try:
+            exec("raise KeyboardInterrupt")  # noqa: S102 - as said above
+        except KeyboardInterrupt:
+            pass
+
+
+def _was_interrupted() -> bool:
+    """Tell whether a script, or the text of ``-c``, was ended by Ctrl-C: not a module of ``-m``, and nothing in an interpreter."""
+    main: Any = sys.modules.get("__main__")
+    found = getattr(sys, "last_traceback", None)
+    if found is None or hasattr(sys, "ps1") or not isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+        return False
+    frame = found.tb_frame
+    return frame.f_back is None and frame.f_globals is vars(main) and getattr(main, "__spec__", None) is None
 
 
 def outcome_of(error: BaseException | None) -> tuple[RunStatus, str | None]:

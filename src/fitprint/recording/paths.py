@@ -18,6 +18,8 @@ def checked_path(path: str) -> str:
     Raises:
         FitprintError: the path is empty, absolute, or leads out of the run.
     """
+    if not isinstance(path, str):
+        raise FitprintError(f"an artifact's path is a text such as 'plots/roc.png', not {path!r}")
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
     if not parts or path.startswith("/") or ".." in parts or "\0" in path:
         raise FitprintError(f"an artifact's path must be relative and stay inside the run, not {path!r}")
