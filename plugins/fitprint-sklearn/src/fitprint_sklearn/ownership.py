@@ -15,8 +15,9 @@ from fitprint.settings import wanted
 
 __all__ = ["own_code", "pieces"]
 
-# Packages whose estimators are known here, beside those that an installed plugin observes; and those that hold data, or compute.
-_FRAMEWORKS = frozenset("catboost imblearn lightgbm sklearn xgboost".split())
+# Packages whose estimators are known here, beside those that an installed plugin observes or names as helpers; and those that hold
+# data, or compute.
+_FRAMEWORKS = frozenset("catboost lightgbm sklearn xgboost".split())
 _LIBRARIES = frozenset("_catboost _loss cupy jax jaxlib joblib numpy pandas polars pyarrow scipy tensorflow threadpoolctl torch".split())
 _STANDARD = frozenset(sys.stdlib_module_names) - {"unittest"}  # whose mocks stand for the user's code
 _OPEN = frozenset({"sklearn", "imblearn"})  # whose models are made of objects that are looked into; of others only the estimators are
@@ -209,5 +210,7 @@ def _packages() -> frozenset[str]:
     names = tuple(frameworks)
     if names not in _observed:
         paths = (target.path for framework in frameworks.values() for target in framework.targets())
-        _observed[names] = _FRAMEWORKS | _LIBRARIES | _STANDARD | {"fitprint"} | {_package(path.partition(":")[0]) for path in paths}
+        helpers = (helper for framework in frameworks.values() for helper in getattr(framework, "helpers", ()))
+        observed = {_package(path.partition(":")[0]) for path in paths}.union(helpers)
+        _observed[names] = _FRAMEWORKS | _LIBRARIES | _STANDARD | {"fitprint"} | observed
     return _observed[names]
