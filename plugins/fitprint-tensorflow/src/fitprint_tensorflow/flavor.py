@@ -88,7 +88,7 @@ def save_keras(model: Any, path: Path) -> tuple[Archive, dict[str, str]]:
         advice = f"; {foreign} is not Keras' own: {_REMEDY}" if foreign else ""
         raise FitprintError(f"Keras cannot save the model ({type(error).__name__}: {told}){advice}") from error
     functions = {function.__name__: f"{function.__module__}.{function.__qualname__}" for function in _functions(model)}
-    return read_archive(path, functions), functions
+    return read_archive(path, functions, vast=True), functions  # Keras has just written it: what shrinks well is no bomb
 
 
 def load_keras(path: Path, options: Mapping[str, Any], trust: Trust) -> Any:
