@@ -284,6 +284,8 @@ class _Bundle:
         self.path = path
         self.archive = archive
         size = path.stat().st_size
+        if not all(0 <= about.compress_size <= size for about in archive.infolist()):  # Python reserves as much before it reads
+            raise ValueError("it has members that are larger than itself")
         if _bursts(archive, size):
             raise ValueError(f"a file of {size} bytes would become more than {_RATIO} times as large")
         with self._member("manifest.json", _MOST_MANIFEST) as file:

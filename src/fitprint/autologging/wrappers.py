@@ -82,9 +82,17 @@ def _exchange_in(holder: Any, table: Mapping[int, Any]) -> bool:
     else:
         for value in _wrapped(holder):
             if id(value) in table:
-                object.__setattr__(holder, "__wrapped__", table[id(value)])
+                _set_wrapped(holder, table[id(value)])
                 found = True
     return _exchange_values(_attributes(holder), table) or found
+
+
+def _set_wrapped(holder: Any, function: Any) -> None:
+    """Let a proxy, which may pass what is set on to what it holds, hold another function."""
+    try:
+        object.__setattr__(holder, "__wrapped__", function)
+    except TypeError:  # one of wrapt 1, in C: it takes this name as its own
+        holder.__wrapped__ = function
 
 
 def _exchange_values(names: dict[Any, Any], table: Mapping[int, Any]) -> bool:

@@ -31,8 +31,8 @@ def opened(path: Path | IO[bytes], *, vast: bool = False) -> zipfile.ZipFile:
     archive = zipfile.ZipFile(path)
     try:
         size = _size(archive)
-        if not all(0 <= entry.header_offset < size for entry in archive.infolist()):
-            raise zipfile.BadZipFile("it has files outside of itself")
+        if not all(0 <= entry.header_offset < size and 0 <= entry.compress_size <= size for entry in archive.infolist()):
+            raise zipfile.BadZipFile("it has files outside of itself")  # for the stated size Python reserves memory before it reads
         if not vast:
             _check(archive, max(_SMALL, _RATIO * size), size)
     except BaseException:

@@ -165,7 +165,11 @@ class Column:
     def peek(self) -> list[Any]:
         """Return at most 100 values."""
         found = self.series()
-        return list((found.iloc if hasattr(found, "iloc") else found)[spread(len(found))])
+        chosen = spread(len(found))
+        if hasattr(found, "iloc") and getattr(self.dtype, "kind", "") == "O":
+            values = found.to_numpy()  # the very objects: nothing is copied
+            return [values[position] for position in chosen]
+        return list((found.iloc if hasattr(found, "iloc") else found)[chosen])
 
     def is_missing(self) -> bool:
         """Tell if there is no value at all."""
