@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from conftest import Programs
 
 FULL = """
-import fitprint, os, resource, signal
+import fitprint, os, resource, signal, sys
+sys.dont_write_bytecode = True  # a Python before 3.13 leaves half a .pyc where a file may not grow, and every later process meets it
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

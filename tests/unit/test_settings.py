@@ -299,7 +299,7 @@ def test_fault_5_a_file_that_cannot_be_understood_does_not_stop_a_training(
     fitprint.autolog()
     fitprint.start_run("a").end()
     assert ["a"] == [run.name for run in fitprint.search_runs()]
-    told = [record.getMessage() for record in caplog.records]
+    told = [text for record in caplog.records if "no framework plugin is installed" not in (text := record.getMessage())]
     assert max(1, content.count(b"=")) == len(told)
     assert all("pyproject.toml" in text and text.endswith("it is passed over") for text in told)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from fitprint.journal.writer import JournalWriter
 
 
 @pytest.fixture
-def file_limit() -> Iterator[None]:
+def file_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the test limit the size of files, as a full disk would."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # half a .pyc would stay behind
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     yield
