@@ -14,6 +14,11 @@ from fitprint.models.trust import Trust
 from fitprint_sklearn.compiled import BUILDERS, MAKERS
 from fitprint_sklearn.trust import is_constructor, is_trusted
 
+# What NumPy's own pickles call; where it lies differs from version to version.
+RECONSTRUCT = np.zeros(1).__reduce__()[0]
+FROM_BUFFER = np.zeros(1).__reduce_ex__(5)[0]
+SCALAR = np.float64(1).__reduce__()[0]
+
 
 def unpickle(data):
     return pickles.load(data, Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS)
@@ -40,11 +45,11 @@ def plain_state(*changes):
 
 
 def array(kind, shape, data):
-    return Call(np._core.multiarray._reconstruct, np.ndarray, (0,), b"b", state=(1, shape, kind, False, data))
+    return Call(RECONSTRUCT, np.ndarray, (0,), b"b", state=(1, shape, kind, False, data))
 
 
 def buffer(kind, shape, data):
-    return Call(np._core.numeric._frombuffer, data, kind, shape, "C")
+    return Call(FROM_BUFFER, data, kind, shape, "C")
 
 
 ADDRESS = b"\x41" * 8
@@ -88,8 +93,8 @@ NUMBERS = {
     "bytes where a list belongs": array(dtype("O8", 3, "|", None, None, None, -1, -1, 63), (1,), ADDRESS),
     "a short list": array(dtype("O8", 3, "|", None, None, None, -1, -1, 63), (3,), [None]),
     "a short buffer": buffer(F8, (1000,), b"12345678"),
-    "a short number": Call(np._core.multiarray.scalar, F8, b"1"),
-    "a number that is an object": Call(np._core.multiarray.scalar, dtype("O8"), ADDRESS),
+    "a short number": Call(SCALAR, F8, b"1"),
+    "a number that is an object": Call(SCALAR, dtype("O8"), ADDRESS),
     "a truth value of 7": array(dtype("b1", *plain_state()), (2,), b"\7\1"),
     "a truth value of 7 in a field": array(
         dtype("V1", 3, "|", None, ("a",), {"a": (dtype("b1", *plain_state()), 0)}, 1, 1, 0),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import site
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ def pytest_configure() -> None:
     os.environ.setdefault("PYTHONUSERBASE", site.getuserbase())  # packages may be installed there
     os.environ.setdefault("PIP_CONFIG_FILE", str(Path("~/.config/pip/pip.conf").expanduser()))  # and come from a place named there
     os.environ["HOME"] = str(_machine)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore Ctrl-C, and children inherit it
     _machine.chmod(0o755)  # some tests look with the eyes of another user
     (_machine / "temporary").mkdir()
 
@@ -62,3 +65,12 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_fallback_left() -> Iterator[None]:
+    """A test that made fitprint write to the temporary folder leaves nothing there for ``doctor`` to find in the next."""
+    yield
+    assert _machine is not None
+    for home in (_machine / "temporary").glob("fitprint-*"):
+        shutil.rmtree(home, ignore_errors=True)

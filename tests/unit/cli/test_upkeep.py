@@ -97,7 +97,7 @@ class TestDoctor:
         assert {"versions", "settings", "plugins", "home", "disk", "journals", "store", "artifacts"} == {
             line.split()[1] for line in done.out.splitlines()
         }
-        assert {"✓"} == {line[0] for line in done.out.splitlines()}
+        assert {"✓"} == {line[0] for line in done.out.splitlines()}, done.out
 
     def test_looking_makes_no_files(self, command, on_disk):
         """Where nothing was recorded nothing is broken."""
