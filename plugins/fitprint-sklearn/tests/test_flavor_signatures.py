@@ -239,7 +239,8 @@ def test_inference_does_not_grow_with_the_rows():
 
     def cost(rows):
         frame = pd.DataFrame({f"x{number}": np.zeros(rows) for number in range(7)})
-        frame = frame.assign(text="a", mixed=pd.Series([1, None] * (rows // 2), dtype=object), kind=pd.Categorical(["x", "y"] * (rows // 2)))
+        pairs = rows // 2
+        frame = frame.assign(text="a", mixed=pd.Series([1, None] * pairs, dtype=object), kind=pd.Categorical(["x", "y"] * pairs))
 
         def once():
             start = time.process_time()
