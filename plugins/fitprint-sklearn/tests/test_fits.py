@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine, make_multilabel_classification
 from sklearn.ensemble import (
     AdaBoostClassifier,
+    AdaBoostRegressor,
     BaggingClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -424,6 +425,17 @@ def test_scores_of_boosting(tracked):
     run = tracked.of(lambda: model.fit(X, y))
     with fitprint.off():
         assert list(run.history("training_staged_score").value) == pytest.approx(list(model.staged_score(X, y)))
+
+
+def test_fault_23_stages_that_ask_all_members_again_are_counted(tracked):
+    """A curve that takes many times the work of the fit is not made; a short one is."""
+    X, y = load_diabetes(return_X_y=True)
+    model = AdaBoostRegressor(n_estimators=3, random_state=0)
+    run = tracked.of(lambda: model.fit(X, y))
+    assert 3 == len(run.history("training_staged_score").value)
+    run = tracked.of(lambda: AdaBoostRegressor(DecisionTreeRegressor(max_depth=8), n_estimators=100, random_state=0).fit(X, y))
+    assert "training_staged_score" in run.capture["skipped"]
+    assert "training_r2_score" in run.metrics
 
 
 def test_curves_of_classifiers(tracked):

@@ -28,6 +28,9 @@ _FEWEST_FOR_SHARE = 20  # rows from which a share of outliers says something
 _PAIR = 20  # steps of work for each pair of points, beside those for their coordinates
 _STAGE, _JUDGED = 30_000, 10  # steps of work to score a stage of boosting, and for each of its rows
 
+# Boosting of which a stage adds one member to what the stages before it gave; AdaBoostRegressor asks all of them again at each.
+_BY_STAGES = frozenset("AdaBoostClassifier HistGradientBoostingClassifier HistGradientBoostingRegressor".split())
+
 # Classifiers of scikit-learn that predict the class of the highest probability, so that probabilities tell the classes, too.
 _BY_PROBABILITY = frozenset(
     """
@@ -136,7 +139,8 @@ class _Training:
         stages = len(getattr(estimator, "estimators_", ())) or int(getattr(estimator, "n_iter_", 0) or 0)
         scores = []
         try:
-            self.predictor.spend(self.predictor.steps + stages * (_STAGE + self.rows * _JUDGED), "`staged_predict`")
+            passes = 1 if type(estimator).__name__ in _BY_STAGES else (stages + 1) / 2
+            self.predictor.spend(passes * self.predictor.steps + stages * (_STAGE + self.rows * _JUDGED), "`staged_predict`")
             for predicted in estimator.staged_predict(self.call.features):
                 if is_classifier:
                     scores.append(float(np.average(true == predicted, weights=weight)))
