@@ -10,7 +10,8 @@ from fitprint.testing.artifacts import ArtifactStoreConformance
 from fitprint.testing.capture import CapturedRuns, captured_runs
 from fitprint.testing.checks import Check, Conformance, Item, NotApplicable
 from fitprint.testing.flavors import FlavorConformance, ModelCase
-from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
+from fitprint.testing.frameworks.conformance import FrameworkConformance
+from fitprint.testing.frameworks.subject import Case
 from fitprint.testing.plugins import Report, Result, check_plugin
 from fitprint.testing.stores.conformance import StoreConformance
 

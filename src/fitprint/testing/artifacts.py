@@ -10,23 +10,13 @@ from pathlib import Path
 
 from fitprint.artifacts.protocol import ArtifactStore
 from fitprint.errors import ArtifactNotFoundError, IntegrityError
-from fitprint.testing.checks import Check, Conformance, NotApplicable, expect
+from fitprint.testing.checks import Conformance, NotApplicable, expect
 
 __all__ = ["ArtifactStoreConformance"]
 
 
-class ArtifactStoreConformance(Conformance):
-    """Hold an artifact store against its protocol.
-
-    Example:
-        >>> class TestBlobStore(ArtifactStoreConformance):
-        ...     def open(self, folder):
-        ...         return BlobStore(folder)
-    """
-
-    def __init_subclass__(cls, **options: object) -> None:
-        super().__init_subclass__(**options)
-        cls.checks = CHECKS
+class ArtifactStoreSubject(Conformance):
+    """An artifact store under test, how it is opened, and how its bytes are changed behind its back."""
 
     def open(self, folder: Path) -> ArtifactStore:
         """Open the store of the folder, which is the check's own: the same store each time."""
@@ -47,7 +37,7 @@ class ArtifactStoreConformance(Conformance):
         raise NotApplicable("no file of the folder holds the bytes: override `tamper`")
 
 
-def bytes_round_trip(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def bytes_round_trip(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """Bytes come back as they were, under the digest of their content, also none at all and also from another store object."""
     samples = [b"", b"a", bytes(range(256)) * 500, "é🙂\r\n".encode(), b"\0" * 70_000]
     store = conformance.open(folder)
@@ -62,7 +52,7 @@ def bytes_round_trip(conformance: ArtifactStoreConformance, folder: Path) -> Non
     expect([again.read(_digest(data)) for data in samples] == samples, "another object of the same store gives other bytes")
 
 
-def file_round_trip(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def file_round_trip(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """A file is copied with digest and size; what happens to the file afterwards does not matter."""
     source = _folder(folder, "given") / "file.bin"
     data = b"first\nsecond" * 1000
@@ -75,7 +65,7 @@ def file_round_trip(conformance: ArtifactStoreConformance, folder: Path) -> None
     expect(store.read(_digest(data)) == data, "removing the file afterwards removes what was kept")
 
 
-def put_is_idempotent(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def put_is_idempotent(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """The same bytes put again, as bytes or as a file, have the same digest and are not kept twice."""
     source = _folder(folder, "given") / "file.bin"
     data = os.urandom(200_000)
@@ -89,7 +79,7 @@ def put_is_idempotent(conformance: ArtifactStoreConformance, folder: Path) -> No
     expect(store.read(digest) == data, "after being put again the bytes are others")
 
 
-def unknown_digest(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def unknown_digest(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """A digest under which nothing is kept is an ArtifactNotFoundError, and is not in the store."""
     store = conformance.open(folder)
     store.put_bytes(b"something")
@@ -98,7 +88,7 @@ def unknown_digest(conformance: ArtifactStoreConformance, folder: Path) -> None:
     _expect_not_found(store, unknown)
 
 
-def bad_digest_is_refused(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def bad_digest_is_refused(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """What is no digest is not found: no path leads out of the store, and nothing is found under another spelling."""
     outside = folder / "secret.txt"
     outside.write_bytes(b"secret")
@@ -120,7 +110,7 @@ def bad_digest_is_refused(conformance: ArtifactStoreConformance, folder: Path) -
         _expect_not_found(store, name)
 
 
-def tampering_is_noticed(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def tampering_is_noticed(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """Bytes that have changed since they were kept are an IntegrityError when they are read: one bit, a lost end, an added one."""
     changes = {
         "one bit": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
@@ -139,7 +129,7 @@ def tampering_is_noticed(conformance: ArtifactStoreConformance, folder: Path) ->
         raise AssertionError(f"changed bytes ({what}) are read as if they were the ones that were kept")
 
 
-def large_file(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def large_file(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """A file of 64 MiB is kept and read in pieces, and never held in memory whole."""
     import tracemalloc
 
@@ -167,7 +157,7 @@ def large_file(conformance: ArtifactStoreConformance, folder: Path) -> None:
     expect(again.digest() == total.digest(), "a large file is read as another")
 
 
-def concurrent_puts(conformance: ArtifactStoreConformance, folder: Path) -> None:
+def concurrent_puts(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """Threads that put the same and different bytes at once all succeed, and nobody ever reads a half."""
     shared = os.urandom(300_000)
     errors: list[BaseException] = []
@@ -193,16 +183,25 @@ def concurrent_puts(conformance: ArtifactStoreConformance, folder: Path) -> None
         raise errors[0]
 
 
-CHECKS: tuple[Check, ...] = (
-    bytes_round_trip,
-    file_round_trip,
-    put_is_idempotent,
-    unknown_digest,
-    bad_digest_is_refused,
-    tampering_is_noticed,
-    large_file,
-    concurrent_puts,
-)
+class ArtifactStoreConformance(ArtifactStoreSubject):
+    """Hold an artifact store against its protocol.
+
+    Example:
+        >>> class TestBlobStore(ArtifactStoreConformance):
+        ...     def open(self, folder):
+        ...         return BlobStore(folder)
+    """
+
+    checks = (
+        bytes_round_trip,
+        file_round_trip,
+        put_is_idempotent,
+        unknown_digest,
+        bad_digest_is_refused,
+        tampering_is_noticed,
+        large_file,
+        concurrent_puts,
+    )
 
 
 def _digest(data: bytes) -> str:

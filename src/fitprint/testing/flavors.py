@@ -19,7 +19,7 @@ from fitprint.models.hashing import digest_of
 from fitprint.models.loading import load_directory
 from fitprint.models.mlmodel import read_mlmodel
 from fitprint.models.trust import Trust
-from fitprint.testing.checks import Check, Conformance, NotApplicable, expect
+from fitprint.testing.checks import Conformance, NotApplicable, expect
 from fitprint.testing.comparison import difference
 from fitprint.testing.processes import in_fresh_process
 
@@ -47,38 +47,29 @@ class ModelCase:
     safe: bool = True
 
 
-class FlavorConformance(Conformance):
-    """Hold a model flavor against its protocol.
+class FlavorSubject(Conformance):
+    """A model flavor under test, and its cases.
 
     Attributes:
         flavor: the flavor.
         cases: models that it saves, at least one.
-
-    Example:
-        >>> class TestToylearnFlavor(FlavorConformance):
-        ...     flavor = ToylearnFlavor()
-        ...     cases = (ModelCase("mean", build, lambda model: model.predict([1, 2])),)
     """
 
     flavor: Flavor
     cases: Sequence[ModelCase] = ()
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.checks = CHECKS
 
-
-def accepts_without_importing(conformance: FlavorConformance) -> None:
+def accepts_without_importing(conformance: FlavorSubject) -> None:
     """Asking the flavor about objects that it does not know imports none of its packages, and it refuses them."""
     in_fresh_process(_accept_nothing, conformance)
 
 
-def accepts_its_models(conformance: FlavorConformance, case: ModelCase) -> None:
+def accepts_its_models(conformance: FlavorSubject, case: ModelCase) -> None:
     """The flavor accepts the models of its cases."""
     expect(conformance.flavor.accepts(case.build()), "the flavor does not accept the model")
 
 
-def round_trip_predicts_the_same(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def round_trip_predicts_the_same(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """A model that was saved and loaded is of the same type, predicts the same, and saving leaves the model alone."""
     model = case.build()
     expected = _told(case, model)
@@ -91,7 +82,7 @@ def round_trip_predicts_the_same(conformance: FlavorConformance, case: ModelCase
     expect(not told, f"the loaded model is another: {told}")
 
 
-def round_trip_in_a_fresh_process(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def round_trip_in_a_fresh_process(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """A model directory can be moved, and loads in a process that has imported nothing, and saved nothing."""
     model = case.build()
     made, moved = folder / "made", folder / "moved"
@@ -101,7 +92,7 @@ def round_trip_in_a_fresh_process(conformance: FlavorConformance, case: ModelCas
     expect(told == "", f"the model loaded in a fresh process is another: {told}")
 
 
-def needs_are_all_there_is(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def needs_are_all_there_is(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """A model loads for who trusts what the flavor named, is refused to who leaves out any of it, and a safe one needs nothing."""
     entry = _save(conformance, case.build(), folder)
     expect(list(entry.needs) == sorted(set(entry.needs)), f"`needs` is not sorted, or names things twice: {entry.needs}")
@@ -116,7 +107,7 @@ def needs_are_all_there_is(conformance: FlavorConformance, case: ModelCase, fold
             raise AssertionError(f"the model loads for who does not trust {name}, which `needs` names")
 
 
-def nothing_runs_untrusted(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def nothing_runs_untrusted(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """Code that hides in a model does not run unless the loading side names it; the refusal names it."""
     if case.holding is None:
         raise NotApplicable("the case holds no objects (`holding`)")
@@ -135,7 +126,7 @@ def nothing_runs_untrusted(conformance: FlavorConformance, case: ModelCase, fold
         expect(not mark.exists(), "code in the model ran without trust")
 
 
-def damaged_files_are_noticed(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def damaged_files_are_noticed(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """Files that are cut short, empty or missing are an IntegrityError, not a crash and not a model."""
     original = folder / "original"
     original.mkdir()
@@ -159,7 +150,7 @@ def damaged_files_are_noticed(conformance: FlavorConformance, case: ModelCase, f
             shutil.rmtree(copy)
 
 
-def tampered_directory_is_refused(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def tampered_directory_is_refused(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """In a model directory a single changed bit, an added file and a missing file are noticed before anything is loaded."""
     original = folder / "original"
     packed = pack(case.build(), original, flavors=[conformance.flavor])
@@ -184,7 +175,7 @@ def tampered_directory_is_refused(conformance: FlavorConformance, case: ModelCas
         raise AssertionError(f"a model directory with {what} loads")
 
 
-def changed_bytes_end_no_process(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def changed_bytes_end_no_process(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """A model directory whose files were changed here and there, with the digests to match, is an error or a model, never a crash."""
     original = folder / "original"
     packed = pack(case.build(), original, flavors=[conformance.flavor])
@@ -194,7 +185,7 @@ def changed_bytes_end_no_process(conformance: FlavorConformance, case: ModelCase
         raise AssertionError(f"{error}\nThe flavor reads files with code that a changed byte crashes: give it `trial`") from error
 
 
-def options_stay_inside(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def options_stay_inside(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """Files that the options name are looked for inside of the model directory alone."""
     directory = folder / "model"
     directory.mkdir()
@@ -213,7 +204,7 @@ def options_stay_inside(conformance: FlavorConformance, case: ModelCase, folder:
             raise AssertionError(f"the option {key!r} leads out of the model directory to {path}")
 
 
-def mlmodel_entry_is_well_formed(conformance: FlavorConformance, case: ModelCase, folder: Path) -> None:
+def mlmodel_entry_is_well_formed(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """The flavor's part of ``MLmodel`` is JSON, stands under its name, and the requirements name what it takes to load."""
     packed = pack(case.build(), folder, flavors=[conformance.flavor])
     flavors = read_mlmodel(folder)["flavors"]
@@ -228,19 +219,32 @@ def mlmodel_entry_is_well_formed(conformance: FlavorConformance, case: ModelCase
     expect(lines or not modules, "there are no requirements although the model is of a package of the flavor's")
 
 
-CHECKS: tuple[Check, ...] = (
-    accepts_without_importing,
-    accepts_its_models,
-    round_trip_predicts_the_same,
-    round_trip_in_a_fresh_process,
-    needs_are_all_there_is,
-    nothing_runs_untrusted,
-    damaged_files_are_noticed,
-    tampered_directory_is_refused,
-    changed_bytes_end_no_process,
-    options_stay_inside,
-    mlmodel_entry_is_well_formed,
-)
+class FlavorConformance(FlavorSubject):
+    """Hold a model flavor against its protocol.
+
+    Attributes:
+        flavor: the flavor.
+        cases: models that it saves, at least one.
+
+    Example:
+        >>> class TestToylearnFlavor(FlavorConformance):
+        ...     flavor = ToylearnFlavor()
+        ...     cases = (ModelCase("mean", build, lambda model: model.predict([1, 2])),)
+    """
+
+    checks = (
+        accepts_without_importing,
+        accepts_its_models,
+        round_trip_predicts_the_same,
+        round_trip_in_a_fresh_process,
+        needs_are_all_there_is,
+        nothing_runs_untrusted,
+        damaged_files_are_noticed,
+        tampered_directory_is_refused,
+        changed_bytes_end_no_process,
+        options_stay_inside,
+        mlmodel_entry_is_well_formed,
+    )
 
 
 class Hostile:
@@ -263,7 +267,7 @@ def _told(case: ModelCase, model: Any) -> Any:
     return model if case.predict is None else case.predict(model)
 
 
-def _save(conformance: FlavorConformance, model: Any, folder: Path) -> FlavorEntry:
+def _save(conformance: FlavorSubject, model: Any, folder: Path) -> FlavorEntry:
     entry = conformance.flavor.save(model, folder)
     return replace(entry, options=dict(entry.options))
 
@@ -280,7 +284,7 @@ def _damage(path: Path, what: str) -> None:
         path.write_bytes({"cut short": data[: len(data) // 2], "cut by a byte": data[:-1], "empty": b""}[what])
 
 
-def _accept_nothing(conformance: FlavorConformance) -> None:
+def _accept_nothing(conformance: FlavorSubject) -> None:
     packages = set(conformance.flavor.packages)
     loaded = sorted(packages & sys.modules.keys())
     expect(not loaded, f"loading {type(conformance).__module__} imports {', '.join(loaded)}: import it inside `build`")
@@ -293,13 +297,13 @@ def _accept_nothing(conformance: FlavorConformance) -> None:
     expect(not loaded, f"accepts() imports {', '.join(loaded)}")
 
 
-def _load_again(conformance: FlavorConformance, *, case: str, directory: str, needs: list[str]) -> str:
+def _load_again(conformance: FlavorSubject, *, case: str, directory: str, needs: list[str]) -> str:
     chosen = next(item for item in conformance.cases if item.name == case)
     loaded = load_directory(Path(directory), [conformance.flavor], needs)
     return difference(_told(chosen, chosen.build()), _told(chosen, loaded))
 
 
-def _load_changed(conformance: FlavorConformance, *, directory: str, needs: list[str]) -> None:
+def _load_changed(conformance: FlavorSubject, *, directory: str, needs: list[str]) -> None:
     original = Path(directory)
     os.environ["XDG_STATE_HOME"] = str(original.parent)
     manifest = json.loads((original / MANIFEST).read_text(encoding="utf-8"))

@@ -13,13 +13,13 @@ from fitprint.autologging.activation import autolog
 from fitprint.autologging.framework import Function
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.comparison import difference
-from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
 from fitprint.testing.frameworks.footprint import Footprint, Place, places
+from fitprint.testing.frameworks.subject import Case, FrameworkSubject
 
 __all__ = ["CHECKS"]
 
 
-def targets_resolve_on_installed_version(conformance: FrameworkConformance) -> None:
+def targets_resolve_on_installed_version(conformance: FrameworkSubject) -> None:
     """Every target leads to a function or method of the installed framework."""
     for target in conformance.framework.targets():
         try:
@@ -33,7 +33,7 @@ def targets_resolve_on_installed_version(conformance: FrameworkConformance) -> N
             )
 
 
-def signature_and_doc_kept(conformance: FrameworkConformance) -> None:
+def signature_and_doc_kept(conformance: FrameworkSubject) -> None:
     """Patched functions keep kind, name, module, signature, docstring and annotations, and pickle by name."""
     found = [place for target in conformance.framework.targets() for place in places(target)]
     before = [_looks(place) for place in found]
@@ -46,7 +46,7 @@ def signature_and_doc_kept(conformance: FrameworkConformance) -> None:
                 expect(pickle.loads(pickle.dumps(place.raw)) is place.raw, f"{place.path} does not pickle by name")  # noqa: S301 - made here
 
 
-def imported_names_are_rebound(conformance: FrameworkConformance) -> None:
+def imported_names_are_rebound(conformance: FrameworkSubject) -> None:
     """A name imported with ``from module import function`` before ``autolog()`` is observed, too, and restored."""
     functions = [place for target in conformance.targets() if isinstance(target, Function) for place in places(target)]
     if not functions:
@@ -68,7 +68,7 @@ def imported_names_are_rebound(conformance: FrameworkConformance) -> None:
         del sys.modules[importer.__name__]
 
 
-def patched_twice(conformance: FrameworkConformance, case: Case) -> None:
+def patched_twice(conformance: FrameworkSubject, case: Case) -> None:
     """``autolog()`` called twice observes once, and one switching off restores everything."""
     conformance.train(case)
     footprint = Footprint(conformance.framework.targets())
@@ -81,7 +81,7 @@ def patched_twice(conformance: FrameworkConformance, case: Case) -> None:
         expect(not changes, f"not restored: {_listed(changes)}")
 
 
-def revert_restores_every_attribute(conformance: FrameworkConformance, case: Case) -> None:
+def revert_restores_every_attribute(conformance: FrameworkSubject, case: Case) -> None:
     """After switching off, every name in every module and every attribute of the framework's classes is what it was."""
     conformance.train(case)
     footprint = Footprint(conformance.framework.targets())
@@ -92,7 +92,7 @@ def revert_restores_every_attribute(conformance: FrameworkConformance, case: Cas
     expect(not changes, f"not restored: {_listed(changes)}")
 
 
-def revert_under_foreign_wrapper(conformance: FrameworkConformance, case: Case) -> None:
+def revert_under_foreign_wrapper(conformance: FrameworkSubject, case: Case) -> None:
     """Where another tool has wrapped a patched function, switching off leaves that tool's wrapper, records nothing, and can be undone."""
     found = [place for target in conformance.targets() for place in places(target) if inspect.isfunction(place.raw)]
     before = [(place, place.raw) for place in found]

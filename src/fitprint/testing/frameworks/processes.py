@@ -14,15 +14,15 @@ from typing import Any
 
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.comparison import difference
-from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
 from fitprint.testing.frameworks.footprint import packages
+from fitprint.testing.frameworks.subject import Case, FrameworkSubject
 from fitprint.testing.processes import FROM_FILES, forked, in_fresh_process
 from fitprint.versions import is_inside, name_and_range, normal
 
 __all__ = ["CHECKS"]
 
 
-def range_declared(conformance: FrameworkConformance) -> str:
+def range_declared(conformance: FrameworkSubject) -> str:
     """The plugin's distribution declares the supported versions in its extra ``framework``, and the installed one is among them."""
     package = type(conformance.framework).__module__.partition(".")[0]
     points = (point for point in importlib.metadata.entry_points(group="fitprint") if point.module.partition(".")[0] == package)
@@ -42,22 +42,22 @@ def range_declared(conformance: FrameworkConformance) -> str:
     return f"{version} in {range_}"
 
 
-def imports_no_framework(conformance: FrameworkConformance) -> None:
+def imports_no_framework(conformance: FrameworkSubject) -> None:
     """Neither loading the plugin, nor naming its targets, nor ``autolog()`` imports the framework."""
     in_fresh_process(_import_nothing, conformance)
 
 
-def patched_before_import(conformance: FrameworkConformance) -> None:
+def patched_before_import(conformance: FrameworkSubject) -> None:
     """``autolog()`` before the framework is imported observes every case."""
     in_fresh_process(_train_all, conformance, imported_first=False)
 
 
-def patched_after_import(conformance: FrameworkConformance) -> None:
+def patched_after_import(conformance: FrameworkSubject) -> None:
     """``autolog()`` after the framework was imported observes every case."""
     in_fresh_process(_train_all, conformance, imported_first=True)
 
 
-def nothing_on_stdout(conformance: FrameworkConformance) -> None:
+def nothing_on_stdout(conformance: FrameworkSubject) -> None:
     """Observing writes nothing to standard output or error."""
     plain = in_fresh_process(_train_unobserved, conformance)
     observed = in_fresh_process(_train_all, conformance, imported_first=True)
@@ -72,7 +72,7 @@ def nothing_on_stdout(conformance: FrameworkConformance) -> None:
         expect(before == after, f"standard {name} is {after[-500:]!r} instead of {before[-500:]!r}")
 
 
-def first_call_leaves_random_state(conformance: FrameworkConformance) -> None:
+def first_call_leaves_random_state(conformance: FrameworkSubject) -> None:
     """The first call of a process, for which the plugin may import much, leaves the random generators as it does unobserved."""
     plain = in_fresh_process(_train_unobserved, conformance).value
     observed = in_fresh_process(_train_all, conformance, imported_first=True).value
@@ -82,12 +82,12 @@ def first_call_leaves_random_state(conformance: FrameworkConformance) -> None:
     )
 
 
-def model_pickles_and_loads_without_fitprint(conformance: FrameworkConformance) -> None:
+def model_pickles_and_loads_without_fitprint(conformance: FrameworkSubject) -> None:
     """What an observed call returns can be pickled if it can be unobserved, and loads where fitprint is not installed."""
     in_fresh_process(_load_without_us, conformance, pickles=_pickles(conformance))
 
 
-def forked_worker_does_not_hang(conformance: FrameworkConformance) -> str | None:
+def forked_worker_does_not_hang(conformance: FrameworkSubject) -> str | None:
     """A forked child of a process that has trained trains and records, too."""
     hang = in_fresh_process(_train_forked, conformance).value
     if len(hang) == len(conformance.cases):
@@ -95,7 +95,7 @@ def forked_worker_does_not_hang(conformance: FrameworkConformance) -> str | None
     return f"left out, since they do not survive a fork unobserved either: {', '.join(hang)}" if hang else None
 
 
-def joblib_workers(conformance: FrameworkConformance) -> None:
+def joblib_workers(conformance: FrameworkSubject) -> None:
     """Calls made in joblib's worker processes are recorded, each as one run; checked where the framework depends on joblib."""
     try:
         required = importlib.metadata.requires(conformance.framework.distribution) or ()
@@ -122,18 +122,18 @@ CHECKS: tuple[Check, ...] = (
 # -- in the fresh process ----------------------------------------------------------------------------------------------
 
 
-def _loaded(conformance: FrameworkConformance) -> list[str]:
+def _loaded(conformance: FrameworkSubject) -> list[str]:
     return sorted(packages(conformance.framework.targets()) & sys.modules.keys())
 
 
-def _import_nothing(conformance: FrameworkConformance) -> None:
+def _import_nothing(conformance: FrameworkSubject) -> None:
     where = type(conformance).__module__
     expect(not _loaded(conformance), f"loading {where} imports {', '.join(_loaded(conformance))}: import it inside `build` and `fit`")
     with conformance.observed():
         expect(not _loaded(conformance), f"autolog() imports {', '.join(_loaded(conformance))}")
 
 
-def _train_all(conformance: FrameworkConformance, *, imported_first: bool) -> list[int]:
+def _train_all(conformance: FrameworkSubject, *, imported_first: bool) -> list[int]:
     states = []
     if imported_first:
         for target in conformance.framework.targets():
@@ -147,17 +147,17 @@ def _train_all(conformance: FrameworkConformance, *, imported_first: bool) -> li
     return states
 
 
-def _train_unobserved(conformance: FrameworkConformance) -> list[int]:
+def _train_unobserved(conformance: FrameworkSubject) -> list[int]:
     for target in conformance.framework.targets():
         importlib.import_module(target.path.partition(":")[0])
     return [_random_state(conformance, case) for case in conformance.cases]
 
 
-def _random_state(conformance: FrameworkConformance, case: Case) -> int:
+def _random_state(conformance: FrameworkSubject, case: Case) -> int:
     return zlib.crc32(pickle.dumps(conformance.train(case).random))
 
 
-def _train_forked(conformance: FrameworkConformance) -> list[str]:
+def _train_forked(conformance: FrameworkSubject) -> list[str]:
     """Return the names of the cases that do not survive a fork unobserved."""
     hang = []
     for case in conformance.cases:
@@ -175,11 +175,11 @@ def _train_forked(conformance: FrameworkConformance) -> list[str]:
     return hang
 
 
-def _train_only(conformance: FrameworkConformance, case: Case) -> None:
+def _train_only(conformance: FrameworkSubject, case: Case) -> None:
     conformance.train(case)
 
 
-def _train_in_workers(conformance: FrameworkConformance) -> None:
+def _train_in_workers(conformance: FrameworkSubject) -> None:
     joblib = importlib.import_module("joblib")
 
     module = type(conformance).__module__
@@ -196,7 +196,7 @@ def _train_in_worker(case: Case) -> None:
     case.fit(**case.build())
 
 
-def _pickles(conformance: FrameworkConformance) -> list[str]:
+def _pickles(conformance: FrameworkSubject) -> list[str]:
     """Return the pickled results of observed calls, as text."""
     pickles = []
     for case in conformance.cases:
@@ -216,7 +216,7 @@ def _pickles(conformance: FrameworkConformance) -> list[str]:
     return pickles
 
 
-def _load_without_us(conformance: FrameworkConformance, *, pickles: list[str]) -> None:
+def _load_without_us(conformance: FrameworkSubject, *, pickles: list[str]) -> None:
     ours = {"fitprint", type(conformance.framework).__module__.partition(".")[0]}
     kept = type(conformance).__module__  # classes of the cases may be the users' own
     for name in [name for name in sys.modules if name.partition(".")[0] in ours and name != kept]:

@@ -13,12 +13,12 @@ from fitprint import off
 from fitprint.autologging.activation import autolog
 from fitprint.recording.run import Run
 from fitprint.testing.checks import Check, expect
-from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
+from fitprint.testing.frameworks.subject import Case, FrameworkSubject
 
 __all__ = ["CHECKS"]
 
 
-def record_is_complete(conformance: FrameworkConformance, case: Case) -> None:
+def record_is_complete(conformance: FrameworkSubject, case: Case) -> None:
     """A call is one finished run that holds what the case names, and of its model a signature, or the reason why it has none."""
     with conformance.observed() as runs:
         conformance.train(case)
@@ -40,7 +40,7 @@ def record_is_complete(conformance: FrameworkConformance, case: Case) -> None:
         expect(all(child.status == "FINISHED" for child in run.children()), "a child did not end")
 
 
-def nested_calls_give_one_run(conformance: FrameworkConformance, case: Case) -> None:
+def nested_calls_give_one_run(conformance: FrameworkSubject, case: Case) -> None:
     """Whatever the framework calls inside, one call of the user's is one run, with children only where the plugin opens them."""
     with conformance.observed() as runs:
         conformance.train(case)
@@ -51,7 +51,7 @@ def nested_calls_give_one_run(conformance: FrameworkConformance, case: Case) -> 
         expect(len(runs.roots()) == 2, f"two calls gave {len(runs.roots())} runs")
 
 
-def observed_beside_other_plugins(conformance: FrameworkConformance, case: Case) -> None:
+def observed_beside_other_plugins(conformance: FrameworkSubject, case: Case) -> None:
     """With all installed plugins, too, the call is one run, and it is this plugin that observes it."""
     name = conformance.framework.name
     with conformance.observed(installed=True, strict=False) as runs:  # the plugin may be installed once more
@@ -64,7 +64,7 @@ def observed_beside_other_plugins(conformance: FrameworkConformance, case: Case)
         )
 
 
-def params_json_safe(conformance: FrameworkConformance, case: Case) -> None:
+def params_json_safe(conformance: FrameworkSubject, case: Case) -> None:
     """Parameters are JSON values that say the same in every process: no memory addresses."""
     with conformance.observed() as runs:
         conformance.train(case)
@@ -74,7 +74,7 @@ def params_json_safe(conformance: FrameworkConformance, case: Case) -> None:
                 expect(" at 0x" not in text, f"the parameter {key!r} tells a memory address: {text[:100]}; record a name instead")
 
 
-def steps_complete_and_increasing(conformance: FrameworkConformance, case: Case) -> None:
+def steps_complete_and_increasing(conformance: FrameworkSubject, case: Case) -> None:
     """Every metric that the case names has as many points as it says, their steps grow, and no metric steps back."""
     with conformance.observed() as runs:
         conformance.train(case)
@@ -86,7 +86,7 @@ def steps_complete_and_increasing(conformance: FrameworkConformance, case: Case)
             expect(steps == sorted(set(steps)), f"the steps of {key!r} do not grow: {steps[:20]}")
 
 
-def one_run_per_call_in_threads(conformance: FrameworkConformance, case: Case) -> None:
+def one_run_per_call_in_threads(conformance: FrameworkSubject, case: Case) -> None:
     """Four threads that train at once give four runs, each as complete as the run of one."""
     with conformance.observed() as runs:
         conformance.train(case)
@@ -117,7 +117,7 @@ def one_run_per_call_in_threads(conformance: FrameworkConformance, case: Case) -
                 expect(mine == expected, f"a run of a thread has the {what} {mine}, alone it has {expected}")
 
 
-def disabled_adds_no_run(conformance: FrameworkConformance, case: Case) -> None:
+def disabled_adds_no_run(conformance: FrameworkSubject, case: Case) -> None:
     """After ``autolog(disable=True)`` nothing is recorded."""
     with conformance.observed() as runs:
         autolog(disable=True)
@@ -125,7 +125,7 @@ def disabled_adds_no_run(conformance: FrameworkConformance, case: Case) -> None:
         expect(len(runs) == 0, "switched off, it records")
 
 
-def off_adds_no_run(conformance: FrameworkConformance, case: Case) -> None:
+def off_adds_no_run(conformance: FrameworkSubject, case: Case) -> None:
     """Inside ``fitprint.off()`` nothing is recorded, and afterwards it is again."""
     with conformance.observed() as runs:
         with off():
@@ -135,7 +135,7 @@ def off_adds_no_run(conformance: FrameworkConformance, case: Case) -> None:
         expect(len(runs.roots()) == 1, "after fitprint.off() it records no more")
 
 
-def overhead_budget(conformance: FrameworkConformance, case: Case) -> str:
+def overhead_budget(conformance: FrameworkSubject, case: Case) -> str:
     """What observing a call costs on the user's thread is measured and told; no figure fails."""
     plain = _milliseconds(case)
     with conformance.observed():

@@ -19,12 +19,12 @@ from fitprint.errors import StoreError
 from fitprint.journal.writer import JournalWriter
 from fitprint.testing.checks import Check, expect
 from fitprint.testing.comparison import difference
-from fitprint.testing.frameworks.conformance import Case, FrameworkConformance
+from fitprint.testing.frameworks.subject import Case, FrameworkSubject
 
 __all__ = ["CHECKS"]
 
 
-def result_identical_to_unpatched(conformance: FrameworkConformance, case: Case) -> None:
+def result_identical_to_unpatched(conformance: FrameworkSubject, case: Case) -> None:
     """The call returns the same, pickles to the same bytes, draws as much from random generators and warns the same as unobserved."""
     conformance.train(case)  # what is imported meanwhile may warn and draw
     with warnings.catch_warnings(record=True) as theirs:
@@ -48,7 +48,7 @@ def result_identical_to_unpatched(conformance: FrameworkConformance, case: Case)
         expect(bytes_of[2] == bytes_of[0], "the result pickles to other bytes than unobserved")
 
 
-def arguments_not_mutated(conformance: FrameworkConformance, case: Case) -> None:
+def arguments_not_mutated(conformance: FrameworkSubject, case: Case) -> None:
     """What the user gave is afterwards what the framework alone would have left: no list grew, no dict changed."""
     plain = conformance.train(case)
     with conformance.observed():
@@ -62,7 +62,7 @@ def arguments_not_mutated(conformance: FrameworkConformance, case: Case) -> None
             )
 
 
-def callbacks_not_left_behind(conformance: FrameworkConformance, case: Case) -> None:
+def callbacks_not_left_behind(conformance: FrameworkSubject, case: Case) -> None:
     """Neither the result nor anything that the user gave holds an object of fitprint's or of the plugin's."""
     with conformance.observed():
         outcome = conformance.train(case)
@@ -75,7 +75,7 @@ def callbacks_not_left_behind(conformance: FrameworkConformance, case: Case) -> 
             raise AssertionError(f"{path} is {name} of {module}, which was left behind: take it off below the yield")
 
 
-def data_is_freed_after_fit(conformance: FrameworkConformance, case: Case) -> None:
+def data_is_freed_after_fit(conformance: FrameworkSubject, case: Case) -> None:
     """After the call nothing of ours holds what the user gave or got."""
     plain = _holders(conformance, case)
     with conformance.observed():
@@ -84,7 +84,7 @@ def data_is_freed_after_fit(conformance: FrameworkConformance, case: Case) -> No
         expect(observed[name] <= count, f"{name!r} is held by {observed[name] - count} more objects than unobserved: it is kept alive")
 
 
-def user_exception_untouched(conformance: FrameworkConformance, case: Case) -> None:
+def user_exception_untouched(conformance: FrameworkSubject, case: Case) -> None:
     """An exception of the framework's reaches the user as the same object, with nothing added, and the run holds the traceback."""
     raised = LookupError("raised in place of the framework")
     context = sys.exc_info()[1]  # None, but for compiled code that once swallowed one on this thread and left it there
@@ -114,7 +114,7 @@ def user_exception_untouched(conformance: FrameworkConformance, case: Case) -> N
         patcher.undo()
 
 
-def observer_failure_is_invisible(conformance: FrameworkConformance, case: Case) -> None:
+def observer_failure_is_invisible(conformance: FrameworkSubject, case: Case) -> None:
     """Wherever the observer raises, above the yield or below, the user's call gives the same result, and the failure is reported."""
     for phase in ("at its start", "above the yield", "below the yield", "at its end"):
         with conformance.observed(framework=_Replaced(conformance.framework, phase), strict=False) as runs:
@@ -128,7 +128,7 @@ def observer_failure_is_invisible(conformance: FrameworkConformance, case: Case)
         conformance.expect_same(case, outcome, f"where the observer raised {phase}")
 
 
-def store_failure_is_invisible(conformance: FrameworkConformance, case: Case) -> None:
+def store_failure_is_invisible(conformance: FrameworkSubject, case: Case) -> None:
     """With a disk that is full from the start or later, and with a store that refuses everything, the user's call gives the same result."""
     for disk in (_FullDisk(None), _FullDisk(JournalWriter.append)):
         with conformance.observed(strict=False) as runs:
@@ -255,7 +255,7 @@ def _reached(roots: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 _ATOMS = (bool, int, float, complex, str, bytes, type(None), types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
 
 
-def _holders(conformance: FrameworkConformance, case: Case) -> dict[str, int]:
+def _holders(conformance: FrameworkSubject, case: Case) -> dict[str, int]:
     """Return how many references there are to what a case gave and got."""
     outcome = conformance.train(case)
     outcome.told = None

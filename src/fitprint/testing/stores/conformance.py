@@ -1,21 +1,14 @@
-"""What a store plugin is held against: a way to open the store of a folder."""
+"""What a store plugin is held against: all checks, with a way to open the store of a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
-
-from fitprint.hooks.manager import hooks
-from fitprint.stores.opening import open_store
-from fitprint.stores.protocol import Store
-from fitprint.testing.checks import Conformance
+from fitprint.testing.stores import processes, querying, reading, writing
+from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["StoreConformance"]
 
 
-class StoreConformance(Conformance):
+class StoreConformance(StoreSubject):
     """Hold a store against its protocol.
 
     Attributes:
@@ -27,24 +20,4 @@ class StoreConformance(Conformance):
         ...     uri = "lines://{folder}/runs.jsonl"
     """
 
-    uri: str
-    across_processes: bool = True
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        from fitprint.testing.stores import processes, querying, reading, writing
-
-        cls.checks = (*writing.CHECKS, *reading.CHECKS, *querying.CHECKS, *processes.CHECKS)
-
-    def open(self, folder: Path) -> Store:
-        """Open the store of the folder: the same store each time. Override it for a store that no installed plugin registers."""
-        return open_store(self.uri.format(folder=folder), hooks().registered("register_stores"))
-
-    @contextmanager
-    def opened(self, folder: Path) -> Iterator[Store]:
-        """Open the store of the folder, and close it at the end of the block."""
-        store = self.open(folder)
-        try:
-            yield store
-        finally:
-            store.close()
+    checks = (*writing.CHECKS, *reading.CHECKS, *querying.CHECKS, *processes.CHECKS)

@@ -13,13 +13,13 @@ from fitprint.events import Event
 from fitprint.ids import new_id
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.processes import forked
-from fitprint.testing.stores.conformance import StoreConformance
 from fitprint.testing.stores.feeding import Feed, ended, points, started
+from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
 
 
-def concurrent_processes(conformance: StoreConformance, folder: Path) -> None:
+def concurrent_processes(conformance: StoreSubject, folder: Path) -> None:
     """Processes that append at once lose nothing."""
     _need_processes(conformance)
     runs = [new_id() for _ in range(4)]
@@ -41,7 +41,7 @@ def concurrent_processes(conformance: StoreConformance, folder: Path) -> None:
             expect(list(store.metric_history(run, "loss").step) == list(range(10)), "points of another process are lost or out of order")
 
 
-def _status(conformance: StoreConformance, folder: Path, run: str) -> int:
+def _status(conformance: StoreSubject, folder: Path, run: str) -> int:
     import traceback
 
     try:
@@ -57,7 +57,7 @@ def _status(conformance: StoreConformance, folder: Path, run: str) -> int:
     return 0
 
 
-def killed_while_appending(conformance: StoreConformance, folder: Path) -> None:
+def killed_while_appending(conformance: StoreSubject, folder: Path) -> None:
     """A process that dies within append() leaves the store as it was before the batch, and usable."""
     _need_processes(conformance)
     run, journal = new_id(), new_id()
@@ -88,7 +88,7 @@ class _Deadly(list[Event]):
         os._exit(9)
 
 
-def seen_by_another_process(conformance: StoreConformance, folder: Path) -> None:
+def seen_by_another_process(conformance: StoreSubject, folder: Path) -> None:
     """What append() kept is seen by a process that opens the same URI."""
     _need_processes(conformance)
     run = new_id()
@@ -97,12 +97,12 @@ def seen_by_another_process(conformance: StoreConformance, folder: Path) -> None
         forked(partial(_see, conformance, folder, run))
 
 
-def _see(conformance: StoreConformance, folder: Path, run: str) -> None:
+def _see(conformance: StoreSubject, folder: Path, run: str) -> None:
     with conformance.opened(folder) as store:
         expect(store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == 1, "another process does not see what was kept")
 
 
-def id_is_kept(conformance: StoreConformance, folder: Path) -> None:
+def id_is_kept(conformance: StoreSubject, folder: Path) -> None:
     """A store has an id of its own: the same after reopening and in another process, and another one for another store."""
     with conformance.opened(folder) as store:
         given = store.id
@@ -116,12 +116,12 @@ def id_is_kept(conformance: StoreConformance, folder: Path) -> None:
     forked(partial(_see_id, conformance, folder, given))
 
 
-def _see_id(conformance: StoreConformance, folder: Path, given: str) -> None:
+def _see_id(conformance: StoreSubject, folder: Path, given: str) -> None:
     with conformance.opened(folder) as store:
         expect(store.id == given, "another process sees another id")
 
 
-def deleted_while_open(conformance: StoreConformance, folder: Path) -> None:
+def deleted_while_open(conformance: StoreSubject, folder: Path) -> None:
     """A store whose files are deleted while it is open does not speak of what is gone, and keeps what comes where others find it."""
     _need_processes(conformance)
     run, journal = new_id(), new_id()
@@ -138,7 +138,7 @@ def deleted_while_open(conformance: StoreConformance, folder: Path) -> None:
         forked(partial(_see, conformance, folder, run))
 
 
-def _need_processes(conformance: StoreConformance) -> None:
+def _need_processes(conformance: StoreSubject) -> None:
     if not conformance.across_processes:
         raise NotApplicable("the store lasts as long as its process")
 

@@ -12,8 +12,8 @@ from fitprint.ids import new_id
 from fitprint.query.grammar import parse
 from fitprint.stores.protocol import Store
 from fitprint.testing.checks import Check, expect
-from fitprint.testing.stores.conformance import StoreConformance
 from fitprint.testing.stores.feeding import EPOCH, SECOND, Feed, ended, names, params, points, started, tags, whole_run
+from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
 
@@ -140,7 +140,7 @@ def _four_runs(store: Store) -> None:
     )
 
 
-def query_operators(conformance: StoreConformance, folder: Path) -> None:
+def query_operators(conformance: StoreSubject, folder: Path) -> None:
     """Every operator of the search language, on every kind of field, finds exactly the runs that the language's definition says."""
     with conformance.opened(folder) as store:
         _four_runs(store)
@@ -152,7 +152,7 @@ def query_operators(conformance: StoreConformance, folder: Path) -> None:
             expect(found == expected, f"in the experiments {experiments} it finds {found!r} instead of {expected!r}")
 
 
-def query_order(conformance: StoreConformance, folder: Path) -> None:
+def query_order(conformance: StoreSubject, folder: Path) -> None:
     """Orderings hold in both directions; what is missing or NaN comes last; ties are broken by start, newest first."""
     with conformance.opened(folder) as store:
         _four_runs(store)
@@ -161,7 +161,7 @@ def query_order(conformance: StoreConformance, folder: Path) -> None:
             expect(found == expected, f"ordered by {text!r} the runs are {found!r} instead of {expected!r}")
 
 
-def paging_is_stable(conformance: StoreConformance, folder: Path) -> None:
+def paging_is_stable(conformance: StoreSubject, folder: Path) -> None:
     """Page by page every run comes once, in order, also while others are added; a token of another query is refused."""
     with conformance.opened(folder) as store:
         feed = Feed(store)

@@ -10,13 +10,13 @@ from fitprint.events import Event, RunDeleted, RunRestored
 from fitprint.ids import new_id
 from fitprint.stores.protocol import Store
 from fitprint.testing.checks import Check, expect
-from fitprint.testing.stores.conformance import StoreConformance
 from fitprint.testing.stores.feeding import EPOCH, SECOND, Feed, ended, names, params, points, started, tags, whole_run
+from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
 
 
-def unknown_run_error(conformance: StoreConformance, folder: Path) -> None:
+def unknown_run_error(conformance: StoreSubject, folder: Path) -> None:
     """A run that does not exist is a RunNotFoundError that names it; its children and histories are empty."""
     with conformance.opened(folder) as store:
         Feed(store).send(started(new_id()))
@@ -32,7 +32,7 @@ def unknown_run_error(conformance: StoreConformance, folder: Path) -> None:
         expect(list(store.resolve(unknown)) == [], "resolve() gives a run that does not exist")
 
 
-def empty_store(conformance: StoreConformance, folder: Path) -> None:
+def empty_store(conformance: StoreSubject, folder: Path) -> None:
     """A store without runs answers every question with nothing."""
     with conformance.opened(folder) as store:
         found = (names(store), list(store.experiments()), list(store.resolve("")), list(store.open_runs(new_id())))
@@ -41,7 +41,7 @@ def empty_store(conformance: StoreConformance, folder: Path) -> None:
         expect((list(keys.params), list(keys.metrics), list(keys.tags)) == ([], [], []), "a store without runs has keys")
 
 
-def read_your_writes(conformance: StoreConformance, folder: Path) -> None:
+def read_your_writes(conformance: StoreSubject, folder: Path) -> None:
     """What append() kept is seen by every read that begins afterwards, also through a store object that was opened before."""
     with conformance.opened(folder) as store, conformance.opened(folder) as other:
         feed = Feed(store)
@@ -54,7 +54,7 @@ def read_your_writes(conformance: StoreConformance, folder: Path) -> None:
                 expect(len(reader.metric_history(run, "loss")) == 1, "a history does not see what was just kept")
 
 
-def life_of_a_run(conformance: StoreConformance, folder: Path) -> None:
+def life_of_a_run(conformance: StoreSubject, folder: Path) -> None:
     """Status, times and error follow the run's life; times are kept to the microsecond."""
     run, failed = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -72,7 +72,7 @@ def life_of_a_run(conformance: StoreConformance, folder: Path) -> None:
         expect((record.status, record.error) == ("FAILED", "Traceback: boom"), f"a failed run is {record.status}: {record.error}")
 
 
-def resumed_run(conformance: StoreConformance, folder: Path) -> None:
+def resumed_run(conformance: StoreSubject, folder: Path) -> None:
     """A resumed run is RUNNING again, keeps start, experiment, parent and everything logged, takes a new name, and ends again."""
     parent, run = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -102,7 +102,7 @@ def resumed_run(conformance: StoreConformance, folder: Path) -> None:
         )
 
 
-def open_runs(conformance: StoreConformance, folder: Path) -> None:
+def open_runs(conformance: StoreSubject, folder: Path) -> None:
     """A journal's open runs are those that it started and that have not ended, with the time of their last event from any journal."""
     first, second, third = new_id(), new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -118,7 +118,7 @@ def open_runs(conformance: StoreConformance, folder: Path) -> None:
         expect([run.id for run in store.open_runs(feed.journal)] == [second], "after reopening other runs are open")
 
 
-def children(conformance: StoreConformance, folder: Path) -> None:
+def children(conformance: StoreSubject, folder: Path) -> None:
     """The children of a run are those that name it, oldest first, deleted ones left out; their own children are not among them."""
     parent, early, late, gone, deeper = (new_id() for _ in range(5))
     with conformance.opened(folder) as store:
@@ -132,7 +132,7 @@ def children(conformance: StoreConformance, folder: Path) -> None:
         expect(names(store, parent=parent, order_by="name asc") == ["early", "late"], "a search for children gives others")
 
 
-def deleted_run_hidden_and_restored(conformance: StoreConformance, folder: Path) -> None:
+def deleted_run_hidden_and_restored(conformance: StoreSubject, folder: Path) -> None:
     """A deleted run is found by its id alone, and by searches that ask for the trash; restored, it is as before."""
     run, other = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -152,7 +152,7 @@ def deleted_run_hidden_and_restored(conformance: StoreConformance, folder: Path)
         expect(store.run(run) == before, "a restored run is another")
 
 
-def experiments_are_counted(conformance: StoreConformance, folder: Path) -> None:
+def experiments_are_counted(conformance: StoreSubject, folder: Path) -> None:
     """Experiments come by name, with their runs counted and the times of their first start and last event."""
     runs = [new_id() for _ in range(3)]
     with conformance.opened(folder) as store:
@@ -164,7 +164,7 @@ def experiments_are_counted(conformance: StoreConformance, folder: Path) -> None
         expect(len({item.id for item in store.experiments()}) == 2, "two experiments have one id")
 
 
-def keys_by_experiment(conformance: StoreConformance, folder: Path) -> None:
+def keys_by_experiment(conformance: StoreSubject, folder: Path) -> None:
     """The keys of an experiment are those that its runs used, sorted; of all, those of all."""
     first, second = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -179,7 +179,7 @@ def keys_by_experiment(conformance: StoreConformance, folder: Path) -> None:
         expect(found == (["x", "y", "z"], ["acc", "loss"], ["team"]), f"the keys of all experiments are {found}")
 
 
-def resolve_by_prefix_or_name(conformance: StoreConformance, folder: Path) -> None:
+def resolve_by_prefix_or_name(conformance: StoreSubject, folder: Path) -> None:
     """A prefix of the id or the whole name leads to the runs, newest first and those in the trash last, at most ten."""
     prefix = new_id()[:16]
     runs = [f"{prefix}{number:016x}" for number in range(12)]
@@ -196,7 +196,7 @@ def resolve_by_prefix_or_name(conformance: StoreConformance, folder: Path) -> No
         expect(list(store.resolve("%")) == list(store.resolve("_")) == [], "a wildcard leads to runs")
 
 
-def summaries(conformance: StoreConformance, folder: Path) -> None:
+def summaries(conformance: StoreSubject, folder: Path) -> None:
     """A summary tells last, first, least and greatest value with their steps, and the better one by the given goal or the name."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -215,7 +215,7 @@ def summaries(conformance: StoreConformance, folder: Path) -> None:
         expect((odd.best, odd.goal) == (1.0, "min"), f"the goal that was given does not count: {odd}")
 
 
-def series_downsampling_keeps_extremes(conformance: StoreConformance, folder: Path) -> None:
+def series_downsampling_keeps_extremes(conformance: StoreSubject, folder: Path) -> None:
     """A sampled history has at most as many points as asked for, in order, with first, last and both extremes."""
     values = [math.sin(number / 50) for number in range(5000)]
     values[1234], values[4321], values[2500] = 99.0, -99.0, math.nan

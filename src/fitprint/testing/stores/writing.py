@@ -17,8 +17,8 @@ from fitprint.ids import new_id
 from fitprint.stores.protocol import Store
 from fitprint.testing.checks import Check, expect
 from fitprint.testing.comparison import difference
-from fitprint.testing.stores.conformance import StoreConformance
 from fitprint.testing.stores.feeding import EPOCH, SECOND, Feed, ended, params, points, started, tags, whole_run
+from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
 
@@ -31,7 +31,7 @@ class _Interrupted(list[Event]):
         raise OSError("the events cannot be read further")
 
 
-def append_is_atomic(conformance: StoreConformance, folder: Path) -> None:
+def append_is_atomic(conformance: StoreSubject, folder: Path) -> None:
     """A batch that fails in its middle leaves the store as it was, and can be offered again."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -52,7 +52,7 @@ def append_is_atomic(conformance: StoreConformance, folder: Path) -> None:
         expect(len(store.metric_history(run, "loss")) == 3, "the batch that had failed was not kept when it was offered again")
 
 
-def replay_is_idempotent(conformance: StoreConformance, folder: Path) -> None:
+def replay_is_idempotent(conformance: StoreSubject, folder: Path) -> None:
     """A batch that is delivered again changes nothing, at once or after others, in this store object or another."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -72,7 +72,7 @@ def replay_is_idempotent(conformance: StoreConformance, folder: Path) -> None:
         _expect_unchanged(store, before, feed)
 
 
-def gaps_are_refused(conformance: StoreConformance, folder: Path) -> None:
+def gaps_are_refused(conformance: StoreSubject, folder: Path) -> None:
     """A batch that begins beyond the position is refused with a StoreError: what lies between would be lost."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -99,7 +99,7 @@ def _expect_unchanged(store: Store, before: Any, feed: Feed) -> None:
     expect(store.position(feed.journal) == feed.position, "a batch that was delivered twice moved the position")
 
 
-def positions_are_kept(conformance: StoreConformance, folder: Path) -> None:
+def positions_are_kept(conformance: StoreSubject, folder: Path) -> None:
     """The position of each journal is the end of its last batch, also of an empty one and after reopening; 0 if there is none."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -116,7 +116,7 @@ def positions_are_kept(conformance: StoreConformance, folder: Path) -> None:
             expect(found == feed.position, f"after reopening the position is {found}, not {feed.position}")
 
 
-def order_within_run(conformance: StoreConformance, folder: Path) -> None:
+def order_within_run(conformance: StoreSubject, folder: Path) -> None:
     """Later events prevail over earlier ones, in one batch and across batches, and points stay in the order they were logged in."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -136,7 +136,7 @@ def order_within_run(conformance: StoreConformance, folder: Path) -> None:
         expect(record.documents["note"] == {"version": 2}, f"the document is {record.documents['note']}")
 
 
-def nan_inf_metrics(conformance: StoreConformance, folder: Path) -> None:
+def nan_inf_metrics(conformance: StoreSubject, folder: Path) -> None:
     """Values, epochs, steps and times come back bit by bit: NaN, infinities, negative zero, the smallest and the largest numbers."""
     values = [math.nan, math.inf, -math.inf, -0.0, 0.1 + 0.2, 5e-324, 1.7976931348623157e308, -1.5]
     steps = [-(2**63), 2**63 - 1, 0, -1, 7, 7, 8, 9]
@@ -166,7 +166,7 @@ def _expect_columns(store: Store, run: str, values: list[float], steps: list[int
         expect(found.tobytes() == expected.tobytes(), f"the column {name} is {list(found)} instead of {list(expected)}")
 
 
-def typed_params_round_trip(conformance: StoreConformance, folder: Path) -> None:
+def typed_params_round_trip(conformance: StoreSubject, folder: Path) -> None:
     """Parameters keep type, provenance and spill: None, booleans, whole numbers of any size, floats, texts, lists, dicts."""
     values: list[Any] = [None, True, False, 0, 1, -(2**70), 2**63, 1.0, -0.0, 1e300, math.nan, math.inf, -math.inf, "", "1", "true", "null"]
     values += ["x" * 10_000, [], {}, [1, 1.0, True, None, "a", [math.nan]], {"a": {"b": [1, {"c": None}]}, "": 1.5}]
@@ -183,7 +183,7 @@ def typed_params_round_trip(conformance: StoreConformance, folder: Path) -> None
             expect(not told, f"the parameter {param.value!r:.60} came back as {found[key]!r:.100}")
 
 
-def unicode_and_long_keys(conformance: StoreConformance, folder: Path) -> None:
+def unicode_and_long_keys(conformance: StoreSubject, folder: Path) -> None:
     """Keys and texts may be anything: any script, quotes, dots, slashes, percent signs, thousands of characters; none fall together."""
     keys = [
         "vélo",
@@ -221,7 +221,7 @@ def unicode_and_long_keys(conformance: StoreConformance, folder: Path) -> None:
         expect(list(store.keys().metrics) == sorted(keys), "keys() does not list the metrics, sorted")
 
 
-def lone_surrogates(conformance: StoreConformance, folder: Path) -> None:
+def lone_surrogates(conformance: StoreSubject, folder: Path) -> None:
     """Half a surrogate pair, which Python texts may hold, stops no delivery; it is kept, or becomes its escape."""
     odd = "a\ud800b"
     kept = (odd, odd.encode(errors="backslashreplace").decode())
@@ -236,7 +236,7 @@ def lone_surrogates(conformance: StoreConformance, folder: Path) -> None:
         expect(len(store.metric_history(run, odd)) == 1, "a metric with such a name is lost")
 
 
-def records_round_trip(conformance: StoreConformance, folder: Path) -> None:
+def records_round_trip(conformance: StoreSubject, folder: Path) -> None:
     """Data sets, models, artifacts and documents come back as they were logged; a data set that is logged again is one."""
     run = new_id()
     facts = {"shape": [3, 4], "schema": {"a": "float64"}, "nothing": None, "ratio": 0.1 + 0.2}
@@ -261,7 +261,7 @@ def records_round_trip(conformance: StoreConformance, folder: Path) -> None:
             expect(not told, f"the {what} are not what was logged: {told}")
 
 
-def large_batch(conformance: StoreConformance, folder: Path) -> None:
+def large_batch(conformance: StoreSubject, folder: Path) -> None:
     """One batch may hold a hundred thousand points of one metric, hundreds of metrics and parameters, and megabytes of text."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -279,7 +279,7 @@ def large_batch(conformance: StoreConformance, folder: Path) -> None:
         expect(list(history.step[-2:]) == [99_998, 99_999], "the steps of a long metric are wrong")
 
 
-def many_small_batches(conformance: StoreConformance, folder: Path) -> None:
+def many_small_batches(conformance: StoreSubject, folder: Path) -> None:
     """Points that arrive one by one, over reopenings and a resumption, are one history in order."""
     run = new_id()
     journal = new_id()
@@ -298,7 +298,7 @@ def many_small_batches(conformance: StoreConformance, folder: Path) -> None:
         expect(list(store.metric_history(run, "loss").step) == list(range(120)), "the history is not whole and in order")
 
 
-def concurrent_writers(conformance: StoreConformance, folder: Path) -> None:
+def concurrent_writers(conformance: StoreSubject, folder: Path) -> None:
     """Threads that append at once, to one store object and to several, lose nothing and mix nothing."""
     runs = [new_id() for _ in range(6)]
     errors: list[BaseException] = []
@@ -332,7 +332,7 @@ def concurrent_writers(conformance: StoreConformance, folder: Path) -> None:
             expect(list(shared.metric_history(run, "loss").step) == list(range(10)), "points of a thread are lost or out of order")
 
 
-def reopen_after_close(conformance: StoreConformance, folder: Path) -> None:
+def reopen_after_close(conformance: StoreSubject, folder: Path) -> None:
     """What was kept is there when the store is opened again, and goes on from there."""
     first, second = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -347,7 +347,7 @@ def reopen_after_close(conformance: StoreConformance, folder: Path) -> None:
         expect(sorted(store.run(run).name for run in (first, second)) == ["first", "second"], "a run is lost after reopening")
 
 
-def close_twice(conformance: StoreConformance, folder: Path) -> None:
+def close_twice(conformance: StoreSubject, folder: Path) -> None:
     """Closing a store twice does nothing the second time."""
     store = conformance.open(folder)
     Feed(store).send(started(new_id()))
@@ -355,7 +355,7 @@ def close_twice(conformance: StoreConformance, folder: Path) -> None:
     store.close()
 
 
-def two_journals_for_one_run(conformance: StoreConformance, folder: Path) -> None:
+def two_journals_for_one_run(conformance: StoreSubject, folder: Path) -> None:
     """Several journals may write to one run; what each brought is there, whichever was delivered first."""
     run = new_id()
     with conformance.opened(folder) as store:
@@ -370,7 +370,7 @@ def two_journals_for_one_run(conformance: StoreConformance, folder: Path) -> Non
         expect(record.metrics["loss"].count == 4, f"the summary counts {record.metrics['loss'].count} points instead of 4")
 
 
-def events_before_start(conformance: StoreConformance, folder: Path) -> None:
+def events_before_start(conformance: StoreSubject, folder: Path) -> None:
     """Events of a run that the store has not seen are kept, and the run stays hidden until it starts."""
     run = new_id()
     with conformance.opened(folder) as store:
