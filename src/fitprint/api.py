@@ -13,7 +13,8 @@ from fitprint.entities import Experiment, LoggedModel, RunRecord
 from fitprint.errors import AmbiguousRunError, FitprintError, NoActiveRunError, RunNotFoundError
 from fitprint.hooks.manager import hooks
 from fitprint.recording.context import current_run, off
-from fitprint.recording.run import Run, make_current, open_run
+from fitprint.recording.opening import make_current, open_run
+from fitprint.recording.run import Run
 from fitprint.recording.workspace import configure, current
 
 if TYPE_CHECKING:

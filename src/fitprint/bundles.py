@@ -35,6 +35,7 @@ import fitprint
 from fitprint import clock, events
 from fitprint.access import create_file, make_folder, temporary_folder
 from fitprint.artifacts.local import BlobStore
+from fitprint.artifacts.paths import checked_path
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
 from fitprint.events import Batch, Event, MetricPoints, RunStarted
@@ -42,7 +43,6 @@ from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
 from fitprint.models.travelling import portable
-from fitprint.recording.paths import checked_path
 from fitprint.recording.workspace import Workspace
 from fitprint.stores.lineage import moved_together
 from fitprint.stores.protocol import Store

@@ -299,7 +299,7 @@ def thousand_fits() -> Figures:
 def fill(home: str, runs: int) -> None:
     """Record ``runs`` runs with 50 params and 20 metrics each."""
     import fitprint
-    from fitprint.recording.run import open_run
+    from fitprint.recording.opening import open_run
 
     fitprint.configure(home=home, context=False, notice=False)
     for number in range(runs):

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from fitprint.autologging.carrier import carry_tasks
+from fitprint.autologging.carrier import Worker, carry_tasks
 from fitprint.autologging.observing import INSIDE, Engine, inside, note_warning
 from fitprint.autologging.patching import Patcher
 from fitprint.autologging.replacements import Call, Hook, replacement_of
 from fitprint.hooks.manager import hooks
 from fitprint.recording import context, heritage, workspace
-from fitprint.recording.run import attached_run
+from fitprint.recording.opening import attached_run
 from fitprint.settings import wanted
 from fitprint.versions import misfits
 
@@ -83,13 +83,13 @@ def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
 
 
 def _state() -> str:
-    """Return what children of this process are to know of autologging (see :func:`fitprint.recording.heritage.tell_autologging`)."""
+    """Return what children of this process are to know of autologging (see :func:`fitprint.recording.heritage.tell`)."""
     if not _patcher.on:
         return "off"
     return "on" if inside() is None and not context.is_off() else "quiet"
 
 
-heritage.tell_autologging(_state)
+heritage.tell("autologging", _state)
 
 
 def arrive(facts: dict[str, Any]) -> None:
@@ -164,7 +164,7 @@ def _watch_joblib(module: ModuleType) -> None:
         return None if args and getattr(args[0], "n_jobs", None) == 1 else carry
 
     def carry(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return carry_tasks(workspace.given, function, args, kwargs)
+        return carry_tasks(workspace.given, Worker(observe_like, observing_for), function, args, kwargs)
 
     _patcher.replace_method(module.Parallel, "__call__", functools.partial(replacement_of, hook=Hook(_patcher, choose)))
 

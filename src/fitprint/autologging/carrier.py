@@ -12,13 +12,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
 
 from fitprint.autologging.observing import INSIDE, inside
 from fitprint.recording import context
 from fitprint.recording.workspace import current
 
-__all__ = ["Carry", "carry_tasks"]
+__all__ = ["Carry", "Worker", "carry_tasks"]
+
+
+class Worker(NamedTuple):
+    """What a worker process does with what it is told: functions of a module, which are pickled by their names.
+
+    ``prepare`` is called before the task is unpickled; ``observing`` gives the task's function for the length of the task.
+    """
+
+    prepare: Callable[[dict[str, Any]], None]
+    observing: Callable[[dict[str, Any], Callable[..., Any]], AbstractContextManager[Callable[..., Any]]]
 
 
 class Carry:
@@ -26,7 +37,7 @@ class Carry:
 
     __slots__ = ("_function", "_inside", "_runs", "_token")
 
-    def __init__(self, function: Callable[..., Any], inside: Any, token: dict[str, Any] | None) -> None:
+    def __init__(self, function: Callable[..., Any], inside: Any, token: _Token | None) -> None:
         self._function = function
         self._inside = inside
         self._runs = context.snapshot()
@@ -44,26 +55,25 @@ class Carry:
     def __reduce__(self) -> Any:
         if self._token is None:
             return functools.partial, (self._function,)
-        return _RemoteCarry, (_Token(self._token), self._function)
+        return _RemoteCarry, (self._token, self._function)
 
 
 class _Token:
     """What a worker has to know; unpickling it, before the task that follows it, switches observation on."""
 
-    __slots__ = ("facts",)
+    __slots__ = ("facts", "worker")
 
-    def __init__(self, facts: dict[str, Any]) -> None:
+    def __init__(self, facts: dict[str, Any], worker: Worker) -> None:
         self.facts = facts
+        self.worker = worker
 
     def __reduce__(self) -> Any:
-        return _received, (self.facts,)
+        return _received, (self.facts, self.worker)
 
 
-def _received(facts: dict[str, Any]) -> _Token:
-    from fitprint.autologging.activation import observe_like
-
-    observe_like(facts)
-    return _Token(facts)
+def _received(facts: dict[str, Any], worker: Worker) -> _Token:
+    worker.prepare(facts)
+    return _Token(facts, worker)
 
 
 class _RemoteCarry:
@@ -76,9 +86,7 @@ class _RemoteCarry:
         self._function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from fitprint.autologging.activation import observing_for
-
-        with observing_for(self._token.facts, self._function) as function:
+        with self._token.worker.observing(self._token.facts, self._function) as function:
             return function(*args, **kwargs)
 
     def __reduce__(self) -> Any:
@@ -96,7 +104,9 @@ def token_of(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def carry_tasks(given: Callable[[], dict[str, Any]], function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def carry_tasks(
+    given: Callable[[], dict[str, Any]], worker: Worker, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """Stand in for ``joblib.Parallel.__call__``: the same call, with every task wrapped."""
     if len(args) != 2 or kwargs:
         return function(*args, **kwargs)
@@ -104,11 +114,11 @@ def carry_tasks(given: Callable[[], dict[str, Any]], function: Callable[..., Any
     under_way = inside()
     # Workers elsewhere, such as those of dask, may lack fitprint: they get the task as it is.
     is_near = type(getattr(parallel, "_backend", None)).__module__ == "joblib._parallel_backends"
-    token = token_of(given()) if is_near and under_way is None and not context.is_off() else None
+    token = _Token(token_of(given()), worker) if is_near and under_way is None and not context.is_off() else None
     return function(parallel, _wrapped(tasks, under_way, token))
 
 
-def _wrapped(tasks: Iterable[Any], inside: Any, token: dict[str, Any] | None) -> Iterator[Any]:
+def _wrapped(tasks: Iterable[Any], inside: Any, token: _Token | None) -> Iterator[Any]:
     for task in tasks:
         if type(task) is tuple and len(task) == 3:
             function, args, kwargs = task

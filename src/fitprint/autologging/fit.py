@@ -18,7 +18,8 @@ from fitprint.autologging.framework import Function, Target
 from fitprint.entities import Dataset, RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording import media
-from fitprint.recording.run import Run, open_run
+from fitprint.recording.opening import open_run
+from fitprint.recording.run import Run
 
 if TYPE_CHECKING:
     from fitprint.autologging.observing import Engine

@@ -25,7 +25,8 @@ from fitprint.hooks.manager import hooks
 from fitprint.recording import context
 from fitprint.recording.context import current_run, is_off
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program
-from fitprint.recording.run import Run, open_run
+from fitprint.recording.opening import open_run
+from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.settings import wanted
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fitprint.access import make_folder, temporary_folder
+from fitprint.artifacts.paths import checked_path
 from fitprint.errors import ArtifactNotFoundError, ModelNotFoundError
 from fitprint.models.directory import directory_digest
 from fitprint.models.flavor import Flavor
@@ -17,7 +18,6 @@ from fitprint.models.loading import Loaded, open_directory
 from fitprint.models.predictor import Predictor
 from fitprint.models.seals import is_own
 from fitprint.models.trust import Trust
-from fitprint.recording.paths import checked_path
 
 __all__ = ["fetch_model", "fetch_predictor", "own_files"]
 

@@ -16,22 +16,53 @@ import functools
 import inspect
 import os
 import threading
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fitprint.recording.heritage import inherited_run
+from fitprint.recording import heritage
+from fitprint.recording.workspace import existing
 
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
 
-__all__ = ["current_run", "enter_run", "enter_worker", "inherit_run", "is_off", "leave_run", "off", "push", "restore", "snapshot"]
+__all__ = [
+    "POSITION",
+    "Position",
+    "attach_with",
+    "current_run",
+    "enter_run",
+    "enter_worker",
+    "inherit_run",
+    "is_off",
+    "leave_run",
+    "off",
+    "push",
+    "restore",
+    "snapshot",
+]
+
+
+class Position(NamedTuple):
+    """Where a context stands in ``fitprint.loop``: metrics logged without a step or epoch get these.
+
+    ``inner_counts``: how many iterations the loops inside this one have done so far, by name.
+    """
+
+    step: int
+    epoch: int
+    inner_counts: dict[str, int]
+
+
+POSITION: ContextVar[Position | None] = ContextVar("fitprint_position", default=None)
 
 _runs: ContextVar[tuple[Run, ...]] = ContextVar("fitprint_runs", default=())
 _off_depth: ContextVar[int] = ContextVar("fitprint_off", default=0)
 _main_thread_runs: list[Run] = []
 _inherited: Run | None = None
+_attach: Callable[[str], Run] | None = None
 
 
 def current_run() -> Run | None:
@@ -46,13 +77,17 @@ def current_run() -> Run | None:
         shared = [run for run in _main_thread_runs if run.is_open]
         if shared and all(inner.parent_id == outer.id for outer, inner in pairwise(shared)):
             return shared[-1]
-    if _inherited is None:
-        run_id = inherited_run() or os.environ.get("FITPRINT_RUN")
+    if _inherited is None and _attach is not None:
+        run_id = heritage.inherited_run() or os.environ.get("FITPRINT_RUN")
         if run_id:
-            from fitprint.recording.run import attached_run
-
-            inherit_run(attached_run(run_id))
+            inherit_run(_attach(run_id))
     return _inherited
+
+
+def attach_with(opener: Callable[[str], Run]) -> None:
+    """Say how a run is opened that another process has open."""
+    global _attach
+    _attach = opener
 
 
 def enter_run(run: Run) -> None:
@@ -73,6 +108,15 @@ def inherit_run(run: Run | None) -> None:
     """Make the run current wherever this process has no other."""
     global _inherited
     _inherited = run
+
+
+def _told_run() -> str | None:
+    """Return what children of this process get to know of the current run: its id, if they will write where it is written."""
+    run, here = current_run(), existing()
+    return run.id if run is not None and here is not None and run.workspace.home == here.home else None
+
+
+heritage.tell("run", _told_run)
 
 
 def snapshot() -> tuple[tuple[Run, ...], int]:

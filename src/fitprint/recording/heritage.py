@@ -9,14 +9,13 @@ of a parent that does not autolog, does not import it.
 from __future__ import annotations
 
 import operator
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from fitprint.hooks.manager import hooks
 
-__all__ = ["arrive", "inherited_run", "inherited_settings", "leave", "tell_autologging"]
+__all__ = ["arrive", "inherited_run", "inherited_settings", "leave", "take_settings", "tell"]
 
 _KEY = "fitprint"
 # Runs in the child while it reads its Process object, when its import path is its parent's. Whatever goes wrong there stays ours.
@@ -33,7 +32,8 @@ if facts["autologging"] == "on" or "fitprint.recording.workspace" in sys.modules
         pass
 """
 _arrived: dict[str, Any] = {}
-_autologging: Callable[[], str] = str
+_tellers: dict[str, Callable[[], Any]] = {}
+_taking: list[Callable[[dict[str, Any]], None]] = []
 
 
 class _Estate:
@@ -77,15 +77,25 @@ def leave() -> None:
         sys.meta_path.insert(0, _WATCH)
 
 
-def tell_autologging(state: Callable[[], str]) -> None:
-    """Let children know whether autologging is "on" here, "quiet" (inside an observed call, or switched off for a block) or "off"."""
-    global _autologging
-    _autologging = state
+def tell(name: str, teller: Callable[[], Any]) -> None:
+    """Let children know what ``teller`` returns, a plain value, when they are started.
+
+    Args:
+        name: "settings", those that were given in code; "run", the id of the current run or None; "autologging": "on", "quiet" (inside an
+            observed call, or switched off for a block), "off" or "" (never asked for).
+        teller: called in the parent for each child.
+    """
+    _tellers[name] = teller
+
+
+def take_settings(taker: Callable[[dict[str, Any]], None]) -> None:
+    """Have the parent's settings given to ``taker`` if they arrive when this process has settings already."""
+    _taking[:] = [taker]
 
 
 def _known() -> dict[str, Any]:
     """Return what a child that is being started gets to know: plain values only."""
-    facts: dict[str, Any] = {"settings": {}, "run": None, "autologging": ""}
+    facts: dict[str, Any] = {"settings": inherited_settings(), "run": inherited_run(), "autologging": ""}
     try:
         from multiprocessing.context import get_spawning_popen
         from multiprocessing.process import current_process
@@ -93,24 +103,11 @@ def _known() -> dict[str, Any]:
         # Processes of joblib's are told with each task, and others copy the object for reasons of their own.
         if not type(get_spawning_popen()).__module__.startswith("multiprocessing."):
             return facts
-        from fitprint.recording import context, workspace
-
-        here = workspace.existing()
-        if here is not None:
-            run = context.current_run()
-            facts["settings"] = _settings(workspace.given(), here)
-            facts["run"] = run.id if run is not None and run.workspace.home == here.home else None
-        facts["autologging"] = _autologging()
+        for name, teller in _tellers.items():
+            facts[name] = teller()
     except Exception as error:  # noqa: BLE001 - the user's process is to start, whatever we have to tell it
         hooks().problem(f"the process that {current_process().name} starts does not record as this one: {error}", "heritage", error)
     return facts
-
-
-def _settings(given: dict[str, Any], here: Any) -> dict[str, Any]:
-    settings = {name: here.settings[name] for name in given}
-    if "home" in given or "FITPRINT_HOME" not in os.environ:  # the variable reaches the child by itself, as it is by then
-        settings["home"] = str(here.home)
-    return settings
 
 
 def arrive(facts: dict[str, Any]) -> None:
@@ -119,9 +116,8 @@ def arrive(facts: dict[str, Any]) -> None:
 
     _arrived.update(facts)
     util.register_after_fork(_ESTATE, _leave_again)
-    from fitprint.recording import workspace
-
-    workspace.inherit(facts["settings"])
+    for taker in _taking:
+        taker(facts["settings"])
 
 
 def _leave_again(_: _Estate) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
-from fitprint.recording.context import current_run
-from fitprint.recording.run import POSITION, Position, Run, make_current, open_run
+from fitprint.recording.context import POSITION, Position, current_run
+from fitprint.recording.opening import make_current, open_run
+from fitprint.recording.run import Run
 
 __all__ = ["Loop"]
 

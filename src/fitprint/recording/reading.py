@@ -9,12 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitprint.artifacts.paths import checked_path
 from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord, RunStatus
 from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError
-from fitprint.recording.paths import checked_path
 
 if TYPE_CHECKING:
-    from fitprint.recording.run import Run
+    from typing_extensions import Self
+
     from fitprint.recording.workspace import Workspace
 
 __all__ = ["RunReader"]
@@ -151,11 +152,9 @@ class RunReader:
             return {}
         return content if isinstance(content, Mapping) else {}
 
-    def children(self) -> list[Run]:
+    def children(self) -> list[Self]:
         """Return the runs below this one, oldest first."""
-        from fitprint.recording.run import Run
-
-        return [Run(self.workspace, record.id, record=record) for record in self.workspace.store.children(self.id)]
+        return [type(self)(self.workspace, record.id, record=record) for record in self.workspace.store.children(self.id)]
 
     def read(self, path: str) -> bytes:
         """Return the bytes of an artifact, checked against their digest.

@@ -9,43 +9,29 @@ import struct
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from time import time_ns
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from fitprint import clock, events
+from fitprint.artifacts.paths import Places, checked_path, file_name
 from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
-from fitprint.ids import new_id, new_name
 from fitprint.recording import media
-from fitprint.recording.context import enter_run, leave_run
+from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
-from fitprint.recording.paths import Places, checked_path, file_name
 from fitprint.recording.reading import RunReader
 from fitprint.recording.surroundings import attach_environment
 from fitprint.recording.values import check_curve, metric_value, microseconds, param_value, preview
-from fitprint.recording.workspace import Workspace, current
+from fitprint.recording.workspace import Workspace
 from fitprint.settings import wanted
 
-__all__ = ["POSITION", "Position", "Run", "attached_run", "make_current", "open_run"]
+__all__ = ["Run"]
 
 
-class Position(NamedTuple):
-    """Where a context stands in ``fitprint.loop``: metrics logged without a step or epoch get these.
-
-    ``inner_counts``: how many iterations the loops inside this one have done so far, by name.
-    """
-
-    step: int
-    epoch: int
-    inner_counts: dict[str, int]
-
-
-POSITION: ContextVar[Position | None] = ContextVar("fitprint_position", default=None)
 _NAN = math.nan
 
 
@@ -129,6 +115,13 @@ class Run(RunReader):
         ended = max(clock.now() if at is None else at, self._started.time if self._started is not None else 0)
         self.workspace.writer.append(events.RunEnded(self.id, ended, status, None if error is None else str(error)))
         hooks().notify("on_run_ended", run=self.id, status=status, home=str(self.workspace.home))
+
+    def end_with_program(self) -> None:
+        """See to it that the run ends with the program at the latest, as the program does."""
+        self._watches_exit = True
+        watch_exit()
+        at_end(_end_with_program)
+        _open[self.id] = self
 
     def __enter__(self) -> Run:
         if self._watches_exit:  # the block itself will see how it ends
@@ -526,55 +519,6 @@ class Run(RunReader):
     def log_document(self, name: str, content: Any) -> None:
         """Record a small JSON document under a name; logged again, it is replaced."""
         self.workspace.writer.append(events.DocumentLogged(self.id, clock.now(), name, content))
-
-
-def open_run(
-    *,
-    name: str | None = None,
-    experiment: str | None = None,
-    parent: Run | None = None,
-    kind: str = "user",
-    tags: Mapping[str, Any] | None = None,
-    run_id: str | None = None,
-    workspace: Workspace | None = None,
-    at: int | None = None,
-) -> Run:
-    """Begin a run, or go on with the run ``run_id``, without making it current.
-
-    Raises:
-        RunNotFoundError: there is no run ``run_id``.
-    """
-    workspace = workspace or current()
-    run = Run(workspace, run_id or new_id())
-    started = clock.now() if at is None else at
-    if run_id is None:
-        belongs = experiment or (parent.experiment if parent is not None else workspace.settings["experiment"])
-        parent_id = None if parent is None else parent.id
-        run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind))
-    else:
-        record = workspace.store.run(run_id)
-        started = max(started, record.end_time or 0, record.last_time)  # a clock that went back must not hide this life
-        run.start(events.RunStarted(run.id, started, record.experiment, record.name, record.parent_id, record.kind, resumed=True))
-    if tags:
-        run.set_tags(tags)
-    return run
-
-
-def attached_run(run_id: str, workspace: Workspace | None = None) -> Run:
-    """Return a handle that logs to a run which another process has open, and which that process ends."""
-    run = Run(workspace or current(), run_id)
-    run.is_open = True
-    return run
-
-
-def make_current(run: Run, *, ends_with_program: bool = True) -> None:
-    """Make an open run current here, and see to it that it ends with the program at the latest."""
-    enter_run(run)
-    if ends_with_program:
-        run._watches_exit = True  # noqa: SLF001 - this function is the other half of Run
-        watch_exit()
-        at_end(_end_with_program)
-        _open[run.id] = run
 
 
 _open: dict[str, Run] = {}

@@ -373,6 +373,21 @@ def given() -> dict[str, Any]:
     return dict(_given)
 
 
+def _told_settings() -> dict[str, Any]:
+    """Return what children of this process get to know: the settings that were given in code, as they were settled, and the home."""
+    here = _current
+    if here is None:
+        return dict(_given)
+    settings = {name: here.settings[name] for name in _given}
+    if "home" in _given or "FITPRINT_HOME" not in os.environ:  # the variable reaches the child by itself, as it is by then
+        settings["home"] = str(here.home)
+    return settings
+
+
+heritage.tell("settings", _told_settings)
+heritage.take_settings(inherit)
+
+
 def configure(**settings: Any) -> None:
     """Set settings in code, over file and environment. Runs that are open go on where they began.
 

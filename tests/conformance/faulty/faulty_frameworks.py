@@ -6,7 +6,7 @@ import threading
 from fitprint_toyboost import Toyboost, observe_train
 
 from fitprint.autologging.framework import Function
-from fitprint.recording.run import open_run
+from fitprint.recording.opening import open_run
 
 
 def plugin(observe):

@@ -431,7 +431,7 @@ def test_fault_9_a_path_is_not_both_a_file_and_a_folder(first: str, second: str,
 
 def test_fault_9_what_can_be_copied_is_copied_beside_a_clash(tmp_path: Path) -> None:
     """Two handles recorded a file and a folder of one name: the error names both, all else is there."""
-    from fitprint.recording.run import attached_run
+    from fitprint.recording.opening import attached_run
 
     with fitprint.start_run() as run:
         run.log_text("one", "a")

@@ -7,8 +7,7 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 from fitprint.autologging.links import Links
-from fitprint.recording.context import current_run
-from fitprint.recording.run import POSITION
+from fitprint.recording.context import POSITION, current_run
 from fitprint_lightgbm.boosters import record_config, versions
 from fitprint_lightgbm.data import record_dataset
 from fitprint_lightgbm.parameters import under_own_names, written

@@ -6,8 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.recording.context import current_run
-from fitprint.recording.run import POSITION
+from fitprint.recording.context import POSITION, current_run
 from fitprint_xgboost.boosters import is_as_trained, record_config, record_resolved
 from fitprint_xgboost.data import evals_of, record_matrices
 from fitprint_xgboost.training import record_continuation, versions

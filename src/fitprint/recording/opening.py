@@ -1,0 +1,63 @@
+"""Opening runs: new ones, those that go on, and those that another process has open; and ending them with the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fitprint import clock, events
+from fitprint.ids import new_id, new_name
+from fitprint.recording.context import attach_with, enter_run
+from fitprint.recording.run import Run
+from fitprint.recording.workspace import Workspace, current
+
+__all__ = ["attached_run", "make_current", "open_run"]
+
+
+def open_run(
+    *,
+    name: str | None = None,
+    experiment: str | None = None,
+    parent: Run | None = None,
+    kind: str = "user",
+    tags: Mapping[str, Any] | None = None,
+    run_id: str | None = None,
+    workspace: Workspace | None = None,
+    at: int | None = None,
+) -> Run:
+    """Begin a run, or go on with the run ``run_id``, without making it current.
+
+    Raises:
+        RunNotFoundError: there is no run ``run_id``.
+    """
+    workspace = workspace or current()
+    run = Run(workspace, run_id or new_id())
+    started = clock.now() if at is None else at
+    if run_id is None:
+        belongs = experiment or (parent.experiment if parent is not None else workspace.settings["experiment"])
+        parent_id = None if parent is None else parent.id
+        run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind))
+    else:
+        record = workspace.store.run(run_id)
+        started = max(started, record.end_time or 0, record.last_time)  # a clock that went back must not hide this life
+        run.start(events.RunStarted(run.id, started, record.experiment, record.name, record.parent_id, record.kind, resumed=True))
+    if tags:
+        run.set_tags(tags)
+    return run
+
+
+def attached_run(run_id: str, workspace: Workspace | None = None) -> Run:
+    """Return a handle that logs to a run which another process has open, and which that process ends."""
+    run = Run(workspace or current(), run_id)
+    run.is_open = True
+    return run
+
+
+attach_with(attached_run)
+
+
+def make_current(run: Run, *, ends_with_program: bool = True) -> None:
+    """Make an open run current here, and see to it that it ends with the program at the latest."""
+    enter_run(run)
+    if ends_with_program:
+        run.end_with_program()
