@@ -12,6 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from fitprint.platform.files import NEW, set_mode
+from fitprint.platform.users import strangers, user_id
+
 __all__ = ["create_file", "make_file", "make_folder", "settle_home", "settle_modes", "temporary_folder", "why_foreign", "write_private"]
 
 _PRIVATE = (0o700, 0o600)
@@ -48,9 +51,9 @@ def create_file(path: str | os.PathLike[str], flags: int = 0) -> int:
         FileExistsError: it is there already.
         OSError: it cannot be made.
     """
-    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, _PRIVATE[1])
+    number = os.open(path, NEW | flags, _PRIVATE[1])
     try:
-        os.fchmod(number, _modes_below(os.path.dirname(path) or ".")[1])  # noqa: PTH120 - spares a Path
+        set_mode(number, _modes_below(os.path.dirname(path) or ".")[1])  # noqa: PTH120 - spares a Path
     except OSError:
         os.close(number)
         raise
@@ -114,7 +117,7 @@ def settle_home(home: Path, wanted: str | None) -> bool:
     mode = stat.S_IMODE(about.st_mode)
     shared = wanted == "group" or (wanted is None and mode & _SHARED[0] == _SHARED[0])
     goal = _SHARED if shared else _PRIVATE
-    if mode == goal[0] or about.st_uid != os.geteuid():
+    if mode == goal[0] or about.st_uid != user_id():
         return False
     home.chmod(goal[0])
     for entry in _inside(home):
@@ -152,7 +155,7 @@ def why_foreign(path: Path) -> str:
         seen = {os.lstat(path).st_uid, (about := os.stat(path)).st_uid}  # noqa: PTH116 - spares a Path
     except OSError:
         return ""
-    strangers = seen - {0, os.geteuid()}
-    if strangers:
-        return f"belongs to another user ({', '.join(f'uid {user}' for user in sorted(strangers))})"
+    others = strangers(seen)
+    if others:
+        return f"belongs to another user ({', '.join(f'uid {user}' for user in sorted(others))})"
     return "can be written by everybody" if about.st_mode & stat.S_IWOTH else ""

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from fitprint.access import create_file, make_folder, settle_modes
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
 from fitprint.ids import new_id
+from fitprint.platform.processes import is_gone
 
 __all__ = ["BlobStore"]
 
@@ -164,13 +165,9 @@ def _is_left(path: Path) -> bool:
     try:
         if made is None or time.time() - path.stat().st_mtime < _OLD_SECONDS:
             return False
-        if made["pid"]:
-            os.kill(int(made["pid"]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
     except OSError:
-        return False  # it is gone by now, or its process is somebody else's
-    return not made["pid"]
+        return False  # it is gone by now
+    return not made["pid"] or is_gone(int(made["pid"]))
 
 
 def _digest_of(path: Path) -> str:

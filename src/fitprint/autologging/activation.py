@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from fitprint.autologging.observing import INSIDE, Engine, inside, note_warning
 from fitprint.autologging.patching import Patcher
 from fitprint.autologging.replacements import Call, Hook, replacement_of
 from fitprint.hooks.manager import hooks
+from fitprint.platform.processes import at_fork
 from fitprint.recording import context, heritage, workspace
 from fitprint.recording.opening import attached_run
 from fitprint.settings import wanted
@@ -113,7 +113,7 @@ def _after_fork_in_child() -> None:
     _engine.after_fork_in_child()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+at_fork(after_in_child=_after_fork_in_child)
 
 
 def _switch_on() -> None:

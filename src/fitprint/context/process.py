@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.context.redaction import redact_argv, redact_mapping
+from fitprint.platform.users import host_name, system, user_name
 from fitprint.settings import find_project, working_folder
 
 __all__ = ["describe_process", "describe_python"]
@@ -83,7 +84,6 @@ def describe_process(script: Path | None = None) -> dict[str, Any]:
     folder = working_folder()
     start = script.parent if script is not None else folder
     project = None if start is None else find_project(start)
-    system = os.uname()
     facts: dict[str, Any] = {
         "command": [_short(argument, project) for argument in redact_argv(list(sys.orig_argv))],
         "script": _short(str(script), project) if script is not None else None,
@@ -91,9 +91,9 @@ def describe_process(script: Path | None = None) -> dict[str, Any]:
         "project": None if project is None else project.name,
         "pid": os.getpid(),
         "parent_pid": os.getppid(),
-        "user": _user(),
-        "host": system.nodename,
-        "system": {"name": system.sysname, "release": system.release, "machine": system.machine, **_distribution()},
+        "user": user_name(),
+        "host": host_name(),
+        "system": {**system(), **_distribution()},
         "locale": {name: os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in os.environ},
         "encoding": sys.getfilesystemencoding(),
         "timezone": _timezone(),
@@ -118,18 +118,6 @@ def _short(text: str, project: Path | None) -> str:
         if start != "/" and text.startswith(f"{start}/"):
             return text[len(start) + 1 :] if shown == "." else shown + text[len(start) :]
     return text
-
-
-def _user() -> str:
-    for name in ("USER", "LOGNAME"):
-        if os.environ.get(name):
-            return os.environ[name]
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container without an entry for the user
-        return str(os.getuid())
 
 
 def _distribution() -> dict[str, str]:

@@ -19,6 +19,7 @@ import pluggy
 
 from fitprint.errors import PluginError
 from fitprint.hooks import specs
+from fitprint.platform.processes import at_fork
 
 __all__ = ["Found", "Hooks", "hooks", "reset"]
 
@@ -184,7 +185,7 @@ def _after_fork_in_child() -> None:
         _hooks._lock = threading.RLock()  # noqa: SLF001 - part of the class
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+at_fork(after_in_child=_after_fork_in_child)
 
 
 def reset(replacement: Hooks | None = None) -> None:

@@ -6,7 +6,6 @@ that it left open become KILLED with the time of their last record.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from fitprint.journal.frames import FORMAT, segment_name, split_position
 from fitprint.journal.reader import Damage, read_journal, segments
 from fitprint.journal.turn import turn
 from fitprint.journal.writer import is_own
+from fitprint.platform.locks import try_lock
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -110,12 +110,11 @@ def writer_is_gone(journal: Path) -> bool:
         return False
     try:
         with open(journal / "writer.lock", "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return try_lock(lock.fileno())
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    return True
 
 
 def deliver(root: Path, store: Store, destinations: Collection[str] = ("",), *, patience: float = PATIENCE) -> Delivery:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -11,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fitprint.access import make_file
+from fitprint.platform.files import OPEN
+from fitprint.platform.locks import try_lock, unlock
+from fitprint.platform.users import host_name
 
 __all__ = ["turn"]
 
@@ -27,7 +29,7 @@ def turn(root: Path, patience: float) -> Iterator[str]:
     """
     try:
         make_file(root / ".delivery.lock")
-        lock = os.open(root / ".delivery.lock", os.O_RDWR)
+        lock = os.open(root / ".delivery.lock", OPEN)
     except OSError:
         yield ""
         return
@@ -40,7 +42,7 @@ def turn(root: Path, patience: float) -> Iterator[str]:
             yield ""
         finally:
             # Closing is not enough: a process forked in the meantime has the file, and with it the lock, too.
-            fcntl.flock(lock, fcntl.LOCK_UN)
+            unlock(lock)
     finally:
         os.close(lock)
 
@@ -49,30 +51,28 @@ def _take(lock: int, patience: float) -> bool:
     deadline, pause = time.monotonic() + patience, _SHORTEST_PAUSE
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
+            if try_lock(lock):
+                return True
         except OSError:
             return True  # a file system without locks: stores keep everything once all the same
-        else:
-            return True
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _sign(lock: int) -> None:
     """Write down who has the turn, for those who wait."""
-    note = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    note = {"pid": os.getpid(), "host": host_name(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
     try:
-        os.pwrite(lock, json.dumps(note).encode().ljust(_NOTE_BYTES), 0)  # of one length: to cut a file may take the disk's time
+        os.write(lock, json.dumps(note).encode().ljust(_NOTE_BYTES))  # of one length: to cut a file may take the disk's time
     except OSError:
         pass  # a full disk: those who wait learn less
 
 
 def _holder(lock: int, root: Path) -> str:
     try:
-        note = json.loads(os.pread(lock, _NOTE_BYTES, 0))
+        note = json.loads(os.read(lock, _NOTE_BYTES))
         who = f"process {note['pid']} on {note['host']} has been delivering since {note['since']}"
     except (OSError, ValueError, TypeError, KeyError):
         who = "another process is delivering"

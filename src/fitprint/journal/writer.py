@@ -8,7 +8,6 @@ limit, tried again, and told once through the ``on_problem`` callable.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import sys
@@ -26,7 +25,9 @@ from fitprint.events import Event, MetricPoints
 from fitprint.ids import new_id
 from fitprint.journal import frames
 from fitprint.journal.codec import encode_event
-from fitprint.journal.descriptors import lifted, place
+from fitprint.platform.files import OPEN, lifted, make_safe, place
+from fitprint.platform.locks import try_lock
+from fitprint.platform.processes import at_fork
 
 __all__ = ["JournalWriter", "is_own"]
 
@@ -266,7 +267,7 @@ class JournalWriter:
 
     def _make_safe(self) -> None:
         try:
-            os.fdatasync(self._file)
+            make_safe(self._file)
         except OSError as error:
             self._tell(error)
 
@@ -294,7 +295,7 @@ class JournalWriter:
         opened: list[int] = []
         try:
             opened.append(_new_file(made / "writer.lock"))
-            fcntl.flock(opened[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(opened[0])
             write_private(made / "writer.json", json.dumps({"journal": journal, "format": frames.FORMAT, **self._facts()}))
             opened.append(_new_file(made / frames.segment_name(segment), content))
             # Readers pass over names with a dot: the journal appears whole and locked.
@@ -388,7 +389,7 @@ class JournalWriter:
         folder = self._root / self.id
         size = self._size
         try:
-            file = os.open(folder / frames.segment_name(self._segment), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            file = os.open(folder / frames.segment_name(self._segment), OPEN | os.O_APPEND)
             if place(file) != self._places[0]:
                 os.close(file)
                 raise FileNotFoundError
@@ -415,13 +416,11 @@ class JournalWriter:
             if status is not None and (status.st_dev, status.st_ino) == self._places[1]:
                 return os.dup(self._lock_file)
         make_file(path)
-        number = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        number = os.open(path, OPEN)
         for _ in range(20):
-            try:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if try_lock(number):
                 break
-            except OSError:  # a reader who looks holds it for a moment
-                time.sleep(0.001)
+            time.sleep(0.001)  # a reader who looks holds it for a moment
         return number
 
     def _restore(self) -> None:
@@ -506,4 +505,4 @@ def _after_fork_in_child() -> None:
         writer._after_fork_in_child()  # noqa: SLF001 - the one who calls it
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+at_fork(after_in_child=_after_fork_in_child)

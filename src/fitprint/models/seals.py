@@ -15,6 +15,8 @@ from pathlib import Path
 
 from fitprint.access import create_file, make_folder
 from fitprint.ids import new_id
+from fitprint.platform.files import UNFOLLOWED
+from fitprint.platform.users import is_mine_alone
 
 __all__ = ["is_own", "key_path", "seal"]
 
@@ -59,19 +61,15 @@ def _key(path: Path) -> bytes | None:
 def _read(path: Path) -> bytes | None:
     """Return the key; None if there is none, or one that others could have read or written."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(path, UNFOLLOWED)
     except OSError:
         return None
     with os.fdopen(handle, "rb") as file:
         facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or not _is_private(facts):
+        if not stat.S_ISREG(facts.st_mode) or not is_mine_alone(facts):
             return None
         key = file.read(_KEY_BYTES + 1)
     return key if len(key) == _KEY_BYTES else None
-
-
-def _is_private(facts: os.stat_result) -> bool:
-    return not hasattr(os, "geteuid") or (facts.st_uid == os.geteuid() and not facts.st_mode & 0o077)
 
 
 def _make(path: Path) -> bytes | None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import importlib
 import json
-import math
 import os
 import pickle
-import resource
 import select
 import signal
 import sys
@@ -20,6 +18,7 @@ from typing import Any
 from fitprint.models.directory import read_manifest
 from fitprint.models.loading import load_untried
 from fitprint.models.trust import Trust
+from fitprint.platform.processes import bound, die_with_parent
 
 __all__ = ["serve"]
 
@@ -52,7 +51,7 @@ def _by_a_copy(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     if child == 0:
         try:
             os.close(reading)
-            _die_with_parent()
+            die_with_parent()
             os.write(writing, json.dumps(_held(flavor, request)).encode())
         finally:
             os._exit(0)
@@ -111,26 +110,4 @@ def _limit(directory: Path, seconds: int) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(2 * seconds)
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    try:
-        taken = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        taken = 0
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds + math.ceil(used.ru_utime + used.ru_stime)}
-    if taken:
-        limits[resource.RLIMIT_AS] = taken + _MEMORY + 8 * size
-    for kind, most in limits.items():
-        try:
-            hard = resource.getrlimit(kind)[1]
-            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-        except (OSError, ValueError):
-            pass
-
-
-def _die_with_parent() -> None:
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    except (OSError, AttributeError):
-        pass
+    bound(seconds=seconds, memory=_MEMORY + 8 * size)

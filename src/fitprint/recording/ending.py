@@ -8,7 +8,6 @@ status of a ``raise SystemExit(status)`` cannot be known outside a ``with`` bloc
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 import traceback
@@ -18,6 +17,7 @@ from typing import Any
 
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
+from fitprint.platform.processes import at_fork
 
 __all__ = ["at_end", "outcome_of", "outcome_of_program", "unwatch_exit", "watch_exit"]
 
@@ -175,4 +175,4 @@ def _after_fork_in_child() -> None:
     atexit.unregister(_run_callbacks)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+at_fork(after_in_child=_after_fork_in_child)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from fitprint import clock
 from fitprint.entities import Artifact
 from fitprint.events import ArtifactsLogged
 from fitprint.hooks.manager import hooks
+from fitprint.platform.processes import at_fork
 from fitprint.recording import media
 from fitprint.recording.ending import at_end
 
@@ -99,4 +99,4 @@ def _after_fork_in_child() -> None:
     _state = _Surroundings()
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -18,6 +18,8 @@ from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
+from fitprint.platform.processes import at_fork
+from fitprint.platform.users import host_name, user_id, user_name
 from fitprint.recording import heritage
 from fitprint.recording.courier import Courier
 from fitprint.recording.destination import Destination
@@ -205,7 +207,7 @@ def _after_fork_in_child() -> None:
         workspace._after_fork_in_child()  # noqa: SLF001 - the one who calls it
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+at_fork(after_in_child=_after_fork_in_child)
 
 
 def make_home(home: Path, mode: str | None = None) -> None:
@@ -259,7 +261,7 @@ def temporary_home() -> Path:
         folder = tempfile.gettempdir()
     except OSError:  # no folder for temporary files can be written
         folder = "/tmp"  # noqa: S108 - it is made for us alone, or not at all
-    return Path(folder) / f"fitprint-{os.getuid()}"
+    return Path(folder) / f"fitprint-{user_id()}"
 
 
 def _make_temporary_home() -> Path:
@@ -267,20 +269,14 @@ def _make_temporary_home() -> Path:
     home = temporary_home()
     if not os.path.lexists(home):
         home.mkdir(mode=0o700, exist_ok=True)
-    if home.is_symlink() or home.stat().st_uid != os.getuid():
+    if home.is_symlink() or home.stat().st_uid != user_id():
         home = Path(tempfile.mkdtemp(prefix="fitprint-"))
     make_home(home, "private")
     return home
 
 
 def _describe_process() -> dict[str, Any]:
-    import getpass
-
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a user without a name
-        user = str(os.getuid())
-    return {"host": os.uname().nodename, "pid": os.getpid(), "user": user, "fitprint": __version__}
+    return {"host": host_name(), "pid": os.getpid(), "user": user_name(), "fitprint": __version__}
 
 
 _current: Workspace | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fitprint.errors import StoreError
+from fitprint.platform.users import strangers
 
 __all__ = ["address_of", "credentials_file", "hidden", "public", "whole"]
 
@@ -112,7 +113,7 @@ def whole(uri: str, environment: Mapping[str, str] = os.environ) -> str:
 def _kept(file: Path) -> list[str]:
     try:
         status = file.stat()
-        if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid not in (0, os.geteuid()):
+        if stat.S_IMODE(status.st_mode) & 0o077 or strangers({status.st_uid}):
             raise StoreError(f"{file} holds passwords and must be yours alone: chmod 600 {file}")
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

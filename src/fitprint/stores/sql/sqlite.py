@@ -15,6 +15,7 @@ from typing import Any
 from fitprint.access import make_file
 from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.ids import new_id
+from fitprint.platform.processes import at_fork
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
@@ -268,7 +269,7 @@ def _after_fork_in_child() -> None:
     _opening = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+at_fork(after_in_child=_after_fork_in_child)
 
 
 def _absolute(path: Path) -> Path:

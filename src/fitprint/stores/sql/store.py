@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from weakref import WeakSet
 from fitprint.entities import Experiment, History, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
+from fitprint.platform.processes import at_fork
 from fitprint.query.grammar import Query
 from fitprint.stores import paging
 from fitprint.stores.folding import is_new
@@ -199,7 +199,7 @@ def _after_fork_in_child() -> None:
         store.renew()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def _position(transaction: Transaction, journal: str) -> int:

@@ -1,0 +1,78 @@
+"""Processes: what happens to them when they are copied, whether they live, what they have used, and how they are bounded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+if sys.platform != "win32":
+    import resource
+
+__all__ = ["at_fork", "bound", "die_with_parent", "is_gone"]
+
+
+def at_fork(
+    *,
+    before: Callable[[], None] | None = None,
+    after_in_parent: Callable[[], None] | None = None,
+    after_in_child: Callable[[], None] | None = None,
+) -> None:
+    """Have functions called around each fork of this process, where there are forks."""
+    if hasattr(os, "register_at_fork"):
+        given = {"before": before, "after_in_parent": after_in_parent, "after_in_child": after_in_child}
+        os.register_at_fork(**{name: function for name, function in given.items() if function is not None})
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether there is no such process on this machine; False where that cannot be asked."""
+    if os.name != "posix":
+        return False  # to ask is to end it there
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        pass  # it is somebody else's
+    return False
+
+
+def bound(*, seconds: int, memory: int) -> None:
+    """Bound this process from here on; a limit that the system does not set is done without.
+
+    Args:
+        seconds: of CPU, beyond those that it has used.
+        memory: bytes of addresses, beyond those that it has.
+    """
+    if sys.platform == "win32":
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds + int(used.ru_utime + used.ru_stime) + 1}
+    if taken := _memory_taken():
+        limits[resource.RLIMIT_AS] = taken + memory
+    for kind, most in limits.items():
+        try:
+            hard = resource.getrlimit(kind)[1]
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        except (OSError, ValueError):
+            pass
+
+
+def _memory_taken() -> int:
+    """Return how many bytes of addresses this process has; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
+
+
+def die_with_parent() -> None:
+    """Have this process killed when its parent is gone, where the system can do that."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, of Linux
+    except (OSError, AttributeError, TypeError):
+        pass
