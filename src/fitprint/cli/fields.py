@@ -45,6 +45,7 @@ def run_fields(record: RunRecord) -> dict[str, Any]:
         ],
         "artifacts": [{"path": artifact.path, "digest": artifact.digest, "size": artifact.size} for artifact in record.artifacts],
         "capture": record.documents.get("capture", {}),
+        "usage": record.documents.get("usage", {}),
     }
 
 

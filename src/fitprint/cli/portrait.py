@@ -17,6 +17,7 @@ __all__ = ["sections"]
 
 _CURVE = 32
 _MOST_POINTS = 1_000_000  # of a curve that is drawn
+_MUCH = 1 << 20  # bytes read or written that are worth a word
 _MOST_FIELDS = 8  # columns of a signature that are spelled out
 
 
@@ -53,6 +54,8 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
         f"started     {moment(record.start_time)} ({age((now - record.start_time) / 1e6)} ago)",
         f"took        {duration((end - record.start_time) / 1e6)}{' so far' if record.end_time is None else ''}",
     ]
+    if used := _usage(run.usage):
+        lines.append(f"used        {used}")
     if record.parent_id:
         lines.append(f"parent      {record.parent_id}")
     children = run.children()
@@ -65,6 +68,20 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
     if record.deleted_time is not None:
         lines.append(f"in trash    since {moment(record.deleted_time)}; `fitprint restore {record.id[:12]}` takes it back")
     return lines
+
+
+def _usage(used: Mapping[str, Any]) -> str:
+    """Return what the run used, in a line; what is not worth a word is left out."""
+    told = {name: float(value) for name, value in used.items() if isinstance(value, (int, float)) and 0 <= value < float("inf")}
+    parts = [f"{duration(told['cpu_seconds'])} of CPU"] if "cpu_seconds" in told else []
+    if "children_cpu_seconds" in told:
+        parts.append(f"{duration(told['children_cpu_seconds'])} in other processes")
+    if "peak_memory" in told:
+        parts.append(f"{size(int(max(told['peak_memory'], told.get('children_peak_memory', 0))))} of memory at most")
+    for name, verb in (("read_bytes", "read from disk"), ("written_bytes", "written to disk")):
+        if told.get(name, 0) >= _MUCH:
+            parts.append(f"{size(int(told[name]))} {verb}")
+    return ", ".join(parts)
 
 
 def _metrics(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:

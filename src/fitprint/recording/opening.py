@@ -36,7 +36,7 @@ def open_run(
     if run_id is None:
         belongs = experiment or (parent.experiment if parent is not None else workspace.settings["experiment"])
         parent_id = None if parent is None else parent.id
-        run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind))
+        run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind), is_now=at is None)
     else:
         record = workspace.store.run(run_id)
         started = max(started, record.end_time or 0, record.last_time)  # a clock that went back must not hide this life

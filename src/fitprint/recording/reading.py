@@ -144,6 +144,18 @@ class RunReader:
         return report if isinstance(report, Mapping) else {}
 
     @property
+    def usage(self) -> Mapping[str, Any]:
+        """What the process used from the start of the run to its end; {} while it goes on, and for a run that was killed.
+
+        ``cpu_seconds`` of all threads; ``peak_memory``, the most bytes that the process had since it began; ``read_bytes`` and
+        ``written_bytes`` from and to disks; where processes that it had started ended meanwhile, ``children_cpu_seconds``; and
+        ``children_peak_memory``, the most bytes that the largest of them had, if that is more than this process had. Runs that are
+        open at the same time in one process are not told apart.
+        """
+        used = self.record.documents.get("usage", {})
+        return used if isinstance(used, Mapping) else {}
+
+    @property
     def environment(self) -> Mapping[str, Any]:
         """Facts on process, packages, hardware and code; {} if they were not collected (yet)."""
         try:

@@ -20,10 +20,12 @@ from fitprint.artifacts.paths import Places, checked_path, file_name
 from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
+from fitprint.platform.processes import Usage, usage
 from fitprint.recording import media
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
 from fitprint.recording.reading import RunReader
+from fitprint.recording.resources import used_since
 from fitprint.recording.surroundings import attach_environment
 from fitprint.recording.values import check_curve, metric_value, microseconds, param_value, preview
 from fitprint.recording.workspace import Workspace
@@ -53,6 +55,7 @@ class Run(RunReader):
         self._watches_exit = False
         self._places = Places()
         self._started: events.RunStarted | None = None
+        self._before: Usage | None = None  # what the process had used when the run began
 
     def __repr__(self) -> str:
         return f"<fitprint.Run {self.id}>"
@@ -72,12 +75,13 @@ class Run(RunReader):
     def parent_id(self) -> str | None:
         return self._started.parent if self._started is not None and not self._started.resumed else super().parent_id
 
-    def start(self, started: events.RunStarted) -> None:
-        """Write down that the run begins."""
+    def start(self, started: events.RunStarted, *, is_now: bool = True) -> None:
+        """Write down that the run begins, now or at a time that is past."""
         self._process = os.getpid()
         self.is_open = True
         self._started = started
         self._record = None
+        self._before = usage() if is_now else None
         self.workspace.writer.append(started)
         if started.parent is None or started.kind == "user":
             attach_environment(self.workspace, self.id)
@@ -113,7 +117,11 @@ class Run(RunReader):
             self._watches_exit = False
             unwatch_exit()
         ended = max(clock.now() if at is None else at, self._started.time if self._started is not None else 0)
-        self.workspace.writer.append(events.RunEnded(self.id, ended, status, None if error is None else str(error)))
+        end = events.RunEnded(self.id, ended, status, None if error is None else str(error))
+        if self._before is not None:
+            self.workspace.writer.append(events.DocumentLogged(self.id, ended, "usage", used_since(self._before)), end)
+        else:
+            self.workspace.writer.append(end)
         hooks().notify("on_run_ended", run=self.id, status=status, home=str(self.workspace.home))
 
     def end_with_program(self) -> None:
