@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import resource
 import struct
 import subprocess
 import sys
@@ -136,18 +135,7 @@ def test_one_command_imports_no_other(environment):
     commands = {name for name in loaded if name.startswith("fitprint.cli.commands.")}
     assert {"fitprint.cli.commands.listing"} == commands
     assert set() == loaded & {"numpy", "pandas", "sklearn", "wrapt", "asyncio", "urllib.request", "http.client", "subprocess", "unittest"}
-
-
-def test_starting_is_cheap(environment):
-    """A listing takes at most a quarter of a second of CPU, here with three runs (`tests/bench` has ten thousand)."""
-    fitprint(environment, "ls")
-    used = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        fitprint(environment, "ls")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        used.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    assert min(used) < 0.25
+    assert len(loaded) < 300  # Python's own included; what this costs in time is measured in `tests/bench`
 
 
 def test_a_program_that_was_killed_has_lost_nothing(environment):

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import fitprint
-from fitprint.cli.selection import matching
 from fitprint.cli.wording import size
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError
@@ -25,6 +24,7 @@ from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
 from fitprint.recording.workspace import Workspace, current, temporary_home
 from fitprint.versions import misfits
+from fitprint.views.selection import matching
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store

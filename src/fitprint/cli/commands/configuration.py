@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from fitprint.cli.fields import dumped
 from fitprint.cli.terminal import Terminal
 from fitprint.cli.wording import clean
 from fitprint.recording.workspace import current, declared_settings
+from fitprint.views.fields import dumped
 
 __all__ = ["COMMAND", "Configuration"]
 

@@ -88,9 +88,9 @@ def _train_and_list() -> int:
     from fitprint.api import search_runs
     from fitprint.cli.commands.listing import show_table
     from fitprint.cli.script import run_source
-    from fitprint.cli.selection import tree
     from fitprint.cli.terminal import tell
     from fitprint.recording.workspace import configure, current
+    from fitprint.views.selection import tree
 
     tell("training with `fitprint.autolog()` on scikit-learn's data sets (`fitprint demo --script` shows the script) ...")
     configure(notice=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from fitprint.cli.fields import dumped_lines
 from fitprint.cli.health import findings
 from fitprint.cli.terminal import Terminal
 from fitprint.cli.wording import clean
+from fitprint.views.fields import dumped_lines
 
 __all__ = ["COMMAND", "Doctor"]
 

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from fitprint import clock
-from fitprint.cli import columns, reading
-from fitprint.cli.columns import Key
-from fitprint.cli.fields import dumped_lines, run_fields, strict, timestamp
+from fitprint.cli import reading
 from fitprint.cli.grid import Column, markdown, render
-from fitprint.cli.selection import Selected, check_experiment, matching, ordering, tree
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.wording import age, clean, duration, moment, number, value_text
 from fitprint.entities import RunRecord
 from fitprint.stores.protocol import Store
+from fitprint.views import columns
+from fitprint.views.columns import Key
+from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
+from fitprint.views.selection import Selected, check_experiment, matching, ordering, tree
 
 __all__ = ["COMMAND", "Listing", "show_table"]
 

@@ -9,13 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from fitprint.cli.fields import dumped_lines
 from fitprint.cli.grid import Column, render
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.wording import clean
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
 from fitprint.recording.workspace import current
+from fitprint.views.fields import dumped_lines
 
 __all__ = ["COMMAND", "Plugins"]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from fitprint.api import get_run
 from fitprint.cli import reading
-from fitprint.cli.fields import dumped, run_fields, timestamp
 from fitprint.cli.portrait import sections
 from fitprint.cli.terminal import Terminal
 from fitprint.cli.wording import clean
 from fitprint.errors import FitprintError
 from fitprint.recording.run import Run
+from fitprint.views.fields import dumped, run_fields, timestamp
 
 __all__ = ["COMMAND", "Showing"]
 
