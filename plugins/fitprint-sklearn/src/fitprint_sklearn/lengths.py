@@ -97,9 +97,10 @@ def _histograms(state: Mapping[str, Any]) -> str | None:
 
 
 def _spline(state: Mapping[str, Any]) -> str | None:
-    if "t" not in state:
+    mark = "_" if "_t" in state else ""  # SciPy 1.16 and 1.17 name them so
+    if f"{mark}t" not in state:
         return None
-    knots, coefficients, degree = state["t"], state["c"], state["k"]
+    knots, coefficients, degree = state[f"{mark}t"], state[f"{mark}c"], state["k"]
     fits = (
         isinstance(degree, int | np.integer)
         and type(knots) is type(coefficients) is np.ndarray
