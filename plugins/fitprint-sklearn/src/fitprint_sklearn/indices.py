@@ -7,13 +7,15 @@ foreign memory or never end. Loading therefore looks at all such indices once, a
 
 from __future__ import annotations
 
+import gc
 import math
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from fitprint.models.arrays import strayed
-from fitprint_sklearn.lengths import mismatch
+from fitprint_sklearn.lengths import is_whole, mismatch
 from fitprint_sklearn.reach import reachable
 
 __all__ = ["out_of_bounds"]
@@ -22,12 +24,13 @@ __all__ = ["out_of_bounds"]
 def out_of_bounds(model: object) -> str | None:
     """Return a sentence on the first tree or matrix below the model that points outside of itself or the features; None if none does."""
     found: Any
+    owned: set[int] = set()
     for found in reachable(model):
         kind = type(found).__name__
         if kind == "Tree":
             problem = _tree(found)
         elif kind == "TreePredictor":
-            problem = _nodes(found.nodes["left"], found.nodes["right"], found.nodes["is_leaf"] != 0) or _bitsets(found)
+            problem = _predictor(found)
         elif kind.startswith(("KDTree", "BallTree")):
             problem = _neighbours(found)
         elif kind in {"bsr_array", "bsr_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix", "coo_array", "coo_matrix"}:
@@ -38,11 +41,14 @@ def out_of_bounds(model: object) -> str | None:
             problem = strayed(getattr(found, "_bit_generator", found))
         else:
             problem = _features(found) or mismatch(found)
+        if kind != "ndarray" or found.dtype.hasobject:
+            problem = problem or _hands_on(found, owned)
         if problem is not None:
             return f"a {kind} {problem}"
     return None
 
 
+_NODE = np.dtype([("idx_start", np.intp), ("idx_end", np.intp), ("is_leaf", np.intp), ("radius", np.float64)])  # of trees for neighbours
 _GENERATORS = frozenset({"MT19937", "Philox"})
 
 
@@ -84,6 +90,15 @@ def _nodes(left: Any, right: Any, leaf: Any) -> str | None:
     return None if len(left) else "has no nodes"
 
 
+def _predictor(predictor: Any) -> str | None:
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+
+    nodes = predictor.nodes
+    if nodes.dtype != PREDICTOR_RECORD_DTYPE:  # compiled code goes by places, not by the names that a file gives to them
+        return "has nodes of another form"
+    return _nodes(nodes["left"], nodes["right"], nodes["is_leaf"] != 0) or _bitsets(predictor)
+
+
 def _bitsets(predictor: Any) -> str | None:
     nodes = predictor.nodes[(predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)]
     known = min(len(predictor.binned_left_cat_bitsets), len(predictor.raw_left_cat_bitsets))
@@ -93,14 +108,21 @@ def _bitsets(predictor: Any) -> str | None:
 
 def _neighbours(tree: Any) -> str | None:
     data, places, nodes, bounds = (np.asarray(array) for array in tree.get_arrays())
-    leaf_size, levels, count = tree.__getstate__()[4:7]
+    state = tree.__getstate__()
+    leaf_size, levels, count = state[4:7]
     samples = len(data)
+    if nodes.dtype != _NODE:  # compiled code goes by places, not by the names that a file gives to them
+        return "has nodes of another form"
     if leaf_size < 1 or not samples or len(places) != samples or ((places < 0) | (places >= samples)).any():
         return "points to samples that it does not have"
     expected = int(math.log2(max(1, (samples - 1) / leaf_size)) + 1)
-    if (levels, count, len(nodes)) != (expected, 2**expected - 1, 2**expected - 1) or bounds.shape[1] < count:
+    if (levels, count, len(nodes)) != (expected, 2**expected - 1, 2**expected - 1) or not nodes["is_leaf"][count // 2 :].all():
         return "counts more nodes than it has"
-    if not _measures(tree.__getstate__()[11], data.shape[1]):
+    if bounds.shape != (2 if type(tree).__name__.startswith("KDTree") else 1, count, data.shape[1]):
+        return "has bounds of another space than its own"
+    if state[12] is not None and len(state[12]) != samples:
+        return "weighs other samples than it has"
+    if not _measures(state[11], data.shape[1]):
         return "measures distances in another space than its own"
     if not all(np.isfinite(numbers).all() for numbers in (data, bounds, nodes["radius"])):
         return "has places that are no numbers"
@@ -135,21 +157,26 @@ def _sparse(matrix: Any) -> str | None:
 
 
 def _features(estimator: Any) -> str | None:
-    """An estimator checks its input's width for the trees below it, so theirs must not be larger."""
+    """An estimator checks its input's width for the tree below it, so the tree's must not be larger."""
     attributes = getattr(estimator, "__dict__", None)
-    if not isinstance(attributes, dict) or not isinstance(width := attributes.get("n_features_in_"), int | np.integer):
+    if not isinstance(attributes, dict) or type(tree := attributes.get("tree_")).__name__ != "Tree":
         return None
-    tree = attributes.get("tree_")
-    if type(tree).__name__ == "Tree" and getattr(tree, "n_features", 0) > width:
+    width: Any = attributes.get("n_features_in_")
+    if not is_whole(width) or getattr(tree, "n_features", 0) > width:
         return "has a tree that reads more features than the estimator takes"
-    members = attributes.get("estimators_")
-    if members is not None and "estimators_features_" not in attributes:
-        for member in np.asarray(members, dtype=object).ravel():
-            if type(getattr(member, "tree_", None)).__name__ == "Tree" and member.tree_.n_features > width:
-                return "has a tree that reads more features than the estimator takes"
-    for row in attributes.get("_predictors") or ():
-        for predictor in row:
-            nodes = predictor.nodes[predictor.nodes["is_leaf"] == 0]
-            if ((nodes["feature_idx"] < 0) | (nodes["feature_idx"] >= width)).any():
-                return "has a tree that reads more features than the estimator takes"
+    return None
+
+
+def _hands_on(found: Any, owned: set[int]) -> str | None:
+    """Only an estimator that clusters may hold the functions that cluster: they take lengths from one of their arguments.
+
+    Args:
+        owned: ids of the attributes of such estimators.
+    """
+    if type(found).__name__ == "BisectingKMeans":
+        owned.add(id(vars(found)))
+    elif id(found) not in owned:
+        for part in found.ravel().tolist() if isinstance(found, np.ndarray) else gc.get_referents(found):
+            if type(part) is FunctionType and part.__module__ == "sklearn.cluster._kmeans":
+                return f"would call {part.__name__} with anything"
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["mismatch"]
+__all__ = ["is_whole", "mismatch"]
 
 
 def mismatch(found: Any) -> str | None:
@@ -23,6 +23,18 @@ def mismatch(found: Any) -> str | None:
     return None
 
 
+def is_whole(value: object) -> bool:
+    """Tell if a value is a whole number: one that only compares like one may stand for another when it is asked again."""
+    return type(value) is int or isinstance(value, np.integer)
+
+
+def _width(state: Mapping[str, Any]) -> int:
+    """Return how many features an estimator takes: without a number it would take any."""
+    if not is_whole(width := state["n_features_in_"]):
+        raise ValueError("n_features_in_ is no whole number")
+    return int(width)
+
+
 def _svm(state: Mapping[str, Any]) -> str | None:
     if "support_" not in state:
         return None
@@ -30,7 +42,7 @@ def _svm(state: Mapping[str, Any]) -> str | None:
     classes, total = len(counts), len(support)
     is_classifier = state["_impl"] in {"c_svc", "nu_svc"}  # the others count all vectors twice
     pairs = classes * (classes - 1) // 2
-    is_precomputed = state["kernel"] == "precomputed"
+    is_precomputed = callable(state["kernel"]) or state["kernel"] == "precomputed"
     fits = (
         classes >= 2
         and counts.min() >= 0
@@ -49,9 +61,11 @@ def _svm(state: Mapping[str, Any]) -> str | None:
 def _centers(state: Mapping[str, Any]) -> str | None:
     if "cluster_centers_" not in state:
         return None
-    width, centers = state["n_features_in_"], state["cluster_centers_"]
+    width, centers = _width(state), state["cluster_centers_"]
     if type(centers) is not np.ndarray or centers.ndim != 2 or centers.shape[1] != width or not len(centers):
         return "has centers of another width than it takes"
+    if "_counts" in state and state["_counts"].shape != (len(centers),):
+        return "counts samples of other centers than it has"
     stack = [state["_bisecting_tree"]] if "_bisecting_tree" in state else []
     while stack:
         node = stack.pop()
@@ -59,6 +73,87 @@ def _centers(state: Mapping[str, Any]) -> str | None:
             if node.center.shape != (width,):
                 return "has centers of another width than it takes"
             stack += [node.left, node.right]
+    return None
+
+
+_TOO_WIDE = "has a tree that reads more features than the estimator takes"
+
+
+def _features_of(member: Any) -> int:
+    """Return how many features a member of an ensemble reads, which gives it data without a look."""
+    tree = vars(member)["tree_"]
+    is_tree = any(base.__name__ == "BaseDecisionTree" and base.__module__.startswith("sklearn.") for base in type(member).__mro__)
+    if not is_tree or f"{type(tree).__module__}.{type(tree).__name__}" != "sklearn.tree._tree.Tree":
+        raise TypeError("a member is no tree")
+    return int(tree.n_features)
+
+
+def _forest(state: Mapping[str, Any]) -> str | None:
+    if "estimators_" not in state:
+        return None
+    members, width = state["estimators_"], _width(state)
+    if type(members) is not list:
+        return "has other trees than it counts"
+    return _TOO_WIDE if any(_features_of(member) > width for member in members) else None
+
+
+def _isolation(state: Mapping[str, Any]) -> str | None:
+    if "estimators_" not in state:
+        return None
+    members, chosen, width, most = state["estimators_"], state["estimators_features_"], _width(state), state["_max_features"]
+    if type(members) is not list or type(chosen) is not list or len(chosen) != len(members) or not is_whole(most):
+        return "has other trees than it counts"
+    taken = [width if most == width else len(places) for places in chosen]
+    return _TOO_WIDE if any(_features_of(member) > count for member, count in zip(members, taken, strict=True)) else None
+
+
+def _neighbours(state: Mapping[str, Any]) -> str | None:
+    if "_fit_X" not in state:
+        return None
+    data, count = state["_fit_X"], state["n_samples_fit_"]
+    if data.ndim != 2 or data.shape != (count, _width(state)):
+        return "has samples of another width than it takes"
+    labels = state.get("_y")
+    if labels is None or "classes_" not in state:
+        return "has labels of other samples than it has" if labels is not None and len(labels) != count else None
+    classes = state["classes_"] if state["outputs_2d_"] else [state["classes_"]]
+    columns = np.reshape(labels, (count, -1))
+    fits = columns.dtype.kind in "iu" and columns.shape[1] == len(classes)
+    fits = fits and all(not count or 0 <= columns[:, at].min() <= columns[:, at].max() < len(known) for at, known in enumerate(classes))
+    return None if fits else "has labels of other classes than it has"
+
+
+def _is_numbering(places: Any) -> bool:
+    """Tell if a dict gives each of its keys a column of its own."""
+    return type(places) is dict and all(map(is_whole, places.values())) and sorted(places.values()) == list(range(len(places)))
+
+
+def _vocabulary(state: Mapping[str, Any]) -> str | None:
+    return None if "vocabulary_" not in state or _is_numbering(state["vocabulary_"]) else "has words without a column of their own"
+
+
+def _labels(state: Mapping[str, Any]) -> str | None:
+    known = state.get("_cached_dict")
+    return None if known is None or _is_numbering(known) else "has classes without a column of their own"
+
+
+def _one_hot(state: Mapping[str, Any]) -> str | None:
+    if "categories_" not in state:
+        return None
+    kinds, counts, dropped = state["categories_"], state["_n_features_outs"], state["_drop_idx_after_grouping"]
+    places = state["_default_to_infrequent_mappings"] if state["_infrequent_enabled"] else [None] * len(kinds)
+    dropped = [None] * len(kinds) if dropped is None else list(dropped)
+    if type(counts) is not list or not all(map(is_whole, counts)):
+        return "has columns that it does not count"
+    for known, count, drop, place in zip(kinds, counts, dropped, places, strict=True):
+        found = np.arange(len(known)) if place is None else np.asarray(place)
+        columns = int(found.max(initial=-1)) + 1
+        if found.shape != (len(known),) or found.min(initial=0) < 0 or (drop is not None and not (is_whole(drop) and 0 <= drop < columns)):
+            return "has categories without a column"
+        if known.dtype.kind not in "OUS" and not (np.diff(known[~np.isnan(known)]) > 0).all():
+            return "has categories that are not in order"
+        if count != columns - (drop is not None):
+            return "has other columns than categories"
     return None
 
 
@@ -70,8 +165,9 @@ def _boosting(state: Mapping[str, Any]) -> str | None:
     if type(members) is not np.ndarray or members.dtype != object or members.ndim != 2 or members.shape[1] != outputs:
         return "has other trees than it counts"
     for member in members.ravel():
-        tree = vars(member)["tree_"]
-        if f"{type(tree).__module__}.{type(tree).__name__}" != "sklearn.tree._tree.Tree" or tree.value.shape[1:] != (1, 1):
+        if _features_of(member) > _width(state):
+            return _TOO_WIDE
+        if vars(member)["tree_"].value.shape[1:] != (1, 1):
             return "has trees of another kind than it takes"
     first = state["init_"]
     if isinstance(first, str) or outputs == 1:
@@ -85,11 +181,14 @@ def _histograms(state: Mapping[str, Any]) -> str | None:
     rows = state.get("_predictors")
     if rows is None:
         return None
-    width, kinds = state["n_features_in_"], state["_bin_mapper"].is_categorical_
+    width, kinds = _width(state), state["_bin_mapper"].is_categorical_
     if type(kinds) is not np.ndarray or kinds.shape != (width,):
         return "knows the kind of other features than it takes"
     for row in rows:
         for predictor in row:
+            places = predictor.nodes["feature_idx"][predictor.nodes["is_leaf"] == 0]
+            if places.size and (places.min() < 0 or places.max() >= width):
+                return _TOO_WIDE
             asked = predictor.nodes[(predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)]["feature_idx"]
             if asked.size and (asked.min() < 0 or asked.max() >= width or not kinds[asked].astype(bool).all()):
                 return "asks for categories of a feature that has none"
@@ -142,10 +241,17 @@ def _diagonals(state: Mapping[str, Any]) -> str | None:
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
     "BSpline": _spline,
     "BaseGradientBoosting": _boosting,
+    "BaseForest": _forest,
     "BaseHistGradientBoosting": _histograms,
     "BaseLibSVM": _svm,
+    "CountVectorizer": _vocabulary,
+    "DictVectorizer": _vocabulary,
     "FeatureHasher": _hashing,
     "HashingVectorizer": _hashing,
+    "IsolationForest": _isolation,
+    "MultiLabelBinarizer": _labels,
+    "NeighborsBase": _neighbours,
+    "OneHotEncoder": _one_hot,
     "_BSpline": _spline,
     "_BaseKMeans": _centers,
     "_dia_base": _diagonals,
