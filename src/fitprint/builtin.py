@@ -44,12 +44,15 @@ def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 @hookimpl
 def on_run_ended(home: str) -> None:
     """Say once per process where runs are recorded."""
-    from fitprint.recording.workspace import current
+    from fitprint.recording.workspace import current, temporary_home
 
-    if not _noticed and current().settings["notice"]:
+    settings = current().settings
+    if not _noticed and settings["notice"]:
         _noticed.add(home)
         if sys.stderr is not None:
-            sys.stderr.write(f"fitprint: recorded in {home} (list runs with `fitprint ls`)\n")
+            unseen = settings.origins["home"] == "call" or home == str(temporary_home())  # by another program
+            choice = f"FITPRINT_HOME={home} " if unseen else ""
+            sys.stderr.write(f"fitprint: recorded in {home} (list runs with `{choice}fitprint ls`)\n")
 
 
 @hookimpl

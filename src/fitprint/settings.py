@@ -287,6 +287,9 @@ def _unknown(name: str, origin: str, known: Mapping[str, Setting]) -> str:
         return f"setting {name!r} from {origin} is no more: {_FORMER[name]}"
     near = difflib.get_close_matches(name, known, n=1)
     advice = f"did you mean {near[0]!r}?" if near else "`fitprint config` lists all settings"
+    plugin, dot, _ = name.partition(".")
+    if dot and not near and not any(other.startswith(f"{plugin}.") for other in known):
+        advice = f"no installed plugin has settings of {plugin!r}; {advice}"
     return f"unknown setting {name!r} from {origin}: {advice}"
 
 

@@ -44,7 +44,7 @@ def portable(record: RunRecord, home: BlobStore, target: BlobStore, flavors: Map
         except IntegrityError:
             raise
         except Exception as error:  # noqa: BLE001 - the user's own classes run here and may raise anything
-            told = f"the model {model.path} of run {record.id} leaves as a {model.facts.get('serialization')}: {error}"
+            told = f"the model at {model.path!r} of run {record.id} leaves as a {model.facts.get('serialization')}: {error}"
             hooks().problem(told, "export", error)
             continue
         models[place] = converted

@@ -284,6 +284,8 @@ class _Parser:
 
     def named(self, name: str, token: Token) -> Field:
         field = attribute(name)
+        if field is None and self.at.sign("("):
+            raise self.error(f"there is no aggregate {name!r}; there are: {', '.join(AGGREGATES)}", token)
         if field is None:
             raise self.error(f"there is no attribute {name!r}; {suggestion(name)}", token)
         return field

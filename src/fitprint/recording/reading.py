@@ -178,8 +178,12 @@ class RunReader:
         for artifact in self.record.artifacts:
             if artifact.path == path:
                 return self.workspace.blobs.read(artifact.digest)
-        have = ", ".join(sorted(artifact.path for artifact in self.record.artifacts)[:20]) or "none"
-        raise ArtifactNotFoundError(f"run {self.id} has no artifact {path!r}; its artifacts: {have}")
+        have = sorted(artifact.path for artifact in self.record.artifacts)
+        folder = f"{path.rstrip('/')}/" if path else ""
+        if below := [name for name in have if name.startswith(folder)]:
+            what = repr(path) if path else "all"
+            raise ArtifactNotFoundError(f"{what} of run {self.id} is a folder; name one of its files: {', '.join(below[:20])}")
+        raise ArtifactNotFoundError(f"run {self.id} has no artifact {path!r}; its artifacts: {', '.join(have[:20]) or 'none'}")
 
     def download(self, path: str = "", destination: str | Path | None = None) -> Path:
         """Copy an artifact, or all below a folder of artifacts, and return where it lies.

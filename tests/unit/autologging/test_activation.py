@@ -82,6 +82,7 @@ def test_what_was_configured_before_a_block_is_there_after_it(toy: Toy) -> None:
         ({"model": True}, "unknown setting 'model' from call: did you mean 'models'"),
         ({"models": "perhaps"}, "setting 'models' from call must be true or false, not 'perhaps'"),
         ({"disabled": True}, "unknown setting 'disabled'"),
+        ({"absent": {"depth": 3}}, "unknown setting 'absent.depth' from call: no installed plugin has settings of 'absent'"),
     ],
 )
 def test_a_wrong_option_changes_nothing(toy: Toy, options: dict[str, Any], message: str) -> None:
@@ -238,6 +239,19 @@ def test_the_notice_is_one_line_on_standard_error(toy: Toy, capsys: pytest.Captu
     assert "" == output
     assert 1 == errors.count("\n")
     assert str(Path.cwd() / ".fitprint") in errors
+
+
+def test_the_notice_names_a_home_that_was_chosen_in_code(
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`fitprint ls` alone would look elsewhere."""
+    from fitprint import builtin
+
+    monkeypatch.setattr(builtin, "_noticed", set())
+    fitprint.configure(home=str(tmp_path / "mine"))
+    fitprint.autolog(notice=True)
+    toy.module.train({}, [])
+    assert f"`FITPRINT_HOME={tmp_path / 'mine'} fitprint ls`" in capsys.readouterr().err
 
 
 def test_a_plugin_for_another_version_is_told(

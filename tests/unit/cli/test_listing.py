@@ -309,3 +309,10 @@ def test_fault_22_removing_tells_how_many_runs_went(command):
     assert "and 1 run below it are in the trash" in command("rm", "first").err
     assert "is in the trash already" in command("rm", "first").err
     assert "and 1 run below it are back" in command("restore", "first").err
+
+
+def test_a_number_of_rows_is_asked_for_in_words(command, three):
+    """The message says which numbers do."""
+    done = command("ls", "--top", "0")
+    assert 2 == done.status
+    assert "must be a whole number from 1 on, not '0'" in done.err

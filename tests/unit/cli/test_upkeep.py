@@ -284,3 +284,19 @@ class TestSync:
         with sqlite3.connect(on_disk / "fitprint.db") as connection:
             assert [(1,)] == connection.execute("SELECT COUNT(*) FROM runs").fetchall()
         connection.close()
+
+
+def test_exec_asks_for_a_script_alone(command):
+    """Arguments may be missing."""
+    done = command("exec")
+    assert 2 == done.status
+    assert "required: SCRIPT\n" in done.err
+
+
+def test_get_names_the_files_of_a_folder_that_standard_output_cannot_take(command, home):
+    """Standard output takes one file."""
+    with fitprint.start_run(name="texts") as run:
+        run.log_text("hello", "notes/a.txt")
+    done = command("get", "texts", "notes", "-o", "-")
+    assert 1 == done.status
+    assert "is a folder; name one of its files: notes/a.txt" in done.err

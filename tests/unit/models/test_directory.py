@@ -167,10 +167,12 @@ def test_directory_without_a_model_is_said(tmp_path):
 
 
 def test_unknown_flavor_is_said(tmp_path):
-    """The error names the flavor that is wanted and those at hand."""
+    """The error names the flavor that is wanted, those at hand, and what to install."""
     (tmp_path / "MLmodel").write_text("flavors: {keras: {data: data}, python_function: {}}\n")
 
-    with pytest.raises(FitprintError, match="written as keras, which no installed plugin reads; there are: pickle, text"):
+    with pytest.raises(
+        FitprintError, match="written as keras, which no installed plugin reads; there are: pickle, text; `pip install fitprint-tensorflow`"
+    ):
         load_directory(tmp_path, FLAVORS)
 
 

@@ -172,6 +172,7 @@ def test_one_experiment_may_be_given_as_text() -> None:
         ("tags.a = 'b' and stauts = 'x'", 17, "did you mean attributes.status?"),
         ("metrcs.x < 1", 0, "did you mean metrics.x?"),
         ("attributes.foo = 'a'", 0, "no attribute 'foo'"),
+        ("avg(metrics.x) < 1", 0, "no aggregate 'avg'; there are: last, min, max, best, first, count"),
         ("metrics.x =", 11, "expected a value"),
         ("metrics.x 3", 10, "expected a comparison"),
         ("metrics.x < '3'", 12, "without quotes"),

@@ -20,7 +20,8 @@ class Executing:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module, as for python -m")
         parser.add_argument("script", metavar="SCRIPT", help="the script")
-        parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="what the script itself is given")
+        rest = parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="what the script itself is given")
+        rest.required = False  # before Python 3.14, argparse says that arguments are missing where the script is
 
     def run(self, arguments: argparse.Namespace) -> int:
         run = run_module if arguments.module else run_script

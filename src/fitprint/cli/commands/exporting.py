@@ -16,7 +16,9 @@ __all__ = ["COMMAND", "Exporting"]
 
 
 class Exporting:
-    """The children of a run go with it. `fitprint import` takes a bundle into any store."""
+    """The children of a run go with it. Models are written anew with what their frameworks and your own classes need: where these
+    are in files of this folder, write `PYTHONPATH=. fitprint export RUN`. `fitprint import` takes a bundle into any store.
+    """
 
     name = "export"
     help = "Write runs with their artifacts to one portable file."

@@ -34,7 +34,7 @@ class Listing:
     """The table shows, newest first, the runs that have no parent, each with the number of its children; then the metrics
     and the parameters that differ between the shown runs, and the curve of one metric.
 
-    --json prints a list of objects with the fields of fitprint.Run: id, name, status, experiment, parent_id, kind,
+    --json prints a list of objects with the fields id, name, status, experiment, parent_id, kind,
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
     max, best, first, count ... of each metric), tags, datasets, models, artifacts, capture. NaN and infinities are the
     texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, children included.
@@ -222,7 +222,6 @@ def _csv_cell(key: Key, run: RunRecord) -> Any:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
+    return int(text)
