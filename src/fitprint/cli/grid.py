@@ -94,6 +94,7 @@ def _broken(title: str, width: int) -> list[str]:
 def _cut(text: str, width: int) -> str:
     if display_width(text) <= width:
         return text
+    text = text[:width]  # each letter that counts takes a column or two; of a long text most need no look
     while display_width(text) > width - 1:
         text = text[:-1]
     return f"{text}…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fitprint import clock
@@ -24,22 +24,35 @@ _MOST_FIELDS = 8  # columns of a signature that are spelled out
 def sections(run: Run, terminal: Terminal) -> Iterator[tuple[str, list[str]]]:
     """Yield title and lines of every section that has something to say."""
     record = run.record
-    parts = (
-        ("", _head(run, record, terminal)),
-        ("Metrics", _metrics(run, record, terminal)),
-        ("Parameters", _params(record, terminal)),
-        ("Tags", [f"{clean(key)} = {clean(value)}" for key, value in sorted(record.tags.items())]),
-        ("Data", [_dataset(dataset.name, dataset.role, dataset.digest, dataset.facts) for dataset in record.datasets]),
-        ("Models", [line for model in record.models for line in _model(record.id, model.path, model.flavor, model.facts)]),
-        ("Artifacts", _tree(record.artifacts)),
-        ("Environment", _environment(run.environment)),
-        ("Capture", _capture(run.capture)),
-        ("Warnings", _warnings(run.capture)),
-        ("Failure", _failure(record)),
-    )
-    for title, lines in parts:
-        if lines:
+    yield "", _head(run, record, terminal)
+    styled: dict[str, Callable[[], list[str]]] = {
+        "Metrics": lambda: _metrics(run, record, terminal),
+        "Parameters": lambda: _params(record, terminal),
+    }
+    parts: dict[str, Callable[[], Sequence[str]]] = {
+        "Tags": lambda: [f"{key} = {value}" for key, value in sorted(record.tags.items())],
+        "Data": lambda: [_dataset(dataset.name, dataset.role, dataset.digest, dataset.facts) for dataset in record.datasets],
+        "Models": lambda: [line for model in record.models for line in _model(record.id, model.path, model.flavor, model.facts)],
+        "Artifacts": lambda: _tree(record.artifacts),
+        "Environment": lambda: _environment(run.environment),
+        "Capture": lambda: _capture(run.capture),
+        "Warnings": lambda: _warnings(run.capture),
+        "Failure": lambda: _failure(record),
+    }
+    for title, told in styled.items():
+        if lines := told():
             yield title, lines
+    for title, tell in parts.items():
+        if lines := _told(tell):
+            yield title, lines
+
+
+def _told(tell: Callable[[], Sequence[str]]) -> list[str]:
+    """Return a section of facts that may come from elsewhere: their form is anybody's, and none of them steers a terminal."""
+    try:
+        return [clean(line) for line in tell()]
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        return [clean(f"cannot be shown, for it has another form than fitprint gives it: {error!r}")]
 
 
 def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:

@@ -59,3 +59,19 @@ def test_markdown_escapes_what_would_break_it():
     """A pipe in a cell stays in its cell."""
     table = markdown([Column("name", ["a|b"]), Column("n", ["1"], right=True)])
     assert ["| name | n |", "| --- | ---: |", r"| a\|b | 1 |"] == table.splitlines()
+
+
+def test_fault_7_a_vast_cell_is_cut_in_one_step():
+    """A text of a million letters is not copied a million times; the width of what is kept alone is measured."""
+
+    class Counted(str):
+        __slots__ = ()
+        copies = 0
+
+        def __getitem__(self, place):
+            type(self).copies += 1
+            return Counted(super().__getitem__(place))
+
+    text, _ = render([Column("name", [Counted("x" * 10_000)])], terminal())
+    assert text.splitlines()[1].endswith("…")
+    assert Counted.copies <= 5

@@ -199,3 +199,29 @@ def test_get_of_a_tampered_file_is_refused(command, run, home):
     assert (1, "") == (done.status, done.out)
     assert "'notes/hello.txt' have changed since they were recorded" in done.err
     assert not (home.parent / "out.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"size": "big"}, {"signature": {"inputs": {"fields": 5}}}, {"signature": 7}, {"needs": 3}],
+    ids=["size", "fields", "signature", "needs"],
+)
+def test_fault_7_facts_of_another_form_hide_no_others(command, home, facts):
+    """What a bundle or another program says of a model may have any form: its section says so, all others are there."""
+    with fitprint.start_run(name="odd") as run:
+        run.set_tag("team", "a")
+        current().writer.append(ModelLogged(run.id, 1, LoggedModel("model", "other", "", facts)))
+    done = command("show", run.id)
+    assert 0 == done.status
+    assert "team = a" in done.out
+    assert "cannot be shown" in done.out
+
+
+def test_fault_7_no_fact_steers_a_terminal(command, home):
+    """Every line of what may come from elsewhere is made printable, whatever it was put together from."""
+    with fitprint.start_run() as run:
+        facts = {"signature": {"inputs": {"fields": [], "container": "\x1b[2J"}}}
+        current().writer.append(ModelLogged(run.id, 1, LoggedModel("model", "other", "", facts)))
+    done = command("show", run.id)
+    assert "\\x1b[2J()" in done.out
+    assert "\x1b" not in done.out
