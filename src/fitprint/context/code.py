@@ -31,7 +31,9 @@ class _GitError(Exception):
 
 def find_script() -> Path | None:
     """Return the file that this program was started with; None in a notebook, a prompt, ``-c`` or a worker without one."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    # Python takes the name from the module when the script has ended, and a short one ends before this is asked; its loader still knows.
+    file = getattr(main, "__file__", None) or getattr(getattr(main, "__loader__", None), "path", None)
     if not isinstance(file, str) or "ipykernel" in sys.modules:
         return None
     path = Path(file)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -199,3 +200,11 @@ def test_it_works_in_a_thread(repository):
     thread.start()
     thread.join()
     assert found[0]["branch"] == "main"
+
+
+def test_a_script_that_has_ended_is_still_known(tmp_path):
+    """A short one ends while the background is still looking."""
+    script = tmp_path / "short.py"
+    script.write_text("import atexit\nfrom fitprint.context.code import find_script\natexit.register(lambda: print(find_script()))\n")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{script}\n"
