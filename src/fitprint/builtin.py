@@ -44,14 +44,18 @@ def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 @hookimpl
 def on_run_ended(home: str) -> None:
     """Say once per process where runs are recorded."""
+    if _noticed:
+        return
     from fitprint.recording.workspace import current, temporary_home
 
     settings = current().settings
-    if not _noticed and settings["notice"]:
+    if settings["notice"]:
         _noticed.add(home)
         if sys.stderr is not None:
+            import shlex
+
             unseen = settings.origins["home"] == "call" or home == str(temporary_home())  # by another program
-            choice = f"FITPRINT_HOME={home} " if unseen else ""
+            choice = f"FITPRINT_HOME={shlex.quote(home)} " if unseen else ""
             sys.stderr.write(f"fitprint: recorded in {home} (list runs with `{choice}fitprint ls`)\n")
 
 

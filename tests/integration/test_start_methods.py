@@ -101,6 +101,28 @@ if name == "child":
     assert {"child": "mine", "grandchild": "mine"} == {name: run.experiment for name, run in programs.runs().items()}
 
 
+def test_fault_20_a_child_that_records_nothing_hands_on_what_it_was_told(programs: Programs, method: str) -> None:
+    """The run and the settings, though it has loaded all of fitprint; and no home is opened for that."""
+    child = f"""
+if name == "child":
+    import multiprocessing
+    from fitprint import api
+    from fitprint.recording import workspace
+
+    process = multiprocessing.get_context({method!r}).Process(target=child, args=("grandchild",))
+    process.start()
+    process.join()
+    assert workspace.existing() is None
+else:
+    fitprint.log_metric("loss", 1.0)
+    fitprint.start_run(name).end()
+"""
+    started(programs, method, child, "fitprint.set_experiment('mine')\nwith fitprint.start_run('parent'):\n    start()")
+    runs = programs.runs()
+    assert {"loss"} == set(runs["parent"].metrics)
+    assert ("mine", runs["parent"].id) == (runs["grandchild"].experiment, runs["grandchild"].parent_id)
+
+
 def test_fault_20_pools_have_it_too(programs: Programs, method: str) -> None:
     """Also those of concurrent.futures."""
     parent = """

@@ -18,6 +18,7 @@ __all__ = ["sections"]
 _CURVE = 32
 _MOST_POINTS = 1_000_000  # of a curve that is drawn
 _MUCH = 1 << 20  # bytes read or written that are worth a word
+_ABSURD = 1 << 60  # seconds or bytes that no run uses: a fact from elsewhere may be any number
 _MOST_FIELDS = 8  # columns of a signature that are spelled out
 
 
@@ -85,7 +86,7 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
 
 def _usage(used: Mapping[str, Any]) -> str:
     """Return what the run used, in a line; what is not worth a word is left out."""
-    told = {name: float(value) for name, value in used.items() if isinstance(value, (int, float)) and 0 <= value < float("inf")}
+    told = {name: float(value) for name, value in used.items() if isinstance(value, (int, float)) and 0 <= value < _ABSURD}
     parts = [f"{duration(told['cpu_seconds'])} of CPU"] if "cpu_seconds" in told else []
     if "children_cpu_seconds" in told:
         parts.append(f"{duration(told['children_cpu_seconds'])} in other processes")

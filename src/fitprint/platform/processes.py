@@ -13,7 +13,7 @@ from typing import NamedTuple
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Usage", "at_fork", "bound", "die_with_parent", "is_gone", "usage"]
+__all__ = ["Usage", "at_fork", "bound", "die_with_parent", "is_gone", "own_peak", "usage"]
 
 
 def at_fork(
@@ -46,7 +46,7 @@ class Usage(NamedTuple):
 
     Attributes:
         cpu: seconds of CPU, of all its threads.
-        peak: bytes of memory that it had at most.
+        peak: bytes of memory that it, or on Linux whoever started it, had at most; see :func:`own_peak`.
         read: bytes read from disks.
         written: bytes written to disks.
         children_cpu: seconds of CPU of processes that it started, and that have ended and were waited for.
@@ -69,12 +69,16 @@ def usage() -> Usage:
     cpu, children_cpu = own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime
     if sys.platform == "darwin":  # bytes, and no count of blocks
         return Usage(cpu, own.ru_maxrss, None, None, children_cpu, children.ru_maxrss)
-    peak = _own_peak() if own.ru_maxrss == _before else own.ru_maxrss * 1024
-    return Usage(cpu, peak, 512 * own.ru_inblock, 512 * own.ru_oublock, children_cpu, children.ru_maxrss * 1024)
+    return Usage(cpu, own.ru_maxrss * 1024, 512 * own.ru_inblock, 512 * own.ru_oublock, children_cpu, children.ru_maxrss * 1024)
 
 
-def _own_peak() -> int | None:
-    """Return the peak that Linux knows of the program itself: the other one begins with that of whoever started it."""
+def own_peak(used: Usage) -> int | None:
+    """Return how many bytes of memory this process had at most.
+
+    Linux counts on from the peak of the program that started this one; while that is not passed, the program's own stands elsewhere.
+    """
+    if used.peak != _before:
+        return used.peak
     try:
         for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
             if line.startswith("VmHWM:"):
@@ -84,7 +88,7 @@ def _own_peak() -> int | None:
     return None
 
 
-_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if sys.platform == "linux" else -1  # may be that of whoever started us
+_before = usage().peak if sys.platform == "linux" else -1  # may be that of whoever started us
 
 
 def bound(*, seconds: int, memory: int) -> None:

@@ -112,8 +112,11 @@ def inherit_run(run: Run | None) -> None:
 
 def _told_run() -> str | None:
     """Return what children of this process get to know of the current run: its id, if they will write where it is written."""
-    run, here = current_run(), existing()
-    return run.id if run is not None and here is not None and run.workspace.home == here.home else None
+    here = existing()
+    if here is None:  # nothing was recorded here: what this process was told goes on, and nothing is made for that
+        return heritage.inherited_run()
+    run = current_run()
+    return run.id if run is not None and run.workspace.home == here.home else None
 
 
 heritage.tell("run", _told_run)

@@ -33,7 +33,7 @@ if facts["autologging"] == "on" or "fitprint.recording.workspace" in sys.modules
 """
 _arrived: dict[str, Any] = {}
 _tellers: dict[str, Callable[[], Any]] = {}
-_taking: list[Callable[[dict[str, Any]], None]] = []
+_taker: Callable[[dict[str, Any]], None] | None = None
 
 
 class _Estate:
@@ -90,7 +90,8 @@ def tell(name: str, teller: Callable[[], Any]) -> None:
 
 def take_settings(taker: Callable[[dict[str, Any]], None]) -> None:
     """Have the parent's settings given to ``taker`` if they arrive when this process has settings already."""
-    _taking[:] = [taker]
+    global _taker
+    _taker = taker
 
 
 def _known() -> dict[str, Any]:
@@ -116,8 +117,8 @@ def arrive(facts: dict[str, Any]) -> None:
 
     _arrived.update(facts)
     util.register_after_fork(_ESTATE, _leave_again)
-    for taker in _taking:
-        taker(facts["settings"])
+    if _taker is not None:
+        _taker(facts["settings"])
 
 
 def _leave_again(_: _Estate) -> None:

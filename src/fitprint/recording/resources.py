@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fitprint.platform.processes import Usage, usage
+from fitprint.platform.processes import Usage, own_peak, usage
 
 __all__ = ["used_since"]
 
@@ -19,8 +19,9 @@ def used_since(before: Usage) -> dict[str, Any]:
     """
     now = usage()
     used: dict[str, Any] = {"cpu_seconds": round(now.cpu - before.cpu, 6)}
-    if now.peak is not None:
-        used["peak_memory"] = now.peak
+    peak = own_peak(now)
+    if peak is not None:
+        used["peak_memory"] = peak
     if now.read is not None and before.read is not None:
         used["read_bytes"] = now.read - before.read
     if now.written is not None and before.written is not None:
@@ -28,6 +29,6 @@ def used_since(before: Usage) -> dict[str, Any]:
     if now.children_cpu and before.children_cpu is not None and now.children_cpu > before.children_cpu:
         used["children_cpu_seconds"] = round(now.children_cpu - before.children_cpu, 6)
         # A system counts what a process had before it became another program, its parent's memory: only more than that is its own.
-        if now.children_peak is not None and now.peak is not None and now.children_peak > now.peak:
+        if now.children_peak is not None and peak is not None and now.children_peak > max(peak, now.peak or 0):
             used["children_peak_memory"] = now.children_peak
     return used

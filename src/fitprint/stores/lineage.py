@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fitprint.entities import RunRecord
 from fitprint.query.expressions import Comparison, Field
 from fitprint.query.grammar import parse
+from fitprint.stores.paging import every_run
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["family", "moved_together"]
 
 _PARENT = Field("attribute", "parent_id")
-_PAGE = 500
 
 
 def moved_together(store: Store, run: RunRecord) -> list[RunRecord]:
@@ -39,10 +39,4 @@ def family(store: Store, run: RunRecord, belongs: Callable[[RunRecord], bool]) -
 
 def _children(store: Store, run_id: str) -> Iterator[RunRecord]:
     query = replace(parse("", order_by=["start_time", "id"], deleted="include"), where=Comparison(_PARENT, "=", run_id))
-    token = None
-    while True:
-        page = store.search_runs(query, limit=_PAGE, token=token)
-        yield from page.runs
-        token = page.token
-        if token is None:
-            return
+    return every_run(store, query)

@@ -1,18 +1,22 @@
-"""Tokens that say where the next page begins: the place of the last run shown, not a count of runs."""
+"""Pages of runs, and the tokens that say where the next one begins: the place of the last run shown, not a count of runs."""
 
 from __future__ import annotations
 
 import base64
 import json
 import zlib
-from collections.abc import Sequence
-from typing import NamedTuple, Union
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Union
 
+from fitprint.entities import RunRecord
 from fitprint.errors import QueryError
 from fitprint.query.expressions import Field, Query
 from fitprint.query.fields import kind
 
-__all__ = ["Column", "Place", "SortValue", "columns", "place", "token"]
+if TYPE_CHECKING:
+    from fitprint.stores.protocol import Store
+
+__all__ = ["Column", "Place", "SortValue", "columns", "every_run", "place", "token"]
 
 SortValue = Union[float, int, str, None]
 Place = list[SortValue]  # a run's value in each column of an ordering, then its id
@@ -24,6 +28,17 @@ class Column(NamedTuple):
     field: Field
     text: bool
     descending: bool
+
+
+def every_run(store: Store, query: Query, page_size: int = 500) -> Iterator[RunRecord]:
+    """Yield all runs that match, page by page."""
+    token = None
+    while True:
+        page = store.search_runs(query, limit=page_size, token=token)
+        yield from page.runs
+        token = page.token
+        if token is None:
+            return
 
 
 def columns(query: Query) -> Sequence[Column]:

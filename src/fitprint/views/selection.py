@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from fitprint.entities import RunRecord
 from fitprint.errors import ExperimentNotFoundError, FitprintError
-from fitprint.query.expressions import And, Comparison, Field, Query
+from fitprint.query.expressions import And, Comparison, Field
 from fitprint.query.fields import AGGREGATES, ENTITIES, attribute
 from fitprint.query.grammar import parse
+from fitprint.stores.paging import every_run
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -92,20 +93,10 @@ def matching(
     query = parse(filter_string, order_by=order_by, experiments=experiment, deleted=deleted)
     if parents_only:
         query = replace(query, where=_NO_CHILD if query.where is None else And((_NO_CHILD, query.where)))
-    runs = _runs(store, query, _PAGE if limit is None else min(_PAGE, limit + 1))
+    runs = every_run(store, query, _PAGE if limit is None else min(_PAGE, limit + 1))
     found = list(runs if limit is None else islice(runs, limit + 1))
     more = limit is not None and len(found) > limit
     return found[:limit], more
-
-
-def _runs(store: Store, query: Query, page_size: int) -> Iterator[RunRecord]:
-    token = None
-    while True:
-        page = store.search_runs(query, limit=page_size, token=token)
-        yield from page.runs
-        token = page.token
-        if token is None:
-            return
 
 
 def tree(store: Store, runs: Sequence[RunRecord], *, unfold: bool) -> list[Selected]:

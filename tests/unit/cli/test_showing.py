@@ -225,3 +225,13 @@ def test_fault_7_no_fact_steers_a_terminal(command, home):
     done = command("show", run.id)
     assert "\\x1b[2J()" in done.out
     assert "\x1b" not in done.out
+
+
+def test_fault_7_numbers_that_no_run_uses_are_passed_over(command, home):
+    """A bundle may state any."""
+    with fitprint.start_run() as run:
+        pass
+    current().writer.append(DocumentLogged(run.id, 1, "usage", {"cpu_seconds": 10**400, "peak_memory": 1e300, "read_bytes": 5 << 20}))
+    done = command("show", run.id)
+    assert 0 == done.status
+    assert "used        5.2 MB read from disk\n" in done.out
