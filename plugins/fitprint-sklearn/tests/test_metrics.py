@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from sklearn.datasets import load_iris
 
 from fitprint_sklearn import metrics as ours
+from fitprint_sklearn import plots
 
 EXACT = {"rel": 1e-12, "abs": 1e-12}
 
@@ -165,3 +166,15 @@ def test_silhouette(clusters):
 def test_silhouette_of_one_cluster():
     """One cluster has no silhouette."""
     assert ours.silhouette(load_iris().data, np.zeros(150, dtype=int)) is None
+
+
+@pytest.mark.parametrize("rows", [2, 66, 67, 400])
+def test_fault_13c_points_of_a_curve_are_evenly_along_it(rows):
+    """The quick way to them leads to the same points as numpy's own functions."""
+    rng = np.random.default_rng(rows)
+    hits, misses = (np.cumsum(rng.integers(0, 2, rows)) + 1 for _ in range(2))
+    along = hits * (1 / hits[-1]) + misses * (1 / misses[-1])
+    expected = np.searchsorted(along, np.linspace(along[0], along[-1], 66))
+    expected[-1] = rows - 1
+    expected = np.unique(expected) if rows > 66 else np.arange(rows)
+    assert hits[expected].tolist() == hits[plots._thinned(hits, misses, 66)].tolist()

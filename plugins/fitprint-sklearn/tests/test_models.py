@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
@@ -151,3 +153,28 @@ def test_fault_21_the_last_state_of_a_sequence_has_the_signature(recorded):
         model.partial_fit(np.eye(3), [0, 1, 1], classes=[0, 1])
     run = recorded.run()
     assert [-1, 3] == run.models[-1].facts["signature"]["inputs"]["fields"][0]["shape"]
+
+
+def test_fault_13c_fits_of_a_loop_write_what_is_new_and_little_of_that(recorded, monkeypatch):
+    """Metrics of one step are one write, a series comes with its first point, and bytes that are there are not written again."""
+    X, y = load_iris(return_X_y=True)
+    write, sizes, made, opened = os.write, [], [], os.open
+
+    def count(number, data):
+        sizes.append(len(data))
+        return write(number, data)
+
+    def note(path, flags, *more, **options):
+        if flags & os.O_CREAT:
+            made.append(path)
+        return opened(path, flags, *more, **options)
+
+    GaussianNB().fit(X, y)
+    monkeypatch.setattr(os, "write", count)
+    monkeypatch.setattr(os, "open", note)
+    GaussianNB().fit(X, y)
+    monkeypatch.undo()
+    first, second = recorded.runs()
+    assert ([], True) == (made, len(sizes) <= 16), sizes
+    assert {artifact.digest for artifact in first.artifacts} == {artifact.digest for artifact in second.artifacts}
+    assert first.metrics.keys() == second.metrics.keys()

@@ -40,6 +40,11 @@ def told(what):
     _calls.append(what)
 
 
+def prints(estimator, *_):
+    told("replaced")
+    return np.zeros(len(X), dtype=int)
+
+
 class Majority(ClassifierMixin, BaseEstimator):
     """The user's own class."""
 
@@ -327,3 +332,24 @@ def test_fault_13d_the_reason_names_the_limit_and_what_is_left_of_it(tracked):
 def test_fault_23_steps(model, steps):
     """The documented counts, and little beside them: intercepts, classes and the like."""
     assert prediction_steps(model.fit(X, y), Call(X, y), 150) == pytest.approx(steps, rel=0.02 if steps > 50_000 else 0.5)
+
+
+def test_fault_13c_a_class_that_was_judged_is_judged_again_when_a_method_of_it_is_replaced(tracked, monkeypatch):
+    """What is remembered of a framework's class holds for as long as its methods are the same ones."""
+    _calls.clear()
+    before = tracked.of(lambda: DecisionTreeClassifier().fit(X, y))
+    monkeypatch.setattr(DecisionTreeClassifier, "predict_proba", prints)
+    replaced = tracked.of(lambda: DecisionTreeClassifier().fit(X, y))
+    monkeypatch.undo()
+    after = tracked.of(lambda: DecisionTreeClassifier().fit(X, y))
+    assert [] == _calls
+    assert "prints" in replaced.capture["skipped"]["training metrics"]
+    assert [True, False, True] == ["training_score" in run.metrics for run in (before, replaced, after)]
+
+
+def test_fault_13c_a_method_that_a_base_gets_anew_is_seen(tracked, monkeypatch):
+    """So are the members of its bases."""
+    tracked.of(lambda: DecisionTreeClassifier().fit(X, y))
+    monkeypatch.setattr(ClassifierMixin, "predict_log_proba", prints, raising=False)
+    replaced = tracked.of(lambda: DecisionTreeClassifier().fit(X, y))
+    assert "prints" in replaced.capture["skipped"]["training metrics"]

@@ -36,6 +36,7 @@ class BlobStore:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
         self.uri = self.root.absolute().as_uri()
+        self._folder = str(self.root)
 
     def path_of(self, digest: str) -> Path:
         """Return where the bytes lie, or would lie.
@@ -45,15 +46,18 @@ class BlobStore:
         """
         if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
             raise ArtifactNotFoundError(f"{digest!r} is not a digest; one looks like sha256: and 64 hexadecimal digits")
-        return self.root / digest[7:9] / digest[9:]
+        return Path(self._place(digest))
+
+    def _place(self, digest: str) -> str:
+        return f"{self._folder}/{digest[7:9]}/{digest[9:]}"
 
     def put_bytes(self, *pieces: bytes) -> str:
         total = hashlib.sha256()
         for piece in pieces:
             total.update(piece)
         digest = _spoken(total)
-        target = self.path_of(digest)
-        if not _is_there(target, sum(map(len, pieces))):
+        if not _is_there(self._place(digest), sum(map(len, pieces))):  # most often it is: no Path is made for that
+            target = self.path_of(digest)
             with self._new(target.parent) as (temporary, file):
                 file.writelines(pieces)
                 file.close()
@@ -178,10 +182,10 @@ def _digest_of(path: Path) -> str:
     return _spoken(total)
 
 
-def _is_there(target: Path, size: int) -> bool:
+def _is_there(target: str | Path, size: int) -> bool:
     """Return whether the blob is there in full length; a torn one, left by a full disk of old, is written anew."""
     try:
-        return target.stat().st_size == size
+        return os.stat(target).st_size == size  # noqa: PTH116 - spares a Path
     except OSError:
         return False
 

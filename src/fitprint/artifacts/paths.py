@@ -23,6 +23,8 @@ def checked_path(path: str) -> str:
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
     if not parts or path.startswith("/") or ".." in parts or "\0" in path:
         raise FitprintError(f"an artifact's path must be relative and stay inside the run, not {path!r}")
+    if path.isascii() and len(path) <= _MOST_BYTES:
+        return "/".join(parts)
     try:
         longest = max(len(os.fsencode(part)) for part in parts)
     except UnicodeEncodeError:

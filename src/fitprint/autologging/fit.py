@@ -8,9 +8,9 @@ from __future__ import annotations
 import inspect
 import itertools
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock
@@ -119,23 +119,42 @@ class Recorder:
         self.failed(name, error)
         hooks().problem(f"recording {name} failed: {type(error).__name__}: {error}", "autolog", error)
 
-    @contextmanager
-    def part(self, name: str, *, quiet: bool = False) -> Iterator[None]:
+    def part(self, name: str, *, quiet: bool = False) -> AbstractContextManager[None]:
         """Run a part of the observer by itself: if it fails, the capture report says so, and the rest goes on.
 
         Args:
             name: the part, as the capture report names it.
             quiet: list it in the report only if it fails.
         """
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
-            self._gone_wrong(name, error)
-        else:
-            if not quiet:
-                captured = self._report.setdefault("captured", [])
-                if name not in captured:
-                    captured.append(name)
+        return _Part(self, name, quiet)
+
+    def _gone_right(self, name: str) -> None:
+        captured = self._report.setdefault("captured", [])
+        if name not in captured:
+            captured.append(name)
+
+
+class _Part(AbstractContextManager[None]):
+    """A part of an observer; written out, for a fit has dozens of them, and a generator for each costs twice as much."""
+
+    __slots__ = ("_name", "_quiet", "_recorder")
+
+    def __init__(self, recorder: Recorder, name: str, quiet: bool) -> None:
+        self._recorder = recorder
+        self._name = name
+        self._quiet = quiet
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if error is None:
+            if not self._quiet:
+                self._recorder._gone_right(self._name)  # noqa: SLF001 - the other half of this class
+        elif isinstance(error, Exception):  # a failure of ours must not become one of the user's
+            self._recorder._gone_wrong(self._name, error)  # noqa: SLF001 - the same
+            return True
+        return False
 
 
 class Fit(Recorder):

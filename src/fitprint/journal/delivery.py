@@ -71,21 +71,27 @@ def former_destination(uri: str) -> str:
 
 def journals(root: Path) -> list[Path]:
     """Return the journals below ``root``, oldest first."""
-    try:
-        with os.scandir(root) as entries:
-            return sorted(Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir())
-    except FileNotFoundError:
-        return []
+    return _journals_and_leftovers(root)[0]
 
 
 def leftovers(root: Path) -> list[Path]:
     """Return what processes that were killed have left below ``root``: journals half removed, or never begun."""
     try:
-        with os.scandir(root) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.startswith("."))
+        return _journals_and_leftovers(root)[1]
     except OSError:
         return []
-    return [root / name for name in names if name.startswith(_DELIVERED) or (_UNBORN.fullmatch(name) and _is_abandoned(root / name))]
+
+
+def _journals_and_leftovers(root: Path) -> tuple[list[Path], list[Path]]:
+    """Return both, from one look."""
+    try:
+        with os.scandir(root) as entries:
+            found = sorted((entry for entry in entries), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return [], []
+    names = [entry.name for entry in found if entry.name.startswith(".")]
+    left = [root / name for name in names if name.startswith(_DELIVERED) or (_UNBORN.fullmatch(name) and _is_abandoned(root / name))]
+    return [Path(entry.path) for entry in found if not entry.name.startswith(".") and entry.is_dir()], left
 
 
 def _is_abandoned(folder: Path) -> bool:
@@ -98,7 +104,8 @@ def _is_abandoned(folder: Path) -> bool:
 def read_writer(journal: Path) -> dict[str, Any]:
     """Return what the writer said of itself; {} if that is lost."""
     try:
-        content = json.loads((journal / "writer.json").read_text(encoding="utf-8"))
+        with open(f"{journal}/writer.json", "rb") as file:  # spares what a Path and a decoder take
+            content = json.loads(file.read())
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -133,7 +140,7 @@ def deliver(root: Path, store: Store, destinations: Collection[str] = ("",), *, 
         StoreError: the store refused; what it did not keep stays in the journals.
     """
     done = Delivery()
-    found, old = journals(root), leftovers(root)
+    found, old = _journals_and_leftovers(root)
     if not found and not old:
         return done
     deadline = time.monotonic() + patience

@@ -6,6 +6,7 @@ Nothing here writes, and nothing here needs the writer to be alive or dead.
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 import sys
@@ -65,7 +66,11 @@ class Stretch:
 
 def segments(journal: Path) -> list[Path]:
     """Return the journal's segments that are still there, oldest first."""
-    return sorted(path for path in journal.glob("*.log") if _SEGMENT_NAME.fullmatch(path.name))
+    try:
+        names = os.listdir(journal)  # noqa: PTH208 - a journal is looked at whenever somebody reads runs, and has other files, too
+    except OSError:
+        return []
+    return [journal / name for name in sorted(filter(_SEGMENT_NAME.fullmatch, names))]
 
 
 def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20) -> Iterator[Stretch]:

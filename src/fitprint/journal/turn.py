@@ -28,8 +28,7 @@ def turn(root: Path, patience: float) -> Iterator[str]:
     cannot be written nobody else delivers either.
     """
     try:
-        make_file(root / ".delivery.lock")
-        lock = os.open(root / ".delivery.lock", OPEN)
+        lock = _open(f"{root}/.delivery.lock")
     except OSError:
         yield ""
         return
@@ -45,6 +44,14 @@ def turn(root: Path, patience: float) -> Iterator[str]:
             unlock(lock)
     finally:
         os.close(lock)
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, OPEN)  # it is there already, nearly always
+    except FileNotFoundError:
+        make_file(Path(path))
+        return os.open(path, OPEN)
 
 
 def _take(lock: int, patience: float) -> bool:

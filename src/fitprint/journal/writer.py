@@ -38,6 +38,7 @@ _PIECE = 1 << 20  # of what was held, written at once
 _LOOK_BYTES = 49_000  # of records between two looks at our own files: a thousand points
 _LOOK_US = 1_000_000  # the same by the times of records
 _pack_point = frames.POINT_BODY.pack
+_to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _write = os.write
 
 
@@ -124,7 +125,8 @@ class JournalWriter:
                 self._look(time_us)
             number = self._series.get((run, key))
             if number is None:
-                number = self._define(run, key, goal)
+                self._first_point(run, key, step, time_us, value, epoch, goal)
+                return
             payload = _pack_point(1, number, step, time_us, value, epoch)
             data = _POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload
             if self._held or self._sync:
@@ -142,6 +144,15 @@ class JournalWriter:
             if self._size >= self._stop:
                 self._pause()
 
+    def _first_point(self, run: str, key: str, step: int, time_us: int, value: float, epoch: float, goal: str | None) -> None:
+        """Append the first point of a series in this segment, with the series' definition before it."""
+        number, definition = self._define(run, key, goal)
+        payload = _pack_point(1, number, step, time_us, value, epoch)
+        self._series[run, key] = number
+        self._write(definition + _POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload)
+        if self._size >= self._stop:
+            self._pause()
+
     def points(self, run: str, values: Mapping[str, float], step: int, time_us: int, epoch: float = _NO_EPOCH) -> None:
         """Append one point of each metric, as one write.
 
@@ -152,12 +163,16 @@ class JournalWriter:
             if time_us >= self._look_at:
                 self._look(time_us)
             parts = []
+            fresh = {}
             for key, value in values.items():
                 number = self._series.get((run, key))
                 if number is None:
-                    number = self._define(run, key, None)
+                    number, definition = self._define(run, key, None)
+                    fresh[run, key] = number
+                    parts.append(definition)
                 payload = _pack_point(1, number, step, time_us, value, epoch)
                 parts.append(_POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload)
+            self._series.update(fresh)
             self._write(b"".join(parts))
             if self._size >= self._stop:
                 self._pause()
@@ -173,26 +188,35 @@ class JournalWriter:
         with self._lock:
             if events and events[0].time >= self._look_at:
                 self._look(events[0].time)
-            self._write(b"".join(part if isinstance(part, bytes) else self._points_frame(part) for part in parts))
+            fresh: dict[tuple[str, str], int] = {}
+            data = b"".join(part if isinstance(part, bytes) else self._points_frame(part, fresh) for part in parts)
+            self._series.update(fresh)
+            self._write(data)
             if self._size >= self._stop:
                 self._pause()
 
-    def _points_frame(self, points: MetricPoints) -> bytes:
-        number = self._series.get((points.run, points.key))
+    def _points_frame(self, points: MetricPoints, fresh: dict[tuple[str, str], int]) -> bytes:
+        """Return the frame of a curve, and before it the definition of a series that is none of this segment yet, noted as fresh."""
+        series, definition = (points.run, points.key), b""
+        number = self._series.get(series, fresh.get(series))
         if number is None:
-            number = self._define(points.run, points.key, points.goal)
+            number, definition = self._define(*series, points.goal)
+            fresh[series] = number
         head = frames.POINTS_BODY.pack(frames.POINTS, number, len(points.values))
         columns = (points.steps, points.times, points.values, points.epochs)
-        return frames.frame(head + b"".join(_little_endian(column) for column in columns))
+        return definition + frames.frame(head + b"".join(_little_endian(column) for column in columns))
 
-    def _define(self, run: str, key: str, goal: str | None) -> int:
-        """Give a series of this segment its number. Called with the lock held."""
+    def _define(self, run: str, key: str, goal: str | None) -> tuple[int, bytes]:
+        """Return a number for a new series of this segment, and the frame that defines it, which goes before its first points.
+
+        The series counts as known from just before the two are written: what cannot be written in between leaves none behind that
+        no reader knows. Called with the lock held.
+        """
         if goal is not None and goal not in ("min", "max"):
             raise ValueError(f"a goal is 'min' or 'max', not {goal!r}")
-        number = self._series[run, key] = self._next_number
+        number = self._next_number
         self._next_number += 1
-        self._write(_definition(number, run, key, goal))
-        return number
+        return number, _definition(number, run, key, goal)
 
     # -- the file ------------------------------------------------------------------------------------------------
 
@@ -486,7 +510,7 @@ def _remove_folder(folder: Path) -> None:
 
 
 def _definition(number: int, run: str, key: str, goal: str | None) -> bytes:
-    return frames.frame(b"\2" + json.dumps([number, run, key, goal], separators=(",", ":")).encode())
+    return frames.frame(b"\2" + _to_json([number, run, key, goal]).encode())
 
 
 def _event_frame(event: Event) -> bytes:

@@ -25,16 +25,22 @@ _KEY_BYTES = 32
 
 def key_path() -> Path | None:
     """Return where the user's key lies: ``fitprint/seal.key`` in the state folder; None for a user without a home directory."""
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if not state.is_absolute():
-        state = Path(os.path.expanduser("~/.local/state"))  # noqa: PTH111 - Path.expanduser raises where there is no home directory
-    return state / "fitprint" / "seal.key" if state.is_absolute() else None
+    place = _key_place()
+    return Path(place) if place is not None else None
+
+
+def _key_place() -> str | None:
+    """Return the same as a text: each model asks for it, and a Path takes longer than the seal."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):  # noqa: PTH117 - the same
+        state = os.path.expanduser("~/.local/state")  # noqa: PTH111 - Path.expanduser raises where there is no home directory
+    return f"{state}/fitprint/seal.key" if os.path.isabs(state) else None  # noqa: PTH117 - the same
 
 
 def seal(digest: str) -> str:
     """Return the user's seal of a model directory's digest; "" where no key can be kept."""
-    path = key_path()
-    key = _key(path) if path is not None else None
+    place = _key_place()
+    key = _key(place) if place is not None else None
     return _hash(digest, key) if key else ""
 
 
@@ -54,8 +60,8 @@ def _hash(digest: str, key: bytes) -> str:
 
 
 @lru_cache(maxsize=8)
-def _key(path: Path) -> bytes | None:
-    return _read(path) or _make(path)
+def _key(place: str) -> bytes | None:
+    return _read(Path(place)) or _make(Path(place))
 
 
 def _read(path: Path) -> bytes | None:

@@ -60,6 +60,9 @@ _ESCAPES = {
 _CODES = {"x": 2, "u": 4, "U": 8}
 
 
+_NESTED = (dict, list, tuple, Mapping)
+
+
 def _block(value: Any, indent: str) -> list[str]:
     lines = []
     if isinstance(value, Mapping):
@@ -72,12 +75,14 @@ def _block(value: Any, indent: str) -> list[str]:
 
 
 def _entry(head: str, value: Any, indent: str) -> list[str]:
-    if isinstance(value, Mapping | list | tuple) and value:
+    if value and isinstance(value, _NESTED):
         return [f"{head}\n", *_block(value, indent)]
     return [f"{head} {_scalar(value)}\n"]
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return _text(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -90,9 +95,14 @@ def _scalar(value: Any) -> str:
         return "{}"
     if isinstance(value, list | tuple):
         return "[]"
-    text = str(value)
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
     if _PLAIN.match(text) and text.lower() not in _RESERVED:
         return text
+    if text.isascii() and text.isprintable():
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return '"' + "".join(_escaped(character) for character in text) + '"'
 
 

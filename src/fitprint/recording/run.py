@@ -312,7 +312,7 @@ class Run(RunReader):
             InvalidMetricError: some are not numbers; the message names them, all others are recorded.
         """
         if timestamp is None:
-            if step is not None and self._log_round(metrics, step, epoch):
+            if self._log_round(metrics, step, epoch):
                 return
             timestamp = clock.now() // 1000
         bad: list[str] = []
@@ -324,9 +324,11 @@ class Run(RunReader):
         if bad:
             raise InvalidMetricError("; ".join(bad))
 
-    def _log_round(self, metrics: Mapping[str, float], step: int, epoch: float | None) -> bool:
+    def _log_round(self, metrics: Mapping[str, float], step: int | None, epoch: float | None) -> bool:
         """Record the metrics of a round with one write; False, and nothing recorded, where one of them needs a closer look."""
         following = self._next_step
+        if step is None and metrics and following.keys().isdisjoint(metrics) and POSITION.get() is None:
+            return self._log_first(metrics, epoch)
         if type(step) is not int:
             return False
         try:
@@ -339,6 +341,12 @@ class Run(RunReader):
         except (KeyError, TypeError, struct.error):
             return False
         return True
+
+    def _log_first(self, metrics: Mapping[str, float], epoch: float | None) -> bool:
+        """Do so with the first points of metrics, of which nobody gave the step."""
+        with self._lock:
+            plain = all(type(value) is float for value in metrics.values())
+            return plain and all(self._admit(key) == 0 for key in metrics) and self._log_round(metrics, 0, epoch)
 
     def log_history(
         self,
@@ -418,13 +426,13 @@ class Run(RunReader):
             error,
         )
 
-    def _artifacts(self, artifacts: Iterable[Artifact]) -> None:
+    def _artifacts(self, artifacts: Iterable[Artifact], *more: events.Event) -> None:
         logged = tuple(Artifact(checked_path(artifact.path), artifact.digest, artifact.size) for artifact in artifacts)
         with self._lock:
             for artifact in logged:
                 self._places.take(artifact.path)
         if logged:
-            self.workspace.writer.append(events.ArtifactsLogged(self.id, clock.now(), logged))
+            self.workspace.writer.append(events.ArtifactsLogged(self.id, clock.now(), logged), *more)
 
     def log_text(self, text: str, path: str) -> None:
         """Record a text as the artifact ``path`` (UTF-8)."""
@@ -520,8 +528,7 @@ class Run(RunReader):
         except OSError as error:
             reason = error.strerror or error
             raise StoreError(f"the model {path!r} cannot be kept in {blobs.root} ({reason}): free space, or set FITPRINT_HOME") from error
-        self._artifacts(artifacts)
-        self.workspace.writer.append(events.ModelLogged(self.id, clock.now(), logged))
+        self._artifacts(artifacts, events.ModelLogged(self.id, clock.now(), logged))
         return logged
 
     def log_document(self, name: str, content: Any) -> None:

@@ -53,7 +53,7 @@ class Workspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.home = _home_of(settings["home"])
+        self._settle_in(_home_of(settings["home"]))
         self.destination = Destination(settings)
         self._lock = threading.RLock()
         self._store: Store | None = None
@@ -63,15 +63,14 @@ class Workspace:
         self.refusals: set[str] = set()  # reasons for which artifacts could not be stored, which are told once
         _all.add(self)
 
+    def _settle_in(self, home: Path) -> None:
+        self.home = home
+        self.blobs = BlobStore(home / "blobs")
+
     @property
     def store_uri(self) -> str:
         """The URI of the backend store, without a password."""
         return self.destination.uri(self.home)
-
-    @property
-    def blobs(self) -> BlobStore:
-        """The bytes of this home's artifacts."""
-        return BlobStore(self.home / "blobs")
 
     @property
     def writer(self) -> JournalWriter:
@@ -111,7 +110,8 @@ class Workspace:
             f"set FITPRINT_HOME to a folder that can be written, or read these runs with FITPRINT_HOME={home}",
             "journal",
         )
-        self.home, self._store = home, None
+        self._settle_in(home)
+        self._store = None
         return writer
 
     def _new_writer(self, home: Path) -> JournalWriter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,25 @@ def test_fault_6_what_an_older_store_lacks_for_good_is_told(tmp_path: Path) -> N
     assert "bring that file back" in told
     assert 50 == older.metric_history("r", "loss").step[-1]
     assert {} == deliver(tmp_path, older).problems
+    writer.close()
+
+
+def test_fault_13_a_delivery_of_nothing_looks_once(tmp_path: Path) -> None:
+    """Whoever reads runs again and again pays for one look at the folder and one at each journal, and for no file that is there already."""
+    writer = JournalWriter(tmp_path)
+    begin(writer)
+    store = MemoryStore()
+    deliver(tmp_path, store)
+    looking, seen = [True], []
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if looking and event in ("open", "os.listdir", "os.scandir") and str(arguments[0]).startswith(str(tmp_path)):
+            seen.append(str(arguments[0]).removeprefix(f"{tmp_path}/"))
+
+    sys.addaudithook(watch)  # it cannot be taken back, and looks no more behind this test
+    assert 0 == deliver(tmp_path, store).batches
+    looking.clear()
+    assert sorted([str(tmp_path), ".delivery.lock", f"{writer.id}/writer.json", writer.id]) == sorted(seen)
     writer.close()
 
 

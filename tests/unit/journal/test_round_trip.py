@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import struct
 from array import array
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -212,3 +214,32 @@ def test_a_closed_journal_is_followed_by_another(tmp_path: Path) -> None:
     writer.close()
     assert 2 == len(journals(tmp_path))
     assert {("r", "loss"): [(0, 1.0), (1, 2.0)]} == points(contents(tmp_path))
+
+
+def test_fault_13c_a_series_comes_with_its_first_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit has many metrics of one point each: none of them takes two writes, and a round of new ones takes one."""
+    write, sizes = os.write, []
+    writer = JournalWriter(tmp_path)
+    writer.append(events.RunStarted("r", 1, "Default", "n"))
+    monkeypatch.setattr(os, "write", lambda number, data: sizes.append(len(data)) or write(number, data))
+    writer.point("r", "alone", 0, 1, 0.5, goal="max")
+    writer.points("r", {"a": 1.0, "b": 2.0}, 0, 1)
+    monkeypatch.undo()
+    assert 2 == len(sizes)
+    assert {("r", "alone"): [(0, 0.5)], ("r", "a"): [(0, 1.0)], ("r", "b"): [(0, 2.0)]} == points(contents(tmp_path))
+
+
+def test_fault_13c_points_that_are_refused_leave_no_series_without_definition(tmp_path: Path) -> None:
+    """The points that come after them are read."""
+    writer = JournalWriter(tmp_path)
+    writer.append(events.RunStarted("r", 1, "Default", "n"))
+    with pytest.raises(struct.error):
+        writer.points("r", {"a": 1.0}, 2**70, 1)
+    with pytest.raises(struct.error):
+        writer.point("r", "b", 2**70, 1, 1.0)
+    curve = [array("q", [0]), array("q", [1]), array("d", [3.0]), array("d", [math.nan])]
+    with pytest.raises(ValueError, match="goal"):
+        writer.append(events.MetricPoints("r", 1, "c", *curve), events.MetricPoints("r", 1, "d", *curve, goal="most"))  # type: ignore[arg-type]
+    for key in "abcd":
+        writer.point("r", key, 0, 1, 0.5)
+    assert {("r", key): [(0, 0.5)] for key in "abcd"} == points(contents(tmp_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -261,6 +262,25 @@ def test_the_metrics_of_a_round_are_what_they_are_one_by_one() -> None:
             str(list(second.epoch)),
         )
     assert list(together.history("loss").step) == [7, 8, 9, 10]
+
+
+def test_fault_13c_first_metrics_without_a_step_are_what_they_are_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are one write; what comes later without a step goes on from there."""
+    write, sizes = os.write, []
+    values = {"a": 0.5, "b": math.inf, "c": -1.0}
+    with fitprint.start_run(name="together") as together, fitprint.start_run(name="points", nested=True) as one_by_one:
+        for key, value in values.items():
+            one_by_one.log_metric(key, value)
+        monkeypatch.setattr(os, "write", lambda number, data: sizes.append(len(data)) or write(number, data))
+        together.log_metrics(values)
+        monkeypatch.undo()
+        for run in (together, one_by_one):
+            run.log_metrics({**values, "late": 1})
+    assert 1 == len(sizes)
+    for key in (*values, "late"):
+        first, second = together.history(key), one_by_one.history(key)
+        assert (list(first.step), list(first.value)) == (list(second.step), list(second.value))
+    assert [0, 1] == list(together.history("a").step)
 
 
 @pytest.mark.parametrize("step", [2**63, 1.5, "one"])

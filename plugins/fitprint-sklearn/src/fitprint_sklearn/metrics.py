@@ -6,6 +6,7 @@ All functions are pure, issue no warnings and change none of their arguments. Sh
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "binary_auc",
     "classification",
     "confusion",
+    "last_of_each",
     "log_loss",
     "multilabel",
     "multilabel_auc",
@@ -40,7 +42,7 @@ def classification(true: Any, predicted: Any, classes: int, weight: Any = None) 
     """
     hit = true == predicted
     hits = np.bincount(true[hit], weights=None if weight is None else weight[hit], minlength=classes)
-    accuracy = float(np.average(hit, weights=weight))
+    accuracy = _mean(hit, weight)
     return {
         "accuracy_score": accuracy,
         **_averages(
@@ -49,6 +51,10 @@ def classification(true: Any, predicted: Any, classes: int, weight: Any = None) 
             np.bincount(true, weights=weight, minlength=classes),
         ),
     }
+
+
+def _mean(values: Any, weight: Any) -> float:
+    return float(values.mean() if weight is None else np.average(values, weights=weight))
 
 
 def _averages(hits: Any, predicted: Any, true: Any) -> dict[str, float]:
@@ -103,7 +109,7 @@ def log_loss(true: Any, proba: Any, weight: Any = None) -> float:
     """Return the mean of minus the logarithm of the probability (n, k) that was given to the true class."""
     chosen = proba[np.arange(len(true)), true]
     tiny = np.finfo(chosen.dtype).eps
-    return float(np.average(-np.log(np.clip(chosen, tiny, 1 - tiny)), weights=weight))
+    return _mean(-np.log(chosen.clip(tiny, 1 - tiny)), weight)
 
 
 def ranking(scores: Any) -> Any:
@@ -137,22 +143,36 @@ def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None, orders: An
         below = np.cumsum(is_positive)
         beaten = counts[positive] - _halfway(below, is_positive, scores[order, positive])
         areas[positive] = np.bincount(ranked, weights=beaten, minlength=classes) / (counts[positive] * counts)
-    rows, others = np.triu_indices(classes, 1)
+    rows, others = _pairs(classes)
     pairs = (areas[rows, others] + areas[others, rows]) / 2
     frequency = (counts[rows] + counts[others]) / len(true)
     return float(np.average(pairs, weights=frequency))
 
 
+@functools.lru_cache(maxsize=4)
+def _pairs(classes: int) -> Any:
+    return np.triu_indices(classes, 1)
+
+
 def _halfway(below: Any, own: Any, ranked: Any) -> Any:
     """Return, for each sample in order of score, how much of ``own`` has a lower score plus half of what has the same."""
-    steps = np.flatnonzero(ranked[1:] != ranked[:-1])
-    if len(steps) == len(ranked) - 1:
+    ends = last_of_each(ranked)
+    if len(ends) == len(ranked):
         return below - own / 2
-    ends = np.append(steps, len(ranked) - 1)
     upto = below[ends]
-    before = np.concatenate(([0], upto[:-1]))
-    lengths = np.diff(np.concatenate(([-1], ends)))
-    return np.repeat((before + upto) / 2, lengths)
+    half = upto / 2
+    half[1:] += upto[:-1] / 2
+    lengths = ends.copy()
+    lengths[1:] -= ends[:-1]
+    lengths[0] += 1
+    return half.repeat(lengths)
+
+
+def last_of_each(ranked: Any) -> Any:
+    """Return the position at which each run of equal values (n,) ends."""
+    ends = np.ones(len(ranked), dtype=bool)
+    np.not_equal(ranked[1:], ranked[:-1], out=ends[:-1])
+    return ends.nonzero()[0]
 
 
 def binary_auc(positive: Any, scores: Any, weight: Any = None, order: Any = None) -> float | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
+import weakref
 from collections.abc import Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -20,6 +22,7 @@ __all__ = ["own_code", "pieces"]
 _FRAMEWORKS = frozenset("catboost lightgbm sklearn xgboost".split())
 _LIBRARIES = frozenset("_catboost _loss cupy jax jaxlib joblib numpy pandas polars pyarrow scipy tensorflow threadpoolctl torch".split())
 _STANDARD = frozenset(sys.stdlib_module_names) - {"unittest"}  # whose mocks stand for the user's code
+_NOT_LOOKED_INTO = _LIBRARIES | _STANDARD
 _OPEN = frozenset({"sklearn", "imblearn"})  # whose models are made of objects that are looked into; of others only the estimators are
 
 # What a class of the user's may define without taking part in predictions.
@@ -113,6 +116,24 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
+# What was found of classes whose bases are all a framework's, with what it rests on: their members, and the packages that are known.
+_judged: weakref.WeakKeyDictionary[type, tuple[list[Any], frozenset[str], str | None, frozenset[str]]] = weakref.WeakKeyDictionary()
+
+
+def _members(cls: type) -> list[Any]:
+    """Return what tells whether a framework's class is as it was: its bases, the number of their members, and its methods."""
+    found: list[Any] = []
+    for base in cls.__mro__:
+        members = vars(base)
+        found += base, len(members)
+        found += map(members.get, _METHODS)
+    return found
+
+
+def _are_same(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
 class _Judge:
     """Tells of objects whether they stand for code that is not a framework's, each class once."""
 
@@ -147,7 +168,15 @@ class _Judge:
 
     def _class(self, cls: type) -> str | None:
         if cls not in self._classes:
-            self._classes[cls] = next(filter(None, map(self._base, cls.__mro__)), None)
+            members = _members(cls)
+            found = _judged.get(cls)
+            if found is not None and found[1] is self._known and _are_same(found[0], members):
+                self._classes[cls], self._methods[cls] = found[2:]
+            else:
+                self._classes[cls] = next(filter(None, map(self._base, cls.__mro__)), None)
+                self._methods[cls] = _replaceable(cls)
+                if all(self._is_known(base.__module__) for base in cls.__mro__):
+                    _judged[cls] = members, self._known, self._classes[cls], self._methods[cls]
         return self._classes[cls]
 
     def _base(self, cls: type) -> str | None:
@@ -168,20 +197,23 @@ class _Judge:
     def _replaced(self, found: Any) -> str | None:
         """Judge what stands in the place of a method on this very object."""
         cls = type(found)
-        if cls not in self._methods:
-            package = _package(cls.__module__)
-            inside = () if package in _LIBRARIES | _STANDARD else cls.__mro__
-            methods = {name for base in inside for name, value in vars(base).items() if isinstance(value, FunctionType)}
-            if package not in _OPEN and not hasattr(cls, "get_params"):  # such objects replace methods of their own, but not these
-                methods.intersection_update(_METHODS)
-            elif methods:
-                methods.update(_METHODS)
-            self._methods[cls] = frozenset(methods)
         replaceable = self._methods[cls]
         state = getattr(found, "__dict__", None) if replaceable else None
         if type(state) is not dict or replaceable.isdisjoint(state):
             return None
         return f"{cls.__module__}.{cls.__qualname__}.{min(replaceable.intersection(state))} of this very object"
+
+
+def _replaceable(cls: type) -> frozenset[str]:
+    """Return the names of the methods that nothing may stand in the place of on an object of this class."""
+    package = _package(cls.__module__)
+    inside = () if package in _NOT_LOOKED_INTO else cls.__mro__
+    methods = {name for base in inside for name, value in vars(base).items() if isinstance(value, FunctionType)}
+    if package not in _OPEN and not hasattr(cls, "get_params"):  # such objects replace methods of their own, but not these
+        methods.intersection_update(_METHODS)
+    elif methods:
+        methods.update(_METHODS)
+    return frozenset(methods)
 
 
 def _is_code(value: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fitprint.autologging.fit import Recorder
 from fitprint.recording.values import param_value
+from fitprint_sklearn import metrics
 
 __all__ = ["record_confusion", "record_curves", "record_plot"]
 
@@ -18,10 +19,12 @@ _CURVES = 20  # classes that get curves
 _POINTS = 200  # of all curves together, but at least
 _FEWEST = 25  # of each
 
+_to_json = json.JSONEncoder(allow_nan=False, default=param_value).encode
+
 
 def record_plot(fit: Recorder, name: str, content: dict[str, Any]) -> None:
     """Record the data of one plot as ``plots/<name>.json``. NaN and infinities become null."""
-    fit.text(f"plots/{name}.json", json.dumps(content, allow_nan=False, default=param_value))
+    fit.text(f"plots/{name}.json", _to_json(content))
 
 
 def record_confusion(fit: Recorder, labels: list[Any], matrix: Any) -> None:
@@ -75,7 +78,7 @@ def _counts(positive: Any, scores: Any, weight: Any, order: Any) -> tuple[Any, A
     else:
         mass = weight[order]
         hits, everything = np.cumsum(positive[order] * mass), np.cumsum(mass)
-    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
+    ends = metrics.last_of_each(ranked)
     hits = hits[ends]
     return hits, everything[ends] - hits, ranked[ends]
 
@@ -83,13 +86,15 @@ def _counts(positive: Any, scores: Any, weight: Any, order: Any) -> tuple[Any, A
 def _thinned(hits: Any, misses: Any, points: int) -> Any:
     """Return the positions of the points to keep: at most so many, evenly along the curve; all of a short one."""
     if len(hits) <= points:
-        return np.arange(len(hits))
+        return slice(None)
     along = hits * (1 / hits[-1]) + misses * (1 / misses[-1])
-    shown = np.searchsorted(along, np.linspace(along[0], along[-1], points))
+    shown = along.searchsorted(along[0] + np.arange(points) * ((along[-1] - along[0]) / (points - 1)))
     shown[-1] = len(hits) - 1
-    return np.unique(shown)
+    return shown[metrics.last_of_each(shown)]
 
 
 def _rounded(values: Any) -> list[float | None]:
     """Return numbers with six digits."""
-    return [value if math.isfinite(value) else None for value in np.round(np.asarray(values, dtype=float), 6).tolist()]
+    values = values.astype(float, copy=False)
+    rounded = values.round(6).tolist()
+    return rounded if np.isfinite(values).all() else [value if math.isfinite(value) else None for value in rounded]

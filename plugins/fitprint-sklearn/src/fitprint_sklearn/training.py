@@ -76,9 +76,7 @@ class _Training:
                 self.supervised(guess[found])
 
     def log(self, values: Mapping[str, float | None]) -> None:
-        for name, value in values.items():
-            if value is not None:
-                self.fit.metric(f"training_{name}", value)
+        self.fit.metrics({f"training_{name}": value for name, value in values.items() if value is not None})
 
     def supervised(self, kind: str) -> None:
         true = column(on_host(self.call.target))

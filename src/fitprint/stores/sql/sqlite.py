@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import sys
@@ -55,6 +56,7 @@ class SqliteDriver:
         self.uri = uri
         self.opened = 0
         self.patience = _PATIENCE
+        self._waits = -1  # milliseconds that the connection waits for others
         self._steps = steps
         self._schema = 0
         self._may_write = True
@@ -100,7 +102,10 @@ class SqliteDriver:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[_Transaction]:
         connection = self._connected()
-        connection.execute(f"PRAGMA busy_timeout = {int(1000 * self.patience)}")
+        waits = -10 * math.floor(-100 * self.patience)  # in steps, so that what others took of it is seldom a change
+        if waits != self._waits:
+            connection.execute(f"PRAGMA busy_timeout = {waits}")
+            self._waits = waits
         connection.execute(begin)
         try:
             if _number(connection, "user_version") != self._schema:  # a newer fitprint came while the file was open
@@ -120,6 +125,7 @@ class SqliteDriver:
                 self.close()
         if self._connection is None:
             self._connection = self._connect()
+            self._waits = -1  # nobody has told it yet
             self._process = os.getpid()
             self.opened += 1
         return self._connection
