@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         configure,
         delete_run,
         end_run,
-        experiments,
         get_run,
         load_model,
         load_predictor,
@@ -40,25 +39,39 @@ if TYPE_CHECKING:
         log_text,
         loop,
         off,
+        purge_run,
         restore_run,
         search_runs,
-        set_experiment,
         set_tag,
         set_tags,
         start_run,
     )
     from fitprint.errors import FitprintError
+    from fitprint.recording.experiments import (
+        archive_experiment,
+        create_experiment,
+        experiments,
+        get_experiment,
+        rename_experiment,
+        restore_experiment,
+        set_experiment,
+        set_experiment_note,
+        set_experiment_tags,
+    )
     from fitprint.recording.run import Run
 
 __all__ = [
     "FitprintError",
     "Run",
     "active_run",
+    "archive_experiment",
     "autolog",
     "configure",
+    "create_experiment",
     "delete_run",
     "end_run",
     "experiments",
+    "get_experiment",
     "get_run",
     "load_model",
     "load_predictor",
@@ -77,15 +90,24 @@ __all__ = [
     "log_text",
     "loop",
     "off",
+    "purge_run",
+    "rename_experiment",
+    "restore_experiment",
     "restore_run",
     "search_runs",
     "set_experiment",
+    "set_experiment_note",
+    "set_experiment_tags",
     "set_tag",
     "set_tags",
     "start_run",
 ]
 
-_ELSEWHERE = {"FitprintError": "fitprint.errors", "Run": "fitprint.recording.run"}
+_ELSEWHERE = {
+    "FitprintError": "fitprint.errors",
+    "Run": "fitprint.recording.run",
+    **dict.fromkeys([name for name in __all__ if "experiment" in name], "fitprint.recording.experiments"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock, events
-from fitprint.entities import Experiment, LoggedModel, RunRecord
+from fitprint.entities import LoggedModel, RunRecord
 from fitprint.errors import AmbiguousRunError, FitprintError, NoActiveRunError, RunNotFoundError
 from fitprint.hooks.manager import hooks
+from fitprint.ids import new_id
 from fitprint.recording.context import current_run, off
 from fitprint.recording.opening import make_current, open_run
 from fitprint.recording.run import Run
@@ -27,7 +28,6 @@ __all__ = [
     "configure",
     "delete_run",
     "end_run",
-    "experiments",
     "get_run",
     "load_model",
     "load_predictor",
@@ -46,9 +46,9 @@ __all__ = [
     "log_text",
     "loop",
     "off",
+    "purge_run",
     "restore_run",
     "search_runs",
-    "set_experiment",
     "set_tag",
     "set_tags",
     "start_run",
@@ -177,16 +177,6 @@ def search_runs(
     return [Run(workspace, record.id, record=record) for record in found]
 
 
-def experiments() -> Sequence[Experiment]:
-    """Return all experiments, by name."""
-    return current().store.experiments()
-
-
-def set_experiment(name: str) -> None:
-    """Let new runs belong to the experiment ``name``, which begins to exist with its first run."""
-    configure(experiment=name)
-
-
 def delete_run(run: str) -> Sequence[str]:
     """Move a run and all runs below it to the trash (see :func:`restore_run`).
 
@@ -230,6 +220,30 @@ def restore_run(run: str) -> Sequence[str]:
     time = clock.now()
     workspace.writer.append(*(events.RunRestored(run_id, time) for run_id in moved))
     return moved
+
+
+def purge_run(run: str) -> Sequence[str]:
+    """Remove a run in the trash, and the runs below it that went there with it, for good; nothing brings them back.
+
+    Args:
+        run: an id, a unique prefix of one, or a name (of the newest run of that name in the trash).
+
+    Returns:
+        The ids of the runs that are gone, the run itself first.
+
+    Raises:
+        RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several.
+        RefusedError: the run is not in the trash.
+    """
+    from fitprint.recording.acts import perform
+    from fitprint.stores.lineage import moved_together
+
+    workspace = current()
+    record = _in_trash(run) or workspace.store.run(_resolve(run))
+    gone = [each.id for each in moved_together(workspace.store, record)] if record.deleted_time is not None else [record.id]
+    time = clock.now()
+    perform(workspace, *(events.RunPurged(run_id, time, new_id(), "") for run_id in gone))
+    return gone
 
 
 def _in_trash(name: str) -> RunRecord | None:

@@ -385,7 +385,7 @@ def _sound(event: Event, run_id: str) -> Event:
     Raises:
         ValueError: it is not.
     """
-    sound = event.run == run_id
+    sound = not isinstance(event, events.EXPERIMENT_ACTS) and event.run == run_id
     if isinstance(event, RunStarted):
         sound = sound and not event.resumed and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
     elif isinstance(event, events.TagsSet):
@@ -394,8 +394,8 @@ def _sound(event: Event, run_id: str) -> Event:
         sound = sound and all(_is_inside(artifact.path) for artifact in event.artifacts)
     elif isinstance(event, events.ModelLogged):
         sound = sound and _is_inside(event.model.path)
-    elif isinstance(event, events.RunRestored):
-        sound = False
+    elif isinstance(event, events.RUN_ACTS):
+        sound = sound and isinstance(event, events.RunDeleted)
     if not sound:
         raise ValueError(f"a record of run {run_id} is not understood")
     return event

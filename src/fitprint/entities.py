@@ -14,6 +14,7 @@ __all__ = [
     "TERMINAL_STATUSES",
     "Artifact",
     "Dataset",
+    "Decision",
     "Experiment",
     "History",
     "LoggedModel",
@@ -142,13 +143,50 @@ class LoggedModel:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A named group of runs."""
+    """A named group of runs.
 
-    id: int
+    Attributes:
+        id: 32 hexadecimal digits, the same for as long as the store lives, whatever the name.
+        number: a short number of this store.
+        created: time of its creation or first run, whichever is earlier.
+        archived_time: None unless it is in the archive.
+        former_names: names under which runs that start come here, too.
+        note: what it is about (Markdown).
+        run_count: number of its runs outside the trash, and ``last_activity`` the time of the last event of one.
+    """
+
+    id: str
+    number: int
     name: str
     created: int
+    archived_time: int | None = None
+    former_names: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
     run_count: int = 0
     last_activity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a store decided about an act (see :mod:`fitprint.events`).
+
+    Attributes:
+        id: that of the act.
+        act: its kind, such as "ExperimentRenamed", done to the ``subject`` ("run" or "experiment") with the id ``subject_id``.
+        actor: who did it.
+        requested_at: the time that the act carries; ``decided_at`` is the time by the store's own clock.
+        refusal: why it was refused; None where it was done.
+    """
+
+    id: str
+    act: str
+    subject: str
+    subject_id: str
+    actor: str
+    requested_at: int
+    decided_at: int
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +195,7 @@ class RunRecord:
 
     Attributes:
         kind: "user" (opened by ``start_run``), or a framework's word: "fit", "search", "candidate", "cross-validation" ...
-        documents: small JSON documents by name, such as "capture".
+        documents: small JSON documents by name, such as "capture"; "note" is what somebody wrote down about the run.
     """
 
     id: str

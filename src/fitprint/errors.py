@@ -86,6 +86,10 @@ class ExperimentNotFoundError(StoreError):
     """No experiment has the given name."""
 
 
+class RefusedError(StoreError):
+    """The store refused what somebody wanted to do to a run or an experiment; the message is the reason, and nothing has changed."""
+
+
 class ArtifactNotFoundError(StoreError):
     """The run holds no artifact at the given path, or its bytes are gone."""
 

@@ -1,7 +1,15 @@
-"""The closed union of facts that can happen to a run. The journal keeps them, stores fold them into records.
+"""The closed union of facts that can happen to runs and experiments. The journal keeps them, stores fold them into records.
 
-Each event names its run and carries its time (microseconds since the epoch, UTC). Events of a run may reach a store
-before its :class:`RunStarted` where another process logs to the run; a store then keeps what it is given.
+Each event names its subject first, the id of a run or of an experiment, and then its time (microseconds since the epoch, UTC).
+Events of a run may reach a store before its :class:`RunStarted` where another process logs to the run; a store then keeps what it is
+given.
+
+*Acts* are what people do to records, beside training. An act carries an ``id`` of its own and its ``actor`` ("" stands for the user
+whose journal it is in). Some can be refused, such as a name that is taken; that is decided where the act is folded, by the store's
+clock and once, and :meth:`fitprint.stores.protocol.Store.decision` says how. An act without an ``id`` leaves no decision behind.
+
+An event of a name that a version does not know stops the delivery of its journal there, until a newer version reads it. The names
+in :data:`RESERVED` are kept for what is known to come.
 """
 
 from __future__ import annotations
@@ -14,20 +22,49 @@ from typing import Any, Literal, Union
 from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunStatus
 
 __all__ = [
+    "EXPERIMENT_ACTS",
+    "RESERVED",
+    "RUN_ACTS",
+    "Act",
     "ArtifactsLogged",
     "Batch",
     "DatasetLogged",
     "DocumentLogged",
     "Event",
+    "ExperimentAct",
+    "ExperimentArchived",
+    "ExperimentCreated",
+    "ExperimentNoted",
+    "ExperimentRenamed",
+    "ExperimentRestored",
+    "ExperimentTagged",
     "MetricPoints",
     "ModelLogged",
     "ParamsLogged",
+    "RunAct",
     "RunDeleted",
     "RunEnded",
+    "RunEvent",
+    "RunMoved",
+    "RunNoted",
+    "RunPurged",
+    "RunRenamed",
     "RunRestored",
     "RunStarted",
     "TagsSet",
 ]
+
+RESERVED = (
+    "AlertRaised",
+    "AttemptStarted",
+    "ConsoleWritten",
+    "HistogramsLogged",
+    "MediaLogged",
+    "RunForked",
+    "WriterJoined",
+)
+"""Names of events to come: an alert, an attempt of a resumed run, console text, histograms and media by step, a run forked from another
+at a step, one of several writers of a run. (Metrics with a context get a kind of frame: see :mod:`fitprint.journal.frames`.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +92,12 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunDeleted:
-    """The run moves to the trash."""
+    """The run moves to the trash. This act and :class:`RunRestored` are never refused."""
 
     run: str
     time: int
+    id: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +106,121 @@ class RunRestored:
 
     run: str
     time: int
+    id: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPurged:
+    """The run is gone for good, and what is still on its way to it is passed over; refused unless it is in the trash."""
+
+    run: str
+    time: int
+    id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRenamed:
+    """The run has another name from now on, whatever later starts of it say."""
+
+    run: str
+    time: int
+    id: str
+    actor: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunMoved:
+    """The run belongs to the experiment with the id ``experiment``; refused where the store has no such run or experiment."""
+
+    run: str
+    time: int
+    id: str
+    actor: str
+    experiment: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunNoted:
+    """Somebody writes down what the run is about (Markdown); the later note replaces the one before."""
+
+    run: str
+    time: int
+    id: str
+    actor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentCreated:
+    """An experiment begins to exist without a run; refused where another has the name, or had it first.
+
+    An experiment that nobody creates begins to exist with its first run.
+    """
+
+    experiment: str
+    time: int
+    id: str
+    actor: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRenamed:
+    """The experiment has another name; refused where another experiment has it.
+
+    Runs that start under the former name belong to the experiment all the same, until somebody creates another one of that name.
+    """
+
+    experiment: str
+    time: int
+    id: str
+    actor: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentTagged:
+    """Tags of an experiment; None removes one. Refused, like all that follow, where the store has no such experiment."""
+
+    experiment: str
+    time: int
+    id: str
+    actor: str
+    tags: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentNoted:
+    """Somebody writes down what the experiment is about (Markdown)."""
+
+    experiment: str
+    time: int
+    id: str
+    actor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentArchived:
+    """The experiment and its runs leave the lists; a run that starts in it later brings it back."""
+
+    experiment: str
+    time: int
+    id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRestored:
+    """The experiment is back from the archive."""
+
+    experiment: str
+    time: int
+    id: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +293,21 @@ class DocumentLogged:
     content: Any
 
 
-Event = Union[
+RUN_ACTS = (RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted)
+EXPERIMENT_ACTS = (
+    ExperimentCreated,
+    ExperimentRenamed,
+    ExperimentTagged,
+    ExperimentNoted,
+    ExperimentArchived,
+    ExperimentRestored,
+)
+RunAct = Union[RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted]
+ExperimentAct = Union[ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentNoted, ExperimentArchived, ExperimentRestored]
+Act = Union[RunAct, ExperimentAct]
+RunEvent = Union[
     RunStarted,
     RunEnded,
-    RunDeleted,
-    RunRestored,
     ParamsLogged,
     TagsSet,
     MetricPoints,
@@ -151,7 +315,9 @@ Event = Union[
     ArtifactsLogged,
     ModelLogged,
     DocumentLogged,
+    RunAct,
 ]
+Event = Union[RunEvent, ExperimentAct]
 
 
 @dataclass(frozen=True, slots=True)

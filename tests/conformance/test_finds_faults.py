@@ -259,6 +259,11 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("SamplesByStride", "series_downsampling_keeps_extremes"),
         ("NewestChildFirst", "children"),
         ("OwnsAllRuns", "open_runs"),
+        ("BringsNamesBack", "names_that_were_lead_on"),
+        ("ForgetsDecisions", "acts_are_decided"),
+        ("DecidesAnew", "acts_are_decided"),
+        ("PurgesAtWill", "purged_runs_stay_away"),
+        ("ListsTheArchive", "archived_experiments_are_out_of_sight"),
         ("ClosesOnce", "close_twice"),
     ],
 )

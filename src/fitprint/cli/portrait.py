@@ -31,6 +31,7 @@ def sections(run: Run, terminal: Terminal) -> Iterator[tuple[str, list[str]]]:
         "Parameters": lambda: _params(record, terminal),
     }
     parts: dict[str, Callable[[], Sequence[str]]] = {
+        "Note": lambda: str(record.documents.get("note", "")).splitlines(),
         "Tags": lambda: [f"{key} = {value}" for key, value in sorted(record.tags.items())],
         "Data": lambda: [_dataset(dataset.name, dataset.role, dataset.digest, dataset.facts) for dataset in record.datasets],
         "Models": lambda: [line for model in record.models for line in _model(record.id, model.path, model.flavor, model.facts)],

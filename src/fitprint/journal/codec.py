@@ -25,14 +25,14 @@ _BY_NAME: dict[str, Any] = {
     for cls in (
         events.RunStarted,
         events.RunEnded,
-        events.RunDeleted,
-        events.RunRestored,
         events.ParamsLogged,
         events.TagsSet,
         events.DatasetLogged,
         events.ArtifactsLogged,
         events.ModelLogged,
         events.DocumentLogged,
+        *events.RUN_ACTS,
+        *events.EXPERIMENT_ACTS,
     )
 }
 _EVENT_NAME = re.compile(r"[A-Z][A-Za-z]{2,50}")  # of those to come, too
@@ -167,6 +167,9 @@ _RULES: dict[str, _Rule] = {
     "artifacts": lambda value: isinstance(value, tuple) and all(map(_is_artifact, value)),
     "model": _is_model,
     "content": lambda _: True,
+    "id": _is_text,
+    "actor": _is_text,
+    "text": _is_text,
 }
 
 

@@ -17,7 +17,8 @@ kind   rest of the payload
 4      many points: series u32, count u32, then count steps, times, values and epochs, as columns
 5      first frame of a segment, JSON ``{"format": 1, "journal": id, "segment": number}``
 6      last frame of a segment; JSON ``{"closed": true}`` if it is the journal's last
-7-31   kinds to come
+7      kept for series with a context, JSON ``[number, run, key, goal, context]``
+8-31   kinds to come
 =====  ============================================================================================
 
 A file ``damaged`` in the directory says that a delivery met damage there: nothing of such a journal is removed, and when its writer

@@ -126,6 +126,11 @@ class RunReader:
         return dict(self.record.tags)
 
     @property
+    def note(self) -> str:
+        """What somebody wrote down about the run (Markdown)."""
+        return str(self.record.documents.get("note", ""))
+
+    @property
     def datasets(self) -> tuple[Dataset, ...]:
         return self.record.datasets
 

@@ -9,6 +9,7 @@ import struct
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from time import time_ns
@@ -20,6 +21,7 @@ from fitprint.artifacts.paths import Places, checked_path, file_name
 from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
+from fitprint.ids import new_id
 from fitprint.platform.processes import Usage, usage
 from fitprint.recording import media
 from fitprint.recording.context import POSITION, leave_run
@@ -225,6 +227,37 @@ class Run(RunReader):
         """Set tags; values become text, None removes a tag."""
         texts = {str(key): None if value is None else str(value) for key, value in tags.items()}
         self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
+
+    # -- what people do to the record ----------------------------------------------------------------------------
+
+    def rename(self, name: str) -> None:
+        """Give the run another name, which it keeps when it goes on."""
+        self._perform(events.RunRenamed, name)
+        if self._started is not None:
+            self._started = replace(self._started, name=name)
+
+    def move(self, experiment: str) -> None:
+        """Let the run, without those below it, belong to another experiment.
+
+        Raises:
+            ExperimentNotFoundError: there is none of this name; :func:`fitprint.create_experiment` makes one.
+        """
+        from fitprint.stores.naming import find_experiment
+
+        found = find_experiment(self.workspace.store, experiment)
+        self._perform(events.RunMoved, found.id)
+        if self._started is not None:
+            self._started = replace(self._started, experiment=found.name)
+
+    def set_note(self, text: str) -> None:
+        """Write down what the run is about (Markdown), in place of the note before."""
+        self._perform(events.RunNoted, text)
+
+    def _perform(self, act: Any, *content: str) -> None:
+        from fitprint.recording.acts import perform
+
+        perform(self.workspace, act(self.id, clock.now(), new_id(), "", *content))
+        self.refresh()
 
     # -- metrics -------------------------------------------------------------------------------------------------
 

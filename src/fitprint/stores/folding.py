@@ -2,6 +2,7 @@
 
 A :class:`Draft` is what some events say of one run. The memory store folds all of a run's events into one draft; the SQL
 store folds a batch's events into a draft that begins with the run's stored :class:`Life`, and writes down what it says.
+:mod:`fitprint.stores.records` hands each event to the draft of its subject.
 """
 
 from __future__ import annotations
@@ -19,16 +20,22 @@ from fitprint.events import (
     Batch,
     DatasetLogged,
     DocumentLogged,
-    Event,
     MetricPoints,
     ModelLogged,
     ParamsLogged,
+    RunAct,
     RunDeleted,
     RunEnded,
+    RunEvent,
+    RunMoved,
+    RunNoted,
+    RunRenamed,
+    RunRestored,
     RunStarted,
     TagsSet,
 )
 from fitprint.query.goals import goal_of
+from fitprint.stores.experiments import Experiments
 
 __all__ = ["Draft", "Life", "Points", "is_new"]
 
@@ -40,12 +47,14 @@ class Life:
     """The life-cycle of a run, as events in any order of arrival tell it.
 
     The earliest start gives the run its experiment, parent, kind and start time; the latest gives it its name and its
-    owner. An end that is older than the latest start is the end of an earlier life and changes nothing.
+    owner. An end that is older than the latest start is the end of an earlier life and changes nothing. Where somebody moved or
+    renamed the run, that counts in place of what starts say.
 
     Attributes:
-        experiment: None until the first start: such a run stays hidden.
+        experiment: the experiment's id; None until the first start: such a run stays hidden.
         opened: time of the latest start.
         owner: the journal of the latest start.
+        moved: time of the latest move to another experiment, and ``renamed`` that of the latest renaming; None if there was none.
     """
 
     id: str
@@ -61,19 +70,33 @@ class Life:
     deleted_time: int | None = None
     opened: int = NEVER
     owner: str | None = None
+    moved: int | None = None
+    renamed: int | None = None
 
-    def start(self, event: RunStarted, journal: str) -> None:
+    def start(self, event: RunStarted, journal: str, experiments: Experiments) -> None:
         if self.experiment is None or event.time < self.start_time:
-            self.experiment, self.parent_id, self.kind, self.start_time = event.experiment, event.parent, event.kind, event.time
+            if self.experiment is None or self.moved is None:
+                self.experiment = experiments.of_start(event)
+            self.parent_id, self.kind, self.start_time = event.parent, event.kind, event.time
         if event.time < self.opened:
             return
-        self.opened, self.owner, self.name = event.time, journal, event.name or self.name
+        self.opened, self.owner = event.time, journal
+        if self.renamed is None:
+            self.name = event.name or self.name
         if self.end_time is None or (event.resumed and event.time >= self.end_time):
             self.status, self.end_time, self.error = "RUNNING", None, None
 
     def end(self, event: RunEnded) -> None:
         if event.time >= self.opened:
             self.status, self.end_time, self.error = event.status, event.time, event.error
+
+    def rename(self, event: RunRenamed) -> None:
+        if self.renamed is None or event.time >= self.renamed:
+            self.renamed, self.name = event.time, event.name
+
+    def move(self, event: RunMoved) -> None:
+        if self.moved is None or event.time >= self.moved:
+            self.moved, self.experiment = event.time, event.experiment
 
 
 @dataclass(slots=True)
@@ -146,7 +169,7 @@ class Draft:
     documents: dict[str, Any] = field(default_factory=dict)
     ended: bool = False
 
-    def fold(self, event: Event, journal: str) -> None:
+    def fold(self, event: RunEvent, journal: str, experiments: Experiments) -> None:
         """Add what ``event``, read from ``journal``, says."""
         life = self.life
         if isinstance(event, MetricPoints):
@@ -160,7 +183,7 @@ class Draft:
         elif isinstance(event, TagsSet):
             self.tags.update(event.tags)
         elif isinstance(event, RunStarted):
-            life.start(event, journal)
+            life.start(event, journal, experiments)
             self.ended = False
         elif isinstance(event, RunEnded):
             life.end(event)
@@ -175,9 +198,22 @@ class Draft:
         elif isinstance(event, DocumentLogged):
             self.documents[event.name] = event.content
         else:
-            life.deleted_time = event.time if isinstance(event, RunDeleted) else None
-            return  # what happens to the record of a run is not activity of the run
+            self._follow(event)
+            return  # what people do to the record of a run is not activity of the run
         life.last_time = max(life.last_time, event.time)
+
+    def _follow(self, act: RunAct) -> None:
+        life = self.life
+        if isinstance(act, RunDeleted):
+            life.deleted_time = act.time
+        elif isinstance(act, RunRestored):
+            life.deleted_time = None
+        elif isinstance(act, RunRenamed):
+            life.rename(act)
+        elif isinstance(act, RunMoved):
+            life.move(act)
+        elif isinstance(act, RunNoted):
+            self.documents["note"] = act.text
 
 
 def is_new(batch: Batch, position: int) -> bool:

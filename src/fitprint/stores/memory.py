@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import cmp_to_key, partial
 from typing import Literal
 
-from fitprint.entities import Experiment, History, RunRecord
+from fitprint.entities import Decision, Experiment, History, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
 from fitprint.ids import new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
-from fitprint.stores.folding import Draft, Life, is_new
+from fitprint.stores.folding import Draft, is_new
 from fitprint.stores.protocol import Keys, OpenRun, Page
+from fitprint.stores.records import Records
 from fitprint.stores.sampling import sampled
 
 __all__ = ["MemoryStore", "shared"]
@@ -33,34 +33,35 @@ def shared(uri: str) -> MemoryStore:
 
 
 class MemoryStore:
-    """A store that lasts as long as the object; its methods may be called from several threads at once."""
+    """A store that lasts as long as the object; its methods may be called from several threads at once.
+
+    A store that keeps batches and folds them anew can use one, and set ``now`` to the time at which it first took the batch.
+    """
 
     delivery: Literal["on-read", "background"] = "on-read"
 
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri
         self.id = new_id()
-        self._drafts: dict[str, Draft] = {}
+        self._records = Records()
         self._positions: dict[str, int] = {}
-        self._experiments: dict[str, Experiment] = {}
         self._lock = threading.RLock()
+
+    @property
+    def now(self) -> Callable[[], int]:
+        """The store's clock, by which acts are decided."""
+        return self._records.now
+
+    @now.setter
+    def now(self, clock: Callable[[], int]) -> None:
+        self._records.now = clock
 
     def append(self, batch: Batch) -> None:
         with self._lock:
             if not is_new(batch, self.position(batch.journal)):
                 return
             for event in tuple(batch.events):  # read to their end before anything is kept
-                draft = self._drafts.get(event.run)
-                if draft is None:
-                    draft = self._drafts[event.run] = Draft(Life(event.run))
-                draft.fold(event, batch.journal)
-            for run in {event.run for event in batch.events}:
-                life = self._drafts[run].life
-                if life.experiment is not None:
-                    known = self._experiments.get(life.experiment) or Experiment(
-                        len(self._experiments) + 1, life.experiment, life.start_time
-                    )
-                    self._experiments[life.experiment] = replace(known, created=min(known.created, life.start_time))
+                self._records.fold(event, batch)
             self._positions[batch.journal] = batch.end
 
     def position(self, journal: str) -> int:
@@ -69,27 +70,29 @@ class MemoryStore:
 
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         with self._lock:
-            lives = [draft.life for draft in self._drafts.values()]
+            lives = [draft.life for draft in self._records.runs.values()]
             return [OpenRun(life.id, life.last_time) for life in lives if life.owner == journal and life.status == "RUNNING"]
 
     def run(self, run_id: str) -> RunRecord:
         with self._lock:
-            draft = self._drafts.get(run_id)
+            draft = self._records.runs.get(run_id)
             if draft is None or draft.life.experiment is None:
                 raise RunNotFoundError(f"there is no run {run_id!r} in {self.uri}")
-            return _record(draft)
+            return self._run(draft)
 
     def resolve(self, prefix: str) -> Sequence[str]:
-        found = [run for run in self._records() if run.id.startswith(prefix) or run.name == prefix]
+        found = [run for run in self._runs() if run.id.startswith(prefix) or run.name == prefix]
         return [run.id for run in sorted(found, key=lambda run: (run.deleted_time is not None, -run.start_time, run.id))][:10]
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
-        found = [run for run in self._records() if run.parent_id == run_id and run.deleted_time is None]
+        found = [run for run in self._runs() if run.parent_id == run_id and run.deleted_time is None]
         return sorted(found, key=lambda run: (run.start_time, run.id))
 
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
         columns = paging.columns(query)
-        found = {run.id: (evaluation.place_of(run, columns), run) for run in self._records() if _in_scope(query, run)}
+        archived = self._archived() if query.experiments is None and query.deleted == "exclude" else set()
+        runs = [run for run in self._runs() if run.experiment not in archived and _in_scope(query, run)]
+        found = {run.id: (evaluation.place_of(run, columns), run) for run in runs}
         places = sorted((place for place, _ in found.values()), key=cmp_to_key(partial(evaluation.order, columns)))
         if token is not None:
             start = paging.place(query, token)
@@ -99,7 +102,7 @@ class MemoryStore:
 
     def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
         with self._lock:
-            draft = self._drafts.get(run_id)
+            draft = self._records.runs.get(run_id)
             if draft is None or key not in draft.points:
                 return History()
             history = draft.points[key].history
@@ -108,18 +111,50 @@ class MemoryStore:
 
     def experiments(self) -> Sequence[Experiment]:
         with self._lock:
-            known = sorted(self._experiments.values(), key=lambda experiment: experiment.name)
-            runs = [run for run in self._records() if run.deleted_time is None]
-        result = []
-        for experiment in known:
-            times = [run.last_time for run in runs if run.experiment == experiment.name]
-            result.append(replace(experiment, run_count=len(times), last_activity=max(times, default=None)))
-        return result
+            drafts = list(self._records.experiments.by_id.values())
+            former = self._former_names()
+            lives = [draft.life for draft in self._records.runs.values() if draft.life.deleted_time is None]
+        times: dict[str | None, list[int]] = {}
+        for life in lives:
+            times.setdefault(life.experiment, []).append(life.last_time)
+        return [
+            Experiment(
+                id=draft.id,
+                number=number,
+                name=draft.name,
+                created=draft.created,
+                archived_time=draft.archived,
+                former_names=tuple(sorted(former.get(draft.id, ()))),
+                tags={key: value for key, value in draft.tags.items() if value is not None},
+                note=draft.note,
+                run_count=len(times.get(draft.id, ())),
+                last_activity=max(times.get(draft.id, ()), default=None),
+            )
+            for number, draft in sorted(enumerate(drafts, 1), key=lambda item: item[1].name)
+        ]
+
+    def _archived(self) -> set[str]:
+        with self._lock:
+            return {draft.name for draft in self._records.experiments.by_id.values() if draft.archived is not None}
+
+    def _former_names(self) -> dict[str, list[str]]:
+        """Return, by experiment, the names that lead there now and are not its own."""
+        found: dict[str, list[str]] = {}
+        experiments = self._records.experiments
+        for name, bearers in experiments.bearers.items():
+            bearer = experiments.by_id[bearers[-1][1]]
+            if bearer.name != name:
+                found.setdefault(bearer.id, []).append(name)
+        return found
+
+    def decision(self, act_id: str) -> Decision | None:
+        with self._lock:
+            return self._records.decisions.get(act_id)
 
     def keys(self, experiment: str | None = None) -> Keys:
         with self._lock:
-            drafts = [draft for draft in self._drafts.values() if draft.life.experiment is not None]
-            chosen = [draft for draft in drafts if experiment in (None, draft.life.experiment)]
+            drafts = [draft for draft in self._records.runs.values() if draft.life.experiment is not None]
+            chosen = [draft for draft in drafts if experiment is None or experiment == self._name_of(draft)]
             return Keys(
                 params=tuple(sorted({key for draft in chosen for key in draft.params})),
                 metrics=tuple(sorted({key for draft in chosen for key in draft.points})),
@@ -129,9 +164,15 @@ class MemoryStore:
     def close(self) -> None:
         """Keep everything: the store is gone when nobody refers to it."""
 
-    def _records(self) -> list[RunRecord]:
+    def _name_of(self, draft: Draft) -> str:
+        return self._records.experiments.by_id[draft.life.experiment or ""].name
+
+    def _run(self, draft: Draft) -> RunRecord:
+        return _record(draft, self._name_of(draft))
+
+    def _runs(self) -> list[RunRecord]:
         with self._lock:
-            return [_record(draft) for draft in self._drafts.values() if draft.life.experiment is not None]
+            return [self._run(draft) for draft in self._records.runs.values() if draft.life.experiment is not None]
 
 
 def _in_scope(query: Query, run: RunRecord) -> bool:
@@ -142,12 +183,12 @@ def _in_scope(query: Query, run: RunRecord) -> bool:
     return evaluation.matches(query.where, run)
 
 
-def _record(draft: Draft) -> RunRecord:
+def _record(draft: Draft, experiment: str) -> RunRecord:
     life = draft.life
     return RunRecord(
         id=life.id,
         name=life.name,
-        experiment=life.experiment or "",
+        experiment=experiment,
         status=life.status,
         start_time=life.start_time,
         end_time=life.end_time,

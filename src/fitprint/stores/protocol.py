@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from fitprint.entities import Experiment, History, RunRecord
+from fitprint.entities import Decision, Experiment, History, RunRecord
 from fitprint.events import Batch
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class Store(Protocol):
         """Fold the batch in, atomically, together with its end position.
 
         A batch whose ``end`` is not beyond :meth:`position` changes nothing (delivery may repeat itself).
-        Events of runs that the store has not seen are kept; such a run stays hidden until its ``RunStarted``.
+        Events of runs that the store has not seen are kept; such a run stays hidden until its ``RunStarted``. Acts (see
+        :mod:`fitprint.events`) are decided here, once; :class:`fitprint.stores.records.Records` does all of it.
 
         Raises:
             StoreError: nothing of the batch was kept, such as where it does not begin at :meth:`position`; it will be offered again from
@@ -94,7 +95,7 @@ class Store(Protocol):
         """Return the runs whose parent is ``run_id``, oldest first, deleted ones left out."""
 
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
-        """Return the runs that match, in the query's order.
+        """Return the runs that match, in the query's order; those of experiments in the archive only where the query names experiments.
 
         Raises:
             QueryError: the token is not one that this store returned for this query.
@@ -107,7 +108,10 @@ class Store(Protocol):
         """
 
     def experiments(self) -> Sequence[Experiment]:
-        """Return all experiments, by name."""
+        """Return all experiments, by name, those in the archive too."""
+
+    def decision(self, act_id: str) -> Decision | None:
+        """Return what was decided about the act with this id; None where it has not come, or carried no id."""
 
     def keys(self, experiment: str | None = None) -> Keys:
         """Return the keys used in one experiment, or in all; none for an unknown experiment."""

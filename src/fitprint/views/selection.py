@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from fitprint.entities import RunRecord
-from fitprint.errors import ExperimentNotFoundError, FitprintError
+from fitprint.errors import FitprintError
 from fitprint.query.expressions import And, Comparison, Field
 from fitprint.query.fields import AGGREGATES, ENTITIES, attribute
 from fitprint.query.grammar import parse
@@ -18,7 +18,7 @@ from fitprint.stores.paging import every_run
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Selected", "check_experiment", "matching", "ordering", "tree"]
+__all__ = ["Selected", "matching", "ordering", "tree"]
 
 _PAGE = 500
 _NO_CHILD = Comparison(Field("attribute", "parent_id"), "is null")
@@ -31,19 +31,6 @@ class Selected:
     run: RunRecord
     depth: int = 0
     folded: int = 0
-
-
-def check_experiment(store: Store, name: str | None) -> None:
-    """Raise an error that lists the experiments if there is none of this name."""
-    if name is None:
-        return
-    names = [experiment.name for experiment in store.experiments()]
-    if name not in names:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, names, 1)
-        have = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(map(repr, names)) or 'none'}"
-        raise ExperimentNotFoundError(f"there is no experiment {name!r}; {have}")
 
 
 def ordering(store: Store, text: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fitprint.entities import History, Param
-from fitprint.events import Batch, MetricPoints, ParamsLogged
+from fitprint.events import Batch, ExperimentCreated, MetricPoints, ParamsLogged, RunDeleted, RunPurged, RunStarted
 from fitprint.ids import new_id
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Page
@@ -104,6 +104,44 @@ class SamplesByStride(MemoryStore):
         history = super().metric_history(run_id, key)
         stride = -(-len(history) // (max_points or len(history) or 1)) or 1
         return History(history.step[::stride], history.epoch[::stride], history.timestamp[::stride], history.value[::stride])
+
+
+class BringsNamesBack(MemoryStore):
+    """Knows an experiment by its present name alone: others are made anew."""
+
+    def append(self, batch):
+        known = {experiment.name for experiment in self.experiments()}
+        made = [
+            ExperimentCreated(new_id(), event.time, "", "", event.experiment)
+            for event in batch.events
+            if isinstance(event, RunStarted) and event.experiment not in known
+        ]
+        super().append(replace(batch, events=[*made, *batch.events]))
+
+
+class ForgetsDecisions(MemoryStore):
+    def decision(self, act_id):
+        return None
+
+
+class DecidesAnew(MemoryStore):
+    def decision(self, act_id):
+        decision = super().decision(act_id)
+        return decision and replace(decision, decided_at=self.now())
+
+
+class PurgesAtWill(MemoryStore):
+    def append(self, batch):
+        events = []
+        for event in batch.events:
+            events += [RunDeleted(event.run, event.time), event] if isinstance(event, RunPurged) else [event]
+        super().append(replace(batch, events=events))
+
+
+class ListsTheArchive(MemoryStore):
+    def search_runs(self, query, *, limit=100, token=None):
+        names = query.experiments or tuple(experiment.name for experiment in self.experiments())
+        return super().search_runs(replace(query, experiments=names), limit=limit, token=token)
 
 
 class NewestChildFirst(MemoryStore):

@@ -83,6 +83,15 @@ def test_everything_is_shown(command, run):
     assert order == [line for line in text.splitlines() if line.isupper()]
 
 
+def test_a_note_is_shown(command, home):
+    """All lines of it, none of which steers the terminal."""
+    with fitprint.start_run(name="noted") as run:
+        pass
+    run.set_note("First \x1b[31mline\nSecond")
+    shown = command("show", "noted").out
+    assert "NOTE\nFirst \\x1b[31mline\nSecond\n" in shown
+
+
 def test_a_bare_run_has_no_empty_sections(command, home):
     """What is not there takes no room."""
     with fitprint.start_run(name="bare"):

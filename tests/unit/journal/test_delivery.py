@@ -16,6 +16,7 @@ from fitprint.errors import StoreError
 from fitprint.journal.delivery import deliver, former_destination, journals, leftovers, read_writer, writer_is_gone
 from fitprint.journal.writer import JournalWriter
 from fitprint.stores.memory import MemoryStore
+from fitprint.stores.records import Records
 
 
 def begin(writer: JournalWriter, run: str = "r", time: int = 1) -> None:
@@ -247,7 +248,7 @@ class Replaced(MemoryStore):
         super().append(batch)
         self._batches -= 1
         if self._batches == 0:
-            self._drafts, self._positions, self._experiments = {}, {}, {}
+            self._records, self._positions = Records(), {}
 
 
 @pytest.mark.parametrize("batches", range(1, 6))

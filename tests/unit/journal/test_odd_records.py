@@ -37,6 +37,16 @@ GOOD: list[events.Event] = [
     events.ArtifactsLogged("odd", 8, (Artifact("a.txt", DIGEST, 3),)),
     events.ModelLogged("odd", 9, LoggedModel("model", "sklearn", DIGEST, {"size": 3})),
     events.DocumentLogged("odd", 10, "capture", {"captured": []}),
+    events.ExperimentCreated("e" * 32, 11, "1" * 32, "ann", "made"),
+    events.ExperimentRenamed("e" * 32, 12, "2" * 32, "ann", "called"),
+    events.ExperimentTagged("e" * 32, 13, "3" * 32, "ann", {"team": "a", "gone": None}),
+    events.ExperimentNoted("e" * 32, 14, "4" * 32, "ann", "about"),
+    events.ExperimentArchived("e" * 32, 15, "5" * 32, "ann"),
+    events.ExperimentRestored("e" * 32, 16, "6" * 32, "ann"),
+    events.RunMoved("odd", 17, "7" * 32, "ann", "e" * 32),
+    events.RunRenamed("odd", 18, "8" * 32, "ann", "called"),
+    events.RunNoted("odd", 19, "9" * 32, "ann", "about"),
+    events.RunPurged("odd", 20, "a" * 32, "ann"),
 ]
 DEEP = "[" * 5000 + "]" * 5000
 ODD_VALUES: list[Any] = [

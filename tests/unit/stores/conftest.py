@@ -40,7 +40,7 @@ def write(store: Store) -> Write:
 
     def write(*events: Event, journal: str = "journal") -> None:
         start = store.position(journal)
-        store.append(Batch(journal, start, start + len(events), events, {"pid": 1}))
+        store.append(Batch(journal, start, start + len(events), events, {"pid": 1, "user": "bob"}))
 
     return write
 

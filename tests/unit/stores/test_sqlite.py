@@ -140,12 +140,12 @@ def test_damage_is_told_with_advice(sqlite: SqlStore, path: Path) -> None:
 
 def test_a_newer_schema_is_refused(path: Path) -> None:
     """An older fitprint says that it is the older one and changes nothing."""
-    SqliteDriver(path, "", [*STEPS, ["UPDATE facts SET value = '3'"]]).close()
+    SqliteDriver(path, "", [*STEPS, [f"UPDATE facts SET value = '{len(STEPS) + 1}'"]]).close()
     with pytest.raises(StoreVersionError, match="cannot be read by this one: upgrade fitprint"):
         open_sqlite(f"sqlite:///{path}")
 
 
-LATER = [["CREATE TABLE later (x {text})"], ["UPDATE facts SET value = '4' WHERE name = 'writers'"]]
+LATER = [["CREATE TABLE later (x {text})"], [f"UPDATE facts SET value = '{len(STEPS) + 2}' WHERE name = 'writers'"]]
 
 
 def test_fault_24_a_newer_store_that_may_only_be_read_is_read(path: Path) -> None:
@@ -219,7 +219,7 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
 
 def test_steps_keep_their_number() -> None:
     """What is released stays: whoever edits a step breaks every store that exists."""
-    assert len(STEPS) == 2
+    assert len(STEPS) == 3
 
 
 def test_a_disk_that_is_full_is_told(sqlite: SqlStore) -> None:

@@ -16,11 +16,12 @@ from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.wording import age, clean, duration, moment, number, value_text
 from fitprint.entities import RunRecord
+from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 from fitprint.views import columns
 from fitprint.views.columns import Key
 from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
-from fitprint.views.selection import Selected, check_experiment, matching, ordering, tree
+from fitprint.views.selection import Selected, matching, ordering, tree
 
 __all__ = ["COMMAND", "Listing", "show_table"]
 
@@ -67,14 +68,14 @@ class Listing:
                 print("[]")
             return 0
         store = reading.store()
-        check_experiment(store, arguments.experiment)
+        experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
         data = arguments.form in ("json", "csv")
         folds = not (data or arguments.query or arguments.trash)
         runs, more = matching(
             store,
             arguments.query,
             ordering(store, arguments.sort),
-            arguments.experiment,
+            experiment,
             limit=arguments.top or (None if data else _ROWS),
             deleted="only" if arguments.trash else "exclude",
             parents_only=folds,

@@ -41,6 +41,8 @@ def search(query: Query, limit: int, after: Place | None, driver: Driver, key: C
     if query.experiments is not None:
         names = compiler.among(query.experiments) if query.experiments else "IS NULL"
         conditions.append(f"r.experiment IN (SELECT no FROM experiments WHERE name {names})")
+    elif query.deleted == "exclude":
+        conditions.append("r.experiment NOT IN (SELECT no FROM experiments WHERE archived IS NOT NULL)")
     if query.where is not None:
         conditions.append(compiler.condition(query.where))
     columns = [(compiler.sorted_by(column), column) for column in paging.columns(query)]

@@ -2,10 +2,13 @@
 
 Steps are additive and numbered from 1: a step that was released is never edited, and an older fitprint that meets a newer
 schema stops. The words in braces are the dialect's: ``{identity}`` a primary key that numbers itself, ``{text}`` texts
-compared by code point, ``{bytes}``, ``{id}`` an id drawn for the occasion, and ``{clustered}`` for tables stored in the order of their key.
+compared by code point, ``{bytes}``, ``{id}`` an id drawn for the occasion, ``{random}`` an expression that draws one for each row, and
+``{clustered}`` for tables stored in the order of their key.
 
 ``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null; ``params.number`` is null
 for what is not a number. ``first``, ``last`` ... of a metric are columns of its summary; ``chunks`` hold its history.
+
+``experiment_names`` says who bore a name since when (see :mod:`fitprint.stores.experiments`); ``decisions`` what became of acts.
 
 ``facts`` has the store's ``id``, drawn when it was made, and the lowest number of steps that a fitprint must know to read it
 (``readers``) and to write to it (``writers``). A step after which an older version would misread or spoil something raises them.
@@ -114,5 +117,40 @@ STEPS: Sequence[Sequence[str]] = (
     (
         "CREATE TABLE facts (name {text} NOT NULL PRIMARY KEY, value {text} NOT NULL){clustered}",
         "INSERT INTO facts (name, value) VALUES ('id', '{id}'), ('readers', '2'), ('writers', '2')",
+    ),
+    (
+        "ALTER TABLE experiments ADD COLUMN id {text}",
+        "ALTER TABLE experiments ADD COLUMN archived BIGINT",
+        "ALTER TABLE experiments ADD COLUMN note {text} NOT NULL DEFAULT ''",
+        "UPDATE experiments SET id = {random}",
+        "CREATE UNIQUE INDEX experiments_by_id ON experiments (id)",
+        """CREATE TABLE experiment_tags (
+            experiment BIGINT NOT NULL,
+            name {text} NOT NULL,
+            value {text} NOT NULL,
+            PRIMARY KEY (experiment, name)
+        ){clustered}""",
+        """CREATE TABLE experiment_names (
+            name {text} NOT NULL,
+            since BIGINT NOT NULL,
+            experiment BIGINT NOT NULL,
+            PRIMARY KEY (name, since)
+        ){clustered}""",
+        "INSERT INTO experiment_names (name, since, experiment) SELECT name, -9223372036854775807 - 1, no FROM experiments",
+        "ALTER TABLE runs ADD COLUMN moved BIGINT",
+        "ALTER TABLE runs ADD COLUMN renamed BIGINT",
+        "CREATE TABLE purged (run {text} NOT NULL PRIMARY KEY){clustered}",
+        """CREATE TABLE decisions (
+            id {text} NOT NULL PRIMARY KEY,
+            act {text} NOT NULL,
+            subject {text} NOT NULL,
+            subject_id {text} NOT NULL,
+            actor {text} NOT NULL,
+            requested_at BIGINT NOT NULL,
+            decided_at BIGINT NOT NULL,
+            refusal {text}
+        )""",
+        "CREATE INDEX decisions_by_subject ON decisions (subject_id, decided_at)",
+        "UPDATE facts SET value = '3' WHERE name IN ('readers', 'writers')",
     ),
 )

@@ -49,7 +49,13 @@ def open_sqlite(uri: str) -> SqlStore:
 class SqliteDriver:
     """A SQLite file in WAL mode: the one that is at the path when a transaction begins. A forked child gets a connection of its own."""
 
-    types: Mapping[str, str] = {"identity": "INTEGER PRIMARY KEY", "text": "TEXT", "bytes": "BLOB", "clustered": " WITHOUT ROWID"}
+    types: Mapping[str, str] = {
+        "identity": "INTEGER PRIMARY KEY",
+        "text": "TEXT",
+        "bytes": "BLOB",
+        "clustered": " WITHOUT ROWID",
+        "random": "lower(hex(randomblob(16)))",
+    }
 
     def __init__(self, path: Path, uri: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
         self.path = _absolute(path)

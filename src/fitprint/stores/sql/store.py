@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakSet
 
-from fitprint.entities import Experiment, History, RunRecord
+from fitprint.entities import Decision, Experiment, History, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
 from fitprint.platform.processes import at_fork
@@ -21,12 +21,14 @@ from fitprint.stores.protocol import Keys, OpenRun, Page
 from fitprint.stores.sampling import sampled
 from fitprint.stores.sql import compiler, damage, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
+from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.rows import storable
 
 __all__ = ["SqlStore"]
 
 _NO_KEY = -1
+_COLUMNS_OF_DECISION: tuple[Callable[[Any], Any], ...] = (*[damage.text] * 5, damage.time, damage.time, damage.text_or_none)
 _alive: WeakSet[SqlStore] = WeakSet()
 
 
@@ -144,14 +146,15 @@ class SqlStore:
 
     def experiments(self) -> Sequence[Experiment]:
         with self._reading() as transaction:
+            return all_experiments(transaction)
+
+    def decision(self, act_id: str) -> Decision | None:
+        with self._reading() as transaction:
             rows = transaction.rows(
-                "SELECT e.no, e.name, e.created, COUNT(r.no), MAX(r.last_time) FROM experiments e"
-                " LEFT JOIN runs r ON r.experiment = e.no AND r.deleted_time IS NULL GROUP BY e.no, e.name, e.created ORDER BY e.name"
+                "SELECT id, act, subject, subject_id, actor, requested_at, decided_at, refusal FROM decisions WHERE id = ?",
+                (storable(act_id),),
             )
-            return [
-                Experiment(damage.number(no), damage.text(name), damage.time(created), count, damage.time_or_none(last))
-                for no, name, created, count, last in rows
-            ]
+            return Decision(*(check(value) for check, value in zip(_COLUMNS_OF_DECISION, rows[0], strict=True))) if rows else None
 
     def keys(self, experiment: str | None = None) -> Keys:
         sql = "SELECT DISTINCT c.entity, k.name FROM catalogue c JOIN keys k ON k.no = c.key"

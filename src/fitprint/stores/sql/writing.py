@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fitprint.entities import History
-from fitprint.events import Batch, MetricPoints, RunStarted
+from fitprint.entities import Decision, History
+from fitprint.events import EXPERIMENT_ACTS, Batch, MetricPoints, RunMoved, RunStarted
 from fitprint.stores.folding import Draft, Life, Points
-from fitprint.stores.sql import chunks, damage
+from fitprint.stores.records import Records
+from fitprint.stores.sql import chunks, damage, experiments
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
@@ -25,17 +26,62 @@ _Drafts = Mapping[int, Draft]  # by the run's number
 def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) -> None:
     """Fold a batch that is new into the tables of the store at ``uri``, and note its end."""
     with damage.told(f"the store {uri}"):
-        drafts = _drafts(transaction, batch, keys)
+        ids = {event.run: storable(event.run) for event in batch.events if not isinstance(event, EXPERIMENT_ACTS)}
+        lives, numbers = _lives(transaction, ids.values())
+        records = Records(_drafts(transaction, batch, ids, lives, numbers, keys), purged=_purged(transaction, ids, lives))
+        shelf = experiments.Shelf(transaction, batch, {life.experiment for life in lives.values()})
+        records.experiments = shelf.experiments
+    gone = set(records.purged)
     for event in batch.events:
-        drafts[event.run].fold(event, batch.journal)
-    numbered = _write_lives(transaction, list(drafts.values()))
-    numbers = keys.make(transaction, {key for draft in drafts.values() for key in (*draft.params, *draft.points, *draft.tags)})
+        records.fold(event, batch)
+    _write_runs(transaction, list(records.runs.values()), shelf.write(transaction), keys, _begun(batch))
+    _purge(transaction, [ids[run] for run in records.purged - gone])
+    _write_decisions(transaction, records.decisions.values())
+    transaction.many(
+        _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
+    )
+
+
+def _begun(batch: Batch) -> set[str]:
+    """Return the runs that may have come to an experiment with what they had before."""
+    return {storable(event.run) for event in batch.events if isinstance(event, (RunStarted, RunMoved))}
+
+
+def _write_runs(
+    transaction: Transaction, drafts: Sequence[Draft], experiment_numbers: Mapping[str, int], keys: KeyNumbers, begun: set[str]
+) -> None:
+    numbered = _write_lives(transaction, drafts, experiment_numbers)
+    numbers = keys.make(transaction, {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)})
     _write_params_and_tags(transaction, numbered, numbers)
     _write_metrics(transaction, numbered, numbers)
     _write_files_and_facts(transaction, numbered)
-    _write_catalogue(transaction, numbered, numbers, {event.run for event in batch.events if isinstance(event, RunStarted)})
+    _write_catalogue(transaction, numbered, numbers, begun)
+
+
+def _purge(transaction: Transaction, ids: Sequence[str]) -> None:
+    """Remove all that the tables hold of the runs, and remember that they are gone."""
+    for table in ("params", "metrics", "tags", "chunks", "datasets", "models", "artifacts", "documents"):
+        transaction.many(f"DELETE FROM {table} WHERE run = (SELECT no FROM runs WHERE id = ?)", [(run,) for run in ids])
+    transaction.many("DELETE FROM runs WHERE id = ?", [(run,) for run in ids])
+    transaction.many(_upsert("purged", "run"), [(run,) for run in ids])
+
+
+def _write_decisions(transaction: Transaction, decisions: Iterable[Decision]) -> None:
     transaction.many(
-        _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
+        _upsert("decisions", "id", "act, subject, subject_id, actor, requested_at, decided_at, refusal"),
+        [
+            (
+                storable(each.id),
+                each.act,
+                each.subject,
+                storable(each.subject_id),
+                storable(each.actor),
+                each.requested_at,
+                each.decided_at,
+                each.refusal and storable(each.refusal),
+            )
+            for each in decisions
+        ],
     )
 
 
@@ -49,63 +95,64 @@ def _upsert(table: str, key: str, others: str = "") -> str:
 _TEXT, _TEXT_OR_NULL, _NUMBER, _TIME_OR_NULL = damage.text, damage.text_or_none, damage.number, damage.time_or_none
 _COLUMNS_OF_LIFE: tuple[Callable[[Any], Any], ...] = (
     *(_TEXT, _TEXT, _TEXT_OR_NULL, _TEXT, _NUMBER, _TIME_OR_NULL, _NUMBER),  # id to last_time
-    *(_TEXT_OR_NULL, _TEXT, _TEXT_OR_NULL, _TIME_OR_NULL, _NUMBER, _TEXT_OR_NULL),  # parent_id to owner
+    *(_TEXT_OR_NULL, _TEXT, _TEXT_OR_NULL, _TIME_OR_NULL, _NUMBER, _TEXT_OR_NULL, _TIME_OR_NULL, _TIME_OR_NULL),  # parent_id to renamed
 )
 
 
-def _drafts(transaction: Transaction, batch: Batch, keys: KeyNumbers) -> dict[str, Draft]:
-    """Return a draft for each run of the batch, which begins with what the tables hold of it that the batch may change."""
-    ids = {event.run: storable(event.run) for event in batch.events}
+def _lives(transaction: Transaction, ids: Iterable[str]) -> tuple[dict[str, Life], dict[str, int]]:
+    """Return the lives of those runs that the tables have, and their numbers, by id."""
     lives, numbers = {}, {}
-    for part in sliced(sorted(ids.values())):
+    for part in sliced(sorted(ids)):
         rows = transaction.rows(
-            "SELECT r.no, r.id, r.name, e.name, r.status, r.start_time, r.end_time, r.last_time, r.parent_id, r.kind, r.error,"
-            f" r.deleted_time, r.opened, r.owner FROM runs r LEFT JOIN experiments e ON e.no = r.experiment WHERE r.id IN ({marks(part)})",
+            "SELECT r.no, r.id, r.name, e.id, r.status, r.start_time, r.end_time, r.last_time, r.parent_id, r.kind, r.error,"
+            " r.deleted_time, r.opened, r.owner, r.moved, r.renamed FROM runs r LEFT JOIN experiments e ON e.no = r.experiment"
+            f" WHERE r.id IN ({marks(part)})",
             part,
         )
         for number, *columns in rows:
             life = Life(*(check(column) for check, column in zip(_COLUMNS_OF_LIFE, columns, strict=True)))
             lives[life.id] = life
             numbers[life.id] = number
+    return lives, numbers
+
+
+def _purged(transaction: Transaction, ids: Mapping[str, str], lives: Mapping[str, Life]) -> set[str]:
+    """Return those of the runs that are gone for good."""
+    unknown = {stored: run for run, stored in ids.items() if stored not in lives}
+    found: set[str] = set()
+    for part in sliced(sorted(unknown)):
+        found.update(unknown[run] for (run,) in transaction.rows(f"SELECT run FROM purged WHERE run IN ({marks(part)})", part))
+    return found
+
+
+def _drafts(
+    transaction: Transaction, batch: Batch, ids: Mapping[str, str], lives: Mapping[str, Life], numbers: Mapping[str, int], keys: KeyNumbers
+) -> dict[str, Draft]:
+    """Return a draft for each run of the batch that the tables have, which begins with what of it the batch may change."""
     measured: dict[str, set[str]] = {}
     for event in batch.events:
         if isinstance(event, MetricPoints) and ids[event.run] in numbers:
             measured.setdefault(event.run, set()).add(event.key)
     drafts = {}
     for run, stored in ids.items():
-        known = summaries(transaction, numbers[stored], measured[run], keys) if run in measured else {}
-        points = {key: Points(key, before) for key, before in known.items()}
-        drafts[run] = Draft(lives.get(stored) or Life(stored), points=points)
+        if stored in lives:
+            known = summaries(transaction, numbers[stored], measured[run], keys) if run in measured else {}
+            drafts[run] = Draft(lives[stored], points={key: Points(key, before) for key, before in known.items()})
     return drafts
 
 
-def _write_lives(transaction: Transaction, drafts: Sequence[Draft]) -> _Drafts:
-    """Write the runs' own rows and their experiments, and return the drafts by number."""
-    lives = [draft.life for draft in drafts]
-    starts: dict[str, int] = {}
-    for life in lives:
-        if life.experiment is not None:
-            name = storable(life.experiment)
-            starts[name] = min(starts.get(name, life.start_time), life.start_time)
-    transaction.many(
-        "INSERT INTO experiments (name, created) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET created = excluded.created"
-        " WHERE excluded.created < experiments.created",
-        starts.items(),
+def _write_lives(transaction: Transaction, drafts: Sequence[Draft], experiment_numbers: Mapping[str, int]) -> _Drafts:
+    """Write the runs' own rows, and return the drafts by number."""
+    columns = (
+        "name, experiment, status, start_time, end_time, last_time, parent_id, kind, error, deleted_time, opened, owner, moved, renamed"
     )
-    experiments: dict[str | None, int] = {}
-    for part in sliced(list(starts)):
-        experiments.update(
-            (name, no) for no, name in transaction.rows(f"SELECT no, name FROM experiments WHERE name IN ({marks(part)})", part)
-        )
     transaction.many(
-        _upsert(
-            "runs", "id", "name, experiment, status, start_time, end_time, last_time, parent_id, kind, error, deleted_time, opened, owner"
-        ),
+        _upsert("runs", "id", columns),
         [
             (
-                life.id,
+                storable(life.id),
                 storable(life.name),
-                experiments.get(life.experiment and storable(life.experiment)),
+                None if life.experiment is None else experiment_numbers[life.experiment],
                 life.status,
                 life.start_time,
                 life.end_time,
@@ -116,11 +163,13 @@ def _write_lives(transaction: Transaction, drafts: Sequence[Draft]) -> _Drafts:
                 life.deleted_time,
                 life.opened,
                 life.owner and storable(life.owner),
+                life.moved,
+                life.renamed,
             )
-            for life in lives
+            for life in (draft.life for draft in drafts)
         ],
     )
-    by_id = {draft.life.id: draft for draft in drafts}
+    by_id = {storable(draft.life.id): draft for draft in drafts}
     numbered = {}
     for part in sliced(list(by_id)):
         for number, run in transaction.rows(f"SELECT no, id FROM runs WHERE id IN ({marks(part)})", part):
@@ -231,14 +280,15 @@ def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
     )
 
 
-def _write_catalogue(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], started: set[str]) -> None:
-    """Note which keys the experiments have: all of a run that starts, for it may have had some before, and what is new of others."""
-    begun = {storable(run) for run in started}
+def _write_catalogue(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], begun: set[str]) -> None:
+    """Note which keys the experiments have: all of a run that comes there, for it may have had some before, and what is new of others."""
     whole, added = [], []
     for run, draft in drafts.items():
-        if draft.life.id in begun:
+        if draft.life.experiment is None:
+            continue
+        if storable(draft.life.id) in begun:
             whole.append((run,))
-        elif draft.life.experiment is not None:
+        else:
             added += [("params", numbers[key], run) for key in draft.params]
             added += [("metrics", numbers[key], run) for key, points in draft.points.items() if len(points.history)]
             added += [("tags", numbers[key], run) for key, value in draft.tags.items() if value is not None]

@@ -78,6 +78,8 @@ class FolderStore:
             if first != self._first:  # it has just come, or all was deleted or replaced
                 self._start_over(first)
             while (file := self._file(self._read + 1)).exists():
+                written = file.stat().st_mtime_ns // 1000
+                self._memory.now = lambda time=written: time  # what people do is decided once
                 self._memory.append(batch_of(file.read_text(encoding="utf-8").splitlines()))
                 self._read += 1
 

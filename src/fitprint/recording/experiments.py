@@ -1,0 +1,138 @@
+"""The verbs on experiments: making, finding, renaming and putting them away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fitprint import clock, events
+from fitprint.entities import Experiment
+from fitprint.errors import FitprintError
+from fitprint.ids import new_id
+from fitprint.recording.acts import perform
+from fitprint.recording.workspace import configure, current
+from fitprint.stores.naming import find_experiment
+
+__all__ = [
+    "archive_experiment",
+    "create_experiment",
+    "experiments",
+    "get_experiment",
+    "rename_experiment",
+    "restore_experiment",
+    "set_experiment",
+    "set_experiment_note",
+    "set_experiment_tags",
+]
+
+
+def experiments() -> Sequence[Experiment]:
+    """Return all experiments, by name, those in the archive too."""
+    return current().store.experiments()
+
+
+def set_experiment(name: str) -> None:
+    """Let new runs belong to the experiment ``name``, which begins to exist with its first run.
+
+    A name that the experiment had before leads there, too (see :func:`rename_experiment`).
+    """
+    configure(experiment=name)
+
+
+def get_experiment(name: str) -> Experiment:
+    """Return the experiment with this name or id, or else the one that was called so before.
+
+    Raises:
+        ExperimentNotFoundError: there is none; the message says what there is.
+    """
+    return find_experiment(current().store, name)
+
+
+def create_experiment(name: str, *, tags: Mapping[str, Any] | None = None, note: str = "") -> Experiment:
+    """Make an experiment without a run.
+
+    Nobody has to: an experiment begins to exist with its first run. A former name of another experiment belongs to the new one from
+    now on.
+
+    Raises:
+        RefusedError: there is an experiment of this name.
+    """
+    _check_name(name)
+    made, time = new_id(), clock.now()
+    more: list[events.Act] = []
+    if tags:
+        more.append(events.ExperimentTagged(made, time, new_id(), "", _texts(tags)))
+    if note:
+        more.append(events.ExperimentNoted(made, time, new_id(), "", note))
+    perform(current(), events.ExperimentCreated(made, time, new_id(), "", name))
+    if more:
+        perform(current(), *more)
+    return get_experiment(made)
+
+
+def rename_experiment(name: str, new_name: str) -> Experiment:
+    """Call an experiment otherwise, and return it.
+
+    Runs that start under the former name belong to it all the same, such as those of scripts that still say it and of machines that
+    were offline, until somebody calls :func:`create_experiment` with that name.
+
+    Raises:
+        ExperimentNotFoundError: there is no experiment ``name``.
+        RefusedError: another experiment has the new name.
+    """
+    _check_name(new_name)
+    return _performed(name, events.ExperimentRenamed, new_name)
+
+
+def archive_experiment(name: str) -> Experiment:
+    """Take an experiment and its runs out of lists that do not name it, and return it; nothing is deleted.
+
+    A run that starts in it later brings it back, and :func:`restore_experiment` does.
+
+    Raises:
+        ExperimentNotFoundError: there is no experiment ``name``.
+    """
+    return _performed(name, events.ExperimentArchived)
+
+
+def restore_experiment(name: str) -> Experiment:
+    """Bring an experiment back from the archive, and return it.
+
+    Raises:
+        ExperimentNotFoundError: there is no experiment ``name``.
+    """
+    return _performed(name, events.ExperimentRestored)
+
+
+def set_experiment_tags(name: str, tags: Mapping[str, Any]) -> Experiment:
+    """Set tags of an experiment (None removes one), and return it.
+
+    Raises:
+        ExperimentNotFoundError: there is no experiment ``name``.
+    """
+    return _performed(name, events.ExperimentTagged, _texts(tags))
+
+
+def set_experiment_note(name: str, text: str) -> Experiment:
+    """Write down what an experiment is about (Markdown), in place of the note before, and return it.
+
+    Raises:
+        ExperimentNotFoundError: there is no experiment ``name``.
+    """
+    return _performed(name, events.ExperimentNoted, str(text))
+
+
+def _performed(name: str, act: Any, *content: Any) -> Experiment:
+    workspace = current()
+    experiment = find_experiment(workspace.store, name)
+    perform(workspace, act(experiment.id, clock.now(), new_id(), "", *content))
+    return get_experiment(experiment.id)
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise FitprintError(f"the name of an experiment is a text with something in it, not {name!r}")
+
+
+def _texts(tags: Mapping[str, Any]) -> dict[str, str | None]:
+    return {str(key): None if value is None else str(value) for key, value in tags.items()}

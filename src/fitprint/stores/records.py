@@ -1,0 +1,80 @@
+"""Events on their way to the records of their subjects, and what is decided about acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+
+from fitprint import clock
+from fitprint.entities import Decision
+from fitprint.errors import RefusedError
+from fitprint.events import EXPERIMENT_ACTS, RUN_ACTS, Act, Batch, Event, RunAct, RunMoved, RunPurged
+from fitprint.stores.experiments import Experiments
+from fitprint.stores.folding import Draft, Life
+
+__all__ = ["Records"]
+
+
+@dataclass(slots=True)
+class Records:
+    """All that a store holds, or what of it a batch may change.
+
+    Attributes:
+        runs: drafts by the run's id; one comes to be with the first event of its run.
+        purged: ids of runs that are gone for good.
+        decisions: by the act's id.
+        now: the store's clock, in microseconds since the epoch.
+    """
+
+    runs: MutableMapping[str, Draft] = field(default_factory=dict)
+    experiments: Experiments = field(default_factory=Experiments)
+    purged: set[str] = field(default_factory=set)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    now: Callable[[], int] = clock.now
+
+    def fold(self, event: Event, batch: Batch) -> None:
+        """Add what an event of the batch says."""
+        if isinstance(event, (*RUN_ACTS, *EXPERIMENT_ACTS)):
+            self._decide(event, batch)
+        elif event.run not in self.purged:
+            self._draft(event.run).fold(event, batch.journal, self.experiments)
+
+    def _draft(self, run: str) -> Draft:
+        draft = self.runs.get(run)
+        if draft is None:
+            draft = self.runs[run] = Draft(Life(run))
+        return draft
+
+    def _decide(self, act: Act, batch: Batch) -> None:
+        refusal = None
+        try:
+            if isinstance(act, EXPERIMENT_ACTS):
+                self.experiments.fold(act)
+            else:
+                self._do(act, batch)
+        except RefusedError as reason:
+            refusal = str(reason)
+        if act.id:
+            subject, subject_id = ("experiment", act.experiment) if isinstance(act, EXPERIMENT_ACTS) else ("run", act.run)
+            actor = act.actor or str(batch.writer.get("user", ""))
+            self.decisions[act.id] = Decision(act.id, type(act).__name__, subject, subject_id, actor, act.time, self.now(), refusal)
+
+    def _do(self, act: RunAct, batch: Batch) -> None:
+        if act.run in self.purged:
+            raise RefusedError(f"the run {act.run} is gone for good")
+        if isinstance(act, (RunMoved, RunPurged)):
+            self._check(act)
+        if isinstance(act, RunPurged):
+            self.purged.add(act.run)
+            del self.runs[act.run]
+        else:
+            self._draft(act.run).fold(act, batch.journal, self.experiments)
+
+    def _check(self, act: RunMoved | RunPurged) -> None:
+        draft = self.runs.get(act.run)
+        if draft is None or draft.life.experiment is None:
+            raise RefusedError(f"the store has no run {act.run}")
+        if isinstance(act, RunPurged) and draft.life.deleted_time is None:
+            raise RefusedError(f"the run {act.run} is not in the trash: delete it first")
+        if isinstance(act, RunMoved) and act.experiment not in self.experiments.by_id:
+            raise RefusedError(f"the store has no experiment with the id {act.experiment}")
