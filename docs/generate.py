@@ -189,7 +189,7 @@ def _store() -> str:
         *(_documented_class(cls.__name__, cls) for cls in others),
         "## Tables of the SQL store",
         markdown(_doc(schema)),
-        markdown(_doc(importlib.import_module("fitprint.stores.sql.chunks"))),
+        markdown(_doc(importlib.import_module("fitprint.stores.chunks"))),
         *(f"### Step {number}\n\n```sql\n{_sql(statements)}\n```" for number, statements in enumerate(schema.STEPS, 1)),
     )
 

@@ -12,8 +12,8 @@ import pytest
 
 from fitprint.entities import History, MetricSummary
 from fitprint.events import MetricPoints, RunEnded, RunStarted
+from fitprint.stores import chunks
 from fitprint.stores.protocol import Store
-from fitprint.stores.sql import chunks
 
 RUN = "1" * 32
 STARTED = RunStarted(RUN, 10, "iris", "swift-otter-1")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord
-from fitprint.stores.sql import chunks
+from fitprint.stores import chunks
 from fitprint.stores.sql.damage import number as whole_number
 from fitprint.stores.sql.damage import text
 from fitprint.stores.sql.driver import Transaction

@@ -10,9 +10,10 @@ from typing import Any
 
 from fitprint.entities import Decision, History
 from fitprint.events import EXPERIMENT_ACTS, Batch, MetricPoints, RunMoved, RunStarted
+from fitprint.stores import chunks
 from fitprint.stores.folding import Draft, Life, Points
 from fitprint.stores.records import Records
-from fitprint.stores.sql import chunks, damage, experiments
+from fitprint.stores.sql import damage, experiments
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
