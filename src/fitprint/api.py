@@ -194,7 +194,7 @@ def delete_run(run: str) -> Sequence[str]:
         return ()
     moved = [each.id for each in moved_together(workspace.store, record)]
     time = clock.now()  # one for all: it tells who went together
-    workspace.writer.append(*(events.RunDeleted(run_id, time) for run_id in moved))
+    workspace.writer.append(*(events.RunDeleted(run_id, time, new_id()) for run_id in moved))
     return moved
 
 
@@ -218,7 +218,7 @@ def restore_run(run: str) -> Sequence[str]:
         return ()
     moved = [each.id for each in moved_together(workspace.store, record)]
     time = clock.now()
-    workspace.writer.append(*(events.RunRestored(run_id, time) for run_id in moved))
+    workspace.writer.append(*(events.RunRestored(run_id, time, new_id()) for run_id in moved))
     return moved
 
 

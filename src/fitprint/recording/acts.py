@@ -23,7 +23,8 @@ def perform(workspace: Workspace, *acts: Act) -> None:
     workspace.writer.append(*acts)
     waiting = "; what you asked for is written down, and is done or refused when it is delivered (see `fitprint sync`)"
     try:
-        decisions = [workspace.store.decision(act.id) for act in acts]
+        store = workspace.store
+        decisions = [store.decision(act.id) for act in acts]
     except StoreError as error:
         raise type(error)(f"{error}{waiting}") from error
     if None in decisions:
