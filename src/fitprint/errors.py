@@ -19,6 +19,7 @@ __all__ = [
     "NoActiveRunError",
     "PluginError",
     "QueryError",
+    "RefusedError",
     "RunNotFoundError",
     "SettingsError",
     "SignatureError",

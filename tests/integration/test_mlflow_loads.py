@@ -30,7 +30,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from fitprint.errors import UntrustedModelError
-from fitprint.models import yaml_subset
+from fitprint.models import yaml_text
 from fitprint.models.directory import pack, read_manifest
 from fitprint.models.loading import load_directory
 from fitprint.models.pickle_flavor import PickleFlavor
@@ -343,7 +343,7 @@ def test_mlmodel_reads_as_pyyaml_reads_it(mlflow, tmp_path):
 
     for folder in ("ours", "theirs"):
         text = Path(tmp_path / folder / "MLmodel").read_text(encoding="utf-8")
-        assert mlflow.ask("yaml_load", text=text) == yaml_subset.load(text)
+        assert mlflow.ask("yaml_load", text=text) == yaml_text.load(text)
 
 
 TEXT = (
@@ -361,7 +361,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(content=st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
-def test_yaml_subset_agrees_with_pyyaml(mlflow, content):
+def test_yaml_text_agrees_with_pyyaml(mlflow, content):
     """Both ways, for any content."""
-    assert content == mlflow.ask("yaml_load", text=yaml_subset.dump(content))
-    assert content == yaml_subset.load(mlflow.ask("yaml_dump", content=content))
+    assert content == mlflow.ask("yaml_load", text=yaml_text.dump(content))
+    assert content == yaml_text.load(mlflow.ask("yaml_dump", content=content))

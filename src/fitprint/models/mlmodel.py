@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models import yaml_subset
+from fitprint.models import yaml_text
 from fitprint.models.flavor import FlavorEntry
 from fitprint.models.schema import Field, Schema, columns, is_array, is_frame, is_sparse
 from fitprint.models.signature import Signature
@@ -34,12 +34,12 @@ def mlmodel_texts(name: str, entry: FlavorEntry, signature: Signature | None, ex
         content["saved_input_example_info"] = example
     if signature is not None and (told := _signature_to_mlflow(signature)) is not None:
         content["signature"] = told
-    return {FILE: yaml_subset.dump(content), "python_env.yaml": _environment(python)}
+    return {FILE: yaml_text.dump(content), "python_env.yaml": _environment(python)}
 
 
 @lru_cache(maxsize=4)
 def _environment(python: str) -> str:
-    return yaml_subset.dump(
+    return yaml_text.dump(
         {
             "python": python,
             "build_dependencies": ["pip", "setuptools", "wheel"],
@@ -56,10 +56,10 @@ def read_mlmodel(directory: Path) -> dict[str, Any]:
         IntegrityError: it cannot be read.
     """
     try:
-        content = yaml_subset.load((directory / FILE).read_text(encoding="utf-8"))
+        content = yaml_text.load((directory / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FitprintError(f"{directory.name} is no model directory: it has neither a fitprint.json nor an {FILE} file") from None
-    except (yaml_subset.YamlError, UnicodeDecodeError) as error:
+    except (yaml_text.YamlError, UnicodeDecodeError) as error:
         raise IntegrityError(f"{FILE} cannot be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("flavors"), dict):
         raise IntegrityError(f"{FILE} cannot be read: it names no flavors")

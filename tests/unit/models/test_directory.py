@@ -10,7 +10,7 @@ from fitprint.models.hashing import digest_of
 from fitprint.models.loading import load_directory
 from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.models.signature import infer_signature
-from fitprint.models.yaml_subset import load as load_yaml
+from fitprint.models.yaml_text import load as load_yaml
 
 
 class TextFlavor:
