@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from fitprint.errors import FitprintError
 
@@ -180,11 +180,10 @@ def _of_others(text: str) -> Any:
     class Loader(yaml.SafeLoader):
         """Reads dates as text, which MLflow means them to be."""
 
-        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
-            letter: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
-            for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
+    Loader.yaml_implicit_resolvers = {
+        letter: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+        for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     if "<<" in text and text.count("*") > _MOST_MERGED:
         raise YamlError("it merges mappings more often than any MLmodel file does")
     try:
