@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock, events
+from fitprint.arguments import checked_count, checked_names, checked_truth
 from fitprint.entities import LoggedModel, RunRecord
-from fitprint.errors import AmbiguousRunError, FitprintError, NoActiveRunError, RunNotFoundError
+from fitprint.errors import AmbiguousRunError, ExperimentNotFoundError, FitprintError, NoActiveRunError, QueryError, RunNotFoundError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.context import current_run, off
@@ -84,7 +85,9 @@ def start_run(
 
     Raises:
         RunNotFoundError, AmbiguousRunError: ``run_id`` names no run, or several.
+        FitprintError: an argument is of the wrong type; no run begins.
     """
+    checked_truth(nested, "nested")
     if run_id is not None:
         run_id = _resolve(run_id)
     run = open_run(name=name, experiment=experiment, parent=current_run() if nested else None, tags=tags, run_id=run_id)
@@ -138,9 +141,9 @@ def _resolve(run: str) -> str:
 
 
 def search_runs(
-    experiment_names: Sequence[str] | None = None,
+    experiment_names: Sequence[str] | str | None = None,
     filter_string: str = "",
-    order_by: Iterable[str] = (),
+    order_by: Iterable[str] | str | None = (),
     max_results: int = 1000,
     output_format: Literal["list", "pandas"] = "list",
 ) -> Any:
@@ -149,19 +152,25 @@ def search_runs(
     Args:
         experiment_names: experiments to look in; all by default.
         filter_string: such as ``metrics.val_loss < 0.3 and params.C >= 1``; see :mod:`fitprint.query`.
-        order_by: such as ``["metrics.val_loss ASC"]``; newest first by default.
+        order_by: such as ``["metrics.val_loss ASC"]``, or one such text; newest first by default.
         max_results: return at most so many.
         output_format: "list" of :class:`Run`, or "pandas" for a data frame with a row each.
 
     Raises:
         QueryError: the filter or an order cannot be understood; the message points at the position.
+        ExperimentNotFoundError: there is no such experiment, and none of this name is set either.
+        FitprintError: an argument is of the wrong type.
     """
     from fitprint.query.grammar import parse
 
     if output_format not in ("list", "pandas"):
         raise FitprintError(f"output_format must be 'list' or 'pandas', not {output_format!r}")
+    checked_count(max_results, "max_results")
     workspace = current()
-    query = parse(filter_string, order_by=tuple(order_by), experiments=experiment_names)
+    names = None
+    if experiment_names is not None:
+        names = [_experiment(name) for name in checked_names(experiment_names, "the experiments", QueryError)]
+    query = parse(filter_string, order_by=() if order_by is None else order_by, experiments=names)
     store, token = workspace.store, None
     found: list[RunRecord] = []
     while len(found) < max_results:
@@ -175,6 +184,19 @@ def search_runs(
 
         return to_frame(found)
     return [Run(workspace, record.id, record=record) for record in found]
+
+
+def _experiment(name: str) -> str:
+    """Return the present name of an experiment; one that was set may have no run yet."""
+    from fitprint.stores.naming import find_experiment
+
+    workspace = current()
+    try:
+        return find_experiment(workspace.store, name).name
+    except ExperimentNotFoundError:
+        if name == workspace.settings["experiment"]:
+            return name
+        raise
 
 
 def delete_run(run: str) -> Sequence[str]:

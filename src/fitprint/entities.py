@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 __all__ = [
+    "STATUSES",
     "TERMINAL_STATUSES",
     "Artifact",
     "Dataset",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+STATUSES: tuple[RunStatus, ...] = ("RUNNING", "FINISHED", "FAILED", "KILLED")
 TERMINAL_STATUSES: tuple[RunStatus, ...] = ("FINISHED", "FAILED", "KILLED")
 
 Provenance = Literal["set", "default", "resolved"]
@@ -76,7 +78,7 @@ class MetricSummary:
         return self.min_step if self.goal == "min" else self.max_step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class History:
     """The points of one metric in the order in which they were logged, as four columns of equal length.
 
@@ -97,6 +99,9 @@ class History:
     def __len__(self) -> int:
         return len(self.value)
 
+    def __repr__(self) -> str:
+        return f"History({len(self)} points)"
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -112,7 +117,7 @@ class Dataset:
     name: str
     role: str
     digest: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ class LoggedModel:
     path: str
     flavor: str
     digest: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +212,12 @@ class RunRecord:
     last_time: int = 0
     parent_id: str | None = None
     kind: str = "user"
-    error: str | None = None
+    error: str | None = field(default=None, repr=False)
     deleted_time: int | None = None
-    params: Mapping[str, Param] = field(default_factory=dict)
-    metrics: Mapping[str, MetricSummary] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    datasets: tuple[Dataset, ...] = ()
-    models: tuple[LoggedModel, ...] = ()
-    artifacts: tuple[Artifact, ...] = ()
-    documents: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict, repr=False)
+    metrics: Mapping[str, MetricSummary] = field(default_factory=dict, repr=False)
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+    datasets: tuple[Dataset, ...] = field(default=(), repr=False)
+    models: tuple[LoggedModel, ...] = field(default=(), repr=False)
+    artifacts: tuple[Artifact, ...] = field(default=(), repr=False)
+    documents: Mapping[str, Any] = field(default_factory=dict, repr=False)

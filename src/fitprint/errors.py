@@ -15,6 +15,7 @@ __all__ = [
     "IntegrityError",
     "InvalidMetricError",
     "InvalidParamError",
+    "MetricNotFoundError",
     "ModelNotFoundError",
     "NoActiveRunError",
     "PluginError",
@@ -97,6 +98,10 @@ class ArtifactNotFoundError(StoreError):
 
 class IntegrityError(StoreError):
     """Stored bytes do not match the digest under which they were recorded."""
+
+
+class MetricNotFoundError(StoreError):
+    """The run has no metric of the given name."""
 
 
 class ModelNotFoundError(StoreError):

@@ -20,7 +20,7 @@ from typing import Any
 from fitprint.access import why_foreign
 from fitprint.errors import SettingsError
 
-__all__ = ["CORE_SETTINGS", "Setting", "Settings", "find_project", "flat", "load_settings", "wanted", "working_folder"]
+__all__ = ["CORE_SETTINGS", "Setting", "Settings", "check_names", "find_project", "flat", "load_settings", "wanted", "working_folder"]
 
 # Variables that carry facts between processes and are no settings.
 _CARRIERS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
@@ -37,6 +37,7 @@ class Setting:
         default: the value where nobody says anything; None means "not set".
         help: one sentence.
         choices: the only values allowed, if given.
+        least: the smallest number allowed, if given.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Setting:
     default: Any
     help: str
     choices: tuple[Any, ...] = ()
+    least: float | None = None
 
 
 CORE_SETTINGS: tuple[Setting, ...] = (
@@ -60,9 +62,15 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("models", bool, True, "Record fitted models."),
     Setting("datasets", bool, True, "Record facts and digests of training data."),
     Setting("training_metrics", bool, True, "Compute metrics of a fitted model on its training data."),
-    Setting("training_metrics_work", float, 100.0, "Most work for training metrics, per fit, in millions of steps (about milliseconds)."),
+    Setting(
+        "training_metrics_work",
+        float,
+        100.0,
+        "Most work for training metrics, per fit, in millions of steps (about milliseconds).",
+        least=0,
+    ),
     Setting("training_metrics_code", list, [], "Globs of names of your own classes and functions that training metrics may run once more."),
-    Setting("model_limit_mb", float, 2048.0, "Largest model in MiB that is recorded."),
+    Setting("model_limit_mb", float, 2048.0, "Largest model in MiB that is recorded.", least=0),
     Setting("context", bool, True, "Record environment, code version and hardware."),
     Setting("code_patch", bool, True, "Record uncommitted changes (size-capped, lines with secrets removed)."),
     Setting("input_examples", bool, False, "Store the first rows of training data beside the model."),
@@ -78,7 +86,7 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("notice", bool, True, "Say once per process, on standard error, where runs are recorded."),
     Setting("strict", bool, False, "Raise fitprint's own failures instead of reporting them (for tests of plugins)."),
     Setting("sync", str, "never", "Make each record safe from a power cut (`fdatasync`).", ("never", "always")),
-    Setting("exit_wait", float, 5.0, "Most seconds that the end of the program waits for work in the background."),
+    Setting("exit_wait", float, 5.0, "Most seconds that the end of the program waits for work in the background.", least=0),
 )
 
 
@@ -269,6 +277,14 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, dict[st
     ]
 
 
+def check_names(names: Iterable[str], declared: Iterable[Setting], origin: str) -> None:
+    """Raise SettingsError where a name is neither that of a setting nor that of a plugin which has some."""
+    known = {setting.name: setting for setting in declared}
+    for name in names:
+        if name not in known and not any(other.startswith(f"{name}.") for other in known):
+            raise SettingsError(_unknown(name, origin, known))
+
+
 def flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return settings with nested mappings as names with dots."""
     names: dict[str, Any] = {}
@@ -276,7 +292,7 @@ def flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             names.update(flat(value, f"{prefix}{name}."))
         else:
-            names[prefix + name] = value
+            names[f"{prefix}{name}"] = value
     return names
 
 
@@ -301,6 +317,8 @@ def _checked(setting: Setting, value: Any, origin: str) -> Any:
         raise SettingsError(f"setting {setting.name!r} from {origin} must be {words[setting.type]}, not {value!r}") from None
     if value == "" and setting.default:
         raise SettingsError(f"setting {setting.name!r} from {origin} must not be empty; leave it out for {setting.default!r}")
+    if setting.least is not None and value is not None and not value >= setting.least:  # NaN is not, either
+        raise SettingsError(f"setting {setting.name!r} from {origin} must be a number from {setting.least} on, not {value!r}")
     if setting.choices and value not in setting.choices:
         choices = ", ".join(map(repr, setting.choices))
         raise SettingsError(f"setting {setting.name!r} from {origin} must be one of {choices}, not {value!r}")

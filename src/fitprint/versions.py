@@ -1,11 +1,21 @@
-"""Version ranges, as far as ``pyproject.toml`` states them for frameworks: release numbers only."""
+"""Distributions: which plugin is for which framework; and version ranges as ``pyproject.toml`` states them, release numbers only."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-__all__ = ["is_inside", "is_installed", "misfits", "name_and_range", "normal"]
+__all__ = ["PLUGINS", "is_inside", "is_installed", "misfits", "name_and_range", "normal"]
+
+PLUGINS = {
+    "catboost": "fitprint-catboost",
+    "keras": "fitprint-tensorflow",
+    "lightgbm": "fitprint-lightgbm",
+    "sklearn": "fitprint-sklearn",
+    "tensorflow": "fitprint-tensorflow",
+    "xgboost": "fitprint-xgboost",
+}
+"""By module, which is the flavor's name, too: what to install for whoever has a framework, or a stranger's model, and no plugin."""
 
 
 def normal(name: str) -> str:

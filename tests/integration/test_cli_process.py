@@ -66,7 +66,7 @@ def plain(text):
 
 
 def test_a_pipe_gets_plain_text(environment):
-    """No escapes, no limit to the width, data alone."""
+    """No escapes, titles in one line, data alone."""
     done = fitprint(environment, "ls")
     assert (0, b"") == (done.returncode, done.stderr)
     assert b"\x1b" not in done.stdout

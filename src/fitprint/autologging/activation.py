@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,16 +11,18 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from fitprint.arguments import checked_truth
 from fitprint.autologging.carrier import Worker, carry_tasks
 from fitprint.autologging.observing import INSIDE, Engine, inside, note_warning
 from fitprint.autologging.patching import Patcher
 from fitprint.autologging.replacements import Call, Hook, replacement_of
+from fitprint.errors import SettingsError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import at_fork
 from fitprint.recording import context, heritage, workspace
 from fitprint.recording.opening import attached_run
-from fitprint.settings import wanted
-from fitprint.versions import misfits
+from fitprint.settings import Settings, wanted
+from fitprint.versions import PLUGINS, misfits
 
 __all__ = ["Autolog", "autolog", "engine", "is_on", "observe_like", "observing_for"]
 
@@ -71,6 +74,7 @@ def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
     Raises:
         SettingsError: an unknown setting or a value of the wrong type; nothing is changed.
     """
+    checked_truth(disable, "disable", SettingsError)
     with _lock:
         handle = Autolog(_patcher.on, workspace.given())
         if settings:
@@ -126,6 +130,8 @@ def _switch_on() -> None:
         _patcher.when_imported("joblib.parallel", _watch_joblib)
         _watch_warnings()
         _tell_misfits()
+        if frameworks:
+            _watch_unrecorded(chosen)
     chosen_names = {name for name in frameworks if wanted(name, chosen["include_frameworks"], chosen["exclude_frameworks"])}
     needed = chosen_names.union(*(getattr(frameworks[name], "within", ()) for name in chosen_names))
     for framework in frameworks.values():
@@ -149,6 +155,22 @@ def _tell_misfits() -> None:
             continue
         for sentence in found:
             hooks().problem(sentence, distribution)
+
+
+def _watch_unrecorded(chosen: Settings) -> None:
+    """Say of each framework that is imported, and that one more plugin would record, which plugin that is."""
+    have = {plugin.distribution for plugin in hooks().found} | {PLUGINS.get(name, "") for name in hooks().registered("register_frameworks")}
+    include, exclude = chosen["include_frameworks"], chosen["exclude_frameworks"]
+    for name, package in PLUGINS.items():
+        if package not in have and not hooks().leaves_out(name) and wanted(name, include, exclude):
+            _patcher.when_imported(name, _tell_unrecorded)
+
+
+def _tell_unrecorded(module: ModuleType) -> None:
+    name = module.__name__
+    others = [other for other in PLUGINS if other != name and other in sys.modules]
+    if name not in ("sklearn", "tensorflow") or not others:  # these two are imported by the others, for purposes of their own
+        hooks().problem(f"{name} is imported, and no installed plugin records its trainings: pip install {PLUGINS[name]}", "autolog")
 
 
 def _switch_off() -> None:

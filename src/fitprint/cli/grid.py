@@ -33,14 +33,14 @@ class Column:
     styles: Sequence[str] = ()
 
 
-def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28) -> tuple[str, list[str]]:
+def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28, whole: bool = False) -> tuple[str, list[str]]:
     """Return the table's lines, and the titles of the columns for which there was no room.
 
-    A cell has at most ``most`` characters.
+    A cell has at most ``most`` characters. If ``whole`` is set, no column is left out.
     """
-    limit = terminal.width
+    limit = None if whole else terminal.width
     shown = list(columns)
-    laid = [_laid(column, most, breaks=limit is not None) for column in shown]
+    laid = [_laid(column, most, breaks=limit is not None and terminal.is_interactive) for column in shown]
     dropped: list[str] = []
     while limit is not None and sum(width for width, _, _ in laid) + len(_GAP) * (len(laid) - 1) > limit:
         rank, index = max((column.rank, index) for index, column in enumerate(shown))

@@ -10,20 +10,22 @@ __all__ = ["Terminal", "display_width", "tell"]
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "violet": "35", "cyan": "36"}
 _STATUS = {"RUNNING": ("◐", "blue"), "FINISHED": ("●", "green"), "FAILED": ("✕", "red"), "KILLED": ("■", "yellow")}
+_PLAIN_WIDTH = 120  # of what is read in a log, a mail or a pager
 
 
 class Terminal:
-    """An output stream. A pipe or a file is plain: no colors, no limit to the width.
+    """An output stream. A pipe or a file is plain: no colors, and of a usual width, which ``COLUMNS`` may change.
 
     Attributes:
-        width: in columns; None if there is no limit.
+        width: in columns; None if it is not known.
+        is_interactive: whether it is a terminal.
         color: whether styles are shown; never where ``NO_COLOR`` is set.
         unicode: whether the encoding has the characters of sparklines.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = sys.stdout if stream is None else stream
-        interactive = self.stream.isatty()
+        self.is_interactive = interactive = self.stream.isatty()
         self.color = interactive and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self.unicode = (getattr(self.stream, "encoding", None) or "ascii").lower().replace("-", "").startswith(("utf", "gb18030"))
         self.width = _width(self.stream, interactive=interactive)
@@ -58,11 +60,11 @@ def display_width(text: str) -> int:
 
 
 def _width(stream: TextIO, *, interactive: bool) -> int | None:
-    if not interactive:
-        return None
     given = os.environ.get("COLUMNS", "")
-    if given.isdigit() and int(given) > 0:
+    if given.isdecimal() and int(given) > 0:
         return int(given)
+    if not interactive:
+        return _PLAIN_WIDTH
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):

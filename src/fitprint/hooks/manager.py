@@ -55,14 +55,14 @@ class Hooks:
         self._lock = threading.RLock()
         self._manager = pluggy.PluginManager("fitprint")
         self._manager.add_hookspecs(specs)
-        disabled = tuple(disabled)
+        self._disabled = disabled = tuple(disabled)
         failures: list[tuple[str, BaseException]] = []
         for name, module in BUILT_IN.items():
             self._add(name, lambda module=module: import_module(module), ("fitprint", ""), failures)  # type: ignore[misc]
         for name, plugin in (extra or {}).items():
             self._add(name, lambda plugin=plugin: plugin, ("", ""), failures)  # type: ignore[misc]
         for point in entry_points(group=GROUP):
-            if not any(fnmatchcase(point.name, glob) for glob in disabled):
+            if not self.leaves_out(point.name):
                 self._add(point.name, point.load, _distribution(point), failures)
         for name, error in failures:
             self.problem(f"the plugin {name!r} cannot be used: {type(error).__name__}: {error}", name, error)
@@ -91,6 +91,10 @@ class Hooks:
                 near = difflib.get_close_matches(name, specs.__all__, n=1)
                 advice = f"; did you mean {near[0]!r}?" if near else ""
                 raise PluginError(f"it implements {name!r}, which is no hook of fitprint{advice}")
+
+    def leaves_out(self, name: str) -> bool:
+        """Tell whether the user has disabled plugins of this name."""
+        return any(fnmatchcase(name, glob) for glob in self._disabled)
 
     def folders(self) -> tuple[str, ...]:
         """Return the folders of fitprint and of the plugins whose packages are named after it, each with a separator at its end."""

@@ -17,18 +17,9 @@ from fitprint.models.pyfunc import PyfuncFlavor
 from fitprint.models.requirements import installed_version
 from fitprint.models.trials import try_first
 from fitprint.models.trust import Trust
+from fitprint.versions import PLUGINS
 
 __all__ = ["Loaded", "load_directory", "load_untried", "open_directory"]
-
-# Where the flavors are that a stranger's model most often needs.
-_PLUGINS = {
-    "catboost": "fitprint-catboost",
-    "keras": "fitprint-tensorflow",
-    "lightgbm": "fitprint-lightgbm",
-    "sklearn": "fitprint-sklearn",
-    "tensorflow": "fitprint-tensorflow",
-    "xgboost": "fitprint-xgboost",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +99,7 @@ def _reader(manifest: Manifest, flavors: Sequence[Flavor]) -> tuple[Flavor, Mapp
     if isinstance(options, Mapping) and options.get("loader_module"):
         return last, options
     written = ", ".join(sorted(name for name in manifest.flavors if name != last.name)) or "no flavor but python_function"
-    missing = sorted({_PLUGINS[name] for name in manifest.flavors if name in _PLUGINS})
+    missing = sorted({PLUGINS[name] for name in manifest.flavors if name in PLUGINS})
     remedy = f"; `pip install {missing[0]}` brings it" if missing else ""
     there = ", ".join(sorted(flavor.name for flavor in flavors))
     raise FitprintError(f"the model was written as {written}, which no installed plugin reads; there are: {there}{remedy}")

@@ -37,6 +37,8 @@ import math
 from collections.abc import Iterable
 from typing import Literal
 
+from fitprint.arguments import checked_names, checked_text
+from fitprint.entities import STATUSES
 from fitprint.errors import QueryError
 from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator, Or, Order, Query, Scalar
 from fitprint.query.fields import AGGREGATES, ATTRIBUTES, DATASET_FIELDS, ENTITIES, attribute, kind, suggestion
@@ -77,18 +79,18 @@ def parse(
     Raises:
         QueryError: the filter or the ordering cannot be understood; the error knows the position.
     """
-    where = _Parser(filter_string).filter()
+    where = _Parser(checked_text(filter_string, "a filter", QueryError, empty=True)).filter()
     if parent is not None:
         child = Comparison(Field("attribute", "parent_id"), "=", parent)
         where = child if where is None else And((child, where))
-    order = [item for text in ([order_by] if isinstance(order_by, str) else order_by) for item in _Parser(text).ordering()]
+    order = [item for text in checked_names(order_by, "an ordering", QueryError) for item in _Parser(text).ordering()]
     if all(item.field != _NEWEST.field for item in order):
         order.append(_NEWEST)
     if len({item.field for item in order}) > _MAX_FIELDS:
         raise QueryError(f"an ordering may have at most {_MAX_FIELDS} items")
     if deleted not in ("exclude", "include", "only"):
         raise QueryError(f'deleted is "exclude", "include" or "only", not {deleted!r}')
-    names = (experiments,) if isinstance(experiments, str) else None if experiments is None else tuple(experiments)
+    names = None if experiments is None else checked_names(experiments, "the experiments", QueryError)
     return Query(where, tuple(order), names, deleted)
 
 
@@ -337,7 +339,11 @@ class _Parser:
             if time is None:
                 raise self.error("cannot read this time; write it like '2024-05-01' or '2024-05-01T12:30:00+02:00'", token)
             return time
-        return text.upper() if field == Field("attribute", "status") else text
+        if field != Field("attribute", "status"):
+            return text
+        if text.upper() not in STATUSES:
+            raise self.error(f"no run has the status {text!r}; there are: {', '.join(STATUSES)}", token)
+        return text.upper()
 
     # orderings
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fitprint import clock, events
+from fitprint.arguments import checked_text
 from fitprint.entities import Experiment
-from fitprint.errors import FitprintError
+from fitprint.errors import FitprintError, SettingsError
 from fitprint.ids import new_id
 from fitprint.recording.acts import perform
 from fitprint.recording.workspace import configure, current
@@ -36,7 +37,7 @@ def set_experiment(name: str) -> None:
 
     A name that the experiment had before leads there, too (see :func:`rename_experiment`).
     """
-    configure(experiment=name)
+    configure(experiment=checked_text(name, "an experiment's name", SettingsError, empty=True))
 
 
 def get_experiment(name: str) -> Experiment:

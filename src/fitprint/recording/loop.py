@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
+from fitprint.arguments import checked_count, checked_text, checked_truth, shown
+from fitprint.errors import FitprintError
 from fitprint.recording.context import POSITION, Position, current_run
 from fitprint.recording.opening import make_current, open_run
 from fitprint.recording.run import Run
@@ -37,6 +39,9 @@ class Loop(Generic[Item]):
         progress: draw a progress line on standard error; by default if that is a terminal.
         run_name: name of the run that the loop opens if there is none.
 
+    Raises:
+        FitprintError: an argument is of the wrong type.
+
     Example:
         >>> for epoch in fitprint.loop(range(10), name="epoch"):
         ...     for x, y in fitprint.loop(batches, name="batch"):
@@ -53,9 +58,15 @@ class Loop(Generic[Item]):
         progress: bool | None = None,
         run_name: str | None = None,
     ) -> None:
+        if not (hasattr(type(iterable), "__iter__") or hasattr(type(iterable), "__getitem__")) or isinstance(iterable, type):
+            raise FitprintError(f"a loop goes over what has items, such as range(10) or a data loader, not over {shown(iterable)}")
         self._iterable = iterable
-        self._name = name
-        self._total = total if total is not None else _length(iterable)
+        self._name = checked_text(name, "a loop's name")
+        self._total = checked_count(total, "total") if total is not None else _length(iterable)
+        if progress is not None:
+            checked_truth(progress, "progress")
+        if run_name is not None:
+            checked_text(run_name, "a run's name", empty=True)
         self._progress = sys.stderr is not None and not sys.stderr.closed and (sys.stderr.isatty() if progress is None else progress)
         self._run_name = run_name
 

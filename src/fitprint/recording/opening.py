@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitprint import clock, events
+from fitprint.arguments import checked_items, checked_text
 from fitprint.ids import new_id, new_name
 from fitprint.recording.context import attach_with, enter_run
 from fitprint.recording.run import Run
@@ -29,7 +30,13 @@ def open_run(
 
     Raises:
         RunNotFoundError: there is no run ``run_id``.
+        FitprintError: an argument is of the wrong type.
     """
+    for value, what in ((name, "a run's name"), (experiment, "an experiment's name")):
+        if value is not None:
+            checked_text(value, what, empty=True)
+    if tags is not None:
+        checked_items(tags, "tags={'team': 'a'}")
     workspace = workspace or current()
     run = Run(workspace, run_id or new_id())
     started = clock.now() if at is None else at

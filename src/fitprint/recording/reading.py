@@ -9,9 +9,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitprint import clock
+from fitprint.arguments import checked_place, checked_text, shown
 from fitprint.artifacts.paths import checked_path
 from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord, RunStatus
-from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError
+from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, MetricNotFoundError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,7 +32,14 @@ class RunReader:
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
         self.workspace = workspace
         self._record = record
+        self._known: RunStatus | None = None  # the status, where it is known without a look into the store
         self.id = run_id
+
+    def __repr__(self) -> str:
+        try:
+            return f"<fitprint.Run {shown(self.name)} {self.id} {self._known or self.status} in {shown(self.experiment)}>"
+        except FitprintError:  # the store cannot be read
+            return f"<fitprint.Run {self.id}>"
 
     @property
     def record(self) -> RunRecord:
@@ -82,6 +91,12 @@ class RunReader:
         return None if self.record.end_time is None else _datetime(self.record.end_time)
 
     @property
+    def duration(self) -> float:
+        """Seconds from start to end; up to now while the run goes on."""
+        record = self.record
+        return ((clock.now() if record.end_time is None else record.end_time) - record.start_time) / 1e6
+
+    @property
     def error(self) -> str | None:
         """The traceback of the exception that ended the run."""
         return self.record.error
@@ -108,9 +123,12 @@ class RunReader:
         """Return last, min, max, first, best and count of a metric.
 
         Raises:
-            KeyError: the run has no such metric.
+            MetricNotFoundError: the run has no such metric; the message lists what it has.
         """
-        return self.record.metrics[key]
+        metrics = self.record.metrics
+        if checked_text(key, "a metric's name", MetricNotFoundError, empty=True) not in metrics:
+            raise MetricNotFoundError(f"run {self.id} has no metric {shown(key)}; its metrics: {', '.join(sorted(metrics)[:20]) or 'none'}")
+        return metrics[key]
 
     def history(self, key: str, *, max_points: int | None = None) -> History:
         """Return the points of a metric in the order logged; none for an unknown key.
@@ -119,7 +137,7 @@ class RunReader:
             key: name of the metric.
             max_points: return at most so many (at least 4): first, last and the extremes of even stretches.
         """
-        return self.workspace.store.metric_history(self.id, key, max_points=max_points)
+        return self.workspace.store.metric_history(self.id, checked_text(key, "a metric's name", empty=True), max_points=max_points)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -180,6 +198,7 @@ class RunReader:
             ArtifactNotFoundError: the run has no artifact at this path; the message lists what it has.
             IntegrityError: the stored bytes have changed.
         """
+        checked_text(path, "an artifact's path", empty=True)
         for artifact in self.record.artifacts:
             if artifact.path == path:
                 return self.workspace.blobs.read(artifact.digest)
@@ -203,7 +222,7 @@ class RunReader:
             IntegrityError: the stored bytes have changed.
             FitprintError: some files could not be written; the message names them, all others are there.
         """
-        folder = path.strip("/")
+        folder = checked_text(path, "an artifact's path", empty=True).strip("/")
         chosen = [
             artifact
             for artifact in self.record.artifacts
@@ -211,7 +230,7 @@ class RunReader:
         ]
         if not chosen:
             self.read(folder)  # raises, with the list of what there is
-        target = Path(destination) if destination is not None else Path(f"run-{self.id[:12]}")
+        target = checked_place(destination, "the place to copy to") if destination is not None else Path(f"run-{self.id[:12]}")
         if len(chosen) == 1 and chosen[0].path == folder:
             file = target / Path(folder).name if target.is_dir() or destination is None else target
             self._copy(chosen[0], file)

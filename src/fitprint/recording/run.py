@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from fitprint import clock, events
+from fitprint.arguments import checked_items, checked_place, checked_text, shown
 from fitprint.artifacts.paths import Places, checked_path, file_name
 from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
@@ -59,9 +60,6 @@ class Run(RunReader):
         self._started: events.RunStarted | None = None
         self._before: Usage | None = None  # what the process had used when the run began
 
-    def __repr__(self) -> str:
-        return f"<fitprint.Run {self.id}>"
-
     # -- life ----------------------------------------------------------------------------------------------------
 
     @property
@@ -81,7 +79,7 @@ class Run(RunReader):
         """Write down that the run begins, now or at a time that is past."""
         self._process = os.getpid()
         self.is_open = True
-        self._started = started
+        self._started, self._known = started, "RUNNING"
         self._record = None
         self._before = usage() if is_now else None
         self.workspace.writer.append(started)
@@ -113,6 +111,7 @@ class Run(RunReader):
                 return
             self._process = 0
             self.is_open = False
+        self._known = status
         leave_run(self)
         _open.pop(self.id, None)
         if self._watches_exit:
@@ -171,9 +170,9 @@ class Run(RunReader):
         """Record one hyperparameter; logged again, the later value stands.
 
         Raises:
-            InvalidParamError: the value cannot be represented.
+            InvalidParamError: the value cannot be represented, or the name is no text.
         """
-        self.log_params({key: value}, provenance=provenance)
+        self.log_params({checked_text(key, "a parameter's name", InvalidParamError): value}, provenance=provenance)
 
     def log_params(
         self, params: Mapping[Any, Any], *, provenance: Literal["set", "default", "resolved"] = "set", defaults: Iterable[str] = ()
@@ -190,15 +189,16 @@ class Run(RunReader):
         Raises:
             InvalidParamError: some could not be represented; the message names them, all others are recorded.
         """
+        items = checked_items(params, "log_params({'lr': 0.1})", InvalidParamError)
         settings = self.workspace.settings
         include, exclude = settings["include_params"], settings["exclude_params"]
         choosy = include != ["*"] or exclude
         good: dict[str, Param] = {}
         bad: list[str] = []
         defaults = frozenset(defaults)
-        for key, value in params.items():
+        for key, value in items:
             if not isinstance(key, str) or key == "":
-                bad.append(f"{key!r} (a name must be a text that is not empty)")
+                bad.append(f"{shown(key)} (a name must be a text that is not empty)")
                 continue
             if choosy and not wanted(key, include, exclude):
                 continue
@@ -221,12 +221,20 @@ class Run(RunReader):
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag; the value becomes text, None removes the tag."""
-        self.set_tags({key: value})
+        self.set_tags({checked_text(key, "a tag's name"): value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags; values become text, None removes a tag."""
-        texts = {str(key): None if value is None else str(value) for key, value in tags.items()}
-        self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
+        """Set tags; values become text, None removes a tag.
+
+        Raises:
+            FitprintError: some names are no text; the message names them, all other tags are set.
+        """
+        items = checked_items(tags, "set_tags({'team': 'a'})")
+        texts = {key: None if value is None else str(value) for key, value in items if isinstance(key, str) and key}
+        if texts or not items:
+            self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
+        for key, _ in items:
+            checked_text(key, "a tag's name")
 
     # -- what people do to the record ----------------------------------------------------------------------------
 
@@ -306,6 +314,8 @@ class Run(RunReader):
                 if epoch is None:
                     epoch = position.epoch
         try:
+            if goal is not None and goal not in ("min", "max"):  # of a known metric the writer does not look at it
+                raise ValueError(goal)
             now = time_ns() // 1000 if timestamp is None else microseconds(timestamp)
             self._point(self.id, key, step, now, value, _NAN if epoch is None else epoch, goal)
             if not counted:
@@ -313,7 +323,7 @@ class Run(RunReader):
         except (struct.error, TypeError, ValueError, OverflowError) as error:
             raise InvalidMetricError(
                 f"metric {key!r} was not recorded: step must be a whole number, epoch a number, timestamp a datetime or milliseconds, "
-                f"and goal 'min' or 'max', not {step!r}, {epoch!r}, {timestamp!r} and {goal!r}"
+                f"and goal 'min' or 'max', not {shown(step)}, {shown(epoch)}, {shown(timestamp)} and {shown(goal)}"
             ) from error
 
     def _admit(self, key: Any) -> int | None:
@@ -349,7 +359,7 @@ class Run(RunReader):
                 return
             timestamp = clock.now() // 1000
         bad: list[str] = []
-        for key, value in metrics.items():
+        for key, value in checked_items(metrics, "log_metrics({'loss': 0.1})", InvalidMetricError):
             try:
                 self.log_metric(key, value, step, epoch, timestamp)
             except InvalidMetricError as error:
@@ -371,7 +381,7 @@ class Run(RunReader):
             self.workspace.writer.points(self.id, metrics, step, time_ns() // 1000, _NAN if epoch is None else epoch)
             for key in metrics:
                 following[key] = step + 1
-        except (KeyError, TypeError, struct.error):
+        except (AttributeError, KeyError, TypeError, struct.error):
             return False
         return True
 
@@ -477,15 +487,15 @@ class Run(RunReader):
 
     def log_figure(self, figure: Any, path: str) -> None:
         """Record a Matplotlib or Plotly figure as the artifact ``path``, whose suffix decides the format."""
-        self._put(path, media.figure_bytes(figure, path))
+        self._put(path, media.figure_bytes(figure, checked_path(path)))
 
     def log_image(self, image: Any, path: str) -> None:
         """Record a picture (PIL, or an array of shape H×W, H×W×3 or H×W×4) as the artifact ``path``."""
-        self._put(path, media.image_bytes(image, path))
+        self._put(path, media.image_bytes(image, checked_path(path)))
 
     def log_table(self, table: Any, path: str) -> None:
         """Record a table (data frame, dict of columns or list of dicts) as the artifact ``path``."""
-        self._put(path, media.table_bytes(table, path))
+        self._put(path, media.table_bytes(table, checked_path(path)))
 
     def log_artifact(self, file: str | os.PathLike[str], path: str | None = None) -> None:
         """Record a copy of a file.
@@ -497,10 +507,10 @@ class Run(RunReader):
         Raises:
             FitprintError: there is no such file.
         """
-        source = Path(file)
+        source = checked_place(file, "the file to record")
         if not source.is_file():
             raise FitprintError(f"there is no file {source} to record; give the path of a file (log_artifacts takes a folder)")
-        self._artifacts(self._put_file(source, path or source.name))
+        self._artifacts(self._put_file(source, source.name if path is None or path == "" else path))
 
     def log_artifacts(self, folder: str | os.PathLike[str], path: str = "") -> None:
         """Record copies of all files below a folder, below ``path`` inside the run.
@@ -508,11 +518,11 @@ class Run(RunReader):
         Raises:
             FitprintError: there is no such folder.
         """
-        source = Path(folder)
+        source = checked_place(folder, "the folder to record")
         if not source.is_dir():
             raise FitprintError(f"there is no folder {source} to record; give the path of a folder (log_artifact takes a file)")
         found = sorted(file for file in source.rglob("*") if file.is_file())
-        prefix = f"{path.strip('/')}/" if path.strip("/") else ""
+        prefix = f"{checked_path(path)}/" if checked_text(path, "a path inside the run", empty=True).strip("/") else ""
         self._artifacts(artifact for file in found for artifact in self._put_file(file, prefix + file.relative_to(source).as_posix()))
 
     def _put_file(self, file: Path, path: str) -> list[Artifact]:
@@ -536,6 +546,8 @@ class Run(RunReader):
         """
         from fitprint.recording.facts import describe_data
 
+        if data is None or isinstance(data, (bool, int, float)):
+            raise FitprintError(f"log_input takes data, such as an array or a data frame, not {shown(data)}; log_param takes a value")
         dataset = data if isinstance(data, Dataset) else describe_data(data, name=name, role=role)
         self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset))
 

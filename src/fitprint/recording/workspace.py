@@ -24,7 +24,7 @@ from fitprint.recording import heritage
 from fitprint.recording.courier import Courier
 from fitprint.recording.destination import Destination
 from fitprint.recording.ending import at_end
-from fitprint.settings import CORE_SETTINGS, Setting, Settings, find_project, flat, load_settings
+from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, find_project, flat, load_settings
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -398,6 +398,7 @@ def configure(**settings: Any) -> None:
     back = tuple(name for name, value in merged.items() if value is None)
     merged = {name: value for name, value in merged.items() if name not in back and not name.startswith(tuple(f"{name}." for name in back))}
     settled = settle(merged)
+    check_names([*back, *settings], declared_settings(), "call")
     _given.clear()
     _given.update(merged)
     with _current_lock:

@@ -13,15 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BUILTIN", "open_store"]
 
-_ELSEWHERE = {
-    "postgresql": "fitprint-postgres",
-    "postgres": "fitprint-postgres",
-    "http": "fitprint-server",
-    "https": "fitprint-server",
-    "mlflow+http": "fitprint-mlflow",
-    "mlflow+https": "fitprint-mlflow",
-}
-
 
 def _memory(uri: str) -> Store:
     from fitprint.stores.memory import shared
@@ -42,7 +33,7 @@ def open_store(uri: str, factories: Mapping[str, Callable[[str], Store]] = BUILT
     """Open the store that ``uri`` names, with the factory of its scheme.
 
     Raises:
-        UnknownStoreError: no factory has this scheme; the message says which do, and what to install.
+        UnknownStoreError: no factory has this scheme; the message says which do.
         StoreError: the store cannot be opened.
     """
     scheme, colon, _ = uri.partition("://")
@@ -59,8 +50,6 @@ def _complaint(uri: str, scheme: str, known: list[str]) -> str:
     if not scheme:
         uri = public(uri)
         return f"{uri!r} is not the URI of a store: it needs a scheme ({choice}), as in sqlite:///{uri.lstrip('/') or 'fitprint.db'}"
-    if package := _ELSEWHERE.get(scheme):
-        return f"stores at {scheme}:// need the package {package}: pip install {package} (installed schemes: {choice})"
     close = get_close_matches(scheme, known, 1)
     hint = f"; did you mean {close[0]}://?" if close else ""
-    return f"no installed plugin provides stores at {scheme}://{hint} (installed schemes: {choice})"
+    return f"no installed plugin provides stores at {scheme}://{hint}; use {choice}, or install a plugin that brings this one"

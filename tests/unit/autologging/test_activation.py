@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from fitprint.hooks.markers import hookimpl
 from fitprint.recording import workspace
 from fitprint.recording.run import Run
 from fitprint.settings import Setting
+from fitprint.versions import PLUGINS
 
 if TYPE_CHECKING:
     from conftest import Toy
@@ -170,6 +172,29 @@ def test_without_plugins_that_is_told(toy: Toy) -> None:
     fitprint.autolog()
     assert 1 == len(told)
     assert "no framework plugin is installed" in told[0]
+
+
+def test_fault_7_a_framework_without_its_plugin_is_told_beside_other_plugins(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, whenever it is imported; what other frameworks import for themselves is not."""
+    told: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def on_problem(self, problem: str) -> None:
+            told.append(problem)
+
+    for name in PLUGINS:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(manager, "entry_points", lambda group: ())
+    manager.reset(manager.Hooks(extra={"toy": toy, "listener": Listener()}))
+    monkeypatch.setitem(sys.modules, "catboost", ModuleType("catboost"))
+    monkeypatch.setitem(sys.modules, "sklearn", ModuleType("sklearn"))
+    fitprint.autolog()
+    fitprint.autolog()
+    assert ["catboost is imported, and no installed plugin records its trainings: pip install fitprint-catboost"] == told
+    fitprint.autolog(disable=True)
+    fitprint.autolog(exclude_frameworks=["catboost"])
+    assert 1 == len(told)
 
 
 def test_disabling_what_is_off_is_nothing(toy: Toy) -> None:

@@ -11,7 +11,7 @@ from fitprint.cli.terminal import Terminal
 def terminal(width: int | None = None) -> Terminal:
     """Return a plain terminal of this width."""
     made = Terminal(io.StringIO())
-    made.width = width
+    made.width, made.is_interactive = width, True
     return made
 
 

@@ -257,7 +257,7 @@ class TestDoctor:
         monkeypatch.setenv("FITPRINT_STORE", "postgresql://host/db")
         done = command("doctor", "--json")
         assert 1 == done.status
-        assert ["pip install fitprint-postgres" in message for message in findings(done, "broken")] == [True]
+        assert ["no installed plugin provides stores at postgresql://" in message for message in findings(done, "broken")] == [True]
 
     def test_names_a_home_that_cannot_be_written(self, command, on_disk):
         """A file stands where the folder should be."""

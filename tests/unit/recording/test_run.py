@@ -16,7 +16,7 @@ import pytest
 import fitprint
 from fitprint import clock
 from fitprint.entities import Dataset
-from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, InvalidMetricError, InvalidParamError
+from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, InvalidMetricError, InvalidParamError, MetricNotFoundError
 from fitprint.recording import workspace
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -202,7 +202,7 @@ def test_a_summary_knows_the_best() -> None:
     summary = run.summary("loss")
     assert (3.0, 2.0, 1.0, 3.0, 4) == (summary.first, summary.last, summary.min, summary.max, summary.count)
     assert ((1.0, 1), (3.0, 0)) == ((summary.best, summary.best_step), (run.summary("score").best, run.summary("score").best_step))
-    with pytest.raises(KeyError):
+    with pytest.raises(MetricNotFoundError, match="has no metric 'nothing'; its metrics: loss, score"):
         run.summary("nothing")
     assert 0 == len(run.history("nothing"))
 

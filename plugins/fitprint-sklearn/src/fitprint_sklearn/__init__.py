@@ -25,4 +25,6 @@ def register_flavors() -> Sequence[Any]:
 
 @hookimpl
 def register_settings() -> Sequence[Setting]:
-    return [Setting("sklearn.max_candidates", int, None, "Most candidates of a search that are recorded, the best; all by default.")]
+    return [
+        Setting("sklearn.max_candidates", int, None, "Most candidates of a search that are recorded, the best; all by default.", least=0)
+    ]

@@ -107,7 +107,7 @@ def show_table(store: Store, listed: Sequence[Selected], *, cols: str | None = N
     if as_markdown:
         print(markdown(built))
         return
-    text, dropped = render(built, terminal)
+    text, dropped = render(built, terminal, whole=cols is not None and not terminal.is_interactive)
     print(text)
     if dropped:
         more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
