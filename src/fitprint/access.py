@@ -6,16 +6,29 @@ made inside belongs to the group, all others are shut out) gives what is made in
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from fitprint.platform.files import NEW, set_mode
+from fitprint.platform.files import NEW, READ, set_mode
 from fitprint.platform.users import strangers, user_id
 
-__all__ = ["create_file", "make_file", "make_folder", "settle_home", "settle_modes", "temporary_folder", "why_foreign", "write_private"]
+__all__ = [
+    "create_file",
+    "make_file",
+    "make_folder",
+    "open_regular",
+    "read_regular",
+    "settle_home",
+    "settle_modes",
+    "temporary_folder",
+    "why_foreign",
+    "write_private",
+]
 
 _PRIVATE = (0o700, 0o600)
 _SHARED = (0o2770, 0o660)
@@ -58,6 +71,27 @@ def create_file(path: str | os.PathLike[str], flags: int = 0) -> int:
         os.close(number)
         raise
     return number
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to read, and nothing that would let its reader wait for ever: no pipe, no device.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    number = os.open(path, READ)
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(code, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file", os.fspath(path))
+    return os.fdopen(number, "rb")
+
+
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a file; see :func:`open_regular`."""
+    with open_regular(path) as file:
+        return file.read()
 
 
 def write_private(path: Path, text: str) -> None:

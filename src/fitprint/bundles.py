@@ -26,14 +26,14 @@ import zipfile
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import fitprint
 from fitprint import clock, events
-from fitprint.access import create_file, make_folder, temporary_folder
+from fitprint.access import create_file, make_folder, open_regular, temporary_folder
 from fitprint.artifacts.local import BlobStore
 from fitprint.artifacts.paths import checked_path
 from fitprint.entities import Artifact, RunRecord
@@ -226,9 +226,9 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
         IntegrityError: the bytes of an artifact do not match their digest.
     """
     store = workspace.store
-    with _spoken(path):
-        archive = zipfile.ZipFile(path)
-    with archive:
+    with ExitStack() as stack:
+        with _spoken(path):
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(open_regular(path))))
         with _spoken(path):
             bundle = _Bundle(path, archive)
             present = [run_id for run_id in bundle.metrics if _has(store, run_id)]
@@ -274,7 +274,7 @@ def _spoken(path: Path) -> Iterator[None]:
     ) as error:
         raise FitprintError(f"{path} is no bundle of `fitprint export`, or it is damaged ({error}); nothing more was imported") from error
     except OSError as error:
-        raise FitprintError(f"cannot read {path}: {error.strerror or error}") from error
+        raise FitprintError(f"cannot read {path}: {error.strerror or error}; give a file that `fitprint export` wrote") from error
 
 
 class _Bundle:
@@ -292,6 +292,8 @@ class _Bundle:
             manifest = json.loads(file.read())
         if manifest["format"] != _FORMAT:
             raise ValueError("its manifest says that it is something else")
+        if type(manifest["version"]) is not int or manifest["version"] < 1:
+            raise ValueError("its manifest has no version")
         if manifest["version"] > _VERSION:
             raise FitprintError(f"{path} was written by a newer fitprint ({manifest.get('fitprint')}); upgrade fitprint to import it")
         self.metrics: dict[str, Sequence[Mapping[str, Any]]] = {run["id"]: run["metrics"] for run in manifest["runs"]}
@@ -355,7 +357,7 @@ class _Bundle:
                     found = _copied(source, target)
                 if found != digest:
                     raise IntegrityError(f"{self.path} was changed: the bytes of {digest} do not match; nothing more was imported")
-                blobs.put_file(file, move=True)
+                blobs.put_file(file, move=True, digest=digest)
 
 
 def _has(store: Store, run_id: str) -> bool:

@@ -189,6 +189,15 @@ def test_a_bundle_of_a_newer_version_is_refused(bundle, elsewhere, tmp_path):
         import_runs(elsewhere, newer)
 
 
+@pytest.mark.parametrize("version", [float("nan"), -1, 0, True, 1.5, "1", None, [1]])
+def test_fault_7_a_version_that_is_none_is_refused(bundle, elsewhere, tmp_path, version):
+    """No number that compares as no version does is taken for an old one."""
+    manifest = json.loads(members(bundle, "manifest.json")["manifest.json"]) | {"version": version}
+    odd = changed(bundle, tmp_path / "b.zip", **{"manifest.json": json.dumps(manifest)})
+    with pytest.raises(FitprintError, match="no bundle of `fitprint export`"):
+        import_runs(elsewhere, odd)
+
+
 def test_changed_bytes_are_refused(family, bundle, elsewhere, tmp_path):
     """The digest tells; nothing was imported."""
     name, data = next((name, data) for name, data in members(bundle, "").items() if name.startswith("blobs/") and data == b"x")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from fitprint.access import create_file, make_folder, settle_modes
+from fitprint.access import create_file, make_folder, open_regular, settle_modes
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
 from fitprint.ids import new_id
 from fitprint.platform.processes import is_gone
@@ -80,7 +80,7 @@ class BlobStore:
             return moved
         with self._new(self.root) as (temporary, file):
             total, size = hashlib.sha256(), 0
-            with source.open("rb") as original:
+            with open_regular(source) as original:
                 while piece := original.read(_PIECE):
                     total.update(piece)
                     size += file.write(piece)
@@ -96,10 +96,13 @@ class BlobStore:
 
     def open(self, digest: str) -> BinaryIO:
         """Open the bytes for reading, unchecked."""
+        path = self.path_of(digest)
         try:
-            return self.path_of(digest).open("rb")
+            return open_regular(path)
         except FileNotFoundError:
             raise ArtifactNotFoundError(f"the bytes of {digest} are not in {self.root}") from None
+        except OSError as error:
+            raise StoreError(f"the bytes of {digest} cannot be read from {path}: {error.strerror or error}") from error
 
     def read(self, digest: str) -> bytes:
         with self.open(digest) as file:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fitprint.cli.terminal import Terminal, display_width
 
 __all__ = ["Column", "markdown", "render"]
 
 _MOST_TITLE = 12  # characters after which a title goes on in the next line, where it can be broken
+_MOST_LONG = 60  # characters of a title that are shown
+_MOST_MARKS = 4  # letters and their accents in a column; of a longer text the end needs no look
 _GAP = "  "
 
 
@@ -39,7 +41,7 @@ def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28, who
     A cell has at most ``most`` characters. If ``whole`` is set, no column is left out.
     """
     limit = None if whole else terminal.width
-    shown = list(columns)
+    shown = [replace(column, title=_cut(column.title, _MOST_LONG)) for column in columns]
     laid = [_laid(column, most, breaks=limit is not None and terminal.is_interactive) for column in shown]
     dropped: list[str] = []
     while limit is not None and sum(width for width, _, _ in laid) + len(_GAP) * (len(laid) - 1) > limit:
@@ -92,7 +94,7 @@ def _broken(title: str, width: int) -> list[str]:
 
 
 def _cut(text: str, width: int) -> str:
-    if display_width(text) <= width:
+    if len(text) <= _MOST_MARKS * width and display_width(text) <= width:
         return text
     text = text[:width]  # each letter that counts takes a column or two; of a long text most need no look
     while display_width(text) > width - 1:

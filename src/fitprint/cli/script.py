@@ -90,6 +90,8 @@ def _set_first_path(path: str) -> None:
 
 
 def _is_archive(script: Path) -> bool:
+    if not script.is_file():  # what is read from a pipe is gone
+        return False
     with script.open("rb") as file:
         if file.read(2) != b"PK":
             return False

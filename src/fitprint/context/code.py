@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fitprint.access import read_regular
 from fitprint.context.redaction import redact_text, redact_url
 from fitprint.settings import working_folder
 
@@ -182,7 +183,7 @@ def _script(script: Path | None, root: Path | None, *, with_source: bool) -> dic
             facts["source"] = redact_text(source[-_SOURCE_LIMIT:])
         return facts
     try:
-        data = script.read_bytes()
+        data = read_regular(script)  # of a pipe, Python itself has read all
     except OSError:
         return {}
     inside = root is not None and root in script.parents

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitprint.access import make_file
+from fitprint.access import make_file, open_regular, read_regular
 from fitprint.errors import FitprintError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.events import Batch, RunEnded
 from fitprint.journal.frames import FORMAT, segment_name, split_position
@@ -104,8 +104,7 @@ def _is_abandoned(folder: Path) -> bool:
 def read_writer(journal: Path) -> dict[str, Any]:
     """Return what the writer said of itself; {} if that is lost."""
     try:
-        with open(f"{journal}/writer.json", "rb") as file:  # spares what a Path and a decoder take
-            content = json.loads(file.read())
+        content = json.loads(read_regular(f"{journal}/writer.json"))  # a text spares what a Path takes
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -116,7 +115,7 @@ def writer_is_gone(journal: Path) -> bool:
     if is_own(journal.name):
         return False
     try:
-        with open(journal / "writer.lock", "rb") as lock:
+        with open_regular(journal / "writer.lock") as lock:
             return try_lock(lock.fileno())
     except FileNotFoundError:
         return True

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from zlib import crc32
 
 from fitprint import clock
+from fitprint.access import read_regular
 from fitprint.events import Event, MetricPoints
 from fitprint.journal import frames
 from fitprint.journal.codec import UnknownRecordError, decode_event
@@ -85,7 +86,7 @@ def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20
         number = int(path.stem)
         if number == first and offset and path.stat().st_size == offset:
             continue  # nothing came since: readers ask often, and a segment is large
-        segment = _Segment(path.name, path.read_bytes())
+        segment = _Segment(path.name, read_regular(path))
         if number == first and offset:
             segment.learn(offset)
         start = position if number == first else frames.position(number, 0)

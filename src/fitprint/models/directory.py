@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fitprint.access import make_folder, settle_modes
+from fitprint.access import make_folder, read_regular, settle_modes
 from fitprint.entities import Artifact
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import Flavor, FlavorEntry, choose_flavor, class_name
@@ -157,16 +157,18 @@ def read_manifest(directory: Path) -> Manifest:
         IntegrityError: what it says cannot be read.
     """
     try:
-        text = (directory / MANIFEST).read_text(encoding="utf-8")
+        text = read_regular(directory / MANIFEST).decode()
     except FileNotFoundError:
         content = read_mlmodel(directory)
         return Manifest(
             flavors=content["flavors"], requirements=_listed(directory), signature=signature_from_mlflow(content.get("signature"))
         )
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, OSError) as error:
         raise IntegrityError(f"{MANIFEST} cannot be read: {error}") from error
     try:
         found = json.loads(text)
+        if type(found["format"]) is not int or found["format"] < 1:
+            raise ValueError("it has no format")
         if found["format"] > _FORMAT:
             raise FitprintError(f"the model directory was written by a newer fitprint (format {found['format']}): update fitprint")
         signature = found["signature"]
@@ -234,7 +236,7 @@ def _manifest(
 def _listed(directory: Path) -> tuple[str, ...]:
     """Return the exact requirements that another tool listed beside a model."""
     try:
-        lines = (directory / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        lines = read_regular(directory / "requirements.txt").decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return ()
     return tuple(line.strip() for line in lines if re.fullmatch(r"[\w.-]+==[\w.+!-]+", line.strip()))

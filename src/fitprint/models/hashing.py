@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from fitprint.access import open_regular
 from fitprint.errors import IntegrityError
 
 __all__ = ["Checking", "digest_of", "write_hashed"]
@@ -21,7 +22,7 @@ def digest_of(path: Path) -> tuple[str, int]:
     """Return a file's digest (``sha256:`` and 64 hexadecimal digits) and size in bytes."""
     state = hashlib.sha256()
     size = 0
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size >= _LARGE:
             # in one call: between pieces a thread would have to wait its turn each time
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

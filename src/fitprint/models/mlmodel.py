@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fitprint.access import read_regular
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models import yaml_text
 from fitprint.models.flavor import FlavorEntry
@@ -56,10 +57,10 @@ def read_mlmodel(directory: Path) -> dict[str, Any]:
         IntegrityError: it cannot be read.
     """
     try:
-        content = yaml_text.load((directory / FILE).read_text(encoding="utf-8"))
+        content = yaml_text.load(read_regular(directory / FILE).decode())
     except FileNotFoundError:
         raise FitprintError(f"{directory.name} is no model directory: it has neither a fitprint.json nor an {FILE} file") from None
-    except (yaml_text.YamlError, UnicodeDecodeError) as error:
+    except (yaml_text.YamlError, UnicodeDecodeError, OSError) as error:
         raise IntegrityError(f"{FILE} cannot be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("flavors"), dict):
         raise IntegrityError(f"{FILE} cannot be read: it names no flavors")

@@ -8,12 +8,13 @@ import sys
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["NEW", "OPEN", "UNFOLLOWED", "lifted", "make_safe", "place", "set_mode"]
+__all__ = ["NEW", "OPEN", "READ", "UNFOLLOWED", "lifted", "make_safe", "place", "set_mode"]
 
 # Bytes as they are, and not for the programs that this one starts.
 OPEN = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
 NEW = OPEN | os.O_CREAT | os.O_EXCL
-UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # no link, and no wait
+READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # no wait
+UNFOLLOWED = READ | getattr(os, "O_NOFOLLOW", 0)  # and no link
 _LOWEST = 500
 
 

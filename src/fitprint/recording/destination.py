@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitprint.access import write_private
+from fitprint.access import read_regular, write_private
 from fitprint.errors import StoreError, UnknownStoreError
 from fitprint.ids import new_id
 from fitprint.journal.delivery import former_destination
@@ -134,7 +134,7 @@ def _own(home: Path) -> str:
 
 def _known_ids(home: Path) -> dict[str, str]:
     try:
-        content = json.loads((home / "stores.json").read_text(encoding="utf-8"))
+        content = json.loads(read_regular(home / "stores.json"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

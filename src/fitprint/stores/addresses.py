@@ -113,6 +113,8 @@ def whole(uri: str, environment: Mapping[str, str] = os.environ) -> str:
 def _kept(file: Path) -> list[str]:
     try:
         status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return []
         if stat.S_IMODE(status.st_mode) & 0o077 or strangers({status.st_uid}):
             raise StoreError(f"{file} holds passwords and must be yours alone: chmod 600 {file}")
         lines = file.read_text(encoding="utf-8").splitlines()

@@ -75,3 +75,11 @@ def test_fault_7_a_vast_cell_is_cut_in_one_step():
     text, _ = render([Column("name", [Counted("x" * 10_000)])], terminal())
     assert text.splitlines()[1].endswith("…")
     assert Counted.copies <= 5
+
+
+def test_fault_7_a_vast_title_is_cut_before_it_is_looked_at():
+    """Whatever its letters are, also where there is no room for its column."""
+    for letter in "x_.漢":
+        text, dropped = render([Column("n", ["1"]), Column(letter * 300_000, ["y"], rank=1)], terminal(20))
+        assert 2 * 60 >= max(map(len, dropped), default=0)
+        assert 10 > len(text.splitlines())

@@ -28,6 +28,7 @@ __all__ = ["COMMAND", "Listing", "show_table"]
 _ROWS = 30
 _ID = 12
 _CURVE = 12
+_TITLE = 200  # characters of a name; a column shows fewer
 _MOST_POINTS = 200_000  # of all curves together; a longer history would be read whole for twelve characters
 
 
@@ -163,14 +164,15 @@ def _duration(run: RunRecord, now: int) -> str:
 
 def _column(key: Key, runs: Sequence[RunRecord], rank: int) -> Column:
     values = [key.of(run) for run in runs]
+    title = clean(key.name[:_TITLE])
     if key.kind != "metrics":
         cells = [_cell(key, value) if key.is_in(run) else "" for run, value in zip(runs, values, strict=True)]
-        return Column(clean(key.name), cells, rank, right=all(isinstance(value, (int, float, type(None))) for value in values))
+        return Column(title, cells, rank, right=all(isinstance(value, (int, float, type(None))) for value in values))
     goals = {run.metrics[key.name].goal for run in runs if key.name in run.metrics}
     finite = [value for value in values if value is not None and value == value]
     best = None if len(finite) < 2 or len(goals) != 1 else min(finite) if goals == {"min"} else max(finite)
     return Column(
-        clean(key.name),
+        title,
         ["" if value is None else number(value) for value in values],
         rank,
         right=True,
