@@ -19,19 +19,33 @@ Span = tuple[int, int]
 
 _HEAD = re.compile(
     r"""(?<![\w.-])(?P<name>[\w.-]+)(?P<close>\\{0,8}["'`]?)\]?[ \t]{0,16}"""
-    r"""(?P<sign>=>|:=|<-|(?:\+|\?\??|\|\|)?=(?!=)|[=!]={1,2}|:(?!//|:)|,)"""
+    r"""(?P<sign>=>|:=|<-|<<<|(?:\+|\?\??|\|\|)?=(?!=)|[=!]={1,2}|:(?!//|[:-])|,)"""
 )
+# By function the argument that is a secret; where none is said, all behind the first may be.
+_PLACES = {
+    **dict.fromkeys(
+        "AzureKeyCredential Fernet SecretBytes SecretStr check_password generate_password_hash hmac.new hmac.digest make_password "
+        "notebook_login set_password".split(),
+        0,
+    ),
+    **dict.fromkeys("Credentials credentials jwt.decode jwt.encode".split(), 1),
+    **dict.fromkeys("FTP FTP_TLS URL.create keyring.set_password".split(), 2),
+}
 _CALL = re.compile(
     r"(?<!\w)(?P<call>HTTP(?:Basic|Digest|Proxy)Auth|BasicAuth|UsernamePassword\w{0,20}|authenticate|basic_auth|create_(?:super)?user|login"
-    r"|AzureKeyCredential|Fernet|SecretBytes|SecretStr|check_password|generate_password_hash|make_password|set_password)\("
-)
-_HOLDING = frozenset(
-    "AzureKeyCredential Fernet SecretBytes SecretStr check_password generate_password_hash make_password set_password".split()
+    rf"|{'|'.join(map(re.escape, sorted(_PLACES, reverse=True)))})\("
 )
 _ENTRY = re.compile(r"""(?i)(?<![\w.-])(?:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<name>[\w.-]+)""")
 _ENTRY_VALUE = re.compile(r"""(?i)(?<![\w.-])value["']?[ \t]{0,8}[:=][ \t]{0,8}""")
 _ELEMENT = re.compile(r"<(?P<name>[\w.:-]{1,100})>(?P<value>[^<>\r\n]+)</")
-_SQL = re.compile(r"(?i)(?<![\w.-])(?:identified[ \t]{1,8}by|password)[ \t]{1,8}(?=')")
+_NAMED_ELEMENT = re.compile(r"""(?:name|key)=["'](?P<name>[\w.:-]{1,100})["'][^<>]{0,100}>(?P<value>[^<>\r\n]+)</""")
+_SQL = re.compile(
+    r"(?i:(?<![\w.-])(?:identified[ \t]{1,8}(?:with[ \t]{1,8}[\w\"'`]{1,60}[ \t]{1,8})?(?:by|as)|password)[ \t]{1,8}(?='))"
+    r"|(?<![\w.-])(?:SECRET|TOKEN|KEY)[ \t]{1,8}(?=')"
+)
+# A name and a text behind it without any sign: of the C preprocessor, of Lisp.
+_SIGNLESS = re.compile(r"""(?:\#[ \t]{0,8}define[ \t]{1,8}|(?<![\w:)]):)(?P<name>[A-Za-z][\w-]{0,100})[ \t]{1,8}(?=["'])""")
+_EXPANSION = re.compile(r"""\$\{(?P<name>\w{1,100}):?[-=](?P<value>[^\s{}$"'`]{1,200})\}""")
 _DEFAULT = re.compile(r"(?<![\w.])default[ \t]{0,8}=[ \t]{0,8}")
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<quote>(?P<prefix>(?:[rbufRBUF]{1,2}(?=\\{0,8}["']))?)(?P<mark>\\{0,8}(?:"{3}|'{3}|["'`])))"""
@@ -59,6 +73,8 @@ _DRESSING = frozenset("Field Secret Some b64decode b64encode bytearray bytes fie
 _SETTING = frozenset(
     "addHeader add_header define get getenv get_env header pop put putenv set setHeader setProperty set_header setdefault setenv".split()
 )
+_SETTING_OF = frozenset(("__setattr__", "setattr", "setitem"))  # given an object first
+_LOOK_BACK = 80  # characters in which a function stands before its arguments
 _DECLARING = frozenset(("add_argument", "option", "Option"))
 _DOUBTFUL = frozenset(("?", "==", "===", "!=", "!=="))  # a word behind these is one that is compared, or any argument
 _HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie"))
@@ -78,6 +94,8 @@ class Open:
     formatted: bool = False
     last: str = ""
     indent: int = -1  # of the line that begins a block of YAML
+    place: int = -1  # of the one argument that is the value
+    commas: int = 0  # of the call
     steps: int = 0  # words that have been read of the line
 
     @property
@@ -89,7 +107,8 @@ class Open:
         if kind == "dressing":
             return self.last in ("(", "default", "quote")
         if kind == "call":
-            return self.last in (",", "key", "quote")
+            here = self.place in (-1, self.commas)
+            return self.last == "key" or (here and self.last in ((",", "quote") if self.place else ("(", "quote")))
         return self.last in _OPERATORS
 
     @property
@@ -110,7 +129,10 @@ def secrets_of(line: str) -> tuple[list[Span], Open | None]:
             value.steps = steps
             left = _read(line, at, max(at, end), value, spans)
             steps = value.steps
-    spans += [match.span("value") for match in _ELEMENT.finditer(line) if _is_element(match)]
+    if "</" in line:
+        spans += [match.span("value") for pattern in (_ELEMENT, _NAMED_ELEMENT) for match in pattern.finditer(line) if _is_element(match)]
+    if "${" in line:
+        spans += [match.span("value") for match in _EXPANSION.finditer(line) if _is_element(match)]
     return spans, left
 
 
@@ -146,11 +168,17 @@ def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
             yield match.start(), match.end(), value
         elif match["close"]:
             yield from _given(line, match, value)
-    for match in _CALL.finditer(line):
-        holds = match["call"] in _HOLDING
-        yield match.start(), match.end(), Open("password", "call", brackets=["dressing" if holds else "call"], last="(")
-    for match in _SQL.finditer(line):
-        yield match.start(), match.end(), Open("password")
+    if "(" in line:
+        for match in _CALL.finditer(line):
+            place = _PLACES.get(match["call"], -1)
+            kind = "dressing" if not place and "." not in match["call"] else "call"
+            yield match.start(), match.end(), Open("password", "call", brackets=[kind], last="(", place=place)
+    if "'" in line:
+        for match in _SQL.finditer(line):
+            yield match.start(), match.end(), Open("password")
+    for match in _SIGNLESS.finditer(line):
+        if is_secret_name(match["name"]) and is_strong_name(match["name"]):
+            yield match.start(), match.end(), Open(match["name"])
     for match in _ENTRY.finditer(line):
         if is_secret_name(match["name"]):
             value = Open(match["name"], "entry")
@@ -160,17 +188,37 @@ def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
 
 def _given(line: str, match: re.Match[str], value: Open) -> Iterator[tuple[int, int, Open]]:
     """Yield the value that is given to a function behind its name, or behind a flag in a list."""
-    at = opening = match.start() - len(match["close"]) - 1
-    while at > max(0, opening - 40) and (line[at - 1].isalnum() or line[at - 1] == "_"):
-        at -= 1
-    function = line[at:opening] if line[opening : opening + 1] == "(" and opening >= 0 else None
+    function, first = _function(line, match.start() - len(match["close"]))
+    if not first and function not in _DECLARING and function not in _SETTING_OF:
+        function = None
     if function in _DECLARING:
         found = _DEFAULT.search(line, match.end(), match.end() + 256)
         if found is not None:
             yield found.start(), found.end(), value
     elif function is not None or value.name.startswith("--"):
-        value.sign = "," if function in _SETTING else "?"
+        value.sign = "," if function in _SETTING or function in _SETTING_OF else "?"
         yield match.start(), match.end(), value
+
+
+def _function(line: str, at: int) -> tuple[str | None, bool]:
+    """Return the function among whose arguments the text at ``at`` stands, and whether it is the first of them."""
+    first, depth = True, 0
+    for position in range(at - 1, max(-1, at - _LOOK_BACK), -1):
+        sign = line[position]
+        if sign in ")]}":
+            depth += 1
+        elif sign in "([{" and depth:
+            depth -= 1
+        elif sign == "(":
+            end = position
+            while position > 0 and (line[position - 1].isalnum() or line[position - 1] == "_"):
+                position -= 1  # noqa: PLW2901 - the loop ends here
+            return line[position:end], first
+        elif sign in "[{":
+            return None, first
+        elif not depth and (sign == "," or not (sign.isspace() or sign in "rbufRBUF")):
+            first = False
+    return None, first
 
 
 def _is_element(match: re.Match[str]) -> bool:
@@ -260,6 +308,8 @@ def _step(line: str, at: int, sign: str, value: Open) -> bool:
         value.last = "type"
         return deep or value.sign == ":"
     value.last = sign
+    if sign == "," and value.brackets == ["call"]:
+        value.commas += 1
     return deep or (sign not in (",", ";", "#", "&", ">") and sign[0] != "\\")
 
 
@@ -337,7 +387,11 @@ def _header(line: str, at: int, value: Open) -> Span | None:
     if scheme is None:
         return None
     text = scheme["value"]
-    variable = text.isidentifier() and (text.islower() or _is_code(value, text, line[scheme.end() : scheme.end() + 50]))
+    variable = (
+        text.isidentifier()
+        and not any(map(str.isdigit, text))
+        and (text.islower() or _is_code(value, text, line[scheme.end() : scheme.end() + 50]))
+    )
     if variable or is_harmless("password", text):
         return None
     end = _HEADER_VALUE.match(line, scheme.start("value")).end()  # type: ignore[union-attr]

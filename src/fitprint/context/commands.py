@@ -20,9 +20,12 @@ _FLAGS = {
     "mongorestore": "-p",
     "cqlsh": "-p",
     "redis-cli": "-a",
-    "ldapsearch": "-w",
-    "ldapadd": "-w",
-    "ldapmodify": "-w",
+    **dict.fromkeys(("ldapadd", "ldapcompare", "ldapdelete", "ldapmodify", "ldapmodrdn", "ldapsearch", "ldapwhoami"), "-w"),
+    "ldappasswd": "-w -s -a",
+    "sqlcmd": "-P",
+    "bcp": "-P",
+    "snowsql": "-p",
+    "ssh-keygen": "-N -P",
     "smbclient": "-U%",
     "zip": "-P",
     "unzip": "-P",
@@ -35,10 +38,17 @@ _FLAGS = {
     "rar": "-p+",
     "unrar": "-p+",
 }
-_LOGINS = {"docker": "-p", "podman": "-p", "helm": "-p", "az": "-p", "oc": "-p"}  # these, behind their word `login`
+# These, behind one of their words.
+_INNER = {
+    **{(program, "login"): "-p" for program in ("docker", "podman", "helm", "az", "oc")},
+    ("openssl", "enc"): "-k -K",
+    ("openssl", "dgst"): "-hmac",
+}
+_GIVING = frozenset("-D -e --build-arg --env --from-literal --set --set-string -v".split())  # before `name=value`
+_NAMING = frozenset(("rclone",))  # programs that take names and their values by turns
 _KEYED = frozenset(("comet", "kaggle", "neptune", "swanlab", "vault", "wandb"))  # their `login` is given a key
-_SETTERS = frozenset(("ARG", "ENV", "config", "set", "setenv", "setx"))  # before a name and its value
-PROGRAMS = frozenset((*_FLAGS, *_LOGINS, *_KEYED, *_SETTERS, "htpasswd", "openssl"))
+_SETTERS = frozenset(("%env", "%set_env", "ARG", "ENV", "config", "set", "setenv", "setx"))  # before a name and its value
+PROGRAMS = frozenset((*_FLAGS, *(program for program, _ in _INNER), *_KEYED, *_NAMING, *_SETTERS, "htpasswd", "isql", "kubectl"))
 _KEY_LENGTH = 16
 
 
@@ -57,10 +67,9 @@ def _candidates(words: Sequence[str], program: str) -> Iterator[tuple[int, int]]
     for position, word in enumerate(words):
         name = word.rpartition("/")[2]
         before = words[position - 1] if position else ""
-        if name in PROGRAMS and not before.startswith("-"):
+        if name in PROGRAMS and name not in _SETTERS and not before.startswith("-"):
             program, flags = name, _FLAGS.get(name, "").split()
-        if word == "login" and program in _LOGINS:
-            flags = _LOGINS[program].split()
+        flags = _INNER.get((program, word), "").split() or flags
         yield from _flagged(words, position, flags)
         if word.startswith("pass:") and before.startswith("-pass"):
             yield position, 5
@@ -68,8 +77,14 @@ def _candidates(words: Sequence[str], program: str) -> Iterator[tuple[int, int]]
             yield from ((at, 0) for at in range(position, len(words)) if len(words[at]) >= _KEY_LENGTH and words[at].isalnum())
         if before == "htpasswd" and word.startswith("-") and "b" in word and position + 3 < len(words):
             yield position + 3, 0
-        if before in _SETTERS and is_secret_name(word) and position + 1 < len(words) and _is_value(words[position + 1]):
+        if before == "isql" and position + 2 < len(words):
+            yield position + 2, 0
+        sets = before in _SETTERS or program in _NAMING or (before.startswith("-") and words[max(0, position - 2)] in _SETTERS)
+        if sets and is_secret_name(word) and position + 1 < len(words) and _is_value(words[position + 1]):
             yield position + 1, 0
+        given, sign, _ = word.partition("=")
+        if before in _GIVING and sign and is_secret_name(given):
+            yield position, len(given) + 1
 
 
 def _flagged(words: Sequence[str], position: int, flags: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -22,21 +22,29 @@ from fitprint.context.secret_shapes import REDACTED, without_shapes
 __all__ = ["REDACTED", "is_secret_name", "redact_argv", "redact_mapping", "redact_text", "redact_url"]
 
 _MOST = 2048  # characters of a line in which names mean something; longer ones are data
+_MOST_MARKED = 12_000  # lines with words of secrets that are read; a text with more of them is no source of a program
 _ROUNDS = 4
 _BLOCK = 8192  # characters of the lines that are looked at together
 # Parts of words without which no name, header or command on a line is one of a secret's.
 _STEMS = (
     *"auth bearer cookie cred csrf curl fernet identified jwt key ldap login mariadb mongo mysql pass phrase pw redis-cli secret".split(),
-    *"create_superuser create_user sessionid smbclient token webhook".split(),
+    *"create_superuser create_user hmac mnemonic pepper sessionid smbclient token webhook".split(),
+    *"backup_code conn_str connection_str ftp( ftp_tls( kinit mfa_seed openssl otp_seed recovery_code stripe_sk unlock_code".split(),
+    *("url.create(", "bcp ", "helm ", "http -a", "https -a", "isql ", "snowsql ", "sqlcmd ", "ssh-keygen ", "sudo -s"),
     *("pat=", "pat:", "pat ", "pat\t", "pat'", 'pat"', "pat\\", "zip -", "rar -", "7z ", "7za "),
 )
 _HEADER = re.compile(r"(?i)(?<!\w)(bearer|basic|digest|token)(\s{1,8})([A-Za-z0-9._~+/-]{16,}=*)")
 _FLAG = re.compile(r"(?P<flag>(?<![\w.-])--?(?P<name>[A-Za-z][\w.-]*)\s{1,16})(?P<quote>[\"']?)(?P<value>[^\s\"'-][^\s\"']*)(?P=quote)")
 _PROGRAM = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(PROGRAMS)))})(?=[\"']?[\s,])")
+# A text that is written to the standard input of what asks for a password.
+_PIPED = re.compile(
+    r"""(?<![\w.-])(?:echo|printf)[ \t]{1,8}(?:-n[ \t]{1,8})?["']?(?P<value>[^\s"'|&;<>]{1,200})["']?[ \t]{0,8}\|[ \t]{0,8}"""
+    r"""(?:sudo[ \t]{1,8}-S|kinit|su\b|[\w ./-]{1,80}--password-stdin|cryptsetup|openssl|gpg)"""
+)
 _SHELL_WORD = re.compile(r"\[redacted\]|[^\s\"'`,\[\]()|;&<>]+")
 _BREAK = re.compile(r"[\s,;]")
 _WORD = re.compile(r"\S+")
-_NETRC = frozenset(("account", "default", "login", "machine", "password"))
+_NETRC = ("account", "default", "login", "machine", "password")
 _KAGGLE = re.compile(r"""["']key["']\s{0,8}:\s{0,8}["'](?P<value>[0-9A-Za-z]{20,})["']""")
 _BEGIN, _END = "-----BEGIN ", "-----END"
 _BREAKS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -85,7 +93,7 @@ def redact_text(text: str) -> str:
     and variables (``os.environ["TOKEN"]``, ``settings.password``) stay. Of private keys the lines between the marks go.
 
     A line of more than 2048 characters is data. Where a word of a secret or an address stands in it, all behind its first part is
-    replaced; otherwise known and random shapes are.
+    replaced; otherwise known and random shapes are. Where more than 12 000 lines have words of secrets, the lines behind are replaced.
     """
     lines = text.splitlines(keepends=True)
     if _BEGIN in text:
@@ -95,13 +103,18 @@ def redact_text(text: str) -> str:
 
 def _redacted_lines(lines: Sequence[str]) -> Iterator[str]:
     left: Open | None = None  # a value that began in the lines before
+    read = 0  # lines that had words of secrets
     for first, last in _blocks(lines):
+        if read > _MOST_MARKED:
+            yield from (_replaced(line) for line in lines[first:last])
+            continue
         if len(lines[first]) > _MOST:
             left = None
             yield _redacted_data(lines[first])
             continue
         block = without_shapes("".join(lines[first:last])).splitlines(keepends=True)
         marked = _marked(block)
+        read += len(marked)
         for number, line in enumerate(block):
             if left is not None and line.startswith(("@@ ", "diff --git ")):  # the lines behind belong elsewhere
                 left = None
@@ -113,6 +126,11 @@ def _redacted_lines(lines: Sequence[str]) -> Iterator[str]:
                 line, begun = _redacted_names(line, near)  # noqa: PLW2901
                 left = begun or left
             yield line
+
+
+def _replaced(line: str) -> str:
+    body = line.rstrip(_BREAKS)
+    return f"{REDACTED if body.strip() else body}{line[len(body) :]}"
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -234,6 +252,7 @@ def _redacted_flag(match: re.Match[str]) -> str:
 
 def _command_spans(line: str) -> Iterator[Span]:
     """Yield the secrets in a command, which may be written as text or as a list of words."""
+    yield from (match.span("value") for match in _PIPED.finditer(line) if "|" in line and not is_harmless("password", match["value"]))
     found = _PROGRAM.search(line)
     if found is None:
         return
@@ -250,7 +269,7 @@ def _file_spans(line: str, near: Sequence[str]) -> Iterator[Span]:
     for match in _KAGGLE.finditer(line):
         if any("username" in other for other in near):
             yield match.span("value")
-    if "password" not in line:
+    if "password" not in line or not line.lstrip("+- \t").startswith(_NETRC):
         return
     words = list(_WORD.finditer(line))
     names = [word[0].lstrip("+-") for word in words]
@@ -258,8 +277,9 @@ def _file_spans(line: str, near: Sequence[str]) -> Iterator[Span]:
     words = words[len(words) - len(names) :]
     if "password" not in names[:-1] or names[0] not in _NETRC:
         return
+    value = words[names.index("password") + 1]
+    if is_harmless("password", value[0]):
+        return
     others = [word for other in near for word in other[:200].lstrip("+-").split()[:1]]
     if {"machine", "login", "default"}.intersection([*names[:-2], *others]):
-        value = words[names.index("password") + 1]
-        if not is_harmless("password", value[0]):
-            yield value.span()
+        yield value.span()

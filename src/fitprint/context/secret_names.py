@@ -12,19 +12,30 @@ _LONE = frozenset(
 )
 _LONE_ENDINGS = ("apitoken", "appsecret", "authtoken", "accesstoken", "clientsecret", "passphrase", "passwd", "password", "secretkey")
 _BEFORE_PASS = frozenset(
-    "admin db email ftp git http imap jenkins ldap mail mongo my mysql pg postgres proxy redis root smtp ssh sudo user".split()
+    (
+        "admin bind db elastic email ftp git http imap jenkins kibana ldap mail mongo my mysql pg postgres proxy redis root sa smtp ssh "
+        "sudo user"
+    ).split()
 )
 # Words before "key" that make it one to a door: kinds of access, and services that hand out keys.
 _BEFORE_KEY = frozenset(
     (
         "access account activation aes api auth client consumer cookie crypt decryption deploy encryption fernet gpg hmac jwt license "
-        "master private rsa secret service shared signing ssh subscription symmetric vault webhook "
-        "anthropic azure claude cohere comet datadog deepgram deepseek fireworks gemini github gitlab groq hf huggingface kaggle "
+        "master private rsa secret service shared signing ssh subscription symmetric unseal vault wallet webhook "
+        "anthropic azure claude cohere comet datadog deepgram deepseek fireworks flickr gemini github gitlab groq hf huggingface kaggle "
         "langchain langfuse langsmith mailgun mistral neptune newrelic ngc openai openrouter perplexity pinecone qdrant replicate "
         "sendgrid sentry serpapi serper slack stripe tavily together twilio voyage wandb weaviate xai"
     ).split()
 )
-_BEFORE_CONSTANT_KEY = frozenset("admin app aws cosmos function google host maps read session storage user write".split())
+_BEFORE_CONSTANT_KEY = frozenset("admin app aws cosmos function google host maps read sa session storage user write".split())
+# The last two words of constants that hold a secret.
+_CONSTANT_ENDS = frozenset(
+    tuple(ends.split("_"))
+    for ends in (
+        "connection_string connection_str conn_str otp_seed totp_seed mfa_seed stripe_sk unlock_code recovery_code recovery_codes "
+        "backup_codes id_token"
+    ).split()
+)
 _PASSES = frozenset("all backward band by dry first forward full high last low multi one pre second single two".split())
 # Words that make a "token" one of a language model's vocabulary, or a number of them.
 _VOCABULARY = frozenset(
@@ -68,6 +79,8 @@ def is_secret_name(name: str) -> bool:
     """
     words = words_of(name)
     constant = name.isupper()
+    if constant and (tuple(words[-2:]) in _CONSTANT_ENDS or words[-1:] in (["mnemonic"], ["pepper"])):
+        return True
     for position, word in enumerate(words):
         before = words[position - 1] if position else ""
         last = position == len(words) - 1
@@ -86,6 +99,8 @@ def is_secret_name(name: str) -> bool:
         if word == "tokens" and before in _PLURAL:
             return last
         if word == "pw" and (not before or before in _BEFORE_PASS):
+            return last
+        if word.endswith("pw") and word[:-2] in _BEFORE_PASS:
             return last
         if word == "webhook":
             return last or words[-1] in ("url", "uri")

@@ -6,6 +6,42 @@ KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 # Text with one or several secrets between « and »; the marks are no part of the text.
 TEXTS = [
+    'engine = create_engine(URL.create("postgresql", "bob", "«swordfish77»", "db"))\n',
+    "ftp = FTP('h', 'bob', '«swordfish77»')\n",
+    'jwt.encode(payload, "«swordfish77»", algorithm="HS256")\n',
+    'jwt.decode(text, key="«swordfish77»")\n',
+    'hmac.new(b"«swordfish77»", message)\n',
+    'keyring.set_password("service", "bob", "«swordfish77»")\n',
+    'notebook_login("«swordfish77»")\n',
+    'os.putenv(b"API_KEY", b"«swordfish77»")\n',
+    'setattr(settings, "API_KEY", "«swordfish77»")\n',
+    'monkeypatch.setitem(os.environ, "API_KEY", "«swordfish77»")\n',
+    """parser.add_argument("-p", "--password", type=str, help="x", default='«swordfish77»')\n""",
+    "%env OPENAI_API_KEY «swordfish77»\n",
+    "set -x AWS_SECRET_ACCESS_KEY «swordfish77»\n",
+    "set -gx HF_TOKEN «swordfish77»\n",
+    ": ${API_KEY:=«swordfish77»}\n",
+    "echo ${DB_PASSWORD:-«swordfish77»}\n",
+    'read -s PASSWORD <<< "«swordfish77»"\n',
+    'curl -H "Authorization: ApiKey «swordfish77»" https://x\n',
+    '<property name="hibernate.connection.password">«swordfish77»</property>\n',
+    '#define PASSWORD "«swordfish77»"\n',
+    '{:password "«swordfish77»"}\n',
+    "GRANT ALL ON x TO bob IDENTIFIED WITH mysql_native_password BY '«swordfish77»'\n",
+    "CREATE SECRET (TYPE S3, KEY_ID 'x', SECRET '«swordfish77»')\n",
+    "helm install --set auth.password=«swordfish77» x\n",
+    "rclone config create r s3 secret_access_key «swordfish77»\n",
+    "openssl enc -k «swordfish77» -in x\n",
+    "ssh-keygen -N «swordfish77» -f x\n",
+    "ldapwhoami -D cn=x -w «swordfish77»\n",
+    "snowsql -p «swordfish77»\n",
+    "sqlcmd -S h -U sa -P «swordfish77»\n",
+    "bcp x -U sa -P«swordfish77»\n",
+    "isql DSN bob «swordfish77»\n",
+    "http -a bob:«swordfish77» GET x\n",
+    "echo «swordfish77» | docker login -u bob --password-stdin\n",
+    "echo '«swordfish77»' | sudo -S ls\n",
+    "printf «swordfish77» | kinit bob\n",
     # Python: environment and mappings
     "os.environ['OPENAI_API_KEY'] = '«hunter-2x»'",
     'os.environ["HF_TOKEN"]="«hunter-2x»"',
@@ -171,6 +207,28 @@ TEXTS = [
 ]
 
 HARMLESS = [
+    'getattr(settings, "API_KEY", None)\n',
+    'setattr(self, "token_count", "many words")\n',
+    'setattr(module, "weight", parameter)\n',
+    'parser.add_argument("-t", "--tokenizer", default="bert-base")\n',
+    'url = URL.create("sqlite", database="runs.db")\n',
+    'server = FTP("ftp.example.org")\n',
+    'hmac.new(key, message, "sha256")\n',
+    'jwt.decode(token, public_key, algorithms=["RS256"])\n',
+    '#define KEY_LENGTH "16"\n',
+    '{:keyword "value", :token-count "2"}\n',
+    "echo ${HOME:-/root} ${TOKEN:-}\n",
+    'read -r line <<< "a b"\n',
+    "helm install --set replicas=2 --set image.tag=v1 x\n",
+    "openssl req -x509 -keyout key.pem -in x\n",
+    "ssh-keygen -t ed25519 -f key\n",
+    "ssh-keygen -N '' -f key\n",
+    '<property name="hibernate.dialect">org.dialect</property>\n',
+    "echo hello | grep password\n",
+    "set -x\nset -eu\n",
+    "rng = np.random.default_rng(seed=123456)\nSEED = 'abcdefg'\n",
+    "credentials(scope, name)\n",
+    "SELECT key 'x' FROM t\n",
     # tokenizers and language models
     "tokenizer = AutoTokenizer.from_pretrained('bert-base-uncased')",
     "tokenizer.pad_token = tokenizer.eos_token",
@@ -400,6 +458,8 @@ HARMLESS_COMMANDS = [
 ]
 
 VARIABLES = (
+    "AZURE_STORAGE_CONNECTION_STRING LDAP_BIND_PW KIBANA_PW BINDPW ROOTPW UNSEAL_KEY WALLET_KEY STRIPE_SK GCP_SA_KEY MNEMONIC TOTP_SEED "
+    "ID_TOKEN PEPPER FLICKR_KEY UNLOCK_CODE "
     "OPENAI_KEY AZURE_STORAGE_KEY FERNET_KEY SSHPASS DB_PW SLACK_WEBHOOK SLACK_WEBHOOK_URL OPENAI_API_KEY ANTHROPIC_KEY HF_TOKEN "
     "HUGGING_FACE_HUB_TOKEN WANDB_API_KEY KAGGLE_KEY COMET_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AZURE_CLIENT_SECRET COSMOS_KEY "
     "STORAGE_ACCOUNT_KEY SECRET_KEY_BASE DJANGO_SECRET_KEY JWT_SECRET JWT_KEY SESSION_KEY APP_KEY ENCRYPTION_KEY AES_KEY HMAC_KEY "
@@ -408,6 +468,7 @@ VARIABLES = (
     "PINECONE_KEY MASTER_KEY SIGNING_KEY PRIVATE_KEY SSH_KEY LICENSE_KEY SAS_TOKEN REFRESH_TOKEN COOKIE SEED_PHRASE VAULT_TOKEN NGC_KEY"
 ).split()
 HARMLESS_VARIABLES = (
+    "RANDOM_SEED SEED EXIT_CODE CODE MAX_PW PAD_ID_TOKENS GPIO_PIN DB_STRING CONNECTION_TIMEOUT RISK MASK_SK "
     "PATH PYTHONPATH PYTHONHASHSEED CUDA_VISIBLE_DEVICES OMP_NUM_THREADS TOKENIZERS_PARALLELISM MAX_TOKENS PAD_TOKEN SORT_KEY CACHE_KEY "
     "PRIMARY_KEY PARTITION_KEY LABEL_KEY KEYBOARD XKB_KEY GNOME_KEYRING_CONTROL SSH_AUTH_SOCK SSH_AGENT_PID PASSWORD_FILE TOKEN_PATH "
     "AWS_SHARED_CREDENTIALS_FILE GOOGLE_CREDENTIALS_PATH SECRET_NAME API_KEY_ENV BYPASS COMPASS FORWARD_PASS FIRST_PASS PATIENCE AUTHOR "

@@ -318,6 +318,22 @@ def test_fault_11_any_command_is_redacted(argv):
     assert redact_argv(redacted) == redacted
 
 
+def test_fault_4_very_many_lines_with_words_of_secrets_cost_no_more():
+    """A text of nothing else is read up to a bound; what stands behind is replaced, line by line."""
+    line = "password = (\n"
+    text = line * 12_100 + "weights = 3\n" * 2000 + "'swordfish77'\n"
+    redacted = redact_text(text).splitlines()
+    assert len(text.splitlines()) == len(redacted)
+    assert redacted[:12_000] == [line.rstrip()] * 12_000
+    assert "swordfish77" not in redacted[-1]
+
+
+def test_fault_4_a_text_with_few_of_them_is_read_to_its_end():
+    """However long it is."""
+    text = "x = 1\n" * 30_000 + "password = 'swordfish77'\nlast = 2\n"
+    assert redact_text(text).endswith(f"password = '{REDACTED}'\nlast = 2\n")
+
+
 def test_a_long_line_without_names_keeps_its_data():
     """Numbers stay, whatever their number; what is known by its shape goes."""
     numbers = ", ".join(map(str, range(20_000)))
