@@ -29,6 +29,7 @@ from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
 from fitprint.recording.reading import RunReader
 from fitprint.recording.resources import used_since
+from fitprint.recording.secrecy import told, withheld
 from fitprint.recording.surroundings import attach_environment
 from fitprint.recording.values import check_curve, metric_value, microseconds, param_value, preview
 from fitprint.recording.workspace import Workspace
@@ -91,7 +92,7 @@ class Run(RunReader):
 
         Args:
             status: FINISHED, FAILED or KILLED.
-            error: text of the traceback, if there is one.
+            error: text of the traceback, if there is one; secrets in it are replaced.
             at: time of the end in microseconds, now by default; not before the start, whatever the clock says.
 
         Raises:
@@ -118,7 +119,7 @@ class Run(RunReader):
             self._watches_exit = False
             unwatch_exit()
         ended = max(clock.now() if at is None else at, self._started.time if self._started is not None else 0)
-        end = events.RunEnded(self.id, ended, status, None if error is None else str(error))
+        end = events.RunEnded(self.id, ended, status, None if error is None else told(str(error)))
         if self._before is not None:
             self.workspace.writer.append(events.DocumentLogged(self.id, ended, "usage", used_since(self._before)), end)
         else:
@@ -177,7 +178,8 @@ class Run(RunReader):
     def log_params(
         self, params: Mapping[Any, Any], *, provenance: Literal["set", "default", "resolved"] = "set", defaults: Iterable[str] = ()
     ) -> None:
-        """Record hyperparameters. Numbers, booleans, None, texts, lists and dicts keep their type; other objects become text.
+        """Record hyperparameters. Numbers, booleans, None, texts, lists and dicts keep their type; other objects become text. Texts under
+        the name of a secret (``api_key``, ``password``), also inside a dict, become ``[redacted]``.
 
         What is longer than 8 KiB as JSON is kept whole as an artifact ``params/<key>.json``.
 
@@ -203,7 +205,7 @@ class Run(RunReader):
             if choosy and not wanted(key, include, exclude):
                 continue
             try:
-                good[key] = self._param(key, param_value(value), "default" if key in defaults else provenance)
+                good[key] = self._param(key, withheld(key, param_value(value)), "default" if key in defaults else provenance)
             except InvalidParamError as error:
                 bad.append(f"{key!r} ({error})")
         if good:
@@ -224,13 +226,13 @@ class Run(RunReader):
         self.set_tags({checked_text(key, "a tag's name"): value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags; values become text, None removes a tag.
+        """Set tags; values become text, under the name of a secret ``[redacted]``; None removes a tag.
 
         Raises:
             FitprintError: some names are no text; the message names them, all other tags are set.
         """
         items = checked_items(tags, "set_tags({'team': 'a'})")
-        texts = {key: None if value is None else str(value) for key, value in items if isinstance(key, str) and key}
+        texts = {key: None if value is None else withheld(key, str(value)) for key, value in items if isinstance(key, str) and key}
         if texts or not items:
             self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
         for key, _ in items:

@@ -17,6 +17,7 @@ from typing import Any
 from fitprint import clock
 from fitprint.errors import InvalidMetricError, InvalidParamError
 from fitprint.recording.digests import digest_data
+from fitprint.recording.secrecy import KNOWN, is_withheld, withheld
 
 __all__ = ["PREVIEW_LIMIT", "check_curve", "metric_value", "microseconds", "param_value", "preview", "strip_addresses", "type_name"]
 
@@ -62,6 +63,7 @@ def param_value(value: Any, key: str = "") -> Any:
     - an Enum member as ``Class.NAME``, one that is also a str or number as its value; paths, dates and times as text;
     - functions and classes as ``module.qualname``; bytes as their ``repr`` up to 1 KiB, else as type, size and digest;
     - any other object as its ``repr`` without memory addresses;
+    - a text in a dict under the name of a secret, such as ``password``, as ``[redacted]``;
     - a container inside itself, below 24 levels, or beyond a million values as a short text in ``<>``.
 
     Args:
@@ -216,7 +218,10 @@ class _Conversion:
             name = self.name(key)
             if name in converted:
                 name = f"{name} ({type(key).__name__})"
-            converted[name] = self.convert(item)
+            secret = KNOWN.get(name)
+            if secret is None:
+                secret = is_withheld(name)
+            converted[name] = withheld(name, self.convert(item)) if secret else self.convert(item)
         return converted
 
     def name(self, key: Any) -> str:
