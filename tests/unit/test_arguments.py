@@ -169,6 +169,9 @@ def test_fault_7_a_row_of_a_table_has_names_and_values() -> None:
     """Whatever has ``items()`` as a dict does is taken."""
 
     class Row:
+        def __bool__(self) -> bool:
+            raise ValueError("of several values")
+
         def items(self) -> list[tuple[str, float]]:
             return [("a", 1.0)]
 

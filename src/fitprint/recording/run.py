@@ -372,7 +372,7 @@ class Run(RunReader):
     def _log_round(self, metrics: Mapping[str, float], step: int | None, epoch: float | None) -> bool:
         """Record the metrics of a round with one write; False, and nothing recorded, where one of them needs a closer look."""
         following = self._next_step
-        if step is None and metrics and following.keys().isdisjoint(metrics) and POSITION.get() is None:
+        if step is None and isinstance(metrics, dict) and metrics and following.keys().isdisjoint(metrics) and POSITION.get() is None:
             return self._log_first(metrics, epoch)
         if type(step) is not int:
             return False
