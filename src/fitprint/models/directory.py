@@ -160,9 +160,11 @@ def read_manifest(directory: Path) -> Manifest:
         text = read_regular(directory / MANIFEST).decode()
     except FileNotFoundError:
         content = read_mlmodel(directory)
-        return Manifest(
-            flavors=content["flavors"], requirements=_listed(directory), signature=signature_from_mlflow(content.get("signature"))
-        )
+        try:
+            signature = signature_from_mlflow(content.get("signature"))
+            return _sound(Manifest(flavors=content["flavors"], requirements=_listed(directory), signature=signature))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise IntegrityError(f"MLmodel cannot be read: {error!r}") from error
     except (UnicodeDecodeError, OSError) as error:
         raise IntegrityError(f"{MANIFEST} cannot be read: {error}") from error
     try:
@@ -171,8 +173,8 @@ def read_manifest(directory: Path) -> Manifest:
             raise ValueError("it has no format")
         if found["format"] > _FORMAT:
             raise FitprintError(f"the model directory was written by a newer fitprint (format {found['format']}): update fitprint")
-        signature = found["signature"]
-        return Manifest(
+        described = found["signature"]
+        manifest = Manifest(
             flavors={found["flavor"]: found["options"]},
             flavor=found["flavor"],
             class_name=found["class"],
@@ -182,10 +184,25 @@ def read_manifest(directory: Path) -> Manifest:
             files=tuple(Artifact(path, digest, size) for path, (digest, size) in found["files"].items()),
             requirements=tuple(found["requirements"]),
             python=found["python"],
-            signature=Signature.from_json(signature) if signature is not None else None,
+            signature=Signature.from_json(described) if described is not None else None,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _sound(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{MANIFEST} cannot be read: {error!r}") from error
+
+
+def _sound(manifest: Manifest) -> Manifest:
+    """Return the manifest if its parts are of their types.
+
+    Raises:
+        ValueError: one is not.
+    """
+    texts = [*manifest.flavors, *manifest.needs, *manifest.requirements, manifest.class_name, manifest.serialization, manifest.python]
+    texts += [text for file in manifest.files for text in (file.path, file.digest)]
+    parts = all(isinstance(part, (Mapping, type(None))) for part in manifest.flavors.values())
+    if not parts or not all(isinstance(text, str) for text in texts):
+        raise ValueError("a part of it has another type than it should have")
+    return manifest
 
 
 def verify(directory: Path, manifest: Manifest, known: Mapping[str, str] | None = None) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from fitprint.arguments import shown
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.signature import Signature
 from fitprint.models.trust import Trust
@@ -244,9 +245,15 @@ def file_within(directory: Path, name: object) -> Path:
     Raises:
         IntegrityError: the name leads out of the directory, or to no file.
     """
-    path = directory / str(name)
-    if not path.resolve().is_relative_to(directory.resolve()):
+    if not isinstance(name, str):
+        raise IntegrityError(f"the model names the file {shown(name)}, which is no name of one")
+    path = directory / name
+    try:
+        inside, there = path.resolve().is_relative_to(directory.resolve()), path.is_file()
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"the model names the file {shown(name)}, which no file can be called ({error})") from error
+    if not inside:
         raise IntegrityError(f"the model names the file {name!r}, which lies outside of its directory")
-    if not path.is_file():
+    if not there:
         raise IntegrityError(f"{name} is missing from the model directory")
     return path

@@ -249,3 +249,36 @@ def test_signature_of_an_mlflow_file_is_read(tmp_path):
     assert [{"a": 1, "b": "x"}] == signature.enforce([{"a": 1, "b": "x"}])
     with pytest.raises(SignatureError, match="column 'a' is string, where the model was given int64"):
         signature.enforce([{"a": "x", "b": "x"}])
+
+
+@pytest.mark.parametrize(
+    "key", ["flavor", "options", "class", "serialization", "needs", "files", "requirements", "python", "signature", "format"]
+)
+@pytest.mark.parametrize("value", [True, -1, "x", [1], {"a": 1}, ["x", None], {"a": [None, 1]}])
+def test_fault_7_odd_parts_of_a_manifest_are_told(packed, tmp_path, key, value):
+    """By one kind of error, whatever part it is; some are as good as what was there."""
+    file = tmp_path / "model" / MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    try:
+        load_directory(tmp_path / "model", FLAVORS)
+    except FitprintError:
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flavors:\n  text: x\n",
+        "flavors:\n  text:\n  - a\n",
+        "flavors:\n  1: {}\n",
+        "flavors:\n  pickle: {}\nsignature: x\n",
+        "flavors:\n  pickle: {}\nsignature:\n  inputs: '[1]'\n",
+        "flavors:\n  pickle:\n    file: [a]\n",
+        f"flavors:\n  pickle:\n    file: {'x' * 5000}\n",
+    ],
+)
+def test_fault_7_odd_parts_of_an_mlflow_file_are_told(tmp_path, text):
+    """A part that is no mapping, a signature that is none, a file that cannot be."""
+    (tmp_path / "MLmodel").write_text(text)
+    with pytest.raises(FitprintError):
+        load_directory(tmp_path, FLAVORS)
