@@ -21,6 +21,13 @@ def register_stores() -> Mapping[str, Any]:
 
 
 @hookimpl
+def register_artifact_stores() -> Mapping[str, Any]:
+    from fitprint.artifacts.opening import BUILTIN
+
+    return BUILTIN
+
+
+@hookimpl
 def register_flavors() -> Sequence[Any]:
     from fitprint.models.pickle_flavor import PickleFlavor
 

@@ -33,9 +33,10 @@ from typing import IO, Any, Literal
 
 import fitprint
 from fitprint import clock, events
-from fitprint.access import create_file, make_folder, open_regular, temporary_folder
-from fitprint.artifacts.local import BlobStore
+from fitprint.access import create_file, open_regular, temporary_folder
+from fitprint.artifacts.blobs import Blobs
 from fitprint.artifacts.paths import checked_path
+from fitprint.artifacts.staging import Staging
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
 from fitprint.events import Batch, Event, MetricPoints, RunStarted
@@ -78,7 +79,7 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
     Raises:
         FitprintError: a run has not ended, the file is there already, or it cannot be written.
         RunNotFoundError: there is no such run.
-        ArtifactNotFoundError, IntegrityError: the bytes of an artifact are gone or have changed.
+        ArtifactNotFoundError, IntegrityError: the bytes of an artifact are gone, have not arrived yet, or have changed.
     """
     if path.exists():
         raise FitprintError(f"{path} is there already; remove it, or name another file with -o")
@@ -90,14 +91,14 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
     partial = path.with_name(f".{path.name}.{new_id()}")
     try:
         with temporary_folder("fitprint-export-") as folder, os.fdopen(create_file(partial), "wb") as file:
-            anew = BlobStore(folder)
+            anew = Staging(folder)
             flavors = hooks().registered("register_flavors")
             leaving = [portable(record, workspace.blobs, anew, flavors) for record in records]
             for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
                 file.seek(0)
                 file.truncate()
                 with zipfile.ZipFile(file, "w", method) as archive:
-                    _write(archive, store, (anew, workspace.blobs), leaving)
+                    _write(archive, store, anew, workspace.blobs, leaving)
                 if not _bursts(archive, file.tell()):
                     break
         partial.rename(path)
@@ -118,7 +119,7 @@ def _family(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
                 yield record
 
 
-def _write(archive: zipfile.ZipFile, store: Store, places: Sequence[BlobStore], records: Sequence[RunRecord]) -> None:
+def _write(archive: zipfile.ZipFile, store: Store, anew: Staging, blobs: Blobs, records: Sequence[RunRecord]) -> None:
     sizes = {artifact.digest: artifact.size for record in records for artifact in record.artifacts}
     manifest = {
         "format": _FORMAT,
@@ -141,10 +142,9 @@ def _write(archive: zipfile.ZipFile, store: Store, places: Sequence[BlobStore], 
                 for column in (history.step, history.timestamp, history.value, history.epoch):
                     file.write(_little(column).tobytes())
     for digest in sorted(sizes):
-        blobs = next((place for place in places if digest in place), places[-1])
-        with _member(archive, _blob_name(digest)) as file, blobs.open(digest) as source:
+        with _member(archive, _blob_name(digest)) as file, (anew if digest in anew else blobs).open(digest) as source:
             if _copied(source, file) != digest:
-                raise IntegrityError(f"{blobs.path_of(digest)} has changed since it was written: its bytes do not match its name")
+                raise blobs.change(digest)
 
 
 def _bounded(text: bytes, most: int, complaint: str) -> bytes:
@@ -234,13 +234,14 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
             present = [run_id for run_id in bundle.metrics if _has(store, run_id)]
             new = [run_id for run_id in bundle.metrics if run_id not in set(present)]
             # Each is read twice, so that there is never more than one run in memory.
-            bundle.bring({artifact.digest for run_id in new for artifact in _artifacts(bundle.events(run_id))}, workspace.blobs)
+            bundle.bring({artifact.digest for run_id in new for artifact in _artifacts(bundle.events(run_id))}, workspace.staging)
         for run_id in new:
-            _append(store, bundle, run_id)
+            _append(store, bundle, run_id, workspace.facts())
+    workspace.bring_to_read()
     return Imported(tuple(new), tuple(present))
 
 
-def _append(store: Store, bundle: _Bundle, run_id: str) -> None:
+def _append(store: Store, bundle: _Bundle, run_id: str, importer: Mapping[str, Any]) -> None:
     with _spoken(bundle.path):
         found = bundle.events(run_id)
     start = found[0]
@@ -248,7 +249,7 @@ def _append(store: Store, bundle: _Bundle, run_id: str) -> None:
         found[0] = replace(start, parent=None)
         found.insert(1, events.TagsSet(run_id, start.time, {_PARENT_TAG: start.parent}))
     # A journal of this name that was delivered once is never taken in again, also not by two imports at a time.
-    store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": bundle.path.name}))
+    store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": bundle.path.name, **importer}))
 
 
 @contextmanager
@@ -341,13 +342,12 @@ class _Bundle:
                     raise ValueError(f"a metric of run {run_id} is not understood")
                 yield MetricPoints(run_id, times[-1], key, steps, times, values, epochs, goal)
 
-    def bring(self, digests: Iterable[str], blobs: BlobStore) -> None:
+    def bring(self, digests: Iterable[str], staging: Staging) -> None:
         """Keep the bytes of these digests, each checked."""
-        missing = [digest for digest in digests if digest not in blobs]
+        missing = [digest for digest in digests if digest not in staging]
         if not missing:
             return
-        make_folder(blobs.root)
-        with temporary_folder(".import-", blobs.root) as folder:
+        with staging.temporary(".import-") as folder:
             for digest in missing:
                 size = self.sizes[digest]
                 if self.archive.getinfo(_blob_name(digest)).file_size != size:
@@ -357,7 +357,7 @@ class _Bundle:
                     found = _copied(source, target)
                 if found != digest:
                     raise IntegrityError(f"{self.path} was changed: the bytes of {digest} do not match; nothing more was imported")
-                blobs.put_file(file, move=True, digest=digest)
+                staging.adopt(file, digest)
 
 
 def _has(store: Store, run_id: str) -> bool:
@@ -387,7 +387,7 @@ def _sound(event: Event, run_id: str) -> Event:
     Raises:
         ValueError: it is not.
     """
-    sound = not isinstance(event, events.EXPERIMENT_ACTS) and event.run == run_id
+    sound = not isinstance(event, (*events.EXPERIMENT_ACTS, *events.STORE_EVENTS)) and event.run == run_id
     if isinstance(event, RunStarted):
         sound = sound and not event.resumed and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
     elif isinstance(event, events.TagsSet):

@@ -21,6 +21,7 @@ __all__ = [
     "LoggedModel",
     "MetricSummary",
     "Param",
+    "PendingBytes",
     "RunRecord",
     "RunStatus",
 ]
@@ -127,6 +128,26 @@ class Artifact:
     path: str
     digest: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingBytes:
+    """Bytes of an artifact that have not arrived in the artifact store.
+
+    Attributes:
+        digest: of the bytes, and ``size`` their number.
+        writer: facts on the process that recorded them (host, user, home ...), {} if they are not known.
+    """
+
+    digest: str
+    size: int
+    writer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """Where they were recorded, in words; "" if that is not known."""
+        host, home, user = (str(self.writer.get(name, "")) for name in ("host", "home", "user"))
+        return ", ".join([f"on the host {host}", *([f"in {home}"] if home else []), *([f"by {user}"] if user else [])]) if host else ""
 
 
 @dataclass(frozen=True, slots=True)

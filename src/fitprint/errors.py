@@ -18,6 +18,7 @@ __all__ = [
     "MetricNotFoundError",
     "ModelNotFoundError",
     "NoActiveRunError",
+    "PendingBytesError",
     "PluginError",
     "QueryError",
     "RefusedError",
@@ -94,6 +95,10 @@ class RefusedError(StoreError):
 
 class ArtifactNotFoundError(StoreError):
     """The run holds no artifact at the given path, or its bytes are gone."""
+
+
+class PendingBytesError(ArtifactNotFoundError):
+    """An artifact's bytes have not arrived in the artifact store: they are in the home that recorded them, which the message names."""
 
 
 class IntegrityError(StoreError):

@@ -1,6 +1,7 @@
-"""The closed union of facts that can happen to runs and experiments. The journal keeps them, stores fold them into records.
+"""The closed union of facts that can happen to runs, experiments and the store itself. The journal keeps them, stores fold them.
 
-Each event names its subject first, the id of a run or of an experiment, and then its time (microseconds since the epoch, UTC).
+Each event names its subject first, the id of a run or of an experiment, and then its time (microseconds since the epoch, UTC); what
+happens to the store has no other subject.
 Events of a run may reach a store before its :class:`RunStarted` where another process logs to the run; a store then keeps what it is
 given.
 
@@ -25,9 +26,12 @@ __all__ = [
     "EXPERIMENT_ACTS",
     "RESERVED",
     "RUN_ACTS",
+    "STORE_EVENTS",
     "Act",
+    "ArtifactStoreChosen",
     "ArtifactsLogged",
     "Batch",
+    "BytesArrived",
     "DatasetLogged",
     "DocumentLogged",
     "Event",
@@ -51,6 +55,7 @@ __all__ = [
     "RunRenamed",
     "RunRestored",
     "RunStarted",
+    "StoreEvent",
     "TagsSet",
 ]
 
@@ -267,7 +272,10 @@ class DatasetLogged:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactsLogged:
-    """Files whose bytes already lie in the blob store; a path that is logged again takes the later bytes."""
+    """Files whose bytes already lie in the home of who recorded them; a path that is logged again takes the later bytes.
+
+    Where the store has an artifact store, the bytes are *pending* until :class:`BytesArrived` says that they are there.
+    """
 
     run: str
     time: int
@@ -293,6 +301,26 @@ class DocumentLogged:
     content: Any
 
 
+@dataclass(frozen=True, slots=True)
+class ArtifactStoreChosen:
+    """The bytes of all runs go to the artifact store ``uri``, a URL without a password or a folder beside the database file.
+
+    The first of these events counts, whoever sends others: the place is the same for all who use the store.
+    """
+
+    time: int
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class BytesArrived:
+    """The bytes with these digests are in the artifact store; told when they are there, by who brought them."""
+
+    time: int
+    digests: tuple[str, ...]
+
+
+STORE_EVENTS = (ArtifactStoreChosen, BytesArrived)
 RUN_ACTS = (RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted)
 EXPERIMENT_ACTS = (
     ExperimentCreated,
@@ -305,6 +333,7 @@ EXPERIMENT_ACTS = (
 RunAct = Union[RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted]
 ExperimentAct = Union[ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentNoted, ExperimentArchived, ExperimentRestored]
 Act = Union[RunAct, ExperimentAct]
+StoreEvent = Union[ArtifactStoreChosen, BytesArrived]
 RunEvent = Union[
     RunStarted,
     RunEnded,
@@ -317,7 +346,7 @@ RunEvent = Union[
     DocumentLogged,
     RunAct,
 ]
-Event = Union[RunEvent, ExperimentAct]
+Event = Union[RunEvent, ExperimentAct, StoreEvent]
 
 
 @dataclass(frozen=True, slots=True)

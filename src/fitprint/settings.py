@@ -50,6 +50,12 @@ class Setting:
 
 CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("store", str, None, "URI of the backend store; by default the SQLite file `fitprint.db` in the home."),
+    Setting(
+        "artifacts",
+        str,
+        None,
+        "URL of the artifact store, such as `file:///shared/bytes`; by default the home, or a folder beside the file of a chosen store.",
+    ),
     Setting("home", str, None, "Folder of journals, blobs and the default store; by default `.fitprint` in the project root."),
     Setting(
         "home_mode",

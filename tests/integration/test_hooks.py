@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fitprint
+from fitprint.artifacts.memory import MemoryArtifacts
 from fitprint.autologging.framework import Function
 from fitprint.cli import main
 from fitprint.errors import SettingsError
@@ -78,6 +79,18 @@ def test_register_stores_adds_a_scheme():
         fitprint.configure(store="mine://here")
         assert [] == fitprint.search_runs()
         assert ["mine://here"] == list(stores)
+
+
+def test_register_artifact_stores_adds_a_scheme():
+    """A URL with the plugin's scheme is opened by the plugin's factory, and bytes go there."""
+    kept = {}
+    factories = {"mine": lambda uri: kept.setdefault(uri, MemoryArtifacts(uri))}
+    with captured_runs(plugins=plugin(register_artifact_stores=lambda: factories), artifacts="mine://bytes") as runs:
+        with fitprint.start_run():
+            fitprint.log_text("a", "a.txt")
+        (artifact,) = runs.one().artifacts
+        runs.workspace.bring()
+        assert artifact.digest in kept["mine://bytes"]
 
 
 def test_register_settings_adds_typed_settings():

@@ -55,7 +55,7 @@ def test_fault_24_a_newer_store_is_read_and_not_written(programs: Programs) -> N
     assert (0, "", "") == programs.run(PLAIN)
     assert {"plain"} == set(programs.runs())
     database = programs.home / "fitprint.db"
-    SqliteDriver(database, "", [*STEPS, ["UPDATE facts SET value = '3' WHERE name = 'writers'"]]).close()
+    SqliteDriver(database, "", [*STEPS, [f"UPDATE facts SET value = '{len(STEPS) + 1}' WHERE name = 'writers'"]]).close()
     assert (0, "", "") == programs.run(PLAIN.replace("plain", "waiting"))
     status, output, errors = programs.run(READ)
     assert (0, "{'plain': ('FINISHED', 1.0)}\n") == (status, output)

@@ -95,7 +95,7 @@ def test_a_stranger_needs_no_trust_in_models_of_the_framework(tracked, stranger)
 def test_bytes_that_were_exchanged_are_not_unpickled(tracked):
     run = tracked.of(lambda: LogisticRegression().fit(X, y))
     (kept,) = [artifact for artifact in run.artifacts if artifact.path == "model/model.pkl"]
-    current().blobs.path_of(kept.digest).write_bytes(pickle.dumps(Counted()))
+    current().staging.path_of(kept.digest).write_bytes(pickle.dumps(Counted()))
     Counted.read = 0
     with pytest.raises(IntegrityError):
         fitprint.load_model(f"runs:/{run.id}/model")
@@ -112,7 +112,7 @@ def test_a_class_that_is_gone_is_named(tracked, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="there are no such modes")
 def test_the_files_are_private(tracked):
     run = tracked.of(lambda: LogisticRegression().fit(X, y))
-    modes = {current().blobs.path_of(artifact.digest).stat().st_mode & 0o777 for artifact in run.artifacts}
+    modes = {current().staging.path_of(artifact.digest).stat().st_mode & 0o777 for artifact in run.artifacts}
     assert modes == {0o600}
 
 

@@ -29,7 +29,7 @@ class Plain(BaseEstimator):
 
 def stored():
     """Return the bytes that all blobs take."""
-    return sum(path.stat().st_size for path in current().blobs.root.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in current().staging.root.rglob("*") if path.is_file())
 
 
 def logged(model):
@@ -40,7 +40,7 @@ def logged(model):
 
 def blob_of(run, path="model/model.pkl"):
     (found,) = [artifact for artifact in run.artifacts if artifact.path == path]
-    return current().blobs.path_of(found.digest)
+    return current().staging.path_of(found.digest)
 
 
 def test_bytes_logged_twice_are_stored_once(untracked):
@@ -61,11 +61,11 @@ def test_bytes_logged_twice_are_stored_once(untracked):
 def test_loading_leaves_the_blobs_alone(untracked):
     """They are read in their place: nothing is left beside them, nothing is taken away, nothing is open to others."""
     run = logged(LARGE)
-    before = {path: (path.stat().st_size, path.stat().st_mode) for path in current().blobs.root.rglob("*")}
+    before = {path: (path.stat().st_size, path.stat().st_mode) for path in current().staging.root.rglob("*")}
 
     fitprint.load_model(f"runs:/{run.id}/model")
 
-    assert before == {path: (path.stat().st_size, path.stat().st_mode) for path in current().blobs.root.rglob("*")}
+    assert before == {path: (path.stat().st_size, path.stat().st_mode) for path in current().staging.root.rglob("*")}
     assert blob_of(run).stat().st_nlink == 1
 
 

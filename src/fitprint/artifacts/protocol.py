@@ -1,37 +1,60 @@
-"""What an artifact store is: bytes by digest."""
+"""What an artifact store is: bytes by digest, where every reader of a backend store can get them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
-__all__ = ["ArtifactStore"]
+__all__ = ["ArtifactStore", "Source"]
+
+
+class Source(Protocol):
+    """Where bytes are read from, in pieces. A read may raise; then nothing is to be kept."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, b"" at the end."""
 
 
 class ArtifactStore(Protocol):
-    """Content-addressed bytes. A digest is ``sha256:`` and 64 hexadecimal digits. Safe from threads and processes."""
+    """Content-addressed bytes. A digest is ``sha256:`` and 64 hexadecimal digits. Safe from threads and processes.
+
+    It is never called on a training thread. Only bytes come here that a run has recorded: they lie in the home of who recorded them
+    until then, and longer.
+
+    Attributes:
+        uri: the URL that it was opened with, without a password: it is shown.
+        delivery: "on-read" for one at hand (a folder, memory): whoever looks at runs brings what is missing, if it is little.
+            "background" for a distant one: a daemon thread brings it while the program runs.
+    """
 
     uri: str
+    delivery: Literal["on-read", "background"]
 
-    def put_bytes(self, *pieces: bytes) -> str:
-        """Keep the bytes, given in one or more pieces, and return their digest; bytes that are there already are not written again."""
+    def put(self, digest: str, source: Source, size: int) -> None:
+        """Keep the bytes that the source gives, ``size`` in number, under their digest. They appear whole or not at all.
 
-    def put_file(self, path: Path) -> tuple[str, int]:
-        """Keep a copy of the file, and return its digest and its size in bytes."""
+        Bytes that are there already are neither read nor written. Several processes may put the same bytes at once. The source is read
+        in pieces, and never held in memory whole.
+
+        Raises:
+            ArtifactNotFoundError: ``digest`` is not a digest.
+            IntegrityError: the source gave other bytes; nothing is kept.
+            StoreError: they cannot be kept, or the store cannot be reached; it will be tried again later.
+        """
 
     def open(self, digest: str) -> BinaryIO:
-        """Open the bytes for reading.
+        """Open the bytes for reading. Who reads them compares them with the digest.
 
         Raises:
             ArtifactNotFoundError: nothing is kept under this digest.
+            StoreError: the store cannot be reached.
         """
 
-    def read(self, digest: str) -> bytes:
-        """Return the bytes, checked against the digest.
+    def __contains__(self, digest: str) -> bool:
+        """Tell whether bytes are kept under this digest; nothing else than a digest is there.
 
         Raises:
-            ArtifactNotFoundError: nothing is kept under this digest.
-            IntegrityError: the bytes have changed since they were kept.
+            StoreError: the store cannot be reached.
         """
 
-    def __contains__(self, digest: str) -> bool: ...
+    def close(self) -> None:
+        """Release everything; closing twice is fine."""

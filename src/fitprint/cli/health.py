@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 import fitprint
 from fitprint.cli.wording import size
-from fitprint.entities import Artifact, RunRecord
-from fitprint.errors import FitprintError
+from fitprint.entities import Artifact, PendingBytes, RunRecord
+from fitprint.errors import FitprintError, PendingBytesError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import is_for, journals, leftovers, read_writer, set_aside, writer_is_gone
 from fitprint.journal.frames import split_position
@@ -74,6 +74,7 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
         store = workspace.store
         yield Finding("store", "ok", f"{workspace.store_uri}: {sum(each.run_count for each in store.experiments())} runs")
         yield from _database(workspace)
+        yield from _pending(workspace, store)
         yield from _artifacts(workspace, store, deep=deep)
     except (FitprintError, OSError) as error:
         yield Finding("store", "broken", str(error))
@@ -144,7 +145,7 @@ def _damaged_journals(workspace: Workspace) -> Iterator[Finding]:
 
 def _leftovers(workspace: Workspace) -> Iterator[Finding]:
     """Remove what killed programs have left, and tell of it; half journals go with the delivery that follows."""
-    found = [*leftovers(workspace.home / "journal"), *workspace.blobs.sweep(deep=True)]
+    found = [*leftovers(workspace.home / "journal"), *workspace.staging.sweep(deep=True)]
     if found:
         names = ", ".join(path.name for path in found[:5]) + (", ..." if len(found) > 5 else "")
         message = f"programs that were killed left {len(found)} half-written files or folders, which are removed: {names}"
@@ -233,15 +234,50 @@ def _database(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("store", "ok", f"{size(path.stat().st_size)}, schema {version}, SQLite finds no fault")
 
 
+def _pending(workspace: Workspace, store: Store) -> Iterator[Finding]:
+    """Tell where artifacts go that others are to read, and which are not there."""
+    if not workspace.shares_bytes():
+        return
+    uri = workspace.shared.uri
+    waiting = store.pending()
+    lost = [item for item in waiting if workspace.shared.is_lost(item)]
+    here = [item for item in waiting if item.digest in workspace.staging]
+    if lost:
+        yield Finding("artifacts", "broken", f"{_counted(lost)} were recorded here, never arrived in {uri} and are gone: train again")
+    if here:
+        yield Finding("artifacts", "warning", f"{_counted(here)} of this home are not in {uri} yet: run `fitprint sync`")
+    for origin in sorted({item.origin for item in waiting if item not in lost and item not in here}):
+        items = [item for item in waiting if item.origin == origin and item not in lost and item not in here]
+        where = origin or "in homes that nobody knows"
+        yield Finding("artifacts", "warning", f"{_counted(items)} are not in {uri} yet, recorded {where}: run `fitprint sync` there")
+    if uri and not waiting:
+        yield Finding("artifacts", "ok", f"{uri} has all that was recorded")
+
+
+def _counted(items: list[PendingBytes]) -> str:
+    return f"{len(items)} artifacts ({size(sum(item.size for item in items))})"
+
+
+def _restored(workspace: Workspace, digests: Iterable[str]) -> Iterator[Finding]:
+    """Bring artifacts again that somebody removed where others read them."""
+    restored = workspace.shared.restore(digests) if workspace.shares_bytes() else []
+    if restored:
+        message = f"{len(restored)} artifacts had been removed from {workspace.shared.uri}, and are there again, from this home"
+        yield Finding("artifacts", "warning", message)
+
+
 def _artifacts(workspace: Workspace, store: Store, *, deep: bool) -> Iterator[Finding]:
     runs, _ = matching(store, "", [], None, limit=None if deep else _SAMPLE_RUNS)
     owners: dict[str, tuple[RunRecord, Artifact]] = {artifact.digest: (run, artifact) for run in runs for artifact in run.artifacts}
+    yield from _restored(workspace, owners)
     read = bad = 0
     for run, artifact in owners.values():
         if not deep and read + artifact.size > _SAMPLE_BYTES:
             continue
         try:
             workspace.blobs.read(artifact.digest)
+        except PendingBytesError:
+            continue  # told above
         except (FitprintError, OSError) as error:
             bad += 1
             if bad <= 20:

@@ -22,6 +22,7 @@ __all__ = [
     "collect_run_context",
     "on_problem",
     "on_run_ended",
+    "register_artifact_stores",
     "register_commands",
     "register_flavors",
     "register_frameworks",
@@ -53,6 +54,15 @@ def register_stores() -> Mapping[str, Callable[[str], Any]]:
     """Return backend stores as ``{scheme: factory}``; ``factory(uri)`` returns a ``fitprint.stores.protocol.Store``.
 
     Called when a store is opened.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_artifact_stores() -> Mapping[str, Callable[[str], Any]]:
+    """Return artifact stores as ``{scheme: factory}``; ``factory(uri)`` returns a ``fitprint.artifacts.protocol.ArtifactStore``.
+
+    Called when bytes are brought to an artifact store, or read from one. The factory gets the whole URL, with a password if it has one.
     """
     raise NotImplementedError
 

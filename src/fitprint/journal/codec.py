@@ -33,6 +33,7 @@ _BY_NAME: dict[str, Any] = {
         events.DocumentLogged,
         *events.RUN_ACTS,
         *events.EXPERIMENT_ACTS,
+        *events.STORE_EVENTS,
     )
 }
 _EVENT_NAME = re.compile(r"[A-Z][A-Za-z]{2,50}")  # of those to come, too
@@ -95,6 +96,8 @@ def decode_event(text: bytes) -> Event:
             content["artifacts"] = tuple(Artifact(*artifact[:3]) for artifact in content["artifacts"])
         elif name == "DatasetLogged":
             content["dataset"] = Dataset(*content["dataset"][:4])
+        elif name == "BytesArrived":
+            content["digests"] = tuple(content["digests"])
         elif name == "ModelLogged":
             content["model"] = LoggedModel(*content["model"][:4])
         event: Event = _BY_NAME[name](**content)
@@ -166,6 +169,8 @@ _RULES: dict[str, _Rule] = {
     "dataset": _is_dataset,
     "artifacts": lambda value: isinstance(value, tuple) and all(map(_is_artifact, value)),
     "model": _is_model,
+    "uri": _is_name,
+    "digests": lambda value: isinstance(value, tuple) and all(isinstance(digest, str) and digest.isprintable() for digest in value),
     "content": lambda _: True,
     "id": _is_text,
     "actor": _is_text,

@@ -6,11 +6,11 @@ import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from fitprint.access import make_folder, temporary_folder
 from fitprint.artifacts.paths import checked_path
-from fitprint.errors import ArtifactNotFoundError, ModelNotFoundError
+from fitprint.errors import ArtifactNotFoundError, ModelNotFoundError, PendingBytesError
 from fitprint.models.directory import directory_digest
 from fitprint.models.flavor import Flavor
 from fitprint.models.hashing import Checking
@@ -70,9 +70,11 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: Find
         raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, or a folder with an MLmodel file")
     name, _, path = rest.strip("/").partition("/")
     run = find_run(name)
-    with _folder_beside(run.workspace.blobs) as folder:
+    with _folder_beside(run.workspace.staging) as folder:
         try:
             directory, checking = _place(run, path or "model", Path(folder) / "model")
+        except PendingBytesError:
+            raise
         except ArtifactNotFoundError as error:
             raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
         trust.own = own_files(run.record, path or "model")
@@ -92,10 +94,10 @@ def own_files(record: Any, path: str) -> dict[str, str]:
     return digests if any(is_own(directory_digest(digests), found) for found in seals) else {}
 
 
-def _folder_beside(blobs: Any) -> tempfile.TemporaryDirectory[str]:
+def _folder_beside(staging: Any) -> tempfile.TemporaryDirectory[str]:
     """Make a temporary folder where the blobs can be given second names, or else anywhere."""
     try:
-        return temporary_folder(".load-", blobs.root)
+        return cast("tempfile.TemporaryDirectory[str]", staging.temporary(".load-"))
     except OSError:
         return temporary_folder("fitprint-model-")
 
@@ -115,7 +117,7 @@ def _place(run: Source, path: str, directory: Path) -> tuple[Path, Checking | No
         for name, digest in digests.items():
             file = directory / name
             make_folder(file.parent)
-            os.link(run.workspace.blobs.path_of(digest), file)
+            run.workspace.staging.link(digest, file)
     except OSError:
         digests = {}
     if not digests:

@@ -1,4 +1,4 @@
-"""From a model in memory to blobs and the facts that a run keeps of it."""
+"""From a model in memory to bytes and the facts that a run keeps of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fitprint.access import make_folder, temporary_folder
-from fitprint.artifacts.local import BlobStore
+from fitprint.artifacts.staging import Staging
 from fitprint.entities import Artifact, LoggedModel
 from fitprint.errors import FitprintError
 from fitprint.models.directory import Packed, describe, flavor_for, pack
@@ -21,7 +20,7 @@ __all__ = ["store_model"]
 def store_model(
     model: Any,
     path: str,
-    blobs: BlobStore,
+    staging: Staging,
     flavors: Mapping[str, Flavor],
     *,
     flavor: str | None = None,
@@ -50,9 +49,9 @@ def store_model(
     chosen = flavor_for(model, tuple(flavors.values()), flavor)
     keep: Callable[[Any], tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]] | None = getattr(chosen, "keep", None)
     packed = (
-        _packed(model, chosen, blobs, limit, signature, input_example)
+        _packed(model, chosen, staging, limit, signature, input_example)
         if keep is None
-        else _kept(model, chosen.name, keep(model), blobs, limit, signature, input_example)
+        else _kept(model, chosen.name, keep(model), staging, limit, signature, input_example)
     )
     prefix = path.strip("/")
     artifacts = [Artifact(f"{prefix}/{file.path}", file.digest, file.size) for file in packed.files]
@@ -66,7 +65,7 @@ def _kept(
     model: Any,
     flavor: str,
     kept: tuple[FlavorEntry, Mapping[str, Sequence[bytes]]],
-    blobs: BlobStore,
+    staging: Staging,
     limit: float,
     signature: Signature | None,
     input_example: Any,
@@ -75,21 +74,20 @@ def _kept(
     entry, contents = kept
     sizes = {path: sum(map(len, pieces)) for path, pieces in contents.items()}
     _check_size(sum(sizes.values()), limit)
-    files = [Artifact(path, blobs.put_bytes(*pieces), sizes[path]) for path, pieces in contents.items()]
+    files = [Artifact(path, staging.put_bytes(*pieces), sizes[path]) for path, pieces in contents.items()]
     packed, texts = describe(model, flavor, entry, files, signature, input_example)
     for text in texts.values():
-        blobs.put_bytes(text)
+        staging.put_bytes(text)
     return packed
 
 
-def _packed(model: Any, flavor: Flavor, blobs: BlobStore, limit: float, signature: Signature | None, input_example: Any) -> Packed:
+def _packed(model: Any, flavor: Flavor, staging: Staging, limit: float, signature: Signature | None, input_example: Any) -> Packed:
     """Let the flavor write into a folder beside the blobs, from which the files move to their places by a rename."""
-    make_folder(blobs.root)
-    with temporary_folder(".model-", blobs.root) as folder:
+    with staging.temporary(".model-") as folder:
         packed = pack(model, Path(folder), flavors=[flavor], signature=signature, input_example=input_example, thorough=False)
         _check_size(packed.facts["size"], limit)
         for file in packed.files:
-            blobs.put_file(Path(folder) / file.path, move=True, digest=file.digest)
+            staging.adopt(Path(folder) / file.path, file.digest)
     return packed
 
 

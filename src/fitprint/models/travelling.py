@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fitprint.access import create_file, make_folder, temporary_folder
-from fitprint.artifacts.local import BlobStore
+from fitprint.artifacts.blobs import Blobs
+from fitprint.artifacts.staging import Staging
 from fitprint.entities import Artifact, LoggedModel, RunRecord
-from fitprint.errors import IntegrityError
+from fitprint.errors import IntegrityError, PendingBytesError
 from fitprint.hooks.manager import hooks
 from fitprint.models.directory import pack
 from fitprint.models.fetching import own_files
@@ -23,7 +24,7 @@ from fitprint.models.trust import Trust
 __all__ = ["portable"]
 
 
-def portable(record: RunRecord, home: BlobStore, target: BlobStore, flavors: Mapping[str, Flavor]) -> RunRecord:
+def portable(record: RunRecord, home: Blobs, target: Staging, flavors: Mapping[str, Flavor]) -> RunRecord:
     """Return a run's record with its models as they are to travel.
 
     The user's own models are loaded for this, here and now, which needs their frameworks and classes. A model that cannot be, or that
@@ -31,7 +32,7 @@ def portable(record: RunRecord, home: BlobStore, target: BlobStore, flavors: Map
     of what was recorded as the fact ``recorded``.
 
     Args:
-        home: where the run's artifacts lie.
+        home: what reads the run's artifacts.
         target: where the files that are written anew are put.
     """
     models, artifacts = list(record.models), list(record.artifacts)
@@ -41,7 +42,7 @@ def portable(record: RunRecord, home: BlobStore, target: BlobStore, flavors: Map
             continue
         try:
             converted, files = _written_anew(model, digests, home, target, flavors)
-        except IntegrityError:
+        except (IntegrityError, PendingBytesError):
             raise
         except Exception as error:  # noqa: BLE001 - the user's own classes run here and may raise anything
             told = f"the model at {model.path!r} of run {record.id} leaves as a {model.facts.get('serialization')}: {error}"
@@ -53,7 +54,7 @@ def portable(record: RunRecord, home: BlobStore, target: BlobStore, flavors: Map
 
 
 def _written_anew(
-    model: LoggedModel, digests: Mapping[str, str], home: BlobStore, target: BlobStore, flavors: Mapping[str, Flavor]
+    model: LoggedModel, digests: Mapping[str, str], home: Blobs, target: Staging, flavors: Mapping[str, Flavor]
 ) -> tuple[LoggedModel, list[Artifact]]:
     found = tuple(flavors.values())
     trust = Trust(uri=model.path)
@@ -77,7 +78,7 @@ def _written_anew(
 
 
 @contextmanager
-def _laid_out(digests: Mapping[str, str], home: BlobStore) -> Iterator[Path]:
+def _laid_out(digests: Mapping[str, str], home: Blobs) -> Iterator[Path]:
     with temporary_folder("fitprint-travel-") as folder:
         for name, digest in digests.items():
             file = Path(folder) / name

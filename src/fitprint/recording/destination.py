@@ -50,7 +50,8 @@ class Destination:
             self._chosen = self.address if chosen.startswith("sqlite:///") else chosen
             self.public = public(self._chosen)
 
-    def _is_own(self, home: Path) -> bool:
+    def is_own(self, home: Path) -> bool:
+        """Tell whether it is the home's own store."""
         return self._chosen in (None, _own(home))
 
     def uri(self, home: Path) -> str:
@@ -69,7 +70,7 @@ class Destination:
 
     def facts(self, home: Path) -> dict[str, Any]:
         """Return what a journal says of its store: the address, "" for the home's own, and the id where it is known."""
-        if self._is_own(home):
+        if self.is_own(home):
             return {"destination": ""}
         known = _known_ids(home).get(self.address)
         return {"destination": self.address, "store": known} if known else {"destination": self.address}
@@ -80,7 +81,7 @@ class Destination:
         Raises:
             StoreError: others can read the file of credentials.
         """
-        if self._chosen is None or self._is_own(home):
+        if self._chosen is None or self.is_own(home):
             return {""}
         return {self.address, former_destination(self._given), former_destination(self._whole())}
 
@@ -106,7 +107,7 @@ class Destination:
             if told == str(error):
                 raise
             raise type(error)(told) from None
-        if not self._is_own(home):
+        if not self.is_own(home):
             _remember_id(home, self.address, store.id)
         return store
 

@@ -196,6 +196,7 @@ class RunReader:
 
         Raises:
             ArtifactNotFoundError: the run has no artifact at this path; the message lists what it has.
+            PendingBytesError: its bytes are still where they were recorded; the message says where, and what to do.
             IntegrityError: the stored bytes have changed.
         """
         checked_text(path, "an artifact's path", empty=True)
@@ -219,6 +220,7 @@ class RunReader:
 
         Raises:
             ArtifactNotFoundError: the run has nothing at this path.
+            PendingBytesError: bytes are still where they were recorded; the message says where, and what to do.
             IntegrityError: the stored bytes have changed.
             FitprintError: some files could not be written; the message names them, all others are there.
         """

@@ -447,7 +447,7 @@ class Run(RunReader):
         Raises:
             StoreError: the disk does not take them. The verbs below tell that, and let the training go on.
         """
-        digest = self.workspace.blobs.put_bytes(data)
+        digest = self.workspace.staging.put_bytes(data)
         self._artifacts([Artifact(path, digest, len(data))])
 
     def _put(self, path: str, data: bytes) -> bool:
@@ -529,7 +529,7 @@ class Run(RunReader):
 
     def _put_file(self, file: Path, path: str) -> list[Artifact]:
         try:
-            return [Artifact(path, *self.workspace.blobs.put_file(file))]
+            return [Artifact(path, *self.workspace.staging.put_file(file))]
         except StoreError as error:
             if not os.access(file, os.R_OK):
                 raise
@@ -569,12 +569,12 @@ class Run(RunReader):
 
         limit = self.workspace.settings["model_limit_mb"] * 2**20
         flavors = hooks().registered("register_flavors")
-        blobs = self.workspace.blobs
+        staging = self.workspace.staging
         try:
-            artifacts, logged = store_model(model, checked_path(path), blobs, flavors, flavor=flavor, limit=limit, **options)
+            artifacts, logged = store_model(model, checked_path(path), staging, flavors, flavor=flavor, limit=limit, **options)
         except OSError as error:
             reason = error.strerror or error
-            raise StoreError(f"the model {path!r} cannot be kept in {blobs.root} ({reason}): free space, or set FITPRINT_HOME") from error
+            raise StoreError(f"the model {path!r} cannot be kept in {staging.root} ({reason}): free space, or set FITPRINT_HOME") from error
         self._artifacts(artifacts, events.ModelLogged(self.id, clock.now(), logged))
         return logged
 

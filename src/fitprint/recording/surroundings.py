@@ -63,9 +63,9 @@ def _collect() -> None:
             workspace = _state.waiting[0][0]
         artifact = None
         try:
-            facts = hooks().collect("collect_run_context", settings={**workspace.settings.values, "store": workspace.destination.public})
+            facts = hooks().collect("collect_run_context", settings=workspace.shown_settings())
             data = media.json_bytes(facts)
-            artifact = Artifact(PATH, workspace.blobs.put_bytes(data), len(data))
+            artifact = Artifact(PATH, workspace.staging.put_bytes(data), len(data))
         except Exception as error:  # noqa: BLE001 - the background must not end in a traceback on the user's screen
             hooks().problem(f"the environment could not be recorded: {error}", "context")
         with _state.lock:

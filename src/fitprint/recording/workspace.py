@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitprint import __version__
 from fitprint.access import settle_home, why_foreign, write_private
-from fitprint.artifacts.local import BlobStore
+from fitprint.artifacts.staging import Staging
 from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver
@@ -27,6 +27,8 @@ from fitprint.recording.ending import at_end
 from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, find_project, flat, load_settings
 
 if TYPE_CHECKING:
+    from fitprint.artifacts.blobs import Blobs
+    from fitprint.recording.sharing import SharedBytes, Uploaded
     from fitprint.stores.protocol import Store
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "use",
 ]
 
+_AT_HAND = ("file:", "memory:")
 _READING_PATIENCE = 2.0  # seconds that a look at runs waits for others who deliver
 _IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
 
@@ -65,7 +68,39 @@ class Workspace:
 
     def _settle_in(self, home: Path) -> None:
         self.home = home
-        self.blobs = BlobStore(home / "blobs")
+        self.staging = Staging(home / "blobs")
+        self._shared: SharedBytes | None = None
+        self._may_lack_bytes = True
+
+    @property
+    def blobs(self) -> Blobs:
+        """The bytes of artifacts, wherever they lie."""
+        from fitprint.artifacts.blobs import Blobs
+
+        return Blobs(self.staging, self._elsewhere)
+
+    def _elsewhere(self) -> SharedBytes | None:
+        """Return what reads bytes that are not in this home; None where all stay here."""
+        return self.shared if self.shares_bytes() else None
+
+    def shares_bytes(self) -> bool:
+        """Tell whether bytes of artifacts go to another place than this home, in which nobody ever waits for any."""
+        is_alone = self.destination.is_own(self.home) and not self.settings["artifacts"]
+        return not is_alone or self.known_store().artifact_uri is not None
+
+    @property
+    def shared(self) -> SharedBytes:
+        """The bytes of artifacts where all can read them who use the store."""
+        if self._shared is None:
+            from fitprint.recording.sharing import SharedBytes
+
+            self._shared = SharedBytes(self)
+        return self._shared
+
+    @property
+    def records(self) -> bool:
+        """Whether this process has recorded something here."""
+        return self._writer is not None
 
     @property
     def store_uri(self) -> str:
@@ -88,15 +123,18 @@ class Workspace:
             writer.open()
         except OSError as error:
             writer = self._open_writer_elsewhere(error)
-        if not self.destination.is_at_hand():
+        if not (self.destination.is_at_hand() and str(self.settings["artifacts"] or "file:").startswith(_AT_HAND)):
             courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store"))
             at_end(lambda: courier.finish(self.settings["exit_wait"]))
         at_end(writer.close)
         return writer
 
     def _deliver_in_background(self) -> bool:
-        self.sync()
-        return self._open_store().delivery == "background"
+        self._may_lack_bytes |= bool(self.sync().batches)
+        if self._may_lack_bytes and self.shares_bytes():
+            self._may_lack_bytes = self.shared.bring_in_background()
+        is_distant = self._shared is not None and self._shared.is_distant
+        return is_distant or self._may_lack_bytes or self.known_store().delivery == "background"
 
     def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
         try:
@@ -117,10 +155,25 @@ class Workspace:
     def _new_writer(self, home: Path) -> JournalWriter:
         return JournalWriter(
             home / "journal",
-            facts=lambda: {**_describe_process(), **self.destination.facts(home)},
+            facts=lambda: self.facts(home),
             on_problem=lambda problem: hooks().problem(problem, "journal"),
             sync=self.settings["sync"],
         )
+
+    def shown_settings(self) -> dict[str, Any]:
+        """Return the settings without passwords."""
+        shown = {**self.settings.values, "store": self.destination.public}
+        if shown["artifacts"]:
+            from fitprint.stores.addresses import public
+
+            shown["artifacts"] = public(shown["artifacts"])
+        return shown
+
+    def facts(self, home: Path | None = None) -> dict[str, Any]:
+        """Return what journals say of this process, also of the home where bytes have a way to go from there."""
+        home = home or self.home
+        facts = {**_describe_process(), **self.destination.facts(home)}
+        return {**facts, "home": str(home)} if facts["destination"] or self.settings["artifacts"] else facts
 
     def sync(self, patience: float = PATIENCE) -> Delivery:
         """Deliver what the journals of this home hold to the store.
@@ -133,8 +186,8 @@ class Workspace:
             self._writer.look()  # what this process recorded is to be there, whatever became of its files
         if not self._is_swept:
             self._is_swept = True
-            self.blobs.sweep()
-        done = deliver(self.home / "journal", self._open_store(), self.destination.names(self.home), patience=patience)
+            self.staging.sweep()
+        done = deliver(self.home / "journal", self.known_store(), self.destination.names(self.home), patience=patience)
         for problem in done.problems.values():
             hooks().problem(problem, "journal")
         for journal, reason in done.failed.items():
@@ -154,14 +207,35 @@ class Workspace:
             hooks().problem(f"{error}; the newest records may be missing from what you see", "store")
             return Delivery()
         except StoreVersionError as error:
-            self._open_store()  # raises the like if it cannot even be read
+            self.known_store()  # raises the like if it cannot even be read
             told = f"{error} (what is recorded meanwhile stays in the journals, and is missing from what you see)"
             hooks().problem(told, "store")
             return Delivery(problems={"": told})
         self._patience = _READING_PATIENCE
+        if done.batches or self._may_lack_bytes:
+            self._may_lack_bytes = False
+            self.bring_to_read()
         return done
 
-    def _open_store(self) -> Store:
+    def bring(self) -> Uploaded | None:
+        """Bring all bytes that are here to the artifact store; None where they stay here.
+
+        Raises:
+            StoreError: it cannot be opened, or the store refused; nothing is lost.
+        """
+        return self.shared.bring() if self.shares_bytes() else None
+
+    def bring_to_read(self) -> None:
+        """Bring bytes that can be brought in a moment; what cannot is told."""
+        if self.shares_bytes():
+            self.shared.bring_to_read()
+
+    def known_store(self) -> Store:
+        """Return the store as it is, without a delivery.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
         with self._lock:
             if self.destination.public is None and (self._store is None or not self.home.is_dir()):  # also where it was moved under us
                 make_home(self.home, self.settings["home_mode"])
@@ -178,10 +252,13 @@ class Workspace:
         """
         with self._lock:
             self.sync_to_read()
-            return self._open_store()
+            return self.known_store()
 
     def close(self) -> None:
-        """Close journal and store. Recording again opens them again."""
+        """Close journal and stores. Recording again opens them again."""
+        if self._shared is not None:
+            self._shared.finish()
+            self._shared.close()
         with self._lock:
             if self._writer is not None:
                 self._writer.close()
@@ -191,6 +268,7 @@ class Workspace:
 
     def _after_fork_in_child(self) -> None:
         self._lock = threading.RLock()
+        self._shared = None
         if self._store is not None:
             _inherited.append(self._store)
             self._store = None
@@ -402,7 +480,11 @@ def configure(**settings: Any) -> None:
     _given.clear()
     _given.update(merged)
     with _current_lock:
-        if _current is None or (_current.settings["home"], _current.settings["store"]) != (settled["home"], settled["store"]):
+        if _current is None or (_current.settings["home"], _current.settings["store"], _current.settings["artifacts"]) != (
+            settled["home"],
+            settled["store"],
+            settled["artifacts"],
+        ):
             use(Workspace(settled))
             heritage.leave()
         else:

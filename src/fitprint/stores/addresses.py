@@ -32,7 +32,7 @@ class _Parts(NamedTuple):
 def _split(uri: str) -> _Parts:
     scheme, _, rest = uri.partition("://")
     scheme = scheme.lower()
-    if scheme in ("sqlite", "memory"):
+    if scheme in ("sqlite", "memory", "file"):
         return _Parts(scheme, "", "", "", rest, "")
     place = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if "@" not in place and "@" in rest and ":" in place and not place.rpartition(":")[2].isdigit():
@@ -98,15 +98,17 @@ def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def whole(uri: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the URI with password, which is looked for in ``FITPRINT_STORE`` and in the file of credentials; as it is if there is none.
+    """Return the URI with password, which is looked for in ``FITPRINT_STORE``, in ``FITPRINT_ARTIFACTS`` and in the file of credentials.
+
+    It stays as it is if there is none.
 
     Raises:
         StoreError: the file can be read by others.
     """
-    if public(uri) != uri or _split(uri).scheme in ("sqlite", "memory"):
+    if public(uri) != uri or _split(uri).scheme in ("sqlite", "memory", "file"):
         return uri
     address = address_of(uri)
-    known = [environment.get("FITPRINT_STORE", ""), *_kept(credentials_file(environment))]
+    known = [environment.get("FITPRINT_STORE", ""), environment.get("FITPRINT_ARTIFACTS", ""), *_kept(credentials_file(environment))]
     return next((each for each in known if public(each) != each and address_of(each) == address), uri)
 
 

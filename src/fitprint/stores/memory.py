@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cmp_to_key, partial
-from typing import Literal
+from typing import Any, Literal
 
-from fitprint.entities import Decision, Experiment, History, RunRecord
+from fitprint.entities import Artifact, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
 from fitprint.ids import new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
+from fitprint.stores.arrivals import Arrivals
 from fitprint.stores.folding import Draft, is_new
 from fitprint.stores.protocol import Keys, OpenRun, Page
 from fitprint.stores.records import Records
@@ -44,6 +45,8 @@ class MemoryStore:
         self.uri = uri
         self.id = new_id()
         self._records = Records()
+        self._arrivals = Arrivals()
+        self._writers: dict[str, Mapping[str, Any]] = {}
         self._positions: dict[str, int] = {}
         self._lock = threading.RLock()
 
@@ -60,9 +63,12 @@ class MemoryStore:
         with self._lock:
             if not is_new(batch, self.position(batch.journal)):
                 return
-            for event in tuple(batch.events):  # read to their end before anything is kept
+            events = tuple(batch.events)  # read to their end before anything is kept
+            for event in events:
                 self._records.fold(event, batch)
+            self._arrivals.fold(events, batch.journal, self._artifacts)
             self._positions[batch.journal] = batch.end
+            self._writers[batch.journal] = batch.writer
 
     def position(self, journal: str) -> int:
         with self._lock:
@@ -161,8 +167,26 @@ class MemoryStore:
                 tags=tuple(sorted({key for draft in chosen for key in draft.tags})),
             )
 
+    @property
+    def artifact_uri(self) -> str | None:
+        return self._arrivals.uri
+
+    def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
+        with self._lock:
+            logged, arrived = self._arrivals.logged, self._arrivals.arrived
+            if self._arrivals.uri is None:
+                return []
+            waiting = (digest for digest in (logged if digests is None else digests) if digest in logged and digest not in arrived)
+            return [PendingBytes(digest, logged[digest][0], self._writers.get(logged[digest][1], {})) for digest in waiting]
+
     def close(self) -> None:
         """Keep everything: the store is gone when nobody refers to it."""
+
+    def _artifacts(self) -> Iterator[tuple[Artifact, str]]:
+        """Yield all artifacts, each with the journal that started its run."""
+        for draft in self._records.runs.values():
+            for artifact in draft.artifacts.values():
+                yield artifact, draft.life.owner or ""
 
     def _name_of(self, draft: Draft) -> str:
         return self._records.experiments.by_id[draft.life.experiment or ""].name

@@ -8,11 +8,11 @@ from a copy since it was opened: a journal is removed on the word of ``position`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from fitprint.entities import Decision, Experiment, History, RunRecord
+from fitprint.entities import Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.events import Batch
 
 if TYPE_CHECKING:
@@ -115,6 +115,19 @@ class Store(Protocol):
 
     def keys(self, experiment: str | None = None) -> Keys:
         """Return the keys used in one experiment, or in all; none for an unknown experiment."""
+
+    @property
+    def artifact_uri(self) -> str | None:
+        """The URL of the artifact store, as the first :class:`fitprint.events.ArtifactStoreChosen` said it.
+
+        None where none did: artifacts stay in the homes that recorded them, and nothing is pending.
+        """
+
+    def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
+        """Return the bytes of artifacts that have not arrived in the artifact store, all or those of ``digests``.
+
+        Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
+        """
 
     def close(self) -> None:
         """Release everything; closing twice is fine."""

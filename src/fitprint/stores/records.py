@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fitprint import clock
 from fitprint.entities import Decision
 from fitprint.errors import RefusedError
-from fitprint.events import EXPERIMENT_ACTS, RUN_ACTS, Act, Batch, Event, RunAct, RunMoved, RunPurged
+from fitprint.events import EXPERIMENT_ACTS, RUN_ACTS, STORE_EVENTS, Act, Batch, Event, RunAct, RunMoved, RunPurged
 from fitprint.stores.experiments import Experiments
 from fitprint.stores.folding import Draft, Life
 
@@ -36,6 +36,8 @@ class Records:
         """Add what an event of the batch says."""
         if isinstance(event, (*RUN_ACTS, *EXPERIMENT_ACTS)):
             self._decide(event, batch)
+        elif isinstance(event, STORE_EVENTS):
+            pass  # for fitprint.stores.arrivals
         elif event.run not in self.purged:
             self._draft(event.run).fold(event, batch.journal, self.experiments)
 

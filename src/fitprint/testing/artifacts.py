@@ -3,97 +3,151 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from fitprint.artifacts.opening import open_artifact_store
 from fitprint.artifacts.protocol import ArtifactStore
-from fitprint.errors import ArtifactNotFoundError, IntegrityError
+from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
+from fitprint.hooks.manager import hooks
 from fitprint.testing.checks import Conformance, NotApplicable, expect
+from fitprint.testing.processes import forked
 
 __all__ = ["ArtifactStoreConformance"]
 
 
 class ArtifactStoreSubject(Conformance):
-    """An artifact store under test, how it is opened, and how its bytes are changed behind its back."""
+    """An artifact store under test, and how it is opened.
+
+    Attributes:
+        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the check's own.
+        across_processes: whether a process that opens the same URL finds the same bytes.
+    """
+
+    uri: str
+    across_processes: bool = True
 
     def open(self, folder: Path) -> ArtifactStore:
-        """Open the store of the folder, which is the check's own: the same store each time."""
-        raise NotImplementedError
+        """Open the artifact store of the folder: the same each time. Override it for one that no installed plugin registers."""
+        return open_artifact_store(self.uri.format(folder=folder), hooks().registered("register_artifact_stores"))
 
-    def tamper(self, store: ArtifactStore, digest: str, folder: Path, change: Callable[[bytes], bytes]) -> None:  # noqa: ARG002 - for others
-        """Change the kept bytes behind the store's back. Override it where they do not lie in plain files of the folder.
-
-        Raises:
-            NotApplicable: they are not found.
-        """
-        for path in folder.rglob("*"):
-            if path.is_file() and _digest(path.read_bytes()) == digest:
-                data = path.read_bytes()
-                path.chmod(0o600)
-                path.write_bytes(change(data))
-                return
-        raise NotApplicable("no file of the folder holds the bytes: override `tamper`")
+    @contextmanager
+    def opened(self, folder: Path) -> Iterator[ArtifactStore]:
+        """Open the artifact store of the folder, and close it at the end of the block."""
+        store = self.open(folder)
+        try:
+            yield store
+        finally:
+            store.close()
 
 
 def bytes_round_trip(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """Bytes come back as they were, under the digest of their content, also none at all and also from another store object."""
+    """Bytes come back as they were, also none at all and also from another object of the same artifact store."""
     samples = [b"", b"a", bytes(range(256)) * 500, "é🙂\r\n".encode(), b"\0" * 70_000]
-    store = conformance.open(folder)
-    for data in samples:
-        digest = store.put_bytes(data)
-        expect(digest == _digest(data), f"the digest of {len(data)} bytes is {digest!r}")
-        expect(store.read(digest) == data, f"{len(data)} bytes came back as others")
-        with store.open(digest) as file:
-            expect(file.read() == data, f"{len(data)} bytes are read from open() as others")
-        expect(digest in store, "what was kept is not in the store")
-    again = conformance.open(folder)
-    expect([again.read(_digest(data)) for data in samples] == samples, "another object of the same store gives other bytes")
-
-
-def file_round_trip(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """A file is copied with digest and size; what happens to the file afterwards does not matter."""
-    source = _folder(folder, "given") / "file.bin"
-    data = b"first\nsecond" * 1000
-    source.write_bytes(data)
-    store = conformance.open(_folder(folder, "store"))
-    expect(store.put_file(source) == (_digest(data), len(data)), "put_file() gives another digest or size")
-    source.write_bytes(b"changed")
-    expect(store.read(_digest(data)) == data, "changing the file afterwards changes what was kept")
-    source.unlink()
-    expect(store.read(_digest(data)) == data, "removing the file afterwards removes what was kept")
+    with conformance.opened(folder) as store:
+        for data in samples:
+            _put(store, data)
+            expect(_read(store, _digest(data)) == data, f"{len(data)} bytes came back as others")
+            expect(_digest(data) in store, "what was kept is not in the artifact store")
+    with conformance.opened(folder) as again:
+        expect([_read(again, _digest(data)) for data in samples] == samples, "another object of the same artifact store gives other bytes")
 
 
 def put_is_idempotent(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """The same bytes put again, as bytes or as a file, have the same digest and are not kept twice."""
-    source = _folder(folder, "given") / "file.bin"
+    """Bytes that are there already are neither read nor written again."""
     data = os.urandom(200_000)
-    source.write_bytes(data)
-    kept = _folder(folder, "store")
-    store = conformance.open(kept)
-    digest = store.put_bytes(data)
-    before = _size(kept)
-    expect(store.put_bytes(data) == digest and store.put_file(source)[0] == digest, "the same bytes get another digest")
-    expect(_size(kept) <= before, "the same bytes are kept twice")
-    expect(store.read(digest) == data, "after being put again the bytes are others")
+    with conformance.opened(folder) as store:
+        _put(store, data)
+        before = _size(folder)
+        store.put(_digest(data), _Unread(), len(data))
+        expect(_size(folder) == before, "the same bytes are kept twice")
+        expect(_read(store, _digest(data)) == data, "after being put again the bytes are others")
+
+
+def wrong_bytes_are_refused(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """Bytes that do not match the digest under which they are put are an IntegrityError, and are not kept."""
+    data = b"as it was recorded" * 100
+    for what, given in {"changed": b"x" + data[1:], "cut off": data[:-5], "followed by more": data + b"more", "nothing": b""}.items():
+        with conformance.opened(folder) as store:
+            try:
+                store.put(_digest(data), io.BytesIO(given), len(data))
+            except IntegrityError:
+                expect(_digest(data) not in store, f"bytes that were {what} are kept under the digest of others")
+                continue
+        raise AssertionError(f"bytes that were {what} are taken as if they were the ones of the digest")
+    with conformance.opened(folder) as store:
+        _put(store, data)
+        expect(_read(store, _digest(data)) == data, "after wrong bytes were refused, the right ones are not kept")
+
+
+def upload_cut_off(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """A source that fails midway makes put() raise and leaves nothing that can be seen; the next attempt succeeds."""
+    data = os.urandom(5 << 20)
+
+    def fail() -> None:
+        raise ConnectionResetError("the line is cut")
+
+    with conformance.opened(folder) as store:
+        try:
+            store.put(_digest(data), _Interrupted(data, fail), len(data))
+        except (ConnectionResetError, StoreError):
+            pass
+        else:
+            raise AssertionError("put() returns although its source failed")
+        _expect_absent(store, _digest(data))
+        _put(store, data)
+        expect(_read(store, _digest(data)) == data, "after an attempt that was cut off the bytes are not kept")
+
+
+def killed_while_putting(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """A process that dies within put() leaves nothing that can be seen, and the next one succeeds."""
+    _need_processes(conformance)
+    data = os.urandom(5 << 20)
+
+    def die() -> None:
+        conformance.open(folder).put(_digest(data), _Interrupted(data, partial(os._exit, 9)), len(data))
+
+    try:
+        forked(die)
+    except AssertionError:
+        pass
+    with conformance.opened(folder) as store:
+        _expect_absent(store, _digest(data))
+        _put(store, data)
+        expect(_read(store, _digest(data)) == data, "after a process died the bytes are not kept")
+
+
+def seen_by_another_process(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """What put() kept is read by a process that opens the same URL."""
+    _need_processes(conformance)
+    data = os.urandom(100_000)
+    with conformance.opened(folder) as store:
+        _put(store, data)
+    forked(partial(_see, conformance, folder, data))
+
+
+def _see(conformance: ArtifactStoreSubject, folder: Path, data: bytes) -> None:
+    with conformance.opened(folder) as store:
+        expect(_read(store, _digest(data)) == data, "another process does not read what was kept")
 
 
 def unknown_digest(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """A digest under which nothing is kept is an ArtifactNotFoundError, and is not in the store."""
-    store = conformance.open(folder)
-    store.put_bytes(b"something")
-    unknown = _digest(b"never put")
-    expect(unknown not in store, "what was never put is in the store")
-    _expect_not_found(store, unknown)
+    """A digest under which nothing is kept is an ArtifactNotFoundError, and is not in the artifact store."""
+    with conformance.opened(folder) as store:
+        _expect_absent(store, _digest(b"never put"))
+        _put(store, b"something")
+        _expect_absent(store, _digest(b"never put"))
 
 
 def bad_digest_is_refused(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """What is no digest is not found: no path leads out of the store, and nothing is found under another spelling."""
-    outside = folder / "secret.txt"
-    outside.write_bytes(b"secret")
-    store = conformance.open(_folder(folder, "store"))
-    digest = store.put_bytes(b"something")
+    """What is no digest is not found, and nothing is kept under it: no path leads out of the artifact store."""
+    (folder / "secret.txt").write_bytes(b"secret")
+    digest = _digest(b"something")
     bad = [
         "",
         "sha256:",
@@ -104,36 +158,24 @@ def bad_digest_is_refused(conformance: ArtifactStoreSubject, folder: Path) -> No
         digest.upper(),
         f"{digest}0",
     ]
-    bad += [digest[:-1], f"md5:{digest[7:]}", f"{digest}\n", f"sha256:{'g' * 64}", str(outside)]
-    for name in bad:
-        expect(name not in store, f"{name!r} is in the store")
-        _expect_not_found(store, name)
-
-
-def tampering_is_noticed(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """Bytes that have changed since they were kept are an IntegrityError when they are read: one bit, a lost end, an added one."""
-    changes = {
-        "one bit": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
-        "a lost end": lambda data: data[:-10],
-        "an added end": lambda data: data + b"more",
-        "nothing left": lambda data: b"",  # noqa: ARG005 - what there was does not matter
-    }
-    store = conformance.open(folder)
-    for number, (what, change) in enumerate(changes.items()):
-        digest = store.put_bytes(f"kept {number} ".encode() * 1000)
-        conformance.tamper(store, digest, folder, change)
-        try:
-            store.read(digest)
-        except IntegrityError:
-            continue
-        raise AssertionError(f"changed bytes ({what}) are read as if they were the ones that were kept")
+    bad += [digest[:-1], f"md5:{digest[7:]}", f"{digest}\n", f"sha256:{'g' * 64}", str(folder / "secret.txt")]
+    with conformance.opened(folder) as store:
+        _put(store, b"something")
+        for name in bad:
+            _expect_absent(store, name)
+            try:
+                store.put(name, io.BytesIO(b"something"), 9)
+            except (ArtifactNotFoundError, IntegrityError):
+                continue
+            raise AssertionError(f"bytes are kept under {name!r}, which is no digest")
 
 
 def large_file(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """A file of 64 MiB is kept and read in pieces, and never held in memory whole."""
+    """A file of 64 MiB is put and read in pieces, and never held in memory whole."""
     import tracemalloc
 
-    source = _folder(folder, "given") / "large.bin"
+    _need_processes(conformance)
+    source = folder / "large.bin"
     piece = os.urandom(1 << 20)
     total = hashlib.sha256()
     with source.open("wb") as file:
@@ -141,40 +183,49 @@ def large_file(conformance: ArtifactStoreSubject, folder: Path) -> None:
             block = number.to_bytes(4, "big") + piece[4:]
             total.update(block)
             file.write(block)
-    store = conformance.open(_folder(folder, "store"))
-    tracemalloc.start()
-    try:
-        digest, size = store.put_file(source)
-        peak = tracemalloc.get_traced_memory()[1] >> 20
-    finally:
-        tracemalloc.stop()
-    expect((digest, size) == (f"sha256:{total.hexdigest()}", 64 << 20), "a large file gets another digest or size")
-    expect(peak < 32, f"keeping a file of 64 MiB took {peak} MiB of memory")
-    again = hashlib.sha256()
-    with store.open(digest) as file:
-        while block := file.read(1 << 20):
-            again.update(block)
+    digest = f"sha256:{total.hexdigest()}"
+    with conformance.opened(folder) as store:
+        tracemalloc.start()
+        try:
+            with source.open("rb") as file:
+                store.put(digest, file, 64 << 20)
+            peak = tracemalloc.get_traced_memory()[1] >> 20
+        finally:
+            tracemalloc.stop()
+        expect(peak < 32, f"keeping a file of 64 MiB took {peak} MiB of memory")
+        again = hashlib.sha256()
+        with store.open(digest) as file:
+            while block := file.read(1 << 20):
+                again.update(block)
     expect(again.digest() == total.digest(), "a large file is read as another")
 
 
 def concurrent_puts(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """Threads that put the same and different bytes at once all succeed, and nobody ever reads a half."""
-    shared = os.urandom(300_000)
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(8)
+    _at_once(lambda number: _put_and_read(conformance, folder, number))
 
-    def work(number: int) -> None:
+
+def _put_and_read(conformance: ArtifactStoreSubject, folder: Path, number: int) -> None:
+    shared = bytes(range(256)) * 2000
+    with conformance.opened(folder) as store:
+        for turn in range(5):
+            for data in (shared + bytes([turn]), f"{number}-{turn}".encode() * 5000):
+                _put(store, data)
+                expect(_read(store, _digest(data)) == data, "bytes that were put at once came back as others")
+
+
+def _at_once(work: Callable[[int], None]) -> None:
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(4)
+
+    def guarded(number: int) -> None:
         try:
-            store = conformance.open(folder)
             barrier.wait(60)
-            for turn in range(5):
-                own = f"{number}-{turn}".encode() * 5000
-                for data in (shared, own):
-                    expect(store.read(store.put_bytes(data)) == data, "bytes that threads put at once came back as others")
+            work(number)
         except BaseException as error:  # noqa: BLE001 - raised again below
             errors.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -183,45 +234,98 @@ def concurrent_puts(conformance: ArtifactStoreSubject, folder: Path) -> None:
         raise errors[0]
 
 
+def closed_twice(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """Closing twice is fine, and what was kept is there when the URL is opened again."""
+    store = conformance.open(folder)
+    _put(store, b"kept")
+    store.close()
+    store.close()
+    with conformance.opened(folder) as again:
+        expect(_digest(b"kept") in again, "what was kept is gone after the artifact store was closed")
+
+
+def says_how_it_is_delivered_to(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """It says its URL, and whether it is at hand ("on-read") or distant ("background")."""
+    with conformance.opened(folder) as store:
+        expect("://" in store.uri, f"{store.uri!r} is no URL")
+        expect(store.delivery in ("on-read", "background"), f"its delivery is {store.delivery!r}")
+
+
 class ArtifactStoreConformance(ArtifactStoreSubject):
     """Hold an artifact store against its protocol.
 
+    Attributes:
+        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the check's own.
+        across_processes: whether a process that opens the same URL finds the same bytes.
+
     Example:
-        >>> class TestBlobStore(ArtifactStoreConformance):
-        ...     def open(self, folder):
-        ...         return BlobStore(folder)
+        >>> class TestBuckets(ArtifactStoreConformance):
+        ...     uri = "bucket://{folder}"
     """
 
     checks = (
         bytes_round_trip,
-        file_round_trip,
         put_is_idempotent,
+        wrong_bytes_are_refused,
+        upload_cut_off,
+        killed_while_putting,
+        seen_by_another_process,
         unknown_digest,
         bad_digest_is_refused,
-        tampering_is_noticed,
         large_file,
         concurrent_puts,
+        closed_twice,
+        says_how_it_is_delivered_to,
     )
+
+
+class _Unread:
+    """A source that must not be read."""
+
+    def read(self, size: int, /) -> bytes:  # noqa: ARG002 - that of every source
+        raise AssertionError("bytes that are there already are read once more")
+
+
+class _Interrupted:
+    """A source that gives half of its bytes, after which something else happens."""
+
+    def __init__(self, data: bytes, then: Callable[[], None]) -> None:
+        self._file = io.BytesIO(data[: len(data) // 2])
+        self._then = then
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._file.read(size)
+        if not piece:
+            self._then()
+        return piece
 
 
 def _digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _folder(folder: Path, name: str) -> Path:
-    made = folder / name
-    made.mkdir()
-    return made
+def _put(store: ArtifactStore, data: bytes) -> None:
+    store.put(_digest(data), io.BytesIO(data), len(data))
+
+
+def _read(store: ArtifactStore, digest: str) -> bytes:
+    with store.open(digest) as file:
+        return file.read()
 
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _expect_not_found(store: ArtifactStore, digest: str) -> None:
-    for what, read in (("read", store.read), ("open", lambda name: store.open(name).close())):
-        try:
-            read(digest)
-        except ArtifactNotFoundError:
-            continue
-        raise AssertionError(f"{what}() takes {digest!r}, under which nothing is kept")
+def _expect_absent(store: ArtifactStore, digest: str) -> None:
+    expect(digest not in store, f"{digest!r}, under which nothing is kept, is in the artifact store")
+    try:
+        store.open(digest).close()
+    except ArtifactNotFoundError:
+        return
+    raise AssertionError(f"open() takes {digest!r}, under which nothing is kept")
+
+
+def _need_processes(conformance: ArtifactStoreSubject) -> None:
+    if not conformance.across_processes:
+        raise NotApplicable("the artifact store lasts as long as its process")

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from fitprint.artifacts import memory as artifacts
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.query.grammar import parse
@@ -90,7 +91,8 @@ def captured_runs(
             _switch_off()
             workspace.current().close()
             workspace.use(before)
-            memory._shared.pop(call["store"], None)  # noqa: SLF001 - it would last as long as the process
+            for kept in (memory._shared, artifacts._shared):  # noqa: SLF001 - they would last as long as the process
+                kept.pop(call["store"], None)
             _give(given)
             manager.reset()
             os.environ.update(environment)

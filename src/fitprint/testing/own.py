@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from fitprint.artifacts.local import BlobStore
-from fitprint.artifacts.protocol import ArtifactStore
 from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.testing.artifacts import ArtifactStoreConformance
 from fitprint.testing.flavors import FlavorConformance, ModelCase
 from fitprint.testing.stores.conformance import StoreConformance
 
-__all__ = ["BlobStoreConformance", "MemoryStoreConformance", "PickleFlavorConformance", "SqliteStoreConformance"]
+__all__ = [
+    "FolderArtifactsConformance",
+    "MemoryArtifactsConformance",
+    "MemoryStoreConformance",
+    "PickleFlavorConformance",
+    "SqliteStoreConformance",
+]
 
 
 class MemoryStoreConformance(StoreConformance):
@@ -28,11 +31,17 @@ class SqliteStoreConformance(StoreConformance):
     uri = "sqlite:///{folder}/fitprint.db"
 
 
-class BlobStoreConformance(ArtifactStoreConformance):
-    """The blobs of a home."""
+class FolderArtifactsConformance(ArtifactStoreConformance):
+    """Artifacts in a folder."""
 
-    def open(self, folder: Path) -> ArtifactStore:
-        return BlobStore(folder)
+    uri = "file://{folder}/bytes"
+
+
+class MemoryArtifactsConformance(ArtifactStoreConformance):
+    """Artifacts in memory."""
+
+    uri = "memory://{folder}"
+    across_processes = False
 
 
 class Line:

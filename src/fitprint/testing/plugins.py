@@ -147,11 +147,12 @@ def _plugin(name: str) -> tuple[ModuleType, str]:
 
 
 def everything_is_checked(plugin: ModuleType, classes: list[type[Conformance]]) -> None:
-    """Every framework, flavor and store that the plugin registers has a conformance class, and every class that needs cases has some."""
+    """Everything that the plugin registers, of the kinds that the kit knows, has a conformance class; a class that needs cases has some."""
     checked = {
         "register_frameworks": {cls.framework.name for cls in classes if issubclass(cls, FrameworkConformance)},
         "register_flavors": {cls.flavor.name for cls in classes if issubclass(cls, FlavorConformance)},
         "register_stores": {cls.uri.partition(":")[0] for cls in classes if issubclass(cls, StoreConformance)},
+        "register_artifact_stores": {cls.uri.partition(":")[0] for cls in classes if issubclass(cls, ArtifactStoreConformance)},
     }
     for hook, names in checked.items():
         brought: Iterable[Any] = getattr(plugin, hook, tuple)()

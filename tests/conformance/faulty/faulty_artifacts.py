@@ -1,56 +1,80 @@
 """Artifact stores, each with one fault."""
 
-import hashlib
+import io
 from pathlib import Path
 
-from fitprint.artifacts.local import BlobStore
+from fitprint.artifacts.folder import FolderArtifacts
 from fitprint.errors import ArtifactNotFoundError
 from fitprint.ids import new_id
 
 
-class DoesNotVerify(BlobStore):
-    def read(self, digest):
-        with self.open(digest) as file:
-            return file.read()
+class InAFolder(FolderArtifacts):
+    """Opened with the folder itself."""
 
+    def __init__(self, folder):
+        super().__init__(f"file://{folder}/bytes")
+        self.root = Path(folder) / "bytes"
 
-class FollowsPaths(BlobStore):
     def path_of(self, digest):
-        return self.root / digest.removeprefix("sha256:")
-
-    def read(self, digest):
-        return self.open(digest).read() if digest in self else super().read(digest)
+        return self.root / digest[7:9] / digest[9:]
 
 
-class OwnDigests(BlobStore):
-    def put_bytes(self, data):
-        super().put_bytes(data)
-        return f"sha256:{hashlib.sha3_256(data).hexdigest()}"
+class DoesNotVerify(InAFolder):
+    def put(self, digest, source, size):
+        if digest not in self:
+            data = source.read(1 << 30)
+            self.path_of(digest).parent.mkdir(parents=True, exist_ok=True)
+            self.path_of(digest).write_bytes(data)
 
 
-class KeepsTwice(BlobStore):
-    def put_bytes(self, data):
-        self.root.mkdir(exist_ok=True)
-        (self.root / new_id()).write_bytes(data)
-        return super().put_bytes(data)
+class FollowsPaths(InAFolder):
+    def __contains__(self, name):
+        return (self.root / name).is_file() or super().__contains__(name)
+
+    def open(self, name):
+        return (self.root / name).open("rb") if (self.root / name).is_file() else super().open(name)
 
 
-class LinksFiles(BlobStore):
-    def put_file(self, path):
-        digest = f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
-        target = self.path_of(digest)
-        target.parent.mkdir(parents=True)
-        target.hardlink_to(path)
-        return digest, target.stat().st_size
+class ReadsAgain(InAFolder):
+    def put(self, digest, source, size):
+        data = source.read(1 << 30)
+        super().put(digest, io.BytesIO(data), size)
 
 
-class ReadsWhole(BlobStore):
-    def put_file(self, path):
-        data = Path(path).read_bytes()
-        return self.put_bytes(data), len(data)
+class KeepsTwice(InAFolder):
+    def put(self, digest, source, size):
+        super().put(digest, source, size)
+        (self.root / new_id()).write_bytes(b"once more")
 
 
-class RaisesFileNotFound(BlobStore):
+class LosesItsEnd(InAFolder):
+    def open(self, digest):
+        with super().open(digest) as file:
+            return io.BytesIO(file.read()[:100_000])
+
+
+class KeepsInMemory(InAFolder):
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.kept = {}
+
+    def put(self, digest, source, size):
+        super().put(digest, source, size)
+        with super().open(digest) as file:
+            self.kept[digest] = file.read()
+        self.path_of(digest).unlink()
+
+    def open(self, digest):
+        return io.BytesIO(self.kept[digest]) if digest in self.kept else super().open(digest)
+
+
+class ReadsWhole(InAFolder):
+    def put(self, digest, source, size):
+        data = b"".join(iter(lambda: source.read(1 << 20), b""))
+        super().put(digest, io.BytesIO(data), size)
+
+
+class RaisesFileNotFound(InAFolder):
     def open(self, digest):
         try:
             return super().open(digest)
@@ -58,13 +82,23 @@ class RaisesFileNotFound(BlobStore):
             raise FileNotFoundError(digest) from error
 
 
-class WritesInPlace(BlobStore):
-    def put_bytes(self, data):
-        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+class WritesInPlace(InAFolder):
+    def put(self, digest, source, size):
         target = self.path_of(digest)
+        if target.is_file():
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
-            for start in range(0, len(data), 4096):
-                file.write(data[start : start + 4096])
+            while piece := source.read(4096):
+                file.write(piece)
                 file.flush()
-        return digest
+
+
+class ForgetsAtTheEnd(InAFolder):
+    def close(self):
+        for path in self.root.glob("*/*"):
+            path.unlink()
+
+
+class SaysNothing(InAFolder):
+    delivery = None

@@ -6,8 +6,18 @@ from array import array
 from dataclasses import replace
 from pathlib import Path
 
-from fitprint.entities import History, Param
-from fitprint.events import Batch, ExperimentCreated, MetricPoints, ParamsLogged, RunDeleted, RunPurged, RunStarted
+from fitprint.entities import History, Param, PendingBytes
+from fitprint.events import (
+    ArtifactStoreChosen,
+    Batch,
+    BytesArrived,
+    ExperimentCreated,
+    MetricPoints,
+    ParamsLogged,
+    RunDeleted,
+    RunPurged,
+    RunStarted,
+)
 from fitprint.ids import new_id
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Page
@@ -161,6 +171,40 @@ class ClosesOnce(MemoryStore):
         if self.closed:
             raise RuntimeError("closed already")
         self.closed = True
+
+
+class ChoosesAgain(MemoryStore):
+    def append(self, batch):
+        if any(isinstance(event, ArtifactStoreChosen) for event in batch.events):
+            self._arrivals.uri = None
+        super().append(batch)
+
+
+class HasPendingBytesAtHome(MemoryStore):
+    def pending(self, digests=None):
+        return super().pending(digests) or [PendingBytes(artifact.digest, artifact.size) for artifact, _ in self._artifacts()]
+
+
+class ForgetsWhoRecorded(MemoryStore):
+    def pending(self, digests=None):
+        return [PendingBytes(item.digest, item.size) for item in super().pending(digests)]
+
+
+class NeedsArtifactsFirst(MemoryStore):
+    def append(self, batch):
+        super().append(batch)
+        self._arrivals.arrived &= set(self._arrivals.logged)
+
+
+class TakesArrivalsForRuns(MemoryStore):
+    def append(self, batch):
+        told = [event for event in batch.events if isinstance(event, BytesArrived)]
+        super().append(replace(batch, events=[*batch.events, *(RunStarted(new_id(), event.time, "Default", "arrived") for event in told)]))
+
+
+class ForgetsArrivals(MemoryStore):
+    def append(self, batch):
+        super().append(replace(batch, events=[event for event in batch.events if not isinstance(event, BytesArrived)]))
 
 
 class ReadsOnceAndWritesWhole(MemoryStore):

@@ -201,7 +201,7 @@ def test_get_of_an_unknown_path_lists_what_there_is(command, run):
 def test_get_of_a_tampered_file_is_refused(command, run, home):
     """The bytes no longer match their digest, and nothing is left in the destination."""
     (artifact,) = [artifact for artifact in fitprint.get_run("rich").artifacts if artifact.path == "notes/hello.txt"]
-    blob = current().blobs.path_of(artifact.digest)
+    blob = current().staging.path_of(artifact.digest)
     blob.chmod(0o600)
     blob.write_text("jello")
     done = command("get", "rich", "notes/hello.txt", "-o", "out.txt")

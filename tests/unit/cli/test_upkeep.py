@@ -189,10 +189,10 @@ class TestDoctor:
     def test_names_lost_and_changed_artifacts(self, command, on_disk):
         """With the run and the path."""
         record("lossy", good="1", lost="2", changed="3")
-        blobs = current().blobs
+        staging = current().staging
         digests = {artifact.path: artifact.digest for artifact in fitprint.get_run("lossy").artifacts}
-        blobs.path_of(digests["lost.txt"]).unlink()
-        blobs.path_of(digests["changed.txt"]).write_text("4")
+        staging.path_of(digests["lost.txt"]).unlink()
+        staging.path_of(digests["changed.txt"]).write_text("4")
         done = command("doctor", "--deep", "--json")
         assert 1 == done.status
         assert ["changed.txt of run lossy", "lost.txt of run lossy"] == [

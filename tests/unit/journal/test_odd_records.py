@@ -47,6 +47,8 @@ GOOD: list[events.Event] = [
     events.RunRenamed("odd", 18, "8" * 32, "ann", "called"),
     events.RunNoted("odd", 19, "9" * 32, "ann", "about"),
     events.RunPurged("odd", 20, "a" * 32, "ann"),
+    events.ArtifactStoreChosen(21, "file:///there"),
+    events.BytesArrived(22, (DIGEST,)),
 ]
 DEEP = "[" * 5000 + "]" * 5000
 ODD_VALUES: list[Any] = [

@@ -48,6 +48,8 @@ EVENTS = st.one_of(
     st.builds(events.ArtifactsLogged, NAME, TIME, st.lists(st.builds(Artifact, NAME, DIGEST, SIZE), max_size=2).map(tuple)),
     st.builds(events.ModelLogged, NAME, TIME, st.builds(LoggedModel, NAME, TEXT, DIGEST, st.dictionaries(TEXT, JSON))),
     st.builds(events.DocumentLogged, NAME, TIME, TEXT, JSON),
+    st.builds(events.ArtifactStoreChosen, TIME, NAME),
+    st.builds(events.BytesArrived, TIME, st.lists(DIGEST, max_size=2).map(tuple)),
 )
 
 

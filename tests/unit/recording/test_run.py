@@ -375,7 +375,7 @@ def test_bytes_that_changed_are_not_handed_out(tmp_path: Path) -> None:
     with fitprint.start_run() as run:
         fitprint.log_text("right", "a.txt")
     (artifact,) = run.artifacts
-    workspace.current().blobs.path_of(artifact.digest).write_text("wrong")
+    workspace.current().staging.path_of(artifact.digest).write_text("wrong")
     with pytest.raises(IntegrityError):
         run.read("a.txt")
     with pytest.raises(IntegrityError):

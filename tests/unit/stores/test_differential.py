@@ -18,7 +18,9 @@ from fitprint.entities import Artifact, Dataset, Experiment, LoggedModel, Param,
 from fitprint.errors import QueryError, RunNotFoundError
 from fitprint.events import (
     ArtifactsLogged,
+    ArtifactStoreChosen,
     Batch,
+    BytesArrived,
     DatasetLogged,
     DocumentLogged,
     Event,
@@ -91,6 +93,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(ArtifactsLogged, RUNS, TIMES, st.tuples(st.builds(Artifact, KEYS, TEXTS, st.integers(0, 9)))),
     st.builds(ModelLogged, RUNS, TIMES, st.builds(LoggedModel, KEYS, TEXTS, TEXTS)),
     st.builds(DocumentLogged, RUNS, TIMES, KEYS, VALUES.filter(lambda value: value == value)),
+    st.builds(ArtifactStoreChosen, TIMES, KEYS),
+    st.builds(BytesArrived, TIMES, st.lists(TEXTS, max_size=3).map(tuple)),
 )
 
 FIELDS = st.sampled_from(
@@ -181,6 +185,8 @@ def test_both_stores_agree(folder: Path, batches: Sequence[tuple[str, list[Event
                 assert repr(sql.metric_history(run, key)) == repr(memory.metric_history(run, key))
         for journal in ("j1", "j2"):
             assert sorted(map(repr, sql.open_runs(journal))) == sorted(map(repr, memory.open_runs(journal)))
+        assert sql.artifact_uri == memory.artifact_uri
+        assert {item.digest for item in sql.pending()} == {item.digest for item in memory.pending()}
         assert experiments(sql) == experiments(memory)
         acts = [event.id for _, events in batches for event in events if hasattr(event, "id")]
         assert [decided(sql, act) for act in acts] == [decided(memory, act) for act in acts]

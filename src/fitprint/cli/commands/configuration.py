@@ -27,11 +27,11 @@ class Configuration:
     def run(self, arguments: argparse.Namespace) -> int:
         workspace = current()
         settings = workspace.settings
-        effective = {"home": str(workspace.home), "store": workspace.store_uri}
+        effective = {**workspace.shown_settings(), "home": str(workspace.home), "store": workspace.store_uri}
         rows = [
             {
                 "name": setting.name,
-                "value": effective.get(setting.name, settings[setting.name]),
+                "value": effective[setting.name],
                 "origin": settings.origins[setting.name],
                 "default": setting.default,
                 "type": setting.type.__name__,

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fitprint.cli import reading
 from fitprint.cli.terminal import tell
+from fitprint.cli.wording import size
+from fitprint.entities import PendingBytes
 from fitprint.recording.workspace import current
+
+if TYPE_CHECKING:
+    from fitprint.recording.sharing import Uploaded
 
 __all__ = ["COMMAND", "Syncing"]
 
 
 class Syncing:
-    """Reading does this by itself; it is needed for a distant store that was out of reach when a program ended."""
+    """Reading does this by itself; it is needed for a distant store that was out of reach when a program ended, and for large artifacts
+    that others are to read: they are brought to the artifact store, where that is not the home.
+    """
 
     name = "sync"
-    help = "Deliver what the journals hold to the store."
+    help = "Deliver what the journals hold to the store, and artifacts to the artifact store."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """There are none."""
@@ -34,7 +43,24 @@ class Syncing:
             tell(f"the journal {journal} has damaged records; `fitprint doctor` tells more")
             for damage in damages:
                 tell(f"  {damage.segment}, byte {damage.offset}, {damage.size} bytes: {damage.reason}")
-        return int(bool(done.failed))
+        brought = current().bring()
+        if brought is not None:
+            _tell_bytes(brought)
+        return int(bool(done.failed or (brought and brought.failed)))
+
+
+def _tell_bytes(brought: Uploaded) -> None:
+    place = current().shared.uri
+    tell(f"{_counted(brought.arrived)} brought to {place}" if brought.arrived else f"{place} has all artifacts of this home")
+    for reason in brought.failed.values():
+        tell(f"not brought: {reason}")
+    for origin in sorted({item.origin for item in brought.elsewhere}):
+        items = [item for item in brought.elsewhere if item.origin == origin]
+        tell(f"{_counted(items)} recorded {origin or 'elsewhere'} not there yet: run `fitprint sync` where they were recorded")
+
+
+def _counted(items: Sequence[PendingBytes]) -> str:
+    return f"{len(items)} {'artifact' if len(items) == 1 else 'artifacts'} ({size(sum(item.size for item in items))})"
 
 
 COMMAND = Syncing()

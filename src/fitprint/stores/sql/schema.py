@@ -12,6 +12,9 @@ for what is not a number. ``first``, ``last`` ... of a metric are columns of its
 
 ``facts`` has the store's ``id``, drawn when it was made, and the lowest number of steps that a fitprint must know to read it
 (``readers``) and to write to it (``writers``). A step after which an older version would misread or spoil something raises them.
+
+``facts`` has the URL of the artifact store, too (``artifacts``), once it is chosen; from then on ``blobs`` says of the bytes of artifacts
+which journal logged them first and when they arrived there (null: they have not). ``size`` is null for what arrived before it was logged.
 """
 
 from __future__ import annotations
@@ -152,5 +155,15 @@ STEPS: Sequence[Sequence[str]] = (
         )""",
         "CREATE INDEX decisions_by_subject ON decisions (subject_id, decided_at)",
         "UPDATE facts SET value = '3' WHERE name IN ('readers', 'writers')",
+    ),
+    (
+        """CREATE TABLE blobs (
+            digest {text} NOT NULL PRIMARY KEY,
+            size BIGINT,
+            journal {text},
+            arrived BIGINT
+        ){clustered}""",
+        "CREATE INDEX blobs_pending ON blobs (digest) WHERE arrived IS NULL AND size IS NOT NULL",
+        "UPDATE facts SET value = '4' WHERE name = 'writers'",
     ),
 )

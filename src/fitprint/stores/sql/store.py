@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 from weakref import WeakSet
 
-from fitprint.entities import Decision, Experiment, History, RunRecord
+from fitprint.entities import Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
 from fitprint.platform.processes import at_fork
@@ -19,7 +19,7 @@ from fitprint.stores import paging
 from fitprint.stores.folding import is_new
 from fitprint.stores.protocol import Keys, OpenRun, Page
 from fitprint.stores.sampling import sampled
-from fitprint.stores.sql import compiler, damage, reading, writing
+from fitprint.stores.sql import arrivals, compiler, damage, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
@@ -164,6 +164,15 @@ class SqlStore:
             rows = transaction.rows(sql + " ORDER BY k.name", () if experiment is None else (storable(experiment),))
             found = [(entity, damage.text(name)) for entity, name in rows]
         return Keys(**{entity: tuple(name for kind, name in found if kind == entity) for entity in ("params", "metrics", "tags")})
+
+    @property
+    def artifact_uri(self) -> str | None:
+        with self._reading() as transaction:
+            return arrivals.artifact_uri(transaction)
+
+    def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
+        with self._reading() as transaction:
+            return arrivals.pending(transaction, digests)
 
     def close(self) -> None:
         with self._lock:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fitprint.entities import Decision, History
-from fitprint.events import EXPERIMENT_ACTS, Batch, MetricPoints, RunMoved, RunStarted
+from fitprint.events import EXPERIMENT_ACTS, STORE_EVENTS, Batch, MetricPoints, RunMoved, RunStarted
 from fitprint.stores import chunks
 from fitprint.stores.folding import Draft, Life, Points
 from fitprint.stores.records import Records
-from fitprint.stores.sql import damage, experiments
+from fitprint.stores.sql import arrivals, damage, experiments
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
@@ -27,7 +27,7 @@ _Drafts = Mapping[int, Draft]  # by the run's number
 def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) -> None:
     """Fold a batch that is new into the tables of the store at ``uri``, and note its end."""
     with damage.told(f"the store {uri}"):
-        ids = {event.run: storable(event.run) for event in batch.events if not isinstance(event, EXPERIMENT_ACTS)}
+        ids = {event.run: storable(event.run) for event in batch.events if not isinstance(event, (*EXPERIMENT_ACTS, *STORE_EVENTS))}
         lives, numbers = _lives(transaction, ids.values())
         records = Records(_drafts(transaction, batch, ids, lives, numbers, keys), purged=_purged(transaction, ids, lives))
         shelf = experiments.Shelf(transaction, batch, {life.experiment for life in lives.values()})
@@ -38,6 +38,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     _write_runs(transaction, list(records.runs.values()), shelf.write(transaction), keys, _begun(batch))
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
+    arrivals.write(transaction, batch)
     transaction.many(
         _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
     )

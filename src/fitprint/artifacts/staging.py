@@ -1,4 +1,4 @@
-"""Blobs in a folder: each file is named after the digest of its bytes."""
+"""Where the bytes of artifacts are put first: a folder of this machine, beside the journal. Nothing else knows its paths."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from fitprint.access import create_file, make_folder, open_regular, settle_modes
+from fitprint.access import create_file, make_folder, open_regular, settle_modes, temporary_folder
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
 from fitprint.ids import new_id
+from fitprint.platform.files import make_safe
 from fitprint.platform.processes import is_gone
 
-__all__ = ["BlobStore"]
+if TYPE_CHECKING:
+    import tempfile
+
+    from fitprint.artifacts.protocol import Source
+
+__all__ = ["Staging"]
 
 _PIECE = 1 << 20
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}|(?:model|load|import)-(?P<pid>[0-9]+)-\w+|(?:model|load|import)-\w+)")
@@ -26,17 +32,21 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OLD_SECONDS = 86_400  # processes of other machines cannot be asked for; no file is that long on its way
 
 
-class BlobStore:
+class Staging:
     """Content-addressed files below ``root``: the bytes of ``sha256:abcdef…`` lie in ``ab/cdef…``.
 
     A blob appears whole or not at all, and is its owner's alone (see :mod:`fitprint.access`). Threads and processes may put the same
-    bytes at once.
+    bytes at once. What is put here stays: whoever brings it to an artifact store copies it.
+
+    Args:
+        root: the folder; it is made when something is put.
+        advice: what to do when its disk is full.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], advice: str = "free space, or set FITPRINT_HOME") -> None:
         self.root = Path(root)
-        self.uri = self.root.absolute().as_uri()
         self._folder = str(self.root)
+        self._advice = advice
 
     def path_of(self, digest: str) -> Path:
         """Return where the bytes lie, or would lie.
@@ -52,6 +62,7 @@ class BlobStore:
         return f"{self._folder}/{digest[7:9]}/{digest[9:]}"
 
     def put_bytes(self, *pieces: bytes) -> str:
+        """Keep the bytes, given in one or more pieces, and return their digest; bytes that are there already are not written again."""
         total = hashlib.sha256()
         for piece in pieces:
             total.update(piece)
@@ -64,35 +75,88 @@ class BlobStore:
                 temporary.replace(target)
         return digest
 
-    def put_file(self, path: str | os.PathLike[str], *, move: bool = False, digest: str | None = None) -> tuple[str, int]:
-        """Keep the file's bytes, and return their digest and number.
-
-        Args:
-            path: the file.
-            move: the file itself is gone afterwards.
-            digest: of the bytes, where the caller has just taken it; only looked at with ``move``.
+    def put_file(self, path: str | os.PathLike[str]) -> tuple[str, int]:
+        """Keep a copy of the file, and return its digest and its size in bytes.
 
         Raises:
             StoreError: the file cannot be read or the blob cannot be written.
         """
-        source = Path(path)
-        if move and (moved := self._move(source, digest)):
-            return moved
         with self._new(self.root) as (temporary, file):
-            total, size = hashlib.sha256(), 0
-            with open_regular(source) as original:
-                while piece := original.read(_PIECE):
-                    total.update(piece)
-                    size += file.write(piece)
+            with open_regular(Path(path)) as original:
+                digest, size = _copy(original, file)
             file.close()
-            digest = _spoken(total)
             target = self.path_of(digest)
             if not _is_there(target, size):
                 make_folder(target.parent)
                 temporary.replace(target)
-            if move:
-                source.unlink()
         return digest, size
+
+    def adopt(self, path: Path, digest: str | None = None) -> tuple[str, int]:
+        """Keep the file itself, which is gone afterwards; return digest and size.
+
+        Args:
+            path: the file; below :meth:`temporary` it is renamed, from another file system copied.
+            digest: of the bytes, where the caller has just taken it.
+
+        Raises:
+            StoreError: as for :meth:`put_file`.
+        """
+        moved = self._move(path, digest)
+        if moved is None:
+            moved = self.put_file(path)
+            with self._spoken_errors(path):
+                path.unlink()
+        return moved
+
+    def take(self, digest: str, source: Source, size: int) -> None:
+        """Keep bytes whose digest is known, from a source of ``size`` bytes that is read in pieces; those that are there are not read.
+
+        When this returns they outlive a loss of power.
+
+        Raises:
+            ArtifactNotFoundError: ``digest`` is not a digest.
+            IntegrityError: the source gave other bytes; nothing is kept.
+            StoreError: the blob cannot be written.
+        """
+        target = self.path_of(digest)
+        if _is_there(target, size):
+            return
+        with self._new(self.root) as (temporary, file):
+            found, _ = _copy(source, file)
+            if found != digest:
+                raise IntegrityError(f"the bytes that were to be kept as {digest} are others")
+            file.flush()
+            make_safe(file.fileno())
+            file.close()
+            make_folder(target.parent)
+            temporary.replace(target)
+
+    def link(self, digest: str, path: Path) -> None:
+        """Give a blob a second name, which costs no copy.
+
+        Raises:
+            OSError: it is not here, or cannot have one there.
+        """
+        os.link(self.path_of(digest), path)
+
+    def temporary(self, prefix: str) -> tempfile.TemporaryDirectory[str]:
+        """Make a temporary folder from which files move here by a rename, and to which blobs can be linked.
+
+        Args:
+            prefix: ``.model-``, ``.load-`` or ``.import-``: what is left of such a folder is swept.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        make_folder(self.root)
+        return temporary_folder(prefix, self.root)
+
+    def size_of(self, digest: str) -> int | None:
+        """Return the number of bytes; None if they are not here."""
+        try:
+            return os.stat(self._place(digest)).st_size  # noqa: PTH116 - spares a Path
+        except OSError:
+            return None
 
     def open(self, digest: str) -> BinaryIO:
         """Open the bytes for reading, unchecked."""
@@ -105,6 +169,12 @@ class BlobStore:
             raise StoreError(f"the bytes of {digest} cannot be read from {path}: {error.strerror or error}") from error
 
     def read(self, digest: str) -> bytes:
+        """Return the bytes, checked against the digest.
+
+        Raises:
+            ArtifactNotFoundError: nothing is kept under this digest.
+            IntegrityError: the bytes have changed since they were kept.
+        """
         with self.open(digest) as file:
             data = file.read()
         if _spoken(hashlib.sha256(data)) != digest:
@@ -137,7 +207,7 @@ class BlobStore:
 
     def _move(self, source: Path, digest: str | None) -> tuple[str, int] | None:
         """Rename the file to its place; None where that is on another file system."""
-        with _spoken_errors(source):
+        with self._spoken_errors(source):
             digest = digest or _digest_of(source)
             size = source.stat().st_size
             target = self.path_of(digest)
@@ -157,7 +227,7 @@ class BlobStore:
     @contextmanager
     def _new(self, folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
         """Open a file in ``folder`` under a name that nobody else uses; it is gone afterwards unless it was renamed."""
-        with _spoken_errors(folder):
+        with self._spoken_errors(folder):
             make_folder(folder)
             temporary = folder / f".{new_id()}"
             try:
@@ -165,6 +235,22 @@ class BlobStore:
                     yield temporary, file
             finally:
                 temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def _spoken_errors(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            advice = f": {self._advice}" if error.errno in _FULL else ""
+            raise StoreError(f"cannot keep bytes of or below {path}: {error.strerror or error}{advice}") from error
+
+
+def _copy(source: Source, target: BinaryIO) -> tuple[str, int]:
+    total, size = hashlib.sha256(), 0
+    while piece := source.read(_PIECE):
+        total.update(piece)
+        size += target.write(piece)
+    return _spoken(total), size
 
 
 def _is_left(path: Path) -> bool:
@@ -195,12 +281,3 @@ def _is_there(target: str | Path, size: int) -> bool:
 
 def _spoken(total: hashlib._Hash) -> str:
     return f"sha256:{total.hexdigest()}"
-
-
-@contextmanager
-def _spoken_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        advice = ": free space, or set FITPRINT_HOME" if error.errno in _FULL else ""
-        raise StoreError(f"cannot keep bytes of or below {path}: {error.strerror or error}{advice}") from error

@@ -1,0 +1,76 @@
+"""The bytes of artifacts in the tables: which have arrived in the artifact store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from fitprint.entities import PendingBytes
+from fitprint.events import ArtifactsLogged, ArtifactStoreChosen, Batch, BytesArrived
+from fitprint.stores.sql import damage
+from fitprint.stores.sql.driver import Transaction
+from fitprint.stores.sql.keys import marks, sliced
+from fitprint.stores.sql.rows import storable
+
+__all__ = ["artifact_uri", "pending", "write"]
+
+_LOGGED = (
+    "INSERT INTO blobs (digest, size, journal) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size,"
+    " journal = excluded.journal WHERE blobs.size IS NULL"
+)
+_LOGGED_BEFORE = (
+    "INSERT INTO blobs (digest, size, journal) SELECT a.digest, MAX(a.size), MIN(r.owner) FROM artifacts a JOIN runs r ON r.no = a.run"
+    " WHERE true GROUP BY a.digest ON CONFLICT (digest) DO NOTHING"
+)
+_ARRIVED = (
+    "INSERT INTO blobs (digest, arrived) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET arrived = excluded.arrived"
+    " WHERE blobs.arrived IS NULL"
+)
+_WAITING = "SELECT b.digest, b.size, j.writer FROM blobs b LEFT JOIN journals j ON j.journal = b.journal WHERE"
+_IS_WAITING = "b.arrived IS NULL AND b.size IS NOT NULL"
+
+
+def artifact_uri(transaction: Transaction) -> str | None:
+    """Return where the bytes of artifacts go; None if nobody chose."""
+    rows = transaction.rows("SELECT value FROM facts WHERE name = 'artifacts'")
+    return damage.text(rows[0][0]) if rows else None
+
+
+def write(transaction: Transaction, batch: Batch) -> None:
+    """Note what the events of a batch, whose runs are written already, say of bytes."""
+    logged = {
+        artifact.digest: artifact.size for event in batch.events if isinstance(event, ArtifactsLogged) for artifact in event.artifacts
+    }
+    arrived = [(digest, event.time) for event in batch.events if isinstance(event, BytesArrived) for digest in event.digests]
+    chosen = [storable(event.uri) for event in batch.events if isinstance(event, ArtifactStoreChosen)]
+    if not (logged or arrived or chosen):
+        return
+    known = artifact_uri(transaction)
+    if known is None and chosen:
+        transaction.many("INSERT INTO facts (name, value) VALUES ('artifacts', ?)", [(chosen[0],)])
+        transaction.many(_LOGGED_BEFORE, [()])
+    if known is not None or chosen:
+        transaction.many(_LOGGED, [(digest, size, storable(batch.journal)) for digest, size in logged.items()])
+        transaction.many(_ARRIVED, [(storable(digest), time) for digest, time in arrived])
+
+
+def pending(transaction: Transaction, digests: Iterable[str] | None) -> list[PendingBytes]:
+    """Return the bytes that have not arrived, all or those of the digests."""
+    if digests is None:
+        return [_record(row) for row in transaction.rows(f"{_WAITING} {_IS_WAITING}")]
+    asked = [storable(digest) for digest in digests]
+    return [
+        _record(row)
+        for part in sliced(asked)
+        for row in transaction.rows(f"{_WAITING} b.digest IN ({marks(part)}) AND {_IS_WAITING}", part)
+    ]
+
+
+def _record(row: tuple[Any, ...]) -> PendingBytes:
+    digest, size, writer = row
+    try:
+        facts = json.loads(writer or "{}")
+    except (ValueError, TypeError, RecursionError):
+        facts = {}
+    return PendingBytes(damage.text(digest), damage.number(size), facts if isinstance(facts, dict) else {})

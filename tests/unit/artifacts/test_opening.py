@@ -1,0 +1,54 @@
+"""Artifact stores by URL."""
+
+from __future__ import annotations
+
+import pytest
+
+from fitprint.artifacts.opening import default_for, open_artifact_store, resolved
+from fitprint.errors import StoreError, UnknownStoreError
+
+
+@pytest.mark.parametrize(
+    ("store", "default", "place"),
+    [
+        ("sqlite:////shared/team.db", "team.db.artifacts", "file:///shared/team.db.artifacts"),
+        ("sqlite:////shared/a b/%41.db", "%41.db.artifacts", "file:///shared/a%20b/%2541.db.artifacts"),
+        ("sqlite:////home/ada/.fitprint/fitprint.db", "blobs", "file:///home/ada/.fitprint/blobs"),
+        ("memory://here", "memory://here", "memory://here"),
+    ],
+)
+def test_where_files_go_if_nobody_chose(store: str, default: str, place: str) -> None:
+    """Beside the database, by a name that holds wherever that lies; in memory with a store that is there."""
+    assert default == default_for(store)
+    assert place == resolved(default, store)
+    assert place == open_artifact_store(place).uri
+
+
+def test_other_stores_have_no_default() -> None:
+    """Nobody knows what lies beside them."""
+    assert [None, None] == [default_for("postgresql://host/db"), default_for("lines:///runs.jsonl")]
+
+
+@pytest.mark.parametrize("uri", ["file://", "file:///", "file://host/path", "file://relative", "file:///a%00b"])
+def test_what_is_no_folder_is_refused(uri: str) -> None:
+    """With the way to write one."""
+    with pytest.raises(StoreError, match="file:///absolute/path"):
+        open_artifact_store(uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("/shared/bytes", "needs a scheme"),
+        ("s3://bucket/runs", "need the package fitprint-objectstore"),
+        (
+            "bucket://bob:secret@host/runs",
+            r"no installed plugin provides artifact stores at bucket:// \(installed schemes: file://, memory://\)",
+        ),
+    ],
+)
+def test_an_unknown_scheme_is_told(uri: str, told: str) -> None:
+    """With the schemes that there are, and no password."""
+    with pytest.raises(UnknownStoreError, match=told) as caught:
+        open_artifact_store(uri)
+    assert "secret" not in str(caught.value)
