@@ -270,6 +270,7 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("ForgetsWhoRecorded", "bytes_are_pending_until_they_arrive"),
         ("ForgetsWhoRecorded", "homes_of_several_hosts_share_bytes"),
         ("NeedsArtifactsFirst", "arrivals_come_in_any_order"),
+        ("WaitsForever", "nobody_waits_for_purged_runs"),
         ("TakesArrivalsForRuns", "arrivals_leave_runs_alone"),
         ("ForgetsArrivals", "bytes_arrive_after_an_end_in_the_middle"),
     ],

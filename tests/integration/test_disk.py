@@ -188,7 +188,7 @@ assert not os.access(root, os.W_OK)
 store = MemoryStore()
 for _ in range(2):
     deliver(root, store)
-print([(run.name, run.status) for run in store._records()])
+print([(run.name, run.status) for run in store._runs()])
 """
 
 

@@ -45,3 +45,9 @@ class Arrivals:
                     self.logged.setdefault(artifact.digest, (artifact.size, journal))
             elif isinstance(event, BytesArrived):
                 self.arrived.update(event.digests)
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """Wait no more for bytes that no run has any more."""
+        for digest in digests:
+            if digest not in self.arrived:
+                self.logged.pop(digest, None)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fitprint.entities import Artifact, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
-from fitprint.events import Batch
+from fitprint.events import ArtifactsLogged, Batch, RunPurged
 from fitprint.ids import new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
@@ -64,9 +64,12 @@ class MemoryStore:
             if not is_new(batch, self.position(batch.journal)):
                 return
             events = tuple(batch.events)  # read to their end before anything is kept
+            doomed = self._digests_of({event.run for event in events if isinstance(event, RunPurged)} - self._records.purged)
             for event in events:
                 self._records.fold(event, batch)
-            self._arrivals.fold(events, batch.journal, self._artifacts)
+            self._arrivals.forget(doomed - {artifact.digest for artifact, _ in self._artifacts()} if doomed else ())
+            kept = [event for event in events if not (isinstance(event, ArtifactsLogged) and event.run in self._records.purged)]
+            self._arrivals.fold(kept, batch.journal, self._artifacts)
             self._positions[batch.journal] = batch.end
             self._writers[batch.journal] = batch.writer
 
@@ -181,6 +184,10 @@ class MemoryStore:
 
     def close(self) -> None:
         """Keep everything: the store is gone when nobody refers to it."""
+
+    def _digests_of(self, runs: Iterable[str]) -> set[str]:
+        found = (self._records.runs[run].artifacts.values() for run in runs if run in self._records.runs)
+        return {artifact.digest for artifacts in found for artifact in artifacts}
 
     def _artifacts(self) -> Iterator[tuple[Artifact, str]]:
         """Yield all artifacts, each with the journal that started its run."""

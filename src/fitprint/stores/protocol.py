@@ -127,6 +127,7 @@ class Store(Protocol):
         """Return the bytes of artifacts that have not arrived in the artifact store, all or those of ``digests``.
 
         Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
+        Nobody waits for what only purged runs have.
         """
 
     def close(self) -> None:

@@ -106,7 +106,7 @@ class ShowsTheTrash(MemoryStore):
 
 class RaisesKeyError(MemoryStore):
     def run(self, run_id):
-        return {record.id: record for record in self._records()}[run_id]
+        return {record.id: record for record in self._runs()}[run_id]
 
 
 class SamplesByStride(MemoryStore):
@@ -194,6 +194,11 @@ class NeedsArtifactsFirst(MemoryStore):
     def append(self, batch):
         super().append(batch)
         self._arrivals.arrived &= set(self._arrivals.logged)
+
+
+class WaitsForever(MemoryStore):
+    def _digests_of(self, runs):
+        return set()
 
 
 class TakesArrivalsForRuns(MemoryStore):

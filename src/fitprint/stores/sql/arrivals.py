@@ -1,9 +1,11 @@
 """The bytes of artifacts in the tables: which have arrived in the artifact store."""
 
+# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from fitprint.entities import PendingBytes
@@ -13,7 +15,7 @@ from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import marks, sliced
 from fitprint.stores.sql.rows import storable
 
-__all__ = ["artifact_uri", "pending", "write"]
+__all__ = ["artifact_uri", "digests_of", "forget", "pending", "write"]
 
 _LOGGED = (
     "INSERT INTO blobs (digest, size, journal) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size,"
@@ -37,11 +39,10 @@ def artifact_uri(transaction: Transaction) -> str | None:
     return damage.text(rows[0][0]) if rows else None
 
 
-def write(transaction: Transaction, batch: Batch) -> None:
-    """Note what the events of a batch, whose runs are written already, say of bytes."""
-    logged = {
-        artifact.digest: artifact.size for event in batch.events if isinstance(event, ArtifactsLogged) for artifact in event.artifacts
-    }
+def write(transaction: Transaction, batch: Batch, purged: Container[str]) -> None:
+    """Note what the events of a batch, whose runs are written already, say of bytes; those of purged runs say nothing."""
+    added = [event for event in batch.events if isinstance(event, ArtifactsLogged) and event.run not in purged]
+    logged = {artifact.digest: artifact.size for event in added for artifact in event.artifacts}
     arrived = [(digest, event.time) for event in batch.events if isinstance(event, BytesArrived) for digest in event.digests]
     chosen = [storable(event.uri) for event in batch.events if isinstance(event, ArtifactStoreChosen)]
     if not (logged or arrived or chosen):
@@ -53,6 +54,19 @@ def write(transaction: Transaction, batch: Batch) -> None:
     if known is not None or chosen:
         transaction.many(_LOGGED, [(digest, size, storable(batch.journal)) for digest, size in logged.items()])
         transaction.many(_ARRIVED, [(storable(digest), time) for digest, time in arrived])
+
+
+def digests_of(transaction: Transaction, runs: Iterable[str]) -> list[str]:
+    """Return the digests of all artifacts of these runs."""
+    statement = "SELECT a.digest FROM artifacts a JOIN runs r ON r.no = a.run WHERE r.id = ?"
+    return [damage.text(digest) for run in runs for (digest,) in transaction.rows(statement, (run,))]
+
+
+def forget(transaction: Transaction, digests: Sequence[str]) -> None:
+    """Wait no more for those of these bytes that no run has any more."""
+    for part in sliced(digests):
+        unwanted = f"arrived IS NULL AND digest IN ({marks(part)}) AND digest NOT IN (SELECT digest FROM artifacts)"
+        transaction.rows(f"DELETE FROM blobs WHERE {unwanted}", part)
 
 
 def pending(transaction: Transaction, digests: Iterable[str] | None) -> list[PendingBytes]:

@@ -38,7 +38,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     _write_runs(transaction, list(records.runs.values()), shelf.write(transaction), keys, _begun(batch))
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
-    arrivals.write(transaction, batch)
+    arrivals.write(transaction, batch, records.purged)
     transaction.many(
         _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
     )
@@ -62,10 +62,12 @@ def _write_runs(
 
 def _purge(transaction: Transaction, ids: Sequence[str]) -> None:
     """Remove all that the tables hold of the runs, and remember that they are gone."""
+    digests = arrivals.digests_of(transaction, ids)
     for table in ("params", "metrics", "tags", "chunks", "datasets", "models", "artifacts", "documents"):
         transaction.many(f"DELETE FROM {table} WHERE run = (SELECT no FROM runs WHERE id = ?)", [(run,) for run in ids])
     transaction.many("DELETE FROM runs WHERE id = ?", [(run,) for run in ids])
     transaction.many(_upsert("purged", "run"), [(run,) for run in ids])
+    arrivals.forget(transaction, digests)
 
 
 def _write_decisions(transaction: Transaction, decisions: Iterable[Decision]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from fitprint.artifacts.folder import FolderArtifacts
 from fitprint.entities import Artifact
 from fitprint.errors import PendingBytesError
-from fitprint.events import ArtifactsLogged, ArtifactStoreChosen, BytesArrived
+from fitprint.events import ArtifactsLogged, ArtifactStoreChosen, BytesArrived, RunDeleted, RunPurged
 from fitprint.ids import new_id
 from fitprint.recording.workspace import Workspace
 from fitprint.settings import CORE_SETTINGS, Settings, load_settings
@@ -75,6 +75,17 @@ def arrivals_come_in_any_order(conformance: StoreSubject, folder: Path) -> None:
         _expect_pending(store)
         Feed(store).send(BytesArrived(EPOCH, (_digest(b"early"), _digest(b"of nobody"))))
         _expect_pending(store)
+
+
+def nobody_waits_for_purged_runs(conformance: StoreSubject, folder: Path) -> None:
+    """Bytes that only a purged run has are not pending any more, also those that are logged to it later; what another has, too, is."""
+    gone, kept = new_id(), new_id()
+    with conformance.opened(folder) as store:
+        Feed(store).send(ArtifactStoreChosen(EPOCH, "file:///there"))
+        Feed(store).send(started(gone), started(kept), _logged(gone, b"own"), _logged(gone, b"both", path="b"), _logged(kept, b"both"))
+        Feed(store).send(RunDeleted(gone, EPOCH), RunPurged(gone, EPOCH, new_id(), "ada"))
+        Feed(store).send(_logged(gone, b"late"))
+        _expect_pending(store, b"both")
 
 
 def arrivals_leave_runs_alone(conformance: StoreSubject, folder: Path) -> None:
@@ -179,6 +190,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_is_pending_at_home,
     bytes_are_pending_until_they_arrive,
     arrivals_come_in_any_order,
+    nobody_waits_for_purged_runs,
     arrivals_leave_runs_alone,
     homes_of_several_hosts_share_bytes,
     bytes_arrive_after_an_end_in_the_middle,
