@@ -68,7 +68,7 @@ def replacement_of(function: FunctionType, hook: Hook) -> Callable[..., Any]:
     # Only closure variables are used: a copy pickled by value drags no module of ours along.
     @functools.wraps(function)
     def observed(*args: Any, **kwargs: Any) -> Any:
-        call = hook and hook(args)
+        call = hook(args) if hook else None  # asked once: another thread may switch on in between
         return call(function, args, kwargs) if call else function(*args, **kwargs)
 
     return observed

@@ -14,6 +14,7 @@ import pytest
 
 import fitprint
 from fitprint.autologging import activation
+from fitprint.autologging.replacements import Hook, replacement_of
 from fitprint.errors import SettingsError
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
@@ -203,6 +204,23 @@ def test_disabling_what_is_off_is_nothing(toy: Toy) -> None:
     fitprint.autolog(disable=True)
     toy.module.train({}, [])
     assert [] == toy.seen
+
+
+def test_a_call_asks_once_whether_anybody_is_to_see_it() -> None:
+    """Patches that are switched on between two looks, by another thread, do not take part in a call that has begun."""
+
+    class Switched:
+        looks = 0
+
+        @property
+        def on(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+    patcher = Switched()
+    replacement = replacement_of(lambda number: number + 1, Hook(patcher))  # type: ignore[arg-type]
+    assert replacement(1) == 2
+    assert patcher.looks == 1
 
 
 def test_threads_may_switch_on_and_off_while_others_fit(toy: Toy, runs: Runs) -> None:
