@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from fitprint import clock, events
 from fitprint.artifacts.paths import Places, checked_path, file_name
+from fitprint.data.values import param_value, preview
 from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
@@ -29,7 +30,7 @@ from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, un
 from fitprint.recording.reading import RunReader
 from fitprint.recording.resources import used_since
 from fitprint.recording.surroundings import attach_environment
-from fitprint.recording.values import check_curve, metric_value, microseconds, param_value, preview
+from fitprint.recording.values import check_curve, metric_value, microseconds
 from fitprint.recording.workspace import Workspace
 from fitprint.settings import wanted
 
@@ -526,18 +527,39 @@ class Run(RunReader):
 
     # -- data, models, documents -----------------------------------------------------------------------------------
 
-    def log_input(self, data: Any, name: str = "data", role: str = "train") -> None:
-        """Record facts on data that the run uses: shape, schema, digest; never the data.
+    def log_input(self, data: Any, name: str = "data", role: str = "train", **hints: Any) -> None:
+        """Record facts on data that the run uses: shape, schema, digest, and a profile of the values; never the data.
 
         Args:
-            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`.
+            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`, which has no profile.
+            name: a short name.
+            role: "train", "eval", "test" or another word.
+            hints: of :meth:`fitprint.data.description.Description.dataset`, such as ``kind="target"``.
+        """
+        from fitprint.data.description import described
+
+        dataset = data if isinstance(data, Dataset) else described(data).dataset(name, role, **hints)
+        self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset))
+        if dataset is not data:
+            self.log_profile(data, name, role)
+            if hints.get("target") is not None:
+                self.log_profile(hints["target"], f"{name} target", role)
+
+    def log_profile(self, data: Any, name: str, role: str = "train") -> None:
+        """Record a profile of data's values and nothing else, as of predictions: counts, missing values, quantiles, frequent values.
+
+        A sample of at most 8192 rows is copied; the rest is done in the background. See the setting ``profile``.
+
+        Args:
+            data: as in :meth:`log_input`.
             name: a short name.
             role: "train", "eval", "test" or another word.
         """
-        from fitprint.recording.facts import describe_data
+        if self.workspace.settings["profile"] != "off":
+            from fitprint.data.description import described
+            from fitprint.recording.profiling import record_profile
 
-        dataset = data if isinstance(data, Dataset) else describe_data(data, name=name, role=role)
-        self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset))
+            record_profile(self, described(data), name, role)
 
     def log_model(self, model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
         """Record a model as a directory below ``path`` that MLflow can load, too.
