@@ -179,6 +179,7 @@ def _numbers(values: Any, _: bool = False) -> dict[str, Any]:
     if len(ordered):
         mean, std = _moments(ordered)
         facts |= {"mean": _rounded(mean), "std": _rounded(std)}
+        ordered = ordered.tolist() if hasattr(ordered, "tolist") else ordered
         facts["quantiles"] = [_rounded(_quantile(ordered, place / (_QUANTILES - 1))) for place in range(_QUANTILES)]
         if counts := _whole(ordered):
             facts["top"] = [[int(value), count] for value, count in _ranked(counts)]
@@ -187,7 +188,7 @@ def _numbers(values: Any, _: bool = False) -> dict[str, Any]:
 
 def _times(values: Any, _: bool = False) -> dict[str, Any]:
     facts = _numbers(values)
-    ordered = _ordered(values)
+    ordered = [float(value) for value in _ordered(values)]
     exact = [round(_quantile(ordered, place / (_QUANTILES - 1))) for place in range(_QUANTILES)]
     return {**facts, "mean": round(facts["mean"]), "std": round(facts["std"]), "quantiles": exact}
 
@@ -222,19 +223,18 @@ def _moments(ordered: Any) -> tuple[float, float]:
     return mean * scale, math.sqrt(spread) * scale
 
 
-def _quantile(ordered: Any, share: float) -> float:
+def _quantile(ordered: Sequence[float], share: float) -> float:
     place = share * (len(ordered) - 1)
     below = int(place)
     above, part = min(below + 1, len(ordered) - 1), place - below
-    return float(ordered[below]) * (1 - part) + float(ordered[above]) * part
+    return ordered[below] * (1 - part) + ordered[above] * part
 
 
-def _whole(ordered: Any) -> Counter[float]:
+def _whole(ordered: Sequence[float]) -> Counter[float]:
     """Count whole numbers of which there are few different ones; none if there are others."""
     counts: Counter[float] = Counter()
     for start in range(0, len(ordered), 512):
-        piece = ordered[start : start + 512]
-        counts.update(piece.tolist() if hasattr(piece, "tolist") else piece)
+        counts.update(ordered[start : start + 512])
         if len(counts) > _TOP or not all(value.is_integer() and abs(value) < 2**53 for value in counts):
             return Counter()
     return counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fitprint.artifacts.paths import file_name
 from fitprint.data.buffers import quiet
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fitprint.recording.run import Run
 
 __all__ = ["profile_path", "record_profile"]
+
+_MOST_KNOWN = 16
+_known: dict[tuple[Any, ...], str] = {}  # texts of profiles: many trainings in a row learn from the same data
 
 
 def profile_path(name: str, role: str) -> str:
@@ -30,15 +33,33 @@ def record_profile(run: Run, description: Description, name: str, role: str) -> 
     """
     if run.workspace.settings["profile"] == "off":
         return
-    with quiet():
-        taken = sample(description)
+    key = _key(run, description)
+    text = None if key is None else _known.get(key)
+    taken = None
+    if text is None:
+        with quiet():
+            taken = sample(description)
+    path, limit = profile_path(name, role), run.workspace.settings["exit_wait"]
     if taken is not None:
-        path, limit = profile_path(name, role), run.workspace.settings["exit_wait"]
-        defer(f"the profile of {name!r}", lambda: _record(run, taken, path), limit=limit)
+        defer(f"the profile of {name!r}", lambda: run.log_text(_text_of(run, key, taken), path), limit=limit)
+    elif text is not None:
+        defer(f"the profile of {name!r}", lambda: run.log_text(text, path), limit=limit)
 
 
-def _record(run: Run, taken: Sample, path: str) -> None:
+def _key(run: Run, description: Description) -> tuple[Any, ...] | None:
+    """Return what says that data are the same as others; None unless that has been found out already, for the whole of them."""
+    digest, coverage = vars(description).get("digest", ("", ""))
+    settings = run.workspace.settings
+    return (digest, settings["profile"], *settings["profile_values"]) if coverage == "all" else None
+
+
+def _text_of(run: Run, key: tuple[Any, ...] | None, taken: Sample) -> str:
     settings = run.workspace.settings
     with quiet():
         found = profile(taken, values=settings["profile"] == "full", readable=settings["profile_values"])
-    run.log_text(json.dumps(found, separators=(",", ":"), allow_nan=False), path)
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False)
+    if key is not None:
+        while len(_known) >= _MOST_KNOWN:
+            _known.pop(next(iter(_known)), None)
+        _known[key] = text
+    return text
