@@ -33,6 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FITPRINT_HOME", str(folder / ".fitprint"))
     monkeypatch.setenv("FITPRINT_STORE", f"memory://{folder}")
     monkeypatch.setenv("FITPRINT_CONTEXT", "false")
+    monkeypatch.setenv("FITPRINT_PROFILE", "off")
     monkeypatch.setenv("FITPRINT_NOTICE", "false")
     _forget()
     yield folder / ".fitprint"

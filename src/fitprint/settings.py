@@ -67,6 +67,14 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("experiment", str, "Default", "Name of the experiment that new runs belong to."),
     Setting("models", bool, True, "Record fitted models."),
     Setting("datasets", bool, True, "Record facts and digests of training data."),
+    Setting(
+        "profile",
+        str,
+        "full",
+        "Record profiles of training data and predictions: nothing, only types and counts, or quantiles and frequent values, too.",
+        ("off", "shape", "full"),
+    ),
+    Setting("profile_values", list, [], "Globs of names of columns whose texts profiles show; of others they hold digests."),
     Setting("training_metrics", bool, True, "Compute metrics of a fitted model on its training data."),
     Setting(
         "training_metrics_work",

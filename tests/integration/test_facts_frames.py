@@ -18,16 +18,18 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from fitprint.data.buffers import EXACT_BYTES
+from fitprint.data.description import Description
+from fitprint.data.digests import digest_data
+from fitprint.data.targets import describe_target
+from fitprint.data.values import param_value
 from fitprint.entities import Dataset
-from fitprint.recording.digests import EXACT_BYTES, digest_data
-from fitprint.recording.facts import describe_data
 from fitprint.recording.media import image_bytes, json_bytes, table_bytes
-from fitprint.recording.targets import describe_target
-from fitprint.recording.values import metric_value, param_value
+from fitprint.recording.values import metric_value
 
 
 def describe(data, **options) -> Dataset:
-    described = describe_data(data, name="X", role="train", **options)
+    described = Description(data).dataset("X", "train", **options)
     assert "failed" not in described.facts
     json.dumps(described.facts, allow_nan=False)
     return described
@@ -150,7 +152,7 @@ def test_masked_values_do_not_count():
 def test_digests_do_not_depend_on_the_process():
     """Another interpreter finds the same."""
     code = (
-        "import numpy as np, pandas as pd; from fitprint.recording.digests import digest_data as d;"
+        "import numpy as np, pandas as pd; from fitprint.data.digests import digest_data as d;"
         "print(d(np.arange(10.0)), d(pd.DataFrame({'a': ['x', None], 'b': [1, 2]})), d(np.array(['a', 1, None], object)))"
     )
     seen = {
@@ -165,7 +167,7 @@ def test_digests_do_not_depend_on_the_process():
 def test_digits_cost_less_than_a_millisecond():
     """Facts, digest and target of 920 kB; three times the promise is allowed on a busy machine."""
     X, y = digits()
-    seconds = min(timeit.repeat(lambda: describe_data(X, name="X", role="train", target=y), number=5, repeat=10)) / 5
+    seconds = min(timeit.repeat(lambda: Description(X).dataset("X", "train", target=y), number=5, repeat=10)) / 5
     assert seconds < 3e-3
 
 
@@ -215,7 +217,7 @@ def test_no_warning_leaves_and_no_state_changes():
     state = np.geterr(), np.random.get_state()[1].tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        describe_data(np.array([math.inf, -math.inf, 1e308, 1e308, math.nan]), name="y", role="train", kind="target")
+        Description(np.array([math.inf, -math.inf, 1e308, 1e308, math.nan])).dataset("y", "train", kind="target")
         describe(np.full(5, 60_000.5, "float16"), kind="target")
     assert (np.geterr(), np.random.get_state()[1].tolist()) == state
 

@@ -130,7 +130,7 @@ def test_collect_run_context_adds_facts():
         with fitprint.start_run():
             pass
         for thread in threading.enumerate():
-            if thread.name == "fitprint-context":
+            if thread.name == "fitprint-deferred":
                 thread.join()
         assert {"rain": True} == runs.one().environment["weather"]
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fitprint.data.digests import digest_data
+from fitprint.data.rows import PEEK, spread
+from fitprint.data.schema import schema_of
 from fitprint.errors import SignatureError
 from fitprint.models.batches import conform
-from fitprint.models.schema import PEEK, describe, spread
 from fitprint.models.signature import Signature
-from fitprint.recording.digests import digest_data
 
 # A column of each kind, by the number of the row.
 COLUMNS = {
@@ -93,7 +94,7 @@ def test_fault_19_what_was_inferred_from_an_array_accepts_it(data):
     """An array of objects in any layout, as a frame, as rows, in part: it is taken, and no value is another afterwards."""
     kinds, rows, layout = data
     array = LAYOUTS[layout](objects(kinds, rows))
-    schema = describe(array)
+    schema = schema_of(array)
     part = slice(rows // 3, rows)
     forms = [array, array[part], pd.DataFrame(array), pd.DataFrame(array).infer_objects()]
     if "nested" not in kinds:
@@ -116,7 +117,7 @@ def test_fault_19_what_was_inferred_from_a_frame_accepts_it(data):
     names = [f"c{position}" for position in range(len(kinds))]
     array = objects(kinds, rows)
     frame = pd.DataFrame(array, columns=names)
-    schema = describe(frame)
+    schema = schema_of(frame)
     forms = [frame, frame.iloc[rows // 3 :], array, {name: array[:, position].tolist() for position, name in enumerate(names)}]
     forms.append([dict(zip(names, row, strict=True)) for row in array.tolist()])
     for form in forms:
@@ -133,8 +134,8 @@ def test_fault_19_every_column_of_an_array_is_looked_at(rows, width):
     for place in {0, width // 2, width - 1}:
         array = np.full((rows, width), 0.5, dtype=object)
         array[:, place] = "text"
-        assert describe(array).fields[0].type == ("object" if width > 1 else "string")
-        assert describe(array[:300].tolist()).fields[0].type == ("object" if width > 1 else "string")
+        assert schema_of(array).fields[0].type == ("object" if width > 1 else "string")
+        assert schema_of(array[:300].tolist()).fields[0].type == ("object" if width > 1 else "string")
 
 
 @pytest.mark.parametrize("period", range(2, 60))
@@ -173,37 +174,37 @@ def test_fault_19_windows_do_not_begin_at_the_same_column(rows):
 
 def test_fault_19_numbers_in_the_place_of_texts_are_not_made_texts():
     """A list of texts and numbers keeps both."""
-    schema = describe(np.array([["a", "b"]]))
+    schema = schema_of(np.array([["a", "b"]]))
     assert [["a", 1]] == conform(schema, [["a", 1]]).tolist()
 
 
 def test_fault_19_texts_in_the_place_of_numbers_are_refused():
     """A column of objects with a text among numbers is not read as a number."""
     with pytest.raises(SignatureError, match="not all of its values fit|other values than numbers"):
-        conform(describe(np.array([[1.0], [2.0]])), pd.DataFrame({"a": [1.5, "2", True]}))
+        conform(schema_of(np.array([[1.0], [2.0]])), pd.DataFrame({"a": [1.5, "2", True]}))
 
 
 def test_fault_19_a_large_identifier_is_not_rounded():
     """A column of whole numbers of which one is missing has no room for all of them as floats."""
     number = (1 << 53) + 1
-    schema = describe(pd.DataFrame({"id": [number, 2]}))
+    schema = schema_of(pd.DataFrame({"id": [number, 2]}))
     found = conform(schema, [{"id": number}, {"id": None}])
     assert number == found["id"].iloc[0]
     with pytest.raises(SignatureError, match="not all of its values fit"):
-        conform(describe(np.array([[1.0, 2.0]])), [[number, 0.5]])
+        conform(schema_of(np.array([[1.0, 2.0]])), [[number, 0.5]])
 
 
 def test_signature_of_the_faults_own_data():
     """Two columns and 200 rows, one of texts: a frame of it is taken."""
     array = np.array([[float(row), "a"] for row in range(200)], dtype=object)
     frame = pd.DataFrame(array)
-    assert Signature(describe(array)).enforce(frame) is frame
+    assert Signature(schema_of(array)).enforce(frame) is frame
 
 
 def test_numbers_of_numpys_in_lists_are_numbers():
     """A scalar of numpy's has a shape, too, and is no row."""
-    assert (-1, 2) == describe(tuple((number, number) for number in np.arange(5.0))).fields[0].shape
-    assert "float64" == describe(list(np.arange(5.0))).fields[0].type
+    assert (-1, 2) == schema_of(tuple((number, number) for number in np.arange(5.0))).fields[0].shape
+    assert "float64" == schema_of(list(np.arange(5.0))).fields[0].type
 
 
 def arrow():
@@ -216,7 +217,7 @@ def arrow():
 def test_fault_21_a_table_of_pyarrows_has_a_signature():
     """Types by name, as those of the frame that it becomes; the table is taken as it is, columns in another order are moved."""
     table = arrow()
-    schema = describe(table)
+    schema = schema_of(table)
     assert ["float64", "int64", "string", "bool", "datetime[ns]", "category[string]"] == [field.type for field in schema.fields]
     assert Signature(schema).enforce(table) is table
     moved = Signature(schema).enforce(table.select(["b", "a", "c", "d", "e", "f"]))
@@ -228,7 +229,7 @@ def test_fault_21_a_table_of_pyarrows_has_a_signature():
 def test_fault_21_a_table_of_pyarrows_reaches_the_model_as_a_frame():
     """A predictor of a table, of a frame and of an array takes it."""
     table = arrow()
-    assert list("abcdef") == list(conform(describe(table), table).columns)
-    assert list("abcdef") == list(conform(describe(table.to_pandas()), table).columns)
+    assert list("abcdef") == list(conform(schema_of(table), table).columns)
+    assert list("abcdef") == list(conform(schema_of(table.to_pandas()), table).columns)
     numbers = table.select(["a", "b"])
-    assert [[0.5, 1.0], [1.5, 2.0]] == conform(describe(np.eye(2)), numbers).tolist()
+    assert [[0.5, 1.0], [1.5, 2.0]] == conform(schema_of(np.eye(2)), numbers).tolist()

@@ -8,9 +8,9 @@ import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fitprint.data.schema import Field, Schema, schema_of
 from fitprint.errors import SignatureError
 from fitprint.models.batches import conform
-from fitprint.models.schema import Field, Schema, describe
 from fitprint.models.signature import Signature, infer_signature
 
 OBJECTS = st.none() | st.text(max_size=3) | st.integers(-9, 9) | st.floats() | st.booleans() | st.binary(max_size=2)
@@ -77,7 +77,7 @@ def test_frames_fit_their_own_signature(frame):
 @given(frames())
 def test_predictors_give_frames_on_as_they_are(frame):
     """The model sees the very frame, also where the signature has been to a file and back."""
-    schema = describe(frame)
+    schema = schema_of(frame)
 
     assert frame is conform(schema, frame)
     assert frame is conform(Schema.from_json(json.loads(json.dumps(schema.to_json()))), frame)
@@ -90,10 +90,10 @@ def test_predictors_take_the_same_as_a_dict_of_lists(frame):
     if not frame.columns.is_unique or frame.shape[1] == 0:
         return  # a dict has each name once
 
-    found = conform(describe(frame), {label: frame.iloc[:, place].tolist() for place, label in enumerate(frame.columns)})
+    found = conform(schema_of(frame), {label: frame.iloc[:, place].tolist() for place, label in enumerate(frame.columns)})
 
     assert (list(frame.columns), len(frame)) == (list(found.columns), len(found))
-    assert found is conform(describe(frame), found)
+    assert found is conform(schema_of(frame), found)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -152,7 +152,7 @@ def test_nullability_is_apart_from_the_type():
     """An integer column with missing values is an integer column."""
     frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [1, 2], "c": [1.0, 2.0]})
 
-    assert (Field("a", "int64", nullable=True), Field("b", "int64"), Field("c", "float64", nullable=True)) == describe(frame).fields
+    assert (Field("a", "int64", nullable=True), Field("b", "int64"), Field("c", "float64", nullable=True)) == schema_of(frame).fields
 
 
 def test_integers_with_missing_values_fit_where_there_were_none():
@@ -231,7 +231,7 @@ class Watched(np.ndarray):
 
 def test_numeric_arrays_are_never_read():
     """Only shape and dtype are looked at."""
-    assert Schema("array", (Field(None, "float64", (-1, 2), nullable=True),)) == describe(np.zeros((3, 2)).view(Watched))
+    assert Schema("array", (Field(None, "float64", (-1, 2), nullable=True),)) == schema_of(np.zeros((3, 2)).view(Watched))
 
 
 def test_inference_does_not_grow_with_the_rows():

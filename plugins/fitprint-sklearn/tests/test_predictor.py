@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import fitprint
+from fitprint.data.schema import schema_of
 from fitprint.errors import FitprintError, SignatureError
 from fitprint.models.batches import conform
-from fitprint.models.schema import describe
 from fitprint.models.signature import Signature, infer_signature
 
 
@@ -55,8 +55,8 @@ class Same:
         return (data, options) if options else data
 
 
-def same(schema_of, data):
-    return conform(describe(schema_of), data)
+def same(trained, data):
+    return conform(schema_of(trained), data)
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_data_fits_the_signature_that_was_inferred_from_it(data):
 
     for known in (schema, Signature.from_json(infer_signature(data).to_json()).inputs):
         found = conform(known, data)
-        assert describe(found) == schema
+        assert schema_of(found) == schema
         if isinstance(data, np.ndarray):
             assert data is found
 

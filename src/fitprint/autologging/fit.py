@@ -23,6 +23,7 @@ from fitprint.recording.run import Run
 
 if TYPE_CHECKING:
     from fitprint.autologging.observing import Engine
+    from fitprint.data.description import Description
 
 __all__ = ["Child", "Fit", "ImpossibleCall"]
 
@@ -200,6 +201,7 @@ class Fit(Recorder):
         self.in_user_code = True
         self.ended = False
         self._bound: inspect.BoundArguments | None = None
+        self._descriptions: dict[int, Description] = {}
 
     def wait(self, begin: Callable[[], None]) -> None:
         """Do not observe this call unless it turns out to train what the settings want: then ``begin`` is called, from inside of it."""
@@ -235,6 +237,7 @@ class Fit(Recorder):
         self.ended = True
         self.given_args, self.given_kwargs, self.instance, self.outer = (), {}, None, None
         self._bound = None
+        self._descriptions.clear()
         self._begin.clear()
         self._replaced.clear()
 
@@ -352,6 +355,12 @@ class Fit(Recorder):
         """Begin a child run, such as a candidate of a search. End it with :meth:`Child.end`."""
         return Child(open_run(name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace), self._report)
 
+    def described(self, data: Any) -> Description:
+        """Return what data of this call are: they are asked once, also where several parts of the record need it."""
+        from fitprint.data.description import described
+
+        return self._descriptions.setdefault(id(data), described(data))
+
     def dataset(self, data: Any, *, name: str, role: str = "train", **hints: Any) -> None:
         """Record facts on data, if data are recorded at all. ``data`` may be None.
 
@@ -359,19 +368,29 @@ class Fit(Recorder):
             data: the object.
             name: a short name.
             role: "train", "eval", "test" or another word.
-            hints: of :func:`fitprint.recording.facts.describe_data`, such as ``kind="target"``.
+            hints: of :meth:`fitprint.data.description.Description.dataset`, such as ``kind="target"``.
         """
         if data is not None and self.setting("datasets"):
-            from fitprint.recording.facts import describe_data
-
             with self.part(f"dataset {name}"):
-                self.run.log_input(describe_data(data, name=name, role=role, **hints), name, role)
+                self.run.log_input(self.described(data), name, role, **hints)
+
+    def profile(self, data: Any, *, name: str, role: str = "train") -> None:
+        """Record a profile of data's values, if data are recorded at all: of predictions, or beside facts that the plugin found.
+
+        Args:
+            data: the object, or what :meth:`described` says of it. It is not kept alive.
+            name: a short name.
+            role: "train", "eval", "test" or another word.
+        """
+        if data is not None and self.setting("datasets"):
+            with self.part(f"profile {name}", quiet=True):
+                self.run.log_profile(data, name, role)
 
     def dataset_facts(self, facts: Mapping[str, Any], *, name: str, role: str = "train", digest: str = "") -> None:
         """Record facts that the plugin itself found, if data are recorded at all: on a framework's own containers, and on files.
 
         Args:
-            facts: JSON values; those that :func:`fitprint.recording.facts.describe_data` names have the same meaning here.
+            facts: JSON values; those that :meth:`fitprint.data.description.Description.dataset` names have the same meaning here.
             name: a short name.
             role: "train", "eval", "test" or another word.
             digest: of the content, if it is known without copying or converting it.

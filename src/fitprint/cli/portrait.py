@@ -10,7 +10,8 @@ from fitprint.cli.grid import Column, render
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal
 from fitprint.cli.wording import age, clean, duration, moment, number, size, value_text
-from fitprint.entities import Artifact, RunRecord
+from fitprint.entities import Artifact, Dataset, RunRecord
+from fitprint.errors import FitprintError
 from fitprint.recording.run import Run
 
 __all__ = ["sections"]
@@ -33,7 +34,7 @@ def sections(run: Run, terminal: Terminal) -> Iterator[tuple[str, list[str]]]:
     parts: dict[str, Callable[[], Sequence[str]]] = {
         "Note": lambda: str(record.documents.get("note", "")).splitlines(),
         "Tags": lambda: [f"{key} = {value}" for key, value in sorted(record.tags.items())],
-        "Data": lambda: [_dataset(dataset.name, dataset.role, dataset.digest, dataset.facts) for dataset in record.datasets],
+        "Data": lambda: [line for dataset in record.datasets for line in _dataset(run, dataset)],
         "Models": lambda: [line for model in record.models for line in _model(record.id, model.path, model.flavor, model.facts)],
         "Artifacts": lambda: _tree(record.artifacts),
         "Environment": lambda: _environment(run.environment),
@@ -146,10 +147,35 @@ def _provenance(provenance: str, spilled: str | None) -> str:
     return provenance + (f", whole in the artifact {clean(spilled)}" if spilled else "")
 
 
-def _dataset(name: str, role: str, digest: str, facts: Mapping[str, Any]) -> str:
+def _dataset(run: Run, dataset: Dataset) -> Iterator[str]:
+    facts = dataset.facts
     shape = "×".join(map(str, facts["shape"])) if facts.get("shape") else ""
-    words = [clean(name), clean(role), shape, clean(str(facts.get("dtype") or facts.get("type") or "")), digest[:19]]
-    return "  ".join(word for word in words if word)
+    kind = clean(str(facts.get("dtype") or facts.get("type") or ""))
+    words = [clean(dataset.name), clean(dataset.role), shape, kind, dataset.digest[:19]]
+    yield "  ".join(word for word in words if word)
+    try:
+        columns = run.profile(dataset.name, dataset.role).get("columns", ())
+    except FitprintError:  # its bytes are elsewhere, or have changed: the facts are still true
+        return
+    for column in columns[:_MOST_FIELDS]:
+        yield f"  {clean(str(column['name'])) or 'values'}: {_profile(column)}"
+    if len(columns) > _MOST_FIELDS:
+        yield f"  ... {len(columns) - _MOST_FIELDS} more"
+
+
+def _profile(column: Mapping[str, Any]) -> str:
+    """Return in a few words what the values of a column were like."""
+    count, quantiles, top = column["count"], column.get("quantiles"), column.get("top")
+    words = [str(column["type"])]
+    if quantiles:
+        least, middle, most = quantiles[0], quantiles[len(quantiles) // 2], quantiles[-1]
+        shown = (lambda value: moment(int(value))) if column["type"] == "time" else number
+        words.append(f"{shown(least)} to {shown(most)}, median {shown(middle)}")
+    elif top:
+        words.append(", ".join(f"{value} {share / count:.0%}" for value, share in top[:3]))
+    if column["missing"]:
+        words.append(f"{column['missing'] / count:.0%} missing")
+    return ", ".join(words)
 
 
 def _model(run_id: str, path: str, flavor: str, facts: Mapping[str, Any]) -> Iterator[str]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from fitprint.data.kinds import is_array, is_arrow, is_frame, is_series, is_sparse
+from fitprint.data.rows import row_count
+from fitprint.data.schema import Field, Schema, columns, type_of
 from fitprint.errors import SignatureError
-from fitprint.models.schema import Field, Schema, columns, is_array, is_arrow, is_frame, is_series, is_sparse, type_of
 from fitprint.models.signature import Signature, fits
 
 __all__ = ["conform", "empty", "rows"]
@@ -45,9 +47,7 @@ def rows(data: Any) -> int | None:
         data = next(iter(data.values()), None)
     elif isinstance(data, list | tuple) and data and is_array(data[0]) and len(data[0].shape) > 1:
         data = data[0]
-    if is_array(data) or is_frame(data):
-        return data.shape[0] if data.shape and isinstance(data.shape[0], int) else None
-    return len(data) if isinstance(data, list | tuple) else None
+    return row_count(data) if is_array(data) or is_frame(data) or isinstance(data, list | tuple) else None
 
 
 def empty(schema: Schema) -> Any:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fitprint.access import read_regular
+from fitprint.data.kinds import is_array, is_frame, is_sparse
+from fitprint.data.schema import Field, Schema, columns
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models import yaml_text
 from fitprint.models.flavor import FlavorEntry
-from fitprint.models.schema import Field, Schema, columns, is_array, is_frame, is_sparse
 from fitprint.models.signature import Signature
 
 __all__ = ["FILE", "Example", "example_files", "mlmodel_texts", "read_example", "read_mlmodel", "signature_from_mlflow"]

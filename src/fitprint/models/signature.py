@@ -9,21 +9,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from fitprint.data.description import described
+from fitprint.data.kinds import is_array, is_arrow, is_frame, is_series, is_sparse
+from fitprint.data.schema import Column, Field, Label, Schema, columns, schema_of, type_of
 from fitprint.errors import SignatureError
-from fitprint.models.schema import (
-    Column,
-    Field,
-    Label,
-    Schema,
-    columns,
-    describe,
-    is_array,
-    is_arrow,
-    is_frame,
-    is_series,
-    is_sparse,
-    type_of,
-)
 
 __all__ = ["Signature", "fits", "infer_signature"]
 
@@ -79,13 +68,14 @@ class Signature:
 def infer_signature(inputs: object, outputs: object = None) -> Signature:
     """Return the signature of a model that was given ``inputs`` and, where known, gave ``outputs``.
 
-    Takes numpy arrays, pandas and polars frames and series, Arrow tables, scipy sparse matrices, dicts of arrays, lists and scalars.
+    Takes numpy arrays, pandas and polars frames and series, Arrow tables, scipy sparse matrices, dicts of arrays, lists and scalars, and
+    what :func:`fitprint.data.description.described` told of them.
     Nothing is copied, and at most 100 values of each object column are read.
 
     Raises:
         SignatureError: the data is of none of these kinds.
     """
-    return Signature(describe(inputs), describe(outputs) if outputs is not None else None)
+    return Signature(described(inputs).schema, described(outputs).schema if outputs is not None else None)
 
 
 def _enforce_frame(schema: Schema, frame: Any) -> Any:
@@ -111,7 +101,7 @@ def _enforce_frame(schema: Schema, frame: Any) -> Any:
 
 
 def _enforce_arrow(schema: Schema, table: Any) -> Any:
-    found = describe(table)
+    found = schema_of(table)
     if schema.container not in _NAMED:
         if len(schema.fields[0].shape) != 2 or schema.fields[0].shape[1] != len(found.fields):
             raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
@@ -131,7 +121,7 @@ def _enforce_arrow(schema: Schema, table: Any) -> Any:
 def _enforce_mapping(schema: Schema, data: Mapping[Any, Any]) -> Mapping[Any, Any]:
     if schema.container not in _NAMED:
         raise SignatureError(f"the model takes {_told(schema)}, not a dict with the keys {_names(data)}")
-    found = dict(zip(data, describe(data).fields, strict=True))
+    found = dict(zip(data, schema_of(data).fields, strict=True))
     keys = {field.name: key for key, field in found.items()}
     for field in schema.fields:
         if field.name not in keys:
@@ -149,7 +139,7 @@ def _enforce_mapping(schema: Schema, data: Mapping[Any, Any]) -> Mapping[Any, An
 
 def _enforce_rows(schema: Schema, data: Any) -> Any:
     """Check a list, of dicts or of rows, against a schema with labels."""
-    found = describe(data)
+    found = schema_of(data)
     if found.container == "records":
         types = {field.name: field.type for field in found.fields}
         for field in schema.fields:
@@ -162,7 +152,7 @@ def _enforce_rows(schema: Schema, data: Any) -> Any:
         raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
     for position, field in enumerate(schema.fields):
         values = [row[position] for row in data]
-        _check_type(field, describe(values).fields[0].type, partial(_key_floats, data, position))
+        _check_type(field, schema_of(values).fields[0].type, partial(_key_floats, data, position))
     return data
 
 
@@ -170,7 +160,7 @@ def _enforce_array(schema: Schema, data: Any) -> None:
     if is_series(data):
         _enforce_columns(schema, columns(data))
         return
-    found = describe(data)
+    found = schema_of(data)
     field = found.fields[0]
     if schema.container == "arrays":
         raise SignatureError(f"the model takes a dict with the keys {_names(schema.names)}; it was given {_told(found)}")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fitprint import clock
+from fitprint.arguments import checked_text
 from fitprint.errors import RefusedError, StoreError
-from fitprint.events import Act
+from fitprint.events import Act, RunMoved, RunNoted, RunRenamed
+from fitprint.ids import new_id
+from fitprint.recording.reading import RunReader
 
 if TYPE_CHECKING:
     from fitprint.recording.workspace import Workspace
 
-__all__ = ["perform"]
+__all__ = ["RunActs", "perform"]
 
 
 def perform(workspace: Workspace, *acts: Act) -> None:
@@ -32,3 +36,33 @@ def perform(workspace: Workspace, *acts: Act) -> None:
     refusals = [decision.refusal for decision in decisions if decision is not None and decision.refusal is not None]
     if refusals:
         raise RefusedError("; ".join(refusals))
+
+
+class RunActs(RunReader):
+    """A run that can be named, noted and moved, while it is open and afterwards."""
+
+    def rename(self, name: str) -> None:
+        """Give the run another name, which it keeps when it goes on."""
+        perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", checked_text(name, "the name of a run")))
+        self._changed(name=name)
+
+    def move(self, experiment: str) -> None:
+        """Let the run, without those below it, belong to another experiment.
+
+        Raises:
+            ExperimentNotFoundError: there is none of this name; :func:`fitprint.create_experiment` makes one.
+        """
+        from fitprint.stores.naming import find_experiment
+
+        found = find_experiment(self.workspace.store, experiment)
+        perform(self.workspace, RunMoved(self.id, clock.now(), new_id(), "", found.id))
+        self._changed(experiment=found.name)
+
+    def set_note(self, text: str) -> None:
+        """Write down what the run is about (Markdown), in place of the note before."""
+        perform(self.workspace, RunNoted(self.id, clock.now(), new_id(), "", checked_text(text, "a note", empty=True)))
+        self._changed()
+
+    def _changed(self, name: str | None = None, experiment: str | None = None) -> None:  # noqa: ARG002 - for runs that are open
+        """Know of the new name or experiment."""
+        self.refresh()

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from fitprint.data.values import param_value, type_name
 from fitprint.errors import FitprintError
-from fitprint.recording.values import param_value, type_name
 
 __all__ = ["figure_bytes", "image_bytes", "json_bytes", "table_bytes", "text_bytes"]
 
@@ -27,7 +27,7 @@ def json_bytes(content: Any) -> bytes:
 
     Numbers that JSON does not know are written as the texts ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, of which Python's
     ``float()`` and JavaScript's ``Number()`` make the same numbers again; ``null`` would make one of the three.
-    Objects and keys that JSON does not know are written as :func:`fitprint.recording.values.param_value` does.
+    Objects and keys that JSON does not know are written as :func:`fitprint.data.values.param_value` does.
 
     Raises:
         FitprintError: the content contains itself.

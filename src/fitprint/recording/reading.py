@@ -181,11 +181,29 @@ class RunReader:
     @property
     def environment(self) -> Mapping[str, Any]:
         """Facts on process, packages, hardware and code; {} if they were not collected (yet)."""
+        return self._json("environment.json")
+
+    def _json(self, path: str) -> Mapping[str, Any]:
         try:
-            content = json.loads(self.read("environment.json"))
+            content = json.loads(self.read(path))
         except (ArtifactNotFoundError, ValueError, RecursionError):  # the file may be one of the user's own
             return {}
         return content if isinstance(content, Mapping) else {}
+
+    def profile(self, name: str, role: str = "train") -> Mapping[str, Any]:
+        """Return what the values of a data set were like; {} if that was not recorded (yet).
+
+        ``rows`` and ``columns``: of each ``name``, ``type``, ``count`` of the cells looked at, ``missing``, and what fits the type:
+        ``quantiles``, ``mean`` and ``std``, or ``top``, the most frequent values with their counts. The columns that were too many are
+        named in ``others``. The profile of the prediction for the training data has the name "prediction", if there was one.
+
+        Args:
+            name: of the data set.
+            role: of the data set.
+        """
+        from fitprint.recording.profiling import profile_path
+
+        return self._json(profile_path(name, role))
 
     def children(self) -> list[Self]:
         """Return the runs below this one, oldest first."""

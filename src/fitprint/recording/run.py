@@ -19,19 +19,19 @@ from typing import Any, Literal
 from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_place, checked_text, shown
 from fitprint.artifacts.paths import Places, checked_path, file_name
+from fitprint.context.secrecy import told, withheld
+from fitprint.data.values import param_value, preview
 from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
-from fitprint.ids import new_id
 from fitprint.platform.processes import Usage, usage
 from fitprint.recording import media
+from fitprint.recording.acts import RunActs
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
-from fitprint.recording.reading import RunReader
 from fitprint.recording.resources import used_since
-from fitprint.recording.secrecy import told, withheld
 from fitprint.recording.surroundings import attach_environment
-from fitprint.recording.values import check_curve, metric_value, microseconds, param_value, preview
+from fitprint.recording.values import check_curve, metric_value, microseconds
 from fitprint.recording.workspace import Workspace
 from fitprint.settings import wanted
 
@@ -41,7 +41,7 @@ __all__ = ["Run"]
 _NAN = math.nan
 
 
-class Run(RunReader):
+class Run(RunActs):
     """A handle on a run: logs to it while it is open, and reads it at any time.
 
     ``is_open`` tells whether the run was started, resumed or inherited through this handle and has not ended.
@@ -238,36 +238,11 @@ class Run(RunReader):
         for key, _ in items:
             checked_text(key, "a tag's name")
 
-    # -- what people do to the record ----------------------------------------------------------------------------
-
-    def rename(self, name: str) -> None:
-        """Give the run another name, which it keeps when it goes on."""
-        self._perform(events.RunRenamed, name)
+    def _changed(self, name: str | None = None, experiment: str | None = None) -> None:
+        super()._changed(name, experiment)
         if self._started is not None:
-            self._started = replace(self._started, name=name)
-
-    def move(self, experiment: str) -> None:
-        """Let the run, without those below it, belong to another experiment.
-
-        Raises:
-            ExperimentNotFoundError: there is none of this name; :func:`fitprint.create_experiment` makes one.
-        """
-        from fitprint.stores.naming import find_experiment
-
-        found = find_experiment(self.workspace.store, experiment)
-        self._perform(events.RunMoved, found.id)
-        if self._started is not None:
-            self._started = replace(self._started, experiment=found.name)
-
-    def set_note(self, text: str) -> None:
-        """Write down what the run is about (Markdown), in place of the note before."""
-        self._perform(events.RunNoted, text)
-
-    def _perform(self, act: Any, *content: str) -> None:
-        from fitprint.recording.acts import perform
-
-        perform(self.workspace, act(self.id, clock.now(), new_id(), "", *content))
-        self.refresh()
+            started = self._started
+            self._started = replace(started, name=name or started.name, experiment=experiment or started.experiment)
 
     # -- metrics -------------------------------------------------------------------------------------------------
 
@@ -538,20 +513,41 @@ class Run(RunReader):
 
     # -- data, models, documents -----------------------------------------------------------------------------------
 
-    def log_input(self, data: Any, name: str = "data", role: str = "train") -> None:
-        """Record facts on data that the run uses: shape, schema, digest; never the data.
+    def log_input(self, data: Any, name: str = "data", role: str = "train", **hints: Any) -> None:
+        """Record facts on data that the run uses: shape, schema, digest, and a profile of the values; never the data.
 
         Args:
-            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`.
+            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`, which has no profile.
             name: a short name.
             role: "train", "eval", "test" or another word.
+            hints: of :meth:`fitprint.data.description.Description.dataset`, such as ``kind="target"``.
         """
-        from fitprint.recording.facts import describe_data
+        from fitprint.data.description import described
 
         if data is None or isinstance(data, (bool, int, float)):
             raise FitprintError(f"log_input takes data, such as an array or a data frame, not {shown(data)}; log_param takes a value")
-        dataset = data if isinstance(data, Dataset) else describe_data(data, name=name, role=role)
+        dataset = data if isinstance(data, Dataset) else described(data).dataset(name, role, **hints)
         self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset))
+        if dataset is not data:
+            self.log_profile(data, name, role)
+            if hints.get("target") is not None:
+                self.log_profile(hints["target"], f"{name} target", role)
+
+    def log_profile(self, data: Any, name: str, role: str = "train") -> None:
+        """Record a profile of data's values and nothing else, as of predictions: counts, missing values, quantiles, frequent values.
+
+        A sample of at most 8192 rows is copied; the rest is done in the background. See the setting ``profile``.
+
+        Args:
+            data: as in :meth:`log_input`.
+            name: a short name.
+            role: "train", "eval", "test" or another word.
+        """
+        if self.workspace.settings["profile"] != "off":
+            from fitprint.data.description import described
+            from fitprint.recording.profiling import record_profile
+
+            record_profile(self, described(data), name, role)
 
     def log_model(self, model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
         """Record a model as a directory below ``path`` that MLflow can load, too.

@@ -20,7 +20,7 @@ from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
 from fitprint.platform.processes import at_fork
 from fitprint.platform.users import host_name, user_id, user_name
-from fitprint.recording import heritage
+from fitprint.recording import deferred, heritage
 from fitprint.recording.courier import Courier
 from fitprint.recording.destination import Destination
 from fitprint.recording.ending import at_end
@@ -255,7 +255,8 @@ class Workspace:
             return self.known_store()
 
     def close(self) -> None:
-        """Close journal and stores. Recording again opens them again."""
+        """Close journal and stores, after what is done in the background. Recording again opens them again."""
+        deferred.finish(self.settings["exit_wait"])
         if self._shared is not None:
             self._shared.finish()
             self._shared.close()

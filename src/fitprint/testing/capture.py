@@ -70,7 +70,7 @@ def captured_runs(
         plugins: the only plugins beside fitprint's own, by name; by default those that are installed.
         installed: whether the installed ones take part, too; by default only if no plugins are named.
         strict: raise what plugins and fitprint itself do wrong, instead of reporting it.
-        settings: any settings; ``context`` and ``notice`` are off unless they are given.
+        settings: any settings; ``context``, ``profile`` and ``notice`` are off unless they are given.
     """
     installed = plugins is None if installed is None else installed
     problems: list[str] = []
@@ -79,7 +79,7 @@ def captured_runs(
     extra = {"fitprint.testing": listener, **(plugins or {})}
     environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FITPRINT_")}
     with tempfile.TemporaryDirectory(prefix="fitprint-", ignore_cleanup_errors=True) as folder:
-        call = {"home": f"{folder}/home", "store": f"memory://{folder}", "context": False, "notice": False, **settings}
+        call = {"home": f"{folder}/home", "store": f"memory://{folder}", "context": False, "profile": "off", "notice": False, **settings}
         given = workspace.given()
         manager.reset(manager.Hooks(strict=strict, extra=extra, disabled=() if installed else ("*",)))
         settled = load_settings(workspace.declared_settings(), call=call, environment={}, start=Path(folder))

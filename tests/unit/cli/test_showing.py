@@ -10,6 +10,7 @@ import pytest
 import fitprint
 from fitprint.entities import Dataset, LoggedModel
 from fitprint.events import DocumentLogged, ModelLogged
+from fitprint.recording import deferred
 from fitprint.recording.workspace import current
 
 INPUTS = {"container": "table", "fields": [{"name": "age", "type": "int64", "nullable": True}]}
@@ -244,3 +245,29 @@ def test_fault_7_numbers_that_no_run_uses_are_passed_over(command, home):
     done = command("show", run.id)
     assert 0 == done.status
     assert "used        5.2 MB read from disk\n" in done.out
+
+
+def test_a_profile_is_told_in_a_line_for_each_column(command, home):
+    """The range of numbers, the most frequent of other values, and how much is missing; of many columns the first."""
+    fitprint.configure(profile="full", profile_values=["word"])
+    with fitprint.start_run(name="profiled") as run:
+        run.log_input([{"age": 1, "word": "x", "\x1b[31m": None}, {"age": 3, "word": "x", "\x1b[31m": 2.5}], "rows")
+        run.log_input([list(range(9))], "wide")
+    deferred.finish(60)
+    lines = command("show", "profiled").out.splitlines()
+    assert {"  age: number, 1 to 3, median 2", "  word: text, x 100%", "  ... 1 more"} <= set(lines)
+    assert any(line.endswith("number, 2.5 to 2.5, median 2.5, 50% missing") and "\x1b" not in line for line in lines)
+
+
+def test_a_profile_whose_bytes_are_lost_is_not_shown(command, home):
+    """The facts are."""
+    fitprint.configure(profile="full")
+    with fitprint.start_run(name="profiled") as run:
+        run.log_input([1, 2], "numbers")
+    deferred.finish(60)
+    for file in (home / "blobs").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    text = command("show", "profiled").out
+    assert "numbers  train  2  list" in text
+    assert "median" not in text

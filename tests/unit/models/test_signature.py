@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fitprint.data.schema import Field, Schema, schema_of
 from fitprint.errors import SignatureError
-from fitprint.models.schema import Field, Schema, describe
 from fitprint.models.signature import Signature, infer_signature
 
 
@@ -48,17 +48,17 @@ def test_records_name_their_keys():
     """A list of dicts is a table by rows; a key that may be absent may be null too."""
     expected = Schema("records", (Field("a", "int64"), Field("b", "string", nullable=True)))
 
-    assert expected == describe([{"a": 1, "b": "x"}, {"a": 2}])
+    assert expected == schema_of([{"a": 1, "b": "x"}, {"a": 2}])
 
 
 def test_lists_of_rows_have_a_width():
     """Equal rows are a second dimension."""
-    assert Schema("list", (Field(None, "float64", (-1, 2)),)) == describe([[1, 2.5], [3, 4]])
+    assert Schema("list", (Field(None, "float64", (-1, 2)),)) == schema_of([[1, 2.5], [3, 4]])
 
 
 def test_tensors_are_known_by_their_looks():
     """Any object with a shape and a dtype is an array."""
-    assert Schema("array", (Field(None, "float32", (-1, 3)),)) == describe(Tensor((8, 3), DType("float32")))
+    assert Schema("array", (Field(None, "float32", (-1, 3)),)) == schema_of(Tensor((8, 3), DType("float32")))
 
 
 def test_wrong_type_names_the_column():
@@ -119,4 +119,4 @@ def test_unknown_inputs_let_everything_pass():
     """A signature of outputs alone enforces nothing."""
     data = object()
 
-    assert data is Signature(outputs=describe([1])).enforce(data)
+    assert data is Signature(outputs=schema_of([1])).enforce(data)

@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 import pytest
 
+from fitprint.data.values import PREVIEW_LIMIT, param_value, preview, strip_addresses
 from fitprint.errors import InvalidMetricError, InvalidParamError
-from fitprint.recording.values import PREVIEW_LIMIT, metric_value, param_value, preview, strip_addresses
+from fitprint.recording.values import metric_value
 
 
 class Color(Enum):
@@ -207,7 +208,7 @@ def test_a_failing_repr_is_named():
 def test_values_are_the_same_in_every_process():
     """Sets of texts and reprs do not depend on the hash seed or on addresses."""
     code = (
-        "import sys, json; from fitprint.recording.values import param_value as p;"
+        "import sys, json; from fitprint.data.values import param_value as p;"
         "print(json.dumps([p({'b', 'a', 'c', 'd'}), p(object()), p(lambda: 0), p({'x', 1, (2, 3)})]))"
     )
     seen = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["DATA", "eval_sets", "is_pool", "record_data", "record_dataset", "rows_shown"]
+__all__ = ["DATA", "eval_sets", "is_pool", "record_data", "record_dataset"]
 
 # Arguments of `fit` that are data, or are recorded otherwise.
 DATA = frozenset(
@@ -21,7 +21,6 @@ DATA = frozenset(
 _WEIGHTS = ("sample_weight", "group_weight", "pairs_weight")
 _OTHERS = ("group_id", "subgroup_id", "pairs", "graph", "baseline")
 _NAMES = 1000  # of features that are listed
-_ROWS = 5  # of an input example
 
 
 def is_pool(data: Any) -> bool:
@@ -79,11 +78,3 @@ def _facts_of_pool(pool: Any) -> dict[str, Any]:
     facts["target"] = bool(pool.has_label())
     facts["quantized"] = bool(pool.is_quantized())
     return facts
-
-
-def rows_shown(data: Any) -> Any:
-    """Return a copy of the first rows; None of data that cannot be cut."""
-    if data is None or is_pool(data) or not (hasattr(data, "iloc") or hasattr(data, "__getitem__")) or isinstance(data, (str, PathLike)):
-        return None
-    rows = data.iloc[:_ROWS] if hasattr(data, "iloc") else data[:_ROWS]
-    return rows.copy() if hasattr(rows, "copy") else rows

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fitprint.models.schema import Field, Schema, describe
+from fitprint.data.description import Description
+from fitprint.data.rows import row_count
+from fitprint.data.schema import Field, Schema, schema_of
 from fitprint.models.signature import Signature
-from fitprint_catboost.data import is_pool, rows_shown
+from fitprint_catboost.data import is_pool
 
 __all__ = ["signature_options"]
 
@@ -14,18 +16,19 @@ _ROWS = 5
 _GROUP = 1000  # rows of a group that are predicted
 
 
-def signature_options(model: Any, features: Any, *, with_example: bool) -> dict[str, Any]:
+def signature_options(model: Any, features: Description, *, with_example: bool) -> dict[str, Any]:
     """Return options of ``log_model``: the signature, from the data's own description and what a few rows give, and an input example.
 
     Outputs are not told where these rows cannot be cut out, or where predicting would run the user's own code; nor is anything for data
     that are no pool and cannot be cut.
     """
-    if is_pool(features):
-        return {"signature": Signature(_schema_of_pool(features), _outputs(model, _rows_of_pool(features)))}
-    rows = rows_shown(features)
-    if rows is None or not _count(rows):
+    if is_pool(features.data):
+        return {"signature": Signature(_schema_of_pool(features.data), _outputs(model, _rows_of_pool(features.data)))}
+    rows = features.example
+    if rows is None or not row_count(rows):
         return {}
-    options = {"signature": Signature(describe(features if hasattr(features, "shape") else rows), _outputs(model, rows))}
+    inputs = features.schema if hasattr(features.data, "shape") else schema_of(rows)
+    options: dict[str, Any] = {"signature": Signature(inputs, _outputs(model, rows))}
     return options | ({"input_example": rows} if with_example else {})
 
 
@@ -58,14 +61,10 @@ def _rows_of_pool(pool: Any) -> Any:
 def _outputs(model: Any, rows: Any) -> Schema | None:
     if rows is None or not _predicts_itself(model):
         return None
-    return describe(model.predict(rows, thread_count=1))
+    return schema_of(model.predict(rows, thread_count=1))
 
 
 def _predicts_itself(model: Any) -> bool:
     """Tell whether ``predict`` is CatBoost's own: another may print or count, and is not called once more."""
     owner = next(cls for cls in type(model).__mro__ if "predict" in vars(cls))
     return owner.__module__.partition(".")[0] == "catboost" and "predict" not in vars(model)
-
-
-def _count(rows: Any) -> int:
-    return int(rows.shape[0]) if hasattr(rows, "shape") else len(rows)

@@ -139,7 +139,7 @@ def record_model(fit: Fit, model: Any, features: Any) -> None:
     options: dict[str, Any] = {}
     with fit.part("signature", quiet=True):
         if fit.setting("models"):
-            options = signature_options(model, features, with_example=fit.setting("input_examples"))
+            options = signature_options(model, fit.described(features), with_example=fit.setting("input_examples"))
     fit.model(model, **options)
 
 

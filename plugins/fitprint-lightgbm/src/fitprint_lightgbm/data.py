@@ -7,14 +7,13 @@ from os import PathLike
 from typing import Any
 
 from fitprint.autologging.fit import Fit
+from fitprint.data.description import Description, described
+from fitprint.data.values import param_value
 from fitprint.entities import Dataset
-from fitprint.recording.facts import describe_data
-from fitprint.recording.values import param_value
 
-__all__ = ["is_dataset", "record_dataset", "record_datasets", "rows_shown"]
+__all__ = ["is_dataset", "raw_data", "record_dataset", "record_datasets"]
 
 _CLASSES = ("binary", "multiclass", "multiclassova", "cross_entropy")
-_ROWS = 5  # of an input example
 _NAMES = 1000  # of features that are listed
 _OPTIONS = ("feature_name", "categorical_feature", "free_raw_data")
 
@@ -24,13 +23,25 @@ def is_dataset(data: Any) -> bool:
     return any(base.__module__ == "lightgbm.basic" and base.__name__ == "Dataset" for base in type(data).__mro__)
 
 
-def record_datasets(fit: Fit, arguments: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    """Record facts on the training data and on all that is evaluated in each round, by the names that their metrics have."""
+def raw_data(data: Any) -> Description:
+    """Return what the raw data of a data set are. It must not be kept during the training, in which LightGBM may free them."""
+    return described(vars(data).get("data"))
+
+
+def record_datasets(fit: Fit, arguments: Mapping[str, Any], params: Mapping[str, Any], raw: Description | None = None) -> None:
+    """Record facts on the training data and on all that is evaluated in each round, by the names that their metrics have.
+
+    Args:
+        fit: where to.
+        arguments: of the training call.
+        params: LightGBM's parameters.
+        raw: what the raw training data are, if that has been asked already.
+    """
     if not fit.setting("datasets"):
         return
     train_set = arguments.get("train_set")
     discrete = True if str(params.get("objective", "")) in _CLASSES[:3] else None
-    record_dataset(fit, train_set, name="train", role="train", discrete=discrete)
+    record_dataset(fit, train_set, name="train", role="train", discrete=discrete, raw=raw)
     valid_sets, names = arguments.get("valid_sets"), arguments.get("valid_names")
     if is_dataset(valid_sets):
         valid_sets = [valid_sets]
@@ -43,37 +54,37 @@ def record_datasets(fit: Fit, arguments: Mapping[str, Any], params: Mapping[str,
             record_dataset(fit, data, name=name, role="eval", discrete=discrete)
 
 
-def record_dataset(fit: Fit, data: Any, *, name: str, role: str, discrete: bool | None = None) -> None:
+def record_dataset(fit: Fit, data: Any, *, name: str, role: str, discrete: bool | None = None, raw: Description | None = None) -> None:
     """Record facts on one data set: shape, types, features, label, weights, groups, and whether LightGBM may free the raw data."""
     if not is_dataset(data):
         return
     with fit.part(f"dataset {name}"):
-        described = _described(data, name, role, discrete)
-        fit.run.log_input(described, name, role)
+        raw = raw or raw_data(data)
+        fit.run.log_input(_dataset(data, raw, name, role, discrete), name, role)
+        fit.profile(raw, name=name, role=role)
+        fit.profile(vars(data).get("label"), name=f"{name} target", role=role)
 
 
-def _described(data: Any, name: str, role: str, discrete: bool | None) -> Dataset:
+def _dataset(data: Any, raw: Description, name: str, role: str, discrete: bool | None) -> Dataset:
     fields = vars(data)
-    raw, label = fields.get("data"), fields.get("label")
+    label = fields.get("label")
     names = fields.get("feature_name")
-    if raw is None:
+    if raw.data is None:
         digest, facts = "", _facts_of_constructed(data)
         if label is None and _is_constructed(data):
             label = data.get_field("label")
         if label is not None:
-            told = describe_data(label, name=name, role=role, kind="target", discrete=discrete)
-            facts["target"] = {**told.facts, "digest": told.digest}
-    elif isinstance(raw, (str, PathLike)):
-        digest, facts = "", {"type": "file", "path": str(raw)}
+            facts["target"] = described(label).facts("target", discrete)
+    elif isinstance(raw.data, (str, PathLike)):
+        digest, facts = "", {"type": "file", "path": str(raw.data)}
     else:
         hints: dict[str, Any] = {"feature_names": names} if isinstance(names, Sequence) and not isinstance(names, str) else {}
-        told = describe_data(raw, name=name, role=role, target=label, discrete=discrete, **hints)
+        told = raw.dataset(name, role, target=label, discrete=discrete, **hints)
         digest, facts = told.digest, dict(told.facts)
     for attribute in ("weight", "group", "init_score", "position"):
         value = fields.get(attribute)
         if value is not None:
-            told = describe_data(value, name=attribute, role=role, kind="weights")
-            facts[attribute] = {**told.facts, "digest": told.digest}
+            facts[attribute] = described(value).facts("weights")
     categorical = fields.get("categorical_feature")
     if categorical is not None and categorical != "auto":
         facts["categorical_feature"] = param_value(categorical)
@@ -94,9 +105,3 @@ def _facts_of_constructed(data: Any) -> dict[str, Any]:
 
 def _is_constructed(data: Any) -> bool:
     return vars(data).get("_handle", vars(data).get("handle")) is not None
-
-
-def rows_shown(data: Any) -> Any:
-    """Return a copy of the first rows: a view would keep the data alive that LightGBM is to free."""
-    rows = data.iloc[:_ROWS] if hasattr(data, "iloc") else data[:_ROWS]
-    return rows.copy() if hasattr(rows, "copy") else rows

@@ -6,10 +6,11 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.models.schema import Field, Schema, describe
+from fitprint.data.description import Description
+from fitprint.data.schema import Field, Schema
 from fitprint.models.signature import Signature
 from fitprint_lightgbm.boosters import record_booster, record_continuation, versions
-from fitprint_lightgbm.data import is_dataset, record_datasets, rows_shown
+from fitprint_lightgbm.data import is_dataset, raw_data, record_datasets
 from fitprint_lightgbm.iterations import Iterations, with_ours
 from fitprint_lightgbm.parameters import callbacks_of, record_params
 
@@ -27,13 +28,15 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     params = record_params(fit, arguments)
     fit.tags({"estimator_name": "Booster", "estimator_class": "lightgbm.basic.Booster", **versions()})
     record_continuation(fit, arguments.get("init_model"))
+    raw = raw_data(train_set) if is_dataset(train_set) else None
     with fit.part("datasets", quiet=True):
-        record_datasets(fit, arguments, params)
+        record_datasets(fit, arguments, params, raw)
     inputs, example = None, None
-    if is_dataset(train_set) and fit.setting("models"):
+    if raw is not None and fit.setting("models"):
         with fit.part("signature", quiet=True):
-            inputs = _schema(train_set.data)
-            example = rows_shown(train_set.data) if inputs is not None and fit.setting("input_examples") else None
+            inputs = _schema(raw)
+            example = raw.example if inputs is not None and fit.setting("input_examples") else None
+    del raw  # LightGBM may free the data while it trains
     iterations = begin_rounds(fit, arguments)
     training = _name_of_training(arguments)
     booster = yield
@@ -88,11 +91,9 @@ def _name_of_training(arguments: Mapping[str, Any]) -> str | None:
     return str(names[position]) if isinstance(names, (list, tuple)) and position < len(names) else "training"
 
 
-def _schema(data: Any) -> Schema | None:
+def _schema(raw: Description) -> Schema | None:
     """Return what predictions will be asked for: the schema of the training data; None where they are no table or matrix."""
-    if hasattr(data, "shape") and len(data.shape) == 2:
-        return describe(data)
-    return None
+    return raw.schema if len(getattr(raw.data, "shape", ())) == 2 else None
 
 
 def _schema_of_booster(booster: Any) -> Schema | None:

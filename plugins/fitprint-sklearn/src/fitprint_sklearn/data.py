@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Call", "column", "head", "read_call", "row_count"]
+__all__ = ["Call", "column", "read_call"]
 
 _FEATURES = ("X", "raw_documents", "raw_X", "data", "x")
 _TARGETS = ("y", "Y", "target", "targets", "labels", "y_true")
@@ -54,27 +54,6 @@ def read_call(arguments: Mapping[str, Any], given: Any) -> Call:
         arguments.get(_WEIGHTS),
         others,
     )
-
-
-def row_count(data: Any) -> int | None:
-    """Return the number of rows; None where that cannot be told without reading the data."""
-    shape = getattr(data, "shape", None)
-    try:
-        if shape is not None:
-            return int(shape[0]) if len(shape) else None
-        return len(data)
-    except (TypeError, ValueError):
-        return None
-
-
-def head(data: Any, rows: int) -> Any:
-    """Return the first rows, without copying where the container can do that; None if it cannot be cut."""
-    try:
-        if hasattr(data, "iloc"):
-            return data.iloc[:rows]
-        return data[:rows]
-    except Exception:  # noqa: BLE001 - any container, in any way
-        return None
 
 
 def column(target: Any) -> Any:

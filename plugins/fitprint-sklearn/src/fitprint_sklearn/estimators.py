@@ -11,7 +11,7 @@ from fitprint import clock
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn import scoring
 from fitprint_sklearn.curves import record_curves_of_training, record_facts
-from fitprint_sklearn.data import Call, head, read_call, row_count
+from fitprint_sklearn.data import Call, read_call
 from fitprint_sklearn.importances import record_importances
 from fitprint_sklearn.parameters import parameters, plain
 from fitprint_sklearn.searches import is_search, record_search
@@ -19,8 +19,6 @@ from fitprint_sklearn.structure import class_name, describe_estimator, facts_aft
 from fitprint_sklearn.training import record_training
 
 __all__ = ["observe_fit", "record_call", "record_data", "record_model", "record_params"]
-
-_EXAMPLE = 5  # rows of an input example
 
 
 def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]:
@@ -43,6 +41,7 @@ def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]
     result = yield
     with np.errstate(all="ignore"):
         prediction = record_training(fit, estimator, call, params, result)
+        fit.profile(prediction, name="prediction")
         with fit.part("curves", quiet=True):
             record_curves_of_training(fit, estimator)
             record_facts(fit, estimator)
@@ -88,7 +87,7 @@ def record_data(fit: Fit, call: Call, *, discrete: bool | None = None) -> None:
     fit.dataset(call.target, name="y", kind="target", discrete=discrete)
     fit.dataset(call.weight, name="sample_weight", kind="weights")
     given = {}
-    rows = row_count(call.features)
+    rows = fit.described(call.features).rows
     for name, value in call.others.items():
         if name.endswith("sample_weight"):
             fit.dataset(value, name=name, kind="weights")
@@ -113,7 +112,8 @@ def record_model(fit: Fit, estimator: Any, call: Call, prediction: Any) -> None:
     if call.features is None:
         fit.skipped("signature", "it learnt from a target alone")
     elif hasattr(call.features, "shape") or isinstance(call.features, (list, tuple, dict)):
-        options = {"inputs": call.features, "outputs": prediction}
+        inputs = fit.described(call.features)
+        options = {"inputs": inputs, "outputs": prediction}
         if fit.setting("input_examples"):
-            options["input_example"] = head(call.features, _EXAMPLE)
+            options["input_example"] = inputs.example
     fit.model(model, **options)

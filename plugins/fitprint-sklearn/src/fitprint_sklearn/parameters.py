@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fitprint.recording.values import param_value
+from fitprint.data.values import param_value
 
 __all__ = ["asked_params", "defaults_of", "is_estimator", "parameters", "plain", "text_of", "unwrapped"]
 

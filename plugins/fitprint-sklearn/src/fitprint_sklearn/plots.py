@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fitprint.autologging.fit import Recorder
-from fitprint.recording.values import param_value
+from fitprint.data.values import param_value
 from fitprint_sklearn import metrics
 
 __all__ = ["record_confusion", "record_curves", "record_plot"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fitprint.recording.devices import on_host
-from fitprint_sklearn.data import Call, row_count
+from fitprint.data.buffers import on_host
+from fitprint_sklearn.data import Call
 from fitprint_sklearn.ownership import own_code
 from fitprint_sklearn.standins import NoStandInError, stand_in, undisturbed
 from fitprint_sklearn.work import prediction_steps
@@ -30,7 +30,7 @@ class Predictor:
         steps: how much work one prediction is.
     """
 
-    def __init__(self, estimator: Any, call: Call, params: Mapping[str, Any], limit: float, asked: Iterable[str]) -> None:
+    def __init__(self, estimator: Any, call: Call, rows: int, params: Mapping[str, Any], limit: float, asked: Iterable[str]) -> None:
         """Take the setting ``training_metrics_work`` as ``limit``, and ``training_metrics_code`` as ``asked``."""
         self._estimator = estimator
         self._call = call
@@ -39,7 +39,7 @@ class Predictor:
         self._model: Any = None
         self._limit = limit
         self._spent = 0.0
-        self.rows = row_count(call.features) or 0
+        self.rows = rows
         self.steps = 0.0
 
     def spend(self, steps: float, what: str) -> None:

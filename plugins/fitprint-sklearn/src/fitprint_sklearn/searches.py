@@ -12,7 +12,7 @@ import numpy as np
 
 from fitprint import clock
 from fitprint.autologging.fit import Fit
-from fitprint.recording.values import param_value
+from fitprint.data.values import param_value
 from fitprint_sklearn.parameters import plain
 
 __all__ = ["is_search", "record_search"]

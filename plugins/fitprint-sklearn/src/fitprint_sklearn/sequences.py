@@ -16,7 +16,7 @@ from fitprint.autologging.links import Links
 from fitprint.errors import SignatureError
 from fitprint.models.signature import Signature, infer_signature
 from fitprint.recording.run import Run
-from fitprint_sklearn.data import read_call, row_count
+from fitprint_sklearn.data import read_call
 from fitprint_sklearn.estimators import record_call, record_model
 
 __all__ = ["observe_partial_fit"]
@@ -52,7 +52,7 @@ def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:
         record_call(fit, estimator, call)
     yield
     progress.calls = fit.call
-    rows = row_count(call.features)
+    rows = fit.described(call.features).rows
     if rows is not None:
         progress.rows += rows
         fit.metric("batch_rows", rows, step=fit.call - 1)
@@ -63,7 +63,7 @@ def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:
             fit.metric(name, float(value), step=fit.call - 1, goal="min")
     if fit.call == 1:
         with contextlib.suppress(SignatureError):
-            progress.signature = infer_signature(call.features)
+            progress.signature = infer_signature(fit.described(call.features))
         fit.when_sequence_ends(_saving_of_last_state(weakref.ref(estimator), progress, fit.run, models=fit.setting("models")))
     began = time.monotonic()
     if began - progress.saved_at >= _PATIENCE * progress.saving_took:

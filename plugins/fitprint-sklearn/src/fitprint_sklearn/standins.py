@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fitprint.recording.devices import is_on_device
+from fitprint.data.kinds import is_on_device
 from fitprint_sklearn.data import Call
 from fitprint_sklearn.parameters import is_estimator
 from fitprint_sklearn.reach import reachable

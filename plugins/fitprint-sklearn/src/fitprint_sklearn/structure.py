@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from fitprint.recording.values import param_value
+from fitprint.data.values import param_value
 from fitprint_sklearn.parameters import asked_params, defaults_of, is_default, is_estimator
 
 __all__ = ["class_name", "describe_estimator", "facts_after_fit", "kind_of", "structure_of", "versions_of"]

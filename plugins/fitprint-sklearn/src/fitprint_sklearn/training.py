@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from fitprint.autologging.fit import Fit
-from fitprint.recording.devices import on_host
-from fitprint.recording.targets import describe_target
-from fitprint.recording.values import param_value
+from fitprint.data.buffers import on_host
+from fitprint.data.values import param_value
 from fitprint_sklearn import metrics
 from fitprint_sklearn.data import Call, column
 from fitprint_sklearn.ownership import own_code
@@ -51,8 +50,8 @@ class _Training:
         self.call = call
         self.result = result
         self.asked = fit.setting("training_metrics_code")
-        self.predictor = Predictor(estimator, call, params, fit.setting("training_metrics_work"), self.asked)
-        self.rows = self.predictor.rows
+        self.rows = fit.described(call.features).rows or 0
+        self.predictor = Predictor(estimator, call, self.rows, params, fit.setting("training_metrics_work"), self.asked)
         self.prediction: Any = None
 
     # -- kinds -------------------------------------------------------------------------------------------------------
@@ -71,7 +70,7 @@ class _Training:
             self.supervised(kind)
         elif kind is None:
             guess = {"discrete": "classifier", "multilabel": "classifier", "continuous": "regressor"}
-            found = describe_target(on_host(self.call.target)).get("kind", "")
+            found = self.fit.described(on_host(self.call.target)).summary().get("kind", "")
             if found in guess:
                 self.supervised(guess[found])
 

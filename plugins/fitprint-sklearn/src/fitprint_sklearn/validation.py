@@ -9,7 +9,7 @@ import numpy as np
 
 from fitprint.autologging.fit import Fit
 from fitprint_sklearn import metrics
-from fitprint_sklearn.data import Call, column, row_count
+from fitprint_sklearn.data import Call, column
 from fitprint_sklearn.estimators import record_data, record_params
 from fitprint_sklearn.parameters import is_estimator, plain
 from fitprint_sklearn.structure import class_name, describe_estimator, kind_of, versions_of
@@ -136,7 +136,7 @@ def _record_cross_val_predict(fit: Fit, arguments: Mapping[str, Any], result: An
     """Record metrics of the predictions that each row got from the models that had not seen it, by fold where folds can be told."""
     fit.link(result)
     target = arguments.get("y")
-    rows = row_count(arguments["X"])
+    rows = fit.described(arguments["X"]).rows
     if arguments.get("method", "predict") != "predict" or target is None or getattr(result, "ndim", 0) != 1 or hasattr(result, "tocsr"):
         return
     true = column(target)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fitprint.data.kinds import is_array
+from fitprint.data.rows import first_rows
 from fitprint.models.signature import Signature, infer_signature
 
 __all__ = ["head", "signature_of"]
-
-_EXAMPLE = 5  # rows of an input example
 
 
 def signature_of(model: Any, data: Any = None) -> Signature | None:
@@ -32,11 +32,9 @@ def head(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         found = [head(value) for value in data]
         return None if not found or any(part is None for part in found) else {f"input_{n}": part for n, part in enumerate(found)}
-    if hasattr(data, "iloc"):
-        return data.iloc[:_EXAMPLE]
-    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+    if not hasattr(data, "iloc") and not is_array(data):
         return None
-    rows = data[:_EXAMPLE]
+    rows = first_rows(data)
     return rows.numpy() if hasattr(rows, "numpy") and not hasattr(rows, "__array_interface__") else rows
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.models.schema import Field, Schema
+from fitprint.data.schema import Field, Schema
 from fitprint.models.signature import Signature
 
 __all__ = ["is_as_trained", "note_trained", "record_config", "record_resolved", "signature_of", "unsettle"]

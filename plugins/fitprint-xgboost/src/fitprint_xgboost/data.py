@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from fitprint.autologging.fit import Fit
+from fitprint.data.description import described
+from fitprint.data.values import type_name
 from fitprint.entities import Dataset
-from fitprint.recording.facts import describe_data
-from fitprint.recording.values import type_name
 
 __all__ = ["evals_of", "record_matrices", "record_matrix"]
 
@@ -39,11 +39,9 @@ def record_matrices(fit: Fit, matrices: Iterable[tuple[Any, str, str]], *, discr
         with fit.part(f"dataset {name}"):
             known = next((dataset for other, dataset in seen if other is matrix), None)
             if known is None:
-                described = _dataset(matrix, name, role, discrete)
-                seen.append((matrix, described))
-            else:
-                described = replace(known, name=name, role=role)
-            fit.run.log_input(described, name, role)
+                known = _dataset(fit, matrix, name, role, discrete)
+                seen.append((matrix, known))
+            fit.run.log_input(replace(known, name=name, role=role), name, role)
 
 
 def evals_of(fit: Fit, evals: Any) -> list[tuple[Any, str, str]]:
@@ -57,7 +55,7 @@ def evals_of(fit: Fit, evals: Any) -> list[tuple[Any, str, str]]:
     return [(matrix, str(name), "eval") for matrix, name in pairs if hasattr(matrix, "num_row")]
 
 
-def _dataset(matrix: Any, name: str, role: str, discrete: bool | None) -> Dataset:
+def _dataset(fit: Fit, matrix: Any, name: str, role: str, discrete: bool | None) -> Dataset:
     rows, columns = int(matrix.num_row()), int(matrix.num_col())
     facts: dict[str, Any] = {"type": type_name(matrix), "shape": [rows, columns]}
     if hasattr(matrix, "num_nonmissing"):
@@ -73,12 +71,13 @@ def _dataset(matrix: Any, name: str, role: str, discrete: bool | None) -> Datase
         return Dataset(name, role, "", facts)
     labels = matrix.get_label()
     if labels.size:
-        described = describe_data(labels, name=name, role=role, kind="target", discrete=discrete)
-        facts["target"] = {**described.facts, "digest": described.digest}
+        target = described(labels)
+        facts["target"] = target.facts("target", discrete)
+        fit.profile(target, name=f"{name} target", role=role)
+        del target
     del labels
     if matrix.get_float_info("weight").size:
-        weights = describe_data(matrix.get_float_info("weight"), name=name, role=role, kind="weights")
-        facts["weights"] = {**weights.facts, "digest": weights.digest}
+        facts["weights"] = described(matrix.get_float_info("weight")).facts("weights")
     if matrix.get_float_info("base_margin").size:
         facts["base_margin"] = True
     groups = matrix.get_uint_info("group_ptr").size

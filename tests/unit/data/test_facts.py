@@ -11,20 +11,20 @@ import weakref
 
 import pytest
 
-from fitprint.recording.digests import digest_data
-from fitprint.recording.facts import describe_data
-from fitprint.recording.targets import describe_target
+from fitprint.data.description import Description
+from fitprint.data.digests import digest_data
+from fitprint.data.targets import describe_target
 
 
 def facts(data, **options):
-    described = describe_data(data, name="X", role="train", **options)
+    described = Description(data).dataset("X", "train", **options)
     json.dumps(described.facts)
     return described.facts
 
 
 def test_a_dataset_has_name_role_and_digest():
     """The record carries what it was called."""
-    described = describe_data([[1.0, 2.0]], name="X", role="eval")
+    described = Description([[1.0, 2.0]]).dataset("X", "eval")
     assert (described.name, described.role, described.digest[:7]) == ("X", "eval", "sha256:")
 
 
@@ -118,7 +118,7 @@ def test_data_are_not_kept_alive():
 
     data = Data([1, 2])
     gone = weakref.ref(data)
-    described = describe_data(data, name="X", role="train", target=[1, 2])
+    described = Description(data).dataset("X", "train", target=[1, 2])
     del data
     gc.collect()
     assert described.facts["shape"] == [2]
@@ -176,7 +176,7 @@ def test_objects_without_content_have_no_stable_digest():
 
 def test_digests_do_not_depend_on_the_process():
     """Two interpreters with different hash seeds agree."""
-    code = "from fitprint.recording.digests import digest_data as d; print(d([1, 'a', None]), d({'x': [1.5, b'b']}), d([object()]))"
+    code = "from fitprint.data.digests import digest_data as d; print(d([1, 'a', None]), d({'x': [1.5, b'b']}), d([object()]))"
     seen = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed}, capture_output=True, check=True

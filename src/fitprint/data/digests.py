@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["EXACT_BYTES", "column_arrays", "digest_data", "family", "single_block", "sparse_parts", "texts_of"]
+from fitprint.data.buffers import ARROW_NUMBERS, EXACT_BYTES, column_arrays, has_buffer, single_block, sparse_parts, texts_of
+from fitprint.data.kinds import kind_of
 
-EXACT_BYTES = 4 << 20
-"""Data of up to so many bytes are digested whole, larger ones by an evenly spread sample."""
+__all__ = ["digest_data"]
 
 _SAMPLE_BYTES = 1 << 20
 _WINDOWS = 64  # evenly spread pieces that a sample consists of
@@ -24,45 +24,6 @@ _ITEMS = 256  # columns of a wide table, or entries of a container, that a sampl
 _LEVELS = 4  # of containers inside containers
 
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex, Decimal, date, datetime, time, timedelta})
-_FAMILIES = {
-    ("numpy", "ndarray"): "array",
-    ("pandas", "DataFrame"): "frame",
-    ("pandas", "Series"): "column",
-    ("pandas", "Index"): "column",
-    ("polars", "DataFrame"): "polars",
-    ("polars", "Series"): "polars-column",
-    ("torch", "Tensor"): "torch",
-    ("cupy", "ndarray"): "cupy",
-    ("scipy", "_spbase"): "sparse",
-    ("scipy", "spmatrix"): "sparse",
-    ("builtins", "list"): "sequence",
-    ("builtins", "tuple"): "sequence",
-    ("builtins", "dict"): "mapping",
-    ("builtins", "bytes"): "buffer",
-    ("builtins", "bytearray"): "buffer",
-    ("builtins", "memoryview"): "buffer",
-    ("array", "array"): "buffer",
-}
-_ARROW_NUMBERS = frozenset("double float int8 int16 int32 int64 uint8 uint16 uint32 uint64".split())
-_SPARSE_PARTS = {
-    "csr": ("data", "indices", "indptr"),
-    "csc": ("data", "indices", "indptr"),
-    "bsr": ("data", "indices", "indptr"),
-    "coo": ("data", "row", "col"),
-    "dia": ("data", "offsets"),
-}
-
-
-def family(data: Any) -> str:
-    """Return which kind of data this is, by the names of its class and bases; "" for a kind that is not known.
-
-    One of "array", "frame", "column", "polars", "polars-column", "torch", "cupy", "sparse", "sequence", "mapping", "buffer".
-    """
-    for cls in type(data).__mro__:
-        found = _FAMILIES.get((cls.__module__.partition(".")[0], cls.__name__))
-        if found is not None:
-            return found
-    return ""
 
 
 def digest_data(data: Any) -> tuple[str, str]:
@@ -77,38 +38,6 @@ def digest_data(data: Any) -> tuple[str, str]:
     except _NoDigestError:
         return "", ""
     return f"sha256:{hashing.sha.hexdigest()}", "sample" if hashing.sampled else "all"
-
-
-def column_arrays(frame: Any, positions: Sequence[int]) -> Iterator[Any]:
-    """Yield the arrays behind a pandas table's columns, as views."""
-    fast = getattr(frame, "_get_column_array", None)
-    for position in positions:
-        yield fast(position) if fast is not None else frame.iloc[:, position].array
-
-
-def single_block(frame: Any) -> Any:
-    """Return the two-dimensional array behind a pandas table whose columns all share one, as a view; None for other tables."""
-    blocks: Any = getattr(getattr(frame, "_mgr", None), "blocks", ())
-    values = blocks[0].values if len(blocks) == 1 else None
-    if values is None or not _has_buffer(values) or values.ndim != 2 or values.shape[0] != frame.shape[1]:
-        return None
-    positions = getattr(blocks[0], "mgr_locs", None)
-    in_order = positions is not None and getattr(positions, "is_slice_like", False)
-    return values.T if in_order else None
-
-
-def texts_of(dtypes: Any) -> list[str]:
-    """Return the names of many dtypes, most of which are the same."""
-    names: dict[Any, str] = {}
-    return [names[dtype] if dtype in names else names.setdefault(dtype, str(dtype)) for dtype in dtypes]
-
-
-def sparse_parts(matrix: Any) -> list[Any]:
-    """Return the arrays that make up a scipy sparse matrix, as views; none for formats of Python objects."""
-    names = _SPARSE_PARTS.get(matrix.format, ())
-    if matrix.format == "coo" and len(matrix.shape) != 2:
-        return [matrix.data, *matrix.coords]
-    return [getattr(matrix, name) for name in names]
 
 
 class _NoDigestError(Exception):
@@ -129,7 +58,7 @@ class _Hashing:
         self.sha.update(repr(parts).encode("utf-8", "backslashreplace") + b"\n")
 
     def data(self, data: Any, level: int) -> None:
-        kind = family(data)
+        kind = kind_of(data)
         if kind == "array":
             masked = getattr(sys.modules["numpy"], "ma", None)
             if masked is not None and isinstance(data, masked.MaskedArray):
@@ -139,7 +68,7 @@ class _Hashing:
                 self.arrays([data])
         elif kind == "frame":
             self.frame(data)
-        elif kind == "column":
+        elif kind in ("column", "index"):
             self.header("column", str(data.name), str(data.dtype), len(data))
             self.columns([data.array])
         elif kind == "polars":
@@ -207,7 +136,7 @@ class _Hashing:
         parts: list[Any] = []
         for column in columns:
             inner = getattr(column, "_ndarray", None)
-            if family(column) == "array":
+            if kind_of(column) == "array":
                 parts.append(column)
             elif inner is not None and not hasattr(column, "categories"):
                 parts.append(inner)
@@ -216,7 +145,7 @@ class _Hashing:
                 parts += [column.codes, column.categories.array]
             elif hasattr(column, "_pa_array"):
                 parts += (_arrow_parts(column) if exact else None) or [column]
-            elif hasattr(column, "_mask") and family(column._data) == "array":  # noqa: SLF001 - the only way to the buffers
+            elif hasattr(column, "_mask") and kind_of(column._data) == "array":  # noqa: SLF001 - the only way to the buffers
                 parts += [_filled(column._data, column._mask), column._mask]  # noqa: SLF001 - the same
             else:
                 parts.append(column)
@@ -231,9 +160,9 @@ class _Hashing:
         exact = sum(int(array.nbytes) for array in arrays) <= EXACT_BYTES
         windows = max(1, _WINDOWS // max(1, len(arrays)))
         length = _SAMPLE_BYTES // (windows * max(1, len(arrays)))
-        share = max(self.objects, _ITEMS) // max(1, sum(not _has_buffer(array) for array in arrays))
+        share = max(self.objects, _ITEMS) // max(1, sum(not has_buffer(array) for array in arrays))
         for array in arrays:
-            if not _has_buffer(array):
+            if not has_buffer(array):
                 self.some_objects(array, share)
                 continue
             plain = array.view(sys.modules["numpy"].ndarray)
@@ -339,7 +268,7 @@ class _Hashing:
             elif kind in (list, tuple) and level < _LEVELS:
                 self.header("list", len(value))
                 self.objects_of(value, level + 1, inner)
-            elif family(value) and level < _LEVELS:
+            elif kind_of(value) not in ("", "arrow") and level < _LEVELS:
                 self.data(value, level + 1)
             else:
                 self.header(kind.__module__, kind.__qualname__)
@@ -361,10 +290,6 @@ def _piece(array: Any, start: int, end: int) -> Any:
         return array.flat[start:end]
     first, size = start // row, int(array.itemsize)
     return array[first : -(-end // row)].tobytes()[(start - first * row) * size : (end - first * row) * size]
-
-
-def _has_buffer(array: Any) -> bool:
-    return family(array) == "array" and not array.dtype.hasobject
 
 
 def _dtype(array: Any) -> str:
@@ -391,7 +316,7 @@ def _arrow_parts(column: Any) -> list[Any] | None:
             if data is not None:
                 texts.append(numpy.frombuffer(data, "u1")[places[0] : places[-1]])
         return [*lengths, *texts, *missing]
-    if missing or kind not in _ARROW_NUMBERS:
+    if missing or kind not in ARROW_NUMBERS:
         return None
     return [chunk.to_numpy(zero_copy_only=True) for chunk in chunks]
 

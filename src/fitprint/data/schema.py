@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fitprint.data.kinds import is_array, is_series, is_sparse, kind_of
+from fitprint.data.rows import PEEK, spread
 from fitprint.errors import SignatureError
 
-__all__ = ["Field", "Schema", "describe"]
+__all__ = ["Field", "Schema", "schema_of"]
 
 MOST_CATEGORIES = 1000
 MOST_TENSORS = 64
-PEEK = 100  # values of an object column, or items of a list, that are looked at: spread, the first among them
 MOST_PEEKED = 10_000  # of all columns of an array or a list of rows together
 
 Label = Any  # of a column: str, int, float, bool, None, or a tuple of these
@@ -95,7 +96,7 @@ def _field_from_json(entry: Mapping[str, Any]) -> Field:
     )
 
 
-def describe(data: object) -> Schema:
+def schema_of(data: Any) -> Schema:
     """Return the schema of data: a numpy array, pandas or polars frame or series, Arrow table, scipy sparse matrix, dict, list, or scalar.
 
     Arrays and typed columns are never read; of object columns and lists at most 100 values are.
@@ -103,16 +104,15 @@ def describe(data: object) -> Schema:
     Raises:
         SignatureError: the data is of none of these kinds.
     """
-    if is_frame(data):
+    kind = kind_of(data)
+    if kind in ("frame", "polars"):
         return Schema("table", tuple(_column(column) for column in columns(data)))
-    if is_arrow(data):
+    if kind == "arrow":
         return _arrow_table(data)
-    if is_series(data):
+    if kind in ("column", "polars-column"):
         return Schema("series", (_column(columns(data)[0]),))
-    if is_sparse(data):
-        return Schema("sparse", (_array(None, data),))
     if is_array(data):
-        return Schema("array", (_array(None, data),))
+        return Schema("sparse" if kind == "sparse" else "array", (_array(None, data),))
     if isinstance(data, Mapping):
         return Schema("arrays", tuple(_entry(label(key), value) for key, value in data.items()))
     if isinstance(data, list | tuple):
@@ -120,31 +120,6 @@ def describe(data: object) -> Schema:
     if data is None or isinstance(data, str | bytes | bool | int | float | complex):
         return Schema("scalar", (Field(None, type_of_values((data,)), (), nullable=False),))
     raise SignatureError(f"no schema can be inferred from a {type(data).__module__}.{type(data).__qualname__}")
-
-
-def is_frame(data: object) -> bool:
-    """Tell if the data is a pandas or polars data frame."""
-    return _is_a(data, "pandas", "DataFrame") or _is_a(data, "polars", "DataFrame")
-
-
-def is_arrow(data: object) -> bool:
-    """Tell if the data is a table of pyarrow's."""
-    return _is_a(data, "pyarrow", "Table")
-
-
-def is_series(data: object) -> bool:
-    """Tell if the data is a pandas or polars series."""
-    return _is_a(data, "pandas", "Series") or _is_a(data, "polars", "Series")
-
-
-def is_sparse(data: object) -> bool:
-    """Tell if the data is a scipy sparse matrix or array."""
-    return any(base.__module__.startswith("scipy.sparse") for base in type(data).__mro__) and hasattr(data, "nnz")
-
-
-def is_array(data: object) -> bool:
-    """Tell if the data is a numpy array, or looks like one (a tensor of a framework)."""
-    return hasattr(data, "shape") and hasattr(data, "dtype")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +170,7 @@ def type_of(dtype: object, peek: Callable[[], Sequence[Any]]) -> tuple[str, bool
     if type(dtype).__module__.partition(".")[0] == "polars":
         return _polars_type(dtype), True
     kind = getattr(dtype, "kind", None)
-    extension = not _is_a(dtype, "numpy", "dtype")
+    extension = not isinstance(dtype, getattr(sys.modules.get("numpy"), "dtype", ()))
     if kind in _NUMERIC and not str(dtype).startswith("period"):
         subtype = getattr(dtype, "subtype", dtype)
         size = getattr(getattr(subtype, "numpy_dtype", subtype), "itemsize", 8)
@@ -259,11 +234,6 @@ def _exact(name: Any) -> Label:
         if isinstance(name, kind):
             return kind(name)
     return str(name)
-
-
-def _is_a(data: object, module: str, name: str) -> bool:
-    kind = getattr(sys.modules.get(module), name, None)
-    return isinstance(kind, type) and isinstance(data, kind)
 
 
 def _column(column: Column) -> Field:
@@ -337,17 +307,6 @@ def peek_array(data: Any) -> Sequence[Any]:
 
 def _some(data: Any) -> list[Any]:
     return [data[position] for position in spread(len(data))]
-
-
-def spread(length: int, count: int = PEEK) -> list[int]:
-    """Return the positions of at most so many of ``length`` items, the first among them: spread, but not evenly.
-
-    Data often repeats itself in even steps: records of several kinds in turn, or columns.
-    """
-    if length <= count:
-        return list(range(length))
-    step = length // count
-    return [number * length // count + number * 40_499 % step for number in range(count)]
 
 
 def _type_of_value(value: Any) -> str:

@@ -6,8 +6,9 @@ import array
 
 import pytest
 
-from fitprint.recording.devices import is_on_device, on_host
-from fitprint.recording.facts import describe_data
+from fitprint.data.buffers import on_host
+from fitprint.data.description import Description
+from fitprint.data.kinds import is_on_device
 
 
 class Device:
@@ -77,8 +78,8 @@ def test_only_other_devices_count():
 @pytest.mark.parametrize("data", [CupyArray([1, 2, 3]), Tensor([1, 2, 3], "cuda")])
 def test_small_arrays_are_copied_to_be_looked_at(data):
     """Digest and shape are told, and where the data are."""
-    described = describe_data(data, name="X", role="train")
-    assert describe_data(array.array("q", [1, 2, 3]), name="X", role="train").digest == described.digest
+    described = Description(data).dataset("X", "train")
+    assert Description(array.array("q", [1, 2, 3])).dataset("X", "train").digest == described.digest
     assert ([3], "cuda:0", 24, "all") == tuple(described.facts[name] for name in ("shape", "device", "bytes", "digest_of"))
     assert "failed" not in described.facts
 
@@ -87,7 +88,7 @@ def test_large_arrays_stay_where_they_are():
     """They have no digest."""
     data = CupyArray([1, 2, 3])
     data.nbytes = (4 << 20) + 1
-    described = describe_data(data, name="X", role="train")
+    described = Description(data).dataset("X", "train")
     assert ("", 0, [3]) == (described.digest, data.copies, described.facts["shape"])
     assert data is on_host(data, 4 << 20)
     assert [1, 2, 3] == list(on_host(data))
@@ -101,6 +102,6 @@ def test_a_device_that_fails_costs_the_digest_alone():
 
     data = CupyArray([1, 2, 3])
     data.get = lost
-    facts = describe_data(data, name="y", role="train", kind="target").facts
+    facts = Description(data).dataset("y", "train", kind="target").facts
     assert [3] == facts["shape"]
     assert ["copy from the device: RuntimeError: the device is lost"] == facts["failed"]

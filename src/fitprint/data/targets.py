@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from typing import Any
 
-from fitprint.recording.digests import family
-from fitprint.recording.values import param_value
+from fitprint.data.kinds import kind_of
+from fitprint.data.values import param_value
 
 __all__ = ["describe_target"]
 
@@ -34,7 +34,7 @@ def describe_target(data: Any, discrete: bool | None = None) -> dict[str, Any]:
         discrete: whether the values are classes. By default texts, booleans and objects are, whole numbers with at most
             100 and floats with at most 20 distinct values, all of them whole, too.
     """
-    kind = family(data)
+    kind = kind_of(data)
     if kind == "sparse":
         return _indicator(data) if data.format in ("csr", "csc") else {}
     if kind == "frame":
@@ -42,15 +42,15 @@ def describe_target(data: Any, discrete: bool | None = None) -> dict[str, Any]:
             columns = [data.iloc[:, position] for position in range(min(data.shape[1], _CLASSES))]
             return _outputs(data.shape[1], [describe_target(column, discrete) for column in columns])
         data, kind = data.iloc[:, 0], "column"
-    if kind == "column":
+    if kind in ("column", "index"):
         data = _plain_column(data)
     elif kind == "polars-column":
         data = data.gather_every(max(1, -(-len(data) // _OBJECTS))).to_list()
     elif kind == "torch":
         data = data.detach().numpy() if data.device.type == "cpu" else None
-    if family(data) == "array":
+    if kind_of(data) == "array":
         return _of_array(data.view(sys.modules["numpy"].ndarray), discrete)
-    if family(data) == "sequence" or type(data).__module__.partition(".")[0] == "pandas":
+    if kind_of(data) == "sequence" or type(data).__module__.partition(".")[0] == "pandas":
         return _of_objects(data, discrete)
     return {}
 

@@ -1,0 +1,93 @@
+"""Work for which no training waits: one thread of the process does it, and lives as long as there is some."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from fitprint.hooks.manager import hooks
+from fitprint.platform.processes import at_fork
+from fitprint.recording.ending import at_end
+
+__all__ = ["defer", "finish"]
+
+_MOST = 64  # pieces of work that wait, each of which may hold some megabytes
+_FORK_SECONDS = 3.0  # most that a fork waits for
+
+
+class _Deferred:
+    """What waits in this process, and who does it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self.thread: threading.Thread | None = None
+        self.slow: threading.Thread | None = None
+        self.limit = 0.0
+
+
+_state = _Deferred()
+
+
+def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
+    """Have work done in the background, in the order given; False if too much waits already.
+
+    Args:
+        what: the work, for the message if it fails.
+        work: it may take its time, and must keep nothing of the user's alive for long.
+        limit: most seconds that the end of the program waits for it.
+    """
+    with _state.lock:
+        if len(_state.waiting) >= _MOST:
+            return False
+        _state.waiting.append((what, work))
+        _state.limit = limit
+        if _state.thread is None:
+            _state.thread = threading.Thread(target=_work, name="fitprint-deferred", daemon=True)
+            _state.thread.start()
+            at_end(_wait)
+    return True
+
+
+def finish(limit: float) -> None:
+    """Wait for what has been deferred so far, at most so many seconds."""
+    thread = _state.thread
+    if thread is not None and thread is not threading.current_thread():
+        thread.join(limit)
+
+
+def _work() -> None:
+    state = _state
+    while True:
+        with state.lock:
+            if not state.waiting:
+                state.thread = None
+                return
+            what, work = state.waiting.popleft()
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the background must not end in a traceback on the user's screen
+            hooks().problem(f"{what} could not be recorded: {error}", "deferred")
+        del work
+
+
+def _wait() -> None:
+    finish(_state.limit)
+
+
+def _before_fork() -> None:
+    """Let the thread end: what it is importing could not be imported in the child any more."""
+    thread = _state.thread
+    if thread is not None and thread is not threading.current_thread() and thread is not _state.slow:
+        thread.join(_FORK_SECONDS)
+        if thread.is_alive():
+            _state.slow = thread  # the next fork does not wait for it once more
+
+
+def _after_fork_in_child() -> None:
+    global _state
+    _state = _Deferred()
+
+
+at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
