@@ -58,6 +58,10 @@ class Destination:
         """Return the URI, without a password."""
         return self.public or _own(home)
 
+    def is_shared(self, home: Path) -> bool:
+        """Tell whether others may look at the store who cannot look into this home: they see what this process has delivered."""
+        return not self.is_own(home) and not str(self._chosen).startswith("memory:")
+
     def is_at_hand(self) -> bool:
         """Tell whether it is known, without opening it, that the store needs no courier."""
         return self._chosen is None or self._chosen.startswith(_AT_HAND)

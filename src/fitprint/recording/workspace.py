@@ -123,7 +123,7 @@ class Workspace:
             writer.open()
         except OSError as error:
             writer = self._open_writer_elsewhere(error)
-        if not (self.destination.is_at_hand() and str(self.settings["artifacts"] or "file:").startswith(_AT_HAND)):
+        if self.destination.is_shared(self.home) or not str(self.settings["artifacts"] or "file:").startswith(_AT_HAND):
             courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store"))
             at_end(lambda: courier.finish(self.settings["exit_wait"]))
         at_end(writer.close)
@@ -134,7 +134,7 @@ class Workspace:
         if self._may_lack_bytes and self.shares_bytes():
             self._may_lack_bytes = self.shared.bring_in_background()
         is_distant = self._shared is not None and self._shared.is_distant
-        return is_distant or self._may_lack_bytes or self.known_store().delivery == "background"
+        return is_distant or self._may_lack_bytes or self.destination.is_shared(self.home)
 
     def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
         try:
