@@ -55,15 +55,21 @@ def on_run_ended(home: str) -> None:
         return
     from fitprint.recording.workspace import current, temporary_home
 
-    settings = current().settings
+    workspace = current()
+    settings = workspace.settings
     if settings["notice"]:
         _noticed.add(home)
         if sys.stderr is not None:
             import shlex
 
-            unseen = settings.origins["home"] == "call" or home == str(temporary_home())  # by another program
-            choice = f"FITPRINT_HOME={shlex.quote(home)} " if unseen else ""
-            sys.stderr.write(f"fitprint: recorded in {home} (list runs with `{choice}fitprint ls`)\n")
+            shared = workspace.destination.is_shared(workspace.home)
+            unseen = {  # by another program
+                "FITPRINT_HOME": home if settings.origins["home"] == "call" or home == str(temporary_home()) else "",
+                "FITPRINT_STORE": workspace.store_uri if shared and settings.origins["store"] == "call" else "",
+            }
+            choice = "".join(f"{name}={shlex.quote(value)} " for name, value in unseen.items() if value)
+            place = workspace.store_uri if shared else home
+            sys.stderr.write(f"fitprint: recorded in {place} (list runs with `{choice}fitprint ls`)\n")
 
 
 @hookimpl

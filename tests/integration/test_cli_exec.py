@@ -204,6 +204,18 @@ def test_the_notice_is_shown_once_and_can_be_switched_off(folder):
     assert (b"", 1) == (out, err.count(b"fitprint: recorded in"))
 
 
+def test_the_notice_names_the_store_that_was_chosen(folder):
+    """With what another program must be told to find it; the home where that is enough."""
+    script = "import fitprint\nfitprint.configure(store='sqlite:///team.db', home='here')\nwith fitprint.start_run(): pass"
+    (folder / "s.py").write_text(script)
+    _, _, err = run(folder, "s.py", FITPRINT_NOTICE="true")
+    store = f"sqlite:///{folder}/team.db"
+    assert f"recorded in {store} (list runs with `FITPRINT_HOME={folder}/here FITPRINT_STORE={store} fitprint ls`)" in err.decode()
+    (folder / "s.py").write_text("import fitprint\nwith fitprint.start_run(): pass")
+    _, _, err = run(folder, "s.py", FITPRINT_NOTICE="true")
+    assert f"recorded in {folder.parent}/home (list runs with `fitprint ls`)" in err.decode()
+
+
 def test_a_run_that_is_left_open_ends_as_the_script_does(folder):
     """FAILED with the traceback of the user, where the script raises."""
     (folder / "s.py").write_text("import fitprint\nfitprint.start_run('open')\nraise ValueError('bad')")
