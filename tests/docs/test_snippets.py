@@ -64,6 +64,7 @@ def test_snippets_run(page, tmp_path):
     (tmp_path / "steps.json").write_text(json.dumps(program), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
     environment |= {
+        "FITPRINT_EXIT_WAIT": "60",  # a machine may be busy
         "FITPRINT_HOME": str(tmp_path / ".fitprint"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1",

@@ -51,7 +51,7 @@ class Team:
         self.folder.mkdir()
         self.database = self.folder / "team.db"
         self.bytes = self.folder / "team.db.artifacts"
-        self.settings = {"FITPRINT_STORE": f"sqlite:///{self.database}"}
+        self.settings = {"FITPRINT_STORE": f"sqlite:///{self.database}", "FITPRINT_EXIT_WAIT": "60"}
 
     def home(self, who: str) -> Path:
         return self._programs.folder / who
