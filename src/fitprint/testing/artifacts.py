@@ -202,7 +202,25 @@ def large_file(conformance: ArtifactStoreSubject, folder: Path) -> None:
 
 def concurrent_puts(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """Threads that put the same and different bytes at once all succeed, and nobody ever reads a half."""
+    _put_while_another_does(conformance, folder)
     _at_once(lambda number: _put_and_read(conformance, folder, number))
+
+
+def _put_while_another_does(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """Put bytes, and read them, while another thread is in the middle of putting the same."""
+    data = bytes(range(256)) * 2000
+    source = _Halting(data)
+    with conformance.opened(folder) as store, conformance.opened(folder) as other:
+        putting = threading.Thread(target=lambda: store.put(_digest(data), source, len(data)))
+        putting.start()
+        source.half.wait(60)
+        try:
+            _put(other, data)
+            expect(_read(other, _digest(data)) == data, "bytes that another thread was putting came back as others")
+        finally:
+            source.go_on.set()
+            putting.join()
+        expect(_read(store, _digest(data)) == data, "bytes that were put twice at once came back as others")
 
 
 def _put_and_read(conformance: ArtifactStoreSubject, folder: Path, number: int) -> None:
@@ -279,6 +297,21 @@ class ArtifactStoreConformance(ArtifactStoreSubject):
     )
 
 
+class _Halting:
+    """Bytes that stop in the middle until they may go on; where puts wait for each other, for a while only."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+        self.half, self.go_on = threading.Event(), threading.Event()
+
+    def read(self, size: int = -1) -> bytes:
+        if self._file.tell():
+            self.half.set()
+            self.go_on.wait(_HALT_SECONDS)
+            return self._file.read(size)
+        return self._file.read(1000)
+
+
 class _Unread:
     """A source that must not be read."""
 
@@ -298,6 +331,9 @@ class _Interrupted:
         if not piece:
             self._then()
         return piece
+
+
+_HALT_SECONDS = 3.0
 
 
 def _digest(data: bytes) -> str:
