@@ -1,4 +1,4 @@
-"""Work for which no training waits: one thread of the process does it, and lives as long as there is some."""
+"""Work for which no training waits: one thread of the process does it, and ends soon after there is none."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fitprint.recording.ending import at_end
 
 __all__ = ["defer", "finish"]
 
+_LINGER = 0.05  # seconds that the thread waits for more: to start one for each of many small fits would cost more than the work
 _MOST = 64  # pieces of work that wait, each of which may hold some megabytes
 _FORK_SECONDS = 3.0  # most that a fork waits for
 
@@ -21,6 +22,8 @@ class _Deferred:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
+        self.hurry = False  # somebody waits for the thread to end
         self.waiting: deque[tuple[str, Callable[[], None]]] = deque()
         self.thread: threading.Thread | None = None
         self.slow: threading.Thread | None = None
@@ -43,6 +46,7 @@ def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
             return False
         _state.waiting.append((what, work))
         _state.limit = limit
+        _state.changed.notify()
         if _state.thread is None:
             _state.thread = threading.Thread(target=_work, name="fitprint-deferred", daemon=True)
             _state.thread.start()
@@ -52,17 +56,30 @@ def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
 
 def finish(limit: float) -> None:
     """Wait for what has been deferred so far, at most so many seconds."""
-    thread = _state.thread
-    if thread is not None and thread is not threading.current_thread():
+    thread = _hurried()
+    if thread is not None:
         thread.join(limit)
+
+
+def _hurried() -> threading.Thread | None:
+    """Return the thread, which ends as soon as nothing waits; None if there is none, or it is this one."""
+    with _state.lock:
+        thread = _state.thread
+        if thread is None or thread is threading.current_thread():
+            return None
+        _state.hurry = True
+        _state.changed.notify()
+    return thread
 
 
 def _work() -> None:
     state = _state
     while True:
         with state.lock:
+            if not state.waiting and not state.hurry:
+                state.changed.wait(_LINGER)
             if not state.waiting:
-                state.thread = None
+                state.thread, state.hurry = None, False
                 return
             what, work = state.waiting.popleft()
         try:
@@ -78,8 +95,8 @@ def _wait() -> None:
 
 def _before_fork() -> None:
     """Let the thread end: what it is importing could not be imported in the child any more."""
-    thread = _state.thread
-    if thread is not None and thread is not threading.current_thread() and thread is not _state.slow:
+    thread = _hurried()
+    if thread is not None and thread is not _state.slow:
         thread.join(_FORK_SECONDS)
         if thread.is_alive():
             _state.slow = thread  # the next fork does not wait for it once more

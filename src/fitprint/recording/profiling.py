@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from fitprint import clock
 from fitprint.artifacts.paths import file_name
 from fitprint.data.buffers import quiet
 from fitprint.data.description import Description
 from fitprint.data.profiles import profile
 from fitprint.data.sampling import Sample, sample
+from fitprint.entities import Artifact
+from fitprint.events import ArtifactsLogged
 from fitprint.recording.deferred import defer
 
 if TYPE_CHECKING:
@@ -18,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["profile_path", "record_profile"]
 
 _MOST_KNOWN = 16
-_known: dict[tuple[Any, ...], str] = {}  # texts of profiles: many trainings in a row learn from the same data
+_SMALL = 1 << 16  # bytes of an array of which a digest is taken to know whether it is the same as before
+_known: dict[tuple[Any, ...], tuple[str, int]] = {}  # digests and sizes of profiles: many trainings in a row learn from the same data
 
 
 def profile_path(name: str, role: str) -> str:
@@ -26,40 +31,41 @@ def profile_path(name: str, role: str) -> str:
     return f"profiles/{file_name(role) or '_'}/{file_name(name) or '_'}.json"
 
 
-def record_profile(run: Run, description: Description, name: str, role: str) -> None:
-    """Take a sample of data, and let its profile be recorded on the run in the background.
+def record_profile(run: Run, description: Description, name: str, role: str) -> list[ArtifactsLogged]:
+    """Return the event of a profile that is known; else take a sample, and let its profile be recorded on the run in the background.
 
     Nothing is recorded where that is switched off, of kinds of data of which no sample can be taken, and while too much waits.
     """
     if run.workspace.settings["profile"] == "off":
-        return
-    key = _key(run, description)
-    text = None if key is None else _known.get(key)
-    taken = None
-    if text is None:
-        with quiet():
-            taken = sample(description)
-    path, limit = profile_path(name, role), run.workspace.settings["exit_wait"]
+        return []
+    path, workspace = profile_path(name, role), run.workspace
+    with quiet():
+        key = _key(run, description)
+        known = None if key is None else _known.get(key)
+        if known is not None and known[0] in workspace.staging:
+            return [ArtifactsLogged(run.id, clock.now(), (Artifact(path, *known),))]
+        taken = sample(description)
     if taken is not None:
-        defer(f"the profile of {name!r}", lambda: run.log_text(_text_of(run, key, taken), path), limit=limit)
-    elif text is not None:
-        defer(f"the profile of {name!r}", lambda: run.log_text(text, path), limit=limit)
+        defer(f"the profile of {name!r}", lambda: _record(run, key, taken, path), limit=workspace.settings["exit_wait"])
+    return []
 
 
 def _key(run: Run, description: Description) -> tuple[Any, ...] | None:
-    """Return what says that data are the same as others; None unless that has been found out already, for the whole of them."""
-    digest, coverage = vars(description).get("digest", ("", ""))
+    """Return what says that data are the same as others; None where that would take long to find out, or was for a part of them only."""
+    data = description.data
+    is_small = type(data).__module__ == "numpy" and type(data).__name__ == "ndarray" and data.nbytes <= _SMALL
+    digest, coverage = description.digest if is_small else vars(description).get("digest", ("", ""))
     settings = run.workspace.settings
-    return (digest, settings["profile"], *settings["profile_values"]) if coverage == "all" else None
+    return (run.workspace.home, digest, settings["profile"], *settings["profile_values"]) if coverage == "all" else None
 
 
-def _text_of(run: Run, key: tuple[Any, ...] | None, taken: Sample) -> str:
+def _record(run: Run, key: tuple[Any, ...] | None, taken: Sample, path: str) -> None:
     settings = run.workspace.settings
     with quiet():
         found = profile(taken, values=settings["profile"] == "full", readable=settings["profile_values"])
-    text = json.dumps(found, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False).encode()
+    run.log_bytes(text, path)
     if key is not None:
         while len(_known) >= _MOST_KNOWN:
             _known.pop(next(iter(_known)), None)
-        _known[key] = text
-    return text
+        _known[key] = (f"sha256:{hashlib.sha256(text).hexdigest()}", len(text))

@@ -527,11 +527,14 @@ class Run(RunActs):
         if data is None or isinstance(data, (bool, int, float)):
             raise FitprintError(f"log_input takes data, such as an array or a data frame, not {shown(data)}; log_param takes a value")
         dataset = data if isinstance(data, Dataset) else described(data).dataset(name, role, **hints)
-        self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset))
-        if dataset is not data:
-            self.log_profile(data, name, role)
-            if hints.get("target") is not None:
-                self.log_profile(hints["target"], f"{name} target", role)
+        profiles: list[events.Event] = []
+        try:
+            if dataset is not data:
+                profiles += self._profile(data, name, role)
+                if hints.get("target") is not None:
+                    profiles += self._profile(hints["target"], f"{name} target", role)
+        finally:
+            self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset), *profiles)
 
     def log_profile(self, data: Any, name: str, role: str = "train") -> None:
         """Record a profile of data's values and nothing else, as of predictions: counts, missing values, quantiles, frequent values.
@@ -543,11 +546,17 @@ class Run(RunActs):
             name: a short name.
             role: "train", "eval", "test" or another word.
         """
-        if self.workspace.settings["profile"] != "off":
-            from fitprint.data.description import described
-            from fitprint.recording.profiling import record_profile
+        if known := self._profile(data, name, role):
+            self.workspace.writer.append(*known)
 
-            record_profile(self, described(data), name, role)
+    def _profile(self, data: Any, name: str, role: str) -> list[events.ArtifactsLogged]:
+        """Have a profile recorded, and return the event that does so at once, where it is known already."""
+        if self.workspace.settings["profile"] == "off":
+            return []
+        from fitprint.data.description import described
+        from fitprint.recording.profiling import record_profile
+
+        return record_profile(self, described(data), name, role)
 
     def log_model(self, model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
         """Record a model as a directory below ``path`` that MLflow can load, too.
