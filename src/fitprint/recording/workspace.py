@@ -61,6 +61,7 @@ class Workspace:
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
+        self.courier: Courier | None = None  # delivers in the background, where somebody may wait for it
         self._patience = _READING_PATIENCE
         self._is_swept = False
         self.refusals: set[str] = set()  # reasons for which artifacts could not be stored, which are told once
@@ -125,6 +126,7 @@ class Workspace:
             writer = self._open_writer_elsewhere(error)
         if self.destination.is_shared(self.home) or not str(self.settings["artifacts"] or "file:").startswith(_AT_HAND):
             courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store"))
+            self.courier = courier
             at_end(lambda: courier.finish(self.settings["exit_wait"]))
         at_end(writer.close)
         return writer
