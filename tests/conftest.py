@@ -106,10 +106,6 @@ def _forget() -> None:
         from fitprint import autolog
 
         autolog(disable=True)
-    for each in list(workspace._all):
-        if each.courier is not None:  # what it cannot deliver any more would be told in the middle of another test
-            each.courier.finish(60)
-            each.courier = None
     previous = workspace.use(None)
     if previous is not None:
         previous.close()

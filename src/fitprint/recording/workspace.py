@@ -61,7 +61,6 @@ class Workspace:
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
-        self.courier: Courier | None = None  # delivers in the background, where somebody may wait for it
         self._patience = _READING_PATIENCE
         self._is_swept = False
         self.refusals: set[str] = set()  # reasons for which artifacts could not be stored, which are told once
@@ -124,9 +123,8 @@ class Workspace:
             writer.open()
         except OSError as error:
             writer = self._open_writer_elsewhere(error)
-        if self.destination.is_shared(self.home) or not str(self.settings["artifacts"] or "file:").startswith(_AT_HAND):
+        if not (self.destination.is_at_hand() and str(self.settings["artifacts"] or "file:").startswith(_AT_HAND)):
             courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store"))
-            self.courier = courier
             at_end(lambda: courier.finish(self.settings["exit_wait"]))
         at_end(writer.close)
         return writer
@@ -136,7 +134,7 @@ class Workspace:
         if self._may_lack_bytes and self.shares_bytes():
             self._may_lack_bytes = self.shared.bring_in_background()
         is_distant = self._shared is not None and self._shared.is_distant
-        return is_distant or self._may_lack_bytes or self.destination.is_shared(self.home)
+        return is_distant or self._may_lack_bytes or self.known_store().delivery == "background"
 
     def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
         try:
