@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock, events
-from fitprint.arguments import checked_count, checked_names, checked_truth
+from fitprint.arguments import checked_count, checked_names, checked_truth, shown
 from fitprint.entities import LoggedModel, RunRecord
 from fitprint.errors import AmbiguousRunError, ExperimentNotFoundError, FitprintError, NoActiveRunError, QueryError, RunNotFoundError
 from fitprint.hooks.manager import hooks
@@ -117,9 +117,9 @@ def get_run(run: str) -> Run:
     return Run(current(), _resolve(run))
 
 
-def _resolve(run: str) -> str:
-    if not isinstance(run, str):
-        raise FitprintError(f"a run is named by a text (an id, the beginning of one, a name, or @last), not by {run!r}")
+def _resolve(run: Any) -> str:
+    if not isinstance(run, str) or not run:  # an empty text is the beginning of every id
+        raise FitprintError(f"a run is named by a text (an id, the beginning of one, a name, or @last), not by {shown(run)}")
     store = current().store
     if run == "@last":
         newest = search_runs(filter_string="parent_id is null", max_results=1)
@@ -268,8 +268,10 @@ def purge_run(run: str) -> Sequence[str]:
     return gone
 
 
-def _in_trash(name: str) -> RunRecord | None:
+def _in_trash(name: Any) -> RunRecord | None:
     """Return the newest run of this name in the trash, where live ones may have the name, too."""
+    if not isinstance(name, str):
+        return None  # whoever looks among all runs says what is wrong
     from fitprint.query.expressions import Comparison, Field
     from fitprint.query.grammar import parse
 

@@ -160,7 +160,7 @@ class RunNoted:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentCreated:
-    """An experiment begins to exist without a run; refused where another has the name, or had it first.
+    """An experiment begins to exist without a run; refused where another has the name.
 
     An experiment that nobody creates begins to exist with its first run.
     """
@@ -176,7 +176,7 @@ class ExperimentCreated:
 class ExperimentRenamed:
     """The experiment has another name; refused where another experiment has it.
 
-    Runs that start under the former name belong to the experiment all the same, until somebody creates another one of that name.
+    Runs that start under the former name belong to the experiment all the same, until another experiment gets that name.
     """
 
     experiment: str

@@ -341,3 +341,50 @@ def test_the_user_may_change_the_data_meanwhile():
         data[:] = 7
     deferred.finish(60)
     assert [[1, 10]] == fitprint.get_run(run.id).profile("X")["columns"][0]["top"]
+
+
+@pytest.mark.usefixtures("home")
+def test_data_of_one_call_are_asked_once(monkeypatch):
+    """Facts and profile of the data, and of their target, come from one description each."""
+    monkeypatch.setenv("FITPRINT_PROFILE", "full")
+    made = []
+    begin = Description.__init__
+    monkeypatch.setattr(Description, "__init__", lambda self, data: (made.append(type(data).__name__), begin(self, data))[1])
+    with fitprint.start_run() as run:
+        run.log_input(np.arange(12.0).reshape(6, 2), "X", target=np.arange(6))
+    assert made == ["ndarray", "ndarray"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_profile_that_cannot_be_taken_fails_alone(monkeypatch):
+    """The other facts are recorded, and the user's own call does not raise."""
+    monkeypatch.setenv("FITPRINT_PROFILE", "full")
+
+    class Label:
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    frame = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], columns=[Label(), "b"])
+    with fitprint.start_run() as run:
+        run.log_input(frame, "X")
+    (dataset,) = run.datasets
+    assert dataset.facts["type"] == "pandas.DataFrame"
+    assert "profile: RuntimeError: no text" in dataset.facts["failed"]
+
+
+@pytest.mark.parametrize("kind", ["texts of pandas", "lists", "dicts"])
+def test_few_objects_of_pythons_are_touched_while_the_training_waits(kind):
+    """However many rows: Arrow's texts are read in the background, of lists and dicts some rows are taken."""
+    rows, width = 50_000, 10
+    data = {
+        "texts of pandas": lambda: pd.DataFrame({str(column): pd.array(["a", "b"] * (rows // 2), dtype="str") for column in range(width)}),
+        "lists": lambda: [[1.0] * width for _ in range(rows)],
+        "dicts": lambda: [dict.fromkeys("abcdefghij", 1.0) for _ in range(rows)],
+    }[kind]()
+    taken = sample(Description(data))
+    assert taken is not None
+    if kind == "texts of pandas" and hasattr(taken.columns[0].values, "to_pylist"):
+        assert {"a", "b"} >= set(taken.columns[0].values.to_pylist())
+    else:
+        assert sum(len(column.values) for column in taken.columns) <= 10_240
+    assert [width, width] == [len(taken.columns), len(profile(taken)["columns"])]

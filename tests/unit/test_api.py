@@ -91,6 +91,17 @@ def test_a_deleted_run_is_out_of_sight_and_comes_back() -> None:
     assert {"C": 1} == found.params
 
 
+@pytest.mark.parametrize("verb", ["get_run", "delete_run", "restore_run", "purge_run"])
+def test_no_run_is_meant_by_nothing(verb: str) -> None:
+    """The empty text is the beginning of every id, and a handle is no name."""
+    run = make("a")
+    fitprint.delete_run(make("b").id)
+    for wrong in ("", run, None, 5):
+        with pytest.raises(FitprintError, match="a run is named by a text"):
+            getattr(fitprint, verb)(wrong)
+    assert [run.id] == [each.id for each in fitprint.search_runs()]
+
+
 def test_experiments_group_runs() -> None:
     """One begins to exist with its first run, and is chosen for all new runs or for one."""
     make("a")

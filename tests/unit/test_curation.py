@@ -51,9 +51,9 @@ def test_a_name_that_is_taken_is_refused_with_a_reason() -> None:
 def test_a_name_is_a_text_with_something_in_it(name: object) -> None:
     """The message shows what was given."""
     make("a", "iris")
-    with pytest.raises(FitprintError, match="the name of an experiment is a text"):
+    with pytest.raises(FitprintError, match="the name of an experiment must be a text that is not empty"):
         fitprint.rename_experiment("iris", name)  # type: ignore[arg-type]
-    with pytest.raises(FitprintError, match="the name of an experiment is a text"):
+    with pytest.raises(FitprintError, match="the name of an experiment must be a text that is not empty"):
         fitprint.create_experiment(name)  # type: ignore[arg-type]
 
 
@@ -70,6 +70,33 @@ def test_an_experiment_with_tags_and_a_note() -> None:
     assert ("iris", {"team": "a", "year": "2026"}, "# Flowers", 0) == (made.name, made.tags, made.note, made.run_count)
     fitprint.set_experiment_tags("iris", {"year": None})
     assert ({"team": "a"}, "new") == (fitprint.get_experiment("iris").tags, fitprint.set_experiment_note("iris", "new").note)
+
+
+def test_tags_and_notes_of_experiments_are_looked_at_as_those_of_runs() -> None:
+    """Secrets are withheld, and what is no text is refused before anything is made."""
+    made = fitprint.create_experiment("iris", tags={"api_key": "sk-1234567890abcdef", "team": "a"})
+    assert made.tags == {"api_key": "[redacted]", "team": "a"}
+    assert fitprint.set_experiment_tags("iris", {"password": "hunter2hunter2"}).tags["password"] == "[redacted]"
+    for wrong in ({"tags": {1: "a"}}, {"tags": "team"}, {"note": 3}):
+        with pytest.raises(FitprintError):
+            fitprint.create_experiment("wine", **wrong)
+    with pytest.raises(FitprintError, match="a note must be a text"):
+        fitprint.set_experiment_note("iris", 3)  # type: ignore[arg-type]
+    assert {"iris": 0} == names()
+
+
+def test_an_experiment_is_named_by_a_text_or_itself() -> None:
+    """What the verbs return can be handed back; anything else is a clear error, short however long a name is."""
+    run = make("a", "x" * 10_000)
+    iris = fitprint.create_experiment("iris")
+    run.move(iris)
+    assert fitprint.rename_experiment(iris, "flowers").id == fitprint.archive_experiment(iris).id == iris.id
+    for wrong in (None, 5, [], ""):
+        with pytest.raises(FitprintError, match="an experiment's name or id must be a text"):
+            fitprint.get_experiment(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ExperimentNotFoundError) as caught:
+        fitprint.get_experiment("beer")
+    assert len(str(caught.value)) < 500
 
 
 def test_an_archived_experiment_leaves_the_lists_and_comes_back() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fitprint.errors import UnknownStoreError
-from fitprint.stores.addresses import public
+from fitprint.arguments import shown
+from fitprint.errors import StoreError, UnknownStoreError
+from fitprint.stores.addresses import unknown_scheme
 
 if TYPE_CHECKING:
     from fitprint.artifacts.protocol import ArtifactStore
@@ -17,7 +18,6 @@ __all__ = ["BUILTIN", "default_for", "open_artifact_store", "resolved"]
 
 _SQLITE = "sqlite:///"
 _HOMES_OWN = "fitprint.db"
-_ELSEWHERE = {"s3": "fitprint-objectstore", "gs": "fitprint-objectstore", "az": "fitprint-objectstore"}
 
 
 def _file(uri: str) -> ArtifactStore:
@@ -50,9 +50,15 @@ def default_for(store_uri: str) -> str | None:
 
 
 def resolved(place: str, store_uri: str) -> str:
-    """Return the URL of an artifact store that may be named as a folder beside the store's database file."""
+    """Return the URL of an artifact store that may be named as a folder beside the store's database file.
+
+    Raises:
+        StoreError: it is a path that leads elsewhere.
+    """
     if "://" in place:
         return place
+    if Path(place).name != place or place in ("", ".."):  # the store's own word, which others may have written
+        raise StoreError(f"the store names {shown(place)} as the folder of its artifacts, which is no name beside its database")
     folder = Path(store_uri.removeprefix(_SQLITE)).absolute().parent
     return f"file://{quote(str(folder / place))}"
 
@@ -61,20 +67,11 @@ def open_artifact_store(uri: str, factories: Mapping[str, Callable[[str], Artifa
     """Open the artifact store that a URL names, with the factory of its scheme.
 
     Raises:
-        UnknownStoreError: no factory has this scheme; the message says which do, and what to install.
+        UnknownStoreError: no factory has this scheme; the message says which do.
         StoreError: it cannot be opened.
     """
     scheme, colon, _ = uri.partition("://")
     factory = factories.get(scheme) if colon else None
     if factory is not None:
         return factory(uri)
-    choice = ", ".join(f"{name}://" for name in sorted(factories))
-    if not colon:
-        raise UnknownStoreError(
-            f"{public(uri)!r} is not the URL of an artifact store: it needs a scheme ({choice}), as in file:///shared/bytes"
-        )
-    if package := _ELSEWHERE.get(scheme):
-        raise UnknownStoreError(
-            f"artifact stores at {scheme}:// need the package {package}, or another plugin (installed schemes: {choice})"
-        )
-    raise UnknownStoreError(f"no installed plugin provides artifact stores at {scheme}:// (installed schemes: {choice})")
+    raise UnknownStoreError(unknown_scheme(uri, factories, "artifact stores", "file:///shared/bytes"))

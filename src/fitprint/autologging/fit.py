@@ -357,9 +357,12 @@ class Fit(Recorder):
 
     def described(self, data: Any) -> Description:
         """Return what data of this call are: they are asked once, also where several parts of the record need it."""
-        from fitprint.data.description import described
+        found = self._descriptions.get(id(data))
+        if found is None:
+            from fitprint.data.description import described
 
-        return self._descriptions.setdefault(id(data), described(data))
+            found = self._descriptions[id(data)] = described(data)
+        return found
 
     def dataset(self, data: Any, *, name: str, role: str = "train", **hints: Any) -> None:
         """Record facts on data, if data are recorded at all. ``data`` may be None.

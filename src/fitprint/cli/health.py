@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import fitprint
-from fitprint.cli.wording import size
-from fitprint.entities import Artifact, PendingBytes, RunRecord
+from fitprint.cli.wording import counted, size
+from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, PendingBytesError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import is_for, journals, leftovers, read_writer, set_aside, writer_is_gone
@@ -243,19 +243,15 @@ def _pending(workspace: Workspace, store: Store) -> Iterator[Finding]:
     lost = [item for item in waiting if workspace.shared.is_lost(item)]
     here = [item for item in waiting if item.digest in workspace.staging]
     if lost:
-        yield Finding("artifacts", "broken", f"{_counted(lost)} were recorded here, never arrived in {uri} and are gone: train again")
+        yield Finding("artifacts", "broken", f"{counted(lost)} were recorded here, never arrived in {uri} and are gone: train again")
     if here:
-        yield Finding("artifacts", "warning", f"{_counted(here)} of this home are not in {uri} yet: run `fitprint sync`")
+        yield Finding("artifacts", "warning", f"{counted(here)} of this home are not in {uri} yet: run `fitprint sync`")
     for origin in sorted({item.origin for item in waiting if item not in lost and item not in here}):
         items = [item for item in waiting if item.origin == origin and item not in lost and item not in here]
         where = origin or "in homes that nobody knows"
-        yield Finding("artifacts", "warning", f"{_counted(items)} are not in {uri} yet, recorded {where}: run `fitprint sync` there")
+        yield Finding("artifacts", "warning", f"{counted(items)} are not in {uri} yet, recorded {where}: run `fitprint sync` there")
     if uri and not waiting:
         yield Finding("artifacts", "ok", f"{uri} has all that was recorded")
-
-
-def _counted(items: list[PendingBytes]) -> str:
-    return f"{len(items)} artifacts ({size(sum(item.size for item in items))})"
 
 
 def _restored(workspace: Workspace, digests: Iterable[str]) -> Iterator[Finding]:
@@ -281,7 +277,7 @@ def _artifacts(workspace: Workspace, store: Store, *, deep: bool) -> Iterator[Fi
         except (FitprintError, OSError) as error:
             bad += 1
             if bad <= 20:
-                message = f"{artifact.path} of run {run.name} ({run.id[:12]}): {error}; train again, or bring the file back from a copy"
+                message = f"{artifact.path} of run {run.name} ({run.id[:12]}): {error}; or train again"
                 yield Finding("artifacts", "broken", message)
         read += artifact.size
     if bad > 20:

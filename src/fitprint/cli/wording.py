@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["age", "below", "clean", "duration", "moment", "number", "size", "value_text"]
+if TYPE_CHECKING:
+    from fitprint.entities import PendingBytes
+
+__all__ = ["age", "below", "clean", "counted", "duration", "moment", "number", "size", "value_text"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -37,6 +41,11 @@ def below(count: int) -> str:
     if count <= 0:
         return " is"
     return f" and {count} {'run' if count == 1 else 'runs'} below it are"
+
+
+def counted(items: Collection[PendingBytes]) -> str:
+    """Return how many artifacts these are, and their size: ``2 artifacts (5.3 kB)``."""
+    return f"{len(items)} {'artifact' if len(items) == 1 else 'artifacts'} ({size(sum(item.size for item in items))})"
 
 
 def clean(text: str) -> str:

@@ -5,17 +5,20 @@ Only names are looked at, each once, and of most values not even the type is ask
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fitprint.context.secret_names import is_harmless, is_secret_name, words_of
 from fitprint.context.secret_shapes import REDACTED
 
-__all__ = ["KNOWN", "is_withheld", "told", "withheld"]
+__all__ = ["KNOWN", "is_withheld", "tag_texts", "told", "withheld"]
 
 _MOST_NAME = 200  # characters at the end of a name, which say what it holds
-_MOST_TOLD = 1 << 18  # characters of an error
+_MOST_TOLD = 1 << 16  # characters of an error, which is read while the program ends
 _MOST_KNOWN = 4096
 _SHORT = 8  # letters that a token has at least
+
+_HOLDING = frozenset({str, list, dict})
 
 KNOWN: dict[str, bool] = {}
 """By name, whether texts under it are withheld: the same names come again and again."""
@@ -24,11 +27,24 @@ KNOWN: dict[str, bool] = {}
 def withheld(name: str, value: Any) -> Any:
     """Return the JSON value that is recorded under a name: ``[redacted]`` for each text, if the name is that of a secret."""
     kind = type(value)
-    if (kind is not str and kind is not list) or not is_withheld(name):
+    if kind not in _HOLDING or not is_withheld(name):
         return value
     if kind is list:
         return [withheld(name, item) for item in value]
+    if kind is dict:
+        return {key: withheld(name, item) for key, item in value.items()}
     return value if is_harmless(name, value) or _is_word(name, value) else REDACTED
+
+
+def tag_texts(items: Iterable[tuple[str, Any]]) -> dict[str, str | None]:
+    """Return tags as they are recorded: values as texts, ``[redacted]`` under the name of a secret, None for one that is removed."""
+    return {name: None if value is None else _tag_text(name, value) for name, value in items}
+
+
+def _tag_text(name: str, value: Any) -> str:
+    if isinstance(value, (dict, list, set, tuple)) and is_withheld(name):
+        return REDACTED  # its text is code, in which no value of its own can be told
+    return str(withheld(name, str(value)))
 
 
 def is_withheld(name: str) -> bool:
@@ -50,8 +66,10 @@ def told(error: str) -> str:
     """Return the text of an error without secrets; of one that is very long, its beginning and its end."""
     from fitprint.context.redaction import redact_text
 
-    left = len(error) - _MOST_TOLD
-    if left > 0:
-        half = _MOST_TOLD // 2
-        return f"{redact_text(error[:half])}\n… {left} characters are left out …\n{redact_text(error[-half:])}"
-    return redact_text(error)
+    if len(error) <= _MOST_TOLD:
+        return redact_text(error)
+    half = _MOST_TOLD // 2
+    # Whole lines: what is cut in two may not look like a secret any more.
+    first, last = error[:half].rpartition("\n")[0], error[-half:].partition("\n")[2]
+    left = len(error) - len(first) - len(last)
+    return f"{redact_text(first)}\n… {left} characters are left out …\n{redact_text(last)}"

@@ -23,7 +23,8 @@ MOST_COLUMNS = 128  # of which values are taken; of others the names
 _NAMES = 2000  # of columns that are named
 _CELLS = 65_536  # of all columns together, but
 _FEWEST_ROWS = 1024  # of each
-_OBJECTS = 32_768  # Python objects of all columns together
+_OBJECTS = 8192  # Python objects of all columns together: each is touched while the training waits, at half a microsecond
+_FEWEST_OBJECTS = 256  # of each column, nevertheless
 _WINDOWS = 64  # places in a file from which neighbouring rows are taken: each further place may be a read from the disk
 _LEVELS = 2  # of data inside data
 
@@ -170,8 +171,15 @@ def _cells(array: Any, width: int = 1) -> Any:
         chosen = _positions(len(array), _count(len(array), width), _WINDOWS if _is_mapped(array) else 0)
         taken = array[chosen]
         return taken.copy() if isinstance(chosen, slice) else taken
-    count = min(_count(len(array), width), max(256, _OBJECTS // width))
-    return _plain(list(array[:: max(1, -(-len(array) // count))]))
+    taken = array[:: _stride(len(array), width)]
+    inside = getattr(taken, "_pa_array", None)  # of pandas' columns on Arrow, whose cells one by one take microseconds
+    return _plain(list(taken)) if inside is None else inside
+
+
+def _stride(rows: int, width: int) -> int:
+    """Return which rows are taken where each cell is an object of Python's: each first, second, third ..."""
+    count = min(_count(rows, width), max(_FEWEST_OBJECTS, _OBJECTS // max(1, min(width, MOST_COLUMNS))))
+    return max(1, -(-rows // max(1, count)))
 
 
 def _plain(values: list[Any]) -> list[Any]:
@@ -282,12 +290,12 @@ def _of_sequence(data: Sequence[Any], level: int) -> _Found | None:
         width = min(map(len, items))
         if width < max(map(len, items)):
             return [Column("lengths", [len(item) for item in items])], ("lengths",)
-        items = items[:: max(1, len(items) // _count(len(items), width))]
+        items = items[:: _stride(len(items), width)]
         names = [str(place) for place in range(min(width, MOST_COLUMNS + _NAMES))]
         return (Column(names[place], _plain([item[place] for item in items])) for place in range(min(width, MOST_COLUMNS))), range(width)
     if items and types <= {dict}:
         keys = list(dict.fromkeys(key for item in items[:_FEWEST_ROWS] for key in item))
-        items = items[:: max(1, len(items) // _count(len(items), len(keys)))]
+        items = items[:: _stride(len(items), len(keys))]
         return (Column(str(key), _plain([item.get(key) for item in items])) for key in keys[:MOST_COLUMNS]), keys
     if items and len(items) <= MOST_COLUMNS and all(kind_of(item) in _TAKERS for item in items) and not types & {bytes, bytearray}:
         return _of_entries(dict(enumerate(items)), level)

@@ -37,6 +37,7 @@ _BY_NAME: dict[str, Any] = {
     )
 }
 _EVENT_NAME = re.compile(r"[A-Z][A-Za-z]{2,50}")  # of those to come, too
+_EXPERIMENT_ID = re.compile(r"[0-9a-f]{32}")
 _FIELDS = {name: tuple(field.name for field in fields(cls)) for name, cls in _BY_NAME.items()}
 
 
@@ -131,6 +132,10 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _is_experiment_id(value: Any) -> bool:
+    return isinstance(value, str) and _EXPERIMENT_ID.fullmatch(value) is not None
+
+
 def _is_param(value: Any) -> bool:
     return isinstance(value, Param) and value.provenance in ("set", "default", "resolved") and _is_text_or_none(value.spilled)
 
@@ -157,7 +162,7 @@ def _all_by_name(value: Any, rule: _Rule) -> bool:
 _RULES: dict[str, _Rule] = {
     "run": _is_name,
     "time": clock.is_time,
-    "experiment": _is_name,
+    "experiment": _is_experiment_id,
     "name": _is_text,
     "parent": lambda value: value is None or _is_name(value),
     "kind": _is_text,
@@ -178,10 +183,14 @@ _RULES: dict[str, _Rule] = {
 }
 
 
+_ELSE = {("RunStarted", "experiment"): _is_name}  # whoever starts a run knows the experiment's name, and no id
+_CHECKS = {name: [(field, _ELSE.get((name, field), _RULES[field])) for field in _FIELDS[name]] for name in _BY_NAME}
+
+
 def _check(event: Event, text: bytes) -> None:
     """Raise ValueError where the event, whose JSON is ``text``, breaks a rule."""
-    for field in _FIELDS[type(event).__name__]:
-        if not _RULES[field](getattr(event, field)):
+    for field, rule in _CHECKS[type(event).__name__]:
+        if not rule(getattr(event, field)):
             raise ValueError(f"its {field!r} cannot be {_shown(getattr(event, field))}")
     if len(text) > _MOST_BYTES:
         raise ValueError(f"it has {len(text) >> 20} MiB, more than the {_MOST_BYTES >> 20} that a record may have")

@@ -12,6 +12,7 @@ from fitprint.ids import new_id
 from fitprint.recording.reading import RunReader
 
 if TYPE_CHECKING:
+    from fitprint.entities import Experiment
     from fitprint.recording.workspace import Workspace
 
 __all__ = ["RunActs", "perform"]
@@ -46,7 +47,7 @@ class RunActs(RunReader):
         perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", checked_text(name, "the name of a run")))
         self._changed(name=name)
 
-    def move(self, experiment: str) -> None:
+    def move(self, experiment: str | Experiment) -> None:
         """Let the run, without those below it, belong to another experiment.
 
         Raises:

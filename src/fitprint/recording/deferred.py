@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from weakref import WeakSet
 
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import at_fork
 from fitprint.recording.ending import at_end
 
-__all__ = ["defer", "finish"]
+__all__ = ["defer", "end_before_fork", "finish"]
 
 _LINGER = 0.05  # seconds that the thread waits for more: to start one for each of many small fits would cost more than the work
 _MOST = 64  # pieces of work that wait, each of which may hold some megabytes
@@ -21,12 +22,11 @@ class _Deferred:
     """What waits in this process, and who does it."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # re-entrant: a signal handler may record while its thread does
         self.changed = threading.Condition(self.lock)
         self.hurry = False  # somebody waits for the thread to end
         self.waiting: deque[tuple[str, Callable[[], None]]] = deque()
         self.thread: threading.Thread | None = None
-        self.slow: threading.Thread | None = None
         self.limit = 0.0
 
 
@@ -93,13 +93,24 @@ def _wait() -> None:
     finish(_state.limit)
 
 
-def _before_fork() -> None:
-    """Let the thread end: what it is importing could not be imported in the child any more."""
-    thread = _hurried()
-    if thread is not None and thread is not _state.slow:
+_slow: WeakSet[threading.Thread] = WeakSet()
+
+
+def end_before_fork(thread: threading.Thread) -> None:
+    """Wait, before a fork, for a thread of ours that is about to end; one that did not end in time is not waited for again.
+
+    What it is importing could not be imported in the child any more.
+    """
+    if thread is not threading.current_thread() and thread not in _slow:
         thread.join(_FORK_SECONDS)
         if thread.is_alive():
-            _state.slow = thread  # the next fork does not wait for it once more
+            _slow.add(thread)
+
+
+def _before_fork() -> None:
+    thread = _hurried()
+    if thread is not None:
+        end_before_fork(thread)
 
 
 def _after_fork_in_child() -> None:

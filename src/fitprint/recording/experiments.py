@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fitprint import clock, events
-from fitprint.arguments import checked_text
+from fitprint.arguments import checked_items, checked_text
+from fitprint.context.secrecy import tag_texts
 from fitprint.entities import Experiment
-from fitprint.errors import FitprintError, SettingsError
+from fitprint.errors import SettingsError
 from fitprint.ids import new_id
 from fitprint.recording.acts import perform
 from fitprint.recording.workspace import configure, current
@@ -40,7 +41,7 @@ def set_experiment(name: str) -> None:
     configure(experiment=checked_text(name, "an experiment's name", SettingsError, empty=True))
 
 
-def get_experiment(name: str) -> Experiment:
+def get_experiment(name: str | Experiment) -> Experiment:
     """Return the experiment with this name or id, or else the one that was called so before.
 
     Raises:
@@ -61,9 +62,9 @@ def create_experiment(name: str, *, tags: Mapping[str, Any] | None = None, note:
     _check_name(name)
     made, time = new_id(), clock.now()
     more: list[events.Act] = []
-    if tags:
+    if tags is not None:
         more.append(events.ExperimentTagged(made, time, new_id(), "", _texts(tags)))
-    if note:
+    if checked_text(note, "a note", empty=True):
         more.append(events.ExperimentNoted(made, time, new_id(), "", note))
     perform(current(), events.ExperimentCreated(made, time, new_id(), "", name))
     if more:
@@ -71,11 +72,11 @@ def create_experiment(name: str, *, tags: Mapping[str, Any] | None = None, note:
     return get_experiment(made)
 
 
-def rename_experiment(name: str, new_name: str) -> Experiment:
+def rename_experiment(name: str | Experiment, new_name: str) -> Experiment:
     """Call an experiment otherwise, and return it.
 
     Runs that start under the former name belong to it all the same, such as those of scripts that still say it and of machines that
-    were offline, until somebody calls :func:`create_experiment` with that name.
+    were offline, until another experiment gets that name, by :func:`create_experiment` or by this.
 
     Raises:
         ExperimentNotFoundError: there is no experiment ``name``.
@@ -85,8 +86,10 @@ def rename_experiment(name: str, new_name: str) -> Experiment:
     return _performed(name, events.ExperimentRenamed, new_name)
 
 
-def archive_experiment(name: str) -> Experiment:
-    """Take an experiment and its runs out of lists that do not name it, and return it; nothing is deleted.
+def archive_experiment(name: str | Experiment) -> Experiment:
+    """Take an experiment and its runs out of lists that are not asked for it, and return it; nothing is deleted.
+
+    ``search_runs(["flowers"])`` and ``fitprint ls flowers`` ask for it; a filter does not.
 
     A run that starts in it later brings it back, and :func:`restore_experiment` does.
 
@@ -96,7 +99,7 @@ def archive_experiment(name: str) -> Experiment:
     return _performed(name, events.ExperimentArchived)
 
 
-def restore_experiment(name: str) -> Experiment:
+def restore_experiment(name: str | Experiment) -> Experiment:
     """Bring an experiment back from the archive, and return it.
 
     Raises:
@@ -105,8 +108,8 @@ def restore_experiment(name: str) -> Experiment:
     return _performed(name, events.ExperimentRestored)
 
 
-def set_experiment_tags(name: str, tags: Mapping[str, Any]) -> Experiment:
-    """Set tags of an experiment (None removes one), and return it.
+def set_experiment_tags(name: str | Experiment, tags: Mapping[str, Any]) -> Experiment:
+    """Set tags of an experiment, and return it; values become text, under the name of a secret ``[redacted]``; None removes a tag.
 
     Raises:
         ExperimentNotFoundError: there is no experiment ``name``.
@@ -114,16 +117,16 @@ def set_experiment_tags(name: str, tags: Mapping[str, Any]) -> Experiment:
     return _performed(name, events.ExperimentTagged, _texts(tags))
 
 
-def set_experiment_note(name: str, text: str) -> Experiment:
+def set_experiment_note(name: str | Experiment, text: str) -> Experiment:
     """Write down what an experiment is about (Markdown), in place of the note before, and return it.
 
     Raises:
         ExperimentNotFoundError: there is no experiment ``name``.
     """
-    return _performed(name, events.ExperimentNoted, str(text))
+    return _performed(name, events.ExperimentNoted, checked_text(text, "a note", empty=True))
 
 
-def _performed(name: str, act: Any, *content: Any) -> Experiment:
+def _performed(name: str | Experiment, act: Any, *content: Any) -> Experiment:
     workspace = current()
     experiment = find_experiment(workspace.store, name)
     perform(workspace, act(experiment.id, clock.now(), new_id(), "", *content))
@@ -131,9 +134,11 @@ def _performed(name: str, act: Any, *content: Any) -> Experiment:
 
 
 def _check_name(name: Any) -> None:
-    if not isinstance(name, str) or not name.strip():
-        raise FitprintError(f"the name of an experiment is a text with something in it, not {name!r}")
+    checked_text(name.strip() if isinstance(name, str) else name, "the name of an experiment")
 
 
 def _texts(tags: Mapping[str, Any]) -> dict[str, str | None]:
-    return {str(key): None if value is None else str(value) for key, value in tags.items()}
+    items = checked_items(tags, "{'team': 'a'}")
+    for key, _ in items:
+        checked_text(key, "a tag's name")
+    return tag_texts(items)

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fitprint import clock
+from fitprint.arguments import checked_text
 from fitprint.artifacts.paths import file_name
 from fitprint.data.buffers import quiet
 from fitprint.data.description import Description
@@ -27,7 +28,13 @@ _known: dict[tuple[Any, ...], tuple[str, int]] = {}  # digests and sizes of prof
 
 
 def profile_path(name: str, role: str) -> str:
-    """Return the path of the artifact that holds the profile of a data set."""
+    """Return the path of the artifact that holds the profile of a data set.
+
+    Raises:
+        FitprintError: name or role is no text.
+    """
+    checked_text(name, "the name of a data set", empty=True)
+    checked_text(role, "the role of a data set", empty=True)
     return f"profiles/{file_name(role) or '_'}/{file_name(name) or '_'}.json"
 
 
@@ -53,8 +60,8 @@ def record_profile(run: Run, description: Description, name: str, role: str) -> 
 def _key(run: Run, description: Description) -> tuple[Any, ...] | None:
     """Return what says that data are the same as others; None where that would take long to find out, or was for a part of them only."""
     data = description.data
-    is_small = type(data).__module__ == "numpy" and type(data).__name__ == "ndarray" and data.nbytes <= _SMALL
-    digest, coverage = description.digest if is_small else vars(description).get("digest", ("", ""))
+    is_plain = type(data).__module__ == "numpy" and type(data).__name__ == "ndarray" and data.dtype.kind in "biufc"
+    digest, coverage = description.digest if is_plain and data.nbytes <= _SMALL else vars(description).get("digest", ("", ""))
     settings = run.workspace.settings
     return (run.workspace.home, digest, settings["profile"], *settings["profile_values"]) if coverage == "all" else None
 

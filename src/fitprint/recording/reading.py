@@ -191,7 +191,7 @@ class RunReader:
         return content if isinstance(content, Mapping) else {}
 
     def profile(self, name: str, role: str = "train") -> Mapping[str, Any]:
-        """Return what the values of a data set were like; {} if that was not recorded (yet).
+        """Return what the values of a data set were like; {} if that was not recorded. What this process still does for it is waited for.
 
         ``rows`` and ``columns``: of each ``name``, ``type``, ``count`` of the cells looked at, ``missing``, and what fits the type:
         ``quantiles``, ``mean`` and ``std``, or ``top``, the most frequent values with their counts. The columns that were too many are
@@ -201,8 +201,10 @@ class RunReader:
             name: of the data set.
             role: of the data set.
         """
+        from fitprint.recording import deferred
         from fitprint.recording.profiling import profile_path
 
+        deferred.finish(self.workspace.settings["exit_wait"])
         return self._json(profile_path(name, role))
 
     def children(self) -> list[Self]:

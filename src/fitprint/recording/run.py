@@ -6,29 +6,27 @@ import json
 import math
 import os
 import struct
-import threading
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from time import time_ns
 from types import TracebackType
 from typing import Any, Literal
 
 from fitprint import clock, events
-from fitprint.arguments import checked_items, checked_place, checked_text, shown
-from fitprint.artifacts.paths import Places, checked_path, file_name
-from fitprint.context.secrecy import told, withheld
+from fitprint.arguments import checked_items, checked_text, shown
+from fitprint.artifacts.paths import checked_path, file_name
+from fitprint.context.secrecy import tag_texts, told, withheld
 from fitprint.data.values import param_value, preview
-from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param, RunRecord, RunStatus
+from fitprint.entities import TERMINAL_STATUSES, Dataset, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import Usage, usage
 from fitprint.recording import media
-from fitprint.recording.acts import RunActs
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
+from fitprint.recording.files import RunFiles
 from fitprint.recording.resources import used_since
 from fitprint.recording.surroundings import attach_environment
 from fitprint.recording.values import check_curve, metric_value, microseconds
@@ -41,7 +39,7 @@ __all__ = ["Run"]
 _NAN = math.nan
 
 
-class Run(RunActs):
+class Run(RunFiles):
     """A handle on a run: logs to it while it is open, and reads it at any time.
 
     ``is_open`` tells whether the run was started, resumed or inherited through this handle and has not ended.
@@ -53,11 +51,9 @@ class Run(RunActs):
         self.is_open = False
         self._process = 0  # the process that opened it here and may end it
         self._fits = 0
-        self._lock = threading.RLock()  # re-entrant: a signal handler may end the run
         self._next_step: dict[str, int | None] = {}
         self._point: Callable[..., None]  # set with the first metric
         self._watches_exit = False
-        self._places = Places()
         self._started: events.RunStarted | None = None
         self._before: Usage | None = None  # what the process had used when the run began
 
@@ -232,7 +228,7 @@ class Run(RunActs):
             FitprintError: some names are no text; the message names them, all other tags are set.
         """
         items = checked_items(tags, "set_tags({'team': 'a'})")
-        texts = {key: None if value is None else withheld(key, str(value)) for key, value in items if isinstance(key, str) and key}
+        texts = tag_texts((key, value) for key, value in items if isinstance(key, str) and key)
         if texts or not items:
             self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
         for key, _ in items:
@@ -414,103 +410,6 @@ class Run(RunActs):
             self.workspace.writer.append(points)
             self._next_step[key] = points.steps[-1] + 1
 
-    # -- files ---------------------------------------------------------------------------------------------------
-
-    def log_bytes(self, data: bytes, path: str) -> None:
-        """Record bytes as the artifact ``path``.
-
-        Raises:
-            StoreError: the disk does not take them. The verbs below tell that, and let the training go on.
-        """
-        digest = self.workspace.staging.put_bytes(data)
-        self._artifacts([Artifact(path, digest, len(data))])
-
-    def _put(self, path: str, data: bytes) -> bool:
-        try:
-            self.log_bytes(data, path)
-        except StoreError as error:
-            self._tell_lost(path, error)
-            return False
-        return True
-
-    def _tell_lost(self, path: str, error: StoreError) -> None:
-        cause = error.__cause__
-        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
-        if reason in self.workspace.refusals and not hooks().strict:
-            return  # told already: a disk that is full refuses every artifact of a training
-        self.workspace.refusals.add(reason)
-        hooks().problem(
-            f"the artifact {path!r} of run {self.id} could not be stored ({error}); training goes on without it, and without all that "
-            "cannot be stored for this reason",
-            "artifacts",
-            error,
-        )
-
-    def _artifacts(self, artifacts: Iterable[Artifact], *more: events.Event) -> None:
-        logged = tuple(Artifact(checked_path(artifact.path), artifact.digest, artifact.size) for artifact in artifacts)
-        with self._lock:
-            for artifact in logged:
-                self._places.take(artifact.path)
-        if logged:
-            self.workspace.writer.append(events.ArtifactsLogged(self.id, clock.now(), logged), *more)
-
-    def log_text(self, text: str, path: str) -> None:
-        """Record a text as the artifact ``path`` (UTF-8)."""
-        self._put(path, media.text_bytes(text))
-
-    def log_dict(self, content: Any, path: str) -> None:
-        """Record a dict or list as the JSON artifact ``path``."""
-        self._put(path, media.json_bytes(content))
-
-    def log_figure(self, figure: Any, path: str) -> None:
-        """Record a Matplotlib or Plotly figure as the artifact ``path``, whose suffix decides the format."""
-        self._put(path, media.figure_bytes(figure, checked_path(path)))
-
-    def log_image(self, image: Any, path: str) -> None:
-        """Record a picture (PIL, or an array of shape H×W, H×W×3 or H×W×4) as the artifact ``path``."""
-        self._put(path, media.image_bytes(image, checked_path(path)))
-
-    def log_table(self, table: Any, path: str) -> None:
-        """Record a table (data frame, dict of columns or list of dicts) as the artifact ``path``."""
-        self._put(path, media.table_bytes(table, checked_path(path)))
-
-    def log_artifact(self, file: str | os.PathLike[str], path: str | None = None) -> None:
-        """Record a copy of a file.
-
-        Args:
-            file: the file.
-            path: its path inside the run; its own name by default.
-
-        Raises:
-            FitprintError: there is no such file.
-        """
-        source = checked_place(file, "the file to record")
-        if not source.is_file():
-            raise FitprintError(f"there is no file {source} to record; give the path of a file (log_artifacts takes a folder)")
-        self._artifacts(self._put_file(source, source.name if path is None or path == "" else path))
-
-    def log_artifacts(self, folder: str | os.PathLike[str], path: str = "") -> None:
-        """Record copies of all files below a folder, below ``path`` inside the run.
-
-        Raises:
-            FitprintError: there is no such folder.
-        """
-        source = checked_place(folder, "the folder to record")
-        if not source.is_dir():
-            raise FitprintError(f"there is no folder {source} to record; give the path of a folder (log_artifact takes a file)")
-        found = sorted(file for file in source.rglob("*") if file.is_file())
-        prefix = f"{checked_path(path)}/" if checked_text(path, "a path inside the run", empty=True).strip("/") else ""
-        self._artifacts(artifact for file in found for artifact in self._put_file(file, prefix + file.relative_to(source).as_posix()))
-
-    def _put_file(self, file: Path, path: str) -> list[Artifact]:
-        try:
-            return [Artifact(path, *self.workspace.staging.put_file(file))]
-        except StoreError as error:
-            if not os.access(file, os.R_OK):
-                raise
-            self._tell_lost(path, error)
-            return []
-
     # -- data, models, documents -----------------------------------------------------------------------------------
 
     def log_input(self, data: Any, name: str = "data", role: str = "train", **hints: Any) -> None:
@@ -526,15 +425,23 @@ class Run(RunActs):
 
         if data is None or isinstance(data, (bool, int, float)):
             raise FitprintError(f"log_input takes data, such as an array or a data frame, not {shown(data)}; log_param takes a value")
-        dataset = data if isinstance(data, Dataset) else described(data).dataset(name, role, **hints)
+        if isinstance(data, Dataset):
+            self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), data))
+            return
+        described_data = described(data)  # asked once what it is
+        parts = [(name, described_data)]
+        if hints.get("target") is not None:
+            hints["target"] = described(hints["target"])
+            parts.append((f"{name} target", hints["target"]))
+        dataset = described_data.dataset(name, role, **hints)
         profiles: list[events.Event] = []
         try:
-            if dataset is not data:
-                profiles += self._profile(data, name, role)
-                if hints.get("target") is not None:
-                    profiles += self._profile(hints["target"], f"{name} target", role)
-        finally:
-            self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset), *profiles)
+            for part, description in parts:
+                profiles += self._profile(description, part, role)
+        except Exception as error:  # noqa: BLE001 - data of any kind may fail in any way, and each fact fails alone
+            failed = [*dataset.facts.get("failed", ()), f"profile: {type(error).__name__}: {error}"]
+            dataset = replace(dataset, facts={**dataset.facts, "failed": failed})
+        self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset), *profiles)
 
     def log_profile(self, data: Any, name: str, role: str = "train") -> None:
         """Record a profile of data's values and nothing else, as of predictions: counts, missing values, quantiles, frequent values.

@@ -24,6 +24,7 @@ from fitprint.events import ArtifactStoreChosen, Batch, BytesArrived, StoreEvent
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.platform.processes import at_fork
+from fitprint.recording.deferred import end_before_fork
 from fitprint.recording.ending import at_end
 from fitprint.stores.addresses import address_of, hidden, public, whole
 
@@ -38,7 +39,6 @@ _TOLD_TOGETHER, _TOLD_BYTES = 200, 256 << 20  # digests and bytes after which th
 _MOST_REFUSALS = 3  # one after the other: each may cost the time of a connection
 _MOST_AT_A_LOOK = 64 << 20  # bytes that a look at runs brings
 _EVERY_SECONDS = 1.0
-_FORK_SECONDS = 3.0  # most that a fork waits for
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0  # seconds between attempts in the background while they fail
 
 
@@ -182,7 +182,8 @@ class SharedBytes:
                     f"the bytes of {digest} have not arrived in {public(place.uri)}: {self._whereabouts(waiting)}"
                 ) from None
             raise ArtifactNotFoundError(
-                f"the bytes of {digest} are lost: they arrived in {public(place.uri)} and are gone from there; bring them back from a copy"
+                f"the bytes of {digest} are lost: they arrived in {public(place.uri)} and are gone from there: `fitprint doctor` "
+                "in the home that recorded them puts them there again, if it still has them"
             ) from None
 
     def _fetched(self, digest: str, place: ArtifactStore) -> BinaryIO:
@@ -398,8 +399,7 @@ def _watch_forks() -> None:
 def _before_fork() -> None:
     """Let threads end that are about to: what they hold could not be given back in the child."""
     for thread in list(_threads):
-        if thread is not threading.current_thread():
-            thread.join(_FORK_SECONDS)
+        end_before_fork(thread)
 
 
 class _Arrived:

@@ -27,7 +27,7 @@ class _Surroundings:
     """What is known of this process, and the runs that wait for it."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # re-entrant: a signal handler may begin a run while its thread does
         self.known: dict[str, tuple[float, Artifact]] = {}  # by home
         self.waiting: list[tuple[Workspace, str]] = []
 

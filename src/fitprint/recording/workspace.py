@@ -91,11 +91,12 @@ class Workspace:
     @property
     def shared(self) -> SharedBytes:
         """The bytes of artifacts where all can read them who use the store."""
-        if self._shared is None:
-            from fitprint.recording.sharing import SharedBytes
+        with self._lock:
+            if self._shared is None:
+                from fitprint.recording.sharing import SharedBytes
 
-            self._shared = SharedBytes(self)
-        return self._shared
+                self._shared = SharedBytes(self)
+            return self._shared
 
     @property
     def records(self) -> bool:

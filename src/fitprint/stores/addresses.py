@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from fitprint.errors import StoreError
 from fitprint.platform.users import strangers
 
-__all__ = ["address_of", "credentials_file", "hidden", "public", "whole"]
+__all__ = ["address_of", "credentials_file", "hidden", "public", "unknown_scheme", "whole"]
 
 _DEFAULT_PORTS = {"http": "80", "https": "443", "postgresql": "5432"}
 _SAME_SCHEMES = {"postgres": "postgresql"}
@@ -123,3 +123,24 @@ def _kept(file: Path) -> list[str]:
     except (OSError, UnicodeDecodeError):
         return []
     return [line.strip() for line in lines if "://" in line and not line.lstrip().startswith("#")]
+
+
+def unknown_scheme(uri: str, known: Iterable[str], what: str, example: str) -> str:
+    """Return the sentence on a URI whose scheme nothing opens; it holds no password.
+
+    Args:
+        uri: as it was given.
+        known: the schemes that something opens.
+        what: such as "stores".
+        example: a URI to write, where there is no scheme at all.
+    """
+    from difflib import get_close_matches
+
+    schemes = sorted(known)
+    choice = ", ".join(f"{name}://" for name in schemes)
+    scheme, colon, _ = uri.partition("://")
+    if not colon:
+        return f"{public(uri)!r} is not the URI of one of the {what}: it needs a scheme ({choice}), as in {example}"
+    close = get_close_matches(scheme, schemes, 1)
+    hint = f"; did you mean {close[0]}://?" if close else ""
+    return f"no installed plugin provides {what} at {scheme}://{hint}; use {choice}, or install a plugin that brings this one"

@@ -177,19 +177,22 @@ def _unpacked(chunk: bytes, at: int, count: int) -> tuple[int, bytearray]:
     for number in range(8):
         mode = word >> 2 * number & 3
         if mode == 1:
-            if chunk[at]:
-                raw[number::8] = chunk[at : at + 1] * count
+            plane = chunk[at : at + 1] * count
             at += 1
         elif mode == 2:
             (size,) = struct.unpack_from("<I", chunk, at)
             at += 4 + size
-            plane = zlib.decompressobj()
-            raw[number::8] = plane.decompress(chunk[at - size : at], count)
-            if not plane.eof:
-                raise ValueError("a plane is cut off or too long")
+            packed = zlib.decompressobj()
+            plane = packed.decompress(chunk[at - size : at], count)
+            if not packed.eof:
+                raise ValueError("a plane is too long")
         else:
-            raw[number::8] = chunk[at : at + count]
+            plane = chunk[at : at + count]
             at += count
+        if len(plane) != count:
+            raise ValueError("a plane is cut off")
+        if mode != 1 or plane[:1] != b"\0":  # nearly all high bytes are zero, as the array is
+            raw[number::8] = plane
     return at, raw
 
 

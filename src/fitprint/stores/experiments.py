@@ -61,7 +61,7 @@ class Experiments:
         name = self._spelled(event.experiment)
         bearers = self.bearers.get(name)
         if not bearers:
-            return self._add(_drawn(name, event.run), name, event.time).id
+            return self._add(_drawn(event.experiment, event.run), name, event.time).id
         at = bisect_right(bearers, event.time, key=itemgetter(0))
         experiment = self.by_id[bearers[max(at - 1, 0)][1]]
         experiment.created = min(experiment.created, event.time)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fitprint.errors import UnknownStoreError
-from fitprint.stores.addresses import public
+from fitprint.stores.addresses import public, unknown_scheme
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
@@ -39,17 +39,5 @@ def open_store(uri: str, factories: Mapping[str, Callable[[str], Store]] = BUILT
     scheme, colon, _ = uri.partition("://")
     factory = factories.get(scheme) if colon else None
     if factory is None:
-        raise UnknownStoreError(_complaint(uri, scheme if colon else "", sorted(factories)))
+        raise UnknownStoreError(unknown_scheme(uri, factories, "stores", f"sqlite:///{public(uri).lstrip('/') or 'fitprint.db'}"))
     return factory(uri)
-
-
-def _complaint(uri: str, scheme: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    choice = ", ".join(f"{name}://" for name in known)
-    if not scheme:
-        uri = public(uri)
-        return f"{uri!r} is not the URI of a store: it needs a scheme ({choice}), as in sqlite:///{uri.lstrip('/') or 'fitprint.db'}"
-    close = get_close_matches(scheme, known, 1)
-    hint = f"; did you mean {close[0]}://?" if close else ""
-    return f"no installed plugin provides stores at {scheme}://{hint}; use {choice}, or install a plugin that brings this one"

@@ -24,6 +24,13 @@ def test_where_files_go_if_nobody_chose(store: str, default: str, place: str) ->
     assert place == open_artifact_store(place).uri
 
 
+@pytest.mark.parametrize("place", ["/etc", "..", "../elsewhere", "a/../../x", "a/b", ""])
+def test_a_place_beside_the_database_is_a_name(place: str) -> None:
+    """Whoever can write to a store cannot lead others' files out of its folder by a path."""
+    with pytest.raises(StoreError, match="no name beside its database"):
+        resolved(place, "sqlite:////shared/team.db")
+
+
 def test_other_stores_have_no_default() -> None:
     """Nobody knows what lies beside them."""
     assert [None, None] == [default_for("postgresql://host/db"), default_for("lines:///runs.jsonl")]
@@ -40,10 +47,10 @@ def test_what_is_no_folder_is_refused(uri: str) -> None:
     ("uri", "told"),
     [
         ("/shared/bytes", "needs a scheme"),
-        ("s3://bucket/runs", "need the package fitprint-objectstore"),
+        ("fil:///shared/bytes", "did you mean file://?"),
         (
             "bucket://bob:secret@host/runs",
-            r"no installed plugin provides artifact stores at bucket:// \(installed schemes: file://, memory://\)",
+            "no installed plugin provides artifact stores at bucket://; use file://, memory://, or install a plugin",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fitprint
+from fitprint.context.secrecy import told
 from fitprint.context.secret_shapes import REDACTED
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -76,3 +77,26 @@ def test_fault_4_a_vast_error_keeps_both_ends() -> None:
     assert len(error) < 270_000
     assert ("first", "last") == (error[:5], error[-4:])
     assert "characters are left out" in error
+
+
+@pytest.mark.parametrize("value", [{"value": "hunter2hunter2"}, [{"v": "hunter2hunter2"}], {"a": {"b": ["hunter2hunter2"]}}])
+def test_texts_inside_what_a_secret_names_are_withheld(value):
+    """However deep they stand; numbers stay."""
+    with fitprint.start_run() as run:
+        fitprint.log_params({"password": value, "settings": {"password": value, "depth": 3}})
+        fitprint.set_tag("password", value)
+    assert "hunter2" not in repr((run.params, run.tags))
+    assert run.params["settings"]["depth"] == 3
+
+
+@pytest.mark.parametrize("pad", range(24))
+def test_a_long_error_is_cut_between_lines(pad):
+    """A secret that is cut in two would not be known as one."""
+    secret = "hunter2hunter2"
+    line = f"password = '{secret}'"
+    lines = [line] * 6000
+    error = "\n".join(["x" * pad, *lines, "y" * pad])
+    told_error = told(error)
+    assert "characters are left out" in told_error
+    assert "hunter" not in told_error
+    assert told("one line without an end " * 10_000).count("\n") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import struct
@@ -23,6 +24,7 @@ from fitprint.journal.writer import JournalWriter
 
 TEXT = st.text(max_size=8)
 NAME = st.text(min_size=1, max_size=8)
+GROUP = st.text("0123456789abcdef", min_size=32, max_size=32)
 DIGEST = st.sampled_from(["sha256:0", "none"])
 SIZE = st.integers(0, 2**63 - 1)
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -37,11 +39,15 @@ EVENTS = st.one_of(
     st.builds(events.RunEnded, NAME, TIME, st.sampled_from(["FINISHED", "FAILED", "KILLED"]), st.none() | TEXT),
     st.builds(events.RunDeleted, NAME, TIME, TEXT, TEXT),
     st.builds(events.RunRestored, NAME, TIME, TEXT, TEXT),
-    *(st.builds(act, NAME, TIME, TEXT, TEXT) for act in (events.RunPurged, events.ExperimentArchived, events.ExperimentRestored)),
-    *(st.builds(act, NAME, TIME, TEXT, TEXT, TEXT) for act in (events.RunRenamed, events.RunNoted, events.ExperimentNoted)),
-    *(st.builds(act, NAME, TIME, TEXT, TEXT, TEXT) for act in (events.ExperimentCreated, events.ExperimentRenamed)),
-    st.builds(events.RunMoved, NAME, TIME, TEXT, TEXT, NAME),
-    st.builds(events.ExperimentTagged, NAME, TIME, TEXT, TEXT, st.dictionaries(TEXT, st.none() | TEXT)),
+    st.builds(events.RunPurged, NAME, TIME, TEXT, TEXT),
+    *(st.builds(act, GROUP, TIME, TEXT, TEXT) for act in (events.ExperimentArchived, events.ExperimentRestored)),
+    *(st.builds(act, NAME, TIME, TEXT, TEXT, TEXT) for act in (events.RunRenamed, events.RunNoted)),
+    *(
+        st.builds(act, GROUP, TIME, TEXT, TEXT, TEXT)
+        for act in (events.ExperimentCreated, events.ExperimentRenamed, events.ExperimentNoted)
+    ),
+    st.builds(events.RunMoved, NAME, TIME, TEXT, TEXT, GROUP),
+    st.builds(events.ExperimentTagged, GROUP, TIME, TEXT, TEXT, st.dictionaries(TEXT, st.none() | TEXT)),
     st.builds(events.ParamsLogged, NAME, TIME, st.dictionaries(TEXT, st.builds(Param, JSON, st.just("default"), st.none() | TEXT))),
     st.builds(events.TagsSet, NAME, TIME, st.dictionaries(TEXT, st.none() | TEXT)),
     st.builds(events.DatasetLogged, NAME, TIME, st.builds(Dataset, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON))),
@@ -71,6 +77,16 @@ def points(found: list[events.Event]) -> dict[tuple[str, str], list[tuple[int, f
         if isinstance(event, events.MetricPoints):
             rows.setdefault((event.run, event.key), []).extend(zip(event.steps, event.values, strict=True))
     return rows
+
+
+@pytest.mark.parametrize("name", ["", "e", "e\0", "\ud801", "E" * 32, "e" * 33, "e" * 31 + "\n"])
+def test_the_id_of_an_experiment_has_one_spelling(name: str) -> None:
+    """Ids that stores would spell in another way, so that two are one to the database, are not written and not read."""
+    act = events.ExperimentArchived(name, 1, "a" * 32, "")
+    with pytest.raises(FitprintError):
+        encode_event(act)
+    with pytest.raises(ValueError, match="'experiment' cannot be"):
+        decode_event(json.dumps(["ExperimentArchived", name, 1, "a" * 32, ""]).encode())
 
 
 @given(EVENTS)

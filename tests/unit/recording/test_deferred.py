@@ -26,6 +26,41 @@ def test_work_is_done_in_order_by_one_thread():
     assert "fitprint-deferred" not in [thread.name for thread in threading.enumerate()]
 
 
+def test_a_signal_handler_may_defer_while_its_thread_does(monkeypatch):
+    """The lock is the thread's own: a handler that records in the middle of it does not wait for itself."""
+    done = []
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        monkeypatch.undo()
+        deferred.defer("of the handler", lambda: done.append("handler"), limit=1)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    caller = threading.Thread(target=lambda: deferred.defer("of the thread", lambda: done.append("thread"), limit=1), daemon=True)
+    start(caller)
+    caller.join(30)
+    assert not caller.is_alive()
+    deferred.finish(60)
+    assert sorted(done) == ["handler", "thread"]
+
+
+def test_forks_wait_once_for_a_thread_that_does_not_end(monkeypatch):
+    """A long piece of work, such as a large upload, does not hold up each fork anew."""
+    go, waits = threading.Event(), []
+    thread = threading.Thread(target=lambda: go.wait(60), daemon=True)
+    thread.start()
+    monkeypatch.setattr(deferred, "_FORK_SECONDS", 0.01)
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: (waits.append(timeout), join(self, timeout))[1])
+    for _ in range(3):
+        deferred.end_before_fork(thread)
+    monkeypatch.undo()
+    go.set()
+    thread.join(60)
+    assert waits == [0.01]
+
+
 def test_what_fails_is_told_and_the_rest_is_done():
     """A failure is no traceback on the user's screen."""
     told, done = [], []

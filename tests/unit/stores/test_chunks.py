@@ -121,6 +121,18 @@ def test_every_form_of_floats_comes_back(values: list[float], narrow: bool) -> N
     assert back.value.tobytes() == back.epoch.tobytes() == column.tobytes()
 
 
+def test_a_plane_that_is_cut_to_nothing_is_damage() -> None:
+    """Of a bytearray, bytes that are set to none would be gone."""
+    draw = random.Random(2)
+    count = 16
+    values = array("d", [draw.choice([-1, 1]) * draw.random() for _ in range(count)])
+    history = History(array("q", range(count)), array("d", [0.5] * count), array("q", range(count)), values)
+    whole = encode(history)
+    for length in range(4, len(whole)):
+        with pytest.raises(CorruptStoreError):
+            decode(whole[:length], History())
+
+
 def test_odd_bytes_are_damage_and_nothing_worse() -> None:
     """Whatever stands in a chunk, it is read or told, and never makes more points than a chunk can have."""
     draw = random.Random(1)

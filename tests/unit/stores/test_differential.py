@@ -165,6 +165,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stores")
 
 
+@pytest.mark.parametrize("name", ["e", "a\0b", "\ud800"])
+def test_experiments_have_the_same_id_everywhere(folder: Path, name: str) -> None:
+    """It follows from the name as it was given and from the run, however a store spells texts."""
+    memory, sql = MemoryStore(), open_sqlite(f"sqlite:///{folder / uuid4().hex}.db")
+    for store in (memory, sql):
+        store.append(Batch("j", 0, 1, [RunStarted("r1", 1, name, "a")]))
+    found = [[each.id for each in store.experiments()] for store in (memory, sql)]
+    sql.close()
+    assert found[0] == found[1]
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     batches=st.lists(st.tuples(st.sampled_from(["j1", "j2"]), st.lists(EVENTS, max_size=12)), min_size=1, max_size=5),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fitprint.cli import reading
 from fitprint.cli.terminal import tell
-from fitprint.cli.wording import size
-from fitprint.entities import PendingBytes
+from fitprint.cli.wording import counted
 from fitprint.recording.workspace import current
 
 if TYPE_CHECKING:
@@ -51,16 +49,12 @@ class Syncing:
 
 def _tell_bytes(brought: Uploaded) -> None:
     place = current().shared.uri
-    tell(f"{_counted(brought.arrived)} brought to {place}" if brought.arrived else f"{place} has all artifacts of this home")
+    tell(f"{counted(brought.arrived)} brought to {place}" if brought.arrived else f"{place} has all artifacts of this home")
     for reason in brought.failed.values():
         tell(f"not brought: {reason}")
     for origin in sorted({item.origin for item in brought.elsewhere}):
         items = [item for item in brought.elsewhere if item.origin == origin]
-        tell(f"{_counted(items)} recorded {origin or 'elsewhere'} not there yet: run `fitprint sync` where they were recorded")
-
-
-def _counted(items: Sequence[PendingBytes]) -> str:
-    return f"{len(items)} {'artifact' if len(items) == 1 else 'artifacts'} ({size(sum(item.size for item in items))})"
+        tell(f"{counted(items)} recorded {origin or 'elsewhere'} not there yet: run `fitprint sync` where they were recorded")
 
 
 COMMAND = Syncing()
