@@ -21,6 +21,13 @@ def register_stores() -> Mapping[str, Any]:
 
 
 @hookimpl
+def register_carriers() -> Sequence[Any]:
+    from fitprint.carriers import environment, joblib, multiprocessing
+
+    return [multiprocessing.CARRIER, environment.CARRIER, joblib.CARRIER]
+
+
+@hookimpl
 def register_artifact_stores() -> Mapping[str, Any]:
     from fitprint.artifacts.opening import BUILTIN
 

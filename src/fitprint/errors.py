@@ -28,6 +28,7 @@ __all__ = [
     "StoreBusyError",
     "StoreError",
     "StoreVersionError",
+    "TokenError",
     "UnknownStoreError",
     "UntrustedModelError",
 ]
@@ -43,6 +44,10 @@ class SettingsError(FitprintError):
 
 class PluginError(FitprintError):
     """A plugin could not be loaded, or broke the contract of a hook."""
+
+
+class TokenError(FitprintError):
+    """A text is no run token, or one of a version that this fitprint does not know."""
 
 
 class NoActiveRunError(FitprintError):

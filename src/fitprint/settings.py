@@ -20,10 +20,21 @@ from typing import Any
 from fitprint.access import why_foreign
 from fitprint.errors import SettingsError
 
-__all__ = ["CORE_SETTINGS", "Setting", "Settings", "check_names", "find_project", "flat", "load_settings", "wanted", "working_folder"]
+__all__ = [
+    "CORE_SETTINGS",
+    "Setting",
+    "Settings",
+    "check_names",
+    "find_project",
+    "flat",
+    "load_settings",
+    "sound",
+    "wanted",
+    "working_folder",
+]
 
 # Variables that carry facts between processes and are no settings.
-_CARRIERS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
+_NO_SETTINGS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
 _TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -214,18 +225,34 @@ def load_settings(
     for origin, layer in (*_from_file(path, problems), *_from_environment(environment), ("call", given)):
         for name, value in layer.items():
             try:
-                setting = known.get(name)
-                if setting is None:
-                    if pass_over:
-                        continue
-                    raise SettingsError(_unknown(name, origin, known))
-                values[name] = _checked(setting, value, origin)
+                if pass_over and name not in known:
+                    continue
+                values[name] = _settled(name, value, origin, known)
                 origins[name] = origin
             except SettingsError as error:
                 if layer is given:
                     raise
                 problems.append(str(error))
     return Settings(values, origins, tuple(problems), tuple(foreign))
+
+
+def sound(given: Mapping[str, Any], origin: str, declared: Iterable[Setting]) -> tuple[dict[str, Any], list[str]]:
+    """Return those settings that are declared and have a value of the right type, and what is wrong with the others."""
+    known = {setting.name: setting for setting in declared}
+    good: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in given.items():
+        try:
+            good[name] = _settled(name, value, origin, known)
+        except SettingsError as error:
+            problems.append(str(error))
+    return good, problems
+
+
+def _settled(name: str, value: Any, origin: str, known: Mapping[str, Setting]) -> Any:
+    if name not in known:
+        raise SettingsError(_unknown(name, origin, known))
+    return _checked(known[name], value, origin)
 
 
 def _find_file(start: Path | None, home: Any, foreign: list[str]) -> Path | None:
@@ -287,7 +314,7 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, dict[st
     return [
         (f"the environment variable {name}", {name[len("FITPRINT_") :].lower().replace("__", "."): value})
         for name, value in environment.items()
-        if name.startswith("FITPRINT_") and name not in _CARRIERS
+        if name.startswith("FITPRINT_") and name not in _NO_SETTINGS
     ]
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 
 import faulty_artifacts
+import faulty_carriers
 import faulty_flavors
 import faulty_frameworks
 import faulty_stores
@@ -13,7 +14,7 @@ import pytest
 from fitprint_toyboost.conformance import ToyboostConformance
 
 from fitprint.autologging import observing, patching
-from fitprint.testing import ArtifactStoreConformance, FlavorConformance, NotApplicable, StoreConformance
+from fitprint.testing import ArtifactStoreConformance, CarrierConformance, FlavorConformance, NotApplicable, StoreConformance
 from fitprint.testing.own import PickleFlavorConformance
 from fitprint.testing.processes import forked
 
@@ -328,6 +329,56 @@ def test_a_faulty_artifact_store_is_found(store, check):
             return getattr(faulty_artifacts, store)(folder)
 
     assert outcomes(Faulty(), check)
+
+
+# -- carriers ----------------------------------------------------------------------------------------------------------
+
+
+class ToypoolConformance(CarrierConformance):
+    carrier = faulty_carriers.Toypool()
+    library = "toypool"
+
+    def send(self, function, *arguments):
+        import toypool
+
+        return toypool.submit(function, *arguments)
+
+
+class LosesTheRun(ToypoolConformance):
+    carrier = faulty_carriers.LosesTheRun()
+
+
+class TellsThePassword(ToypoolConformance):
+    carrier = faulty_carriers.TellsThePassword()
+
+
+class SwallowsErrors(ToypoolConformance):
+    carrier = faulty_carriers.SwallowsErrors()
+
+
+class ImportsItsLibrary(ToypoolConformance):
+    carrier = faulty_carriers.ImportsItsLibrary()
+
+
+def test_register_carriers_lets_a_third_party_carry_runs():
+    """A carrier written as the guide says passes every check."""
+    assert [] == [failure for item in ToypoolConformance().items() for failure in outcomes(ToypoolConformance(), item.name)]
+
+
+@pytest.mark.parametrize(
+    ("conformance", "check", "words"),
+    [
+        (LosesTheRun, "run_arrives", "current run"),
+        (LosesTheRun, "role_arrives", "role"),
+        (TellsThePassword, "no_password_travels", "password"),
+        (SwallowsErrors, "results_and_errors_are_the_same", "swallowed"),
+        (ImportsItsLibrary, "imports_nothing", "imports toypool"),
+    ],
+)
+def test_a_faulty_carrier_is_found(conformance, check, words):
+    """The check fails for the faulty carrier and says why; the carrier from which it derives passes."""
+    (failure,) = outcomes(conformance(), check)
+    assert words in failure
 
 
 # -- flavors -----------------------------------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from conftest import Programs
 
 # A store behind a password, which is kept in a file beside it: what the URI says must be what the file says.
+# Its artifact store has another password.
 VAULT = """
 import os
+from fitprint.artifacts.folder import FolderArtifacts
 from fitprint.errors import StoreError
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
@@ -30,10 +32,21 @@ def open_vault(uri):
         raise StoreError(f"access to {uri} is denied")
     return SqlStore(SqliteDriver(path, public(uri)), delivery="background")
 
+class Cellar(FolderArtifacts):
+    def __init__(self, uri):
+        if ":swordfish@" not in uri:
+            raise StoreError(f"access to {uri} is denied")
+        super().__init__("file:///" + uri.partition("://")[2].partition("/")[2])
+        self.uri = public(uri)
+
 class Plugin:
     @hookimpl
     def register_stores(self):
         return {"vault": open_vault}
+
+    @hookimpl
+    def register_artifact_stores(self):
+        return {"cellar": Cellar}
 
 manager.reset(manager.Hooks(extra={"vault": Plugin()}))
 """
@@ -63,6 +76,9 @@ class Vault:
 
     def uri(self, host: str = "host") -> str:
         return f"vault://bob:{self.password}@{host}{self.file}"
+
+    def artifacts(self, password: str = ":swordfish") -> str:
+        return f"cellar://eve{password}@host{self.file.with_name('cellar')}"
 
 
 @pytest.fixture
@@ -171,7 +187,7 @@ def test_fault_25_no_command_shows_the_password(programs: Programs, vault: Vault
 
 TRAVELS = """
 import os, sys, vault, fitprint
-from fitprint.autologging.carrier import token_of
+from fitprint.recording.context import current_token
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.recording import workspace
@@ -184,7 +200,7 @@ class Curious:
 manager.reset(manager.Hooks(extra={"vault": vault.Plugin(), "curious": Curious()}))
 fitprint.configure(store=sys.argv[1], context=True)
 with fitprint.start_run("a") as run:
-    print(run.environ(), token_of(workspace.given()), run.workspace.settings, run.workspace.store_uri)
+    print(run.environ(), current_token(), run.workspace.settings, run.workspace.store_uri)
 """
 
 
@@ -198,3 +214,77 @@ def test_fault_25_no_password_travels(programs: Programs, vault: Vault) -> None:
     assert "hunter2" not in output
     assert [] == holders(programs.folder, "hunter2")
     assert 1 == len(holders(programs.home / "blobs", shown))  # what the plugin collected
+
+
+SPAWNS = """
+import sys, multiprocessing, vault, fitprint
+from fitprint.recording.context import current_token
+
+def child():
+    fitprint.log_metric("from_child", 1.0)
+    print("read", fitprint.active_run().name, "hunter2" in str(current_token()), flush=True)
+
+if __name__ == "__main__":
+    fitprint.configure(store=sys.argv[1])
+    with fitprint.start_run("parent"):
+        process = multiprocessing.get_context("spawn").Process(target=child)
+        process.start()
+        process.join()
+"""
+
+
+def test_fault_25_a_spawned_child_reads_from_a_store_that_was_set_in_code(programs: Programs, vault: Vault) -> None:
+    """The pipe between a process and its own child may carry the password; the token never does."""
+    assert (0, "read parent False\n", "") == programs.run(SPAWNS, vault.uri())
+
+
+HANDS_ON = """
+import os, pickle, re, sys, vault, fitprint
+from base64 import urlsafe_b64decode
+from fitprint.carriers.tasks import sending
+from fitprint.recording.context import current_token
+
+fitprint.autolog(store=sys.argv[1], artifacts=sys.argv[2])
+with fitprint.start_run() as run:
+    text, pickled = current_token().encode(), pickle.dumps(sending()(os.getcwd))
+    assert text.encode() in pickled
+    for said in (text, pickled.decode("latin-1"), str(run.environ()), str(current_token())):
+        print(said, *(urlsafe_b64decode(body + "===") for body in re.findall("[.]([A-Za-z0-9_-]{40,})", said)))
+"""
+
+
+def test_no_password_of_an_artifact_store_travels(programs: Programs, vault: Vault) -> None:
+    """Nor one of the store: neither in the text of a token, nor in the variables of a child, nor in the tasks of joblib."""
+    status, output, errors = programs.run(HANDS_ON, vault.uri(), vault.artifacts())
+    assert 0 == status, errors
+    assert 3 == output.count(vault.artifacts(""))  # in the text, in the task and in what the token prints
+    assert "hunter2" not in output + errors
+    assert "swordfish" not in output + errors
+    assert [] == holders(programs.home, "hunter2") + holders(programs.home, "swordfish")
+
+
+SHARES = """
+import sys, multiprocessing, vault, fitprint
+from fitprint.recording.context import current_token
+from fitprint.recording.workspace import current
+
+def child(depth):
+    print(current().shared.uri, "swordfish" in str(current_token()), flush=True)
+    if depth:
+        start(depth - 1)
+
+def start(depth):
+    process = multiprocessing.get_context("spawn").Process(target=child, args=(depth,))
+    process.start()
+    process.join()
+
+if __name__ == "__main__":
+    fitprint.configure(store=sys.argv[1], artifacts=sys.argv[2])
+    with fitprint.start_run("parent"):
+        start(1)
+"""
+
+
+def test_a_spawned_child_opens_an_artifact_store_that_was_set_in_code(programs: Programs, vault: Vault) -> None:
+    """So does a child of the child; their tokens hold no password, either."""
+    assert (0, f"{vault.artifacts('')} False\n" * 2, "") == programs.run(SHARES, vault.uri(), vault.artifacts())

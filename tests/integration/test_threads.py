@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Programs
 
@@ -114,3 +116,25 @@ assert after[3] - before[3] < 1000, (before, after)
     code, _, errors = programs.run(script.replace("open(", "__import__('pathlib').Path(").replace(").read()", ").read_text()"))
     assert (0, "") == (code, errors)
     assert programs.runs()
+
+
+def test_tasks_that_joblib_hands_out_late_have_the_run(programs: Programs) -> None:
+    """Also where a thread of joblib's own takes the next task, and the run is that of another thread than the main one."""
+    pytest.importorskip("joblib")
+    script = """
+import threading, joblib, fitprint
+fitprint.autolog()
+
+def log(number):
+    fitprint.log_metric("number", number)
+
+def work():
+    with fitprint.start_run("inner"):
+        joblib.Parallel(n_jobs=2, backend="threading", pre_dispatch=2, batch_size=1)(joblib.delayed(log)(number) for number in range(40))
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+    assert (0, "", "") == programs.run(script)
+    assert 40 == programs.runs()["inner"].metrics["number"].count

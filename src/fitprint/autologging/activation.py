@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from fitprint.arguments import checked_truth
-from fitprint.autologging.carrier import Worker, carry_tasks
+from fitprint.autologging.fit import Fit
 from fitprint.autologging.observing import INSIDE, Engine, inside, note_warning
 from fitprint.autologging.patching import Patcher
-from fitprint.autologging.replacements import Call, Hook, replacement_of
 from fitprint.errors import SettingsError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import at_fork
-from fitprint.recording import context, heritage, workspace
-from fitprint.recording.opening import attached_run
+from fitprint.recording import context, workspace
+from fitprint.recording.token import Role
 from fitprint.settings import Settings, wanted
 from fitprint.versions import PLUGINS, misfits
 
-__all__ = ["Autolog", "autolog", "engine", "is_on", "observe_like", "observing_for"]
+__all__ = ["Autolog", "autolog", "engine", "follow", "is_on", "present"]
 
 _lock = threading.RLock()
 _engine = Engine()
@@ -86,29 +83,33 @@ def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
         return handle
 
 
-def _state() -> str:
-    """Return what children of this process are to know of autologging (see :func:`fitprint.recording.heritage.tell`)."""
+def _role() -> tuple[Role, str]:
+    """Return the role of workers that are sent work here, and the run of the call under way (see ``RunToken``)."""
     if not _patcher.on:
-        return "off"
-    return "on" if inside() is None and not context.is_off() else "quiet"
+        return "off", ""
+    fit = inside()
+    if fit is None and not context.is_off():
+        return "observer", ""
+    return "quiet", fit.run.id if isinstance(fit, Fit) and fit.has_run else ""
 
 
-heritage.tell("autologging", _state)
+context.tell_role(_role)
 
 
-def arrive(facts: dict[str, Any]) -> None:
-    """In a process of multiprocessing: observe as the one does that started it."""
+def follow(role: Role) -> None:
+    """In a process that was started, or sent a task, by another: observe as its role says."""
     with _lock:
-        try:
-            heritage.arrive(facts)
-            if facts["autologging"] == "on":
-                _switch_on()
-            elif facts["autologging"] == "quiet":
-                INSIDE.set(True)
-            elif _patcher.on:
-                _switch_off()
-        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's process
-            hooks().problem(f"a process does not record as its parent: {type(error).__name__}: {error}", "autolog", error)
+        if role == "observer":
+            _switch_on()
+        elif role == "quiet":
+            INSIDE.set(True)
+        elif role == "off" and _patcher.on:
+            _switch_off()
+
+
+def present(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a function or bound method that was obtained before it was patched would be by now."""
+    return _patcher.present(function)
 
 
 def _after_fork_in_child() -> None:
@@ -127,7 +128,9 @@ def _switch_on() -> None:
         hooks().problem("no framework plugin is installed, so nothing is recorded: install one, such as fitprint-sklearn", "autolog")
     if not _patcher.on:
         _patcher.on = True
-        _patcher.when_imported("joblib.parallel", _watch_joblib)
+        for patches in hooks().ask_each("register_carriers", lambda carrier: carrier.patches()):
+            for path, choose in patches.items():
+                _patcher.replace(path, choose)
         _watch_warnings()
         _tell_misfits()
         if frameworks:
@@ -180,17 +183,6 @@ def _switch_off() -> None:
     _unwatch_warnings()
 
 
-def _watch_joblib(module: ModuleType) -> None:
-    def choose(args: tuple[Any, ...]) -> Call | None:
-        # Tasks that run one after another in this very thread have nothing to be told.
-        return None if args and getattr(args[0], "n_jobs", None) == 1 else carry
-
-    def carry(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return carry_tasks(workspace.given, Worker(observe_like, observing_for), function, args, kwargs)
-
-    _patcher.replace_method(module.Parallel, "__call__", functools.partial(replacement_of, hook=Hook(_patcher, choose)))
-
-
 # The interpreter calls ``warnings._showwarnmsg`` for each warning that passes the user's filters. Ours calls the one
 # before it, so that everything is shown, collected or raised as ever; filters and ``showwarning`` are not touched.
 _shown: tuple[Any, Any] | None = None
@@ -217,31 +209,3 @@ def _unwatch_warnings() -> None:
         if warnings._showwarnmsg is ours:  # type: ignore[attr-defined]  # noqa: SLF001 - see above
             warnings._showwarnmsg = original  # type: ignore[attr-defined]  # noqa: SLF001
         _shown = None
-
-
-def observe_like(token: dict[str, Any]) -> None:
-    """In a worker process: be ready to observe as the process does that sent the token."""
-    with _lock:
-        try:
-            if workspace.given() != token["settings"]:
-                workspace.configure(**dict.fromkeys(workspace.given(), None) | token["settings"])
-            _switch_on()
-        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's task
-            hooks().problem(f"a worker process cannot record: {type(error).__name__}: {error}", "autolog", error)
-
-
-@contextmanager
-def observing_for(token: dict[str, Any], function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """In a worker process: observe for the length of a task, and return its function as it is to be called."""
-    observe_like(token)
-    run = None if token["run"] is None else attached_run(token["run"])
-    inside = INSIDE.set(None)
-    before = context.enter_worker(run, is_off=token["off"])
-    try:
-        yield _patcher.present(function)
-    finally:
-        context.restore(before)
-        INSIDE.reset(inside)
-        _engine.end_orphans()
-        # Until the next such task this worker observes nothing.
-        INSIDE.set(True)

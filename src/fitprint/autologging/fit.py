@@ -422,11 +422,11 @@ class Fit(Recorder):
 
     def link(self, subject: Any) -> None:
         """Remember that an object (a model, its predictions) belongs to this run, for as long as it lives."""
-        self._engine.links.remember(subject, self.run)
+        self._engine.origins.remember(subject, self.run)
 
     def linked(self, subject: Any) -> Run | None:
         """Return the run that an object belongs to, or None."""
-        run: Run | None = self._engine.links.recall(subject)
+        run: Run | None = self._engine.origins.recall(subject)
         return run
 
     def when_sequence_ends(self, action: Callable[[], None]) -> None:

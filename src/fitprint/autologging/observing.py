@@ -18,8 +18,8 @@ from fitprint import clock
 from fitprint.autologging.callers import Callers, frame_beyond
 from fitprint.autologging.fit import Fit, ImpossibleCall
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
-from fitprint.autologging.links import Links
 from fitprint.autologging.replacements import Call, is_replacement
+from fitprint.autologging.side_table import SideTable
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording import context
@@ -79,7 +79,7 @@ class Engine:
     """Runs observed calls. One per process, for all threads."""
 
     def __init__(self) -> None:
-        self.links = Links()
+        self.origins = SideTable()
         self.callers = Callers()
         self._sequences: dict[int, tuple[weakref.ref[Any], _Sequence]] = {}
         self._orphans: deque[_Sequence] = deque()
@@ -167,7 +167,7 @@ class Engine:
 
     def _is_strange(self, target: Target, args: tuple[Any, ...]) -> bool:
         """Tell whether a method to be noted belongs to an object that no run knows, and may not join one."""
-        if isinstance(target, Function) or not args or self.links.recall(args[0]) is not None:
+        if isinstance(target, Function) or not args or self.origins.recall(args[0]) is not None:
             return False
         return not (isinstance(target, Method) and target.joins and current_run() is not None)
 

@@ -20,7 +20,7 @@ import wrapt
 
 from fitprint.autologging.families import Family
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
-from fitprint.autologging.replacements import Call, Hook, dead_hook, hook_of, is_replacement, replacement_of
+from fitprint.autologging.replacements import Call, Choose, Hook, dead_hook, hook_of, is_replacement, replacement_of
 from fitprint.autologging.wrappers import exchange, holds, inside_of
 from fitprint.hooks.manager import hooks
 
@@ -145,6 +145,20 @@ class Patcher:
             action(module)
         except Exception as error:  # noqa: BLE001 - an error here would make the user's import fail
             hooks().problem(f"{what} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
+
+    def replace(self, path: str, choose: Choose) -> None:
+        """Let ``choose`` decide on each call of ``module:function`` or ``module:Class.method``, from when the module is imported."""
+        module, _, place = path.partition(":")
+        name, _, method = place.rpartition(".")
+        make = functools.partial(replacement_of, hook=Hook(self, choose))
+
+        def act(loaded: ModuleType) -> None:
+            if name:
+                self.replace_method(_find(loaded, name), method, make)
+            else:
+                self.replace_function(loaded, place, make)
+
+        self.when_imported(module, act, path)
 
     # -- functions and methods ---------------------------------------------------------------------------------------
 

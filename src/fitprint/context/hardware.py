@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fitprint.platform.machine import memory, usable_processors
+
 __all__ = ["describe_hardware"]
 
 _UNLIMITED = 1 << 60  # what the kernel writes for "no limit" is a number of about this size
@@ -37,10 +39,9 @@ def describe_hardware(root: str = "/") -> dict[str, Any]:
 
 def _cpu(base: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"count": os.cpu_count()}
-    try:
-        facts["usable"] = len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):
-        pass
+    usable = usable_processors()
+    if usable is not None:
+        facts["usable"] = usable
     # The kernel makes this file as it is read, which takes long on machines with many processors: the first one will do.
     for line in _read(base / "proc/cpuinfo", 4096).splitlines():
         name, _, value = line.partition(":")
@@ -61,8 +62,9 @@ def _memory(base: Path) -> dict[str, int]:
         known = {"MemTotal": "total", "MemAvailable": "available", "SwapTotal": "swap"}.get(name)
         if known:
             facts[known] = int(value.split()[0]) * 1024
-    if not facts:
-        facts["total"] = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    total = memory() if not facts else None
+    if total is not None:
+        facts["total"] = total
     return facts
 
 

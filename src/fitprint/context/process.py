@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.context.redaction import redact_argv, redact_mapping
+from fitprint.platform.machine import c_library
 from fitprint.platform.users import host_name, system, user_name
 from fitprint.settings import find_project, working_folder
 
@@ -125,10 +126,7 @@ def _distribution() -> dict[str, str]:
     names = [line.partition("=")[2].strip('"') for line in _lines("/etc/os-release") if line.startswith("PRETTY_NAME=")]
     if names:
         facts["distribution"] = names[0]
-    try:
-        libc = os.confstr("CS_GNU_LIBC_VERSION")
-    except (AttributeError, OSError, ValueError):
-        libc = None
+    libc = c_library()
     return {**facts, "libc": libc} if libc else facts
 
 

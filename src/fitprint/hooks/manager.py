@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -21,7 +21,7 @@ from fitprint.errors import PluginError
 from fitprint.hooks import specs
 from fitprint.platform.processes import at_fork
 
-__all__ = ["Found", "Hooks", "hooks", "reset"]
+__all__ = ["Found", "Hooks", "built_in", "hooks", "reset"]
 
 GROUP = "fitprint"
 _MOST_PROBLEMS = 1000  # told by one process, so that a text that is ever new fills neither memory nor screen
@@ -132,6 +132,14 @@ class Hooks:
             result: dict[str, Any] = self._registered[hook]
             return result
 
+    def ask_each(self, hook: str, question: Callable[[Any], Any]) -> Iterator[Any]:
+        """Yield what each item says that a ``register_*`` hook brought. One that fails is told, and costs the others nothing."""
+        for name, item in self.registered(hook).items():
+            try:
+                yield question(item)
+            except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+                self.problem(f"{name} failed: {type(error).__name__}: {error}", name, error)
+
     def collect(self, hook: str, **arguments: Any) -> dict[str, Any]:
         """Return the merged mappings of a ``collect_*`` hook."""
         merged: dict[str, Any] = {}
@@ -166,6 +174,11 @@ def _by_key(answer: Any) -> list[tuple[str, Any]]:
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+
+
+def built_in(hook: str) -> list[Any]:
+    """Return what fitprint itself brings for a ``register_*`` hook: what must be known before plugins are looked for."""
+    return [item for module in BUILT_IN.values() for item in getattr(import_module(module), hook)()]
 
 
 _hooks: Hooks | None = None

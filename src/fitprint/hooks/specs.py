@@ -23,6 +23,7 @@ __all__ = [
     "on_problem",
     "on_run_ended",
     "register_artifact_stores",
+    "register_carriers",
     "register_commands",
     "register_flavors",
     "register_frameworks",
@@ -63,6 +64,15 @@ def register_artifact_stores() -> Mapping[str, Callable[[str], Any]]:
     """Return artifact stores as ``{scheme: factory}``; ``factory(uri)`` returns a ``fitprint.artifacts.protocol.ArtifactStore``.
 
     Called when bytes are brought to an artifact store, or read from one. The factory gets the whole URL, with a password if it has one.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_carriers() -> Sequence[Any]:
+    """Return carriers, which take the current run along to other workers, each a ``fitprint.carriers.Carrier``. Key: its ``name``.
+
+    Called when the process records or observes for the first time. The library that starts the workers must not be imported here.
     """
     raise NotImplementedError
 

@@ -25,7 +25,7 @@ from fitprint.events import Event, MetricPoints
 from fitprint.ids import new_id
 from fitprint.journal import frames
 from fitprint.journal.codec import encode_event
-from fitprint.platform.files import OPEN, lifted, make_safe, place
+from fitprint.platform.files import OPEN, lifted, make_safe, place, read_at
 from fitprint.platform.locks import try_lock
 from fitprint.platform.processes import at_fork
 
@@ -495,7 +495,7 @@ def _new_file(path: Path, content: bytes = b"") -> int:
 
 def _content(number: int) -> bytes:
     parts = [b""]
-    while part := os.pread(number, _PIECE, sum(map(len, parts))):
+    while part := read_at(number, _PIECE, sum(map(len, parts))):
         parts.append(part)
     return b"".join(parts)
 

@@ -7,8 +7,6 @@ import importlib
 import json
 import os
 import pickle
-import select
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,7 +16,8 @@ from typing import Any
 from fitprint.models.directory import read_manifest
 from fitprint.models.loading import load_untried
 from fitprint.models.trust import Trust
-from fitprint.platform.processes import bound, die_with_parent
+from fitprint.platform.copies import is_out_of_time, limit_time, run_copy
+from fitprint.platform.processes import bound
 
 __all__ = ["serve"]
 
@@ -46,40 +45,12 @@ def serve() -> None:
 
 
 def _by_a_copy(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reading)
-            die_with_parent()
-            os.write(writing, json.dumps(_held(flavor, request)).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    found = _until_end(reading, 2 * request["seconds"] + _GRACE)
-    os.close(reading)
-    if found is None:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    if found is None or ended in {signal.SIGALRM, signal.SIGXCPU}:
-        return {"hung": request["seconds"], "busy": ended == signal.SIGXCPU}
-    if ended:
-        return {"died": ended}
-    return dict(json.loads(found)) if found else {"died": 256 + os.WEXITSTATUS(status)}
-
-
-def _until_end(handle: int, seconds: float) -> bytes | None:
-    """Return what is written to a pipe until its end; None if that takes too long, or whoever asks is gone."""
-    found = b""
-    while True:
-        ready, _, _ = select.select([handle, sys.stdin.fileno()], [], [], seconds)
-        if handle not in ready:
-            return None
-        piece = os.read(handle, 1 << 16)
-        if not piece:
-            return found
-        found += piece
+    ended = run_copy(lambda: json.dumps(_held(flavor, request)).encode(), 2 * request["seconds"] + _GRACE, sys.stdin.fileno())
+    if ended.told is None or is_out_of_time(ended.signal):
+        return {"hung": request["seconds"], "busy": is_out_of_time(ended.signal, of_cpu=True)}
+    if ended.signal:
+        return {"died": ended.signal}
+    return dict(json.loads(ended.told)) if ended.told else {"died": 256 + ended.status}
 
 
 def _held(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +78,6 @@ def _held(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _limit(directory: Path, seconds: int) -> None:
     """Bound time and memory; a limit that the system does not set is done without."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(2 * seconds)
+    limit_time(2 * seconds)
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
     bound(seconds=seconds, memory=_MEMORY + 8 * size)

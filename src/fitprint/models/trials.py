@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import pickle
-import select
 import signal
 import subprocess
 import sys
@@ -30,12 +29,13 @@ from fitprint.models.hashing import digest_of
 from fitprint.models.requirements import installed_version
 from fitprint.models.seals import is_own, key_path, seal
 from fitprint.models.trust import Trust
+from fitprint.platform.copies import CAN_COPY, DEAD, end_group, is_out_of_time, read_line
 
 __all__ = ["SECONDS", "TrialProcess", "try_first"]
 
 SECONDS = 60  # of CPU that one trial may take; twice as many may pass on the clock
 _START = 120  # seconds until the process has imported what it needs
-_COPIES = sys.platform == "linux"  # elsewhere frameworks do not survive a fork
+_COPIES = CAN_COPY and sys.platform == "linux"  # elsewhere frameworks do not survive a fork
 _NOTES = 1000  # that are kept for the user
 _BOOT = (
     "import json, sys; told = json.loads(sys.stdin.buffer.readline()); sys.path[:] = told['path']; sys.argv = ['fitprint-trial']; "
@@ -139,7 +139,7 @@ class TrialProcess:
                 self.close()
                 answer = self._ask({**request, "alone": True}, trust)
                 self.close()
-        return {"died": signal.SIGKILL} if answer is None else answer
+        return {"died": DEAD} if answer is None else answer
 
     def _ask(self, request: Mapping[str, Any], trust: Trust) -> Mapping[str, Any] | None:
         """Return the answer; None if the process was ended before it gave one."""
@@ -149,7 +149,7 @@ class TrialProcess:
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = _line(process.stdout.fileno(), _START + 2 * request["seconds"])
+            line = read_line(process.stdout.fileno(), _START + 2 * request["seconds"])
         except OSError:
             line = b""
         if line is None:
@@ -159,7 +159,7 @@ class TrialProcess:
         code = process.wait()
         if code >= 0:
             raise _untried(trust, request["name"], f"it ended before it could (with status {code})")
-        ended = {"hung": request["seconds"]} if -code in {signal.SIGALRM, signal.SIGXCPU} else {"died": -code}
+        ended = {"hung": request["seconds"]} if is_out_of_time(-code) else {"died": -code}
         return ended if request.get("alone") else None
 
     def _started(self, flavor: str, trust: Trust) -> subprocess.Popen[bytes]:
@@ -198,24 +198,10 @@ class TrialProcess:
             except OSError:
                 pass
         try:
-            os.killpg(process.pid, signal.SIGKILL)
+            end_group(process.pid)
         except OSError:
             pass
         process.wait()
-
-
-def _line(handle: int, seconds: float) -> bytes | None:
-    """Read a line; None after that time without one, and what there is at the end of the file."""
-    found = b""
-    while not found.endswith(b"\n"):
-        ready, _, _ = select.select([handle], [], [], seconds)
-        if not ready:
-            return None
-        piece = os.read(handle, 1 << 16)
-        if not piece:
-            break
-        found += piece
-    return found
 
 
 def _python() -> str | None:

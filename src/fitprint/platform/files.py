@@ -8,7 +8,7 @@ import sys
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["NEW", "OPEN", "READ", "UNFOLLOWED", "lifted", "make_safe", "place", "set_mode"]
+__all__ = ["NEW", "OPEN", "READ", "UNFOLLOWED", "lifted", "make_safe", "place", "read_at", "set_mode"]
 
 # Bytes as they are, and not for the programs that this one starts.
 OPEN = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
@@ -40,13 +40,14 @@ def lifted(number: int) -> int:
     """
     if sys.platform == "win32":
         return number
-    limit = os.sysconf("SC_OPEN_MAX")
-    try:
-        high = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, min(_LOWEST, limit // 2) if limit > 0 else _LOWEST)
-    except OSError:  # all of those are taken
-        return number
-    os.close(number)
-    return high
+    else:
+        limit = os.sysconf("SC_OPEN_MAX")
+        try:
+            high = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, min(_LOWEST, limit // 2) if limit > 0 else _LOWEST)
+        except OSError:  # all of those are taken
+            return number
+        os.close(number)
+        return high
 
 
 def place(number: int) -> tuple[int, int] | None:
@@ -56,6 +57,19 @@ def place(number: int) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def read_at(number: int, size: int, offset: int) -> bytes:
+    """Return at most so many bytes of an open file from a place, b"" behind its end; what is appended next goes to its end as ever.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if sys.platform != "win32":
+        return os.pread(number, size, offset)
+    else:
+        os.lseek(number, offset, os.SEEK_SET)
+        return os.read(number, size)
 
 
 def set_mode(number: int, mode: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -65,11 +64,13 @@ def usage() -> Usage:
     """Return what this process has used so far (``getrusage``, two system calls)."""
     if sys.platform == "win32":
         return Usage(time.process_time())
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu, children_cpu = own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime
-    if sys.platform == "darwin":  # bytes, and no count of blocks
-        return Usage(cpu, own.ru_maxrss, None, None, children_cpu, children.ru_maxrss)
-    return Usage(cpu, own.ru_maxrss * 1024, 512 * own.ru_inblock, 512 * own.ru_oublock, children_cpu, children.ru_maxrss * 1024)
+    else:
+        own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu, children_cpu = own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime
+        if sys.platform == "darwin":  # bytes, and no count of blocks
+            return Usage(cpu, own.ru_maxrss, None, None, children_cpu, children.ru_maxrss)
+        else:
+            return Usage(cpu, own.ru_maxrss * 1024, 512 * own.ru_inblock, 512 * own.ru_oublock, children_cpu, children.ru_maxrss * 1024)
 
 
 def own_peak(used: Usage) -> int | None:
@@ -98,26 +99,27 @@ def bound(*, seconds: int, memory: int) -> None:
         seconds: of CPU, beyond those that it has used.
         memory: bytes of addresses, beyond those that it has.
     """
-    if sys.platform == "win32":
-        return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds + int(used.ru_utime + used.ru_stime) + 1}
-    if taken := _memory_taken():
-        limits[resource.RLIMIT_AS] = taken + memory
-    for kind, most in limits.items():
-        try:
-            hard = resource.getrlimit(kind)[1]
-            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-        except (OSError, ValueError):
-            pass
+    if sys.platform != "win32":
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds + int(used.ru_utime + used.ru_stime) + 1}
+        if taken := _memory_taken():
+            limits[resource.RLIMIT_AS] = taken + memory
+        for kind, most in limits.items():
+            try:
+                hard = resource.getrlimit(kind)[1]
+                resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+            except (OSError, ValueError):
+                pass
 
 
 def _memory_taken() -> int:
     """Return how many bytes of addresses this process has; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 0
+    if sys.platform != "win32":
+        try:
+            return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError):
+            pass
+    return 0
 
 
 def die_with_parent() -> None:
@@ -125,6 +127,6 @@ def die_with_parent() -> None:
     try:
         import ctypes
 
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, of Linux
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG of Linux, SIGKILL
     except (OSError, AttributeError, TypeError):
         pass

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
+import sys
+from pathlib import Path
 
-__all__ = ["host_name", "is_mine_alone", "strangers", "system", "user_id", "user_name"]
+__all__ = ["boot_id", "host_name", "is_mine_alone", "strangers", "system", "user_id", "user_name"]
 
 
 def user_id() -> int:
@@ -18,17 +21,28 @@ def user_name() -> str:
     for name in ("USER", "LOGNAME", "USERNAME"):
         if os.environ.get(name):
             return os.environ[name]
-    try:
+    if sys.platform != "win32":
         import pwd
 
-        return pwd.getpwuid(user_id()).pw_name
-    except (ImportError, KeyError):
-        return str(user_id())
+        try:
+            return pwd.getpwuid(user_id()).pw_name
+        except KeyError:
+            pass
+    return str(user_id())
 
 
 def host_name() -> str:
     """Return the machine's name in its network."""
     return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+
+
+@functools.cache
+def boot_id() -> str:
+    """Return what tells this start of the machine from others, 8 digits; "" where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii")[:8]
+    except (OSError, ValueError):
+        return ""
 
 
 def system() -> dict[str, str]:

@@ -6,24 +6,23 @@ The rule, in this order:
    that created it, and what it opens itself is its own; a forked child has the runs of its parent);
 2. in a thread other than the main one that has opened none: the innermost run that the main thread has open, if all
    runs that it has open are nested in one another;
-3. in a process of :mod:`multiprocessing`, the run that was current where it was started;
-4. in a process started with the variable ``FITPRINT_RUN`` (see ``Run.environ``): the run that it names.
+3. the run that this process was handed by the one that started it (see :mod:`fitprint.recording.token`).
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import os
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fitprint.recording import heritage
-from fitprint.recording.workspace import existing
+from fitprint.recording.token import Role, RunToken, forget_inherited, inherit_token, inherited_token
+from fitprint.recording.workspace import existing, given
 
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
@@ -33,8 +32,10 @@ __all__ = [
     "Position",
     "attach_with",
     "current_run",
+    "current_token",
     "enter_run",
     "enter_worker",
+    "inherit",
     "inherit_run",
     "is_off",
     "leave_run",
@@ -42,6 +43,7 @@ __all__ = [
     "push",
     "restore",
     "snapshot",
+    "tell_role",
 ]
 
 
@@ -62,7 +64,9 @@ _runs: ContextVar[tuple[Run, ...]] = ContextVar("fitprint_runs", default=())
 _off_depth: ContextVar[int] = ContextVar("fitprint_off", default=0)
 _main_thread_runs: list[Run] = []
 _inherited: Run | None = None
-_attach: Callable[[str], Run] | None = None
+_is_known = False  # whether it was looked for
+_attach: Callable[[RunToken], Run] | None = None
+_tell_role: Callable[[], tuple[Role, str]] | None = None
 
 
 def current_run() -> Run | None:
@@ -77,14 +81,21 @@ def current_run() -> Run | None:
         shared = [run for run in _main_thread_runs if run.is_open]
         if shared and all(inner.parent_id == outer.id for outer, inner in pairwise(shared)):
             return shared[-1]
-    if _inherited is None and _attach is not None:
-        run_id = heritage.inherited_run() or os.environ.get("FITPRINT_RUN")
-        if run_id:
-            inherit_run(_attach(run_id))
+    if not _is_known:
+        _look()
     return _inherited
 
 
-def attach_with(opener: Callable[[str], Run]) -> None:
+def _look() -> None:
+    """Look for a run that this process was handed."""
+    global _is_known, _inherited
+    _is_known = True
+    token = inherited_token()
+    if token is not None and token.run and _attach is not None:
+        _inherited = _attach(token)
+
+
+def attach_with(opener: Callable[[RunToken], Run]) -> None:
     """Say how a run is opened that another process has open."""
     global _attach
     _attach = opener
@@ -105,21 +116,40 @@ def leave_run(run: Run) -> None:
 
 
 def inherit_run(run: Run | None) -> None:
-    """Make the run current wherever this process has no other."""
-    global _inherited
-    _inherited = run
+    """Make the run current wherever this process has no other; None: forget what it was handed, and look for that anew."""
+    global _inherited, _is_known
+    _inherited, _is_known = run, run is not None
+    if run is None:
+        forget_inherited()
 
 
-def _told_run() -> str | None:
-    """Return what children of this process get to know of the current run: its id, if they will write where it is written."""
+def inherit(token: RunToken) -> None:
+    """Make the token's run current wherever this process has no other, in the place of what it was handed before."""
+    global _inherited, _is_known
+    inherit_token(token)
+    _inherited, _is_known = None, False
+
+
+def current_token() -> RunToken:
+    """Return what another process needs to go on as this one does here and now."""
     here = existing()
-    if here is None:  # nothing was recorded here: what this process was told goes on, and nothing is made for that
-        return heritage.inherited_run()
-    run = current_run()
-    return run.id if run is not None and run.workspace.home == here.home else None
+    if here is None:  # nothing was recorded here: what this process was handed goes on, and nothing is made for that
+        token = inherited_token() or RunToken()
+    else:
+        run = current_run()
+        token = here.token() if run is None or run.workspace.home != here.home else run.token()
+        shown = here.shown_settings()
+        token = replace(token, settings={name: shown[name] for name in given() if name not in ("home", "store")})
+    if _tell_role is None:
+        return replace(token, role="", call="")
+    role, call = _tell_role()
+    return replace(token, role=role, call=call)
 
 
-heritage.tell("run", _told_run)
+def tell_role(teller: Callable[[], tuple[Role, str]]) -> None:
+    """Say what tells the role of workers that are sent work here and now, and the call under way (see :class:`RunToken`)."""
+    global _tell_role
+    _tell_role = teller
 
 
 def snapshot() -> tuple[tuple[Run, ...], int]:
@@ -142,9 +172,9 @@ def restore(state: tuple[tuple[Run, ...], int]) -> tuple[tuple[Run, ...], int]:
     return before
 
 
-def enter_worker(run: Run | None, *, is_off: bool) -> tuple[tuple[Run, ...], int]:
+def enter_worker(run: Run | None) -> tuple[tuple[Run, ...], int]:
     """Make a worker's context know what the one that sent it a task did; :func:`restore` takes what this returns."""
-    return restore(((run,) if run is not None else (), int(is_off)))
+    return restore(((run,) if run is not None else (), 0))
 
 
 def is_off() -> bool:

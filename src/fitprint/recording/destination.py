@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,10 @@ from fitprint.settings import Settings
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Destination"]
+__all__ = ["Destination", "note_store_id"]
 
-_VARIABLE = "FITPRINT_DESTINATION"
 _AT_HAND = ("sqlite:", "memory:")
+_told_ids: dict[str, str] = {}  # of stores, by address, as run tokens told them
 
 
 class Destination:
@@ -31,20 +30,18 @@ class Destination:
     Attributes:
         address: what all spellings of the URI that was chosen have in common; "" for the home's own store.
         public: that URI, without a password; None for the home's own store.
+        store_id: the store's own id; "" as long as it is not known here.
     """
 
     def __init__(self, settings: Settings) -> None:
         chosen: str | None = settings["store"]
-        carried = os.environ.get(_VARIABLE)
         self._chosen: str | None = None
         self.address = ""
         self.public: str | None = None
-        if chosen or carried:
+        self.store_id = ""
+        if chosen:
             from fitprint.stores.addresses import address_of, public
 
-            if carried and settings.origins.get("store") != "call" and (not chosen or address_of(chosen) != address_of(carried)):
-                chosen = carried
-            assert chosen
             self.address = address_of(chosen)
             self._given = chosen
             self._chosen = self.address if chosen.startswith("sqlite:///") else chosen
@@ -63,21 +60,20 @@ class Destination:
         return not self.is_own(home) and not str(self._chosen).startswith("memory:")
 
     def is_at_hand(self) -> bool:
-        """Tell whether it is known, without opening it, that the store needs no courier."""
+        """Tell whether it is known, without opening it, that the store needs no delivery in the background."""
         return self._chosen is None or self._chosen.startswith(_AT_HAND)
 
-    def environ(self) -> dict[str, str]:
-        """Return the variable that tells a child process of the store."""
-        if self._chosen is None or self.public is None:
-            return {}
-        return {"FITPRINT_STORE" if self.public == self._chosen else _VARIABLE: self.public}
+    @property
+    def whole_uri(self) -> str | None:
+        """The URI that was chosen if it holds a password, and so must not leave this machine; else None."""
+        return self._chosen if self.public != self._chosen else None
 
     def facts(self, home: Path) -> dict[str, Any]:
         """Return what a journal says of its store: the address, "" for the home's own, and the id where it is known."""
         if self.is_own(home):
             return {"destination": ""}
-        known = _known_ids(home).get(self.address)
-        return {"destination": self.address, "store": known} if known else {"destination": self.address}
+        self.store_id = _known_ids(home).get(self.address) or _told_ids.get(self.address, "")
+        return {"destination": self.address, "store": self.store_id} if self.store_id else {"destination": self.address}
 
     def names(self, home: Path) -> set[str]:
         """Return all that journals for this store may call it.
@@ -111,6 +107,7 @@ class Destination:
             if told == str(error):
                 raise
             raise type(error)(told) from None
+        self.store_id = store.id
         if not self.is_own(home):
             _remember_id(home, self.address, store.id)
         return store
@@ -131,6 +128,13 @@ class Destination:
             return hidden(text, self._whole())
         except StoreError:  # nothing to hide was read
             return hidden(text, self._chosen)
+
+
+def note_store_id(uri: str, store_id: str) -> None:
+    """Take note of a store's id that somebody else has learned: journals name the store by it."""
+    from fitprint.stores.addresses import address_of
+
+    _told_ids[address_of(uri)] = store_id
 
 
 def _own(home: Path) -> str:

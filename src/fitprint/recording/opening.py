@@ -7,12 +7,14 @@ from typing import Any
 
 from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_text
+from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id, new_name
 from fitprint.recording.context import attach_with, enter_run
 from fitprint.recording.run import Run
+from fitprint.recording.token import RunToken
 from fitprint.recording.workspace import Workspace, current
 
-__all__ = ["attached_run", "make_current", "open_run"]
+__all__ = ["attached_run", "make_current", "open_run", "run_of"]
 
 
 def open_run(
@@ -55,12 +57,34 @@ def open_run(
 
 def attached_run(run_id: str, workspace: Workspace | None = None) -> Run:
     """Return a handle that logs to a run which another process has open, and which that process ends."""
-    run = Run(workspace or current(), run_id)
-    run.is_open = True
+    return Run(workspace or current(), run_id).attach("")
+
+
+_stand_ins: dict[str, Run] = {}
+
+
+def run_of(token: RunToken) -> Run:
+    """Return a handle that logs to the run of a token. Where this process cannot record on that run, it is one of its own, below it, and
+    that is told.
+    """
+    attached = Run(current(), token.run).attach(token.experiment)
+    if not token.elsewhere:
+        return attached
+    run = _stand_ins.get(token.run)
+    if run is None or not run.is_open:
+        run = open_run(experiment=token.experiment or current().settings["experiment"], parent=attached)
+        _stand_ins[token.run] = run
+        run.end_with_program()
+        hooks().problem(
+            f"the run {token.run} cannot be recorded on from here, for {token.elsewhere}; this process records to {run.workspace.home} "
+            f"instead, on the run {run.name} below it: bring them together with `fitprint export` and `fitprint import`, or let both use "
+            "a store that both can reach",
+            "carriers",
+        )
     return run
 
 
-attach_with(attached_run)
+attach_with(run_of)
 
 
 def make_current(run: Run, *, ends_with_program: bool = True) -> None:

@@ -29,6 +29,7 @@ from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, un
 from fitprint.recording.files import RunFiles
 from fitprint.recording.resources import used_since
 from fitprint.recording.surroundings import attach_environment
+from fitprint.recording.token import RunToken
 from fitprint.recording.values import check_curve, metric_value, microseconds
 from fitprint.recording.workspace import Workspace
 from fitprint.settings import wanted
@@ -55,6 +56,7 @@ class Run(RunFiles):
         self._point: Callable[..., None]  # set with the first metric
         self._watches_exit = False
         self._started: events.RunStarted | None = None
+        self._told_experiment = ""  # by the process that opened it
         self._before: Usage | None = None  # what the process had used when the run began
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -66,7 +68,8 @@ class Run(RunFiles):
     @property
     def experiment(self) -> str:
         """Name of the experiment."""
-        return self._started.experiment if self._started is not None else super().experiment
+        known = self._started.experiment if self._started is not None else self._told_experiment
+        return known or super().experiment
 
     @property
     def parent_id(self) -> str | None:
@@ -159,7 +162,18 @@ class Run(RunFiles):
         Example:
             >>> subprocess.run(command, env={**os.environ, **run.environ()})
         """
-        return {"FITPRINT_RUN": self.id, "FITPRINT_HOME": str(self.workspace.home), **self.workspace.destination.environ()}
+        told = hooks().ask_each("register_carriers", lambda carrier: carrier.variables(self))
+        return {name: value for variables in told for name, value in variables.items()}
+
+    def token(self) -> RunToken:
+        """Return what another process needs to log to this run."""
+        experiment = self._started.experiment if self._started is not None else self._told_experiment
+        return replace(self.workspace.token(), run=self.id, experiment=experiment)
+
+    def attach(self, experiment: str) -> Run:
+        """Open this handle on a run that another process has open, and ends; return it."""
+        self.is_open, self._told_experiment = True, experiment
+        return self
 
     # -- params and tags -----------------------------------------------------------------------------------------
 

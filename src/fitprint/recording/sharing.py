@@ -116,7 +116,7 @@ class SharedBytes:
 
     def _wanted(self, store: Store) -> str | None:
         if self._chosen:
-            open_artifact_store(self._chosen, hooks().registered("register_artifact_stores")).close()  # a mistake is told before it binds
+            self._open_whole(self._chosen).close()  # a mistake is told before it binds
             return public(self._chosen)
         return None if self._workspace.destination.is_own(self._workspace.home) else default_for(store.uri)
 
@@ -129,14 +129,18 @@ class SharedBytes:
             )
 
     def _open(self, uri: str) -> ArtifactStore:
-        """Open the artifact store, with the password that the setting or the file of credentials has."""
+        """Open the artifact store, in the spelling of the setting if that names it."""
         if self._opened is None or self._opened_with != uri:
             same = self._chosen and address_of(self._chosen) == address_of(uri)
-            self._entire = self._chosen if same and self._chosen else whole(uri)
-            with self._discreet():
-                self._opened = open_artifact_store(self._entire, hooks().registered("register_artifact_stores"))
+            self._opened = self._open_whole(self._chosen if same and self._chosen else uri)
             self._opened_with = uri
         return self._opened
+
+    def _open_whole(self, uri: str) -> ArtifactStore:
+        """Open an artifact store with its password, wherever this process finds that."""
+        self._entire = whole(uri)
+        with self._discreet():
+            return open_artifact_store(self._entire, hooks().registered("register_artifact_stores"))
 
     @contextmanager
     def _discreet(self) -> Iterator[None]:
@@ -269,7 +273,7 @@ class SharedBytes:
     def bring_to_read(self) -> None:
         """Bring what can be brought in a moment, and tell what cannot.
 
-        A program that records leaves it to a thread of its own; what goes to a distant artifact store is the courier's.
+        A program that records leaves it to a thread of its own; what goes to a distant artifact store is left to background delivery.
         """
         try:
             place = self.place(self._workspace.known_store())

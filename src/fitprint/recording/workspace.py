@@ -20,11 +20,11 @@ from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
 from fitprint.platform.processes import at_fork
 from fitprint.platform.users import host_name, user_id, user_name
-from fitprint.recording import deferred, heritage
-from fitprint.recording.courier import Courier
-from fitprint.recording.destination import Destination
+from fitprint.recording import deferred
+from fitprint.recording.destination import Destination, note_store_id
 from fitprint.recording.ending import at_end
-from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, find_project, flat, load_settings
+from fitprint.recording.token import Local, RunToken, inherited_token, problems
+from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, find_project, flat, load_settings, sound
 
 if TYPE_CHECKING:
     from fitprint.artifacts.blobs import Blobs
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Workspace",
+    "admitted",
     "configure",
     "current",
     "declared_settings",
@@ -117,6 +118,10 @@ class Workspace:
                     self._writer = self._open_writer()
         return self._writer
 
+    def token(self) -> RunToken:
+        """Return what another process needs to record here."""
+        return RunToken(store=self.store_uri, store_id=self.destination.store_id, local=Local.of(self.home))
+
     def _open_writer(self) -> JournalWriter:
         try:
             writer = self._new_writer(self.home)
@@ -125,8 +130,12 @@ class Workspace:
         except OSError as error:
             writer = self._open_writer_elsewhere(error)
         if not (self.destination.is_at_hand() and str(self.settings["artifacts"] or "file:").startswith(_AT_HAND)):
-            courier = Courier(self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store"))
-            at_end(lambda: courier.finish(self.settings["exit_wait"]))
+            from fitprint.recording.background import BackgroundDelivery
+
+            delivery = BackgroundDelivery(
+                self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store")
+            )
+            at_end(lambda: delivery.finish(self.settings["exit_wait"]))
         at_end(writer.close)
         return writer
 
@@ -169,6 +178,12 @@ class Workspace:
 
             shown["artifacts"] = public(shown["artifacts"])
         return shown
+
+    def whole_uris(self) -> tuple[str, ...]:
+        """Return the URIs that were chosen here and hold a password: of the store, and of the artifact store."""
+        artifacts = self.settings["artifacts"]
+        whole = (self.destination.whole_uri, artifacts if artifacts != self.shown_settings()["artifacts"] else None)
+        return tuple(uri for uri in whole if uri is not None)
 
     def facts(self, home: Path | None = None) -> dict[str, Any]:
         """Return what journals say of this process, also of the home where bytes have a way to go from there."""
@@ -375,8 +390,7 @@ def settle(call: Mapping[str, Any] | None = None) -> Settings:
     Raises:
         SettingsError: ``call`` has an unknown name or a value of the wrong type; inside :func:`strictly`, a file or a variable has.
     """
-    core = _core_settings(call or {})
-    hooks(disabled=core["disable_plugins"], strict=core["strict"])
+    _find_plugins(call or {})
     settings = load_settings(declared_settings(), call=call)
     for problem in settings.problems:
         if _strict:
@@ -398,10 +412,15 @@ def strictly() -> Iterator[None]:
         _strict = before
 
 
-def _core_settings(call: Mapping[str, Any]) -> Settings:
-    """Settle the two settings that decide how plugins are found, before the names of the others are known."""
-    first = [setting for setting in CORE_SETTINGS if setting.name in ("disable_plugins", "strict")]
-    return load_settings(first, call=call, pass_over=True)
+_FIRST = [setting for setting in CORE_SETTINGS if setting.name in ("disable_plugins", "strict")]
+
+
+def _find_plugins(call: Mapping[str, Any]) -> None:
+    """Find the plugins, as two settings say which are settled before the names of the others are known."""
+    first = load_settings(_FIRST, call=call, pass_over=True)
+    found = hooks(disabled=first["disable_plugins"], strict=first["strict"])
+    while problems:
+        found.problem(problems.pop(), "carriers")
 
 
 def current() -> Workspace:
@@ -410,8 +429,8 @@ def current() -> Workspace:
     if _current is None:
         with _current_lock:
             if _current is None:
-                _current = Workspace(settle(_given))
-                heritage.leave()
+                _current = Workspace(settle(_given_here()))
+                _begin_carriers()
     return _current
 
 
@@ -425,43 +444,62 @@ def use(workspace: Workspace | None) -> Workspace | None:
     global _current
     with _current_lock:
         previous, _current = _current, workspace
-        return previous
+    if workspace is not None:
+        _begin_carriers()
+    return previous
 
 
-_given: dict[str, Any] = heritage.inherited_settings()
+_given: dict[str, Any] = {}
+_has_begun = False  # whether ``_given`` holds what this process was started with
+
+
+def _given_here() -> dict[str, Any]:
+    global _has_begun
+    if not _has_begun:
+        with _current_lock:
+            token = inherited_token()
+            if token is not None and not _has_begun:
+                _given.update(admitted(token))
+            _has_begun = True
+    return _given
+
+
+def admitted(token: RunToken) -> dict[str, Any]:
+    """Return the settings of a token as far as this process knows them; the others are told, and passed over."""
+    settings = token.settings_here()
+    origin = "the process that handed on its run"
+    _find_plugins(sound(settings, origin, _FIRST)[0])
+    good, wrong = sound(settings, origin, declared_settings())
+    for problem in wrong:
+        hooks().problem(f"{problem}; it is passed over", "settings")
+    if token.store_id and "store" in good:
+        note_store_id(token.store, token.store_id)
+    return good
 
 
 def inherit(settings: Mapping[str, Any]) -> None:
-    """Set the settings of the parent process in the place of all that were given here.
+    """Set the settings of another process (see :func:`admitted`) in the place of all that were given here.
 
     Raises:
         SettingsError: as :func:`configure` does.
     """
-    if _current is not None:
+    global _has_begun
+    _has_begun = True
+    if _current is None:
+        _given.clear()
+        _given.update(settings)
+    elif _given != settings:
         configure(**dict.fromkeys(_given, None) | dict(settings))
-        return
-    _given.clear()
-    _given.update(settings)
 
 
 def given() -> dict[str, Any]:
     """Return the settings that were given in code, a plugin's by names with a dot."""
-    return dict(_given)
+    return dict(_given_here())
 
 
-def _told_settings() -> dict[str, Any]:
-    """Return what children of this process get to know: the settings that were given in code, as they were settled, and the home."""
-    here = _current
-    if here is None:
-        return dict(_given)
-    settings = {name: here.settings[name] for name in _given}
-    if "home" in _given or "FITPRINT_HOME" not in os.environ:  # the variable reaches the child by itself, as it is by then
-        settings["home"] = str(here.home)
-    return settings
-
-
-heritage.tell("settings", _told_settings)
-heritage.take_settings(inherit)
+def _begin_carriers() -> None:
+    for _ in hooks().ask_each("register_carriers", lambda carrier: carrier.begin()):
+        pass
 
 
 def configure(**settings: Any) -> None:
@@ -474,7 +512,7 @@ def configure(**settings: Any) -> None:
     Raises:
         SettingsError: an unknown name or a value of the wrong type; nothing is changed.
     """
-    merged = {**_given, **flat(settings)}
+    merged = {**_given_here(), **flat(settings)}
     back = tuple(name for name, value in merged.items() if value is None)
     merged = {name: value for name, value in merged.items() if name not in back and not name.startswith(tuple(f"{name}." for name in back))}
     settled = settle(merged)
@@ -488,6 +526,5 @@ def configure(**settings: Any) -> None:
             settled["artifacts"],
         ):
             use(Workspace(settled))
-            heritage.leave()
         else:
             _current.settings = settled

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fitprint.errors import StoreError
 from fitprint.platform.users import strangers
 
-__all__ = ["address_of", "credentials_file", "hidden", "public", "unknown_scheme", "whole"]
+__all__ = ["address_of", "credentials_file", "hidden", "public", "remember", "unknown_scheme", "whole"]
 
 _DEFAULT_PORTS = {"http": "80", "https": "443", "postgresql": "5432"}
 _SAME_SCHEMES = {"postgres": "postgresql"}
@@ -98,7 +98,7 @@ def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def whole(uri: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the URI with password, which is looked for in ``FITPRINT_STORE``, in ``FITPRINT_ARTIFACTS`` and in the file of credentials.
+    """Return the URI with password: of those in ``FITPRINT_STORE`` and ``FITPRINT_ARTIFACTS``, remembered, or in the file of credentials.
 
     It stays as it is if there is none.
 
@@ -108,8 +108,17 @@ def whole(uri: str, environment: Mapping[str, str] = os.environ) -> str:
     if public(uri) != uri or _split(uri).scheme in ("sqlite", "memory", "file"):
         return uri
     address = address_of(uri)
-    known = [environment.get("FITPRINT_STORE", ""), environment.get("FITPRINT_ARTIFACTS", ""), *_kept(credentials_file(environment))]
+    told = (environment.get(name, "") for name in ("FITPRINT_STORE", "FITPRINT_ARTIFACTS"))
+    known = [*told, *_remembered.values(), *_kept(credentials_file(environment))]
     return next((each for each in known if public(each) != each and address_of(each) == address), uri)
+
+
+_remembered: dict[str, str] = {}  # by address
+
+
+def remember(uri: str) -> None:
+    """Remember a whole URI, which a parent has handed to this process beside its token, in the place of another of the same address."""
+    _remembered[address_of(uri)] = uri
 
 
 def _kept(file: Path) -> list[str]:

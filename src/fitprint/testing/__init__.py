@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fitprint.testing.artifacts import ArtifactStoreConformance
 from fitprint.testing.capture import CapturedRuns, captured_runs
+from fitprint.testing.carriers import CarrierConformance
 from fitprint.testing.checks import Check, Conformance, Item, NotApplicable
 from fitprint.testing.flavors import FlavorConformance, ModelCase
 from fitprint.testing.frameworks.conformance import FrameworkConformance
@@ -18,6 +19,7 @@ from fitprint.testing.stores.conformance import StoreConformance
 __all__ = [
     "ArtifactStoreConformance",
     "CapturedRuns",
+    "CarrierConformance",
     "Case",
     "Check",
     "Conformance",

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from fitprint.errors import PluginError
 from fitprint.hooks.manager import GROUP
 from fitprint.testing.artifacts import ArtifactStoreConformance
+from fitprint.testing.carriers import CarrierConformance
 from fitprint.testing.checks import Conformance, NotApplicable, expect
 from fitprint.testing.flavors import FlavorConformance
 from fitprint.testing.frameworks.conformance import FrameworkConformance
@@ -22,7 +23,7 @@ from fitprint.testing.stores.conformance import StoreConformance
 
 __all__ = ["Report", "Result", "check_plugin", "conformances"]
 
-_BASES = {Conformance, FrameworkConformance, StoreConformance, ArtifactStoreConformance, FlavorConformance}
+_BASES = {Conformance, FrameworkConformance, StoreConformance, ArtifactStoreConformance, CarrierConformance, FlavorConformance}
 _OUR_OWN = {"core": "fitprint.testing.own"}  # what fitprint itself brings is checked like anybody's plugin
 
 Outcome = Literal["passed", "failed", "skipped", "known"]
@@ -150,6 +151,7 @@ def everything_is_checked(plugin: ModuleType, classes: list[type[Conformance]]) 
     """Everything that the plugin registers, of the kinds that the kit knows, has a conformance class; a class that needs cases has some."""
     checked = {
         "register_frameworks": {cls.framework.name for cls in classes if issubclass(cls, FrameworkConformance)},
+        "register_carriers": {cls.carrier.name for cls in classes if issubclass(cls, CarrierConformance)},
         "register_flavors": {cls.flavor.name for cls in classes if issubclass(cls, FlavorConformance)},
         "register_stores": {cls.uri.partition(":")[0] for cls in classes if issubclass(cls, StoreConformance)},
         "register_artifact_stores": {cls.uri.partition(":")[0] for cls in classes if issubclass(cls, ArtifactStoreConformance)},

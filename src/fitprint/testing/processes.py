@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from fitprint.platform.copies import CAN_COPY, copy, wait_for
 from fitprint.testing.checks import NotApplicable, expect
 
 __all__ = ["FROM_FILES", "Done", "forked", "in_fresh_process", "main"]
@@ -119,12 +119,15 @@ def forked(work: Callable[[], None], *, timeout: float = 60) -> None:
     """Do the work in a forked child that ends at once afterwards, and wait for it.
 
     Raises:
+        NotApplicable: this system copies no processes.
         AssertionError: the work raised; the traceback stands on standard error.
         TimeoutError: it took too long, and was killed.
     """
+    if not CAN_COPY:
+        raise NotApplicable("this system copies no processes")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, which is what is looked at
-        child = os.fork()
+        child = copy()
     if child == 0:
         status = 1
         try:
@@ -136,15 +139,7 @@ def forked(work: Callable[[], None], *, timeout: float = 60) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-    deadline = time.monotonic() + timeout
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            expect(code == 0, f"a forked child ended with status {code}")
-            return
-        if time.monotonic() > deadline:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-            raise TimeoutError(f"a forked child did not end within {timeout:.0f} seconds")
-        time.sleep(0.005)
+    code = wait_for(child, timeout)
+    if code is None:
+        raise TimeoutError(f"a forked child did not end within {timeout:.0f} seconds")
+    expect(code == 0, f"a forked child ended with status {code}")

@@ -734,7 +734,7 @@ def test_many_fits_leave_nothing_behind(toy: Toy) -> None:
     def size() -> tuple[int, ...]:
         gc.collect()
         engine = activation.engine()
-        return len(engine.links), len(engine._sequences), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+        return len(engine.origins), len(engine._sequences), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
     module.Base().fit([1])
     before, objects = size(), len(gc.get_objects())

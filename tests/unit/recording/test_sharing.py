@@ -69,7 +69,7 @@ def runs(distant: dict[str, Distant]) -> Iterator[CapturedRuns]:
         lambda: {"distant": lambda uri: distant.setdefault("it", Distant(uri))}
     )
     with captured_runs(plugins={"plugin": plugin}, strict=False) as found:
-        assert found.workspace.writer  # opened without a courier, so that only the test brings anything
+        assert found.workspace.writer  # opened without a delivery in the background, so that only the test brings anything
         found.workspace.settings = replace(found.workspace.settings, values={**found.workspace.settings.values, "artifacts": URL})
         yield found
 

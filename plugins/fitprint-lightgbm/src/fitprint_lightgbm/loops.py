@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.autologging.links import Links
+from fitprint.autologging.side_table import SideTable
 from fitprint.recording.context import POSITION, current_run
 from fitprint_lightgbm.boosters import record_config, versions
 from fitprint_lightgbm.data import record_dataset
@@ -14,7 +14,7 @@ from fitprint_lightgbm.parameters import under_own_names, written
 
 __all__ = ["observe_evaluation", "observe_update"]
 
-_looped = Links()  # boosters that are trained in a loop, with the loop's run
+_looped = SideTable()  # boosters that are trained in a loop, with the loop's run
 
 
 def observe_update(fit: Fit) -> Generator[None, Any, None]:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from fitprint.autologging.fit import Fit
-from fitprint.autologging.links import Links
+from fitprint.autologging.side_table import SideTable
 from fitprint.recording.run import Run
 
 __all__ = ["observe_inspection", "observe_metric", "observe_prediction", "observe_score", "remember_training"]
 
-_trained_on = Links()  # model -> weak reference to its training data
-_of_training = Links()  # prediction -> True where it was made for the training data
+_trained_on = SideTable()  # model -> weak reference to its training data
+_of_training = SideTable()  # prediction -> True where it was made for the training data
 
 _DATA = {"y_true", "y_pred", "y_score", "y_proba", "y_prob", "pred_decision", "labels_true", "labels_pred", "y1", "y2", "X", "labels"}
 _NO_PART_OF_NAME = _DATA | {"sample_weight", "pos_label", "zero_division", "target_names", "output_dict", "digits", "random_state"}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fitprint.autologging.fit import Fit
-from fitprint.autologging.links import Links
+from fitprint.autologging.side_table import SideTable
 from fitprint.errors import SignatureError
 from fitprint.models.signature import Signature, infer_signature
 from fitprint.recording.run import Run
@@ -37,7 +37,7 @@ class _Progress:
     signature: Signature | None = None
 
 
-_progress = Links()
+_progress = SideTable()
 
 
 def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.autologging.links import Links
+from fitprint.autologging.side_table import SideTable
 from fitprint.models.flavor import class_name
 from fitprint.recording.context import current_run
 from fitprint.recording.run import Run
@@ -27,8 +27,8 @@ class _Batches:
         self.names: list[str] | None = None
 
 
-_known = Links()  # model -> _Batches
-_counts = Links()  # run -> how many models train on it
+_known = SideTable()  # model -> _Batches
+_counts = SideTable()  # run -> how many models train on it
 
 
 def observe_batch(fit: Fit) -> Generator[None, Any, None]:

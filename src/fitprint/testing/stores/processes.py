@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fitprint.events import Event
 from fitprint.ids import new_id
+from fitprint.platform.copies import copy
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.processes import forked
 from fitprint.testing.stores.feeding import Feed, ended, points, started
@@ -27,7 +28,7 @@ def concurrent_processes(conformance: StoreSubject, folder: Path) -> None:
     def work() -> None:
         children = []
         for run in runs:
-            child = os.fork()
+            child = copy()
             if child == 0:
                 os._exit(_status(conformance, folder, run))
             children.append(child)

@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from fitprint.errors import FitprintError
 
-__all__ = ["Courier"]
+__all__ = ["BackgroundDelivery"]
 
 _EVERY_SECONDS = 1.0
 _SLOWEST_SECONDS = 60.0
 
 
-class Courier:
+class BackgroundDelivery:
     """A daemon thread that delivers again and again, more slowly while that fails.
 
     Args:
-        deliver: delivers what there is; returns False if there is no need for a courier.
+        deliver: delivers what there is; returns False if there is no need for that.
         on_problem: told once when delivery fails, until it works again.
     """
 
@@ -26,7 +26,7 @@ class Courier:
         self._on_problem = on_problem
         self._ending = threading.Event()
         self._failing = False
-        self._thread = threading.Thread(target=self._work, name="fitprint-courier", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="fitprint-delivery", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:

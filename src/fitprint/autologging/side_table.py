@@ -1,4 +1,4 @@
-"""Which run an object came from: a side table, so that nothing is ever written on the user's objects.
+"""What is known of objects, such as the run that one came from, so that nothing is ever written on the user's objects.
 
 Objects are known by identity for as long as they live. An array is also found through the memory that it views:
 ``proba[:, 1]`` leads to the run that ``proba`` belongs to.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-__all__ = ["Links"]
+__all__ = ["SideTable"]
 
 
-class Links:
+class SideTable:
     """A table from living objects to anything. Safe from any thread; forgets an object when it dies."""
 
     def __init__(self) -> None:
