@@ -40,6 +40,9 @@ LEFT_OUT = {
     "test_usage.py::test_processes_that_ended_count": "getrusage",
     "test_surroundings.py::test_a_machine_without_these_files_is_described": "sysconf",
     "test_surroundings.py::test_the_process_is_described_relative_to_the_project": "uname",
+    "test_folder.py::test_a_full_disk_leaves_nothing": "forks",
+    "test_folder.py::test_files_are_as_private_as_the_folder_around": "modes of files",
+    "test_deferred.py::test_a_fork_waits_for_the_thread_and_the_child_has_none": "forks",
     "test_sqlite.py::test_a_fork_while_another_thread_uses_the_store": "forks",
 }
 
