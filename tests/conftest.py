@@ -106,9 +106,9 @@ def _forget() -> None:
         from fitprint import autolog
 
         autolog(disable=True)
-    previous = workspace.use(None)
-    if previous is not None:
-        previous.close()
+    workspace.use(None)
+    for each in list(workspace._all):
+        each.close()
     workspace._given.clear()
     manager.reset()
 

@@ -43,6 +43,7 @@ LEFT_OUT = {
     "test_folder.py::test_a_full_disk_leaves_nothing": "forks",
     "test_folder.py::test_files_are_as_private_as_the_folder_around": "modes of files",
     "test_deferred.py::test_a_fork_waits_for_the_thread_and_the_child_has_none": "forks",
+    "test_background.py::test_a_forked_child_delivers_what_it_records": "forks",
     "test_sqlite.py::test_a_fork_while_another_thread_uses_the_store": "forks",
 }
 

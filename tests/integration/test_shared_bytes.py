@@ -25,6 +25,9 @@ with fitprint.start_run(sys.argv[1]) as run:
     fitprint.log_text(sys.argv[2], "note.txt")
     fitprint.log_model({"weights": [1.0] * int(sys.argv[3])})
 """
+BEFORE_DELIVERY = "from fitprint.recording import background\nbackground._EVERY_SECONDS = 1e6\n"
+CUT_OFF = "\nimport os\nos._exit(0)\n"
+TRAIN_AND_DIE = BEFORE_DELIVERY + TRAIN + CUT_OFF  # nothing of it is delivered
 READ = """
 import sys, fitprint
 from fitprint.errors import FitprintError
@@ -83,9 +86,15 @@ def test_the_second_home_reads_what_the_first_recorded(team: Team) -> None:
     assert ["of ada", "MLmodel", "3"] == team.run("bob", READ, "first").split("\n")[:3]
 
 
+def test_what_a_program_recorded_is_there_for_others_when_it_has_ended(team: Team) -> None:
+    """Nobody has to look into the home that recorded it: records and files are delivered in the background."""
+    team.run("ada", TRAIN, "first", "of ada", "3")
+    assert ["of ada", "MLmodel", "3"] == team.run("bob", READ, "first").split("\n")[:3]
+
+
 def test_pending_bytes_name_the_host_and_what_to_do(team: Team) -> None:
     """Events are delivered at once; a large file waits for `fitprint sync`, and until then says where it is."""
-    team.run("ada", TRAIN, "first", "x" * 100, "3")
+    team.run("ada", TRAIN_AND_DIE, "first", "x" * 100, "3")
     events_only = """
 from fitprint.recording import workspace
 workspace.current().sync()
@@ -104,7 +113,7 @@ workspace.current().sync()
 
 def test_a_look_brings_little(team: Team) -> None:
     """What is too much for a look is told, and left to `fitprint sync`; what is small is there."""
-    team.run("ada", TRAIN, "first", "small", "3")
+    team.run("ada", TRAIN_AND_DIE, "first", "small", "3")
     look = """
 import fitprint
 from fitprint.recording import sharing
@@ -193,7 +202,7 @@ def test_an_artifact_store_that_cannot_be_reached_loses_nothing(team: Team) -> N
     """A folder that is not mounted is no empty one: runs are listed, the files wait, and come when it is there."""
     chosen = {"FITPRINT_ARTIFACTS": f"file://{team.folder}/mount/bytes"}
     (team.folder / "mount").mkdir()
-    team.run("ada", TRAIN, "first", "of ada", "3", **chosen)
+    team.run("ada", TRAIN_AND_DIE, "first", "of ada", "3", **chosen)
     (team.folder / "mount").rmdir()
     assert "first" in team.command("ada", "ls", **chosen)
     assert "is it mounted" in team.errors
@@ -224,7 +233,7 @@ def test_lost_bytes_say_so_and_come_back_from_the_home(team: Team) -> None:
 
 def test_bytes_of_a_home_that_is_gone_are_named(team: Team, programs: Programs) -> None:
     """They never arrived: the home that recorded them says that they are lost, also to itself."""
-    team.run("ada", TRAIN, "first", "of ada", "3")
+    team.run("ada", TRAIN_AND_DIE, "first", "of ada", "3")
     team.run("ada", "from fitprint.recording import workspace\nworkspace.current().sync()\n")
     shutil.rmtree(team.home("ada") / "blobs")
     told = team.run("ada", READ, "first")
@@ -271,7 +280,7 @@ current().bring()
 def test_killed_at_any_step_nothing_is_lost(team: Team, programs: Programs) -> None:
     """Whatever step of a delivery is a program's last, the next one brings all, and nothing half is ever seen."""
     recorded = "import fitprint\nwith fitprint.start_run('first'):\n    fitprint.log_text('of ada', 'note.txt')\n"
-    team.run("ada", recorded)
+    team.run("ada", BEFORE_DELIVERY + recorded + CUT_OFF)
     shutil.copytree(team.home("ada"), team.home("as recorded"))
     for last in range(1, 100):
         shutil.rmtree(team.home("ada"))

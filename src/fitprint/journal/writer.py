@@ -54,6 +54,7 @@ class JournalWriter:
         root: directory of all journals; it and the journal are made at the first record.
         facts: JSON facts on the writer, kept in ``writer.json``.
         on_problem: called with a sentence when writing fails, once until it works again.
+        on_open: called when a journal was opened, also by a forked child.
         sync: "always" makes each record safe from a power cut, at the price of an ``fdatasync``.
         segment_bytes: a segment that has grown beyond this is ended.
         held_bytes: how much is kept in memory while writing fails.
@@ -65,6 +66,7 @@ class JournalWriter:
         *,
         facts: Callable[[], Mapping[str, Any]] = dict,
         on_problem: Callable[[str], None] = lambda _: None,
+        on_open: Callable[[], None] = lambda: None,
         sync: Literal["never", "always"] = "never",
         segment_bytes: int = 16 << 20,
         held_bytes: int = 16 << 20,
@@ -72,6 +74,7 @@ class JournalWriter:
         self._root = root
         self._facts = facts
         self._on_problem = on_problem
+        self._on_open = on_open
         self._sync = sync == "always"
         self._segment_bytes = segment_bytes
         self._held_limit = held_bytes
@@ -311,6 +314,7 @@ class JournalWriter:
         self._take(*self._make(journal, 1, b""))
         self.id, self._segment, self._size = journal, 1, 0
         self._begin_segment()
+        self._on_open()
 
     def _make(self, journal: str, segment: int, content: bytes) -> list[int]:
         """Make a journal with one segment, and return the descriptors of its lock and its segment."""

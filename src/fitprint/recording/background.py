@@ -1,8 +1,9 @@
-"""Delivery to a distant store, in the background: never on a thread of the user's, and never longer than allowed."""
+"""Delivery in the background to a store that others look at: never on a thread of the user's, and never longer than allowed."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from fitprint.errors import FitprintError
@@ -11,10 +12,11 @@ __all__ = ["BackgroundDelivery"]
 
 _EVERY_SECONDS = 1.0
 _SLOWEST_SECONDS = 60.0
+_REST = 20  # times as long as a delivery took: it takes a twentieth of a core at the most
 
 
 class BackgroundDelivery:
-    """A daemon thread that delivers again and again, more slowly while that fails.
+    """A daemon thread that delivers again and again, more slowly while that fails or takes long.
 
     Args:
         deliver: delivers what there is; returns False if there is no need for that.
@@ -26,13 +28,20 @@ class BackgroundDelivery:
         self._on_problem = on_problem
         self._ending = threading.Event()
         self._failing = False
-        self._thread = threading.Thread(target=self._work, name="fitprint-delivery", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
-    def _work(self) -> None:
+    def begin(self) -> None:
+        """Begin to deliver, unless that goes on already. A forked child begins anew."""
+        if self._thread is None or not self._thread.is_alive():
+            self._ending = threading.Event()
+            self._thread = threading.Thread(target=self._work, args=(self._ending,), name="fitprint-delivery", daemon=True)
+            self._thread.start()
+
+    def _work(self, ending: threading.Event) -> None:
         pause = _EVERY_SECONDS
         while True:
-            ending = self._ending.wait(pause)
+            is_last = ending.wait(pause)
+            began = time.perf_counter()
             try:
                 needed = self._deliver()
             except FitprintError as error:
@@ -43,10 +52,10 @@ class BackgroundDelivery:
                 pause = min(2 * pause, _SLOWEST_SECONDS)
             else:
                 self._failing = False
-                pause = _EVERY_SECONDS
+                pause = min(max(_EVERY_SECONDS, _REST * (time.perf_counter() - began)), _SLOWEST_SECONDS)
                 if not needed:
                     return
-            if ending:
+            if is_last:
                 return
 
     def _tell(self, problem: str) -> None:
@@ -58,8 +67,11 @@ class BackgroundDelivery:
             )
 
     def finish(self, limit: float) -> None:
-        """Deliver once more, and wait at most ``limit`` seconds for it."""
+        """Deliver once more, wait at most ``limit`` seconds for it, and end."""
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            return
         self._ending.set()
-        self._thread.join(limit)
-        if self._thread.is_alive():
+        thread.join(limit)
+        if thread.is_alive():
             self._on_problem(f"delivery did not end within {limit:g} s; `fitprint sync` delivers the rest")

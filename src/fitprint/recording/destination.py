@@ -56,7 +56,7 @@ class Destination:
         return self.public or _own(home)
 
     def is_shared(self, home: Path) -> bool:
-        """Tell whether the store is another than the home's own, and one that other programs can open."""
+        """Tell whether others may look at the store who cannot look into this home: they see what this process has delivered."""
         return not self.is_own(home) and not str(self._chosen).startswith("memory:")
 
     def is_at_hand(self) -> bool:

@@ -28,6 +28,7 @@ from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, fin
 
 if TYPE_CHECKING:
     from fitprint.artifacts.blobs import Blobs
+    from fitprint.recording.background import BackgroundDelivery
     from fitprint.recording.sharing import SharedBytes, Uploaded
     from fitprint.stores.protocol import Store
 
@@ -62,6 +63,7 @@ class Workspace:
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
+        self._background: BackgroundDelivery | None = None
         self._patience = _READING_PATIENCE
         self._is_swept = False
         self.refusals: set[str] = set()  # reasons for which artifacts could not be stored, which are told once
@@ -129,13 +131,6 @@ class Workspace:
             writer.open()
         except OSError as error:
             writer = self._open_writer_elsewhere(error)
-        if not (self.destination.is_at_hand() and str(self.settings["artifacts"] or "file:").startswith(_AT_HAND)):
-            from fitprint.recording.background import BackgroundDelivery
-
-            delivery = BackgroundDelivery(
-                self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store")
-            )
-            at_end(lambda: delivery.finish(self.settings["exit_wait"]))
         at_end(writer.close)
         return writer
 
@@ -144,7 +139,7 @@ class Workspace:
         if self._may_lack_bytes and self.shares_bytes():
             self._may_lack_bytes = self.shared.bring_in_background()
         is_distant = self._shared is not None and self._shared.is_distant
-        return is_distant or self._may_lack_bytes or self.known_store().delivery == "background"
+        return is_distant or self._may_lack_bytes or self.destination.is_shared(self.home)
 
     def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
         try:
@@ -167,8 +162,26 @@ class Workspace:
             home / "journal",
             facts=lambda: self.facts(home),
             on_problem=lambda problem: hooks().problem(problem, "journal"),
+            on_open=self._begin_background,
             sync=self.settings["sync"],
         )
+
+    def _begin_background(self) -> None:
+        """Deliver from a thread, as long as the journal is open, what somebody may wait for who cannot look into this home."""
+        if not (self.destination.is_shared(self.home) or not str(self.settings["artifacts"] or "file:").startswith(_AT_HAND)):
+            return
+        if self._background is None:
+            from fitprint.recording.background import BackgroundDelivery
+
+            self._background = BackgroundDelivery(
+                self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store")
+            )
+        self._background.begin()
+        at_end(self._finish_background)
+
+    def _finish_background(self) -> None:
+        if self._background is not None:
+            self._background.finish(self.settings["exit_wait"])
 
     def shown_settings(self) -> dict[str, Any]:
         """Return the settings without passwords."""
@@ -273,6 +286,7 @@ class Workspace:
     def close(self) -> None:
         """Close journal and stores, after what is done in the background. Recording again opens them again."""
         deferred.finish(self.settings["exit_wait"])
+        self._finish_background()
         if self._shared is not None:
             self._shared.finish()
             self._shared.close()
