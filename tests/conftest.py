@@ -106,8 +106,7 @@ def _forget() -> None:
         from fitprint import autolog
 
         autolog(disable=True)
-    workspace.use(None)
-    for each in list(workspace._all):
+    for each in {*workspace._all, workspace.use(None)} - {None}:
         each.close()
     workspace._given.clear()
     manager.reset()

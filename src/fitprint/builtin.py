@@ -60,7 +60,8 @@ def on_run_ended(home: str) -> None:
     """Say once per process where runs are recorded."""
     if _noticed:
         return
-    from fitprint.recording.workspace import current, temporary_home
+    from fitprint.recording.homes import temporary_home
+    from fitprint.recording.workspace import current
 
     workspace = current()
     settings = workspace.settings

@@ -110,13 +110,22 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("disable_plugins", list, [], "Globs of plugin names that are not loaded."),
     Setting("notice", bool, True, "Say once per process, on standard error, where runs are recorded."),
     Setting("strict", bool, False, "Raise fitprint's own failures instead of reporting them (for tests of plugins)."),
-    Setting("sync", str, "never", "Make each record safe from a power cut (`fdatasync`).", ("never", "always")),
+    Setting(
+        "durability",
+        str,
+        "process",
+        "What a record survives as soon as it is made: any end of the process, or also a power cut (an `fdatasync` for each record).",
+        ("process", "power"),
+    ),
     Setting("exit_wait", float, 5.0, "Most seconds that the end of the program waits for work in the background.", least=0),
 )
 
 
 # Settings that there were, and what to do instead.
-_FORMER = {"training_metrics_limit": "it was a time, which depends on the machine; give `training_metrics_work`, a number of steps"}
+_FORMER = {
+    "sync": 'it is `durability`: "process" in the place of "never", "power" in the place of "always"',
+    "training_metrics_limit": "it was a time, which depends on the machine; give `training_metrics_work`, a number of steps",
+}
 
 
 @dataclass(frozen=True)

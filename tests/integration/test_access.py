@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Programs
 
 from fitprint.access import why_foreign
-from fitprint.recording.workspace import make_home
+from fitprint.recording.homes import make_home
 
 SESSION = """
 import os, sys

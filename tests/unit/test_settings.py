@@ -15,7 +15,7 @@ import fitprint
 from fitprint.errors import SettingsError
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
-from fitprint.recording import workspace
+from fitprint.recording import homes, workspace
 from fitprint.settings import CORE_SETTINGS, Setting, find_project, flat, load_settings, wanted
 
 DECLARED = (
@@ -374,7 +374,7 @@ def test_fault_5_runs_do_not_go_into_a_strangers_home_in_this_very_folder(
     os.chown(foreign, stranger, stranger)
     monkeypatch.delenv("FITPRINT_HOME")
     fitprint.start_run("a").end()
-    assert workspace.temporary_home() == workspace.current().home
+    assert homes.temporary_home() == workspace.current().home
     assert any(f"{foreign} belongs to another user" in problem and f"FITPRINT_HOME={foreign}" in problem for problem in problems)
     assert [] == list(foreign.iterdir())
     fitprint.configure(home=str(foreign))

@@ -22,7 +22,8 @@ from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import is_for, journals, leftovers, read_writer, set_aside, writer_is_gone
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
-from fitprint.recording.workspace import Workspace, current, temporary_home
+from fitprint.recording.homes import temporary_home
+from fitprint.recording.workspace import Workspace, current
 from fitprint.versions import misfits
 from fitprint.views.selection import matching
 

@@ -55,7 +55,7 @@ class JournalWriter:
         facts: JSON facts on the writer, kept in ``writer.json``.
         on_problem: called with a sentence when writing fails, once until it works again.
         on_open: called when a journal was opened, also by a forked child.
-        sync: "always" makes each record safe from a power cut, at the price of an ``fdatasync``.
+        durability: what a record survives: the end of this process, or with "power" a power cut, at the price of an ``fdatasync`` each.
         segment_bytes: a segment that has grown beyond this is ended.
         held_bytes: how much is kept in memory while writing fails.
     """
@@ -67,7 +67,7 @@ class JournalWriter:
         facts: Callable[[], Mapping[str, Any]] = dict,
         on_problem: Callable[[str], None] = lambda _: None,
         on_open: Callable[[], None] = lambda: None,
-        sync: Literal["never", "always"] = "never",
+        durability: Literal["process", "power"] = "process",
         segment_bytes: int = 16 << 20,
         held_bytes: int = 16 << 20,
     ) -> None:
@@ -75,7 +75,7 @@ class JournalWriter:
         self._facts = facts
         self._on_problem = on_problem
         self._on_open = on_open
-        self._sync = sync == "always"
+        self._sync = durability == "power"
         self._segment_bytes = segment_bytes
         self._held_limit = held_bytes
         self._reset()

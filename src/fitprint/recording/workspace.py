@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -12,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint import __version__
-from fitprint.access import settle_home, why_foreign, write_private
 from fitprint.artifacts.staging import Staging
 from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
 from fitprint.platform.processes import at_fork
-from fitprint.platform.users import host_name, user_id, user_name
+from fitprint.platform.users import host_name, user_name
 from fitprint.recording import deferred
 from fitprint.recording.destination import Destination, note_store_id
 from fitprint.recording.ending import at_end
+from fitprint.recording.homes import home_of, make_home, make_temporary_home
 from fitprint.recording.token import Local, RunToken, inherited_token, problems
-from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, find_project, flat, load_settings, sound
+from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, flat, load_settings, sound
 
 if TYPE_CHECKING:
     from fitprint.artifacts.blobs import Blobs
@@ -41,16 +40,13 @@ __all__ = [
     "existing",
     "given",
     "inherit",
-    "make_home",
     "settle",
     "strictly",
-    "temporary_home",
     "use",
 ]
 
 _AT_HAND = ("file:", "memory:")
 _READING_PATIENCE = 2.0  # seconds that a look at runs waits for others who deliver
-_IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
 
 
 class Workspace:
@@ -58,7 +54,7 @@ class Workspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._settle_in(_home_of(settings["home"]))
+        self._settle_in(home_of(settings["home"]))
         self.destination = Destination(settings)
         self._lock = threading.RLock()
         self._store: Store | None = None
@@ -143,7 +139,7 @@ class Workspace:
 
     def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
         try:
-            home = _make_temporary_home()
+            home = make_temporary_home()
             writer = self._new_writer(home)
             writer.open()
         except OSError:
@@ -163,7 +159,7 @@ class Workspace:
             facts=lambda: self.facts(home),
             on_problem=lambda problem: hooks().problem(problem, "journal"),
             on_open=self._begin_background,
-            sync=self.settings["sync"],
+            durability=self.settings["durability"],
         )
 
     def _begin_background(self) -> None:
@@ -317,71 +313,6 @@ def _after_fork_in_child() -> None:
 
 
 at_fork(after_in_child=_after_fork_in_child)
-
-
-def make_home(home: Path, mode: str | None = None) -> None:
-    """Make the home folder, which no version control takes up, and see who can read it (see the setting ``home_mode``).
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    if settle_home(home, mode):
-        advice = "" if mode else "; if your group is to read it, set FITPRINT_HOME_MODE=group"
-        hooks().problem(f"others could look into {home}, and now they cannot{advice}", "home")
-    if not (home / ".gitignore").exists():
-        try:
-            write_private(home / ".gitignore", _IGNORE)
-        except FileExistsError:
-            pass  # another process was faster
-
-
-def _home_of(chosen: str | None) -> Path:
-    """Return the home: the folder that was chosen, else that of the project. Where neither can be told, it is a temporary one."""
-    passed_over: list[str] = []
-    try:
-        if chosen:
-            return Path(chosen).expanduser().absolute()
-        home = find_project(passed_over=passed_over).absolute() / ".fitprint"
-        reason = why_foreign(home)
-        if not reason:
-            return home
-        return _home_elsewhere(f"{home} {reason}", f"choose it all the same with FITPRINT_HOME={home}, or ")
-    except OSError as error:
-        return _home_elsewhere(f"the working directory cannot be found ({error.strerror})")
-    except RuntimeError as error:  # nobody knows where ~ is
-        return _home_elsewhere(f"the home {chosen} cannot be found ({error})")
-    finally:
-        for problem in passed_over:
-            hooks().problem(problem, "home")
-
-
-def _home_elsewhere(reason: str, choice: str = "") -> Path:
-    try:
-        home = _make_temporary_home()
-    except OSError:
-        home = temporary_home()  # the writer says that it cannot be written
-    hooks().problem(f"{reason}; recording to {home} instead: {choice}set FITPRINT_HOME to a folder of yours", "home")
-    return home
-
-
-def temporary_home() -> Path:
-    """Return the home that is used where no other can be."""
-    try:
-        folder = tempfile.gettempdir()
-    except OSError:  # no folder for temporary files can be written
-        folder = "/tmp"  # noqa: S108 - it is made for us alone, or not at all
-    return Path(folder) / f"fitprint-{user_id()}"
-
-
-def _make_temporary_home() -> Path:
-    """Make a folder below the temporary one that nobody else can read or has prepared for us."""
-    home = temporary_home()
-    if not os.path.lexists(home):
-        home.mkdir(mode=0o700, exist_ok=True)
-    if home.is_symlink() or home.stat().st_uid != user_id():
-        home = Path(tempfile.mkdtemp(prefix="fitprint-"))
-    make_home(home, "private")
-    return home
 
 
 def _describe_process() -> dict[str, Any]:

@@ -56,8 +56,8 @@ class TestConfig:
         """Where something lies is told as it is, not as it was left open."""
         rows = {row["name"]: row for row in json.loads(command("config", "--json").out)}
         assert str(home) == rows["home"]["value"]
-        assert ("never", "default", ["never", "always"], "FITPRINT_SYNC") == tuple(
-            rows["sync"][key] for key in ("value", "origin", "choices", "variable")
+        assert ("process", "default", ["process", "power"], "FITPRINT_DURABILITY") == tuple(
+            rows["durability"][key] for key in ("value", "origin", "choices", "variable")
         )
 
 

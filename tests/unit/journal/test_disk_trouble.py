@@ -162,7 +162,7 @@ def test_a_disk_that_cannot_be_made_safe_is_told_and_loses_nothing(tmp_path: Pat
         raise OSError(5, "Input/output error")
 
     told: list[str] = []
-    writer = JournalWriter(tmp_path, on_problem=told.append, sync="always")
+    writer = JournalWriter(tmp_path, on_problem=told.append, durability="power")
     writer.point("r", "a", 0, 0, 0.0)
     monkeypatch.setattr(os, "fdatasync", refuse)
     for step in range(1, 4):

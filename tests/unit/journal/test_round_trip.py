@@ -227,8 +227,8 @@ def test_what_has_no_json_form_is_refused_whole(tmp_path: Path) -> None:
 
 
 def test_writing_makes_each_record_safe_from_a_power_cut_if_asked_to(tmp_path: Path) -> None:
-    """With ``sync="always"`` the same is recorded."""
-    writer = JournalWriter(tmp_path, sync="always")
+    """With ``durability="power"`` the same is recorded."""
+    writer = JournalWriter(tmp_path, durability="power")
     writer.point("r", "loss", 0, 0, 1.0)
     writer.append(events.RunEnded("r", 1, "FINISHED"))
     writer.close()
