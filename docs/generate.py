@@ -109,8 +109,9 @@ def usage_of(action: Any) -> str:
 
 def _settings() -> str:
     settings = importlib.import_module("fitprint.recording.workspace").declared_settings()
+    variable_of = importlib.import_module("fitprint.settings").variable_of
     rows = [
-        (f"`{setting.name}`", f"`{_variable(setting.name)}`", setting.type.__name__, f"`{setting.default!r}`", _choices(setting))
+        (f"`{setting.name}`", f"`{variable_of(setting.name)}`", setting.type.__name__, f"`{setting.default!r}`", _choices(setting))
         for setting in settings
     ]
     return _page(
@@ -143,7 +144,7 @@ def _conformance() -> str:
         *(_checks(cls) for cls in conformance_classes()),
         "## Beside the classes",
         *(_documented_class(name, getattr(testing, name), "###") for name in ("Case", "ModelCase", "CapturedRuns")),
-        *(_documented(name, getattr(testing, name), "###") for name in ("captured_runs", "check_plugin")),
+        *(_documented(name, getattr(testing, name), "###") for name in ("isolated", "captured_runs", "check_plugin")),
     )
 
 
@@ -375,10 +376,6 @@ def _sql(statements: Iterable[str]) -> str:
 
 def _choices(setting: Any) -> str:
     return setting.help + (f" One of {', '.join(f'`{choice}`' for choice in setting.choices)}." if setting.choices else "")
-
-
-def _variable(name: str) -> str:
-    return "FITPRINT_" + name.upper().replace(".", "__")
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

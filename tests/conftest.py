@@ -16,9 +16,9 @@ from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.journal.delivery import deliver
 from fitprint.query.grammar import parse
-from fitprint.recording import context, workspace
 from fitprint.stores.protocol import Store
 from fitprint.stores.sql.sqlite import open_sqlite
+from fitprint.testing import isolated
 
 
 @pytest.fixture
@@ -27,17 +27,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    for name in os.environ:
-        if name.startswith("FITPRINT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("FITPRINT_HOME", str(folder / ".fitprint"))
-    monkeypatch.setenv("FITPRINT_STORE", f"memory://{folder}")
-    monkeypatch.setenv("FITPRINT_CONTEXT", "false")
-    monkeypatch.setenv("FITPRINT_PROFILE", "off")
-    monkeypatch.setenv("FITPRINT_NOTICE", "false")
-    _forget()
-    yield folder / ".fitprint"
-    _forget()
+    with isolated(folder / ".fitprint", store=f"memory://{folder}", context=False, profile="off"):
+        yield folder / ".fitprint"
+        monkeypatch.undo()  # of variables, before they are what they were outside
 
 
 class Programs:
@@ -96,20 +88,6 @@ class Programs:
 def programs(tmp_path: Path) -> Programs:
     """Programs that record into a home of this test's own."""
     return Programs(tmp_path)
-
-
-def _forget() -> None:
-    while (run := context.current_run()) is not None and run.is_owned:
-        run.end()
-    context.inherit_run(None)
-    if "fitprint.autologging.activation" in sys.modules:
-        from fitprint import autolog
-
-        autolog(disable=True)
-    for each in {*workspace._all, workspace.use(None)} - {None}:
-        each.close()
-    workspace._given.clear()
-    manager.reset()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ __all__ = [
     "flat",
     "load_settings",
     "sound",
+    "variable_of",
     "wanted",
     "working_folder",
 ]
@@ -333,6 +334,11 @@ def check_names(names: Iterable[str], declared: Iterable[Setting], origin: str) 
     for name in names:
         if name not in known and not any(other.startswith(f"{name}.") for other in known):
             raise SettingsError(_unknown(name, origin, known))
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting: ``FITPRINT_SKLEARN__MAX_CANDIDATES`` of ``sklearn.max_candidates``."""
+    return "FITPRINT_" + name.upper().replace(".", "__")
 
 
 def flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -25,6 +26,7 @@ from fitprint.testing import (
 )
 from fitprint.testing.checks import expect
 from fitprint.testing.comparison import difference
+from fitprint.testing.isolation import isolated
 
 pytest_plugins = ["fitprint.testing.fixtures", "pytester"]
 
@@ -234,6 +236,28 @@ def test_capturing_leaves_everything_as_it_was(tmp_path, monkeypatch):
     finally:
         workspace.configure(home=None, store=None)
         workspace.use(before)
+
+
+def test_isolated_tests_leave_everything_as_it_was(tmp_path, monkeypatch):
+    """What is recorded inside, also by programs that are started, lies in the home; nothing of outside has a say, and nothing is left."""
+    monkeypatch.setenv("FITPRINT_EXPERIMENT", "mine")
+    database = f"sqlite:///{tmp_path}/runs.db"
+    with isolated(tmp_path / "outer", experiment="outer"):
+        fitprint.configure(include_params=["a"])
+        mine, given = workspace.current(), workspace.given()
+        with isolated(tmp_path / "home", store=database, exclude_params=["a", "b"]):
+            fitprint.autolog()
+            fitprint.start_run().log_params({"a": 1, "c": 1})
+            code = "import fitprint; fitprint.start_run('theirs').end()"
+            done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True)
+            assert (b"", {"c": 1}) == (done.stderr, fitprint.active_run().params)
+            assert {"Default"} == {run.experiment for run in fitprint.search_runs()}
+            assert 2 == len(fitprint.search_runs())
+        assert (mine, given) == (workspace.current(), workspace.given())
+        assert not fitprint.autologging.activation.is_on()
+        assert "outer" == os.environ["FITPRINT_EXPERIMENT"]
+    assert ["FITPRINT_EXPERIMENT"] == [name for name in os.environ if name.startswith("FITPRINT_")]
+    assert not [thread for thread in threading.enumerate() if thread.name == "fitprint-delivery"]
 
 
 # -- what checks are made of -------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import pytest
 
 import fitprint
-from fitprint.hooks import manager
-from fitprint.recording import context, workspace
 from fitprint.recording.run import Run
+from fitprint.testing import isolated
 
 
 class Tracked:
@@ -41,30 +39,15 @@ class Tracked:
         return run
 
 
-def forget() -> None:
-    """Undo all patches and forget plugins, settings and runs."""
-    context.inherit_run(None)
-    fitprint.autolog(disable=True)
-    previous = workspace.use(None)
-    if previous is not None:
-        previous.close()
-    workspace._given.clear()
-    manager.reset()
-
-
 @pytest.fixture
 def untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracked]:
     """Everything is set up for recording, and autologging is off."""
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    for name in os.environ:
-        if name.startswith("FITPRINT_"):
-            monkeypatch.delenv(name)
-    forget()
-    fitprint.configure(home=str(folder / "home"), store=f"memory://{folder}", notice=False, context=False, strict=True)
-    yield Tracked(folder / "home")
-    forget()
+    with isolated(folder / "home", store=f"memory://{folder}", context=False, strict=True):
+        yield Tracked(folder / "home")
+        monkeypatch.undo()  # of variables, before they are what they were outside
 
 
 @pytest.fixture

@@ -34,6 +34,10 @@ class Environment(Carrier):
         variables = {_RUN: run.id, "FITPRINT_HOME": str(run.workspace.home)}
         if destination.public is not None:
             variables[_DESTINATION if destination.whole_uri else "FITPRINT_STORE"] = destination.public
+        from fitprint.recording.workspace import given
+
+        if "artifacts" in given():  # what a variable or a file says reaches the child by itself
+            variables["FITPRINT_ARTIFACTS"] = str(run.workspace.shown_settings()["artifacts"])
         return variables
 
 

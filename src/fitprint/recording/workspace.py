@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Workspace",
     "admitted",
+    "all_open",
     "configure",
     "current",
     "declared_settings",
@@ -301,6 +302,11 @@ class Workspace:
             self._store = None
 
 
+def all_open() -> list[Workspace]:
+    """Return all workspaces that something still refers to, the current one among them."""
+    return list(_all)
+
+
 _all: weakref.WeakSet[Workspace] = weakref.WeakSet()
 _inherited: list[Store] = []  # of the parent: a child must neither use nor close (hence not forget) its connections
 
@@ -308,7 +314,7 @@ _inherited: list[Store] = []  # of the parent: a child must neither use nor clos
 def _after_fork_in_child() -> None:
     global _current_lock
     _current_lock = threading.RLock()
-    for workspace in list(_all):
+    for workspace in all_open():
         workspace._after_fork_in_child()  # noqa: SLF001 - the one who calls it
 
 

@@ -13,6 +13,7 @@ from fitprint.testing.checks import Check, Conformance, Item, NotApplicable
 from fitprint.testing.flavors import FlavorConformance, ModelCase
 from fitprint.testing.frameworks.conformance import FrameworkConformance
 from fitprint.testing.frameworks.subject import Case
+from fitprint.testing.isolation import isolated
 from fitprint.testing.plugins import Report, Result, check_plugin
 from fitprint.testing.stores.conformance import StoreConformance
 
@@ -33,4 +34,5 @@ __all__ = [
     "StoreConformance",
     "captured_runs",
     "check_plugin",
+    "isolated",
 ]

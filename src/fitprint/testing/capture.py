@@ -1,8 +1,7 @@
-"""Runs recorded in isolation: a folder, a memory store, settings and plugins of their own, gone afterwards."""
+"""Runs recorded in isolation, with settings and plugins of their own, and what was recorded."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,14 +9,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fitprint.artifacts import memory as artifacts
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.query.grammar import parse
-from fitprint.recording import context, workspace
+from fitprint.recording import workspace
 from fitprint.recording.run import Run
 from fitprint.settings import load_settings
-from fitprint.stores import memory
+from fitprint.testing.isolation import isolated
 
 __all__ = ["CapturedRuns", "captured_runs", "plugin_of"]
 
@@ -77,41 +75,12 @@ def captured_runs(
     listener = ModuleType("listener")
     listener.on_problem = hookimpl(lambda problem: problems.append(problem))  # type: ignore[attr-defined]  # noqa: PLW0108
     extra = {"fitprint.testing": listener, **(plugins or {})}
-    environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FITPRINT_")}
-    with tempfile.TemporaryDirectory(prefix="fitprint-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="fitprint-", ignore_cleanup_errors=True) as folder, isolated(f"{folder}/home"):
         call = {"home": f"{folder}/home", "store": f"memory://{folder}", "context": False, "profile": "off", "notice": False, **settings}
-        given = workspace.given()
         manager.reset(manager.Hooks(strict=strict, extra=extra, disabled=() if installed else ("*",)))
-        settled = load_settings(workspace.declared_settings(), call=call, environment={}, start=Path(folder))
-        before = workspace.use(workspace.Workspace(settled))
-        _give(call)
-        try:
-            yield CapturedRuns(workspace.current(), problems)
-        finally:
-            _switch_off()
-            workspace.current().close()
-            workspace.use(before)
-            for kept in (memory._shared, artifacts._shared):  # noqa: SLF001 - they would last as long as the process
-                kept.pop(call["store"], None)
-            _give(given)
-            manager.reset()
-            os.environ.update(environment)
-
-
-def _give(settings: Mapping[str, Any]) -> None:
-    given = workspace._given  # noqa: SLF001 - `configure` would settle the settings anew
-    given.clear()
-    given.update(settings)
-
-
-def _switch_off() -> None:
-    from fitprint.autologging.activation import autolog, is_on
-
-    if is_on():
-        autolog(disable=True)
-    while (run := context.current_run()) is not None and run.is_owned:
-        run.end()
-    context.inherit_run(None)
+        workspace.inherit(call)
+        workspace.use(workspace.Workspace(load_settings(workspace.declared_settings(), call=call, environment={}, start=Path(folder))))
+        yield CapturedRuns(workspace.current(), problems)
 
 
 def plugin_of(package: ModuleType | None, **replaced: Any) -> ModuleType:

@@ -200,6 +200,13 @@ def test_the_variable_names_a_run_of_another_process(monkeypatch: pytest.MonkeyP
     assert {"loss": 1.0} == attached.metrics
 
 
+def test_the_place_of_files_that_was_configured_goes_to_children(tmp_path: Path) -> None:
+    """As it may be seen: without a password."""
+    fitprint.configure(artifacts=f"file://{tmp_path}/bytes")
+    with fitprint.start_run() as run:
+        assert f"file://{tmp_path}/bytes" == run.environ()["FITPRINT_ARTIFACTS"]
+
+
 def test_many_runs_leave_nothing_behind() -> None:
     """Neither memory, threads nor open files grow with the number of runs."""
 

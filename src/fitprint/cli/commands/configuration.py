@@ -7,6 +7,7 @@ import argparse
 from fitprint.cli.terminal import Terminal
 from fitprint.cli.wording import clean
 from fitprint.recording.workspace import current, declared_settings
+from fitprint.settings import variable_of
 from fitprint.views.fields import dumped
 
 __all__ = ["COMMAND", "Configuration"]
@@ -36,7 +37,7 @@ class Configuration:
                 "default": setting.default,
                 "type": setting.type.__name__,
                 "choices": list(setting.choices),
-                "variable": "FITPRINT_" + setting.name.upper().replace(".", "__"),
+                "variable": variable_of(setting.name),
                 "help": setting.help,
             }
             for setting in declared_settings()
