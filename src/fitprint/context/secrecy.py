@@ -59,7 +59,8 @@ def is_withheld(name: str) -> bool:
 
 def _is_word(name: str, value: str) -> bool:
     """Tell a token of a language model from one that opens a door."""
-    return words_of(name)[-1:] in (["token"], ["tokens"]) and (len(value) < _SHORT or value.isalpha() or " " in value)
+    words = [word for word in words_of(name) if not word.isdigit()]
+    return words[-1:] in (["token"], ["tokens"]) and (len(value) < _SHORT or value.isalpha() or " " in value)
 
 
 def told(error: str) -> str:

@@ -79,6 +79,10 @@ def is_secret_name(name: str) -> bool:
     """
     words = words_of(name)
     constant = name.isupper()
+    if words[-1:] and words[-1].isdigit():  # one of several: PASSWORD_2
+        words = words[:-1]
+        if words == ["token"] and not constant:
+            return False  # the first and the second word of a text
     if constant and (tuple(words[-2:]) in _CONSTANT_ENDS or words[-1:] in (["mnemonic"], ["pepper"])):
         return True
     for position, word in enumerate(words):

@@ -50,14 +50,16 @@ RANDOM = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4"
 SECRET_NAMES = (
     "API_KEY api-key apiKey apikey OPENAI_API_KEY WANDB_API_KEY AWS_SECRET_ACCESS_KEY aws_session_token secret secret_key client_secret "
     "password dbPassword db_pass PGPASSWORD passwd pwd passphrase token TOKEN HF_TOKEN hf-token access_token refresh_token auth_token "
-    "github_pat GITHUB_PAT credentials private_key ssh_key authorization bearer cookie jwt account_key encryption_key access_tokens"
+    "github_pat GITHUB_PAT credentials private_key ssh_key authorization bearer cookie jwt account_key encryption_key access_tokens "
+    "password2 password_2 DB_PASSWORD_1 MY_TOKEN_1 TOKEN2 hf_token2 api_key_2 OPENAI_API_KEY_10 secret1"
 ).split()
 ORDINARY_NAMES = (
     "key keys sort_key primary_key foreign_key dict_key keyboard monkey tokenizer tokenizer_name max_tokens num_tokens n_tokens "
     "max_new_tokens pad_token eos_token bos_token unk_token mask_token special_tokens token_dim token_ids image_token_id "
     "tokens_per_second page_token "
     "author authors authenticator password_file token_path api_key_env ssh_key_path forward_pass passes passenger compass compassion path "
-    "pattern pat patience batch epoch learning_rate secretary random_state secret_name credentials_file"
+    "pattern pat patience batch epoch learning_rate secretary random_state secret_name credentials_file "
+    "token1 token_2 max_tokens_2 key1 sha256 password_file2 pad_token_1 v2"
 ).split()
 SECRETS = [
     "ghp_" + "a1B2" * 9,
