@@ -85,7 +85,7 @@ def start_run(
 
     Raises:
         RunNotFoundError, AmbiguousRunError: ``run_id`` names no run, or several.
-        FitprintError: an argument is of the wrong type; no run begins.
+        FitprintError: an argument is of the wrong type, or the run ``run_id`` is in the trash; no run begins.
     """
     checked_truth(nested, "nested")
     if run_id is not None:

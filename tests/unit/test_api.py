@@ -91,6 +91,18 @@ def test_a_deleted_run_is_out_of_sight_and_comes_back() -> None:
     assert {"C": 1} == found.params
 
 
+def test_a_run_in_the_trash_does_not_go_on() -> None:
+    """What were recorded there would not be seen: the error says how to get it back, and nothing begins."""
+    run = make("a", C=1)
+    fitprint.delete_run(run.id)
+    with pytest.raises(FitprintError, match=f"the run a is in the trash; take it out first: fitprint restore {run.id[:12]}"):
+        fitprint.start_run(run_id=run.id)
+    assert fitprint.active_run() is None
+    fitprint.restore_run(run.id)
+    with fitprint.start_run(run_id=run.id) as again:
+        assert run.id == again.id
+
+
 @pytest.mark.parametrize("verb", ["get_run", "delete_run", "restore_run", "purge_run"])
 def test_no_run_is_meant_by_nothing(verb: str) -> None:
     """The empty text is the beginning of every id, and a handle is no name."""

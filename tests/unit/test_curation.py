@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,14 @@ def test_a_run_is_renamed_moved_and_noted() -> None:
         assert ("better", "wine", "# Why") == (each.name, each.experiment, each.note)
     with pytest.raises(ExperimentNotFoundError, match="'beer'"):
         run.move("beer")
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t\n", None, 5])
+def test_a_name_that_nobody_sees_is_refused(name: Any) -> None:
+    """The run keeps the one that it has."""
+    with fitprint.start_run("a") as run, pytest.raises(FitprintError, match="the name of a run must be a text that is not empty"):
+        run.rename(name)
+    assert fitprint.get_run(run.id).name == "a"
 
 
 def test_an_open_run_can_be_renamed() -> None:

@@ -43,8 +43,13 @@ class RunActs(RunReader):
     """A run that can be named, noted and moved, while it is open and afterwards."""
 
     def rename(self, name: str) -> None:
-        """Give the run another name, which it keeps when it goes on."""
-        perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", checked_text(name, "the name of a run")))
+        """Give the run another name, which it keeps when it goes on.
+
+        Raises:
+            FitprintError: it is no text, or one without a letter.
+        """
+        checked_text(name.strip() if isinstance(name, str) else name, "the name of a run")
+        perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", name))
         self._changed(name=name)
 
     def move(self, experiment: str | Experiment) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_text
+from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id, new_name
 from fitprint.recording.context import attach_with, enter_run
@@ -32,7 +33,7 @@ def open_run(
 
     Raises:
         RunNotFoundError: there is no run ``run_id``.
-        FitprintError: an argument is of the wrong type.
+        FitprintError: an argument is of the wrong type, or the run ``run_id`` is in the trash.
     """
     for value, what in ((name, "a run's name"), (experiment, "an experiment's name")):
         if value is not None:
@@ -48,6 +49,8 @@ def open_run(
         run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind), is_now=at is None)
     else:
         record = workspace.store.run(run_id)
+        if record.deleted_time is not None:
+            raise FitprintError(f"the run {record.name} is in the trash; take it out first: fitprint restore {run_id[:12]}")
         started = max(started, record.end_time or 0, record.last_time)  # a clock that went back must not hide this life
         run.start(events.RunStarted(run.id, started, record.experiment, record.name, record.parent_id, record.kind, resumed=True))
     if tags:
