@@ -172,7 +172,7 @@ def unguarded(call, what, step):
 
 def noted(call, error):
     error.__notes__ = ["seen by fitprint"]
-    observing._Call._finish(call, "FAILED", "the failure")
+    observing.Call._finish(call, "FAILED", "the failure")
 
 
 def unlike(function, hook):
@@ -186,8 +186,8 @@ def unlike(function, hook):
 @pytest.mark.parametrize(
     ("owner", "name", "fault", "check"),
     [
-        (observing._Call, "_guarded", unguarded, "observer_failure_is_invisible"),
-        (observing._Call, "_failed", noted, "user_exception_untouched"),
+        (observing.Call, "_guarded", unguarded, "observer_failure_is_invisible"),
+        (observing.Call, "_failed", noted, "user_exception_untouched"),
         (patching, "replacement_of", unlike, "signature_and_doc_kept"),
         (patching.Patcher, "_rebind", lambda *_: None, "imported_names_are_rebound"),
         (patching.Hook, "__bool__", lambda _: True, "revert_under_foreign_wrapper"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fitprint.autologging.fit import Fit
+from fitprint.autologging.call import Call
 from fitprint.autologging.framework import Function, Method, SubclassMethod
 from fitprint.autologging.rounds import Rounds
 
@@ -25,7 +25,7 @@ def test_the_example_plugin_is_small():
 def test_what_the_guide_calls_exists():
     """Every `fit.name` and `rounds.name` in its code is there."""
     blocks = "\n".join(re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
-    fit = Fit(None, "toy", Function("toy:train", None), lambda: None, (), {})
+    fit = Call(None, "toy", Function("toy:train", None), lambda: None, (), {}).fit
     assert [] == [name for name in set(re.findall(r"\bfit\.(\w+)", blocks + GUIDE)) if not hasattr(fit, name) and name != "fit"]
     assert [] == [name for name in set(re.findall(r"\brounds\.(\w+)", blocks)) if not hasattr(Rounds, name)]
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from fitprint.arguments import checked_truth
-from fitprint.autologging.fit import Fit
+from fitprint.autologging.call import Call
 from fitprint.autologging.observing import INSIDE, Engine, inside, note_warning
 from fitprint.autologging.patching import Patcher
 from fitprint.errors import SettingsError
@@ -87,10 +87,10 @@ def _role() -> tuple[Role, str]:
     """Return the role of workers that are sent work here, and the run of the call under way (see ``RunToken``)."""
     if not _patcher.on:
         return "off", ""
-    fit = inside()
-    if fit is None and not context.is_off():
+    call = inside()
+    if call is None and not context.is_off():
         return "observer", ""
-    return "quiet", fit.run.id if isinstance(fit, Fit) and fit.has_run else ""
+    return "quiet", call.run.id if isinstance(call, Call) and call.run is not None else ""
 
 
 context.tell_role(_role)

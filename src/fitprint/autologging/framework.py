@@ -13,6 +13,8 @@ the user's call raises (then nothing below the yield runs), and restores every p
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 if TYPE_CHECKING:
     from fitprint.autologging.fit import Fit
 
-__all__ = ["Framework", "Function", "Method", "Observer", "SubclassMethod", "Target"]
+__all__ = ["Framework", "Function", "Method", "Observer", "SubclassMethod", "Target", "observer_of"]
 
 Observer = Callable[["Fit"], Generator[None, Any, None]]
 
@@ -34,7 +36,7 @@ class Function:
     Attributes:
         path: "module:function" where it is defined. Every other name in any loaded module that is bound to the same
             object is bound anew, too, and again when patches are undone.
-        observe: the observer.
+        observe: the observer, or where it is, as "module:function": that module is imported at the first call.
         kind: the run's kind, such as "fit", "search" or "cross-validation".
         role: "run": an outermost call is a run. "sequence": all calls with one instance are one run.
             "note": a call is no run of its own, but may add to a recorded one.
@@ -44,10 +46,10 @@ class Function:
     """
 
     path: str
-    observe: Observer
+    observe: Observer | str
     kind: str = "fit"
     role: Role = "run"
-    nested: Observer | None = None
+    nested: Observer | str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ class Method:
     """
 
     path: str
-    observe: Observer
+    observe: Observer | str
     kind: str = "fit"
     role: Role = "run"
-    nested: Observer | None = None
+    nested: Observer | str | None = None
     joins: bool = False
 
 
@@ -82,11 +84,28 @@ class SubclassMethod:
 
     path: str
     name: str
-    observe: Observer
+    observe: Observer | str
     kind: str = "fit"
     role: Role = "run"
     skip: Callable[[type], bool] | None = None
-    nested: Observer | None = None
+    nested: Observer | str | None = None
+
+
+def observer_of(observe: Observer | str) -> Observer:
+    """Return an observer, which may be named as "module:function".
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: it has no such function.
+    """
+    return _imported(observe) if isinstance(observe, str) else observe
+
+
+@functools.cache
+def _imported(path: str) -> Observer:
+    module, _, name = path.partition(":")
+    observer: Observer = getattr(importlib.import_module(module), name)
+    return observer
 
 
 Target = Union[Function, Method, SubclassMethod]

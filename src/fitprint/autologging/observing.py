@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -14,17 +13,15 @@ from dataclasses import replace
 from types import FrameType, FunctionType
 from typing import Any
 
-from fitprint import clock
+from fitprint.autologging.call import Call
 from fitprint.autologging.callers import Callers, frame_beyond
-from fitprint.autologging.fit import Fit, ImpossibleCall
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
-from fitprint.autologging.replacements import Call, is_replacement
+from fitprint.autologging.replacements import StandIn, is_replacement
 from fitprint.autologging.side_table import SideTable
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
-from fitprint.recording import context
 from fitprint.recording.context import current_run, is_off
-from fitprint.recording.ending import at_end, outcome_of, outcome_of_program
+from fitprint.recording.ending import at_end, outcome_of_program
 from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
@@ -33,7 +30,7 @@ from fitprint.settings import wanted
 __all__ = ["INSIDE", "Engine", "inside", "note_warning"]
 
 # The observed call that this context is in; True in one of another thread or process, and in a call that is no run and holds none.
-INSIDE: ContextVar[Fit | bool | None] = ContextVar("fitprint_inside", default=None)
+INSIDE: ContextVar[Call | bool | None] = ContextVar("fitprint_inside", default=None)
 
 _MOST_WARNINGS = 100
 
@@ -60,10 +57,10 @@ def _is_same(target: Target, other: Target) -> bool:
     return isinstance(target, Function) and isinstance(other, Function) and target.path == other.path
 
 
-def inside() -> Fit | bool | None:
+def inside() -> Call | bool | None:
     """Return the observed call under way in this context, True if no call in it is to be seen, None if there is none."""
-    fit = INSIDE.get()
-    return None if isinstance(fit, Fit) and fit.ended else fit
+    call = INSIDE.get()
+    return None if isinstance(call, Call) and call.ended else call
 
 
 class _Sequence:
@@ -85,7 +82,7 @@ class Engine:
         self._orphans: deque[_Sequence] = deque()
         self._lock = threading.Lock()
 
-    # -- what a fit asks ---------------------------------------------------------------------------------------------
+    # -- what a call asks --------------------------------------------------------------------------------------------
 
     def setting(self, name: str) -> Any:
         return current().settings[name]
@@ -93,26 +90,27 @@ class Engine:
     def options(self, framework: str) -> Mapping[str, Any]:
         return current().settings.namespace(framework)
 
-    def run_for(self, fit: Fit) -> tuple[Run, bool]:
+    def run_for(self, call: Call) -> tuple[Run, bool]:
         """Return the run of a call that has none yet, and whether it ends with the call.
 
         The first call inside a run that the user opened is recorded on that run, each further one on a child of it.
         """
         around = current_run()
-        if around is not None and fit.target.role == "run" and around.claim_fit():
+        role = "note" if call.is_note else call.target.role
+        if around is not None and role == "run" and around.claim_fit():
             return around, False
-        run = open_run(name=fit.subject, parent=around, kind=fit.kind)
-        return run, fit.target.role != "sequence" or not self._begin_sequence(fit, run)
+        run = open_run(name=call.fit.subject, parent=around, kind=call.fit.kind)
+        return run, role != "sequence" or not self._begin_sequence(call.instance, run)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
-    def choose(self, framework: str, target: Target, args: tuple[Any, ...]) -> Call | None:
+    def choose(self, framework: str, target: Target, args: tuple[Any, ...]) -> StandIn | None:
         """Return what is to make a call of the code two frames above, None if nobody is to see it: it is inside another, or not the user's.
 
         What is looked up here has returned when the call is made: a call that nobody sees has no frame of the engine's below it.
         """
         around = INSIDE.get()
-        if around is not None and not (isinstance(around, Fit) and around.ended):
+        if around is not None and not (isinstance(around, Call) and around.ended):
             return self._choose_inside(around, framework, target)
         if is_off():
             return None
@@ -120,14 +118,14 @@ class Engine:
             return _call_unseen
         return functools.partial(self.call, framework, target)
 
-    def _choose_inside(self, around: Fit | bool, framework: str, target: Target) -> Call | None:
-        if not isinstance(around, Fit) or is_off():
+    def _choose_inside(self, around: Call | bool, framework: str, target: Target) -> StandIn | None:
+        if not isinstance(around, Call) or is_off():
             return None
         if around.waits and target.role != "note" and self.wants_framework(framework):
             around.begin()
         if target.nested is None or not around.takes_nested or _is_same(around.target, target):
             return None
-        return functools.partial(self._call_nested, around, framework, replace(target, role="note", observe=target.nested))
+        return functools.partial(self._call_nested, around, framework, replace(target, observe=target.nested))
 
     def _is_users(self, target: Target, args: tuple[Any, ...], frame: FrameType | None) -> bool:
         """Tell whether a call that a frame makes is the user's, also where another tool's wrapper stands between them."""
@@ -143,27 +141,26 @@ class Engine:
 
     def call(self, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the user's call, observed. What it returns and raises is the function's own."""
-        fit = Fit(self, framework, target, function, args, kwargs)
-        token = INSIDE.set(fit)
+        call = Call(self, framework, target, function, args, kwargs)
+        token = INSIDE.set(call)
         try:
-            return _Call(self, fit).run()
+            return call.make()
         finally:
             INSIDE.reset(token)
-            fit.release()
+            call.release()
             if self._orphans:
                 self.end_orphans()
 
     def _call_nested(
-        self, outer: Fit, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, outer: Call, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        fit = Fit(self, framework, target, function, args, kwargs)
-        outer.nest(fit)
-        token = INSIDE.set(fit)
+        call = Call(self, framework, target, function, args, kwargs, outer)
+        token = INSIDE.set(call)
         try:
-            return _Call(self, fit).run()
+            return call.make()
         finally:
             INSIDE.reset(token)
-            fit.release()
+            call.release()
 
     def _is_strange(self, target: Target, args: tuple[Any, ...]) -> bool:
         """Tell whether a method to be noted belongs to an object that no run knows, and may not join one."""
@@ -176,19 +173,19 @@ class Engine:
         settings = current().settings
         return wanted(name, settings["include_frameworks"], settings["exclude_frameworks"])
 
-    def wants_class(self, fit: Fit) -> bool:
+    def wants_class(self, call: Call) -> bool:
         """Tell whether the settings let calls of this class or function be recorded."""
         settings = current().settings
         if settings["include_classes"] == ["*"] and not settings["exclude_classes"]:
             return True
-        subject = type(fit.instance) if fit.instance is not None else fit.function
+        subject = type(call.instance) if call.instance is not None else call.function
         return wanted(f"{subject.__module__}.{subject.__qualname__}", settings["include_classes"], settings["exclude_classes"])
 
     # -- sequences ---------------------------------------------------------------------------------------------------
 
-    def _begin_sequence(self, fit: Fit, run: Run) -> bool:
+    def _begin_sequence(self, instance: Any, run: Run) -> bool:
         """Let further calls with the instance be recorded on the run; False if its death could not be seen."""
-        key, sequence, orphans, sequences = id(fit.instance), _Sequence(run), self._orphans, self._sequences
+        key, sequence, orphans, sequences = id(instance), _Sequence(run), self._orphans, self._sequences
 
         def forget(reference: weakref.ref[Any]) -> None:
             # Run by the garbage collector: no lock, no logging. The next observed call ends the run.
@@ -199,7 +196,7 @@ class Engine:
 
         sequence.calls = 1
         try:
-            sequences[key] = (weakref.ref(fit.instance, forget), sequence)
+            sequences[key] = (weakref.ref(instance, forget), sequence)
         except TypeError:
             return False
         at_end(self._end_with_program)
@@ -251,148 +248,14 @@ class Engine:
         self._orphans.clear()
 
 
-class _Call:
-    """One observed call, step by step."""
-
-    def __init__(self, engine: Engine, fit: Fit) -> None:
-        self._engine = engine
-        self._fit = fit
-        self._observer: Any = None
-        self._cost = 0.0  # seconds of the steps of ours that have ended
-        self._step_began = 0.0
-
-    def run(self) -> Any:
-        fit = self._fit
-        before = None
-        started = time.perf_counter()
-        try:
-            self._guarded("the call", self._before)
-            args, kwargs = self._arguments()
-            if fit.has_run and fit.target.role != "note":
-                before = context.push(fit.run)  # what the user's code logs inside the call belongs to its run
-            started = time.perf_counter()
-            result = fit.function(*args, **kwargs)
-        except BaseException as error:
-            fit.elapsed = time.perf_counter() - started
-            if before is not None:
-                context.restore(before)
-            self._guarded("the failure", functools.partial(self._failed, error))
-            raise
-        fit.elapsed = time.perf_counter() - started
-        if before is not None:
-            context.restore(before)
-        self._guarded("the result", functools.partial(self._after, result))
-        return result
-
-    def _guarded(self, what: str, step: Callable[[], None]) -> None:
-        """Run a step of ours; whatever goes wrong is told and stays here."""
-        self._step_began = time.perf_counter()
-        self._fit.in_user_code = False
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
-            fit = self._fit
-            fit.failed(what, error)
-            problem = f"observing {what} of {fit.framework}'s {fit.subject} failed: {type(error).__name__}: {error}"
-            hooks().problem(problem, fit.framework, error)
-        finally:
-            self._fit.in_user_code = True
-            self._cost += time.perf_counter() - self._step_began
-
-    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if self._observer is None:  # skipped, or it failed: perhaps before it had replaced all that it meant to
-            return self._fit.given_args, self._fit.given_kwargs
-        try:
-            return self._fit.call_arguments()
-        except (TypeError, ValueError):  # the call does not fit the function, which will say so itself
-            return self._fit.given_args, self._fit.given_kwargs
-
-    def _before(self) -> None:
-        fit = self._fit
-        if not self._engine.wants_class(fit):
-            fit.skip("the settings leave it out")
-        elif self._engine.wants_framework(fit.framework):
-            self._observe()
-        elif fit.target.role == "run":
-            fit.wait(functools.partial(self._guarded, "the call", self._observe))
-
-    def _observe(self) -> None:
-        fit = self._fit
-        if fit.target.role == "sequence":
-            sequence = self._engine.sequence_of(fit.instance)
-            if sequence is not None:
-                sequence.calls += 1
-                fit.call = sequence.calls
-                fit.note_on(sequence.run)
-        elif fit.target.role == "run" and fit.instance is not None:
-            self._engine.end_sequence(fit.instance)
-        observer = fit.target.observe(fit)
-        try:
-            next(observer)
-        except StopIteration:
-            fit.skip("its observer has nothing to say")
-            return
-        except ImpossibleCall:
-            fit.skip("the call does not fit the function, which will say so itself")
-            return
-        self._observer = observer
-        if fit.skip_reason:
-            observer.close()
-            self._observer = None
-        elif fit.target.role != "note":
-            fit.run  # noqa: B018 - the run begins before the call does
-
-    def _after(self, result: Any) -> None:
-        try:
-            if self._observer is not None:
-                try:
-                    self._observer.send(result)
-                except StopIteration:
-                    pass
-                else:
-                    self._observer.close()
-                    raise RuntimeError("the observer must yield exactly once")
-        except Exception as error:
-            self._fit.failed("the result", error)  # before the report is written
-            raise
-        finally:
-            self._finish("FINISHED", None)
-
-    def _failed(self, error: BaseException) -> None:
-        try:
-            if self._observer is not None:
-                self._observer.close()
-        finally:
-            status, text = outcome_of(error)
-            self._finish(status, text)
-
-    def _finish(self, status: RunStatus, error: str | None) -> None:
-        fit = self._fit
-        if fit.outer is not None:
-            fit.outer.overhead += fit.overhead + self._cost + time.perf_counter() - self._step_began
-        if not fit.has_run or fit.target.role == "note":
-            return
-        run = fit.run
-        try:
-            fit.metric("fit_time", fit.elapsed, goal="min")
-            report = fit.report(cost=self._cost + time.perf_counter() - self._step_began)
-            if fit.call == 1 or report.get("failed"):
-                run.log_document("capture", report)
-        finally:
-            if fit.ends_run:
-                run.end(status, error=error, at=clock.now())
-            elif error is not None:
-                run.log_document("failure", {"subject": fit.subject, "error": error})
-
-
 def note_warning(message: Any) -> bool:
     """Take note of a warning about to be shown; True if it is one of ours, which the user is not to see."""
-    fit = inside()
-    if not isinstance(fit, Fit):
+    call = inside()
+    if not isinstance(call, Call):
         return False
-    if len(fit.warnings) < _MOST_WARNINGS:
-        fit.warnings.append(
+    if len(call.warnings) < _MOST_WARNINGS:
+        call.warnings.append(
             {"category": message.category.__name__, "message": str(message.message), "file": message.filename, "line": message.lineno}
-            | ({} if fit.in_user_code else {"raised_by": "fitprint"})
+            | ({} if call.in_user_code else {"raised_by": "fitprint"})
         )
-    return not fit.in_user_code
+    return not call.in_user_code

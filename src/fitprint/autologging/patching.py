@@ -20,7 +20,7 @@ import wrapt
 
 from fitprint.autologging.families import Family
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
-from fitprint.autologging.replacements import Call, Choose, Hook, dead_hook, hook_of, is_replacement, replacement_of
+from fitprint.autologging.replacements import Choose, Hook, StandIn, dead_hook, hook_of, is_replacement, replacement_of
 from fitprint.autologging.wrappers import exchange, holds, inside_of
 from fitprint.hooks.manager import hooks
 
@@ -36,7 +36,7 @@ class Patcher:
         choose: ``choose(framework, target, args)`` returns what is to make a call; None if nobody is to see it.
     """
 
-    def __init__(self, choose: Callable[[str, Target, tuple[Any, ...]], Call | None]) -> None:
+    def __init__(self, choose: Callable[[str, Target, tuple[Any, ...]], StandIn | None]) -> None:
         self._choose = choose
         self.on = False
         self.installed: set[str] = set()  # names of frameworks
@@ -199,7 +199,7 @@ class Patcher:
         """Put ``make(original)`` in the place of a method, in the class of the MRO that defines it."""
         self.replace_in_class(_definer(owner, name), name, make)
 
-    def claim(self, owner: type, name: str, base: type, target: Target, choose: Callable[[tuple[Any, ...]], Call | None]) -> None:
+    def claim(self, owner: type, name: str, base: type, target: Target, choose: Callable[[tuple[Any, ...]], StandIn | None]) -> None:
         """Let a target be asked of calls of what ``vars(owner)`` has under this name, with instances of a base.
 
         One replacement stands for the method, however many targets cover it.
@@ -278,7 +278,7 @@ class Patcher:
         self._rebind(table)
 
     def restore_later(self, restore: Callable[[], None]) -> None:
-        """Call this when patches are undone."""
+        """StandIn this when patches are undone."""
         self._undo.append(restore)
 
     def _patch_family(self, framework: str, path: str, targets: list[SubclassMethod], module: ModuleType) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, Union
 
-__all__ = ["Call", "Choose", "Hook", "dead_hook", "hook_of", "is_replacement", "replacement_of"]
+__all__ = ["Choose", "Hook", "StandIn", "dead_hook", "hook_of", "is_replacement", "replacement_of"]
 
 # Makes a call in the place of the caller, given (function, args, kwargs).
-Call = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+StandIn = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 # Given the arguments of a call, returns what is to make it; None if nobody is to see it.
-Choose = Callable[[tuple[Any, ...]], Union[Call, None]]
+Choose = Callable[[tuple[Any, ...]], Union[StandIn, None]]
 
 
 class Hook:
@@ -46,7 +46,7 @@ class Hook:
         on: bool = self._patcher.on
         return on
 
-    def __call__(self, args: tuple[Any, ...]) -> Call | None:
+    def __call__(self, args: tuple[Any, ...]) -> StandIn | None:
         for base, _, choose in self._claims:
             if base is None or (args and isinstance(args[0], base)):
                 return choose(args)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fitprint.carriers import Carrier
 
 if TYPE_CHECKING:
-    from fitprint.autologging.replacements import Call, Choose
+    from fitprint.autologging.replacements import Choose, StandIn
 
 __all__ = ["CARRIER", "Joblib"]
 
@@ -26,7 +26,7 @@ class Joblib(Carrier):
         return {"joblib.parallel:Parallel.__call__": _choose}
 
 
-def _choose(args: tuple[Any, ...]) -> Call | None:
+def _choose(args: tuple[Any, ...]) -> StandIn | None:
     # Tasks that run one after another in this very thread have nothing to be told.
     return None if args and getattr(args[0], "n_jobs", None) == 1 else carry
 

@@ -9,7 +9,7 @@ from fitprint.autologging.fit import Fit
 from fitprint_catboost.curves import Curves
 from fitprint_catboost.data import DATA, record_data
 from fitprint_catboost.parameters import record_given, record_model_params, written
-from fitprint_catboost.training import record_fitted, record_identity, record_model
+from fitprint_catboost.training import record_fitted, record_model
 from fitprint_catboost.validation import record_cv_results
 
 __all__ = ["observe_sampling", "observe_search", "observe_selection"]
@@ -22,7 +22,7 @@ def observe_search(fit: Fit) -> Generator[None, Any, None]:
     arguments = fit.arguments
     model = fit.instance
     given = record_model_params(fit, model)
-    record_identity(fit, model)
+    fit.identify(type(model))
     record_given(fit, arguments, {*DATA, *_GRIDS})
     grid = next((arguments[name] for name in _GRIDS if arguments.get(name) is not None), None)
     grids = grid if isinstance(grid, list) else [grid] if isinstance(grid, Mapping) else []
@@ -50,7 +50,7 @@ def observe_selection(fit: Fit) -> Generator[None, Any, None]:
     arguments = fit.arguments
     model = fit.instance
     given = record_model_params(fit, model)
-    record_identity(fit, model)
+    fit.identify(type(model))
     record_given(fit, arguments, DATA)
     record_data(fit, arguments)
     result = yield

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import sys
 from collections.abc import Generator, Mapping
-from os import PathLike
-from pathlib import Path
 from typing import Any, Literal
 
 from fitprint.autologging.fit import Fit
@@ -17,7 +13,7 @@ from fitprint_catboost.data import DATA, record_data
 from fitprint_catboost.parameters import record_given, record_model_params, record_resolved, written
 from fitprint_catboost.signatures import signature_options
 
-__all__ = ["observe_fit", "observe_nested_fit", "record_fitted", "record_identity", "record_model"]
+__all__ = ["observe_fit", "observe_nested_fit", "record_fitted", "record_model"]
 
 _FEATURES = 1000  # whose importance is recorded, the most important
 _CLASSIFIER = "CatBoostClassifier"
@@ -29,9 +25,9 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     model = fit.instance
     given = record_model_params(fit, model)
     record_given(fit, arguments, DATA)
-    record_identity(fit, model)
+    fit.identify(type(model))
     record_data(fit, arguments, discrete=True if _is_classifier(model) else None)
-    _record_continuation(fit, arguments.get("init_model"))
+    fit.continues(arguments.get("init_model"), lambda model: int(model.tree_count_))
     curves = _watched(fit, arguments, given)
     yield
     record_fitted(fit, model, given, curves)
@@ -74,34 +70,8 @@ def _own_goals(given: Mapping[str, Any]) -> dict[str, Literal["min", "max"]]:
     return goals
 
 
-def record_identity(fit: Fit, model: Any) -> None:
-    """Record what trains, in tags."""
-    kind = type(model)
-    version = getattr(sys.modules.get("catboost"), "__version__", None)
-    tags = {"estimator_name": kind.__name__, "estimator_class": f"{kind.__module__}.{kind.__qualname__}", "catboost_version": version}
-    fit.tags({name: value for name, value in tags.items() if value is not None})
-
-
 def _is_classifier(model: Any) -> bool:
     return any(base.__name__ == _CLASSIFIER for base in type(model).__mro__)
-
-
-def _record_continuation(fit: Fit, model: Any) -> None:
-    """Record which model a training goes on from, and the run that it came from, if that is known."""
-    if model is None:
-        return
-    with fit.part("continuation", quiet=True):
-        told: dict[str, Any] = {"model": type(model).__name__}
-        if isinstance(model, (str, PathLike)):
-            told["file"] = os.fspath(model)
-            fit.tags({"continues_file": Path(model).name})
-        else:
-            told["rounds"] = model.tree_count_
-        run = fit.linked(model)
-        if run is not None:
-            told["run"] = run.id
-            fit.tags({"continues_run": run.id})
-        fit.document("continuation", told)
 
 
 def record_fitted(fit: Fit, model: Any, given: Mapping[str, Any], curves: Curves | None) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +11,7 @@ from fitprint_lightgbm.iterations import Iterations
 from fitprint_lightgbm.parameters import resolved_params
 from fitprint_sklearn.plots import record_plot
 
-__all__ = ["record_booster", "record_config", "record_continuation", "record_importances", "versions"]
+__all__ = ["record_booster", "record_config", "record_importances", "rounds_of"]
 
 _PARTS = 20  # trainings inside one run whose boosters are described
 _FEATURES = 1000  # recorded, those that gained most
@@ -79,25 +75,6 @@ def _rounded(values: Any) -> list[float]:
     return [float(f"{value:.7g}") for value in values]
 
 
-def record_continuation(fit: Fit, model: Any) -> None:
-    """Record which model a training goes on from, and the run that it came from, if that is known."""
-    if model is None:
-        return
-    with fit.part("continuation", quiet=True):
-        told: dict[str, Any] = {"model": type(model).__name__}
-        if isinstance(model, (str, PathLike)):
-            told["file"] = os.fspath(model)
-            fit.tags({"continues_file": Path(model).name})
-        elif hasattr(model, "current_iteration"):
-            told["rounds"] = int(model.current_iteration())
-        run = fit.linked(model)
-        if run is not None:
-            told["run"] = run.id
-            fit.tags({"continues_run": run.id})
-        fit.document("continuation", told)
-
-
-def versions() -> dict[str, str]:
-    """Return the tag that tells LightGBM's version."""
-    version = getattr(sys.modules.get("lightgbm"), "__version__", None)
-    return {"lightgbm_version": version} if isinstance(version, str) else {}
+def rounds_of(model: Any) -> int | None:
+    """Return how many rounds a booster has; None of what is none."""
+    return int(model.current_iteration()) if hasattr(model, "current_iteration") else None

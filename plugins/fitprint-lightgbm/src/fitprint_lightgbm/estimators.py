@@ -38,7 +38,7 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
         return
     observation = estimators.observe_fit(fit, call)
     next(observation, None)
-    if fit.skip_reason:
+    if fit.is_skipped:
         return
     _record_arguments(fit, arguments)
     with fit.part("evaluation sets", quiet=True):

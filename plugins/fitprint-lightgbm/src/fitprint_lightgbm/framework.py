@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
-from fitprint_lightgbm import observers
 
 __all__ = ["LightGBMFramework"]
 
@@ -22,9 +21,13 @@ class LightGBMFramework:
 
     def targets(self) -> Sequence[Target]:
         return [
-            Function("lightgbm.engine:train", observers.observe_train, nested=observers.observe_nested_train),
-            Function("lightgbm.engine:cv", observers.observe_cv, kind="cross-validation"),
-            SubclassMethod("lightgbm.sklearn:LGBMModel", "fit", observers.observe_fit),
-            Method("lightgbm.basic:Booster.update", observers.observe_update),
-            *(Method(f"lightgbm.basic:Booster.{name}", observers.observe_evaluation, role="note") for name in _EVALUATIONS),
+            Function(
+                "lightgbm.engine:train",
+                "fitprint_lightgbm.training:observe_train",
+                nested="fitprint_lightgbm.training:observe_nested_train",
+            ),
+            Function("lightgbm.engine:cv", "fitprint_lightgbm.validation:observe_cv", kind="cross-validation"),
+            SubclassMethod("lightgbm.sklearn:LGBMModel", "fit", "fitprint_lightgbm.estimators:observe_fit"),
+            Method("lightgbm.basic:Booster.update", "fitprint_lightgbm.loops:observe_update"),
+            *(Method(f"lightgbm.basic:Booster.{name}", "fitprint_lightgbm.loops:observe_evaluation", role="note") for name in _EVALUATIONS),
         ]

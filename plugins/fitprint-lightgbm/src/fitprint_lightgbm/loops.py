@@ -8,7 +8,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint.autologging.side_table import SideTable
 from fitprint.recording.context import POSITION, current_run
-from fitprint_lightgbm.boosters import record_config, versions
+from fitprint_lightgbm.boosters import record_config
 from fitprint_lightgbm.data import record_dataset
 from fitprint_lightgbm.parameters import under_own_names, written
 
@@ -29,7 +29,7 @@ def observe_update(fit: Fit) -> Generator[None, Any, None]:
     params = dict(getattr(booster, "params", None) or {})
     fit.params({str(name): written(value) for name, value in params.items()})
     fit.params({name: written(value) for name, value in under_own_names(params).items()}, resolved=True)
-    fit.tags({"estimator_name": "Booster", "estimator_class": "lightgbm.basic.Booster", **versions()})
+    fit.identify("lightgbm.basic.Booster")
     if fit.setting("datasets"):
         with fit.part("datasets", quiet=True):
             record_dataset(fit, fit.argument("train_set") or getattr(booster, "train_set", None), name="train", role="train")

@@ -9,7 +9,7 @@ from fitprint.autologging.fit import Fit
 from fitprint.data.description import Description
 from fitprint.data.schema import Field, Schema
 from fitprint.models.signature import Signature
-from fitprint_lightgbm.boosters import record_booster, record_continuation, versions
+from fitprint_lightgbm.boosters import record_booster, rounds_of
 from fitprint_lightgbm.data import is_dataset, raw_data, record_datasets
 from fitprint_lightgbm.iterations import Iterations, with_ours
 from fitprint_lightgbm.parameters import callbacks_of, record_params
@@ -26,8 +26,8 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     fit.subject = "lightgbm.train"
     train_set = arguments["train_set"]
     params = record_params(fit, arguments)
-    fit.tags({"estimator_name": "Booster", "estimator_class": "lightgbm.basic.Booster", **versions()})
-    record_continuation(fit, arguments.get("init_model"))
+    fit.identify("lightgbm.basic.Booster")
+    fit.continues(arguments.get("init_model"), rounds_of)
     raw = raw_data(train_set) if is_dataset(train_set) else None
     with fit.part("datasets", quiet=True):
         record_datasets(fit, arguments, params, raw)
@@ -52,7 +52,7 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
     """Record the rounds of ``lightgbm.train`` inside another training, such as that of a scikit-learn wrapper, on its run."""
     arguments = fit.arguments
-    record_continuation(fit, arguments.get("init_model"))
+    fit.continues(arguments.get("init_model"), rounds_of)
     iterations = begin_rounds(fit, arguments)
     training = _name_of_training(arguments)
     booster = yield

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint_lightgbm.boosters import record_config, record_continuation, versions
+from fitprint_lightgbm.boosters import record_config, rounds_of
 from fitprint_lightgbm.data import record_datasets
 from fitprint_lightgbm.parameters import record_params
 from fitprint_lightgbm.training import begin_rounds
@@ -23,8 +23,8 @@ def observe_cv(fit: Fit) -> Generator[None, Any, None]:
     folds = arguments.get("folds")
     if folds is not None:
         fit.params({"folds": f"<{type(folds).__name__}>" if hasattr(folds, "__next__") else plain(folds)})
-    fit.tags({"estimator_name": "CVBooster", "estimator_class": "lightgbm.engine.CVBooster", **versions()})
-    record_continuation(fit, arguments.get("init_model"))
+    fit.identify("lightgbm.engine.CVBooster")
+    fit.continues(arguments.get("init_model"), rounds_of)
     with fit.part("datasets", quiet=True):
         record_datasets(fit, arguments, params)
     iterations = begin_rounds(fit, arguments)

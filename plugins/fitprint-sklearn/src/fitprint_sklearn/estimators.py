@@ -15,7 +15,7 @@ from fitprint_sklearn.data import Call, read_call
 from fitprint_sklearn.importances import record_importances
 from fitprint_sklearn.parameters import parameters, plain
 from fitprint_sklearn.searches import is_search, record_search
-from fitprint_sklearn.structure import class_name, describe_estimator, facts_after_fit, kind_of, versions_of
+from fitprint_sklearn.structure import describe_estimator, facts_after_fit, kind_of, version_tags
 from fitprint_sklearn.training import record_training
 
 __all__ = ["observe_fit", "record_call", "record_data", "record_model", "record_params"]
@@ -60,10 +60,7 @@ def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]
 def record_call(fit: Fit, estimator: Any, call: Call) -> Mapping[str, Any]:
     """Record what is known before training: parameters, what the estimator is, and the data. Return the parameters."""
     params = record_params(fit, estimator)
-    fit.tags(
-        {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
-        | {f"{package}_version": version for package, version in versions_of(estimator).items()}
-    )
+    fit.identify(type(estimator), **version_tags(estimator))
     with fit.part("estimator", quiet=True):
         fit.document("estimator", describe_estimator(estimator, params))
     record_data(fit, call, discrete=True if kind_of(estimator) == "classifier" else None)

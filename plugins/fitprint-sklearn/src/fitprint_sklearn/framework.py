@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from fitprint.autologging.framework import Function, SubclassMethod, Target
-from fitprint_sklearn import observers
 
 __all__ = ["SklearnFramework"]
 
@@ -82,25 +81,27 @@ class SklearnFramework:
 
 def _targets() -> Iterator[Target]:
     for name in ("fit", "fit_transform", "fit_predict"):
-        yield SubclassMethod(_BASE, name, observers.observe_fit)
-    yield SubclassMethod(_BASE, "partial_fit", observers.observe_partial_fit, role="sequence")
+        yield SubclassMethod(_BASE, name, "fitprint_sklearn.estimators:observe_fit")
+    yield SubclassMethod(_BASE, "partial_fit", "fitprint_sklearn.sequences:observe_partial_fit", role="sequence")
     for name in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
-        yield SubclassMethod(_BASE, name, observers.observe_prediction, role="note")
-    yield SubclassMethod(_BASE, "score", observers.observe_score, role="note")
+        yield SubclassMethod(_BASE, name, "fitprint_sklearn.scoring:observe_prediction", role="note")
+    yield SubclassMethod(_BASE, "score", "fitprint_sklearn.scoring:observe_score", role="note")
     for name in _VALIDATIONS:
         path = f"sklearn.model_selection._validation:{name}"
-        yield Function(path, observers.observe_validation, kind="cross-validation")
+        yield Function(path, "fitprint_sklearn.validation:observe_validation", kind="cross-validation")
     for package, names in _TRAININGS.items():
         for name in names.split():
-            yield Function(f"sklearn.{package}.{name}", observers.observe_function)
-    yield Function("sklearn.isotonic:isotonic_regression", observers.observe_function)
-    yield Function("sklearn.inspection._permutation_importance:permutation_importance", observers.observe_inspection, role="note")
+            yield Function(f"sklearn.{package}.{name}", "fitprint_sklearn.functions:observe_function")
+    yield Function("sklearn.isotonic:isotonic_regression", "fitprint_sklearn.functions:observe_function")
+    yield Function(
+        "sklearn.inspection._permutation_importance:permutation_importance", "fitprint_sklearn.scoring:observe_inspection", role="note"
+    )
     for module, names in _METRICS.items():
         for name in names.split():
-            yield Function(f"sklearn.metrics.{module}:{name}", observers.observe_metric, role="note")
+            yield Function(f"sklearn.metrics.{module}:{name}", "fitprint_sklearn.scoring:observe_metric", role="note")
     for name, (module, since) in _SINCE.items():
         if _installed() >= since:
-            yield Function(f"sklearn.metrics.{module}:{name}", observers.observe_metric, role="note")
+            yield Function(f"sklearn.metrics.{module}:{name}", "fitprint_sklearn.scoring:observe_metric", role="note")
 
 
 def _installed() -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -23,16 +22,14 @@ def observe_function(fit: Fit) -> Generator[None, Any, None]:
     """Record one call of a function that trains: its options and data, and of a clustering what it found. It gives no model to save."""
     options = {name: value for name, value in fit.arguments.items() if name not in _DATA}
     fit.params({name: plain(value) for name, value in options.items()}, defaults=[name for name in options if not fit.given(name)])
-    function = fit.function
-    tags = {"estimator_name": function.__name__, "estimator_class": f"{function.__module__}.{function.__qualname__}"}
-    fit.tags(tags | {"sklearn_version": sys.modules["sklearn"].__version__})
+    fit.identify(fit.function)
     call = read_call(fit.arguments, fit.given)
     record_data(fit, call)
     for name in ("S", "affinity"):
         fit.dataset(fit.argument(name), name=name)
     result = yield
-    if function.__name__ in _OUTPUTS:
-        place = _OUTPUTS[function.__name__]
+    if fit.function.__name__ in _OUTPUTS:
+        place = _OUTPUTS[fit.function.__name__]
         with fit.part("clusters", quiet=True):
             labels = np.asarray(result if place is None else result[place])
             noise = labels < 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fitprint.autologging.fit import Recorder
+from fitprint.autologging.recorder import Recorder
 from fitprint.data.values import param_value
 from fitprint_sklearn import metrics
 

@@ -43,7 +43,7 @@ def _is_training_data(model: Any, features: Any) -> bool:
 
 def _features(fit: Fit) -> Any:
     """Return the data that a method is called with, without binding: it is called often."""
-    return fit.given_args[1] if len(fit.given_args) > 1 else fit.given_kwargs.get("X")
+    return fit.args[1] if len(fit.args) > 1 else fit.kwargs.get("X")
 
 
 def observe_prediction(fit: Fit) -> Generator[None, Any, None]:
@@ -104,7 +104,7 @@ def observe_metric(fit: Fit) -> Generator[None, Any, None]:
 
 def observe_inspection(fit: Fit) -> Generator[None, Any, None]:
     """Keep the many scores that ``permutation_importance`` takes off the model's run, and record its result there."""
-    model = fit.given_args[0] if fit.given_args else fit.given_kwargs.get("estimator")
+    model = fit.args[0] if fit.args else fit.kwargs.get("estimator")
     run = fit.linked(model)
     result = yield
     if run is not None and hasattr(result, "importances_mean"):
@@ -119,7 +119,7 @@ def observe_inspection(fit: Fit) -> Generator[None, Any, None]:
 
 def _linked(fit: Fit) -> Generator[tuple[Run, Any], None, None]:
     """Yield the runs that the arguments belong to, with the argument."""
-    for value in (*fit.given_args[:3], *fit.given_kwargs.values()):
+    for value in (*fit.args[:3], *fit.kwargs.values()):
         if value is None or isinstance(value, (str, int, float)):
             continue
         for subject in (value, getattr(getattr(value, "array", None), "_ndarray", None)):
@@ -132,7 +132,7 @@ def _metric_name(fit: Fit) -> str:
     parts = [fit.function.__name__]
     signature = inspect.signature(fit.function)
     try:
-        given: Mapping[str, Any] = signature.bind(*fit.given_args, **fit.given_kwargs).arguments
+        given: Mapping[str, Any] = signature.bind(*fit.args, **fit.kwargs).arguments
     except TypeError:  # it takes more than its signature says, such as deprecated names
         given = {}
     for name, value in given.items():

@@ -9,7 +9,7 @@ from typing import Any
 from fitprint.data.values import param_value
 from fitprint_sklearn.parameters import asked_params, defaults_of, is_default, is_estimator
 
-__all__ = ["class_name", "describe_estimator", "facts_after_fit", "kind_of", "structure_of", "versions_of"]
+__all__ = ["class_name", "describe_estimator", "facts_after_fit", "kind_of", "structure_of", "version_tags"]
 
 _PARTS = 1000  # of one estimator that are listed
 _DEPTH = 12
@@ -45,7 +45,12 @@ def kind_of(estimator: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def versions_of(estimator: Any) -> dict[str, str]:
+def version_tags(estimator: Any) -> dict[str, str]:
+    """Return the tags with these versions."""
+    return {f"{package}_version": version for package, version in _versions_of(estimator).items()}
+
+
+def _versions_of(estimator: Any) -> dict[str, str]:
     """Return the versions of scikit-learn and of the package that the estimator's class comes from, by package."""
     versions = {}
     for package in dict.fromkeys(("sklearn", type(estimator).__module__.partition(".")[0])):
@@ -62,7 +67,7 @@ def describe_estimator(estimator: Any, params: Mapping[str, Any]) -> dict[str, A
         estimator: the estimator.
         params: its parameters, nested ones included.
     """
-    document: dict[str, Any] = {"class": class_name(estimator), "kind": kind_of(estimator), "versions": versions_of(estimator)}
+    document: dict[str, Any] = {"class": class_name(estimator), "kind": kind_of(estimator), "versions": _versions_of(estimator)}
     tags = _tags_of(estimator)
     if tags is not None:
         document["tags"] = _flat_tags(tags)

@@ -12,7 +12,7 @@ from fitprint_sklearn import metrics
 from fitprint_sklearn.data import Call, column
 from fitprint_sklearn.estimators import record_data, record_params
 from fitprint_sklearn.parameters import is_estimator, plain
-from fitprint_sklearn.structure import class_name, describe_estimator, kind_of, versions_of
+from fitprint_sklearn.structure import describe_estimator, kind_of, version_tags
 
 __all__ = ["observe_validation"]
 
@@ -39,10 +39,7 @@ def _begin(fit: Fit) -> Mapping[str, Any]:
         {names[name]: _described(value) for name, value in options.items()},
         defaults=[names[name] for name in options if not fit.given(name)],
     )
-    fit.tags(
-        {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
-        | {f"{package}_version": version for package, version in versions_of(estimator).items()}
-    )
+    fit.identify(type(estimator), **version_tags(estimator))
     if is_estimator(estimator):
         with fit.part("estimator", quiet=True):
             fit.document("estimator", describe_estimator(estimator, params))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import Any
 
 from fitprint.autologging.fit import Fit
 from fitprint.autologging.side_table import SideTable
-from fitprint.models.flavor import class_name
 from fitprint.recording.context import current_run
 from fitprint.recording.run import Run
-from fitprint_tensorflow.structure import describe_model, versions
+from fitprint_tensorflow.structure import backend, describe_model
 from fitprint_tensorflow.training import record_compilation, record_seed
 from fitprint_tensorflow.watching import goal_of
 
@@ -36,7 +34,6 @@ def observe_batch(fit: Fit) -> Generator[None, Any, None]:
     model = fit.instance
     around = current_run()
     if around is not None:
-        fit.target = replace(fit.target, role="note")  # it neither begins nor ends the run that is there
         fit.note_on(around)
     run = fit.run
     batches = _known.recall(model)
@@ -60,7 +57,7 @@ def _begin(fit: Fit, model: Any, run: Run) -> _Batches:
     _known.remember(model, batches)
     fit.link(model)
     if count == 1:
-        fit.tags({"estimator_name": type(model).__name__, "estimator_class": class_name(model), **versions()})
+        fit.identify(type(model), **backend())
         record_compilation(fit, model)
         with fit.part("seed", quiet=True):
             record_seed(fit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fitprint.autologging.framework import Function, Method, Target
-from fitprint_tensorflow import observers
 
 __all__ = ["KerasFramework", "SummaryFramework"]
 
@@ -21,10 +20,10 @@ class KerasFramework:
 
     def targets(self) -> Sequence[Target]:
         return [
-            Method(f"{_MODEL}.fit", observers.observe_fit, nested=observers.observe_nested_fit),
-            Method(f"{_MODEL}.train_on_batch", observers.observe_batch, role="sequence"),
-            Method(f"{_MODEL}.evaluate", observers.observe_evaluation, role="note"),
-            Method(f"{_MODEL}.predict", observers.observe_prediction, role="note"),
+            Method(f"{_MODEL}.fit", "fitprint_tensorflow.training:observe_fit", nested="fitprint_tensorflow.training:observe_nested_fit"),
+            Method(f"{_MODEL}.train_on_batch", "fitprint_tensorflow.batches:observe_batch", role="sequence"),
+            Method(f"{_MODEL}.evaluate", "fitprint_tensorflow.evaluation:observe_evaluation", role="note"),
+            Method(f"{_MODEL}.predict", "fitprint_tensorflow.evaluation:observe_prediction", role="note"),
         ]
 
 
@@ -36,4 +35,6 @@ class SummaryFramework:
 
     def targets(self) -> Sequence[Target]:
         path = "tensorboard.plugins.scalar.summary_v2:scalar"
-        return [Function(path, observers.observe_scalar, role="note", nested=observers.observe_scalar)]
+        return [
+            Function(path, "fitprint_tensorflow.scalars:observe_scalar", role="note", nested="fitprint_tensorflow.scalars:observe_scalar")
+        ]

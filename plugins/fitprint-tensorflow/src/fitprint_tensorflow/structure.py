@@ -10,7 +10,7 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint.models.flavor import class_name
 
-__all__ = ["describe_model", "is_keras_class", "unregistered", "versions"]
+__all__ = ["backend", "describe_model", "is_keras_class", "unregistered"]
 
 _WIDTH = 100  # characters of a line of the summary
 
@@ -94,15 +94,12 @@ def devices(model: Any) -> dict[str, Any]:
     return found
 
 
-def versions() -> dict[str, str]:
-    """Return tags with the versions of Keras and its backend."""
+def backend() -> dict[str, str]:
+    """Return tags with Keras' backend and its version."""
     keras: Any = sys.modules["keras"]
-    backend = keras.backend.backend()
-    tags = {"keras_version": str(keras.__version__), "keras_backend": backend}
-    module = sys.modules.get(backend)
-    if module is not None and backend != "numpy":
-        tags[f"{backend}_version"] = str(module.__version__)
-    return tags
+    name = keras.backend.backend()
+    module = sys.modules.get(name)
+    return {"keras_backend": name} | ({f"{name}_version": str(module.__version__)} if module is not None and name != "numpy" else {})
 
 
 def _count(weights: Any) -> int:

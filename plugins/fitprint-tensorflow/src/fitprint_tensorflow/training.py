@@ -7,13 +7,12 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.models.flavor import class_name
 from fitprint_tensorflow.arguments import record_arguments, record_data
 from fitprint_tensorflow.checkpoints import Checkpoints
 from fitprint_tensorflow.compilation import compile_params
 from fitprint_tensorflow.signatures import head, signature_of
 from fitprint_tensorflow.stopping import record_callbacks, record_stop
-from fitprint_tensorflow.structure import versions
+from fitprint_tensorflow.structure import backend
 from fitprint_tensorflow.watching import Watch, callback_types, flat, with_ours
 
 __all__ = ["observe_fit", "observe_nested_fit", "record_compilation", "record_seed"]
@@ -28,7 +27,7 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
         fit.skip(_NO_CHIEF)
         return
     before = fit.linked(model)
-    fit.tags({"estimator_name": type(model).__name__, "estimator_class": class_name(model), **versions()})
+    fit.identify(type(model), **backend())
     if before is not None:
         fit.tags({"continues_run": before.id})
     record_data(fit, arguments, model)
@@ -53,7 +52,7 @@ def observe_nested_fit(fit: Fit) -> Generator[None, Any, None]:
     if fit.outer is not None and fit.outer.framework == fit.framework:
         fit.position += 1  # a model that is trained by a callback of another one's
     if fit.position == 1:
-        fit.tags(versions())
+        fit.identify(None, **backend())
         watch, callbacks = _observe(fit, model, arguments)
     else:
         callbacks = flat(arguments.get("callbacks"))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fitprint.autologging.fit import Fit
@@ -54,21 +52,9 @@ class Watch:
         self._stride = 1
         self._kept = 0  # batches of this epoch that were recorded
 
-    @contextmanager
-    def ours(self, what: str) -> Iterator[None]:
-        """Run something of ours inside the user's call: it neither raises nor warns, and its time counts as ours."""
-        fit, began = self._fit, time.perf_counter()
-        before, fit.in_user_code = fit.in_user_code, False
-        try:
-            with fit.part(what, quiet=True):
-                yield
-        finally:
-            fit.in_user_code = before
-            fit.overhead += time.perf_counter() - began
-
     def begin(self, model: Any, params: Mapping[str, Any] | None) -> None:
         """Note what Keras made of the arguments, and the model, which is built by now if it can be."""
-        with self.ours("the beginning"):
+        with self._fit.ours("the beginning"):
             params = params or {}
             self._steps = params.get("steps")
             resolved: dict[str, Any] = {}
@@ -91,7 +77,7 @@ class Watch:
     def begin_epoch(self, model: Any, epoch: int) -> None:
         """Note the learning rate that the epoch begins with, after the user's callbacks had a say."""
         self._epoch, self._batch, self._kept = epoch, -1, 0
-        with self.ours("learning rate"):
+        with self._fit.ours("learning rate"):
             self._rate = learning_rate(self._fit, model)
 
     def end_batch(self, batch: int, logs: Mapping[str, float] | None) -> None:
@@ -124,7 +110,7 @@ class Watch:
         self.last, self.epochs = epoch, self.epochs + 1
         self._steps_before += self._batch + 1
         if not self._is_described or (self._steps is None and self._batch >= 0):
-            with self.ours("the first epoch"):
+            with self._fit.ours("the first epoch"):
                 self.describe(model)
                 if self._steps is None:
                     self._steps = self._batch + 1
@@ -136,7 +122,7 @@ class Watch:
         if added:
             self.rounds.record(epoch, added, epoch=epoch)
         if self.checkpoints:
-            with self.ours("checkpoints"):
+            with self._fit.ours("checkpoints"):
                 self.checkpoints.look(self._fit, epoch, logs or {})
 
 

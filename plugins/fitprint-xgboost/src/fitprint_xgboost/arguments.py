@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitprint.autologging.fit import Fit, ImpossibleCall
+from fitprint.autologging.arguments import ImpossibleCall
+from fitprint.autologging.fit import Fit
 
-__all__ = ["Arguments", "params_of", "read_arguments", "replace"]
+__all__ = ["Arguments", "params_of", "read_arguments"]
 
 
 @dataclass(frozen=True)
@@ -36,22 +37,13 @@ def read_arguments(fit: Fit) -> Arguments:
         ImpossibleCall: it does not fit the function, which will say so itself.
     """
     parameters = inspect.signature(fit.function).parameters
-    if len(fit.given_args) > len(parameters):
+    if len(fit.args) > len(parameters):
         raise ImpossibleCall
-    given = dict(zip(parameters, fit.given_args, strict=False)) | fit.given_kwargs
+    given = dict(zip(parameters, fit.args, strict=False), **fit.kwargs)
     defaults = {name: entry.default for name, entry in parameters.items() if entry.default is not entry.empty}
     if not parameters.keys() >= given.keys() or not (defaults | given).keys() >= parameters.keys():
         raise ImpossibleCall
     return Arguments(defaults | given, frozenset(given))
-
-
-def replace(fit: Fit, name: str, value: Any) -> None:
-    """Call the user's function with another value for an argument, however it was given."""
-    position = list(inspect.signature(fit.function).parameters).index(name)
-    if position < len(fit.given_args):
-        fit.given_args = (*fit.given_args[:position], value, *fit.given_args[position + 1 :])
-    else:
-        fit.replace_argument(name, value)
 
 
 def params_of(params: Any) -> dict[Any, Any]:

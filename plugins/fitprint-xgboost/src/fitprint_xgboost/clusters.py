@@ -11,7 +11,7 @@ from fitprint_sklearn.data import Call
 from fitprint_xgboost.arguments import Arguments, read_arguments
 from fitprint_xgboost.boosters import record_config
 from fitprint_xgboost.importances import record_importances
-from fitprint_xgboost.training import record_continuation, record_params, record_stop, record_trained, versions
+from fitprint_xgboost.training import record_params, record_stop, record_trained, rounds_of
 from fitprint_xgboost.watching import Watch
 
 __all__ = ["is_spread", "observe_cluster_train", "observe_spread_fit"]
@@ -29,12 +29,12 @@ def observe_cluster_train(fit: Fit) -> Generator[None, Any, None]:
     arguments = read_arguments(fit)
     fit.subject = "xgboost.dask.train"
     record_params(fit, arguments)
-    fit.tags({"estimator_name": "Booster", "estimator_class": "xgboost.core.Booster", **versions()})
+    fit.identify("xgboost.core.Booster")
     matrices = [(arguments.get("dtrain"), "dtrain", "train")]
     matrices += [(matrix, str(name), "eval") for matrix, name in arguments.get("evals") or ()]
     for matrix, name, role in matrices:
         fit.dataset(matrix, name=name, role=role, feature_names=getattr(matrix, "feature_names", None))
-    record_continuation(fit, arguments.get("xgb_model"))
+    fit.continues(arguments.get("xgb_model"), rounds_of)
     result = yield
     if not isinstance(result, dict):
         fit.skipped("training", _ONLY_BEGUN)

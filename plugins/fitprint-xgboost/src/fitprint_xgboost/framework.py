@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
-from fitprint_xgboost import observers
 
 __all__ = ["XGBoostFramework"]
 
@@ -19,12 +18,14 @@ class XGBoostFramework:
 
     def targets(self) -> Sequence[Target]:
         return [
-            Function("xgboost.training:train", observers.observe_train, nested=observers.observe_nested_train),
-            Function("xgboost.training:cv", observers.observe_cv, kind="cross-validation"),
-            Function("xgboost.dask:train", observers.observe_cluster_train),
-            SubclassMethod("xgboost.sklearn:XGBModel", "fit", observers.observe_fit),
-            Method("xgboost.core:Booster.eval", observers.observe_evaluation, role="note", joins=True),
-            Method("xgboost.core:Booster.eval_set", observers.observe_evaluation, role="note", joins=True),
-            Method("xgboost.core:Booster.predict", observers.observe_prediction, role="note"),
-            Method("xgboost.core:Booster.inplace_predict", observers.observe_prediction, role="note"),
+            Function(
+                "xgboost.training:train", "fitprint_xgboost.training:observe_train", nested="fitprint_xgboost.training:observe_nested_train"
+            ),
+            Function("xgboost.training:cv", "fitprint_xgboost.validation:observe_cv", kind="cross-validation"),
+            Function("xgboost.dask:train", "fitprint_xgboost.clusters:observe_cluster_train"),
+            SubclassMethod("xgboost.sklearn:XGBModel", "fit", "fitprint_xgboost.estimators:observe_fit"),
+            Method("xgboost.core:Booster.eval", "fitprint_xgboost.loops:observe_evaluation", role="note", joins=True),
+            Method("xgboost.core:Booster.eval_set", "fitprint_xgboost.loops:observe_evaluation", role="note", joins=True),
+            Method("xgboost.core:Booster.predict", "fitprint_xgboost.loops:observe_prediction", role="note"),
+            Method("xgboost.core:Booster.inplace_predict", "fitprint_xgboost.loops:observe_prediction", role="note"),
         ]

@@ -9,7 +9,7 @@ from fitprint.autologging.fit import Fit
 from fitprint.recording.context import POSITION, current_run
 from fitprint_xgboost.boosters import is_as_trained, record_config, record_resolved
 from fitprint_xgboost.data import evals_of, record_matrices
-from fitprint_xgboost.training import record_continuation, versions
+from fitprint_xgboost.training import rounds_of
 from fitprint_xgboost.watching import goal_of
 
 __all__ = ["observe_evaluation", "observe_prediction"]
@@ -40,9 +40,9 @@ def observe_evaluation(fit: Fit) -> Generator[None, Any, None]:
         else:
             fit.metric(f"evaluation_{key}", float(value), goal=goal_of(key))
     if in_loop and (known is None or known.id != run.id):
-        fit.tags({"estimator_name": "Booster", "estimator_class": "xgboost.core.Booster", **versions()})
+        fit.identify("xgboost.core.Booster")
         if known is not None:
-            record_continuation(fit, booster)
+            fit.continues(booster, rounds_of)
         fit.link(booster)
         record_resolved(fit, record_config(fit, booster))
         record_matrices(fit, [(evals, str(_argument(fit, 2, "name") or "eval"), "eval")] if is_single else evals_of(fit, evals))
@@ -59,4 +59,4 @@ def observe_prediction(fit: Fit) -> Generator[None, Any, None]:
 
 
 def _argument(fit: Fit, position: int, name: str) -> Any:
-    return fit.given_args[position] if len(fit.given_args) > position else fit.given_kwargs.get(name)
+    return fit.args[position] if len(fit.args) > position else fit.kwargs.get(name)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 from fitprint.autologging.fit import Fit
@@ -21,11 +19,10 @@ __all__ = [
     "is_first_worker",
     "observe_nested_train",
     "observe_train",
-    "record_continuation",
     "record_params",
     "record_stop",
     "record_trained",
-    "versions",
+    "rounds_of",
 ]
 
 _RECORDED_OTHERWISE = frozenset("client params dtrain evals evals_result xgb_model".split())
@@ -39,10 +36,10 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
         return
     fit.subject = "xgboost.train"
     record_params(fit, arguments)
-    fit.tags({"estimator_name": "Booster", "estimator_class": "xgboost.core.Booster", **versions()})
+    fit.identify("xgboost.core.Booster")
     matrices = [(arguments.get("dtrain"), "dtrain", "train"), *evals_of(fit, arguments.get("evals"))]
     record_matrices(fit, matrices, discrete=is_discrete(arguments))
-    record_continuation(fit, arguments.get("xgb_model"))
+    fit.continues(arguments.get("xgb_model"), rounds_of)
     seen = watch(fit, arguments)
     booster = yield
     record_stop(seen, arguments)
@@ -73,7 +70,7 @@ def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
         return
     if fit.position == 1:
         record_matrices(fit, evals_of(fit, arguments.get("evals")), discrete=is_discrete(arguments))
-        record_continuation(fit, arguments.get("xgb_model"))
+        fit.continues(arguments.get("xgb_model"), rounds_of)
     seen = watch(fit, arguments)
     booster = yield
     record_stop(seen, arguments)
@@ -111,22 +108,9 @@ def is_discrete(arguments: Arguments) -> bool | None:
     return objective.startswith(("binary:", "multi:"))
 
 
-def record_continuation(fit: Fit, model: Any) -> None:
-    """Record which model a training goes on from, and the run that made it."""
-    if model is None:
-        return
-    with fit.part("continuation", quiet=True):
-        told: dict[str, Any] = {"model": type(model).__name__}
-        if isinstance(model, (str, os.PathLike)):
-            told["file"] = os.fspath(model)
-            fit.tags({"continues_file": Path(told["file"]).name})
-        elif hasattr(model, "num_boosted_rounds"):
-            told["rounds"] = int(model.num_boosted_rounds())
-        run = fit.linked(model)
-        if run is not None:
-            told["run"] = run.id
-            fit.tags({"continues_run": run.id})
-        fit.document("continuation", told)
+def rounds_of(model: Any) -> int | None:
+    """Return how many rounds a model has; None where it does not tell."""
+    return int(model.num_boosted_rounds()) if hasattr(model, "num_boosted_rounds") else None
 
 
 def record_stop(seen: Watch | None, arguments: Arguments) -> None:
@@ -147,11 +131,6 @@ def is_first_worker() -> bool:
     state = getattr(sys.modules.get("distributed.worker"), "thread_state", None)
     is_for_client = hasattr(state, "execution_state")  # on this thread runs a task of Dask
     return not is_for_client and collective.get_rank() == 0
-
-
-def versions() -> dict[str, str]:
-    """Return the tag with XGBoost's version."""
-    return {"xgboost_version": str(sys.modules["xgboost"].__version__)}
 
 
 def _trains_one(estimator: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fitprint.autologging.fit import Fit
 from fitprint.autologging.rounds import Rounds
-from fitprint_xgboost.arguments import Arguments, params_of, replace
+from fitprint_xgboost.arguments import Arguments, params_of
 
 __all__ = ["Watch", "goal_of", "stops_early", "watch"]
 
@@ -112,7 +112,7 @@ def watch(fit: Fit, arguments: Arguments) -> Watch | None:
     seen = Watch(fit)
     seen.goes_on = arguments.get("xgb_model") is not None
     own = _callback_class()(seen)
-    replace(fit, "callbacks", [own, *_watched(theirs or (), seen)])
+    fit.replace_argument("callbacks", [own, *_watched(theirs or (), seen)])
     if seen.is_scheduled:
         with fit.part("learning rate", quiet=True):
             rate = _first_rate(arguments)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fitprint.autologging.fit import Fit
-from fitprint.autologging.framework import Framework, Target
+from fitprint.autologging.framework import Framework, Observer, Target, observer_of
 from fitprint.autologging.patching import Patcher
 from fitprint.errors import StoreError
 from fitprint.journal.writer import JournalWriter
@@ -182,11 +182,11 @@ class _Replaced:
         return [dataclasses.replace(target, observe=_failing(target.observe, self._phase)) for target in self._framework.targets()]
 
 
-def _failing(observe: Callable[[Fit], Any], phase: str) -> Callable[[Fit], Any]:
+def _failing(observe: Observer | str, phase: str) -> Callable[[Fit], Any]:
     def observer(fit: Fit) -> Iterator[Any]:
         if phase == "at its start":
             raise RuntimeError(_MARK)
-        inner = observe(fit)
+        inner = observer_of(observe)(fit)
         try:
             next(inner)
         except StopIteration:
