@@ -113,9 +113,11 @@ for _ in range(5):
     model.partial_fit(X, y, classes=[0, 1, 2])
 print(model.t_)
 """
-    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    database = f"sqlite:///{tmp_path / 'home' / 'fitprint.db'}"
+    environment = {**os.environ, "FITPRINT_STORE": database}
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert output.stderr == ""
-    fitprint.configure(home=tmp_path / "home", store=f"sqlite:///{tmp_path / 'home' / 'fitprint.db'}")
+    fitprint.configure(home=tmp_path / "home", store=database)
     (run,) = fitprint.search_runs()
     assert (run.status, len(run.history("rows"))) == ("FINISHED", 5)
     assert fitprint.load_model(f"runs:/{run.id}/model").t_ == float(output.stdout)
