@@ -21,15 +21,13 @@ import json
 import os
 import re
 import struct
-import sys
 import zipfile
 import zlib
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import fitprint
 from fitprint import clock, events
@@ -37,7 +35,7 @@ from fitprint.access import create_file, open_regular, temporary_folder
 from fitprint.artifacts.blobs import Blobs
 from fitprint.artifacts.paths import checked_path
 from fitprint.artifacts.staging import Staging
-from fitprint.entities import Artifact, RunRecord
+from fitprint.entities import Artifact, History, RunRecord, to_little
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
 from fitprint.events import Batch, Event, MetricPoints, RunStarted
 from fitprint.hooks.manager import hooks
@@ -139,8 +137,8 @@ def _write(archive: zipfile.ZipFile, store: Store, anew: Staging, blobs: Blobs, 
         with _member(archive, f"runs/{record.id}.metrics") as file:
             for key in sorted(record.metrics):
                 history = store.metric_history(record.id, key)
-                for column in (history.step, history.timestamp, history.value, history.epoch):
-                    file.write(_little(column).tobytes())
+                for column in history.columns:
+                    file.write(to_little(column))
     for digest in sorted(sizes):
         with _member(archive, _blob_name(digest)) as file, (anew if digest in anew else blobs).open(digest) as source:
             if _copied(source, file) != digest:
@@ -190,13 +188,6 @@ def _events(record: RunRecord) -> Iterator[Event]:
     yield events.RunEnded(run, max(time, record.end_time or 0), record.status, record.error)
     if record.deleted_time is not None:
         yield events.RunDeleted(run, record.deleted_time)
-
-
-def _little(column: array[Any]) -> array[Any]:
-    if sys.byteorder == "big":
-        column = column[:]
-        column.byteswap()
-    return column
 
 
 def _copied(source: IO[bytes], target: IO[bytes]) -> str:
@@ -335,12 +326,13 @@ class _Bundle:
         with self._member(name, 32 * _MOST_POINTS) as file:
             for metric in self.metrics[run_id]:
                 count = metric["count"]
-                steps, times = _column(file, "q", count), _column(file, "q", count)
-                values, epochs = _column(file, "d", count), _column(file, "d", count)
-                key, goal = metric["key"], metric["goal"]
-                if not (isinstance(key, str) and key and goal in ("min", "max") and len(steps) and all(map(clock.is_time, times))):
+                points = History.from_bytes(file.read(32 * count))
+                key, goal, times = metric["key"], metric["goal"], points.timestamp
+                if not (isinstance(key, str) and key and goal in ("min", "max") and count and all(map(clock.is_time, times))):
                     raise ValueError(f"a metric of run {run_id} is not understood")
-                yield MetricPoints(run_id, times[-1], key, steps, times, values, epochs, goal)
+                if len(points) != count:
+                    raise ValueError("the metrics end too early")
+                yield MetricPoints(run_id, times[-1], key, points, goal)
 
     def bring(self, digests: Iterable[str], staging: Staging) -> None:
         """Keep the bytes of these digests, each checked."""
@@ -372,13 +364,6 @@ def _artifacts(found: Iterable[Event]) -> Iterator[Artifact]:
     for event in found:
         if isinstance(event, events.ArtifactsLogged):
             yield from event.artifacts
-
-
-def _column(file: IO[bytes], code: Literal["q", "d"], count: int) -> array[Any]:
-    column: array[Any] = array(code, file.read(8 * count))
-    if len(column) != count:
-        raise ValueError("the metrics end too early")
-    return _little(column)
 
 
 def _sound(event: Event, run_id: str) -> Event:

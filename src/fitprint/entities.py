@@ -5,8 +5,9 @@ Times are integers: microseconds since the Unix epoch, UTC. Digests are ``sha256
 
 from __future__ import annotations
 
+import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ __all__ = [
     "PendingBytes",
     "RunRecord",
     "RunStatus",
+    "from_little",
+    "to_little",
 ]
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -83,25 +86,88 @@ class MetricSummary:
 class History:
     """The points of one metric in the order in which they were logged, as four columns of equal length.
 
-    The columns are :class:`array.array`; ``numpy.asarray(history.value)`` makes a view without copying.
+    The columns are :class:`array.array`; ``numpy.asarray(history.value)`` makes a view without copying. Their order here is that of
+    their bytes in journals, chunks and bundles.
 
     Attributes:
         step: int64.
-        epoch: float64, NaN where no epoch was given.
         timestamp: int64, microseconds since the epoch (UTC).
         value: float64, exact (NaN and infinities included).
+        epoch: float64, NaN where no epoch was given.
     """
 
     step: array[int] = field(default_factory=lambda: array("q"))
-    epoch: array[float] = field(default_factory=lambda: array("d"))
     timestamp: array[int] = field(default_factory=lambda: array("q"))
     value: array[float] = field(default_factory=lambda: array("d"))
+    epoch: array[float] = field(default_factory=lambda: array("d"))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> History:
+        """Return the points that :meth:`to_bytes` gave.
+
+        Raises:
+            ValueError: these are not the bytes of whole points.
+        """
+        if len(raw) % 32:
+            raise ValueError(f"{len(raw)} bytes are not four columns of numbers")
+        size = len(raw) // 4
+        return cls(
+            from_little("q", raw[:size]),
+            from_little("q", raw[size : 2 * size]),
+            from_little("d", raw[2 * size : 3 * size]),
+            from_little("d", raw[3 * size :]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the columns one after the other, little-endian."""
+        return b"".join([to_little(column) for column in self.columns])
+
+    @property
+    def columns(self) -> tuple[array[int], array[int], array[float], array[float]]:
+        return self.step, self.timestamp, self.value, self.epoch
+
+    def extend(self, more: History) -> None:
+        """Add the points of ``more`` behind these."""
+        self.step.extend(more.step)
+        self.timestamp.extend(more.timestamp)
+        self.value.extend(more.value)
+        self.epoch.extend(more.epoch)
+
+    def part(self, start: int = 0, end: int | None = None) -> History:
+        """Return a copy of the points from ``start`` up to ``end``."""
+        return History(self.step[start:end], self.timestamp[start:end], self.value[start:end], self.epoch[start:end])
+
+    def at(self, places: Iterable[int]) -> History:
+        """Return the points at these places, in this order."""
+        chosen = list(places)
+        return History(
+            array("q", [self.step[place] for place in chosen]),
+            array("q", [self.timestamp[place] for place in chosen]),
+            array("d", [self.value[place] for place in chosen]),
+            array("d", [self.epoch[place] for place in chosen]),
+        )
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __repr__(self) -> str:
         return f"History({len(self)} points)"
+
+
+def to_little(column: array[Any]) -> bytes:
+    """Return the numbers of a column as little-endian bytes, whatever this machine's order is."""
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return column.tobytes()
+
+
+def from_little(code: str, raw: bytes | bytearray) -> array[Any]:
+    """Return the numbers of a type code of :mod:`array` that little-endian bytes hold."""
+    column: array[Any] = array(code, raw)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,11 @@ in :data:`RESERVED` are kept for what is known to come.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
-from fitprint.entities import Artifact, Dataset, LoggedModel, Param, RunStatus
+from fitprint.entities import Artifact, Dataset, History, LoggedModel, Param, RunStatus
 
 __all__ = [
     "EXPERIMENT_ACTS",
@@ -248,18 +247,12 @@ class TagsSet:
 
 @dataclass(frozen=True, slots=True)
 class MetricPoints:
-    """Points of one metric, oldest first, as columns of equal length.
-
-    ``time`` is the time of the last point; steps and times are int64, values and epochs float64 (NaN: no epoch).
-    """
+    """Points of one metric, oldest first; ``time`` is that of the last. Who folds the event leaves its columns as they are."""
 
     run: str
     time: int
     key: str
-    steps: array[int]
-    times: array[int]
-    values: array[float]
-    epochs: array[float]
+    points: History
     goal: Literal["min", "max"] | None = None
 
 

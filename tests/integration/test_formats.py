@@ -1,7 +1,7 @@
 """What any version wrote stays readable: homes with a database and an undelivered journal, and bundles, as they were written then.
 
-``formats/1`` was written before experiments had ids and chunks had a codec, ``formats/2`` since then. A folder that is there is never
-changed; whoever changes a format adds the next.
+``formats/1`` was written before experiments had ids and chunks had a codec, ``formats/2`` before metrics with few points shared rows and
+long ones had outlines, ``formats/3`` since then. A folder that is there is never changed; whoever changes a format adds the next.
 """
 
 from __future__ import annotations
@@ -61,6 +61,10 @@ def test_a_home_of_any_version_is_read_and_goes_on(written: str, own_store: Path
     child, late = fitprint.get_run(CHILD), fitprint.get_run(LATE)
     assert (child.status, child.error, child.parent_id, child.record.deleted_time) == ("FAILED", "Traceback\nValueError: bad\n", RUN, None)
     assert (late.status, late.params, late.tags) == ("KILLED", {"C": 2}, {"kept": "x"})
+    if "long" in child.metrics:
+        curve, few = child.history("long"), child.history("long", max_points=4)
+        assert list(curve.value) == [(index * 37 % 256) / 256 for index in range(5000)]
+        assert (list(few.step), list(few.value)) == ([0, 83, 256, 4999], [0.0, 255 / 256, 0.0, 131 / 256])
     assert (list(late.history("loss").value), len(late.history("curve"))) == ([1 / (index + 1) for index in range(5)], 50)
     with fitprint.start_run("new", experiment="wine"):
         fitprint.log_metric("loss", 0.5)

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import struct
-import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from zlib import crc32
 
 from fitprint import clock
 from fitprint.access import read_regular
+from fitprint.entities import History, from_little, to_little
 from fitprint.events import Event, MetricPoints
 from fitprint.journal import frames
 from fitprint.journal.codec import UnknownRecordError, decode_event
@@ -27,7 +27,8 @@ __all__ = ["Damage", "Stretch", "read_journal", "segments"]
 
 _POINT_FRAME = struct.Struct("<8xI37s")  # checksum and payload of a frame that holds a single point
 _POINT_BYTES = _POINT_FRAME.size
-_POINT_COLUMNS = ((13, "I"), (17, "q"), (25, "q"), (33, "d"), (41, "d"))  # series, step, time, value, epoch: offset in the frame, type
+_POINT_COLUMNS = ((17, "q"), (25, "q"), (33, "d"), (41, "d"))  # those of a History: offset in the frame, type
+_SERIES_AT = 13
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
 _SERIES_HEAD = re.compile(re.escape(frames.MAGIC) + rb".{8}" + re.escape(bytes([frames.SERIES])), re.DOTALL)
 _SEGMENT_NAME = re.compile(r"0[0-7][0-9]{6}\.log")  # eight million of them: positions stay below 2**63
@@ -127,7 +128,7 @@ class _Segment:
 
     def read(self, start: int, number: int, batch_bytes: int, *, last: bool) -> Stretch:
         stretch = Stretch(start, start)
-        points: dict[int, MetricPoints] = {}
+        points: dict[int, History] = {}  # by series
         limit = min(len(self._data), self._at + batch_bytes)
         while self._at < limit:
             taken = self._take_points(points)
@@ -145,8 +146,8 @@ class _Segment:
                 stretch.unknown = str(error)
                 break
             self._at += size
-        stretch.events.extend(event for event in points.values() if event.run)
-        unknown = sum(len(event.values) for event in points.values() if not event.run)
+        self._hand_over(points, stretch)
+        unknown = sum(map(len, points.values()))
         if unknown:
             stretch.damage.append(Damage(self._name, self._at, 0, f"{unknown} metric points whose definition is lost"))
         stretch.end = frames.position(number, self._at)
@@ -180,15 +181,13 @@ class _Segment:
         self._at = at
         return True
 
-    def _take(self, payload: bytes, stretch: Stretch, points: dict[int, MetricPoints]) -> None:
+    def _take(self, payload: bytes, stretch: Stretch, points: dict[int, History]) -> None:
         kind = payload[0]
         try:
             if kind == frames.EVENT:
                 event = decode_event(payload[1:])
                 # An end that follows points must not overtake them: hand over what was gathered so far.
-                stretch.events.extend(event for event in points.values() if event.run)
-                for number in [number for number, event in points.items() if event.run]:
-                    del points[number]
+                self._hand_over(points, stretch)
                 stretch.events.append(event)
             elif kind == frames.SERIES:
                 self._define(payload[1:])
@@ -215,26 +214,21 @@ class _Segment:
             raise ValueError("it defines no metric")
         self._series[number] = (run, key, goal)
 
-    def _columns(self, number: int, points: dict[int, MetricPoints]) -> MetricPoints:
-        columns = points.get(number)
-        if columns is None:
-            run, key, goal = self._series.get(number, ("", "", None))
-            columns = points[number] = MetricPoints(run, 0, key, array("q"), array("q"), array("d"), array("d"), goal)
-        return columns
+    def _hand_over(self, points: dict[int, History], stretch: Stretch) -> None:
+        """Make events of the points whose series are known; only the others stay."""
+        for number in [number for number in points if number in self._series]:
+            run, key, goal = self._series[number]
+            history = points.pop(number)
+            stretch.events.append(MetricPoints(run, history.timestamp[-1], key, history, goal))
 
-    def _take_columns(self, payload: bytes, points: dict[int, MetricPoints]) -> None:
+    def _take_columns(self, payload: bytes, points: dict[int, History]) -> None:
         _, number, count = frames.POINTS_BODY.unpack_from(payload)
         at = frames.POINTS_BODY.size
         if not count or len(payload) != at + 32 * count:
             raise ValueError(f"it should hold {count} points and has {len(payload)} bytes")
-        columns = self._columns(number, points)
-        for column in (columns.steps, columns.times, columns.values, columns.epochs):
-            more = array(column.typecode, _native(column.typecode, payload[at : at + 8 * count]))
-            column.extend(_possible(more) if column is columns.times else more)
-            at += 8 * count
-        points[number] = _stamped(columns)
+        _add(points, number, History.from_bytes(payload[at:]))
 
-    def _take_points(self, points: dict[int, MetricPoints]) -> int:
+    def _take_points(self, points: dict[int, History]) -> int:
         """Take as many single points as stand in a row here, and return their size in bytes."""
         data, at = self._data, self._at
         if at + _POINT_BYTES > len(data) or not data.startswith(_POINT_HEAD, at) or data[at + 12 : at + 13] != b"\1":
@@ -251,27 +245,25 @@ class _Segment:
         if intact == 0:
             return 0
         end = at + intact * _POINT_BYTES
-        numbers, steps, times, values, epochs = (_column(data, at + offset, end, code) for offset, code in _POINT_COLUMNS)
-        times = _possible(times)
+        numbers = _column(data, at + _SERIES_AT, end, "I")
+        history = History(*(_column(data, at + offset, end, code) for offset, code in _POINT_COLUMNS))
         if numbers.count(numbers[0]) == intact:
-            _extend(points, numbers[0], self._columns(numbers[0], points), steps, times, values, epochs)
+            _add(points, numbers[0], history)
         else:
             rows_of: dict[int, list[int]] = {}
             for index, number in enumerate(numbers):
                 rows_of.setdefault(number, []).append(index)
             for number, chosen in rows_of.items():
-                columns = ([column[index] for index in chosen] for column in (steps, times, values, epochs))
-                _extend(points, number, self._columns(number, points), *columns)
+                _add(points, number, history.at(chosen))
         return intact * _POINT_BYTES
 
-    def _take_point(self, at: int, points: dict[int, MetricPoints]) -> int:
+    def _take_point(self, at: int, points: dict[int, History]) -> int:
         """Take one point that stands alone, as of a metric that was just defined."""
         data = self._data
         if self._frame_size(at) != _POINT_BYTES:
             return 0
-        number = int.from_bytes(data[at + 13 : at + 17], "little")
-        step, time, value, epoch = (array(code, _native(code, data[at + first : at + first + 8])) for first, code in _POINT_COLUMNS[1:])
-        _extend(points, number, self._columns(number, points), step, _possible(time), value, epoch)
+        number = int.from_bytes(data[at + _SERIES_AT : at + _SERIES_AT + 4], "little")
+        _add(points, number, History.from_bytes(data[at + _SERIES_AT + 4 : at + _POINT_BYTES]))
         return _POINT_BYTES
 
     def _count_points(self, at: int) -> int:
@@ -298,33 +290,14 @@ def _column(data: bytes, first: int, end: int, typecode: str) -> array[Any]:
     column = bytearray(-(-(end - first) // _POINT_BYTES) * width)
     for byte in range(width):
         column[byte::width] = data[first + byte : end : _POINT_BYTES]
-    return array(typecode, _native(typecode, bytes(column)))
+    return from_little(typecode, column)
 
 
-def _extend(points: dict[int, MetricPoints], number: int, columns: MetricPoints, steps: Any, times: Any, values: Any, epochs: Any) -> None:
-    columns.steps.extend(steps)
-    columns.times.extend(times)
-    columns.values.extend(values)
-    columns.epochs.extend(epochs)
-    points[number] = _stamped(columns)
-
-
-def _stamped(points: MetricPoints) -> MetricPoints:
-    """Return the same columns under the time of their last point."""
-    return MetricPoints(points.run, points.times[-1], points.key, points.steps, points.times, points.values, points.epochs, points.goal)
-
-
-def _possible(times: array[int]) -> array[int]:
-    """Return the times; one that no record may have becomes the nearest that one may have."""
-    highest = times.tobytes()[7 if sys.byteorder == "little" else 0 :: 8]
-    if highest.translate(None, _USUAL_TIMES):
-        return array("q", (min(max(time, clock.EARLIEST), clock.LATEST) for time in times))
-    return times
-
-
-def _native(typecode: str, data: bytes) -> bytes:
-    if sys.byteorder == "big":
-        column = array(typecode, data)
-        column.byteswap()
-        return column.tobytes()
-    return data
+def _add(points: dict[int, History], number: int, more: History) -> None:
+    """Add points to those of their series; a time that no record may have becomes the nearest that one may have."""
+    if to_little(more.timestamp)[7::8].translate(None, _USUAL_TIMES):
+        more.timestamp[:] = array("q", (min(max(time, clock.EARLIEST), clock.LATEST) for time in more.timestamp))
+    if number in points:
+        points[number].extend(more)
+    else:
+        points[number] = more

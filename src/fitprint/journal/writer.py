@@ -10,11 +10,9 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sys
 import threading
 import time
 import weakref
-from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -205,9 +203,7 @@ class JournalWriter:
         if number is None:
             number, definition = self._define(*series, points.goal)
             fresh[series] = number
-        head = frames.POINTS_BODY.pack(frames.POINTS, number, len(points.values))
-        columns = (points.steps, points.times, points.values, points.epochs)
-        return definition + frames.frame(head + b"".join(_little_endian(column) for column in columns))
+        return definition + frames.frame(frames.POINTS_BODY.pack(frames.POINTS, number, len(points.points)) + points.points.to_bytes())
 
     def _define(self, run: str, key: str, goal: str | None) -> tuple[int, bytes]:
         """Return a number for a new series of this segment, and the frame that defines it, which goes before its first points.
@@ -519,13 +515,6 @@ def _definition(number: int, run: str, key: str, goal: str | None) -> bytes:
 
 def _event_frame(event: Event) -> bytes:
     return frames.frame(b"\3" + encode_event(event))
-
-
-def _little_endian(column: array[Any]) -> bytes:
-    if sys.byteorder == "big":
-        column = array(column.typecode, column)
-        column.byteswap()
-    return column.tobytes()
 
 
 def _after_fork_in_child() -> None:

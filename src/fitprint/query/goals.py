@@ -12,6 +12,7 @@ _PARTS = re.compile(
     "loss|error|deviance|perplexity|inertia|entropy|brier|hinge|duration|latency|runtime|seconds|divergence|distance|regret|"
     "residual|davies_bouldin|quantile|pinball|violation|bits_per_byte"
 )
+_LETTERS = re.compile("[a-z]+")
 _WORDS = frozenset("mse rmse mae mape smape msle rmsle medae ppl wer cer eer fid aic bic nll rss sse err fpr fnr kl time ms".split())
 
 
@@ -25,5 +26,5 @@ def goal_of(key: str) -> Literal["min", "max"]:
         return "max"
     if _PARTS.search(key):
         return "min"
-    words = "".join(letter if letter.isalpha() else " " for letter in key).split()
+    words = _LETTERS.findall(key) if key.isascii() else "".join(letter if letter.isalpha() else " " for letter in key).split()
     return "max" if _WORDS.isdisjoint(words) else "min"

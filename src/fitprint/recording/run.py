@@ -19,7 +19,7 @@ from fitprint.arguments import checked_items, checked_text, shown
 from fitprint.artifacts.paths import checked_path, file_name
 from fitprint.context.secrecy import tag_texts, told, withheld
 from fitprint.data.values import param_value, preview
-from fitprint.entities import TERMINAL_STATUSES, Dataset, LoggedModel, Param, RunRecord, RunStatus
+from fitprint.entities import TERMINAL_STATUSES, Dataset, History, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import Usage, usage
@@ -405,24 +405,20 @@ class Run(RunFiles):
             column = array("d", values)
             count = len(column)
             now = clock.now()
-            points = events.MetricPoints(
-                self.id,
-                now,
-                key,
+            points = History(
                 array("q", range(count) if steps is None else steps),
                 array("q", [now] * count if times is None else times),
                 column,
                 array("d", [_NAN] * count if epochs is None else epochs),
-                goal,
             )
-            check_curve(key, goal, () if times is None else points.times)
+            check_curve(key, goal, () if times is None else points.timestamp)
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidMetricError(f"metric {key!r} was not recorded: {error}") from error
-        if not count == len(points.steps) == len(points.times) == len(points.epochs):
+        if {len(each) for each in points.columns} != {count}:
             raise InvalidMetricError(f"metric {key!r} was not recorded: {count} values need as many steps, epochs and times")
         if count and (self._next_step[key] if key in self._next_step else self._admit(key)) is not None:
-            self.workspace.writer.append(points)
-            self._next_step[key] = points.steps[-1] + 1
+            self.workspace.writer.append(events.MetricPoints(self.id, now, key, points, goal))
+            self._next_step[key] = points.step[-1] + 1
 
     # -- data, models, documents -----------------------------------------------------------------------------------
 

@@ -1,55 +1,73 @@
 """Metric history as bytes: columns of 64-bit numbers, each in the form that says it shortest.
 
-A chunk is four bytes, little-endian, of which the highest is its codec and the others its number of points, and then the columns steps,
-times, epochs and values. In codec 0, which is only read, each column is in planes. In codec 1, each begins with a byte that names its form:
+A chunk is four bytes, little-endian, of which the highest is its codec and the others its number of points, and then columns. In codec 3
+these are those of a :class:`fitprint.entities.History`, in its order. In codec 4, a *pack*, points of several metrics of a run lie one
+after the other; before their columns come four bytes that say how many pieces there are, and three columns of these: the number of the
+metric's key, how many points the metric has before the piece, and how many the piece has. Each column begins with a byte that names
+its form:
 
 - 0, planes: a word of two bits for each of its eight planes (plane 0 holds the least significant byte of every number), and the planes:
   0 as they are, one byte for each point; 1 one byte, which all points share; 2 four bytes that say how many follow, deflated.
 - 1, a line: the first number and what is added each time, eight bytes each; of floats the second is zero.
-- 2, growing: the first number, and what each grows by, in planes. The n-th numbers of all groups of sixteen come together, so that sixteen
-  additions of long rows give all sums.
+- 3, growing: three numbers of eight bytes, and then the column in sixteen rows of equal length (the last may be shorter), in planes: of
+  the first row what each is above a line, of which the first two numbers say where it begins and what is added each time; of the
+  others what each is above the one over it, less the third number. So sixteen additions of long rows give all of them.
+- 4, growing little: the same with four planes, where the higher halves of all numbers are the same.
 
-In codec 2 there is one point: its four numbers, eight bytes each. Only columns that begin at zero or above have the forms 1 and 2.
+Only whole numbers have the forms 3 and 4, and only those that begin at zero or above the forms 1, 3 and 4.
 
-Numbers keep every bit: NaN payloads, infinities and signed zeros come back as they were. Of clocks the first differences are stored and
-not the second: those of a clock that trembles have changing signs, and need twice the bytes.
+Codecs 0 to 2 are only read; their columns are steps, times, epochs and values. In codec 0 these are planes without a form, in codec 2 there
+is one point, of four numbers, eight bytes each. Codec 1 has the form 2 for what grows: the first number, and what each grows by, in
+planes, where the n-th numbers of all groups of sixteen come together.
+
+Numbers keep every bit: NaN payloads, infinities and signed zeros come back as they were.
 """
 
 from __future__ import annotations
 
 import struct
-import sys
 import zlib
 from array import array
-from functools import cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from itertools import accumulate, islice
 from operator import sub
-from typing import Any
+from typing import Any, NamedTuple
 
-from fitprint.entities import History
+from fitprint.entities import History, from_little, to_little
 from fitprint.errors import CorruptStoreError
 
-__all__ = ["FULL", "decode", "encode"]
+__all__ = ["FULL", "Piece", "decode", "encode", "pack", "unpack"]
 
-FULL = 16_384
-"""Points of a chunk that is never rewritten."""
+FULL = 4096
+"""Points of a chunk that is never rewritten: few enough for a processor's cache, so that they are read faster than four times as many."""
 
-_CODEC = 1 << 24
-_SINGLE = 2 * _CODEC + 1
-_PLANES, _LINE, _GROWING = range(3)
-_FORMS = [bytes([form]) for form in range(3)]
-_GROUP = 16  # numbers whose sums are made one after the other
+_MOST = 16_384  # points of a chunk, for earlier versions wrote as many
+_PLANES_ONLY, _SINGLE, _SERIES, _PACK = 0, 2, 3, 4  # codecs
+_PLANES, _LINE, _GROUPS, _GROWING, _GROWING_LITTLE = range(5)
+_FORMS = [bytes([form]) for form in range(5)]
+_ROWS = 16  # whose sums are made one after the other
 _SHORT = 128  # points of a plane that is not worth the time
 _SAMPLE = 1024
 _WORTHWHILE = 0.9  # of the size; most planes of a mantissa are noise, and trying them costs more than all else
+_HALF = 1 << 32
+_BEFORE = ("step", "timestamp", "epoch", "value")  # the columns of codecs 0 to 2
+_NOW = ("step", "timestamp", "value", "epoch")
+_ODD = (struct.error, zlib.error, ValueError, IndexError, TypeError, OverflowError)
+
+
+class Piece(NamedTuple):
+    """Points of a metric, named by the number of its key, that follow the first ``start`` ones."""
+
+    key: int
+    start: int
+    points: History
 
 
 def encode(history: History) -> bytes:
     """Return the points as one chunk."""
-    whole, floats = (history.step, history.timestamp), (history.epoch, history.value)
-    if len(history) == 1:  # as of most metrics of a run that has very many
-        return struct.pack("<I", _SINGLE) + b"".join(_little(column).tobytes() for column in (*whole, *floats))
-    return b"".join([struct.pack("<I", _CODEC | len(history)), *map(_whole_numbers, whole), *map(_floats, floats)])
+    return _head(_SERIES, len(history)) + _columns(history)
 
 
 def decode(chunk: bytes, into: History) -> None:
@@ -58,27 +76,74 @@ def decode(chunk: bytes, into: History) -> None:
     Raises:
         CorruptStoreError: these bytes are no chunk.
     """
-    columns: tuple[array[Any], ...] = (into.step, into.timestamp, into.epoch, into.value)
-    try:
-        (head,) = struct.unpack_from("<I", chunk)
-        if head == _SINGLE:
-            for column, number in zip(columns, struct.unpack("<4x8s8s8s8s", chunk), strict=True):
-                column.extend(_numbers(column.typecode, number))
+    with _told():
+        codec, count = _codec_and_count(chunk)
+        if codec == _SINGLE:
+            for name, number in zip(_BEFORE, struct.unpack("<4x8s8s8s8s", chunk), strict=True):
+                column = getattr(into, name)
+                column.extend(from_little(column.typecode, number))
             return
-        codec, count = divmod(head, _CODEC)
-        if codec > 1 or count > FULL:
-            raise ValueError(f"it would have {count} points in the codec {codec}")
         at = 4
-        for column in columns:
-            form = chunk[at] if codec else _PLANES
-            at = _READERS[form](chunk, at + codec, count, column)
-    except (struct.error, zlib.error, ValueError, IndexError, TypeError, OverflowError) as error:
+        for name in _NOW if codec == _SERIES else _BEFORE:
+            at = _read(chunk, at, count, getattr(into, name), planes_only=codec == _PLANES_ONLY)
+
+
+def pack(pieces: Sequence[Piece]) -> bytes:
+    """Return points of several metrics as one chunk."""
+    together = History()
+    for piece in pieces:
+        together.extend(piece.points)
+    about = (
+        array("q", [piece.key for piece in pieces]),
+        array("q", [piece.start for piece in pieces]),
+        array("q", [len(piece.points) for piece in pieces]),
+    )
+    return b"".join([_head(_PACK, len(together)), struct.pack("<I", len(pieces)), *map(_whole_numbers, about), _columns(together)])
+
+
+def unpack(chunk: bytes) -> list[Piece]:
+    """Return the pieces of which :func:`pack` made the chunk.
+
+    Raises:
+        CorruptStoreError: these bytes are no such chunk.
+    """
+    with _told():
+        codec, count = _codec_and_count(chunk)
+        (number,) = struct.unpack_from("<I", chunk, 4)
+        if codec != _PACK or number > count:
+            raise ValueError(f"it would be {number} pieces of {count} points in the codec {codec}")
+        about, together = (array("q"), array("q"), array("q")), History()
+        at = 8
+        for each in about:
+            at = _read(chunk, at, number, each)
+        for column in together.columns:
+            at = _read(chunk, at, count, column)
+        keys, starts, counts = about
+        if sum(counts) != count or min(counts, default=1) < 1:
+            raise ValueError("its pieces have other points than it has")
+        ends = accumulate(counts)
+        return [Piece(key, start, together.part(end - size, end)) for key, start, size, end in zip(keys, starts, counts, ends, strict=True)]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except _ODD as error:
         raise CorruptStoreError(
             f"a piece of a metric's history is damaged ({error}); the other metrics and runs can still be read"
         ) from error
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def _head(codec: int, count: int) -> bytes:
+    return struct.pack("<I", codec << 24 | count)
+
+
+def _columns(history: History) -> bytes:
+    return b"".join([_whole_numbers(history.step), _whole_numbers(history.timestamp), _floats(history.value), _floats(history.epoch)])
 
 
 def _whole_numbers(column: array[int]) -> bytes:
@@ -89,32 +154,37 @@ def _whole_numbers(column: array[int]) -> bytes:
     last = first + stride * (count - 1)
     if stride >= 0 and column[-1] == last and column == array("q", range(first, last + 1, stride) if stride else [first] * count):
         return _FORMS[_LINE] + struct.pack("<qq", first, stride)
-    try:
-        growth = array("q", map(sub, column[1:], column))
-    except OverflowError:
-        growth = array("q", [-1])
-    if min(growth) < 0:
-        return _FORMS[_PLANES] + _planes(column)
-    growth.insert(0, 0)
-    growth.extend([0] * (-count % _GROUP))
-    rows = array("q")
-    for number in range(_GROUP):
-        rows += growth[number::_GROUP]
-    return _FORMS[_GROWING] + struct.pack("<q", first) + _planes(rows)
+    return _growing(column) or _FORMS[_PLANES] + _planes(column)
+
+
+def _growing(column: array[int]) -> bytes:
+    """Return the column as rows that grow, or nothing if it does not."""
+    width = -(-len(column) // _ROWS)
+    stride = (column[width - 1] - column[0]) // max(width - 1, 1)
+    top = [number - stride * place for place, number in enumerate(column[:width])]
+    growth = list(map(sub, column[width:], column))
+    start, least = min(top), min(growth, default=0)
+    rows = [*(number - start for number in top), *(number - least for number in growth)]
+    most = max(rows)
+    if min(start, stride, least) < 0 or most >= _HALF * _HALF // 2:
+        return b""
+    little = most < _HALF and start // _HALF == max(column) // _HALF
+    form, code = (_GROWING_LITTLE, "I") if little else (_GROWING, "q")
+    return _FORMS[form] + struct.pack("<qqq", start, stride, least) + _planes(array(code, rows))
 
 
 def _floats(column: array[float]) -> bytes:
-    raw = _little(column).tobytes()
+    raw = to_little(column)
     if raw == raw[:8] * len(column):
         return _FORMS[_LINE] + raw[:8] + bytes(8)
     return _FORMS[_PLANES] + _planes(column)
 
 
 def _planes(column: array[Any]) -> bytes:
-    raw = _little(column).tobytes()
+    raw, width = to_little(column), column.itemsize
     word, parts = 0, [b""]
-    for number in range(8):
-        plane = raw[number::8]
+    for number in range(width):
+        plane = raw[number::width]
         if plane.count(plane[0]) == len(plane):
             word |= 1 << 2 * number
             plane = plane[:1]
@@ -127,54 +197,118 @@ def _planes(column: array[Any]) -> bytes:
     return b"".join(parts)
 
 
-# -- reading: each adds a column and returns the place behind it -------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _read_planes(chunk: bytes, at: int, count: int, column: array[Any]) -> int:
-    at, raw = _unpacked(chunk, at, count)
-    column.extend(_numbers(column.typecode, raw))
-    return at
+def _codec_and_count(chunk: bytes) -> tuple[int, int]:
+    (head,) = struct.unpack_from("<I", chunk)
+    codec, count = head >> 24, head & 0xFFFFFF
+    if codec > _PACK or count > _MOST or (codec == _SINGLE and count != 1):
+        raise ValueError(f"it would have {count} points in the codec {codec}")
+    return codec, count
 
 
-def _read_line(chunk: bytes, at: int, count: int, column: array[Any]) -> int:
-    first, stride = struct.unpack_from("<qq", chunk, at)
+def _read(chunk: bytes, at: int, count: int, column: array[Any], *, planes_only: bool = False) -> int:
+    """Add to the column what stands at ``at``, and return the place behind it."""
+    form = _PLANES if planes_only else chunk[at]
+    at += not planes_only
+    if form == _PLANES:
+        at, raw = _unpacked(chunk, at, count, 8)
+        column.extend(from_little(column.typecode, raw))
+        return at
     if column.typecode == "d":
-        column.extend(_numbers("d", chunk[at : at + 8]) * count)
-    elif first < 0 or stride < 0:
+        if form != _LINE:
+            raise ValueError(f"floats in the form {form}")
+        (number,) = struct.unpack_from("<8s8x", chunk, at)
+        column.extend(from_little("d", number * count))
+        return at + 16
+    return _READERS[form - 1](chunk, at, count, column)
+
+
+def _read_line(chunk: bytes, at: int, count: int, column: array[int]) -> int:
+    first, stride = struct.unpack_from("<qq", chunk, at)
+    if first < 0 or stride < 0:
         raise ValueError("a line that does not begin at zero or above, and grow")
+    if stride == 1:
+        column.extend(from_little("q", _counted(first, count)))
     else:
-        all_of_them = (1 << 64 * count) - 1
-        points = (_counted() & all_of_them) * stride + (_ones() & all_of_them) * first
-        column.extend(_numbers("q", points.to_bytes(8 * count, "little")))
+        numbers, ones = _lanes(count, "q")
+        column.extend(from_little("q", (numbers * stride + ones * first).to_bytes(8 * count, "little")))
     return at + 16
 
 
-def _read_growing(chunk: bytes, at: int, count: int, column: array[Any]) -> int:
-    """Add rows of numbers at once, as very long integers: nothing is carried from one number into the next, for none is negative."""
+def _read_groups(chunk: bytes, at: int, count: int, column: array[int]) -> int:
     (first,) = struct.unpack_from("<q", chunk, at)
-    groups = -(-count // _GROUP)
-    at, growth = _unpacked(chunk, at + 8, groups * _GROUP)
+    groups = -(-count // _ROWS)
     width = 8 * groups
+    at, growth = _unpacked(chunk, at + 8, groups * _ROWS, 8)
     rows = list(accumulate(int.from_bytes(growth[start : start + width], "little") for start in range(0, len(growth), width)))
-    starts = accumulate(_numbers("q", rows[-1].to_bytes(width, "little")), initial=first)
-    base = _long(array("q", islice(starts, groups)))
-    points: array[Any] = array("q", bytes(len(growth)))
+    starts = accumulate(from_little("q", rows[-1].to_bytes(width, "little")), initial=first)
+    base = int.from_bytes(to_little(array("q", islice(starts, groups))), "little")
+    points: array[int] = array("q", bytes(len(growth)))
     for number, row in enumerate(rows):
-        points[number::_GROUP] = _numbers("q", (row + base).to_bytes(width, "little"))
-    del points[count:]
-    column.extend(points)
+        points[number::_ROWS] = from_little("q", (row + base).to_bytes(width, "little"))
+    column.extend(points[:count])
     return at
 
 
-_READERS = (_read_planes, _read_line, _read_growing)
+def _read_growing(chunk: bytes, at: int, count: int, column: array[int]) -> int:
+    start, stride, least = struct.unpack_from("<qqq", chunk, at)
+    at, rows = _unpacked(chunk, at + 24, count, 8)
+    column.extend(from_little("q", _sums(rows, start, stride, least, "q")))
+    return at
 
 
-def _unpacked(chunk: bytes, at: int, count: int) -> tuple[int, bytearray]:
+def _read_growing_little(chunk: bytes, at: int, count: int, column: array[int]) -> int:
+    start, stride, least = struct.unpack_from("<qqq", chunk, at)
+    high, low = divmod(start, _HALF)
+    at, rows = _unpacked(chunk, at + 24, count, 4)
+    halves = from_little("I", (bytes(4) + high.to_bytes(4, "little")) * count)
+    halves[::2] = from_little("I", _sums(rows, low, stride, least, "I"))
+    column.extend(from_little("q", to_little(halves)))
+    return at
+
+
+_READERS = (_read_line, _read_groups, _read_growing, _read_growing_little)
+
+
+def _sums(rows: bytearray, start: int, stride: int, least: int, code: str) -> bytes:
+    """Add rows of numbers at once, as very long integers: nothing is carried from one number into the next, for none is negative."""
+    size = array(code).itemsize
+    numbers, ones = _lanes(-(-len(rows) // size // _ROWS), code)
+    width = size * -(-len(rows) // size // _ROWS)
+    more = ones * least
+    row = numbers * stride + ones * start - more
+    found = []
+    for at in range(0, len(rows), width):
+        row += int.from_bytes(rows[at : at + width], "little") + more
+        found.append(row.to_bytes(width, "little"))
+    return b"".join(found)[: len(rows)]
+
+
+def _counted(first: int, count: int) -> bytearray:
+    """Return so many numbers from ``first`` on: their bytes are pieces of two patterns."""
+    lowest, second = _patterns()
+    at = first & 0xFFFF
+    most = min(count, 0x10000 - at)
+    raw = bytearray((first - at).to_bytes(8, "little") * most)
+    raw[0::8] = lowest[at & 0xFF :][:most]
+    raw[1::8] = second[at : at + most]
+    return raw if most == count else raw + _counted(first + most, count - most)
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[bytes, bytes]:
+    """Return the lowest and the second byte of all numbers of two bytes, the lowest for as many as a chunk may have beyond."""
+    return bytes(range(256)) * (_MOST // 256 + 1), b"".join(bytes([high]) * 256 for high in range(256))
+
+
+def _unpacked(chunk: bytes, at: int, count: int, width: int) -> tuple[int, bytearray]:
     """Return the place behind the planes that begin at ``at``, and the numbers that they hold, little-endian."""
     (word,) = struct.unpack_from("<H", chunk, at)
     at += 2
-    raw = bytearray(8 * count)
-    for number in range(8):
+    raw = bytearray(width * count)
+    for number in range(width):
         mode = word >> 2 * number & 3
         if mode == 1:
             plane = chunk[at : at + 1] * count
@@ -192,34 +326,13 @@ def _unpacked(chunk: bytes, at: int, count: int) -> tuple[int, bytearray]:
         if len(plane) != count:
             raise ValueError("a plane is cut off")
         if mode != 1 or plane[:1] != b"\0":  # nearly all high bytes are zero, as the array is
-            raw[number::8] = plane
+            raw[number::width] = plane
     return at, raw
 
 
-@cache
-def _counted() -> int:
-    return _long(array("q", range(FULL)))
-
-
-@cache
-def _ones() -> int:
-    return _long(array("q", [1] * FULL))
-
-
-def _long(column: array[int]) -> int:
-    return int.from_bytes(_little(column).tobytes(), "little")
-
-
-def _numbers(code: str, raw: bytes | bytearray) -> array[Any]:
-    """Return the numbers that little-endian bytes hold."""
-    column: array[Any] = array(code)
-    column.frombytes(raw)
-    return _little(column)
-
-
-def _little(column: array[Any]) -> array[Any]:
-    if sys.byteorder == "little":
-        return column
-    column = column[:]
-    column.byteswap()
-    return column
+@lru_cache(maxsize=8)
+def _lanes(count: int, code: str) -> tuple[int, int]:
+    """Return the numbers from zero, and as many ones, as very long integers."""
+    columns = array(code, range(count)), array(code, [1] * count)
+    numbers, ones = (int.from_bytes(to_little(column), "little") for column in columns)
+    return numbers, ones

@@ -99,6 +99,9 @@ class Life:
             self.moved, self.experiment = event.time, event.experiment
 
 
+_NO_POINTS = History()
+
+
 @dataclass(slots=True)
 class Points:
     """Points of one metric in the order in which they arrived, and the summary of those before them.
@@ -112,13 +115,17 @@ class Points:
     before: MetricSummary | None = None
     seen: int = 0
     goal: Literal["min", "max"] | None = None
-    history: History = field(default_factory=History)
+    history: History = _NO_POINTS
+    _lent: bool = False
 
     def add(self, event: MetricPoints) -> None:
-        self.history.step.extend(event.steps)
-        self.history.epoch.extend(event.epochs)
-        self.history.timestamp.extend(event.times)
-        self.history.value.extend(event.values)
+        """Add points; a first event, as of most metrics of a run that has very many, lends its columns until there is another."""
+        if not len(self.history):
+            self.history, self._lent = event.points, True
+        else:
+            if self._lent:
+                self.history, self._lent = self.history.part(), False
+            self.history.extend(event.points)
         self.goal = event.goal or self.goal
 
     def summary(self) -> MetricSummary:
@@ -173,7 +180,7 @@ class Draft:
         """Add what ``event``, read from ``journal``, says."""
         life = self.life
         if isinstance(event, MetricPoints):
-            if event.values:
+            if len(event.points):
                 points = self.points.get(event.key)
                 if points is None:
                     points = self.points[event.key] = Points(event.key)

@@ -114,8 +114,7 @@ class MemoryStore:
             draft = self._records.runs.get(run_id)
             if draft is None or key not in draft.points:
                 return History()
-            history = draft.points[key].history
-            copy = History(history.step[:], history.epoch[:], history.timestamp[:], history.value[:])
+            copy = draft.points[key].history.part()
         return copy if max_points is None else sampled(copy, max_points)
 
     def experiments(self) -> Sequence[Experiment]:

@@ -1,15 +1,79 @@
-"""Fewer points of a long history, with its extremes kept."""
+"""Fewer points of a long history, with its extremes kept, and no more of it read than that takes."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import filterfalse
 
 from fitprint.entities import History
 
-__all__ = ["sampled"]
+__all__ = ["Outline", "Part", "enough", "outline", "sampled", "sampled_parts"]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What stands beside a part of a history: the places of its least and its greatest value, and its first, least, greatest, last point.
+
+    NaN is neither least nor greatest.
+    """
+
+    low: int
+    high: int
+    points: History
+
+
+def outline(history: History) -> Outline | None:
+    """Return the outline of points; None where no value is a number."""
+    found = _extremes(history.value)
+    return found and Outline(*found, history.at((0, *found, len(history) - 1)))
+
+
+class Part:
+    """Consecutive points of a history, which are only read where its outline, if it has one, does not say enough.
+
+    Attributes:
+        start: number of points before them, and ``count`` of them.
+    """
+
+    def __init__(self, start: int, count: int, read: Callable[[], History], outline: Outline | None = None) -> None:
+        self.start = start
+        self.count = count
+        self.outline = outline
+        self._read = read
+
+    @cached_property
+    def points(self) -> History:
+        return self._read()
+
+    def extremes(self, start: int, end: int) -> Iterator[tuple[int, float]]:
+        """Yield the places in the history, and the values, of the least and the greatest between two places of it."""
+        if self.outline is not None and start <= self.start and self.start + self.count <= end:
+            values = self.outline.points.value
+            yield from ((self.start + self.outline.low, values[1]), (self.start + self.outline.high, values[2]))
+            return
+        first = max(start - self.start, 0)
+        values = self.points.value[first : end - self.start]
+        for place in _extremes(values) or ():
+            yield self.start + first + place, values[place]
+
+    def at(self, places: Sequence[int]) -> History:
+        """Return the points at these places of the history."""
+        inside = [place - self.start for place in places]
+        known = (0, self.outline.low, self.outline.high, self.count - 1) if self.outline is not None else ()
+        if self.outline is not None and set(inside) <= set(known):
+            return self.outline.points.at(map(known.index, inside))
+        return self.points.at(inside) if inside else History()
+
+
+def enough(max_points: int | None) -> None:
+    """Raise ValueError where ``max_points`` is less than 4."""
+    if max_points is not None and max_points < 4:
+        raise ValueError(f"max_points is at least 4, not {max_points}")
 
 
 def sampled(history: History, max_points: int) -> History:
@@ -20,30 +84,49 @@ def sampled(history: History, max_points: int) -> History:
     Raises:
         ValueError: ``max_points`` is less than 4.
     """
-    if max_points < 4:
-        raise ValueError(f"max_points is at least 4, not {max_points}")
-    if len(history) <= max_points:
-        return history
-    chosen = [0, *_extremes(history.value, (max_points - 2) // 2), len(history) - 1]
-    return History(
-        array("q", map(history.step.__getitem__, chosen)),
-        array("d", map(history.epoch.__getitem__, chosen)),
-        array("q", map(history.timestamp.__getitem__, chosen)),
-        array("d", map(history.value.__getitem__, chosen)),
-    )
+    return sampled_parts([Part(0, len(history), lambda: history)], max_points)
 
 
-def _extremes(values: array[float], stretches: int) -> Iterator[int]:
+def sampled_parts(parts: Sequence[Part], max_points: int) -> History:
+    """Do the same with a history in parts, in their order."""
+    enough(max_points)
+    count = sum(part.count for part in parts)
+    if count <= max_points:
+        return _joined(part.points for part in parts)
+    chosen = [0, *_chosen(parts, count, (max_points - 2) // 2), count - 1]
+    return _joined(part.at(chosen[bisect_left(chosen, part.start) : bisect_left(chosen, part.start + part.count)]) for part in parts)
+
+
+def _chosen(parts: Sequence[Part], count: int, stretches: int) -> Iterator[int]:
     """Yield the places of the least and the greatest value of each stretch of what lies between the first and the last."""
-    inner = len(values) - 2
-    for number in range(stretches):
-        start, end = 1 + inner * number // stretches, 1 + inner * (number + 1) // stretches
-        stretch = values[start:end]
-        real = stretch if not math.isnan(sum(stretch)) else array("d", filterfalse(math.isnan, stretch))
-        if not real:
-            yield start
-            continue
-        low, high = stretch.index(min(real)), stretch.index(max(real))
-        yield start + min(low, high)
+    inner, number = count - 2, 0
+    for stretch in range(stretches):
+        start, end = 1 + inner * stretch // stretches, 1 + inner * (stretch + 1) // stretches
+        while parts[number].start + parts[number].count <= start:
+            number += 1
+        found: list[tuple[int, float]] = []
+        for part in parts[number:]:
+            if part.start >= end:
+                break
+            found += part.extremes(start, end)
+        low, high = (best(found, key=_value)[0] if found else start for best in (min, max))
+        yield min(low, high)
         if low != high:
-            yield start + max(low, high)
+            yield max(low, high)
+
+
+def _value(found: tuple[int, float]) -> float:
+    return found[1]
+
+
+def _extremes(values: array[float]) -> tuple[int, int] | None:
+    """Return the places of the least and the greatest value; None where there is nothing but NaN."""
+    real = values if not math.isnan(sum(values)) else array("d", filterfalse(math.isnan, values))
+    return (values.index(min(real)), values.index(max(real))) if real else None
+
+
+def _joined(pieces: Iterable[History]) -> History:
+    whole = History()
+    for piece in pieces:
+        whole.extend(piece)
+    return whole

@@ -6,7 +6,7 @@ from array import array
 from dataclasses import replace
 from pathlib import Path
 
-from fitprint.entities import History, Param, PendingBytes
+from fitprint.entities import Param, PendingBytes
 from fitprint.events import (
     ArtifactStoreChosen,
     Batch,
@@ -61,7 +61,8 @@ class Rewriting(MemoryStore):
 class LosesNaN(Rewriting):
     def rewritten(self, event):
         if isinstance(event, MetricPoints):
-            return replace(event, values=array("d", [0.0 if math.isnan(value) else value for value in event.values]))
+            values = array("d", [0.0 if math.isnan(value) else value for value in event.points.value])
+            return replace(event, points=replace(event.points, value=values))
         return event
 
 
@@ -113,7 +114,7 @@ class SamplesByStride(MemoryStore):
     def metric_history(self, run_id, key, *, max_points=None):
         history = super().metric_history(run_id, key)
         stride = -(-len(history) // (max_points or len(history) or 1)) or 1
-        return History(history.step[::stride], history.epoch[::stride], history.timestamp[::stride], history.value[::stride])
+        return history.at(range(0, len(history), stride))
 
 
 class BringsNamesBack(MemoryStore):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fitprint import events
 from fitprint.errors import StoreError
+from fitprint.events import MetricPoints
 from fitprint.journal import codec, frames
 from fitprint.journal.delivery import deliver, journals
 from fitprint.journal.reader import Damage, read_journal
@@ -53,8 +54,8 @@ def read(segment: bytes, folder: Path) -> tuple[list[int], list[str], list[Damag
         torn += stretch.torn
         damage += stretch.damage
         for event in stretch.events:
-            if isinstance(event, events.MetricPoints):
-                steps += event.steps
+            if isinstance(event, MetricPoints):
+                steps += event.points.step
             elif isinstance(event, events.TagsSet):
                 tags += event.tags
     return steps, tags, damage, torn
@@ -88,7 +89,7 @@ def test_reading_goes_on_where_a_torn_tail_was_completed(sample: bytes, tmp_path
         (tmp_path / frames.segment_name(1)).write_bytes(sample)
         second = list(read_journal(tmp_path, first[-1].end))
         steps = [
-            step for part in (*first, *second) for event in part.events if isinstance(event, events.MetricPoints) for step in event.steps
+            step for part in (*first, *second) for event in part.events if isinstance(event, MetricPoints) for step in event.points.step
         ]
         assert list(range(30)) == steps
 
@@ -160,7 +161,7 @@ def test_a_damaged_segment_that_is_not_the_last_holds_nothing_up(tmp_path: Path)
     assert len(paths) > 3
     paths[1].write_bytes(paths[1].read_bytes()[:-70])
     stretches = list(read_journal(journal))
-    steps = [step for stretch in stretches for event in stretch.events if isinstance(event, events.MetricPoints) for step in event.steps]
+    steps = [step for stretch in stretches for event in stretch.events if isinstance(event, MetricPoints) for step in event.points.step]
     assert 29 in steps
     assert len(steps) >= 27
     assert ["no intact record"] == [item.reason for stretch in stretches for item in stretch.damage]
@@ -174,7 +175,7 @@ def test_an_empty_segment_and_one_that_is_gone_hold_nothing_up(tmp_path: Path) -
     paths[1].write_bytes(b"")
     paths[2].unlink()
     steps = [
-        step for part in read_journal(journal) for event in part.events if isinstance(event, events.MetricPoints) for step in event.steps
+        step for part in read_journal(journal) for event in part.events if isinstance(event, MetricPoints) for step in event.points.step
     ]
     assert 0 in steps
     assert 29 in steps

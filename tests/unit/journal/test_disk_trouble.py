@@ -44,7 +44,7 @@ def read_points(root: Path) -> dict[str, list[int]]:
             assert [] == stretch.damage
             for event in stretch.events:
                 if isinstance(event, events.MetricPoints):
-                    steps.setdefault(event.key, []).extend(event.steps)
+                    steps.setdefault(event.key, []).extend(event.points.step)
     return steps
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fitprint import clock, events
-from fitprint.entities import Artifact, Dataset, LoggedModel, Param
+from fitprint.entities import Artifact, Dataset, History, LoggedModel, Param
 from fitprint.errors import FitprintError
 from fitprint.journal.codec import UnknownRecordError, decode_event, encode_event
 from fitprint.journal.delivery import journals
@@ -75,7 +75,7 @@ def points(found: list[events.Event]) -> dict[tuple[str, str], list[tuple[int, f
     rows: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for event in found:
         if isinstance(event, events.MetricPoints):
-            rows.setdefault((event.run, event.key), []).extend(zip(event.steps, event.values, strict=True))
+            rows.setdefault((event.run, event.key), []).extend(zip(event.points.step, event.points.value, strict=True))
     return rows
 
 
@@ -133,8 +133,8 @@ def test_points_survive_in_order_and_to_the_bit(rows: list[tuple[str, str, int, 
     actual: dict[tuple[str, str], list[bytes]] = {}
     for event in found:
         assert isinstance(event, events.MetricPoints)
-        assert event.time == event.times[-1]
-        for step, time, value, epoch in zip(event.steps, event.times, event.values, event.epochs, strict=True):
+        assert event.time == event.points.timestamp[-1]
+        for step, time, value, epoch in zip(*event.points.columns, strict=True):
             actual.setdefault((event.run, event.key), []).append(array("q", [step, time]).tobytes() + array("d", [value, epoch]).tobytes())
     assert expected == actual
 
@@ -144,7 +144,9 @@ def test_columns_and_single_points_of_one_series_keep_their_order(tmp_path: Path
     writer = JournalWriter(tmp_path)
     writer.point("r", "loss", 0, 10, 0.5)
     writer.append(
-        events.MetricPoints("r", 12, "loss", array("q", [1, 2]), array("q", [11, 12]), array("d", [0.4, 0.3]), array("d", [math.nan] * 2))
+        events.MetricPoints(
+            "r", 12, "loss", History(array("q", [1, 2]), array("q", [11, 12]), array("d", [0.4, 0.3]), array("d", [math.nan] * 2))
+        )
     )
     writer.point("r", "loss", 3, 13, 0.2)
     writer.close()
@@ -171,7 +173,7 @@ def test_series_are_defined_anew_in_each_segment(tmp_path: Path, segment_bytes: 
         for key in ("a", "b", "c"):
             writer.point("r", key, step, step, step + ord(key))
             expected.setdefault(("r", key), []).append((step, step + ord(key)))
-        curves = [events.MetricPoints("r", 0, f"curve {key}", *columns(step)) for key in "xy"]
+        curves = [events.MetricPoints("r", 0, f"curve {key}", History(*columns(step))) for key in "xy"]
         writer.append(*curves, events.TagsSet("r", 0, {"step": str(step)}))
         for curve in curves:
             expected.setdefault(("r", curve.key), []).append((step, float(step)))
@@ -267,9 +269,9 @@ def test_fault_13c_points_that_are_refused_leave_no_series_without_definition(tm
         writer.points("r", {"a": 1.0}, 2**70, 1)
     with pytest.raises(struct.error):
         writer.point("r", "b", 2**70, 1, 1.0)
-    curve = [array("q", [0]), array("q", [1]), array("d", [3.0]), array("d", [math.nan])]
+    curve = History(array("q", [0]), array("q", [1]), array("d", [3.0]), array("d", [math.nan]))
     with pytest.raises(ValueError, match="goal"):
-        writer.append(events.MetricPoints("r", 1, "c", *curve), events.MetricPoints("r", 1, "d", *curve, goal="most"))  # type: ignore[arg-type]
+        writer.append(events.MetricPoints("r", 1, "c", curve), events.MetricPoints("r", 1, "d", curve, goal="most"))  # type: ignore[arg-type]
     for key in "abcd":
         writer.point("r", key, 0, 1, 0.5)
     assert {("r", key): [(0, 0.5)] for key in "abcd"} == points(contents(tmp_path))

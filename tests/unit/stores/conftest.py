@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from fitprint.entities import History
 from fitprint.events import Batch, Event, MetricPoints
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Store
@@ -52,6 +53,7 @@ def points() -> Points:
     def points(run: str, key: str, values: Sequence[float], start: int = 0, time: int = 1_000_000, goal: Any = None) -> MetricPoints:
         steps = array("q", range(start, start + len(values)))
         times = array("q", (time + 1_000_000 * index for index in range(len(values))))
-        return MetricPoints(run, times[-1] if times else time, key, steps, times, array("d", values), array("d", [nan] * len(values)), goal)
+        history = History(steps, times, array("d", values), array("d", [nan] * len(values)))
+        return MetricPoints(run, times[-1] if times else time, key, history, goal)
 
     return points

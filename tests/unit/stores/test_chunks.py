@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fitprint.entities import History
 from fitprint.errors import CorruptStoreError
-from fitprint.stores.chunks import decode, encode
+from fitprint.stores.chunks import FULL, Piece, decode, encode, pack, unpack
 
 WORDS = st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 300), st.just(0x7FF8000000000001))
 
@@ -32,8 +32,8 @@ def test_every_bit_comes_back(rows: list[tuple[int, int, int, int]], repeats: in
     columns = [list(column) * repeats for column in zip(*rows, strict=True)]
     history = History(
         numbers("q", columns[0]),
-        numbers("d", columns[1]),
-        numbers("q", columns[2]),
+        numbers("q", columns[1]),
+        numbers("d", columns[2]),
         numbers("d", columns[3]),
     )
     back = History()
@@ -47,7 +47,7 @@ def test_every_bit_comes_back(rows: list[tuple[int, int, int, int]], repeats: in
 def test_damage_is_told(damage: Callable[[bytes], bytes]) -> None:
     """Bytes that are no chunk are reported as damage of the store."""
     count = 300
-    history = History(array("q", range(count)), array("d", [0.5] * count), array("q", range(count)), array("d", range(count)))
+    history = History(array("q", range(count)), array("q", range(count)), array("d", range(count)), array("d", [0.5] * count))
     with pytest.raises(CorruptStoreError, match="damaged"):
         decode(damage(encode(history)), History())
 
@@ -64,27 +64,101 @@ def test_chunks_of_before_are_read() -> None:
     assert repr(list(back.value)) == "[0.25, inf, -0.0]"
 
 
+GROUPS = (
+    "1200000101050000000000000002000000000000000200401e18240a06005455001f012103000500070009000b000d000f00110013001500170019001b001d0000"
+    "00000000000001000000000000e03f000000000000000000550500000000000000f000f000f000f000f000f000f000f000f0807f807f807f807f807f807f807f80"
+    "7f807f"
+)
+SINGLE = "01000002030000000000000000401e18240a0600000000000000e03f000000000000d03f"
+
+
+def test_chunks_in_groups_are_read() -> None:
+    """In codec 1 what grows lies in groups, and the epochs come before the values."""
+    back = History()
+    decode(bytes.fromhex(GROUPS), back)
+    assert (list(back.step), set(back.epoch)) == (list(range(5, 41, 2)), {0.5})
+    assert list(back.timestamp) == [1_700_000_000_000_000 + number**2 for number in range(18)]
+    assert repr(list(back.value)) == repr([-0.0, math.inf] * 9)
+
+
+def test_chunks_of_one_point_are_read() -> None:
+    """In codec 2 there is one point."""
+    back = History()
+    decode(bytes.fromhex(SINGLE), back)
+    assert back == History(array("q", [3]), array("q", [1_700_000_000_000_000]), array("d", [0.25]), array("d", [0.5]))
+
+
 def test_the_format_is_what_is_written_down() -> None:
     """The codec and the number of points, then each column: its form, and what belongs to it."""
-    history = History(array("q", [7, 7]), array("d", [math.nan] * 2), array("q", [3, 13]), array("d", [0.1, 0.2]))
+    history = History(array("q", [7, 7]), array("q", [3, 13]), array("d", [0.1, 0.2]), array("d", [math.nan] * 2))
     line = b"\1"
-    planes = b"\0" + struct.pack("<H", 0b0101_0101_0101_0000)
-    low = [struct.pack("<d", value) for value in (0.1, 0.2)]
+    values = b"".join(struct.pack("<2d", 0.1, 0.2)[number::8] for number in range(8))
     expected = [
-        struct.pack("<I", 2 | 1 << 24),
+        struct.pack("<I", 2 | 3 << 24),
         line + struct.pack("<qq", 7, 0),
         line + struct.pack("<qq", 3, 10),
+        b"\0" + struct.pack("<H", 0b0001_0101_0101_0101) + bytes(dict.fromkeys(values[:12])) + values[12:14] + values[14:15],
         line + struct.pack("<dq", math.nan, 0),
-        planes,
     ]
-    found = encode(history)
-    assert found.startswith(b"".join(expected[:4]))
-    assert found[4 + 3 * 17 :][:1] == planes[:1]
-    assert {low[0][0], low[1][0]} == {0x9A}  # the lowest byte, which both share
-    assert found[4 + 3 * 17 + 3] == 0x9A
+    assert encode(history)[: sum(map(len, expected[:3]))] == b"".join(expected[:3])
+    assert encode(history)[-17:] == expected[4]
 
 
-SIZES = st.one_of(st.integers(1, 40), st.sampled_from([255, 256, 257, 4096, 16_384]))
+def test_what_grows_is_rows_above_each_other() -> None:
+    """Where the first row begins and grows, and what the others grow by at least; then what is left, in four planes."""
+    steps = array("q", [5, 7, 15, 18])
+    found = encode(History(steps, steps, array("d", [0.5] * 4), array("d", [0.5] * 4)))
+    growing = b"\4" + struct.pack("<qqq", 5, 0, 2) + struct.pack("<H", 0b0101_0100) + bytes([0, 0, 6, 1]) + bytes(3)
+    assert found == struct.pack("<I", 4 | 3 << 24) + growing * 2 + (b"\1" + struct.pack("<dq", 0.5, 0)) * 2
+
+
+PIECES = [
+    Piece(3, 0, History(*map(array, "qqdd", ([1, 2], [10, 11], [0.5, 0.25], [1.0, 1.0])))),
+    Piece(7, 40, History(*map(array, "qqdd", ([9], [10], [math.inf], [1.0])))),
+]
+
+
+def test_a_pack_gives_back_the_pieces_that_it_was_made_of() -> None:
+    """Each with its key, with what comes before it, and with its points."""
+    assert unpack(pack(PIECES)) == PIECES
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(0, 99))
+def test_packs_of_any_size_come_back(sizes: list[int], seed: int) -> None:
+    """However many pieces there are, and however long."""
+    draw = random.Random(seed)
+    pieces = []
+    for key, size in enumerate(sizes):
+        steps, times = ([draw.randrange(10**9) for _ in range(size)] for _ in range(2))
+        values = array("d", [draw.gauss(0, 1) for _ in range(size)])
+        pieces.append(Piece(key, draw.randrange(100), History(array("q", steps), array("q", times), values, values[:])))
+    assert unpack(pack(pieces)) == pieces
+
+
+def test_metrics_logged_together_take_few_bytes_in_a_pack() -> None:
+    """Fifty metrics of one point take little more than their values; alone, each would take three times as much."""
+    draw = random.Random(3)
+    pieces = [Piece(key, 0, History(*map(array, "qqdd", ([1], [10**15], [draw.random()], [math.nan])))) for key in range(50)]
+    assert len(pack(pieces)) / 50 < 11
+    assert sum(len(encode(piece.points)) for piece in pieces) / 50 > 33
+
+
+def test_odd_bytes_of_a_pack_are_damage_and_nothing_worse() -> None:
+    """Whatever stands in a pack, it is read or told."""
+    draw = random.Random(4)
+    sound = pack(PIECES * 20)
+    for _ in range(2000):
+        content = bytearray(sound[: draw.randrange(len(sound))] if draw.random() < 0.1 else sound)
+        for _ in range(draw.randrange(1, 4)):
+            content[draw.randrange(len(content) or 1) : 1] = bytes([draw.randrange(256)])
+        try:
+            found = unpack(bytes(content))
+        except CorruptStoreError:
+            continue
+        assert sum(len(piece.points) for piece in found) <= 16_384
+
+
+SIZES = st.one_of(st.integers(1, 40), st.sampled_from([255, 256, 257, 4096, 5000]))
 
 
 @pytest.mark.parametrize("kind", ["line", "still", "growing", "falling", "before 1970", "huge"])
@@ -105,7 +179,7 @@ def test_every_form_of_whole_numbers_comes_back(kind: str, count: int, seed: int
     for _ in range(count):
         column.append((number + 2**63) % 2**64 - 2**63)
         number += gaps()
-    history = History(column, array("d", [0.0] * count), column[:], array("d", map(float, range(count))))
+    history = History(column, column[:], array("d", map(float, range(count))), array("d", [0.0] * count))
     back = History()
     decode(encode(history), back)
     assert back == history
@@ -115,7 +189,7 @@ def test_every_form_of_whole_numbers_comes_back(kind: str, count: int, seed: int
 def test_every_form_of_floats_comes_back(values: list[float], narrow: bool) -> None:
     """Also those that are kept in half the bytes."""
     column = array("d", array("f", [min(max(value, -1e30), 1e30) for value in values]) if narrow else values)
-    history = History(array("q", range(len(values))), column, array("q", range(len(values))), column[:])
+    history = History(array("q", range(len(values))), array("q", range(len(values))), column, column[:])
     back = History()
     decode(encode(history), back)
     assert back.value.tobytes() == back.epoch.tobytes() == column.tobytes()
@@ -126,7 +200,7 @@ def test_a_plane_that_is_cut_to_nothing_is_damage() -> None:
     draw = random.Random(2)
     count = 16
     values = array("d", [draw.choice([-1, 1]) * draw.random() for _ in range(count)])
-    history = History(array("q", range(count)), array("d", [0.5] * count), array("q", range(count)), values)
+    history = History(array("q", range(count)), array("q", range(count)), values, array("d", [0.5] * count))
     whole = encode(history)
     for length in range(4, len(whole)):
         with pytest.raises(CorruptStoreError):
@@ -138,7 +212,7 @@ def test_odd_bytes_are_damage_and_nothing_worse() -> None:
     draw = random.Random(1)
     count = 300
     times = array("q", sorted(draw.randrange(10**9) for _ in range(count)))
-    sound = encode(History(array("q", range(count)), array("d", [0.5] * count), times, array("d", [draw.random() for _ in times])))
+    sound = encode(History(array("q", range(count)), times, array("d", [draw.random() for _ in times]), array("d", [0.5] * count)))
     for _ in range(3000):
         chunk = bytearray(sound)
         for _ in range(draw.randrange(1, 4)):
@@ -155,7 +229,7 @@ def test_odd_bytes_are_damage_and_nothing_worse() -> None:
 def test_a_loss_curve_takes_few_bytes_a_point() -> None:
     """A noisy curve of doubles with times to the microsecond is small, one of 32-bit floats smaller still."""
     random.seed(1)
-    count, time = 16_384, 1_700_000_000_000_000
+    count, time = FULL, 1_700_000_000_000_000
     values = [2.0 * math.exp(-index / 5000) + random.gauss(0, 0.02) for index in range(count)]
     times = array("q")
     for _ in range(count):
@@ -163,6 +237,6 @@ def test_a_loss_curve_takes_few_bytes_a_point() -> None:
         times.append(time)
     single = struct.unpack(f"<{count}f", struct.pack(f"<{count}f", *values))
     steps, epochs = array("q", range(count)), array("d", [math.nan] * count)
-    sizes = [len(encode(History(steps, epochs, times, array("d", column)))) / count for column in (values, single)]
+    sizes = [len(encode(History(steps, times, array("d", column), epochs))) / count for column in (values, single)]
     assert sizes[0] < 8.5
     assert sizes[1] < 5

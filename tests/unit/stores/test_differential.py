@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fitprint.entities import Artifact, Dataset, Experiment, LoggedModel, Param, RunRecord
+from fitprint.entities import Artifact, Dataset, Experiment, History, LoggedModel, Param, RunRecord
 from fitprint.errors import QueryError, RunNotFoundError
 from fitprint.events import (
     ArtifactsLogged,
@@ -63,7 +63,7 @@ def metric_points(draw: Any) -> MetricPoints:
     times = array("q", steps[::-1])
     epochs = array("d", [0.5] * len(values))
     goal = draw(st.sampled_from([None, None, "min", "max"]))
-    return MetricPoints(draw(RUNS), draw(TIMES), draw(KEYS), array("q", steps), times, array("d", values), epochs, goal)
+    return MetricPoints(draw(RUNS), draw(TIMES), draw(KEYS), History(array("q", steps), times, array("d", values), epochs), goal)
 
 
 ACTS = st.uuids().map(lambda drawn: drawn.hex)

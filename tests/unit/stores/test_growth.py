@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fitprint.entities import Param
+from fitprint.entities import History, Param
 from fitprint.events import Batch, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
 from fitprint.stores.sql.sqlite import SqliteDriver
 from fitprint.stores.sql.store import SqlStore
@@ -42,7 +42,7 @@ def append(store: SqlStore, events: Sequence[Event], journal: str = "journal") -
 
 
 def point(run: str, key: str) -> MetricPoints:
-    return MetricPoints(run, 1, key, array("q", [0]), array("q", [1]), array("d", [0.5]), array("d", [nan]))
+    return MetricPoints(run, 1, key, History(array("q", [0]), array("q", [1]), array("d", [0.5]), array("d", [nan])))
 
 
 def whole(run: str, number: int) -> list[Event]:

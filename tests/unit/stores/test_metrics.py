@@ -30,7 +30,7 @@ def test_points_come_back_in_the_order_logged(store: Store, write: Any) -> None:
     steps, times = array("q", [5, 1, 1, -(2**63), 2**63 - 1]), array("q", [9, 3, 7, 0, -5])
     payload = struct.unpack("<d", b"\x01\x00\x00\x00\x00\x00\xf8\xff")[0]
     values, epochs = array("d", [1.5, INF, -0.0, payload, 5e-324]), array("d", [NAN, 0.5, 1.0, NAN, -INF])
-    write(STARTED, MetricPoints(RUN, 9, "m", steps, times, values, epochs))
+    write(STARTED, MetricPoints(RUN, 9, "m", History(steps, times, values, epochs)))
     history = store.metric_history(RUN, "m")
     assert (history.step, history.timestamp) == (steps, times)
     assert (bits(history.value), bits(history.epoch)) == (bits(values), bits(epochs))

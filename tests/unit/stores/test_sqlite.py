@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fitprint.entities import Param
+from fitprint.entities import History, Param
 from fitprint.errors import CorruptStoreError, StoreError, StoreVersionError
 from fitprint.events import Batch, DocumentLogged, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
 from fitprint.query.grammar import parse
@@ -219,7 +219,7 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
 
 def test_steps_keep_their_number() -> None:
     """What is released stays: whoever edits a step breaks every store that exists."""
-    assert len(STEPS) == 4
+    assert len(STEPS) == 5
 
 
 def test_a_disk_that_is_full_is_told(sqlite: SqlStore) -> None:
@@ -370,7 +370,7 @@ def _append(path: Path, number: int, batches: int, gate: Any) -> None:
     for batch in range(1, batches):
         steps = array("q", range(batch * 100, batch * 100 + 100))
         values = array("d", steps)
-        events = [MetricPoints(key_run, 5, "loss", steps, steps, values, values) for key_run in (run, "shared")]
+        events = [MetricPoints(key_run, 5, "loss", History(steps, steps, values, values)) for key_run in (run, "shared")]
         store.append(Batch(f"j{number}", batch, batch + 1, events))
     store.append(Batch(f"j{number}", batches, batches + 1, [RunEnded(run, 9, "FINISHED")]))
     store.close()
@@ -422,23 +422,6 @@ def test_a_forked_child_has_a_connection_of_its_own(sqlite: SqlStore, path: Path
     assert process.exitcode == 0
     sqlite.append(Batch("j", 3, 4, [RunEnded(RUN, 9, "FINISHED")]))
     assert {run.id for run in sqlite.search_runs(parse()).runs} == {RUN, "c" * 32}
-
-
-def chunk_counts(store: SqlStore) -> list[tuple[Any, ...]]:
-    with store.driver.reading() as transaction:
-        return transaction.rows("SELECT COUNT(*), SUM(points) FROM chunks")
-
-
-def test_histories_stay_in_few_chunks(sqlite: SqlStore, points: Any) -> None:
-    """Small batches are merged as they come, and again when the run ends."""
-    sqlite.append(Batch("j", 0, 1, [RunStarted(RUN, 1, "iris", "name")]))
-    for number in range(300):
-        sqlite.append(Batch("j", number + 1, number + 2, [points(RUN, "m", [float(number)] * 3, start=3 * number)]))
-    ((count, total),) = chunk_counts(sqlite)
-    assert count < 12
-    assert total == 900
-    sqlite.append(Batch("j", 301, 302, [RunEnded(RUN, 9, "KILLED")]))
-    assert chunk_counts(sqlite) == [(1, 900)]
 
 
 def test_documents_are_compressed(sqlite: SqlStore, path: Path) -> None:

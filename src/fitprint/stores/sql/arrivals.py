@@ -87,4 +87,4 @@ def _record(row: tuple[Any, ...]) -> PendingBytes:
         facts = json.loads(writer or "{}")
     except (ValueError, TypeError, RecursionError):
         facts = {}
-    return PendingBytes(damage.text(digest), damage.number(size), facts if isinstance(facts, dict) else {})
+    return PendingBytes(digest=damage.text(digest), size=damage.number(size), writer=facts if isinstance(facts, dict) else {})

@@ -6,12 +6,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import nan
 from typing import Any
 
 from fitprint import clock
+from fitprint.entities import STATUSES
 from fitprint.errors import CorruptStoreError
 
-__all__ = ["number", "text", "text_or_none", "time", "time_or_none", "told"]
+__all__ = ["goal", "number", "real", "status", "text", "text_or_none", "time", "time_or_none", "told"]
 
 _ODD = (
     TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, MemoryError, struct.error, zlib.error,
@@ -51,6 +53,27 @@ def number(value: Any) -> int:
     """Return the value, which must be a whole number."""
     if type(value) is not int:
         raise TypeError(f"{_shown(value)} in place of a number")
+    return value
+
+
+def real(value: Any) -> float:
+    """Return the value, which must be a float; null stands for NaN."""
+    if value is not None and type(value) is not float:
+        raise TypeError(f"{_shown(value)} in place of a value")
+    return nan if value is None else value
+
+
+def goal(value: Any) -> Any:
+    """Return the value, which must be a goal."""
+    if value not in ("min", "max"):
+        raise ValueError(f"the goal {_shown(value)}")
+    return value
+
+
+def status(value: Any) -> Any:
+    """Return the value, which must be the status of a run."""
+    if value not in STATUSES:
+        raise ValueError(f"the status {_shown(value)}")
     return value
 
 

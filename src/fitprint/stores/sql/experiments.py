@@ -57,7 +57,11 @@ class Shelf:
             )
             for number, id_, name, created, archived, note in rows:
                 draft = ExperimentDraft(
-                    damage.text(id_), damage.text(name), damage.time(created), damage.time_or_none(archived), damage.text(note)
+                    id=damage.text(id_),
+                    name=damage.text(name),
+                    created=damage.time(created),
+                    archived=damage.time_or_none(archived),
+                    note=damage.text(note),
                 )
                 self.experiments.by_id[draft.id] = draft
                 self._numbers[draft.id] = damage.number(number)

@@ -38,7 +38,9 @@ class KeyNumbers:
         missing = [storable(name) for name in names if name not in found]
         if not missing:
             return found
-        transaction.many("INSERT INTO keys (name) VALUES (?) ON CONFLICT (name) DO NOTHING", [(name,) for name in missing])
+        ((last,),) = transaction.rows("SELECT COALESCE(MAX(no), 0) FROM keys")
+        transaction.many("INSERT INTO keys (name) VALUES (?) ON CONFLICT (name) DO NOTHING", [(name,) for name in sorted(set(missing))])
+        self._remember(transaction.rows("SELECT no, name FROM keys WHERE no > ?", (last,)))
         return self.find(transaction, names)
 
     def names(self, transaction: Transaction, numbers: Iterable[int]) -> dict[int, str]:

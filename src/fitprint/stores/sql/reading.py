@@ -8,18 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord
-from fitprint.stores import chunks
+from fitprint.entities import Artifact, Dataset, LoggedModel, MetricSummary, RunRecord
 from fitprint.stores.sql.damage import number as whole_number
 from fitprint.stores.sql.damage import text
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
-from fitprint.stores.sql.rows import Lazy, facts, life, param, storable, summary, unpacked
+from fitprint.stores.sql.rows import RUN_COLUMNS, SUMMARY_COLUMNS, Lazy, facts, life, param, summary, unpacked
 
-__all__ = ["history", "records", "summaries"]
+__all__ = ["records", "summaries"]
 
 _Row = tuple[Any, ...]
-_SUMMARY = "last, last_step, last_time, least, least_step, most, most_step, first, points, goal"
+_SUMMARY = ", ".join(SUMMARY_COLUMNS)
 
 
 def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> list[RunRecord]:
@@ -34,23 +33,29 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
     lives = _of(
         transaction,
         runs,
-        "SELECT r.no, r.id, r.name, e.name, r.status, r.start_time, r.end_time, r.last_time, r.parent_id, r.kind, r.error, r.deleted_time"
-        " FROM runs r JOIN experiments e ON e.no = r.experiment WHERE r.no",
+        f"SELECT r.no, {', '.join(RUN_COLUMNS)} FROM runs r JOIN experiments e ON e.no = r.experiment WHERE r.no",
     )
     made = {}
-    for number, *columns in lives:
-        parts: tuple[Any, ...] = (  # with the columns above they are RunRecord's fields in their order
-            Lazy(params[number], param),
-            Lazy(metrics[number], summary),
-            {key: text(row[-1]) for key, row in tags[number].items()},
-            tuple(Dataset(text(name), text(role), text(digest), facts(content)) for _, name, role, digest, content in datasets[number]),
-            tuple(
-                LoggedModel(text(path), text(flavor), text(digest), facts(content)) for _, path, flavor, digest, content in models[number]
+    for row in lives:
+        number = row[0]
+        made[number] = RunRecord(
+            **life(row[1:]),
+            params=Lazy(params[number], param),
+            metrics=Lazy(metrics[number], summary),
+            tags={key: text(tag[-1]) for key, tag in tags[number].items()},
+            datasets=tuple(
+                Dataset(name=text(name), role=text(role), digest=text(digest), facts=facts(content))
+                for _, name, role, digest, content in datasets[number]
             ),
-            tuple(Artifact(text(path), text(digest), whole_number(size)) for _, path, digest, size in artifacts[number]),
-            Lazy({text(name): content for _, name, content in documents[number]}, unpacked),
+            models=tuple(
+                LoggedModel(path=text(path), flavor=text(flavor), digest=text(digest), facts=facts(content))
+                for _, path, flavor, digest, content in models[number]
+            ),
+            artifacts=tuple(
+                Artifact(path=text(path), digest=text(digest), size=whole_number(size)) for _, path, digest, size in artifacts[number]
+            ),
+            documents=Lazy({text(name): content for _, name, content in documents[number]}, unpacked),
         )
-        made[number] = RunRecord(*life(tuple(columns)), *parts)
     return [made[number] for number in runs]
 
 
@@ -62,18 +67,6 @@ def summaries(transaction: Transaction, run: int, wanted: Iterable[str], keys: K
         rows = transaction.rows(f"SELECT key, {_SUMMARY} FROM metrics WHERE run = ? AND key IN ({marks(part)})", (run, *part))
         found.update({names[row[0]]: summary(row) for row in rows})
     return found
-
-
-def history(transaction: Transaction, run_id: str, key: str) -> History:
-    """Return all points of a metric; none if there is no such run or metric."""
-    result = History()
-    rows = transaction.rows(
-        "SELECT c.content FROM runs r, keys k, chunks c WHERE r.id = ? AND k.name = ? AND c.run = r.no AND c.key = k.no ORDER BY c.start",
-        (storable(run_id), storable(key)),
-    )
-    for (content,) in rows:
-        chunks.decode(content, result)
-    return result
 
 
 def _by_key(transaction: Transaction, runs: Sequence[int], select: str, keys: KeyNumbers) -> Mapping[int, Mapping[str, _Row]]:

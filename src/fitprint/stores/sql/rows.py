@@ -6,15 +6,28 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from math import nan
-from typing import Any, TypeVar, get_args
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from fitprint.clock import EARLIEST, LATEST
-from fitprint.entities import MetricSummary, Param, RunStatus
+from fitprint.entities import STATUSES, MetricSummary, Param
 from fitprint.stores.sql import damage
 from fitprint.stores.values import number_of, text_of
 
-__all__ = ["Lazy", "facts", "life", "packed", "param", "param_row", "storable", "summary", "summary_row", "unpacked"]
+__all__ = [
+    "RUN_COLUMNS",
+    "SUMMARY_COLUMNS",
+    "Lazy",
+    "facts",
+    "life",
+    "packed",
+    "param",
+    "param_row",
+    "storable",
+    "summary",
+    "summary_row",
+    "unpacked",
+]
 
 _Value = TypeVar("_Value")
 
@@ -41,7 +54,7 @@ def param(row: tuple[Any, ...]) -> Param:
     kind, number, text, provenance, spilled = row[-5:]
     if provenance not in ("set", "default", "resolved"):
         raise ValueError(f"the provenance {provenance!r}")
-    return Param(_READERS[kind](number, damage.text(text)), provenance, damage.text_or_none(spilled))
+    return Param(value=_READERS[kind](number, damage.text(text)), provenance=provenance, spilled=damage.text_or_none(spilled))
 
 
 _READERS: dict[str, Any] = {
@@ -54,59 +67,57 @@ _READERS: dict[str, Any] = {
 }
 
 
-def summary_row(summary: MetricSummary) -> tuple[Any, ...]:
-    """Return the columns last to best, in the order of the table."""
-    return (
-        summary.last,
-        summary.last_step,
-        summary.last_time,
-        summary.min,
-        summary.min_step,
-        summary.max,
-        summary.max_step,
-        summary.first,
-        summary.count,
-        summary.goal,
-        summary.best,
-    )
+_SUMMARY: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "last": ("last", damage.real),
+    "last_step": ("last_step", damage.number),
+    "last_time": ("last_time", damage.time),
+    "min": ("least", damage.real),
+    "min_step": ("least_step", damage.number),
+    "max": ("most", damage.real),
+    "max_step": ("most_step", damage.number),
+    "first": ("first", damage.real),
+    "count": ("points", damage.number),
+    "goal": ("goal", damage.goal),
+}
+SUMMARY_COLUMNS = tuple(column for column, _ in _SUMMARY.values())
+
+summary_row = attrgetter(*_SUMMARY, "best")
+"""Return the columns of :data:`SUMMARY_COLUMNS`, and then "best", of a summary."""
 
 
 def summary(row: tuple[Any, ...]) -> MetricSummary:
-    """Return the summary whose columns, last to goal, end ``row``."""
-    last, last_step, last_time, least, least_step, most, most_step, first, points, goal = row[-10:]
-    values = (last, least, most, first)
-    if goal not in ("min", "max") or not all(value is None or type(value) is float for value in values):
-        raise ValueError(f"the summary of a metric {row[-10:]!r}")
-    steps = map(damage.number, (last_step, least_step, most_step, points))
-    last, least, most, first = (nan if value is None else value for value in values)
-    last_step, least_step, most_step, points = steps
-    return MetricSummary(last, last_step, damage.time(last_time), least, least_step, most, most_step, first, points, goal)
+    """Return the summary whose columns, those of :data:`SUMMARY_COLUMNS`, end ``row``."""
+    values = zip(_SUMMARY.items(), row[-len(_SUMMARY) :], strict=True)
+    return MetricSummary(**{field: check(value) for (field, (_, check)), value in values})
 
 
-def life(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the columns of a run's own row, from its id to its deletion, each found to be what it should be."""
-    times = (*row[4:7], row[10])
-    if tuple(map(type, row)) in _SOUND and row[3] in _STATUSES and all(at is None or EARLIEST <= at <= LATEST for at in times):
-        return row  # as nearly always: many runs are looked at, and one by one their columns take several times as long
-    run, name, experiment, status, start, end, last, parent, kind, error, deleted = row
-    if status not in _STATUSES:
-        raise ValueError(f"the status {status!r}")
-    names = (damage.text(run), damage.text(name), damage.text(experiment), status)
-    times = (damage.time(start), damage.time_or_none(end), damage.time(last))
-    return (
-        *names,
-        *times,
-        damage.text_or_none(parent),
-        damage.text(kind),
-        damage.text_or_none(error),
-        damage.time_or_none(deleted),
-    )
-
-
-_STATUSES = get_args(RunStatus)
 _NO: Any = type(None)
-# The types that a sound row may have.
-_SOUND = frozenset(product((str,), (str,), (str,), (str,), (int,), (int, _NO), (int,), (str, _NO), (str,), (str, _NO), (int, _NO)))
+_RUN: dict[str, tuple[str, tuple[type, ...], Callable[[Any], Any]]] = {
+    "id": ("r.id", (str,), damage.text),
+    "name": ("r.name", (str,), damage.text),
+    "experiment": ("e.name", (str,), damage.text),
+    "status": ("r.status", (str,), damage.status),
+    "start_time": ("r.start_time", (int,), damage.time),
+    "end_time": ("r.end_time", (int, _NO), damage.time_or_none),
+    "last_time": ("r.last_time", (int,), damage.time),
+    "parent_id": ("r.parent_id", (str, _NO), damage.text_or_none),
+    "kind": ("r.kind", (str,), damage.text),
+    "error": ("r.error", (str, _NO), damage.text_or_none),
+    "deleted_time": ("r.deleted_time", (int, _NO), damage.time_or_none),
+}
+RUN_COLUMNS = tuple(column for column, _, _ in _RUN.values())
+_SOUND = frozenset(product(*(types for _, types, _ in _RUN.values())))  # the types that a sound row may have
+_TIMES = ("start_time", "end_time", "last_time", "deleted_time")
+
+
+def life(row: tuple[Any, ...]) -> dict[str, Any]:
+    """Return what the columns :data:`RUN_COLUMNS` of a run's own row say, by the names of a record, each found to be what it should be."""
+    found = dict(zip(_RUN, row, strict=True))
+    if tuple(map(type, row)) in _SOUND and found["status"] in STATUSES:
+        times = [found[name] for name in _TIMES]
+        if all(at is None or EARLIEST <= at <= LATEST for at in times):
+            return found  # as nearly always: many runs are looked at, and one by one their columns take several times as long
+    return {name: check(found[name]) for name, (_, _, check) in _RUN.items()}
 
 
 def packed(content: Any) -> bytes:

@@ -6,7 +6,9 @@ compared by code point, ``{bytes}``, ``{id}`` an id drawn for the occasion, ``{r
 ``{clustered}`` for tables stored in the order of their key.
 
 ``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null; ``params.number`` is null
-for what is not a number. ``first``, ``last`` ... of a metric are columns of its summary; ``chunks`` hold its history.
+for what is not a number. ``first``, ``last`` ... of a metric are columns of its summary. ``chunks`` hold the history of metrics with many
+points, each with its outline where it is long (see :mod:`fitprint.stores.sampling`); ``packs`` hold points of metrics that have few, those
+of several metrics of a run in each: of the keys from ``low`` to ``high``, and of one ``generation`` those that were written together.
 
 ``experiment_names`` says who bore a name since when (see :mod:`fitprint.stores.experiments`); ``decisions`` what became of acts.
 
@@ -165,5 +167,19 @@ STEPS: Sequence[Sequence[str]] = (
         ){clustered}""",
         "CREATE INDEX blobs_pending ON blobs (digest) WHERE arrived IS NULL AND size IS NOT NULL",
         "UPDATE facts SET value = '4' WHERE name = 'writers'",
+    ),
+    (
+        "ALTER TABLE chunks ADD COLUMN outline {bytes}",
+        """CREATE TABLE packs (
+            run BIGINT NOT NULL,
+            generation BIGINT NOT NULL,
+            part BIGINT NOT NULL,
+            low BIGINT NOT NULL,
+            high BIGINT NOT NULL,
+            points BIGINT NOT NULL,
+            content {bytes} NOT NULL,
+            PRIMARY KEY (run, generation, part)
+        )""",
+        "UPDATE facts SET value = '5' WHERE name IN ('readers', 'writers')",
     ),
 )

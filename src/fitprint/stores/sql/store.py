@@ -18,8 +18,8 @@ from fitprint.query.grammar import Query
 from fitprint.stores import paging
 from fitprint.stores.folding import is_new
 from fitprint.stores.protocol import Keys, OpenRun, Page
-from fitprint.stores.sampling import sampled
-from fitprint.stores.sql import arrivals, compiler, damage, reading, writing
+from fitprint.stores.sampling import enough, sampled_parts
+from fitprint.stores.sql import arrivals, compiler, damage, points, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
@@ -28,7 +28,11 @@ from fitprint.stores.sql.rows import storable
 __all__ = ["SqlStore"]
 
 _NO_KEY = -1
-_COLUMNS_OF_DECISION: tuple[Callable[[Any], Any], ...] = (*[damage.text] * 5, damage.time, damage.time, damage.text_or_none)
+_DECISION: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("id", "act", "subject", "subject_id", "actor"), damage.text),
+    **dict.fromkeys(("requested_at", "decided_at"), damage.time),
+    "refusal": damage.text_or_none,
+}
 _alive: WeakSet[SqlStore] = WeakSet()
 
 
@@ -140,9 +144,11 @@ class SqlStore:
             return Page(runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None)
 
     def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
+        enough(max_points)
         with self._reading() as transaction:
-            history = reading.history(transaction, run_id, key)
-        return history if max_points is None else sampled(history, max_points)
+            if max_points is None:
+                return points.history(transaction, run_id, key)
+            return sampled_parts(points.parts(transaction, run_id, key), max_points)
 
     def experiments(self) -> Sequence[Experiment]:
         with self._reading() as transaction:
@@ -150,11 +156,9 @@ class SqlStore:
 
     def decision(self, act_id: str) -> Decision | None:
         with self._reading() as transaction:
-            rows = transaction.rows(
-                "SELECT id, act, subject, subject_id, actor, requested_at, decided_at, refusal FROM decisions WHERE id = ?",
-                (storable(act_id),),
-            )
-            return Decision(*(check(value) for check, value in zip(_COLUMNS_OF_DECISION, rows[0], strict=True))) if rows else None
+            for row in transaction.rows(f"SELECT {', '.join(_DECISION)} FROM decisions WHERE id = ?", (storable(act_id),)):
+                return Decision(**{field: check(value) for (field, check), value in zip(_DECISION.items(), row, strict=True)})
+            return None
 
     def keys(self, experiment: str | None = None) -> Keys:
         sql = "SELECT DISTINCT c.entity, k.name FROM catalogue c JOIN keys k ON k.no = c.key"

@@ -5,19 +5,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from fitprint.entities import Decision, History
+from fitprint.entities import Decision
 from fitprint.events import EXPERIMENT_ACTS, STORE_EVENTS, Batch, MetricPoints, RunMoved, RunStarted
-from fitprint.stores import chunks
+from fitprint.stores.chunks import Piece
 from fitprint.stores.folding import Draft, Life, Points
 from fitprint.stores.records import Records
-from fitprint.stores.sql import arrivals, damage, experiments
+from fitprint.stores.sql import arrivals, damage, experiments, points
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
-from fitprint.stores.sql.rows import packed, param_row, storable, summary_row
+from fitprint.stores.sql.rows import SUMMARY_COLUMNS, packed, param_row, storable, summary_row
 
 __all__ = ["write"]
 
@@ -35,7 +35,14 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     gone = set(records.purged)
     for event in batch.events:
         records.fold(event, batch)
-    _write_runs(transaction, list(records.runs.values()), shelf.write(transaction), keys, _begun(batch))
+    drafts = list(records.runs.values())
+    experiment_numbers = shelf.write(transaction)
+    numbered = _write_lives(transaction, drafts, experiment_numbers)
+    key_numbers = keys.make(transaction, {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)})
+    _write_params_and_tags(transaction, numbered, key_numbers)
+    _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
+    _write_files_and_facts(transaction, numbered)
+    _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
     arrivals.write(transaction, batch, records.purged)
@@ -49,21 +56,10 @@ def _begun(batch: Batch) -> set[str]:
     return {storable(event.run) for event in batch.events if isinstance(event, (RunStarted, RunMoved))}
 
 
-def _write_runs(
-    transaction: Transaction, drafts: Sequence[Draft], experiment_numbers: Mapping[str, int], keys: KeyNumbers, begun: set[str]
-) -> None:
-    numbered = _write_lives(transaction, drafts, experiment_numbers)
-    numbers = keys.make(transaction, {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)})
-    _write_params_and_tags(transaction, numbered, numbers)
-    _write_metrics(transaction, numbered, numbers)
-    _write_files_and_facts(transaction, numbered)
-    _write_catalogue(transaction, numbered, numbers, begun)
-
-
 def _purge(transaction: Transaction, ids: Sequence[str]) -> None:
     """Remove all that the tables hold of the runs, and remember that they are gone."""
     digests = arrivals.digests_of(transaction, ids)
-    for table in ("params", "metrics", "tags", "chunks", "datasets", "models", "artifacts", "documents"):
+    for table in ("params", "metrics", "tags", "chunks", "packs", "datasets", "models", "artifacts", "documents"):
         transaction.many(f"DELETE FROM {table} WHERE run = (SELECT no FROM runs WHERE id = ?)", [(run,) for run in ids])
     transaction.many("DELETE FROM runs WHERE id = ?", [(run,) for run in ids])
     transaction.many(_upsert("purged", "run"), [(run,) for run in ids])
@@ -96,11 +92,23 @@ def _upsert(table: str, key: str, others: str = "") -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}) ON CONFLICT ({key}) DO {action}"
 
 
-_TEXT, _TEXT_OR_NULL, _NUMBER, _TIME_OR_NULL = damage.text, damage.text_or_none, damage.number, damage.time_or_none
-_COLUMNS_OF_LIFE: tuple[Callable[[Any], Any], ...] = (
-    *(_TEXT, _TEXT, _TEXT_OR_NULL, _TEXT, _NUMBER, _TIME_OR_NULL, _NUMBER),  # id to last_time
-    *(_TEXT_OR_NULL, _TEXT, _TEXT_OR_NULL, _TIME_OR_NULL, _NUMBER, _TEXT_OR_NULL, _TIME_OR_NULL, _TIME_OR_NULL),  # parent_id to renamed
-)
+_LIFE: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "id": ("r.id", damage.text),
+    "name": ("r.name", damage.text),
+    "experiment": ("e.id", damage.text_or_none),
+    "status": ("r.status", damage.status),
+    "start_time": ("r.start_time", damage.number),
+    "end_time": ("r.end_time", damage.time_or_none),
+    "last_time": ("r.last_time", damage.number),
+    "parent_id": ("r.parent_id", damage.text_or_none),
+    "kind": ("r.kind", damage.text),
+    "error": ("r.error", damage.text_or_none),
+    "deleted_time": ("r.deleted_time", damage.time_or_none),
+    "opened": ("r.opened", damage.number),
+    "owner": ("r.owner", damage.text_or_none),
+    "moved": ("r.moved", damage.time_or_none),
+    "renamed": ("r.renamed", damage.time_or_none),
+}
 
 
 def _lives(transaction: Transaction, ids: Iterable[str]) -> tuple[dict[str, Life], dict[str, int]]:
@@ -108,13 +116,12 @@ def _lives(transaction: Transaction, ids: Iterable[str]) -> tuple[dict[str, Life
     lives, numbers = {}, {}
     for part in sliced(sorted(ids)):
         rows = transaction.rows(
-            "SELECT r.no, r.id, r.name, e.id, r.status, r.start_time, r.end_time, r.last_time, r.parent_id, r.kind, r.error,"
-            " r.deleted_time, r.opened, r.owner, r.moved, r.renamed FROM runs r LEFT JOIN experiments e ON e.no = r.experiment"
-            f" WHERE r.id IN ({marks(part)})",
+            f"SELECT r.no, {', '.join(column for column, _ in _LIFE.values())} FROM runs r"
+            f" LEFT JOIN experiments e ON e.no = r.experiment WHERE r.id IN ({marks(part)})",
             part,
         )
         for number, *columns in rows:
-            life = Life(*(check(column) for check, column in zip(_COLUMNS_OF_LIFE, columns, strict=True)))
+            life = Life(**{field: check(value) for (field, (_, check)), value in zip(_LIFE.items(), columns, strict=True)})
             lives[life.id] = life
             numbers[life.id] = number
     return lives, numbers
@@ -191,70 +198,19 @@ def _write_params_and_tags(transaction: Transaction, drafts: _Drafts, numbers: M
     transaction.many("DELETE FROM tags WHERE run = ? AND key = ?", [(run, key) for run, key, value in tags if value is None])
 
 
-def _write_metrics(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int]) -> None:
-    summed: list[tuple[Any, ...]] = []
-    added: list[tuple[Any, ...]] = []
+def _write_metrics(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], known: Container[int]) -> None:
+    """Write summaries and points; ``known`` are the numbers of those runs that the tables had before."""
+    summaries = []
     for run, draft in drafts.items():
-        for key, points in draft.points.items():
-            if not len(points.history):
-                continue
-            start = points.before.count if points.before else 0
-            summed.append((run, numbers[key], *summary_row(points.summary())))
-            added += _chunk_rows(transaction, run, numbers[key], points.history, start)
-    columns = "last, last_step, last_time, least, least_step, most, most_step, first, points, goal, best"
-    transaction.many(_upsert("metrics", "run, key", columns), summed)
-    transaction.many(_NEW_CHUNK, added)
-    for run, draft in drafts.items():
-        if draft.ended:
-            _compact(transaction, run)
-
-
-_NEW_CHUNK = "INSERT INTO chunks (run, key, start, points, content) VALUES (?, ?, ?, ?, ?)"
-
-
-def _chunk_rows(
-    transaction: Transaction, run: int, key: int, history: History, start: int, *, whole: bool = False
-) -> Iterator[tuple[Any, ...]]:
-    """Return rows for points that follow the first ``start``, and take back the chunks before them that are better rewritten.
-
-    A chunk that is not full is rewritten together with as many points as it has, or more; so however points arrive, each is
-    rewritten a few times and a history has few chunks. ``whole`` rewrites all that are not full.
-    """
-    absorbed = []
-    if start:
-        rows = transaction.rows("SELECT start, points FROM chunks WHERE run = ? AND key = ? ORDER BY start DESC", (run, key))
-        total = len(history)
-        for first, count in rows:
-            if count >= chunks.FULL or (count > total and not whole):
-                break
-            total += count
-            absorbed.append(first)
-    if absorbed:
-        start = absorbed[-1]
-        earlier = History()
-        arguments = (run, key, start)
-        for (content,) in transaction.rows("SELECT content FROM chunks WHERE run = ? AND key = ? AND start >= ? ORDER BY start", arguments):
-            chunks.decode(content, earlier)
-        transaction.many("DELETE FROM chunks WHERE run = ? AND key = ? AND start >= ?", [arguments])
-        for column, more in zip(_columns(earlier), _columns(history), strict=True):
-            column.extend(more)
-        history = earlier
-    for at in range(0, len(history), chunks.FULL):
-        piece = history if len(history) <= chunks.FULL else History(*(column[at : at + chunks.FULL] for column in _columns(history)))
-        yield run, key, start + at, len(piece), chunks.encode(piece)
-
-
-def _columns(history: History) -> tuple[Any, ...]:
-    return history.step, history.epoch, history.timestamp, history.value
-
-
-def _compact(transaction: Transaction, run: int) -> None:
-    """Rewrite the chunks of a run that has ended into as few as can be."""
-    rows = transaction.rows(
-        "SELECT key, SUM(points) FROM chunks WHERE run = ? AND points < ? GROUP BY key HAVING COUNT(*) > 1", (run, chunks.FULL)
-    )
-    for key, count in rows:
-        transaction.many(_NEW_CHUNK, list(_chunk_rows(transaction, run, key, History(), int(count), whole=True)))
+        pieces = []
+        for key, series in draft.points.items():
+            if count := len(series.history):
+                number, summary = numbers[key], series.summary()
+                summaries.append((run, number, *summary_row(summary)))
+                pieces.append(Piece(number, summary.count - count, series.history))
+        if pieces or draft.ended:
+            points.write(transaction, run, pieces, fresh=run not in known, ended=draft.ended)
+    transaction.many(_upsert("metrics", "run, key", ", ".join([*SUMMARY_COLUMNS, "best"])), summaries)
 
 
 def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
@@ -284,7 +240,9 @@ def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
     )
 
 
-def _write_catalogue(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], begun: set[str]) -> None:
+def _write_catalogue(
+    transaction: Transaction, drafts: _Drafts, experiment_numbers: Mapping[str, int], numbers: Mapping[str, int], begun: set[str]
+) -> None:
     """Note which keys the experiments have: all of a run that comes there, for it may have had some before, and what is new of others."""
     whole, added = [], []
     for run, draft in drafts.items():
@@ -293,15 +251,14 @@ def _write_catalogue(transaction: Transaction, drafts: _Drafts, numbers: Mapping
         if storable(draft.life.id) in begun:
             whole.append((run,))
         else:
-            added += [("params", numbers[key], run) for key in draft.params]
-            added += [("metrics", numbers[key], run) for key, points in draft.points.items() if len(points.history)]
-            added += [("tags", numbers[key], run) for key, value in draft.tags.items() if value is not None]
+            experiment = experiment_numbers[draft.life.experiment]
+            added += [(experiment, "params", numbers[key]) for key in draft.params]
+            added += [(experiment, "metrics", numbers[key]) for key, points in draft.points.items() if len(points.history)]
+            added += [(experiment, "tags", numbers[key]) for key, value in draft.tags.items() if value is not None]
     for table in ("params", "metrics", "tags"):
         transaction.many(
             f"INSERT INTO catalogue (experiment, entity, key) SELECT r.experiment, '{table}', t.key"
             f" FROM runs r JOIN {table} t ON t.run = r.no WHERE r.no = ? ON CONFLICT DO NOTHING",
             whole,
         )
-    transaction.many(
-        "INSERT INTO catalogue (experiment, entity, key) SELECT experiment, ?, ? FROM runs WHERE no = ? ON CONFLICT DO NOTHING", added
-    )
+    transaction.many("INSERT INTO catalogue (experiment, entity, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", added)

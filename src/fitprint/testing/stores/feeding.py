@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from fitprint.entities import Param, RunStatus
+from fitprint.entities import History, Param, RunStatus
 from fitprint.events import Batch, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
 from fitprint.ids import new_id
 from fitprint.query.grammar import parse
@@ -82,16 +82,13 @@ def points(
     column = array("d", values)
     count = len(column)
     moments = array("q", (EPOCH + step * SECOND for step in range(count)) if times is None else times)
-    return MetricPoints(
-        run,
-        moments[-1],
-        key,
+    history = History(
         array("q", range(count) if steps is None else steps),
         moments,
         column,
         array("d", [math.nan] * count if epochs is None else epochs),
-        goal,
     )
+    return MetricPoints(run, moments[-1], key, history, goal)
 
 
 def whole_run(run: str, name: str = "", *, at: int = EPOCH, **values: float) -> list[Event]:

@@ -6,6 +6,7 @@ import threading
 from array import array
 from pathlib import Path
 
+from fitprint.entities import History
 from fitprint.errors import StoreError
 from fitprint.events import Batch, MetricPoints
 from fitprint.hooks.markers import hookimpl
@@ -88,7 +89,7 @@ def lines(batch):
     yield json.dumps([batch.journal, batch.start, batch.end, dict(batch.writer)])
     for event in batch.events:
         if isinstance(event, MetricPoints):
-            columns = [list(column) for column in (event.steps, event.times, event.values, event.epochs)]
+            columns = [list(column) for column in event.points.columns]
             yield json.dumps({"head": [event.run, event.time, event.key], "columns": columns, "goal": event.goal})
         else:
             yield json.dumps(json.loads(encode_event(event)))  # no line ends inside
@@ -102,5 +103,5 @@ def batch_of(text):
 def event_of(line):
     if isinstance(line, dict):
         columns = [array(kind, column) for kind, column in zip("qqdd", line["columns"], strict=True)]
-        return MetricPoints(*line["head"], *columns, line["goal"])
+        return MetricPoints(*line["head"], History(*columns), line["goal"])
     return decode_event(json.dumps(line).encode())
