@@ -118,6 +118,22 @@ class History:
             from_little("d", raw[3 * size :]),
         )
 
+    @classmethod
+    def joined(cls, pieces: Iterable[History]) -> History:
+        """Return the points of all pieces, one after the other; to add them one by one would move those before again and again."""
+        pieces = list(pieces)
+        count = sum(map(len, pieces))
+        whole = cls(array("q", [0]) * count, array("q", [0]) * count, array("d", [0]) * count, array("d", [0]) * count)
+        start = 0
+        for piece in pieces:
+            end = start + len(piece)
+            whole.step[start:end] = piece.step
+            whole.timestamp[start:end] = piece.timestamp
+            whole.value[start:end] = piece.value
+            whole.epoch[start:end] = piece.epoch
+            start = end
+        return whole
+
     def to_bytes(self) -> bytes:
         """Return the columns one after the other, little-endian."""
         return b"".join([to_little(column) for column in self.columns])

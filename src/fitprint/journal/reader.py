@@ -209,7 +209,7 @@ class _Segment:
             stretch.damage.append(Damage(self._name, self._at, len(payload), f"a record of kind {kind} is not understood: {error}"))
 
     def _define(self, text: bytes) -> None:
-        number, run, key, goal = json.loads(text)
+        number, run, key, goal = json.loads(text.decode("utf-8", "surrogatepass"))
         if type(number) is not int or not all(isinstance(name, str) and name for name in (run, key)) or goal not in (None, "min", "max"):
             raise ValueError("it defines no metric")
         self._series[number] = (run, key, goal)
@@ -295,7 +295,9 @@ def _column(data: bytes, first: int, end: int, typecode: str) -> array[Any]:
 
 def _add(points: dict[int, History], number: int, more: History) -> None:
     """Add points to those of their series; a time that no record may have becomes the nearest that one may have."""
-    if to_little(more.timestamp)[7::8].translate(None, _USUAL_TIMES):
+    if len(more.timestamp) == 1 and clock.EARLIEST <= more.timestamp[0] <= clock.LATEST:
+        pass  # as of most metrics of a run that has very many
+    elif to_little(more.timestamp)[7::8].translate(None, _USUAL_TIMES):
         more.timestamp[:] = array("q", (min(max(time, clock.EARLIEST), clock.LATEST) for time in more.timestamp))
     if number in points:
         points[number].extend(more)

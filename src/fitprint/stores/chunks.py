@@ -9,9 +9,10 @@ its form:
 - 0, planes: a word of two bits for each of its eight planes (plane 0 holds the least significant byte of every number), and the planes:
   0 as they are, one byte for each point; 1 one byte, which all points share; 2 four bytes that say how many follow, deflated.
 - 1, a line: the first number and what is added each time, eight bytes each; of floats the second is zero.
-- 3, growing: three numbers of eight bytes, and then the column in sixteen rows of equal length (the last may be shorter), in planes: of
-  the first row what each is above a line, of which the first two numbers say where it begins and what is added each time; of the
-  others what each is above the one over it, less the third number. So sixteen additions of long rows give all of them.
+- 3, growing: three numbers of eight bytes, and then the column in rows of 128 numbers, or in sixteen rows where there are fewer than 2048
+  (the last may be shorter), in planes: of the first row what each is above a line, of which the first two numbers say where it begins
+  and what is added each time; of the others what each is above the one over it, less the third number. So few additions of long rows
+  give all of them.
 - 4, growing little: the same with four planes, where the higher halves of all numbers are the same.
 
 Only whole numbers have the forms 3 and 4, and only those that begin at zero or above the forms 1, 3 and 4.
@@ -31,7 +32,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import accumulate, islice
+from itertools import accumulate, islice, repeat
 from operator import sub
 from typing import Any, NamedTuple
 
@@ -40,14 +41,15 @@ from fitprint.errors import CorruptStoreError
 
 __all__ = ["FULL", "Piece", "decode", "encode", "pack", "unpack"]
 
-FULL = 4096
+FULL = 8192
 """Points of a chunk that is never rewritten: few enough for a processor's cache, so that they are read faster than four times as many."""
 
 _MOST = 16_384  # points of a chunk, for earlier versions wrote as many
 _PLANES_ONLY, _SINGLE, _SERIES, _PACK = 0, 2, 3, 4  # codecs
 _PLANES, _LINE, _GROUPS, _GROWING, _GROWING_LITTLE = range(5)
 _FORMS = [bytes([form]) for form in range(5)]
-_ROWS = 16  # whose sums are made one after the other
+_GROUPS_OF = 16  # numbers, in codec 1
+_ROW, _ROWS = 128, 16  # most numbers of a row, and rows of what has fewer than as many rows of that length
 _SHORT = 128  # points of a plane that is not worth the time
 _SAMPLE = 1024
 _WORTHWHILE = 0.9  # of the size; most planes of a mantissa are noise, and trying them costs more than all else
@@ -151,26 +153,31 @@ def _whole_numbers(column: array[int]) -> bytes:
     if first < 0:
         return _FORMS[_PLANES] + _planes(column)
     stride = column[1] - first if count > 1 else 0
-    last = first + stride * (count - 1)
-    if stride >= 0 and column[-1] == last and column == array("q", range(first, last + 1, stride) if stride else [first] * count):
+    if stride >= 0 and column[-1] == first + stride * (count - 1) and column == _line(first, stride, count):
         return _FORMS[_LINE] + struct.pack("<qq", first, stride)
     return _growing(column) or _FORMS[_PLANES] + _planes(column)
 
 
 def _growing(column: array[int]) -> bytes:
     """Return the column as rows that grow, or nothing if it does not."""
-    width = -(-len(column) // _ROWS)
+    width = _width(len(column))
     stride = (column[width - 1] - column[0]) // max(width - 1, 1)
     top = [number - stride * place for place, number in enumerate(column[:width])]
     growth = list(map(sub, column[width:], column))
     start, least = min(top), min(growth, default=0)
-    rows = [*(number - start for number in top), *(number - least for number in growth)]
-    most = max(rows)
+    most = max(max(top) - start, max(growth, default=0) - least)
     if min(start, stride, least) < 0 or most >= _HALF * _HALF // 2:
         return b""
-    little = most < _HALF and start // _HALF == max(column) // _HALF
+    little = most < _HALF and start // _HALF == max(column[-width:]) // _HALF  # none is above those below it
     form, code = (_GROWING_LITTLE, "I") if little else (_GROWING, "q")
-    return _FORMS[form] + struct.pack("<qqq", start, stride, least) + _planes(array(code, rows))
+    rows = array(code, map(sub, top, repeat(start)))
+    rows.extend(array(code, map(sub, growth, repeat(least))))
+    return _FORMS[form] + struct.pack("<qqq", start, stride, least) + _planes(rows)
+
+
+def _width(count: int) -> int:
+    """Return how many numbers a row has where there are so many."""
+    return min(-(-count // _ROWS), _ROW)
 
 
 def _floats(column: array[float]) -> bytes:
@@ -229,25 +236,21 @@ def _read_line(chunk: bytes, at: int, count: int, column: array[int]) -> int:
     first, stride = struct.unpack_from("<qq", chunk, at)
     if first < 0 or stride < 0:
         raise ValueError("a line that does not begin at zero or above, and grow")
-    if stride == 1:
-        column.extend(from_little("q", _counted(first, count)))
-    else:
-        numbers, ones = _lanes(count, "q")
-        column.extend(from_little("q", (numbers * stride + ones * first).to_bytes(8 * count, "little")))
+    column.extend(_line(first, stride, count))
     return at + 16
 
 
 def _read_groups(chunk: bytes, at: int, count: int, column: array[int]) -> int:
     (first,) = struct.unpack_from("<q", chunk, at)
-    groups = -(-count // _ROWS)
+    groups = -(-count // _GROUPS_OF)
     width = 8 * groups
-    at, growth = _unpacked(chunk, at + 8, groups * _ROWS, 8)
+    at, growth = _unpacked(chunk, at + 8, groups * _GROUPS_OF, 8)
     rows = list(accumulate(int.from_bytes(growth[start : start + width], "little") for start in range(0, len(growth), width)))
     starts = accumulate(from_little("q", rows[-1].to_bytes(width, "little")), initial=first)
     base = int.from_bytes(to_little(array("q", islice(starts, groups))), "little")
     points: array[int] = array("q", bytes(len(growth)))
     for number, row in enumerate(rows):
-        points[number::_ROWS] = from_little("q", (row + base).to_bytes(width, "little"))
+        points[number::_GROUPS_OF] = from_little("q", (row + base).to_bytes(width, "little"))
     column.extend(points[:count])
     return at
 
@@ -275,8 +278,8 @@ _READERS = (_read_line, _read_groups, _read_growing, _read_growing_little)
 def _sums(rows: bytearray, start: int, stride: int, least: int, code: str) -> bytes:
     """Add rows of numbers at once, as very long integers: nothing is carried from one number into the next, for none is negative."""
     size = array(code).itemsize
-    numbers, ones = _lanes(-(-len(rows) // size // _ROWS), code)
-    width = size * -(-len(rows) // size // _ROWS)
+    width = _width(len(rows) // size) * size
+    numbers, ones = _lanes(width // size, code)
     more = ones * least
     row = numbers * stride + ones * start - more
     found = []
@@ -284,6 +287,13 @@ def _sums(rows: bytearray, start: int, stride: int, least: int, code: str) -> by
         row += int.from_bytes(rows[at : at + width], "little") + more
         found.append(row.to_bytes(width, "little"))
     return b"".join(found)[: len(rows)]
+
+
+def _line(first: int, stride: int, count: int) -> array[int]:
+    if stride == 1:
+        return from_little("q", _counted(first, count))
+    numbers, ones = _lanes(count, "q")
+    return from_little("q", (numbers * stride + ones * first).to_bytes(8 * count, "little"))
 
 
 def _counted(first: int, count: int) -> bytearray:

@@ -131,10 +131,11 @@ class Points:
     def summary(self) -> MetricSummary:
         """Return the summary of all points so far (at least one)."""
         before, history = self.before, self.history
-        if before is not None and self.seen == len(history):
+        total = len(history.value)
+        if before is not None and self.seen == total:
             return before
         goal = self.goal or (before.goal if before else goal_of(self.key))
-        if before is None and len(history) == 1:  # as of most metrics of a run that has very many
+        if before is None and total == 1:  # as of most metrics of a run that has very many
             value, step = history.value[0], history.step[0]
             self.seen = 1
             self.before = MetricSummary(value, step, history.timestamp[0], value, step, value, step, value, 1, goal)
@@ -149,7 +150,7 @@ class Points:
                 least, least_step = before.min, before.min_step
             if not most > before.max and before.max == before.max:
                 most, most_step = before.max, before.max_step
-        self.seen = len(history)
+        self.seen = total
         self.before = MetricSummary(values[-1], steps[-1], history.timestamp[-1], least, least_step, most, most_step, first, count, goal)
         return self.before
 

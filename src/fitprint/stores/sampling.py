@@ -5,32 +5,41 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import filterfalse
 
 from fitprint.entities import History
 
-__all__ = ["Outline", "Part", "enough", "outline", "sampled", "sampled_parts"]
+__all__ = ["BLOCK", "Outline", "Part", "enough", "outline", "sampled", "sampled_parts"]
+
+
+BLOCK = 1024
+"""Points of which an outline says which two are the least and the greatest."""
 
 
 @dataclass(frozen=True)
 class Outline:
-    """What stands beside a part of a history: the places of its least and its greatest value, and its first, least, greatest, last point.
+    """What stands beside a part of a history, so that few of its points need be read.
 
-    NaN is neither least nor greatest.
+    Attributes:
+        places: in the part, of the least and the greatest value of each block of it, one pair after the other; where no value of a block
+            is a number, of its first point.
+        points: the first point of the part, those at the places, and the last.
     """
 
-    low: int
-    high: int
+    places: array[int]
     points: History
 
 
-def outline(history: History) -> Outline | None:
-    """Return the outline of points; None where no value is a number."""
-    found = _extremes(history.value)
-    return found and Outline(*found, history.at((0, *found, len(history) - 1)))
+def outline(history: History) -> Outline:
+    """Return the outline of points."""
+    places = array("I")
+    for start in range(0, len(history), BLOCK):
+        found = _extremes(history.value[start : start + BLOCK]) or (0, 0)
+        places.extend([start + place for place in found])
+    return Outline(places, history.at((0, *places, len(history) - 1)))
 
 
 class Part:
@@ -51,22 +60,28 @@ class Part:
         return self._read()
 
     def extremes(self, start: int, end: int) -> Iterator[tuple[int, float]]:
-        """Yield the places in the history, and the values, of the least and the greatest between two places of it."""
-        if self.outline is not None and start <= self.start and self.start + self.count <= end:
-            values = self.outline.points.value
-            yield from ((self.start + self.outline.low, values[1]), (self.start + self.outline.high, values[2]))
-            return
-        first = max(start - self.start, 0)
-        values = self.points.value[first : end - self.start]
-        for place in _extremes(values) or ():
-            yield self.start + first + place, values[place]
+        """Yield places of the history, and their values, among which are the least and the greatest between two places of it."""
+        start, end = max(start - self.start, 0), min(end - self.start, self.count)
+        size = BLOCK if self.outline is not None else self.count
+        for block in range(start // size, -(-end // size)):
+            first, last = max(block * size, start), min(block * size + size, end)
+            if self.outline is not None and last - first == min(size, self.count - block * size):
+                for number in (2 * block, 2 * block + 1):
+                    place, value = self.outline.places[number], self.outline.points.value[1 + number]
+                    if value == value:
+                        yield self.start + place, value
+                continue
+            values = self.points.value[first:last]
+            for place in _extremes(values) or ():
+                yield self.start + first + place, values[place]
 
     def at(self, places: Sequence[int]) -> History:
         """Return the points at these places of the history."""
         inside = [place - self.start for place in places]
-        known = (0, self.outline.low, self.outline.high, self.count - 1) if self.outline is not None else ()
-        if self.outline is not None and set(inside) <= set(known):
-            return self.outline.points.at(map(known.index, inside))
+        if self.outline is not None:
+            known = {place: number for number, place in enumerate((0, *self.outline.places, self.count - 1))}
+            if known.keys() >= set(inside):
+                return self.outline.points.at(map(known.__getitem__, inside))
         return self.points.at(inside) if inside else History()
 
 
@@ -92,9 +107,9 @@ def sampled_parts(parts: Sequence[Part], max_points: int) -> History:
     enough(max_points)
     count = sum(part.count for part in parts)
     if count <= max_points:
-        return _joined(part.points for part in parts)
+        return History.joined(part.points for part in parts)
     chosen = [0, *_chosen(parts, count, (max_points - 2) // 2), count - 1]
-    return _joined(part.at(chosen[bisect_left(chosen, part.start) : bisect_left(chosen, part.start + part.count)]) for part in parts)
+    return History.joined(part.at(chosen[bisect_left(chosen, part.start) : bisect_left(chosen, part.start + part.count)]) for part in parts)
 
 
 def _chosen(parts: Sequence[Part], count: int, stretches: int) -> Iterator[int]:
@@ -121,12 +136,6 @@ def _value(found: tuple[int, float]) -> float:
 
 def _extremes(values: array[float]) -> tuple[int, int] | None:
     """Return the places of the least and the greatest value; None where there is nothing but NaN."""
-    real = values if not math.isnan(sum(values)) else array("d", filterfalse(math.isnan, values))
-    return (values.index(min(real)), values.index(max(real))) if real else None
-
-
-def _joined(pieces: Iterable[History]) -> History:
-    whole = History()
-    for piece in pieces:
-        whole.extend(piece)
-    return whole
+    numbers = values.tolist()  # which is gone through several times, and an array would make each number anew
+    real = numbers if not math.isnan(sum(numbers)) else list(filterfalse(math.isnan, numbers))
+    return (numbers.index(min(real)), numbers.index(max(real))) if real else None

@@ -45,7 +45,7 @@ def test_histories_stay_in_few_chunks(sqlite: SqlStore, points: Any) -> None:
     assert list(sqlite.metric_history(RUN, "m").step) == list(range(900))
 
 
-def test_metrics_with_few_points_share_a_row(sqlite: SqlStore, points: Any) -> None:
+def test_fault_9_metrics_with_few_points_share_a_row(sqlite: SqlStore, points: Any) -> None:
     """Fifty metrics of a run that has ended are one row, however they came."""
     sqlite.append(Batch("j", 0, 1, [RunStarted(RUN, 1, "iris", "name")]))
     for step in range(20):
@@ -90,7 +90,7 @@ def test_points_that_move_from_packs_to_chunks_stay_in_order(sqlite: SqlStore, p
         assert list(sqlite.metric_history(RUN, f"other{index}").step) == list(range(1, 2 * len(sizes) + 1))
 
 
-def test_a_long_curve_is_sampled_without_reading_most_of_it(sqlite: SqlStore, points: Any) -> None:
+def test_fault_9_a_long_curve_is_sampled_without_reading_most_of_it(sqlite: SqlStore, points: Any) -> None:
     """The outlines beside its chunks say what lies between; what they say is what the points say."""
     draw = random.Random(5)
     values = [draw.gauss(0, 1) if draw.random() < 0.99 else math.nan for _ in range(40 * chunks.FULL)]

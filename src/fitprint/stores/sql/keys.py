@@ -23,13 +23,26 @@ class KeyNumbers:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
+        self._read = 0  # the number up to which all are known
 
     def find(self, transaction: Transaction, names: Iterable[str]) -> dict[str, int]:
         """Return the numbers of those names that have one."""
         wanted = {name: storable(name) for name in names}
-        for part in sliced(sorted({name for name in wanted.values() if name not in self._numbers})):
+        unknown = {name for name in wanted.values() if name not in self._numbers}
+        if len(unknown) > _SLICE and self._read_on(transaction, len(unknown)):
+            unknown.clear()
+        for part in sliced(sorted(unknown)):
             self._remember(transaction.rows(f"SELECT no, name FROM keys WHERE name IN ({marks(part)})", part))
         return {name: self._numbers[stored] for name, stored in wanted.items() if stored in self._numbers}
+
+    def _read_on(self, transaction: Transaction, most: int) -> bool:
+        """Read all names that are not known yet if they are no more than that, which is sooner done than to look for as many names."""
+        ((last,),) = transaction.rows("SELECT COALESCE(MAX(no), 0) FROM keys")
+        if last - self._read > most:
+            return False
+        self._remember(transaction.rows("SELECT no, name FROM keys WHERE no > ?", (self._read,)))
+        self._read = last
+        return True
 
     def make(self, transaction: Transaction, names: Iterable[str]) -> dict[str, int]:
         """Return the numbers of all these names, giving one to those that have none."""
@@ -38,9 +51,7 @@ class KeyNumbers:
         missing = [storable(name) for name in names if name not in found]
         if not missing:
             return found
-        ((last,),) = transaction.rows("SELECT COALESCE(MAX(no), 0) FROM keys")
         transaction.many("INSERT INTO keys (name) VALUES (?) ON CONFLICT (name) DO NOTHING", [(name,) for name in sorted(set(missing))])
-        self._remember(transaction.rows("SELECT no, name FROM keys WHERE no > ?", (last,)))
         return self.find(transaction, names)
 
     def names(self, transaction: Transaction, numbers: Iterable[int]) -> dict[int, str]:

@@ -14,10 +14,10 @@ from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from fitprint.entities import History
+from fitprint.entities import History, from_little, to_little
 from fitprint.stores import chunks
 from fitprint.stores.chunks import Piece
-from fitprint.stores.sampling import Outline, Part, outline
+from fitprint.stores.sampling import BLOCK, Outline, Part, outline
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.rows import storable
 
@@ -27,7 +27,6 @@ SHORT = 128
 """Points with which a metric gets chunks of its own."""
 
 _GENERATIONS = 8  # of packs, that are made into one when there are so many
-_OUTLINED = 1024  # points of a chunk that is not quickly read
 _NEW_CHUNK = "INSERT INTO chunks (run, key, start, points, content, outline) VALUES (?, ?, ?, ?, ?, ?)"
 _NEW_PACK = "INSERT INTO packs (run, generation, part, low, high, points, content) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PLACE = itemgetter(0, 1)  # of a piece: its key and its start
@@ -159,17 +158,18 @@ def _first_rewritten(transaction: Transaction, run: int, key: int, pieces: Seque
 def _chunks(run: int, piece: Piece) -> Iterator[tuple[object, ...]]:
     for at in range(0, len(piece.points), chunks.FULL):
         points = piece.points if len(piece.points) <= chunks.FULL else piece.points.part(at, at + chunks.FULL)
-        about = outline(points) if len(points) >= _OUTLINED else None
-        yield run, piece.key, piece.start + at, len(points), chunks.encode(points), about and _outline_bytes(about)
+        about = _outline_bytes(outline(points)) if len(points) >= BLOCK else None
+        yield run, piece.key, piece.start + at, len(points), chunks.encode(points), about
 
 
 def _outline_bytes(about: Outline) -> bytes:
-    return struct.pack("<II", about.low, about.high) + chunks.encode(about.points)
+    """Return the number of places, the places, four bytes each, and the points as a chunk."""
+    return struct.pack("<I", len(about.places)) + to_little(about.places) + chunks.encode(about.points)
 
 
 def _outline(content: bytes) -> Outline:
-    low, high = struct.unpack_from("<II", content)
-    return Outline(low, high, _decoded(content[8:]))
+    (count,) = struct.unpack_from("<I", content)
+    return Outline(from_little("I", content[4 : 4 + 4 * count]), _decoded(content[4 + 4 * count :]))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -177,14 +177,12 @@ def _outline(content: bytes) -> Outline:
 
 def history(transaction: Transaction, run_id: str, key: str) -> History:
     """Return all points of a metric; none if there is no such run or metric."""
-    whole = History()
+    pieces: list[Piece] = []
     for run, number in _numbers(transaction, run_id, key):
-        pieces = _few(transaction, run, number)
-        for start, content in transaction.rows("SELECT start, content FROM chunks WHERE run = ? AND key = ?", (run, number)):
-            pieces.append(Piece(number, start, _decoded(content)))
-        for piece in sorted(pieces, key=_PLACE):
-            whole.extend(piece.points)
-    return whole
+        pieces += _few(transaction, run, number)
+        rows = transaction.rows("SELECT start, content FROM chunks WHERE run = ? AND key = ?", (run, number))
+        pieces += [Piece(number, start, _decoded(content)) for start, content in rows]
+    return History.joined(piece.points for piece in sorted(pieces, key=_PLACE))
 
 
 def parts(transaction: Transaction, run_id: str, key: str) -> list[Part]:
