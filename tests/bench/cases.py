@@ -368,6 +368,27 @@ def million_points() -> Figures:
         }
 
 
+def many_metrics() -> Figures:
+    """Seconds of CPU to deliver a run with 100 000 metrics of one point, and bytes a metric on disk."""
+    import fitprint
+    from fitprint.recording.workspace import current
+
+    with tempfile.TemporaryDirectory() as home:
+        fitprint.configure(home=home, context=False, notice=False)
+        run = fitprint.start_run()
+        for start in range(0, 100_000, 1000):
+            run.log_metrics({f"metric/{number:06}": number / 7 for number in range(start, start + 1000)}, step=1)
+        run.end()
+        current().writer.close()
+        before = time.process_time()
+        current().sync()
+        deliver = time.process_time() - before
+        assert len(run.history("metric/000007")) == 1
+        current().close()
+        size = sum(file.stat().st_size for file in Path(home).rglob("*") if file.is_file())
+        return {"deliver_s": deliver, "bytes_a_metric": size / 1e5}
+
+
 _WRITER = """
 import sys, fitprint
 fitprint.configure(home=sys.argv[1], context=False, notice=False)

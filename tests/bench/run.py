@@ -113,6 +113,7 @@ ROWS = (
     Row("1 000 000 points: deliver", "million_points", lambda f: f["deliver_s"], 2, 0.5, "s", lambda f: f["deliver_s"]),
     Row("1 000 000 points: read all", "million_points", lambda f: f["read_s"], 0.2, 0.1, "s", lambda f: f["read_s"]),
     Row("1 000 000 points: down-sample to 1000", "million_points", lambda f: f["sample_s"], 0.2, 0.1, "s"),
+    Row("100 000 metrics of one point: deliver, CPU", "many_metrics", lambda f: f["deliver_s"], 6, 4, "s"),
     Row("bytes a point on disk", "million_points", lambda f: f["bytes_a_point"], 30, 10, "B", lambda f: f["bytes_a_point"]),
     Row("32 processes x 2000 points: errors", "writers", lambda f: f["errors"], 0, None, ""),
     Row("32 processes x 2000 points: lost", "writers", lambda f: f["lost"], 0, None, ""),

@@ -184,6 +184,7 @@ def test_fault_9_a_damaged_database_never_gives_a_raw_error(database: Path, firs
         ("params", "text", b"1"), ("tags", "value", b"a"), ("metrics", "last_step", "x"), ("metrics", "goal", "up"),
         ("metrics", "last", "x"),
         ("datasets", "facts", b"["), ("models", "facts", b"[1]"), ("documents", "content", b"x\x9c"), ("chunks", "content", b"\xff" * 40),
+        ("packs", "content", b"\xff" * 40), ("chunks", "outline", b"\xff" * 40), ("chunks", "points", 0), ("chunks", "points", "x"),
         ("artifacts", "size", "big"), ("keys", "name", b"C"), ("experiments", "name", b"a"),
     ],
 )  # fmt: skip
@@ -194,3 +195,4 @@ def test_fault_9_a_cell_of_the_wrong_kind_is_told(database: Path, table: str, co
     with pytest.raises(CorruptStoreError, match="damaged"):
         for run in fitprint.search_runs():
             dict(run.record.params), dict(run.record.metrics), dict(run.record.documents), run.history("curve")
+            run.history("loss"), run.history("curve", max_points=10)

@@ -18,6 +18,7 @@ from fitprint.entities import History, from_little, to_little
 from fitprint.stores import chunks
 from fitprint.stores.chunks import Piece
 from fitprint.stores.sampling import BLOCK, Outline, Part, outline
+from fitprint.stores.sql import damage
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.rows import storable
 
@@ -192,8 +193,10 @@ def parts(transaction: Transaction, run_id: str, key: str) -> list[Part]:
         found += [Part(piece.start, len(piece.points), partial(attrgetter("points"), piece)) for piece in _few(transaction, run, number)]
         rows = transaction.rows("SELECT start, points, outline FROM chunks WHERE run = ? AND key = ?", (run, number))
         for start, count, about in rows:
+            if damage.number(count) < 1:
+                raise ValueError(f"a chunk of {count} points")
             read = partial(_chunk, transaction, run, number, start)
-            found.append(Part(start, count, read, about and _outline(about)))
+            found.append(Part(damage.number(start), count, read, about and _outline(about)))
     return sorted(found, key=attrgetter("start"))
 
 
