@@ -259,6 +259,7 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("RaisesKeyError", "unknown_run_error"),
         ("SamplesByStride", "series_downsampling_keeps_extremes"),
         ("NewestChildFirst", "children"),
+        ("CountsTheTrash", "children"),
         ("OwnsAllRuns", "open_runs"),
         ("BringsNamesBack", "names_that_were_lead_on"),
         ("ForgetsDecisions", "acts_are_decided"),

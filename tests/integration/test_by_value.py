@@ -62,6 +62,7 @@ def train(X):
     return len(X)
 """
 PLUGIN = """
+from fitprint.autologging import framework
 from fitprint.autologging.framework import Function, SubclassMethod
 from fitprint.hooks.markers import hookimpl
 
@@ -69,7 +70,7 @@ def observe(fit):
     fit.params({"C": 1})
     yield
 
-class Framework:
+class Framework(framework.Framework):
     name = distribution = "framework"
     def targets(self):
         return [Function("framework:train", observe), SubclassMethod("framework:Base", "fit", observe)]

@@ -12,12 +12,12 @@ import pytest
 
 import fitprint
 from fitprint.artifacts.memory import MemoryArtifacts
-from fitprint.autologging.framework import Function
+from fitprint.autologging.framework import Framework, Function
 from fitprint.cli import main
 from fitprint.errors import SettingsError
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
-from fitprint.models.flavor import FlavorEntry
+from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.settings import Setting
 from fitprint.stores.memory import MemoryStore
 from fitprint.testing import captured_runs
@@ -41,8 +41,13 @@ def test_register_frameworks_adds_what_autolog_observes(monkeypatch):
         fit.params(fit.arguments)
         yield
 
-    framework = types.SimpleNamespace(name="library", distribution="library", targets=lambda: [Function("library:train", observe)])
-    with captured_runs(plugins=plugin(register_frameworks=lambda: [framework])) as runs:
+    class Library(Framework):
+        name = distribution = "library"
+
+        def targets(self):
+            return [Function("library:train", observe)]
+
+    with captured_runs(plugins=plugin(register_frameworks=lambda: [Library()])) as runs:
         fitprint.autolog()
         assert 6 == library.train(3)
         assert {"rate": 3} == runs.one().params
@@ -51,7 +56,7 @@ def test_register_frameworks_adds_what_autolog_observes(monkeypatch):
 def test_register_flavors_adds_a_model_format():
     """A model of a class that a flavor knows is written by that flavor."""
 
-    class Pair:
+    class Pair(Flavor):
         name = "pair"
         packages = ("builtins",)
 

@@ -24,6 +24,7 @@ from fitprint.models.directory import pack
 from fitprint.models.flavor import parts_of
 from fitprint.models.loading import load_directory
 from fitprint.models.opcodes import Name, scan
+from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.models.reader import Reader
 from fitprint.models.trust import Trust
 from fitprint_sklearn.compiled import BUILDERS, MAKERS
@@ -37,7 +38,7 @@ y = np.array([0, 1] * 3)
 TRIED = ["sklearn"]  # the plugin below is known to this process alone, so no other one could try its parts
 
 
-class Templates:
+class Templates(PickleFlavor):
     """The flavor of a framework whose model is a template."""
 
     name = "templates"

@@ -136,7 +136,7 @@ def _switch_on() -> None:
         if frameworks:
             _watch_unrecorded(chosen)
     chosen_names = {name for name in frameworks if wanted(name, chosen["include_frameworks"], chosen["exclude_frameworks"])}
-    needed = chosen_names.union(*(getattr(frameworks[name], "within", ()) for name in chosen_names))
+    needed = chosen_names.union(*(frameworks[name].within for name in chosen_names))
     for framework in frameworks.values():
         if framework.name in _patcher.installed or framework.name not in needed:
             continue

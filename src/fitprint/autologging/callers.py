@@ -32,8 +32,8 @@ class Callers:
     def add(self, framework: Framework, targets: Iterable[Target]) -> None:
         """Count the packages of a framework's targets, and those that it names as its helpers, as no user's."""
         packages = {target.path.partition(":")[0].partition(".")[0] for target in targets}
-        self._packages |= packages.union(getattr(framework, "helpers", ()))
-        for path in getattr(framework, "passing", ()):
+        self._packages |= packages.union(framework.helpers)
+        for path in framework.passing:
             module, _, name = path.partition(":")
             self._passing.setdefault(module, set()).add(name)
         self._verdicts.clear()

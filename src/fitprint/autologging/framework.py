@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 if TYPE_CHECKING:
     from fitprint.autologging.fit import Fit
@@ -111,8 +112,8 @@ def _imported(path: str) -> Observer:
 Target = Union[Function, Method, SubclassMethod]
 
 
-class Framework(Protocol):
-    """A framework to observe.
+class Framework(ABC):
+    """A framework to observe; a plugin's derives from this class.
 
     A training call is a run where the user's code makes it. Calls that a framework's own code makes, or that of another observed
     framework, are steps of something else, such as of a prediction; the package of each target counts as the framework's own.
@@ -120,18 +121,19 @@ class Framework(Protocol):
     Attributes:
         name: as in settings and tags, such as "sklearn".
         distribution: where the installed version is looked up, such as "scikit-learn".
-
-    A framework may name in ``helpers``, a tuple of top-level packages, who else trains its objects for purposes of its own, as
-    imbalanced-learn does. Functions of all these that only pass a call of the user's on stand in ``passing``, as "module:function":
-    the call is still the user's.
-
-    A framework may say by an attribute ``within``, a tuple of names, which frameworks' calls its objects are trained in, as XGBoost's
-    estimators are in searches of scikit-learn. Where the settings want it but not those, such a call is recorded still, from the
-    moment at which it comes to train one of its objects.
+        helpers: top-level packages beside those of the targets that train the framework's objects for purposes of their own, as
+            imbalanced-learn does.
+        passing: functions of all these that only pass a call of the user's on, as "module:function": the call is still the user's.
+        within: names of frameworks in whose calls its objects are trained, as XGBoost's estimators are in searches of scikit-learn. Where
+            the settings want it but not those, such a call is recorded still, from when it comes to train one of its objects.
     """
 
     name: str
     distribution: str
+    helpers: Sequence[str] = ()
+    passing: Sequence[str] = ()
+    within: Sequence[str] = ()
 
+    @abstractmethod
     def targets(self) -> Sequence[Target]:
         """Return the targets, without importing the framework."""

@@ -150,7 +150,7 @@ def _aimed(framework: str) -> dict[str, str]:
     if target.owner is None:
         others = "{name: value for name, value in fit.arguments.items() if isinstance(value, (bool, int, float, str))}"
         return common | {
-            "kind": "Function",
+            "imported": "Framework, Function",
             "targets": f'Function("{framework}", observe)',
             "within": "",
             "above": "\n".join([f"    fit.params({others})  # CHANGE: what decides the training", *datasets]),
@@ -174,7 +174,7 @@ def _aimed(framework: str) -> dict[str, str]:
     within = ", ".join(f'"{name}"' for name in covering)
     trains = dict.fromkeys([target.function.__name__, *(name for names in covering.values() for name in names)])
     return common | {
-        "kind": "SubclassMethod",
+        "imported": "Framework, SubclassMethod",
         "targets": ", ".join(f'SubclassMethod("{framework.rpartition(".")[0]}", "{name}", observe)' for name in trains),
         "within": f"\n    within = ({within},)  # what else trains its objects, and is observed by other plugins" if covering else "",
         "above": "\n".join(["    model = fit.instance", f"    fit.params({asked})", *datasets]),

@@ -52,10 +52,10 @@ def register_frameworks():
 _FRAMEWORK = '''\
 """Which calls of $name train, and what they tell."""
 
-from fitprint.autologging.framework import $kind
+from fitprint.autologging.framework import $imported
 
 
-class $cls:
+class $cls(Framework):
     name = "$name"  # in tags and settings
     distribution = "$framework_distribution"  # what pip installs; its version is compared with the range in pyproject.toml$change$within
 
@@ -226,7 +226,7 @@ STAND_IN = {
     "requirement": "",
     "packages": '"src/$package", "src/${name}_stand_in"',
     "framework_distribution": "$distribution",
-    "kind": "SubclassMethod",
+    "imported": "Framework, SubclassMethod",
     "targets": 'SubclassMethod("${name}_stand_in:Line", "fit", observe)',
     "within": "",
     "above": _ABOVE_STAND_IN,

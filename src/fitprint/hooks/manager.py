@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -24,6 +25,10 @@ from fitprint.platform.processes import at_fork
 __all__ = ["Found", "Hooks", "built_in", "hooks", "reset"]
 
 GROUP = "fitprint"
+_BASES = {  # what is registered derives from these; named, for they lie in higher layers
+    "register_flavors": "fitprint.models.flavor.Flavor",
+    "register_frameworks": "fitprint.autologging.framework.Framework",
+}
 _MOST_PROBLEMS = 1000  # told by one process, so that a text that is ever new fills neither memory nor screen
 BUILT_IN = {"core": "fitprint.builtin"}
 
@@ -121,7 +126,7 @@ class Hooks:
         with self._lock:
             if hook not in self._registered:
                 merged: dict[str, tuple[str, Any]] = {}
-                for plugin, answer in self._answers(hook, {}, _by_key):
+                for plugin, answer in self._answers(hook, {}, partial(_by_key, base=_BASES.get(hook, "builtins.object"))):
                     for key, item in answer:
                         if key in merged:
                             clash = f"{hook}: {key!r} comes from both plugins {merged[key][0]!r} and {plugin!r}; uninstall or disable one"
@@ -168,8 +173,17 @@ class Hooks:
                 pass
 
 
-def _by_key(answer: Any) -> list[tuple[str, Any]]:
-    return list(answer.items()) if isinstance(answer, Mapping) else [(item.name, item) for item in answer or ()]
+def _by_key(answer: Any, base: str) -> list[tuple[str, Any]]:
+    """Return what was registered, each with its key.
+
+    Raises:
+        TypeError: something does not derive from ``base``, and would lack members that others rely on.
+    """
+    items = list(answer.items()) if isinstance(answer, Mapping) else [(item.name, item) for item in answer or ()]
+    for _, item in items:
+        if base not in {f"{each.__module__}.{each.__qualname__}" for each in type(item).__mro__}:
+            raise TypeError(f"a {type(item).__qualname__} does not derive from {base}")
+    return items
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

@@ -34,7 +34,7 @@ __all__ = [
 
 @hookspec
 def register_frameworks() -> Sequence[Any]:
-    """Return the frameworks to observe, each a ``fitprint.autologging.framework.Framework``. Key: its ``name``.
+    """Return the frameworks to observe, each derived from ``fitprint.autologging.framework.Framework``. Key: its ``name``.
 
     Called at the first ``autolog()``. The framework itself must not be imported here.
     """
@@ -43,7 +43,7 @@ def register_frameworks() -> Sequence[Any]:
 
 @hookspec
 def register_flavors() -> Sequence[Any]:
-    """Return the model flavors, each a ``fitprint.models.flavor.Flavor``. Key: its ``name``.
+    """Return the model flavors, each derived from ``fitprint.models.flavor.Flavor``. Key: its ``name``.
 
     Called when the first model is saved or loaded.
     """

@@ -144,8 +144,7 @@ def deliver(root: Path, store: Store, destinations: Collection[str] = ("",), *, 
         return done
     deadline = time.monotonic() + patience
     with turn(root, patience) as holder:
-        if hasattr(store, "patience"):
-            store.patience = max(deadline - time.monotonic(), 0.0)
+        store.patience = max(deadline - time.monotonic(), 0.0)
         if holder:  # it knows nothing of records that came meanwhile; those of this process are ours to deliver at any time
             found, old = [journal for journal in found if is_own(journal.name)], []
         for folder in old:

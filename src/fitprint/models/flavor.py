@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from fitprint.arguments import shown
 from fitprint.errors import FitprintError, IntegrityError
@@ -14,19 +16,14 @@ from fitprint.models.signature import Signature
 from fitprint.models.trust import Trust
 
 __all__ = [
-    "EagerFlavor",
     "Flavor",
     "FlavorEntry",
-    "FlavorWithParts",
-    "KeepingFlavor",
-    "PredictingFlavor",
+    "Kept",
     "StateCheck",
-    "TriedFlavor",
     "choose_flavor",
     "class_name",
     "file_within",
     "parts_of",
-    "predict_with",
 ]
 
 StateCheck = Callable[[Mapping[str, Any]], None]
@@ -56,26 +53,39 @@ class FlavorEntry:
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
-class Flavor(Protocol):
-    """A model format. Stateless, and usable from several threads.
+Kept = tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]
+"""What a flavor says of a model's files, and the files, in pieces by path."""
 
-    More members are optional: ``predict`` (see :class:`PredictingFlavor`), ``parts`` (see :class:`FlavorWithParts`),
-    ``reads_unverified`` (see :class:`EagerFlavor`), ``trial`` (see :class:`TriedFlavor`) and ``keep`` (see :class:`KeepingFlavor`).
+
+class Flavor(ABC):
+    """A model format; a plugin's derives from this class, and defines what its models need beyond it.
+
+    Stateless, usable from several threads, and picklable where it has a :meth:`trial`; its module has to be importable then.
 
     Attributes:
         name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same models, MLflow's name.
         packages: top-level packages whose classes it knows, such as ``("sklearn",)``; empty for a flavor of last resort.
+        parts: plain model types of the flavor's own packages, ``{module: names}``, that a file in another flavor's format (skops,
+            pickle) may hold without the caller's trust, such as a booster's estimator in a pipeline. A file can make such an object,
+            without arguments (``cls.__new__(cls)``), and give it any state (``__setstate__``, or else its ``__dict__``); it can neither
+            call the type nor get hold of the type itself. List a type only if this runs nothing but the framework's own reading of model
+            bytes, whatever the state is: no imports by name, no reading of paths, no evaluation of text, no calls of what the state holds.
+        keep: None, or a quicker way to keep a model at home, where its owner's seal vouches for the bytes: a method that takes the model
+            and returns its :class:`FlavorEntry` and its files, in pieces by path, while the user waits: nothing is imported, nor loaded
+            back. ``load`` reads them without a question if ``trust.own`` has the digest of their bytes, else as a stranger's. ``save``
+            writes what may travel then: :mod:`fitprint.bundles` converts to it when a run leaves its home.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    packages: Sequence[str] = ()
+    parts: ClassVar[Mapping[str, Collection[str]]] = MappingProxyType({})
+    keep: Callable[[Any], Kept] | None = None
 
-    @property
-    def packages(self) -> Sequence[str]: ...
-
+    @abstractmethod
     def accepts(self, model: object) -> bool:
         """Tell if this flavor can save the model, from the names of ``type(model).__mro__`` alone: nothing is imported."""
 
+    @abstractmethod
     def save(self, model: object, directory: Path) -> FlavorEntry:
         """Write the model's files into an existing, empty directory.
 
@@ -83,6 +93,7 @@ class Flavor(Protocol):
             FitprintError: the model cannot be written; the text says why.
         """
 
+    @abstractmethod
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         """Read back what ``save`` wrote, or what MLflow's flavor of the same name wrote.
 
@@ -93,12 +104,8 @@ class Flavor(Protocol):
             IntegrityError: the files are damaged.
         """
 
-
-class PredictingFlavor(Flavor, Protocol):
-    """A flavor whose models predict in another way than ``model.predict(data)``."""
-
     def predict(self, model: Any, data: Any, **options: Any) -> Any:
-        """Return the model's predictions for a batch; :class:`fitprint.models.predictor.Predictor` calls this.
+        """Return the model's predictions for a batch, by default of its own ``predict``, or by calling a model that is a function.
 
         Args:
             model: what ``load`` returned.
@@ -107,25 +114,19 @@ class PredictingFlavor(Flavor, Protocol):
                 matrix if the caller has one; a model of several arrays a dict or a list of them. Without a signature it is what
                 the caller gave.
             options: the caller's, for the framework's own ``predict``.
+
+        Raises:
+            FitprintError: the model cannot predict.
         """
+        predict = getattr(model, "predict", None)
+        if predict is None:
+            if isinstance(model, type) or not callable(model):
+                raise FitprintError(f"a {class_name(model)} has no method predict; fitprint.load_model returns the model itself")
+            predict = model
+        return predict(data, **options)
 
-
-class FlavorWithParts(Flavor, Protocol):
-    """A flavor whose models may be parts of another framework's, such as a booster's estimator in a pipeline.
-
-    Attributes:
-        parts: plain model types of the flavor's own packages, ``{module: names}``, that a file in another flavor's format (skops,
-            pickle) may hold without the caller's trust. A file can make such an object, without arguments (``cls.__new__(cls)``),
-            and give it any state (``__setstate__``, or else its ``__dict__``); it can neither call the type nor get hold of the
-            type itself. List a type only if this runs nothing but the framework's own reading of model bytes, whatever the state
-            is: no imports by name, no reading of paths, no evaluation of text, no calls of what the state holds.
-    """
-
-    @property
-    def parts(self) -> Mapping[str, Collection[str]]: ...
-
-    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:
-        """Look at the state that a file wants to give a part, before it is given. This member is optional, too.
+    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:  # noqa: B027 - most need not look
+        """Look at the state that a file wants to give one of :attr:`parts`, before it is given. By default it may be any.
 
         Args:
             kind: the part's ``module.name``.
@@ -135,64 +136,29 @@ class FlavorWithParts(Flavor, Protocol):
             IntegrityError: it would lead the framework's compiled code astray, or cannot be told.
         """
 
-
-class EagerFlavor(Flavor, Protocol):
-    """A flavor that need not wait for the digests of large files: it reads while they are taken, which saves the time for them."""
-
-    def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:
+    def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:  # noqa: ARG002 - for those who tell them apart
         """Tell if ``load`` would take the very same files from a stranger: damaged bytes neither crash it nor run anything.
 
-        What it returned is handed out only if the digests are right.
+        Then it need not wait for the digests of large files, which are taken meanwhile. What it returned is handed out only if they
+        are right.
         """
+        return False
 
+    def trial(
+        self,
+        directory: Path,  # noqa: ARG002
+        options: Mapping[str, Any],  # noqa: ARG002
+    ) -> Callable[[Any, Signature | None], None] | None:
+        """Return what predicts with a model that was loaded in a process of its own, given the model and its signature, if it has one.
 
-class TriedFlavor(Flavor, Protocol):
-    """A flavor whose framework reads files with compiled code that damaged or hostile bytes may crash.
+        A framework that reads files with compiled code may crash of damaged or hostile bytes. Files that this user did not record are
+        therefore first read in a process that may die of it (:mod:`fitprint.models.trials`). What is returned should lead many ways
+        through the model (:mod:`fitprint.models.trial_data`). What it raises does not matter.
 
-    Files that this user did not record are then first read in a process of their own, which may die of it
-    (:mod:`fitprint.models.trials`). The flavor has to be picklable, and its module importable.
-    """
-
-    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, Signature | None], None] | None:
-        """Return what predicts with the loaded model in that process, given the model and its signature, if it has one.
-
-        It should lead many ways through the model (:mod:`fitprint.models.trial_data`). What it raises does not matter. None says that
-        these files cannot crash anything: reading them follows every index and length, or is plain Python. It is asked before anything
-        is read, so it must not give the files to the framework, nor believe what their directory says of them.
+        None, the default, says that these files cannot crash anything: reading them follows every index and length, or is plain Python.
+        It is asked before anything is read, so it must not give the files to the framework, nor believe what their directory says of them.
         """
-
-
-class KeepingFlavor(Flavor, Protocol):
-    """A flavor that has a quicker way to keep a model at home, where its owner's seal vouches for the bytes.
-
-    ``save`` writes what may travel: :mod:`fitprint.bundles` converts to it when a run leaves its home.
-    """
-
-    def keep(self, model: object) -> tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]:
-        """Return the model's files in memory, in pieces by path, while the user waits: nothing is imported, nor loaded back.
-
-        ``load`` reads them without a question if ``trust.own`` has the digest of their bytes, else as a stranger's.
-
-        Raises:
-            FitprintError: the model cannot be written; the text says why.
-        """
-
-
-def predict_with(flavor: Flavor, model: Any, data: Any, **options: Any) -> Any:
-    """Return predictions in the flavor's way, or else by the model's ``predict``, or by calling a model that is a function.
-
-    Raises:
-        FitprintError: the model cannot predict.
-    """
-    own = getattr(flavor, "predict", None)
-    if own is not None:
-        return own(model, data, **options)
-    predict = getattr(model, "predict", None)
-    if predict is None:
-        if isinstance(model, type) or not callable(model):
-            raise FitprintError(f"a {class_name(model)} has no method predict; fitprint.load_model returns the model itself")
-        predict = model
-    return predict(data, **options)
+        return None
 
 
 def parts_of(flavors: Iterable[Flavor]) -> dict[tuple[str, str], StateCheck]:
@@ -201,16 +167,12 @@ def parts_of(flavors: Iterable[Flavor]) -> dict[tuple[str, str], StateCheck]:
     Each has what looks at the state that a file wants to give it.
     """
     return {
-        (module, name): partial(getattr(flavor, "check_state", _any_state), f"{module}.{name}")
+        (module, name): partial(flavor.check_state, f"{module}.{name}")
         for flavor in flavors
-        for module, names in (getattr(flavor, "parts", None) or {}).items()
+        for module, names in flavor.parts.items()
         if module.partition(".")[0] in flavor.packages
         for name in names
     }
-
-
-def _any_state(kind: str, state: Mapping[str, Any]) -> None:
-    """Let a part have any state: its flavor does not look."""
 
 
 def choose_flavor(model: object, flavors: Iterable[Flavor]) -> Flavor:

@@ -59,8 +59,7 @@ def open_directory(directory: Path, flavors: Sequence[Flavor], trust: Trust, che
         if manifest.flavor is not None:
             verify(directory, manifest, checking.expected if checking is not None else None)
         flavor, options = _reader(manifest, flavors)
-        eager = getattr(flavor, "reads_unverified", None)
-        if checking is not None and not (trust.own and eager is not None and eager(options, trust)):
+        if checking is not None and not (trust.own and flavor.reads_unverified(options, trust)):
             checking.finish()
         try_first(directory, flavor, options, trust)
         model = load_untried(directory, manifest, flavor, options, trust)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, Kept, file_within
 from fitprint.models.picklers import load_own, pickled
 from fitprint.models.trust import Trust
 
 __all__ = ["PickleFlavor"]
 
 
-class PickleFlavor:
+class PickleFlavor(Flavor):
     """Any Python object, as a pickle. Unsafe by nature: it loads only for a caller who names all that it refers to."""
 
     name = "pickle"
@@ -36,7 +36,7 @@ class PickleFlavor:
             modules=sorted({module for module, _ in found.names if module}),
         )
 
-    def keep(self, model: object) -> tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]:
+    def keep(self, model: object) -> Kept:
         found = pickled(model)
         entry = FlavorEntry(
             options={"file": "model.pkl", "serialization_format": found.serialization},

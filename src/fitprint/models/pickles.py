@@ -83,7 +83,7 @@ def load(
         is_trusted: tells of ``(module, name)`` if a pickle may refer to it.
         is_constructor: tells if a pickle may also call it; what it makes must be a new object.
         parts: types of which a pickle may make objects, without arguments, and give them their state once that was looked at. It
-            gets no hold of the type: see :class:`fitprint.models.flavor.FlavorWithParts`.
+            gets no hold of the type: see :attr:`fitprint.models.flavor.Flavor.parts`.
         makers: what makes objects where the pickle calls names of compiled code, beside NumPy's.
         builders: what gives such objects their state.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fitprint.models.batches import conform, empty, rows
-from fitprint.models.flavor import Flavor, class_name, predict_with
+from fitprint.models.flavor import Flavor, class_name
 from fitprint.models.signature import Signature
 
 __all__ = ["Predictor"]
@@ -55,7 +55,7 @@ class Predictor:
                     return empty(signature.outputs)
                 except LookupError:
                     pass  # the framework says what it makes of nothing
-        return predict_with(self._flavor, self.model, batch, **options)
+        return self._flavor.predict(self.model, batch, **options)
 
     def __repr__(self) -> str:
         inputs = self.signature.inputs if self.signature is not None else None

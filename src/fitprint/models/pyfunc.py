@@ -10,7 +10,7 @@ from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.brought import brought_code
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, file_within
 from fitprint.models.opcodes import scan
 from fitprint.models.pickles import needs
 from fitprint.models.trust import Trust
@@ -20,7 +20,7 @@ __all__ = ["PyfuncFlavor"]
 _PYTHON_MODEL = "mlflow.pyfunc.model"
 
 
-class PyfuncFlavor:
+class PyfuncFlavor(Flavor):
     """What MLflow saved with ``python_model=``, ``loader_module=`` or a flavor of which no plugin is installed.
 
     It only reads. The names that a caller has to trust are the loader's function, each file of code that the directory brings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from fitprint.artifacts.staging import Staging
 from fitprint.entities import Artifact, LoggedModel
 from fitprint.errors import FitprintError
 from fitprint.models.directory import Packed, describe, flavor_for, pack
-from fitprint.models.flavor import Flavor, FlavorEntry
+from fitprint.models.flavor import Flavor, Kept
 from fitprint.models.seals import seal
 from fitprint.models.signature import Signature, infer_signature
 
@@ -47,11 +47,10 @@ def store_model(
         except Exception as error:  # noqa: BLE001 - a model without a signature is better than none
             problems.append(f"the signature could not be inferred: {error}")
     chosen = flavor_for(model, tuple(flavors.values()), flavor)
-    keep: Callable[[Any], tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]] | None = getattr(chosen, "keep", None)
     packed = (
         _packed(model, chosen, staging, limit, signature, input_example)
-        if keep is None
-        else _kept(model, chosen.name, keep(model), staging, limit, signature, input_example)
+        if chosen.keep is None
+        else _kept(model, chosen.name, chosen.keep(model), staging, limit, signature, input_example)
     )
     prefix = path.strip("/")
     artifacts = [Artifact(f"{prefix}/{file.path}", file.digest, file.size) for file in packed.files]
@@ -64,7 +63,7 @@ def store_model(
 def _kept(
     model: Any,
     flavor: str,
-    kept: tuple[FlavorEntry, Mapping[str, Sequence[bytes]]],
+    kept: Kept,
     staging: Staging,
     limit: float,
     signature: Signature | None,

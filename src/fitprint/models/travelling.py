@@ -38,7 +38,8 @@ def portable(record: RunRecord, home: Blobs, target: Staging, flavors: Mapping[s
     models, artifacts = list(record.models), list(record.artifacts)
     for place, model in enumerate(models):
         digests = own_files(record, model.path)
-        if not digests or not hasattr(flavors.get(model.flavor), "keep"):
+        flavor = flavors.get(model.flavor)
+        if not digests or flavor is None or flavor.keep is None:
             continue
         try:
             converted, files = _written_anew(model, digests, home, target, flavors)

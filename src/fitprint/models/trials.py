@@ -60,8 +60,7 @@ def try_first(directory: Path, flavor: Flavor, options: Mapping[str, Any], trust
         IntegrityError: the process died, or did not come to an end.
         FitprintError: there is no such process; or what loading raised there.
     """
-    find = getattr(flavor, "trial", None)
-    if find is None or trust.own or flavor.name in trust or find(directory, options) is None:
+    if trust.own or flavor.name in trust or flavor.trial(directory, options) is None:
         return
     key = _key(directory, flavor, options, trust)
     if key in _passed or _is_noted(key):

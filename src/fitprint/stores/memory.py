@@ -15,7 +15,7 @@ from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
 from fitprint.stores.arrivals import Arrivals
 from fitprint.stores.folding import Draft, is_new
-from fitprint.stores.protocol import Keys, OpenRun, Page
+from fitprint.stores.protocol import Keys, OpenRun, Page, Store
 from fitprint.stores.records import Records
 from fitprint.stores.sampling import sampled
 
@@ -33,7 +33,7 @@ def shared(uri: str) -> MemoryStore:
         return _shared[uri]
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """A store that lasts as long as the object; its methods may be called from several threads at once.
 
     A store that keeps batches and folds them anew can use one, and set ``now`` to the time at which it first took the batch.
@@ -43,12 +43,16 @@ class MemoryStore:
 
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri
-        self.id = new_id()
+        self._id = new_id()
         self._records = Records()
         self._arrivals = Arrivals()
         self._writers: dict[str, Mapping[str, Any]] = {}
         self._positions: dict[str, int] = {}
         self._lock = threading.RLock()
+
+    @property
+    def id(self) -> str:
+        return self._id
 
     @property
     def now(self) -> Callable[[], int]:

@@ -8,9 +8,10 @@ from a copy since it was opened: a journal is removed on the word of ``position`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from fitprint.entities import Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.events import Batch
@@ -46,22 +47,29 @@ class Page:
     token: str | None = None
 
 
-class Store(Protocol):
-    """A backend store. Instances may be used from several threads, one call at a time each.
+class Store(ABC):
+    """A backend store; a plugin's derives from this class, and defines all that has no default here.
+
+    Instances may be used from several threads, one call at a time each.
 
     Attributes:
         uri: what the store was opened with, without a password: it is shown.
         delivery: "on-read" for a store at hand (a file, memory): journals are delivered when somebody reads.
             "background" for a distant one: a daemon thread delivers while the program runs.
+        patience: seconds that a call waits for others which write to the store; who delivers sets it. A store that waits for nobody
+            need not look at it.
     """
 
     uri: str
     delivery: Literal["on-read", "background"]
+    patience: float = 0.0
 
     @property
+    @abstractmethod
     def id(self) -> str:
         """A text drawn when the store was made (see :func:`fitprint.ids.new_id`) and kept in it, the same for all who open it."""
 
+    @abstractmethod
     def append(self, batch: Batch) -> None:
         """Fold the batch in, atomically, together with its end position.
 
@@ -75,12 +83,15 @@ class Store(Protocol):
             StoreVersionError: a newer fitprint made the store such that this one must not write to it; it can be read.
         """
 
+    @abstractmethod
     def position(self, journal: str) -> int:
         """Return the end position of the last batch of this journal that was kept, where the URI leads now; 0 if none was."""
 
+    @abstractmethod
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         """Return the runs that this journal owns (it started or resumed them last) and that are RUNNING."""
 
+    @abstractmethod
     def run(self, run_id: str) -> RunRecord:
         """Return one run, deleted ones too.
 
@@ -88,12 +99,23 @@ class Store(Protocol):
             RunNotFoundError: no run has this id.
         """
 
+    @abstractmethod
     def resolve(self, prefix: str) -> Sequence[str]:
         """Return up to ten ids of runs whose id begins with ``prefix`` or name is ``prefix``: newest first, those in the trash last."""
 
+    @abstractmethod
     def children(self, run_id: str) -> Sequence[RunRecord]:
         """Return the runs whose parent is ``run_id``, oldest first, deleted ones left out."""
 
+    def child_counts(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return how many runs :meth:`children` would return for each of these runs that has any.
+
+        By default they are asked for; a store that can count them does.
+        """
+        counts = {run_id: len(self.children(run_id)) for run_id in run_ids}
+        return {run_id: count for run_id, count in counts.items() if count}
+
+    @abstractmethod
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
         """Return the runs that match, in the query's order; those of experiments in the archive only where the query names experiments.
 
@@ -101,28 +123,34 @@ class Store(Protocol):
             QueryError: the token is not one that this store returned for this query.
         """
 
+    @abstractmethod
     def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
         """Return the points of one metric in the order logged; an empty history for an unknown key.
 
         With ``max_points`` (at least 4) at most that many: first, last and the extremes of even stretches.
         """
 
+    @abstractmethod
     def experiments(self) -> Sequence[Experiment]:
         """Return all experiments, by name, those in the archive too."""
 
+    @abstractmethod
     def decision(self, act_id: str) -> Decision | None:
         """Return what was decided about the act with this id; None where it has not come, or carried no id."""
 
+    @abstractmethod
     def keys(self, experiment: str | None = None) -> Keys:
         """Return the keys used in one experiment, or in all; none for an unknown experiment."""
 
     @property
+    @abstractmethod
     def artifact_uri(self) -> str | None:
         """The URL of the artifact store, as the first :class:`fitprint.events.ArtifactStoreChosen` said it.
 
         None where none did: artifacts stay in the homes that recorded them, and nothing is pending.
         """
 
+    @abstractmethod
     def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
         """Return the bytes of artifacts that have not arrived in the artifact store, all or those of ``digests``.
 
@@ -130,5 +158,6 @@ class Store(Protocol):
         Nobody waits for what only purged runs have.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Release everything; closing twice is fine."""

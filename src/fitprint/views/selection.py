@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -94,17 +94,9 @@ def tree(store: Store, runs: Sequence[RunRecord], *, unfold: bool) -> list[Selec
 
 
 def _add(store: Store, runs: Sequence[RunRecord], above: tuple[str, ...], listed: list[Selected], *, unfold: bool) -> None:
-    counts = _child_counts(store, [run.id for run in runs])
+    counts = store.child_counts([run.id for run in runs])
     for run in runs:
         count = counts.get(run.id, 0)
         listed.append(Selected(run, len(above), 0 if unfold else count))
         if unfold and count and run.id not in above:  # a record may say that a run is below itself
             _add(store, store.children(run.id), (*above, run.id), listed, unfold=True)
-
-
-def _child_counts(store: Store, run_ids: Sequence[str]) -> Mapping[str, int]:
-    """Ask for the numbers of children; a store that cannot count them, which none has to, is asked for the children."""
-    count: Callable[[Sequence[str]], Mapping[str, int]] | None = getattr(store, "child_counts", None)
-    if count is not None:
-        return count(run_ids)
-    return {run_id: len(store.children(run_id)) for run_id in run_ids}

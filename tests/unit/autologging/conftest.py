@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fitprint import search_runs
-from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
+from fitprint.autologging.framework import Framework, Function, Method, SubclassMethod, Target
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.recording.run import Run
@@ -95,7 +95,7 @@ start = train
 '''
 
 
-class Toy:
+class Toy(Framework):
     """The framework, the plugin, and what its observers saw."""
 
     name: str

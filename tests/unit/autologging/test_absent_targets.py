@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import fitprint
-from fitprint.autologging.framework import Function, Method, SubclassMethod
+from fitprint.autologging.framework import Framework, Function, Method, SubclassMethod
 from fitprint.hooks.markers import hookimpl
 from fitprint.testing import captured_runs
 
@@ -54,7 +54,7 @@ def toy(tmp_path, monkeypatch):
     (tmp_path / "toy" / "training.py").write_text(_TRAINING)
     monkeypatch.syspath_prepend(tmp_path)
     plugin = ModuleType("plugin")
-    framework = type("Toy", (), {"name": "toy", "distribution": "toy", "targets": lambda _: TARGETS})()
+    framework = type("Toy", (Framework,), {"name": "toy", "distribution": "toy", "targets": lambda _: TARGETS})()
     plugin.register_frameworks = hookimpl(lambda: [framework])
     with captured_runs(plugins={"toy": plugin}, strict=False) as runs:
         yield runs

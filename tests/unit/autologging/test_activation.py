@@ -14,6 +14,7 @@ import pytest
 
 import fitprint
 from fitprint.autologging import activation
+from fitprint.autologging.framework import Framework
 from fitprint.autologging.replacements import Hook, replacement_of
 from fitprint.errors import SettingsError
 from fitprint.hooks import manager
@@ -138,7 +139,7 @@ def test_a_plugin_that_fails_costs_the_others_nothing(toy: Toy) -> None:
     """A plugin whose targets cannot be had is told by name; the rest is observed."""
     told: list[str] = []
 
-    class Broken:
+    class Broken(Framework):
         name = "broken"
         distribution = "broken"
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import fitprint
-from fitprint.autologging.framework import Function
+from fitprint.autologging.framework import Framework, Function
 from fitprint.hooks.markers import hookimpl
 from fitprint.testing import captured_runs
 
@@ -25,7 +25,9 @@ def plugin(tmp_path, monkeypatch):
     (tmp_path / "toytable.py").write_text("def train(): pass", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     plugin = ModuleType("plugin")
-    framework = type("Toy", (), {"name": "toy", "distribution": "toy", "targets": lambda _: [Function("toytable:train", observe)]})()
+    framework = type(
+        "Toy", (Framework,), {"name": "toy", "distribution": "toy", "targets": lambda _: [Function("toytable:train", observe)]}
+    )()
     plugin.register_frameworks = hookimpl(lambda: [framework])
     yield plugin
     sys.modules.pop("toytable", None)

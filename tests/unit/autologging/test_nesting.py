@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import fitprint
+from fitprint.autologging.framework import Framework
 from fitprint.autologging.rounds import Rounds
 from fitprint.hooks import manager
 from fitprint.recording.run import Run
@@ -176,7 +177,7 @@ def test_the_target_with_the_nearest_base_observes(toy: Toy, runs: Runs, importe
     assert not hasattr(Own.fit, "__wrapped__")
 
 
-class Other:
+class Other(Framework):
     """A framework whose objects are trained in the toy's calls."""
 
     distribution = "other"

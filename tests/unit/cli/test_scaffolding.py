@@ -99,7 +99,9 @@ def test_another_folder_can_be_chosen(command, here):
     """It is made if need be."""
     assert 0 == command("plugins", "new", "my-tool", "--directory", "plugins/ours").status
     assert (here / "plugins/ours/fitprint-my-tool/src/fitprint_my_tool/framework.py").is_file()
-    assert "class MyTool:" in (here / "plugins/ours/fitprint-my-tool/src/fitprint_my_tool/framework.py").read_text(encoding="utf-8")
+    assert "class MyTool(Framework):" in (here / "plugins/ours/fitprint-my-tool/src/fitprint_my_tool/framework.py").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("in_the_way", ["folder", "empty folder", "file", "dangling link"])

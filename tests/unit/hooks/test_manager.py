@@ -8,21 +8,38 @@ import subprocess
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fitprint.autologging.framework import Framework, Target
 from fitprint.errors import PluginError
 from fitprint.hooks import manager
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
+from fitprint.models.flavor import Flavor, FlavorEntry
+from fitprint.models.trust import Trust
 
 
-class Named:
+class Named(Framework, Flavor):
+    """Something that each hook may register."""
+
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def targets(self) -> Sequence[Target]:
+        return []
+
+    def accepts(self, model: object) -> bool:
+        return False
+
+    def save(self, model: object, directory: Path) -> FlavorEntry:
+        raise NotImplementedError
+
+    def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
+        raise NotImplementedError
 
 
 class Listener:
@@ -73,6 +90,18 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(hook: str, answer: 
         assert "fine" not in hooks.registered(hook)
     assert ["bad"] == [source for source, _ in told]
     assert f"the hook {hook} of the plugin 'bad' failed" in told[0][1]
+
+
+@pytest.mark.parametrize(
+    ("hook", "base"),
+    [("register_frameworks", "fitprint.autologging.framework.Framework"), ("register_flavors", "fitprint.models.flavor.Flavor")],
+)
+def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:
+    """Something without the members that others rely on is named with what it has to derive from, and passed over."""
+    foreign = types.SimpleNamespace(name="foreign", distribution="foreign", targets=list)
+    hooks, told = made(bad=plugin(**{hook: lambda: [foreign]}), good=plugin(**{hook: GOOD[hook]}))
+    assert ["good"] == [name for name in hooks.registered(hook) if name in ("good", "foreign")]
+    assert [("bad", f"the hook {hook} of the plugin 'bad' failed: TypeError: a SimpleNamespace does not derive from {base}")] == told
 
 
 @pytest.mark.parametrize("hook", GOOD)

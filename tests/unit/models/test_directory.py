@@ -5,7 +5,7 @@ import pytest
 
 from fitprint.errors import FitprintError, IntegrityError, SignatureError, UntrustedModelError
 from fitprint.models.directory import MANIFEST, pack, read_manifest, verify
-from fitprint.models.flavor import FlavorEntry, choose_flavor
+from fitprint.models.flavor import Flavor, FlavorEntry, choose_flavor
 from fitprint.models.hashing import digest_of
 from fitprint.models.loading import load_directory
 from fitprint.models.pickle_flavor import PickleFlavor
@@ -13,7 +13,7 @@ from fitprint.models.signature import infer_signature
 from fitprint.models.yaml_text import load as load_yaml
 
 
-class TextFlavor:
+class TextFlavor(Flavor):
     """Templates as plain text: a flavor as a plugin would write one."""
 
     name = "text"
@@ -219,7 +219,7 @@ def test_nearest_package_chooses_the_flavor():
     class Users(Derived):
         pass
 
-    class Known:
+    class Known(PickleFlavor):
         def __init__(self, name):
             self.name = name
             self.packages = (name,)

@@ -5,6 +5,7 @@ import pytest
 
 from fitprint.errors import FitprintError, IntegrityError, UntrustedModelError
 from fitprint.models.loading import load_directory
+from fitprint.models.pickle_flavor import PickleFlavor
 from fitprint.models.predictor import Predictor
 from fitprint.models.pyfunc import PyfuncFlavor
 
@@ -129,9 +130,8 @@ def test_python_models_from_scripts_name_the_script(directory):
 def test_a_flavor_at_hand_goes_first(directory):
     """The loader of last resort is not asked."""
 
-    class Mine:
+    class Mine(PickleFlavor):
         name = "mine"
-        packages = ()
 
         def load(self, directory, options, trust):
             return "mine"

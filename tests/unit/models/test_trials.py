@@ -19,9 +19,9 @@ MODULE = """
 import os, signal, time
 from pathlib import Path
 from fitprint.errors import IntegrityError
-from fitprint.models.flavor import FlavorEntry
+from fitprint.models.flavor import Flavor, FlavorEntry
 
-class Brittle:
+class Brittle(Flavor):
     name = "brittle"
     packages = ("string",)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, file_within
 from fitprint.models.requirements import installed_version, version_beside
 from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
@@ -20,7 +20,7 @@ _FORMATS = ("cbm", "json")
 _FILE = "model.cb"  # MLflow's name
 
 
-class CatBoostFlavor:
+class CatBoostFlavor(Flavor):
     """CatBoost's own classes. What the user derives from them is a pickle, which brings back the class that it was."""
 
     name = "catboost"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
+from fitprint.autologging.framework import Framework, Function, Method, SubclassMethod, Target
 from fitprint.versions import is_installed
 from fitprint_catboost import judging, searching, training, validation
 
@@ -13,7 +13,7 @@ __all__ = ["CatBoostFramework"]
 _BASE = "catboost.core:CatBoost"
 
 
-class CatBoostFramework:
+class CatBoostFramework(Framework):
     """CatBoost: models and what the user derives from them, ``cv``, and its own searches. ``catboost.train`` passes on to ``fit``."""
 
     name = "catboost"

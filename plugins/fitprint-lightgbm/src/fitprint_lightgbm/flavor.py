@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry, class_name, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, Kept, class_name, file_within
 from fitprint.models.requirements import installed_version, version_beside
 from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
@@ -21,7 +21,7 @@ _BOOSTER = "lightgbm.basic.Booster"
 _FILE = "model.lgb"
 
 
-class LightGBMFlavor:
+class LightGBMFlavor(Flavor):
     """Boosters, and LightGBM's estimators for scikit-learn, the user's own subclasses too.
 
     A booster is text, and loading it runs no code. An estimator is stored as scikit-learn's are: it comes back as the class that it was.
@@ -53,7 +53,7 @@ class LightGBMFlavor:
             return _booster_entry()
         return _estimator_entry(model, SklearnFlavor().save(model, directory))
 
-    def keep(self, model: object) -> tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]:
+    def keep(self, model: object) -> Kept:
         if hasattr(model, "model_to_string"):
             return _booster_entry(), {_FILE: (_text_of(model),)}
         entry, contents = SklearnFlavor().keep(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
+from fitprint.autologging.framework import Framework, Function, Method, SubclassMethod, Target
 
 __all__ = ["LightGBMFramework"]
 
@@ -12,7 +12,7 @@ __all__ = ["LightGBMFramework"]
 _EVALUATIONS = ("eval", "eval_train", "eval_valid")
 
 
-class LightGBMFramework:
+class LightGBMFramework(Framework):
     """LightGBM: ``train``, ``cv``, the scikit-learn wrappers, and loops of ``Booster.update``."""
 
     name = "lightgbm"

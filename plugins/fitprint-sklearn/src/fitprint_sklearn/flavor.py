@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, Kept, file_within
 from fitprint.models.picklers import load_own, pickled
 from fitprint.models.requirements import version_beside
 from fitprint.models.trust import Trust
@@ -18,7 +18,7 @@ _PICKLE = "model.pkl"
 _CAREFUL = ("collections.", "functools.", "numpy.", "scipy.", "sklearn.")
 
 
-class SklearnFlavor:
+class SklearnFlavor(Flavor):
     """Estimators: scikit-learn's, third parties' and the user's own.
 
     What is kept at home is a pickle. What travels is written with skops, whose import brings most of scikit-learn (up to a second, once);
@@ -36,7 +36,7 @@ class SklearnFlavor:
 
         return save(model, directory)
 
-    def keep(self, model: object) -> tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]:
+    def keep(self, model: object) -> Kept:
         found = pickled(model)
         options = {
             "code": None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from fitprint.autologging.framework import Function, SubclassMethod, Target
+from fitprint.autologging.framework import Framework, Function, SubclassMethod, Target
 
 __all__ = ["SklearnFramework"]
 
@@ -63,7 +63,7 @@ _HELPERS = """
 _SINCE = {"d2_brier_score": ("_classification", (1, 8))}
 
 
-class SklearnFramework:
+class SklearnFramework(Framework):
     """scikit-learn and everything that derives from its ``BaseEstimator``."""
 
     name = "sklearn"

@@ -242,7 +242,7 @@ def _packages() -> frozenset[str]:
     names = tuple(frameworks)
     if names not in _observed:
         paths = (target.path for framework in frameworks.values() for target in framework.targets())
-        helpers = (helper for framework in frameworks.values() for helper in getattr(framework, "helpers", ()))
+        helpers = (helper for framework in frameworks.values() for helper in framework.helpers)
         observed = {_package(path.partition(":")[0]) for path in paths}.union(helpers)
         _observed[names] = _FRAMEWORKS | _LIBRARIES | _STANDARD | {"fitprint"} | observed
     return _observed[names]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, file_within
 from fitprint.models.trial_data import attempt
 from fitprint.models.trust import Trust
 from fitprint_tensorflow.archive import LAMBDA, Archive, read_archive
@@ -21,7 +21,7 @@ _FILE = "model.keras"
 _REMEDY = "decorate it with @keras.saving.register_keras_serializable() and give it a get_config()"
 
 
-class KerasFlavor:
+class KerasFlavor(Flavor):
     """Models of Keras 3, on any backend: sequential, functional and the user's own classes."""
 
     name = "keras"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fitprint.autologging.framework import Function, Method, Target
+from fitprint.autologging.framework import Framework, Function, Method, Target
 
 __all__ = ["KerasFramework", "SummaryFramework"]
 
 _MODEL = "keras.src.models.model:Model"  # which inherits its methods from the trainer of the backend
 
 
-class KerasFramework:
+class KerasFramework(Framework):
     """Keras 3 on any backend, and ``tf.keras``, which is the same."""
 
     name = "keras"
@@ -27,7 +27,7 @@ class KerasFramework:
         ]
 
 
-class SummaryFramework:
+class SummaryFramework(Framework):
     """Scalars that are written through ``tf.summary``, which is a part of TensorBoard."""
 
     name = "tensorboard"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, file_within
 from fitprint.models.trust import Trust
 from fitprint_tensorflow.flavor import load_keras, predict_odd
 
@@ -19,7 +19,7 @@ _FOLDER = "tf2model"
 _LOAD = "tensorflow.saved_model.load"
 
 
-class TensorFlowFlavor:
+class TensorFlowFlavor(Flavor):
     """SavedModels of ``tf.Module`` objects, and, with ``flavor="tensorflow"``, of Keras models on the TensorFlow or JAX backend.
 
     A SavedModel is a program: it loads for who trusts ``tensorflow.saved_model.load``.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.flavor import FlavorEntry, class_name, file_within
+from fitprint.models.flavor import Flavor, FlavorEntry, class_name, file_within
 from fitprint.models.requirements import installed_version
 from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
@@ -25,7 +25,7 @@ _ESTIMATORS = "XGBClassifier XGBModel XGBRFClassifier XGBRFRegressor XGBRanker X
 _OWN = frozenset(f"xgboost.sklearn.{name}" for name in _ESTIMATORS.split())
 
 
-class XGBoostFlavor:
+class XGBoostFlavor(Flavor):
     """Boosters, and estimators: XGBoost's and subclasses of them.
 
     The file is what XGBoost itself writes. Parameters of an estimator, which it leaves out, stand in the options, as far as they are

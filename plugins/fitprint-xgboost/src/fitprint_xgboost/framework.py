@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
+from fitprint.autologging.framework import Framework, Function, Method, SubclassMethod, Target
 
 __all__ = ["XGBoostFramework"]
 
 
-class XGBoostFramework:
+class XGBoostFramework(Framework):
     """XGBoost: the native interface and the estimators for scikit-learn."""
 
     name = "xgboost"

@@ -17,7 +17,7 @@ from fitprint.platform.processes import at_fork
 from fitprint.query.grammar import Query
 from fitprint.stores import paging
 from fitprint.stores.folding import is_new
-from fitprint.stores.protocol import Keys, OpenRun, Page
+from fitprint.stores.protocol import Keys, OpenRun, Page, Store
 from fitprint.stores.sampling import enough, sampled_parts
 from fitprint.stores.sql import arrivals, compiler, damage, points, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
@@ -36,7 +36,7 @@ _DECISION: dict[str, Callable[[Any], Any]] = {
 _alive: WeakSet[SqlStore] = WeakSet()
 
 
-class SqlStore:
+class SqlStore(Store):
     """A store in the database behind ``driver``; threads that call it take turns."""
 
     def __init__(self, driver: Driver, *, delivery: Literal["on-read", "background"] = "on-read") -> None:
@@ -122,7 +122,6 @@ class SqlStore:
             return reading.records(transaction, numbers, self._keys)
 
     def child_counts(self, run_ids: Sequence[str]) -> Mapping[str, int]:
-        """Return how many runs :meth:`children` would return for each of these runs that has any."""
         counts: dict[str, int] = {}
         with self._reading() as transaction:
             for part in sliced([storable(run_id) for run_id in run_ids]):

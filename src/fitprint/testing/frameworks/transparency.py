@@ -166,15 +166,15 @@ CHECKS: tuple[Check, ...] = (
 _MARK = "injected by the conformance kit"
 
 
-class _Replaced:
+class _Replaced(Framework):
     """A framework whose observers raise in one phase."""
 
     def __init__(self, framework: Framework, phase: str) -> None:
         self.name = framework.name
         self.distribution = framework.distribution
-        self.helpers = getattr(framework, "helpers", ())
-        self.passing = getattr(framework, "passing", ())
-        self.within = getattr(framework, "within", ())
+        self.helpers = framework.helpers
+        self.passing = framework.passing
+        self.within = framework.within
         self._framework = framework
         self._phase = phase
 

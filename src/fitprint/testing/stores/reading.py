@@ -130,6 +130,8 @@ def children(conformance: StoreSubject, folder: Path) -> None:
         expect(found == ["early", "late"], f"the children are {found}")
         expect([run.kind for run in store.children(parent)] == ["user", "candidate"], "children lack their facts")
         expect(names(store, parent=parent, order_by="name asc") == ["early", "late"], "a search for children gives others")
+        counts = dict(store.child_counts([parent, early, late, new_id()]))
+        expect(counts == {parent: 2, early: 1}, f"of two runs, with two children and one, the counts are {counts}")
 
 
 def deleted_run_hidden_and_restored(conformance: StoreSubject, folder: Path) -> None:

@@ -12,6 +12,7 @@ from fitprint.events import Batch, MetricPoints
 from fitprint.hooks.markers import hookimpl
 from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
+from fitprint.stores.folded import FoldedStore
 from fitprint.stores.folding import is_new
 from fitprint.stores.memory import MemoryStore
 
@@ -21,7 +22,7 @@ def register_stores():
     return {"folder": FolderStore}
 
 
-class FolderStore:
+class FolderStore(FoldedStore):
     delivery = "on-read"
 
     def __init__(self, uri):
@@ -31,10 +32,9 @@ class FolderStore:
         self._start_over(None)
         self._catch_up()
 
-    def __getattr__(self, name):
-        """Answer questions as the memory store does, which knows all files."""
+    def folded(self):
         self._catch_up()
-        return getattr(self._memory, name)
+        return self._memory
 
     @property
     def id(self):
@@ -64,6 +64,9 @@ class FolderStore:
             raise StoreError(f"{self._folder} cannot be written: {error}") from error
         finally:
             new.unlink(missing_ok=True)
+
+    def close(self):
+        pass  # no file stays open
 
     def _file(self, number):
         return self._folder / f"{number:012}.jsonl"

@@ -1,10 +1,10 @@
 """fitprint for toyboost."""
 
-from fitprint.autologging.framework import Function, SubclassMethod
+from fitprint.autologging.framework import Framework, Function, SubclassMethod
 from fitprint.hooks.markers import hookimpl
 
 
-class Toyboost:
+class Toyboost(Framework):
     name = "toyboost"
     distribution = "toyboost"
 
