@@ -183,13 +183,16 @@ def _store() -> str:
     protocol = importlib.import_module("fitprint.stores.protocol")
     schema = importlib.import_module("fitprint.stores.sql.schema")
     others = [getattr(protocol, name) for name in protocol.__all__ if name != "Store"]
+    entities = importlib.import_module("fitprint.entities")
     artifacts = importlib.import_module("fitprint.artifacts.protocol")
     return _page(
         "Store",
         markdown(_doc(protocol)),
         _documented_class("Store", protocol.Store),
         *(_documented_class(cls.__name__, cls) for cls in others),
-        _documented_class("PendingBytes", importlib.import_module("fitprint.entities").PendingBytes),
+        *(_documented_class(name, getattr(entities, name)) for name in ("PendingBytes", "Change", "Changes", "Consumer")),
+        "## Changes",
+        markdown(_doc(importlib.import_module("fitprint.stores.changes"))),
         "## Artifact stores",
         markdown(_doc(artifacts)),
         *(_documented_class(name, getattr(artifacts, name), "###") for name in artifacts.__all__),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock, events
-from fitprint.arguments import checked_count, checked_names, checked_truth, shown
-from fitprint.entities import LoggedModel, RunRecord
+from fitprint.arguments import checked_count, checked_names, checked_text, checked_truth, shown
+from fitprint.entities import Change, LoggedModel, RunRecord
 from fitprint.errors import AmbiguousRunError, ExperimentNotFoundError, FitprintError, NoActiveRunError, QueryError, RunNotFoundError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
@@ -29,6 +29,7 @@ __all__ = [
     "configure",
     "delete_run",
     "end_run",
+    "follow_changes",
     "get_run",
     "load_model",
     "load_predictor",
@@ -376,6 +377,32 @@ def log_input(data: Any, name: str = "data", role: str = "train") -> None:
 def log_model(model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
     """Record a model; see :meth:`Run.log_model`."""
     return _current("log_model").log_model(model, path, flavor=flavor, **options)
+
+
+def follow_changes(consumer: str, on_change: Callable[[Change], None], *, seconds: float = 60.0) -> int:
+    """Call ``on_change`` for each run and each experiment to which something happened since the consumer's last call.
+
+    The first call hands over everything there is. One process at a time follows for a consumer: a lease, kept in the store, says which.
+    Each change is handed over at least once. What raises, or a process that ends, leaves what was not finished to the next call, which
+    repeats up to a hundred changes. It returns when there is nothing more: call it again and again, as often as you want to know.
+
+    Args:
+        consumer: a name under which the store keeps how far one came, such as "webhooks".
+        on_change: gets each :class:`fitprint.entities.Change`; several things that happened to one run may come as one.
+        seconds: how long the lease lasts if this process ends without a word; more than one call of ``on_change`` takes.
+
+    Returns:
+        The number of changes that were handed over; 0 also where another process follows for the consumer now.
+
+    Raises:
+        QueryError: the store was replaced by one that does not know how far the consumer came.
+    """
+    from fitprint.stores.following import follow
+
+    checked_text(consumer, "the name of a consumer")
+    if not seconds > 0:
+        raise FitprintError(f"a lease lasts for more than 0 seconds, not {shown(seconds)}")
+    return follow(current().store, consumer, on_change, seconds=seconds)
 
 
 def load_model(uri: str, trust: Collection[str] = ()) -> Any:

@@ -15,6 +15,10 @@ __all__ = [
     "STATUSES",
     "TERMINAL_STATUSES",
     "Artifact",
+    "Change",
+    "ChangeKind",
+    "Changes",
+    "Consumer",
     "Dataset",
     "Decision",
     "Experiment",
@@ -295,6 +299,50 @@ class Decision:
     requested_at: int
     decided_at: int
     refusal: str | None = None
+
+
+ChangeKind = Literal["started", "recorded", "ended", "edited", "purged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a subject in a store since a cursor.
+
+    Attributes:
+        subject: "run" or "experiment", with the id ``id``.
+        kinds: each once, however often it happened: "started" (it came to be, or a run went on), "recorded" (a run got parameters,
+            metrics, tags, data, files or models), "ended", "edited" (somebody named, noted, tagged, moved, hid or restored it),
+            "purged" (it is gone: then this alone).
+    """
+
+    subject: str
+    id: str
+    kinds: tuple[ChangeKind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Some changes, and the cursor that asks for those after them; without ``items`` there are no more."""
+
+    items: tuple[Change, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Who follows the changes of a store under a name.
+
+    Attributes:
+        name: the consumer's, such as "webhooks".
+        holder: the process that has the lease, or had it last.
+        cursor: everything up to there was handled.
+        until: when the lease ends, by the store's clock.
+    """
+
+    name: str
+    holder: str
+    cursor: str
+    until: int
 
 
 @dataclass(frozen=True, slots=True)

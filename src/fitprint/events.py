@@ -31,6 +31,7 @@ __all__ = [
     "ArtifactsLogged",
     "Batch",
     "BytesArrived",
+    "ChangesFollowed",
     "DatasetLogged",
     "DocumentLogged",
     "Event",
@@ -313,7 +314,23 @@ class BytesArrived:
     digests: tuple[str, ...]
 
 
-STORE_EVENTS = (ArtifactStoreChosen, BytesArrived)
+@dataclass(frozen=True, slots=True)
+class ChangesFollowed:
+    """A process asks for the lease of a consumer of the store's changes, renews it, or gives it back (``seconds`` is 0).
+
+    It is passed over while another process has the lease, by the store's clock; :meth:`fitprint.stores.protocol.Store.consumer` says who.
+    With a ``cursor`` the holder says that everything up to there was handled; without one the cursor stays. It goes to the store at
+    once, and never into a journal of runs.
+    """
+
+    time: int
+    consumer: str
+    holder: str
+    seconds: float
+    cursor: str | None = None
+
+
+STORE_EVENTS = (ArtifactStoreChosen, BytesArrived, ChangesFollowed)
 RUN_ACTS = (RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted)
 EXPERIMENT_ACTS = (
     ExperimentCreated,
@@ -326,7 +343,7 @@ EXPERIMENT_ACTS = (
 RunAct = Union[RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted]
 ExperimentAct = Union[ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentNoted, ExperimentArchived, ExperimentRestored]
 Act = Union[RunAct, ExperimentAct]
-StoreEvent = Union[ArtifactStoreChosen, BytesArrived]
+StoreEvent = Union[ArtifactStoreChosen, BytesArrived, ChangesFollowed]
 RunEvent = Union[
     RunStarted,
     RunEnded,

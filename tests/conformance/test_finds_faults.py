@@ -275,6 +275,12 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("WaitsForever", "nobody_waits_for_purged_runs"),
         ("TakesArrivalsForRuns", "arrivals_leave_runs_alone"),
         ("ForgetsArrivals", "bytes_arrive_after_an_end_in_the_middle"),
+        ("TellsRefusals", "changes_say_what_happened"),
+        ("NumbersByTime", "old_events_are_new_changes"),
+        ("SkipsTheRestOfAPage", "changes_come_in_pages"),
+        ("KeepsEachChange", "changes_stay_few"),
+        ("TakesAnyCursor", "foreign_cursors_are_refused"),
+        ("GivesLeasesToAll", "one_process_has_the_lease"),
     ],
 )
 def test_a_faulty_store_is_found(store, check):
@@ -290,7 +296,9 @@ def test_a_faulty_store_is_found(store, check):
     assert outcomes(Faulty(), check)
 
 
-@pytest.mark.parametrize("check", ["read_your_writes", "concurrent_writers", "concurrent_processes", "deleted_while_open"])
+@pytest.mark.parametrize(
+    "check", ["read_your_writes", "concurrent_writers", "concurrent_processes", "deleted_while_open", "followers_miss_nothing"]
+)
 def test_a_store_that_overwrites_others_is_found(check):
     """A store that reads its file once and writes it whole loses what others wrote."""
 

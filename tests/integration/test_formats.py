@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import fitprint
+from fitprint.entities import Change
 from fitprint.recording import workspace
 from fitprint.stores.sql.schema import STEPS
 
@@ -81,6 +82,25 @@ def test_a_home_of_any_version_is_read_and_goes_on(written: str, own_store: Path
         pass
     assert fitprint.get_run(run.id).experiment == "flowers"
     assert bool(list(own_store.glob("fitprint.db.v*.backup"))) == (schema < len(STEPS))
+
+
+@pytest.mark.parametrize("written", sorted(folder.name for folder in FORMATS.iterdir()))
+def test_fault_8_a_home_of_any_version_tells_its_runs_as_changes(written: str, own_store: Path) -> None:
+    """Who follows a store begins with all that was in it before it numbered changes, and goes on with what comes."""
+    with zipfile.ZipFile(FORMATS / written / "home.zip") as archive:
+        archive.extractall(own_store)
+    told: list[Change] = []
+    fitprint.follow_changes("hooks", told.append)
+    kinds = {change.id: change.kinds for change in told}
+    runs, experiments = fitprint.search_runs(), fitprint.experiments()
+    assert {run.id for run in runs} | {experiment.id for experiment in experiments} <= kinds.keys()
+    assert all("ended" in kinds[run.id] for run in runs)
+    told.clear()
+    with fitprint.start_run(experiment="iris") as run:
+        pass
+    fitprint.follow_changes("hooks", told.append)
+    assert ("run", run.id) in {(change.subject, change.id) for change in told}
+    assert not {change.id for change in told if change.subject == "run"} - {run.id}
 
 
 @pytest.mark.parametrize("written", sorted(folder.name for folder in FORMATS.iterdir()))

@@ -117,6 +117,7 @@ def _reason(error: BaseException) -> str:
 _MOST_BYTES = 1 << 28  # of one event; databases take texts of a few times this size
 _MOST_LEVELS = 100
 _MOST_SIZE = (1 << 63) - 1
+_MOST_SECONDS = 1_000_000_000
 _Rule = Callable[[Any], bool]
 
 
@@ -176,6 +177,10 @@ _RULES: dict[str, _Rule] = {
     "model": _is_model,
     "uri": _is_name,
     "digests": lambda value: isinstance(value, tuple) and all(isinstance(digest, str) and digest.isprintable() for digest in value),
+    "consumer": _is_name,
+    "holder": _is_name,
+    "seconds": lambda value: isinstance(value, (int, float)) and 0 <= value <= _MOST_SECONDS,
+    "cursor": _is_text_or_none,
     "content": lambda _: True,
     "id": _is_text,
     "actor": _is_text,

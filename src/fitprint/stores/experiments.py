@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+from fitprint.entities import ChangeKind
 from fitprint.errors import RefusedError
 from fitprint.events import (
     ExperimentAct,
@@ -54,6 +55,7 @@ class Experiments:
     def __init__(self, spelled: Callable[[str], str] = str) -> None:
         self.by_id: dict[str, ExperimentDraft] = {}
         self.bearers: dict[str, Bearers] = {}
+        self.touched: dict[str, set[ChangeKind]] = {}
         self._spelled = spelled
 
     def of_start(self, event: RunStarted) -> str:
@@ -67,6 +69,7 @@ class Experiments:
         experiment.created = min(experiment.created, event.time)
         if experiment.archived is not None and event.time > experiment.archived:
             experiment.archived = None
+            self._touch(experiment.id, "edited")
         return experiment.id
 
     def fold(self, act: ExperimentAct) -> None:
@@ -84,6 +87,10 @@ class Experiments:
         experiment = self.by_id.get(act.experiment)
         if experiment is None:
             raise RefusedError(f"the store has no experiment with the id {act.experiment}")
+        self._do(act, experiment)
+        self._touch(experiment.id, "edited")
+
+    def _do(self, act: ExperimentAct, experiment: ExperimentDraft) -> None:
         if isinstance(act, ExperimentRenamed):
             if self._spelled(act.name) != experiment.name:
                 experiment.name = self._free(act.name)
@@ -110,7 +117,11 @@ class Experiments:
     def _add(self, id_: str, name: str, time: int) -> ExperimentDraft:
         experiment = self.by_id[id_] = ExperimentDraft(id_, name, time)
         self._bear(experiment, time)
+        self._touch(id_, "started")
         return experiment
+
+    def _touch(self, id_: str, kind: ChangeKind) -> None:
+        self.touched.setdefault(id_, set()).add(kind)
 
     def _bear(self, experiment: ExperimentDraft, time: int) -> None:
         bearers = self.bearers.setdefault(experiment.name, [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
-from fitprint.entities import Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.query.grammar import Query
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Keys, OpenRun, Page, Store
@@ -53,6 +53,12 @@ class FoldedStore(Store):
 
     def decision(self, act_id: str) -> Decision | None:
         return self.folded().decision(act_id)
+
+    def changes(self, since: str = "", *, limit: int = 1000) -> Changes:
+        return self.folded().changes(since, limit=limit)
+
+    def consumer(self, name: str) -> Consumer | None:
+        return self.folded().consumer(name)
 
     def keys(self, experiment: str | None = None) -> Keys:
         return self.folded().keys(experiment)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cmp_to_key, partial
 from typing import Any, Literal
 
-from fitprint.entities import Artifact, Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import Artifact, Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
-from fitprint.events import ArtifactsLogged, Batch, RunPurged
+from fitprint.events import ArtifactsLogged, Batch, ChangesFollowed, RunPurged
 from fitprint.ids import new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
 from fitprint.stores.arrivals import Arrivals
+from fitprint.stores.changes import ChangeLog, followed
 from fitprint.stores.folding import Draft, is_new
 from fitprint.stores.protocol import Keys, OpenRun, Page, Store
 from fitprint.stores.records import Records
@@ -48,6 +49,8 @@ class MemoryStore(Store):
         self._arrivals = Arrivals()
         self._writers: dict[str, Mapping[str, Any]] = {}
         self._positions: dict[str, int] = {}
+        self._changes = ChangeLog()
+        self._consumers: dict[str, Consumer] = {}
         self._lock = threading.RLock()
 
     @property
@@ -74,8 +77,17 @@ class MemoryStore(Store):
             self._arrivals.forget(doomed - {artifact.digest for artifact, _ in self._artifacts()} if doomed else ())
             kept = [event for event in events if not (isinstance(event, ArtifactsLogged) and event.run in self._records.purged)]
             self._arrivals.fold(kept, batch.journal, self._artifacts)
+            for event in events:
+                if isinstance(event, ChangesFollowed):
+                    self._follow(event)
+            self._changes.add(self._records.take_touched())
             self._positions[batch.journal] = batch.end
             self._writers[batch.journal] = batch.writer
+
+    def _follow(self, event: ChangesFollowed) -> None:
+        known = followed(self._consumers.get(event.consumer), event, self.now())
+        if known is not None:
+            self._consumers[event.consumer] = known
 
     def position(self, journal: str) -> int:
         with self._lock:
@@ -162,6 +174,18 @@ class MemoryStore(Store):
     def decision(self, act_id: str) -> Decision | None:
         with self._lock:
             return self._records.decisions.get(act_id)
+
+    def changes(self, since: str = "", *, limit: int = 1000) -> Changes:
+        with self._lock:
+            return self._changes.since(since, limit, self._is_shown)
+
+    def _is_shown(self, subject: tuple[str, str]) -> bool:
+        draft = self._records.runs.get(subject[1]) if subject[0] == "run" else None
+        return draft is None or draft.life.experiment is not None
+
+    def consumer(self, name: str) -> Consumer | None:
+        with self._lock:
+            return self._consumers.get(name)
 
     def keys(self, experiment: str | None = None) -> Keys:
         with self._lock:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fitprint.entities import Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.events import Batch
 
 if TYPE_CHECKING:
@@ -137,6 +137,23 @@ class Store(ABC):
     @abstractmethod
     def decision(self, act_id: str) -> Decision | None:
         """Return what was decided about the act with this id; None where it has not come, or carried no id."""
+
+    @abstractmethod
+    def changes(self, since: str = "", *, limit: int = 1000) -> Changes:
+        """Return what happened to runs and experiments after the cursor ``since`` ("": from the beginning), in the order it was kept.
+
+        A change is after all that anybody could read before it was kept: who goes on from cursor to cursor misses nothing, however many
+        write at once and however old the events are. For each kind of change of a subject the latest counts, so what happens again
+        moves behind, and the feed is no longer than there are subjects. A run shows once its start has come. What is told of
+        bytes is no change (see :meth:`pending`).
+
+        Raises:
+            QueryError: the cursor is none of the store to which the URI leads now.
+        """
+
+    @abstractmethod
+    def consumer(self, name: str) -> Consumer | None:
+        """Return who follows the changes under this name, as :class:`fitprint.events.ChangesFollowed` said it; None if nobody ever did."""
 
     @abstractmethod
     def keys(self, experiment: str | None = None) -> Keys:

@@ -9,6 +9,7 @@ from fitprint import clock
 from fitprint.entities import Decision
 from fitprint.errors import RefusedError
 from fitprint.events import EXPERIMENT_ACTS, RUN_ACTS, STORE_EVENTS, Act, Batch, Event, RunAct, RunMoved, RunPurged
+from fitprint.stores.changes import Touched, kind_of
 from fitprint.stores.experiments import Experiments
 from fitprint.stores.folding import Draft, Life
 
@@ -24,6 +25,7 @@ class Records:
         purged: ids of runs that are gone for good.
         decisions: by the act's id.
         now: the store's clock, in microseconds since the epoch.
+        touched: what was changed since the last :meth:`take_touched`.
     """
 
     runs: MutableMapping[str, Draft] = field(default_factory=dict)
@@ -31,6 +33,14 @@ class Records:
     purged: set[str] = field(default_factory=set)
     decisions: dict[str, Decision] = field(default_factory=dict)
     now: Callable[[], int] = clock.now
+    touched: Touched = field(default_factory=dict)
+
+    def take_touched(self) -> Touched:
+        """Return what was changed, and begin anew."""
+        for id_, kinds in self.experiments.touched.items():
+            self.touched["experiment", id_] = kinds
+        taken, self.touched, self.experiments.touched = self.touched, {}, {}
+        return taken
 
     def fold(self, event: Event, batch: Batch) -> None:
         """Add what an event of the batch says."""
@@ -40,6 +50,7 @@ class Records:
             pass  # for fitprint.stores.arrivals
         elif event.run not in self.purged:
             self._draft(event.run).fold(event, batch.journal, self.experiments)
+            self.touched.setdefault(("run", event.run), set()).add(kind_of(event))
 
     def _draft(self, run: str) -> Draft:
         draft = self.runs.get(run)
@@ -69,8 +80,10 @@ class Records:
         if isinstance(act, RunPurged):
             self.purged.add(act.run)
             del self.runs[act.run]
+            self.touched["run", act.run] = {"purged"}
         else:
             self._draft(act.run).fold(act, batch.journal, self.experiments)
+            self.touched.setdefault(("run", act.run), set()).add("edited")
 
     def _check(self, act: RunMoved | RunPurged) -> None:
         draft = self.runs.get(act.run)

@@ -6,11 +6,13 @@ from array import array
 from dataclasses import replace
 from pathlib import Path
 
-from fitprint.entities import Param, PendingBytes
+from fitprint.entities import Change, Changes, Consumer, Param, PendingBytes
+from fitprint.errors import QueryError
 from fitprint.events import (
     ArtifactStoreChosen,
     Batch,
     BytesArrived,
+    ChangesFollowed,
     ExperimentCreated,
     MetricPoints,
     ParamsLogged,
@@ -216,6 +218,63 @@ class TakesArrivalsForRuns(MemoryStore):
 class ForgetsArrivals(MemoryStore):
     def append(self, batch):
         super().append(replace(batch, events=[event for event in batch.events if not isinstance(event, BytesArrived)]))
+
+
+class TellsRefusals(MemoryStore):
+    """What somebody asked for counts as done."""
+
+    def append(self, batch):
+        for event in batch.events:
+            if isinstance(event, RunPurged):
+                self._records.touched["run", event.run] = {"edited"}
+        super().append(batch)
+
+
+class NumbersByTime(MemoryStore):
+    """The number of a change is the time of its event."""
+
+    def changes(self, since="", *, limit=1000):
+        times = [(run.last_time, run.id) for run in self._runs() if run.last_time > int(since or 0)]
+        found = sorted(times)[:limit]
+        return Changes(tuple(Change("run", run, ("started",)) for _, run in found), str(found[-1][0]) if found else since)
+
+
+class SkipsTheRestOfAPage(MemoryStore):
+    def changes(self, since="", *, limit=1000):
+        return replace(super().changes(since, limit=limit), cursor=str(self._changes.last))
+
+
+class KeepsEachChange(MemoryStore):
+    """The feed is as long as there were batches."""
+
+    def __init__(self):
+        super().__init__()
+        self._kept = []
+
+    def append(self, batch):
+        super().append(batch)
+        self._kept += [Change("run", event.run, ("recorded",)) for event in batch.events if hasattr(event, "run")]
+
+    def changes(self, since="", *, limit=1000):
+        start = int(since or 0)
+        found = self._kept[start : start + limit]
+        return Changes(tuple(found), str(start + len(found)))
+
+
+class TakesAnyCursor(MemoryStore):
+    def changes(self, since="", *, limit=1000):
+        try:
+            return super().changes(since, limit=limit)
+        except QueryError:
+            return Changes((), since)
+
+
+class GivesLeasesToAll(MemoryStore):
+    def append(self, batch):
+        super().append(batch)
+        for event in batch.events:
+            if isinstance(event, ChangesFollowed):
+                self._consumers[event.consumer] = Consumer(event.consumer, event.holder, event.cursor or "", 0)
 
 
 class ReadsOnceAndWritesWhole(MemoryStore):

@@ -21,6 +21,7 @@ from fitprint.events import (
     ArtifactStoreChosen,
     Batch,
     BytesArrived,
+    ChangesFollowed,
     DatasetLogged,
     DocumentLogged,
     Event,
@@ -95,6 +96,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(DocumentLogged, RUNS, TIMES, KEYS, VALUES.filter(lambda value: value == value)),
     st.builds(ArtifactStoreChosen, TIMES, KEYS),
     st.builds(BytesArrived, TIMES, st.lists(TEXTS, max_size=3).map(tuple)),
+    st.builds(ChangesFollowed, TIMES, st.just("hooks"), ACTORS, st.sampled_from([0, 3600]), st.sampled_from([None, "1", "2"])),
 )
 
 FIELDS = st.sampled_from(
@@ -153,6 +155,11 @@ def decided(store: Store, act: str) -> object:
     return decision and (replace(decision, decided_at=0, refusal=decision.refusal and "refused"))
 
 
+def followed(store: Store) -> object:
+    known = store.consumer("hooks")
+    return known and (known.holder, known.cursor)
+
+
 def outcome(store: Store, run: str) -> str:
     try:
         return comparable(store.run(run))
@@ -196,6 +203,9 @@ def test_both_stores_agree(folder: Path, batches: Sequence[tuple[str, list[Event
                 assert repr(sql.metric_history(run, key)) == repr(memory.metric_history(run, key))
         for journal in ("j1", "j2"):
             assert sorted(map(repr, sql.open_runs(journal))) == sorted(map(repr, memory.open_runs(journal)))
+        for since in ("", *map(str, range(1, int(memory.changes().cursor or 0) + 1))):
+            assert sql.changes(since, limit=3) == memory.changes(since, limit=3)
+        assert followed(sql) == followed(memory)
         assert sql.artifact_uri == memory.artifact_uri
         assert {item.digest for item in sql.pending()} == {item.digest for item in memory.pending()}
         assert experiments(sql) == experiments(memory)

@@ -12,6 +12,9 @@ of several metrics of a run in each: of the keys from ``low`` to ``high``, and o
 
 ``experiment_names`` says who bore a name since when (see :mod:`fitprint.stores.experiments`); ``decisions`` what became of acts.
 
+``change`` is the number of the latest change of a run or an experiment (see :mod:`fitprint.stores.changes`), ``change_ended`` and its like
+those of the latest of each kind; null for what was purged before there were numbers. ``consumers`` says who follows them.
+
 ``facts`` has the store's ``id``, drawn when it was made, and the lowest number of steps that a fitprint must know to read it
 (``readers``) and to write to it (``writers``). A step after which an older version would misread or spoil something raises them.
 
@@ -181,5 +184,30 @@ STEPS: Sequence[Sequence[str]] = (
             PRIMARY KEY (run, generation, part)
         )""",
         "UPDATE facts SET value = '5' WHERE name IN ('readers', 'writers')",
+    ),
+    (
+        "ALTER TABLE runs ADD COLUMN change BIGINT",
+        "ALTER TABLE runs ADD COLUMN change_started BIGINT",
+        "ALTER TABLE runs ADD COLUMN change_recorded BIGINT",
+        "ALTER TABLE runs ADD COLUMN change_ended BIGINT",
+        "ALTER TABLE runs ADD COLUMN change_edited BIGINT",
+        "UPDATE runs SET change = no, change_started = no, change_recorded = no",
+        "UPDATE runs SET change_ended = no WHERE status <> 'RUNNING'",
+        "CREATE INDEX runs_by_change ON runs (change)",
+        "ALTER TABLE experiments ADD COLUMN change BIGINT",
+        "ALTER TABLE experiments ADD COLUMN change_started BIGINT",
+        "ALTER TABLE experiments ADD COLUMN change_edited BIGINT",
+        "UPDATE experiments SET change = no + (SELECT COALESCE(MAX(no), 0) FROM runs)",
+        "UPDATE experiments SET change_started = change",
+        "CREATE INDEX experiments_by_change ON experiments (change)",
+        "ALTER TABLE purged ADD COLUMN change BIGINT",
+        "CREATE INDEX purged_by_change ON purged (change)",
+        """CREATE TABLE consumers (
+            name {text} NOT NULL PRIMARY KEY,
+            holder {text} NOT NULL,
+            cursor {text} NOT NULL,
+            until BIGINT NOT NULL
+        ){clustered}""",
+        "UPDATE facts SET value = '6' WHERE name = 'writers'",
     ),
 )

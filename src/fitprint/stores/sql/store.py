@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from weakref import WeakSet
 
-from fitprint.entities import Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
 from fitprint.platform.processes import at_fork
@@ -19,7 +19,7 @@ from fitprint.stores import paging
 from fitprint.stores.folding import is_new
 from fitprint.stores.protocol import Keys, OpenRun, Page, Store
 from fitprint.stores.sampling import enough, sampled_parts
-from fitprint.stores.sql import arrivals, compiler, damage, points, reading, writing
+from fitprint.stores.sql import arrivals, changes, compiler, damage, points, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
@@ -158,6 +158,14 @@ class SqlStore(Store):
             for row in transaction.rows(f"SELECT {', '.join(_DECISION)} FROM decisions WHERE id = ?", (storable(act_id),)):
                 return Decision(**{field: check(value) for (field, check), value in zip(_DECISION.items(), row, strict=True)})
             return None
+
+    def changes(self, since: str = "", *, limit: int = 1000) -> Changes:
+        with self._reading() as transaction:
+            return changes.page(transaction, since, limit)
+
+    def consumer(self, name: str) -> Consumer | None:
+        with self._reading() as transaction:
+            return changes.consumer(transaction, name)
 
     def keys(self, experiment: str | None = None) -> Keys:
         sql = "SELECT DISTINCT c.entity, k.name FROM catalogue c JOIN keys k ON k.no = c.key"

@@ -13,7 +13,7 @@ from fitprint.events import EXPERIMENT_ACTS, STORE_EVENTS, Batch, MetricPoints, 
 from fitprint.stores.chunks import Piece
 from fitprint.stores.folding import Draft, Life, Points
 from fitprint.stores.records import Records
-from fitprint.stores.sql import arrivals, damage, experiments, points
+from fitprint.stores.sql import arrivals, changes, damage, experiments, points
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
@@ -45,6 +45,8 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
+    changes.write(transaction, records.take_touched())
+    changes.write_consumers(transaction, batch, records.now)
     arrivals.write(transaction, batch, records.purged)
     transaction.many(
         _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
