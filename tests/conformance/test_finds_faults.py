@@ -275,6 +275,7 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("WaitsForever", "nobody_waits_for_purged_runs"),
         ("TakesArrivalsForRuns", "arrivals_leave_runs_alone"),
         ("ForgetsArrivals", "bytes_arrive_after_an_end_in_the_middle"),
+        ("FindsFaultWithItself", "check_tells_damage"),
         ("TellsRefusals", "changes_say_what_happened"),
         ("NumbersByTime", "old_events_are_new_changes"),
         ("SkipsTheRestOfAPage", "changes_come_in_pages"),
@@ -307,6 +308,16 @@ def test_a_store_that_overwrites_others_is_found(check):
             return faulty_stores.ReadsOnceAndWritesWhole(folder / "runs")
 
     assert outcomes(Faulty(), check)
+
+
+def test_a_store_that_hides_damage_is_found():
+    """A store that begins anew where its file is damaged says that all is well."""
+
+    class Faulty(StoreConformance):
+        def open(self, folder):
+            return faulty_stores.StartsAnewWhereItCannotRead(folder / "runs")
+
+    assert any("check() has no problems" in text for text in outcomes(Faulty(), "check_tells_damage"))
 
 
 # -- artifact stores ---------------------------------------------------------------------------------------------------

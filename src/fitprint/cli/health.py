@@ -73,8 +73,8 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
             yield from _journals(workspace, store)
         yield from _delivery(workspace, aside=aside)
         store = workspace.store
+        yield from _store(store)
         yield Finding("store", "ok", f"{workspace.store_uri}: {sum(each.run_count for each in store.experiments())} runs")
-        yield from _database(workspace)
         yield from _pending(workspace, store)
         yield from _artifacts(workspace, store, deep=deep)
     except (FitprintError, OSError) as error:
@@ -214,25 +214,14 @@ def _undelivered(journal: Path, reason: str, *, aside: bool) -> Finding:
     return Finding("journals", "warning", f"{told}; it lies in {place} now: rename it to {journal.name} to have it delivered again")
 
 
-def _database(workspace: Workspace) -> Iterator[Finding]:
-    """Let SQLite check its file."""
-    if not workspace.store_uri.startswith("sqlite:///"):
-        return
-    import sqlite3
-
-    path = Path(workspace.store_uri.removeprefix("sqlite:///")).absolute()
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            problems = [row[0] for row in connection.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        problems, version = [str(error)], "unknown"
-    if problems:
-        told = "; ".join(problems)
-        message = f"{path} is damaged ({told}): copy it away, then save what can be read with: sqlite3 {path.name} .recover"
-        yield Finding("store", "broken", message)
-    else:
-        yield Finding("store", "ok", f"{size(path.stat().st_size)}, schema {version}, SQLite finds no fault")
+def _store(store: Store) -> Iterator[Finding]:
+    """Let the store look at itself."""
+    health = store.check()
+    for problem in health.problems:
+        yield Finding("store", "broken", problem)
+    told = ([] if health.size is None else [size(health.size)]) + ([health.details] if health.details else [])
+    if told and not health.problems:
+        yield Finding("store", "ok", ", ".join(told))
 
 
 def _pending(workspace: Workspace, store: Store) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from fitprint.events import Batch
 if TYPE_CHECKING:
     from fitprint.query.grammar import Query
 
-__all__ = ["Keys", "OpenRun", "Page", "Store"]
+__all__ = ["Health", "Keys", "OpenRun", "Page", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,21 @@ class Page:
 
     runs: Sequence[RunRecord]
     token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a store found when it looked at itself.
+
+    Attributes:
+        size: bytes that it takes; None if it does not know.
+        details: what else one may want to know of it, in words, such as its version.
+        problems: what is broken in it, each with what to do; none where all is well.
+    """
+
+    size: int | None = None
+    details: str = ""
+    problems: tuple[str, ...] = ()
 
 
 class Store(ABC):
@@ -174,6 +189,16 @@ class Store(ABC):
         Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
         Nobody waits for what only purged runs have.
         """
+
+    def check(self) -> Health:
+        """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long as reading everything.
+
+        By default there is nothing to look at.
+
+        Raises:
+            StoreError: it cannot be looked at, such as where it cannot be reached.
+        """
+        return Health()
 
     @abstractmethod
     def close(self) -> None:

@@ -22,7 +22,7 @@ from fitprint.events import (
 )
 from fitprint.ids import new_id
 from fitprint.stores.memory import MemoryStore
-from fitprint.stores.protocol import Page
+from fitprint.stores.protocol import Health, Page
 
 
 class ForgetsPositions(MemoryStore):
@@ -277,6 +277,11 @@ class GivesLeasesToAll(MemoryStore):
                 self._consumers[event.consumer] = Consumer(event.consumer, event.holder, event.cursor or "", 0)
 
 
+class FindsFaultWithItself(MemoryStore):
+    def check(self):
+        return Health(problems=("something may be wrong",))
+
+
 class ReadsOnceAndWritesWhole(MemoryStore):
     """Keeps its batches in a file that it reads when it is opened, and writes whole."""
 
@@ -294,3 +299,14 @@ class ReadsOnceAndWritesWhole(MemoryStore):
         super().append(batch)
         self._batches.append(batch)
         self._path.write_bytes(pickle.dumps(self._batches))
+
+
+class StartsAnewWhereItCannotRead(ReadsOnceAndWritesWhole):
+    """Whatever it finds damaged, all is well."""
+
+    def __init__(self, path):
+        try:
+            super().__init__(path)
+        except pickle.UnpicklingError:
+            path.unlink()
+            super().__init__(path)

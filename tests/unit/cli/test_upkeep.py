@@ -12,8 +12,11 @@ import pytest
 
 import fitprint
 from fitprint.hooks import manager
+from fitprint.hooks.markers import hookimpl
 from fitprint.recording.workspace import current, use
 from fitprint.settings import CORE_SETTINGS
+from fitprint.stores.memory import MemoryStore
+from fitprint.stores.protocol import Health
 
 
 @pytest.fixture
@@ -98,6 +101,25 @@ class TestDoctor:
             line.split()[1] for line in done.out.splitlines()
         }
         assert {"✓"} == {line[0] for line in done.out.splitlines()}, done.out
+
+    @pytest.mark.parametrize("problems", [(), ("shelf 3 is wet: dry it", "shelf 4 is on fire: leave")])
+    def test_fault_8_asks_the_store_of_a_plugin(self, command, monkeypatch, problems):
+        """Its own words are told, whatever kind of store it is; what is broken makes the status 1."""
+
+        class Shelves(MemoryStore):
+            def check(self):
+                return Health(2048, "shelves of 1998", problems)
+
+        store = Shelves("shelves://here")
+        plugin = SimpleNamespace(register_stores=hookimpl(lambda: {"shelves": lambda uri: store}))
+        monkeypatch.setenv("FITPRINT_STORE", "shelves://here")
+        manager.reset(manager.Hooks(extra={"shelves": plugin}))
+        record()
+        done = command("doctor", "--json")
+        assert (1 if problems else 0) == done.status
+        assert list(problems) == findings(done, "broken")
+        assert ("2.0 kB, shelves of 1998" in findings(done, "ok")) == (not problems)
+        assert "shelves://here: 1 runs" in findings(done, "ok")
 
     def test_looking_makes_no_files(self, command, on_disk):
         """Where nothing was recorded nothing is broken."""

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from fitprint.stores.protocol import Health
+
 __all__ = ["Driver", "Transaction"]
 
 
@@ -47,6 +49,9 @@ class Driver(Protocol):
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_`` without escapes."""
+
+    def check(self) -> Health:
+        """Let the database look at itself; see :meth:`fitprint.stores.protocol.Store.check`."""
 
     def close(self) -> None:
         """Release everything; closing twice is fine."""

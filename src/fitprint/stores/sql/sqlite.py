@@ -17,6 +17,7 @@ from fitprint.access import make_file
 from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.ids import new_id
 from fitprint.platform.processes import at_fork
+from fitprint.stores.protocol import Health
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
@@ -91,6 +92,20 @@ class SqliteDriver:
             column, pattern = f"lowered({column})", pattern.lower()
         glob = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
         return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
+
+    def check(self) -> Health:
+        try:
+            with self.reading() as transaction:
+                found = [str(row[0]) for row in transaction.rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
+                size = self.path.stat().st_size
+        except CorruptStoreError as error:
+            return Health(problems=(str(error),))
+        except OSError as error:
+            raise StoreError(f"the store {self.path} cannot be looked at: {error.strerror}") from error
+        if found:
+            told = f"{self.path} is damaged ({'; '.join(found)}): copy it away, then save what can be read with: sqlite3 "
+            return Health(size, problems=(f"{told}{self.path.name} .recover",))
+        return Health(size, f"schema {self._schema}, SQLite finds no fault")
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -17,7 +17,7 @@ from fitprint.platform.processes import at_fork
 from fitprint.query.grammar import Query
 from fitprint.stores import paging
 from fitprint.stores.folding import is_new
-from fitprint.stores.protocol import Keys, OpenRun, Page, Store
+from fitprint.stores.protocol import Health, Keys, OpenRun, Page, Store
 from fitprint.stores.sampling import enough, sampled_parts
 from fitprint.stores.sql import arrivals, changes, compiler, damage, points, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
@@ -184,6 +184,10 @@ class SqlStore(Store):
     def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
         with self._reading() as transaction:
             return arrivals.pending(transaction, digests)
+
+    def check(self) -> Health:
+        with self._lock:
+            return self.driver.check()
 
     def close(self) -> None:
         with self._lock:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from fitprint.errors import RunNotFoundError
+from fitprint.errors import RunNotFoundError, StoreError
 from fitprint.events import Event, ExperimentArchived, ExperimentCreated, ExperimentRenamed, RunDeleted, RunPurged, RunRestored
 from fitprint.ids import new_id
 from fitprint.stores.protocol import Store
-from fitprint.testing.checks import Check, expect
+from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.stores.feeding import EPOCH, SECOND, Feed, ended, names, params, points, started, tags, whole_run
 from fitprint.testing.stores.subject import StoreSubject
 
@@ -314,6 +314,28 @@ def _expect_sampled(store: Store, run: str, values: list[float]) -> None:
     expect(list(store.metric_history(run, "short", max_points=100).value) == [1.0, 2.0], "a short history is not whole")
 
 
+def check_tells_damage(conformance: StoreSubject, folder: Path) -> None:
+    """A whole store has no problems; one whose files were written over says so, by check() or where it is opened or looked at."""
+    with conformance.opened(folder) as store:
+        Feed(store).send(*whole_run(new_id(), loss=1.0))
+        found = store.check()
+        expect(not found.problems, f"a whole store is said to be broken: {', '.join(found.problems)}")
+        expect(found.size is None or found.size > 0, f"a store with a run has {found.size} bytes")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if not files:
+        raise NotApplicable("the store keeps no file in the folder")
+    for path in files:
+        content = path.read_bytes()
+        third = len(content) // 3
+        path.write_bytes(content[:third] + b"\xa5" * third + content[2 * third :])
+    try:
+        with conformance.opened(folder) as store:
+            problems = store.check().problems
+    except StoreError:
+        return
+    expect(problems and all(problems), "a third of each of the store's files was written over, and check() has no problems")
+
+
 CHECKS: tuple[Check, ...] = (
     unknown_run_error,
     empty_store,
@@ -332,4 +354,5 @@ CHECKS: tuple[Check, ...] = (
     resolve_by_prefix_or_name,
     summaries,
     series_downsampling_keeps_extremes,
+    check_tells_damage,
 )

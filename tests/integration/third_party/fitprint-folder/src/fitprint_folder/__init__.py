@@ -7,7 +7,7 @@ from array import array
 from pathlib import Path
 
 from fitprint.entities import History
-from fitprint.errors import StoreError
+from fitprint.errors import CorruptStoreError, StoreError
 from fitprint.events import Batch, MetricPoints
 from fitprint.hooks.markers import hookimpl
 from fitprint.ids import new_id
@@ -15,6 +15,7 @@ from fitprint.journal.codec import decode_event, encode_event
 from fitprint.stores.folded import FoldedStore
 from fitprint.stores.folding import is_new
 from fitprint.stores.memory import MemoryStore
+from fitprint.stores.protocol import Health
 
 
 @hookimpl
@@ -65,8 +66,24 @@ class FolderStore(FoldedStore):
         finally:
             new.unlink(missing_ok=True)
 
+    def check(self):
+        files = sorted(self._folder.glob("*.jsonl"))
+        problems = []
+        for file in files:
+            try:
+                self._batch(file)
+            except CorruptStoreError as error:
+                problems.append(str(error))
+        return Health(sum(file.stat().st_size for file in files), f"{len(files)} batches", tuple(problems))
+
     def close(self):
         pass  # no file stays open
+
+    def _batch(self, file):
+        try:
+            return batch_of(file.read_text(encoding="utf-8").splitlines())
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise CorruptStoreError(f"{file} is damaged ({error}): move it and all with a higher number away") from error
 
     def _file(self, number):
         return self._folder / f"{number:012}.jsonl"
@@ -84,7 +101,7 @@ class FolderStore(FoldedStore):
             while (file := self._file(self._read + 1)).exists():
                 written = file.stat().st_mtime_ns // 1000
                 self._memory.now = lambda time=written: time  # what people do is decided once
-                self._memory.append(batch_of(file.read_text(encoding="utf-8").splitlines()))
+                self._memory.append(self._batch(file))
                 self._read += 1
 
 
