@@ -338,7 +338,7 @@ def test_a_store_that_hides_damage_is_found():
         ("WritesInPlace", "killed_while_putting"),
         ("WritesInPlace", "concurrent_puts"),
         ("ForgetsAtTheEnd", "closed_twice"),
-        ("SaysNothing", "says_how_it_is_delivered_to"),
+        ("SaysNothing", "says_its_url"),
     ],
 )
 def test_a_faulty_artifact_store_is_found(store, check):

@@ -22,6 +22,7 @@ from fitprint.errors import StoreError
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.stores.sql.sqlite import SqliteDriver
+from fitprint.hooks.openers import Opener
 from fitprint.stores.sql.store import SqlStore
 from fitprint.stores.addresses import public
 from pathlib import Path
@@ -30,7 +31,7 @@ def open_vault(uri):
     path = Path("/" + uri.partition("://")[2].partition("/")[2])
     if f":{path.with_suffix('.password').read_text()}@" not in uri:
         raise StoreError(f"access to {uri} is denied")
-    return SqlStore(SqliteDriver(path, public(uri)), delivery="background")
+    return SqlStore(SqliteDriver(path, public(uri)))
 
 class Cellar(FolderArtifacts):
     def __init__(self, uri):
@@ -42,11 +43,11 @@ class Cellar(FolderArtifacts):
 class Plugin:
     @hookimpl
     def register_stores(self):
-        return {"vault": open_vault}
+        return {"vault": Opener(open_vault, delivery="background")}
 
     @hookimpl
     def register_artifact_stores(self):
-        return {"cellar": Cellar}
+        return {"cellar": Opener(Cellar)}
 
 manager.reset(manager.Hooks(extra={"vault": Plugin()}))
 """

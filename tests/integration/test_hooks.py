@@ -17,6 +17,7 @@ from fitprint.cli import main
 from fitprint.errors import SettingsError
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
 from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.settings import Setting
 from fitprint.stores.memory import MemoryStore
@@ -80,16 +81,48 @@ def test_register_flavors_adds_a_model_format():
 def test_register_stores_adds_a_scheme():
     """A URI with the plugin's scheme is opened by the plugin's factory."""
     stores = {}
-    with captured_runs(plugins=plugin(register_stores=lambda: {"mine": lambda uri: stores.setdefault(uri, MemoryStore(uri))})):
+    with captured_runs(plugins=plugin(register_stores=lambda: {"mine": Opener(lambda uri: stores.setdefault(uri, MemoryStore(uri)))})):
         fitprint.configure(store="mine://here")
         assert [] == fitprint.search_runs()
         assert ["mine://here"] == list(stores)
 
 
+RECORDING = """
+import sys, threading
+import fitprint
+from fitprint.hooks import manager
+from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
+from fitprint.stores.memory import MemoryStore
+
+class Plugin:
+    @hookimpl
+    def register_stores(self):
+        return {"mine": Opener(open_mine, sys.argv[1])}
+
+def open_mine(uri):
+    print("opened")
+    return MemoryStore(uri)
+
+manager.reset(manager.Hooks(disabled=["*"], extra={"mine": Plugin()}))
+with fitprint.start_run():
+    fitprint.log_metric("loss", 1.0)
+print(*(thread.name for thread in threading.enumerate() if thread.name == "fitprint-delivery"), flush=True)
+"""
+
+
+@pytest.mark.parametrize(("delivery", "printed"), [("on-read", []), ("background", ["fitprint-delivery", "opened"])])
+def test_fault_8_a_store_is_delivered_to_as_it_was_registered(programs, delivery, printed):
+    """One at hand costs a program no thread, and is not opened by it; a distant one is delivered to, at the latest when it ends."""
+    status, output, errors = programs.run(RECORDING, delivery, FITPRINT_STORE="mine://here")
+    assert (0, "") == (status, errors)
+    assert sorted(printed) == sorted(output.split())
+
+
 def test_register_artifact_stores_adds_a_scheme():
     """A URL with the plugin's scheme is opened by the plugin's factory, and bytes go there."""
     kept = {}
-    factories = {"mine": lambda uri: kept.setdefault(uri, MemoryArtifacts(uri))}
+    factories = {"mine": Opener(lambda uri: kept.setdefault(uri, MemoryArtifacts(uri)))}
     with captured_runs(plugins=plugin(register_artifact_stores=lambda: factories), artifacts="mine://bytes") as runs:
         with fitprint.start_run():
             fitprint.log_text("a", "a.txt")

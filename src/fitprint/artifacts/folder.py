@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 from urllib.parse import unquote
 
 from fitprint.artifacts.protocol import Source
@@ -21,8 +21,6 @@ class FolderArtifacts:
     Raises:
         StoreError: the URL names no folder.
     """
-
-    delivery: Literal["on-read", "background"] = "on-read"
 
     def __init__(self, uri: str) -> None:
         path = unquote(uri.removeprefix(_SCHEME))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from fitprint.artifacts.protocol import Source
 from fitprint.errors import ArtifactNotFoundError, IntegrityError
@@ -27,8 +27,6 @@ def shared(uri: str) -> MemoryArtifacts:
 
 class MemoryArtifacts:
     """Bytes by digest that last as long as the object."""
-
-    delivery: Literal["on-read", "background"] = "on-read"
 
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fitprint.arguments import shown
 from fitprint.errors import StoreError, UnknownStoreError
+from fitprint.hooks.openers import Opener
 from fitprint.stores.addresses import unknown_scheme
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def _memory(uri: str) -> ArtifactStore:
     return shared(uri)
 
 
-BUILTIN: Mapping[str, Callable[[str], ArtifactStore]] = {"file": _file, "memory": _memory}
+BUILTIN: Mapping[str, Opener] = {"file": Opener(_file, "on-read"), "memory": Opener(_memory, "on-read")}
 
 
 def default_for(store_uri: str) -> str | None:
@@ -63,15 +64,16 @@ def resolved(place: str, store_uri: str) -> str:
     return f"file://{quote(str(folder / place))}"
 
 
-def open_artifact_store(uri: str, factories: Mapping[str, Callable[[str], ArtifactStore]] = BUILTIN) -> ArtifactStore:
-    """Open the artifact store that a URL names, with the factory of its scheme.
+def open_artifact_store(uri: str, openers: Mapping[str, Opener] = BUILTIN) -> ArtifactStore:
+    """Open the artifact store that a URL names, with the opener of its scheme.
 
     Raises:
-        UnknownStoreError: no factory has this scheme; the message says which do.
+        UnknownStoreError: there is none for this scheme; the message says for which there are.
         StoreError: it cannot be opened.
     """
     scheme, colon, _ = uri.partition("://")
-    factory = factories.get(scheme) if colon else None
-    if factory is not None:
-        return factory(uri)
-    raise UnknownStoreError(unknown_scheme(uri, factories, "artifact stores", "file:///shared/bytes"))
+    opener = openers.get(scheme) if colon else None
+    if opener is not None:
+        store: ArtifactStore = opener.open(uri)
+        return store
+    raise UnknownStoreError(unknown_scheme(uri, openers, "artifact stores", "file:///shared/bytes"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Protocol
 
 __all__ = ["ArtifactStore", "Source"]
 
@@ -22,12 +22,9 @@ class ArtifactStore(Protocol):
 
     Attributes:
         uri: the URL that it was opened with, without a password: it is shown.
-        delivery: "on-read" for one at hand (a folder, memory): whoever looks at runs brings what is missing, if it is little.
-            "background" for a distant one: a daemon thread brings it while the program runs.
     """
 
     uri: str
-    delivery: Literal["on-read", "background"]
 
     def put(self, digest: str, source: Source, size: int) -> None:
         """Keep the bytes that the source gives, ``size`` in number, under their digest. They appear whole or not at all.

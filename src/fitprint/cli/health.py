@@ -69,7 +69,7 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
     yield from _damaged_journals(workspace)
     yield from _leftovers(workspace)
     try:
-        with closing(workspace.destination.open(workspace.home, hooks().registered("register_stores"))) as store:
+        with closing(workspace.destination.open(workspace.home)) as store:
             yield from _journals(workspace, store)
         yield from _delivery(workspace, aside=aside)
         store = workspace.store

@@ -26,8 +26,10 @@ __all__ = ["Found", "Hooks", "built_in", "hooks", "reset"]
 
 GROUP = "fitprint"
 _BASES = {  # what is registered derives from these; named, for they lie in higher layers
+    "register_artifact_stores": "fitprint.hooks.openers.Opener",
     "register_flavors": "fitprint.models.flavor.Flavor",
     "register_frameworks": "fitprint.autologging.framework.Framework",
+    "register_stores": "fitprint.hooks.openers.Opener",
 }
 _MOST_PROBLEMS = 1000  # told by one process, so that a text that is ever new fills neither memory nor screen
 BUILT_IN = {"core": "fitprint.builtin"}

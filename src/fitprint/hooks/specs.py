@@ -10,12 +10,13 @@ An implementation may take fewer arguments than the specification. A plugin that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fitprint.hooks.markers import hookspec
 
 if TYPE_CHECKING:
+    from fitprint.hooks.openers import Opener
     from fitprint.settings import Setting
 
 __all__ = [
@@ -51,19 +52,21 @@ def register_flavors() -> Sequence[Any]:
 
 
 @hookspec
-def register_stores() -> Mapping[str, Callable[[str], Any]]:
-    """Return backend stores as ``{scheme: factory}``; ``factory(uri)`` returns a ``fitprint.stores.protocol.Store``.
+def register_stores() -> Mapping[str, Opener]:
+    """Return backend stores as ``{scheme: Opener(open)}``; ``open(uri)`` returns a ``fitprint.stores.protocol.Store``.
 
-    Called when a store is opened.
+    What no other program can look at says ``Opener(open, delivery="on-read")`` (see ``fitprint.hooks.openers``). Called when a store is
+    chosen, or opened.
     """
     raise NotImplementedError
 
 
 @hookspec
-def register_artifact_stores() -> Mapping[str, Callable[[str], Any]]:
-    """Return artifact stores as ``{scheme: factory}``; ``factory(uri)`` returns a ``fitprint.artifacts.protocol.ArtifactStore``.
+def register_artifact_stores() -> Mapping[str, Opener]:
+    """Return artifact stores as ``{scheme: Opener(open)}``; ``open(url)`` returns a ``fitprint.artifacts.protocol.ArtifactStore``.
 
-    Called when bytes are brought to an artifact store, or read from one. The factory gets the whole URL, with a password if it has one.
+    One at hand, such as a folder, says ``Opener(open, delivery="on-read")``. Called when one is chosen, when bytes are brought there, or
+    read. ``open`` gets the whole URL, with a password if it has one.
     """
     raise NotImplementedError
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fitprint.access import read_regular, write_private
 from fitprint.errors import StoreError, UnknownStoreError
+from fitprint.hooks.manager import hooks
+from fitprint.hooks.openers import is_at_hand
 from fitprint.ids import new_id
 from fitprint.journal.delivery import former_destination
 from fitprint.settings import Settings
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Destination", "note_store_id"]
 
-_AT_HAND = ("sqlite:", "memory:")
+_WITHOUT_PASSWORD = ("sqlite:", "memory:")
 _told_ids: dict[str, str] = {}  # of stores, by address, as run tokens told them
 
 
@@ -57,11 +59,7 @@ class Destination:
 
     def is_shared(self, home: Path) -> bool:
         """Tell whether others may look at the store who cannot look into this home: they see what this process has delivered."""
-        return not self.is_own(home) and not str(self._chosen).startswith("memory:")
-
-    def is_at_hand(self) -> bool:
-        """Tell whether it is known, without opening it, that the store needs no delivery in the background."""
-        return self._chosen is None or self._chosen.startswith(_AT_HAND)
+        return not self.is_own(home) and not is_at_hand(str(self._chosen), hooks().registered("register_stores"))
 
     @property
     def whole_uri(self) -> str | None:
@@ -90,7 +88,7 @@ class Destination:
 
         return whole(self._chosen or "")
 
-    def open(self, home: Path, factories: Any) -> Store:
+    def open(self, home: Path) -> Store:
         """Open the store, and write down its id for those who record.
 
         Raises:
@@ -100,9 +98,9 @@ class Destination:
 
         uri = _own(home) if self._chosen is None else self._whole()
         try:
-            store = open_store(uri, factories)
+            store = open_store(uri, hooks().registered("register_stores"))
         except StoreError as error:
-            may_lack_password = uri == self.public and not self.is_at_hand() and not isinstance(error, UnknownStoreError)
+            may_lack_password = uri == self.public and not uri.startswith(_WITHOUT_PASSWORD) and not isinstance(error, UnknownStoreError)
             told = self.hide(str(error)) + (self._advice() if may_lack_password else "")
             if told == str(error):
                 raise

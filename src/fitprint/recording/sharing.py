@@ -22,6 +22,7 @@ from fitprint.entities import PendingBytes
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, PendingBytesError, StoreError
 from fitprint.events import ArtifactStoreChosen, Batch, BytesArrived, StoreEvent
 from fitprint.hooks.manager import hooks
+from fitprint.hooks.openers import is_at_hand
 from fitprint.ids import new_id
 from fitprint.platform.processes import at_fork
 from fitprint.recording.deferred import end_before_fork
@@ -178,7 +179,7 @@ class SharedBytes:
             )
         try:
             with self._discreet():
-                return place.open(digest) if place.delivery == "on-read" else self._fetched(digest, place)
+                return self._fetched(digest, place) if self.is_distant else place.open(digest)
         except ArtifactNotFoundError:
             waiting = next(iter(store.pending([digest])), None)
             if waiting is not None:
@@ -277,7 +278,7 @@ class SharedBytes:
         """
         try:
             place = self.place(self._workspace.known_store())
-            if place is None or place.delivery == "background":
+            if place is None or self.is_distant:
                 return
             if place.uri.startswith("memory:") or not self._workspace.records:
                 self._tell(self.bring(most=_MOST_AT_A_LOOK), place)
@@ -306,7 +307,7 @@ class SharedBytes:
     @property
     def is_distant(self) -> bool:
         """Whether bytes go to an artifact store that is known to be distant."""
-        return self._opened is not None and self._opened.delivery == "background"
+        return self._opened is not None and not is_at_hand(self._opened_with, hooks().registered("register_artifact_stores"))
 
     def _deliver_events(self) -> Callable[[], None]:
         """Return what delivers events once a second, however large the bytes are that travel meanwhile."""

@@ -14,6 +14,7 @@ from fitprint import __version__
 from fitprint.artifacts.staging import Staging
 from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
+from fitprint.hooks.openers import is_at_hand
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
 from fitprint.platform.processes import at_fork
@@ -46,7 +47,6 @@ __all__ = [
     "use",
 ]
 
-_AT_HAND = ("file:", "memory:")
 _READING_PATIENCE = 2.0  # seconds that a look at runs waits for others who deliver
 
 
@@ -131,6 +131,11 @@ class Workspace:
         at_end(writer.close)
         return writer
 
+    def _brings_at_hand(self) -> bool:
+        """Tell whether artifacts go to no other place than one at hand, as far as the settings say."""
+        chosen: str | None = self.settings["artifacts"]
+        return not chosen or is_at_hand(chosen, hooks().registered("register_artifact_stores"))
+
     def _deliver_in_background(self) -> bool:
         self._may_lack_bytes |= bool(self.sync().batches)
         if self._may_lack_bytes and self.shares_bytes():
@@ -165,7 +170,7 @@ class Workspace:
 
     def _begin_background(self) -> None:
         """Deliver from a thread, as long as the journal is open, what somebody may wait for who cannot look into this home."""
-        if not (self.destination.is_shared(self.home) or not str(self.settings["artifacts"] or "file:").startswith(_AT_HAND)):
+        if not self.destination.is_shared(self.home) and self._brings_at_hand():
             return
         if self._background is None:
             from fitprint.recording.background import BackgroundDelivery
@@ -266,7 +271,7 @@ class Workspace:
             if self.destination.public is None and (self._store is None or not self.home.is_dir()):  # also where it was moved under us
                 make_home(self.home, self.settings["home_mode"])
             if self._store is None:
-                self._store = self.destination.open(self.home, hooks().registered("register_stores"))
+                self._store = self.destination.open(self.home)
             return self._store
 
     @property

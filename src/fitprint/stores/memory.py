@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cmp_to_key, partial
-from typing import Any, Literal
+from typing import Any
 
 from fitprint.entities import Artifact, Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
@@ -39,8 +39,6 @@ class MemoryStore(Store):
 
     A store that keeps batches and folds them anew can use one, and set ``now`` to the time at which it first took the batch.
     """
-
-    delivery: Literal["on-read", "background"] = "on-read"
 
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri

@@ -1,11 +1,12 @@
-"""Stores by URI: the scheme says which factory opens it."""
+"""Stores by URI: the scheme says what opens it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fitprint.errors import PluginError, UnknownStoreError
+from fitprint.hooks.openers import Opener
 from fitprint.stores.addresses import public, unknown_scheme
 
 if TYPE_CHECKING:
@@ -26,22 +27,22 @@ def _sqlite(uri: str) -> Store:
     return open_sqlite(uri)
 
 
-BUILTIN: Mapping[str, Callable[[str], Store]] = {"memory": _memory, "sqlite": _sqlite}
+BUILTIN: Mapping[str, Opener] = {"memory": Opener(_memory, "on-read"), "sqlite": Opener(_sqlite)}
 
 
-def open_store(uri: str, factories: Mapping[str, Callable[[str], Store]] = BUILTIN) -> Store:
-    """Open the store that ``uri`` names, with the factory of its scheme.
+def open_store(uri: str, openers: Mapping[str, Opener] = BUILTIN) -> Store:
+    """Open the store that ``uri`` names, with the opener of its scheme.
 
     Raises:
-        UnknownStoreError: no factory has this scheme; the message says which do.
+        UnknownStoreError: there is none for this scheme; the message says for which there are.
         PluginError: what it made does not derive from :class:`fitprint.stores.protocol.Store`.
         StoreError: the store cannot be opened.
     """
     scheme, colon, _ = uri.partition("://")
-    factory = factories.get(scheme) if colon else None
-    if factory is None:
-        raise UnknownStoreError(unknown_scheme(uri, factories, "stores", f"sqlite:///{public(uri).lstrip('/') or 'fitprint.db'}"))
-    store = factory(uri)
+    opener = openers.get(scheme) if colon else None
+    if opener is None:
+        raise UnknownStoreError(unknown_scheme(uri, openers, "stores", f"sqlite:///{public(uri).lstrip('/') or 'fitprint.db'}"))
+    store = opener.open(uri)
     from fitprint.stores.protocol import Store
 
     if not isinstance(store, Store):

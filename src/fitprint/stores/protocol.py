@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.events import Batch
@@ -69,14 +69,11 @@ class Store(ABC):
 
     Attributes:
         uri: what the store was opened with, without a password: it is shown.
-        delivery: "on-read" for a store at hand (a file, memory): journals are delivered when somebody reads.
-            "background" for a distant one: a daemon thread delivers while the program runs.
         patience: seconds that a call waits for others which write to the store; who delivers sets it. A store that waits for nobody
             need not look at it.
     """
 
     uri: str
-    delivery: Literal["on-read", "background"]
     patience: float = 0.0
 
     @property

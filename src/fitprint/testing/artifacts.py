@@ -262,11 +262,10 @@ def closed_twice(conformance: ArtifactStoreSubject, folder: Path) -> None:
         expect(_digest(b"kept") in again, "what was kept is gone after the artifact store was closed")
 
 
-def says_how_it_is_delivered_to(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """It says its URL, and whether it is at hand ("on-read") or distant ("background")."""
+def says_its_url(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """It says its URL."""
     with conformance.opened(folder) as store:
         expect("://" in store.uri, f"{store.uri!r} is no URL")
-        expect(store.delivery in ("on-read", "background"), f"its delivery is {store.delivery!r}")
 
 
 class ArtifactStoreConformance(ArtifactStoreSubject):
@@ -293,7 +292,7 @@ class ArtifactStoreConformance(ArtifactStoreSubject):
         large_file,
         concurrent_puts,
         closed_twice,
-        says_how_it_is_delivered_to,
+        says_its_url,
     )
 
 

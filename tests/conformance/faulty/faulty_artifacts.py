@@ -101,4 +101,6 @@ class ForgetsAtTheEnd(InAFolder):
 
 
 class SaysNothing(InAFolder):
-    delivery = None
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.uri = ""

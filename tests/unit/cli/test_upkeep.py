@@ -13,6 +13,7 @@ import pytest
 import fitprint
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
 from fitprint.recording.workspace import current, use
 from fitprint.settings import CORE_SETTINGS
 from fitprint.stores.memory import MemoryStore
@@ -111,7 +112,7 @@ class TestDoctor:
                 return Health(2048, "shelves of 1998", problems)
 
         store = Shelves("shelves://here")
-        plugin = SimpleNamespace(register_stores=hookimpl(lambda: {"shelves": lambda uri: store}))
+        plugin = SimpleNamespace(register_stores=hookimpl(lambda: {"shelves": Opener(lambda uri: store)}))
         monkeypatch.setenv("FITPRINT_STORE", "shelves://here")
         manager.reset(manager.Hooks(extra={"shelves": plugin}))
         record()

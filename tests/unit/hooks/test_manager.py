@@ -19,6 +19,7 @@ from fitprint.errors import PluginError
 from fitprint.hooks import manager
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
 from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.models.trust import Trust
 
@@ -74,7 +75,7 @@ def raising(*_: Any) -> Any:
 GOOD = {
     "register_frameworks": lambda: [Named("good")],
     "register_flavors": lambda: [Named("good")],
-    "register_stores": lambda: {"good": Named("good")},
+    "register_stores": lambda: {"good": Opener(Named)},
     "register_settings": lambda: (Named(name) for name in ["good"]),
     "register_commands": lambda: (Named("good"),),
 }
@@ -102,6 +103,15 @@ def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:
     hooks, told = made(bad=plugin(**{hook: lambda: [foreign]}), good=plugin(**{hook: GOOD[hook]}))
     assert ["good"] == [name for name in hooks.registered(hook) if name in ("good", "foreign")]
     assert [("bad", f"the hook {hook} of the plugin 'bad' failed: TypeError: a SimpleNamespace does not derive from {base}")] == told
+
+
+@pytest.mark.parametrize("hook", ["register_stores", "register_artifact_stores"])
+@pytest.mark.parametrize("factory", [lambda: Named, lambda: Opener(Named, delivery="sometimes")], ids=["bare", "odd"])  # type: ignore[arg-type]
+def test_fault_8_a_store_says_how_it_is_delivered_to(hook: str, factory: Callable[[], Any]) -> None:
+    """A factory alone, or a word that nobody knows, is told; it is not guessed from the scheme."""
+    hooks, told = made(bad=plugin(**{hook: lambda: {"mine": factory()}}))
+    assert "mine" not in hooks.registered(hook)
+    assert [("bad", True)] == [(source, hook in text) for source, text in told]
 
 
 @pytest.mark.parametrize("hook", GOOD)
@@ -276,7 +286,13 @@ def installed(tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
-STORE = "from fitprint.hooks.markers import hookimpl\n@hookimpl\ndef register_stores(): return {%r: None}\n"
+STORE = """
+from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
+@hookimpl
+def register_stores():
+    return {%r: Opener(str)}
+"""
 
 
 def test_installed_plugins_are_found(installed: Callable[..., Any]) -> None:

@@ -15,6 +15,7 @@ import fitprint
 from fitprint.artifacts.memory import MemoryArtifacts
 from fitprint.errors import FitprintError, IntegrityError, StoreError
 from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
 from fitprint.recording import sharing
 from fitprint.stores.addresses import public
 from fitprint.testing import CapturedRuns, captured_runs
@@ -29,7 +30,6 @@ class Distant(MemoryArtifacts):
         if ":hunter2@" not in uri:
             raise StoreError(f"access to {uri} is denied")
         super().__init__(public(uri))
-        self.delivery = "background"
         self.whole_uri = uri
         self.is_down = False
         self.attempts = 0
@@ -66,7 +66,7 @@ def distant() -> dict[str, Distant]:
 def runs(distant: dict[str, Distant]) -> Iterator[CapturedRuns]:
     plugin = ModuleType("plugin")
     plugin.register_artifact_stores = hookimpl(  # type: ignore[attr-defined]
-        lambda: {"distant": lambda uri: distant.setdefault("it", Distant(uri))}
+        lambda: {"distant": Opener(lambda uri: distant.setdefault("it", Distant(uri)), delivery="background")}
     )
     with captured_runs(plugins={"plugin": plugin}, strict=False) as found:
         assert found.workspace.writer  # opened without a delivery in the background, so that only the test brings anything
@@ -212,7 +212,7 @@ def test_runs_of_a_store_without_an_artifact_store_say_what_to_do(tmp_path: Path
 
     stores: dict[str, MemoryStore] = {}
     plugin = ModuleType("plugin")
-    plugin.register_stores = hookimpl(lambda: {"mine": lambda uri: stores.setdefault(uri, MemoryStore(uri))})  # type: ignore[attr-defined]
+    plugin.register_stores = hookimpl(lambda: {"mine": Opener(lambda uri: stores.setdefault(uri, MemoryStore(uri)))})  # type: ignore[attr-defined]
     with captured_runs(plugins={"plugin": plugin}, store="mine://here") as runs:
         record(a="first")
         (digest,) = [artifact.digest for artifact in runs.one().artifacts]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fitprint.errors import PluginError, UnknownStoreError
+from fitprint.hooks.openers import Opener
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.opening import BUILTIN, open_store
 from fitprint.stores.sql.store import SqlStore
@@ -16,7 +17,7 @@ def test_sqlite(tmp_path: Path) -> None:
     """The scheme sqlite opens a file."""
     store = open_store(f"sqlite:///{tmp_path}/a.db")
     assert isinstance(store, SqlStore)
-    assert (store.uri, store.delivery) == (f"sqlite:///{tmp_path}/a.db", "on-read")
+    assert store.uri == f"sqlite:///{tmp_path}/a.db"
     store.close()
 
 
@@ -31,13 +32,13 @@ def test_memory_is_one_store_for_each_name() -> None:
 def test_factories_of_plugins() -> None:
     """A plugin's scheme opens with the plugin's factory, which is given the whole URI."""
     store = MemoryStore("mine://x")
-    assert open_store("mine://x", {**BUILTIN, "mine": lambda uri: store if uri == "mine://x" else MemoryStore()}) is store
+    assert open_store("mine://x", {**BUILTIN, "mine": Opener(lambda uri: store if uri == "mine://x" else MemoryStore())}) is store
 
 
 def test_fault_8_a_store_that_does_not_derive_is_told() -> None:
     """Members that all stores have would be missing: what it has to derive from is named."""
     with pytest.raises(PluginError, match=r"a object, for mine://, does not derive from fitprint\.stores\.protocol\.Store"):
-        open_store("mine://x", {"mine": lambda _: object()})  # type: ignore[dict-item,return-value]
+        open_store("mine://x", {"mine": Opener(lambda _: object())})
 
 
 @pytest.mark.parametrize(

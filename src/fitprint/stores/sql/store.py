@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakSet
 
 from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
@@ -39,10 +39,9 @@ _alive: WeakSet[SqlStore] = WeakSet()
 class SqlStore(Store):
     """A store in the database behind ``driver``; threads that call it take turns."""
 
-    def __init__(self, driver: Driver, *, delivery: Literal["on-read", "background"] = "on-read") -> None:
+    def __init__(self, driver: Driver) -> None:
         self.driver = driver
         self.uri = driver.uri
-        self.delivery: Literal["on-read", "background"] = delivery
         self.renew()
         _alive.add(self)
 

@@ -10,6 +10,7 @@ from fitprint.entities import History
 from fitprint.errors import CorruptStoreError, StoreError
 from fitprint.events import Batch, MetricPoints
 from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
 from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
 from fitprint.stores.folded import FoldedStore
@@ -20,12 +21,10 @@ from fitprint.stores.protocol import Health
 
 @hookimpl
 def register_stores():
-    return {"folder": FolderStore}
+    return {"folder": Opener(FolderStore)}
 
 
 class FolderStore(FoldedStore):
-    delivery = "on-read"
-
     def __init__(self, uri):
         self.uri = uri
         self._folder = Path(uri.partition("://")[2])
