@@ -47,7 +47,7 @@ class Plugin:
 
     @hookimpl
     def register_artifact_stores(self):
-        return {"cellar": Opener(Cellar)}
+        return {"cellar": Opener(Cellar, delivery="on-read")}
 
 manager.reset(manager.Hooks(extra={"vault": Plugin()}))
 """

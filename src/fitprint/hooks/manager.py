@@ -27,6 +27,7 @@ __all__ = ["Found", "Hooks", "built_in", "hooks", "reset"]
 GROUP = "fitprint"
 _BASES = {  # what is registered derives from these; named, for they lie in higher layers
     "register_artifact_stores": "fitprint.hooks.openers.Opener",
+    "register_carriers": "fitprint.carriers.Carrier",
     "register_flavors": "fitprint.models.flavor.Flavor",
     "register_frameworks": "fitprint.autologging.framework.Framework",
     "register_stores": "fitprint.hooks.openers.Opener",

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fitprint.autologging.framework import Framework, Target
+from fitprint.carriers import Carrier
 from fitprint.errors import PluginError
 from fitprint.hooks import manager
 from fitprint.hooks.manager import Hooks
@@ -24,7 +25,7 @@ from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.models.trust import Trust
 
 
-class Named(Framework, Flavor):
+class Named(Framework, Flavor, Carrier):
     """Something that each hook may register."""
 
     def __init__(self, name: str) -> None:
@@ -76,6 +77,7 @@ GOOD = {
     "register_frameworks": lambda: [Named("good")],
     "register_flavors": lambda: [Named("good")],
     "register_stores": lambda: {"good": Opener(Named)},
+    "register_carriers": lambda: [Named("good")],
     "register_settings": lambda: (Named(name) for name in ["good"]),
     "register_commands": lambda: (Named("good"),),
 }
@@ -95,7 +97,11 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(hook: str, answer: 
 
 @pytest.mark.parametrize(
     ("hook", "base"),
-    [("register_frameworks", "fitprint.autologging.framework.Framework"), ("register_flavors", "fitprint.models.flavor.Flavor")],
+    [
+        ("register_frameworks", "fitprint.autologging.framework.Framework"),
+        ("register_flavors", "fitprint.models.flavor.Flavor"),
+        ("register_carriers", "fitprint.carriers.Carrier"),
+    ],
 )
 def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:
     """Something without the members that others rely on is named with what it has to derive from, and passed over."""
