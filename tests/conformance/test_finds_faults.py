@@ -455,6 +455,8 @@ def test_a_faulty_flavor_is_found_by_a_fresh_process(conformance, check):
         ("NamesTooMuch", "needs_are_all_there_is"),
         ("LosesAttributes", "round_trip_predicts_the_same"),
         ("ChangesTheModel", "round_trip_predicts_the_same"),
+        ("KeepsAnother", "kept_models_come_back"),
+        ("LendsOthers", "parts_are_the_flavors_own"),
         ("HasOptionsWithoutJson", "mlmodel_entry_is_well_formed"),
         ("CallsItSafe", "needs_are_all_there_is"),
         ("FollowsPaths", "options_stay_inside"),

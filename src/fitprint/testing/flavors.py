@@ -92,6 +92,30 @@ def round_trip_in_a_fresh_process(conformance: FlavorSubject, case: ModelCase, f
     expect(told == "", f"the model loaded in a fresh process is another: {told}")
 
 
+def kept_models_come_back(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
+    """What the flavor keeps in a quicker way loads under its owner's seal without trust, as the same model; keeping leaves that alone."""
+    keep = conformance.flavor.keep
+    if keep is None:
+        raise NotApplicable("the flavor has no quicker way to keep a model")
+    model = case.build()
+    expected = _told(case, model)
+    entry, contents = keep(model)
+    told = difference(expected, _told(case, model))
+    expect(not told, f"keeping changed the model: {told}")
+    for name, pieces in contents.items():
+        (folder / name).write_bytes(b"".join(pieces))
+    trust = Trust()
+    trust.own = {name: digest_of(folder / name)[0] for name in contents}
+    told = difference(expected, _told(case, conformance.flavor.load(folder, _through_json(entry), trust)))
+    expect(not told, f"the model that was kept is another: {told}")
+
+
+def parts_are_the_flavors_own(conformance: FlavorSubject) -> None:
+    """Parts that files of other flavors may hold without trust are of the flavor's own packages: others would be passed over."""
+    foreign = sorted(module for module in conformance.flavor.parts if module.partition(".")[0] not in conformance.flavor.packages)
+    expect(not foreign, f"`parts` names types of {', '.join(foreign)}, which no package of `packages` has")
+
+
 def needs_are_all_there_is(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """A model loads for who trusts what the flavor named, is refused to who leaves out any of it, and a safe one needs nothing."""
     entry = _save(conformance, case.build(), folder)
@@ -237,6 +261,8 @@ class FlavorConformance(FlavorSubject):
         accepts_its_models,
         round_trip_predicts_the_same,
         round_trip_in_a_fresh_process,
+        kept_models_come_back,
+        parts_are_the_flavors_own,
         needs_are_all_there_is,
         nothing_runs_untrusted,
         damaged_files_are_noticed,

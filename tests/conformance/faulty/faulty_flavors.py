@@ -3,6 +3,7 @@
 import os
 import pickle
 from dataclasses import replace
+from types import MappingProxyType
 
 from fitprint.errors import FitprintError
 from fitprint.models.pickle_flavor import PickleFlavor
@@ -44,6 +45,15 @@ class ChangesTheModel(PickleFlavor):
         entry = super().save(model, directory)
         model.slope = 0.0
         return entry
+
+
+class KeepsAnother(PickleFlavor):
+    def keep(self, model):
+        return super().keep(type(model)(0.0))
+
+
+class LendsOthers(PickleFlavor):
+    parts = MappingProxyType({"os": ["PathLike"]})
 
 
 class HasOptionsWithoutJson(PickleFlavor):
