@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fitprint.access import read_regular, write_private
 from fitprint.errors import StoreError, UnknownStoreError
 from fitprint.hooks.manager import hooks
-from fitprint.hooks.openers import is_at_hand
 from fitprint.ids import new_id
 from fitprint.journal.delivery import former_destination
 from fitprint.settings import Settings
@@ -59,7 +58,11 @@ class Destination:
 
     def is_shared(self, home: Path) -> bool:
         """Tell whether others may look at the store who cannot look into this home: they see what this process has delivered."""
-        return not self.is_own(home) and not is_at_hand(str(self._chosen), hooks().registered("register_stores"))
+        if self.is_own(home):
+            return False
+        from fitprint.hooks.openers import is_at_hand
+
+        return not is_at_hand(str(self._chosen), hooks().registered("register_stores"))
 
     @property
     def whole_uri(self) -> str | None:

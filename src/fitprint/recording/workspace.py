@@ -14,7 +14,6 @@ from fitprint import __version__
 from fitprint.artifacts.staging import Staging
 from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
 from fitprint.hooks.manager import hooks
-from fitprint.hooks.openers import is_at_hand
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
 from fitprint.platform.processes import at_fork
@@ -134,7 +133,11 @@ class Workspace:
     def _brings_at_hand(self) -> bool:
         """Tell whether artifacts go to no other place than one at hand, as far as the settings say."""
         chosen: str | None = self.settings["artifacts"]
-        return not chosen or is_at_hand(chosen, hooks().registered("register_artifact_stores"))
+        if not chosen:
+            return True
+        from fitprint.hooks.openers import is_at_hand
+
+        return is_at_hand(chosen, hooks().registered("register_artifact_stores"))
 
     def _deliver_in_background(self) -> bool:
         self._may_lack_bytes |= bool(self.sync().batches)
