@@ -56,7 +56,7 @@ class _Lease:
         self._seconds = seconds
         self._holder = f"{host_name()}:{os.getpid()}:{new_id()}"
         self._journal = f"changes-{consumer}"  # whose position lets one process after the other ask
-        self._taken = -seconds
+        self._taken = 0.0
         known = store.consumer(consumer)
         self.cursor = known.cursor if known is not None else ""
 
@@ -79,9 +79,12 @@ class _Lease:
 
     def give_back(self) -> None:
         """Let others have it at once, if this process has it."""
-        known = self._store.consumer(self._consumer)
-        if known is not None and known.holder == self._holder:
-            self._ask(0, None)
+        try:
+            known = self._store.consumer(self._consumer)
+            if known is not None and known.holder == self._holder:
+                self._ask(0, None)
+        except StoreError:
+            pass  # it runs out by itself, and what went wrong before is what the caller is to know
 
     def _ask(self, seconds: float, cursor: str | None) -> None:
         asked = ChangesFollowed(clock.now(), self._consumer, self._holder, seconds, cursor)

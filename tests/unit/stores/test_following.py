@@ -101,6 +101,20 @@ def test_fault_8_who_lost_the_lease_stops(store: Store) -> None:
     assert (known.holder, known.cursor) == ("another process", "")
 
 
+def test_fault_8_a_store_that_fails_meanwhile_does_not_hide_the_error_of_the_consumer(tmp_path: Path) -> None:
+    """Where the lease cannot be given back it runs out; the caller gets what the consumer raised."""
+    store = open_sqlite(f"sqlite:///{tmp_path}/fitprint.db")
+    store.append(Batch("j", 0, 1, [RunStarted(RUNS[0], 1, "iris", "name")]))
+
+    def break_both(change: Change) -> None:
+        store.close()
+        (tmp_path / "fitprint.db").write_bytes(b"no database" * 1000)
+        raise OSError("the line is down")
+
+    with pytest.raises(OSError, match="the line is down"):
+        follow(store, "hooks", break_both)
+
+
 FOLLOWING = """
 import sys
 from fitprint.stores.following import follow
