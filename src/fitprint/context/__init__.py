@@ -9,18 +9,19 @@ __all__ = ["collect"]
 
 
 def collect(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return JSON facts by section: ``python``, ``packages``, ``hardware``, ``process`` and ``git``.
+    """Return JSON facts by section: ``python``, ``packages``, ``hardware``, ``threads``, ``process`` and ``git``.
 
     A section that fails is ``{"error": "..."}``; the others are not affected. Secrets are redacted everywhere. For any
     thread; takes some 20 ms and runs ``git``, for at most 10 seconds, if the script lies in a repository.
 
     Args:
-        settings: ``code_patch`` (default True) decides whether uncommitted changes and source text are kept.
+        settings: ``code_patch`` (default True) decides whether uncommitted changes and source texts are kept.
     """
     from fitprint.context.code import describe_code, find_script
     from fitprint.context.hardware import describe_hardware
     from fitprint.context.packages import describe_packages
     from fitprint.context.process import describe_process, describe_python
+    from fitprint.context.threads import describe_threads
 
     with_source = bool((settings or {}).get("code_patch", True))
     sections: dict[str, Callable[[], dict[str, Any]]] = {
@@ -28,6 +29,7 @@ def collect(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "python": describe_python,
         "packages": describe_packages,
         "hardware": describe_hardware,
+        "threads": describe_threads,
         "git": lambda: describe_code(find_script(), with_source=with_source),
     }
     facts: dict[str, Any] = {}

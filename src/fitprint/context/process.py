@@ -1,4 +1,4 @@
-"""The process that trains: its command, Python, user, host, surroundings and seeds."""
+"""The process that trains: its command, Python, user, host, and surroundings."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def describe_python() -> dict[str, Any]:
 
 
 def describe_process(script: Path | None = None) -> dict[str, Any]:
-    """Return command line, script, folder, user, host, system, scheduler, variables and seeds of this process.
+    """Return command line, script, folder, user, host, system, scheduler and variables of this process.
 
     Paths below the project are told relative to it, others below the home with ``~``.
 
@@ -99,7 +99,6 @@ def describe_process(script: Path | None = None) -> dict[str, Any]:
         "encoding": sys.getfilesystemencoding(),
         "timezone": _timezone(),
         "variables": redact_mapping({name: os.environ[name] for name in _VARIABLES if name in os.environ}),
-        "seeds": _seeds(),
     }
     hints = {"notebook": _notebook(), "container": _container(), "scheduler": _scheduler()}
     return {**facts, **{name: hint for name, hint in hints.items() if hint}}
@@ -160,23 +159,6 @@ def _scheduler() -> dict[str, Any]:
         if first in os.environ:
             return {"name": name, **redact_mapping({key: os.environ[key] for key in (first, *others) if key in os.environ})}
     return {}
-
-
-def _seeds() -> dict[str, Any]:
-    """Return seeds that can be seen without drawing a number.
-
-    numpy's global generator tells its seed only before the first draw, torch's at any time.
-    """
-    seeds: dict[str, Any] = {name: os.environ[name] for name in ("PYTHONHASHSEED", "PL_GLOBAL_SEED") if name in os.environ}
-    numpy = sys.modules.get("numpy.random")
-    if numpy is not None:
-        kind, keys, position = numpy.get_state()[:3]
-        if kind == "MT19937" and position == 624 and int(keys[0]) != 0x80000000:
-            seeds["numpy"] = int(keys[0])
-    torch = sys.modules.get("torch")
-    if torch is not None and hasattr(torch, "initial_seed"):
-        seeds["torch"] = int(torch.initial_seed())
-    return seeds
 
 
 def _lines(path: str) -> list[str]:

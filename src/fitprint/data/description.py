@@ -14,6 +14,7 @@ from fitprint.data.buffers import EXACT_BYTES, on_host, quiet
 from fitprint.data.digests import digest_data
 from fitprint.data.facts import MOST_COLUMNS, facts_of
 from fitprint.data.kinds import kind_of
+from fitprint.data.places import place_of
 from fitprint.data.rows import first_rows, row_count
 from fitprint.data.schema import Schema, schema_of
 from fitprint.data.targets import describe_target
@@ -92,7 +93,8 @@ class Description:
 
         Facts, where they can be had at that price: ``type``, ``shape``, ``dtype`` (tables: ``schema``, a list of name, dtype and
         ``nullable``, whether the dtype can hold missing values), ``bytes``, ``feature_names``, ``missing`` (number of missing values),
-        ``format`` and ``nonzero`` of sparse data, and ``digest_of``: "all", or "sample" where the digest covers only evenly spread parts.
+        ``format`` and ``nonzero`` of sparse data, ``file`` where the object knows which it is read from (see
+        :func:`fitprint.data.places.place_of`), and ``digest_of``: "all", or "sample" where the digest covers only evenly spread parts.
         A target has ``summary``. An array of CuPy's or torch's on a GPU has ``device``; one of up to 4 MiB is copied from there for its
         digest and summary, a larger one has neither.
 
@@ -125,6 +127,7 @@ class Description:
 
         with quiet():
             facts.update(attempt("description", lambda: facts_of(self.data, self.kind)) or {})
+            facts.update(attempt("place", lambda: place_of(self.data)) or {})
             attempt("copy from the device", lambda: self.host)
             if "host" not in vars(self):
                 self.host = self.data

@@ -14,7 +14,7 @@ from typing import Any
 from fitprint.data.values import param_value, type_name
 from fitprint.errors import FitprintError
 
-__all__ = ["figure_bytes", "image_bytes", "json_bytes", "table_bytes", "text_bytes"]
+__all__ = ["figure_bytes", "image_bytes", "json_bytes", "table_bytes", "text_bytes", "zip_bytes"]
 
 
 def text_bytes(text: str) -> bytes:
@@ -40,6 +40,20 @@ def json_bytes(content: Any) -> bytes:
         except RecursionError:
             raise FitprintError("a dict or list that contains itself has no JSON form; log the parts instead") from None
     return text_bytes(text)
+
+
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """Return a ZIP archive of files by path; the same files make the same bytes."""
+    from io import BytesIO
+    from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+    archive = BytesIO()
+    with ZipFile(archive, "w") as opened:
+        for path in sorted(files):
+            about = ZipInfo(path)  # of the year 1980
+            about.external_attr = 0o600 << 16
+            opened.writestr(about, files[path], ZIP_DEFLATED)
+    return archive.getvalue()
 
 
 def figure_bytes(figure: Any, path: str) -> bytes:

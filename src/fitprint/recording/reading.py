@@ -179,6 +179,16 @@ class RunReader:
         return used if isinstance(used, Mapping) else {}
 
     @property
+    def seeds(self) -> Mapping[str, Any]:
+        """Where the random generators of the process stood when the training began; {} if that was not recorded.
+
+        Seeds where they can be seen, else digests of states: equal digests mean that the same numbers followed. ``PYTHONHASHSEED`` and
+        ``PL_GLOBAL_SEED`` as they were set, ``random``, ``numpy`` (its global generator) and ``torch``.
+        """
+        seeds = self.record.documents.get("seeds", {})
+        return seeds if isinstance(seeds, Mapping) else {}
+
+    @property
     def environment(self) -> Mapping[str, Any]:
         """Facts on process, packages, hardware and code; {} if they were not collected (yet)."""
         return self._json("environment.json")

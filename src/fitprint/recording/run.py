@@ -18,6 +18,7 @@ from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_text, shown
 from fitprint.artifacts.paths import checked_path, file_name
 from fitprint.context.secrecy import tag_texts, told, withheld
+from fitprint.context.seeds import describe_seeds
 from fitprint.data.values import param_value, preview
 from fitprint.entities import TERMINAL_STATUSES, Dataset, History, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
@@ -57,6 +58,7 @@ class Run(RunFiles):
         self._watches_exit = False
         self._started: events.RunStarted | None = None
         self._told_experiment = ""  # by the process that opened it
+        self._seeded: dict[str, Any] = {}  # where the random generators stood when a training of the run began
         self._before: Usage | None = None  # what the process had used when the run began
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -82,9 +84,18 @@ class Run(RunFiles):
         self._started, self._known = started, "RUNNING"
         self._record = None
         self._before = usage() if is_now else None
-        self.workspace.writer.append(started)
-        if started.parent is None or started.kind == "user":
+        stands_alone = started.parent is None or started.kind == "user"
+        self.workspace.writer.append(started, *(self._seeds() if stands_alone and is_now else ()))
+        if stands_alone:
             attach_environment(self.workspace, self.id)
+
+    def _seeds(self) -> list[events.DocumentLogged]:
+        """Return the event that tells where the random generators stand; none if that is known."""
+        seeds = describe_seeds() if self.workspace.settings["context"] else {}
+        if seeds == self._seeded:
+            return []
+        self._seeded = seeds
+        return [events.DocumentLogged(self.id, clock.now(), "seeds", seeds)]
 
     def end(self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None) -> None:
         """End the run; ending it twice changes nothing, and a forked child cannot end its parent's run.
@@ -153,7 +164,10 @@ class Run(RunFiles):
             return False
         with self._lock:
             self._fits += 1
-            return self._fits == 1
+            is_first = self._fits == 1
+        if is_first and (told := self._seeds()):
+            self.workspace.writer.append(*told)
+        return is_first
 
     def environ(self) -> dict[str, str]:
         """Return the variables that make this run current in a child process. No password is among them: a child that is to read from

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from fitprint import clock
 from fitprint.entities import Artifact
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["attach_environment"]
 
-PATH = "environment.json"
+_PATH = "environment.json"
+_PATCH = "code/uncommitted.patch"
+_SOURCES = "code/untracked.zip"
 _FRESH_SECONDS = 60.0
 
 
@@ -28,7 +31,7 @@ class _Surroundings:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()  # re-entrant: a signal handler may begin a run while its thread does
-        self.known: dict[str, tuple[float, Artifact]] = {}  # by home
+        self.known: dict[str, tuple[float, tuple[Artifact, ...]]] = {}  # by home
         self.waiting: list[tuple[Workspace, str]] = []
 
 
@@ -40,30 +43,52 @@ def attach_environment(workspace: Workspace, run_id: str) -> None:
     if not workspace.settings["context"]:
         return
     with _state.lock:
-        taken, artifact = _state.known.get(str(workspace.home), (0.0, None))
-        if artifact is None or time.monotonic() - taken > _FRESH_SECONDS:
+        taken, artifacts = _state.known.get(str(workspace.home), (0.0, ()))
+        if not artifacts or time.monotonic() - taken > _FRESH_SECONDS:
             is_under_way = any(other is workspace for other, _ in _state.waiting)
             _state.waiting.append((workspace, run_id))
             if not is_under_way and not defer("the environment", lambda: _collect(workspace), limit=workspace.settings["exit_wait"]):
                 _state.waiting.pop()
             return
-    workspace.writer.append(ArtifactsLogged(run_id, clock.now(), (artifact,)))
+    workspace.writer.append(ArtifactsLogged(run_id, clock.now(), artifacts))
 
 
 def _collect(workspace: Workspace) -> None:
     """Collect the facts, for all runs that wait for them by then."""
-    artifact = None
+    artifacts: tuple[Artifact, ...] = ()
     try:
         facts = hooks().collect("collect_run_context", settings=workspace.shown_settings())
-        data = media.json_bytes(facts)
-        artifact = Artifact(PATH, workspace.staging.put_bytes(data), len(data))
+        artifacts = tuple(_put(workspace, path, data) for path, data in _files(facts))
     finally:
         with _state.lock:
             served = [run_id for other, run_id in _state.waiting if other is workspace]
             _state.waiting = [(other, run_id) for other, run_id in _state.waiting if other is not workspace]
-            if artifact is not None:
-                _state.known[str(workspace.home)] = (time.monotonic(), artifact)
-    workspace.writer.append(*(ArtifactsLogged(run_id, clock.now(), (artifact,)) for run_id in served))
+            if artifacts:
+                _state.known[str(workspace.home)] = (time.monotonic(), artifacts)
+    workspace.writer.append(*(ArtifactsLogged(run_id, clock.now(), artifacts) for run_id in served))
+
+
+def _put(workspace: Workspace, path: str, data: bytes) -> Artifact:
+    return Artifact(path, workspace.staging.put_bytes(data), len(data))
+
+
+def _files(facts: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+    """Return what is kept of the facts, by path: the texts of the code in files of their own, which the facts then name."""
+    git = dict(facts.get("git") or {})
+    files = []
+    for name, path, key in (("patch", _PATCH, "text"), ("sources", _SOURCES, "texts")):
+        part = dict(git.get(name) or {})
+        content = part.pop(key, None)
+        if content:
+            files.append(
+                (path, _bytes(content) if key == "text" else media.zip_bytes({name: _bytes(text) for name, text in content.items()}))
+            )
+            git[name] = {"artifact": path, **part}
+    return [(_PATH, media.json_bytes({**facts, "git": git} if git else facts)), *files]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _after_fork_in_child() -> None:

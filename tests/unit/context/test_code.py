@@ -11,7 +11,8 @@ import threading
 
 import pytest
 
-from fitprint.context import code
+from fitprint.context import git as git_module
+from fitprint.context import sources
 from fitprint.context.code import describe_code
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -42,6 +43,7 @@ def test_a_clean_repository(repository):
     script = repository / "src" / "train.py"
     assert describe_code(script) == {
         "repository": "project",
+        "folder": None,
         "commit": git(repository, "rev-parse", "HEAD"),
         "branch": "main",
         "dirty": False,
@@ -56,28 +58,99 @@ def test_changes_are_a_patch_that_applies(repository):
     script = repository / "src" / "train.py"
     script.write_text("print('changed')\n")
     facts = describe_code(script)
-    assert (facts["dirty"], facts["changed"]) == (True, ["src/train.py"])
+    assert (facts["dirty"], facts["changed"], facts["patch"]["exact"]) == (True, ["src/train.py"], True)
     script.write_text("print('train')\n")
-    subprocess.run(["git", "apply", "-"], cwd=repository, input=facts["patch"], text=True, check=True)
+    apply(repository, facts["patch"])
     assert script.read_text() == "print('changed')\n"
+
+
+def apply(repository, patch):
+    """Bring the commit to what the patch says."""
+    git(repository, "checkout", "-q", "--force", "HEAD")
+    data = patch["text"].encode("utf-8", "surrogateescape")
+    subprocess.run(["git", "apply", "-"], cwd=repository, input=data, check=True)
+
+
+def test_a_patch_is_exact_byte_by_byte(repository):
+    """Bytes that are no text, ends of lines, and blanks at the end of a line come back."""
+    content = b"x = 1  \r\ny = '\xff\xfe'\n\n\n# no end of line"
+    (repository / "src" / "train.py").write_bytes(content)
+    patch = describe_code(repository / "src" / "train.py")["patch"]
+    apply(repository, patch)
+    assert (patch["exact"], (repository / "src" / "train.py").read_bytes()) == (True, content)
+
+
+@pytest.mark.parametrize("setting", ["diff.noprefix", "diff.mnemonicPrefix", "diff.suppressBlankEmpty"])
+def test_a_patch_applies_whatever_the_user_has_configured(repository, setting):
+    git(repository, "config", setting, "true")
+    git(repository, "config", "diff.context", "0")
+    (repository / "src" / "train.py").write_text("print('train')\n\nprint('more')\n")
+    patch = describe_code(repository / "src" / "train.py")["patch"]
+    apply(repository, patch)
+    assert (repository / "src" / "train.py").read_text() == "print('train')\n\nprint('more')\n"
+
+
+def test_binary_changes_make_a_patch_inexact(repository):
+    """Their bytes cannot be looked through for secrets, and are not in it."""
+    (repository / "weights.bin").write_bytes(bytes(range(256)))
+    git(repository, "add", "weights.bin")
+    patch = describe_code(repository / "src" / "train.py")["patch"]
+    assert (patch["exact"], patch["left_out"]) == (False, ["binary files"])
+
+
+@pytest.fixture
+def with_submodule(repository, tmp_path):
+    """The repository with the submodule ``libs/data``."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "a.py").write_text("a = 1\n")
+    git(inner, "add", ".")
+    git(inner, "commit", "-q", "-m", "first")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "libs/data")
+    git(repository, "commit", "-q", "-m", "second")
+    return repository
+
+
+def test_commits_of_submodules_are_told(with_submodule):
+    """As they lie there, whatever the repository has committed."""
+    inner = with_submodule / "libs" / "data"
+    git(inner, "commit", "-q", "--allow-empty", "-m", "second")
+    facts = describe_code(with_submodule / "src" / "train.py")
+    assert facts["submodules"] == {"libs/data": git(inner, "rev-parse", "HEAD")}
+    assert facts["patch"]["exact"] is True  # the commit is known elsewhere, the patch names it
+
+
+def test_changes_in_a_submodule_make_a_patch_inexact(with_submodule):
+    (with_submodule / "libs" / "data" / "a.py").write_text("a = 2\n")
+    facts = describe_code(with_submodule / "src" / "train.py")
+    assert (facts["patch"]["exact"], facts["patch"]["left_out"]) == (False, ["changes in submodules"])
+
+
+def test_the_working_directory_is_told_below_the_root(repository, monkeypatch):
+    monkeypatch.chdir(repository / "src")
+    assert describe_code(repository / "src" / "train.py")["folder"] == "src"
+    monkeypatch.chdir(repository)
+    assert describe_code(repository / "src" / "train.py")["folder"] == "."
 
 
 def test_secrets_leave_the_patch(repository):
     """A password that was just typed in does not get out."""
     (repository / "src" / "train.py").write_text("password = 'hunter2'\n")
     facts = describe_code(repository / "src" / "train.py")
-    assert "+password = '[redacted]'" in facts["patch"]
+    assert "+password = '[redacted]'" in facts["patch"]["text"]
+    assert (facts["patch"]["exact"], facts["patch"]["left_out"]) == (False, ["secrets"])
     assert "hunter2" not in str(facts)
 
 
 def test_large_patches_are_cut_and_marked(repository, monkeypatch):
     """The patch ends with a whole line."""
-    monkeypatch.setattr(code, "_PATCH_LIMIT", 1000)
+    monkeypatch.setattr(sources, "_PATCH_LIMIT", 1000)
     (repository / "src" / "train.py").write_text("".join(f"line {number}\n" for number in range(10_000)))
     facts = describe_code(repository / "src" / "train.py")
-    assert facts["patch_truncated"] is True
-    assert len(facts["patch"]) <= 1000
-    assert facts["patch"].endswith("\n")
+    assert (facts["patch"]["exact"], facts["patch"]["left_out"]) == (False, ["the end"])
+    assert len(facts["patch"]["text"]) <= 1000
+    assert facts["patch"]["text"].endswith("\n")
 
 
 def test_without_source_there_is_no_text(repository):
@@ -96,6 +169,59 @@ def test_untracked_files_are_named_and_an_untracked_script_is_kept(repository):
     facts = describe_code(script)
     assert (facts["untracked"], facts["dirty"]) == (["new/"], False)
     assert facts["script"]["source"] == "token = '[redacted]'\n"
+
+
+def test_texts_of_untracked_sources_are_kept(repository):
+    """Those of upper folders first; what git ignores, other kinds, links, and the code of others are not looked at."""
+    files = {
+        "notes.md": "# ideas\n",
+        "conf/model.yaml": "depth: 3\n",
+        "conf/deep/er/x.py": "x = 1\n",
+        "ignored.py": "",
+        "data.csv": "1,2\n",
+        "venv/lib/site-packages/other.py": "",
+    }
+    for path, text in files.items():
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_text(text)
+    (repository / ".gitignore").write_text("ignored.py\n")
+    (repository / "link.py").symlink_to("/etc/passwd")
+    found = describe_code(repository / "src" / "train.py")["sources"]
+    assert list(found["texts"]) == ["notes.md", "conf/model.yaml", "conf/deep/er/x.py"]
+    assert (found["texts"]["conf/model.yaml"], found["left_out"]) == ("depth: 3\n", {"link.py": "it is no regular file"})
+    assert "redacted" not in found
+
+
+def test_secrets_leave_untracked_sources(repository):
+    """What was taken out is marked; a file of values that has the name of a secret is not read at all."""
+    (repository / "load.py").write_text("password = 'hunter2'\n")
+    (repository / "clean.py").write_text("x = 1\n")
+    (repository / "secrets.toml").write_text("hunter2\n")
+    (repository / "api_token.txt").write_text("hunter2\n")
+    found = describe_code(repository / "src" / "train.py")["sources"]
+    assert (found["texts"]["load.py"], found["redacted"]) == ("password = '[redacted]'\n", ["load.py"])
+    assert dict.fromkeys(("api_token.txt", "secrets.toml"), "it has the name of a secret") == found["left_out"]
+    assert "hunter2" not in str(found)
+
+
+def test_untracked_sources_are_bounded(repository, monkeypatch):
+    """In bytes of each, in bytes of all, and in number; what is no text is none."""
+    (repository / "large.json").write_bytes(b" " * (256 * 1024 + 1))
+    (repository / "odd.txt").write_bytes(b"a\0b")
+    monkeypatch.setattr(sources, "_TOTAL_LIMIT", 100)
+    for number in range(12):
+        (repository / f"s{number:02}.py").write_text("x = 12345\n")
+    found = describe_code(repository / "src" / "train.py")["sources"]
+    assert len(found["texts"]) == 10
+    assert sorted(found["left_out"]) == ["large.json", "odd.txt", "s10.py", "s11.py"]
+    monkeypatch.setattr(sources, "_MOST_FILES", 3)
+    found = describe_code(repository / "src" / "train.py")["sources"]
+    assert (list(found["texts"]), found["count"]) == (["s00.py", "s01.py", "s02.py"], 14)
+
+
+def test_sources_are_not_kept_where_they_are_not_wanted(repository):
+    (repository / "notes.md").write_text("x\n")
+    assert "sources" not in describe_code(repository / "src" / "train.py", with_source=False)
 
 
 def test_many_untracked_files_are_counted(repository):
@@ -169,7 +295,7 @@ def test_a_slow_git_is_given_up(repository, tmp_path, monkeypatch):
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(code, "_SECONDS", 0.2)
+    monkeypatch.setattr(git_module, "_SECONDS", 0.2)
     assert describe_code(repository / "src" / "train.py")["error"] == "git status took longer than 0.2 seconds"
 
 

@@ -28,9 +28,9 @@ def write(root, files):
 
 
 def test_all_sections_are_json():
-    """Five sections, none failed."""
+    """Six sections, none failed."""
     facts = json.loads(json.dumps(collect({"code_patch": False})))
-    assert sorted(facts) == ["git", "hardware", "packages", "process", "python"]
+    assert sorted(facts) == ["git", "hardware", "packages", "process", "python", "threads"]
     assert [name for name, section in facts.items() if "error" in section] == []
 
 
@@ -113,7 +113,7 @@ def test_only_known_variables_are_told(monkeypatch):
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     monkeypatch.setenv("MY_PRIVATE_MATTER", "private")
     facts = describe_process()
-    assert (facts["variables"]["CUDA_VISIBLE_DEVICES"], facts["seeds"]["PYTHONHASHSEED"]) == ("0,1", "7")
+    assert (facts["variables"]["CUDA_VISIBLE_DEVICES"], facts["variables"]["PYTHONHASHSEED"]) == ("0,1", "7")
     assert "private" not in json.dumps(facts)
 
 

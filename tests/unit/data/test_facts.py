@@ -215,3 +215,15 @@ def test_numbers_that_are_not_finite_do_not_count():
     assert describe_target([0.5, float("nan"), float("inf"), 2.5]) == {
         "kind": "continuous", "count": 2, "min": 0.5, "max": 2.5, "mean": 1.5, "std": 1.0,
     }  # fmt: skip
+
+
+def test_a_mapped_array_knows_its_file(tmp_path):
+    """Views of it do, too; what was computed from it does not."""
+    numpy = pytest.importorskip("numpy")
+    path = tmp_path / "x.npy"
+    numpy.save(path, numpy.zeros((10, 2)))
+    mapped = numpy.load(path, mmap_mode="r")
+    assert {"file": str(path), "offset": 128}.items() <= facts(mapped).items()
+    assert facts(numpy.asarray(mapped)[3:])["file"] == str(path)
+    assert "file" not in facts(mapped + 1)
+    assert "file" not in facts(numpy.zeros(3))
