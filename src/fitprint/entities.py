@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 __all__ = [
+    "PROVENANCES",
     "STATUSES",
     "TERMINAL_STATUSES",
     "Artifact",
@@ -27,6 +28,7 @@ __all__ = [
     "MetricSummary",
     "Param",
     "PendingBytes",
+    "Provenance",
     "RunRecord",
     "RunStatus",
     "from_little",
@@ -37,7 +39,8 @@ RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 STATUSES: tuple[RunStatus, ...] = ("RUNNING", "FINISHED", "FAILED", "KILLED")
 TERMINAL_STATUSES: tuple[RunStatus, ...] = ("FINISHED", "FAILED", "KILLED")
 
-Provenance = Literal["set", "default", "resolved"]
+Provenance = Literal["set", "config", "default", "resolved"]
+PROVENANCES: tuple[Provenance, ...] = ("set", "config", "default", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class Param:
 
     Attributes:
         value: None, bool, int, float (NaN and infinities included), str, list or dict.
-        provenance: "set" by the user's code, "default" of the framework, or "resolved" by the framework at run time.
+        provenance: "set" by the user's code, "config" where the program was configured with it, "default" of the framework, or
+            "resolved" by the framework at run time.
         spilled: path of the run's artifact that holds the whole value where ``value`` is only a preview of it.
     """
 

@@ -99,6 +99,9 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting("model_limit_mb", float, 2048.0, "Largest model in MiB that is recorded.", least=0),
     Setting("context", bool, True, "Record environment, code version, hardware and the state of random generators."),
     Setting("code_patch", bool, True, "Record uncommitted changes and small untracked sources (size-capped, secrets removed)."),
+    Setting(
+        "configuration", bool, True, "Record flags and configurations of the program (argparse, Hydra, OmegaConf, click) as parameters."
+    ),
     Setting("input_examples", bool, False, "Store the first rows of training data beside the model."),
     Setting("include_frameworks", list, ["*"], "Globs of framework names to record."),
     Setting("exclude_frameworks", list, [], "Globs of framework names to leave alone."),

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from fitprint.arguments import checked_truth
+from fitprint.autologging import parsers
 from fitprint.autologging.call import Call
 from fitprint.autologging.observing import INSIDE, Engine, inside, note_warning
 from fitprint.autologging.patching import Patcher
@@ -130,6 +131,9 @@ def _switch_on() -> None:
         _patcher.on = True
         for patches in hooks().ask_each("register_carriers", lambda carrier: carrier.patches()):
             for path, choose in patches.items():
+                _patcher.replace(path, choose)
+        if chosen["configuration"]:
+            for path, choose in parsers.PATCHES.items():
                 _patcher.replace(path, choose)
         _watch_warnings()
         _tell_misfits()

@@ -132,7 +132,7 @@ def _params(record: RunRecord, terminal: Terminal) -> list[str]:
     """Return what the user set first, then what the framework chose."""
     if not record.params:
         return []
-    ranks = {"set": 0, "resolved": 1, "default": 2}
+    ranks = {"set": 0, "config": 1, "resolved": 2, "default": 3}
     params = sorted(record.params.items(), key=lambda item: (ranks[item[1].provenance], item[0]))
     styles = ["dim" if param.provenance == "default" else "" for _, param in params]
     columns = [

@@ -16,9 +16,10 @@ from fitprint.context.redaction import redact_text, redact_url
 from fitprint.context.sources import patch_of, untracked_sources
 from fitprint.settings import working_folder
 
-__all__ = ["describe_code", "find_script"]
+__all__ = ["describe_code", "find_script", "is_installed"]
 
 _SOURCE_LIMIT = 256 << 10
+_PACKAGES = frozenset({"site-packages", "dist-packages"})  # of any installation, for paths may lead to several
 _FILES = 200  # names of changed or untracked files that are told
 _STATUS_LIMIT = 4 << 20
 _SUBMODULES_DEPTH = 3  # submodules inside submodules
@@ -55,7 +56,7 @@ def describe_code(script: Path | None, *, with_source: bool = True) -> dict[str,
         with_source: whether patch and source text are wanted.
     """
     folder = script.parent if script is not None else working_folder()
-    root = None if folder is None or (script is not None and _is_installed(script)) else _repository(folder)
+    root = None if folder is None or (script is not None and is_installed(script)) else _repository(folder)
     facts: dict[str, Any] = {"repository": None}
     tracked = False
     if root is not None:
@@ -68,8 +69,10 @@ def describe_code(script: Path | None, *, with_source: bool = True) -> dict[str,
     return {**facts, "script": about_script} if about_script else facts
 
 
-def _is_installed(script: Path) -> bool:
+def is_installed(script: Path) -> bool:
     """Tell whether the script belongs to the Python installation, as ``pytest`` or a launcher do."""
+    if not _PACKAGES.isdisjoint(script.parts):
+        return True
     folders = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib", "scripts")}
     return any(Path(folder).resolve() in script.parents for folder in folders if folder)
 
@@ -180,7 +183,7 @@ def _script(script: Path | None, root: Path | None, *, with_source: bool) -> dic
         return {}
     inside = root is not None and root in script.parents
     facts = {"path": script.relative_to(root).as_posix() if inside and root is not None else script.name, "digest": _digest(data)}
-    if with_source and not _is_installed(script):
+    if with_source and not is_installed(script):
         facts["source"] = redact_text(data[:_SOURCE_LIMIT].decode("utf-8", "replace"))
         if len(data) > _SOURCE_LIMIT:
             facts["source_truncated"] = True

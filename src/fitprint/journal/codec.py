@@ -14,7 +14,7 @@ from dataclasses import fields
 from typing import Any
 
 from fitprint import clock, events
-from fitprint.entities import TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param
+from fitprint.entities import PROVENANCES, TERMINAL_STATUSES, Artifact, Dataset, LoggedModel, Param
 from fitprint.errors import FitprintError
 from fitprint.events import Event
 
@@ -138,7 +138,7 @@ def _is_experiment_id(value: Any) -> bool:
 
 
 def _is_param(value: Any) -> bool:
-    return isinstance(value, Param) and value.provenance in ("set", "default", "resolved") and _is_text_or_none(value.spilled)
+    return isinstance(value, Param) and value.provenance in PROVENANCES and _is_text_or_none(value.spilled)
 
 
 def _is_dataset(value: Any) -> bool:

@@ -20,11 +20,12 @@ from fitprint.artifacts.paths import checked_path, file_name
 from fitprint.context.secrecy import tag_texts, told, withheld
 from fitprint.context.seeds import describe_seeds
 from fitprint.data.values import param_value, preview
-from fitprint.entities import TERMINAL_STATUSES, Dataset, History, LoggedModel, Param, RunRecord, RunStatus
+from fitprint.entities import TERMINAL_STATUSES, Dataset, History, LoggedModel, Param, Provenance, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import Usage, usage
 from fitprint.recording import media
+from fitprint.recording.configuration import configured
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
 from fitprint.recording.files import RunFiles
@@ -59,6 +60,7 @@ class Run(RunFiles):
         self._started: events.RunStarted | None = None
         self._told_experiment = ""  # by the process that opened it
         self._seeded: dict[str, Any] = {}  # where the random generators stood when a training of the run began
+        self._configuration: dict[str, Any] = {}  # what the program was configured with then
         self._before: Usage | None = None  # what the process had used when the run began
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -85,17 +87,25 @@ class Run(RunFiles):
         self._record = None
         self._before = usage() if is_now else None
         stands_alone = started.parent is None or started.kind == "user"
-        self.workspace.writer.append(started, *(self._seeds() if stands_alone and is_now else ()))
+        self.workspace.writer.append(started, *(self._begun() if stands_alone and is_now else ()))
         if stands_alone:
             attach_environment(self.workspace, self.id)
 
-    def _seeds(self) -> list[events.DocumentLogged]:
-        """Return the event that tells where the random generators stand; none if that is known."""
-        seeds = describe_seeds() if self.workspace.settings["context"] else {}
-        if seeds == self._seeded:
-            return []
-        self._seeded = seeds
-        return [events.DocumentLogged(self.id, clock.now(), "seeds", seeds)]
+    def _begun(self) -> list[events.Event]:
+        """Return the events that tell where the random generators stand, and what the program is configured with; of both what is new."""
+        settings = self.workspace.settings
+        seeds = describe_seeds() if settings["context"] else {}
+        configuration = configured() if settings["configuration"] else {}
+        told: list[events.Event] = []
+        if seeds != self._seeded:
+            told.append(events.DocumentLogged(self.id, clock.now(), "seeds", seeds))
+        if configuration != self._configuration:
+            include, exclude = settings["include_params"], settings["exclude_params"]
+            named = {f"config.{key}": value for key, value in configuration.items()}
+            params = {key: self._param(key, value, "config") for key, value in named.items() if wanted(key, include, exclude)}
+            told += [events.ParamsLogged(self.id, clock.now(), params)] if params else []
+        self._seeded, self._configuration = seeds, configuration
+        return told
 
     def end(self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None) -> None:
         """End the run; ending it twice changes nothing, and a forked child cannot end its parent's run.
@@ -165,7 +175,7 @@ class Run(RunFiles):
         with self._lock:
             self._fits += 1
             is_first = self._fits == 1
-        if is_first and (told := self._seeds()):
+        if is_first and (told := self._begun()):
             self.workspace.writer.append(*told)
         return is_first
 
@@ -191,7 +201,7 @@ class Run(RunFiles):
 
     # -- params and tags -----------------------------------------------------------------------------------------
 
-    def log_param(self, key: str, value: Any, *, provenance: Literal["set", "default", "resolved"] = "set") -> None:
+    def log_param(self, key: str, value: Any, *, provenance: Provenance = "set") -> None:
         """Record one hyperparameter; logged again, the later value stands.
 
         Raises:
@@ -199,9 +209,7 @@ class Run(RunFiles):
         """
         self.log_params({checked_text(key, "a parameter's name", InvalidParamError): value}, provenance=provenance)
 
-    def log_params(
-        self, params: Mapping[Any, Any], *, provenance: Literal["set", "default", "resolved"] = "set", defaults: Iterable[str] = ()
-    ) -> None:
+    def log_params(self, params: Mapping[Any, Any], *, provenance: Provenance = "set", defaults: Iterable[str] = ()) -> None:
         """Record hyperparameters. Numbers, booleans, None, texts, lists and dicts keep their type; other objects become text. Texts under
         the name of a secret (``api_key``, ``password``), also inside a dict, become ``[redacted]``.
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from fitprint.clock import EARLIEST, LATEST
-from fitprint.entities import STATUSES, MetricSummary, Param
+from fitprint.entities import PROVENANCES, STATUSES, MetricSummary, Param
 from fitprint.stores.sql import damage
 from fitprint.stores.values import number_of, text_of
 
@@ -52,7 +52,7 @@ def param_row(param: Param) -> tuple[Any, ...]:
 def param(row: tuple[Any, ...]) -> Param:
     """Return the parameter whose columns, type to spilled, end ``row``."""
     kind, number, text, provenance, spilled = row[-5:]
-    if provenance not in ("set", "default", "resolved"):
+    if provenance not in PROVENANCES:
         raise ValueError(f"the provenance {provenance!r}")
     return Param(value=_READERS[kind](number, damage.text(text)), provenance=provenance, spilled=damage.text_or_none(spilled))
 

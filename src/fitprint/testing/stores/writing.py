@@ -171,6 +171,7 @@ def typed_params_round_trip(conformance: StoreSubject, folder: Path) -> None:
     values: list[Any] = [None, True, False, 0, 1, -(2**70), 2**63, 1.0, -0.0, 1e300, math.nan, math.inf, -math.inf, "", "1", "true", "null"]
     values += ["x" * 10_000, [], {}, [1, 1.0, True, None, "a", [math.nan]], {"a": {"b": [1, {"c": None}]}, "": 1.5}]
     logged = {f"p{number}": Param(value, "default" if number % 2 else "resolved") for number, value in enumerate(values)}
+    logged["configured"] = Param(1, "config")
     logged["spilled"] = Param("the beginning ...", "set", "params/spilled.json")
     run = new_id()
     with conformance.opened(folder) as store:
