@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    with isolated(folder / ".fitprint", store=f"memory://{folder}", context=False, profile="off"):
+    with isolated(folder / ".fitprint", store=f"memory://{folder}", context=False, profile="off", system_metrics=False):
         yield folder / ".fitprint"
         monkeypatch.undo()  # of variables, before they are what they were outside
 

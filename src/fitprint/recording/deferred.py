@@ -34,7 +34,7 @@ _state = _Deferred()
 
 
 def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
-    """Have work done in the background, in the order given; False if too much waits already.
+    """Have work done in the background, in the order given; False if too much waits already, or there can be no thread.
 
     Args:
         what: the work, for the message if it fails.
@@ -48,8 +48,13 @@ def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
         _state.limit = limit
         _state.changed.notify()
         if _state.thread is None:
-            _state.thread = threading.Thread(target=_work, name="fitprint-deferred", daemon=True)
-            _state.thread.start()
+            thread = threading.Thread(target=_work, name="fitprint-deferred", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is about to end, or has too many
+                _state.waiting.pop()
+                return False
+            _state.thread = thread
             at_end(_wait)
     return True
 

@@ -24,7 +24,7 @@ from fitprint.entities import TERMINAL_STATUSES, Dataset, History, LoggedModel, 
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import Usage, usage
-from fitprint.recording import media
+from fitprint.recording import media, monitor
 from fitprint.recording.configuration import configured
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
@@ -90,6 +90,8 @@ class Run(RunFiles):
         self.workspace.writer.append(started, *(self._begun() if stands_alone and is_now else ()))
         if stands_alone:
             attach_environment(self.workspace, self.id)
+            if is_now and self.workspace.settings["system_metrics"]:
+                monitor.watch(self)
 
     def _begun(self) -> list[events.Event]:
         """Return the events that tell where the random generators stand, and what the program is configured with; of both what is new."""
@@ -133,6 +135,7 @@ class Run(RunFiles):
             self._process = 0
             self.is_open = False
         self._known = status
+        monitor.unwatch(self)
         leave_run(self)
         _open.pop(self.id, None)
         if self._watches_exit:
@@ -363,6 +366,8 @@ class Run(RunFiles):
         Raises:
             InvalidMetricError: some are not numbers; the message names them, all others are recorded.
         """
+        if monitor.paused:
+            monitor.resume()
         if timestamp is None:
             if self._log_round(metrics, step, epoch):
                 return

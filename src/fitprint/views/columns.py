@@ -16,6 +16,7 @@ __all__ = ["ATTRIBUTES", "Key", "chosen", "curve_key", "telling"]
 ATTRIBUTES = ("experiment", "kind", "parent_id", "start_time", "end_time", "error")
 _MOST = 8  # columns of metrics, and of parameters, unless they are asked for
 _MOST_OF_TRAINING = 4  # of those columns
+_OF_MACHINE = "system/"  # metrics of what the process and the machine used, which say nothing about a model
 _LONG = 24  # characters of a value that is no help in a table
 
 
@@ -56,6 +57,8 @@ def _metrics(runs: Sequence[RunRecord]) -> list[str]:
     counts: dict[str, int] = {}
     for run in runs:
         for key, summary in run.metrics.items():
+            if key.startswith(_OF_MACHINE):
+                continue
             values.setdefault(key, set()).add(summary.last)
             counts[key] = counts.get(key, 0) + 1
     telling = [key for key, count in counts.items() if len(values[key]) > 1 or count < len(runs) or len(runs) == 1]
