@@ -103,6 +103,7 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "configuration", bool, True, "Record flags and configurations of the program (argparse, Hydra, OmegaConf, click) as parameters."
     ),
     Setting("system_metrics", bool, True, "Record curves of what the process and the machine use, on runs of more than ten seconds."),
+    Setting("console", bool, False, "Record what the program prints while a run is open (size-capped, secrets removed)."),
     Setting("input_examples", bool, False, "Store the first rows of training data beside the model."),
     Setting("include_frameworks", list, ["*"], "Globs of framework names to record."),
     Setting("exclude_frameworks", list, [], "Globs of framework names to leave alone."),

@@ -227,3 +227,14 @@ def test_a_run_that_is_left_open_ends_as_the_script_does(folder):
     assert "ValueError: bad" in text
     assert "fitprint/cli" not in text
     assert time.time() - began < 60
+
+
+def test_what_a_script_prints_is_recorded_where_that_is_asked_for(folder):
+    """It is printed as under ``python``, with the traceback at the end, and a reader finds it with the run."""
+    (folder / "s.py").write_text("import fitprint, sys\nfitprint.start_run('a')\nprint('one')\nprint('two', file=sys.stderr)\n1 / 0\n")
+    expected = run(folder, "s.py")
+    assert expected == run(folder, "-m", "fitprint", "exec", "--console", "s.py")
+    told = run(folder, "-c", "import fitprint\nfor line in fitprint.get_run('@last').console: print(line.stream, line.text)")[1]
+    lines = told.decode().splitlines()
+    assert ["stdout one", "stderr two", "stderr Traceback (most recent call last):"] == lines[:3]
+    assert "stderr ZeroDivisionError: division by zero" == lines[-1]

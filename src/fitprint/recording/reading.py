@@ -18,6 +18,7 @@ from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from fitprint.recording.console import ConsoleLine
     from fitprint.recording.workspace import Workspace
 
 __all__ = ["RunReader"]
@@ -192,6 +193,16 @@ class RunReader:
     def environment(self) -> Mapping[str, Any]:
         """Facts on process, packages, hardware and code; {} if they were not collected (yet)."""
         return self._json("environment.json")
+
+    @property
+    def console(self) -> tuple[ConsoleLine, ...]:
+        """What the program printed during the run, if the setting ``console`` was on; what this process still does for it is waited for."""
+        from fitprint.recording import deferred
+        from fitprint.recording.console import FOLDER, read_lines
+
+        deferred.finish(self.workspace.settings["exit_wait"])
+        paths = sorted(artifact.path for artifact in self.record.artifacts if artifact.path.startswith(f"{FOLDER}/"))
+        return tuple(read_lines(map(self.read, paths)))
 
     def _json(self, path: str) -> Mapping[str, Any]:
         try:

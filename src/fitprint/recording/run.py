@@ -24,7 +24,7 @@ from fitprint.entities import TERMINAL_STATUSES, Dataset, History, LoggedModel, 
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import Usage, usage
-from fitprint.recording import media, monitor
+from fitprint.recording import console, media, monitor
 from fitprint.recording.configuration import configured
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
@@ -92,6 +92,8 @@ class Run(RunFiles):
             attach_environment(self.workspace, self.id)
             if is_now and self.workspace.settings["system_metrics"]:
                 monitor.watch(self)
+            if is_now and self.workspace.settings["console"]:
+                console.watch(self)
 
     def _begun(self) -> list[events.Event]:
         """Return the events that tell where the random generators stand, and what the program is configured with; of both what is new."""
@@ -136,6 +138,7 @@ class Run(RunFiles):
             self.is_open = False
         self._known = status
         monitor.unwatch(self)
+        console.unwatch(self)
         leave_run(self)
         _open.pop(self.id, None)
         if self._watches_exit:
