@@ -258,7 +258,7 @@ def test_no_password_of_an_artifact_store_travels(programs: Programs, vault: Vau
     """Nor one of the store: neither in the text of a token, nor in the variables of a child, nor in the tasks of joblib."""
     status, output, errors = programs.run(HANDS_ON, vault.uri(), vault.artifacts())
     assert 0 == status, errors
-    assert 3 == output.count(vault.artifacts(""))  # in the text, in the task and in what the token prints
+    assert 4 == output.count(vault.artifacts(""))  # in the text, in the task, in the variables and in what the token prints
     assert "hunter2" not in output + errors
     assert "swordfish" not in output + errors
     assert [] == holders(programs.home, "hunter2") + holders(programs.home, "swordfish")

@@ -48,7 +48,8 @@ class RunActs(RunReader):
         Raises:
             FitprintError: it is no text, or one without a letter.
         """
-        checked_text(name.strip() if isinstance(name, str) else name, "the name of a run")
+        if not checked_text(name, "the name of a run").strip():
+            checked_text("", "the name of a run")
         perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", name))
         self._changed(name=name)
 

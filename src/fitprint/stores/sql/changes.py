@@ -16,7 +16,7 @@ from fitprint.stores.sql import damage
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.rows import storable
 
-__all__ = ["consumer", "page", "write", "write_consumers"]
+__all__ = ["consumer", "last", "page", "write", "write_consumers"]
 
 _LAST = "SELECT MAX(change) FROM runs UNION ALL SELECT MAX(change) FROM experiments UNION ALL SELECT MAX(change) FROM purged"
 _RUN = (
@@ -35,11 +35,9 @@ _SINCE = (  # kind of subject, columns (the number, the id, and the number of ea
 )
 
 
-def write(transaction: Transaction, touched: Touched) -> None:
-    """Number what a batch changed, which is in the tables by now."""
-    if not touched:
-        return
-    number = _last(transaction)
+def write(transaction: Transaction, touched: Touched, last: int) -> None:
+    """Number what a batch changed, which is in the tables by now, from behind the ``last`` number of before."""
+    number = last
     runs, experiments, purged = [], [], []
     for (subject, id_), kinds in touched.items():
         number += 1
@@ -55,13 +53,14 @@ def write(transaction: Transaction, touched: Touched) -> None:
             transaction.many(statement, rows)
 
 
-def _last(transaction: Transaction) -> int:
+def last(transaction: Transaction) -> int:
+    """Return the largest number that there is."""
     return max(damage.number(number or 0) for (number,) in transaction.rows(_LAST))
 
 
 def page(transaction: Transaction, since: str, limit: int) -> Changes:
     """Return the changes after the cursor ``since``."""
-    return page_of(_since(transaction, number_of(since, _last(transaction)), limit), since, limit)
+    return page_of(_since(transaction, number_of(since, last(transaction)), limit), since, limit)
 
 
 def _since(transaction: Transaction, number: int, limit: int) -> Iterator[Numbered]:

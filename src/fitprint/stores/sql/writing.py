@@ -43,9 +43,10 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
     _write_files_and_facts(transaction, numbered)
     _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
+    last = changes.last(transaction)  # what is purged may have it
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
-    changes.write(transaction, records.take_touched())
+    changes.write(transaction, records.take_touched(), last)
     changes.write_consumers(transaction, batch, records.now)
     arrivals.write(transaction, batch, records.purged)
     transaction.many(

@@ -48,7 +48,9 @@ def changes_say_what_happened(conformance: StoreSubject, folder: Path) -> None:
         store.append(last)
         feed.send(ExperimentRenamed(made, EPOCH, new_id(), "", "e"), RunPurged(run, EPOCH, new_id(), ""))
         cursor = _expect_told(store, cursor, set())
-        feed.send(RunDeleted(run, EPOCH), RunPurged(run, EPOCH, new_id(), ""))
+        feed.send(RunDeleted(run, EPOCH))
+        cursor = _expect_told(store, cursor, {("run", run, ("edited",))})
+        feed.send(RunPurged(run, EPOCH, new_id(), ""))  # of what changed last
         _expect_told(store, cursor, {("run", run, ("purged",))})
     if conformance.across_processes:
         with conformance.opened(folder) as store:
