@@ -11,7 +11,20 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["CAN_COPY", "DEAD", "Ended", "copy", "end", "end_group", "is_out_of_time", "limit_time", "read_line", "run_copy", "wait_for"]
+__all__ = [
+    "CAN_COPY",
+    "DEAD",
+    "Ended",
+    "copy",
+    "end",
+    "end_group",
+    "is_out_of_time",
+    "limit_time",
+    "read_line",
+    "run_copy",
+    "status_of",
+    "wait_for",
+]
 
 CAN_COPY = hasattr(os, "fork")  # whether this system can
 DEAD = getattr(signal, "SIGKILL", signal.SIGTERM)  # with which a process is ended; for Windows any will do
@@ -84,14 +97,23 @@ def _until_end(handle: int, seconds: float, until: int) -> bytes | None:
         found += piece
 
 
+def status_of(child: int) -> int | None:
+    """Return the exit status of a copy that has ended, minus the signal that ended it; None as long as it runs."""
+    if sys.platform != "win32":
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+    return None
+
+
 def wait_for(child: int, seconds: float) -> int | None:
     """Return the exit status of a copy, minus the signal that ended it; None if it was ended here since it took longer."""
     if sys.platform != "win32":
         deadline = time.monotonic() + seconds
         while True:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status)
+            status = status_of(child)
+            if status is not None:
+                return status
             if time.monotonic() > deadline:
                 end(child)
                 os.waitpid(child, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,6 +11,11 @@ from typing import NamedTuple
 from fitprint.platform.processes import usage
 
 __all__ = ["MachineLoad", "TreeLoad", "machine_load", "tree_load"]
+
+if sys.platform == "linux":
+    _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+else:
+    _TICKS, _PAGE = 100, 4096  # not looked at
 
 _MOST_PROCESSES = 512
 _MOST_THREADS = 256  # of a process that are asked for the processes that they have started
@@ -55,10 +61,14 @@ class MachineLoad(NamedTuple):
 
 def tree_load() -> TreeLoad:
     """Return what this process and those below it use."""
-    if sys.platform != "linux":
+    if sys.platform == "linux":
+        return _tree_load()
+    else:
         used = usage()
         return TreeLoad(used.cpu + (used.children_cpu or 0.0), None, None, None, used.read, used.written)
-    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+
+
+def _tree_load() -> TreeLoad:
     cpu = memory = threads = processes = read = written = 0
     for pid in _tree():
         found = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
@@ -67,14 +77,14 @@ def tree_load() -> TreeLoad:
         processes += 1
         cpu += sum(map(int, found[11:15]))  # its own, and of those that it has waited for
         threads += int(found[17])
-        memory += int(found[21]) * page
+        memory += int(found[21]) * _PAGE
         for line in _read(f"/proc/{pid}/io").splitlines():
             name, _, value = line.partition(b": ")
             if name == b"read_bytes":
                 read += int(value)
             elif name == b"write_bytes":
                 written += int(value)
-    return TreeLoad(cpu / ticks, memory, threads, processes, read, written)
+    return TreeLoad(cpu / _TICKS, memory, threads, processes, read, written)
 
 
 def _tree() -> Iterator[str]:
@@ -95,12 +105,14 @@ def _tree() -> Iterator[str]:
 
 def machine_load() -> MachineLoad:
     """Return what the machine uses."""
-    if sys.platform == "win32":
-        return MachineLoad()
     disk, free = _disk()
-    if sys.platform != "linux":
+    if sys.platform == "linux":
+        return _machine_load()._replace(disk=disk, disk_free=free)
+    else:
         return MachineLoad(disk=disk, disk_free=free)
-    ticks = os.sysconf("SC_CLK_TCK")
+
+
+def _machine_load() -> MachineLoad:
     spent = [int(word) for word in _read("/proc/stat").partition(b"\n")[0].split()[1:9]]
     idle = sum(spent[3:5])
     memory = {
@@ -111,15 +123,15 @@ def machine_load() -> MachineLoad:
     total, available = memory.get(b"MemTotal"), memory.get(b"MemAvailable")
     used = None if total is None or available is None else total - available
     received, sent = _network()
-    return MachineLoad((sum(spent) - idle) / ticks, sum(spent) / ticks, used, total, disk, free, received, sent)
+    return MachineLoad((sum(spent) - idle) / _TICKS, sum(spent) / _TICKS, used, total, received=received, sent=sent)
 
 
 def _disk() -> tuple[int | None, int | None]:
     try:
-        about = os.statvfs("/")
+        about = shutil.disk_usage(os.sep)
     except OSError:
         return None, None
-    return (about.f_blocks - about.f_bfree) * about.f_frsize, about.f_bavail * about.f_frsize
+    return about.used, about.free
 
 
 def _network() -> tuple[int | None, int | None]:
@@ -135,7 +147,7 @@ def _network() -> tuple[int | None, int | None]:
 def _read(path: str) -> bytes:
     """Return what a file of the kernel's says now; nothing if there is none."""
     try:
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        number = os.open(path, os.O_RDONLY)
     except OSError:
         return b""
     try:

@@ -20,6 +20,7 @@ from fitprint.events import (
     RunRenamed,
 )
 from fitprint.ids import new_id
+from fitprint.platform.copies import copy, status_of
 from fitprint.stores.protocol import Store
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.processes import forked
@@ -143,10 +144,11 @@ def followers_miss_nothing(conformance: StoreSubject, folder: Path) -> None:
         with conformance.opened(folder) as store:
             cursor, seen = "", set[str]()
             while children:
-                done, status = os.waitpid(-1, os.WNOHANG)
-                if done:
-                    expect(status == 0, f"a writer ended with the status {status}")
-                    children.discard(done)
+                for child in list(children):
+                    status = status_of(child)
+                    if status is not None:
+                        expect(status == 0, f"a writer ended with the status {status}")
+                        children.discard(child)
                 page = store.changes(cursor, limit=5)
                 seen.update(_ended(page.items))
                 cursor = page.cursor
@@ -163,7 +165,7 @@ def _ended(changes: Iterable[Change]) -> list[str]:
 
 
 def _child(conformance: StoreSubject, folder: Path, runs: list[str]) -> int:
-    child = os.fork()
+    child = copy()
     if child:
         return child
     status = 1
