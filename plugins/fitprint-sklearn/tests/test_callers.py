@@ -29,7 +29,7 @@ from sklearn.utils import parallel
 from sklearn.utils.discovery import all_estimators, all_functions
 
 import fitprint
-from fitprint.autologging.framework import SubclassMethod
+from fitprint.autologging.framework import Framework, SubclassMethod
 from fitprint.testing import Case, FrameworkConformance
 from fitprint_sklearn.framework import SklearnFramework
 
@@ -417,7 +417,7 @@ def test_helpers_are_packages_that_nobody_else_has():
     assert not {"lightning", "skorch", "kedro", "mapie"} & set(SklearnFramework.helpers)
 
 
-class Greedy:
+class Greedy(Framework):
     """A framework whose target is wider than scikit-learn's."""
 
     name = "greedy"

@@ -34,7 +34,7 @@ def _parse(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         result = function(*args, **kwargs)
     finally:
         _inner.reset(token)
-    _attempt(lambda: _note_parsed(args[0], result[0]))
+    _attempt(lambda: _note_parsed(args[0], result[0] if isinstance(result, tuple) else result))
     return result
 
 
@@ -45,8 +45,9 @@ def _note_parsed(parser: Any, namespace: Any) -> None:
         if name != "argparse" and not name.startswith(_OURS):
             break
         frame = frame.f_back
-    if frame is None or name.partition(".")[0] not in _OTHERS:
-        note_configuration(f"argparse {parser.prog}", vars(namespace))
+    values = getattr(namespace, "__dict__", None)
+    if isinstance(values, dict) and (frame is None or name.partition(".")[0] not in _OTHERS):
+        note_configuration(f"argparse {parser.prog}", values)
 
 
 def _run_job(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -69,7 +70,11 @@ def _attempt(note: Callable[[], None]) -> None:
 
 
 PATCHES: dict[str, Choose] = {
-    "argparse:ArgumentParser.parse_known_args": _choose_parse,  # what all other ways to parse call, also those of subclasses
+    # The outermost of these is asked: a subclass may add to what it returns, and not each of them calls the next in every Python.
+    "argparse:ArgumentParser.parse_args": _choose_parse,
+    "argparse:ArgumentParser.parse_intermixed_args": _choose_parse,
+    "argparse:ArgumentParser.parse_known_args": _choose_parse,
+    "argparse:ArgumentParser.parse_known_intermixed_args": _choose_parse,
     "hydra.core.utils:run_job": _choose_job,
 }
 """What stands in the place of parsers while autologging is on: see :meth:`fitprint.autologging.patching.Patcher.replace`."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,8 @@ def describe_code(script: Path | None, *, with_source: bool = True) -> dict[str,
     tracked = False
     if root is not None:
         try:
-            facts, untracked = _repository_facts(root, with_source=with_source)
-            tracked = script is not None and not any(_is_below(script, root, name) for name in untracked)
+            facts, changed = _repository_facts(root, with_source=with_source)
+            tracked = script is not None and _comes_back(script, root, facts, changed)
         except GitError as error:
             facts = {"repository": root.name, **head_of(root), "error": str(error)}
     about_script = _script(script, root, with_source=with_source and not tracked)
@@ -81,9 +81,11 @@ def _repository(folder: Path) -> Path | None:
     return next((parent for parent in (folder, *folder.parents) if os.path.exists(parent / ".git")), None)  # noqa: PTH110 - see settings
 
 
-def _is_below(script: Path, root: Path, name: str) -> bool:
-    path = root / name
-    return path == script or (name.endswith("/") and path in script.parents)
+def _comes_back(script: Path, root: Path, facts: Mapping[str, Any], changed: Sequence[str]) -> bool:
+    """Tell whether commit and patch give a script back: git has it, and an exact patch what was changed of it."""
+    if not facts["commit"] or not Repository(root).ask(1, "ls-files", "--", str(script))[0]:
+        return False
+    return bool(facts.get("patch", {}).get("exact")) or not any(root / name == script for name in changed)
 
 
 def _repository_facts(root: Path, *, with_source: bool) -> tuple[dict[str, Any], list[str]]:
@@ -111,10 +113,10 @@ def _repository_facts(root: Path, *, with_source: bool) -> tuple[dict[str, Any],
     if submodules:
         facts["submodules"] = submodules
     if changed and with_source and facts["commit"]:
-        facts["patch"] = _attempt(patch_of, repository)
+        facts["patch"] = _attempt(lambda repository: patch_of(repository, changed), repository)
     if untracked and with_source and (sources := _attempt(untracked_sources, repository)):
         facts["sources"] = sources
-    return facts, untracked
+    return facts, changed
 
 
 def _attempt(tell: Callable[[Repository], dict[str, Any]], repository: Repository) -> dict[str, Any]:

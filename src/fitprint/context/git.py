@@ -54,7 +54,7 @@ class Repository:
         Raises:
             GitError: it was, or there is no git, or it says that something is wrong.
         """
-        unwanted = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_TRACE")
+        unwanted = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_TRACE", "GIT_DIFF_OPTS")
         environment = {name: value for name, value in os.environ.items() if name not in unwanted}
         environment.update(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", LC_ALL="C")
         settled = [word for name in _CONFIGURATION for word in ("-c", f"{name}=false")]

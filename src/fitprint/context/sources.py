@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,29 @@ __all__ = ["patch_of", "untracked_sources"]
 
 _PATCH_LIMIT = 1 << 20
 _FILE_LIMIT = 256 << 10
-_TOTAL_LIMIT = 2 << 20
+_TOTAL_LIMIT = 512 << 10  # what is looked through for secrets takes up to a second a MiB, beside the training
 _MOST_FILES = 200
 _MOST_NAMES = 1 << 20  # bytes of the list of names
 _CODE = "ipynb jl md py pyx r rst scala sh sql".split()
 _VALUES = "cff cfg ini json jsonnet toml txt yaml yml".split()  # files of these kinds may be a secret and nothing else
 _NOT_OURS = frozenset({"node_modules", "site-packages", "__pycache__"})  # folders of others' code
-_DIFF = "--no-ext-diff --no-textconv --no-color --submodule=short --unified=3 --src-prefix=a/ --dst-prefix=b/ HEAD --".split()
+_DIFF = """
+    --no-ext-diff --no-textconv --no-color --submodule=short --ignore-submodules=none --unified=3 --src-prefix=a/ --dst-prefix=b/ HEAD -- .
+    """.split()
 
 
-def patch_of(repository: Repository) -> dict[str, Any]:
+def patch_of(repository: Repository, changed: Sequence[str]) -> dict[str, Any]:
     """Return how the working tree differs from the commit: ``text``, whether it is ``exact``, and if not, what was ``left_out``.
 
-    An exact patch brings the commit to what the files are (``git apply``). Left out are "secrets", "binary files", "changes in
-    submodules" and, beyond 1 MiB, "the end".
+    An exact patch brings the commit to what git has of the files (``git apply``); line endings and filters are git's business. Left out
+    are "secrets", "files with the name of a secret", "binary files", "submodules" and, beyond 1 MiB, "the end".
+
+    Args:
+        repository: where git is asked.
+        changed: paths of the files that differ.
     """
-    patch, cut = repository.ask(_PATCH_LIMIT, "diff", *_DIFF)
+    secret = [path for path in changed if _is_secret(path)]
+    patch, cut = repository.ask(_PATCH_LIMIT, "diff", *_DIFF, *(f":(top,literal,exclude){path}" for path in secret))
     if cut:
         patch = patch[: patch.rfind(b"\n") + 1]
     text, is_exact = _redacted(patch)
@@ -42,7 +50,8 @@ def patch_of(repository: Repository) -> dict[str, Any]:
     left_out = {
         "secrets": not is_exact,
         "binary files": any(line.startswith(b"Binary files ") and line.endswith(b" differ") for line in lines),
-        "changes in submodules": any(line.startswith(b"+Subproject commit ") and line.endswith(b"-dirty") for line in lines),
+        "files with the name of a secret": bool(secret),
+        "submodules": any(line.startswith(b"+Subproject commit ") for line in lines),
         "the end": cut,
     }
     missing = [what for what, is_missing in left_out.items() if is_missing]
@@ -53,7 +62,7 @@ def untracked_sources(repository: Repository) -> dict[str, Any]:
     """Return the texts of small source files that git neither tracks nor ignores, those in upper folders first.
 
     ``texts`` by path below the root; ``redacted``, the paths of those from which secrets were taken; ``count``, how many files there
-    are; and ``left_out``, why others are missing: more than 256 KiB in one, or 2 MiB in all, links, and files of values that have the
+    are; and ``left_out``, why others are missing: more than 256 KiB in one, or 512 KiB in all, links, and files of values that have the
     name of a secret. Of more than 200 files the others are not named.
     """
     patterns = [f"*.{kind}" for kind in (*_CODE, *_VALUES)]
@@ -98,7 +107,7 @@ def _read(root: Path, path: str, most: int) -> tuple[bytes | None, str]:
         if about.st_size > _FILE_LIMIT:
             return None, f"it is larger than {_FILE_LIMIT >> 10} KiB"
         if about.st_size > most:
-            return None, f"all together are larger than {_TOTAL_LIMIT >> 20} MiB"
+            return None, f"all together are larger than {_TOTAL_LIMIT >> 10} KiB"
         data = read_regular(file)
     except OSError as error:
         return None, f"it cannot be read ({error.strerror})"

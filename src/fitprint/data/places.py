@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fitprint.context.redaction import redact_url
 from fitprint.data.kinds import kind_of
 
 __all__ = ["place_of"]
@@ -21,14 +22,20 @@ def place_of(data: Any) -> dict[str, Any]:
         return _mapped(data)
     package = type(data).__module__.partition(".")[0]
     if package == "h5py" and hasattr(data, "file"):
-        return {"file": str(data.file.filename), "part": str(data.name)}
+        return {"file": _told(data.file.filename), "part": str(data.name)}
     if package == "xarray":
         source = data.encoding.get("source")
-        return {} if source is None else {"file": str(source)}
+        return {} if source is None else {"file": _told(source)}
     if package == "datasets":
-        files = [str(entry["filename"]) for entry in getattr(data, "cache_files", None) or () if isinstance(entry, dict)]
+        files = [_told(entry["filename"]) for entry in getattr(data, "cache_files", None) or () if isinstance(entry, dict)]
         return {"files": files[:_FILES]} if files else {}
     return {}
+
+
+def _told(place: Any) -> str:
+    """Return the path of a file, or its address without what opens it."""
+    text = str(place)
+    return redact_url(text) if "://" in text else text
 
 
 def _mapped(array: Any) -> dict[str, Any]:

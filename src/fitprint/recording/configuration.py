@@ -21,6 +21,7 @@ from fitprint.hooks.manager import hooks
 __all__ = ["configured", "note_configuration", "plain_configuration"]
 
 _MOST = 500  # values of a configuration that are recorded
+_MOST_ITEMS = 100  # of a list: parsing is done while the program waits
 _LEVELS = 12
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_][\w.\[\]]*)\s*\}")
 _NAME = re.compile(r"-{0,2}([A-Za-z_][\w.-]*)")
@@ -73,7 +74,7 @@ def _flat(values: Any, prefix: str = "", level: int = 0) -> Iterator[tuple[str, 
             yield from _flat(parts, f"{name}.", level + 1)
             continue
         try:
-            yield name, _discreet(withheld(name, param_value(value)))
+            yield name, _discreet(name, param_value(_short(value)))
         except InvalidParamError:
             pass
 
@@ -84,14 +85,23 @@ def _is_namespace(value: Any) -> bool:
     )
 
 
-def _discreet(value: Any) -> Any:
-    """Return the JSON value without the secrets in its texts."""
-    if type(value) is str:
-        return told(value)
+def _short(value: Any) -> Any:
+    """Return a long list as its beginning and the number of what follows."""
+    if type(value) in (list, tuple) and len(value) > _MOST_ITEMS:
+        return [*value[:_MOST_ITEMS], f"… {len(value) - _MOST_ITEMS} more"]
+    return value
+
+
+def _discreet(name: str, value: Any) -> Any:
+    """Return the JSON value without secrets: those in its texts, and all that stands under the name of one, numbers too."""
     if type(value) is list:
-        return [_discreet(item) for item in value]
+        return [_discreet(name, item) for item in value]
     if type(value) is dict:
-        return {key: _discreet(item) for key, item in value.items()}
+        return {key: _discreet(f"{name}.{key}", item) for key, item in value.items()}
+    if type(value) is str:
+        return told(str(withheld(name, value)))
+    if type(value) in (int, float) and withheld(name, str(value)) == REDACTED:  # a password may have digits only
+        return REDACTED
     return value
 
 
@@ -142,7 +152,7 @@ def _of_omegaconf() -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     for value in list(vars(sys.modules["__main__"]).values()):
-        if isinstance(value, kind):
+        if issubclass(type(value), kind):  # what others stand for, such as a lazy object, is not looked at: that would make it
             found.update(islice(_flat(plain_configuration(value)), _MOST))
     return found
 

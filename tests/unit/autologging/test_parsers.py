@@ -63,11 +63,22 @@ def test_subclasses_are_seen() -> None:
             return found, rest
 
     Mine(prog="mine").parse_args([])
-    assert configured() == {}  # the namespace was empty when argparse returned it
+    assert configured() == {"mine": True}
     mine = Mine(prog="mine")
     mine.add_argument("--a", default=1)
     mine.parse_args([])
-    assert configured() == {"a": 1}
+    assert configured() == {"a": 1, "mine": True}
+
+
+class _Slotted:
+    __slots__ = ("rate", "sizes")
+
+
+@pytest.mark.parametrize("namespace", [_Slotted(), type("Given", (), {})])
+def test_odd_namespaces_are_left_alone(namespace: object, problems: list[str]) -> None:
+    """Those whose attributes are not their own tell nothing; the parser gives them back."""
+    assert namespace is parser().parse_args([], namespace)  # type: ignore[call-overload]
+    assert ({}, []) == (configured(), problems)
 
 
 def test_an_error_of_the_parser_is_the_users() -> None:

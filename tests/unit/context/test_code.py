@@ -118,13 +118,52 @@ def test_commits_of_submodules_are_told(with_submodule):
     git(inner, "commit", "-q", "--allow-empty", "-m", "second")
     facts = describe_code(with_submodule / "src" / "train.py")
     assert facts["submodules"] == {"libs/data": git(inner, "rev-parse", "HEAD")}
-    assert facts["patch"]["exact"] is True  # the commit is known elsewhere, the patch names it
+    assert facts["patch"]["left_out"] == ["submodules"]  # `git apply` leaves a submodule where it is
 
 
 def test_changes_in_a_submodule_make_a_patch_inexact(with_submodule):
     (with_submodule / "libs" / "data" / "a.py").write_text("a = 2\n")
     facts = describe_code(with_submodule / "src" / "train.py")
-    assert (facts["patch"]["exact"], facts["patch"]["left_out"]) == (False, ["changes in submodules"])
+    assert (facts["patch"]["exact"], facts["patch"]["left_out"]) == (False, ["submodules"])
+
+
+def test_changes_of_a_file_with_the_name_of_a_secret_leave_the_patch(repository):
+    """Its values need not look like secrets; other files' changes stay."""
+    for name in ("secrets.toml", "other.toml"):
+        (repository / name).write_text("value = 'batterystaple'\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "values")
+    for name in ("secrets.toml", "other.toml"):
+        (repository / name).write_text("value = 'swordfish'\n")
+    patch = describe_code(repository / "src" / "train.py")["patch"]
+    assert (patch["exact"], patch["left_out"]) == (False, ["files with the name of a secret"])
+    assert "other.toml" in patch["text"]
+    assert "secrets.toml" not in patch["text"]
+
+
+def test_a_script_that_git_ignores_is_kept(repository):
+    """Neither commit nor patch has it."""
+    (repository / ".gitignore").write_text("scratch/\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "ignores")
+    script = repository / "scratch" / "try.py"
+    script.parent.mkdir()
+    script.write_text("print('tried')\n")
+    facts = describe_code(script)
+    assert (facts["dirty"], facts["script"]["source"]) == (False, "print('tried')\n")
+
+
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_a_changed_script_is_kept_where_the_patch_is_not_exact(repository, is_changed):
+    """One that is as the commit has it is not."""
+    script = repository / "src" / "train.py"
+    if is_changed:
+        script.write_text("print('changed')\n")
+    (repository / "secrets.toml").write_text("a = 'b'\n")
+    git(repository, "add", "secrets.toml")
+    facts = describe_code(script)
+    assert facts["patch"]["exact"] is False
+    assert ("source" in facts["script"]) is is_changed
 
 
 def test_the_working_directory_is_told_below_the_root(repository, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import gc
 import json
+import re
 import subprocess
 import sys
 import weakref
@@ -227,3 +228,13 @@ def test_a_mapped_array_knows_its_file(tmp_path):
     assert facts(numpy.asarray(mapped)[3:])["file"] == str(path)
     assert "file" not in facts(mapped + 1)
     assert "file" not in facts(numpy.zeros(3))
+
+
+def test_an_address_of_data_is_told_without_what_opens_it():
+    """As xarray names where a data set was read from."""
+    source = "https://bob:hunter2hunter2@host/x.nc?X-Amz-Signature=abcdef0123456789"
+    opened = type("Dataset", (), {"__module__": "xarray.core.dataset", "encoding": {"source": source}})()
+    told = facts(opened)["file"]
+    assert told.startswith("https://")
+    assert "host/x.nc" in told
+    assert not {"hunter2hunter2", "abcdef0123456789"} & set(re.split("[:@=]", told))

@@ -218,3 +218,41 @@ def test_configuration_can_be_switched_off() -> None:
     with fitprint.start_run() as run:
         pass
     assert run.params == {}
+
+
+def test_long_lists_are_cut() -> None:
+    """Each text is looked through while the program waits."""
+    note_configuration("parser", {"files": [f"{number}.csv" for number in range(10_000)], "counts": (1,) * 101})
+    found = configured()
+    assert [*(f"{number}.csv" for number in range(100)), "… 9900 more"] == found["files"]
+    assert [*(1,) * 100, "… 1 more"] == found["counts"]
+
+
+def test_numbers_under_the_name_of_a_secret_are_withheld() -> None:
+    """Numbers of a language model's tokens are none."""
+    note_configuration(
+        "parser", {"password": 12345678, "db": {"password": [1, 2]}, "max_tokens": 512, "token": 5, "rate": 0.1, "auth": True}
+    )
+    assert {
+        "password": "[redacted]",
+        "db.password": ["[redacted]", "[redacted]"],
+        "max_tokens": 512,
+        "token": 5,
+        "rate": 0.1,
+        "auth": True,
+    } == configured()
+
+
+def test_lazy_objects_of_the_program_are_not_made(program: ModuleType, monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
+    """Looking for configurations among its global names asks none of them what it stands for."""
+
+    class Lazy:
+        @property
+        def __class__(self) -> Any:
+            raise RuntimeError("made")
+
+    omegaconf = ModuleType("omegaconf")
+    omegaconf.DictConfig = type("DictConfig", (), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "omegaconf", omegaconf)
+    program.lazy = Lazy()  # type: ignore[attr-defined]
+    assert ({}, []) == (configured(), problems)
