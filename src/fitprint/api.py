@@ -57,6 +57,9 @@ __all__ = [
 ]
 
 
+_YEAR = 31_536_000.0  # seconds
+
+
 def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
     """Record every training call of every framework that a plugin is installed for; see :func:`fitprint.autologging.activation.autolog`."""
     from fitprint.autologging.activation import autolog as switch
@@ -400,8 +403,8 @@ def follow_changes(consumer: str, on_change: Callable[[Change], None], *, second
     from fitprint.stores.following import follow
 
     checked_text(consumer, "the name of a consumer")
-    if not seconds > 0:
-        raise FitprintError(f"a lease lasts for more than 0 seconds, not {shown(seconds)}")
+    if not 0 < seconds <= _YEAR:
+        raise FitprintError(f"a lease lasts for more than 0 seconds, and up to a year, not {shown(seconds)}")
     return follow(current().store, consumer, on_change, seconds=seconds)
 
 

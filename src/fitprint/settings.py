@@ -50,6 +50,7 @@ class Setting:
         help: one sentence.
         choices: the only values allowed, if given.
         least: the smallest number allowed, if given.
+        most: the largest one.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Setting:
     help: str
     choices: tuple[Any, ...] = ()
     least: float | None = None
+    most: float | None = None
 
 
 CORE_SETTINGS: tuple[Setting, ...] = (
@@ -123,7 +125,7 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "What a record survives as soon as it is made: any end of the process, or also a power cut (an `fdatasync` for each record).",
         ("process", "power"),
     ),
-    Setting("exit_wait", float, 5.0, "Most seconds that the end of the program waits for work in the background.", least=0),
+    Setting("exit_wait", float, 5.0, "Most seconds that the end of the program waits for work in the background.", least=0, most=86_400),
 )
 
 
@@ -380,6 +382,8 @@ def _checked(setting: Setting, value: Any, origin: str) -> Any:
         raise SettingsError(f"setting {setting.name!r} from {origin} must not be empty; leave it out for {setting.default!r}")
     if setting.least is not None and value is not None and not value >= setting.least:  # NaN is not, either
         raise SettingsError(f"setting {setting.name!r} from {origin} must be a number from {setting.least} on, not {value!r}")
+    if setting.most is not None and value is not None and not value <= setting.most:
+        raise SettingsError(f"setting {setting.name!r} from {origin} must be a number up to {setting.most:g}, not {value!r}")
     if setting.choices and value not in setting.choices:
         choices = ", ".join(map(repr, setting.choices))
         raise SettingsError(f"setting {setting.name!r} from {origin} must be one of {choices}, not {value!r}")

@@ -260,6 +260,25 @@ def test_isolated_tests_leave_everything_as_it_was(tmp_path, monkeypatch):
     assert not [thread for thread in threading.enumerate() if thread.name == "fitprint-delivery"]
 
 
+def test_isolated_tests_know_no_run_of_outside(tmp_path):
+    """It is neither logged to nor ended, is nobody's parent, and is current again afterwards."""
+    with isolated(tmp_path / "outer"), fitprint.start_run("outer") as outer:
+        with isolated(tmp_path / "inner"):
+            assert fitprint.active_run() is None
+            with fitprint.start_run("inner") as inner:
+                assert inner.parent_id is None
+            fitprint.start_run("left open")
+        assert fitprint.active_run() is outer
+        assert outer.is_open
+        assert ["outer"] == [run.name for run in fitprint.search_runs()]
+
+
+def test_isolated_leaves_out_settings_that_are_none(tmp_path):
+    with isolated(tmp_path / "home", store=None):
+        fitprint.start_run().end()
+    assert (tmp_path / "home").is_dir()
+
+
 # -- what checks are made of -------------------------------------------------------------------------------------------
 
 

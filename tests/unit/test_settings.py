@@ -379,3 +379,11 @@ def test_fault_5_runs_do_not_go_into_a_strangers_home_in_this_very_folder(
     assert [] == list(foreign.iterdir())
     fitprint.configure(home=str(foreign))
     assert foreign == workspace.current().home
+
+
+@pytest.mark.parametrize("value", ["inf", "1e12", "86401", "nan"])
+def test_a_wait_that_no_lock_can_wait_is_refused(value: str) -> None:
+    """It would end the program with a traceback."""
+    with pytest.raises(SettingsError, match="'exit_wait'.*must be a number"):
+        load_settings(call={"exit_wait": float(value)}, environment={})
+    assert 5.0 == load_settings(environment={"FITPRINT_EXIT_WAIT": value})["exit_wait"]

@@ -99,12 +99,11 @@ class Arguments:
         """Return what the function is called with: exactly what was given, but for replaced arguments."""
         if not self._replaced:
             return self.args, self.kwargs
-        names = [
-            name
-            for name, parameter in _signature(self._function).parameters.items()
-            # Keyword-only ones, too: where a wrapper still takes them by position, with a warning, the user's call stays what it was.
-            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        ]
+        parameters = _signature(self._function).parameters
+        kinds: set[Any] = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+        if all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters.values()):
+            kinds.add(inspect.Parameter.KEYWORD_ONLY)  # a wrapper may still take them by position: the user's call stays what it was
+        names = [name for name, parameter in parameters.items() if parameter.kind in kinds]
         args, kwargs = list(self.args), dict(self.kwargs)
         for name, value in self._replaced.items():
             if name not in kwargs and name in names and names.index(name) < len(args):

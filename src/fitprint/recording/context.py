@@ -14,8 +14,8 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable
-from contextlib import ContextDecorator
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from itertools import pairwise
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "POSITION",
     "Position",
+    "apart",
     "attach_with",
     "current_run",
     "current_token",
@@ -121,6 +122,23 @@ def inherit_run(run: Run | None) -> None:
     _inherited, _is_known = run, run is not None
     if run is None:
         forget_inherited()
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Know no run in this block: neither those that are open here, nor one that this process was handed. Afterwards all is as before."""
+    global _inherited, _is_known
+    before, open_runs, inherited = snapshot(), list(_main_thread_runs), (_inherited, _is_known)
+    restore(((), 0))
+    _main_thread_runs.clear()
+    inherit_run(None)
+    try:
+        yield
+    finally:
+        inherit_run(None)
+        restore(before)
+        _main_thread_runs[:] = open_runs
+        _inherited, _is_known = inherited
 
 
 def inherit(token: RunToken) -> None:

@@ -7,6 +7,7 @@ by itself.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -171,12 +172,20 @@ def _checked(said: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(local, dict) or local.keys() != {each.name for each in fields(Local)}:
             raise TokenError("what it says of its machine is not what tokens say")
         local = Local(**_texts(local))
-        if local.home and not Path(local.home).is_absolute():
+        if local.home and not (Path(local.home).is_absolute() and _can_be_a_path(local.home)):
             raise TokenError("its home is no absolute path")
     texts = _texts(said)
     if not all(is_run_id(texts[name]) for name in ("run", "call") if texts.get(name)) or texts.get("role", "") not in _ROLES:
         raise TokenError("its run, call or role is none")
     return {**texts, "settings": settings, "local": local}
+
+
+def _can_be_a_path(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _texts(said: Mapping[str, Any]) -> dict[str, str]:

@@ -80,6 +80,8 @@ def decode(chunk: bytes, into: History) -> None:
     """
     with _told():
         codec, count = _codec_and_count(chunk)
+        if codec == _PACK:
+            raise ValueError("it is a pack of several series")
         if codec == _SINGLE:
             for name, number in zip(_BEFORE, struct.unpack("<4x8s8s8s8s", chunk), strict=True):
                 column = getattr(into, name)
@@ -112,7 +114,7 @@ def unpack(chunk: bytes) -> list[Piece]:
     with _told():
         codec, count = _codec_and_count(chunk)
         (number,) = struct.unpack_from("<I", chunk, 4)
-        if codec != _PACK or number > count:
+        if codec != _PACK or not 0 < number <= count:
             raise ValueError(f"it would be {number} pieces of {count} points in the codec {codec}")
         about, together = (array("q"), array("q"), array("q")), History()
         at = 8
@@ -210,7 +212,7 @@ def _planes(column: array[Any]) -> bytes:
 def _codec_and_count(chunk: bytes) -> tuple[int, int]:
     (head,) = struct.unpack_from("<I", chunk)
     codec, count = head >> 24, head & 0xFFFFFF
-    if codec > _PACK or count > _MOST or (codec == _SINGLE and count != 1):
+    if codec > _PACK or not 0 < count <= _MOST or (codec == _SINGLE and count != 1):
         raise ValueError(f"it would have {count} points in the codec {codec}")
     return codec, count
 
@@ -285,7 +287,8 @@ def _sums(rows: bytearray, start: int, stride: int, least: int, code: str) -> by
     found = []
     for at in range(0, len(rows), width):
         row += int.from_bytes(rows[at : at + width], "little") + more
-        found.append(row.to_bytes(width, "little"))
+        # What the last row lacks may grow beyond what a number holds, and into what is cut off here: all of that lies behind the others.
+        found.append(row.to_bytes(width + size, "little")[:width])
     return b"".join(found)[: len(rows)]
 
 

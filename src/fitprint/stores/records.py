@@ -6,7 +6,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 
 from fitprint import clock
-from fitprint.entities import Decision
+from fitprint.entities import TERMINAL_STATUSES, Decision
 from fitprint.errors import RefusedError
 from fitprint.events import EXPERIMENT_ACTS, RUN_ACTS, STORE_EVENTS, Act, Batch, Event, RunAct, RunMoved, RunPurged
 from fitprint.stores.changes import Touched, kind_of
@@ -49,8 +49,14 @@ class Records:
         elif isinstance(event, STORE_EVENTS):
             pass  # for fitprint.stores.arrivals
         elif event.run not in self.purged:
-            self._draft(event.run).fold(event, batch.journal, self.experiments)
-            self.touched.setdefault(("run", event.run), set()).add(kind_of(event))
+            known = self.runs.get(event.run)
+            was_hidden = known is not None and known.life.experiment is None
+            draft = self._draft(event.run)
+            draft.fold(event, batch.journal, self.experiments)
+            kinds = self.touched.setdefault(("run", event.run), set())
+            kinds.add(kind_of(event))
+            if was_hidden and draft.life.experiment is not None:  # what came before its start shows now
+                kinds.update(("recorded", "ended") if draft.life.status in TERMINAL_STATUSES else ("recorded",))
 
     def _draft(self, run: str) -> Draft:
         draft = self.runs.get(run)

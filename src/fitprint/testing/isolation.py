@@ -26,19 +26,22 @@ def isolated(home: str | Path, **settings: Any) -> Iterator[None]:
 
     Args:
         home: the home folder; it is made by the first record.
-        settings: given as variables; by default ``store`` is a memory store, and ``notice`` is off.
+        settings: given as variables, but for those that are None; by default ``store`` is a memory store, and ``notice`` is off.
     """
     said = {"store": f"memory://{home}", "notice": False, **settings, "home": home}
-    variables = {variable_of(name): _text_of(value) for name, value in said.items()}
+    variables = {variable_of(name): _text_of(value) for name, value in said.items() if value is not None}
     outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FITPRINT_")}
     os.environ.update(variables)
     given, before, others = workspace.given(), workspace.use(None), set(workspace.all_open())
     workspace.inherit({})
     manager.reset()
     try:
-        yield
+        with context.apart():
+            try:
+                yield
+            finally:
+                _switch_off()
     finally:
-        _switch_off()
         inside = [each for each in workspace.all_open() if each not in others]
         workspace.use(None)
         for each in inside:
@@ -66,4 +69,3 @@ def _switch_off() -> None:
         autolog(disable=True)
     while (run := context.current_run()) is not None and run.is_owned:
         run.end()
-    context.inherit_run(None)

@@ -132,6 +132,21 @@ lenient.__signature__ = inspect.signature(train)
     assert [3, 3, 3] == seen
 
 
+def test_a_keyword_behind_any_number_of_arguments_is_replaced_by_name(toy: Toy) -> None:
+    """The user's own arguments stay where they are."""
+
+    def observe(fit: Any) -> Iterator[None]:
+        fit.replace_argument("callbacks", ["ours"])
+        yield
+
+    toy.write("variadic_toy", "def train(model, *data, callbacks=()):\n    return model, data, callbacks\n")
+    toy.chosen = [type(toy.function())("variadic_toy:train", observe)]
+    fitprint.autolog()
+    import variadic_toy  # type: ignore[import-not-found]
+
+    assert ("model", ("X", "y"), ["ours"]) == variadic_toy.train("model", "X", "y")
+
+
 def test_an_observer_may_be_named(toy: Toy) -> None:
     """Its module is imported at the first call, not before."""
     toy.write("watching_toy", "seen = []\ndef observe(fit):\n    seen.append(fit.subject)\n    yield\n")

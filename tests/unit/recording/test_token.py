@@ -69,6 +69,7 @@ def test_the_text_fits_anywhere() -> None:
         (text_of({"local": "here"}), "machine"),
         (text_of({"local": {"home": "/a"}}), "machine"),
         (text_of({"local": {"home": "a/b", "host": "", "boot": ""}}), "absolute"),
+        (text_of({"local": {"home": "/a\ud800", "host": "", "boot": ""}}), "absolute"),
     ],
 )
 def test_what_is_no_token_is_refused(text: str, words: str) -> None:

@@ -240,3 +240,24 @@ def test_a_loss_curve_takes_few_bytes_a_point() -> None:
     sizes = [len(encode(History(steps, times, array("d", column), epochs))) / count for column in (values, single)]
     assert sizes[0] < 8.5
     assert sizes[1] < 5
+
+
+@pytest.mark.parametrize("end", [2**32, 7 * 2**32, 2**50, 2**63 - 1])
+def test_numbers_that_end_near_a_power_of_two_come_back(end: int) -> None:
+    """Rows are added up as very long integers; what a last row lacks grows beyond what a number holds, and is cut off."""
+    for count in (130, 200, 255, 257, 1000, 1025):
+        for gap in (0, 5, 10**6):
+            chance = random.Random(count)
+            times = array("q", [end - gap - 50_000 * (count - 1 - number) - chance.randrange(40_000) for number in range(count)])
+            history = History(array("q", range(count)), times, array("d", [0.5] * count), array("d", [math.nan] * count))
+            back = History()
+            decode(encode(history), back)
+            assert times == back.timestamp, (count, gap)
+
+
+@pytest.mark.parametrize("read", [lambda chunk: decode(chunk, History()), unpack])
+def test_a_chunk_of_no_points_is_damage(read: Callable[[bytes], Any]) -> None:
+    """Bytes that say so could unpack to any size."""
+    for codec in range(5):
+        with pytest.raises(CorruptStoreError):
+            read(struct.pack("<II", codec << 24, 0) + bytes(64))

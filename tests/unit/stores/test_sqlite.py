@@ -18,7 +18,7 @@ import pytest
 
 from fitprint.entities import History, Param
 from fitprint.errors import CorruptStoreError, StoreError, StoreVersionError
-from fitprint.events import Batch, DocumentLogged, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
+from fitprint.events import Batch, ChangesFollowed, DocumentLogged, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
 from fitprint.query.grammar import parse
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.sqlite import SqliteDriver, open_sqlite
@@ -432,3 +432,20 @@ def test_documents_are_compressed(sqlite: SqlStore, path: Path) -> None:
         ((size,),) = transaction.rows("SELECT LENGTH(content) FROM documents")
     assert size < 15_000
     assert sqlite.run(RUN).documents["packages"] == content
+
+
+@pytest.mark.parametrize("value", ["text", b"x", 1.5, 2**63 - 1])
+@pytest.mark.parametrize("place", ["runs.change", "packs.low", "packs.generation", "chunks.start", "consumers.until", "journals.position"])
+def test_odd_cells_where_a_batch_is_kept_are_damage(sqlite: SqlStore, place: str, value: object) -> None:
+    """Nothing of the batch is kept, and the error says what it is; or the cell did not matter."""
+    many = History(array("q", range(3000)), array("q", range(3000)), array("d", [0.5] * 3000), array("d", [0.0] * 3000))
+    few = History(array("q", [1]), array("q", [1]), array("d", [0.5]), array("d", [0.0]))
+    asked = ChangesFollowed(1, "hooks", "me", 60.0)
+    sqlite.append(Batch("j", 0, 4, [*some_run(), MetricPoints(RUN, 3, "long", many), MetricPoints(RUN, 3, "short", few), asked]))
+    table, _, column = place.partition(".")
+    connection: Any = sqlite.driver._connected()  # type: ignore[attr-defined]
+    connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    try:
+        sqlite.append(Batch("j", 4, 5, [MetricPoints(RUN, 4, "long", many), MetricPoints(RUN, 4, "short", few), asked]))
+    except CorruptStoreError as error:
+        assert "is damaged" in str(error)

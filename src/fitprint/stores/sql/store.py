@@ -83,7 +83,9 @@ class SqlStore(Store):
             try:
                 with self.driver.writing() as transaction:
                     self._forget_others()
-                    if is_new(batch, _position(transaction, batch.journal)):
+                    with damage.told(f"the store {self.uri}"):
+                        position = _position(transaction, batch.journal)
+                    if is_new(batch, position):
                         writing.write(transaction, batch, self._keys, self.uri)
             except BaseException:
                 self._keys = KeyNumbers()  # it may have seen numbers that were never committed

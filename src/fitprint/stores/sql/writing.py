@@ -40,14 +40,17 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     numbered = _write_lives(transaction, drafts, experiment_numbers)
     key_numbers = keys.make(transaction, {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)})
     _write_params_and_tags(transaction, numbered, key_numbers)
-    _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
+    with damage.told(f"the store {uri}"):
+        _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
     _write_files_and_facts(transaction, numbered)
     _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
-    last = changes.last(transaction)  # what is purged may have it
+    with damage.told(f"the store {uri}"):
+        last = changes.last(transaction)  # what is purged may have it
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
-    changes.write(transaction, records.take_touched(), last)
-    changes.write_consumers(transaction, batch, records.now)
+    with damage.told(f"the store {uri}"):
+        changes.write(transaction, records.take_touched(), last)
+        changes.write_consumers(transaction, batch, records.now)
     arrivals.write(transaction, batch, records.purged)
     transaction.many(
         _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]

@@ -53,9 +53,14 @@ def changes_say_what_happened(conformance: StoreSubject, folder: Path) -> None:
         cursor = _expect_told(store, cursor, {("run", run, ("edited",))})
         feed.send(RunPurged(run, EPOCH, new_id(), ""))  # of what changed last
         _expect_told(store, cursor, {("run", run, ("purged",))})
+        hidden = new_id()
+        feed.send(points(hidden, "loss", [1.0]), ended(hidden))
+        cursor = _expect_told(store, store.changes(cursor).cursor, set())
+        feed.send(started(hidden, experiment="e"))
+        _expect_told(store, cursor, {("run", hidden, ("started", "recorded", "ended"))})
     if conformance.across_processes:
         with conformance.opened(folder) as store:
-            _expect_told(store, cursor, {("run", run, ("purged",))})
+            _expect_told(store, cursor, {("run", hidden, ("started", "recorded", "ended"))})
 
 
 def _expect_told(store: Store, cursor: str, expected: Told) -> str:
