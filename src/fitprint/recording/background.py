@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from fitprint.errors import FitprintError
+from fitprint.errors import FitprintError, StoreBusyError
+from fitprint.platform.processes import at_fork
 
 __all__ = ["BackgroundDelivery"]
 
 _EVERY_SECONDS = 1.0
 _SLOWEST_SECONDS = 60.0
+_FORK_SECONDS = 3.0  # that a fork waits for a delivery which has begun
 _REST = 20  # times as long as a delivery took: it takes a twentieth of a core at the most
 
 
@@ -31,11 +33,18 @@ class BackgroundDelivery:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Begin to deliver, unless that goes on already. A forked child begins anew."""
-        if self._thread is None or not self._thread.is_alive():
-            self._ending = threading.Event()
-            self._thread = threading.Thread(target=self._work, args=(self._ending,), name="fitprint-delivery", daemon=True)
-            self._thread.start()
+        """Begin to deliver, unless that goes on already. A forked child begins anew.
+
+        Where no thread can start, since the interpreter is about to end or has too many, what is recorded waits for whoever looks.
+        """
+        if self._thread is None or not self._thread.is_alive() or self._ending.is_set():
+            ending = threading.Event()
+            thread = threading.Thread(target=self._work, args=(ending,), name="fitprint-delivery", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return
+            self._ending, self._thread = ending, thread
 
     def _work(self, ending: threading.Event) -> None:
         pause = _EVERY_SECONDS
@@ -43,7 +52,13 @@ class BackgroundDelivery:
             is_last = ending.wait(pause)
             began = time.perf_counter()
             try:
-                needed = self._deliver()
+                with _forks.delivering:
+                    needed = self._deliver()
+                    _forks.is_slow = False
+            except StoreBusyError as error:  # others write just now: the next time is soon enough
+                if is_last:
+                    self._tell(str(error))
+                pause = min(2 * pause, _SLOWEST_SECONDS)
             except FitprintError as error:
                 self._tell(str(error))
                 pause = min(2 * pause, _SLOWEST_SECONDS)
@@ -75,3 +90,34 @@ class BackgroundDelivery:
         thread.join(limit)
         if thread.is_alive():
             self._on_problem(f"delivery did not end within {limit:g} s; `fitprint sync` delivers the rest")
+
+
+class _Forks:
+    """What a delivery holds, and a fork waits for: a child could neither use nor import anew what was being imported just then."""
+
+    def __init__(self) -> None:
+        self.delivering = threading.Lock()
+        self.is_held = False
+        self.is_slow = False  # a fork has waited for this delivery: no other one does
+
+
+_forks = _Forks()
+
+
+def _before_fork() -> None:
+    _forks.is_held = _forks.delivering.acquire(timeout=0 if _forks.is_slow else _FORK_SECONDS)
+    _forks.is_slow = not _forks.is_held
+
+
+def _after_fork_in_parent() -> None:
+    if _forks.is_held:
+        _forks.is_held = False
+        _forks.delivering.release()
+
+
+def _after_fork_in_child() -> None:
+    global _forks
+    _forks = _Forks()
+
+
+at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_text
-from fitprint.errors import FitprintError
+from fitprint.errors import FitprintError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id, new_name
 from fitprint.recording.context import attach_with, enter_run
@@ -44,7 +44,7 @@ def open_run(
     run = Run(workspace, run_id or new_id())
     started = clock.now() if at is None else at
     if run_id is None:
-        belongs = experiment or (parent.experiment if parent is not None else workspace.settings["experiment"])
+        belongs = experiment or (_experiment_of(parent) if parent is not None else "") or workspace.settings["experiment"]
         parent_id = None if parent is None else parent.id
         run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind), is_now=at is None)
     else:
@@ -56,6 +56,15 @@ def open_run(
     if tags:
         run.set_tags(tags)
     return run
+
+
+def _experiment_of(parent: Run) -> str:
+    """Return the experiment of a run that another process may have opened; "" where that cannot be told, which is told."""
+    try:
+        return parent.experiment
+    except StoreError as error:
+        hooks().problem(f"the experiment of the run {parent.id} is not known here: {error}", "store")
+        return ""
 
 
 def attached_run(run_id: str, workspace: Workspace | None = None) -> Run:

@@ -361,10 +361,14 @@ class SharedBytes:
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="fitprint-bytes", daemon=True)
-        _threads.add(self._thread)
         _watch_forks()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the interpreter is about to end, or has too many: `fitprint sync` brings them
+            self._thread = None
+            return
+        _threads.add(self._thread)
         at_end(self.finish)
-        self._thread.start()
 
     def _work(self) -> None:
         try:

@@ -140,7 +140,7 @@ class Workspace:
         return is_at_hand(chosen, hooks().registered("register_artifact_stores"))
 
     def _deliver_in_background(self) -> bool:
-        self._may_lack_bytes |= bool(self.sync().batches)
+        self._may_lack_bytes |= bool(self.sync(_READING_PATIENCE).batches)  # no longer: who looks meanwhile waits for the same store
         if self._may_lack_bytes and self.shares_bytes():
             self._may_lack_bytes = self.shared.bring_in_background()
         is_distant = self._shared is not None and self._shared.is_distant

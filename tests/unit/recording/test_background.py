@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fitprint
-from fitprint.errors import RunNotFoundError
+from fitprint.errors import RunNotFoundError, StoreBusyError
 from fitprint.recording import background, workspace
 from fitprint.stores.sql.sqlite import open_sqlite
 from fitprint.testing.processes import forked
@@ -85,3 +85,83 @@ def test_a_store_that_nobody_shares_has_no_thread(home: Path, monkeypatch: pytes
     with fitprint.start_run() as run:
         run.log_metric("loss", 1.0)
         assert 0 == threads()
+
+
+def test_a_program_that_can_start_no_thread_records_all_the_same(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it recorded waits in the journal for whoever looks."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with fitprint.start_run() as run:
+        run.log_metric("loss", 1.0)
+    monkeypatch.undo()
+    assert {"loss": 1.0} == fitprint.get_run(run.id).metrics
+
+
+def test_delivery_begins_anew_after_an_end_that_took_too_long() -> None:
+    """The thread that is about to end delivers once more, and another one goes on."""
+    entered, go_on = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def deliver() -> bool:
+        threads.append(threading.current_thread())
+        entered.set()
+        return go_on.wait(60)
+
+    told: list[str] = []
+    delivery = background.BackgroundDelivery(deliver, told.append)
+    delivery.begin()
+    delivery.finish(0)
+    assert entered.wait(60)
+    delivery.begin()
+    go_on.set()
+    delivery.finish(60)
+    assert 2 == len(set(threads))
+    assert ["delivery did not end within 0 s; `fitprint sync` delivers the rest"] == told
+
+
+def test_a_store_that_others_write_to_is_tried_again_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be reached; only the last time says what is left."""
+    thrice, told = threading.Semaphore(0), []
+
+    def deliver() -> bool:
+        thrice.release()
+        raise StoreBusyError("others write")
+
+    monkeypatch.setattr(background, "_EVERY_SECONDS", 0.001)
+    delivery = background.BackgroundDelivery(deliver, told.append)
+    delivery.begin()
+    for _ in range(3):
+        assert thrice.acquire(timeout=60)
+    assert [] == told
+    delivery.finish(60)
+    assert 1 == len(told)
+
+
+def test_forks_wait_for_a_delivery_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child could not import what was being imported; but a store that hangs does not hold up each fork."""
+    monkeypatch.setattr(background, "_FORK_SECONDS", 0.01)
+    monkeypatch.setattr(background, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(background, "_forks", background._Forks())
+    entered, go_on, waits = threading.Event(), threading.Event(), []
+
+    def deliver() -> bool:
+        entered.set()
+        go_on.wait(60)
+        return False
+
+    delivery = background.BackgroundDelivery(deliver, lambda _: None)
+    delivery.begin()
+    assert entered.wait(60)
+    for _ in range(2):
+        background._before_fork()
+        waits.append((background._forks.is_held, background._forks.is_slow))
+        background._after_fork_in_parent()
+    go_on.set()
+    delivery.finish(60)
+    background._before_fork()
+    waits.append((background._forks.is_held, background._forks.is_slow))
+    background._after_fork_in_parent()
+    assert [(False, True), (False, True), (True, False)] == waits

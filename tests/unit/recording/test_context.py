@@ -207,6 +207,16 @@ def test_the_place_of_files_that_was_configured_goes_to_children(tmp_path: Path)
         assert f"file://{tmp_path}/bytes" == run.environ()["FITPRINT_ARTIFACTS"]
 
 
+def test_a_run_that_was_handed_on_and_is_not_in_the_store_holds_up_nobody(monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
+    """A run inside it begins in the experiment that the settings say, and that is told."""
+    monkeypatch.setenv("FITPRINT_RUN", "0123456789abcdef" * 2)
+    context.inherit_run(None)
+    with fitprint.start_run("inner") as run:
+        assert ("Default", "0123456789abcdef" * 2) == (run.experiment, run.parent_id)
+    assert 1 == len(problems)
+    assert "the experiment of the run 0123456789abcdef0123456789abcdef is not known here" in problems[0]
+
+
 def test_many_runs_leave_nothing_behind() -> None:
     """Neither memory, threads nor open files grow with the number of runs."""
 
