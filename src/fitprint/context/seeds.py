@@ -11,7 +11,6 @@ from typing import Any
 __all__ = ["describe_seeds"]
 
 _STATE = 624  # words of a Mersenne Twister
-_SEEDED_BY_ARRAY = 0x80000000  # its first word, where the seed cannot be told from the state
 
 
 def describe_seeds() -> dict[str, Any]:
@@ -54,9 +53,14 @@ def _numpy() -> int | str | None:
     keys = told["state"].get("key")
     if keys is None:
         return _digest(b"", told)
-    if told["bit_generator"] == "MT19937" and told["state"]["pos"] == _STATE and int(keys[0]) != _SEEDED_BY_ARRAY:
+    if told["bit_generator"] == "MT19937" and told["state"]["pos"] == _STATE and _follows(int(keys[0]), int(keys[1])):
         return int(keys[0])
     return _digest(keys.tobytes(), told["bit_generator"], told["state"]["pos"], told.get("has_gauss"), told.get("gauss"))
+
+
+def _follows(seed: int, word: int) -> bool:
+    """Tell whether the word is the one that seeding puts behind a seed: neither a seed of several numbers nor draws leave it there."""
+    return word == (1812433253 * (seed ^ (seed >> 30)) + 1) & 0xFFFFFFFF
 
 
 def _torch() -> int | None:

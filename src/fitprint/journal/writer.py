@@ -53,6 +53,7 @@ class JournalWriter:
         facts: JSON facts on the writer, kept in ``writer.json``.
         on_problem: called with a sentence when writing fails, once until it works again.
         on_open: called when a journal was opened, also by a forked child.
+        on_look: called with each look at our own files, at most about once a second, where others may wait for it: it takes no time.
         durability: what a record survives: the end of this process, or with "power" a power cut, at the price of an ``fdatasync`` each.
         segment_bytes: a segment that has grown beyond this is ended.
         held_bytes: how much is kept in memory while writing fails.
@@ -65,6 +66,7 @@ class JournalWriter:
         facts: Callable[[], Mapping[str, Any]] = dict,
         on_problem: Callable[[str], None] = lambda _: None,
         on_open: Callable[[], None] = lambda: None,
+        on_look: Callable[[], None] = lambda: None,
         durability: Literal["process", "power"] = "process",
         segment_bytes: int = 16 << 20,
         held_bytes: int = 16 << 20,
@@ -73,6 +75,7 @@ class JournalWriter:
         self._facts = facts
         self._on_problem = on_problem
         self._on_open = on_open
+        self._on_look = on_look
         self._sync = durability == "power"
         self._segment_bytes = segment_bytes
         self._held_limit = held_bytes
@@ -388,6 +391,7 @@ class JournalWriter:
         """See that the descriptors lead to our files, and these lie where readers look: at most what came since the last look is astray."""
         self._look_at = time_us + _LOOK_US
         self._stop = min(self._segment_bytes, self._size + _LOOK_BYTES)
+        self._on_look()
         if self._file < 0:
             return
         if (place(self._file), place(self._lock_file)) != self._places:

@@ -1,4 +1,7 @@
-"""What this program's processes and the machine under them use at a moment: one look costs less than a millisecond."""
+"""What this program's processes and the machine under them use at a moment.
+
+A look costs some 100 microseconds, and on Linux some 50 for each process below this one and 10 for each thread.
+"""
 
 from __future__ import annotations
 

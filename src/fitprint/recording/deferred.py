@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import at_fork
+from fitprint.platform.threads import UnseenThread
 from fitprint.recording.ending import at_end
 
 __all__ = ["defer", "end_before_fork", "finish"]
@@ -98,10 +99,10 @@ def _wait() -> None:
     finish(_state.limit)
 
 
-_slow: WeakSet[threading.Thread] = WeakSet()
+_slow: WeakSet[threading.Thread | UnseenThread] = WeakSet()
 
 
-def end_before_fork(thread: threading.Thread) -> None:
+def end_before_fork(thread: threading.Thread | UnseenThread) -> None:
     """Wait, before a fork, for a thread of ours that is about to end; one that did not end in time is not waited for again.
 
     What it is importing could not be imported in the child any more.

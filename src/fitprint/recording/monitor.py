@@ -1,7 +1,7 @@
 """Curves of what long runs use: one thread of the process looks from time to time, for all runs that are open.
 
-It is started by a run and sleeps until one is ten seconds old; where none is left by then, it ends. Before a fork it ends, too, for a
-process with threads should not be copied, and a program is told so; it begins again with the next run or round of metrics.
+It is started by a run and sleeps until one is ten seconds old; some seconds after the last one it ends. Before a fork it ends, too, for a
+process with threads should not be copied, and a program is told so; it begins again with the next run, or with records of the next second.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fitprint import clock
 from fitprint.hooks.manager import hooks
 from fitprint.platform.load import MachineLoad, TreeLoad, machine_load, tree_load
 from fitprint.platform.processes import at_fork
+from fitprint.platform.threads import UnseenThread
 from fitprint.recording.deferred import end_before_fork
 from fitprint.recording.ending import at_end
 from fitprint.settings import wanted
@@ -55,14 +58,14 @@ class _Monitor:
         self.lock = threading.RLock()  # re-entrant: a signal handler may begin a run while its thread does
         self.changed = threading.Condition(self.lock)
         self.watched: dict[str, _Watched] = {}
-        self.thread: threading.Thread | None = None
+        self.thread: UnseenThread | None = None  # a program that waits for all its threads must not wait for this one
         self.last: _Look | None = None
         self.is_ending = False
 
 
 _state = _Monitor()
 paused = False
-"""Whether a fork has ended the thread while runs are open; see :func:`resume`."""
+"""Whether a fork may have ended the thread while runs are open; see :func:`resume`."""
 
 
 def watch(run: Run) -> None:
@@ -76,50 +79,65 @@ def unwatch(run: Run) -> None:
     """Record no more points on the run."""
     with _state.lock:
         _state.watched.pop(run.id, None)
+        if not _state.watched:
+            _state.changed.notify_all()
 
 
 def resume() -> None:
-    """Begin again after a fork."""
+    """Begin again after a fork, if there was one."""
     global paused
-    paused = False
-    with _state.lock:
-        if _state.watched:
-            _begin()
+    if paused:
+        with _state.lock:
+            paused = _state.thread is not None and _state.is_ending  # it took too long to end before the fork, and is still about to
+            if _state.watched and not paused:
+                _begin()
 
 
 def _begin() -> None:
     if _state.thread is None:
         _state.is_ending = False
-        thread = threading.Thread(target=_work, args=(_state,), name="fitprint-monitor", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the interpreter is about to end, or has too many
-            return
-        _state.thread = thread
-        at_end(_end)
+        with suppress(RuntimeError):
+            _state.thread = UnseenThread(partial(_work, _state))
+            at_end(_end)
 
 
 def _work(state: _Monitor) -> None:
     try:
         _look_again_and_again(state)
     except Exception as error:  # noqa: BLE001 - a thread of ours must not end in a traceback on the user's screen
-        hooks().problem(f"curves of what the process uses end here: {type(error).__name__}: {error}", "monitor")
+        told = f"curves of what the process uses end here: {type(error).__name__}: {error}"
         with state.lock:
             state.thread = state.last = None
+        with suppress(RuntimeError):  # whoever is told may log it, which a thread that is to stay unseen must not
+            threading.Thread(target=hooks().problem, args=(told, "monitor"), daemon=True).start()
 
 
 def _look_again_and_again(state: _Monitor) -> None:
-    while True:
-        with state.lock:
-            pause = _pause(state)
-            if pause is None or state.changed.wait_for(lambda: state.is_ending, pause):
-                state.thread = state.last = None  # whoever begins a run from here on starts another
-                return
+    passed = _passed(state)
+    while _sleep(state, passed):
         now = _Look(time.monotonic(), tree_load(), machine_load(), _gpus())  # nobody waits for this
-        with state.lock:
-            if state.last is not None:
-                _record(state, state.last, now)
-            state.last = now
+        if state.last is not None:
+            _record(state, state.last, now)
+        state.last, passed = now, 0.0
+
+
+def _passed(state: _Monitor) -> float:
+    """Return for how long nobody has looked: a fork may have ended the thread that was about to."""
+    with state.lock:
+        since = [watched.since for watched in state.watched.values()]
+    return time.monotonic() - (min(since, default=time.monotonic()) if state.last is None else state.last.at)
+
+
+def _sleep(state: _Monitor, passed: float) -> bool:
+    """Wait for the next look; False if there is none, and whoever begins a run from here on starts another thread."""
+    with state.lock:
+        while (pause := _pause(state)) is not None:
+            if not state.changed.wait_for(lambda: state.is_ending or not state.watched, pause - passed):
+                return True
+            if state.changed.wait_for(lambda: state.is_ending, _SHORTEST):  # the next of many short runs finds a thread
+                break
+        state.thread = None
+        return False
 
 
 def _pause(state: _Monitor) -> float | None:
@@ -133,22 +151,28 @@ def _pause(state: _Monitor) -> float | None:
 
 def _record(state: _Monitor, before: _Look, now: _Look) -> None:
     shared = _curves(before, now)
-    for watched in list(state.watched.values()):
+    with state.lock:
+        open_runs = list(state.watched.values())
+    for watched in open_runs:
         if watched.first is None:
-            watched.first = before
+            watched.first = before if before.at >= watched.since else now
         if now.at - watched.since >= _FIRST:
             found = {_PREFIX + name: round(value, 3) for name, value in (shared | _network(watched.first, now)).items()}
             chosen = {name: value for name, value in found.items() if wanted(name, *watched.globs)}
-            # Past the run, which counts steps of its own: here a step is a second of its life.
-            watched.run.workspace.writer.points(watched.run.id, chosen, int(now.at - watched.since), clock.now())
+            time_us = clock.now()  # before the question: no point is later than the run's end
+            if watched.run.id in state.watched:
+                # Without our lock: who holds the writer's may be in a signal handler that begins or ends a run. And past the run, which
+                # counts steps of its own: here a step is a second of its life.
+                watched.run.workspace.writer.points(watched.run.id, chosen, int(now.at - watched.since), time_us)
 
 
 def _curves(before: _Look, now: _Look) -> dict[str, float]:
     """Return what has been used between two looks, and what is in use at the second; names of the machine's are MLflow's."""
     passed = now.at - before.at
     tree, machine = now.tree, now.machine
+    cpu = max(0.0, tree.cpu - before.tree.cpu)  # a process whose parent has ended leaves the tree, and takes its seconds along
     found: dict[str, float | None] = {
-        "process_cpu_utilization_percentage": 100 * (tree.cpu - before.tree.cpu) / passed,  # of one processor
+        "process_cpu_utilization_percentage": 100 * cpu / passed,  # of one processor
         "process_memory_usage_megabytes": _mega(tree.memory),
         "process_threads": tree.threads,
         "processes": tree.processes,
@@ -178,17 +202,27 @@ def _gpus() -> dict[str, float]:
     """Return what GPUs are used for, where the program itself has their library loaded and initialized."""
     nvml: Any = sys.modules.get("pynvml")
     found: dict[str, float] = {}
-    try:
-        for index in range(nvml.nvmlDeviceGetCount() if nvml is not None else 0):
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-            found[f"gpu_{index}_memory_usage_megabytes"] = memory.used / _MEGA
-            found[f"gpu_{index}_memory_usage_percentage"] = 100 * memory.used / memory.total
-            found[f"gpu_{index}_utilization_percentage"] = nvml.nvmlDeviceGetUtilizationRates(handle).gpu
-            found[f"gpu_{index}_power_usage_watts"] = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
-    except Exception:  # noqa: BLE001, S110 - not initialized, or a driver that knows less
-        pass
+    count = 0
+    with suppress(Exception):  # not loaded, or not initialized
+        count = nvml.nvmlDeviceGetCount()
+    for index in range(count):
+        for name, reading in _GPU_READINGS.items():
+            with suppress(Exception):  # a GPU that is lost, or a driver that knows less
+                found[f"gpu_{index}_{name}"] = reading(nvml, nvml.nvmlDeviceGetHandleByIndex(index))
     return found
+
+
+def _gpu_memory_share(nvml: Any, gpu: Any) -> float:
+    memory = nvml.nvmlDeviceGetMemoryInfo(gpu)
+    return float(100 * memory.used / memory.total)
+
+
+_GPU_READINGS: dict[str, Callable[[Any, Any], float]] = {
+    "memory_usage_megabytes": lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used / _MEGA,
+    "memory_usage_percentage": _gpu_memory_share,
+    "utilization_percentage": lambda nvml, gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
+    "power_usage_watts": lambda nvml, gpu: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
+}
 
 
 def _known(found: Mapping[str, float | None]) -> dict[str, float]:
@@ -219,9 +253,14 @@ def _end() -> None:
 
 def _before_fork() -> None:
     global paused
+    paused = False  # until the fork is done, no record brings the thread back: other threads go on, and ours finish what waits
     if _state.thread is not None:
-        paused = True
         _end()
+
+
+def _after_fork_in_parent() -> None:
+    global paused
+    paused = bool(_state.watched)
 
 
 def _after_fork_in_child() -> None:
@@ -229,4 +268,4 @@ def _after_fork_in_child() -> None:
     _state, paused = _Monitor(), False
 
 
-at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

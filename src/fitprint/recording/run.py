@@ -369,8 +369,6 @@ class Run(RunFiles):
         Raises:
             InvalidMetricError: some are not numbers; the message names them, all others are recorded.
         """
-        if monitor.paused:
-            monitor.resume()
         if timestamp is None:
             if self._log_round(metrics, step, epoch):
                 return

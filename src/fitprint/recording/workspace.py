@@ -163,11 +163,14 @@ class Workspace:
         return writer
 
     def _new_writer(self, home: Path) -> JournalWriter:
+        from fitprint.recording import monitor  # who only reads runs needs none
+
         return JournalWriter(
             home / "journal",
             facts=lambda: self.facts(home),
             on_problem=lambda problem: hooks().problem(problem, "journal"),
             on_open=self._begin_background,
+            on_look=monitor.resume,
             durability=self.settings["durability"],
         )
 

@@ -64,6 +64,30 @@ def test_the_seed_of_numpy_is_seen_before_the_first_draw():
     assert (seeded, drawn[:7], by_array[:7], drawn == by_array) == (42, "sha256:", "sha256:", False)
 
 
+@pytest.mark.parametrize("draws", [312, 624])
+def test_fault_18_a_state_that_is_used_up_is_no_seed(draws):
+    """Its position is that of a fresh one, each time that 624 words were drawn."""
+    numpy = pytest.importorskip("numpy")
+    state = numpy.random.get_state()
+    try:
+        numpy.random.seed(42)
+        numpy.random.rand(draws)
+        assert (624, "sha256:") == (numpy.random.get_state()[2], describe_seeds()["numpy"][:7])
+    finally:
+        numpy.random.set_state(state)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 0x80000000, 0xFFFFFFFF])
+def test_every_seed_of_numpy_is_seen(seed):
+    numpy = pytest.importorskip("numpy")
+    state = numpy.random.get_state()
+    try:
+        numpy.random.seed(seed)
+        assert describe_seeds()["numpy"] == seed
+    finally:
+        numpy.random.set_state(state)
+
+
 def test_a_generator_of_another_kind_is_told_by_its_state():
     numpy = pytest.importorskip("numpy")
     if not hasattr(numpy.random, "set_bit_generator"):
