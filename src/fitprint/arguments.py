@@ -9,7 +9,7 @@ from typing import Any
 
 from fitprint.errors import FitprintError
 
-__all__ = ["checked_count", "checked_items", "checked_names", "checked_place", "checked_text", "checked_truth", "shown"]
+__all__ = ["checked_count", "checked_items", "checked_name", "checked_names", "checked_place", "checked_text", "checked_truth", "shown"]
 
 _MOST = 60  # characters of a value that an error shows
 
@@ -27,6 +27,13 @@ def checked_text(value: object, what: str, error: type[FitprintError] = Fitprint
     """Return ``value`` if it is a text, by default one that is not empty."""
     if not isinstance(value, str) or not (value or empty):
         raise error(f"{what} must be a text{'' if empty else ' that is not empty'}, not {shown(value)}")
+    return value
+
+
+def checked_name(value: object, what: str, error: type[FitprintError] = FitprintError) -> str:
+    """Return ``value`` if it is a text that one can see: blanks alone are no name."""
+    if not isinstance(value, str) or not value.strip():
+        raise error(f"{what} must be a text that is not empty, not {shown(value)}")
     return value
 
 

@@ -129,7 +129,10 @@ def test_a_run_is_renamed_moved_and_noted() -> None:
 @pytest.mark.parametrize("name", ["", " ", "\t\n", None, 5])
 def test_a_name_that_nobody_sees_is_refused(name: Any) -> None:
     """The run keeps the one that it has."""
-    with fitprint.start_run("a") as run, pytest.raises(FitprintError, match="the name of a run must be a text that is not empty"):
+    with (
+        fitprint.start_run("a") as run,
+        pytest.raises(FitprintError, match="the name of a run must be a text that is not empty"),
+    ):
         run.rename(name)
     assert fitprint.get_run(run.id).name == "a"
 

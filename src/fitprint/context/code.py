@@ -7,13 +7,14 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fitprint.access import read_regular
 from fitprint.context.git import GitError, Repository, head_of
 from fitprint.context.redaction import redact_text, redact_url
-from fitprint.context.sources import patch_of, untracked_sources
+from fitprint.context.sources import patch_of, shown_path, untracked_sources
 from fitprint.settings import working_folder
 
 __all__ = ["describe_code", "find_script", "is_installed"]
@@ -61,8 +62,7 @@ def describe_code(script: Path | None, *, with_source: bool = True) -> dict[str,
     tracked = False
     if root is not None:
         try:
-            facts, changed = _repository_facts(root, with_source=with_source)
-            tracked = script is not None and _comes_back(script, root, facts, changed)
+            facts, tracked = _repository_facts(root, script, with_source=with_source)
         except GitError as error:
             facts = {"repository": root.name, **head_of(root), "error": str(error)}
     about_script = _script(script, root, with_source=with_source and not tracked)
@@ -81,14 +81,22 @@ def _repository(folder: Path) -> Path | None:
     return next((parent for parent in (folder, *folder.parents) if os.path.exists(parent / ".git")), None)  # noqa: PTH110 - see settings
 
 
-def _comes_back(script: Path, root: Path, facts: Mapping[str, Any], changed: Sequence[str]) -> bool:
+def _comes_back(script: Path, repository: Repository, facts: Mapping[str, Any], changed: Sequence[str]) -> bool:
     """Tell whether commit and patch give a script back: git has it, and an exact patch what was changed of it."""
-    if not facts["commit"] or not Repository(root).ask(1, "ls-files", "--", str(script))[0]:
-        return False
-    return bool(facts.get("patch", {}).get("exact")) or not any(root / name == script for name in changed)
+    try:
+        if not facts["commit"] or not repository.ask(1, "ls-files", "--", str(script))[0]:
+            return False
+    except GitError:
+        return False  # its source is kept rather than lost
+    return bool(facts.get("patch", {}).get("exact")) or not any(repository.root / name == script for name in changed)
 
 
-def _repository_facts(root: Path, *, with_source: bool) -> tuple[dict[str, Any], list[str]]:
+def _repository_facts(root: Path, script: Path | None, *, with_source: bool) -> tuple[dict[str, Any], bool]:
+    """Return facts on the repository, and whether it gives the script back.
+
+    Raises:
+        GitError: the state of the working tree is not told.
+    """
     repository = Repository(root)
     status, truncated = repository.ask(_STATUS_LIMIT, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal")
     headers, changed, untracked = _read_status(status)
@@ -97,7 +105,7 @@ def _repository_facts(root: Path, *, with_source: bool) -> tuple[dict[str, Any],
         "repository": root.name,
         "folder": _folder_in(root),
         "commit": commit if commit != "(initial)" else None,
-        "branch": headers.get("branch.head"),
+        "branch": shown_path(headers["branch.head"]) if "branch.head" in headers else None,
     }
     if facts["branch"] == "(detached)":
         facts["branch"] = None
@@ -106,17 +114,17 @@ def _repository_facts(root: Path, *, with_source: bool) -> tuple[dict[str, Any],
         facts["remote"] = redact_url(remote)
     facts["dirty"] = bool(changed)
     for name, files in (("changed", changed), ("untracked", untracked)):
-        facts[name] = files[:_FILES]
+        facts[name] = [shown_path(file) for file in files[:_FILES]]
         if len(files) > _FILES or truncated:
             facts[f"{name}_count"] = len(files)
     submodules = dict(_submodules(repository))
     if submodules:
         facts["submodules"] = submodules
     if changed and with_source and facts["commit"]:
-        facts["patch"] = _attempt(lambda repository: patch_of(repository, changed), repository)
+        facts["patch"] = _attempt(partial(patch_of, changed=changed), repository)
     if untracked and with_source and (sources := _attempt(untracked_sources, repository)):
         facts["sources"] = sources
-    return facts, changed
+    return facts, script is not None and _comes_back(script, repository, facts, changed)
 
 
 def _attempt(tell: Callable[[Repository], dict[str, Any]], repository: Repository) -> dict[str, Any]:
@@ -153,7 +161,7 @@ def _read_status(status: bytes) -> tuple[dict[str, str], list[str], list[str]]:
     headers: dict[str, str] = {}
     changed: list[str] = []
     untracked: list[str] = []
-    entries = iter(status.decode("utf-8", "backslashreplace").split("\0"))
+    entries = iter(os.fsdecode(status).split("\0"))
     for entry in entries:
         kind = entry[:1]
         if kind == "#":

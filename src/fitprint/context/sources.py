@@ -16,7 +16,7 @@ from fitprint.access import read_regular
 from fitprint.context.git import Repository
 from fitprint.context.redaction import is_secret_name, redact_text
 
-__all__ = ["patch_of", "untracked_sources"]
+__all__ = ["patch_of", "shown_path", "untracked_sources"]
 
 _PATCH_LIMIT = 1 << 20
 _FILE_LIMIT = 256 << 10
@@ -78,12 +78,12 @@ def untracked_sources(repository: Repository) -> dict[str, Any]:
             break
         data, reason = _read(repository.root, path, _TOTAL_LIMIT - total)
         if data is None:
-            left_out[_told(path)] = reason
+            left_out[shown_path(path)] = reason
             continue
         total += len(data)
-        texts[_told(path)], is_exact = _redacted(data)
+        texts[shown_path(path)], is_exact = _redacted(data)
         if not is_exact:
-            redacted.append(_told(path))
+            redacted.append(shown_path(path))
     facts: dict[str, Any] = {"texts": texts, "redacted": redacted, "left_out": left_out, "count": len(paths)}
     return {name: value for name, value in facts.items() if value} if texts or left_out else {}
 
@@ -123,5 +123,6 @@ def _redacted(data: bytes) -> tuple[str, bool]:
     return shown, shown == text
 
 
-def _told(path: str) -> str:
+def shown_path(path: str) -> str:
+    """Return a path as it can be written down; what is no UTF-8 in it is escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

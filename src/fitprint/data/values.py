@@ -17,7 +17,7 @@ from typing import Any
 from fitprint.context.secrecy import KNOWN, is_withheld, withheld
 from fitprint.errors import InvalidParamError
 
-__all__ = ["PREVIEW_LIMIT", "error_text", "param_value", "preview", "strip_addresses", "type_name"]
+__all__ = ["PREVIEW_LIMIT", "error_text", "number_or_text", "param_value", "preview", "strip_addresses", "type_name"]
 
 PREVIEW_LIMIT = 8192
 """Longest JSON text, in characters, that a parameter has without spilling to an artifact."""
@@ -45,6 +45,16 @@ def error_text(error: BaseException) -> str:
         return strip_addresses(str(error))[:300]
     except Exception:  # noqa: BLE001 - an exception's own text may fail too
         return "no text"
+
+
+def number_or_text(value: Any) -> Any:
+    """Return the number that a text writes, as an int where it is one; what writes none, or is no text, as it is."""
+    for kind in (int, float) if isinstance(value, str) else ():
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    return value
 
 
 def type_name(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fitprint import clock
-from fitprint.arguments import checked_text
+from fitprint.arguments import checked_name, checked_text
 from fitprint.errors import RefusedError, StoreError
 from fitprint.events import Act, RunMoved, RunNoted, RunRenamed
 from fitprint.ids import new_id
@@ -48,9 +48,7 @@ class RunActs(RunReader):
         Raises:
             FitprintError: it is no text, or one without a letter.
         """
-        if not checked_text(name, "the name of a run").strip():
-            checked_text("", "the name of a run")
-        perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", name))
+        perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", checked_name(name, "the name of a run")))
         self._changed(name=name)
 
     def move(self, experiment: str | Experiment) -> None:

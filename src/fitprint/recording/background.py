@@ -57,7 +57,7 @@ class BackgroundDelivery:
                     _forks.is_slow = False
             except StoreBusyError as error:  # others write just now: the next time is soon enough
                 if is_last:
-                    self._tell(str(error))
+                    self._on_problem(f"{error}; `fitprint sync` delivers what is left")
                 pause = min(2 * pause, _SLOWEST_SECONDS)
             except FitprintError as error:
                 self._tell(str(error))
@@ -97,7 +97,7 @@ class _Forks:
 
     def __init__(self) -> None:
         self.delivering = threading.Lock()
-        self.is_held = False
+        self.holder = 0  # the thread that forks, where it got the lock; several may fork at once
         self.is_slow = False  # a fork has waited for this delivery: no other one does
 
 
@@ -105,13 +105,15 @@ _forks = _Forks()
 
 
 def _before_fork() -> None:
-    _forks.is_held = _forks.delivering.acquire(timeout=0 if _forks.is_slow else _FORK_SECONDS)
-    _forks.is_slow = not _forks.is_held
+    has_it = _forks.delivering.acquire(timeout=0 if _forks.is_slow else _FORK_SECONDS)
+    _forks.is_slow = not has_it
+    if has_it:
+        _forks.holder = threading.get_ident()
 
 
 def _after_fork_in_parent() -> None:
-    if _forks.is_held:
-        _forks.is_held = False
+    if _forks.holder == threading.get_ident():
+        _forks.holder = 0
         _forks.delivering.release()
 
 

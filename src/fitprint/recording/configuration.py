@@ -14,14 +14,14 @@ from typing import Any
 
 from fitprint.context.secrecy import told, withheld
 from fitprint.context.secret_shapes import REDACTED
-from fitprint.data.values import param_value
+from fitprint.data.values import number_or_text, param_value
 from fitprint.errors import InvalidParamError
 from fitprint.hooks.manager import hooks
 
 __all__ = ["configured", "note_configuration", "plain_configuration"]
 
 _MOST = 500  # values of a configuration that are recorded
-_MOST_ITEMS = 100  # of a list: parsing is done while the program waits
+_MOST_ITEMS = 100  # of a list or a mapping in one of them, which the program waits for
 _LEVELS = 12
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_][\w.\[\]]*)\s*\}")
 _NAME = re.compile(r"-{0,2}([A-Za-z_][\w.-]*)")
@@ -74,7 +74,7 @@ def _flat(values: Any, prefix: str = "", level: int = 0) -> Iterator[tuple[str, 
             yield from _flat(parts, f"{name}.", level + 1)
             continue
         try:
-            yield name, _discreet(name, param_value(_short(value)))
+            yield name, _discreet(name, param_value(_short(value, [_MOST])))
         except InvalidParamError:
             pass
 
@@ -85,10 +85,19 @@ def _is_namespace(value: Any) -> bool:
     )
 
 
-def _short(value: Any) -> Any:
-    """Return a long list as its beginning and the number of what follows."""
-    if type(value) in (list, tuple) and len(value) > _MOST_ITEMS:
-        return [*value[:_MOST_ITEMS], f"… {len(value) - _MOST_ITEMS} more"]
+def _short(value: Any, room: list[int], level: int = 0) -> Any:
+    """Return a list or mapping as its beginning and the number of what follows, as long as there is ``room`` for values of all in it."""
+    if type(value) in (list, tuple, dict) and level < _LEVELS:
+        kept = []
+        for item in islice(value.items() if type(value) is dict else value, _MOST_ITEMS):
+            if room[0] <= 0:
+                break
+            kept.append((item[0], _short(item[1], room, level + 1)) if type(value) is dict else _short(item, room, level + 1))
+        left = len(value) - len(kept)
+        if type(value) is dict:
+            return dict([*kept, ("…", f"{left} more")] if left else kept)
+        return [*kept, f"… {left} more"] if left else kept
+    room[0] -= 1
     return value
 
 
@@ -203,9 +212,4 @@ def _flags(words: list[str]) -> Iterator[tuple[str, Any]]:
 def _typed(text: str) -> Any:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
+    return number_or_text(text)

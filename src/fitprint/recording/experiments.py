@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fitprint import clock, events
-from fitprint.arguments import checked_items, checked_text
+from fitprint.arguments import checked_items, checked_name, checked_text
 from fitprint.context.secrecy import tag_texts
 from fitprint.entities import Experiment
 from fitprint.errors import SettingsError
@@ -59,7 +59,7 @@ def create_experiment(name: str, *, tags: Mapping[str, Any] | None = None, note:
     Raises:
         RefusedError: there is an experiment of this name.
     """
-    _check_name(name)
+    checked_name(name, "the name of an experiment")
     made, time = new_id(), clock.now()
     more: list[events.Act] = []
     if tags is not None:
@@ -82,7 +82,7 @@ def rename_experiment(name: str | Experiment, new_name: str) -> Experiment:
         ExperimentNotFoundError: there is no experiment ``name``.
         RefusedError: another experiment has the new name.
     """
-    _check_name(new_name)
+    checked_name(new_name, "the name of an experiment")
     return _performed(name, events.ExperimentRenamed, new_name)
 
 
@@ -131,10 +131,6 @@ def _performed(name: str | Experiment, act: Any, *content: Any) -> Experiment:
     experiment = find_experiment(workspace.store, name)
     perform(workspace, act(experiment.id, clock.now(), new_id(), "", *content))
     return get_experiment(experiment.id)
-
-
-def _check_name(name: Any) -> None:
-    checked_text(name.strip() if isinstance(name, str) else name, "the name of an experiment")
 
 
 def _texts(tags: Mapping[str, Any]) -> dict[str, str | None]:

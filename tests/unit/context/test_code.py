@@ -14,6 +14,7 @@ import pytest
 from fitprint.context import git as git_module
 from fitprint.context import sources
 from fitprint.context.code import describe_code
+from fitprint.context.git import GitError, Repository
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -139,6 +140,35 @@ def test_changes_of_a_file_with_the_name_of_a_secret_leave_the_patch(repository)
     assert (patch["exact"], patch["left_out"]) == (False, ["files with the name of a secret"])
     assert "other.toml" in patch["text"]
     assert "secrets.toml" not in patch["text"]
+
+
+def test_a_secret_file_with_a_name_that_is_no_utf8_leaves_the_patch(repository):
+    """It is named with escapes, and left out by the bytes that it has."""
+    folder = os.fsencode(repository) + b"/secrets\xff"
+    os.mkdir(folder)
+    for value in ("batterystaple", "swordfish"):
+        with open(folder + b"/password.toml", "w") as file:
+            file.write(f"value = '{value}'\n")
+        git(repository, "add", ".")
+        if value == "batterystaple":
+            git(repository, "commit", "-q", "-m", "values")
+    facts = describe_code(repository / "src" / "train.py")
+    assert (facts["changed"], facts["patch"]["left_out"]) == (["secrets\\xff/password.toml"], ["files with the name of a secret"])
+    assert "swordfish" not in facts["patch"]["text"]
+
+
+def test_a_git_that_fails_midway_costs_no_facts(repository, monkeypatch):
+    """The script is kept where git does not say that it has it."""
+    ask = Repository.ask
+
+    def fail(self, limit, *arguments, **options):
+        if arguments[0] == "ls-files":
+            raise GitError("no more")
+        return ask(self, limit, *arguments, **options)
+
+    monkeypatch.setattr(Repository, "ask", fail)
+    facts = describe_code(repository / "src" / "train.py")
+    assert (facts["branch"], facts["script"]["source"]) == ("main", "print('train')\n")
 
 
 def test_a_script_that_git_ignores_is_kept(repository):

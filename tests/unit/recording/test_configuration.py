@@ -226,6 +226,14 @@ def test_long_lists_are_cut() -> None:
     found = configured()
     assert [*(f"{number}.csv" for number in range(100)), "… 9900 more"] == found["files"]
     assert [*(1,) * 100, "… 1 more"] == found["counts"]
+    note_configuration("parser", {"nested": [["a"] * 50_000]})
+    assert [[*["a"] * 100, "… 49900 more"]] == configured()["nested"]
+    note_configuration("parser", {"deep": [[["a"] * 100] * 100] * 100})
+    assert 500 == str(configured()["deep"]).count("'a'")
+    around: list[Any] = [1]
+    around.append(around)
+    note_configuration("parser", {"round": around, "rate": 0.1})
+    assert 0.1 == configured()["rate"]
 
 
 def test_numbers_under_the_name_of_a_secret_are_withheld() -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fitprint.data.values import PREVIEW_LIMIT, param_value, preview, strip_addresses
+from fitprint.data.values import PREVIEW_LIMIT, number_or_text, param_value, preview, strip_addresses
 from fitprint.errors import InvalidMetricError, InvalidParamError
 from fitprint.recording.values import metric_value
 
@@ -298,3 +298,11 @@ def test_long_values_are_previewed():
     assert preview("x" * 9000) == "x" * 1000 + "… (9000 characters)"
     assert preview(list(range(5000))).startswith("[0,1,2,3,")
     assert preview([1] * 10, limit=5) == "[1,1,… (21 characters)"
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("3", 3), ("-0.5", -0.5), ("1e3", 1000.0), ("a", "a"), ("", ""), (0.5, 0.5), (None, None), ([1], [1])]
+)
+def test_a_text_that_writes_a_number_is_one(value, number):
+    """What is no text stays what it is: no fraction is cut."""
+    assert (number, type(number)) == (number_or_text(value), type(number_or_text(value)))

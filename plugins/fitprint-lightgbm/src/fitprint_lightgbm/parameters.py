@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitprint.autologging.fit import Fit
+from fitprint.data.values import number_or_text
 
 __all__ = ["RATES", "callbacks_of", "called", "canonical", "described", "record_params", "resolved_params", "under_own_names", "written"]
 
@@ -138,13 +139,4 @@ def resolved_params(booster: Any) -> dict[str, Any]:
     _, _, text = text.partition("\nparameters:\n")
     text, _, _ = text.partition("\nend of parameters")
     lines = (line[1:-1].partition(": ") for line in text.splitlines() if line.startswith("["))
-    return {name: _parsed(value) for name, _, value in lines}
-
-
-def _parsed(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
+    return {name: number_or_text(value) for name, _, value in lines}

@@ -9,6 +9,7 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 from fitprint.data.schema import Field, Schema
+from fitprint.data.values import number_or_text
 from fitprint.models.signature import Signature
 
 __all__ = ["is_as_trained", "note_trained", "record_config", "record_resolved", "signature_of", "unsettle"]
@@ -79,15 +80,6 @@ def record_resolved(fit: Fit, config: Mapping[str, Any]) -> None:
     inner = learner.get("gradient_booster", {})
     inner = inner.get("gbtree", inner)  # dart
     for part in ("tree_train_param", "linear_train_param"):
-        params |= {name: _number(value) for name, value in inner.get(part, {}).items() if name not in _ALIASES}
+        params |= {name: number_or_text(value) for name, value in inner.get(part, {}).items() if name not in _ALIASES}
     metrics = [metric["name"] for metric in learner.get("metrics", ())]
     fit.params({name: value for name, value in {**params, "eval_metric": metrics}.items() if value not in (None, [])}, resolved=True)
-
-
-def _number(text: Any) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except (TypeError, ValueError):
-            pass
-    return text

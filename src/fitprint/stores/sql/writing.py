@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fitprint.entities import Decision
@@ -26,7 +27,8 @@ _Drafts = Mapping[int, Draft]  # by the run's number
 
 def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) -> None:
     """Fold a batch that is new into the tables of the store at ``uri``, and note its end."""
-    with damage.told(f"the store {uri}"):
+    told = partial(damage.told, f"the store {uri}")
+    with told():
         ids = {event.run: storable(event.run) for event in batch.events if not isinstance(event, (*EXPERIMENT_ACTS, *STORE_EVENTS))}
         lives, numbers = _lives(transaction, ids.values())
         records = Records(_drafts(transaction, batch, ids, lives, numbers, keys), purged=_purged(transaction, ids, lives))
@@ -40,15 +42,15 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     numbered = _write_lives(transaction, drafts, experiment_numbers)
     key_numbers = keys.make(transaction, {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)})
     _write_params_and_tags(transaction, numbered, key_numbers)
-    with damage.told(f"the store {uri}"):
+    with told():
         _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
     _write_files_and_facts(transaction, numbered)
     _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
-    with damage.told(f"the store {uri}"):
+    with told():
         last = changes.last(transaction)  # what is purged may have it
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
-    with damage.told(f"the store {uri}"):
+    with told():
         changes.write(transaction, records.take_touched(), last)
         changes.write_consumers(transaction, batch, records.now)
     arrivals.write(transaction, batch, records.purged)
