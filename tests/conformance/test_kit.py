@@ -10,7 +10,7 @@ import pytest
 from fitprint_toyboost.conformance import ToyboostConformance
 
 import fitprint
-from fitprint.errors import PluginError
+from fitprint.errors import PluginError, SettingsError
 from fitprint.recording import workspace
 from fitprint.testing import (
     ArtifactStoreConformance,
@@ -271,6 +271,15 @@ def test_isolated_tests_know_no_run_of_outside(tmp_path):
         assert fitprint.active_run() is outer
         assert outer.is_open
         assert ["outer"] == [run.name for run in fitprint.search_runs()]
+
+
+@pytest.mark.parametrize("wrong", [{"experimnt": "x"}, {"durability": "very"}, {"console": "maybe"}])
+def test_isolated_refuses_settings_that_are_none_of_ours(tmp_path, wrong):
+    """The error names the call, and nothing has been changed by then."""
+    before = dict(os.environ)
+    with pytest.raises(SettingsError, match="from call"), isolated(tmp_path / "home", **wrong):
+        raise AssertionError("the block began")
+    assert before == dict(os.environ)
 
 
 def test_isolated_leaves_out_settings_that_are_none(tmp_path):

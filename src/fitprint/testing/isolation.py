@@ -11,7 +11,7 @@ from typing import Any
 from fitprint.artifacts import memory as artifacts
 from fitprint.hooks import manager
 from fitprint.recording import context, workspace
-from fitprint.settings import variable_of
+from fitprint.settings import flat, load_settings, variable_of
 from fitprint.stores import memory
 
 __all__ = ["isolated"]
@@ -27,9 +27,14 @@ def isolated(home: str | Path, **settings: Any) -> Iterator[None]:
     Args:
         home: the home folder; it is made by the first record.
         settings: given as variables, but for those that are None; by default ``store`` is a memory store, and ``notice`` is off.
+
+    Raises:
+        SettingsError: a setting has an unknown name, or a value of the wrong type.
     """
-    said = {"store": f"memory://{home}", "notice": False, **settings, "home": home}
-    variables = {variable_of(name): _text_of(value) for name, value in said.items() if value is not None}
+    chosen = {"store": f"memory://{home}", "notice": False, **settings, "home": home}
+    said = flat({name: value for name, value in chosen.items() if value is not None})
+    load_settings(workspace.declared_settings(), call=said, environment={}, start=Path(home))  # a mistake is told before it is a variable
+    variables = {variable_of(name): _text_of(value) for name, value in said.items()}
     outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("FITPRINT_")}
     os.environ.update(variables)
     given, before, others = workspace.given(), workspace.use(None), set(workspace.all_open())
@@ -47,7 +52,7 @@ def isolated(home: str | Path, **settings: Any) -> Iterator[None]:
         for each in inside:
             each.close()
         for kept in (memory._shared, artifacts._shared):  # noqa: SLF001 - they would last as long as the process
-            kept.pop(str(said["store"]), None)
+            kept.pop(str(said.get("store")), None)
         manager.reset()
         for name in [name for name in os.environ if name.startswith("FITPRINT_")]:
             del os.environ[name]
