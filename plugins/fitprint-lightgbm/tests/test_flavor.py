@@ -16,7 +16,7 @@ import fitprint
 from fitprint.errors import IntegrityError, UntrustedModelError
 from fitprint.models.trust import Trust
 from fitprint_lightgbm.flavor import LightGBMFlavor
-from fitprint_lightgbm.texts import check_text
+from fitprint_lightgbm.integrity import check_text
 
 X, y = load_breast_cancer(return_X_y=True)
 QUIET = {"objective": "binary", "verbosity": -1, "num_threads": 1}

@@ -11,7 +11,7 @@ from xgboost import XGBClassifier, XGBRegressor
 from fitprint.errors import IntegrityError
 from fitprint.models.loading import load_directory
 from fitprint_xgboost.flavor import XGBoostFlavor
-from fitprint_xgboost.wholeness import problem_of
+from fitprint_xgboost.integrity import problem_of
 
 
 def table():

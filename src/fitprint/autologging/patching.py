@@ -20,7 +20,7 @@ import wrapt
 
 from fitprint.autologging.families import Family
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
-from fitprint.autologging.replacements import Choose, Hook, StandIn, dead_hook, hook_of, is_replacement, replacement_of
+from fitprint.autologging.replacements import Choose, Interceptor, StandIn, dead_interceptor, interceptor_of, is_replacement, replacement_of
 from fitprint.autologging.wrappers import exchange, holds, inside_of
 from fitprint.hooks.manager import hooks
 
@@ -150,7 +150,7 @@ class Patcher:
         """Let ``choose`` decide on each call of ``module:function`` or ``module:Class.method``, from when the module is imported."""
         module, _, place = path.partition(":")
         name, _, method = place.rpartition(".")
-        make = functools.partial(replacement_of, hook=Hook(self, choose))
+        make = functools.partial(replacement_of, interceptor=Interceptor(self, choose))
 
         def act(loaded: ModuleType) -> None:
             if name:
@@ -166,7 +166,7 @@ class Patcher:
         path = target.path.partition(":")[2]
         choose = functools.partial(self._choose, framework, target)
         if isinstance(target, Function):
-            self.replace_function(module, path, lambda function: replacement_of(function, Hook(self, choose)))
+            self.replace_function(module, path, lambda function: replacement_of(function, Interceptor(self, choose)))
         else:
             name, _, method = path.rpartition(".")
             cls = _find(module, name)
@@ -209,15 +209,15 @@ class Patcher:
             replacement = vars(owner)[name]  # ``fit = Other.fit`` in a class: the two stay one object
             self._note_patched(owner, name, replacement)
         if replacement is not None:
-            hook_of(replacement).claim(base, target, choose)
+            interceptor_of(replacement).claim(base, target, choose)
             return
-        hook = Hook(self)
-        hook.claim(base, target, choose)
-        cell = dead_hook(vars(owner)[name])  # a worker gets a class by value, with some tasks once more
+        interceptor = Interceptor(self)
+        interceptor.claim(base, target, choose)
+        cell = dead_interceptor(vars(owner)[name])  # a worker gets a class by value, with some tasks once more
         if cell is None:
-            self.replace_in_class(owner, name, functools.partial(replacement_of, hook=hook))
+            self.replace_in_class(owner, name, functools.partial(replacement_of, interceptor=interceptor))
         else:
-            cell.cell_contents = hook
+            cell.cell_contents = interceptor
             self._note_patched(owner, name, vars(owner)[name])
 
     def _standing(self, owner: type, name: str) -> Any:
@@ -240,7 +240,7 @@ class Patcher:
         method or a wrapper of another tool's holds.
         """
         current: Any = vars(cls).get(name)
-        while is_replacement(current) and hook_of(current).is_of(self):  # another tool may have put an old one back
+        while is_replacement(current) and interceptor_of(current).is_of(self):  # another tool may have put an old one back
             current = current.__wrapped__
         if isinstance(current, FunctionType):
             replacement = make(current)

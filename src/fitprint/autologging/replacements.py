@@ -1,4 +1,4 @@
-"""What stands in the place of a function: a real one, which asks a hook whether anybody is to see the call."""
+"""What stands in the place of a function: a real one, which asks a interceptor whether anybody is to see the call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, Union
 
-__all__ = ["Choose", "Hook", "StandIn", "dead_hook", "hook_of", "is_replacement", "replacement_of"]
+__all__ = ["Choose", "Interceptor", "StandIn", "dead_interceptor", "interceptor_of", "is_replacement", "replacement_of"]
 
 # Makes a call in the place of the caller, given (function, args, kwargs).
 StandIn = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -15,7 +15,7 @@ StandIn = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 Choose = Callable[[tuple[Any, ...]], Union[StandIn, None]]
 
 
-class Hook:
+class Interceptor:
     """What a replacement asks: true while patches are on, and callable with the arguments of a call.
 
     Several targets may cover one function. Of those whose base the first argument is an instance of, the one with the nearest
@@ -39,7 +39,7 @@ class Hook:
         self._claims = (*nearer, (base, target, choose), *(claim for claim in self._claims if claim not in nearer))
 
     def is_of(self, patcher: object) -> bool:
-        """Tell whose hook this is."""
+        """Tell whose interceptor this is."""
         return self._patcher is patcher
 
     def __bool__(self) -> bool:
@@ -55,26 +55,26 @@ class Hook:
     def __reduce__(self) -> tuple[type[bool], tuple[()]]:
         return bool, ()
 
-    def __copy__(self) -> Hook:
+    def __copy__(self) -> Interceptor:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Hook:
+    def __deepcopy__(self, memo: Any) -> Interceptor:
         return self
 
 
-def replacement_of(function: FunctionType, hook: Hook) -> Callable[..., Any]:
-    """Return a real function that stands for ``function`` and asks the hook. A call that nobody is to see costs this one frame."""
+def replacement_of(function: FunctionType, interceptor: Interceptor) -> Callable[..., Any]:
+    """Return a real function that stands for ``function`` and asks the interceptor. A call that nobody is to see costs this one frame."""
 
     # Only closure variables are used: a copy pickled by value drags no module of ours along.
     @functools.wraps(function)
     def observed(*args: Any, **kwargs: Any) -> Any:
-        call = hook(args) if hook else None  # asked once: another thread may switch on in between
+        call = interceptor(args) if interceptor else None  # asked once: another thread may switch on in between
         return call(function, args, kwargs) if call else function(*args, **kwargs)
 
     return observed
 
 
-# The code of every replacement: a copy that came by value has equal code, and False for a hook.
+# The code of every replacement: a copy that came by value has equal code, and False for a interceptor.
 _CODE = next(constant for constant in replacement_of.__code__.co_consts if isinstance(constant, CodeType))
 
 
@@ -83,14 +83,14 @@ def is_replacement(function: object) -> bool:
     return type(function) is FunctionType and function.__code__ is _CODE
 
 
-def hook_of(replacement: Any) -> Hook:
-    """Return the hook of a replacement."""
-    hook: Hook = _cell_of(replacement).cell_contents
-    return hook
+def interceptor_of(replacement: Any) -> Interceptor:
+    """Return the interceptor of a replacement."""
+    interceptor: Interceptor = _cell_of(replacement).cell_contents
+    return interceptor
 
 
-def dead_hook(function: Any) -> Any:
-    """Return the cell of the hook, if this is a replacement that came by value and asks nobody; else None."""
+def dead_interceptor(function: Any) -> Any:
+    """Return the cell of the interceptor, if this is a replacement that came by value and asks nobody; else None."""
     code = getattr(function, "__code__", None)
     if code is None or code is _CODE or code.co_name != _CODE.co_name or code != _CODE:
         return None
@@ -99,4 +99,4 @@ def dead_hook(function: Any) -> Any:
 
 
 def _cell_of(function: Any) -> Any:
-    return dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))["hook"]
+    return dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))["interceptor"]

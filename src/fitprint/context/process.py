@@ -1,4 +1,4 @@
-"""The process that trains: its command, Python, user, host, and surroundings."""
+"""The process that trains: its command, Python, user, host, and where it runs."""
 
 from __future__ import annotations
 

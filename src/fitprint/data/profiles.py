@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from fitprint.data.buffers import ARROW_NUMBERS
-from fitprint.data.sampling import OTHER, Column, Sample
+from fitprint.data.sampling import OTHER, Sample, SampledColumn
 
 __all__ = ["profile", "text_digest"]
 
@@ -100,7 +100,7 @@ def _bounded(told: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _column(column: Column, *, values: bool, readable: bool) -> dict[str, Any]:
+def _column(column: SampledColumn, *, values: bool, readable: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": column.name[:_NAME]}
     try:
         kind, found, count = _read(column)
@@ -115,7 +115,7 @@ def _column(column: Column, *, values: bool, readable: bool) -> dict[str, Any]:
 # -- reading -------------------------------------------------------------------------------------------------------------
 
 
-def _read(column: Column) -> tuple[str, Any, int]:
+def _read(column: SampledColumn) -> tuple[str, Any, int]:
     """Return the type of a column, its present values (an array of numbers, or a list) and the number of all."""
     values = column.values
     if hasattr(values, "to_pylist"):  # of pyarrow

@@ -16,7 +16,7 @@ from fitprint.data.description import Description
 from fitprint.data.kinds import kind_of
 from fitprint.data.rows import spread
 
-__all__ = ["OTHER", "Column", "Sample", "sample"]
+__all__ = ["OTHER", "Sample", "SampledColumn", "sample"]
 
 MOST_ROWS = 8192
 MOST_COLUMNS = 128  # of which values are taken; of others the names
@@ -35,7 +35,7 @@ _PLAIN = frozenset({str, int, float, bool, type(None), bytes, Decimal, date, dat
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SampledColumn:
     """The cells that were taken of one column.
 
     Attributes:
@@ -61,7 +61,7 @@ class Sample:
     """
 
     rows: int | None
-    columns: Sequence[Column]
+    columns: Sequence[SampledColumn]
     others: Sequence[str] = ()
     more: int = 0
 
@@ -80,7 +80,7 @@ def sample(described: Description) -> Sample | None:
     return Sample(described.rows, first, named, max(0, len(labels) - len(first) - len(named)))
 
 
-_Found = tuple[Iterable[Column], Sequence[Any]]
+_Found = tuple[Iterable[SampledColumn], Sequence[Any]]
 
 
 def _taken(data: Any, level: int = 0) -> _Found | None:
@@ -120,17 +120,17 @@ def _of_array(data: Any, _: int = 0) -> _Found | None:
     array = data.view(sys.modules["numpy"].ndarray)
     if array.dtype.names:
         names = array.dtype.names
-        return (Column(name, _cells(array[name], len(names))) for name in names if array.ndim == 1), names
+        return (SampledColumn(name, _cells(array[name], len(names))) for name in names if array.ndim == 1), names
     if not array.ndim:
         return None
     if array.ndim == 2:
         width = array.shape[1]
         names = [str(number) for number in range(min(width, MOST_COLUMNS + _NAMES))]
         masks = [None] * width if mask is None else _columns(mask)
-        return map(Column, names, _columns(array), masks), range(width)
+        return map(SampledColumn, names, _columns(array), masks), range(width)
     if array.ndim > 2:
         array, mask = _pooled(array), None if mask is None else _pooled(mask)
-    return [Column("", _cells(array), None if mask is None else _cells(mask))], ("",)
+    return [SampledColumn("", _cells(array), None if mask is None else _cells(mask))], ("",)
 
 
 def _pooled(array: Any) -> Any:
@@ -210,7 +210,7 @@ def _of_frame(data: Any, _: int = 0) -> _Found:
     labels = data.columns
     block = single_block(data)
     if block is not None:
-        return map(Column, map(str, labels[:MOST_COLUMNS]), _columns(block)), labels
+        return map(SampledColumn, map(str, labels[:MOST_COLUMNS]), _columns(block)), labels
     arrays = column_arrays(data, range(min(width, MOST_COLUMNS)))
     return (_extension(str(label), array, width) for label, array in zip(labels, arrays, strict=False)), labels
 
@@ -220,7 +220,7 @@ def _of_column(data: Any, _: int = 0) -> _Found:
     return [_extension(name, data.array, 1)], (name,)
 
 
-def _extension(name: str, array: Any, width: int) -> Column:
+def _extension(name: str, array: Any, width: int) -> SampledColumn:
     """Take cells of a column of pandas, by the arrays inside it where those are known."""
     inner = getattr(array, "_ndarray", None)
     width = min(width, MOST_COLUMNS)
@@ -228,40 +228,40 @@ def _extension(name: str, array: Any, width: int) -> Column:
         codes = _cells(array.codes, width)
         used = sorted(set(codes.tolist()) - {-1})
         known = dict(zip(used, list(array.categories.array.take(used)), strict=True))
-        return Column(name, _plain([known.get(code) for code in codes.tolist()]))
+        return SampledColumn(name, _plain([known.get(code) for code in codes.tolist()]))
     if inner is not None:
-        return Column(name, _cells(inner, width))
+        return SampledColumn(name, _cells(inner, width))
     if hasattr(array, "_mask") and kind_of(getattr(array, "_data", None)) == "array":
-        return Column(name, _cells(array._data, width), _cells(array._mask, width))  # noqa: SLF001 - the only way to the buffers
-    return Column(name, _cells(array, width))
+        return SampledColumn(name, _cells(array._data, width), _cells(array._mask, width))  # noqa: SLF001 - the only way to the buffers
+    return SampledColumn(name, _cells(array, width))
 
 
 def _of_polars(data: Any, _: int = 0) -> _Found:
     chosen = _positions(len(data), _count(len(data), data.width))
     found = data.clone() if data.width <= MOST_COLUMNS else data.select(data.columns[:MOST_COLUMNS])
     found = found if isinstance(chosen, slice) else found[chosen]
-    return (Column(column.name, column) for column in found.iter_columns()), data.columns
+    return (SampledColumn(column.name, column) for column in found.iter_columns()), data.columns
 
 
 def _of_polars_column(data: Any, _: int = 0) -> _Found:
     chosen = _positions(len(data), MOST_ROWS)
-    return [Column(data.name, data.clone() if isinstance(chosen, slice) else data.gather(chosen))], (data.name,)
+    return [SampledColumn(data.name, data.clone() if isinstance(chosen, slice) else data.gather(chosen))], (data.name,)
 
 
 def _of_arrow(data: Any, _: int = 0) -> _Found:
     chosen = _positions(len(data), _count(len(data), data.num_columns))
     found = (data.column(place) for place in range(min(data.num_columns, MOST_COLUMNS)))
     taken = (column if isinstance(chosen, slice) else column.take(chosen) for column in found)
-    return map(Column, data.column_names, taken), data.column_names
+    return map(SampledColumn, data.column_names, taken), data.column_names
 
 
 def _of_sparse(data: Any, _: int = 0) -> _Found | None:
     if not has_buffer(getattr(data, "data", None)) or data.data.ndim != 1:
         return None
-    columns = [Column("stored values", _cells(data.data))]
+    columns = [SampledColumn("stored values", _cells(data.data))]
     if data.format == "csr" and data.shape[0]:
         chosen = _positions(data.shape[0], MOST_ROWS)
-        columns.append(Column("stored in a row", data.indptr[1:][chosen] - data.indptr[:-1][chosen]))
+        columns.append(SampledColumn("stored in a row", data.indptr[1:][chosen] - data.indptr[:-1][chosen]))
     return columns, [column.name for column in columns]
 
 
@@ -289,28 +289,29 @@ def _of_sequence(data: Sequence[Any], level: int) -> _Found | None:
     if items and types <= {list, tuple}:
         width = min(map(len, items))
         if width < max(map(len, items)):
-            return [Column("lengths", [len(item) for item in items])], ("lengths",)
+            return [SampledColumn("lengths", [len(item) for item in items])], ("lengths",)
         items = items[:: _stride(len(items), width)]
         names = [str(place) for place in range(min(width, MOST_COLUMNS + _NAMES))]
-        return (Column(names[place], _plain([item[place] for item in items])) for place in range(min(width, MOST_COLUMNS))), range(width)
+        taken = (SampledColumn(names[place], _plain([item[place] for item in items])) for place in range(min(width, MOST_COLUMNS)))
+        return taken, range(width)
     if items and types <= {dict}:
         keys = list(dict.fromkeys(key for item in items[:_FEWEST_ROWS] for key in item))
         items = items[:: _stride(len(items), len(keys))]
-        return (Column(str(key), _plain([item.get(key) for item in items])) for key in keys[:MOST_COLUMNS]), keys
+        return (SampledColumn(str(key), _plain([item.get(key) for item in items])) for key in keys[:MOST_COLUMNS]), keys
     if items and len(items) <= MOST_COLUMNS and all(kind_of(item) in _TAKERS for item in items) and not types & {bytes, bytearray}:
         return _of_entries(dict(enumerate(items)), level)
-    return [Column("", _plain(items))], ("",)
+    return [SampledColumn("", _plain(items))], ("",)
 
 
 def _of_entries(data: Mapping[Any, Any], level: int) -> _Found | None:
     if level >= _LEVELS:
         return None
-    columns: list[Column] = []
+    columns: list[SampledColumn] = []
     for key, value in islice(data.items(), MOST_COLUMNS):
         found = _taken(value, level + 1)
         if found is not None:
             taken = islice(found[0], MOST_COLUMNS - len(columns))
-            columns += [Column(f"{key} {column.name}".rstrip(), column.values, column.missing) for column in taken]
+            columns += [SampledColumn(f"{key} {column.name}".rstrip(), column.values, column.missing) for column in taken]
     return columns, [column.name for column in columns]
 
 
@@ -318,7 +319,7 @@ def _of_buffer(data: Any, _: int = 0) -> _Found | None:
     view = memoryview(data)
     if view.ndim != 1:
         return None
-    return [Column("", view[:: max(1, -(-len(view) // MOST_ROWS))].tolist())], ("",)
+    return [SampledColumn("", view[:: max(1, -(-len(view) // MOST_ROWS))].tolist())], ("",)
 
 
 _PYTHON = ("builtins", "collections")

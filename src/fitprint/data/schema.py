@@ -123,7 +123,7 @@ def schema_of(data: Any) -> Schema:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class FrameColumn:
     """A column of a data frame, or (``position`` None) a series: its label and dtype, and ways to its values."""
 
     label: Label
@@ -157,12 +157,14 @@ class Column:
         return found.to_numpy(dtype="float64", na_value=float("nan")) if hasattr(found, "iloc") else found.to_numpy()
 
 
-def columns(data: Any) -> list[Column]:
+def columns(data: Any) -> list[FrameColumn]:
     """Return the columns of a frame, or the one of a series."""
     if is_series(data):
-        return [Column(label(data.name), data.dtype, data)]
+        return [FrameColumn(label(data.name), data.dtype, data)]
     dtypes = data.dtypes.tolist() if hasattr(data, "iloc") else data.dtypes
-    return [Column(label(name), dtype, data, position) for position, (name, dtype) in enumerate(zip(data.columns, dtypes, strict=True))]
+    return [
+        FrameColumn(label(name), dtype, data, position) for position, (name, dtype) in enumerate(zip(data.columns, dtypes, strict=True))
+    ]
 
 
 def type_of(dtype: object, peek: Callable[[], Sequence[Any]]) -> tuple[str, bool]:
@@ -236,7 +238,7 @@ def _exact(name: Any) -> Label:
     return str(name)
 
 
-def _column(column: Column) -> Field:
+def _column(column: FrameColumn) -> Field:
     word, nullable = type_of(column.dtype, column.peek)
     return Field(column.label, word, nullable=nullable, categories=_categories(column.dtype) if word.startswith("category[") else None)
 

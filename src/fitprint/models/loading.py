@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.brought import brought_code, importable
+from fitprint.models.code_paths import importable, model_code
 from fitprint.models.directory import Manifest, read_manifest, verify
 from fitprint.models.flavor import Flavor
 from fitprint.models.hashing import Checking
@@ -71,7 +71,7 @@ def open_directory(directory: Path, flavors: Sequence[Flavor], trust: Trust, che
 
 def load_untried(directory: Path, manifest: Manifest, flavor: Flavor, options: Mapping[str, Any], trust: Trust) -> object:
     """Load a model whose flavor has been found, with what its files name and nothing tried before."""
-    code = brought_code(directory, options)
+    code = model_code(directory, options)
     try:
         with importable(code, trust):
             return flavor.load(directory, options, trust)

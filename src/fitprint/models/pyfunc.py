@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitprint.errors import FitprintError, IntegrityError
-from fitprint.models.brought import brought_code
+from fitprint.models.code_paths import model_code
 from fitprint.models.flavor import Flavor, FlavorEntry, file_within
 from fitprint.models.opcodes import scan
 from fitprint.models.pickles import needs
@@ -59,7 +59,7 @@ class PyfuncFlavor(Flavor):
 
 
 def _files_of_code(directory: Path, options: Mapping[str, Any]) -> set[str]:
-    code = brought_code(directory, options)
+    code = model_code(directory, options)
     scripts = {value for value in options.values() if isinstance(value, str) and value.endswith(".py")}
     return scripts | set(code.names if code is not None else ())
 

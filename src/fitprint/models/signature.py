@@ -11,7 +11,7 @@ from typing import Any
 
 from fitprint.data.description import described
 from fitprint.data.kinds import is_array, is_arrow, is_frame, is_series, is_sparse
-from fitprint.data.schema import Column, Field, Label, Schema, columns, schema_of, type_of
+from fitprint.data.schema import Field, FrameColumn, Label, Schema, columns, schema_of, type_of
 from fitprint.errors import SignatureError
 
 __all__ = ["Signature", "fits", "infer_signature"]
@@ -83,7 +83,7 @@ def _enforce_frame(schema: Schema, frame: Any) -> Any:
     if schema.container not in _NAMED:
         _enforce_columns(schema, found)
         return frame
-    places: dict[Label, list[Column]] = defaultdict(list)  # a label may occur more than once: its occurrences match in order
+    places: dict[Label, list[FrameColumn]] = defaultdict(list)  # a label may occur more than once: its occurrences match in order
     for column in found:
         places[column.label].append(column)
     order = []
@@ -174,7 +174,7 @@ def _enforce_array(schema: Schema, data: Any) -> None:
         _check_type(expected, field.type, partial(_floats, data, position))
 
 
-def _enforce_columns(schema: Schema, found: Sequence[Column]) -> None:
+def _enforce_columns(schema: Schema, found: Sequence[FrameColumn]) -> None:
     """Check the columns of a frame, or a series, against a schema that knows no labels, or only one."""
     first = schema.fields[0]
     width = len(schema.fields) if schema.container in _NAMED else first.shape[1] if len(first.shape) == 2 else 1
@@ -184,7 +184,7 @@ def _enforce_columns(schema: Schema, found: Sequence[Column]) -> None:
         _check_column(replace(first, name=column.label), column)
 
 
-def _check_column(field: Field, column: Column) -> None:
+def _check_column(field: Field, column: FrameColumn) -> None:
     word = type_of(column.dtype, column.peek)[0]
     if fits(field.type, word) or not column.is_missing():
         _check_type(field, word, column.floats)

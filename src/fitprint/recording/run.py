@@ -28,9 +28,9 @@ from fitprint.recording import console, media, monitor
 from fitprint.recording.configuration import configured
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
+from fitprint.recording.environment import attach_environment
 from fitprint.recording.files import RunFiles
 from fitprint.recording.resources import used_since
-from fitprint.recording.surroundings import attach_environment
 from fitprint.recording.token import RunToken
 from fitprint.recording.values import check_curve, metric_value, microseconds
 from fitprint.recording.workspace import Workspace

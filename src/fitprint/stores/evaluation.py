@@ -9,7 +9,7 @@ from typing import Any
 
 from fitprint.entities import RunRecord
 from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator
-from fitprint.stores.paging import Column, Place
+from fitprint.stores.paging import Place, SortColumn
 from fitprint.stores.values import number_of, text_of, texts_equal_to
 
 __all__ = ["matches", "order", "place_of"]
@@ -30,7 +30,7 @@ def matches(where: Expression | None, run: RunRecord) -> bool:
     return all(results) if isinstance(where, And) else any(results)
 
 
-def place_of(run: RunRecord, columns: Sequence[Column]) -> Place:
+def place_of(run: RunRecord, columns: Sequence[SortColumn]) -> Place:
     """Return the run's place in the ordering: its value in each column (None: missing or NaN), then its id."""
     place: Place = []
     for column in columns:
@@ -43,7 +43,7 @@ def place_of(run: RunRecord, columns: Sequence[Column]) -> Place:
     return [*place, run.id]
 
 
-def order(columns: Sequence[Column], one: Place, other: Place) -> int:
+def order(columns: Sequence[SortColumn], one: Place, other: Place) -> int:
     """Return less than 0, 0 or more than 0 as ``one`` comes before ``other``, is it, or comes after it."""
     for column, left, right in zip(columns, one, other, strict=False):  # the id, which comes last, has no column
         if left == right:

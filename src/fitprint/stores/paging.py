@@ -16,13 +16,13 @@ from fitprint.query.fields import kind
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Column", "Place", "SortValue", "columns", "every_run", "place", "token"]
+__all__ = ["Place", "SortColumn", "SortValue", "columns", "every_run", "place", "token"]
 
 SortValue = Union[float, int, str, None]
 Place = list[SortValue]  # a run's value in each column of an ordering, then its id
 
 
-class Column(NamedTuple):
+class SortColumn(NamedTuple):
     """What an ordering compares: numbers or texts, with missing ones last in both directions."""
 
     field: Field
@@ -41,13 +41,13 @@ def every_run(store: Store, query: Query, page_size: int = 500) -> Iterator[RunR
             return
 
 
-def columns(query: Query) -> Sequence[Column]:
+def columns(query: Query) -> Sequence[SortColumn]:
     """Return the columns of the query's ordering; an item of params has two, its numbers and then its texts."""
     result = []
     for item in query.order:
         if item.field.entity == "param":
-            result.append(Column(item.field, text=False, descending=item.descending))
-        result.append(Column(item.field, text=kind(item.field) in ("text", "param"), descending=item.descending))
+            result.append(SortColumn(item.field, text=False, descending=item.descending))
+        result.append(SortColumn(item.field, text=kind(item.field) in ("text", "param"), descending=item.descending))
     return result
 
 

@@ -15,7 +15,7 @@ import pytest
 import fitprint
 from fitprint.autologging import activation
 from fitprint.autologging.framework import Framework
-from fitprint.autologging.replacements import Hook, replacement_of
+from fitprint.autologging.replacements import Interceptor, replacement_of
 from fitprint.errors import SettingsError
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
@@ -219,7 +219,7 @@ def test_a_call_asks_once_whether_anybody_is_to_see_it() -> None:
             return self.looks > 1
 
     patcher = Switched()
-    replacement = replacement_of(lambda number: number + 1, Hook(patcher))  # type: ignore[arg-type]
+    replacement = replacement_of(lambda number: number + 1, Interceptor(patcher))  # type: ignore[arg-type]
     assert replacement(1) == 2
     assert patcher.looks == 1
 

@@ -19,7 +19,7 @@ import pytest
 import fitprint
 from fitprint.autologging import activation
 from fitprint.autologging.framework import Function
-from fitprint.autologging.replacements import Hook
+from fitprint.autologging.replacements import Interceptor
 
 if TYPE_CHECKING:
     from conftest import Toy
@@ -97,7 +97,7 @@ def test_switching_off_leaves_no_trace(toy: Toy, order: str) -> None:
         assert before == after
     else:
         assert patched != after
-    assert not any(isinstance(cell.cell_contents, Hook) for cls in map(vars(module).get, CLASSES) for cell in cells(cls))
+    assert not any(isinstance(cell.cell_contents, Interceptor) for cls in map(vars(module).get, CLASSES) for cell in cells(cls))
     assert "__init_subclass__" not in vars(module.Base)
 
 
@@ -346,10 +346,10 @@ def test_classes_made_in_a_loop_can_die(toy: Toy) -> None:
     references = [make() for _ in range(20)]
     gc.collect()
     assert [None] * 20 == [reference() for reference in references]
-    kept = sum(1 for item in gc.get_objects() if isinstance(item, Hook))
+    kept = sum(1 for item in gc.get_objects() if isinstance(item, Interceptor))
     make()
     gc.collect()
-    assert kept == sum(1 for item in gc.get_objects() if isinstance(item, Hook))
+    assert kept == sum(1 for item in gc.get_objects() if isinstance(item, Interceptor))
     before = len(activation._patcher._undo)
     for _ in range(20):
         make()
@@ -404,7 +404,7 @@ def test_a_wrapper_below_stays_too(toy: Toy) -> None:
 def test_a_pickled_hook_is_false(toy: Toy) -> None:
     """By value, a patched function carries ``False`` instead of anything of ours; copies in this process stay what they are."""
     fitprint.autolog()
-    (hook,) = [cell.cell_contents for cell in toy.module.train.__closure__ if isinstance(cell.cell_contents, Hook)]
+    (hook,) = [cell.cell_contents for cell in toy.module.train.__closure__ if isinstance(cell.cell_contents, Interceptor)]
     assert pickle.loads(pickle.dumps(hook)) is False
     assert b"fitprint" not in pickle.dumps(hook)
     assert copy.copy(hook) is hook

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fitprint.autologging.framework import Framework, Function, Method, SubclassMethod, Target
 from fitprint.versions import is_installed
-from fitprint_catboost import judging, searching, training, validation
+from fitprint_catboost import post_training, searching, training, validation
 
 __all__ = ["CatBoostFramework"]
 
@@ -30,12 +30,12 @@ class CatBoostFramework(Framework):
             Method(f"{_BASE}.select_features", searching.observe_selection, kind="feature-selection"),
             *([Function("catboost.core:sample_gaussian_process", searching.observe_sampling, kind="search")] if _can_sample() else ()),
             *(
-                SubclassMethod(_BASE, name, judging.observe_prediction, role="note")
+                SubclassMethod(_BASE, name, post_training.observe_prediction, role="note")
                 for name in ("predict", "predict_proba", "predict_log_proba")
             ),
-            SubclassMethod(_BASE, "score", judging.observe_score, role="note"),
-            SubclassMethod(_BASE, "eval_metrics", judging.observe_metrics, role="note"),
-            Function("catboost.utils:eval_metric", judging.observe_metric, role="note"),
+            SubclassMethod(_BASE, "score", post_training.observe_score, role="note"),
+            SubclassMethod(_BASE, "eval_metrics", post_training.observe_metrics, role="note"),
+            Function("catboost.utils:eval_metric", post_training.observe_metric, role="note"),
         ]
 
 

@@ -12,7 +12,7 @@ from fitprint.models.flavor import Flavor, FlavorEntry, Kept, class_name, file_w
 from fitprint.models.requirements import installed_version, version_beside
 from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
-from fitprint_lightgbm.texts import check_text
+from fitprint_lightgbm.integrity import check_text
 from fitprint_sklearn.flavor import SklearnFlavor
 
 __all__ = ["LightGBMFlavor"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fitprint import clock
 from fitprint.autologging.fit import Fit
-from fitprint_sklearn import scoring
+from fitprint_sklearn import post_training
 from fitprint_sklearn.curves import record_curves_of_training, record_facts
 from fitprint_sklearn.data import Call, read_call
 from fitprint_sklearn.importances import record_importances
@@ -53,7 +53,7 @@ def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]
         if searching:
             record_search(fit, estimator, started)
         record_model(fit, estimator, call, prediction)
-        scoring.remember_training(estimator, call.features)
+        post_training.remember_training(estimator, call.features)
     return result
 
 

@@ -84,8 +84,8 @@ def _targets() -> Iterator[Target]:
         yield SubclassMethod(_BASE, name, "fitprint_sklearn.estimators:observe_fit")
     yield SubclassMethod(_BASE, "partial_fit", "fitprint_sklearn.sequences:observe_partial_fit", role="sequence")
     for name in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
-        yield SubclassMethod(_BASE, name, "fitprint_sklearn.scoring:observe_prediction", role="note")
-    yield SubclassMethod(_BASE, "score", "fitprint_sklearn.scoring:observe_score", role="note")
+        yield SubclassMethod(_BASE, name, "fitprint_sklearn.post_training:observe_prediction", role="note")
+    yield SubclassMethod(_BASE, "score", "fitprint_sklearn.post_training:observe_score", role="note")
     for name in _VALIDATIONS:
         path = f"sklearn.model_selection._validation:{name}"
         yield Function(path, "fitprint_sklearn.validation:observe_validation", kind="cross-validation")
@@ -94,14 +94,16 @@ def _targets() -> Iterator[Target]:
             yield Function(f"sklearn.{package}.{name}", "fitprint_sklearn.functions:observe_function")
     yield Function("sklearn.isotonic:isotonic_regression", "fitprint_sklearn.functions:observe_function")
     yield Function(
-        "sklearn.inspection._permutation_importance:permutation_importance", "fitprint_sklearn.scoring:observe_inspection", role="note"
+        "sklearn.inspection._permutation_importance:permutation_importance",
+        "fitprint_sklearn.post_training:observe_inspection",
+        role="note",
     )
     for module, names in _METRICS.items():
         for name in names.split():
-            yield Function(f"sklearn.metrics.{module}:{name}", "fitprint_sklearn.scoring:observe_metric", role="note")
+            yield Function(f"sklearn.metrics.{module}:{name}", "fitprint_sklearn.post_training:observe_metric", role="note")
     for name, (module, since) in _SINCE.items():
         if _installed() >= since:
-            yield Function(f"sklearn.metrics.{module}:{name}", "fitprint_sklearn.scoring:observe_metric", role="note")
+            yield Function(f"sklearn.metrics.{module}:{name}", "fitprint_sklearn.post_training:observe_metric", role="note")
 
 
 def _installed() -> tuple[int, int]:

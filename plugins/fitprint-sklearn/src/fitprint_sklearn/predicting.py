@@ -8,10 +8,10 @@ from typing import Any
 from fitprint.data.buffers import on_host
 from fitprint_sklearn.data import Call
 from fitprint_sklearn.ownership import own_code
-from fitprint_sklearn.standins import NoStandInError, stand_in, undisturbed
+from fitprint_sklearn.side_effects import SideEffectsError, safe_to_predict, undisturbed
 from fitprint_sklearn.work import prediction_steps
 
-__all__ = ["Predictor", "SkippedError"]
+__all__ = ["SkippedError", "TrainingPredictions"]
 
 _MILLION = 1_000_000
 
@@ -20,7 +20,7 @@ class SkippedError(Exception):
     """There will be no metrics; the text says why."""
 
 
-class Predictor:
+class TrainingPredictions:
     """Predictions of a fitted estimator for its training data.
 
     Whether there are any is told from the estimator's class and from counts alone, so that equal trainings have equal metrics.
@@ -73,8 +73,8 @@ class Predictor:
                 raise SkippedError(told)
             self.steps = prediction_steps(self._estimator, self._call, self.rows)
             try:
-                self._model = stand_in(self._estimator, self._params, self._call)
-            except NoStandInError as error:
+                self._model = safe_to_predict(self._estimator, self._params, self._call)
+            except SideEffectsError as error:
                 raise SkippedError(str(error)) from error
         return self._model
 

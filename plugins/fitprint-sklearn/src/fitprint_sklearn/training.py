@@ -15,7 +15,7 @@ from fitprint_sklearn.data import Call, column
 from fitprint_sklearn.ownership import own_code
 from fitprint_sklearn.parameters import unwrapped
 from fitprint_sklearn.plots import record_confusion, record_curves
-from fitprint_sklearn.predicting import Predictor, SkippedError
+from fitprint_sklearn.predicting import SkippedError, TrainingPredictions
 from fitprint_sklearn.structure import kind_of
 
 __all__ = ["record_training"]
@@ -51,7 +51,7 @@ class _Training:
         self.result = result
         self.asked = fit.setting("training_metrics_code")
         self.rows = fit.described(call.features).rows or 0
-        self.predictor = Predictor(estimator, call, self.rows, params, fit.setting("training_metrics_work"), self.asked)
+        self.predictor = TrainingPredictions(estimator, call, self.rows, params, fit.setting("training_metrics_work"), self.asked)
         self.prediction: Any = None
 
     # -- kinds -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from fitprint.models.flavor import Flavor, FlavorEntry, class_name, file_within
 from fitprint.models.requirements import installed_version
 from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
-from fitprint_xgboost.wholeness import problem_of
+from fitprint_xgboost.integrity import problem_of
 
 __all__ = ["XGBoostFlavor"]
 

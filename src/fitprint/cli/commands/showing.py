@@ -7,7 +7,7 @@ from typing import Any
 
 from fitprint.api import get_run
 from fitprint.cli import reading
-from fitprint.cli.portrait import sections
+from fitprint.cli.details import sections
 from fitprint.cli.terminal import Terminal
 from fitprint.cli.wording import clean
 from fitprint.errors import FitprintError

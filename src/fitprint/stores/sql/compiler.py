@@ -14,7 +14,7 @@ from typing import Any
 
 from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator, Query
 from fitprint.stores import paging
-from fitprint.stores.paging import Column, Place
+from fitprint.stores.paging import Place, SortColumn
 from fitprint.stores.sql.driver import Driver
 from fitprint.stores.sql.rows import storable
 from fitprint.stores.values import number_of, texts_equal_to
@@ -143,13 +143,13 @@ class _Compiler:
         if texts:
             yield f"{self.value(field, text=True)} {self.among(texts)}"
 
-    def sorted_by(self, column: Column) -> str:
+    def sorted_by(self, column: SortColumn) -> str:
         name = self.value(column.field, text=column.text)
         if column.field.entity == "param" and column.text:
             return f"CASE WHEN {self.value(column.field, text=False)} IS NULL THEN {name} END"
         return name
 
-    def beyond(self, columns: Sequence[tuple[str, Column]], after: Place) -> str:
+    def beyond(self, columns: Sequence[tuple[str, SortColumn]], after: Place) -> str:
         """Return the condition that a run comes after a place: later in one column, and level in all columns before it."""
         if not columns:
             return f"r.id > {self.bound(after[-1])}"
@@ -201,5 +201,5 @@ class _Compiler:
         return "?"
 
 
-def _nullable(column: Column) -> bool:
+def _nullable(column: SortColumn) -> bool:
     return column.field.entity != "attribute" or column.field.key in _NULLABLE

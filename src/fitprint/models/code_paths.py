@@ -12,11 +12,11 @@ from typing import Any
 from fitprint.errors import IntegrityError
 from fitprint.models.trust import Trust
 
-__all__ = ["BroughtCode", "brought_code", "importable"]
+__all__ = ["ModelCode", "importable", "model_code"]
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtCode:
+class ModelCode:
     """A folder of Python modules beside a model.
 
     Attributes:
@@ -34,7 +34,7 @@ class BroughtCode:
         return missing is not None and str(missing).partition(".")[0] in modules
 
 
-def brought_code(directory: Path, options: Mapping[str, Any]) -> BroughtCode | None:
+def model_code(directory: Path, options: Mapping[str, Any]) -> ModelCode | None:
     """Return the code that a flavor's part of ``MLmodel`` speaks of; None if there is none.
 
     Raises:
@@ -49,11 +49,11 @@ def brought_code(directory: Path, options: Mapping[str, Any]) -> BroughtCode | N
     if not folder.is_dir():
         return None
     found = sorted(path.name for path in folder.iterdir() if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__"))
-    return BroughtCode(folder, tuple(f"{str(name).strip('/')}/{entry}" for entry in found))
+    return ModelCode(folder, tuple(f"{str(name).strip('/')}/{entry}" for entry in found))
 
 
 @contextmanager
-def importable(code: BroughtCode | None, trust: Trust) -> Iterator[None]:
+def importable(code: ModelCode | None, trust: Trust) -> Iterator[None]:
     """Let the modules be imported while the model is loaded, and after, if the caller named all of them; else do nothing.
 
     They come last on ``sys.path``: they cannot take the place of what is installed. If loading fails they are gone again.

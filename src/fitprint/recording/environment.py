@@ -26,7 +26,7 @@ _SOURCES = "code/untracked.zip"
 _FRESH_SECONDS = 60.0
 
 
-class _Surroundings:
+class _Environment:
     """What is known of this process, and the runs that wait for it."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class _Surroundings:
         self.waiting: list[tuple[Workspace, str]] = []
 
 
-_state = _Surroundings()
+_state = _Environment()
 
 
 def attach_environment(workspace: Workspace, run_id: str) -> None:
@@ -93,7 +93,7 @@ def _bytes(text: str) -> bytes:
 
 def _after_fork_in_child() -> None:
     global _state
-    _state = _Surroundings()
+    _state = _Environment()
 
 
 at_fork(after_in_child=_after_fork_in_child)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import fitprint
-from fitprint.recording import deferred, surroundings
+from fitprint.recording import deferred, environment
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -64,7 +64,7 @@ def test_the_patch_and_untracked_sources_are_artifacts(repository: Path) -> None
 def test_many_runs_share_the_bytes(repository: Path) -> None:
     """Also where the facts are collected anew: what did not change has the digest that it had."""
     runs = [recorded("a"), recorded("b")]
-    surroundings._state.known.clear()
+    environment._state.known.clear()
     (repository / "notes.txt").write_text("is no part of the patch\n")
     runs.append(recorded("c"))
     digests = [{artifact.path: artifact.digest for artifact in run.artifacts} for run in runs]

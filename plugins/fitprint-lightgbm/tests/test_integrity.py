@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fitprint.errors import IntegrityError
-from fitprint_lightgbm.texts import check_text
+from fitprint_lightgbm.integrity import check_text
 
 X = np.random.RandomState(0).normal(size=(120, 3))
 QUIET = {"verbosity": -1, "num_threads": 1, "min_data_in_leaf": 3, "num_leaves": 5}

@@ -18,7 +18,7 @@ from fitprint_sklearn.data import Call
 from fitprint_sklearn.parameters import is_estimator
 from fitprint_sklearn.reach import reachable
 
-__all__ = ["NoStandInError", "stand_in", "undisturbed"]
+__all__ = ["SideEffectsError", "safe_to_predict", "undisturbed"]
 
 _STILL = {"lightgbm.sklearn", "xgboost.sklearn"}  # whose estimators are the same after they have predicted, but for what they draw
 _DRAWING = {"BernoulliRBM", "DummyClassifier"}  # scikit-learn's own that draw random numbers when they predict
@@ -28,11 +28,11 @@ _OBJECTS = 50_000  # that are looked at to tell its size
 _ATOMIC = (type, ModuleType, FunctionType, BuiltinFunctionType)
 
 
-class NoStandInError(Exception):
+class SideEffectsError(Exception):
     """The estimator cannot predict without leaving a trace; the text says why."""
 
 
-def stand_in(estimator: Any, params: Mapping[str, Any], call: Call) -> Any:
+def safe_to_predict(estimator: Any, params: Mapping[str, Any], call: Call) -> Any:
     """Return what predicts as the estimator does.
 
     scikit-learn's own estimators, XGBoost's and LightGBM's are known not to change when they predict, and stand for themselves. Of all
@@ -45,11 +45,11 @@ def stand_in(estimator: Any, params: Mapping[str, Any], call: Call) -> Any:
         call: the data that it was fitted on, which are not copied.
 
     Raises:
-        NoStandInError: it would print, cannot be copied, is larger than 64 MiB, or a method has been replaced on the very object.
+        SideEffectsError: it would print, cannot be copied, is larger than 64 MiB, or a method has been replaced on the very object.
     """
     parts = [estimator, *(value for value in params.values() if is_estimator(value))]
     if any(_has_own_methods(part) for part in parts):
-        raise NoStandInError("a method of the estimator has been replaced on the object")
+        raise SideEffectsError("a method of the estimator has been replaced on the object")
     draws = any(isinstance(value, (np.random.RandomState, np.random.Generator)) for value in params.values())
     are_known = all(_is_known(type(part), draws=draws) for part in parts)
     apart = [part for part in parts if _is_apart(part, call.features)]
@@ -90,11 +90,13 @@ def _has_own_methods(part: Any) -> bool:
 
 def _copy(estimator: Any, shared: list[Any]) -> Any:
     if _is_large(estimator, {id(part) for part in shared}):
-        raise NoStandInError("the estimator is no class of scikit-learn and too large to be copied")
+        raise SideEffectsError("the estimator is no class of scikit-learn and too large to be copied")
     try:
         return copy.deepcopy(estimator, {id(part): part for part in shared})
     except Exception as error:
-        raise NoStandInError(f"the estimator is no class of scikit-learn and cannot be copied: {type(error).__name__}: {error}") from error
+        raise SideEffectsError(
+            f"the estimator is no class of scikit-learn and cannot be copied: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _is_large(subject: Any, seen: set[int]) -> bool:
@@ -124,7 +126,7 @@ def _silent(estimator: Any, name: str, params: Mapping[str, Any]) -> Any:
     if module.startswith("sklearn.") and not module.startswith("sklearn.ensemble."):
         return estimator
     if "__" in name or not module.startswith("sklearn."):
-        raise NoStandInError(f"the estimator is verbose ({name}={params[name]}): predicting would print")
+        raise SideEffectsError(f"the estimator is verbose ({name}={params[name]}): predicting would print")
     estimator = copy.copy(estimator)
     estimator.verbose = 0
     return estimator
