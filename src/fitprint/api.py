@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint import clock, events
 from fitprint.arguments import checked_count, checked_names, checked_text, checked_truth, shown
 from fitprint.entities import Change, LoggedModel, RunRecord
-from fitprint.errors import AmbiguousRunError, ExperimentNotFoundError, FitprintError, NoActiveRunError, QueryError, RunNotFoundError
+from fitprint.errors import ExperimentNotFoundError, FitprintError, NoActiveRunError, QueryError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.context import current_run, off
 from fitprint.recording.opening import make_current, open_run
 from fitprint.recording.run import Run
 from fitprint.recording.workspace import configure, current
+from fitprint.views import finding
+from fitprint.views.ranking import Goals
 
 if TYPE_CHECKING:
     from fitprint.autologging.activation import Autolog
@@ -93,7 +94,7 @@ def start_run(
     """
     checked_truth(nested, "nested")
     if run_id is not None:
-        run_id = _resolve(run_id)
+        run_id = finding.find_run(current().store, run_id, _goals()).record.id
     run = open_run(name=name, experiment=experiment, parent=current_run() if nested else None, tags=tags, run_id=run_id)
     make_current(run)
     return run
@@ -111,37 +112,32 @@ def active_run() -> Run | None:
     return current_run()
 
 
-def get_run(run: str) -> Run:
-    """Return a run by id, unique prefix of an id, or name (the newest of that name); ``@last`` is the newest that has no parent.
+def get_run(run: str | Run) -> Run:
+    """Return a run by id, the beginning or the end of one (from 4 digits on), name (the newest of that name), or what it is.
+
+    ``@last`` is the newest run that has no parent, ``@last:NAME`` the newest of a name, ``@best:METRIC`` the best by a metric's last value,
+    ``@best:METRIC:FILTER`` the best of those that match, ``@best`` the best by the setting ``metric``, ``#tag`` and ``#tag=value`` the
+    newest with a tag. A run itself is returned as it is.
 
     Raises:
         RunNotFoundError: there is none.
-        AmbiguousRunError: the prefix fits several.
+        AmbiguousRunError: it is the beginning or the end of several ids; the message lists them.
     """
-    return Run(current(), _resolve(run))
+    if isinstance(run, Run):
+        return run
+    record = finding.find_run(current().store, run, _goals()).record
+    return Run(current(), record.id, record=record)
 
 
-def _resolve(run: Any) -> str:
-    if not isinstance(run, str) or not run:  # an empty text is the beginning of every id
-        raise FitprintError(f"a run is named by a text (an id, the beginning of one, a name, or @last), not by {shown(run)}")
-    store = current().store
-    if run == "@last":
-        newest = search_runs(filter_string="parent_id is null", max_results=1)
-        if not newest:
-            raise RunNotFoundError(f"there is no run yet in {current().store_uri}")
-        return str(newest[0].id)
-    found = store.resolve(run)
-    exact = [run_id for run_id in found if run_id == run]
-    if exact:
-        return exact[0]
-    if not found:
-        raise RunNotFoundError(f"no run has the id, id prefix or name {run!r} in {current().store_uri}; `fitprint ls` lists runs")
-    if len(found) > 1:  # what is in the trash stands in nobody's way
-        found = [run_id for run_id in found if store.run(run_id).deleted_time is None] or found
-    by_prefix = [run_id for run_id in found if run_id.startswith(run)]
-    if len(by_prefix) > 1:
-        raise AmbiguousRunError(f"{run!r} is the beginning of several run ids: {', '.join(by_prefix)}; give more digits")
-    return (by_prefix or list(found))[0]
+def _only(run: str | Run) -> RunRecord:
+    """Return the one run that is meant; several of one name are too many for what cannot be looked at again."""
+    if isinstance(run, Run):
+        return current().store.run(run.id)
+    return finding.find_only(current().store, run, _goals())
+
+
+def _goals() -> Goals:
+    return Goals(tuple(current().settings["metric"]))
 
 
 def search_runs(
@@ -203,19 +199,22 @@ def _experiment(name: str) -> str:
         raise
 
 
-def delete_run(run: str) -> Sequence[str]:
+def delete_run(run: str | Run) -> Sequence[str]:
     """Move a run and all runs below it to the trash (see :func:`restore_run`).
+
+    Args:
+        run: a run, or what names one (see :func:`get_run`).
 
     Returns:
         The ids of the runs that are there now and were not before, the run itself first.
 
     Raises:
-        RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several.
+        RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several have the name.
     """
     from fitprint.stores.lineage import moved_together
 
     workspace = current()
-    record = workspace.store.run(_resolve(run))
+    record = _only(run)
     if record.deleted_time is not None:
         return ()
     moved = [each.id for each in moved_together(workspace.store, record)]
@@ -224,7 +223,7 @@ def delete_run(run: str) -> Sequence[str]:
     return moved
 
 
-def restore_run(run: str) -> Sequence[str]:
+def restore_run(run: str | Run) -> Sequence[str]:
     """Take a run out of the trash, with the runs below it that went there with it.
 
     Args:
@@ -239,7 +238,7 @@ def restore_run(run: str) -> Sequence[str]:
     from fitprint.stores.lineage import moved_together
 
     workspace = current()
-    record = _in_trash(run) or workspace.store.run(_resolve(run))
+    record = finding.in_trash(workspace.store, run) or _only(run)
     if record.deleted_time is None:
         return ()
     moved = [each.id for each in moved_together(workspace.store, record)]
@@ -248,7 +247,7 @@ def restore_run(run: str) -> Sequence[str]:
     return moved
 
 
-def purge_run(run: str) -> Sequence[str]:
+def purge_run(run: str | Run) -> Sequence[str]:
     """Remove a run in the trash, and the runs below it that went there with it, for good; nothing brings them back.
 
     Args:
@@ -265,23 +264,11 @@ def purge_run(run: str) -> Sequence[str]:
     from fitprint.stores.lineage import moved_together
 
     workspace = current()
-    record = _in_trash(run) or workspace.store.run(_resolve(run))
+    record = finding.in_trash(workspace.store, run) or _only(run)
     gone = [each.id for each in moved_together(workspace.store, record)] if record.deleted_time is not None else [record.id]
     time = clock.now()
     perform(workspace, *(events.RunPurged(run_id, time, new_id(), "") for run_id in gone))
     return gone
-
-
-def _in_trash(name: Any) -> RunRecord | None:
-    """Return the newest run of this name in the trash, where live ones may have the name, too."""
-    if not isinstance(name, str):
-        return None  # whoever looks among all runs says what is wrong
-    from fitprint.query.expressions import Comparison, Field
-    from fitprint.query.grammar import parse
-
-    query = replace(parse("", deleted="only"), where=Comparison(Field("attribute", "name"), "=", name))
-    found = current().store.search_runs(query, limit=1).runs
-    return found[0] if found else None
 
 
 # -- logging to the current run --------------------------------------------------------------------------------------

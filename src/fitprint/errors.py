@@ -87,7 +87,7 @@ class RunNotFoundError(StoreError):
 
 
 class AmbiguousRunError(StoreError):
-    """More than one run matches the given id prefix."""
+    """More than one run is meant by a part of an id, or by a name."""
 
 
 class ExperimentNotFoundError(StoreError):

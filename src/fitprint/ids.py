@@ -6,7 +6,11 @@ import itertools
 import os
 import time
 
-__all__ = ["new_id", "new_name"]
+__all__ = ["FEWEST", "LENGTH", "SHORT", "is_short_for", "new_id", "new_name", "short_id"]
+
+LENGTH = 32  # digits of an id
+SHORT = 6  # digits of an id that are shown
+FEWEST = 4  # digits by which one may ask for an id
 
 _ADJECTIVES = (
     "amber brave brisk calm clear coral crisp deft eager fair fleet fond frank gentle golden grand keen kind lively "
@@ -29,6 +33,16 @@ def new_id() -> str:
     Ids drawn later in one process sort later. No seeded random generator is used or advanced.
     """
     return f"{time.time_ns():016x}{next(_sequence) & 0xFFFF:04x}{os.urandom(6).hex()}"
+
+
+def short_id(whole: str) -> str:
+    """Return what is shown of an id: its last six digits, which are random, while the first ones are much the same all day."""
+    return whole[-SHORT:]
+
+
+def is_short_for(text: str, whole: str) -> bool:
+    """Tell whether a text is the end of an id, or the beginning of what is shown of it, and has at least four digits."""
+    return len(text) >= FEWEST and (whole.endswith(text) or short_id(whole).startswith(text))
 
 
 def new_name() -> str:

@@ -79,6 +79,7 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         ("private", "group"),
     ),
     Setting("experiment", str, "Default", "Name of the experiment that new runs belong to."),
+    Setting("metric", list, [], "Metric by which runs are judged; several names where the same thing has several, first come first."),
     Setting("models", bool, True, "Record fitted models."),
     Setting("datasets", bool, True, "Record facts and digests of training data."),
     Setting(

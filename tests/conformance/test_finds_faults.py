@@ -190,7 +190,7 @@ def unlike(function, hook):
         (observing.Call, "_failed", noted, "user_exception_untouched"),
         (patching, "replacement_of", unlike, "signature_and_doc_kept"),
         (patching.Patcher, "_rebind", lambda *_: None, "imported_names_are_rebound"),
-        (patching.Hook, "__bool__", lambda _: True, "revert_under_foreign_wrapper"),
+        (patching.Interceptor, "__bool__", lambda _: True, "revert_under_foreign_wrapper"),
         (patching.Patcher, "undo", lambda _: None, "disabled_adds_no_run"),
         (observing, "is_off", lambda: False, "off_adds_no_run"),
     ],

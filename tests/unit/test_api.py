@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,14 +39,14 @@ def test_a_run_that_is_not_there_is_named() -> None:
     with pytest.raises(RunNotFoundError, match="there is no run yet in memory://"):
         fitprint.get_run("@last")
     first, second = make("a"), make("b")
-    with pytest.raises(RunNotFoundError, match="no run has the id, id prefix or name 'nothing'.*`fitprint ls` lists runs"):
+    with pytest.raises(RunNotFoundError, match="no run has the name or id 'nothing'.*`fitprint ls` lists runs"):
         fitprint.get_run("nothing")
     common = first.id[:8]
     assert second.id.startswith(common)
     with pytest.raises(AmbiguousRunError) as caught:
         fitprint.get_run(common)
-    assert first.id in str(caught.value)
-    assert second.id in str(caught.value)
+    assert first.id[-6:] in str(caught.value)
+    assert second.id[-6:] in str(caught.value)
     for verb in (fitprint.delete_run, fitprint.restore_run, lambda run: fitprint.start_run(run_id=run)):
         with pytest.raises(RunNotFoundError):
             verb("nothing")
@@ -95,7 +97,7 @@ def test_a_run_in_the_trash_does_not_go_on() -> None:
     """What were recorded there would not be seen: the error says how to get it back, and nothing begins."""
     run = make("a", C=1)
     fitprint.delete_run(run.id)
-    with pytest.raises(FitprintError, match=f"the run a is in the trash; take it out first: fitprint restore {run.id[:12]}"):
+    with pytest.raises(FitprintError, match=f"the run a is in the trash; take it out first: fitprint restore {run.id[-6:]}"):
         fitprint.start_run(run_id=run.id)
     assert fitprint.active_run() is None
     fitprint.restore_run(run.id)
@@ -105,10 +107,10 @@ def test_a_run_in_the_trash_does_not_go_on() -> None:
 
 @pytest.mark.parametrize("verb", ["get_run", "delete_run", "restore_run", "purge_run"])
 def test_no_run_is_meant_by_nothing(verb: str) -> None:
-    """The empty text is the beginning of every id, and a handle is no name."""
+    """The empty text is the beginning of every id."""
     run = make("a")
     fitprint.delete_run(make("b").id)
-    for wrong in ("", run, None, 5):
+    for wrong in ("", None, 5):
         with pytest.raises(FitprintError, match="a run is named by a text"):
             getattr(fitprint, verb)(wrong)
     assert [run.id] == [each.id for each in fitprint.search_runs()]
@@ -230,3 +232,77 @@ def test_odd_arguments_are_named(tmp_path: Path) -> None:
         run.log_text("content", None)  # type: ignore[arg-type]
     with pytest.raises(FitprintError, match="must not be empty; leave it out for 'Default'"):
         fitprint.set_experiment("")
+
+
+def test_a_run_is_named_by_what_it_is() -> None:
+    """The newest, the newest of a name, the best by a metric, that of those that match, the one with a tag."""
+    first = make("a")
+    first.set_tag("team", "x")
+    for number, loss in enumerate([3.0, 1.0, math.nan, 2.0]):
+        with fitprint.start_run("b") as run:
+            run.log_param("n", number)
+            run.log_metric("val_loss", loss)
+            run.log_metric("NDCG:top=3", loss)
+    last = fitprint.search_runs(max_results=1)[0]
+    found = {
+        name: fitprint.get_run(name).params.get("n")
+        for name in (
+            "@last",
+            "@last:b",
+            "@best:val_loss",
+            "@best:val_loss:params.n != 1",
+            "@best:NDCG:top=3",
+            "@best:NDCG:top=3:params.n < 3",
+        )
+    }
+    assert {
+        "@last": 3,
+        "@last:b": 3,
+        "@best:val_loss": 1,
+        "@best:val_loss:params.n != 1": 3,
+        "@best:NDCG:top=3": 0,
+        "@best:NDCG:top=3:params.n < 3": 0,
+    } == found
+    assert [first.id] * 4 == [fitprint.get_run(name).id for name in ("@last:a", "#team", "#team=x", "a")]
+    assert last is fitprint.get_run(last)
+    fitprint.configure(metric=["nothing", "val_loss"])
+    assert 1 == fitprint.get_run("@best").params["n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("@last:zzz", "no run is called 'zzz'"),
+        ("@best:val_los", "no run has a metric 'val_los'; did you mean 'val_loss'"),
+        ("@best:val_loss:params.n > 7", "no runs that match 'params.n > 7' with a number for the metric 'val_loss'"),
+        ("@best:nan", "no runs with a number for the metric 'nan'"),
+        ("@best", "needs a metric"),
+        ("#colour", "no run has the tag 'colour'; did you mean 'color'"),
+        ("#color=green", "no run has the tag 'color=green'"),
+    ],
+)
+def test_a_name_that_fits_nothing_says_what_to_do(name: str, message: str) -> None:
+    """Also a metric that is NaN in every run."""
+    with fitprint.start_run("a", tags={"color": "red"}) as run:
+        run.log_metrics({"val_loss": 1.0, "nan": math.nan})
+    with pytest.raises(FitprintError, match=re.escape(message)):
+        fitprint.get_run(name)
+
+
+def test_runs_are_named_by_the_end_of_their_id() -> None:
+    """From four digits on: those that are shown are the last six, and one may write the first of them."""
+    run = make("a")
+    for part in (run.id[-4:], run.id[-6:], run.id[-6:-2], run.id[-10:], run.id[:20]):
+        assert run.id == fitprint.get_run(part).id
+    with pytest.raises(FitprintError, match="no run has"):
+        fitprint.get_run(run.id[-3:])
+
+
+def test_several_runs_of_a_name_are_too_many_to_delete() -> None:
+    """The newest is shown, but none is removed; what is in the trash is in nobody's way."""
+    older, newer = make("a"), make("a")
+    assert newer.id == fitprint.get_run("a").id
+    with pytest.raises(AmbiguousRunError, match=f"several runs are called 'a': {newer.id[-6:]} .*; {older.id[-6:]} .*@last:a"):
+        fitprint.delete_run("a")
+    assert [newer.id] == fitprint.delete_run(newer)
+    assert [older.id] == fitprint.delete_run("a")

@@ -297,7 +297,7 @@ def test_export_and_import_on_the_command_line(family, home, capsys, monkeypatch
 
     assert 0 == main(["export", "parent"])
     out, err = capsys.readouterr()
-    assert (f"{family[0][:12]}.fitprint.zip\n", True) == (out, err.startswith("fitprint: 2 runs, "))
+    assert (f"{family[0][-6:]}.fitprint.zip\n", True) == (out, err.startswith("fitprint: 2 runs, "))
     use(None)
     monkeypatch.setenv("FITPRINT_HOME", str(home.parent / "other"))
     monkeypatch.setenv("FITPRINT_STORE", f"memory://{home}/other")

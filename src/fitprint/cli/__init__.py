@@ -134,7 +134,8 @@ def _help() -> str:
             "",
             *(f"  {name:{width}}  {command.help}" for name, command in commands.items()),
             "",
-            "RUN is an id, the beginning of one, a name, or @last. `fitprint COMMAND --help` says more about a command.",
+            "RUN is an id, the beginning or end of one, a name, @last, @best:METRIC or #tag.",
+            "`fitprint COMMAND --help` says more about a command.",
         ]
     )
 

@@ -34,7 +34,7 @@ class Command(Protocol):
 
 def parser_of(command: Command) -> argparse.ArgumentParser:
     """Return the parser of a command's arguments."""
-    details = "\n".join(line.strip() for line in (type(command).__doc__ or "").strip().splitlines())
+    details = "\n".join(line.removeprefix("    ").rstrip() for line in (type(command).__doc__ or "").strip().splitlines())
     parser = argparse.ArgumentParser(
         prog=f"fitprint {command.name}",
         description=command.help,

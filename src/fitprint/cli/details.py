@@ -9,10 +9,11 @@ from fitprint import clock
 from fitprint.cli.grid import Column, render
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal
-from fitprint.cli.wording import age, clean, duration, moment, number, size, value_text
 from fitprint.entities import Artifact, Dataset, RunRecord
 from fitprint.errors import FitprintError
+from fitprint.ids import short_id
 from fitprint.recording.run import Run
+from fitprint.views.wording import age, clean, duration, moment, number, size, value_text
 
 __all__ = ["sections"]
 
@@ -82,7 +83,7 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
         told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
         lines.append(f"children    {len(children)} ({told})")
     if record.deleted_time is not None:
-        lines.append(f"in trash    since {moment(record.deleted_time)}; `fitprint restore {record.id[:12]}` takes it back")
+        lines.append(f"in trash    since {moment(record.deleted_time)}; `fitprint restore {short_id(record.id)}` takes it back")
     return lines
 
 
@@ -187,7 +188,7 @@ def _model(run_id: str, path: str, flavor: str, facts: Mapping[str, Any]) -> Ite
             yield f"  {side:8}{_schema(signature[side])}"
     needs = [str(name) for name in facts.get("needs", ())]
     trust = f", trust={clean(str(needs))}" if needs else ""
-    yield f'  load it  fitprint.load_model("runs:/{run_id[:12]}/{clean(path)}"{trust})'
+    yield f'  load it  fitprint.load_model("runs:/{short_id(run_id)}/{clean(path)}"{trust})'
 
 
 def _schema(schema: Mapping[str, Any]) -> str:

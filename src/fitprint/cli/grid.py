@@ -10,7 +10,7 @@ from fitprint.cli.terminal import Terminal, display_width
 
 __all__ = ["Column", "markdown", "render"]
 
-_MOST_TITLE = 12  # characters after which a title goes on in the next line, where it can be broken
+_MOST_TITLE = 8  # characters after which a title goes on in the next line, where it can be broken
 _MOST_LONG = 60  # characters of a title that are shown
 _MOST_MARKS = 4  # letters and their accents in a column; of a longer text the end needs no look
 _GAP = "  "
@@ -23,9 +23,11 @@ class Column:
     Attributes:
         title: a line at the top, broken at ``_`` and ``.`` where the terminal is narrow.
         cells: plain text.
-        rank: where there is no room, columns of a higher rank go first; 0 stays.
+        rank: columns of a lower rank get room first; 0 stays.
         right: whether the cells are set flush right.
         styles: of each cell ("" for none), or nothing.
+        most: characters of a cell that are shown, if not as many as in other columns.
+        attached: whether it is shown only with the column before it.
     """
 
     title: str
@@ -33,23 +35,23 @@ class Column:
     rank: int = 0
     right: bool = False
     styles: Sequence[str] = ()
+    most: int | None = None
+    attached: bool = False
 
 
 def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28, whole: bool = False) -> tuple[str, list[str]]:
     """Return the table's lines, and the titles of the columns for which there was no room.
 
-    A cell has at most ``most`` characters. If ``whole`` is set, no column is left out.
+    Columns get room by their rank; where one is too wide, narrower ones behind it may take the room that is left. A cell has at most
+    ``most`` characters. If ``whole`` is set, no column is left out.
     """
     limit = None if whole else terminal.width
-    shown = [replace(column, title=_cut(column.title, _MOST_LONG)) for column in columns]
-    laid = [_laid(column, most, breaks=limit is not None and terminal.is_interactive) for column in shown]
-    dropped: list[str] = []
-    while limit is not None and sum(width for width, _, _ in laid) + len(_GAP) * (len(laid) - 1) > limit:
-        rank, index = max((column.rank, index) for index, column in enumerate(shown))
-        if rank == 0:
-            break
-        dropped += filter(None, [shown.pop(index).title])
-        del laid[index]
+    named = [replace(column, title=_cut(column.title, _MOST_LONG)) for column in columns]
+    placed = [_laid(column, column.most or most, breaks=limit is not None and terminal.is_interactive) for column in named]
+    fitting = range(len(named)) if limit is None else _fitting(named, [width for width, _, _ in placed], limit)
+    shown, laid = [named[place] for place in fitting], [placed[place] for place in fitting]
+    kept = set(fitting)
+    dropped = [column.title for place, column in enumerate(named) if place not in kept and column.title]
     height = max((len(title) for _, title, _ in laid), default=0)
     lines = []
     for line in range(height):
@@ -65,7 +67,19 @@ def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28, who
             text = _set(cells[row], width, right=column.right)
             parts.append(terminal.style(text, *style.split()) if style else text)
         lines.append(_GAP.join(parts).rstrip())
-    return "\n".join(lines), dropped[::-1]
+    return "\n".join(lines), dropped
+
+
+def _fitting(columns: Sequence[Column], widths: Sequence[int], limit: int) -> Sequence[int]:
+    """Return the places of the columns that fit into so many characters."""
+    left = limit + len(_GAP)
+    kept: set[int] = set()
+    for place in sorted(range(len(columns)), key=lambda place: columns[place].rank):
+        taken = widths[place] + len(_GAP)
+        if columns[place].rank == 0 or (taken <= left and (not columns[place].attached or place - 1 in kept)):
+            kept.add(place)
+            left -= taken
+    return sorted(kept)
 
 
 def markdown(columns: Sequence[Column]) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import fitprint
-from fitprint.cli.wording import counted, size
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, PendingBytesError
 from fitprint.hooks.manager import hooks
@@ -26,9 +25,12 @@ from fitprint.recording.homes import temporary_home
 from fitprint.recording.workspace import Workspace, current
 from fitprint.versions import misfits
 from fitprint.views.selection import matching
+from fitprint.views.wording import counted, size
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
+
+from fitprint.ids import short_id
 
 __all__ = ["Finding", "findings"]
 
@@ -194,7 +196,7 @@ def _delivery(workspace: Workspace, *, aside: bool) -> Iterator[Finding]:
     for journal, reason in done.failed.items():
         yield _undelivered(workspace.home / "journal" / journal, reason, aside=aside)
     if done.killed:
-        ids = ", ".join(run[:12] for run in done.killed)
+        ids = ", ".join(short_id(run) for run in done.killed)
         yield Finding("journals", "warning", f"the programs that recorded these runs ended without a word, they are KILLED now: {ids}")
     for journal, damages in done.damage.items():
         for damage in damages:
@@ -267,7 +269,7 @@ def _artifacts(workspace: Workspace, store: Store, *, deep: bool) -> Iterator[Fi
         except (FitprintError, OSError) as error:
             bad += 1
             if bad <= 20:
-                message = f"{artifact.path} of run {run.name} ({run.id[:12]}): {error}; or train again"
+                message = f"{artifact.path} of run {run.name} ({short_id(run.id)}): {error}; or train again"
                 yield Finding("artifacts", "broken", message)
         read += artifact.size
     if bad > 20:

@@ -1,16 +1,22 @@
-"""The store that commands read from."""
+"""The store that commands read from, and the runs in it that their arguments name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fitprint.cli.terminal import tell
 from fitprint.errors import FitprintError
+from fitprint.ids import short_id
+from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
+from fitprint.views.finding import find_only, find_run
+from fitprint.views.ranking import Goals
+from fitprint.views.wording import clean
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["nothing_yet", "store"]
+__all__ = ["goals", "nothing_yet", "only_run", "run_named", "store"]
 
 
 def nothing_yet() -> str:
@@ -30,3 +36,22 @@ def store() -> Store:
     if nothing := nothing_yet():
         raise FitprintError(nothing)
     return current().store
+
+
+def run_named(name: str) -> Run:
+    """Return the run that an argument names; where older ones have the same name, say so."""
+    found = find_run(store(), name, goals())
+    if found.namesakes:
+        tell(f"several runs are called {clean(name)!r}; this is the newest, {short_id(found.record.id)}")
+    return Run(current(), found.record.id, record=found.record)
+
+
+def only_run(name: str) -> Run:
+    """Return the run that an argument names, if no other has the same name: for what changes or removes it."""
+    record = find_only(store(), name, goals())
+    return Run(current(), record.id, record=record)
+
+
+def goals() -> Goals:
+    """Return the metrics by which runs are judged, as the setting says and the experiments' tags."""
+    return Goals.told(current().settings["metric"], store().experiments())

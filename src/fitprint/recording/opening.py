@@ -9,7 +9,7 @@ from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_text
 from fitprint.errors import FitprintError, StoreError
 from fitprint.hooks.manager import hooks
-from fitprint.ids import new_id, new_name
+from fitprint.ids import new_id, new_name, short_id
 from fitprint.recording.context import attach_with, enter_run
 from fitprint.recording.run import Run
 from fitprint.recording.token import RunToken
@@ -50,7 +50,7 @@ def open_run(
     else:
         record = workspace.store.run(run_id)
         if record.deleted_time is not None:
-            raise FitprintError(f"the run {record.name} is in the trash; take it out first: fitprint restore {run_id[:12]}")
+            raise FitprintError(f"the run {record.name} is in the trash; take it out first: fitprint restore {short_id(run_id)}")
         started = max(started, record.end_time or 0, record.last_time)  # a clock that went back must not hide this life
         run.start(events.RunStarted(run.id, started, record.experiment, record.name, record.parent_id, record.kind, resumed=True))
     if tags:

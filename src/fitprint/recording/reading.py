@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fitprint.recording.console import ConsoleLine
     from fitprint.recording.workspace import Workspace
 
+from fitprint.ids import short_id
+
 __all__ = ["RunReader"]
 
 
@@ -273,7 +275,7 @@ class RunReader:
         ]
         if not chosen:
             self.read(folder)  # raises, with the list of what there is
-        target = checked_place(destination, "the place to copy to") if destination is not None else Path(f"run-{self.id[:12]}")
+        target = checked_place(destination, "the place to copy to") if destination is not None else Path(f"run-{short_id(self.id)}")
         if len(chosen) == 1 and chosen[0].path == folder:
             file = target / Path(folder).name if target.is_dir() or destination is None else target
             self._copy(chosen[0], file)

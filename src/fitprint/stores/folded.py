@@ -33,8 +33,8 @@ class FoldedStore(Store):
     def run(self, run_id: str) -> RunRecord:
         return self.folded().run(run_id)
 
-    def resolve(self, prefix: str) -> Sequence[str]:
-        return self.folded().resolve(prefix)
+    def resolve(self, text: str) -> Sequence[str]:
+        return self.folded().resolve(text)
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
         return self.folded().children(run_id)

@@ -10,7 +10,7 @@ from typing import Any
 from fitprint.entities import Artifact, Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import ArtifactsLogged, Batch, ChangesFollowed, RunPurged
-from fitprint.ids import new_id
+from fitprint.ids import is_short_for, new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
 from fitprint.stores.arrivals import Arrivals
@@ -103,8 +103,8 @@ class MemoryStore(Store):
                 raise RunNotFoundError(f"there is no run {run_id!r} in {self.uri}")
             return self._run(draft)
 
-    def resolve(self, prefix: str) -> Sequence[str]:
-        found = [run for run in self._runs() if run.id.startswith(prefix) or run.name == prefix]
+    def resolve(self, text: str) -> Sequence[str]:
+        found = [run for run in self._runs() if run.id.startswith(text) or run.name == text or is_short_for(text, run.id)]
         return [run.id for run in sorted(found, key=lambda run: (run.deleted_time is not None, -run.start_time, run.id))][:10]
 
     def children(self, run_id: str) -> Sequence[RunRecord]:

@@ -112,8 +112,11 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def resolve(self, prefix: str) -> Sequence[str]:
-        """Return up to ten ids of runs whose id begins with ``prefix`` or name is ``prefix``: newest first, those in the trash last."""
+    def resolve(self, text: str) -> Sequence[str]:
+        """Return up to ten ids of runs whose name is ``text``, whose id begins with it, or for whose id it is short.
+
+        What is short for an id says :func:`fitprint.ids.is_short_for`. Newest first, those in the trash last.
+        """
 
     @abstractmethod
     def children(self, run_id: str) -> Sequence[RunRecord]:

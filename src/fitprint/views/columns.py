@@ -1,8 +1,8 @@
-"""Which metrics and parameters are worth a column: those that tell the shown runs apart."""
+"""Which columns a table of runs has: first what each run is judged by, then what else tells the runs apart."""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,97 +10,89 @@ from typing import Any, Literal
 
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
+from fitprint.views.ranking import Goals, is_held_out, own_metric, ranked_metrics, ranked_params
 
 __all__ = ["ATTRIBUTES", "Key", "chosen", "curve_key", "telling"]
 
 ATTRIBUTES = ("experiment", "kind", "parent_id", "start_time", "end_time", "error")
-_MOST = 8  # columns of metrics, and of parameters, unless they are asked for
-_MOST_OF_TRAINING = 4  # of those columns
-_OF_MACHINE = "system/"  # metrics of what the process and the machine used, which say nothing about a model
-_LONG = 24  # characters of a value that is no help in a table
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Something that a column shows."""
+    """Something that a column shows.
 
-    kind: Literal["metrics", "params", "tags", "attributes"]
+    Attributes:
+        kind: of what it is. "own" is the metric of each run by which one would judge it, with its name.
+        name: the key; of what is "own", the title.
+        others: metrics that stand in where a run has none of this name; of what is "own", those that other columns show.
+    """
+
+    kind: Literal["metrics", "params", "tags", "attributes", "own"]
     name: str
+    others: tuple[str, ...] = ()
 
     def of(self, run: RunRecord) -> Any:
         """Return the run's value; None where it has none."""
-        if self.kind == "metrics":
-            summary = run.metrics.get(self.name)
-            return None if summary is None else summary.last
+        if self.kind in ("metrics", "own"):
+            metric = self.metric_of(run)
+            return None if metric is None else run.metrics[metric].last
         if self.kind == "params":
             param = run.params.get(self.name)
             return None if param is None else param.value
         return run.tags.get(self.name) if self.kind == "tags" else getattr(run, self.name)
 
+    def metric_of(self, run: RunRecord) -> str | None:
+        """Return the metric that the column shows of a run; None where it shows none."""
+        if self.kind == "own":
+            return None if any(name in run.metrics for name in self.others) else own_metric(run)
+        return next((name for name in (self.name, *self.others) if name in run.metrics), None) if self.kind == "metrics" else None
+
     def is_in(self, run: RunRecord) -> bool:
         """Tell whether the run has it, be it None."""
+        if self.kind in ("metrics", "own"):
+            return self.metric_of(run) is not None
         return self.kind == "attributes" or self.name in getattr(run, self.kind)
 
 
-def telling(runs: Sequence[RunRecord]) -> list[Key]:
-    """Return the metrics that differ between the runs, then the parameters that do, those that most runs have first."""
-    metrics = [Key("metrics", key) for key in _metrics(runs)]
-    shown = metrics[:_MOST]
-    curve = curve_key(runs, metrics)
-    if curve is not None and curve not in shown:
-        shown[-1] = curve
-    return [*shown, *(Key("params", key) for key in _params(runs)[:_MOST])]
+def telling(runs: Sequence[RunRecord], goals: Goals | None = None) -> list[Key]:
+    """Return what each run is judged by, so that no run is without its metric, and then what else differs.
+
+    Parameters tell what to try next, and are mostly narrow: there are four, and then two for each further metric.
+    """
+    first = _judged(runs, goals or Goals())
+    shown = {name for key in first if key.kind == "metrics" for name in (key.name, *key.others)}
+    metrics = [Key("metrics", key) for key in ranked_metrics(runs) if key not in shown]
+    params = [Key("params", key) for key in ranked_params(runs)]
+    mixed: list[Key] = params[:2]
+    del params[:2]
+    while metrics or params:
+        mixed += [*params[:2], *metrics[:1]]
+        del params[:2], metrics[:1]
+    return [*first, *mixed]
 
 
-def _metrics(runs: Sequence[RunRecord]) -> list[str]:
-    values: dict[str, set[Any]] = {}
-    counts: dict[str, int] = {}
-    for run in runs:
-        for key, summary in run.metrics.items():
-            if key.startswith(_OF_MACHINE):
-                continue
-            values.setdefault(key, set()).add(summary.last)
-            counts[key] = counts.get(key, 0) + 1
-    telling = [key for key, count in counts.items() if len(values[key]) > 1 or count < len(runs) or len(runs) == 1]
-    # What most runs have comes first, and of that what was measured on data held out, then the rest, then what says less.
-    ranked = sorted(telling, key=lambda key: (_is_time(key), 2 * counts[key] < len(runs), _group(key), -counts[key], _natural(key)))
-    of_training = [key for key in ranked if key.startswith("train")]
-    return [key for key in ranked if key not in of_training[_MOST_OF_TRAINING:]]
-
-
-def _group(key: str) -> int:
-    return 0 if _is_held_out(key) else 2 if key.startswith("train") else 1
-
-
-def _is_time(key: str) -> bool:
-    return key.endswith(("_time", "_seconds", "duration"))
-
-
-def _params(runs: Sequence[RunRecord]) -> list[str]:
-    values: dict[str, set[str]] = {}
-    counts: dict[str, int] = {}
-    set_by_user: set[str] = set()
-    for run in runs:
-        for key, param in run.params.items():
-            values.setdefault(key, set()).add(repr(param.value))
-            counts[key] = counts.get(key, 0) + 1
-            if param.provenance == "set":
-                set_by_user.add(key)
-    # What one kind of model has by default and another lacks tells nothing.
-    telling = [key for key, count in counts.items() if len(values[key]) > 1 or (count < len(runs) and key in set_by_user)]
-    if len(runs) == 1:
-        telling = sorted(set_by_user)
-    longest = {key: max(map(len, values[key])) for key in telling}
-    return sorted(telling, key=lambda key: (key not in set_by_user, longest[key] > _LONG, -counts[key], _natural(key)))
-
-
-def _is_held_out(key: str) -> bool:
-    return key.startswith(("val", "test", "eval", "best_", "mean_test"))
-
-
-def _natural(key: str) -> list[tuple[int, str]]:
-    """Order ``fold2`` before ``fold10``."""
-    return [(int(digits or 0), letters) for letters, digits in re.findall(r"(\D*)(\d*)", key)]
+def _judged(runs: Sequence[RunRecord], goals: Goals) -> list[Key]:
+    """Return one column where one metric is that of all runs; else that of most of them, if it is, and one for the others."""
+    measured = [run for run in runs if run.metrics]
+    own = {run.id: own_metric(run, goals) for run in measured}
+    counts = Counter(name for name in own.values() if name is not None)
+    if not counts:
+        return []
+    goal = next((run for run in measured if goals.metric_of(run) is not None), None)
+    if goal is not None:
+        title, *others = goals.of(goal)
+        key = Key("metrics", title, tuple(others))
+    else:
+        most, count = counts.most_common(1)[0]
+        key = Key("metrics", most)
+        if 2 * count < len(measured):
+            return [Key("own", "metric")]
+    covered = {key.name, *key.others}
+    left = [run for run in measured if own[run.id] is not None and covered.isdisjoint(run.metrics)]
+    if not left:
+        return [key]
+    names = {own[run.id] for run in left}
+    return [key, Key("metrics", str(names.pop())) if len(names) == 1 else Key("own", "other metric", tuple(sorted(covered)))]
 
 
 def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
@@ -136,9 +128,11 @@ def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
 
 def curve_key(runs: Sequence[RunRecord], keys: Sequence[Key]) -> Key | None:
     """Return that metric of ``keys`` whose curve is drawn: one with several points, a loss if there is one."""
-    metrics = [key for key in keys if key.kind == "metrics" and any(key.is_in(run) and run.metrics[key.name].count > 1 for run in runs)]
+    metrics = [
+        key for key in keys if key.kind == "metrics" and any(run.metrics[key.name].count > 1 for run in runs if key.name in run.metrics)
+    ]
     return min(
         metrics,
-        key=lambda key: ("loss" not in key.name.lower(), not _is_held_out(key.name), keys.index(key)),
+        key=lambda key: ("loss" not in key.name.lower(), not is_held_out(key.name), keys.index(key)),
         default=None,
     )

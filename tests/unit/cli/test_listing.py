@@ -47,7 +47,7 @@ def test_the_table_shows_what_tells_runs_apart(command, three):
     assert ["status", "id", "name", "age", "time", "val_loss", "lr"] == head.split()
     assert ["third", "second", "first"] == names(done.out)
     assert ["▁▅█", "█▇▁", "█▅▁"] == [next(word for word in line.split() if "█" in word) for line in lines]
-    assert [run[:12] for run in reversed(three)] == [line.split()[2] for line in lines]
+    assert [run[-6:] for run in reversed(three)] == [line.split()[2] for line in lines]
     assert ["● FINISHED"] * 3 == [line[:10] for line in lines]
 
 

@@ -78,7 +78,7 @@ def test_errors_of_users_are_one_line_and_status_1(command):
     """No traceback."""
     done = command("show", "nope")
     assert (1, "") == (done.status, done.out)
-    assert done.err.startswith("fitprint: no run has the id, id prefix or name 'nope'")
+    assert done.err.startswith("fitprint: no run has the name or id 'nope'")
     assert 1 == done.err.count("\n")
 
 

@@ -69,7 +69,7 @@ def test_everything_is_shown(command, run):
         "X  train  10×2  float64  sha256:abababababab",
         "model  pickle  my.Model  pickle  2.0 kB",
         "inputs  table(age: int64?)",
-        f"load it  fitprint.load_model(\"runs:/{run.id[:12]}/model\", trust=['my.Model'])",
+        f"load it  fitprint.load_model(\"runs:/{run.id[-6:]}/model\", trust=['my.Model'])",
         "model/",
         "  MLmodel  1 B",
         "notes/",
@@ -156,14 +156,14 @@ def test_runs_are_found_by_id_prefix_name_and_last(command, home):
 
 
 def test_an_ambiguous_prefix_is_told(command, home):
-    """With the ids that it fits."""
+    """With what is shown of the ids that it fits."""
     ids = []
     for name in ("a", "b"):
         with fitprint.start_run(name=name) as run:
             ids.append(run.id)
     done = command("show", ids[0][:3])
     assert (1, "") == (done.status, done.out)
-    assert all(run in done.err for run in ids)
+    assert all(run[-6:] in done.err for run in ids)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,8 @@ def test_get_copies_artifacts(command, run, home, path, destination, files):
 
 def test_get_copies_everything(command, run, home):
     """Into a folder named after the id, never after the run's name, which may say anything."""
-    assert f"{run.id[:12]}\n" == command("get", "rich").out
-    assert {"model/MLmodel": "m", "notes/hello.txt": "hello"} == files_below(home.parent / run.id[:12])
+    assert f"run-{run.id[-6:]}\n" == command("get", "rich").out
+    assert {"model/MLmodel": "m", "notes/hello.txt": "hello"} == files_below(home.parent / f"run-{run.id[-6:]}")
 
 
 def test_get_of_an_unknown_path_lists_what_there_is(command, run):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from fitprint.cli.terminal import Terminal
-from fitprint.cli.wording import clean
 from fitprint.recording.workspace import current, declared_settings
 from fitprint.settings import variable_of
 from fitprint.views.fields import dumped
+from fitprint.views.wording import clean
 
 __all__ = ["COMMAND", "Configuration"]
 

@@ -6,8 +6,8 @@ import argparse
 
 from fitprint.cli.health import findings
 from fitprint.cli.terminal import Terminal
-from fitprint.cli.wording import clean
 from fitprint.views.fields import dumped_lines
+from fitprint.views.wording import clean
 
 __all__ = ["COMMAND", "Doctor"]
 

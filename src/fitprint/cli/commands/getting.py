@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import PurePosixPath
 
-from fitprint.api import get_run
 from fitprint.cli import reading
+from fitprint.ids import short_id
+from fitprint.views.finding import WORDS
 
 __all__ = ["COMMAND", "Getting"]
 
@@ -22,17 +23,16 @@ class Getting:
     help = "Copy a run's artifacts: a file, a folder such as a model, or all."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("run", metavar="RUN", help="id, beginning of an id, name, or @last")
+        parser.add_argument("run", metavar="RUN", help=WORDS)
         parser.add_argument("path", metavar="PATH", nargs="?", default="", help="file or folder inside the run; all if left out")
         parser.add_argument("-o", "--output", metavar="DESTINATION", help="file or folder to write; - writes a file to standard output")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        reading.store()
-        run = get_run(arguments.run)
+        run = reading.run_named(arguments.run)
         if arguments.output == "-":
             sys.stdout.buffer.write(run.read(arguments.path))
         else:
-            print(run.download(arguments.path, arguments.output or PurePosixPath(arguments.path).name or run.id[:12]))
+            print(run.download(arguments.path, arguments.output or PurePosixPath(arguments.path).name or f"run-{short_id(run.id)}"))
         return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fitprint import clock
@@ -14,27 +14,36 @@ from fitprint.cli import reading
 from fitprint.cli.grid import Column, markdown, render
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
-from fitprint.cli.wording import age, clean, duration, moment, number, value_text
 from fitprint.entities import RunRecord
+from fitprint.ids import short_id
 from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 from fitprint.views import columns
 from fitprint.views.columns import Key
 from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
+from fitprint.views.ranking import model_of
 from fitprint.views.selection import Selected, matching, ordering, tree
+from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
 __all__ = ["COMMAND", "Listing", "show_table"]
 
 _ROWS = 30
-_ID = 12
 _CURVE = 12
+_NARROW = 120  # columns of a terminal below which a sign stands for the status, and names are shorter
+_NARROW_NAME = 22
+_MOST_KEYS = 40  # metrics and parameters for which room is sought
+_GROUPS = 50
+_OWN = 36  # characters of a metric with its name
+_MOST_CURVES = 8  # columns of which one may get a curve
 _TITLE = 200  # characters of a name; a column shows fewer
 _MOST_POINTS = 200_000  # of all curves together; a longer history would be read whole for twelve characters
 
 
 class Listing:
-    """The table shows, newest first, the runs that have no parent, each with the number of its children; then the metrics
-    and the parameters that differ between the shown runs, and the curve of one metric.
+    """The table shows, newest first, the runs that have no parent, each with the number of its children. Each run has the
+    metric by which one would judge it: the one that the setting `metric` names (or the tag `metric` of its experiment), else
+    one of data held out, else one of the training data. Then come, as far as there is room, the parameters that tell the shown
+    runs apart, those that tell most first, and further metrics.
 
     --json prints a list of objects with the fields id, name, status, experiment, parent_id, kind,
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
@@ -55,6 +64,9 @@ class Listing:
         )
         parser.add_argument("--top", type=_positive, metavar="N", help=f"list at most N runs (in a table {_ROWS} unless you say otherwise)")
         parser.add_argument("--cols", metavar="NAMES", help="columns to show instead: names or patterns such as 'val_*,lr'")
+        parser.add_argument(
+            "--by", metavar="KEY", help="a table for each value of this: 'model', a parameter, a tag, experiment, status or kind"
+        )
         parser.add_argument("--all", action="store_true", help="list children, too, below their parents")
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
         form = parser.add_mutually_exclusive_group()
@@ -87,7 +99,11 @@ class Listing:
             _write_csv(runs, arguments.cols)
         else:
             listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
-            show_table(store, listed, cols=arguments.cols, as_markdown=arguments.form == "md")
+            as_markdown = arguments.form == "md"
+            if arguments.by:
+                _show_groups(store, listed, arguments.by, cols=arguments.cols, as_markdown=as_markdown)
+            else:
+                show_table(store, listed, cols=arguments.cols, as_markdown=as_markdown)
             if more:
                 tell(f"these are the first {len(runs)} runs; --top N lists more")
         return 0
@@ -97,57 +113,90 @@ COMMAND = Listing()
 
 
 def show_table(store: Store, listed: Sequence[Selected], *, cols: str | None = None, as_markdown: bool = False) -> None:
-    """Print a table of runs to standard output."""
-    runs = [item.run for item in listed]
-    if not runs:
+    """Print a table of runs to standard output, and say on standard error how many columns it does not show."""
+    if not listed:
         tell("no run matches")
-        return
+    elif hidden := _print_table(store, listed, cols, as_markdown=as_markdown):
+        tell(f"{hidden} more {'column' if hidden == 1 else 'columns'}; --cols '*' shows all, --cols NAMES those that you name")
+
+
+def _print_table(store: Store, listed: Sequence[Selected], cols: str | None, *, as_markdown: bool) -> int:
+    """Print a table of runs, and return how many columns it does not show."""
+    runs = [item.run for item in listed]
     terminal = Terminal()
-    keys = columns.telling(runs) if cols is None else columns.chosen(cols, runs)
-    built = _columns(store, listed, keys, terminal, curves=not as_markdown)
+    keys = columns.telling(runs, reading.goals()) if cols is None else columns.chosen(cols, runs)
+    most = len(keys) if cols is not None or as_markdown else _MOST_KEYS
+    built = _columns(store, listed, keys[:most], terminal, curves=not as_markdown)
     if as_markdown:
         print(markdown(built))
-        return
+        return 0
     text, dropped = render(built, terminal, whole=cols is not None and not terminal.is_interactive)
     print(text)
-    if dropped:
-        more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
-        tell(f"no room for {', '.join(dropped[:3])}{more}; --cols NAMES chooses columns")
+    return len(dropped) + len(keys[most:])
+
+
+def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str | None, as_markdown: bool) -> None:
+    """Print a table for each value of a key, in the order in which the values come."""
+    groups: dict[str, list[Selected]] = {}
+    group = ""
+    value_of = _grouping(by, [item.run for item in listed])
+    for item in listed:
+        if item.depth == 0:  # those below a run stay with it
+            group = value_of(item.run)
+        groups.setdefault(group, []).append(item)
+    if not groups:
+        tell("no run matches")
+    terminal = Terminal()
+    hidden = 0
+    for place, (title, items) in enumerate(list(groups.items())[:_GROUPS]):
+        heading = f"{title or f'without {clean(by)}'}, {len(items)} {'run' if len(items) == 1 else 'runs'}"
+        print(*([""] if place else []), f"**{heading}**\n" if as_markdown else terminal.style(heading, "bold", "cyan"), sep="\n")
+        hidden = max(hidden, _print_table(store, items, cols, as_markdown=as_markdown))
+    if hidden:
+        tell(f"the tables have up to {hidden} more columns; --cols '*' shows all, --cols NAMES those that you name")
+    if len(groups) > _GROUPS:
+        tell(f"these are the first {_GROUPS} of {len(groups)} values of {by}")
+
+
+def _grouping(by: str, runs: Sequence[RunRecord]) -> Callable[[RunRecord], str]:
+    if by == "model":
+        return lambda run: clean(model_of(run))
+    key = Key("attributes", by) if by in ("status", "name") else next(iter(columns.chosen(by, runs)), None)
+    return lambda run: "" if key is None or not key.is_in(run) else clean(value_text(key.of(run)))
 
 
 def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], terminal: Terminal, *, curves: bool) -> list[Column]:
     runs = [item.run for item in listed]
     now = clock.now()
+    narrow = terminal.is_interactive and terminal.unicode and terminal.width is not None and terminal.width < _NARROW
+    styles = [terminal.status_style(run.status) for run in runs]
     built = [
-        Column("status", [_status(run, terminal) for run in runs], styles=[terminal.status_style(run.status) for run in runs]),
+        Column("", [terminal.status_sign(run.status).strip() for run in runs], styles=styles)
+        if narrow
+        else Column("status", [f"{terminal.status_sign(run.status)}{run.status}" for run in runs], styles=styles),
         Column("id", _short_ids(runs), styles=["cyan"] * len(runs)),
-        Column("name", [_name(item) for item in listed]),
+        Column("name", [_name(item) for item in listed], most=_NARROW_NAME if narrow else None),
     ]
     if len({run.experiment for run in runs}) > 1:
-        built.append(Column("experiment", [clean(run.experiment) for run in runs], rank=3))
+        built.append(Column("experiment", [clean(run.experiment) for run in runs], rank=2))
     built += [
-        Column("age", [age((now - run.start_time) / 1e6) for run in runs], rank=1, right=True, styles=["dim"] * len(runs)),
-        Column("time", [_duration(run, now) for run in runs], rank=2, right=True, styles=["dim"] * len(runs)),
+        Column("age", [age((now - run.start_time) / 1e6) for run in runs], rank=3, right=True, styles=["dim"] * len(runs)),
+        Column("time", [_duration(run, now) for run in runs], rank=5, right=True, styles=["dim"] * len(runs)),
     ]
-    curve = columns.curve_key(runs, keys) if curves else None
-    counts: dict[str, int] = {}
-    for key in keys:
-        # Where room is scarce, metrics and parameters go by turns.
-        index = counts[key.kind] = counts.get(key.kind, 0) + 1
-        built.append(_column(key, runs, rank=4 if key is curve else 2 * index + 4 + (key.kind != "metrics")))
+    curve = columns.curve_key(runs, keys[:_MOST_CURVES]) if curves else None
+    judged = 2 if any(key.kind == "own" for key in keys[:2]) else 1  # so that no row is without its metric
+    for place, key in enumerate(keys):
+        rank = 0 if place < judged and key.kind in ("metrics", "own") else 4 + place
+        built.append(_column(key, runs, rank))
         if key is curve:
-            built.append(Column("", _curves(store, runs, key.name, terminal), rank=5))
+            built.append(Column("", _curves(store, runs, key.name, terminal), max(rank, 6), attached=True))
     return built
 
 
-def _status(run: RunRecord, terminal: Terminal) -> str:
-    return f"{terminal.status_sign(run.status)}{run.status}"
-
-
 def _short_ids(runs: Sequence[RunRecord]) -> list[str]:
-    """Return beginnings of the ids that tell the shown runs apart."""
-    for length in range(_ID, 33, 4):
-        ids = [run.id[:length] for run in runs]
+    """Return the ends of the ids, for their beginnings are alike; so long that they tell the shown runs apart."""
+    for length in range(len(short_id("0" * 32)), 32, 2):
+        ids = [run.id[-length:] for run in runs]
         if len(set(ids)) == len(ids):
             return ids
     return [run.id for run in runs]
@@ -165,10 +214,19 @@ def _duration(run: RunRecord, now: int) -> str:
 def _column(key: Key, runs: Sequence[RunRecord], rank: int) -> Column:
     values = [key.of(run) for run in runs]
     title = clean(key.name[:_TITLE])
+    if key.kind == "own":
+        named = [(key.metric_of(run), run) for run in runs]
+        return Column(
+            title,
+            ["" if name is None else f"{clean(name[:_TITLE])} {number(run.metrics[name].last)}" for name, run in named],
+            rank,
+            most=_OWN,
+            styles=["yellow"] * len(runs),
+        )
     if key.kind != "metrics":
         cells = [_cell(key, value) if key.is_in(run) else "" for run, value in zip(runs, values, strict=True)]
         return Column(title, cells, rank, right=all(isinstance(value, (int, float, type(None))) for value in values))
-    goals = {run.metrics[key.name].goal for run in runs if key.name in run.metrics}
+    goals = {run.metrics[name].goal for run in runs if (name := key.metric_of(run)) is not None}
     finite = [value for value in values if value is not None and value == value]
     best = None if len(finite) < 2 or len(goals) != 1 else min(finite) if goals == {"min"} else max(finite)
     return Column(

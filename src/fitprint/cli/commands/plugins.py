@@ -11,11 +11,11 @@ from typing import Any
 
 from fitprint.cli.grid import Column, render
 from fitprint.cli.terminal import Terminal, tell
-from fitprint.cli.wording import clean
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
 from fitprint.recording.workspace import current
 from fitprint.views.fields import dumped_lines
+from fitprint.views.wording import clean
 
 __all__ = ["COMMAND", "Plugins"]
 

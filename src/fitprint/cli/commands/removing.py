@@ -4,29 +4,55 @@ from __future__ import annotations
 
 import argparse
 
-from fitprint.api import delete_run, get_run
+from fitprint.api import delete_run
 from fitprint.cli import reading
+from fitprint.cli.selecting import add_query, selected
 from fitprint.cli.terminal import tell
-from fitprint.cli.wording import below
+from fitprint.ids import short_id
+from fitprint.views.finding import WORDS
+from fitprint.views.wording import below, clean, counted_runs
 
 __all__ = ["COMMAND", "Removing"]
 
+_MOST = 10  # runs that are named one by one
+
 
 class Removing:
-    """The runs below a run go with it. Nothing is erased: `fitprint restore RUN` takes it back, `fitprint ls --trash` lists it."""
+    """The runs below a run go with it. Nothing is erased: `fitprint restore RUN` takes it back, `fitprint ls --trash` lists it,
+    `fitprint purge` erases it. A name that several runs have is an error.
+
+    Examples:
+      fitprint rm 9b6559 @last
+      fitprint rm -q "status = 'FAILED' and experiment = 'iris'" --dry-run
+    """
 
     name = "rm"
     help = "Move runs to the trash."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("runs", metavar="RUN", nargs="+", help="id, beginning of an id, name, or @last")
+        parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
+        add_query(parser)
+        parser.add_argument("-n", "--dry-run", action="store_true", help="only list what would be moved")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        reading.store()
-        for run in [get_run(run) for run in arguments.runs]:  # all or none: a name that fits nothing stops us before the first
+        runs = selected(arguments.runs, arguments.query)
+        if runs is None:
+            return 2
+        if arguments.dry_run:
+            counts = reading.store().child_counts([run.id for run in runs])
+            for run in runs:
+                print(f"{short_id(run.id)}  {clean(run.name)}" + (f" (+{counts[run.id]})" if run.id in counts else ""))
+            return 0
+        total = 0
+        for run in runs:
             moved = delete_run(run.id)
-            there = "in the trash" if moved else "in the trash already"
-            tell(f"{run.name} ({run.id[:12]}){below(len(moved) - 1)} {there}; `fitprint restore {run.id[:12]}` takes it back")
+            total += len(moved)
+            if len(runs) <= _MOST:
+                there = "in the trash" if moved else "in the trash already"
+                short = short_id(run.id)
+                tell(f"{clean(run.name)} ({short}){below(len(moved) - 1)} {there}; `fitprint restore {short}` takes it back")
+        if len(runs) > _MOST:
+            tell(f"{counted_runs(total)} moved to the trash; `fitprint ls --trash` lists them, `fitprint restore RUN` takes one back")
         return 0
 
 

@@ -7,7 +7,8 @@ import argparse
 from fitprint.api import get_run, restore_run
 from fitprint.cli import reading
 from fitprint.cli.terminal import tell
-from fitprint.cli.wording import below
+from fitprint.ids import short_id
+from fitprint.views.wording import below
 
 __all__ = ["COMMAND", "Restoring"]
 
@@ -19,7 +20,7 @@ class Restoring:
     help = "Take runs out of the trash."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("runs", metavar="RUN", nargs="+", help="id, beginning of an id, or name; `fitprint ls --trash` lists them")
+        parser.add_argument("runs", metavar="RUN", nargs="+", help="id, beginning or end of one, or name; `fitprint ls --trash` lists them")
 
     def run(self, arguments: argparse.Namespace) -> int:
         reading.store()
@@ -29,7 +30,7 @@ class Restoring:
             run = get_run(moved[0] if moved else name)
             live = live or not moved
             told = f"{below(len(moved) - 1)} back" if moved else " was not in the trash; nothing is changed"
-            tell(f"{run.name} ({run.id[:12]}){told}")
+            tell(f"{run.name} ({short_id(run.id)}){told}")
         return int(live)
 
 

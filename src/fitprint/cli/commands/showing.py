@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fitprint.api import get_run
 from fitprint.cli import reading
 from fitprint.cli.details import sections
 from fitprint.cli.terminal import Terminal
-from fitprint.cli.wording import clean
 from fitprint.errors import FitprintError
 from fitprint.recording.run import Run
 from fitprint.views.fields import dumped, run_fields, timestamp
+from fitprint.views.finding import WORDS
+from fitprint.views.wording import clean
 
 __all__ = ["COMMAND", "Showing"]
 
@@ -27,13 +27,12 @@ class Showing:
     help = "Show all that is known of a run."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("run", metavar="RUN", help="id, beginning of an id, name, or @last")
+        parser.add_argument("run", metavar="RUN", help=WORDS)
         parser.add_argument("--history", metavar="METRIC", help="print every point of a metric instead; 'all' for all metrics")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        reading.store()
-        run = get_run(arguments.run)
+        run = reading.run_named(arguments.run)
         keys = [] if arguments.history is None else _keys(run, arguments.history)
         if arguments.json:
             print(dumped(_fields(run) | ({"history": {key: _columns(run, key) for key in keys}} if keys else {})))

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from fitprint.cli import reading
 from fitprint.cli.terminal import tell
-from fitprint.cli.wording import counted
 from fitprint.recording.workspace import current
+from fitprint.views.wording import counted
 
 if TYPE_CHECKING:
     from fitprint.recording.sharing import Uploaded
+
+from fitprint.ids import short_id
 
 __all__ = ["COMMAND", "Syncing"]
 
@@ -36,7 +38,7 @@ class Syncing:
         for journal, reason in done.failed.items():
             tell(f"the journal {journal} cannot be delivered: {reason}; `fitprint doctor` says what to do")
         for run in done.killed:
-            tell(f"the process that recorded {run[:12]} is gone: the run is KILLED")
+            tell(f"the process that recorded {short_id(run)} is gone: the run is KILLED")
         for journal, damages in done.damage.items():
             tell(f"the journal {journal} has damaged records; `fitprint doctor` tells more")
             for damage in damages:

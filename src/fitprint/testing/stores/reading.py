@@ -252,7 +252,7 @@ def keys_by_experiment(conformance: StoreSubject, folder: Path) -> None:
 
 
 def resolve_by_prefix_or_name(conformance: StoreSubject, folder: Path) -> None:
-    """A prefix of the id or the whole name leads to the runs, newest first and those in the trash last, at most ten."""
+    """The beginning or end of the id, or the whole name, leads to the runs, newest first and those in the trash last, at most ten."""
     prefix = new_id()[:16]
     runs = [f"{prefix}{number:016x}" for number in range(12)]
     with conformance.opened(folder) as store:
@@ -261,6 +261,10 @@ def resolve_by_prefix_or_name(conformance: StoreSubject, folder: Path) -> None:
         feed.send(*events)
         expect(list(store.resolve(runs[3])) == [runs[3]], "a whole id does not lead to its run")
         expect(list(store.resolve(prefix)) == runs[:1:-1], "a prefix does not lead to the ten newest runs")
+        expect(list(store.resolve("0003")) == [runs[3]], "the last four digits of an id do not lead to its run")
+        expect(list(store.resolve("000001")) == [runs[1]], "the last six digits of an id do not lead to its run")
+        expect(list(store.resolve("00000")) == runs[:1:-1], "the first of the last six digits of ids do not lead to their runs")
+        expect(list(store.resolve("003")) == [], "less than four digits of the end of an id lead to its run")
         expect(list(store.resolve("name-1")) == runs[11::-2], "a name does not lead to its runs, newest first")
         feed.send(RunDeleted(runs[11], EPOCH + 100 * SECOND))
         expect(list(store.resolve("name-1")) == [*runs[9::-2], runs[11]], "a run in the trash comes before live ones of its name")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fitprint.entities import PendingBytes
 
-__all__ = ["age", "below", "clean", "counted", "duration", "moment", "number", "size", "value_text"]
+__all__ = ["age", "below", "clean", "counted", "counted_runs", "duration", "moment", "number", "size", "value_text"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -41,6 +41,11 @@ def below(count: int) -> str:
     if count <= 0:
         return " is"
     return f" and {count} {'run' if count == 1 else 'runs'} below it are"
+
+
+def counted_runs(count: int) -> str:
+    """Return ``1 run`` or ``2 runs``."""
+    return f"{count} {'run' if count == 1 else 'runs'}"
 
 
 def counted(items: Collection[PendingBytes]) -> str:

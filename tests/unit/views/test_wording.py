@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from fitprint.cli import wording
+from fitprint.views import wording
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""``fitprint experiments``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from fitprint import clock
+from fitprint.cli import reading
+from fitprint.cli.commands.tagging import tags_of
+from fitprint.cli.grid import Column, render
+from fitprint.cli.terminal import Terminal, tell
+from fitprint.entities import Experiment
+from fitprint.recording.experiments import (
+    archive_experiment,
+    create_experiment,
+    rename_experiment,
+    restore_experiment,
+    set_experiment_note,
+    set_experiment_tags,
+)
+from fitprint.views.fields import dumped, timestamp
+from fitprint.views.wording import age, clean
+
+__all__ = ["COMMAND", "Experimenting"]
+
+_VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "create": ("make an experiment without a run", ("NAME",)),
+    "rename": ("call it otherwise; runs that start under the old name still belong to it", ("NAME", "NEW_NAME")),
+    "archive": ("take it and its runs out of listings; nothing is deleted", ("NAME",)),
+    "restore": ("bring it back from the archive", ("NAME",)),
+    "note": ("write down what it is about", ("NAME", "TEXT")),
+    "tag": ("set tags; the tag `metric` names the metric by which its runs are judged", ("NAME", "KEY=VALUE")),
+}
+
+
+class Experimenting:
+    """An experiment begins to exist with its first run. --json prints a list of objects with id, name, number, created,
+    last_activity, archived_time (ISO 8601, UTC), run_count, former_names, tags and note.
+
+    Examples:
+      fitprint experiments
+      fitprint experiments rename Default iris
+      fitprint experiments tag iris metric=val_auc
+    """
+
+    name = "experiments"
+    help = "List experiments; create, rename, archive, restore, note or tag one."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.add_argument("--all", action="store_true", help="list those in the archive, too")
+        verbs = parser.add_subparsers(dest="verb", metavar="VERB", help="what to do with one; without it, they are listed")
+        for verb, (help_text, names) in _VERBS.items():
+            one = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.", allow_abbrev=False)
+            for name in names:
+                one.add_argument(name.lower().partition("=")[0], metavar=name, nargs="+" if "=" in name else None)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        if arguments.verb is None:
+            return _list(arguments)
+        if arguments.verb != "create":
+            reading.store()
+        acts: dict[str, Callable[[], Any]] = {
+            "create": lambda: create_experiment(arguments.name),
+            "rename": lambda: rename_experiment(arguments.name, arguments.new_name),
+            "archive": lambda: archive_experiment(arguments.name),
+            "restore": lambda: restore_experiment(arguments.name),
+            "note": lambda: set_experiment_note(arguments.name, arguments.text),
+            "tag": lambda: set_experiment_tags(arguments.name, tags_of(arguments.key, [])),
+        }
+        experiment: Experiment = acts[arguments.verb]()
+        told = {"create": "is made", "rename": "is its name now", "archive": "is in the archive", "restore": "is back"}
+        tell(f"{clean(experiment.name)} {told.get(arguments.verb, 'is changed')}")
+        return 0
+
+
+COMMAND = Experimenting()
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    if nothing := reading.nothing_yet():
+        tell(nothing)
+        if arguments.json:
+            print("[]")
+        return 0
+    found = [each for each in reading.store().experiments() if arguments.all or each.archived_time is None]
+    if arguments.json:
+        print(dumped([_fields(each) for each in found]))
+        return 0
+    if not found:
+        tell("there is no experiment")
+        return 0
+    now = clock.now()
+    ages = ["" if each.last_activity is None else age((now - each.last_activity) / 1e6) for each in found]
+    print(
+        render(
+            [
+                Column("experiment", [clean(each.name) for each in found], styles=["bold"] * len(found)),
+                Column("runs", [str(each.run_count) for each in found], right=True),
+                Column("last run", ages, 1, right=True),
+                *([Column("archived", ["" if each.archived_time is None else "yes" for each in found], 2)] if arguments.all else []),
+                Column("tags", [clean(", ".join(f"{key}={value}" for key, value in sorted(each.tags.items()))) for each in found], 4),
+                Column("note", [clean((each.note.splitlines() or [""])[0]) for each in found], 3),
+            ],
+            Terminal(),
+            most=60,
+        )[0]
+    )
+    return 0
+
+
+def _fields(each: Experiment) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "number": each.number,
+        "created": timestamp(each.created),
+        "last_activity": timestamp(each.last_activity),
+        "archived_time": timestamp(each.archived_time),
+        "run_count": each.run_count,
+        "former_names": list(each.former_names),
+        "tags": dict(each.tags),
+        "note": each.note,
+    }

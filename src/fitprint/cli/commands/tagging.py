@@ -1,0 +1,60 @@
+"""``fitprint tag``."""
+
+from __future__ import annotations
+
+import argparse
+
+from fitprint.cli import reading
+from fitprint.cli.selecting import add_query, selected
+from fitprint.cli.terminal import tell
+
+__all__ = ["COMMAND", "Tagging", "tags_of"]
+
+
+class Tagging:
+    """A tag without a value gets the value "true". `fitprint show '#baseline'` is the newest run with the tag `baseline`, and
+    `fitprint ls -q "tags.team = 'a'"` lists the runs whose tag `team` is `a`.
+
+    Examples:
+      fitprint tag @last baseline
+      fitprint tag 9b6559 team=a reviewed=yes
+      fitprint tag 9b6559 --remove baseline
+      fitprint tag -q "metrics.val_auc > 0.9" good
+    """
+
+    name = "tag"
+    help = "Set or remove tags of runs."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("words", metavar="RUN KEY[=VALUE]", nargs="*", help="a run (none with -q), then the tags to set")
+        parser.add_argument("--remove", metavar="KEY", action="append", default=[], help="a tag to remove; may be given several times")
+        add_query(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        words = list(arguments.words)
+        names = [] if arguments.query is not None else words[:1]
+        tags = tags_of(words[len(names) :], arguments.remove)
+        if not tags:
+            tell("say which tags to set: RUN KEY=VALUE ..., or to remove: RUN --remove KEY")
+            return 2
+        runs = selected(names, arguments.query)
+        if runs is None:
+            return 2
+        for run in runs:
+            run.set_tags(tags)
+        reading.store()  # delivers what was written
+        tell(f"{len(runs)} {'run has' if len(runs) == 1 else 'runs have'} now: {', '.join(_told(tags))}")
+        return 0
+
+
+COMMAND = Tagging()
+
+
+def tags_of(words: list[str], removed: list[str]) -> dict[str, str | None]:
+    """Return the tags that ``KEY=VALUE`` and ``KEY`` set, and None for those to remove."""
+    pairs = [word.partition("=") for word in words]
+    return {**{key: value if sign else "true" for key, sign, value in pairs}, **dict.fromkeys(removed)}
+
+
+def _told(tags: dict[str, str | None]) -> list[str]:
+    return [f"no {key}" if value is None else f"{key}={value}" for key, value in tags.items()]
