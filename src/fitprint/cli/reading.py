@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fitprint.cli.terminal import tell
+from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
 from fitprint.ids import short_id
-from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.views.finding import find_only, find_run
 from fitprint.views.ranking import Goals
 from fitprint.views.wording import clean
 
 if TYPE_CHECKING:
+    from fitprint.recording.run import Run
     from fitprint.stores.protocol import Store
 
 __all__ = ["goals", "nothing_yet", "only_run", "run_named", "store"]
@@ -43,13 +44,19 @@ def run_named(name: str) -> Run:
     found = find_run(store(), name, goals())
     if found.namesakes:
         tell(f"several runs are called {clean(name)!r}; this is the newest, {short_id(found.record.id)}")
-    return Run(current(), found.record.id, record=found.record)
+    return _run(found.record)
+
+
+def _run(record: RunRecord) -> Run:
+    from fitprint.recording.run import Run  # a listing needs none
+
+    return Run(current(), record.id, record=record)
 
 
 def only_run(name: str) -> Run:
     """Return the run that an argument names, if no other has the same name: for what changes or removes it."""
     record = find_only(store(), name, goals())
-    return Run(current(), record.id, record=record)
+    return _run(record)
 
 
 def goals() -> Goals:
