@@ -8,7 +8,7 @@ Importing this package loads next to nothing; each public name is fetched at its
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as type checkers know it, without the import of typing
+TYPE_CHECKING = bool()  # noqa: UP018 - type checkers know the name; editors, which look at values, look below all the same
 
 __version__ = "0.1.0"
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from fitprint.api import (
         active_run,
-        autolog,
-        configure,
         delete_run,
         end_run,
         follow_changes,
@@ -60,6 +58,7 @@ if TYPE_CHECKING:
         set_experiment_tags,
     )
     from fitprint.recording.run import Run
+    from fitprint.switches import autolog, configure
 
 __all__ = [
     "FitprintError",
@@ -108,6 +107,8 @@ __all__ = [
 _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
     "Run": "fitprint.recording.run",
+    "autolog": "fitprint.switches",
+    "configure": "fitprint.switches",
     **dict.fromkeys([name for name in __all__ if "experiment" in name], "fitprint.recording.experiments"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fitprint import clock, events
 from fitprint.arguments import checked_count, checked_names, checked_text, checked_truth, shown
@@ -16,18 +16,16 @@ from fitprint.ids import new_id
 from fitprint.recording.context import current_run, off
 from fitprint.recording.opening import make_current, open_run
 from fitprint.recording.run import Run
-from fitprint.recording.workspace import configure, current
+from fitprint.recording.runs import Runs
+from fitprint.recording.workspace import current
 from fitprint.views import finding
 from fitprint.views.ranking import Goals
 
 if TYPE_CHECKING:
-    from fitprint.autologging.activation import Autolog
     from fitprint.models.predictor import Predictor
 
 __all__ = [
     "active_run",
-    "autolog",
-    "configure",
     "delete_run",
     "end_run",
     "follow_changes",
@@ -59,13 +57,6 @@ __all__ = [
 
 
 _YEAR = 31_536_000.0  # seconds
-
-
-def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
-    """Record every training call of every framework that a plugin is installed for; see :func:`fitprint.autologging.activation.autolog`."""
-    from fitprint.autologging.activation import autolog as switch
-
-    return switch(disable=disable, **settings)
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------
@@ -140,12 +131,33 @@ def _goals() -> Goals:
     return Goals(tuple(current().settings["metric"]))
 
 
+@overload
 def search_runs(
     experiment_names: Sequence[str] | str | None = None,
     filter_string: str = "",
     order_by: Iterable[str] | str | None = (),
     max_results: int = 1000,
-    output_format: Literal["list", "pandas"] = "list",
+    output_format: Literal["list"] = "list",
+) -> Runs: ...
+
+
+@overload
+def search_runs(
+    experiment_names: Sequence[str] | str | None = None,
+    filter_string: str = "",
+    order_by: Iterable[str] | str | None = (),
+    max_results: int = 1000,
+    *,
+    output_format: Literal["pandas", "polars"],
+) -> Any: ...
+
+
+def search_runs(
+    experiment_names: Sequence[str] | str | None = None,
+    filter_string: str = "",
+    order_by: Iterable[str] | str | None = (),
+    max_results: int = 1000,
+    output_format: Literal["list", "pandas", "polars"] = "list",
 ) -> Any:
     """Return the runs that match a filter.
 
@@ -154,7 +166,7 @@ def search_runs(
         filter_string: such as ``metrics.val_loss < 0.3 and params.C >= 1``; see :mod:`fitprint.query`.
         order_by: such as ``["metrics.val_loss ASC"]``, or one such text; newest first by default.
         max_results: return at most so many.
-        output_format: "list" of :class:`Run`, or "pandas" for a data frame with a row each.
+        output_format: "list" of :class:`Run` (a :class:`fitprint.recording.runs.Runs`), or "pandas" or "polars" for a data frame.
 
     Raises:
         QueryError: the filter or an order cannot be understood; the message points at the position.
@@ -163,8 +175,8 @@ def search_runs(
     """
     from fitprint.query.grammar import parse
 
-    if output_format not in ("list", "pandas"):
-        raise FitprintError(f"output_format must be 'list' or 'pandas', not {output_format!r}")
+    if output_format not in ("list", "pandas", "polars"):
+        raise FitprintError(f"output_format must be 'list', 'pandas' or 'polars', not {output_format!r}")
     checked_count(max_results, "max_results")
     workspace = current()
     names = None
@@ -179,11 +191,8 @@ def search_runs(
         token = page.token
         if token is None:
             break
-    if output_format == "pandas":
-        from fitprint.tables import to_frame
-
-        return to_frame(found)
-    return [Run(workspace, record.id, record=record) for record in found]
+    runs = Runs(Run(workspace, record.id, record=record) for record in found)
+    return runs if output_format == "list" else getattr(runs, f"to_{output_format}")()
 
 
 def _experiment(name: str) -> str:
@@ -196,7 +205,18 @@ def _experiment(name: str) -> str:
     except ExperimentNotFoundError:
         if name == workspace.settings["experiment"]:
             return name
+        if _is_filter(name):
+            raise ExperimentNotFoundError(f"there is no experiment {shown(name)}; write search_runs(filter_string={shown(name)})") from None
         raise
+
+
+def _is_filter(text: str) -> bool:
+    from fitprint.query.grammar import parse
+
+    try:
+        return parse(text).where is not None
+    except QueryError:
+        return False
 
 
 def delete_run(run: str | Run) -> Sequence[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pandas as pd
+import polars as pl
+import pytest
 
 import fitprint
 
@@ -24,7 +26,7 @@ def test_a_row_for_each_run(home):
         second.log_params({"C": 2.5, "n": 4, "layers": [1, 2]})
         second.log_metric("acc", math.inf)
     table = frame()
-    fixed = ["run_id", "name", "experiment", "status", "start_time", "end_time"]
+    fixed = ["run_id", "name", "experiment", "status", "kind", "parent_id", "start_time", "end_time", "duration"]
     keys = ["params.C", "params.kind", "params.layers", "params.n", "metrics.acc", "metrics.loss", "tags.team"]
     assert [*fixed, *keys] == list(table.columns)
     assert [second.id, first.id] == list(table["run_id"])
@@ -57,4 +59,48 @@ def test_no_value_changes_its_type(home):
 
 def test_no_runs(home):
     """An empty table with the fixed columns."""
-    assert (0, 6) == frame().shape
+    assert (0, 9) == frame().shape == fitprint.search_runs(output_format="polars").shape
+
+
+def test_numbers_are_numbers(home):
+    """Also where some runs lack them, or where whole numbers stand beside fractions; duration is in seconds."""
+    for params in ({"C": 1, "n": 3, "flag": True}, {"C": 0.5}, {"C": None, "n": 4, "flag": False}):
+        with fitprint.start_run() as run:
+            run.log_params(params)
+    table = frame()
+    assert ("float64", "Int64", "boolean") == tuple(str(table[f"params.{key}"].dtype) for key in ("C", "n", "flag"))
+    assert [0.5, 1.0] == list(table["params.C"])[1:]
+    assert "float64" == str(table["duration"].dtype)
+    polars = fitprint.search_runs().to_polars()
+    assert {"C": pl.Float64, "n": pl.Int64, "flag": pl.Boolean} == {key: polars.schema[f"params.{key}"] for key in ("C", "n", "flag")}
+    assert [4, None, 3] == polars["params.n"].to_list()
+
+
+def test_polars_has_the_same_columns(home):
+    """Values of several types are texts, what a run lacks is null, a NaN stays one."""
+    with fitprint.start_run(name="a", tags={"team": "x"}) as run:
+        run.log_params({"p": [1, 2]})
+        run.log_metric("loss", math.nan)
+    with fitprint.start_run(name="b") as other:
+        other.log_params({"p": "x"})
+    table = fitprint.search_runs(output_format="polars")
+    assert list(frame().columns) == table.columns
+    assert ["x", "[1, 2]"] == table["params.p"].to_list()
+    assert table["metrics.loss"].is_null().to_list() == [True, False]
+    assert table["metrics.loss"].is_nan()[1]
+    assert [other.end_time, run.end_time] == table["end_time"].to_list()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_history_is_a_data_frame(home, library):
+    """With whole steps, times and numbers; an epoch that was not given is missing."""
+    with fitprint.start_run() as run:
+        run.log_metric("loss", 1.0, step=3)
+        run.log_metric("loss", math.nan, step=7, epoch=1.5)
+    table = getattr(run.history("loss"), f"to_{library}")()
+    assert ["step", "timestamp", "value", "epoch"] == list(table.columns)
+    assert [3, 7] == list(table["step"])
+    assert [1.0, 1.5] == [table["value"][0], table["epoch"][1]]
+    missing = table["epoch"].isna() if library == "pandas" else table["epoch"].is_null()
+    assert [True, False] == list(missing)
+    assert datetime.now(timezone.utc).date() - table["timestamp"][0].date() <= timedelta(days=1)

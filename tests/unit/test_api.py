@@ -70,7 +70,7 @@ def test_searching_filters_and_orders() -> None:
     assert [] == names(max_results=0)
     with pytest.raises(QueryError, match=r"params\.C >>"):
         names(filter_string="params.C >> 1")
-    with pytest.raises(FitprintError, match="must be 'list' or 'pandas', not 'json'"):
+    with pytest.raises(FitprintError, match="must be 'list', 'pandas' or 'polars', not 'json'"):
         names(output_format="json")
 
 

@@ -184,8 +184,9 @@ def test_fault_7_a_row_of_a_table_has_names_and_values() -> None:
 def test_fault_7_a_run_prints_what_it_is() -> None:
     """Name, id, status and experiment; of a handle that recorded it, without a look into the store."""
     with fitprint.start_run("swift", experiment="race") as run:
-        assert f"<fitprint.Run 'swift' {run.id} RUNNING in 'race'>" == repr(run)
-    assert f"<fitprint.Run 'swift' {run.id} FINISHED in 'race'>" == repr(run) == str(fitprint.get_run(run.id))
+        assert f"<fitprint.Run {run.id[-6:]} 'swift', RUNNING>" == repr(run)
+        run.log_metric("loss", 0.25)
+    assert f"<fitprint.Run {run.id[-6:]} 'swift', FINISHED, loss 0.25>" == repr(run) == str(fitprint.get_run(run.id))
 
 
 def test_fault_7_what_a_run_has_prints_in_a_line() -> None:

@@ -68,6 +68,15 @@ class RunActs(RunReader):
         perform(self.workspace, RunNoted(self.id, clock.now(), new_id(), "", checked_text(text, "a note", empty=True)))
         self._changed()
 
+    @property
+    def note(self) -> str:
+        """What somebody wrote down about the run (Markdown); setting it writes a new one in its place."""
+        return str(self.record.documents.get("note", ""))
+
+    @note.setter
+    def note(self, text: str) -> None:
+        self.set_note(text)
+
     def _changed(self, name: str | None = None, experiment: str | None = None) -> None:  # noqa: ARG002 - for runs that are open
         """Know of the new name or experiment."""
         self.refresh()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fitprint import clock, events
@@ -28,9 +28,18 @@ __all__ = [
 ]
 
 
-def experiments() -> Sequence[Experiment]:
+class Experiments(list[Experiment]):
+    """All experiments, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        from fitprint.views.markup import experiments_table
+
+        return experiments_table(self)
+
+
+def experiments() -> Experiments:
     """Return all experiments, by name, those in the archive too."""
-    return current().store.experiments()
+    return Experiments(current().store.experiments())
 
 
 def set_experiment(name: str) -> None:

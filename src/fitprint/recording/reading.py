@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any
 from fitprint import clock
 from fitprint.arguments import checked_place, checked_text, shown
 from fitprint.artifacts.paths import checked_path
-from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, RunRecord, RunStatus
+from fitprint.entities import Artifact, Dataset, LoggedModel, MetricSummary, RunRecord, RunStatus
 from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, MetricNotFoundError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from fitprint.recording.console import ConsoleLine
+    from fitprint.recording.histories import MetricHistory
     from fitprint.recording.workspace import Workspace
 
 from fitprint.ids import short_id
 
 __all__ = ["RunReader"]
+
+_NAME = 60  # characters of a metric's name in a short text
 
 
 class RunReader:
@@ -39,10 +42,30 @@ class RunReader:
         self.id = run_id
 
     def __repr__(self) -> str:
+        from fitprint.views.ranking import own_metric
+        from fitprint.views.wording import clean, number
+
         try:
-            return f"<fitprint.Run {shown(self.name)} {self.id} {self._known or self.status} in {shown(self.experiment)}>"
+            if self._known == "RUNNING":  # what it logs need not be delivered for this
+                return f"<fitprint.Run {short_id(self.id)} {shown(self.name)}, RUNNING>"
+            record = self.record
+            metric = own_metric(record)
+            value = "" if metric is None else f", {clean(metric[:_NAME])} {number(record.metrics[metric].last)}"
+            return f"<fitprint.Run {short_id(self.id)} {shown(record.name)}, {record.status}{value}>"
         except FitprintError:  # the store cannot be read
-            return f"<fitprint.Run {self.id}>"
+            return f"<fitprint.Run {short_id(self.id)}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, RunReader) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def _repr_html_(self) -> str:
+        from fitprint.views.curves import curves_of
+        from fitprint.views.markup import run_page
+
+        return run_page(self.record, curves_of(self.workspace.store))
 
     @property
     def record(self) -> RunRecord:
@@ -133,23 +156,17 @@ class RunReader:
             raise MetricNotFoundError(f"run {self.id} has no metric {shown(key)}; its metrics: {', '.join(sorted(metrics)[:20]) or 'none'}")
         return metrics[key]
 
-    def history(self, key: str, *, max_points: int | None = None) -> History:
+    def history(self, key: str, *, max_points: int | None = None) -> MetricHistory:
         """Return the points of a metric in the order logged; none for an unknown key.
 
         Args:
             key: name of the metric.
             max_points: return at most so many (at least 4): first, last and the extremes of even stretches.
         """
-        return self.workspace.store.metric_history(self.id, checked_text(key, "a metric's name", empty=True), max_points=max_points)
+        from fitprint.recording.histories import MetricHistory
 
-    @property
-    def tags(self) -> dict[str, str]:
-        return dict(self.record.tags)
-
-    @property
-    def note(self) -> str:
-        """What somebody wrote down about the run (Markdown)."""
-        return str(self.record.documents.get("note", ""))
+        name = checked_text(key, "a metric's name", empty=True)
+        return MetricHistory.of(self.workspace.store.metric_history(self.id, name, max_points=max_points))
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:

@@ -31,6 +31,7 @@ from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, un
 from fitprint.recording.environment import attach_environment
 from fitprint.recording.files import RunFiles
 from fitprint.recording.resources import used_since
+from fitprint.recording.tags import Tags
 from fitprint.recording.token import RunToken
 from fitprint.recording.values import check_curve, metric_value, microseconds
 from fitprint.recording.workspace import Workspace
@@ -67,7 +68,12 @@ class Run(RunFiles):
 
     @property
     def name(self) -> str:
+        """The name; setting it renames the run (see :meth:`rename`)."""
         return self._started.name if self._started is not None else super().name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.rename(name)
 
     @property
     def experiment(self) -> str:
@@ -258,6 +264,11 @@ class Run(RunFiles):
         path = f"params/{file_name(key)}.json"
         kept = self._put(path, media.text_bytes(json.dumps(value, ensure_ascii=False)))  # with NaN as NaN, for it is read back
         return Param(shown, provenance, path if kept else None)
+
+    @property
+    def tags(self) -> Tags:
+        """The tags, which can be set, changed and removed as the items of a dict."""
+        return Tags(self.record.tags, self.set_tags)
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag; the value becomes text, None removes the tag."""

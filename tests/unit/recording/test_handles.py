@@ -1,0 +1,76 @@
+"""A run as an object: compared, named, noted, tagged."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+import fitprint
+
+
+@pytest.fixture
+def run(home):
+    """A run that has ended."""
+    with fitprint.start_run("a", tags={"team": "x"}) as run:
+        pass
+    return run
+
+
+def test_handles_on_one_run_are_equal(run):
+    """Whatever led to them."""
+    assert run == fitprint.get_run(run.id) == fitprint.search_runs()[0]
+    assert 1 == len({run, fitprint.get_run("@last")})
+    assert run != run.id
+    with fitprint.start_run("a") as other:
+        assert run != other
+
+
+def test_name_and_note_are_set(run):
+    """As by `rename` and `set_note`."""
+    run.name = "better"
+    run.note = "why"
+    again = fitprint.get_run("better")
+    assert ("better", "why") == (again.name, again.note)
+    with pytest.raises(fitprint.FitprintError, match="the name of a run"):
+        run.name = ""
+
+
+def test_tags_are_items_of_a_dict(run):
+    """Each way of changing a dict changes the run, and nothing else does."""
+    tags = run.tags
+    tags["n"] = 1
+    tags.update({"a": "b"}, c="d")
+    tags |= {"e": 5}
+    assert "x" == tags.setdefault("team", "y")
+    assert "new" == tags.setdefault("more", "new")
+    assert "x" == tags.pop("team")
+    assert "none" == tags.pop("team", "none")
+    del tags["a"]
+    expected = {"n": "1", "c": "d", "e": "5", "more": "new"}
+    assert expected == tags == fitprint.get_run(run.id).tags
+    tags["api_key"] = "sk-1234567890abcdef"
+    assert ("api_key", "[redacted]") == tags.popitem()
+    for missing in (lambda: tags.pop("zzz"), lambda: tags.__delitem__("zzz")):
+        with pytest.raises(KeyError):
+            missing()
+    tags.clear()
+    assert {} == tags == fitprint.get_run(run.id).tags
+    with pytest.raises(KeyError):
+        tags.popitem()
+
+
+def test_a_copy_of_the_tags_is_a_plain_dict(run):
+    """It writes nothing."""
+    for made in (copy.copy(run.tags), copy.deepcopy(run.tags), pickle.loads(pickle.dumps(run.tags)), run.tags.copy(), dict(run.tags)):
+        assert (dict, {"team": "x"}) == (type(made), made)
+
+
+def test_short_texts_say_what_matters(run):
+    """The end of the id, the name, how it ended, and the metric by which it is judged."""
+    assert f"<fitprint.Run {run.id[-6:]} 'a', FINISHED>" == repr(run)
+    with fitprint.start_run("b") as other:
+        other.log_metrics({"loss": 1.0, "val_loss": 0.123456})
+        assert f"<fitprint.Run {other.id[-6:]} 'b', RUNNING>" == repr(other)
+    assert f"<fitprint.Run {other.id[-6:]} 'b', FINISHED, val_loss 0.1235>" == repr(other)
