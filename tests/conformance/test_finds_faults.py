@@ -54,6 +54,29 @@ class LeavesAnAttribute(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.leaves_an_attribute)
 
 
+class LeavesACallbackAfterAFailure(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.leaves_a_callback_after_a_failure)
+
+
+class CountsFromOne(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.counts_from_one)
+
+
+def fail_unobserved(**given):
+    raise LookupError("no such data")
+
+
+class FailsUnobserved(MutatesArguments):
+    """The plugin is right, and the case trains nothing."""
+
+    cases = (dataclasses.replace(ToyboostConformance.cases[0], fit=fail_unobserved),)
+
+
+class ExpectsData(MutatesArguments):
+    framework = ToyboostConformance.framework
+    cases = (dataclasses.replace(ToyboostConformance.cases[0], datasets={"the data"}),)
+
+
 class DrawsRandomNumbers(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.draws_random_numbers)
 
@@ -109,6 +132,28 @@ class KeepsTheData(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.keeps_the_data)
 
 
+class Table:
+    """A container of the framework's own."""
+
+    __slots__ = ("values",)
+
+
+def build_table():
+    import numpy as np
+
+    table = Table()
+    table.values = np.array([1.0, 2.0, 4.0])
+    return {"params": {"rate": 0.25, "rounds": 4}, "table": table}
+
+
+def train_on_table(params, table):
+    return ToyboostConformance.cases[0].fit(params, table.values, [])
+
+
+class KeepsWhatATableHolds(KeepsTheData):
+    cases = (dataclasses.replace(ToyboostConformance.cases[0], build=build_table, fit=train_on_table),)
+
+
 class SkipsInThreads(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.skips_in_threads)
 
@@ -131,6 +176,10 @@ class ImportsItsFramework(MutatesArguments):
         (MutatesArguments, "arguments_not_mutated", "'callbacks'"),
         (LeavesACallback, "callbacks_not_left_behind", "leaves_a_callback"),
         (LeavesAnObject, "callbacks_not_left_behind", "Note"),
+        (LeavesACallbackAfterAFailure, "failed_call_leaves_nothing", "`finally` around the yield"),
+        (CountsFromOne, "steps_complete_and_increasing", "begin with [1]: the first round is 0"),
+        (FailsUnobserved, "trains_unobserved", "LookupError: no such data; mend its `build` or `fit` first"),
+        (ExpectsData, "record_is_complete", "data are not described: the data"),
         (LeavesAnObject, "model_pickles_and_loads_without_fitprint", "faulty_frameworks"),
         (LeavesAnAttribute, "revert_restores_every_attribute", "Ensemble.observed"),
         (DrawsRandomNumbers, "result_identical_to_unpatched", ""),
@@ -145,6 +194,7 @@ class ImportsItsFramework(MutatesArguments):
         (RecordsTooLittle, "record_is_complete", "metrics are missing"),
         (RecordsASecondRun, "nested_calls_give_one_run", "2 runs"),
         (KeepsTheData, "data_is_freed_after_fit", "'data'"),
+        (KeepsWhatATableHolds, "data_is_freed_after_fit", "'table.values'"),
         (SkipsInThreads, "one_run_per_call_in_threads", "gave 0 runs"),
         (FailsOnAFullDisk, "store_failure_is_invisible", "full disk"),
         (NoSuchTarget, "targets_resolve_on_installed_version", "train_in_parallel"),
