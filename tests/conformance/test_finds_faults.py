@@ -348,7 +348,15 @@ def test_a_faulty_store_is_found(store, check):
 
 
 @pytest.mark.parametrize(
-    "check", ["read_your_writes", "concurrent_writers", "concurrent_processes", "deleted_while_open", "followers_miss_nothing"]
+    "check",
+    [
+        "read_your_writes",
+        "concurrent_writers",
+        "concurrent_processes",
+        "deleted_while_open",
+        "brought_back_while_open",
+        "followers_miss_nothing",
+    ],
 )
 def test_a_store_that_overwrites_others_is_found(check):
     """A store that reads its file once and writes it whole loses what others wrote."""
@@ -358,6 +366,16 @@ def test_a_store_that_overwrites_others_is_found(check):
             return faulty_stores.ReadsOnceAndWritesWhole(folder / "runs")
 
     assert outcomes(Faulty(), check)
+
+
+def test_a_store_that_is_named_by_its_place_is_found():
+    """Its journals would not find it again where its files were moved."""
+
+    class Faulty(StoreConformance):
+        def open(self, folder):
+            return faulty_stores.IsNamedByItsPlace(folder / "runs")
+
+    assert ["the store has another id after its files were moved: keep the id in them"] == outcomes(Faulty(), "id_is_kept")
 
 
 def test_a_store_that_hides_damage_is_found():

@@ -98,23 +98,31 @@ def seen_by_another_process(conformance: StoreSubject, folder: Path) -> None:
         forked(partial(_see, conformance, folder, run))
 
 
-def _see(conformance: StoreSubject, folder: Path, run: str) -> None:
+def _see(conformance: StoreSubject, folder: Path, run: str, count: int = 1) -> None:
     with conformance.opened(folder) as store:
-        expect(store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == 1, "another process does not see what was kept")
+        expect(
+            store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == count, "another process does not see what was kept"
+        )
 
 
 def id_is_kept(conformance: StoreSubject, folder: Path) -> None:
-    """A store has an id of its own: the same after reopening and in another process, and another one for another store."""
+    """A store has an id of its own: the same after reopening, in another process and in another place; another one for another store."""
     with conformance.opened(folder) as store:
         given = store.id
         expect(len(given) >= 16, f"the id of the store is {given!r}, which is not long enough to be its own")
         expect(store.id == given, "the id of the store is another at each look")
+        Feed(store).send(started(new_id(), "kept"))  # some stores make their files for the first batch
     with tempfile.TemporaryDirectory() as other, conformance.opened(Path(other)) as store:
         expect(store.id != given, "another store has the same id")
     _need_processes(conformance)
     with conformance.opened(folder) as store:
         expect(store.id == given, "the store has another id after reopening")
     forked(partial(_see_id, conformance, folder, given))
+    if any(folder.iterdir()):
+        with tempfile.TemporaryDirectory() as other:
+            moved = shutil.copytree(folder, Path(other).resolve() / "moved")
+            with conformance.opened(moved) as store:
+                expect(store.id == given, "the store has another id after its files were moved: keep the id in them")
 
 
 def _see_id(conformance: StoreSubject, folder: Path, given: str) -> None:
@@ -139,9 +147,56 @@ def deleted_while_open(conformance: StoreSubject, folder: Path) -> None:
         forked(partial(_see, conformance, folder, run))
 
 
+def brought_back_while_open(conformance: StoreSubject, folder: Path) -> None:
+    """Where an older copy of the files takes their place while the store is open, answers are the copy's, and what follows is kept."""
+    _need_processes(conformance)
+    run, journal = new_id(), new_id()
+    with conformance.opened(folder) as store:
+        kept = Feed(store, journal).send(started(run, "seen"), points(run, "loss", [1.0]))
+    with tempfile.TemporaryDirectory() as other:
+        copied = shutil.copytree(folder, Path(other) / "copy")
+        if not any(copied.iterdir()):
+            raise NotApplicable("the store keeps no file in the folder")
+        with conformance.opened(folder) as store:
+            feed = Feed(store, journal)
+            feed.send(points(run, "lost", [1.0]))
+            feed.send(points(run, "lost", [2.0]))
+            _bring_back(copied, folder)
+            found = store.position(journal)
+            expect(
+                found == kept.end,
+                f"the position of a journal is {found}, and {kept.end} in the older copy that was brought back: what lies between is lost "
+                "with the journal; see at each call whether the files are those that were read",
+            )
+            Feed(store, journal).send(points(run, "loss", [2.0]))
+            values = list(store.metric_history(run, "loss").value)
+            expect(values == [1.0, 2.0], f"after an older copy was brought back and went on, a metric is {values}, not [1.0, 2.0]")
+            forked(partial(_see, conformance, folder, run, 2))
+
+
+def _bring_back(copied: Path, folder: Path) -> None:
+    """Put the files of a copy in the place of those of a folder, each as a new file, as programs that restore backups do."""
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        if not (copied / path.relative_to(folder)).exists():
+            path.unlink()
+    for path in [path for path in copied.rglob("*") if path.is_file()]:
+        place = folder / path.relative_to(copied)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        fresh = place.with_name(f"{place.name}.fresh")
+        shutil.copyfile(path, fresh)
+        fresh.replace(place)
+
+
 def _need_processes(conformance: StoreSubject) -> None:
     if not conformance.across_processes:
         raise NotApplicable("the store lasts as long as its process")
 
 
-CHECKS: tuple[Check, ...] = (concurrent_processes, killed_while_appending, seen_by_another_process, id_is_kept, deleted_while_open)
+CHECKS: tuple[Check, ...] = (
+    concurrent_processes,
+    killed_while_appending,
+    seen_by_another_process,
+    id_is_kept,
+    deleted_while_open,
+    brought_back_while_open,
+)
