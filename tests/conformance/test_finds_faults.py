@@ -517,6 +517,7 @@ def test_a_faulty_flavor_is_found_by_a_fresh_process(conformance, check):
     ("flavor", "check"),
     [
         ("TrustsEverybody", "nothing_runs_untrusted"),
+        ("TrustsEverybody", "foreign_pickles_run_nothing"),
         ("TrustsEverybody", "needs_are_all_there_is"),
         ("TellsOfDamageByEOFError", "damaged_files_are_noticed"),
         ("NamesTooLittle", "round_trip_predicts_the_same"),
