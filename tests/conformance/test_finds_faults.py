@@ -355,6 +355,7 @@ def test_a_faulty_store_is_found(store, check):
         "concurrent_processes",
         "deleted_while_open",
         "brought_back_while_open",
+        "full_disk_keeps_nothing",
         "followers_miss_nothing",
     ],
 )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from fitprint.errors import StoreError
 from fitprint.events import Event
 from fitprint.ids import new_id
 from fitprint.platform.copies import copy
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.processes import forked
-from fitprint.testing.stores.feeding import Feed, ended, points, started
+from fitprint.testing.stores.feeding import Feed, ended, points, started, tags
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
@@ -103,6 +106,54 @@ def _see(conformance: StoreSubject, folder: Path, run: str, count: int = 1) -> N
         expect(
             store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == count, "another process does not see what was kept"
         )
+
+
+def full_disk_keeps_nothing(conformance: StoreSubject, folder: Path) -> None:
+    """A batch for which there is no room is a StoreError, leaves the store as it was, and is kept when there is room again."""
+    _need_processes(conformance)
+    forked(partial(_fill_disk, conformance, folder))
+
+
+def _fill_disk(conformance: StoreSubject, folder: Path) -> None:
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run, "seen"), points(run, "loss", [1.0]))
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+        if not sizes:
+            return  # its files are elsewhere
+        batch = feed.batch([*(tags(run, text=new_id() * 1000) for _ in range(40)), points(run, "loss", [2.0])])
+        try:
+            with _no_file_above(max(sizes) + 100):
+                store.append(batch)
+        except StoreError:
+            pass
+        except Exception as error:
+            raise AssertionError(f"a full disk is a {type(error).__name__}, not a StoreError: {error}") from error
+        else:
+            raise AssertionError("a batch of a megabyte was kept, though no file could grow by that: it must be on disk by then")
+        found = store.position(feed.journal)
+        expect(found == feed.position, f"the position moved from {feed.position} to {found} with a batch that a full disk refused")
+        expect(len(store.metric_history(run, "loss")) == 1, "points of a batch that a full disk refused are found")
+        store.append(batch)
+    with conformance.opened(folder) as store:
+        expect(len(store.metric_history(run, "loss")) == 2, "the batch that a full disk had refused was not kept when it was offered again")
+
+
+@contextmanager
+def _no_file_above(size: int) -> Iterator[None]:
+    """Let no file grow beyond some bytes, in this process, which is a copy: on Windows there is none."""
+    if sys.platform == "win32":
+        yield
+    else:
+        import resource
+
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def id_is_kept(conformance: StoreSubject, folder: Path) -> None:
@@ -195,6 +246,7 @@ def _need_processes(conformance: StoreSubject) -> None:
 CHECKS: tuple[Check, ...] = (
     concurrent_processes,
     killed_while_appending,
+    full_disk_keeps_nothing,
     seen_by_another_process,
     id_is_kept,
     deleted_while_open,
