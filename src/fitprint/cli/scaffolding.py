@@ -137,12 +137,13 @@ def _aimed(framework: str) -> dict[str, str]:
     by_name = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY} | set(chosen[len(leading) :])
     passed = ", ".join(f"{name}={name}" if name in by_name else name for name in chosen)
     datasets = [f'    fit.dataset(fit.argument("{name}"), name="{name}")' for name in chosen if name in _EXAMPLES]
+    described = ", ".join(f'"{name}"' for name in chosen if name in _EXAMPLES)
     distribution, requirement = _distribution(target.module.partition(".")[0])
     common = {
         "framework_distribution": distribution,
         "requirement": f'"{requirement}"',
         "target": framework,
-        "record": "",
+        "record": f", datasets={{{described}}}" if described else "",
         "told": "",
         "predict": "",
         "case": target.function.__name__,
