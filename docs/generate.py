@@ -61,6 +61,7 @@ def pages() -> dict[str, str]:
         "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/hooks.md": _hooks(),
+        "reference/plugins.md": _plugins(),
         "reference/filters.md": _page("Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))),
         "reference/conformance.md": _conformance(),
         "reference/journal.md": _journal(),
@@ -134,6 +135,30 @@ def _errors() -> str:
 def _hooks() -> str:
     specs = importlib.import_module("fitprint.hooks.specs")
     return _page("Hooks", markdown(_doc(specs)), *(_documented(name, getattr(specs, name)) for name in specs.__all__))
+
+
+def _plugins() -> str:
+    """Return the page of what the modules of a plugin import and are handed, beside stores, which have a page of their own."""
+    parts = {
+        "fitprint.autologging.framework": ("Framework", "Function", "Method", "SubclassMethod"),
+        "fitprint.autologging.fit": ("Fit",),
+        "fitprint.autologging.recorder": ("Child",),
+        "fitprint.autologging.rounds": ("Rounds",),
+        "fitprint.data.description": ("Description",),
+        "fitprint.models.flavor": ("Flavor", "FlavorEntry"),
+        "fitprint.hooks.openers": ("Opener",),
+    }
+    modules = {name: importlib.import_module(name) for name in parts}
+    return _page(
+        "Parts of plugins",
+        "What plugins import, by module, and the `Fit` that an observer is handed.",
+        *(
+            "\n\n".join(
+                [f"## {name}", markdown(_doc(module)), *(_documented_class(cls, getattr(module, cls), "###") for cls in parts[name])]
+            )
+            for name, module in modules.items()
+        ),
+    )
 
 
 def _conformance() -> str:

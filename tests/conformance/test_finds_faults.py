@@ -54,6 +54,29 @@ class LeavesAnAttribute(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.leaves_an_attribute)
 
 
+class LeavesACallbackAfterAFailure(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.leaves_a_callback_after_a_failure)
+
+
+class CountsFromOne(MutatesArguments):
+    framework = faulty_frameworks.plugin(faulty_frameworks.counts_from_one)
+
+
+def fail_unobserved(**given):
+    raise LookupError("no such data")
+
+
+class FailsUnobserved(MutatesArguments):
+    """The plugin is right, and the case trains nothing."""
+
+    cases = (dataclasses.replace(ToyboostConformance.cases[0], fit=fail_unobserved),)
+
+
+class ExpectsData(MutatesArguments):
+    framework = ToyboostConformance.framework
+    cases = (dataclasses.replace(ToyboostConformance.cases[0], datasets={"the data"}),)
+
+
 class DrawsRandomNumbers(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.draws_random_numbers)
 
@@ -109,6 +132,28 @@ class KeepsTheData(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.keeps_the_data)
 
 
+class Table:
+    """A container of the framework's own."""
+
+    __slots__ = ("values",)
+
+
+def build_table():
+    import numpy as np
+
+    table = Table()
+    table.values = np.array([1.0, 2.0, 4.0])
+    return {"params": {"rate": 0.25, "rounds": 4}, "table": table}
+
+
+def train_on_table(params, table):
+    return ToyboostConformance.cases[0].fit(params, table.values, [])
+
+
+class KeepsWhatATableHolds(KeepsTheData):
+    cases = (dataclasses.replace(ToyboostConformance.cases[0], build=build_table, fit=train_on_table),)
+
+
 class SkipsInThreads(MutatesArguments):
     framework = faulty_frameworks.plugin(faulty_frameworks.skips_in_threads)
 
@@ -131,6 +176,10 @@ class ImportsItsFramework(MutatesArguments):
         (MutatesArguments, "arguments_not_mutated", "'callbacks'"),
         (LeavesACallback, "callbacks_not_left_behind", "leaves_a_callback"),
         (LeavesAnObject, "callbacks_not_left_behind", "Note"),
+        (LeavesACallbackAfterAFailure, "failed_call_leaves_nothing", "`finally` around the yield"),
+        (CountsFromOne, "steps_complete_and_increasing", "begin with [1]: the first round is 0"),
+        (FailsUnobserved, "trains_unobserved", "LookupError: no such data; mend its `build` or `fit` first"),
+        (ExpectsData, "record_is_complete", "data are not described: the data"),
         (LeavesAnObject, "model_pickles_and_loads_without_fitprint", "faulty_frameworks"),
         (LeavesAnAttribute, "revert_restores_every_attribute", "Ensemble.observed"),
         (DrawsRandomNumbers, "result_identical_to_unpatched", ""),
@@ -145,6 +194,7 @@ class ImportsItsFramework(MutatesArguments):
         (RecordsTooLittle, "record_is_complete", "metrics are missing"),
         (RecordsASecondRun, "nested_calls_give_one_run", "2 runs"),
         (KeepsTheData, "data_is_freed_after_fit", "'data'"),
+        (KeepsWhatATableHolds, "data_is_freed_after_fit", "'table.values'"),
         (SkipsInThreads, "one_run_per_call_in_threads", "gave 0 runs"),
         (FailsOnAFullDisk, "store_failure_is_invisible", "full disk"),
         (NoSuchTarget, "targets_resolve_on_installed_version", "train_in_parallel"),
@@ -298,7 +348,16 @@ def test_a_faulty_store_is_found(store, check):
 
 
 @pytest.mark.parametrize(
-    "check", ["read_your_writes", "concurrent_writers", "concurrent_processes", "deleted_while_open", "followers_miss_nothing"]
+    "check",
+    [
+        "read_your_writes",
+        "concurrent_writers",
+        "concurrent_processes",
+        "deleted_while_open",
+        "brought_back_while_open",
+        "full_disk_keeps_nothing",
+        "followers_miss_nothing",
+    ],
 )
 def test_a_store_that_overwrites_others_is_found(check):
     """A store that reads its file once and writes it whole loses what others wrote."""
@@ -308,6 +367,16 @@ def test_a_store_that_overwrites_others_is_found(check):
             return faulty_stores.ReadsOnceAndWritesWhole(folder / "runs")
 
     assert outcomes(Faulty(), check)
+
+
+def test_a_store_that_is_named_by_its_place_is_found():
+    """Its journals would not find it again where its files were moved."""
+
+    class Faulty(StoreConformance):
+        def open(self, folder):
+            return faulty_stores.IsNamedByItsPlace(folder / "runs")
+
+    assert ["the store has another id after its files were moved: keep the id in them"] == outcomes(Faulty(), "id_is_kept")
 
 
 def test_a_store_that_hides_damage_is_found():
@@ -449,6 +518,7 @@ def test_a_faulty_flavor_is_found_by_a_fresh_process(conformance, check):
     ("flavor", "check"),
     [
         ("TrustsEverybody", "nothing_runs_untrusted"),
+        ("TrustsEverybody", "foreign_pickles_run_nothing"),
         ("TrustsEverybody", "needs_are_all_there_is"),
         ("TellsOfDamageByEOFError", "damaged_files_are_noticed"),
         ("NamesTooLittle", "round_trip_predicts_the_same"),

@@ -196,6 +196,47 @@ def test_what_a_plugin_registers_must_be_checked():
         plugins.everything_is_checked(types.ModuleType("plugin"), [empty])
 
 
+def test_what_is_checked_must_be_registered():
+    """A class that checks what the plugin never registers does not pass: nobody else would have it."""
+    lines = type("Lines", (StoreConformance,), {"uri": "lines://{folder}"})
+    with pytest.raises(AssertionError, match="lines is checked, but register_stores of the plugin does not bring it"):
+        plugins.everything_is_checked(types.ModuleType("plugin"), [lines])
+
+
+def test_a_hook_that_returns_no_list_is_told():
+    """The error says what it returned, and what it must."""
+    plugin = types.ModuleType("plugin")
+    plugin.register_frameworks = lambda: ToyboostConformance.framework
+    with pytest.raises(AssertionError, match="register_frameworks returns an object of the type Toyboost; it must return a list"):
+        plugins.everything_is_checked(plugin, [])
+
+
+def test_a_cause_is_told_at_length_once(monkeypatch):
+    """Where one mistake fails many checks, the first has the traceback and the others name the cause."""
+
+    def breaks(case):
+        raise LookupError("no such thing")
+
+    sample = type("Broken", (Sample,), {"checks": (breaks,)})
+    monkeypatch.setattr(plugins, "conformances", lambda name: report_of(sample))
+    first, second = [detail.splitlines() for _, _, detail in told(check_plugin("sample"))]
+    assert (first[0], len(first) > 3) == ("LookupError: no such thing", True)
+    assert ["LookupError: no such thing (as above)"] == second
+
+
+def test_a_module_of_checks_that_cannot_be_imported_is_told(tmp_path, monkeypatch):
+    """The error names the module and the line, and has no traceback of ours."""
+    (tmp_path / "broken_plugin").mkdir()
+    (tmp_path / "broken_plugin" / "__init__.py").touch()
+    (tmp_path / "broken_plugin" / "conformance.py").write_text("def train(model, model): ...\n", encoding="utf-8")
+    (tmp_path / "broken-1.dist-info").mkdir()
+    (tmp_path / "broken-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n", encoding="utf-8")
+    (tmp_path / "broken-1.dist-info" / "entry_points.txt").write_text("[fitprint]\nbroken = broken_plugin\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match=r"broken_plugin\.conformance cannot be imported: SyntaxError: .*line 1"):
+        check_plugin("broken")
+
+
 # -- captured runs -----------------------------------------------------------------------------------------------------
 
 

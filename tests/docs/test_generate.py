@@ -49,3 +49,20 @@ def test_signatures_are_shown_as_written(generate):
         """Do nothing."""
 
     assert "verb(path: str = 'model', *, goal: int | None = None) -> None" == generate.heading("verb", verb)
+
+
+def test_what_an_observer_may_call_is_in_the_reference(generate):
+    """All of a call, of a child and of rounds is on one page, with the flavor."""
+    from fitprint.autologging.fit import Fit
+    from fitprint.autologging.recorder import Child
+    from fitprint.autologging.rounds import Rounds
+    from fitprint.models.flavor import Flavor
+
+    page = generate.pages()["reference/plugins.md"]
+    names = [
+        f"{cls.__name__}.{name}"
+        for cls in (Fit, Child, Rounds, Flavor)
+        for name in dir(cls)
+        if callable(getattr(cls, name)) and name[0] != "_"
+    ]
+    assert [] == [name for name in names if f"#### {name}\n" not in page]

@@ -75,6 +75,7 @@ class Call:
         self.skip_reason: str | None = None
         self.in_user_code = True
         self.ended = False
+        self.children: list[Run] = []  # that its observers began; some may have ended
         self._ends_run = False
         self._nested: Iterator[int] = itertools.count(1)
         self._begin: list[Callable[[], None]] = []
@@ -200,6 +201,8 @@ class Call:
         elif not self.is_note and self.instance is not None:
             self.engine.end_sequence(self.instance)
         observer = observer_of(self.target.observe)(self.fit)
+        if observer is None:
+            raise TypeError("the observer is no generator: it needs one `yield`, above which the call has not happened yet")
         try:
             next(observer)
         except StopIteration:
@@ -237,6 +240,8 @@ class Call:
                 self._observer.close()
         finally:
             status, text = outcome_of(error)
+            for child in self.children:
+                child.end(status, error=text)  # those that have ended stay as they are
             self._finish(status, text)
 
     def _finish(self, status: RunStatus, error: str | None) -> None:

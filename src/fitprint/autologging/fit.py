@@ -136,8 +136,13 @@ class Fit(Recorder):
         return self._call.engine.setting(name)
 
     def child(self, name: str, *, kind: str, started: int | None = None) -> Child:
-        """Begin a child run, such as a candidate of a search. End it with :meth:`Child.end`."""
-        return Child(open_run(name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace), self._report)
+        """Begin a child run, such as a candidate of a search. End it with :meth:`Child.end`.
+
+        If the user's call raises, the children that are open end with it, as FAILED.
+        """
+        run = open_run(name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace)
+        self._call.children = [*(child for child in self._call.children if child.is_open), run]
+        return Child(run, self._report)
 
     def identify(self, trained: Any, **tags: str) -> None:
         """Tag the run with what is trained, and with the version of its framework where that tells it (``__version__``).

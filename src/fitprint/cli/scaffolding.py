@@ -137,17 +137,21 @@ def _aimed(framework: str) -> dict[str, str]:
     by_name = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY} | set(chosen[len(leading) :])
     passed = ", ".join(f"{name}={name}" if name in by_name else name for name in chosen)
     datasets = [f'    fit.dataset(fit.argument("{name}"), name="{name}")' for name in chosen if name in _EXAMPLES]
+    described = ", ".join(f'"{name}"' for name in chosen if name in _EXAMPLES)
     distribution, requirement = _distribution(target.module.partition(".")[0])
     common = {
         "framework_distribution": distribution,
         "requirement": f'"{requirement}"',
         "target": framework,
-        "record": "",
+        "record": f", datasets={{{described}}}" if described else "",
         "told": "",
         "predict": "",
         "case": target.function.__name__,
     }
     if target.owner is None:
+        function = target.function.__name__
+        called = _free(function, chosen)
+        imported = function if called == function else f"{function} as {called}"
         others = "{name: value for name, value in fit.arguments.items() if isinstance(value, (bool, int, float, str))}"
         return common | {
             "imported": "Framework, Function",
@@ -159,13 +163,15 @@ def _aimed(framework: str) -> dict[str, str]:
             "imports": "",
             "built": "\n".join(built),
             "names": ", ".join(chosen),
-            "call": f"    from {target.module} import {target.function.__name__}\n\n    return {target.function.__name__}({passed})",
-            "subject": target.function.__name__,
+            "call": f"    from {target.module} import {imported}\n\n    return {called}({passed})",
+            "subject": function,
         }
     cls = target.owner.__name__
+    # What is given a model trains it, and is none.
+    instance = "model" if "model" not in chosen else _free("trainer", chosen)
     arguments = ", ".join(f"{name}=None" for name in constructor)
-    known = "{name: value for name, value in vars(model).items() if isinstance(value, (bool, int, float, str))}"
-    asked = "model.get_params()" if hasattr(target.owner, "get_params") else known
+    known = f"{{name: value for name, value in vars({instance}).items() if isinstance(value, (bool, int, float, str))}}"
+    asked = f"{instance}.get_params()" if hasattr(target.owner, "get_params") else known
     comment = "  # CHANGE: what it needs" if constructor else ""
     rows = next((name for name in chosen if _EXAMPLES.get(name) == _ROWS), None)
     if rows is not None and inspect.isfunction(getattr(target.owner, "predict", None)):
@@ -177,15 +183,22 @@ def _aimed(framework: str) -> dict[str, str]:
         "imported": "Framework, SubclassMethod",
         "targets": ", ".join(f'SubclassMethod("{framework.rpartition(".")[0]}", "{name}", observe)' for name in trains),
         "within": f"\n    within = ({within},)  # what else trains its objects, and is observed by other plugins" if covering else "",
-        "above": "\n".join(["    model = fit.instance", f"    fit.params({asked})", *datasets]),
+        "above": "\n".join([f"    {instance} = fit.instance", f"    fit.params({asked})", *datasets]),
         "yielded": "yield",
-        "below": "    fit.model(model)",
+        "below": "    fit.model(model)" if instance == "model" else '    fit.model(fit.argument("model"))  # CHANGE: what was trained',
         "imports": f"    from {target.module} import {cls}\n",
-        "built": "\n".join([f'        "model": {cls}({arguments}),{comment}', *built]),
-        "names": ", ".join(["model", *chosen]),
-        "call": f"    return model.{target.function.__name__}({passed})",
+        "built": "\n".join([f'        "{instance}": {cls}({arguments}),{comment}', *built]),
+        "names": ", ".join([instance, *chosen]),
+        "call": f"    return {instance}.{target.function.__name__}({passed})",
         "subject": cls,
     }
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """Return the name, or one like it that is not taken."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _covering(owner: type, method: str) -> dict[str, list[str]]:
@@ -238,7 +251,8 @@ def _near(owner: Any, name: str) -> str:
 
 def _distribution(package: str) -> tuple[str, str]:
     """Return the distribution that brings a package, and it with the installed version as the lower bound."""
-    names = metadata.packages_distributions().get(package, ())
-    if not names:
-        return package, package
-    return names[0], f"{names[0]}>={metadata.version(names[0])}"
+    name = next(iter(metadata.packages_distributions().get(package, ())), package)
+    try:
+        return name, f"{name}>={metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return name, name

@@ -84,8 +84,14 @@ _ABOVE_STAND_IN = """\
     fit.replace_argument("callbacks", [*(fit.argument("callbacks") or ()), each_round])"""
 
 _BELOW_STAND_IN = """\
-    # Below the yield: the call has returned. If it raised, nothing here runs, and the run is FAILED.
+    # Below the yield: the call has returned. If it raised, nothing here runs, and the run is FAILED; a `finally` around the yield does.
     fit.model(model)"""
+
+_BUILT_STAND_IN = """\
+        "model": Line(rate=0.1, rounds=10),
+        "x": [0.0, 1.0, 2.0, 3.0],
+        "y": [0.1, 1.9, 4.1, 6.0],
+        "seen": [],  # a callback of the user's writes into it: a plugin that swallows that leaves it empty, and fails"""
 
 _CONFORMANCE = '''\
 """What this plugin is held against: calls that train, and what their records must hold."""
@@ -110,7 +116,7 @@ $call
 $predict
 class ${cls}Conformance(FrameworkConformance):
     framework = $cls()
-    # One case for each way to train. `params` and `metrics` (with their number of points) are what a record must hold.  CHANGE
+    # One case for each way to train. `params`, `metrics` (with their number of points) and `datasets` are what a record must hold.  CHANGE
     cases = (Case("$case", build, train$told$record),)
 '''
 
@@ -233,12 +239,12 @@ STAND_IN = {
     "yielded": "yield",
     "below": _BELOW_STAND_IN,
     "imports": "    from ${name}_stand_in import Line  # CHANGE: imported here, for other processes call this, too\n",
-    "built": '        "model": Line(rate=0.1, rounds=10),\n        "x": [0.0, 1.0, 2.0, 3.0],\n        "y": [0.1, 1.9, 4.1, 6.0],',
-    "names": "model, x, y",
-    "call": "    return model.fit(x, y)",
+    "built": _BUILT_STAND_IN,
+    "names": "model, x, y, seen",
+    "call": "    return model.fit(x, y, callbacks=[lambda number, loss: seen.append(number)])",
     "predict": PREDICT.replace("$rows", "x"),
     "told": ", predict",
-    "record": ', params={"rate", "rounds"}, metrics={"loss": 10}',
+    "record": ', params={"rate", "rounds"}, metrics={"loss": 10}, datasets={"x", "y"}',
     "case": "line",
     "subject": "Line",
     "todo": _TODO_STAND_IN,

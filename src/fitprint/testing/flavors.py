@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import sys
@@ -150,6 +151,26 @@ def nothing_runs_untrusted(conformance: FlavorSubject, case: ModelCase, folder: 
         expect(not mark.exists(), "code in the model ran without trust")
 
 
+def foreign_pickles_run_nothing(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
+    """A pickle in the place of any file of the model runs nothing, though the caller trusts all that the model itself needs."""
+    original, mark = folder / "original", folder / "ran"
+    original.mkdir()
+    entry = _save(conformance, case.build(), original)
+    for file in [path.relative_to(original) for path in sorted(original.rglob("*")) if path.is_file()]:
+        copy = folder / "copy"
+        shutil.copytree(original, copy)
+        (copy / file).write_bytes(pickle.dumps(Hostile(str(mark))))
+        try:
+            conformance.flavor.load(copy, _through_json(entry), Trust(entry.needs))
+        except FitprintError:
+            pass
+        except Exception as error:
+            if not mark.exists():
+                raise AssertionError(f"a foreign pickle as {file} is a {type(error).__name__}, not an IntegrityError: {error}") from error
+        expect(not mark.exists(), f"{file} is unpickled: a pickle from elsewhere in its place runs whatever it names, without trust")
+        shutil.rmtree(copy)
+
+
 def damaged_files_are_noticed(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
     """Files that are cut short, empty or missing are an IntegrityError, not a crash and not a model."""
     original = folder / "original"
@@ -265,6 +286,7 @@ class FlavorConformance(FlavorSubject):
         parts_are_the_flavors_own,
         needs_are_all_there_is,
         nothing_runs_untrusted,
+        foreign_pickles_run_nothing,
         damaged_files_are_noticed,
         tampered_directory_is_refused,
         changed_bytes_end_no_process,

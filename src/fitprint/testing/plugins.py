@@ -6,11 +6,11 @@ import importlib
 import importlib.util
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 from fitprint.errors import PluginError
 from fitprint.hooks.manager import GROUP
@@ -25,6 +25,8 @@ __all__ = ["Report", "Result", "check_plugin", "conformances"]
 
 _BASES = {Conformance, FrameworkConformance, StoreConformance, ArtifactStoreConformance, CarrierConformance, FlavorConformance}
 _OUR_OWN = {"core": "fitprint.testing.own"}  # what fitprint itself brings is checked like anybody's plugin
+
+_BY_SCHEME = ("register_stores", "register_artifact_stores")
 
 Outcome = Literal["passed", "failed", "skipped", "known"]
 
@@ -98,10 +100,16 @@ def check_plugin(name: str, *, told: Callable[[Result], None] = lambda _: None) 
     """
     plugin, classes = conformances(name)
     results: list[Result] = []
+    causes: set[str] = set()
 
     def add(subject: str, check: str, work: Callable[[], str | None], expected_failure: str | None = None) -> None:
-        results.append(_result(subject, check, work, expected_failure))
-        told(results[-1])
+        result = _result(subject, check, work, expected_failure)
+        cause, *more = result.detail.strip().splitlines() or [""]
+        if more and cause in causes:
+            result = replace(result, detail=f"{cause} (as above)")  # its traceback says nothing new
+        causes.add(cause)
+        results.append(result)
+        told(result)
 
     add(name, everything_is_checked.__name__, lambda: everything_is_checked(plugin, classes))
     for cls in classes:
@@ -125,6 +133,8 @@ def conformances(name: str) -> tuple[ModuleType, list[type[Conformance]]]:
         raise PluginError(
             f"the plugin {name!r} does not say what is to be checked: add a module {where} with conformance classes"
         ) from error
+    except Exception as error:
+        raise PluginError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
     found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Conformance)]
     classes = [cls for cls in dict.fromkeys(found) if cls not in _BASES]
     if not classes:
@@ -148,7 +158,10 @@ def _plugin(name: str) -> tuple[ModuleType, str]:
 
 
 def everything_is_checked(plugin: ModuleType, classes: list[type[Conformance]]) -> None:
-    """Everything that the plugin registers, of the kinds that the kit knows, has a conformance class; a class that needs cases has some."""
+    """Everything that the plugin registers, of the kinds that the kit knows, has a conformance class, and is all that these check."""
+    for cls in classes:
+        if issubclass(cls, (FrameworkConformance, FlavorConformance)):
+            expect(cls.cases, f"{cls.__name__} has no cases")
     checked = {
         "register_frameworks": {cls.framework.name for cls in classes if issubclass(cls, FrameworkConformance)},
         "register_carriers": {cls.carrier.name for cls in classes if issubclass(cls, CarrierConformance)},
@@ -157,12 +170,16 @@ def everything_is_checked(plugin: ModuleType, classes: list[type[Conformance]]) 
         "register_artifact_stores": {cls.uri.partition(":")[0] for cls in classes if issubclass(cls, ArtifactStoreConformance)},
     }
     for hook, names in checked.items():
-        brought: Iterable[Any] = getattr(plugin, hook, tuple)()
-        missing = {item if isinstance(item, str) else item.name for item in brought} - names
-        expect(not missing, f"{hook} brings {', '.join(sorted(missing))}, which no conformance class checks")
-    for cls in classes:
-        if issubclass(cls, (FrameworkConformance, FlavorConformance)):
-            expect(cls.cases, f"{cls.__name__} has no cases")
+        if hasattr(plugin, hook):
+            brought, by_scheme = getattr(plugin, hook)(), hook in _BY_SCHEME
+            kind = "mapping from schemes to openers" if by_scheme else "list"
+            right = isinstance(brought, Mapping if by_scheme else Sequence)
+            expect(right, f"{hook} returns an object of the type {type(brought).__name__}; it must return a {kind}")
+        else:
+            brought = ()
+        found = {item if isinstance(item, str) else item.name for item in brought}
+        expect(found >= names, f"{', '.join(sorted(names - found))} is checked, but {hook} of the plugin does not bring it")
+        expect(found <= names, f"{hook} brings {', '.join(sorted(found - names))}, which no conformance class checks")
 
 
 def _result(subject: str, check: str, work: Callable[[], str | None], expected_failure: str | None) -> Result:

@@ -85,8 +85,8 @@ def main(path: str) -> None:
         told = {"not applicable": str(reason)}
     except AssertionError as error:
         told = {"error": str(error)}
-    except BaseException:  # noqa: BLE001 - whatever it is belongs to the one who asked
-        told = {"error": traceback.format_exc()}
+    except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
+        told = {"error": f"{type(error).__name__}: {error}\n{traceback.format_exc()}"}
     Path(order["answer"]).write_text(json.dumps(told), encoding="utf-8")
 
 

@@ -55,6 +55,20 @@ def imports_what_draws(fit):
     yield
 
 
+def leaves_a_callback_after_a_failure(fit):
+    callbacks = fit.argument("callbacks")
+    callbacks.append(ours := lambda number, loss: fit.metric("loss", loss, step=number))
+    yield
+    callbacks.remove(ours)
+
+
+def counts_from_one(fit):
+    fit.params(fit.argument("params"))
+    fit.replace_argument("callbacks", [lambda number, loss: fit.metric("loss", loss, step=number + 1)])
+    ensemble = yield
+    fit.model(ensemble)
+
+
 def changes_the_result(fit):
     fit.replace_argument("params", {**fit.argument("params"), "rate": 0.125})
     yield

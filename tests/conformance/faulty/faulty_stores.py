@@ -301,6 +301,14 @@ class ReadsOnceAndWritesWhole(MemoryStore):
         self._path.write_bytes(pickle.dumps(self._batches))
 
 
+class IsNamedByItsPlace(ReadsOnceAndWritesWhole):
+    """Has the same id at each opening, as long as it stays where it is."""
+
+    @property
+    def id(self):
+        return f"the store at {self._path}"
+
+
 class StartsAnewWhereItCannotRead(ReadsOnceAndWritesWhole):
     """Whatever it finds damaged, all is well."""
 

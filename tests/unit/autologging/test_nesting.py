@@ -121,6 +121,30 @@ def test_calls_below_a_nested_call_run_plain(toy: Toy, runs: Runs) -> None:
     assert toy.seen == [("before", "Deep"), ("before", "outer"), ("after", "outer"), ("after", "Deep")]
 
 
+def test_children_of_a_call_that_raises_end_with_it(toy: Toy, runs: Runs) -> None:
+    """Those that were open are FAILED with its traceback; one that had ended stays FINISHED."""
+
+    def observe(fit: Any) -> Generator[None, Any, None]:
+        yield
+
+    def candidate(fit: Any) -> Generator[None, Any, None]:
+        child = fit.outer.child(f"part {fit.position}", kind="candidate")
+        yield
+        child.end()
+
+    code = BOOST.format(toy=toy.name) + "\ndef tune():\n    boost(2)\n    boost(2, fail_at=1)\n"
+    toy.write(f"{toy.name}_boost", code)
+    function, path = type(toy.function()), f"{toy.name}_boost"
+    toy.chosen = [function(f"{path}:tune", observe), function(f"{path}:boost", observe, nested=candidate)]
+    fitprint.autolog()
+    with pytest.raises(ValueError, match="round"):
+        module_of(toy).tune()
+    (run,) = [run for run in runs() if run.parent_id is None]
+    found = {child.name: (child.status, child.error is not None and "ValueError" in child.error) for child in run.children()}
+    assert run.status == "FAILED"
+    assert found == {"part 1": ("FINISHED", False), "part 2": ("FAILED", True)}
+
+
 def test_a_failing_nested_observer_leaves_the_call_alone(toy: Toy, told: list[str], runs: Runs) -> None:
     def fail(fit: Any) -> Generator[None, Any, None]:
         yield

@@ -349,6 +349,14 @@ def test_strict_raises_what_an_observer_raises(toy: Toy, where: str) -> None:
     assert INSIDE.get() is None
 
 
+def test_an_observer_without_a_yield_is_told(toy: Toy, told: list[str]) -> None:
+    """The message says what is missing, and the user's call goes on."""
+    toy.chosen = [toy.function(observe=lambda fit: None)]
+    fitprint.autolog()
+    toy.module.train({}, [])
+    assert any("the observer is no generator: it needs one `yield`" in problem for problem in told)
+
+
 def test_an_interrupt_inside_our_own_code_ends_the_run(toy: Toy, runs: Runs) -> None:
     """Ctrl-C while an observer works is the user's interrupt, and leaves no run open."""
 

@@ -219,6 +219,60 @@ def test_a_plugin_can_be_aimed_at_a_function(command, here, toy, imported):
         assert "train" == runs.one().name
 
 
+_TRAINER = """
+class Net:
+    def predict(self, X):
+        return [self.mean for _ in X]
+
+class Trainer:
+    def __init__(self, epochs=3):
+        self.epochs = epochs
+
+    def fit(self, model, data):
+        model.mean = self.epochs
+        return model
+
+def fit(model, fit, trainer, data):
+    return model
+"""
+
+
+def test_a_trainer_that_is_given_a_model_is_no_model(command, here, imported):
+    """Each argument has a name of its own, and the model that is recorded is the one that was trained."""
+    (here / "toy.py").write_text(_TRAINER, encoding="utf-8")
+    imported(here, "toy")
+    assert 0 == command("plugins", "new", "demo", "--framework", "toy:Trainer.fit").status
+    conformance = imported(here / "fitprint-demo/src", "fitprint_demo.conformance")
+    given = conformance.build()
+    assert ["trainer", "model", "data"] == list(given)
+    with captured_runs(plugins={"demo": importlib.import_module("fitprint_demo")}, strict=False) as runs:
+        importlib.import_module("fitprint").autolog()
+        conformance.train(**{**given, "model": sys.modules["toy"].Net()})
+        assert {"epochs": 3} == runs.one().params
+    observer = (here / "fitprint-demo/src/fitprint_demo/framework.py").read_text(encoding="utf-8")
+    assert 'fit.model(fit.argument("model"))  # CHANGE: what was trained' in observer
+
+
+def test_an_argument_may_have_the_functions_name(command, here, imported):
+    """What is imported to be called has another one then."""
+    (here / "toy.py").write_text(_TRAINER, encoding="utf-8")
+    imported(here, "toy")
+    assert 0 == command("plugins", "new", "demo", "--framework", "toy:fit").status
+    conformance = imported(here / "fitprint-demo/src", "fitprint_demo.conformance")
+    assert "a model" == conformance.train(**{**conformance.build(), "model": "a model"})
+
+
+def test_a_framework_in_development_has_a_version(command, here, imported):
+    """A distribution that is installed from its folder names no modules; one that is named as the package is taken for its own."""
+    (here / "toy.py").write_text(_TOY, encoding="utf-8")
+    (here / "toy-1.3.dist-info").mkdir()
+    (here / "toy-1.3.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.3\n", encoding="utf-8")
+    imported(here, "toy")
+    assert 0 == command("plugins", "new", "demo", "--framework", "toy:train").status
+    project = tomllib.loads((here / "fitprint-demo/pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert ["toy>=1.3"] == project["optional-dependencies"]["framework"]
+
+
 @pytest.mark.parametrize(
     ("framework", "told"),
     [

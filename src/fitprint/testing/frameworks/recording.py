@@ -29,6 +29,8 @@ def record_is_complete(conformance: FrameworkSubject, case: Case) -> None:
         expect(not missing, f"parameters are missing: {_listed(missing)}")
         missing = case.metrics.keys() - run.metrics.keys()
         expect(not missing, f"metrics are missing: {_listed(missing)}; there are {_listed(run.metrics)}")
+        missing = set(case.datasets) - {dataset.name for dataset in run.datasets}
+        expect(not missing, f"data are not described: {_listed(missing)}")
         models = [model.path for model in run.models]
         expect(models == ([] if case.model is None else [case.model]), f"the recorded models are {models}, expected was {case.model!r}")
         bare = [model.path for model in run.models if model.facts.get("signature") is None]
@@ -83,6 +85,7 @@ def steps_complete_and_increasing(conformance: FrameworkSubject, case: Case) -> 
             steps = list(run.history(key).step)
             expected = case.metrics.get(key)
             expect(expected is None or len(steps) == expected, f"{key!r} has {len(steps)} points, not {expected}")
+            expect(not expected or expected == 1 or steps[0] == 0, f"the steps of {key!r} begin with {steps[:1]}: the first round is 0")
             expect(steps == sorted(set(steps)), f"the steps of {key!r} do not grow: {steps[:20]}")
 
 

@@ -16,7 +16,7 @@ from fitprint.testing.capture import CapturedRuns, captured_runs, plugin_of
 from fitprint.testing.checks import Conformance, expect
 from fitprint.testing.comparison import difference
 
-__all__ = ["Case", "FrameworkSubject", "Outcome"]
+__all__ = ["Case", "FrameworkSubject", "Outcome", "seeded"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Case:
         model: path of the model that must be recorded; None if there is none.
         kind: kind of the run.
         children: number of runs below it.
+        datasets: names of data that must be described.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Case:
     model: str | None = "model"
     kind: str = "fit"
     children: int = 0
+    datasets: Collection[str] = ()
 
 
 @dataclass
@@ -95,7 +97,7 @@ class FrameworkSubject(Conformance):
 
     def train(self, case: Case) -> Outcome:
         """Run a case from the same seeds as ever."""
-        with _seeded() as numpy:
+        with seeded() as numpy:
             given = dict(case.build())
             result = case.fit(**given)
             state = (random.getstate(), numpy.random.get_state() if numpy is not None else None)
@@ -114,7 +116,7 @@ class FrameworkSubject(Conformance):
 
 
 @contextmanager
-def _seeded() -> Iterator[Any]:
+def seeded() -> Iterator[Any]:
     """Seed the global generators, and put them back; gives numpy if it is installed: what the case imports may draw from it."""
     try:
         numpy: Any = importlib.import_module("numpy")

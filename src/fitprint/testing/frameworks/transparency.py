@@ -7,9 +7,11 @@ import errno
 import gc
 import pickle
 import sys
+import traceback
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fitprint.autologging.fit import Fit
@@ -19,9 +21,20 @@ from fitprint.errors import StoreError
 from fitprint.journal.writer import JournalWriter
 from fitprint.testing.checks import Check, expect
 from fitprint.testing.comparison import difference
-from fitprint.testing.frameworks.subject import Case, FrameworkSubject
+from fitprint.testing.frameworks.subject import Case, FrameworkSubject, seeded
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "trains_unobserved"]
+
+
+def trains_unobserved(case: Case) -> None:
+    """Without fitprint, too, the call of the case succeeds: if it does not, no other check says anything."""
+    try:
+        case.fit(**case.build())
+    except Exception as error:
+        raise AssertionError(
+            f"the case fails where nobody observes it: {type(error).__name__}: {error}; mend its `build` or `fit` first\n"
+            f"{''.join(traceback.format_exception(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)))}"
+        ) from error
 
 
 def result_identical_to_unpatched(conformance: FrameworkSubject, case: Case) -> None:
@@ -66,13 +79,23 @@ def callbacks_not_left_behind(conformance: FrameworkSubject, case: Case) -> None
     """Neither the result nor anything that the user gave holds an object of fitprint's or of the plugin's."""
     with conformance.observed():
         outcome = conformance.train(case)
-    ours = {"fitprint", type(conformance.framework).__module__.partition(".")[0]}
-    theirs = {type(conformance).__module__, case.build.__module__, case.fit.__module__}
-    for path, found in _reached({"result": outcome.result, **outcome.given}):
-        module = getattr(found, "__module__", None) if isinstance(found, types.FunctionType) else type(found).__module__
-        if isinstance(module, str) and module.partition(".")[0] in ours and module not in theirs:
-            name = getattr(found, "__qualname__", type(found).__qualname__)
-            raise AssertionError(f"{path} is {name} of {module}, which was left behind: take it off below the yield")
+    found = _ours_among(conformance, case, {"result": outcome.result, **outcome.given})
+    expect(not found, f"{found}, which was left behind: take it off below the yield")
+
+
+def failed_call_leaves_nothing(conformance: FrameworkSubject, case: Case) -> None:
+    """Where the user's call raises, too, what the user gave is as the framework alone would have left it, and holds nothing of ours."""
+    refusal = LookupError("raised in place of the framework")
+    with _refusing(conformance, refusal):
+        plain, again = (_given_to_a_failure(case, refusal) for _ in range(2))
+        with conformance.observed():
+            observed = _given_to_a_failure(case, refusal)
+    remedy = "set it back in a `finally` around the yield, for nothing else below it runs then"
+    found = _ours_among(conformance, case, observed)
+    expect(not found, f"{found}, which a call that raised left behind: {remedy}")
+    for name, value in plain.items():
+        told = "" if difference(value, again[name]) else difference(value, observed[name])
+        expect(not told, f"a call that raised left the argument {name!r} changed ({told}): {remedy}")
 
 
 def data_is_freed_after_fit(conformance: FrameworkSubject, case: Case) -> None:
@@ -89,29 +112,19 @@ def user_exception_untouched(conformance: FrameworkSubject, case: Case) -> None:
     raised = LookupError("raised in place of the framework")
     context = sys.exc_info()[1]  # None, but for compiled code that once swallowed one on this thread and left it there
 
-    def refuse(*_: Any) -> Any:
-        raise raised
-
-    patcher = Patcher(lambda *_: refuse)
-    try:
-        patcher.install("fitprint.testing", conformance.targets())
-        patcher.refresh()
-        with conformance.observed() as runs:
-            try:
-                conformance.train(case)
-            except LookupError as error:
-                expect(error is raised, f"another exception came: {error!r}")
-            else:
-                raise AssertionError("the case calls no target of the framework")
-            notes = getattr(raised, "__notes__", None)
-            expect(raised.__cause__ is None and raised.__context__ is context and not notes, "something was added to the exception")
-            run = runs.one()
-            in_sequence = run.record.documents.get("failure", {})  # the calls that follow may still succeed
-            expect(in_sequence or run.status == "FAILED", f"the run is {run.status}")
-            expect("raised in place of the framework" in (run.error or in_sequence.get("error", "")), "the run lacks the traceback")
-    finally:
-        raised.__traceback__ = None
-        patcher.undo()
+    with _refusing(conformance, raised), conformance.observed() as runs:
+        try:
+            conformance.train(case)
+        except LookupError as error:
+            expect(error is raised, f"another exception came: {error!r}")
+        else:
+            raise AssertionError("the case calls no target of the framework")
+        notes = getattr(raised, "__notes__", None)
+        expect(raised.__cause__ is None and raised.__context__ is context and not notes, "something was added to the exception")
+        run = runs.one()
+        in_sequence = run.record.documents.get("failure", {})  # the calls that follow may still succeed
+        expect(in_sequence or run.status == "FAILED", f"the run is {run.status}")
+        expect("raised in place of the framework" in (run.error or in_sequence.get("error", "")), "the run lacks the traceback")
 
 
 def observer_failure_is_invisible(conformance: FrameworkSubject, case: Case) -> None:
@@ -159,6 +172,7 @@ CHECKS: tuple[Check, ...] = (
     callbacks_not_left_behind,
     data_is_freed_after_fit,
     user_exception_untouched,
+    failed_call_leaves_nothing,
     observer_failure_is_invisible,
     store_failure_is_invisible,
 )
@@ -221,6 +235,46 @@ class _FullDisk:
         raise OSError(errno.ENOSPC, "no space left")
 
 
+@contextmanager
+def _refusing(conformance: FrameworkSubject, refusal: Exception) -> Iterator[None]:
+    """Let every target of the framework raise in place of what it does."""
+
+    def refuse(*_: Any) -> Any:
+        raise refusal
+
+    patcher = Patcher(lambda *_: refuse)
+    try:
+        patcher.install("fitprint.testing", conformance.targets())
+        patcher.refresh()
+        yield
+    finally:
+        refusal.__traceback__ = None
+        patcher.undo()
+
+
+def _given_to_a_failure(case: Case, refusal: Exception) -> dict[str, Any]:
+    """Return what a call was given that raised the refusal."""
+    with seeded():
+        given = dict(case.build())
+        try:
+            case.fit(**given)
+        except type(refusal) as error:
+            if error is not refusal:
+                raise
+    return given
+
+
+def _ours_among(conformance: FrameworkSubject, case: Case, roots: dict[str, Any]) -> str:
+    """Return where the roots hold an object of fitprint's or of the plugin's, and which; "" if they hold none."""
+    ours = {"fitprint", type(conformance.framework).__module__.partition(".")[0]}
+    theirs = {type(conformance).__module__, case.build.__module__, case.fit.__module__}
+    for path, found in _reached(roots):
+        module = getattr(found, "__module__", None) if isinstance(found, types.FunctionType) else type(found).__module__
+        if isinstance(module, str) and module.partition(".")[0] in ours and module not in theirs:
+            return f"{path} is {getattr(found, '__qualname__', type(found).__qualname__)} of {module}"
+    return ""
+
+
 def _pickled(value: Any) -> bytes | None:
     try:
         return pickle.dumps(value)
@@ -252,6 +306,18 @@ def _reached(roots: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             waiting += ((path + names.get(id(value), ""), value) for value in gc.get_referents(found))
 
 
+def _arrays_in(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays that containers of a framework's own hold as their attributes, by path."""
+    found = {}
+    for name, value in given.items():
+        slots = [slot for kind in type(value).__mro__ for slot in vars(kind).get("__slots__", ())]
+        for attribute in (*getattr(value, "__dict__", ()), *slots):
+            part = getattr(value, attribute, None)
+            if type(part).__name__ == "ndarray":
+                found[f"{name}.{attribute}"] = part
+    return found
+
+
 _ATOMS = (bool, int, float, complex, str, bytes, type(None), types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
 
 
@@ -260,5 +326,5 @@ def _holders(conformance: FrameworkSubject, case: Case) -> dict[str, int]:
     outcome = conformance.train(case)
     outcome.told = None
     gc.collect()
-    held = {**outcome.given, "the result": outcome.result}
+    held = {**outcome.given, **_arrays_in(outcome.given), "the result": outcome.result}
     return {name: sys.getrefcount(value) for name, value in held.items() if not isinstance(value, _ATOMS)}

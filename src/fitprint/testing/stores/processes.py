@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from fitprint.errors import StoreError
 from fitprint.events import Event
 from fitprint.ids import new_id
 from fitprint.platform.copies import copy
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.processes import forked
-from fitprint.testing.stores.feeding import Feed, ended, points, started
+from fitprint.testing.stores.feeding import Feed, ended, points, started, tags
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
@@ -98,23 +101,79 @@ def seen_by_another_process(conformance: StoreSubject, folder: Path) -> None:
         forked(partial(_see, conformance, folder, run))
 
 
-def _see(conformance: StoreSubject, folder: Path, run: str) -> None:
+def _see(conformance: StoreSubject, folder: Path, run: str, count: int = 1) -> None:
     with conformance.opened(folder) as store:
-        expect(store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == 1, "another process does not see what was kept")
+        expect(
+            store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == count, "another process does not see what was kept"
+        )
+
+
+def full_disk_keeps_nothing(conformance: StoreSubject, folder: Path) -> None:
+    """A batch for which there is no room is a StoreError, leaves the store as it was, and is kept when there is room again."""
+    _need_processes(conformance)
+    forked(partial(_fill_disk, conformance, folder))
+
+
+def _fill_disk(conformance: StoreSubject, folder: Path) -> None:
+    run = new_id()
+    with conformance.opened(folder) as store:
+        feed = Feed(store)
+        feed.send(started(run, "seen"), points(run, "loss", [1.0]))
+        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+        if not sizes:
+            return  # its files are elsewhere
+        batch = feed.batch([*(tags(run, text=new_id() * 1000) for _ in range(40)), points(run, "loss", [2.0])])
+        try:
+            with _no_file_above(max(sizes) + 100):
+                store.append(batch)
+        except StoreError:
+            pass
+        except Exception as error:
+            raise AssertionError(f"a full disk is a {type(error).__name__}, not a StoreError: {error}") from error
+        else:
+            raise AssertionError("a batch of a megabyte was kept, though no file could grow by that: it must be on disk by then")
+        found = store.position(feed.journal)
+        expect(found == feed.position, f"the position moved from {feed.position} to {found} with a batch that a full disk refused")
+        expect(len(store.metric_history(run, "loss")) == 1, "points of a batch that a full disk refused are found")
+        store.append(batch)
+    with conformance.opened(folder) as store:
+        expect(len(store.metric_history(run, "loss")) == 2, "the batch that a full disk had refused was not kept when it was offered again")
+
+
+@contextmanager
+def _no_file_above(size: int) -> Iterator[None]:
+    """Let no file grow beyond some bytes, in this process, which is a copy: on Windows there is none."""
+    if sys.platform == "win32":
+        yield
+    else:
+        import resource
+
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def id_is_kept(conformance: StoreSubject, folder: Path) -> None:
-    """A store has an id of its own: the same after reopening and in another process, and another one for another store."""
+    """A store has an id of its own: the same after reopening, in another process and in another place; another one for another store."""
     with conformance.opened(folder) as store:
         given = store.id
         expect(len(given) >= 16, f"the id of the store is {given!r}, which is not long enough to be its own")
         expect(store.id == given, "the id of the store is another at each look")
+        Feed(store).send(started(new_id(), "kept"))  # some stores make their files for the first batch
     with tempfile.TemporaryDirectory() as other, conformance.opened(Path(other)) as store:
         expect(store.id != given, "another store has the same id")
     _need_processes(conformance)
     with conformance.opened(folder) as store:
         expect(store.id == given, "the store has another id after reopening")
     forked(partial(_see_id, conformance, folder, given))
+    if any(folder.iterdir()):
+        with tempfile.TemporaryDirectory() as other:
+            moved = shutil.copytree(folder, Path(other).resolve() / "moved")
+            with conformance.opened(moved) as store:
+                expect(store.id == given, "the store has another id after its files were moved: keep the id in them")
 
 
 def _see_id(conformance: StoreSubject, folder: Path, given: str) -> None:
@@ -139,9 +198,57 @@ def deleted_while_open(conformance: StoreSubject, folder: Path) -> None:
         forked(partial(_see, conformance, folder, run))
 
 
+def brought_back_while_open(conformance: StoreSubject, folder: Path) -> None:
+    """Where an older copy of the files takes their place while the store is open, answers are the copy's, and what follows is kept."""
+    _need_processes(conformance)
+    run, journal = new_id(), new_id()
+    with conformance.opened(folder) as store:
+        kept = Feed(store, journal).send(started(run, "seen"), points(run, "loss", [1.0]))
+    with tempfile.TemporaryDirectory() as other:
+        copied = shutil.copytree(folder, Path(other) / "copy")
+        if not any(copied.iterdir()):
+            raise NotApplicable("the store keeps no file in the folder")
+        with conformance.opened(folder) as store:
+            feed = Feed(store, journal)
+            feed.send(points(run, "lost", [1.0]))
+            feed.send(points(run, "lost", [2.0]))
+            _bring_back(copied, folder)
+            found = store.position(journal)
+            expect(
+                found == kept.end,
+                f"the position of a journal is {found}, and {kept.end} in the older copy that was brought back: what lies between is lost "
+                "with the journal; see at each call whether the files are those that were read",
+            )
+            Feed(store, journal).send(points(run, "loss", [2.0]))
+            values = list(store.metric_history(run, "loss").value)
+            expect(values == [1.0, 2.0], f"after an older copy was brought back and went on, a metric is {values}, not [1.0, 2.0]")
+            forked(partial(_see, conformance, folder, run, 2))
+
+
+def _bring_back(copied: Path, folder: Path) -> None:
+    """Put the files of a copy in the place of those of a folder, each as a new file, as programs that restore backups do."""
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        if not (copied / path.relative_to(folder)).exists():
+            path.unlink()
+    for path in [path for path in copied.rglob("*") if path.is_file()]:
+        place = folder / path.relative_to(copied)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        fresh = place.with_name(f"{place.name}.fresh")
+        shutil.copyfile(path, fresh)
+        fresh.replace(place)
+
+
 def _need_processes(conformance: StoreSubject) -> None:
     if not conformance.across_processes:
         raise NotApplicable("the store lasts as long as its process")
 
 
-CHECKS: tuple[Check, ...] = (concurrent_processes, killed_while_appending, seen_by_another_process, id_is_kept, deleted_while_open)
+CHECKS: tuple[Check, ...] = (
+    concurrent_processes,
+    killed_while_appending,
+    full_disk_keeps_nothing,
+    seen_by_another_process,
+    id_is_kept,
+    deleted_while_open,
+    brought_back_while_open,
+)
