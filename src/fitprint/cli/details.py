@@ -13,6 +13,7 @@ from fitprint.entities import Artifact, Dataset, RunRecord
 from fitprint.errors import FitprintError
 from fitprint.ids import short_id
 from fitprint.recording.run import Run
+from fitprint.views.ranking import own_metric, ranked_metrics
 from fitprint.views.wording import age, clean, duration, moment, number, size, value_text
 
 __all__ = ["sections"]
@@ -22,26 +23,36 @@ _MOST_POINTS = 1_000_000  # of a curve that is drawn
 _MUCH = 1 << 20  # bytes read or written that are worth a word
 _ABSURD = 1 << 60  # seconds or bytes that no run uses: a fact from elsewhere may be any number
 _MOST_FIELDS = 8  # columns of a signature that are spelled out
+# What fits a screen:
+_METRICS = 12
+_PARAMS = 16
+_FOLDERS = 10  # files and folders at the top
+_TRACEBACK = 12  # lines, the last ones
+_PACKAGES = frozenset(  # that matter where one looks at a run; all of them are in its environment.json
+    "catboost fitprint imbalanced-learn jax keras lightgbm lightning numpy pandas polars pyarrow scikit-learn scipy statsmodels tensorflow "
+    "torch transformers xgboost".split()
+)
 
 
-def sections(run: Run, terminal: Terminal) -> Iterator[tuple[str, list[str]]]:
-    """Yield title and lines of every section that has something to say."""
+def sections(run: Run, terminal: Terminal, *, whole: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield title and lines of every section that has something to say: as much as fits a screen, or the ``whole`` of it."""
     record = run.record
+    report = run.capture if whole else {name: run.capture[name] for name in ("skipped", "failed") if run.capture.get(name)}
     yield "", _head(run, record, terminal)
     styled: dict[str, Callable[[], list[str]]] = {
-        "Metrics": lambda: _metrics(run, record, terminal),
-        "Parameters": lambda: _params(record, terminal),
+        "Metrics": lambda: _metrics(run, record, terminal, whole=whole),
+        "Parameters": lambda: _params(record, terminal, whole=whole),
     }
     parts: dict[str, Callable[[], Sequence[str]]] = {
         "Note": lambda: str(record.documents.get("note", "")).splitlines(),
         "Tags": lambda: [f"{key} = {value}" for key, value in sorted(record.tags.items())],
-        "Data": lambda: [line for dataset in record.datasets for line in _dataset(run, dataset)],
+        "Data": lambda: [line for dataset in record.datasets for line in _dataset(run, dataset, whole=whole)],
         "Models": lambda: [line for model in record.models for line in _model(record.id, model.path, model.flavor, model.facts)],
-        "Artifacts": lambda: _tree(record.artifacts),
-        "Environment": lambda: _environment(run.environment),
-        "Capture": lambda: _capture(run.capture),
+        "Artifacts": lambda: _tree(record.artifacts) if whole else _folders(record.artifacts),
+        "Environment": lambda: _environment(run.environment, run.seeds, whole=whole),
+        "Capture": lambda: _capture(report),
         "Warnings": lambda: _warnings(run.capture),
-        "Failure": lambda: _failure(record),
+        "Failure": lambda: _failure(record, whole=whole),
     }
     for title, told in styled.items():
         if lines := told():
@@ -101,10 +112,14 @@ def _usage(used: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _metrics(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
+def _metrics(run: Run, record: RunRecord, terminal: Terminal, *, whole: bool) -> list[str]:
+    """Return the metrics, that by which the run is judged first."""
     if not record.metrics:
         return []
-    keys = sorted(record.metrics)
+    own = own_metric(record)
+    ranked = [*([] if own is None else [own]), *ranked_metrics([record]), *sorted(record.metrics)]
+    every = list(dict.fromkeys(ranked))
+    keys = every if whole else every[:_METRICS]
     found = [record.metrics[key] for key in keys]
     curves = [summary.count > 1 for summary in found]
     columns = [
@@ -116,7 +131,11 @@ def _metrics(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
         Column("points", [str(summary.count) for summary in found], 2, right=True),
         Column("", [_curve(run, key, terminal) for key in keys], 5),
     ]
-    return render(columns, terminal)[0].splitlines()
+    return [*render(columns, terminal)[0].splitlines(), *_left(len(every) - len(keys), "metric")]
+
+
+def _left(count: int, what: str) -> list[str]:
+    return [f"... {count} more {what}{'' if count == 1 else 's'}; --all shows all"] if count else []
 
 
 def _where(wanted: Sequence[bool], cells: Sequence[str]) -> list[str]:
@@ -129,31 +148,38 @@ def _curve(run: Run, key: str, terminal: Terminal) -> str:
     return sparkline(run.history(key, max_points=4 * _CURVE).value, _CURVE, unicode=terminal.unicode)
 
 
-def _params(record: RunRecord, terminal: Terminal) -> list[str]:
-    """Return what the user set first, then what the framework chose."""
+def _params(record: RunRecord, terminal: Terminal, *, whole: bool) -> list[str]:
+    """Return what the user set first, then what the framework chose; of defaults only the number, unless the whole is asked for."""
     if not record.params:
         return []
     ranks = {"set": 0, "config": 1, "resolved": 2, "default": 3}
-    params = sorted(record.params.items(), key=lambda item: (ranks[item[1].provenance], item[0]))
+    every = sorted(record.params.items(), key=lambda item: (ranks[item[1].provenance], item[0]))
+    params = every if whole else [item for item in every if item[1].provenance != "default"][:_PARAMS]
     styles = ["dim" if param.provenance == "default" else "" for _, param in params]
     columns = [
         Column("parameter", [clean(key) for key, _ in params], styles=styles),
         Column("value", [value_text(param.value) for _, param in params], styles=styles),
         Column("", [_provenance(param.provenance, param.spilled) for _, param in params], 1, styles=["dim"] * len(params)),
     ]
-    return render(columns, terminal, most=100)[0].splitlines()
+    lines = render(columns, terminal, most=100)[0].splitlines() if params else []
+    defaults = len(every) - len(params) if len(params) < _PARAMS else 0
+    if defaults:
+        return [*lines, f"{defaults} {'default' if defaults == 1 else 'defaults'}; --all shows all"]
+    return [*lines, *_left(len(every) - len(params), "parameter")]
 
 
 def _provenance(provenance: str, spilled: str | None) -> str:
     return provenance + (f", whole in the artifact {clean(spilled)}" if spilled else "")
 
 
-def _dataset(run: Run, dataset: Dataset) -> Iterator[str]:
+def _dataset(run: Run, dataset: Dataset, *, whole: bool) -> Iterator[str]:
     facts = dataset.facts
     shape = "×".join(map(str, facts["shape"])) if facts.get("shape") else ""
     kind = clean(str(facts.get("dtype") or facts.get("type") or ""))
     words = [clean(dataset.name), clean(dataset.role), shape, kind, dataset.digest[:19]]
     yield "  ".join(word for word in words if word)
+    if not whole:
+        return
     try:
         columns = run.profile(dataset.name, dataset.role).get("columns", ())
     except FitprintError:  # its bytes are elsewhere, or have changed: the facts are still true
@@ -215,22 +241,38 @@ def _tree(artifacts: Sequence[Artifact]) -> list[str]:
     return lines
 
 
-def _environment(facts: Mapping[str, Any]) -> list[str]:
+def _folders(artifacts: Sequence[Artifact]) -> list[str]:
+    """Return in a line what lies at the top: files with their size, folders with the number of their files."""
+    counts: dict[str, int] = {}
+    for artifact in artifacts:
+        name, sign, _ = artifact.path.partition("/")
+        counts[name + sign] = counts.get(name + sign, 0) + 1
+    told = [f"{name} ({count})" if name.endswith("/") else name for name, count in sorted(counts.items())]
+    more = [f"... {len(told) - _FOLDERS} more"] if len(told) > _FOLDERS else []
+    return ["  ".join(map(clean, [*told[:_FOLDERS], *more]))] if told else []
+
+
+def _environment(facts: Mapping[str, Any], seeds: Mapping[str, Any], *, whole: bool) -> list[str]:
     process, python, git = _part(facts, "process"), _part(facts, "python"), _part(facts, "git")
     packages, hardware = _part(facts, "packages"), _part(facts, "hardware")
     versions, cpu = _part(packages, "installed"), _part(hardware, "cpu")
+    pools = _part(facts, "threads").get("pools") or ()
+    names = [name for name in packages.get("imported") or () if name in versions and (whole or name in _PACKAGES)]
     told: dict[str, str] = {
         "command": " ".join(map(str, process.get("command") or ())),
         "user": f"{process['user']} on {process.get('host')}" if process.get("user") else "",
         "python": f"{python.get('implementation', '')} {python.get('version', '')}".strip(),
-        "packages": ", ".join(f"{name} {versions[name]}" for name in packages.get("imported") or () if name in versions),
+        "packages": ", ".join(f"{name} {versions[name]}" for name in names),
         "git": _commit(git),
         "script": str(_part(git, "script").get("path") or ""),
         "cpu": f"{cpu.get('model')}, {cpu.get('usable')} of {cpu.get('count')} usable" if cpu else "",
         "memory": size(_part(hardware, "memory").get("total") or 0) if _part(hardware, "memory").get("total") else "",
+        "threads": ", ".join(f"{pool.get('library')} {pool.get('threads')}" for pool in pools),
+        "seeds": ", ".join(f"{name} {str(seed)[:19]}" for name, seed in seeds.items()),
         "gpu": ", ".join(str(gpu.get("model", "unknown")) for gpu in hardware.get("gpus") or ()),
     }
-    return [f"{name:10}{clean(value)}" for name, value in told.items() if value]
+    shown = told if whole else {name: told[name] for name in ("command", "python", "packages", "git", "gpu")}
+    return [f"{name:10}{clean(value)}" for name, value in shown.items() if value]
 
 
 def _part(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -248,7 +290,8 @@ def _commit(git: Mapping[str, Any]) -> str:
 def _capture(report: Mapping[str, Any]) -> list[str]:
     if not report:
         return []
-    lines = [f"{clean(str(report.get('framework', '')))} {clean(str(report.get('function', '')))}, {report.get('cost_ms', 0)} ms".strip()]
+    function = f"{clean(str(report.get('framework', '')))} {clean(str(report.get('function', '')))}".strip()
+    lines = [f"{function}, {report.get('cost_ms', 0)} ms"] if function else []
     for name in ("captured", "skipped", "failed"):
         content = report.get(name)
         if isinstance(content, Mapping):
@@ -266,7 +309,9 @@ def _warnings(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _failure(record: RunRecord) -> list[str]:
+def _failure(record: RunRecord, *, whole: bool) -> list[str]:
     failure = record.documents.get("failure")
     texts = [record.error or "", str(failure.get("error", "")) if isinstance(failure, Mapping) else ""]
-    return [clean(line) for text in texts for line in text.splitlines()]
+    lines = [clean(line) for text in texts for line in text.splitlines()]
+    cut = 0 if whole else max(0, len(lines) - _TRACEBACK)
+    return [*([f"... {cut} more lines; --all shows all"] if cut else []), *lines[cut:]]

@@ -56,7 +56,7 @@ def files_below(folder, apart=None):
 
 def test_everything_is_shown(command, run):
     """Each kind of fact has its section."""
-    text = command("show", "rich").out
+    text = command("show", "rich", "--all").out
     expected = [
         "rich  ✕ FAILED",
         f"id          {run.id}",
@@ -254,7 +254,7 @@ def test_a_profile_is_told_in_a_line_for_each_column(command, home):
         run.log_input([{"age": 1, "word": "x", "\x1b[31m": None}, {"age": 3, "word": "x", "\x1b[31m": 2.5}], "rows")
         run.log_input([list(range(9))], "wide")
     deferred.finish(60)
-    lines = command("show", "profiled").out.splitlines()
+    lines = command("show", "profiled", "--all").out.splitlines()
     assert {"  age: number, 1 to 3, median 2", "  word: text, x 100%", "  ... 1 more"} <= set(lines)
     assert any(line.endswith("number, 2.5 to 2.5, median 2.5, 50% missing") and "\x1b" not in line for line in lines)
 
@@ -268,6 +268,25 @@ def test_a_profile_whose_bytes_are_lost_is_not_shown(command, home):
     for file in (home / "blobs").rglob("*"):
         if file.is_file():
             file.unlink()
-    text = command("show", "profiled").out
+    text = command("show", "profiled", "--all").out
     assert "numbers  train  2  list" in text
     assert "median" not in text
+
+
+def test_what_is_shown_fits_a_screen(command, home):
+    """The metric that counts first, set parameters, the number of defaults and of files; the end of a traceback."""
+    made = fitprint.start_run("big")
+    made.log_params({f"p{number}": number for number in range(40)}, defaults=[f"p{number}" for number in range(3, 40)])
+    made.log_metrics({f"layer_{number}": 1.0 for number in range(40)} | {"val_loss": 0.5})
+    for number in range(30):
+        made.log_text("x", f"folder/{number}.txt")
+        made.log_text("x", f"{number}.txt")
+    current().writer.append(DocumentLogged(made.id, 1, "capture", {"captured": ["params"], "skipped": {"plots": "too large"}}))
+    made.end("FAILED", error="\n".join(f"line {number}" for number in range(90)))
+    lines = command("show", "big").out.splitlines()
+    assert 60 > len(lines)
+    at = lines.index("METRICS")
+    assert lines[at + 2].startswith("val_loss")
+    assert {"... 29 more metrics; --all shows all", "37 defaults; --all shows all", "line 89", "skipped: plots: too large"} <= set(lines)
+    assert "captured: params" not in lines
+    assert 120 < len(command("show", "big", "--all").out.splitlines())

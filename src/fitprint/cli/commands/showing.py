@@ -18,7 +18,10 @@ __all__ = ["COMMAND", "Showing"]
 
 
 class Showing:
-    """--json prints an object with the fields of `fitprint ls --json`, with large parameters whole, and with provenance (of
+    """What fits a screen is shown: the metric by which the run is judged first, parameters that were set, what could not be captured. --all
+    shows defaults, profiles of the data, all files, packages, seeds and the whole capture report, too.
+
+    --json prints an object with the fields of `fitprint ls --json`, with large parameters whole, and with provenance (of
     each parameter), environment, children (ids), documents and, if --history is given, history: the columns step, epoch,
     timestamp and value of each metric.
     """
@@ -28,6 +31,7 @@ class Showing:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
+        parser.add_argument("--all", action="store_true", help="show everything, not only what fits a screen")
         parser.add_argument("--history", metavar="METRIC", help="print every point of a metric instead; 'all' for all metrics")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -40,7 +44,7 @@ class Showing:
             _print_points(run, keys)
         else:
             terminal = Terminal()
-            for title, lines in sections(run, terminal):
+            for title, lines in sections(run, terminal, whole=arguments.all):
                 print(*([f"\n{terminal.style(title.upper(), 'bold', 'cyan')}"] if title else []), *lines, sep="\n")
         return 0
 
