@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -24,12 +24,14 @@ class Key:
     Attributes:
         kind: of what it is. "own" is the metric of each run by which one would judge it, with its name.
         name: the key; of what is "own", the title.
-        others: metrics that stand in where a run has none of this name; of what is "own", those that other columns show.
+        others: metrics that stand in where a run has none of this name.
+        chosen: of what is "own", the metric by the run's id; runs whose metric has a column of its own are left out.
     """
 
     kind: Literal["metrics", "params", "tags", "attributes", "own"]
     name: str
     others: tuple[str, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, run: RunRecord) -> Any:
         """Return the run's value; None where it has none."""
@@ -44,7 +46,7 @@ class Key:
     def metric_of(self, run: RunRecord) -> str | None:
         """Return the metric that the column shows of a run; None where it shows none."""
         if self.kind == "own":
-            return None if any(name in run.metrics for name in self.others) else own_metric(run)
+            return self.chosen.get(run.id)
         return next((name for name in (self.name, *self.others) if name in run.metrics), None) if self.kind == "metrics" else None
 
     def is_in(self, run: RunRecord) -> bool:
@@ -86,13 +88,14 @@ def _judged(runs: Sequence[RunRecord], goals: Goals) -> list[Key]:
         most, count = counts.most_common(1)[0]
         key = Key("metrics", most)
         if 2 * count < len(measured):
-            return [Key("own", "metric")]
+            return [Key("own", "metric", chosen={run: name for run, name in own.items() if name is not None})]
     covered = {key.name, *key.others}
     left = [run for run in measured if own[run.id] is not None and covered.isdisjoint(run.metrics)]
     if not left:
         return [key]
-    names = {own[run.id] for run in left}
-    return [key, Key("metrics", str(names.pop())) if len(names) == 1 else Key("own", "other metric", tuple(sorted(covered)))]
+    names = {run.id: str(own[run.id]) for run in left}
+    alone = set(names.values())
+    return [key, Key("metrics", alone.pop()) if len(alone) == 1 else Key("own", "other metric", chosen=names)]
 
 
 def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:

@@ -120,6 +120,8 @@ def _last(store: Store, name: str) -> RunRecord:
 
 def _tagged(store: Store, tag: str) -> RunRecord:
     key, sign, value = tag.partition("=")
+    if not key:
+        raise FitprintError(f"a tag's name stands before the =: #key=value, not #{shown(tag)}")
     record = _first(store, Comparison(Field("tag", key), "=", value) if sign else Comparison(Field("tag", key), "is not null"))
     if record is None:
         raise RunNotFoundError(f"no run has the tag {shown(tag)}{_near(key, store.keys().tags)}; `fitprint tag RUN {tag}` sets one")

@@ -38,6 +38,7 @@ _OF_MACHINE = "system/"  # metrics of what the process and the machine used, whi
 _SAYING_LESS = (_OF_MACHINE, "std_", "rank_")
 _NUMBERS = re.compile(r"(\D*)(\d*)")
 _MOST_NAME = 200  # characters of a name that are looked at
+_REMEMBERED = 1 << 15  # names
 _LONG = 24  # characters of a value that is no help in a table
 
 
@@ -79,14 +80,14 @@ def model_of(run: RunRecord) -> str:
     return told.rpartition(".")[2] if isinstance(told, str) and told else family(run)
 
 
-@lru_cache(4096)
+@lru_cache(_REMEMBERED)
 def is_held_out(key: str) -> bool:
     """Tell whether a metric was measured on other data than the training data, as far as its name says."""
     small = key[:_MOST_NAME].lower()
     return _TRAINING_NAMES.match(small) is None and (_HELD_OUT_NAMES.match(small) is not None or _OF_FUNCTIONS.match(small) is not None)
 
 
-@lru_cache(4096)
+@lru_cache(_REMEMBERED)
 def _group_by_name(key: str) -> int:
     small = key[:_MOST_NAME].lower()
     last = _LAST_WORD.search(small)
@@ -103,7 +104,7 @@ def _group(key: str, run: RunRecord) -> int:
     return _TRAINING if group == _UNKNOWN and f"val_{key}" in run.metrics else group
 
 
-@lru_cache(4096)
+@lru_cache(_REMEMBERED)
 def _manner(key: str) -> int:
     """Put the verdict after a training first, then what folds and curves came to, and of these what is no loss before losses."""
     small = key[:_MOST_NAME].lower()
@@ -117,8 +118,15 @@ def own_metric(run: RunRecord, goals: Goals | None = None) -> str | None:
     goal = None if goals is None else goals.metric_of(run)
     if goal is not None:
         return goal
-    names = (key for key in run.metrics if not key.startswith(_OF_MACHINE))
-    return min(names, key=lambda key: (math.isnan(run.metrics[key].last), _group(key, run), _manner(key), natural(key)), default=None)
+    places: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for key in run.metrics:
+        if not key.startswith(_OF_MACHINE):
+            places[_group(key, run), _manner(key)].append(key)
+    ranked = (key for place in sorted(places) for key in sorted(places[place], key=natural))
+    first = next(ranked, None)
+    if first is None or not math.isnan(run.metrics[first].last):
+        return first
+    return next((key for key in ranked if not math.isnan(run.metrics[key].last)), first)  # a number says more than none
 
 
 def ranked_metrics(runs: Sequence[RunRecord]) -> list[str]:

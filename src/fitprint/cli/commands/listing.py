@@ -49,6 +49,21 @@ class Listing:
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
     max, best, first, count ... of each metric), tags, datasets, models, artifacts, capture. NaN and infinities are the
     texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, children included.
+
+    examples:
+      fitprint ls iris --sort -val_auc --top 10
+      fitprint ls -q "params.C >= 1 and metrics.val_loss < 0.3" --cols 'C,val_*'
+      fitprint ls --by model
+
+    filters:
+      metrics.loss < 0.3            the last value; min(loss), max(loss), best(loss), first(loss), count(loss)
+      params.C >= 1                 as a number; params.solver = 'lbfgs' as a text; params.deep = true
+      tags.team = 'a'               datasets.name = 'X', datasets.digest = 'sha256:...'
+      name like 'try%'              ilike ignores case; % is any text, _ any one character
+      status = 'FAILED'             experiment, kind, id, parent_id, error, duration (seconds)
+      start_time > '2026-05-01'     UTC; end_time, last_time
+      tags.team in ('a', 'b')       not in; params.C is null, is not null
+      not (... or ...) and ...      and binds closer than or; `odd key!` in backticks
     """
 
     name = "ls"
