@@ -316,3 +316,11 @@ def test_a_number_of_rows_is_asked_for_in_words(command, three):
     done = command("ls", "--top", "0")
     assert 2 == done.status
     assert "must be a whole number from 1 on, not '0'" in done.err
+
+
+def test_the_filters_of_the_help_can_be_read(command, three):
+    """Each line of the cheat sheet begins with one."""
+    sheet = command("ls", "--help").out.partition("filters:\n")[2]
+    filters = [line.strip().partition("  ")[0].replace("...", "name = 'a'") for line in sheet.splitlines() if line.strip()]
+    assert 8 == len(filters)
+    assert [0] * 8 == [command("ls", "-q", each).status for each in filters]

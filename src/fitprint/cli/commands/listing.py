@@ -50,7 +50,7 @@ class Listing:
     max, best, first, count ... of each metric), tags, datasets, models, artifacts, capture. NaN and infinities are the
     texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, children included.
 
-    examples:
+    Examples:
       fitprint ls iris --sort -val_auc --top 10
       fitprint ls -q "params.C >= 1 and metrics.val_loss < 0.3" --cols 'C,val_*'
       fitprint ls --by model
