@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         set_tags,
         start_run,
     )
+    from fitprint.comparing import compare, diff
     from fitprint.errors import FitprintError
     from fitprint.recording.experiments import (
         archive_experiment,
@@ -66,9 +67,11 @@ __all__ = [
     "active_run",
     "archive_experiment",
     "autolog",
+    "compare",
     "configure",
     "create_experiment",
     "delete_run",
+    "diff",
     "end_run",
     "experiments",
     "follow_changes",
@@ -106,6 +109,8 @@ __all__ = [
 
 _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
+    "compare": "fitprint.comparing",
+    "diff": "fitprint.comparing",
     "Run": "fitprint.recording.run",
     "autolog": "fitprint.switches",
     "configure": "fitprint.switches",

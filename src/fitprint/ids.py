@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections.abc import Sequence
 
-__all__ = ["FEWEST", "LENGTH", "SHORT", "is_short_for", "new_id", "new_name", "short_id"]
+__all__ = ["FEWEST", "LENGTH", "SHORT", "is_short_for", "new_id", "new_name", "short_id", "short_ids"]
 
 LENGTH = 32  # digits of an id
 SHORT = 6  # digits of an id that are shown
@@ -38,6 +39,15 @@ def new_id() -> str:
 def short_id(whole: str) -> str:
     """Return what is shown of an id: its last six digits, which are random, while the first ones are much the same all day."""
     return whole[-SHORT:]
+
+
+def short_ids(wholes: Sequence[str]) -> list[str]:
+    """Return what is shown of several ids: their ends, long enough to tell them apart."""
+    for length in range(SHORT, 32, 2):
+        ends = [whole[-length:] for whole in wholes]
+        if len(set(ends)) == len(set(wholes)):
+            return ends
+    return list(wholes)
 
 
 def is_short_for(text: str, whole: str) -> bool:

@@ -329,6 +329,53 @@ def search() -> Figures:
         return {"search_ms": statistics.median(costs) * 1000, "ls_cpu": statistics.median(listing)}
 
 
+def differing() -> Figures:
+    """CPU of ``fitprint compare`` of 50 runs, and of ``fitprint diff`` of two with a commit and a patch each, git's included."""
+    import fitprint
+
+    with tempfile.TemporaryDirectory() as folder:
+        fill(str(Path(folder, "home")), 50)
+        commits, patches = _commits(Path(folder))
+        for number, run in enumerate(fitprint.search_runs()):
+            git = {"commit": commits[number % 2], "patch": {"exact": True}}
+            packages = {f"package-{index}": f"1.{index}" for index in range(400)} | {"numpy": f"2.{number % 4}"}
+            run.log_dict({"git": git, "packages": {"installed": packages, "imported": ["numpy"]}}, "environment.json")
+            run.log_text(patches[number % 2], "code/uncommitted.patch")
+        ids = [run.id for run in fitprint.search_runs(max_results=2)]
+        environment = {**os.environ, "FITPRINT_HOME": str(Path(folder, "home"))}
+        commands = {"compare_cpu": ["compare", "-q", ""], "diff_cpu": ["diff", *ids]}
+        costs = {name: [] for name in commands}
+        os.chdir(folder)
+        for _ in range(7):
+            for name, words in commands.items():
+                costs[name].append(_cpu_of_process("", ["-m", "fitprint", *words], environment))
+        os.chdir("/")
+        return {name: statistics.median(found) for name, found in costs.items()}
+
+
+def _commits(folder: Path) -> tuple[list[str], list[str]]:
+    """Make two commits of 500 files that differ in ten, and return their names and a patch for each."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words]
+        return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    (folder / ".git" / "info" / "exclude").write_text("home\n", encoding="utf-8")
+    commits, patches = [], []
+    for version in range(2):
+        for number in range(500):
+            lines = [f"line {line} of {number}" for line in range(200)]
+            lines[100] = f"version {version if number < 10 else 0}"
+            (folder / f"module_{number}.py").write_text("\n".join(lines), encoding="utf-8")
+        git("add", ".")
+        git("commit", "-q", "-m", "a version")
+        commits.append(git("rev-parse", "HEAD").strip())
+        (folder / "module_0.py").write_text(f"changed {version}\n", encoding="utf-8")
+        patches.append(git("diff", "HEAD"))
+    return commits, patches
+
+
 def million_points() -> Figures:
     """Seconds to deliver, read and down-sample a metric of 1 000 000 points, and bytes a point on disk."""
     import random
@@ -419,7 +466,9 @@ def _cpu_of_process(code: str, arguments: list[str] | None = None, environment: 
     import resource
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *(arguments or ["-c", code])], check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, *(arguments or ["-c", code])], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
 

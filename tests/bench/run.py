@@ -118,6 +118,8 @@ ROWS = (
     Row("32 processes x 2000 points: errors", "writers", lambda f: f["errors"], 0, None, ""),
     Row("32 processes x 2000 points: lost", "writers", lambda f: f["lost"], 0, None, ""),
     Row("fitprint ls with 10 000 runs, CPU", "search", lambda f: f["ls_cpu"], 250, 150, "ms"),
+    Row("fitprint compare of 50 runs, CPU", "differing", lambda f: f["compare_cpu"], 300, 150, "ms"),
+    Row("fitprint diff of two commits with patches, CPU", "differing", lambda f: f["diff_cpu"], 300, 150, "ms"),
 )
 
 

@@ -15,6 +15,8 @@ __all__ = ["all_commands", "built_in", "find_command", "is_built_in"]
 _BUILT_IN = {
     "ls": "listing",
     "show": "showing",
+    "compare": "comparing",
+    "diff": "differing",
     "get": "getting",
     "exec": "executing",
     "demo": "demonstrating",

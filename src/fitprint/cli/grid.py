@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fitprint.cli.terminal import Terminal, display_width
+from fitprint.cli.terminal import Terminal
+from fitprint.views.widths import cut, display_width
 
 __all__ = ["Column", "markdown", "render"]
 
 _MOST_TITLE = 8  # characters after which a title goes on in the next line, where it can be broken
 _MOST_LONG = 60  # characters of a title that are shown
-_MOST_MARKS = 4  # letters and their accents in a column; of a longer text the end needs no look
 _GAP = "  "
 
 
@@ -46,7 +46,7 @@ def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28, who
     ``most`` characters. If ``whole`` is set, no column is left out.
     """
     limit = None if whole else terminal.width
-    named = [replace(column, title=_cut(column.title, _MOST_LONG)) for column in columns]
+    named = [replace(column, title=cut(column.title, _MOST_LONG)) for column in columns]
     placed = [_laid(column, column.most or most, breaks=limit is not None and terminal.is_interactive) for column in named]
     fitting = range(len(named)) if limit is None else _fitting(named, [width for width, _, _ in placed], limit)
     shown, laid = [named[place] for place in fitting], [placed[place] for place in fitting]
@@ -91,7 +91,7 @@ def markdown(columns: Sequence[Column]) -> str:
 
 def _laid(column: Column, most: int, *, breaks: bool) -> tuple[int, list[str], list[str]]:
     """Return width, lines of the title, and cells."""
-    cells = [_cut(cell, most) for cell in column.cells]
+    cells = [cut(cell, most) for cell in column.cells]
     width = max(map(display_width, cells), default=0)
     title = _broken(column.title, max(width, _MOST_TITLE)) if breaks else [column.title]
     return max(width, *map(display_width, title)), title, cells
@@ -104,16 +104,7 @@ def _broken(title: str, width: int) -> list[str]:
             lines[-1] += part
         else:
             lines.append(part)
-    return [_cut(line, 2 * width) for line in lines]
-
-
-def _cut(text: str, width: int) -> str:
-    if len(text) <= _MOST_MARKS * width and display_width(text) <= width:
-        return text
-    text = text[:width]  # each letter that counts takes a column or two; of a long text most need no look
-    while display_width(text) > width - 1:
-        text = text[:-1]
-    return f"{text}…"
+    return [cut(line, 2 * width) for line in lines]
 
 
 def _set(text: str, width: int, *, right: bool) -> str:

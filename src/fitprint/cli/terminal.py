@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TextIO
 
+from fitprint.views.widths import display_width
+
 __all__ = ["Terminal", "display_width", "tell"]
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "violet": "35", "cyan": "36"}
@@ -48,15 +50,6 @@ class Terminal:
 def tell(text: str) -> None:
     """Say something to the user that is no data."""
     print(f"fitprint: {text}", file=sys.stderr)
-
-
-def display_width(text: str) -> int:
-    """Return how many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _width(stream: TextIO, *, interactive: bool) -> int | None:

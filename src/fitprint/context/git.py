@@ -6,7 +6,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ __all__ = ["GitError", "Repository", "head_of"]
 
 _SECONDS = 10.0  # for all calls of git together
 # Whatever the user has configured: no monitor is started, names are told as they are, and a patch is one that `git apply` takes.
-_CONFIGURATION = "core.fsmonitor core.quotepath diff.noprefix diff.mnemonicPrefix diff.suppressBlankEmpty".split()
+_CONFIGURATION = "core.fsmonitor core.splitIndex core.quotepath diff.noprefix diff.mnemonicPrefix diff.suppressBlankEmpty".split()
 
 
 class GitError(Exception):
@@ -46,18 +46,28 @@ class Repository:
         wanted = (upstream.partition("/")[0], "origin")
         return next((remotes[name] for name in wanted if name in remotes), next(iter(remotes.values())) if len(remotes) == 1 else "")
 
-    def ask(self, limit: int, *arguments: str, allowed: tuple[int, ...] = (0,)) -> tuple[bytes, bool]:
+    def ask(
+        self, limit: int, *arguments: str, allowed: tuple[int, ...] = (0,), variables: Mapping[str, str] | None = None
+    ) -> tuple[bytes, bool]:
         """Return what git writes, up to ``limit`` bytes, and whether there was more.
 
-        git takes no lock, asks nothing, starts no monitor and no pager, and is ended when the time is up.
+        git takes no lock, asks nothing, fetches nothing, starts no monitor, hook or pager, and is ended when the time is up.
+
+        Args:
+            limit: of the bytes.
+            arguments: of git.
+            allowed: exit statuses that are no failure.
+            variables: more of git's environment variables.
 
         Raises:
             GitError: it was, or there is no git, or it says that something is wrong.
         """
         unwanted = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_TRACE", "GIT_DIFF_OPTS")
         environment = {name: value for name, value in os.environ.items() if name not in unwanted}
-        environment.update(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", LC_ALL="C")
+        environment.update(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", GIT_NO_LAZY_FETCH="1", LC_ALL="C")
+        environment.update(variables or {})
         settled = [word for name in _CONFIGURATION for word in ("-c", f"{name}=false")]
+        settled += ["-c", f"core.hooksPath={os.devnull}"]
         command = ["git", *settled, "-C", str(self.root), *arguments]
         pipe = subprocess.PIPE
         try:  # from the root folder, for git starts in no folder that is gone
