@@ -10,11 +10,13 @@ from fitprint.arguments import checked_truth, shown
 from fitprint.errors import FitprintError
 from fitprint.ids import short_id
 from fitprint.recording.run import Run
+from fitprint.recording.workspace import current
 from fitprint.settings import working_folder
 from fitprint.views.comparison import Comparison, Subject, compared
 from fitprint.views.surroundings import PATCH, SOURCES
 
 if TYPE_CHECKING:
+    from fitprint.context.git import Repository
     from fitprint.views.difference import Difference, Sources
 
 __all__ = ["compare", "diff"]
@@ -57,8 +59,9 @@ def compare(runs: Iterable[Run | str], baseline: Run | str | None = None, all: b
 def diff(a: Run | str, b: Run | str, all: bool = False) -> Difference:  # noqa: A002
     """Return how run ``b`` differs from run ``a``: all that :func:`compare` tells, and the code line by line, packages and columns.
 
-    The lines of code come from the two commits, if the git repository of the working directory has them, with the uncommitted changes
-    that were recorded, and from recorded files that git does not track. Without the commits the recorded changes alone are compared.
+    The lines of code come from the two commits, if the git repository around the working directory or around the home has them, with
+    the uncommitted changes that were recorded, and from recorded files that git does not track. Without the commits, the recorded
+    changes alone are compared.
     ``print`` shows it; ``to_dict()`` is what ``fitprint diff --json`` prints.
 
     Args:
@@ -70,7 +73,6 @@ def diff(a: Run | str, b: Run | str, all: bool = False) -> Difference:  # noqa: 
         RunNotFoundError, AmbiguousRunError: a text names no run, or several.
         FitprintError: both are the same run.
     """
-    from fitprint.context.revisions import repository_around
     from fitprint.views.difference import differing
 
     checked_truth(all, "all")
@@ -80,10 +82,24 @@ def diff(a: Run | str, b: Run | str, all: bool = False) -> Difference:  # noqa: 
     notes: list[str] = []
     subjects = _subjects((first, second), notes)
     comparison = compared(subjects, baseline=0, whole=all, notes=notes)
-    folder = working_folder()
-    repository = None if folder is None else repository_around(folder)
-    sources = [_sources(run, subject, notes) for run, subject in zip((first, second), subjects, strict=True)]
-    return differing(comparison, sources[0], sources[1], repository, notes)
+    old, new = (_sources(run, subject, notes) for run, subject in zip((first, second), subjects, strict=True))
+    return differing(comparison, old, new, _repository([old.commit, new.commit]), notes)
+
+
+def _repository(commits: list[str]) -> Repository | None:
+    """Return the repository that has the commits: the one around the working directory, or that around the home."""
+    from fitprint.context.git import GitError
+    from fitprint.context.revisions import missing_commits, repository_around
+
+    places = filter(None, (working_folder(), current().home.parent))
+    found = list({repository.root: repository for repository in map(repository_around, places) if repository is not None}.values())
+    for repository in found[1:]:
+        try:
+            if missing_commits(found[0], commits) and not missing_commits(repository, commits):
+                return repository
+        except GitError:
+            break  # the first one says why
+    return found[0] if found else None
 
 
 def _subjects(runs: Iterable[Run], notes: list[str]) -> list[Subject]:

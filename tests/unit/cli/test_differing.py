@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -159,3 +162,28 @@ def test_artifacts_of_any_content(command, home):
         runs.append(run.id)
     done = command("diff", *runs)
     assert (0, True) == (done.status, "untracked files cannot be read" in done.err)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_repository_of_the_home_is_found_from_elsewhere(command, home, tmp_path, monkeypatch):
+    """The project that recorded the runs has their commits, also where one stands in another repository."""
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+
+    def git(folder, *words):
+        words = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words]
+        return subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+    commits = []
+    git(home.parent, "init", "-q")
+    for content in ("one\n", "two\n"):
+        (home.parent / "train.py").write_text(content)
+        git(home.parent, "add", "train.py")
+        git(home.parent, "commit", "-q", "-m", "a commit")
+        commits.append(git(home.parent, "rev-parse", "HEAD"))
+    runs = [record(commit, commit=commit) for commit in commits]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    git(elsewhere, "init", "-q")
+    monkeypatch.chdir(elsewhere)
+    lines = command("diff", *runs).out.splitlines()
+    assert ["-one", "+two"] == [line for line in lines if line in ("-one", "+two")]

@@ -16,8 +16,8 @@ __all__ = ["COMMAND", "Differing"]
 
 
 class Differing:
-    """The lines of code come from the commits of both runs, if they are in the git repository that you are in, together with the recorded
-    uncommitted changes and untracked files. Nothing is executed, and no file is changed.
+    """The lines of code come from the commits of both runs, if the git repository that you are in, or that the home is in, has them, with
+    the recorded uncommitted changes and untracked files. Nothing is executed, and no file is changed.
 
     fitprint diff @best:accuracy_score @last
     fitprint diff main-run @last --md --exit-code
