@@ -149,7 +149,9 @@ def _side_by_side(comparison: Comparison, page: Page, key: int, room: int, *, wh
     widths = [0] * len(comparison.runs)
     laid = []
     for name, block in blocks:
-        columns = [_aligned([cells[position] for _, _, cells in block], page, room) for position in range(len(comparison.runs))]
+        found = [[cells[position] for _, _, cells in block] for position in range(len(comparison.runs))]
+        parts = _parts(found, room)
+        columns = [_aligned(cells, page, room, parts) for cells in found]
         widths = [max(width, *(used for _, used in column)) for width, column in zip(widths, columns, strict=True)]
         laid.append((name, block, columns))
     lines: list[str] = []
@@ -223,19 +225,32 @@ def _cell(row: Row, position: int) -> Cell:
     return parts
 
 
-def _aligned(cells: Sequence[Cell], page: Page, room: int) -> list[tuple[str, int]]:
-    """Return the cells of a column of a section with their widths; where there is no room, differences go before percents."""
-    most = max(map(len, cells), default=0)
-    widths = [max((display_width(cell[index][0]) for cell in cells if len(cell) > max(1, index)), default=0) for index in range(most)]
-    parts = list(range(most))
-    while len(parts) > 1 and _total(widths, parts) > room:
+def _parts(columns: Sequence[Sequence[Cell]], room: int) -> list[int]:
+    """Return which parts of the cells are shown; where a column has no room for all, differences go before percents, in all columns."""
+    widths = [_widths(cells) for cells in columns]
+    parts = list(range(max(map(len, widths), default=0)))
+    while len(parts) > 1 and any(_total(each, parts) > room for each in widths):
         parts.remove(2 if 2 in parts else parts[-1])
-    return [_joined(cell, widths, parts, page, room) for cell in cells]
+    return parts
+
+
+def _widths(cells: Sequence[Cell]) -> list[int]:
+    """Return how wide each part of the cells is; a text alone is not set in a row with others."""
+    most = max(map(len, cells), default=0)
+    return [max((display_width(cell[part][0]) for cell in cells if len(cell) > max(1, part)), default=0) for part in range(most)]
+
+
+def _aligned(cells: Sequence[Cell], page: Page, room: int, parts: Sequence[int] | None = None) -> list[tuple[str, int]]:
+    """Return the cells of a column of a section with their widths."""
+    widths = _widths(cells)
+    shown = _parts([cells], room) if parts is None else parts
+    return [_joined(cell, widths, shown, page, room) for cell in cells]
 
 
 def _total(widths: Sequence[int], parts: Sequence[int]) -> int:
     """Return the width of a cell; the star touches the value."""
-    return sum(widths[part] for part in parts) + max(0, len(parts) - 2)
+    shown = [part for part in parts if part < len(widths)]
+    return sum(widths[part] for part in shown) + max(0, len(shown) - 2)
 
 
 def _joined(cell: Cell, widths: Sequence[int], parts: Sequence[int], page: Page, room: int) -> tuple[str, int]:

@@ -293,3 +293,12 @@ def test_markdown_fits_a_comment(command, home, count):
     assert len(out) < 30_000
     assert out.endswith("Not shown: 960 more parameters.\n" if count == 2 else "Not shown: 961 more columns.\n")
     assert "p999" in command("compare", *runs, "--md", "--all").out
+
+
+def test_columns_show_the_same_parts(home):
+    """Where one run has no room for its differences, none shows them; percents are left."""
+    runs = [record("a", {}, {"m": 0.5}), record("b", {}, {"m": 0.4}), record("c", {}, {"m": 0.123456789})]
+    text, _ = render(fitprint.compare(runs, baseline=runs[0]), Page(58))
+    assert ["m", "↑", "0.5*", "0.4", "-20%", "0.1235", "-75.3%"] in lines(text)
+    text, _ = render(fitprint.compare(runs, baseline=runs[0]), Page(120))
+    assert ["m", "↑", "0.5*", "0.4", "-0.1", "-20%", "0.1235", "-0.377", "-75.3%"] in lines(text)
