@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Usage", "at_fork", "bound", "die_with_parent", "is_gone", "own_peak", "usage"]
+__all__ = ["Usage", "at_fork", "bound", "die_with_parent", "is_gone", "no_file_above", "own_peak", "usage"]
 
 
 def at_fork(
@@ -130,3 +131,17 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG of Linux, SIGKILL
     except (OSError, AttributeError, TypeError):
         pass
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """Let this process make no file grow beyond some bytes, as if the disk were full; where the system has no such limit, do nothing."""
+    if sys.platform == "win32":
+        yield
+    else:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)

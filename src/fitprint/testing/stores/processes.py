@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from fitprint.errors import StoreError
 from fitprint.events import Event
 from fitprint.ids import new_id
 from fitprint.platform.copies import copy
+from fitprint.platform.processes import no_file_above
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.processes import forked
 from fitprint.testing.stores.feeding import Feed, ended, points, started, tags
@@ -124,7 +123,7 @@ def _fill_disk(conformance: StoreSubject, folder: Path) -> None:
             return  # its files are elsewhere
         batch = feed.batch([*(tags(run, text=new_id() * 1000) for _ in range(40)), points(run, "loss", [2.0])])
         try:
-            with _no_file_above(max(sizes) + 100):
+            with no_file_above(max(sizes) + 100):
                 store.append(batch)
         except StoreError:
             pass
@@ -138,22 +137,6 @@ def _fill_disk(conformance: StoreSubject, folder: Path) -> None:
         store.append(batch)
     with conformance.opened(folder) as store:
         expect(len(store.metric_history(run, "loss")) == 2, "the batch that a full disk had refused was not kept when it was offered again")
-
-
-@contextmanager
-def _no_file_above(size: int) -> Iterator[None]:
-    """Let no file grow beyond some bytes, in this process, which is a copy: on Windows there is none."""
-    if sys.platform == "win32":
-        yield
-    else:
-        import resource
-
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def id_is_kept(conformance: StoreSubject, folder: Path) -> None:
