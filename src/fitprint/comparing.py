@@ -13,7 +13,7 @@ from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.settings import working_folder
 from fitprint.views.comparison import Comparison, Subject, compared
-from fitprint.views.surroundings import PATCH, SOURCES
+from fitprint.views.facts import PATCH, SOURCES
 
 if TYPE_CHECKING:
     from fitprint.context.git import Repository

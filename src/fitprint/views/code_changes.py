@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitprint.context.git import GitError
 from fitprint.context.revisions import State, difference, missing_commits
-from fitprint.views.surroundings import part
+from fitprint.views.facts import part
 
 if TYPE_CHECKING:
     from fitprint.context.git import Repository

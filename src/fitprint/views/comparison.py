@@ -19,9 +19,9 @@ from typing import Any, Literal
 
 from fitprint.entities import MetricSummary, RunRecord
 from fitprint.errors import FitprintError
+from fitprint.views.facts import ABSENT, Fact, code_facts, data_facts, environment_facts, package_facts
 from fitprint.views.fields import strict, timestamp
 from fitprint.views.ranking import natural, ranked_metrics, ranked_params
-from fitprint.views.surroundings import ABSENT, Fact, code_facts, data_facts, environment_facts, package_facts
 
 __all__ = ["ABSENT", "Comparison", "Delta", "Row", "Section", "Subject", "compared"]
 
@@ -121,6 +121,11 @@ class Comparison:
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(section.rows)} {section.name}" for section in self.sections if section.rows)
         return f"<fitprint.Comparison of {len(self.runs)} runs: {counts or 'no difference'}>"
+
+    def _repr_html_(self) -> str:
+        from fitprint.views.comparison_markup import comparison_page
+
+        return comparison_page(self)
 
     def section(self, name: str) -> Section:
         """Return a section; one without rows if there is none of this name."""

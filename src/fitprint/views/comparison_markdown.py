@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitprint.ids import short_ids
 from fitprint.views.comparison_table import MOST_COLUMNS, MOST_ROWS, NOUNS, TITLES, by_turns, cell_text, percent_text, title_text
-from fitprint.views.surroundings import ABSENT
+from fitprint.views.facts import ABSENT
 from fitprint.views.wording import clean, number
 
 if TYPE_CHECKING:

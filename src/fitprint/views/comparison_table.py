@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fitprint import clock
 from fitprint.ids import short_ids
-from fitprint.views.surroundings import ABSENT
+from fitprint.views.facts import ABSENT
 from fitprint.views.widths import cut, display_width
 from fitprint.views.wording import clean, duration, number, value_text
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from fitprint.ids import short_id
 from fitprint.views.code_changes import Change, Sources, code_changes
 from fitprint.views.comparison import Comparison
+from fitprint.views.facts import ABSENT, columns_of, named_data
 from fitprint.views.fields import strict
-from fitprint.views.surroundings import ABSENT, columns_of, named_data
 
 if TYPE_CHECKING:
     from fitprint.context.git import Repository
@@ -73,6 +73,11 @@ class Difference:
         }
         fields: dict[str, Any] = strict(content)
         return fields
+
+    def _repr_html_(self) -> str:
+        from fitprint.views.comparison_markup import difference_page
+
+        return difference_page(self)
 
     def __str__(self) -> str:
         from fitprint.views.difference_text import render

@@ -17,7 +17,7 @@ from fitprint.views.columns import Key, curve_key, telling
 from fitprint.views.ranking import Goals, own_metric, ranked_params
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
-__all__ = ["Curves", "experiments_table", "history_page", "page", "run_page", "runs_table", "svg_curve", "table"]
+__all__ = ["Curves", "experiments_table", "history_page", "page", "run_page", "runs_table", "svg_curve", "table", "text"]
 
 Curves = Callable[[str, str, int], Sequence[float]]
 """Given a run's id, a metric and a number of points, returns values of its curve, at most so many."""

@@ -44,7 +44,9 @@ def pages(home):
         other.log_params({HOSTILE: "b"})
     history = run.history(HOSTILE)
     experiments = fitprint.experiments()
-    shown = (run, fitprint.search_runs(), history, experiments, run.history("nan"), fitprint.search_runs(max_results=0))
+    compared, difference = fitprint.compare([run, other]), fitprint.diff(run, other)
+    empty = fitprint.search_runs(max_results=0)
+    shown = (compared, difference, run, fitprint.search_runs(), history, experiments, run.history("nan"), empty)
     return [item._repr_html_() for item in shown]
 
 
@@ -52,7 +54,7 @@ def test_no_text_of_a_record_becomes_an_element(pages):
     """Nor an attribute; and nothing is fetched from anywhere."""
     for page in pages:
         seen = Tags(page)
-        assert seen.elements <= {"style", "div", "table", "tr", "th", "td", "b", "span", "i", "svg", "path"}
+        assert seen.elements <= {"style", "div", "table", "tr", "th", "td", "b", "span", "i", "svg", "path", "details", "summary", "pre"}
         assert seen.attributes <= {"class", "style", "title", "width", "height", "d", "fill", "stroke", "stroke-width"}
         assert "://" not in page
         assert "\x1b" not in page
@@ -89,3 +91,15 @@ def test_a_curve_has_gaps_where_there_is_no_number():
     assert "" == svg_curve([math.nan, 1.0]) == svg_curve([])
     assert "NaN" not in svg_curve([-1.7e308, 1.7e308])
     assert "nan" not in svg_curve([1.0, 1.0])
+
+
+def test_a_comparison_says_what_differs_and_which_is_better(home):
+    """The best is bold, the difference to the baseline has the color of its direction; what is equal is counted."""
+    for loss in (0.5, 0.25):
+        with fitprint.start_run(f"loss {loss}") as run:
+            run.log_params({"lr": loss, "same": 1})
+            run.log_metric("val_loss", loss)
+    page = fitprint.compare(["loss 0.5", "loss 0.25"])._repr_html_()
+    assert '<b>0.25</b> <span style="color:#2f9e53">-50%</span>' in page
+    assert "1 more parameter<" in page
+    assert "same" not in page
