@@ -67,7 +67,7 @@ def test_ci_runs_the_command_that_the_readme_gives():
 
 def test_a_plugin_says_of_itself_what_the_build_needs():
     """The files of the root name a plugin in four lines: its extra, the extra `all`, its two lanes, and a framework without types."""
-    files = ["pyproject.toml", "tox.ini", ".ci/run", "docs/generate.py", "tests/lane.py"]
+    files = ["pyproject.toml", "tox.ini", ".ci/run", "docs/generate.py", "tests/ci.py", "tests/lane.py"]
     lines = [line for file in files for line in (ROOT / file).read_text(encoding="utf-8").splitlines()]
     assert 4 == len([line for line in lines if "catboost" in line])
 
