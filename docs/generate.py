@@ -5,30 +5,23 @@
 
 from __future__ import annotations
 
-import configparser
 import dataclasses
 import importlib
 import inspect
-import itertools
 import re
-import sys
+import runpy
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from packaging.requirements import Requirement
 
 __all__ = [
-    "Lane",
     "Support",
     "checks_of",
     "conformance_classes",
     "heading",
-    "lane_of",
     "markdown",
     "on_files",
     "pages",
@@ -38,6 +31,7 @@ __all__ = [
 ]
 
 _ROOT = Path(__file__).parents[1]
+_OLDEST, _NEWEST = "3.10", "3.13"  # the Pythons of the lanes, see `base_python` in tox.ini
 
 _SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Example|Examples|Note):$")
 _ITEM = re.compile(r"(?P<names>[\w.*]+(?:, [\w.*]+)*)(?: \([^)]*\))?: (?P<text>.*)")
@@ -229,10 +223,7 @@ def _store() -> str:
 
 
 def _support() -> str:
-    rows = [
-        (f"`{each.plugin}`", _listed(each.ranges), _tested(each.oldest, each.ranges), _tested(each.newest, each.ranges))
-        for each in supported()
-    ]
+    rows = [(f"`{each.plugin}`", _listed(each.ranges), _tested(each.oldest, _OLDEST), _tested({}, _NEWEST)) for each in supported()]
     return _page(
         "Supported versions",
         "Each plugin states in its metadata, as the extra `framework`, which versions of its framework it supports. Both ends are tested: "
@@ -243,109 +234,37 @@ def _support() -> str:
     )
 
 
-class Lane(NamedTuple):
-    """An environment of tox in which a plugin is tested.
-
-    Attributes:
-        name: of the environment.
-        python: the Python that it asks for first, such as "3.10"; "" if it asks for none.
-        pins: versions that it asks for, by distribution.
-        commands: what it runs.
-    """
-
-    name: str
-    python: str
-    pins: Mapping[str, str]
-    commands: tuple[str, ...]
-
-
 class Support(NamedTuple):
-    """What a plugin supports, from its metadata, and what is tested, from tox.ini; a lane that is not there is None."""
+    """What a plugin supports and the oldest versions that it is tested with, by distribution, both from its metadata."""
 
     plugin: str
     ranges: Mapping[str, str]
-    oldest: Lane | None
-    newest: Lane | None
+    oldest: Mapping[str, str]
 
 
 def supported() -> list[Support]:
-    """Return of every plugin the supported range of its framework, and the lanes in which both ends are tested."""
-    tox = configparser.ConfigParser(interpolation=None)
-    tox.read(_ROOT / "tox.ini", encoding="utf-8")
+    """Return of every plugin the supported range of its framework, and the versions of the lane that tests its lower end."""
+    lane = runpy.run_path(str(_ROOT / "tests/lane.py"))
     found = []
-    for path in sorted(_ROOT.glob("plugins/*/pyproject.toml")):
-        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-        short = project["name"].removeprefix("fitprint-")
-        pairs = [re.match(r"([\w.-]+)(.*)", line) for line in project["optional-dependencies"]["framework"]]
-        newest = lane_of(tox, f"{short}-newest") or lane_of(tox, short)
-        found.append(Support(project["name"], {pair[1]: pair[2] for pair in pairs if pair}, lane_of(tox, f"{short}-oldest"), newest))
+    for name, folder in lane["plugins"]().items():
+        project = lane["metadata"](folder)["project"]
+        ranges = {each.name: str(each.specifier) for each in map(Requirement, project["optional-dependencies"]["framework"])}
+        held = [
+            each
+            for each in map(Requirement, lane["constraints"](name))
+            if not each.marker or each.marker.evaluate({"python_version": _OLDEST})
+        ]
+        pins = {each.name: str(each.specifier).removeprefix("==") for each in held}
+        found.append(Support(project["name"], ranges, {each: pins[each] for each in ranges if each in pins}))
     return found
-
-
-def lane_of(tox: configparser.ConfigParser, name: str) -> Lane | None:
-    """Return an environment that tox runs by default; None if there is none of this name."""
-    if name not in itertools.chain.from_iterable(map(_expanded, tox["tox"]["env_list"].split())):
-        return None
-    section = next((each for each in tox.sections() if each.startswith("testenv:") and name in _expanded(each[len("testenv:") :])), None)
-    if section is None:
-        return None
-    settings = {key: _lines(tox[section].get(key, ""), name) for key in ("base_python", "deps", "commands")}
-    pythons = re.findall(r"python(\d\.\d+)", " ".join(settings["base_python"]))
-    python = pythons[0] if pythons else ""
-    pins = {}
-    for line in settings["deps"]:
-        requirement, _, marker = line.partition(";")
-        pin = re.fullmatch(r"([\w.-]+)==(\S+)", requirement.strip())
-        if pin and _holds(marker.strip(), python):
-            pins[pin[1]] = pin[2]
-    return Lane(name, python, pins, tuple(settings["commands"]))
-
-
-def _expanded(pattern: str) -> list[str]:
-    """Return the names that tox makes of one with alternatives in braces."""
-    parts = [part.split(",") for part in re.split(r"[{}]", pattern)]
-    return ["".join(chosen) for chosen in itertools.product(*parts)]
-
-
-def _lines(text: str, name: str) -> list[str]:
-    """Return the lines of a setting that hold for an environment: those without factors, and those whose factors it has."""
-    factors = set(name.split("-"))
-    chosen = []
-    for line in filter(None, map(str.strip, text.splitlines())):
-        condition = re.match(r"([\w!{},.-]+): +(.*)", line)
-        if condition is None:
-            chosen.append(line)
-        elif any(
-            all((factor[1:] not in factors) if factor.startswith("!") else factor in factors for factor in alternative.split("-"))
-            for pattern in re.split(r",(?![^{]*})", condition[1])
-            for alternative in _expanded(pattern)
-        ):
-            chosen.append(condition[2])
-    return chosen
-
-
-def _holds(marker: str, python: str) -> bool:
-    """Tell whether a condition on Python's version holds; one of another kind does not."""
-    if not marker:
-        return True
-    found = re.fullmatch(r"python_version (<|<=|>|>=|==) [\"'](\d+)\.(\d+)[\"']", marker)
-    if found is None or not python:
-        return False
-    given, bound = tuple(map(int, python.split("."))), (int(found[2]), int(found[3]))
-    answers = {"<": given < bound, "<=": given <= bound, ">": given > bound, ">=": given >= bound, "==": given == bound}
-    return answers[found[1]]
 
 
 def _listed(ranges: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {range_.replace('>=', '≥ ')}" for name, range_ in ranges.items())
 
 
-def _tested(lane: Lane | None, ranges: Mapping[str, str]) -> str:
-    """Return the versions of a lane, of a framework's CPU build, too."""
-    if lane is None:
-        return "no"
-    pins = [f"{build} {lane.pins[build]}" for name in ranges for build in (name, f"{name}-cpu") if build in lane.pins]
-    return ", ".join([*(pins or ["the newest releases"]), *([f"Python {lane.python}"] if lane.python else [])])
+def _tested(pins: Mapping[str, str], python: str) -> str:
+    return ", ".join([*([f"{name} {version}" for name, version in pins.items()] or ["the newest releases"]), f"Python {python}"])
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -132,7 +134,61 @@ def test_the_public_verbs_load_no_framework():
     assert set() == set(done.stdout.split()) & {"joblib", "numpy", "pandas", "scipy", "skops", "sklearn"}
 
 
-CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONTRACTS = PYPROJECT["tool"]["importlinter"]["contracts"]
+# Beside its dependencies the core imports these, where somebody has them; `tomllib` is no standard module of Python 3.10.
+OPTIONAL = {"cloudpickle", "pytest", "tomllib", "typing_extensions", "yaml"}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules that a module imports, anywhere in its text."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def strangers(path: Path) -> set[str]:
+    """Return what a module of the core imports that is neither its own, nor standard, nor admitted."""
+    dependencies = {re.match(r"\w+", line)[0] for line in PYPROJECT["project"]["dependencies"]}
+    return {name.partition(".")[0] for name in imported(path)} - {"fitprint"} - sys.stdlib_module_names - dependencies - OPTIONAL
+
+
+def trespasses(module: str, path: Path) -> set[str]:
+    """Return what a plugin's module imports although a contract of the core protects it from all but the module's likes."""
+    closed = [
+        protected
+        for contract in CONTRACTS
+        if contract["type"] == "protected" and not any(fnmatch(module, importer) for importer in contract["allowed_importers"])
+        for protected in contract["protected_modules"]
+    ]
+    return {name for name in imported(path) if any(name == protected or name.startswith(f"{protected}.") for protected in closed)}
+
+
+def test_the_core_imports_its_dependencies_alone():
+    """No framework, no plugin, and no library of arrays or tables, but the standard library, its dependencies and what is optional."""
+    core = {module: path for module, path in SOURCES.items() if module.split(".")[0] == "fitprint"}
+    assert {} == {module: found for module, path in core.items() if (found := strangers(path))}
+
+
+def test_plugins_keep_to_the_contracts_of_the_core():
+    """What only one room of the core may import, no plugin imports; its `conformance` may import the kit."""
+    plugins = {module: path for module, path in SOURCES.items() if module.startswith("fitprint_")}
+    assert {} == {module: found for module, path in plugins.items() if (found := trespasses(module, path))}
+
+
+def test_imports_are_seen_wherever_they_are(tmp_path):
+    """At the top, inside a function, and of a submodule by `from`."""
+    path = tmp_path / "toy.py"
+    path.write_text(
+        "import os, numpy\ndef f():\n    from fitprint import testing\n    import wrapt.wrappers\n    import fitprint_xgboost\n"
+    )
+    assert {"numpy", "fitprint_xgboost"} == strangers(path)
+    assert {"fitprint.testing", "wrapt.wrappers"} == trespasses("fitprint_toy.framework", path)
+    assert {"wrapt.wrappers"} == trespasses("fitprint_toy.conformance", path)
 
 
 def test_the_layers_have_no_exceptions():

@@ -65,6 +65,20 @@ def test_ci_runs_the_command_that_the_readme_gives():
     assert command in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 
+def test_a_plugin_says_of_itself_what_the_build_needs():
+    """The files of the root name a plugin in four lines: its extra, the extra `all`, its two lanes, and a framework without types."""
+    files = ["pyproject.toml", "tox.ini", ".ci/run", "docs/generate.py", "tests/ci.py", "tests/lane.py"]
+    lines = [line for file in files for line in (ROOT / file).read_text(encoding="utf-8").splitlines()]
+    assert 4 == len([line for line in lines if "catboost" in line])
+
+
+def test_what_needs_numpy_is_tested_where_it_is():
+    """The lanes of scikit-learn run those unit tests that ask for NumPy; no other lane of the core has it."""
+    unit = [path for path in TRACKED if path.is_relative_to(ROOT / "tests/unit") and path.suffix == ".py"]
+    asking = sorted(path.relative_to(ROOT).as_posix() for path in unit if 'importorskip("numpy")' in path.read_text(encoding="utf-8"))
+    assert f"numpy = {' '.join(asking)}\n" in (ROOT / "tox.ini").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 class TestPlugin:
     """What every first-party plugin brings."""

@@ -357,7 +357,7 @@ def _load_changed(conformance: FlavorSubject, *, directory: str, needs: list[str
     manifest = json.loads((original / MANIFEST).read_text(encoding="utf-8"))
     draw = random.Random(0)  # noqa: S311 - for the same changes each time
     for name in manifest["files"]:
-        if name in {"MLmodel", "requirements.txt"}:
+        if name in {"MLmodel", "python_env.yaml", "requirements.txt"}:  # no flavor reads them
             continue
         whole = (original / name).read_bytes()
         for _ in range(_CHANGES):

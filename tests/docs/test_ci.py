@@ -1,0 +1,63 @@
+"""What ran in CI is told as it was, and what did not run that should have is a failure."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CI = runpy.run_path(str(ROOT / "tests/ci.py"))
+TWO = ["3.10", "3.13"]
+
+
+@pytest.mark.parametrize(
+    ("base_python", "versions"),
+    [(["py313"], ["3.13"]), (["python3.10", "python3.9"], ["3.10", "3.9"]), (["/somewhere/bin/python3"], []), (["/opt/python3.11"], [])],
+)
+def test_what_an_environment_asks_for(base_python, versions):
+    """By its own name, by a list, or none: then tox names the interpreter that it runs on."""
+    assert versions == CI["asked"](base_python)
+
+
+@pytest.mark.parametrize(
+    ("versions", "ran_on", "fault"),
+    [
+        ([], "3.11", ""),
+        ([], None, "did not run"),
+        (["3.13"], "3.13", ""),
+        (["3.13"], None, "did not run"),
+        (["3.14"], None, ""),
+        (["3.9", "3.10", "3.13"], "3.10", ""),
+        (["3.9", "3.10", "3.13"], "3.13", "ran on Python 3.13, not on 3.10"),
+        (["3.9", "3.10", "3.13"], None, "did not run"),
+    ],
+)
+def test_what_should_have_run(versions, ran_on, fault):
+    """What asks for no Python in particular, and what asks for one that is here, on the first of them."""
+    assert fault == CI["fault"](versions, TWO, ran_on)
+
+
+def test_tests_are_counted(tmp_path):
+    """From the report that pytest writes: what passed is what is left of all."""
+    path = tmp_path / "test_toy.py"
+    path.write_text(
+        "import pytest\n"
+        "def test_a(): pass\n"
+        "def test_b(): pass\n"
+        "def test_c(): assert 0\n"
+        "def test_d(): pytest.skip('so')\n"
+        "@pytest.fixture\ndef broken(): raise OSError\n"
+        "def test_e(broken): pass\n"
+    )
+    subprocess.run([sys.executable, "-m", "pytest", "--junitxml=tests.xml", path.name], cwd=tmp_path, capture_output=True, timeout=60)
+    assert {"passed": 2, "failed": 1, "skipped": 1, "error": 1} == CI["counted"]((tmp_path / "tests.xml").read_text(encoding="utf-8"))
+
+
+def test_the_last_line_is_like_pytest_s_own():
+    """What did not happen is left out."""
+    assert "2 passed, 1 error" == CI["outcomes"](Counter(passed=2, error=1, failed=0))
