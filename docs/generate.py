@@ -57,6 +57,7 @@ def pages() -> dict[str, str]:
         "reference/hooks.md": _hooks(),
         "reference/plugins.md": _plugins(),
         "reference/filters.md": _page("Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))),
+        "reference/views.md": _views(),
         "reference/conformance.md": _conformance(),
         "reference/journal.md": _journal(),
         "reference/store.md": _store(),
@@ -155,6 +156,19 @@ def _plugins() -> str:
     )
 
 
+def _views() -> str:
+    views = importlib.import_module("fitprint.stores.views")
+    return _page(
+        "Views for SQL",
+        markdown(_doc(views)),
+        *(f"## {view.name}\n\nA row is {view.row}.\n\n{_table(('Column', 'Meaning'), _meanings(view))}" for view in views.VIEWS),
+    )
+
+
+def _meanings(view: Any) -> list[tuple[str, str]]:
+    return [(f"`{name}`", text) for name, text in view.columns.items()]
+
+
 def _conformance() -> str:
     testing = importlib.import_module("fitprint.testing")
     return _page(
@@ -209,7 +223,7 @@ def _store() -> str:
         markdown(_doc(protocol)),
         _documented_class("Store", protocol.Store),
         *(_documented_class(cls.__name__, cls) for cls in others),
-        *(_documented_class(name, getattr(entities, name)) for name in ("PendingBytes", "Change", "Changes", "Consumer")),
+        *(_documented_class(name, getattr(entities, name)) for name in ("PendingBytes", "Change", "Changes", "Consumer", "QueryResult")),
         "## Changes",
         markdown(_doc(importlib.import_module("fitprint.stores.changes"))),
         "## Artifact stores",

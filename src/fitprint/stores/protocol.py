@@ -13,11 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, QueryResult, RunRecord
+from fitprint.errors import StoreError
 from fitprint.events import Batch
 
 if TYPE_CHECKING:
     from fitprint.query.grammar import Query
+    from fitprint.stores.views import View
 
 __all__ = ["Health", "Keys", "OpenRun", "Page", "Store"]
 
@@ -71,10 +73,12 @@ class Store(ABC):
         uri: what the store was opened with, without a password: it is shown.
         patience: seconds that a call waits for others which write to the store; who delivers sets it. A store that waits for nobody
             need not look at it.
+        views: what :meth:`query` reads: all of :data:`fitprint.stores.views.VIEWS`, or nothing where the store has no SQL.
     """
 
     uri: str
     patience: float = 0.0
+    views: Sequence[View] = ()
 
     @property
     @abstractmethod
@@ -189,6 +193,18 @@ class Store(ABC):
         Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
         Nobody waits for what only purged runs have.
         """
+
+    def query(self, sql: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:  # noqa: ARG002 - for those that have SQL
+        """Return up to ``limit`` rows that one statement of SQL gives over the :attr:`views`; it reads, and can do nothing else.
+
+        By default a store has no SQL.
+
+        Raises:
+            QueryError: the statement cannot be understood, would do something else than read the views, or takes longer than
+                ``timeout`` seconds.
+            StoreError: the store has no SQL.
+        """
+        raise StoreError(f"the store {self.uri} has no SQL; filters work on every store: `fitprint ls -q FILTER`, fitprint.search_runs()")
 
     def check(self) -> Health:
         """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long as reading everything.
