@@ -161,6 +161,7 @@ def _views() -> str:
     return _page(
         "Views for SQL",
         markdown(_doc(views)),
+        _documented_class("QueryResult", views.QueryResult),
         *(f"## {view.name}\n\nA row is {view.row}.\n\n{_table(('Column', 'Meaning'), _meanings(view))}" for view in views.VIEWS),
     )
 
@@ -223,7 +224,7 @@ def _store() -> str:
         markdown(_doc(protocol)),
         _documented_class("Store", protocol.Store),
         *(_documented_class(cls.__name__, cls) for cls in others),
-        *(_documented_class(name, getattr(entities, name)) for name in ("PendingBytes", "Change", "Changes", "Consumer", "QueryResult")),
+        *(_documented_class(name, getattr(entities, name)) for name in ("PendingBytes", "Change", "Changes", "Consumer")),
         "## Changes",
         markdown(_doc(importlib.import_module("fitprint.stores.changes"))),
         "## Artifact stores",

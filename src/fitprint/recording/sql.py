@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fitprint.arguments import checked_count, checked_text, shown
-from fitprint.entities import QueryResult
 from fitprint.errors import FitprintError
 from fitprint.recording.workspace import current
+from fitprint.stores.views import QueryResult
 
 __all__ = ["sql"]
 

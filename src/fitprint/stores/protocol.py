@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, QueryResult, RunRecord
+from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import StoreError
 from fitprint.events import Batch
 
 if TYPE_CHECKING:
     from fitprint.query.grammar import Query
-    from fitprint.stores.views import View
+    from fitprint.stores.views import QueryResult, View
 
 __all__ = ["Health", "Keys", "OpenRun", "Page", "Store"]
 
@@ -73,12 +73,10 @@ class Store(ABC):
         uri: what the store was opened with, without a password: it is shown.
         patience: seconds that a call waits for others which write to the store; who delivers sets it. A store that waits for nobody
             need not look at it.
-        views: what :meth:`query` reads: all of :data:`fitprint.stores.views.VIEWS`, or nothing where the store has no SQL.
     """
 
     uri: str
     patience: float = 0.0
-    views: Sequence[View] = ()
 
     @property
     @abstractmethod
@@ -193,6 +191,11 @@ class Store(ABC):
         Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
         Nobody waits for what only purged runs have.
         """
+
+    @property
+    def views(self) -> Sequence[View]:
+        """What :meth:`query` reads: all of :data:`fitprint.stores.views.VIEWS`, or by default nothing, for the store has no SQL."""
+        return ()
 
     def query(self, sql: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:  # noqa: ARG002 - for those that have SQL
         """Return up to ``limit`` rows that one statement of SQL gives over the :attr:`views`; it reads, and can do nothing else.

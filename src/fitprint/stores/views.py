@@ -9,10 +9,14 @@ The points of metrics are in no view, for they are packed: a metric's row says h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-__all__ = ["VIEWS", "View"]
+from fitprint.errors import FitprintError
+
+__all__ = ["VIEWS", "QueryResult", "View"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +147,62 @@ VIEWS: Sequence[View] = (
         },
     ),
 )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class QueryResult:
+    """The rows that a statement of SQL gave; going through it goes through the rows.
+
+    Attributes:
+        columns: their names, each once: a second ``id`` is called ``id_2``.
+        rows: tuples of None, int, float, str and bytes.
+        more: whether there are more rows than were asked for.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    more: bool = False
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"QueryResult({len(self)} {'row' if len(self) == 1 else 'rows'}{' of more' if self.more else ''}: {', '.join(self.columns)})"
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame``.
+
+        Raises:
+            FitprintError: pandas is not installed.
+        """
+        pandas = _library("pandas")
+        return pandas.DataFrame.from_records(self.rows, columns=list(self.columns))
+
+    def to_polars(self) -> Any:
+        """Return a ``polars.DataFrame``; a column of numbers and texts becomes one of texts.
+
+        Raises:
+            FitprintError: polars is not installed.
+        """
+        polars = _library("polars")
+        columns = zip(self.columns, zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns), strict=True)
+        return polars.DataFrame({name: _of_one_type(values) for name, values in columns})
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise FitprintError(f"this needs {name}: pip install {name}") from None
+
+
+def _of_one_type(values: Sequence[Any]) -> list[Any]:
+    """Return the values as floats where some are, as texts where they are of several types."""
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) < 2:
+        return list(values)
+    kind = float if kinds == {int, float} else str
+    return [None if value is None else kind(value) for value in values]

@@ -7,7 +7,7 @@ from array import array
 from dataclasses import replace
 from pathlib import Path
 
-from fitprint.entities import Change, Changes, Consumer, Param, PendingBytes, QueryResult
+from fitprint.entities import Change, Changes, Consumer, Param, PendingBytes
 from fitprint.errors import QueryError
 from fitprint.events import (
     ArtifactStoreChosen,
@@ -25,7 +25,7 @@ from fitprint.ids import new_id
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Health, Page
 from fitprint.stores.sql.sqlite import open_sqlite
-from fitprint.stores.views import VIEWS
+from fitprint.stores.views import VIEWS, QueryResult
 
 
 class ForgetsPositions(MemoryStore):

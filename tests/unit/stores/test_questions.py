@@ -109,7 +109,8 @@ REFUSED = [
     "SELECT * FROM fp_runs", 'SELECT * FROM "fp_runs"', "SELECT * FROM [FP_RUNS]", "SELECT * FROM main.fp_runs", "SELECT * FROM 'fp_runs'",
     "SELECT/**/*/**/FROM/**/fp_runs", "WITH runs AS (SELECT * FROM fp_runs) SELECT * FROM runs", "TABLE fp_runs",
     "WITH runs AS (SELECT * FROM facts) SELECT * FROM runs", "SELECT * FROM facts", "SELECT (SELECT value FROM facts LIMIT 1)",
-    "SELECT COUNT(*) FROM facts", "SELECT COUNT(*) FROM sqlite_master", "SELECT COUNT(*) FROM fp_runs", "SELECT COUNT(*) FROM dbstat",
+    "SELECT COUNT(*) FROM facts", "SELECT 1 FROM FACTS", "SELECT 1 FROM SQLITE_SCHEMA",
+    "SELECT COUNT(*) FROM sqlite_master", "SELECT COUNT(*) FROM fp_runs", "SELECT COUNT(*) FROM dbstat",
     "SELECT * FROM sqlite_master", "SELECT * FROM sqlite_schema", "SELECT sql FROM main.sqlite_master", "SELECT * FROM sqlite_temp_master",
     "WITH runs AS (SELECT * FROM sqlite_master) SELECT * FROM runs", "SELECT * FROM sqlite_dbpage", "SELECT * FROM dbstat",
     "SELECT load_extension('x')", "SELECT readfile('/etc/passwd')", "SELECT writefile('x', 'y')", "SELECT fts3_tokenizer('x')",
@@ -254,3 +255,30 @@ def test_a_file_that_was_replaced_is_asked(store: SqlStore, path: Path, tmp_path
     other.close()
     (tmp_path / "other.db").rename(path)
     assert [("other",)] == store.query("SELECT name FROM runs").rows
+
+
+def test_a_result_becomes_a_frame_of_pandas(store: SqlStore) -> None:
+    """Numbers are numbers, null is missing."""
+    pytest.importorskip("pandas")
+    frame = store.query("SELECT key, value FROM params WHERE type IN ('float', 'int') ORDER BY key").to_pandas()
+    assert ["key", "value"] == list(frame.columns)
+    assert "float64" == str(frame["value"].dtype)
+    assert [False, False, False, True] == list(frame["value"].isna())
+    assert ["key"] == list(store.query("SELECT key FROM params WHERE key = 'none of these'").to_pandas().columns)
+
+
+def test_a_result_becomes_a_frame_of_polars(store: SqlStore) -> None:
+    """A column of several types becomes one of texts; nothing is lost."""
+    polars = pytest.importorskip("polars")
+    frame = store.query("SELECT key, value FROM params WHERE key IN ('C', 'n', 'none', 'name') ORDER BY key").to_polars()
+    assert ["0.5", "3", "ü", None] == frame["value"].to_list()
+    assert polars.Float64 == store.query("SELECT value FROM params WHERE key IN ('C', 'n')").to_polars()["value"].dtype
+    assert ["key"] == store.query("SELECT key FROM params WHERE key = 'none of these'").to_polars().columns
+
+
+def test_a_library_that_is_missing_is_named(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With how to get it."""
+    for name in ("pandas", "polars"):
+        monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(FitprintError, match=f"pip install {name}"):
+            getattr(store.query("SELECT 1"), f"to_{name}")()

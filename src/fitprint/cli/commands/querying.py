@@ -12,8 +12,7 @@ from typing import Any
 from fitprint.cli import reading
 from fitprint.cli.grid import Column, markdown, render
 from fitprint.cli.terminal import Terminal, tell
-from fitprint.entities import QueryResult
-from fitprint.stores.views import VIEWS
+from fitprint.stores.views import VIEWS, QueryResult
 from fitprint.views.fields import dumped_lines
 from fitprint.views.wording import clean, value_text
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from fitprint.entities import QueryResult
 from fitprint.stores.protocol import Health
+
+if TYPE_CHECKING:
+    from fitprint.stores.views import QueryResult
 
 __all__ = ["Driver", "Transaction"]
 

@@ -10,21 +10,17 @@ import re
 import sqlite3
 import sys
 import time
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
-from fitprint.entities import QueryResult
 from fitprint.errors import QueryError
-from fitprint.stores.views import VIEWS
+from fitprint.stores.sql.rows import JSON_FUNCTION, json_text
+from fitprint.stores.views import VIEWS, QueryResult
 
-__all__ = ["JSON_FUNCTION", "answer", "json_text"]
-
-JSON_FUNCTION = "fitprint_json"
-"""The name of :func:`json_text` in SQL."""
+__all__ = ["answer"]
 
 _FUNCTIONS = frozenset(
     """
@@ -109,17 +105,6 @@ def _make_ready(connection: sqlite3.Connection) -> None:
             pass  # an SQLite without JSON
 
 
-def json_text(content: Any) -> str | None:
-    """Return the text of what :func:`fitprint.stores.sql.rows.packed` packed."""
-    if not isinstance(content, bytes):
-        return None
-    if content[:1] != b"x":
-        return content.decode()
-    packed = zlib.decompressobj()
-    text = packed.decompress(content, 1 << 30)
-    return text.decode()
-
-
 class _Guard:
     """Tells SQLite what a statement may do, and keeps the words for what it may not."""
 
@@ -138,7 +123,7 @@ class _Guard:
         if action == sqlite3.SQLITE_READ:
             ours = first.startswith(_PREFIX) and source in _NAMES  # a view reads it
             if not second:  # no column is needed: SQLite does not say who reads, and names parts of the statement, too
-                ours = first.startswith(_PREFIX) or not (first in self._tables or first.startswith("sqlite_"))
+                ours = first.startswith(_PREFIX) or not (first.lower() in self._tables or first.lower().startswith("sqlite_"))
             return "" if ours or first in _NAMES or first in _TABLES else f"{first} is none of the views; {_views()}"
         if action == sqlite3.SQLITE_FUNCTION:
             ours = second == JSON_FUNCTION and source in _NAMES

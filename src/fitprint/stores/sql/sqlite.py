@@ -11,18 +11,20 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitprint.access import make_file
-from fitprint.entities import QueryResult
 from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.ids import new_id
 from fitprint.platform.processes import at_fork
 from fitprint.stores.protocol import Health
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
-from fitprint.stores.sql.questions import JSON_FUNCTION, answer, json_text
+from fitprint.stores.sql.rows import JSON_FUNCTION, json_text
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
+
+if TYPE_CHECKING:
+    from fitprint.stores.views import QueryResult
 
 __all__ = ["SqliteDriver", "open_sqlite"]
 
@@ -111,6 +113,8 @@ class SqliteDriver:
         return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
 
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
+        from fitprint.stores.sql.questions import answer
+
         with self._errors():
             self._connected()  # brings the file up to date, and holds its log open
             with _opening:

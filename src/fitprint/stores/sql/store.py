@@ -7,10 +7,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, QueryResult, RunRecord
+from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
 from fitprint.ids import FEWEST, LENGTH, SHORT
@@ -25,7 +25,9 @@ from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.rows import storable
-from fitprint.stores.views import VIEWS
+
+if TYPE_CHECKING:
+    from fitprint.stores.views import QueryResult, View
 
 __all__ = ["SqlStore"]
 
@@ -40,8 +42,6 @@ _alive: WeakSet[SqlStore] = WeakSet()
 
 class SqlStore(Store):
     """A store in the database behind ``driver``; threads that call it take turns."""
-
-    views = VIEWS
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
@@ -193,6 +193,12 @@ class SqlStore(Store):
     def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
         with self._reading() as transaction:
             return arrivals.pending(transaction, digests)
+
+    @property
+    def views(self) -> Sequence[View]:
+        from fitprint.stores.views import VIEWS
+
+        return VIEWS
 
     def query(self, sql: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:
         with self._lock:
