@@ -57,6 +57,7 @@ def pages() -> dict[str, str]:
         "reference/hooks.md": _hooks(),
         "reference/plugins.md": _plugins(),
         "reference/filters.md": _page("Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))),
+        "reference/views.md": _views(),
         "reference/conformance.md": _conformance(),
         "reference/journal.md": _journal(),
         "reference/store.md": _store(),
@@ -153,6 +154,20 @@ def _plugins() -> str:
             for name, module in modules.items()
         ),
     )
+
+
+def _views() -> str:
+    views = importlib.import_module("fitprint.stores.views")
+    return _page(
+        "Views for SQL",
+        markdown(_doc(views)),
+        _documented_class("QueryResult", views.QueryResult),
+        *(f"## {view.name}\n\nA row is {view.row}.\n\n{_table(('Column', 'Meaning'), _meanings(view))}" for view in views.VIEWS),
+    )
+
+
+def _meanings(view: Any) -> list[tuple[str, str]]:
+    return [(f"`{name}`", text) for name, text in view.columns.items()]
 
 
 def _conformance() -> str:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         set_experiment_tags,
     )
     from fitprint.recording.run import Run
+    from fitprint.recording.sql import sql
     from fitprint.switches import autolog, configure
 
 __all__ = [
@@ -104,6 +105,7 @@ __all__ = [
     "set_experiment_tags",
     "set_tag",
     "set_tags",
+    "sql",
     "start_run",
 ]
 
@@ -114,6 +116,7 @@ _ELSEWHERE = {
     "Run": "fitprint.recording.run",
     "autolog": "fitprint.switches",
     "configure": "fitprint.switches",
+    "sql": "fitprint.recording.sql",
     **dict.fromkeys([name for name in __all__ if "experiment" in name], "fitprint.recording.experiments"),
 }
 

@@ -127,7 +127,7 @@ class SignatureError(FitprintError):
 
 
 class QueryError(FitprintError):
-    """A filter or ordering cannot be understood.
+    """A filter, an ordering or a statement of SQL cannot be understood.
 
     Attributes:
         text: the filter as given.

@@ -332,6 +332,10 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("KeepsEachChange", "changes_stay_few"),
         ("TakesAnyCursor", "foreign_cursors_are_refused"),
         ("GivesLeasesToAll", "one_process_has_the_lease"),
+        ("ShowsTimesAsNumbers", "sql_shows_what_is_recorded"),
+        ("RunsAnything", "sql_changes_nothing"),
+        ("GivesAllRows", "sql_is_bounded"),
+        ("HidesItsViews", "sql_shows_what_is_recorded"),
     ],
 )
 def test_a_faulty_store_is_found(store, check):
@@ -345,6 +349,19 @@ def test_a_faulty_store_is_found(store, check):
             return made.setdefault(folder, getattr(faulty_stores, store)())
 
     assert outcomes(Faulty(), check)
+
+
+@pytest.mark.parametrize("check", ["sql_shows_what_is_recorded", "sql_changes_nothing", "sql_is_bounded"])
+def test_the_store_with_sql_from_which_faulty_ones_derive_is_sound(check):
+    """Each of them fails for its own fault."""
+
+    class Sound(StoreConformance):
+        across_processes = False
+
+        def open(self, folder):
+            return faulty_stores.HasSql()
+
+    assert [] == outcomes(Sound(), check)
 
 
 @pytest.mark.parametrize(

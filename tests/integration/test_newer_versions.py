@@ -65,4 +65,4 @@ def test_fault_24_a_newer_store_is_read_and_not_written(programs: Programs) -> N
     assert 1 == len(journals(programs.home / "journal"))
     driver = SqliteDriver(database, "", [*STEPS, []])
     with closing(driver), driver.reading() as transaction:
-        assert [(1,)] == transaction.rows("SELECT COUNT(*) FROM runs")
+        assert [(1,)] == transaction.rows("SELECT COUNT(*) FROM fp_runs")

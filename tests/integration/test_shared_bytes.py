@@ -178,7 +178,7 @@ def test_a_homes_own_store_has_no_artifact_store(team: Team) -> None:
     team.run("ada", TRAIN, "first", "of ada", "3")
     team.command("ada", "ls")
     with closing(sqlite3.connect(team.home("ada") / "fitprint.db")) as database:
-        assert [(0,)] == database.execute("SELECT COUNT(*) FROM blobs").fetchall()
+        assert [(0,)] == database.execute("SELECT COUNT(*) FROM fp_blobs").fetchall()
         assert [] == database.execute("SELECT value FROM facts WHERE name = 'artifacts'").fetchall()
     assert {".gitignore", "blobs", "fitprint.db", "journal"} == {path.name for path in team.home("ada").iterdir()} - {
         "fitprint.db-wal",
@@ -293,7 +293,7 @@ def test_killed_at_any_step_nothing_is_lost(team: Team, programs: Programs) -> N
         bring_all(team.home("ada"), team)
         assert b"of ada" in team.kept()
         with closing(sqlite3.connect(team.database)) as database:
-            assert [(1, 0)] == database.execute("SELECT COUNT(*), SUM(arrived IS NULL) FROM blobs").fetchall()
+            assert [(1, 0)] == database.execute("SELECT COUNT(*), SUM(arrived IS NULL) FROM fp_blobs").fetchall()
         if status == 0:
             break
     assert 10 < last < 99
@@ -320,7 +320,7 @@ def test_two_homes_bring_the_same_bytes_at_once(team: Team, programs: Programs) 
         assert 0 == process.returncode, errors
     assert 1 == team.kept().count(b"the same")
     with closing(sqlite3.connect(team.database)) as database:
-        assert [(0,)] == database.execute("SELECT COUNT(*) FROM blobs WHERE arrived IS NULL").fetchall()
+        assert [(0,)] == database.execute("SELECT COUNT(*) FROM fp_blobs WHERE arrived IS NULL").fetchall()
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs another user's rights")

@@ -17,6 +17,7 @@ _BUILT_IN = {
     "show": "showing",
     "compare": "comparing",
     "diff": "differing",
+    "query": "querying",
     "get": "getting",
     "exec": "executing",
     "demo": "demonstrating",

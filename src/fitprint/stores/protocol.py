@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.errors import StoreError
 from fitprint.events import Batch
 
 if TYPE_CHECKING:
     from fitprint.query.grammar import Query
+    from fitprint.stores.views import QueryResult, View
 
 __all__ = ["Health", "Keys", "OpenRun", "Page", "Store"]
 
@@ -189,6 +191,23 @@ class Store(ABC):
         Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
         Nobody waits for what only purged runs have.
         """
+
+    @property
+    def views(self) -> Sequence[View]:
+        """What :meth:`query` reads: all of :data:`fitprint.stores.views.VIEWS`, or by default nothing, for the store has no SQL."""
+        return ()
+
+    def query(self, sql: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:  # noqa: ARG002 - for those that have SQL
+        """Return up to ``limit`` rows that one statement of SQL gives over the :attr:`views`; it reads, and can do nothing else.
+
+        By default a store has no SQL.
+
+        Raises:
+            QueryError: the statement cannot be understood, would do something else than read the views, or takes longer than
+                ``timeout`` seconds.
+            StoreError: the store has no SQL.
+        """
+        raise StoreError(f"the store {self.uri} has no SQL; filters work on every store: `fitprint ls -q FILTER`, fitprint.search_runs()")
 
     def check(self) -> Health:
         """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long as reading everything.

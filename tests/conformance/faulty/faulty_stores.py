@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import tempfile
 from array import array
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from fitprint.events import (
 from fitprint.ids import new_id
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Health, Page
+from fitprint.stores.sql.sqlite import open_sqlite
+from fitprint.stores.views import VIEWS, QueryResult
 
 
 class ForgetsPositions(MemoryStore):
@@ -275,6 +278,51 @@ class GivesLeasesToAll(MemoryStore):
         for event in batch.events:
             if isinstance(event, ChangesFollowed):
                 self._consumers[event.consumer] = Consumer(event.consumer, event.holder, event.cursor or "", 0)
+
+
+class HasSql(MemoryStore):
+    """Keeps runs in a second store, too, which is asked in SQL; without a fault."""
+
+    views = VIEWS
+
+    def __init__(self):
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        self._asked = open_sqlite(f"sqlite:///{self._folder.name}/runs.db")
+
+    def append(self, batch):
+        super().append(batch)
+        self._asked.append(batch)
+
+    def query(self, sql, *, limit=10_000, timeout=10.0):
+        return self._asked.query(sql, limit=limit, timeout=timeout)
+
+    def close(self):
+        self._asked.close()
+        self._folder.cleanup()
+
+
+class ShowsTimesAsNumbers(HasSql):
+    def query(self, sql, *, limit=10_000, timeout=10.0):
+        found = super().query(sql, limit=limit, timeout=timeout)
+        return replace(found, rows=[tuple(1 if str(value).endswith("Z") else value for value in row) for row in found.rows])
+
+
+class RunsAnything(HasSql):
+    def query(self, sql, *, limit=10_000, timeout=10.0):
+        try:
+            return super().query(sql, limit=limit, timeout=timeout)
+        except QueryError:
+            return QueryResult((), [])
+
+
+class GivesAllRows(HasSql):
+    def query(self, sql, *, limit=10_000, timeout=10.0):
+        return super().query(sql, timeout=timeout)
+
+
+class HidesItsViews(HasSql):
+    views = ()
 
 
 class FindsFaultWithItself(MemoryStore):

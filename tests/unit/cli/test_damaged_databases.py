@@ -191,7 +191,7 @@ def test_fault_9_a_damaged_database_never_gives_a_raw_error(database: Path, firs
 def test_fault_9_a_cell_of_the_wrong_kind_is_told(database: Path, table: str, column: str, value: object) -> None:
     """The error says that the store is damaged, and what to do."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute(f"UPDATE OR IGNORE {table} SET {column} = ?", (value,))
+        connection.execute(f"UPDATE OR IGNORE fp_{table} SET {column} = ?", (value,))
     with pytest.raises(CorruptStoreError, match="damaged"):
         for run in fitprint.search_runs():
             dict(run.record.params), dict(run.record.metrics), dict(run.record.documents), run.history("curve")

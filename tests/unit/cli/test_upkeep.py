@@ -305,7 +305,7 @@ class TestSync:
         assert 0 == done.status
         assert "is up to date" in done.err
         with sqlite3.connect(on_disk / "fitprint.db") as connection:
-            assert [(1,)] == connection.execute("SELECT COUNT(*) FROM runs").fetchall()
+            assert [(1,)] == connection.execute("SELECT COUNT(*) FROM fp_runs").fetchall()
         connection.close()
 
 

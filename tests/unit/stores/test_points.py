@@ -29,7 +29,7 @@ def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
 def counts(store: SqlStore, table: str) -> tuple[Any, ...]:
     """Return the number of rows of "chunks" or "packs", and of points in them."""
     with store.driver.reading() as transaction:
-        return transaction.rows(f"SELECT COUNT(*), COALESCE(SUM(points), 0) FROM {table}")[0]
+        return transaction.rows(f"SELECT COUNT(*), COALESCE(SUM(points), 0) FROM fp_{table}")[0]
 
 
 def test_histories_stay_in_few_chunks(sqlite: SqlStore, points: Any) -> None:
@@ -64,10 +64,10 @@ def test_new_metrics_are_not_packed_again_and_again(sqlite: SqlStore, points: An
     for part in range(10):
         sqlite.append(Batch("j", part + 1, part + 2, [points(RUN, f"m{part:02}/{number:04}", [1.0]) for number in range(chunks.FULL)]))
     with sqlite.driver.reading() as transaction:
-        before = transaction.rows("SELECT generation, part, low, high, points FROM packs")
+        before = transaction.rows("SELECT generation, part, low, high, points FROM fp_packs")
     sqlite.append(Batch("j", 11, 12, [RunEnded(RUN, 9, "FINISHED")]))
     with sqlite.driver.reading() as transaction:
-        assert transaction.rows("SELECT generation, part, low, high, points FROM packs") == before
+        assert transaction.rows("SELECT generation, part, low, high, points FROM fp_packs") == before
     assert len(before) == 10
 
 
@@ -99,7 +99,7 @@ def test_fault_9_a_long_curve_is_sampled_without_reading_most_of_it(sqlite: SqlS
     borders = [1 + (len(values) - 2) * number // 5 for number in range(6)]
     divided = {place // chunks.FULL * chunks.FULL for place in borders if place % chunks.FULL}
     with sqlite.driver.writing() as transaction:
-        transaction.many(f"UPDATE chunks SET content = x'00' WHERE start NOT IN ({', '.join(map(str, divided))})", [()])
+        transaction.many(f"UPDATE fp_chunks SET content = x'00' WHERE start NOT IN ({', '.join(map(str, divided))})", [()])
     found = sqlite.metric_history(RUN, "m", max_points=12)
     assert (found.step, found.value.tobytes(), found.timestamp) == (expected.step, expected.value.tobytes(), expected.timestamp)
 

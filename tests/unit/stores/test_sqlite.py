@@ -219,7 +219,7 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
 
 def test_steps_keep_their_number() -> None:
     """What is released stays: whoever edits a step breaks every store that exists."""
-    assert len(STEPS) == 6
+    assert len(STEPS) == 7
 
 
 def test_a_disk_that_is_full_is_told(sqlite: SqlStore) -> None:
@@ -429,7 +429,7 @@ def test_documents_are_compressed(sqlite: SqlStore, path: Path) -> None:
     content = {f"package-{number}": "1.0.0" for number in range(2000)}
     sqlite.append(Batch("j", 0, 2, [RunStarted(RUN, 1, "iris", "name"), DocumentLogged(RUN, 3, "packages", content)]))
     with sqlite.driver.reading() as transaction:
-        ((size,),) = transaction.rows("SELECT LENGTH(content) FROM documents")
+        ((size,),) = transaction.rows("SELECT LENGTH(content) FROM fp_documents")
     assert size < 15_000
     assert sqlite.run(RUN).documents["packages"] == content
 
@@ -444,7 +444,7 @@ def test_odd_cells_where_a_batch_is_kept_are_damage(sqlite: SqlStore, place: str
     sqlite.append(Batch("j", 0, 4, [*some_run(), MetricPoints(RUN, 3, "long", many), MetricPoints(RUN, 3, "short", few), asked]))
     table, _, column = place.partition(".")
     connection: Any = sqlite.driver._connected()  # type: ignore[attr-defined]
-    connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    connection.execute(f"UPDATE fp_{table} SET {column} = ?", (value,))
     told = "nothing is lost"
     try:
         sqlite.append(Batch("j", 4, 5, [MetricPoints(RUN, 4, "long", many), MetricPoints(RUN, 4, "short", few), asked]))

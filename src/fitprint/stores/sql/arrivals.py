@@ -18,18 +18,19 @@ from fitprint.stores.sql.rows import storable
 __all__ = ["artifact_uri", "digests_of", "forget", "pending", "write"]
 
 _LOGGED = (
-    "INSERT INTO blobs (digest, size, journal) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size,"
-    " journal = excluded.journal WHERE blobs.size IS NULL"
+    "INSERT INTO fp_blobs (digest, size, journal) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size,"
+    " journal = excluded.journal WHERE fp_blobs.size IS NULL"
 )
 _LOGGED_BEFORE = (
-    "INSERT INTO blobs (digest, size, journal) SELECT a.digest, MAX(a.size), MIN(r.owner) FROM artifacts a JOIN runs r ON r.no = a.run"
+    "INSERT INTO fp_blobs (digest, size, journal) SELECT a.digest, MAX(a.size), MIN(r.owner) FROM fp_artifacts a"
+    " JOIN fp_runs r ON r.no = a.run"
     " WHERE true GROUP BY a.digest ON CONFLICT (digest) DO NOTHING"
 )
 _ARRIVED = (
-    "INSERT INTO blobs (digest, arrived) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET arrived = excluded.arrived"
-    " WHERE blobs.arrived IS NULL"
+    "INSERT INTO fp_blobs (digest, arrived) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET arrived = excluded.arrived"
+    " WHERE fp_blobs.arrived IS NULL"
 )
-_WAITING = "SELECT b.digest, b.size, j.writer FROM blobs b LEFT JOIN journals j ON j.journal = b.journal WHERE"
+_WAITING = "SELECT b.digest, b.size, j.writer FROM fp_blobs b LEFT JOIN fp_journals j ON j.journal = b.journal WHERE"
 _IS_WAITING = "b.arrived IS NULL AND b.size IS NOT NULL"
 
 
@@ -58,15 +59,15 @@ def write(transaction: Transaction, batch: Batch, purged: Container[str]) -> Non
 
 def digests_of(transaction: Transaction, runs: Iterable[str]) -> list[str]:
     """Return the digests of all artifacts of these runs."""
-    statement = "SELECT a.digest FROM artifacts a JOIN runs r ON r.no = a.run WHERE r.id = ?"
+    statement = "SELECT a.digest FROM fp_artifacts a JOIN fp_runs r ON r.no = a.run WHERE r.id = ?"
     return [damage.text(digest) for run in runs for (digest,) in transaction.rows(statement, (run,))]
 
 
 def forget(transaction: Transaction, digests: Sequence[str]) -> None:
     """Wait no more for those of these bytes that no run has any more."""
     for part in sliced(digests):
-        unwanted = f"arrived IS NULL AND digest IN ({marks(part)}) AND digest NOT IN (SELECT digest FROM artifacts)"
-        transaction.rows(f"DELETE FROM blobs WHERE {unwanted}", part)
+        unwanted = f"arrived IS NULL AND digest IN ({marks(part)}) AND digest NOT IN (SELECT digest FROM fp_artifacts)"
+        transaction.rows(f"DELETE FROM fp_blobs WHERE {unwanted}", part)
 
 
 def pending(transaction: Transaction, digests: Iterable[str] | None) -> list[PendingBytes]:

@@ -18,20 +18,20 @@ from fitprint.stores.sql.rows import storable
 
 __all__ = ["consumer", "last", "page", "write", "write_consumers"]
 
-_LAST = "SELECT MAX(change) FROM runs UNION ALL SELECT MAX(change) FROM experiments UNION ALL SELECT MAX(change) FROM purged"
+_LAST = "SELECT MAX(change) FROM fp_runs UNION ALL SELECT MAX(change) FROM fp_experiments UNION ALL SELECT MAX(change) FROM fp_purged"
 _RUN = (
-    "UPDATE runs SET change = ?, change_started = COALESCE(?, change_started), change_recorded = COALESCE(?, change_recorded),"
+    "UPDATE fp_runs SET change = ?, change_started = COALESCE(?, change_started), change_recorded = COALESCE(?, change_recorded),"
     " change_ended = COALESCE(?, change_ended), change_edited = COALESCE(?, change_edited) WHERE id = ?"
 )
 _EXPERIMENT = (
-    "UPDATE experiments SET change = ?, change_started = COALESCE(?, change_started), change_edited = COALESCE(?, change_edited)"
+    "UPDATE fp_experiments SET change = ?, change_started = COALESCE(?, change_started), change_edited = COALESCE(?, change_edited)"
     " WHERE id = ?"
 )
-_PURGED = "UPDATE purged SET change = ? WHERE run = ?"
+_PURGED = "UPDATE fp_purged SET change = ? WHERE run = ?"
 _SINCE = (  # kind of subject, columns (the number, the id, and the number of each of KINDS), and where they are
-    ("run", "change, id, change_started, change_recorded, change_ended, change_edited, NULL", "runs WHERE experiment IS NOT NULL AND"),
-    ("run", "change, run, NULL, NULL, NULL, NULL, change", "purged WHERE"),
-    ("experiment", "change, id, change_started, NULL, NULL, change_edited, NULL", "experiments WHERE"),
+    ("run", "change, id, change_started, change_recorded, change_ended, change_edited, NULL", "fp_runs WHERE experiment IS NOT NULL AND"),
+    ("run", "change, run, NULL, NULL, NULL, NULL, change", "fp_purged WHERE"),
+    ("experiment", "change, id, change_started, NULL, NULL, change_edited, NULL", "fp_experiments WHERE"),
 )
 
 
@@ -78,7 +78,7 @@ def write_consumers(transaction: Transaction, batch: Batch, now: Callable[[], in
             known = followed(consumer(transaction, event.consumer), event, now())
             if known is not None:
                 transaction.many(
-                    "INSERT INTO consumers (name, holder, cursor, until) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                    "INSERT INTO fp_consumers (name, holder, cursor, until) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
                     " holder = excluded.holder, cursor = excluded.cursor, until = excluded.until",
                     [(storable(known.name), storable(known.holder), storable(known.cursor), known.until)],
                 )
@@ -86,7 +86,7 @@ def write_consumers(transaction: Transaction, batch: Batch, now: Callable[[], in
 
 def consumer(transaction: Transaction, name: str) -> Consumer | None:
     """Return who follows the changes under the name."""
-    rows = transaction.rows("SELECT name, holder, cursor, until FROM consumers WHERE name = ?", (storable(name),))
+    rows = transaction.rows("SELECT name, holder, cursor, until FROM fp_consumers WHERE name = ?", (storable(name),))
     for known, holder, cursor, until in rows:
         return Consumer(damage.text(known), damage.text(holder), damage.text(cursor), damage.time(until))
     return None

@@ -21,7 +21,7 @@ from fitprint.stores.values import number_of, texts_equal_to
 
 __all__ = ["keys", "search"]
 
-_TABLES = {"param": "params", "metric": "metrics", "tag": "tags"}
+_TABLES = {"param": "fp_params", "metric": "fp_metrics", "tag": "fp_tags"}
 _AGGREGATES = {"last": "last", "min": "least", "max": "most", "best": "best", "first": "first", "count": "points"}
 _ATTRIBUTES = {"experiment": "e.name", "duration": "CAST(r.end_time - r.start_time AS DOUBLE PRECISION) / 1000000"}
 _NULLABLE = ("end_time", "duration", "parent_id", "error")
@@ -40,9 +40,9 @@ def search(query: Query, limit: int, after: Place | None, driver: Driver, key: C
         conditions.append(f"r.deleted_time IS {'NOT ' if query.deleted == 'only' else ''}NULL")
     if query.experiments is not None:
         names = compiler.among(query.experiments) if query.experiments else "IS NULL"
-        conditions.append(f"r.experiment IN (SELECT no FROM experiments WHERE name {names})")
+        conditions.append(f"r.experiment IN (SELECT no FROM fp_experiments WHERE name {names})")
     elif query.deleted == "exclude":
-        conditions.append("r.experiment NOT IN (SELECT no FROM experiments WHERE archived IS NOT NULL)")
+        conditions.append("r.experiment NOT IN (SELECT no FROM fp_experiments WHERE archived IS NOT NULL)")
     if query.where is not None:
         conditions.append(compiler.condition(query.where))
     columns = [(compiler.sorted_by(column), column) for column in paging.columns(query)]
@@ -54,7 +54,7 @@ def search(query: Query, limit: int, after: Place | None, driver: Driver, key: C
             order.append(f"{name} IS NULL")
         order.append(f"{name} DESC" if column.descending else name)
     statement = (
-        f"SELECT {', '.join(['r.no', *(name for name, _ in columns), 'r.id'])} FROM runs r {' '.join(compiler.joins)} "
+        f"SELECT {', '.join(['r.no', *(name for name, _ in columns), 'r.id'])} FROM fp_runs r {' '.join(compiler.joins)} "
         f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(order)}, r.id LIMIT {limit}"
     )
     return statement, [*compiler.join_arguments, *compiler.arguments]
@@ -96,8 +96,8 @@ class _Compiler:
     def comparison(self, node: Comparison) -> str:
         if node.field.entity == "dataset":
             if node.operator == "is null":
-                return "NOT EXISTS (SELECT 1 FROM datasets d WHERE d.run = r.no)"
-            return f"EXISTS (SELECT 1 FROM datasets d WHERE d.run = r.no AND {self.relation(node)})"
+                return "NOT EXISTS (SELECT 1 FROM fp_datasets d WHERE d.run = r.no)"
+            return f"EXISTS (SELECT 1 FROM fp_datasets d WHERE d.run = r.no AND {self.relation(node)})"
         if node.field.entity in _TABLES:  # keeps planners from scanning the params of all experiments' runs first
             return f"({self.relation(node)}) IS TRUE"
         return self.relation(node)
@@ -177,7 +177,7 @@ class _Compiler:
         if field.entity == "dataset":
             return f"d.{field.key}"
         if field.key == "experiment":
-            self.join("experiment", "", "JOIN experiments e ON e.no = r.experiment")
+            self.join("experiment", "", "JOIN fp_experiments e ON e.no = r.experiment")
         return _ATTRIBUTES.get(field.key, f"r.{field.key}")
 
     def alias(self, field: Field) -> str:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fitprint.stores.protocol import Health
+
+if TYPE_CHECKING:
+    from fitprint.stores.views import QueryResult
 
 __all__ = ["Driver", "Transaction"]
 
@@ -39,7 +42,7 @@ class Driver(Protocol):
     uri: str
     opened: int
     patience: float
-    types: Mapping[str, str]
+    types: Mapping[str, Any]
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """Begin to read: all statements see the same state."""
@@ -49,6 +52,9 @@ class Driver(Protocol):
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_`` without escapes."""
+
+    def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
+        """Let somebody's own statement read the views; see :meth:`fitprint.stores.protocol.Store.query`."""
 
     def check(self) -> Health:
         """Let the database look at itself; see :meth:`fitprint.stores.protocol.Store.check`."""

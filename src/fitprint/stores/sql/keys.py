@@ -32,15 +32,15 @@ class KeyNumbers:
         if len(unknown) > _SLICE and self._read_on(transaction, len(unknown)):
             unknown.clear()
         for part in sliced(sorted(unknown)):
-            self._remember(transaction.rows(f"SELECT no, name FROM keys WHERE name IN ({marks(part)})", part))
+            self._remember(transaction.rows(f"SELECT no, name FROM fp_keys WHERE name IN ({marks(part)})", part))
         return {name: self._numbers[stored] for name, stored in wanted.items() if stored in self._numbers}
 
     def _read_on(self, transaction: Transaction, most: int) -> bool:
         """Read all names that are not known yet if they are no more than that, which is sooner done than to look for as many names."""
-        ((last,),) = transaction.rows("SELECT COALESCE(MAX(no), 0) FROM keys")
+        ((last,),) = transaction.rows("SELECT COALESCE(MAX(no), 0) FROM fp_keys")
         if last - self._read > most:
             return False
-        self._remember(transaction.rows("SELECT no, name FROM keys WHERE no > ?", (self._read,)))
+        self._remember(transaction.rows("SELECT no, name FROM fp_keys WHERE no > ?", (self._read,)))
         self._read = last
         return True
 
@@ -51,13 +51,13 @@ class KeyNumbers:
         missing = [storable(name) for name in names if name not in found]
         if not missing:
             return found
-        transaction.many("INSERT INTO keys (name) VALUES (?) ON CONFLICT (name) DO NOTHING", [(name,) for name in sorted(set(missing))])
+        transaction.many("INSERT INTO fp_keys (name) VALUES (?) ON CONFLICT (name) DO NOTHING", [(name,) for name in sorted(set(missing))])
         return self.find(transaction, names)
 
     def names(self, transaction: Transaction, numbers: Iterable[int]) -> dict[int, str]:
         """Return the names that belong to the numbers."""
         for part in sliced([number for number in set(numbers) if number not in self._names]):
-            self._remember(transaction.rows(f"SELECT no, name FROM keys WHERE no IN ({marks(part)})", part))
+            self._remember(transaction.rows(f"SELECT no, name FROM fp_keys WHERE no IN ({marks(part)})", part))
         return self._names
 
     def _remember(self, rows: Iterable[Sequence[object]]) -> None:

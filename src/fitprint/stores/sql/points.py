@@ -28,8 +28,8 @@ SHORT = 128
 """Points with which a metric gets chunks of its own."""
 
 _GENERATIONS = 8  # of packs, that are made into one when there are so many
-_NEW_CHUNK = "INSERT INTO chunks (run, key, start, points, content, outline) VALUES (?, ?, ?, ?, ?, ?)"
-_NEW_PACK = "INSERT INTO packs (run, generation, part, low, high, points, content) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_NEW_CHUNK = "INSERT INTO fp_chunks (run, key, start, points, content, outline) VALUES (?, ?, ?, ?, ?, ?)"
+_NEW_PACK = "INSERT INTO fp_packs (run, generation, part, low, high, points, content) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PLACE = itemgetter(0, 1)  # of a piece: its key and its start
 
 
@@ -58,7 +58,9 @@ def write(transaction: Transaction, run: int, added: Sequence[Piece], *, fresh: 
     for key in dict.fromkeys(piece.key for piece in long):
         _write_chunks(transaction, run, key, [piece for piece in long if piece.key == key], fresh=fresh, ended=ended)
     if ended and not fresh:
-        rows = transaction.rows("SELECT key FROM chunks WHERE run = ? AND points < ? GROUP BY key HAVING COUNT(*) > 1", (run, chunks.FULL))
+        rows = transaction.rows(
+            "SELECT key FROM fp_chunks WHERE run = ? AND points < ? GROUP BY key HAVING COUNT(*) > 1", (run, chunks.FULL)
+        )
         for (key,) in rows:
             _write_chunks(transaction, run, key, [], fresh=False, ended=True)
 
@@ -69,7 +71,7 @@ def write(transaction: Transaction, run: int, added: Sequence[Piece], *, fresh: 
 def _generations(transaction: Transaction, run: int) -> list[_Generation]:
     """Return the generations of a run, newest first."""
     rows = transaction.rows(
-        "SELECT generation, MIN(low), MAX(high), SUM(points), COUNT(*) FROM packs WHERE run = ?"
+        "SELECT generation, MIN(low), MAX(high), SUM(points), COUNT(*) FROM fp_packs WHERE run = ?"
         " GROUP BY generation ORDER BY generation DESC",
         (run,),
     )
@@ -95,9 +97,9 @@ def _to_merge(generations: Sequence[_Generation], pieces: Sequence[Piece], *, en
 def _taken_back(transaction: Transaction, run: int, generations: Sequence[_Generation]) -> Iterator[Piece]:
     for generation in generations:
         arguments = (run, generation.number)
-        for (content,) in transaction.rows("SELECT content FROM packs WHERE run = ? AND generation = ?", arguments):
+        for (content,) in transaction.rows("SELECT content FROM fp_packs WHERE run = ? AND generation = ?", arguments):
             yield from chunks.unpack(content)
-        transaction.many("DELETE FROM packs WHERE run = ? AND generation = ?", [arguments])
+        transaction.many("DELETE FROM fp_packs WHERE run = ? AND generation = ?", [arguments])
 
 
 def _packs(pieces: Sequence[Piece]) -> Iterator[tuple[object, ...]]:
@@ -136,10 +138,10 @@ def _write_chunks(transaction: Transaction, run: int, key: int, pieces: Sequence
     """
     if not fresh:
         first = _first_rewritten(transaction, run, key, pieces, ended=ended)
-        rows = transaction.rows("SELECT start, content FROM chunks WHERE run = ? AND key = ? AND start >= ?", (run, key, first))
+        rows = transaction.rows("SELECT start, content FROM fp_chunks WHERE run = ? AND key = ? AND start >= ?", (run, key, first))
         if rows:
             pieces = _joined([*(Piece(key, start, _decoded(content)) for start, content in rows), *pieces])
-            transaction.many("DELETE FROM chunks WHERE run = ? AND key = ? AND start >= ?", [(run, key, first)])
+            transaction.many("DELETE FROM fp_chunks WHERE run = ? AND key = ? AND start >= ?", [(run, key, first)])
     transaction.many(_NEW_CHUNK, (row for piece in pieces for row in _chunks(run, piece)))
 
 
@@ -148,7 +150,7 @@ def _first_rewritten(transaction: Transaction, run: int, key: int, pieces: Seque
     total = sum(len(piece.points) for piece in pieces)
     first = pieces[0].start if pieces else 1 << 62
     behind = first
-    for start, count in transaction.rows("SELECT start, points FROM chunks WHERE run = ? AND key = ? ORDER BY start DESC", (run, key)):
+    for start, count in transaction.rows("SELECT start, points FROM fp_chunks WHERE run = ? AND key = ? ORDER BY start DESC", (run, key)):
         if start < behind and (count >= chunks.FULL or (count > total and not ended)):
             break
         total += count
@@ -181,7 +183,7 @@ def history(transaction: Transaction, run_id: str, key: str) -> History:
     pieces: list[Piece] = []
     for run, number in _numbers(transaction, run_id, key):
         pieces += _few(transaction, run, number)
-        rows = transaction.rows("SELECT start, content FROM chunks WHERE run = ? AND key = ?", (run, number))
+        rows = transaction.rows("SELECT start, content FROM fp_chunks WHERE run = ? AND key = ?", (run, number))
         pieces += [Piece(number, start, _decoded(content)) for start, content in rows]
     return History.joined(piece.points for piece in sorted(pieces, key=_PLACE))
 
@@ -191,7 +193,7 @@ def parts(transaction: Transaction, run_id: str, key: str) -> list[Part]:
     found: list[Part] = []
     for run, number in _numbers(transaction, run_id, key):
         found += [Part(piece.start, len(piece.points), partial(attrgetter("points"), piece)) for piece in _few(transaction, run, number)]
-        rows = transaction.rows("SELECT start, points, outline FROM chunks WHERE run = ? AND key = ?", (run, number))
+        rows = transaction.rows("SELECT start, points, outline FROM fp_chunks WHERE run = ? AND key = ?", (run, number))
         for start, count, about in rows:
             if damage.number(count) < 1:
                 raise ValueError(f"a chunk of {count} points")
@@ -202,17 +204,17 @@ def parts(transaction: Transaction, run_id: str, key: str) -> list[Part]:
 
 def _numbers(transaction: Transaction, run_id: str, key: str) -> list[tuple[Any, ...]]:
     """Return the numbers of a run and a key, if there are such."""
-    return transaction.rows("SELECT r.no, k.no FROM runs r, keys k WHERE r.id = ? AND k.name = ?", (storable(run_id), storable(key)))
+    return transaction.rows("SELECT r.no, k.no FROM fp_runs r, fp_keys k WHERE r.id = ? AND k.name = ?", (storable(run_id), storable(key)))
 
 
 def _few(transaction: Transaction, run: int, key: int) -> list[Piece]:
     """Return what the packs of a run hold of a metric."""
-    rows = transaction.rows("SELECT content FROM packs WHERE run = ? AND low <= ? AND high >= ?", (run, key, key))
+    rows = transaction.rows("SELECT content FROM fp_packs WHERE run = ? AND low <= ? AND high >= ?", (run, key, key))
     return [piece for (content,) in rows for piece in chunks.unpack(content) if piece.key == key]
 
 
 def _chunk(transaction: Transaction, run: int, key: int, start: int) -> History:
-    ((content,),) = transaction.rows("SELECT content FROM chunks WHERE run = ? AND key = ? AND start = ?", (run, key, start))
+    ((content,),) = transaction.rows("SELECT content FROM fp_chunks WHERE run = ? AND key = ? AND start = ?", (run, key, start))
     return _decoded(content)
 
 

@@ -23,17 +23,17 @@ _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 
 def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> list[RunRecord]:
     """Return the runs with these numbers, in this order."""
-    params = _by_key(transaction, runs, "type, number, text, provenance, spilled FROM params", keys)
-    metrics = _by_key(transaction, runs, f"{_SUMMARY} FROM metrics", keys)
-    tags = _by_key(transaction, runs, "value FROM tags", keys)
-    datasets = _by_run(transaction, runs, "name, role, digest, facts FROM datasets", "no")
-    models = _by_run(transaction, runs, "path, flavor, digest, facts FROM models", "no")
-    artifacts = _by_run(transaction, runs, "path, digest, size FROM artifacts", "path")
-    documents = _by_run(transaction, runs, "name, content FROM documents", "name")
+    params = _by_key(transaction, runs, "type, number, text, provenance, spilled FROM fp_params", keys)
+    metrics = _by_key(transaction, runs, f"{_SUMMARY} FROM fp_metrics", keys)
+    tags = _by_key(transaction, runs, "value FROM fp_tags", keys)
+    datasets = _by_run(transaction, runs, "name, role, digest, facts FROM fp_datasets", "no")
+    models = _by_run(transaction, runs, "path, flavor, digest, facts FROM fp_models", "no")
+    artifacts = _by_run(transaction, runs, "path, digest, size FROM fp_artifacts", "path")
+    documents = _by_run(transaction, runs, "name, content FROM fp_documents", "name")
     lives = _of(
         transaction,
         runs,
-        f"SELECT r.no, {', '.join(RUN_COLUMNS)} FROM runs r JOIN experiments e ON e.no = r.experiment WHERE r.no",
+        f"SELECT r.no, {', '.join(RUN_COLUMNS)} FROM fp_runs r JOIN fp_experiments e ON e.no = r.experiment WHERE r.no",
     )
     made = {}
     for row in lives:
@@ -64,7 +64,7 @@ def summaries(transaction: Transaction, run: int, wanted: Iterable[str], keys: K
     names = {number: key for key, number in keys.find(transaction, wanted).items()}
     found = {}
     for part in sliced(list(names)):
-        rows = transaction.rows(f"SELECT key, {_SUMMARY} FROM metrics WHERE run = ? AND key IN ({marks(part)})", (run, *part))
+        rows = transaction.rows(f"SELECT key, {_SUMMARY} FROM fp_metrics WHERE run = ? AND key IN ({marks(part)})", (run, *part))
         found.update({names[row[0]]: summary(row) for row in rows})
     return found
 

@@ -15,10 +15,12 @@ from fitprint.stores.sql import damage
 from fitprint.stores.values import number_of, text_of
 
 __all__ = [
+    "JSON_FUNCTION",
     "RUN_COLUMNS",
     "SUMMARY_COLUMNS",
     "Lazy",
     "facts",
+    "json_text",
     "life",
     "packed",
     "param",
@@ -136,6 +138,17 @@ def facts(content: bytes) -> dict[str, Any]:
 
 def unpacked(content: bytes) -> Any:
     return json.loads(zlib.decompress(content) if content[:1] == b"x" else content)  # no JSON begins with an x
+
+
+JSON_FUNCTION = "fitprint_json"
+"""The name of :func:`json_text` in SQL."""
+
+
+def json_text(content: Any) -> str | None:
+    """Return the text of what :func:`packed` packed."""
+    if not isinstance(content, bytes):
+        return None
+    return (zlib.decompressobj().decompress(content, 1 << 30) if content[:1] == b"x" else content).decode()
 
 
 class Lazy(Mapping[str, _Value]):

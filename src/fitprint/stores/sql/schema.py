@@ -3,7 +3,10 @@
 Steps are additive and numbered from 1: a step that was released is never edited, and an older fitprint that meets a newer
 schema stops. The words in braces are the dialect's: ``{identity}`` a primary key that numbers itself, ``{text}`` texts
 compared by code point, ``{bytes}``, ``{id}`` an id drawn for the occasion, ``{random}`` an expression that draws one for each row, and
-``{clustered}`` for tables stored in the order of their key.
+``{clustered}`` for tables stored in the order of their key, ``{time[COLUMN]}`` a time as text, and ``{json[COLUMN]}`` what was packed.
+
+Since step 7 the names of tables begin with ``fp_``; without that prefix they are the names of the views, which show people and other
+programs what the tables hold (see :mod:`fitprint.stores.views`). Only ``facts`` keeps its name, for every version reads it first.
 
 ``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null; ``params.number`` is null
 for what is not a number. ``first``, ``last`` ... of a metric are columns of its summary. ``chunks`` hold the history of metrics with many
@@ -209,5 +212,113 @@ STEPS: Sequence[Sequence[str]] = (
             until BIGINT NOT NULL
         ){clustered}""",
         "UPDATE facts SET value = '6' WHERE name = 'writers'",
+    ),
+    (
+        "ALTER TABLE experiments RENAME TO fp_experiments",
+        "ALTER TABLE keys RENAME TO fp_keys",
+        "ALTER TABLE journals RENAME TO fp_journals",
+        "ALTER TABLE runs RENAME TO fp_runs",
+        "ALTER TABLE params RENAME TO fp_params",
+        "ALTER TABLE metrics RENAME TO fp_metrics",
+        "ALTER TABLE tags RENAME TO fp_tags",
+        "ALTER TABLE chunks RENAME TO fp_chunks",
+        "ALTER TABLE datasets RENAME TO fp_datasets",
+        "ALTER TABLE models RENAME TO fp_models",
+        "ALTER TABLE artifacts RENAME TO fp_artifacts",
+        "ALTER TABLE documents RENAME TO fp_documents",
+        "ALTER TABLE catalogue RENAME TO fp_catalogue",
+        "ALTER TABLE experiment_tags RENAME TO fp_experiment_tags",
+        "ALTER TABLE experiment_names RENAME TO fp_experiment_names",
+        "ALTER TABLE purged RENAME TO fp_purged",
+        "ALTER TABLE decisions RENAME TO fp_decisions",
+        "ALTER TABLE blobs RENAME TO fp_blobs",
+        "ALTER TABLE packs RENAME TO fp_packs",
+        "ALTER TABLE consumers RENAME TO fp_consumers",
+        """CREATE VIEW runs AS SELECT
+            r.id,
+            r.name,
+            e.name AS experiment,
+            r.status,
+            {time[r.start_time]} AS start_time,
+            {time[r.end_time]} AS end_time,
+            (r.end_time - r.start_time) / 1000000.0 AS duration,
+            r.parent_id,
+            r.kind,
+            r.error,
+            {time[r.last_time]} AS last_time,
+            {time[r.deleted_time]} AS deleted_time
+        FROM fp_runs r JOIN fp_experiments e ON e.no = r.experiment""",
+        """CREATE VIEW params AS SELECT
+            r.id AS run_id,
+            k.name AS key,
+            CASE
+                WHEN p.type = 'none' THEN NULL
+                WHEN p.type = 'float' THEN p.number
+                WHEN p.type = 'int' AND ABS(p.number) < 9e18 THEN CAST(p.text AS BIGINT)
+                WHEN p.type = 'int' THEN p.number
+                ELSE p.text
+            END AS value,
+            p.type,
+            p.provenance,
+            p.spilled AS artifact
+        FROM fp_params p JOIN fp_runs r ON r.no = p.run JOIN fp_keys k ON k.no = p.key WHERE r.experiment IS NOT NULL""",
+        """CREATE VIEW metrics AS SELECT
+            r.id AS run_id,
+            k.name AS key,
+            m.last,
+            m.last_step,
+            {time[m.last_time]} AS last_time,
+            m.first,
+            m.least AS min,
+            m.least_step AS min_step,
+            m.most AS max,
+            m.most_step AS max_step,
+            m.best,
+            CASE m.goal WHEN 'min' THEN m.least_step ELSE m.most_step END AS best_step,
+            m.goal,
+            m.points AS count
+        FROM fp_metrics m JOIN fp_runs r ON r.no = m.run JOIN fp_keys k ON k.no = m.key WHERE r.experiment IS NOT NULL""",
+        """CREATE VIEW tags AS SELECT r.id AS run_id, k.name AS key, t.value
+        FROM fp_tags t JOIN fp_runs r ON r.no = t.run JOIN fp_keys k ON k.no = t.key WHERE r.experiment IS NOT NULL""",
+        """CREATE VIEW datasets AS SELECT
+            r.id AS run_id,
+            d.name,
+            d.role,
+            d.digest,
+            {json[d.facts]} AS facts
+        FROM fp_datasets d JOIN fp_runs r ON r.no = d.run WHERE r.experiment IS NOT NULL""",
+        """CREATE VIEW models AS SELECT
+            r.id AS run_id,
+            m.path,
+            m.flavor,
+            m.digest,
+            {json[m.facts]} AS facts
+        FROM fp_models m JOIN fp_runs r ON r.no = m.run WHERE r.experiment IS NOT NULL""",
+        """CREATE VIEW artifacts AS SELECT r.id AS run_id, a.path, a.digest, a.size
+        FROM fp_artifacts a JOIN fp_runs r ON r.no = a.run WHERE r.experiment IS NOT NULL""",
+        """CREATE VIEW documents AS SELECT r.id AS run_id, d.name, {json[d.content]} AS content
+        FROM fp_documents d JOIN fp_runs r ON r.no = d.run WHERE r.experiment IS NOT NULL""",
+        """CREATE VIEW experiments AS SELECT
+            e.id,
+            e.no AS number,
+            e.name,
+            e.note,
+            {time[e.created]} AS created,
+            {time[e.archived]} AS archived_time,
+            (SELECT COUNT(*) FROM fp_runs r WHERE r.experiment = e.no AND r.deleted_time IS NULL) AS run_count
+        FROM fp_experiments e""",
+        """CREATE VIEW experiment_tags AS SELECT e.id AS experiment_id, t.name AS key, t.value
+        FROM fp_experiment_tags t JOIN fp_experiments e ON e.no = t.experiment""",
+        """CREATE VIEW decisions AS SELECT
+            d.id,
+            d.act,
+            d.subject,
+            d.subject_id,
+            d.actor,
+            {time[d.requested_at]} AS requested_at,
+            {time[d.decided_at]} AS decided_at,
+            d.refusal
+        FROM fp_decisions d""",
+        "UPDATE facts SET value = '7' WHERE name IN ('readers', 'writers')",
     ),
 )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitprint.access import make_file
 from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
@@ -19,8 +19,12 @@ from fitprint.ids import new_id
 from fitprint.platform.processes import at_fork
 from fitprint.stores.protocol import Health
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
+from fitprint.stores.sql.rows import JSON_FUNCTION, json_text
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
+
+if TYPE_CHECKING:
+    from fitprint.stores.views import QueryResult
 
 __all__ = ["SqliteDriver", "open_sqlite"]
 
@@ -28,7 +32,10 @@ _APPLICATION = 0x66707274  # "fprt", in the header of the file
 _PATIENCE = 30.0  # seconds to wait for other writers
 _SCHEME = "sqlite://"
 _opening = threading.Lock()  # so that descriptors that come meanwhile are the connection's own
-_SIGNS_OF_DAMAGE = ("malformed", "corrupt", "not a database", "Could not decode", "no such ", "already exists", "unsupported file format")
+_SIGNS_OF_DAMAGE = (
+    "malformed", "corrupt", "not a database", "Could not decode", "no such ", "already exists", "unsupported file format",
+    "user-defined function",
+)  # fmt: skip
 _ATTEMPTS = 20  # to open a file that is replaced again and again
 _lost: set[tuple[int, int]] = set()  # databases whose files something closed: SQLite believes that this process has them, and their locks
 
@@ -47,15 +54,27 @@ def open_sqlite(uri: str) -> SqlStore:
     return SqlStore(SqliteDriver(Path(path[1:]), uri))
 
 
+class _Written:
+    """A function of the dialect, with a place for a column."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getitem__(self, column: str) -> str:
+        return self._text.format(column)
+
+
 class SqliteDriver:
     """A SQLite file in WAL mode: the one that is at the path when a transaction begins. A forked child gets a connection of its own."""
 
-    types: Mapping[str, str] = {
+    types: Mapping[str, Any] = {
         "identity": "INTEGER PRIMARY KEY",
         "text": "TEXT",
         "bytes": "BLOB",
         "clustered": " WITHOUT ROWID",
         "random": "lower(hex(randomblob(16)))",
+        "time": _Written("strftime('%Y-%m-%dT%H:%M:%fZ', {} / 1000000.0, 'unixepoch')"),
+        "json": _Written(f"{JSON_FUNCTION}({{}})"),
     }
 
     def __init__(self, path: Path, uri: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
@@ -92,6 +111,19 @@ class SqliteDriver:
             column, pattern = f"lowered({column})", pattern.lower()
         glob = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
         return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
+
+    def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
+        from fitprint.stores.sql.questions import answer
+
+        with self._errors():
+            self._connected()  # brings the file up to date, and holds its log open
+            with _opening:
+                place = f"{self.path.as_uri()}?mode=ro"
+                connection = sqlite3.connect(place, uri=True, timeout=self.patience, isolation_level=None, check_same_thread=False)
+            try:
+                return answer(connection, sql, limit=limit, timeout=timeout)
+            finally:
+                connection.close()
 
     def check(self) -> Health:
         try:
@@ -158,6 +190,7 @@ class SqliteDriver:
             try:
                 connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged here is deleted from the journal
                 connection.create_function("lowered", 1, _lowered, deterministic=True)
+                connection.create_function(JSON_FUNCTION, 1, json_text, deterministic=True)  # steps look at the views, which call it
                 connection.execute("BEGIN")  # another process may be making the file: see all of that or nothing
                 version = self._version(connection)
                 connection.execute("COMMIT")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
@@ -25,6 +25,9 @@ from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.rows import storable
+
+if TYPE_CHECKING:
+    from fitprint.stores.views import QueryResult, View
 
 __all__ = ["SqlStore"]
 
@@ -98,7 +101,7 @@ class SqlStore(Store):
 
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         with self._reading() as transaction:
-            rows = transaction.rows("SELECT id, last_time FROM runs WHERE owner = ? AND status = 'RUNNING'", (storable(journal),))
+            rows = transaction.rows("SELECT id, last_time FROM fp_runs WHERE owner = ? AND status = 'RUNNING'", (storable(journal),))
             return [OpenRun(damage.text(run), damage.time(last)) for run, last in rows]
 
     def run(self, run_id: str) -> RunRecord:
@@ -112,11 +115,11 @@ class SqlStore(Store):
         text = storable(text)
         with self._reading() as transaction:
             # The ends of ids have no index: one look through that of the ids, milliseconds for 10 000 runs.
-            short = "OR id IN (SELECT id FROM runs WHERE substr(id, length(id) - ?) = ? OR substr(id, length(id) - ?, ?) = ?)"
+            short = "OR id IN (SELECT id FROM fp_runs WHERE substr(id, length(id) - ?) = ? OR substr(id, length(id) - ?, ?) = ?)"
             size = len(text)
             ends = (size - 1, text, SHORT - 1, size, text) if FEWEST <= size <= LENGTH else ()
             rows = transaction.rows(
-                f"SELECT id FROM runs WHERE experiment IS NOT NULL AND (id >= ? AND id < ? OR name = ? {short if ends else ''})"
+                f"SELECT id FROM fp_runs WHERE experiment IS NOT NULL AND (id >= ? AND id < ? OR name = ? {short if ends else ''})"
                 " ORDER BY deleted_time IS NOT NULL, start_time DESC, id LIMIT 10",
                 (text, text + "\U0010ffff", text, *ends),
             )
@@ -132,7 +135,7 @@ class SqlStore(Store):
         with self._reading() as transaction:
             for part in sliced([storable(run_id) for run_id in run_ids]):
                 rows = transaction.rows(
-                    f"SELECT parent_id, COUNT(*) FROM runs WHERE parent_id IN ({marks(part)})"
+                    f"SELECT parent_id, COUNT(*) FROM fp_runs WHERE parent_id IN ({marks(part)})"
                     " AND experiment IS NOT NULL AND deleted_time IS NULL GROUP BY parent_id",
                     part,
                 )
@@ -161,7 +164,7 @@ class SqlStore(Store):
 
     def decision(self, act_id: str) -> Decision | None:
         with self._reading() as transaction:
-            for row in transaction.rows(f"SELECT {', '.join(_DECISION)} FROM decisions WHERE id = ?", (storable(act_id),)):
+            for row in transaction.rows(f"SELECT {', '.join(_DECISION)} FROM fp_decisions WHERE id = ?", (storable(act_id),)):
                 return Decision(**{field: check(value) for (field, check), value in zip(_DECISION.items(), row, strict=True)})
             return None
 
@@ -174,9 +177,9 @@ class SqlStore(Store):
             return changes.consumer(transaction, name)
 
     def keys(self, experiment: str | None = None) -> Keys:
-        sql = "SELECT DISTINCT c.entity, k.name FROM catalogue c JOIN keys k ON k.no = c.key"
+        sql = "SELECT DISTINCT c.entity, k.name FROM fp_catalogue c JOIN fp_keys k ON k.no = c.key"
         if experiment is not None:
-            sql += " WHERE c.experiment = (SELECT no FROM experiments WHERE name = ?)"
+            sql += " WHERE c.experiment = (SELECT no FROM fp_experiments WHERE name = ?)"
         with self._reading() as transaction:
             rows = transaction.rows(sql + " ORDER BY k.name", () if experiment is None else (storable(experiment),))
             found = [(entity, damage.text(name)) for entity, name in rows]
@@ -190,6 +193,16 @@ class SqlStore(Store):
     def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
         with self._reading() as transaction:
             return arrivals.pending(transaction, digests)
+
+    @property
+    def views(self) -> Sequence[View]:
+        from fitprint.stores.views import VIEWS
+
+        return VIEWS
+
+    def query(self, sql: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:
+        with self._lock:
+            return self.driver.query(sql, limit=limit, timeout=timeout)
 
     def check(self) -> Health:
         with self._lock:
@@ -236,10 +249,10 @@ at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_chi
 
 
 def _position(transaction: Transaction, journal: str) -> int:
-    rows = transaction.rows("SELECT position FROM journals WHERE journal = ?", (storable(journal),))
+    rows = transaction.rows("SELECT position FROM fp_journals WHERE journal = ?", (storable(journal),))
     return int(rows[0][0]) if rows else 0
 
 
 def _numbers(transaction: Transaction, condition: str, argument: str) -> list[int]:
-    rows = transaction.rows(f"SELECT no FROM runs WHERE experiment IS NOT NULL AND {condition}", (storable(argument),))
+    rows = transaction.rows(f"SELECT no FROM fp_runs WHERE experiment IS NOT NULL AND {condition}", (storable(argument),))
     return [number for (number,) in rows]

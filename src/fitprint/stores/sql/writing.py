@@ -55,7 +55,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
         changes.write_consumers(transaction, batch, records.now)
     arrivals.write(transaction, batch, records.purged)
     transaction.many(
-        _upsert("journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
+        _upsert("fp_journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
     )
 
 
@@ -67,16 +67,16 @@ def _begun(batch: Batch) -> set[str]:
 def _purge(transaction: Transaction, ids: Sequence[str]) -> None:
     """Remove all that the tables hold of the runs, and remember that they are gone."""
     digests = arrivals.digests_of(transaction, ids)
-    for table in ("params", "metrics", "tags", "chunks", "packs", "datasets", "models", "artifacts", "documents"):
-        transaction.many(f"DELETE FROM {table} WHERE run = (SELECT no FROM runs WHERE id = ?)", [(run,) for run in ids])
-    transaction.many("DELETE FROM runs WHERE id = ?", [(run,) for run in ids])
-    transaction.many(_upsert("purged", "run"), [(run,) for run in ids])
+    for part in ("params", "metrics", "tags", "chunks", "packs", "datasets", "models", "artifacts", "documents"):
+        transaction.many(f"DELETE FROM fp_{part} WHERE run = (SELECT no FROM fp_runs WHERE id = ?)", [(run,) for run in ids])
+    transaction.many("DELETE FROM fp_runs WHERE id = ?", [(run,) for run in ids])
+    transaction.many(_upsert("fp_purged", "run"), [(run,) for run in ids])
     arrivals.forget(transaction, digests)
 
 
 def _write_decisions(transaction: Transaction, decisions: Iterable[Decision]) -> None:
     transaction.many(
-        _upsert("decisions", "id", "act, subject, subject_id, actor, requested_at, decided_at, refusal"),
+        _upsert("fp_decisions", "id", "act, subject, subject_id, actor, requested_at, decided_at, refusal"),
         [
             (
                 storable(each.id),
@@ -124,8 +124,8 @@ def _lives(transaction: Transaction, ids: Iterable[str]) -> tuple[dict[str, Life
     lives, numbers = {}, {}
     for part in sliced(sorted(ids)):
         rows = transaction.rows(
-            f"SELECT r.no, {', '.join(column for column, _ in _LIFE.values())} FROM runs r"
-            f" LEFT JOIN experiments e ON e.no = r.experiment WHERE r.id IN ({marks(part)})",
+            f"SELECT r.no, {', '.join(column for column, _ in _LIFE.values())} FROM fp_runs r"
+            f" LEFT JOIN fp_experiments e ON e.no = r.experiment WHERE r.id IN ({marks(part)})",
             part,
         )
         for number, *columns in rows:
@@ -140,7 +140,7 @@ def _purged(transaction: Transaction, ids: Mapping[str, str], lives: Mapping[str
     unknown = {stored: run for run, stored in ids.items() if stored not in lives}
     found: set[str] = set()
     for part in sliced(sorted(unknown)):
-        found.update(unknown[run] for (run,) in transaction.rows(f"SELECT run FROM purged WHERE run IN ({marks(part)})", part))
+        found.update(unknown[run] for (run,) in transaction.rows(f"SELECT run FROM fp_purged WHERE run IN ({marks(part)})", part))
     return found
 
 
@@ -166,7 +166,7 @@ def _write_lives(transaction: Transaction, drafts: Sequence[Draft], experiment_n
         "name, experiment, status, start_time, end_time, last_time, parent_id, kind, error, deleted_time, opened, owner, moved, renamed"
     )
     transaction.many(
-        _upsert("runs", "id", columns),
+        _upsert("fp_runs", "id", columns),
         [
             (
                 storable(life.id),
@@ -191,19 +191,21 @@ def _write_lives(transaction: Transaction, drafts: Sequence[Draft], experiment_n
     by_id = {storable(draft.life.id): draft for draft in drafts}
     numbered = {}
     for part in sliced(list(by_id)):
-        for number, run in transaction.rows(f"SELECT no, id FROM runs WHERE id IN ({marks(part)})", part):
+        for number, run in transaction.rows(f"SELECT no, id FROM fp_runs WHERE id IN ({marks(part)})", part):
             numbered[number] = by_id[run]
     return numbered
 
 
 def _write_params_and_tags(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int]) -> None:
     transaction.many(
-        _upsert("params", "run, key", "type, number, text, provenance, spilled"),
+        _upsert("fp_params", "run, key", "type, number, text, provenance, spilled"),
         ((run, numbers[key], *param_row(value)) for run, draft in drafts.items() for key, value in draft.params.items()),
     )
     tags = [(run, numbers[key], value) for run, draft in drafts.items() for key, value in draft.tags.items()]
-    transaction.many(_upsert("tags", "run, key", "value"), [(run, key, storable(value)) for run, key, value in tags if value is not None])
-    transaction.many("DELETE FROM tags WHERE run = ? AND key = ?", [(run, key) for run, key, value in tags if value is None])
+    transaction.many(
+        _upsert("fp_tags", "run, key", "value"), [(run, key, storable(value)) for run, key, value in tags if value is not None]
+    )
+    transaction.many("DELETE FROM fp_tags WHERE run = ? AND key = ?", [(run, key) for run, key, value in tags if value is None])
 
 
 def _write_metrics(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], known: Container[int]) -> None:
@@ -218,12 +220,12 @@ def _write_metrics(transaction: Transaction, drafts: _Drafts, numbers: Mapping[s
                 pieces.append(Piece(number, summary.count - count, series.history))
         if pieces or draft.ended:
             points.write(transaction, run, pieces, fresh=run not in known, ended=draft.ended)
-    transaction.many(_upsert("metrics", "run, key", ", ".join([*SUMMARY_COLUMNS, "best"])), summaries)
+    transaction.many(_upsert("fp_metrics", "run, key", ", ".join([*SUMMARY_COLUMNS, "best"])), summaries)
 
 
 def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
     transaction.many(
-        _upsert("datasets", "run, name, role, digest", "facts"),
+        _upsert("fp_datasets", "run, name, role, digest", "facts"),
         [
             (run, storable(item.name), storable(item.role), storable(item.digest), packed(item.facts))
             for run, draft in drafts.items()
@@ -231,7 +233,7 @@ def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
         ],
     )
     transaction.many(
-        _upsert("models", "run, path", "flavor, digest, facts"),
+        _upsert("fp_models", "run, path", "flavor, digest, facts"),
         [
             (run, storable(item.path), storable(item.flavor), item.digest, packed(item.facts))
             for run, draft in drafts.items()
@@ -239,11 +241,11 @@ def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
         ],
     )
     transaction.many(
-        _upsert("artifacts", "run, path", "digest, size"),
+        _upsert("fp_artifacts", "run, path", "digest, size"),
         [(run, storable(item.path), item.digest, item.size) for run, draft in drafts.items() for item in draft.artifacts.values()],
     )
     transaction.many(
-        _upsert("documents", "run, name", "content"),
+        _upsert("fp_documents", "run, name", "content"),
         [(run, storable(name), packed(content)) for run, draft in drafts.items() for name, content in draft.documents.items()],
     )
 
@@ -265,8 +267,8 @@ def _write_catalogue(
             added += [(experiment, "tags", numbers[key]) for key, value in draft.tags.items() if value is not None]
     for table in ("params", "metrics", "tags"):
         transaction.many(
-            f"INSERT INTO catalogue (experiment, entity, key) SELECT r.experiment, '{table}', t.key"
-            f" FROM runs r JOIN {table} t ON t.run = r.no WHERE r.no = ? ON CONFLICT DO NOTHING",
+            f"INSERT INTO fp_catalogue (experiment, entity, key) SELECT r.experiment, '{table}', t.key"
+            f" FROM fp_runs r JOIN fp_{table} t ON t.run = r.no WHERE r.no = ? ON CONFLICT DO NOTHING",
             whole,
         )
-    transaction.many("INSERT INTO catalogue (experiment, entity, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", added)
+    transaction.many("INSERT INTO fp_catalogue (experiment, entity, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", added)

@@ -1,0 +1,208 @@
+"""The views that a store with SQL shows, the same on every such store: one for each kind of fact, with a row for each fact.
+
+Ids are texts. Times are ISO 8601 in UTC, to the millisecond, such as ``2026-11-27T16:46:00.000Z``; SQL's own functions for dates read
+them, and they sort as texts. Durations are seconds. NaN is null. Runs in the trash are there, too: ``deleted_time IS NULL`` leaves them
+out. Facts about data and models, and documents, are JSON: ``json_extract(facts, '$.shape[0]')`` takes a part of one.
+
+The points of metrics are in no view, for they are packed: a metric's row says how it began, ended, and what was best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from fitprint.errors import FitprintError
+
+__all__ = ["VIEWS", "QueryResult", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view: its name, what a row is, and what each column holds."""
+
+    name: str
+    row: str
+    columns: Mapping[str, str]
+
+
+_RUN = "the run's id"
+
+VIEWS: Sequence[View] = (
+    View(
+        "runs",
+        "a run",
+        {
+            "id": "32 hexadecimal digits",
+            "name": "its name",
+            "experiment": "the present name of its experiment",
+            "status": "RUNNING, FINISHED, FAILED or KILLED",
+            "start_time": "when it began",
+            "end_time": "when it ended; null while it goes on",
+            "duration": "seconds from begin to end",
+            "parent_id": "the id of the run that it is part of; null if it is part of none",
+            "kind": "user, fit, search, candidate ...",
+            "error": "the traceback of what it failed with",
+            "last_time": "when it last recorded something",
+            "deleted_time": "when it went to the trash; null if it is not there",
+        },
+    ),
+    View(
+        "params",
+        "a parameter of a run",
+        {
+            "run_id": _RUN,
+            "key": "the parameter's name",
+            "value": "a number or a text; True and False are texts, lists and dicts are JSON, None is null, and so is NaN",
+            "type": "str, int, float, bool, none or json",
+            "provenance": "set, config, default or resolved",
+            "artifact": "where the value is only a preview: the run's artifact that has all of it",
+        },
+    ),
+    View(
+        "metrics",
+        "a metric of a run",
+        {
+            "run_id": _RUN,
+            "key": "the metric's name",
+            "last": "the value that was logged last",
+            "last_step": "its step",
+            "last_time": "when it was logged",
+            "first": "the value that was logged first",
+            "min": "the least value",
+            "min_step": "its step",
+            "max": "the greatest value",
+            "max_step": "its step",
+            "best": "the least or the greatest value, as the goal says",
+            "best_step": "its step",
+            "goal": "min or max",
+            "count": "the number of points",
+        },
+    ),
+    View("tags", "a tag of a run", {"run_id": _RUN, "key": "the tag's name", "value": "its text"}),
+    View(
+        "datasets",
+        "data that a run used",
+        {
+            "run_id": _RUN,
+            "name": "a short name, such as X",
+            "role": "train, eval, test ...",
+            "digest": "of the content; empty where none was taken",
+            "facts": "JSON: shape, dtypes, schema ...",
+        },
+    ),
+    View(
+        "models",
+        "a model that a run recorded",
+        {
+            "run_id": _RUN,
+            "path": "where it is inside the run",
+            "flavor": "sklearn, xgboost ...",
+            "digest": "over its files",
+            "facts": "JSON: class, size, signature, requirements ...",
+        },
+    ),
+    View(
+        "artifacts",
+        "a file of a run",
+        {"run_id": _RUN, "path": "where it is inside the run", "digest": "of its bytes", "size": "the number of its bytes"},
+    ),
+    View(
+        "documents",
+        "a JSON document of a run",
+        {"run_id": _RUN, "name": "capture, environment, note ...", "content": "JSON"},
+    ),
+    View(
+        "experiments",
+        "an experiment",
+        {
+            "id": "32 hexadecimal digits",
+            "number": "a short number of this store",
+            "name": "its present name",
+            "note": "what somebody wrote down about it",
+            "created": "when it was made, or its first run began",
+            "archived_time": "when it went to the archive; null if it is not there",
+            "run_count": "the number of its runs outside the trash",
+        },
+    ),
+    View(
+        "experiment_tags",
+        "a tag of an experiment",
+        {"experiment_id": "the experiment's id", "key": "the tag's name", "value": "its text"},
+    ),
+    View(
+        "decisions",
+        "an act of a person, such as a removal, and what became of it",
+        {
+            "id": "the act's id",
+            "act": "RunDeleted, ExperimentRenamed ...",
+            "subject": "run or experiment",
+            "subject_id": "its id",
+            "actor": "who did it",
+            "requested_at": "when somebody asked for it",
+            "decided_at": "when it was decided, by the store's clock",
+            "refusal": "why it was refused; null where it was done",
+        },
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class QueryResult:
+    """The rows that a statement of SQL gave; going through it goes through the rows.
+
+    Attributes:
+        columns: their names, each once: a second ``id`` is called ``id_2``.
+        rows: tuples of None, int, float, str and bytes.
+        more: whether there are more rows than were asked for.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    more: bool = False
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"QueryResult({len(self)} {'row' if len(self) == 1 else 'rows'}{' of more' if self.more else ''}: {', '.join(self.columns)})"
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame``.
+
+        Raises:
+            FitprintError: pandas is not installed.
+        """
+        pandas = _library("pandas")
+        return pandas.DataFrame.from_records(self.rows, columns=list(self.columns))
+
+    def to_polars(self) -> Any:
+        """Return a ``polars.DataFrame``; a column of numbers and texts becomes one of texts.
+
+        Raises:
+            FitprintError: polars is not installed.
+        """
+        polars = _library("polars")
+        columns = zip(self.columns, zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns), strict=True)
+        return polars.DataFrame({name: _of_one_type(values) for name, values in columns})
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise FitprintError(f"this needs {name}: pip install {name}") from None
+
+
+def _of_one_type(values: Sequence[Any]) -> list[Any]:
+    """Return the values as floats where some are, as texts where they are of several types."""
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) < 2:
+        return list(values)
+    kind = float if kinds == {int, float} else str
+    return [None if value is None else kind(value) for value in values]
