@@ -24,7 +24,7 @@ def test_the_demo_trains_and_lists(tmp_path):
     assert 6 == len(lines)
     for name in ("Pipeline", "GridSearchCV (+4)", "MLPClassifier", "NearestMean"):
         assert any(name in line for line in lines), name
-    assert any("█" in line and "MLPClassifier" in line for line in lines)
+    assert any("best_validation_score" in line and "MLPClassifier" in line for line in lines)
     assert (tmp_path / ".fitprint" / "fitprint.db").is_file()
     runs = json.loads(fitprint(tmp_path, "ls", "--json").stdout)
     assert {"FINISHED"} == {run["status"] for run in runs}

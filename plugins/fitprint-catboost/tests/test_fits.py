@@ -92,6 +92,7 @@ def test_early_stopping_is_told_in_facts(recorded, cancer):
     curve = list(run.history("validation-Logloss").value)
     assert model.best_iteration_ == run.metrics["best_iteration"]
     assert min(curve) == curve[model.best_iteration_] == run.metrics["best_score"]
+    assert "min" == run.summary("best_score").goal
     assert len(curve) - 1 == run.metrics["stopped_iteration"]
     assert [0] * 3 == [len(run.history(name)) - 1 for name in ("best_iteration", "best_score", "stopped_iteration")]
 
@@ -150,6 +151,7 @@ def test_the_users_own_are_named(recorded, cancer):
     assert (f"{__name__}.Logistic", f"{__name__}.Share") == (run.params["loss_function"], run.params["eval_metric"])
     assert "max" == run.summary("validation-Share").goal
     assert max(run.history("validation-Share").value) == run.metrics["best_score"]
+    assert "max" == run.summary("best_score").goal
 
 
 def test_callbacks_list_is_the_users(recorded, cancer):
@@ -248,6 +250,7 @@ def test_cross_validation_has_mean_and_deviation(recorded, cancer):
     for name in ("test-Logloss-mean", "train-Logloss-std", "test-AUC-mean"):
         assert result[name] == list(run.history(name).value)
     assert (4, result["test-Logloss-mean"][4]) == (run.metrics["best_iteration"], run.metrics["best_score"])
+    assert "min" == run.summary("best_score").goal
     assert ("min", "max") == (run.summary("test-Logloss-mean").goal, run.summary("test-AUC-mean").goal)
 
 

@@ -89,6 +89,7 @@ def test_early_stopping_is_told_from_zero(tracked, data):
     assert (run.metrics["best_iteration"], run.metrics["stopped_iteration"]) == (best, best + 3)
     assert steps == list(range(best + 4))
     assert run.metrics["best_score"] == values[best] == min(values)
+    assert "min" == run.summary("best_score").goal
     assert [run.params[name] for name in ("early_stopping_round", "first_metric_only")] == [3, False]
 
 
@@ -110,6 +111,7 @@ def test_first_metric_only(tracked, data):
     run = tracked.one()
     assert run.metrics["best_iteration"] == booster.best_iteration - 1
     assert run.metrics["best_score"] == booster.best_score["held_out"]["auc"]
+    assert "max" == run.summary("best_score").goal
 
 
 def test_dart_does_not_stop_early(tracked, data):

@@ -123,6 +123,7 @@ def test_early_stopping_invents_no_point(tracked, data, make):
     facts = {key: run.metrics[key] for key in ("best_iteration", "stopped_iteration", "stopped_epoch", "restored_epoch")}
     assert facts == {"best_iteration": 0, "stopped_iteration": 2, "stopped_epoch": 2, "restored_epoch": 0}
     assert run.metrics["best_score"] == run.history("loss").value[0]
+    assert "min" == run.summary("best_score").goal
     assert run.params["early_stopping_patience"] == 2
 
 

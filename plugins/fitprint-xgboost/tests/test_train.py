@@ -182,6 +182,7 @@ def test_early_stopping(runs, matrices, how):
     assert count < 300
     assert metrics["best_iteration"] == booster.best_iteration
     assert metrics["best_score"] == booster.best_score
+    assert runs.one().summary("best_score").goal == "min"
     assert metrics["stopped_iteration"] == count - 1
     assert steps(runs.one()) == list(range(count))
 

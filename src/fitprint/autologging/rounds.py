@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from fitprint.autologging.fit import Fit
+from fitprint.query.goals import goal_of
 
 __all__ = ["Rounds"]
 
@@ -53,19 +54,34 @@ class Rounds:
 
     def _begin(self, key: str, value: float, step: int, epoch: float | None) -> None:
         name = self._names[key] = f"{self._prefix}{key}"
-        goal = None
-        if self._goal is not None:
-            with self._fit.part(f"goal of {key}", quiet=True):
-                goal = self._goal(key)
-        self._fit.metric(name, value, step=step, epoch=epoch, goal=goal)
+        self._fit.metric(name, value, step=step, epoch=epoch, goal=self._told(key))
 
-    def stopped(self, *, best_iteration: int | None = None, best_score: float | None = None, stopped_iteration: int | None = None) -> None:
+    def stopped(
+        self,
+        *,
+        best_iteration: int | None = None,
+        best_score: float | None = None,
+        stopped_iteration: int | None = None,
+        metric: str | None = None,
+        goal: Goal | None = None,
+    ) -> None:
         """Record how early stopping ended the training, as facts of one number each; no point is added to a curve.
 
         Args:
             best_iteration: the round with the best score, from 0.
             best_score: the score of that round.
             stopped_iteration: the last round that was trained, from 0.
+            metric: key of the metric that decided: whether a low or a high score is the better one is the same of both.
+            goal: that itself, where the key does not tell it.
         """
-        facts = {"best_iteration": best_iteration, "best_score": best_score, "stopped_iteration": stopped_iteration}
+        facts = {"best_iteration": best_iteration, "stopped_iteration": stopped_iteration}
         self._fit.metrics({f"{self._prefix}{key}": value for key, value in facts.items() if value is not None})
+        if best_score is not None:
+            told = goal if goal is not None or metric is None else self._told(metric) or goal_of(metric)
+            self._fit.metric(f"{self._prefix}best_score", best_score, goal=told)
+
+    def _told(self, key: str) -> Goal | None:
+        if self._goal is not None:
+            with self._fit.part(f"goal of {key}", quiet=True):
+                return self._goal(key)
+        return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fitprint.recording.run import Run
     from fitprint.stores.protocol import Store
 
-__all__ = ["goals", "nothing_yet", "only_run", "run_named", "store"]
+__all__ = ["archived", "goals", "nothing_yet", "only_run", "run_named", "store"]
 
 
 def nothing_yet() -> str:
@@ -57,6 +57,11 @@ def only_run(name: str) -> Run:
     """Return the run that an argument names, if no other has the same name: for what changes or removes it."""
     record = find_only(store(), name, goals())
     return _run(record)
+
+
+def archived(store: Store) -> str:
+    """Return the names of the experiments in the archive that have runs."""
+    return ", ".join(clean(each.name) for each in store.experiments() if each.archived_time is not None and each.run_count)
 
 
 def goals() -> Goals:

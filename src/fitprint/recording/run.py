@@ -284,6 +284,7 @@ class Run(RunFiles):
         texts = tag_texts((key, value) for key, value in items if isinstance(key, str) and key)
         if texts or not items:
             self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
+            self.refresh()
         for key, _ in items:
             checked_text(key, "a tag's name")
 

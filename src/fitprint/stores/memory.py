@@ -69,9 +69,11 @@ class MemoryStore(Store):
             if not is_new(batch, self.position(batch.journal)):
                 return
             events = tuple(batch.events)  # read to their end before anything is kept
-            doomed = self._digests_of({event.run for event in events if isinstance(event, RunPurged)} - self._records.purged)
+            asked = {event.run for event in events if isinstance(event, RunPurged)} - self._records.purged
+            had = {run: self._digests_of([run]) for run in asked}
             for event in events:
                 self._records.fold(event, batch)
+            doomed = {digest for run in asked & self._records.purged for digest in had[run]}  # a purge may have been refused
             self._arrivals.forget(doomed - {artifact.digest for artifact, _ in self._artifacts()} if doomed else ())
             kept = [event for event in events if not (isinstance(event, ArtifactsLogged) and event.run in self._records.purged)]
             self._arrivals.fold(kept, batch.journal, self._artifacts)

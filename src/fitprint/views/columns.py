@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
+from fitprint.stores.protocol import Keys
 from fitprint.views.ranking import Goals, is_held_out, own_metric, ranked_metrics, ranked_params
 
 __all__ = ["ATTRIBUTES", "Key", "chosen", "curve_key", "telling"]
@@ -56,21 +57,22 @@ class Key:
         return self.kind == "attributes" or self.name in getattr(run, self.kind)
 
 
-def telling(runs: Sequence[RunRecord], goals: Goals | None = None) -> list[Key]:
-    """Return what each run is judged by, so that no run is without its metric, and then what else differs.
+def telling(runs: Sequence[RunRecord], goals: Goals | None = None, *, first: Sequence[Key] = ()) -> list[Key]:
+    """Return what each run is judged by, so that no run is without its metric, then ``first``, and then what else differs.
 
     Parameters tell what to try next, and are mostly narrow: there are four, and then two for each further metric.
     """
-    first = _judged(runs, goals or Goals())
-    shown = {name for key in first if key.kind == "metrics" for name in (key.name, *key.others)}
-    metrics = [Key("metrics", key) for key in ranked_metrics(runs) if key not in shown]
-    params = [Key("params", key) for key in ranked_params(runs)]
+    judged = _judged(runs, goals or Goals())
+    shown = {name for key in judged if key.kind == "metrics" for name in (key.name, *key.others)}
+    leading = [*judged, *(key for key in first if key.kind != "metrics" or key.name not in shown)]
+    metrics = [key for name in ranked_metrics(runs) if name not in shown and (key := Key("metrics", name)) not in leading]
+    params = [key for name in ranked_params(runs) if (key := Key("params", name)) not in leading]
     mixed: list[Key] = params[:2]
     del params[:2]
     while metrics or params:
         mixed += [*params[:2], *metrics[:1]]
         del params[:2], metrics[:1]
-    return [*first, *mixed]
+    return [*leading, *mixed]
 
 
 def _judged(runs: Sequence[RunRecord], goals: Goals) -> list[Key]:
@@ -98,8 +100,13 @@ def _judged(runs: Sequence[RunRecord], goals: Goals) -> list[Key]:
     return [key, Key("metrics", alone.pop()) if len(alone) == 1 else Key("own", "other metric", chosen=names)]
 
 
-def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
+def chosen(patterns: str, runs: Sequence[RunRecord], known: Keys | None = None) -> list[Key]:
     """Return what ``val_*,params.lr,status`` names, in that order.
+
+    Args:
+        patterns: names, with ``*`` and ``?`` for letters, with commas between.
+        runs: that are shown.
+        known: what all runs of the store have: a name of these may be asked for where no shown run has it.
 
     Raises:
         FitprintError: a name or pattern fits nothing that the runs have.
@@ -110,6 +117,8 @@ def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
         "tags": sorted({key for run in runs for key in run.tags}),
         "attributes": list(ATTRIBUTES),
     }
+    every = known or Keys()
+    elsewhere = {"metrics": every.metrics, "params": every.params, "tags": every.tags}
     keys: dict[Key, None] = {}
     for pattern in filter(None, map(str.strip, patterns.split(","))):
         kind, dot, rest = pattern.partition(".")
@@ -119,6 +128,15 @@ def chosen(patterns: str, runs: Sequence[RunRecord]) -> list[Key]:
             for name in names
             if name == pattern or fnmatchcase(name, pattern) or (dot and each == kind and (name == rest or fnmatchcase(name, rest)))
         ]
+        found = (
+            found
+            or [
+                Key(each, name)  # type: ignore[arg-type]
+                for each, names in elsewhere.items()
+                for name in names
+                if name == pattern or (dot and each == kind and name == rest)
+            ][:1]
+        )
         if not found and runs:
             from difflib import get_close_matches
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from fitprint.entities import MetricSummary, RunRecord
 from fitprint.errors import FitprintError
+from fitprint.query.goals import is_told
 from fitprint.views.facts import ABSENT, Fact, code_facts, data_facts, environment_facts, package_facts
 from fitprint.views.fields import strict, timestamp
 from fitprint.views.ranking import natural, ranked_metrics, ranked_params
@@ -65,7 +66,7 @@ class Row:
         values: of each run, in the order of the runs; :data:`ABSENT` where it has none.
         differs: whether the runs have not all the same.
         counts: whether such a difference makes the runs different; times that something took never do.
-        goal: of a metric: "min" or "max", None if the runs do not agree, and for counts such as ``n_iter``.
+        goal: of a metric: "min" or "max", None if the runs do not agree, for counts such as ``n_iter``, and where the name says nothing.
         best: of a metric: positions of the runs with the best value, () where that says nothing.
         deltas: of a metric: of each run against the baseline, () without one.
         common: whether every run has it, of those of which that is known.
@@ -298,6 +299,8 @@ class _Rows:
         values = tuple(ABSENT if summary is None else summary.last for summary in summaries)
         goals = {summary.goal for summary in summaries if summary is not None}
         goal = goals.pop() if len(goals) == 1 and not _COUNT.search(key) else None
+        if goal == "max" and not is_told(key):
+            goal = None  # nobody said so: "max" is what is taken where a name says nothing
         finite = [value for value in values if value is not ABSENT and math.isfinite(value)]
         top = None if goal is None or len(set(finite)) < 2 else min(finite) if goal == "min" else max(finite)
         return Row(

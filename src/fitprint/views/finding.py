@@ -25,6 +25,7 @@ WORDS = "id, beginning or end of one, name, @last, @last:NAME, @best, @best:METR
 """What names a run, for help and messages."""
 
 _MOST_CANDIDATES = 5
+_NEWEST = 200  # runs whose names are looked at for a mistyped one
 _NAME = Field("attribute", "name")
 _TOP = Comparison(Field("attribute", "parent_id"), "is null")
 
@@ -67,7 +68,7 @@ def find_run(store: Store, name: Any, goals: Goals | None = None) -> FoundRun:
     if name in found:
         return FoundRun(store.run(name))
     if not found:
-        raise RunNotFoundError(f"no run has the name or id {shown(name)} in {store.uri}; `fitprint ls` lists runs")
+        raise RunNotFoundError(f"no run has the name or id {shown(name)} in {store.uri}{_like(store, name)}; `fitprint ls` lists runs")
     records = [store.run(run_id) for run_id in found]
     records = [record for record in records if record.deleted_time is None] or records
     by_id = [record for record in records if record.name != name]
@@ -90,6 +91,12 @@ def find_only(store: Store, name: Any, goals: Goals | None = None) -> RunRecord:
             f"several runs are called {shown(name)}: {listed(same)}; say which by its id, or the newest by @last:{clean(name)}"
         )
     return found.record
+
+
+def _like(store: Store, name: str) -> str:
+    """Return a guess at what was meant, among the words and the names of the newest runs."""
+    newest = store.search_runs(parse(""), limit=_NEWEST).runs
+    return _near(name, ["@last", "@best", *dict.fromkeys(run.name for run in newest)])
 
 
 def in_trash(store: Store, name: Any) -> RunRecord | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
+from fitprint.arguments import shown
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
-from fitprint.query.expressions import And, Comparison, Field
+from fitprint.query.expressions import And, Comparison, Expression, Field, Not
 from fitprint.query.fields import AGGREGATES, ENTITIES, attribute
 from fitprint.query.grammar import parse
 from fitprint.stores.paging import every_run
@@ -18,9 +19,10 @@ from fitprint.stores.paging import every_run
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Selected", "matching", "ordering", "tree"]
+__all__ = ["Selected", "matching", "ordering", "sort_keys", "tree"]
 
 _PAGE = 500
+_EXPERIMENT = Field("attribute", "experiment")
 _NO_CHILD = Comparison(Field("attribute", "parent_id"), "is null")
 
 
@@ -76,14 +78,53 @@ def matching(
 
     Raises:
         QueryError: filter or ordering cannot be understood.
+        FitprintError: the filter names a metric, a parameter, a tag or an experiment that no run has.
     """
     query = parse(filter_string, order_by=order_by, experiments=experiment, deleted=deleted)
+    if query.where is not None:
+        _check_keys(store, query.where)
     if parents_only:
         query = replace(query, where=_NO_CHILD if query.where is None else And((_NO_CHILD, query.where)))
     runs = every_run(store, query, _PAGE if limit is None else min(_PAGE, limit + 1))
     found = list(runs if limit is None else islice(runs, limit + 1))
     more = limit is not None and len(found) > limit
     return found[:limit], more
+
+
+def _check_keys(store: Store, where: Expression) -> None:
+    """Refuse a filter with a key that no run has: it is mistyped, and no run would match."""
+    known = store.keys()
+    names = {"metric": ("metric", known.metrics), "param": ("parameter", known.params), "tag": ("tag", known.tags)}
+    if not any(keys for _, keys in names.values()):
+        return
+    for comparison in _comparisons(where):
+        key = comparison.field.key
+        word, keys = names.get(comparison.field.entity, ("", (key,)))
+        if comparison.field == _EXPERIMENT and comparison.operator == "=":
+            word, key, keys = "experiment", str(comparison.value), [each.name for each in store.experiments()]
+        if key not in keys:
+            elsewhere = next((f"; there is a {name} of this name" for name, have in names.values() if key in have), "")
+            raise FitprintError(f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} {shown(key)}{elsewhere or _near(key, keys)}")
+
+
+def _comparisons(where: Expression) -> Iterator[Comparison]:
+    if isinstance(where, Comparison):
+        yield where
+    else:
+        for part in (where.part,) if isinstance(where, Not) else where.parts:
+            yield from _comparisons(part)
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name[:200], known, 1)
+    return f"; did you mean {shown(near[0])}?" if near else ""
+
+
+def sort_keys(order_by: Sequence[str]) -> list[Field]:
+    """Return the metrics, parameters and tags by which an ordering sorts."""
+    return [item.field for item in parse("", order_by=order_by).order if item.field.entity in ("metric", "param", "tag")]
 
 
 def tree(store: Store, runs: Sequence[RunRecord], *, unfold: bool) -> list[Selected]:

@@ -205,13 +205,13 @@ def test_runs_that_do_not_differ(command, home):
 def test_a_run_that_goes_on_and_one_that_failed(command, home):
     """Their states are told, and what is known so far is compared."""
     run = fitprint.start_run(name="going")
-    run.log_metric("m", math.nan)
+    run.log_metric("acc", math.nan)
     failed = fitprint.start_run(name="failed", nested=False)
-    failed.log_metric("m", 1.0)
+    failed.log_metric("acc", 1.0)
     failed.end("FAILED")
     found = lines(command("compare", "going", "failed").out)
     assert ["status", "RUNNING", "FAILED"] in found
-    assert ["m", "↑", "NaN", "1"] in found
+    assert ["acc", "↑", "NaN", "1"] in found
     assert ["so", "far"] == next(words for words in found if words[:1] == ["took"])[2:4]
     run.end()
 
@@ -297,8 +297,8 @@ def test_markdown_fits_a_comment(command, home, count):
 
 def test_columns_show_the_same_parts(home):
     """Where one run has no room for its differences, none shows them; percents are left."""
-    runs = [record("a", {}, {"m": 0.5}), record("b", {}, {"m": 0.4}), record("c", {}, {"m": 0.123456789})]
+    runs = [record("a", {}, {"acc": 0.5}), record("b", {}, {"acc": 0.4}), record("c", {}, {"acc": 0.123456789})]
     text, _ = render(fitprint.compare(runs, baseline=runs[0]), Page(58))
-    assert ["m", "↑", "0.5*", "0.4", "-20%", "0.1235", "-75.3%"] in lines(text)
+    assert ["acc", "↑", "0.5*", "0.4", "-20%", "0.1235", "-75.3%"] in lines(text)
     text, _ = render(fitprint.compare(runs, baseline=runs[0]), Page(120))
-    assert ["m", "↑", "0.5*", "0.4", "-0.1", "-20%", "0.1235", "-0.377", "-75.3%"] in lines(text)
+    assert ["acc", "↑", "0.5*", "0.4", "-0.1", "-20%", "0.1235", "-0.377", "-75.3%"] in lines(text)

@@ -27,13 +27,13 @@ def test_tags_are_set_and_removed(command, runs):
     assert 0 == command("tag", "a", "baseline", "team=x=y").status
     assert {"baseline": "true", "team": "x=y"} == fitprint.get_run("#baseline").tags
     done = command("tag", "a", "--remove", "team")
-    assert "1 run has now: no team" in done.err
+    assert "tagged 1 run: team removed" in done.err
     assert {"baseline": "true"} == fitprint.get_run("a").tags
 
 
 def test_all_runs_that_match_are_tagged(command, runs):
     """With a filter, all words are tags."""
-    assert "2 runs have now: good=true" in command("tag", "-q", "metrics.loss >= 1", "good").err
+    assert "tagged 2 runs: good=true" in command("tag", "-q", "metrics.loss >= 1", "good").err
     assert {runs[1].id, runs[2].id} == {run.id for run in fitprint.search_runs(filter_string="tags.good = 'true'")}
 
 
@@ -121,7 +121,7 @@ def test_purging_asks_first_and_only_takes_what_is_in_the_trash(command, runs):
     command("rm", "a")
     done = command("purge", "a")
     assert 1 == done.status
-    assert "nothing is erased" in done.err
+    assert "nothing was erased" in done.err
     assert "1 run erased" in command("purge", "--all", "--yes").err
     assert "the trash is empty" in command("purge", "--all").err
     assert 1 == command("restore", "a").status
@@ -175,3 +175,88 @@ def test_runs_are_listed_by_what_they_have_in_common(command, home):
     assert ["depth", "lr"] == [line.split()[-1] for line in lines if line.startswith("status")]
     assert "**y, 1 run**" in command("ls", "--by", "team", "--md").out
     assert "did you mean 'team'?" in command("ls", "--by", "tean").err
+
+
+def test_a_second_run_is_not_taken_for_a_tag(command, runs):
+    """Nothing is tagged, and the message says how several runs are."""
+    done = command("tag", runs[0].id[-6:], runs[1].id[-6:], "reviewed=yes")
+    assert 2 == done.status
+    assert f"'{runs[1].id[-6:]}' is a run; tag several runs with -q FILTER" in done.err
+    assert {} == fitprint.get_run(runs[0].id).tags
+
+
+def test_a_note_is_given_in_one_way(command, runs):
+    """A text that would be lost is refused."""
+    assert 2 == command("note", "a", "text", "--append", "more").status
+    assert "" == fitprint.get_run("a").note
+
+
+def test_a_tag_of_an_experiment_is_removed(command, runs):
+    """As one of a run is."""
+    command("experiments", "tag", "Default", "metric=loss", "team=a")
+    assert "tagged 'Default'" in command("experiments", "tag", "Default", "--remove", "team").err
+    assert {"metric": "loss"} == fitprint.get_experiment("Default").tags
+
+
+def test_a_run_that_goes_on_is_removed_only_with_force(command, home):
+    """Its process may not have ended it."""
+    with fitprint.start_run("going"):
+        done = command("rm", "going")
+        assert 1 == done.status
+        assert "still running: going" in done.err
+        assert 0 == command("rm", "going", "--force").status
+    assert [] == fitprint.search_runs()
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("metrics.los > 1", "no run has a metric 'los'; did you mean 'loss'?"),
+        ("not (name = 'a' or max(metrics.nope) > 1)", "no run has a metric 'nope'"),
+        ("params.loss > 1", "no run has a parameter 'loss'; there is a metric of this name"),
+        ("tags.team = 'a'", "no run has a tag 'team'"),
+        ("experiment = 'Defalt'", "no run has an experiment 'Defalt'; did you mean 'Default'?"),
+    ],
+)
+def test_a_filter_with_a_key_that_no_run_has_is_an_error(command, runs, query, message):
+    """It is mistyped: no run would match, and nobody would know why."""
+    for words in (("ls",), ("rm",), ("tag", "x")):
+        done = command(*words, "-q", query)
+        assert 1 == done.status
+        assert message in done.err
+    assert 3 == len(fitprint.search_runs())
+
+
+def test_columns_that_only_other_runs_have_are_empty(command, home):
+    """Asking for them is no mistake."""
+    with fitprint.start_run() as run:
+        run.log_param("C", 1)
+    with fitprint.start_run() as run:
+        run.log_metric("loss", 1.0)
+    done = command("ls", "--top", "1", "--cols", "loss,params.C")
+    assert ["loss", "C"] == done.out.splitlines()[0].split()[5:]
+    assert 0 == done.status
+
+
+def test_what_is_sorted_by_is_shown(command, home):
+    """Also where it would have no room for what it tells."""
+    for number in range(3):
+        with fitprint.start_run() as run:
+            run.log_metrics({"val_loss": number, "fit_time": number} | {f"m{key}": number for key in range(30)})
+    assert ["val_loss", "fit_time"] == command("ls", "--sort", "-fit_time").out.splitlines()[0].split()[5:7]
+
+
+def test_runs_in_the_archive_are_not_lost(command, runs):
+    """It is said where they are."""
+    command("experiments", "archive", "Default")
+    done = command("ls")
+    assert (0, "") == (done.status, done.out)
+    assert "all runs are in archived experiments: Default; `fitprint ls EXPERIMENT`" in done.err
+
+
+def test_a_mistyped_name_gets_a_suggestion(command, runs):
+    """Among names of runs and words."""
+    with fitprint.start_run("XGBClassifier"):
+        pass
+    assert "did you mean 'XGBClassifier'?" in command("show", "XGBClasifier").err
+    assert "did you mean '@last'?" in command("show", "@lsat").err

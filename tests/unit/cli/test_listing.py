@@ -171,7 +171,7 @@ def test_top_lists_fewer(command, three):
     """The best two, and a word on standard error that there are more."""
     done = command("ls", "--sort", "val_loss", "--top", "2")
     assert ["second", "first"] == names(done.out)
-    assert "first 2 runs" in done.err
+    assert "these are the first 2; --top N shows more" in done.err
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "x"])
@@ -323,4 +323,5 @@ def test_the_filters_of_the_help_can_be_read(command, three):
     sheet = command("ls", "--help").out.partition("filters:\n")[2]
     filters = [line.strip().partition("  ")[0].replace("...", "name = 'a'") for line in sheet.splitlines() if line.strip()]
     assert 8 == len(filters)
+    record("all of it", {"C": 1.0}, {"loss": 0.1}, {"team": "a"})  # a filter with a key that no run has is an error
     assert [0] * 8 == [command("ls", "-q", each).status for each in filters]

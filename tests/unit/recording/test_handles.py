@@ -61,6 +61,16 @@ def test_tags_are_items_of_a_dict(run):
         tags.popitem()
 
 
+def test_a_handle_sees_the_tags_that_it_has_set(run):
+    """At the next look, also on a run that was found."""
+    found = fitprint.get_run(run.id)
+    for handle in (run, found):
+        handle.tags["w"] = "4"
+        assert "4" == handle.tags["w"]
+        del handle.tags["w"]
+        assert {"team": "x"} == handle.tags
+
+
 def test_a_copy_of_the_tags_is_a_plain_dict(run):
     """It writes nothing."""
     for made in (copy.copy(run.tags), copy.deepcopy(run.tags), pickle.loads(pickle.dumps(run.tags)), run.tags.copy(), dict(run.tags)):

@@ -11,6 +11,7 @@ from fitprint.entities import Artifact, Decision, Experiment, Param
 from fitprint.errors import RunNotFoundError
 from fitprint.events import (
     ArtifactsLogged,
+    ArtifactStoreChosen,
     ExperimentArchived,
     ExperimentCreated,
     ExperimentNoted,
@@ -191,3 +192,10 @@ def test_names_pass_from_one_experiment_to_another(store: Store, write: Any) -> 
     )
     assert {RUN: "wine", OTHER: "iris"} == listed(store)
     assert [("iris", ()), ("wine", ("between",))] == [(each.name, each.former_names) for each in store.experiments()]
+
+
+def test_a_purge_that_is_refused_forgets_no_bytes(store: Store, write: Any) -> None:
+    """Also where the run logs another file at the same path in the same batch."""
+    write(ArtifactStoreChosen(0, "memory:///bytes"), ArtifactsLogged(RUN, 1, (Artifact("y", "sha256:a", 1),)))
+    write(RunPurged(RUN, 2, new_id(), ""), ArtifactsLogged(RUN, 3, (Artifact("y", "sha256:b", 1),)))
+    assert {"sha256:a", "sha256:b"} == {item.digest for item in store.pending()}

@@ -100,13 +100,13 @@ def test_metrics_of_the_machine_are_asked_for():
 def test_the_best_of_a_row():
     """By the goal, all of them; none where all are the same, where goals differ, and for counts."""
     runs = [
-        run("a", {"acc": 0.9, "loss": metric(0.1, "min"), "odd": metric(1.0, "min"), "n_iter": 3.0, "one": 1.0}),
+        run("a", {"acc": 0.9, "loss": metric(0.1, "min"), "odd": metric(1.0, "min"), "n_iter": 3.0, "auc": 1.0}),
         run("b", {"acc": 0.9, "loss": metric(0.2, "min"), "odd": metric(2.0, "max"), "n_iter": 4.0}),
         run("c", {"acc": 0.8, "loss": metric(math.nan, "min"), "odd": metric(2.0, "max"), "n_iter": 4.0}),
     ]
     found = rows(compared(runs), "metrics")
-    assert {"acc": (0, 1), "loss": (0,), "odd": (), "n_iter": (), "one": ()} == {key: row.best for key, row in found.items()}
-    assert {"acc": "max", "loss": "min", "odd": None, "n_iter": None, "one": "max"} == {key: row.goal for key, row in found.items()}
+    assert {"acc": (0, 1), "loss": (0,), "odd": (), "n_iter": (), "auc": ()} == {key: row.best for key, row in found.items()}
+    assert {"acc": "max", "loss": "min", "odd": None, "n_iter": None, "auc": "max"} == {key: row.goal for key, row in found.items()}
 
 
 def test_deltas_against_a_baseline():
@@ -132,8 +132,17 @@ def test_deltas_against_a_baseline():
 )
 def test_deltas_that_say_nothing(base, value, expected):
     """Nothing is divided by 0, nothing overflows, and what is missing has no difference."""
-    runs = [run(name, {} if each is None else {"m": each}) for name, each in (("a", base), ("b", value))]
-    assert expected == rows(compared(runs, baseline=0), "metrics")["m"].deltas[1]
+    runs = [run(name, {} if each is None else {"acc": each}) for name, each in (("a", base), ("b", value))]
+    assert expected == rows(compared(runs, baseline=0), "metrics")["acc"].deltas[1]
+
+
+def test_a_name_that_says_nothing_has_no_best():
+    """More of it may be worse: nobody is misled by a guess."""
+    runs = [run(name, {"layer_norm": value, "cost_eur": metric(value, "min")}) for name, value in (("a", 1.0), ("b", 2.0))]
+    found = rows(compared(runs, baseline=0), "metrics")
+    assert {"layer_norm": (None, (), None), "cost_eur": ("min", (0,), False)} == {
+        key: (row.goal, row.best, row.deltas[1].better) for key, row in found.items()
+    }
 
 
 def test_times_alone_make_no_difference():
@@ -250,7 +259,7 @@ def test_deep_values_are_compared():
 
 def test_the_json_form():
     """An object with a version, runs, sections and rows; a value that a run lacks is missing, None is null."""
-    runs = [run("a", {"m": math.nan}, {"p": None}), run("b", {"m": 1.0})]
+    runs = [run("a", {"acc": math.nan}, {"p": None}), run("b", {"acc": 1.0})]
     content = compared(runs, baseline=1, notes=["careful"]).to_dict()
     a, b = "a" * 32, "b" * 32
     assert (1, b, ["careful"]) == (content["schema"], content["baseline"], content["notes"])
@@ -260,7 +269,7 @@ def test_the_json_form():
     nothing = {"delta": None, "percent": None, "better": None}
     assert [
         {
-            "key": "m",
+            "key": "acc",
             "differs": True,
             "values": {a: "NaN", b: 1.0},
             "goal": "max",

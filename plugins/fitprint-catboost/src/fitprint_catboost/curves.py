@@ -88,9 +88,11 @@ class Curves:
                 self._fit.history(f"{self._prefix}{key}", values, steps=steps, goal=self._goal(key))
         best = model.get_best_iteration()
         done = self._last(results, rounds)
-        score = self._best_score(model, results, resolved, best)
+        score, decided = self._best_score(model, results, resolved, best)
         stopped = done if isinstance(rounds, int) and done is not None and done < rounds - 1 else None
-        self._rounds.stopped(best_iteration=best, best_score=score, stopped_iteration=stopped)
+        self._rounds.stopped(
+            best_iteration=best, best_score=score, stopped_iteration=stopped, goal=None if decided is None else self._goal(decided)
+        )
 
     def _steps(self, count: int, rounds: Any) -> list[int]:
         """Return the rounds at which a metric was computed: the first, each ``period`` ones, and the last."""
@@ -104,17 +106,17 @@ class Curves:
 
     def _best_score(
         self, model: Any, results: Mapping[str, Mapping[str, list[float]]], resolved: Mapping[str, Any], best: Any
-    ) -> float | None:
-        """Return the score of the best round: of the metric and the evaluation set that decided."""
+    ) -> tuple[float | None, str | None]:
+        """Return the score of the best round, of the metric and the evaluation set that decided, and their key."""
         if not isinstance(best, int) or self._period > 1:
-            return None
+            return None, None
         scores = model.get_best_score()
         wanted = resolved.get("eval_metric")
         for data, metric, values in _curves(results):
             decided = data != "learn" and (metric == wanted or metric in self._own)
             if decided and best < len(values) and values[best] == scores.get(data, {}).get(metric):
-                return values[best]
-        return None
+                return values[best], f"{data}-{metric}"
+        return None, None
 
 
 def _curves(results: Mapping[str, Mapping[str, list[float]]]) -> Iterator[tuple[str, str, list[float]]]:

@@ -51,5 +51,6 @@ def record_cv_results(fit: Fit, table: Any) -> None:
         fit.history(name, [float(value) for value in values], steps=steps or None, goal=goal)
         if not decided and goal is not None and values and name.startswith("test-") and name.endswith("-mean"):
             place = values.index(max(values) if goal == "max" else min(values))
-            fit.metrics({"best_iteration": steps[place] if steps else place, "best_score": float(values[place])})
+            fit.metric("best_iteration", steps[place] if steps else place)
+            fit.metric("best_score", float(values[place]), goal=goal)
             decided = True

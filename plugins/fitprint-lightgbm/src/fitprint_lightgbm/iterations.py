@@ -120,7 +120,7 @@ class Iterations:
         place = best - (self.last + 1 - self.done)
         chosen = next((key for key in keys if self._is_best(key, place)), keys[0] if keys else None)
         score = None if chosen is None or not 0 <= place < len(self.curves[chosen]) else float(self.curves[chosen][place])
-        self.rounds.stopped(best_iteration=best, best_score=score, stopped_iteration=self.last)
+        self.rounds.stopped(best_iteration=best, best_score=score, stopped_iteration=self.last, metric=chosen)
 
     def _is_best(self, key: str, place: int) -> bool:
         curve = self.curves[key]

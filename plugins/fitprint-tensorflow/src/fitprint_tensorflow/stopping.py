@@ -37,7 +37,12 @@ def record_stop(fit: Fit, callbacks: Iterable[Any], watch: Watch) -> None:
         return
     fit.document("early_stopping", facts[0] if len(facts) == 1 else facts)
     first = facts[0]
-    watch.rounds.stopped(best_iteration=first["best_epoch"], best_score=first["best_score"], stopped_iteration=first["last_epoch"])
+    watch.rounds.stopped(
+        best_iteration=first["best_epoch"],
+        best_score=first["best_score"],
+        stopped_iteration=first["last_epoch"],
+        metric=first["monitor"],
+    )
     for name in ("stopped_epoch", "restored_epoch"):
         if first[name] is not None:
             fit.metric(name, first[name])

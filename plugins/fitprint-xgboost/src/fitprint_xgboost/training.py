@@ -119,7 +119,8 @@ def record_stop(seen: Watch | None, arguments: Arguments) -> None:
         return
     if stops_early(arguments) and seen.best is not None:
         iteration, score = seen.best
-        seen.rounds.stopped(best_iteration=iteration, best_score=score, stopped_iteration=seen.before + seen.last)
+        stopped = seen.before + seen.last
+        seen.rounds.stopped(best_iteration=iteration, best_score=score, stopped_iteration=stopped, metric=seen.decided)
     seen.forget()
 
 

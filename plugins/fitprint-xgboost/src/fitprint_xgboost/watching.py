@@ -31,6 +31,7 @@ class Watch:
         last: the last round that was seen, from 0 at the call's beginning; -1 before the first.
         before: rounds that the model had before this training.
         best: iteration and score that early stopping settled on, as XGBoost noted them on the model, or None.
+        decided: key of the metric that decided, as far as its score there tells it, or None.
         rates: learning rate by round, as a schedule gave them.
         is_scheduled: whether there is a schedule.
         goes_on: whether the model had rounds before this training.
@@ -46,6 +47,7 @@ class Watch:
         self.last = -1
         self.before = 0
         self.best: tuple[int, float] | None = None
+        self.decided: str | None = None
         self.rates: dict[int, float] = {}
         self.is_scheduled = False
         self.goes_on = False
@@ -76,7 +78,18 @@ class Watch:
             iteration, score = model.attr("best_iteration"), model.attr("best_score")
             if iteration is not None and score is not None:
                 self.best = int(iteration), float(score.strip("()").partition(",")[0])  # XGBoost 2.0 notes mean and deviation
+                self.decided = self._key_of(*self.best)
         self.forget()
+
+    def _key_of(self, iteration: int, score: float) -> Any:
+        """Return the last key that has a score in a round: the last metric of the last data decides, unless another one was named."""
+        for key, values, part in reversed(self._series):
+            place = iteration - self.before
+            if part in (None, 0) and 0 <= place < len(values):
+                value = values[place] if part is None else values[place][part]
+                if abs(float(value) - score) <= 1e-5 * max(1.0, abs(score)):
+                    return key
+        return None
 
     def forget(self) -> None:
         """Let go of the log, which belongs to the user."""

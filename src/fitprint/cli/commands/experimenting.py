@@ -55,7 +55,9 @@ class Experimenting:
         for verb, (help_text, names) in _VERBS.items():
             one = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.", allow_abbrev=False)
             for name in names:
-                one.add_argument(name.lower().partition("=")[0], metavar=name, nargs="+" if "=" in name else None)
+                one.add_argument(name.lower().partition("=")[0], metavar=name, nargs="*" if "=" in name else None)
+            if verb == "tag":
+                one.add_argument("--remove", metavar="KEY", action="append", default=[], help="a tag to remove; may be given several times")
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.verb is None:
@@ -68,11 +70,11 @@ class Experimenting:
             "archive": lambda: archive_experiment(arguments.name),
             "restore": lambda: restore_experiment(arguments.name),
             "note": lambda: set_experiment_note(arguments.name, arguments.text),
-            "tag": lambda: set_experiment_tags(arguments.name, tags_of(arguments.key, [])),
+            "tag": lambda: set_experiment_tags(arguments.name, tags_of(arguments.key, arguments.remove)),
         }
         experiment: Experiment = acts[arguments.verb]()
-        told = {"create": "is made", "rename": "is its name now", "archive": "is in the archive", "restore": "is back"}
-        tell(f"{clean(experiment.name)} {told.get(arguments.verb, 'is changed')}")
+        done = {"create": "created", "rename": "renamed to", "note": "wrote the note of", "tag": "tagged"}
+        tell(f"{done.get(arguments.verb, f'{arguments.verb}d')} {clean(experiment.name)!r}")
         return 0
 
 

@@ -7,7 +7,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fitprint import clock
 from fitprint.cli import reading
@@ -16,13 +16,14 @@ from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.entities import RunRecord
 from fitprint.ids import short_id
+from fitprint.query.expressions import Field
 from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 from fitprint.views import columns
 from fitprint.views.columns import Key
 from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
 from fitprint.views.ranking import model_of
-from fitprint.views.selection import Selected, matching, ordering, tree
+from fitprint.views.selection import Selected, matching, ordering, sort_keys, tree
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
 __all__ = ["COMMAND", "Listing", "show_table"]
@@ -99,10 +100,11 @@ class Listing:
         experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
         data = arguments.form in ("json", "csv")
         folds = not (data or arguments.query or arguments.trash)
+        order = ordering(store, arguments.sort)
         runs, more = matching(
             store,
             arguments.query,
-            ordering(store, arguments.sort),
+            order,
             experiment,
             limit=arguments.top or (None if data else _ROWS),
             deleted="only" if arguments.trash else "exclude",
@@ -115,31 +117,44 @@ class Listing:
         else:
             listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
             as_markdown = arguments.form == "md"
-            if arguments.by:
-                _show_groups(store, listed, arguments.by, cols=arguments.cols, as_markdown=as_markdown)
+            first = [_key_of(field) for field in sort_keys(order)]
+            if not listed and not (arguments.query or arguments.trash) and (hidden := reading.archived(store)):
+                tell(f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists those of one")
+            elif arguments.by:
+                _show_groups(store, listed, arguments.by, cols=arguments.cols, first=first, as_markdown=as_markdown)
             else:
-                show_table(store, listed, cols=arguments.cols, as_markdown=as_markdown)
+                show_table(store, listed, cols=arguments.cols, first=first, as_markdown=as_markdown)
             if more:
-                tell(f"these are the first {len(runs)} runs; --top N lists more")
+                what = "first" if arguments.sort else "newest"
+                tell(f"these are the {what} {len(runs)}; --top N shows more")
         return 0
 
 
 COMMAND = Listing()
 
 
-def show_table(store: Store, listed: Sequence[Selected], *, cols: str | None = None, as_markdown: bool = False) -> None:
-    """Print a table of runs to standard output, and say on standard error how many columns it does not show."""
+def show_table(
+    store: Store, listed: Sequence[Selected], *, cols: str | None = None, first: Sequence[Key] = (), as_markdown: bool = False
+) -> None:
+    """Print a table of runs to standard output, and say on standard error how many columns it does not show.
+
+    ``first`` are columns that come behind the metric by which runs are judged, whatever they tell.
+    """
     if not listed:
         tell("no run matches")
-    elif hidden := _print_table(store, listed, cols, as_markdown=as_markdown):
-        tell(f"{hidden} more {'column' if hidden == 1 else 'columns'}; --cols '*' shows all, --cols NAMES those that you name")
+    elif hidden := _print_table(store, listed, cols, first, as_markdown=as_markdown):
+        _tell_hidden(f"{hidden} {'column is' if hidden == 1 else 'columns are'} hidden", cols)
 
 
-def _print_table(store: Store, listed: Sequence[Selected], cols: str | None, *, as_markdown: bool) -> int:
+def _tell_hidden(told: str, cols: str | None) -> None:
+    tell(f"{told}; choose with --cols NAMES, or use --csv for all" if cols is None else f"{told}: use a wider terminal, a pipe, or --csv")
+
+
+def _print_table(store: Store, listed: Sequence[Selected], cols: str | None, first: Sequence[Key] = (), *, as_markdown: bool) -> int:
     """Print a table of runs, and return how many columns it does not show."""
     runs = [item.run for item in listed]
     terminal = Terminal()
-    keys = columns.telling(runs, reading.goals()) if cols is None else columns.chosen(cols, runs)
+    keys = columns.telling(runs, reading.goals(), first=first) if cols is None else columns.chosen(cols, runs, store.keys())
     most = len(keys) if cols is not None or as_markdown else _MOST_KEYS
     built = _columns(store, listed, keys[:most], terminal, curves=not as_markdown)
     if as_markdown:
@@ -150,7 +165,12 @@ def _print_table(store: Store, listed: Sequence[Selected], cols: str | None, *, 
     return len(dropped) + len(keys[most:])
 
 
-def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str | None, as_markdown: bool) -> None:
+def _key_of(field: Field) -> Key:
+    kinds: dict[str, Literal["metrics", "params", "tags"]] = {"metric": "metrics", "param": "params", "tag": "tags"}
+    return Key(kinds[field.entity], field.key)
+
+
+def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str | None, first: Sequence[Key], as_markdown: bool) -> None:
     """Print a table for each value of a key, in the order in which the values come."""
     groups: dict[str, list[Selected]] = {}
     group = ""
@@ -166,9 +186,9 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str
     for place, (title, items) in enumerate(list(groups.items())[:_GROUPS]):
         heading = f"{title or f'without {clean(by)}'}, {len(items)} {'run' if len(items) == 1 else 'runs'}"
         print(*([""] if place else []), f"**{heading}**\n" if as_markdown else terminal.style(heading, "bold", "cyan"), sep="\n")
-        hidden = max(hidden, _print_table(store, items, cols, as_markdown=as_markdown))
+        hidden = max(hidden, _print_table(store, items, cols, first, as_markdown=as_markdown))
     if hidden:
-        tell(f"the tables have up to {hidden} more columns; --cols '*' shows all, --cols NAMES those that you name")
+        _tell_hidden(f"up to {hidden} columns of a table are hidden", cols)
     if len(groups) > _GROUPS:
         tell(f"these are the first {_GROUPS} of {len(groups)} values of {by}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from fitprint.cli import reading
 from fitprint.cli.terminal import tell
 from fitprint.errors import FitprintError
+from fitprint.ids import short_id
 from fitprint.views.finding import WORDS
 from fitprint.views.wording import clean
 
@@ -45,6 +46,9 @@ class Noting:
                 tell(f"{clean(run.name)} has no note; `fitprint note RUN TEXT` writes one")
             print(*map(clean, run.note.splitlines()), sep="\n", end="\n" if run.note else "")
             return 0
+        if (arguments.text is not None) + (arguments.append is not None) + arguments.edit > 1:
+            tell("give the note as TEXT, with --append, or with --edit")
+            return 2
         run = reading.only_run(arguments.run)
         if arguments.edit:
             text = _edited(run.note)
@@ -53,6 +57,7 @@ class Noting:
         else:
             text = _given(arguments.text)
         run.set_note(text)
+        tell(f"wrote the note of {clean(run.name)} ({short_id(run.id)})")
         return 0
 
 

@@ -50,7 +50,7 @@ class Purging:
             tell("the trash is empty")
             return 0
         if not arguments.yes and not _agreed(f"erase {counted_runs(len(chosen))}, and those below them, for good? [y/N] "):
-            tell("nothing is erased; --yes does not ask")
+            tell("nothing was erased; add --yes to erase without being asked")
             return 1
         gone: set[str] = set()
         for record in chosen:

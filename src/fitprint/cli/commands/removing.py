@@ -8,6 +8,7 @@ from fitprint.api import delete_run
 from fitprint.cli import reading
 from fitprint.cli.selecting import add_query, selected
 from fitprint.cli.terminal import tell
+from fitprint.errors import FitprintError
 from fitprint.ids import short_id
 from fitprint.views.finding import WORDS
 from fitprint.views.wording import below, clean, counted_runs
@@ -32,6 +33,7 @@ class Removing:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
+        parser.add_argument("--force", action="store_true", help="also runs that are still running")
         parser.add_argument("-n", "--dry-run", action="store_true", help="only list what would be moved")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -43,6 +45,9 @@ class Removing:
             for run in runs:
                 print(f"{short_id(run.id)}  {clean(run.name)}" + (f" (+{counts[run.id]})" if run.id in counts else ""))
             return 0
+        if going := [run for run in runs if run.status == "RUNNING" and not arguments.force]:
+            told = ", ".join(f"{clean(run.name)} ({short_id(run.id)})" for run in going[:_MOST])
+            raise FitprintError(f"still running: {told}; end it first, or remove it with --force")
         total = 0
         for run in runs:
             moved = delete_run(run.id)

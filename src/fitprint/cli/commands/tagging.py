@@ -7,6 +7,7 @@ import argparse
 from fitprint.cli import reading
 from fitprint.cli.selecting import add_query, selected
 from fitprint.cli.terminal import tell
+from fitprint.views.wording import clean, counted_runs
 
 __all__ = ["COMMAND", "Tagging", "tags_of"]
 
@@ -37,13 +38,19 @@ class Tagging:
         if not tags:
             tell("say which tags to set: RUN KEY=VALUE ..., or to remove: RUN --remove KEY")
             return 2
+        store = reading.store()
+        for word in words[len(names) :]:
+            if "=" not in word and store.resolve(word):
+                tell(f"{clean(word)!r} is a run; tag several runs with -q FILTER, or write {clean(word)}=true for a tag of this name")
+                return 2
         runs = selected(names, arguments.query)
         if runs is None:
             return 2
         for run in runs:
             run.set_tags(tags)
         reading.store()  # delivers what was written
-        tell(f"{len(runs)} {'run has' if len(runs) == 1 else 'runs have'} now: {', '.join(_told(tags))}")
+        if runs:
+            tell(f"tagged {counted_runs(len(runs))}: {', '.join(_told(tags))}")
         return 0
 
 
@@ -57,4 +64,4 @@ def tags_of(words: list[str], removed: list[str]) -> dict[str, str | None]:
 
 
 def _told(tags: dict[str, str | None]) -> list[str]:
-    return [f"no {key}" if value is None else f"{key}={value}" for key, value in tags.items()]
+    return [clean(f"{key} removed" if value is None else f"{key}={value}") for key, value in tags.items()]
