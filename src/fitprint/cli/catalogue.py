@@ -19,6 +19,7 @@ _BUILT_IN = {
     "diff": "differing",
     "query": "querying",
     "get": "getting",
+    "tail": "tailing",
     "exec": "executing",
     "demo": "demonstrating",
     "tag": "tagging",
