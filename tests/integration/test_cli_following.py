@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -100,3 +104,54 @@ def test_an_interrupt_ends_the_tail_and_not_the_run(writer, follow):
     assert ("", "") == tail.communicate(timeout=60)
     assert 130 == tail.returncode
     writer.log(0.25)
+
+
+def test_a_listing_is_printed_again_when_something_has_changed(writer, follow):
+    """Between these times nothing is printed, though runs grow older; an interrupt ends it."""
+    listing = follow("ls", "--watch", "0.5", "--cols", "loss")
+    shown = [listing.stdout.readline() for _ in range(2)]
+    assert "0.5" in shown[1].split()
+    writer.log(0.25)
+    shown += [listing.stdout.readline() for _ in range(2)]
+    assert shown[0].split() == shown[2].split()
+    assert "0.25" in shown[3].split()
+    writer.end()
+    shown += [listing.stdout.readline() for _ in range(2)]
+    assert "FINISHED" in shown[5]
+    listing.send_signal(signal.SIGINT)
+    assert "" == listing.communicate(timeout=60)[0]
+    assert 130 == listing.returncode
+
+
+def test_a_terminal_shows_the_listing_in_one_place_and_then_what_was_there(writer, programs):
+    """On a screen of its own, no more lines than that has."""
+    for number in range(8):
+        assert 0 == programs.run(f"import fitprint\nwith fitprint.start_run('run {number}') as run: run.log_metric('loss', {number})")[0]
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 5, 100, 0, 0))
+    command = [sys.executable, "-m", "fitprint", "ls", "--watch", "0.5"]
+    environment = {**programs.environment, "TERM": "xterm"}
+    environment.pop("NO_COLOR", None)
+    listing = subprocess.Popen(command, cwd=programs.folder, env=environment, stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    try:
+        shown = b""
+        while shown.count(b"\x1b[H") < 3:
+            shown += os.read(ours, 65536)
+        listing.send_signal(signal.SIGINT)
+        listing.wait(timeout=60)
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:  # the other end is closed
+            pass
+    finally:
+        listing.kill()
+        listing.communicate(timeout=60)
+        os.close(ours)
+    assert 130 == listing.returncode
+    before, *pages = shown.decode().split("\x1b[H")
+    assert "\x1b[?1049h\x1b[?25l" == before
+    assert pages[-1].endswith("\x1b[?25h\x1b[?1049l")
+    assert {5} == {len(page.split("\r\n")) for page in pages}
+    assert "… 6 more lines" in pages[0]

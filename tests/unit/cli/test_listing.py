@@ -324,3 +324,13 @@ def test_the_filters_of_the_help_can_be_read(command, three):
     filters = [line.strip().partition("  ")[0].replace("...", "name = 'a'") for line in sheet.splitlines() if line.strip()]
     assert 8 == len(filters)
     assert [0] * 8 == [command("ls", "-q", each).status for each in filters]
+
+
+@pytest.mark.parametrize(
+    "words", [("--watch", "0.1"), ("--watch", "iris"), ("--watch", "nan"), ("--watch", "--json"), ("--watch", "3", "--csv")]
+)
+def test_a_watch_without_sense_is_refused(command, home, words):
+    """Too often, not a number, and what cannot be shown again in its place."""
+    with fitprint.start_run():
+        pass
+    assert 2 == command("ls", *words).status

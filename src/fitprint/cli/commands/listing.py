@@ -7,15 +7,17 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fitprint import clock
 from fitprint.cli import reading
 from fitprint.cli.grid import Column, markdown, render
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.watching import seconds, watch
 from fitprint.entities import RunRecord
 from fitprint.ids import short_id
+from fitprint.recording.workspace import current
 from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 from fitprint.views import columns
@@ -28,6 +30,7 @@ from fitprint.views.wording import age, clean, duration, moment, number, value_t
 __all__ = ["COMMAND", "Listing", "show_table"]
 
 _ROWS = 30
+_WATCH = 2.0
 _CURVE = 12
 _NARROW = 120  # columns of a terminal below which a sign stands for the status, and names are shorter
 _NARROW_NAME = 22
@@ -84,6 +87,14 @@ class Listing:
         )
         parser.add_argument("--all", action="store_true", help="list children, too, below their parents")
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
+        parser.add_argument(
+            "--watch",
+            nargs="?",
+            type=seconds,
+            const=_WATCH,
+            metavar="SECONDS",
+            help=f"list again every SECONDS ({_WATCH:g} if you say none), until Ctrl-C; to a pipe only when something has changed",
+        )
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_const", dest="form", const="json", help="print JSON")
         form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV with full precision")
@@ -95,36 +106,57 @@ class Listing:
             if arguments.form == "json":
                 print("[]")
             return 0
-        store = reading.store()
-        experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
-        data = arguments.form in ("json", "csv")
-        folds = not (data or arguments.query or arguments.trash)
-        runs, more = matching(
-            store,
-            arguments.query,
-            ordering(store, arguments.sort),
-            experiment,
-            limit=arguments.top or (None if data else _ROWS),
-            deleted="only" if arguments.trash else "exclude",
-            parents_only=folds,
-        )
-        if arguments.form == "json":
-            print(*dumped_lines(map(run_fields, runs)), sep="\n")
-        elif arguments.form == "csv":
-            _write_csv(runs, arguments.cols)
+        if arguments.watch is None:
+            _show(_found(arguments), arguments)
+        elif arguments.form in ("json", "csv"):
+            tell("--watch shows a table, not --json or --csv; `fitprint tail RUN --json` follows a run")
+            return 2
         else:
-            listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
-            as_markdown = arguments.form == "md"
-            if arguments.by:
-                _show_groups(store, listed, arguments.by, cols=arguments.cols, as_markdown=as_markdown)
-            else:
-                show_table(store, listed, cols=arguments.cols, as_markdown=as_markdown)
-            if more:
-                tell(f"these are the first {len(runs)} runs; --top N lists more")
+            watch(lambda: _found(arguments), lambda found: _show(found, arguments), arguments.watch)
         return 0
 
 
 COMMAND = Listing()
+
+
+class _Found(NamedTuple):
+    """What a listing shows: runs with their places in the table, and whether there are more."""
+
+    listed: Sequence[Selected]
+    more: bool
+
+
+def _found(arguments: argparse.Namespace) -> _Found:
+    store = reading.store()
+    experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
+    data = arguments.form in ("json", "csv")
+    folds = not (data or arguments.query or arguments.trash)
+    runs, more = matching(
+        store,
+        arguments.query,
+        ordering(store, arguments.sort),
+        experiment,
+        limit=arguments.top or (None if data else _ROWS),
+        deleted="only" if arguments.trash else "exclude",
+        parents_only=folds,
+    )
+    return _Found(tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs], more)
+
+
+def _show(found: _Found, arguments: argparse.Namespace) -> None:
+    store, listed = current().known_store(), found.listed
+    if arguments.form == "json":
+        print(*dumped_lines(run_fields(item.run) for item in listed), sep="\n")
+    elif arguments.form == "csv":
+        _write_csv([item.run for item in listed], arguments.cols)
+    else:
+        as_markdown = arguments.form == "md"
+        if arguments.by:
+            _show_groups(store, listed, arguments.by, cols=arguments.cols, as_markdown=as_markdown)
+        else:
+            show_table(store, listed, cols=arguments.cols, as_markdown=as_markdown)
+        if found.more:
+            tell(f"these are the first {sum(not item.depth for item in listed)} runs; --top N lists more")
 
 
 def show_table(store: Store, listed: Sequence[Selected], *, cols: str | None = None, as_markdown: bool = False) -> None:
