@@ -19,6 +19,7 @@ _BUILT_IN = {
     "diff": "differing",
     "query": "querying",
     "get": "getting",
+    "plot": "plotting",
     "tail": "tailing",
     "exec": "executing",
     "demo": "demonstrating",
