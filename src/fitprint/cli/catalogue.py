@@ -36,6 +36,7 @@ _BUILT_IN = {
     "plugins": "plugins",
     "doctor": "doctor",
     "config": "configuration",
+    "completion": "completing",
 }
 
 
