@@ -145,3 +145,23 @@ def test_the_core_imports_no_library_for_figures(programs):
     done = subprocess.run(command, env=programs.environment, cwd=programs.folder, capture_output=True, text=True, check=True, timeout=60)
     assert "loss" in done.stdout
     assert set() == set(done.stderr.split()) & {"matplotlib", "plotly", "numpy", "PIL"}
+
+
+@pytest.mark.parametrize("kind", ["confusion", "roc", "importances"])
+def test_what_a_plugin_records_is_plotted(home, capsys, kind):
+    """In the terminal, and as a picture."""
+    pytest.importorskip("fitprint_sklearn")
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    from fitprint.cli import main
+
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    with fitprint.autolog():
+        model = LogisticRegression(max_iter=2000).fit(X[::2], y[::2])
+        model.score(X[1::2], y[1::2])
+    assert 0 == main(["plot", "@last", f"--{kind}"])
+    assert "LogisticRegression (" in capsys.readouterr().out
+    assert 0 == main(["plot", "@last", f"--{kind}", "-o", "plot.png"])
+    with open("plot.png", "rb") as file:
+        assert b"\x89PNG" == file.read(4)

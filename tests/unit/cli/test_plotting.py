@@ -142,3 +142,78 @@ def test_more_curves_than_can_be_named_are_counted():
     """The legend has a bound."""
     others = [Curve(f"run {place}", [0, 1], [0.0, place]) for place in range(30)]
     assert "  and 11 more" == drawn([1.0, 2.0], others=others)[-1]
+
+
+@pytest.fixture
+def recorded(home):
+    """A run with the data of the plots that plugins record."""
+    with fitprint.start_run("model") as run:
+        run.log_dict({"labels": ["cat", "dog\x1b[2J"], "counts": [[7, 1], [2.5, 90]]}, "plots/confusion_matrix.json")
+        curve = {"label": "dog", "positives": 4, "negatives": 2, "true_positives": [2, 4], "false_positives": [0, 2]}
+        run.log_dict({"curves": [curve]}, "plots/roc_and_precision_recall.json")
+        rows = [[1.0, -2.0, None], [3.0, -6.0, 0.5]]
+        run.log_dict({"kind": "coefficients", "features": ["a", "b", "c"], "rows": rows}, "plots/feature_coefficients.json")
+    return run
+
+
+def test_a_confusion_matrix_is_shown_as_a_table(command, recorded):
+    """A row for each true class; nothing of a label steers the terminal."""
+    done = command("plot", "model", "--confusion")
+    title, head, *rows = done.out.splitlines()
+    assert (0, f"model ({recorded.id[-6:]})") == (done.status, title)
+    assert ["true", "/", "predicted", "cat", "dog\\x1b[2J"] == head.split()
+    assert [["cat", "7", "1"], ["dog\\x1b[2J", "2.5", "90"]] == [row.split() for row in rows]
+
+
+def test_roc_curves_begin_at_zero_and_end_at_one(command, recorded):
+    """Of both rates."""
+    lines = command("plot", "model", "--roc").out.splitlines()
+    assert ["0", "false", "positive", "rate", "1"] == lines[-2].split()
+    assert re.search(r"^ +1 ┤", lines[1])
+    assert f"dog of model ({recorded.id[-6:]})" in lines[-1]
+
+
+def test_importances_are_bars_with_the_largest_first(command, recorded):
+    """Of several classes the mean of what they come to without their signs."""
+    _, *bars = command("plot", "model", "--importances").out.splitlines()
+    assert [["b", "4"], ["a", "2"], ["c", "0.25"]] == [bar.split()[:2] for bar in bars]
+    lengths = [bar.count("█") for bar in bars]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] == pytest.approx(2 * lengths[1], abs=1)
+
+
+@pytest.mark.parametrize("kind", ["confusion", "roc", "importances"])
+def test_what_was_not_recorded_is_an_error(command, runs, kind):
+    """The message names the artifact that would have it."""
+    done = command("plot", "a", f"--{kind}")
+    assert (1, "") == (done.status, done.out)
+    assert "the run has no artifact plots/" in done.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "content"),
+    [
+        ("confusion", "plots/confusion_matrix.json", {"labels": ["a"], "counts": [[1, 2]]}),
+        ("confusion", "plots/confusion_matrix.json", [1]),
+        (
+            "roc",
+            "plots/roc_and_precision_recall.json",
+            {"curves": [{"label": "a", "negatives": 0, "positives": 1, "true_positives": [1], "false_positives": [0]}]},
+        ),
+        ("roc", "plots/roc_and_precision_recall.json", {"curves": 7}),
+        ("importances", "plots/feature_importances.json", {"features": ["a", "b"], "values": ["x", {}]}),
+    ],
+)
+def test_data_of_another_form_are_an_error(command, home, kind, path, content):
+    """Such as a file of the user's own that has the same name."""
+    with fitprint.start_run("odd") as run:
+        run.log_dict(content, path)
+    done = command("plot", "odd", f"--{kind}")
+    assert (1, "") == (done.status, done.out)
+    assert "cannot be read: the artifact has another form" in done.err
+
+
+@pytest.mark.parametrize("words", [("--roc", "--confusion"), ("--roc", "-m", "loss"), ("--roc", "--log"), ("--confusion", "-x", "time")])
+def test_options_that_go_with_curves_alone_are_refused(command, recorded, words):
+    """With the status for that."""
+    assert 2 == command("plot", "model", *words).status
