@@ -1,4 +1,7 @@
-"""Scripts by which shells complete command lines: all that they need stands in them, so that completing starts no Python."""
+"""Scripts by which shells complete command lines: all that they need stands in them, so that completing starts no Python.
+
+A library for it, shtab, would be a dependency of every installation, for what is some lines a shell.
+"""
 
 from __future__ import annotations
 
