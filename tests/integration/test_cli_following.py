@@ -123,6 +123,16 @@ def test_a_listing_is_printed_again_when_something_has_changed(writer, follow):
     assert 130 == listing.returncode
 
 
+def test_the_first_run_is_waited_for(programs, follow):
+    """Nothing is made where there is none."""
+    listing = follow("ls", "--watch", "0.5")
+    assert "no runs are recorded yet" in listing.stderr.readline()
+    assert not programs.home.exists()
+    assert 0 == programs.run("import fitprint\nwith fitprint.start_run('first'): pass")[0]
+    assert "status" in listing.stdout.readline()
+    assert "first" in listing.stdout.readline()
+
+
 def test_a_terminal_shows_the_listing_in_one_place_and_then_what_was_there(writer, programs):
     """On a screen of its own, no more lines than that has."""
     for number in range(8):

@@ -30,7 +30,7 @@ def watch(find: Callable[[], _T], show: Callable[[_T], None], pause: float) -> N
     if is_terminal:
         sys.stdout.write(_BEGIN)
     try:
-        last = None
+        last: Any = None
         while True:
             began = time.monotonic()
             if is_terminal:

@@ -101,7 +101,7 @@ class Listing:
         form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        if nothing := reading.nothing_yet():
+        if arguments.watch is None and (nothing := reading.nothing_yet()):
             tell(nothing)
             if arguments.form == "json":
                 print("[]")
@@ -112,7 +112,7 @@ class Listing:
             tell("--watch shows a table, not --json or --csv; `fitprint tail RUN --json` follows a run")
             return 2
         else:
-            watch(lambda: _found(arguments), lambda found: _show(found, arguments), arguments.watch)
+            watch(lambda: reading.nothing_yet() or _found(arguments), lambda found: _show(found, arguments), arguments.watch)
         return 0
 
 
@@ -143,7 +143,10 @@ def _found(arguments: argparse.Namespace) -> _Found:
     return _Found(tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs], more)
 
 
-def _show(found: _Found, arguments: argparse.Namespace) -> None:
+def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
+    if isinstance(found, str):
+        tell(found)
+        return
     store, listed = current().known_store(), found.listed
     if arguments.form == "json":
         print(*dumped_lines(run_fields(item.run) for item in listed), sep="\n")
