@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from fitprint.comparing import compare, diff
     from fitprint.errors import FitprintError
+    from fitprint.plotting import plot
     from fitprint.recording.experiments import (
         archive_experiment,
         create_experiment,
@@ -95,6 +96,7 @@ __all__ = [
     "log_text",
     "loop",
     "off",
+    "plot",
     "purge_run",
     "rename_experiment",
     "restore_experiment",
@@ -112,6 +114,7 @@ __all__ = [
 _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
     "compare": "fitprint.comparing",
+    "plot": "fitprint.plotting",
     "diff": "fitprint.comparing",
     "Run": "fitprint.recording.run",
     "autolog": "fitprint.switches",

@@ -19,6 +19,8 @@ _BUILT_IN = {
     "diff": "differing",
     "query": "querying",
     "get": "getting",
+    "plot": "plotting",
+    "tail": "tailing",
     "exec": "executing",
     "demo": "demonstrating",
     "tag": "tagging",
@@ -34,6 +36,7 @@ _BUILT_IN = {
     "plugins": "plugins",
     "doctor": "doctor",
     "config": "configuration",
+    "completion": "completing",
 }
 
 

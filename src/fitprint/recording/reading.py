@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fitprint.recording.console import ConsoleLine
     from fitprint.recording.histories import MetricHistory
     from fitprint.recording.workspace import Workspace
+    from fitprint.views.curves import Axis
 
 from fitprint.ids import short_id
 
@@ -167,6 +168,21 @@ class RunReader:
 
         name = checked_text(key, "a metric's name", empty=True)
         return MetricHistory.of(self.workspace.store.metric_history(self.id, name, max_points=max_points))
+
+    def plot(self, *metrics: str, x: Axis = "step", log: bool = False) -> Any:
+        """Return a figure with a panel for each metric: of Matplotlib, or of Plotly where only that is imported.
+
+        Args:
+            metrics: names or patterns such as "val_*"; by default the metric by which one would judge the run.
+            x: draw over the "step", the "time" or the "epoch".
+            log: whether the axis of the values is logarithmic.
+
+        Raises:
+            FitprintError: the run has no such metric, or neither library is installed.
+        """
+        from fitprint.views.figures import figure_of
+
+        return figure_of(self.workspace.store, [self.record], metrics, axis=x, log=log)
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:

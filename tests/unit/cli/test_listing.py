@@ -325,3 +325,13 @@ def test_the_filters_of_the_help_can_be_read(command, three):
     assert 8 == len(filters)
     record("all of it", {"C": 1.0}, {"loss": 0.1}, {"team": "a"})  # a filter with a key that no run has is an error
     assert [0] * 8 == [command("ls", "-q", each).status for each in filters]
+
+
+@pytest.mark.parametrize(
+    "words", [("--watch", "0.1"), ("--watch", "iris"), ("--watch", "nan"), ("--watch", "--json"), ("--watch", "3", "--csv")]
+)
+def test_a_watch_without_sense_is_refused(command, home, words):
+    """Too often, not a number, and what cannot be shown again in its place."""
+    with fitprint.start_run():
+        pass
+    assert 2 == command("ls", *words).status

@@ -7,16 +7,18 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fitprint import clock
 from fitprint.cli import reading
 from fitprint.cli.grid import Column, markdown, render
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.watching import seconds, watch
 from fitprint.entities import RunRecord
 from fitprint.ids import short_id
 from fitprint.query.expressions import Field
+from fitprint.recording.workspace import current
 from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 from fitprint.views import columns
@@ -29,6 +31,7 @@ from fitprint.views.wording import age, clean, duration, moment, number, value_t
 __all__ = ["COMMAND", "Listing", "show_table"]
 
 _ROWS = 30
+_WATCH = 2.0
 _CURVE = 12
 _NARROW = 120  # columns of a terminal below which a sign stands for the status, and names are shorter
 _NARROW_NAME = 22
@@ -85,52 +88,85 @@ class Listing:
         )
         parser.add_argument("--all", action="store_true", help="list children, too, below their parents")
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
+        parser.add_argument(
+            "--watch",
+            nargs="?",
+            type=seconds,
+            const=_WATCH,
+            metavar="SECONDS",
+            help=f"list again every SECONDS ({_WATCH:g} if you say none), until Ctrl-C; to a pipe only when something has changed",
+        )
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_const", dest="form", const="json", help="print JSON")
         form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV with full precision")
         form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        if nothing := reading.nothing_yet():
+        if arguments.watch is None and (nothing := reading.nothing_yet()):
             tell(nothing)
             if arguments.form == "json":
                 print("[]")
             return 0
-        store = reading.store()
-        experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
-        data = arguments.form in ("json", "csv")
-        folds = not (data or arguments.query or arguments.trash)
-        order = ordering(store, arguments.sort)
-        runs, more = matching(
-            store,
-            arguments.query,
-            order,
-            experiment,
-            limit=arguments.top or (None if data else _ROWS),
-            deleted="only" if arguments.trash else "exclude",
-            parents_only=folds,
-        )
-        if arguments.form == "json":
-            print(*dumped_lines(map(run_fields, runs)), sep="\n")
-        elif arguments.form == "csv":
-            _write_csv(runs, arguments.cols)
+        if arguments.watch is None:
+            _show(_found(arguments), arguments)
+        elif arguments.form in ("json", "csv"):
+            tell("--watch shows a table, not --json or --csv; `fitprint tail RUN --json` follows a run")
+            return 2
         else:
-            listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
-            as_markdown = arguments.form == "md"
-            first = [_key_of(field) for field in sort_keys(order)]
-            if not listed and not (arguments.query or arguments.trash) and (hidden := reading.archived(store)):
-                tell(f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists those of one")
-            elif arguments.by:
-                _show_groups(store, listed, arguments.by, cols=arguments.cols, first=first, as_markdown=as_markdown)
-            else:
-                show_table(store, listed, cols=arguments.cols, first=first, as_markdown=as_markdown)
-            if more:
-                what = "first" if arguments.sort else "newest"
-                tell(f"these are the {what} {len(runs)}; --top N shows more")
+            watch(lambda: reading.nothing_yet() or _found(arguments), lambda found: _show(found, arguments), arguments.watch)
         return 0
 
 
 COMMAND = Listing()
+
+
+class _Found(NamedTuple):
+    """What a listing shows: runs with their places in the table, and whether there are more."""
+
+    listed: Sequence[Selected]
+    more: bool
+    first: Sequence[Key]
+
+
+def _found(arguments: argparse.Namespace) -> _Found:
+    store = reading.store()
+    experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
+    data = arguments.form in ("json", "csv")
+    folds = not (data or arguments.query or arguments.trash)
+    order = ordering(store, arguments.sort)
+    runs, more = matching(
+        store,
+        arguments.query,
+        order,
+        experiment,
+        limit=arguments.top or (None if data else _ROWS),
+        deleted="only" if arguments.trash else "exclude",
+        parents_only=folds,
+    )
+    listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
+    return _Found(listed, more, [_key_of(field) for field in sort_keys(order)])
+
+
+def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
+    if isinstance(found, str):
+        tell(found)
+        return
+    store, listed = current().known_store(), found.listed
+    if arguments.form == "json":
+        print(*dumped_lines(run_fields(item.run) for item in listed), sep="\n")
+    elif arguments.form == "csv":
+        _write_csv([item.run for item in listed], arguments.cols)
+    else:
+        as_markdown = arguments.form == "md"
+        if not listed and not (arguments.query or arguments.trash) and (hidden := reading.archived(store)):
+            tell(f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists those of one")
+        elif arguments.by:
+            _show_groups(store, listed, arguments.by, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
+        else:
+            show_table(store, listed, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
+        if found.more:
+            what = "first" if arguments.sort else "newest"
+            tell(f"these are the {what} {sum(not item.depth for item in listed)}; --top N shows more")
 
 
 def show_table(

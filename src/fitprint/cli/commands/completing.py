@@ -1,0 +1,34 @@
+"""``fitprint completion``."""
+
+from __future__ import annotations
+
+import argparse
+
+from fitprint.cli.catalogue import all_commands
+from fitprint.cli.completions import SHELLS, script
+
+__all__ = ["COMMAND", "Completing"]
+
+
+class Completing:
+    """The script knows commands, options and their values, those of plugins included, and starts no Python: print it again when
+    you have installed another version or plugin.
+
+    Examples:
+      fitprint completion bash > ~/.local/share/bash-completion/completions/fitprint
+      fitprint completion zsh > ~/.zfunc/_fitprint     (a folder of $fpath; before compinit)
+      fitprint completion fish > ~/.config/fish/completions/fitprint.fish
+    """
+
+    name = "completion"
+    help = "Print a script that lets a shell complete command lines of fitprint."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("shell", choices=list(SHELLS), help="the shell")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        print(script(arguments.shell, all_commands()), end="")
+        return 0
+
+
+COMMAND = Completing()
