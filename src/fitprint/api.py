@@ -128,7 +128,7 @@ def _only(run: str | Run) -> RunRecord:
 
 
 def _goals() -> Goals:
-    return Goals(tuple(current().settings["metric"]))
+    return Goals.told(current().settings["metric"], current().store.experiments())
 
 
 @overload
@@ -182,7 +182,7 @@ def search_runs(
     names = None
     if experiment_names is not None:
         names = [_experiment(name) for name in checked_names(experiment_names, "the experiments", QueryError)]
-    query = parse(filter_string, order_by=() if order_by is None else order_by, experiments=names)
+    query = parse(filter_string, order_by=_order(order_by), experiments=names)
     store, token = workspace.store, None
     found: list[RunRecord] = []
     while len(found) < max_results:
@@ -208,6 +208,30 @@ def _experiment(name: str) -> str:
         if _is_filter(name):
             raise ExperimentNotFoundError(f"there is no experiment {shown(name)}; write search_runs(filter_string={shown(name)})") from None
         raise
+
+
+def _order(order_by: Iterable[str] | str | None) -> Iterable[str] | str:
+    """Return an ordering in the words of the query language: ``-accuracy`` and ``accuracy desc`` are understood as ``--sort`` does."""
+    from fitprint.query.grammar import parse
+    from fitprint.views.selection import ordering
+
+    if order_by is None:
+        return ()
+    if not isinstance(order_by, str):
+        order_by = list(order_by)
+    try:
+        parse("", order_by=order_by)
+    except QueryError:
+        texts = [order_by] if isinstance(order_by, str) else order_by
+        if not all(isinstance(text, str) for text in texts):
+            raise
+        try:
+            return [item for text in texts for item in ordering(current().store, text)]
+        except QueryError:
+            raise
+        except FitprintError as error:
+            raise QueryError(str(error)) from None
+    return order_by
 
 
 def _is_filter(text: str) -> bool:

@@ -257,7 +257,7 @@ class LoggedModel:
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Experiment:
     """A named group of runs.
 
@@ -281,6 +281,10 @@ class Experiment:
     note: str = ""
     run_count: int = 0
     last_activity: int | None = None
+
+    def __repr__(self) -> str:
+        archived = "" if self.archived_time is None else ", archived"
+        return f"<fitprint.Experiment {self.name!r}, {self.run_count} {'run' if self.run_count == 1 else 'runs'}{archived}>"
 
 
 @dataclass(frozen=True, slots=True)

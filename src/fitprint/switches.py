@@ -75,8 +75,8 @@ def autolog(
 ) -> Autolog:
     """Record every training call of every framework that a plugin is installed for, from here on.
 
-    It does not matter whether frameworks are imported before or after, or whether functions of theirs were. Called again, it
-    takes up what came since. Used in a ``with`` statement, everything is as before when the block is left.
+    Call it before or after frameworks, or functions of theirs, are imported. Calling it again is safe, and takes up what other tools have
+    replaced since. In a ``with`` statement, everything is as before when the block is left.
 
     Args:
         disable: switch off instead, and restore every patched attribute.

@@ -307,3 +307,32 @@ def test_several_runs_of_a_name_are_too_many_to_delete() -> None:
         fitprint.delete_run("a")
     assert [newer.id] == fitprint.delete_run(newer)
     assert [older.id] == fitprint.delete_run("a")
+
+
+def test_an_ordering_is_given_as_on_the_command_line() -> None:
+    """A dash for the greatest first, names without a prefix; what no run has gets a suggestion."""
+    for C in (0.1, 1.0, 10.0):
+        make(f"C={C}", C=C)
+    for order in ("-loss", "loss desc", ["-metrics.loss"], "-C", "metrics.loss DESC"):
+        assert ["C=10.0", "C=1.0", "C=0.1"] == [run.name for run in fitprint.search_runs(order_by=order)]
+    with pytest.raises(QueryError, match="no run has a metric, parameter or tag 'los' to sort by; did you mean 'loss'"):
+        fitprint.search_runs(order_by="-los")
+
+
+def test_the_best_run_is_that_of_the_experiments_metric() -> None:
+    """Where no setting says by what runs are judged, and the tags of the experiments agree; infinities are no best."""
+    for loss in (2.0, 1.0, -math.inf):
+        with fitprint.start_run("a") as run:
+            run.log_metric("my_loss", loss)
+    fitprint.set_experiment_tags("Default", {"metric": "my_loss"})
+    assert 1.0 == fitprint.get_run("@best").metrics["my_loss"]
+    fitprint.configure(metric=["my_los"])
+    with pytest.raises(FitprintError, match="no run has a metric 'my_los', by which runs are to be judged; did you mean 'my_loss'"):
+        fitprint.get_run("@best")
+
+
+def test_experiments_have_a_short_text() -> None:
+    """Name, number of runs, and whether they are in the archive."""
+    make("a")
+    assert "[<fitprint.Experiment 'Default', 1 run>]" == repr(fitprint.experiments())
+    assert "<fitprint.Experiment 'Default', 1 run, archived>" == repr(fitprint.archive_experiment("Default"))

@@ -96,7 +96,7 @@ def rename_experiment(name: str | Experiment, new_name: str) -> Experiment:
 
 
 def archive_experiment(name: str | Experiment) -> Experiment:
-    """Take an experiment and its runs out of lists that are not asked for it, and return it; nothing is deleted.
+    """Hide an experiment and its runs from listings, unless they are asked for by its name, and return it; nothing is deleted.
 
     ``search_runs(["flowers"])`` and ``fitprint ls flowers`` ask for it; a filter does not.
 

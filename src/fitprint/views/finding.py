@@ -138,7 +138,11 @@ def _tagged(store: Store, tag: str) -> RunRecord:
 def _best(store: Store, rest: str, goals: Goals) -> RunRecord:
     known = store.keys().metrics
     if not rest:
-        names = [name for name in goals.names if name in known]
+        of_experiments = {*goals.of_experiments.values()}
+        agreed = goals.names or (of_experiments.pop() if len(of_experiments) == 1 else ())
+        names = [name for name in agreed if name in known]
+        if not names and agreed:
+            raise FitprintError(f"no run has a metric {shown(agreed[0])}, by which runs are to be judged{_near(agreed[0], known)}")
         if not names:
             raise FitprintError("@best needs a metric: @best:METRIC, or the setting `metric` (metric = ['val_auc'] in [tool.fitprint])")
         metric, condition = names[0], ""
@@ -150,9 +154,9 @@ def _best(store: Store, rest: str, goals: Goals) -> RunRecord:
         metric = max(fitting, key=len)
         condition = rest[len(metric) + 1 :]
     field = Field("metric", metric)
-    is_number = Comparison(field, ">=", float("-inf"))  # NaN is none
+    is_number = (Comparison(field, ">", float("-inf")), Comparison(field, "<", float("inf")))
     wanted = parse(condition).where
-    where: Expression = is_number if wanted is None else And((is_number, wanted))
+    where = And(is_number if wanted is None else (*is_number, wanted))
     some = _first(store, where)
     if some is None:
         matching = f" that match {shown(condition)}" if condition else ""

@@ -198,6 +198,12 @@ def test_a_tag_of_an_experiment_is_removed(command, runs):
     assert {"metric": "loss"} == fitprint.get_experiment("Default").tags
 
 
+def test_a_metric_of_an_experiment_that_no_run_has_is_told(command, runs):
+    """It may come; mostly it is mistyped."""
+    assert "no run has a metric 'los' yet" in command("experiments", "tag", "Default", "metric=los").err
+    assert "yet" not in command("experiments", "tag", "Default", "metric=los, loss").err
+
+
 def test_a_run_that_goes_on_is_removed_only_with_force(command, home):
     """Its process may not have ended it."""
     with fitprint.start_run("going"):

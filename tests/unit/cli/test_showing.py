@@ -142,7 +142,8 @@ def test_an_unknown_metric_is_told(command, run):
     """With those that there are."""
     done = command("show", "rich", "--history", "los")
     assert (1, "") == (done.status, done.out)
-    assert "its metrics: acc, loss" in done.err
+    assert "did you mean 'loss'?" in done.err
+    assert "its metrics: acc, loss" in command("show", "rich", "--history", "zzz").err
 
 
 def test_runs_are_found_by_id_prefix_name_and_last(command, home):

@@ -21,6 +21,7 @@ from fitprint.recording.experiments import (
     set_experiment_tags,
 )
 from fitprint.views.fields import dumped, timestamp
+from fitprint.views.ranking import Goals
 from fitprint.views.wording import age, clean
 
 __all__ = ["COMMAND", "Experimenting"]
@@ -73,6 +74,9 @@ class Experimenting:
             "tag": lambda: set_experiment_tags(arguments.name, tags_of(arguments.key, arguments.remove)),
         }
         experiment: Experiment = acts[arguments.verb]()
+        metric = Goals.told((), [experiment]).of_experiments.get(experiment.name, ()) if arguments.verb == "tag" else ()
+        if metric and not set(metric) & set(reading.store().keys().metrics):
+            tell(f"no run has a metric {clean(metric[0])!r} yet")
         done = {"create": "created", "rename": "renamed to", "note": "wrote the note of", "tag": "tagged"}
         tell(f"{done.get(arguments.verb, f'{arguments.verb}d')} {clean(experiment.name)!r}")
         return 0

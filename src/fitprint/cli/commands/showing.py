@@ -9,12 +9,15 @@ from fitprint.cli import reading
 from fitprint.cli.details import sections
 from fitprint.cli.terminal import Terminal
 from fitprint.errors import FitprintError
+from fitprint.ids import short_id
 from fitprint.recording.run import Run
 from fitprint.views.fields import dumped, run_fields, timestamp
 from fitprint.views.finding import WORDS
 from fitprint.views.wording import clean
 
 __all__ = ["COMMAND", "Showing"]
+
+_NAMED = 20  # metrics of a run in a message
 
 
 class Showing:
@@ -70,7 +73,13 @@ def _keys(run: Run, wanted: str) -> list[str]:
         return [wanted]
     if wanted == "all" and have:
         return have
-    raise FitprintError(f"the run {run.id} has no metric {wanted!r}; its metrics: {', '.join(have) or 'none'}")
+    from difflib import get_close_matches
+
+    near = get_close_matches(wanted[:200], have, 1)
+    hint = (
+        f"did you mean {near[0]!r}?" if near else f"its metrics: {', '.join(have[:_NAMED]) or 'none'}{' ...' if len(have) > _NAMED else ''}"
+    )
+    raise FitprintError(f"the run {short_id(run.id)} has no metric {wanted!r}; {hint}")
 
 
 def _columns(run: Run, key: str) -> dict[str, Any]:
