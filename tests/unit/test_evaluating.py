@@ -309,6 +309,7 @@ class Short(Sizes):
         (Sizes(), DATA, [True, None, True, None], {}, "the target has 2 missing values, the first in row 1"),
         (Sizes(), DATA, [1.0, 2.0, float("nan"), 3.0], {}, "the target has 1 missing value, the first in row 2"),
         (Sizes(), {"size": [1, 2], "kind": [True]}, [True, True], {}, "differ in their numbers of rows: 'size' 2, 'kind' 1"),
+        (Sizes(), {"size": 1}, [True], {}, "a dict of data holds columns, which are lists or arrays"),
         (Sizes(), {"size": [], "kind": []}, "kind", {}, "there are no rows to evaluate on"),
         (Sizes(), [], [], {}, "there are no rows to evaluate on"),
         (Sizes(), None, "kind", {}, "there are no data in None"),

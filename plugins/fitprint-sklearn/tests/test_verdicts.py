@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_multilabel_classification
 from sklearn.dummy import DummyClassifier
@@ -136,6 +137,37 @@ def test_models_and_data_of_many_kinds_are_judged(tracked):
     assert metrics.f1_score(labels, several.predict(X), **WEIGHTED) == fitprint.evaluate(several, X, labels).metrics["f1_score"]
 
 
+def test_columns_and_records_are_tables_to_a_model_of_tables(tracked):
+    """In any order, with others beside them; without names they count by position."""
+    X, y, test, true = halves(IRIS)
+    named, bare = (LogisticRegression(max_iter=1000).fit(data, y) for data in (X, X.to_numpy()))
+    mixed = test[test.columns[::-1]].assign(more=1)
+    expected = named.score(test, true)
+    for data in (mixed.to_dict("list"), mixed.to_dict("records"), mixed.to_records(index=False)):
+        assert expected == fitprint.evaluate(named, data, true).metrics["accuracy_score"]
+    for data in (test.to_dict("list"), test.to_dict("records")):
+        assert expected == fitprint.evaluate(bare, data, true).metrics["accuracy_score"]
+
+
+def test_dates_are_slices(tracked):
+    """A day is shown as a day, and an interval as an interval."""
+    X, y = IRIS.data[:4], IRIS.target[:4]
+    model = DummyClassifier().fit(X, y)
+    days = pd.to_datetime(["2024-01-10", "2024-01-10", None, "2024-02-01"])
+    assert ["2024-01-10", "2024-02-01", "missing"] == [each.label for each in fitprint.evaluate(model, X, y, by=days).slices]
+    sizes = pd.cut([1, 2, 3, 4], [0, 2, 4])
+    assert ["(0, 2]", "(2, 4]"] == [each.label for each in fitprint.evaluate(model, X, y, by=sizes).slices]
+
+
+def test_labels_of_clusters_are_compared_as_they_are(tracked):
+    """And the verdict says so."""
+    model = KMeans(3, n_init=1, random_state=0).fit(IRIS.data)
+    assert (
+        "the model is a clustering: its labels are compared with the target as they are"
+        in fitprint.evaluate(model, IRIS.data, IRIS.target).notes
+    )
+
+
 def test_the_task_is_what_the_model_says(tracked):
     """A regression on whole numbers is none of classes, though they look like that."""
     X, y = IRIS.data, IRIS.target
@@ -199,8 +231,13 @@ def test_what_does_not_fit_together_is_told(tracked):
     """A target of texts for a model of numbers; a class that the model does not know."""
     X, y = CANCER.data, CANCER.target
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
-    with pytest.raises(FitprintError, match="accuracy_score could not be computed: "):
+    with pytest.raises(FitprintError, match=r"the target holds texts \('no', 'yes'\), and the model predicts numbers \(0, 1\): give"):
         fitprint.evaluate(model, X, y.map({0: "no", 1: "yes"}))
+    with pytest.raises(FitprintError, match="the target holds times, of which there are no metrics"):
+        fitprint.evaluate(model, X, pd.date_range("2024", periods=len(y)))
+    with pytest.raises(FitprintError, match="failed on these data: ValueError: ") as caught:
+        fitprint.evaluate(model, X.drop(columns="mean radius"), y)
+    assert "\n" not in str(caught.value)
     with pytest.raises(FitprintError, match="roc_auc_score could not be computed: the target has values that the model does not know: 2"):
         fitprint.evaluate(model, X, y + 1, "roc_auc_score")
 

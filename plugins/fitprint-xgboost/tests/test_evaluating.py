@@ -42,6 +42,7 @@ def test_a_boosters_probabilities_are_understood(tracked, data):
     found = fitprint.evaluate(booster, test, true)
     assert metrics.accuracy_score(true, said > 0.5) == found.metrics["accuracy_score"]
     assert metrics.roc_auc_score(true, said) == found.metrics["roc_auc_score"]
+    assert found.metrics == fitprint.evaluate(booster, test.assign(side=1, label=true), "label", by="side").metrics
     assert ("the model predicts probabilities: they are taken for those of the classes 0 to 1",) == found.notes
 
 
@@ -53,6 +54,7 @@ def test_a_boosters_probabilities_of_many_classes_are_understood(tracked):
     found = fitprint.evaluate(booster, X, y)
     assert metrics.accuracy_score(y, said.argmax(axis=1)) == found.metrics["accuracy_score"]
     assert metrics.log_loss(y, said) == found.metrics["log_loss"]
+    assert found.metrics == fitprint.evaluate(booster, X, np.eye(3)[y]).metrics  # one column for each class in the target, too
 
 
 def test_a_booster_of_quantities_is_none_of_classes(tracked):

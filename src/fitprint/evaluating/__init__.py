@@ -30,6 +30,7 @@ __all__ = ["evaluate"]
 
 _NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _MOST_NOTES = 20
+_MIDNIGHT = re.compile(r"(?:T00:00:00)?(?:\.0+)?$")  # what a date has behind it as a moment
 
 
 def evaluate(
@@ -123,6 +124,8 @@ def _parts(data: Any, target: Any, by: Any) -> tuple[Description, Any, Any]:
     groups = column_of(data, by, "the slices") if _is_label(data, by) else by
     true = _true_values(true)
     rows = length_of(features)
+    if rows is None and isinstance(features, Mapping):
+        raise FitprintError("a dict of data holds columns, which are lists or arrays: {'a': [1.0]} instead of {'a': 1.0}")
     if rows == 0 or len(true) == 0:
         raise FitprintError("there are no rows to evaluate on" if rows in (0, len(true)) else _lengths("the target", len(true), rows))
     if rows is not None and len(true) != rows:
@@ -139,7 +142,10 @@ def _true_values(target: Any) -> Any:
         target = target.toarray()
     if isinstance(target, (bytes, Mapping)) or length_of(target) is None:
         raise FitprintError(f"the target must be the name of a column or the true values, not {shown(target)}")
-    return values_of(target)
+    values = values_of(target)
+    if getattr(getattr(values, "dtype", None), "kind", "") in "Mm" and hasattr(values, "dtype"):
+        raise FitprintError("the target holds times, of which there are no metrics: give numbers or classes")
+    return values
 
 
 def _lengths(what: str, length: int, rows: int | None) -> str:
@@ -155,7 +161,7 @@ def _groups(values: Any, count: int) -> list[Any]:
         raise FitprintError(_lengths("the column to slice by", len(values), count))
     missing = set(missing_rows(values))
     if kind_of(values) == "array" and values.dtype.kind in "Mm":
-        values = values.astype(str)
+        return [None if row in missing else _MIDNIGHT.sub("", item) for row, item in enumerate(values.astype(str).tolist())]
     items = values.tolist() if hasattr(values, "tolist") else list(values)
     plain = [item if isinstance(item, (str, int, float)) else str(item) for item in items]
     return [None if row in missing else item for row, item in enumerate(plain)]

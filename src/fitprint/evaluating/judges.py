@@ -98,7 +98,8 @@ def judged(wanted: list[Judge], outcome: Outcome, model: str, *, chosen: bool) -
     for metric in wanted:
         if not _can_be_had(metric, outcome):
             if chosen:
-                raise FitprintError(f"{metric.name} takes {metric.takes}, which a {model} does not give")
+                takes = "probabilities, or a decision function for two classes" if metric.takes == "scores" else metric.takes
+                raise FitprintError(f"{metric.name} takes {takes}, which a {model} does not give")
             continue
         try:
             value, told = _value(metric, outcome)
@@ -136,7 +137,7 @@ def _value(metric: Judge, outcome: Outcome) -> tuple[float, list[str]]:
             raise
         except Exception as error:
             reason = str(error) if isinstance(error, FitprintError) else f"{type(error).__name__}: {error_text(error)}"
-            raise FitprintError(f"{metric.name} could not be computed: {reason}") from error
+            raise FitprintError(f"{metric.name} could not be computed: {' '.join(reason.split())}") from error
     return value, [f"{metric.name}: {error_text(each.message)}" for each in caught if isinstance(each.message, Warning)]
 
 

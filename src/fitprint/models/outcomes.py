@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from fitprint.arguments import shown
 from fitprint.data.description import described
-from fitprint.data.kinds import is_array
+from fitprint.data.kinds import is_array, kind_of
 from fitprint.data.parts import labels_of, length_of, rows_of, values_of, with_columns, without_column
-from fitprint.data.values import type_name
+from fitprint.data.values import error_text, type_name
 from fitprint.errors import FitprintError
 from fitprint.hooks.metrics import Outcome, Task
 from fitprint.models.batches import conform
@@ -53,6 +53,7 @@ class Respondent:
         if length_of(predicted) != len(true):
             raise FitprintError(f"the model returned {_told(predicted)} for {len(true)} rows")
         task = self._task(true, predicted)
+        _check_words(true, predicted)
         if task == "classification":
             bare = self._of_bare_probabilities(true, predicted)
             if bare is not None:
@@ -77,8 +78,8 @@ class Respondent:
         except FitprintError:
             raise
         except Exception as error:
-            told = f"{type(self.model).__name__}.{what} failed on these data: {type(error).__name__}: {str(error)[:400]}"
-            raise FitprintError(told) from error
+            reason = " ".join(error_text(error).split())
+            raise FitprintError(f"{type(self.model).__name__}.{what} failed on these data: {type(error).__name__}: {reason}") from error
 
     def _optional(self, what: str) -> Any:
         try:
@@ -89,14 +90,16 @@ class Respondent:
             return None
 
     def _classes(self) -> Any:
-        found = getattr(self.model, "classes_", None)
-        found = values_of(found) if found is not None else None
+        found: Any = getattr(self.model, "classes_", None)
+        found = None if found is None else values_of(found)
         return found if is_array(found) and len(found.shape) == 1 else None
 
     def _task(self, true: Any, predicted: Any) -> Task:
         """Tell what the model does: as it says itself, or else as its predictions and the target look."""
         said = _said_task(self.model)
-        if said is not None:
+        if said == "clusterer":
+            self.notes.append("the model is a clustering: its labels are compared with the target as they are")
+        if said in ("classification", "regression"):
             return said
         target = described(true).summary()
         if target.get("kind") == "continuous":
@@ -109,7 +112,11 @@ class Respondent:
 
     def _of_bare_probabilities(self, true: Any, predicted: Any) -> Outcome | None:
         """Understand a network's or a booster's probabilities, which it gives in the place of classes."""
-        probabilities = None if self._classes() is not None else _bare_probabilities(true, predicted)
+        if self._classes() is not None:
+            return None
+        if _is_one_hot(true) and getattr(predicted, "shape", None) == true.shape:
+            true = true.argmax(axis=1)
+        probabilities = _bare_probabilities(true, predicted)
         if probabilities is None:
             return None
         classes = probabilities.argmax(axis=1) if probabilities.shape[1] > 2 else (probabilities[:, 1] > 0.5).astype("int64")
@@ -126,6 +133,13 @@ def part_of(outcome: Outcome, rows: list[int]) -> Outcome:
         probabilities=rows_of(outcome.probabilities, rows),
         scores=rows_of(outcome.scores, rows),
     )
+
+
+def _is_one_hot(true: Any) -> bool:
+    """Tell whether a target (n, classes) has a 1 for the class of each row, and 0 for all others."""
+    if not is_array(true) or len(true.shape) != 2 or true.shape[1] < 2 or true.dtype.kind not in "biuf":
+        return False
+    return bool(((true == 0) | (true == 1)).all() and (true.sum(axis=1) == 1).all())
 
 
 def _bare_probabilities(true: Any, predicted: Any) -> Any:
@@ -149,7 +163,7 @@ def _bare_probabilities(true: Any, predicted: Any) -> Any:
     return predicted if set(true.tolist()) <= set(range(predicted.shape[1])) else None
 
 
-def _said_task(model: Any) -> Task | None:
+def _said_task(model: Any) -> Task | Literal["clusterer"] | None:
     """Return what a model says of itself, by the conventions of scikit-learn that other frameworks follow."""
     said = getattr(model, "_estimator_type", None)
     if said is None:
@@ -159,6 +173,8 @@ def _said_task(model: Any) -> Task | None:
             said = None
     if said in ("classifier", "regressor"):
         return "classification" if said == "classifier" else "regression"
+    if said == "clusterer":
+        return "clusterer"
     if callable(getattr(model, "predict_proba", None)) or getattr(model, "classes_", None) is not None:
         return "classification"
     return None
@@ -172,13 +188,58 @@ def _known_columns(model: Any, inputs: Any, features: Any, aside: Any) -> Any:
     if inputs is not None and inputs.container == "table":
         return features
     if inputs is None:
-        known = getattr(model, "feature_names_in_", None)
-        names = None if known is None else list(known)
-        if names is not None:
-            return with_columns(features, names) if set(names) <= set(labels) and len(set(labels)) == len(labels) else features
+        names = _names(model)
+        features = _tabular(model, features, names)
+        labels = labels_of(features)
+        if labels is None:
+            return features
+        if names is not None and set(names) <= set(labels) and len(set(labels)) == len(labels):
+            return with_columns(features, names)
     if aside is None or aside not in labels:
         return features
     return without_column(features, aside) if _width(model, inputs) == len(labels) - 1 else features
+
+
+def _names(model: Any) -> list[str] | None:
+    """Return the names of the columns that a model was trained on, under the attribute that its framework has for them."""
+    for attribute in ("feature_names_in_", "feature_names_", "feature_names", "feature_name_", "feature_name"):
+        try:
+            found = getattr(model, attribute, None)
+            names = list(found() if callable(found) else () if found is None else found)
+        except Exception:  # noqa: BLE001, S112 - the model's own code
+            continue
+        if names and all(isinstance(name, str) for name in names):
+            return names
+    return None
+
+
+def _tabular(model: Any, features: Any, names: list[str] | None) -> Any:
+    """Return columns or records as a data frame, or as an array, where the model is one of tables."""
+    if kind_of(features) not in ("mapping", "sequence") and getattr(getattr(features, "dtype", None), "names", None) is None:
+        return features
+    if not isinstance(getattr(model, "n_features_in_", None), int):
+        return features
+    try:
+        frame = import_module("pandas").DataFrame(features)
+    except (ImportError, ValueError):  # what is no table is the model's to refuse
+        return features
+    return frame if names is not None else frame.to_numpy()
+
+
+def _check_words(true: Any, predicted: Any) -> None:
+    """Raise where one of target and predictions are texts and the other numbers: then nothing can be right.
+
+    Raises:
+        FitprintError: it is so.
+    """
+    told = []
+    for values in (true, predicted):
+        kind = values.dtype.kind if is_array(values) else ""
+        told.append("texts" if kind and kind in "US" else "numbers" if kind and kind in "biuf" else "")
+    if set(told) == {"texts", "numbers"}:
+        first = [", ".join(dict.fromkeys(shown(value) for value in values.ravel()[:100].tolist())) for values in (true, predicted)]
+        what = f"the target holds {told[0]} ({first[0][:60]}), and the model predicts {told[1]} ({first[1][:60]})"
+        raise FitprintError(f"{what}: give the target in the form in which the model was trained on it")
 
 
 def _width(model: Any, inputs: Any) -> int | None:
@@ -186,6 +247,9 @@ def _width(model: Any, inputs: Any) -> int | None:
     if len(shape) == 2:
         return int(shape[1])
     width = getattr(model, "n_features_in_", None)
+    for method in ("num_feature", "num_features"):  # of boosters
+        if width is None and callable(count := getattr(model, method, None)):
+            width = count()
     return width if isinstance(width, int) and not isinstance(width, bool) else None
 
 

@@ -27,6 +27,7 @@ from fitprint.views.wording import clean, number, value_text
 __all__ = ["Evaluation", "Slice", "rendered"]
 
 _WIDTH = 120
+_MOST_VALUE = 60
 _MOST_LABEL = 28  # columns of a terminal for a slice's value
 
 
@@ -49,7 +50,7 @@ class Slice:
     @property
     def label(self) -> str:
         """The value in words."""
-        return f"{self.others} others" if self.others else "missing" if self.value is None else clean(value_text(self.value))
+        return f"{self.others} others" if self.others else "missing" if self.value is None else cut(value_text(self.value), _MOST_VALUE)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,7 +92,7 @@ class Evaluation:
     def __repr__(self) -> str:
         told = ", ".join(f"{clean(key)} {number(value)}" for key, value in list(self.metrics.items())[:3])
         more = f" and {len(self.metrics) - 3} more" if len(self.metrics) > 3 else ""
-        return f"<fitprint.Evaluation {self.name!r} of {self.rows} rows: {told or 'no metric'}{more}>"
+        return f"<fitprint.Evaluation {self.name!r} of {_rows(self.rows)}: {told or 'no metric'}{more}>"
 
     def __str__(self) -> str:
         return rendered(self)
@@ -173,9 +174,12 @@ def _set(text: str, width: int, *, right: bool) -> str:
 
 def _headline(evaluation: Evaluation) -> str:
     model = evaluation.model.rpartition(".")[2]
-    rows = "1 row" if evaluation.rows == 1 else f"{evaluation.rows} rows"
     where = f", recorded on {clean(evaluation.run_name)} ({short_id(evaluation.run)})" if evaluation.run is not None else ", not recorded"
-    return f"{evaluation.name}: {clean(model)} on {rows}{where}"
+    return f"{evaluation.name}: {clean(model)} on {_rows(evaluation.rows)}{where}"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _grid(evaluation: Evaluation) -> Sequence[Sequence[str]]:
