@@ -125,7 +125,7 @@ def _is_one_kind(values: Any) -> bool:
 
 
 def _of_list(data: Sequence[Any]) -> Any:
-    if "numpy" not in sys.modules:
+    if sys.modules.get("numpy") is None:
         return list(data)
     numpy = import_module("numpy")
     try:

@@ -6,10 +6,7 @@ import argparse
 import os
 
 from fitprint.cli import reading
-from fitprint.cli.datafiles import read_data
 from fitprint.cli.terminal import Terminal, tell
-from fitprint.evaluating import evaluate
-from fitprint.views.evaluation import rendered
 from fitprint.views.fields import dumped
 
 __all__ = ["COMMAND", "Evaluating"]
@@ -49,6 +46,10 @@ class Evaluating:
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        from fitprint.cli.datafiles import read_data
+        from fitprint.evaluating import evaluate  # help needs none of it
+        from fitprint.views.evaluation import rendered
+
         if not os.path.isdir(arguments.model):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
             reading.store()
         data = read_data(arguments.data)
