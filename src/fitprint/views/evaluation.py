@@ -162,7 +162,8 @@ def rendered(evaluation: Evaluation, width: int | None = _WIDTH) -> str:
         cells = [_set(cell, widths[place], right=place > 0) for place, cell in enumerate(row[:shown])]
         lines.append("  ".join(cells).rstrip())
     if shown < len(head):
-        lines += ["", f"{len(head) - shown} more metrics: {', '.join(head[shown:])}"]
+        more = "1 more metric" if len(head) - shown == 1 else f"{len(head) - shown} more metrics"
+        lines += ["", f"{more}: {', '.join(head[shown:])}"]
     notes = [f"- {clean(note)}" for note in evaluation.notes]
     return "\n".join([*lines, *([""] if notes else []), *notes])
 

@@ -68,7 +68,7 @@ def test_the_table_keeps_to_the_width(width):
     assert max(display_width(line) for line in lines[2:5]) <= max(width, 28 + 4 + 14 + 4)
     shown = [key for key in KEYS if key in lines[2]]
     hidden = [key for key in KEYS if key not in lines[2]]
-    assert not hidden or lines[-1] == f"{len(hidden)} more metrics: {', '.join(hidden)}"
+    assert not hidden or lines[-1] == f"{len(hidden)} more metric{'s' * (len(hidden) > 1)}: {', '.join(hidden)}"
     assert list(KEYS) == shown + hidden
 
 
