@@ -142,6 +142,7 @@ def _plugins() -> str:
         "fitprint.data.description": ("Description",),
         "fitprint.models.flavor": ("Flavor", "FlavorEntry"),
         "fitprint.hooks.openers": ("Opener",),
+        "fitprint.hooks.metrics": ("Metric", "Outcome"),
     }
     modules = {name: importlib.import_module(name) for name in parts}
     return _page(

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from fitprint.comparing import compare, diff
     from fitprint.errors import FitprintError
+    from fitprint.evaluating import evaluate
     from fitprint.plotting import plot
     from fitprint.recording.experiments import (
         archive_experiment,
@@ -75,6 +76,7 @@ __all__ = [
     "delete_run",
     "diff",
     "end_run",
+    "evaluate",
     "experiments",
     "follow_changes",
     "get_experiment",
@@ -116,6 +118,7 @@ _ELSEWHERE = {
     "compare": "fitprint.comparing",
     "plot": "fitprint.plotting",
     "diff": "fitprint.comparing",
+    "evaluate": "fitprint.evaluating",
     "Run": "fitprint.recording.run",
     "autolog": "fitprint.switches",
     "configure": "fitprint.switches",

@@ -17,6 +17,7 @@ from fitprint.cli import main
 from fitprint.errors import SettingsError
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.metrics import Metric
 from fitprint.hooks.openers import Opener
 from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.settings import Setting
@@ -139,6 +140,25 @@ def test_register_settings_adds_typed_settings():
         fitprint.configure(mine={"depth": 5})
         with pytest.raises(SettingsError, match=r"mine\.depth.*whole number"):
             fitprint.configure(mine={"depth": "much"})
+
+
+def test_register_metrics_adds_what_evaluate_can_be_asked_for():
+    """A metric that a plugin brings is computed by its name, and by default where it says so."""
+
+    def misses(outcome):
+        return sum(true != said for true, said in zip(outcome.true, outcome.predicted, strict=True))
+
+    brought = {"misses": Metric(misses, "min", default_for=["classification"]), "rows": Metric(lambda outcome: len(outcome.true))}
+    with captured_runs(plugins=plugin(register_metrics=lambda: brought)), fitprint.start_run() as run:
+        rows, true = [{"word": "a"}, {"word": "b"}, {"word": "c"}], ["A", "b", "c"]
+        fitprint.evaluate(upper_words, rows, true)
+        fitprint.evaluate(upper_words, rows, true, ["rows"])
+        assert {"test_misses": 2.0, "test_rows": 3.0} == run.metrics
+
+
+def upper_words(rows):
+    """Stand for a model that is a function."""
+    return [row["word"].upper() for row in rows]
 
 
 def test_register_commands_adds_to_the_command_line(capsys):

@@ -18,6 +18,7 @@ _BUILT_IN = {
     "compare": "comparing",
     "diff": "differing",
     "query": "querying",
+    "evaluate": "evaluating",
     "get": "getting",
     "plot": "plotting",
     "tail": "tailing",

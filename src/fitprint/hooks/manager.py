@@ -30,6 +30,7 @@ _BASES = {  # what is registered derives from these; named, for they lie in high
     "register_carriers": "fitprint.carriers.Carrier",
     "register_flavors": "fitprint.models.flavor.Flavor",
     "register_frameworks": "fitprint.autologging.framework.Framework",
+    "register_metrics": "fitprint.hooks.metrics.Metric",
     "register_stores": "fitprint.hooks.openers.Opener",
 }
 _MOST_PROBLEMS = 1000  # told by one process, so that a text that is ever new fills neither memory nor screen

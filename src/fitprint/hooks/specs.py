@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fitprint.hooks.markers import hookspec
 
 if TYPE_CHECKING:
+    from fitprint.hooks.metrics import Metric
     from fitprint.hooks.openers import Opener
     from fitprint.settings import Setting
 
@@ -28,6 +29,7 @@ __all__ = [
     "register_commands",
     "register_flavors",
     "register_frameworks",
+    "register_metrics",
     "register_settings",
     "register_stores",
 ]
@@ -76,6 +78,16 @@ def register_carriers() -> Sequence[Any]:
     """Return carriers, which take the current run along to other workers, each a ``fitprint.carriers.Carrier``. Key: its ``name``.
 
     Called when the process records or observes for the first time. The library that starts the workers must not be imported here.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_metrics() -> Mapping[str, Metric]:
+    """Return metrics as ``{name: Metric(compute)}``, for :func:`fitprint.evaluate`; ``compute(outcome)`` returns a number.
+
+    ``outcome`` is a :class:`fitprint.hooks.metrics.Outcome`: what is true, what was predicted, and probabilities where the model gives
+    them. Called when a model is evaluated. The framework itself must not be imported here.
     """
     raise NotImplementedError
 

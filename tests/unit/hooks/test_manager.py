@@ -20,6 +20,7 @@ from fitprint.errors import PluginError
 from fitprint.hooks import manager
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.metrics import Metric
 from fitprint.hooks.openers import Opener
 from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.models.trust import Trust
@@ -78,6 +79,7 @@ GOOD = {
     "register_flavors": lambda: [Named("good")],
     "register_stores": lambda: {"good": Opener(Named)},
     "register_carriers": lambda: [Named("good")],
+    "register_metrics": lambda: {"good": Metric(Named)},
     "register_settings": lambda: (Named(name) for name in ["good"]),
     "register_commands": lambda: (Named("good"),),
 }
@@ -86,7 +88,8 @@ GOOD = {
 @pytest.mark.parametrize("hook", GOOD)
 @pytest.mark.parametrize("answer", [raising, lambda: 3, lambda: ["no name"], lambda: (item for item in [1]), lambda: [Named("fine"), None]])
 def test_a_register_hook_that_fails_costs_the_others_nothing(hook: str, answer: Callable[[], Any]) -> None:
-    """register_frameworks, register_flavors, register_stores, register_settings, register_commands: what raises or is no answer is told."""
+    """register_frameworks, register_flavors, register_stores, register_metrics, register_settings, register_commands:
+    what raises or is no answer is told."""
     hooks, told = made(bad=plugin(**{hook: answer}), good=plugin(**{hook: GOOD[hook]}))
     for _ in range(2):
         assert "good" in hooks.registered(hook)
@@ -101,6 +104,7 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(hook: str, answer: 
         ("register_frameworks", "fitprint.autologging.framework.Framework"),
         ("register_flavors", "fitprint.models.flavor.Flavor"),
         ("register_carriers", "fitprint.carriers.Carrier"),
+        ("register_metrics", "fitprint.hooks.metrics.Metric"),
     ],
 )
 def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fitprint.hooks.markers import hookimpl
@@ -21,6 +21,13 @@ def register_flavors() -> Sequence[Any]:
     from fitprint_sklearn.flavor import SklearnFlavor
 
     return [SklearnFlavor()]
+
+
+@hookimpl
+def register_metrics() -> Mapping[str, Any]:
+    from fitprint_sklearn.verdicts import METRICS
+
+    return METRICS
 
 
 @hookimpl
