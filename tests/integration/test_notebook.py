@@ -11,17 +11,20 @@ nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
+TRAINING = """
+import fitprint
+fitprint.autolog(notice=False)
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+X, y = load_iris(return_X_y=True)
+for C in (0.1, 1.0):
+    LogisticRegression(C=C, max_iter=500).fit(X, y)
+with fitprint.start_run("<b>by hand</b>") as run:
+    for step in fitprint.loop(range(10), progress=False):
+        run.log_metric("val_loss", 1 / (1 + step))
+"""
 CELLS = [
-    "import fitprint\n"
-    "fitprint.autolog(notice=False)\n"
-    "from sklearn.datasets import load_iris\n"
-    "from sklearn.linear_model import LogisticRegression\n"
-    "X, y = load_iris(return_X_y=True)\n"
-    "for C in (0.1, 1.0):\n"
-    "    LogisticRegression(C=C, max_iter=500).fit(X, y)\n"
-    "with fitprint.start_run('<b>by hand</b>') as run:\n"
-    "    for step in fitprint.loop(range(10), progress=False):\n"
-    "        run.log_metric('val_loss', 1 / (1 + step))",
+    TRAINING,
     "fitprint.search_runs()",
     "run",
     "run.history('val_loss')",

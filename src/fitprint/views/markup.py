@@ -14,7 +14,7 @@ from fitprint import clock
 from fitprint.entities import Experiment, History, MetricSummary, RunRecord
 from fitprint.ids import short_id
 from fitprint.views.columns import Key, curve_key, telling
-from fitprint.views.ranking import Goals, own_metric, ranked_params
+from fitprint.views.ranking import Goals, own_metric, ranked_metrics, ranked_params
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
 __all__ = ["Curves", "experiments_table", "history_page", "page", "run_page", "runs_table", "svg_curve", "table", "text"]
@@ -113,7 +113,7 @@ def run_page(run: RunRecord, curves: Curves) -> str:
         parts.append(f"<div>{text(note)}</div>")
     if run.tags:
         parts.append(f'<div class="w">{", ".join(f"{text(key)}={text(value)}" for key, value in sorted(run.tags.items()))}</div>')
-    names = sorted((key for key in run.metrics if not key.startswith("system/")), key=lambda key: (key != own, key))
+    names = list(dict.fromkeys([*([] if own is None else [own]), *ranked_metrics([run])]))
     if names:
         parts.append(table(["metric", "last", "best", "at step", ""], [_metric(run, key, curves) for key in names[:_MOST_ROWS]], (1, 2, 3)))
     params = ranked_params([run])

@@ -61,6 +61,29 @@ def test_no_text_of_a_record_becomes_an_element(pages):
         assert "\u202e" not in page
 
 
+def test_a_report_is_one_file_without_anything_from_elsewhere(home, tmp_path, monkeypatch, capsys):
+    """Of one run with its curves and its note, of several with what differs; hostile texts are texts."""
+    from fitprint.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    for value in (0.1, 0.2):
+        with fitprint.start_run(HOSTILE, tags={HOSTILE: HOSTILE}) as run:
+            run.log_param("lr", value)
+            run.log_history("val_loss", [1.0, value])
+    run.note = f"first line\n{HOSTILE}"
+    assert 0 == main(["export", "--html", run.id])
+    assert 0 == main(["export", "--html", "--all", "-o", "all.html", "--title", HOSTILE])
+    one, many = (tmp_path / f"{run.id[-6:]}.html").read_text("utf-8"), (tmp_path / "all.html").read_text("utf-8")
+    for page in (one, many):
+        assert page.startswith("<!doctype html>")
+        assert "<script" not in page
+        assert "<img" not in page
+        assert "://" not in page
+    assert "<figcaption>val_loss" in one
+    assert "first line\n&lt;script&gt;" in one
+    assert "What differs" in many
+
+
 def test_runs_are_shown_with_what_tells_them_apart(home):
     """The metric with its curve, and the parameters."""
     for number in range(3):

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from fitprint.bundles import export_runs
+from fitprint.cli import reading
 from fitprint.cli.selecting import add_query, selected
 from fitprint.cli.terminal import tell
+from fitprint.comparing import compare
 from fitprint.ids import short_id
+from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.views.finding import WORDS
-from fitprint.views.wording import size
+from fitprint.views.wording import counted_runs, size
 
 __all__ = ["COMMAND", "Exporting"]
+
+_MOST_COMPARED = 12  # runs side by side
 
 
 class Exporting:
@@ -23,23 +29,28 @@ class Exporting:
     Examples:
       fitprint export @best:val_auc
       fitprint export -q "experiment = 'iris'" -o iris.fitprint.zip
+      fitprint export --html -q "experiment = 'iris'" -o iris.html
     """
 
     name = "export"
-    help = "Write runs with their artifacts to one portable file."
+    help = "Write runs with their artifacts to one portable file, or as a page to read."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
         parser.add_argument("--all", action="store_true", help="all runs, those in the trash left out")
+        parser.add_argument("--html", action="store_true", help="write one HTML file to read instead: tables, curves, and what differs")
+        parser.add_argument("--title", metavar="TEXT", help="heading of the HTML file; by default the run's name, or the number of runs")
         parser.add_argument(
-            "-o", "--output", metavar="FILE", type=Path, help="file to write; by default the first run's id and .fitprint.zip"
+            "-o", "--output", metavar="FILE", type=Path, help="file to write; by default the first run's id with .fitprint.zip or .html"
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
         runs = selected(arguments.runs, arguments.query, everything=arguments.all)
         if not runs:
             return 2 if runs is None else 1
+        if arguments.html:
+            return _write_page(runs, arguments)
         ids = [run.id for run in runs]
         file: Path = arguments.output or Path(f"{short_id(ids[0])}.fitprint.zip")
         exported = export_runs(current(), ids, file)
@@ -49,3 +60,17 @@ class Exporting:
 
 
 COMMAND = Exporting()
+
+
+def _write_page(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
+    from fitprint.views.curves import curves_of
+    from fitprint.views.report import report
+
+    file: Path = arguments.output or Path(f"{short_id(runs[0].id)}.html")
+    title = arguments.title or (runs[0].name if len(runs) == 1 else counted_runs(len(runs)))
+    compared = compare(runs[:_MOST_COMPARED]) if len(runs) > 1 else None
+    text = report(title, [run.record for run in runs], curves_of(current().store), compared, reading.goals())
+    file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    tell(f"{counted_runs(len(runs))}, {size(file.stat().st_size)}")
+    print(file)
+    return 0
