@@ -170,7 +170,7 @@ def search_runs(
 
     Raises:
         QueryError: the filter or an order cannot be understood; the message points at the position.
-        ExperimentNotFoundError: there is no such experiment, and none of this name is set either.
+        ExperimentNotFoundError: there is no experiment of this name, and the setting `experiment` names no such one either.
         FitprintError: an argument is of the wrong type.
     """
     from fitprint.query.grammar import parse

@@ -82,7 +82,7 @@ def create_experiment(name: str, *, tags: Mapping[str, Any] | None = None, note:
 
 
 def rename_experiment(name: str | Experiment, new_name: str) -> Experiment:
-    """Call an experiment otherwise, and return it.
+    """Give an experiment another name, and return it.
 
     Runs that start under the former name belong to it all the same, such as those of scripts that still say it and of machines that
     were offline, until another experiment gets that name, by :func:`create_experiment` or by this.

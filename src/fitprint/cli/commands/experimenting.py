@@ -28,7 +28,7 @@ __all__ = ["COMMAND", "Experimenting"]
 
 _VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "create": ("make an experiment without a run", ("NAME",)),
-    "rename": ("call it otherwise; runs that start under the old name still belong to it", ("NAME", "NEW_NAME")),
+    "rename": ("give it another name; runs that start under the old name still belong to it", ("NAME", "NEW_NAME")),
     "archive": ("take it and its runs out of listings; nothing is deleted", ("NAME",)),
     "restore": ("bring it back from the archive", ("NAME",)),
     "note": ("write down what it is about", ("NAME", "TEXT")),

@@ -47,7 +47,7 @@ class Listing:
     """The table shows, newest first, the runs that have no parent, each with the number of its children. Each run has the
     metric by which one would judge it: the one that the setting `metric` names (or the tag `metric` of its experiment), else
     one of data held out, else one of the training data. Then come, as far as there is room, the parameters that tell the shown
-    runs apart, those that tell most first, and further metrics.
+    runs apart, most informative first, and further metrics.
 
     --json prints a list of objects with the fields id, name, status, experiment, parent_id, kind,
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
