@@ -79,10 +79,15 @@ def tokens(text: str) -> Iterator[Token]:
         at = found.end()
 
 
+_WORDS = {"&": "and", "|": "or", "!": "not (...)"}  # for what other languages write with signs
+
+
 def _complaint(text: str, at: int) -> str:
     sign = text[at]
     if sign in "'\"`":
         return f"the quote {sign} is never closed"
     if sign.isdigit() or sign in "+-.":
         return "this is not a number; a name that begins with a digit is written in quotes, like params.`2nd`"
+    if sign in _WORDS:
+        return f"cannot read {sign!r} here; write {_WORDS[sign]}"
     return f"cannot read {sign!r} here; a key with unusual characters is written in quotes, like metrics.`my key`"

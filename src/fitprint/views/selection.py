@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Selected", "matching", "ordering", "sort_keys", "tree"]
 
 _PAGE = 500
+_HEADINGS = {"age": "start_time", "time": "duration"}
 _EXPERIMENT = Field("attribute", "experiment")
 _NO_CHILD = Comparison(Field("attribute", "parent_id"), "is null")
 
@@ -46,6 +47,9 @@ def ordering(store: Store, text: str) -> list[str]:
 
 def _order(store: Store, item: str) -> str:
     name, direction = (item[1:].strip(), " desc") if item.startswith("-") else (item, "")
+    if name in _HEADINGS:  # as the table calls them; the youngest run began last
+        turned = (name == "age") != bool(direction)
+        return f"{_HEADINGS[name]}{' desc' if turned else ''}"
     key = name.removesuffix(" asc").removesuffix(" desc")
     if attribute(key):
         return name + direction

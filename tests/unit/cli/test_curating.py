@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import fitprint
+from fitprint import clock
 
 
 @pytest.fixture
@@ -266,3 +267,23 @@ def test_a_mistyped_name_gets_a_suggestion(command, runs):
         pass
     assert "did you mean 'XGBClassifier'?" in command("show", "XGBClasifier").err
     assert "did you mean '@last'?" in command("show", "@lsat").err
+
+
+def test_headings_of_the_table_can_be_sorted_by(command, home):
+    """The youngest run began last, and the longest took the most time."""
+    for place, took in enumerate((3, 1, 2)):
+        with clock.replaced(lambda place=place: 1_000_000_000_000_000 + place * 60_000_000):
+            run = fitprint.start_run(f"took {took}")
+        run.end(at=1_000_000_000_000_000 + place * 60_000_000 + took * 1_000_000)
+
+    def names(key):
+        return [run["name"][-1] for run in json.loads(command("ls", "--json", "--sort", key).out)]
+
+    assert (["2", "1", "3"], ["3", "1", "2"]) == (names("age"), names("-age"))
+    assert (["1", "2", "3"], ["3", "2", "1"]) == (names("time"), names("-time"))
+
+
+@pytest.mark.parametrize(("query", "word"), [("name = 'a' && name = 'b'", "and"), ("name = 'a' || name = 'b'", "or")])
+def test_signs_of_other_languages_get_the_word(command, runs, query, word):
+    """At the place where they are."""
+    assert f"write {word}" in command("ls", "-q", query).err
