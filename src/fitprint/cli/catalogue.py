@@ -36,6 +36,7 @@ _BUILT_IN = {
     "sync": "syncing",
     "plugins": "plugins",
     "doctor": "doctor",
+    "docs": "documenting",
     "config": "configuration",
     "completion": "completing",
 }
