@@ -67,7 +67,7 @@ class RunFiles(RunActs):
             for artifact in logged:
                 self._places.take(artifact.path)
         if logged:
-            self.workspace.writer.append(events.ArtifactsLogged(self.id, clock.now(), logged), *more)
+            self._journal.append(events.ArtifactsLogged(self.id, clock.now(), logged), *more)
 
     def log_text(self, text: str, path: str) -> None:
         """Record a text as the artifact ``path`` (UTF-8)."""

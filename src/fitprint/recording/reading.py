@@ -18,6 +18,7 @@ from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from fitprint.journal.writer import JournalWriter
     from fitprint.recording.console import ConsoleLine
     from fitprint.recording.histories import MetricHistory
     from fitprint.recording.workspace import Workspace
@@ -33,13 +34,16 @@ _NAME = 60  # characters of a metric's name in a short text
 class RunReader:
     """One run as the store knows it.
 
-    A run that is still going on is looked up at each access; one that has ended is looked up once.
+    A run that is still going on is looked up at each access, and so is one to which this handle has added something after its end; any
+    other is looked up once.
     """
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
         self.workspace = workspace
         self._record = record
         self._known: RunStatus | None = None  # the status, where it is known without a look into the store
+        self._adds_later = False  # whether something was recorded through this handle while the run was not open
+        self.is_open = False
         self.id = run_id
 
     def __repr__(self) -> str:
@@ -76,9 +80,15 @@ class RunReader:
             RunNotFoundError: the store does not know the run.
         """
         record = self._record
-        if record is None or record.status == "RUNNING":
+        if record is None or record.status == "RUNNING" or self._adds_later:
             record = self._record = self.workspace.store.run(self.id)
         return record
+
+    @property
+    def _journal(self) -> JournalWriter:
+        """What the methods that record write to."""
+        self._adds_later = self._adds_later or not self.is_open
+        return self.workspace.writer
 
     def refresh(self) -> None:
         """Look the run up anew at the next access."""

@@ -52,7 +52,6 @@ class Run(RunFiles):
 
     def __init__(self, workspace: Workspace, run_id: str, *, record: RunRecord | None = None) -> None:
         super().__init__(workspace, run_id, record)
-        self.is_open = False
         self._process = 0  # the process that opened it here and may end it
         self._fits = 0
         self._next_step: dict[str, int | None] = {}
@@ -142,6 +141,7 @@ class Run(RunFiles):
                 return
             self._process = 0
             self.is_open = False
+            self._point = self._point_later
         self._known = status
         monitor.unwatch(self)
         console.unwatch(self)
@@ -253,7 +253,7 @@ class Run(RunFiles):
             except InvalidParamError as error:
                 bad.append(f"{key!r} ({error})")
         if good:
-            self.workspace.writer.append(events.ParamsLogged(self.id, clock.now(), good))
+            self._journal.append(events.ParamsLogged(self.id, clock.now(), good))
         if bad:
             raise InvalidParamError(f"not recorded: {', '.join(bad)}; log a text of your own instead, such as repr(value)")
 
@@ -283,8 +283,7 @@ class Run(RunFiles):
         items = checked_items(tags, "set_tags({'team': 'a'})")
         texts = tag_texts((key, value) for key, value in items if isinstance(key, str) and key)
         if texts or not items:
-            self.workspace.writer.append(events.TagsSet(self.id, clock.now(), texts))
-            self.refresh()
+            self._journal.append(events.TagsSet(self.id, clock.now(), texts))
         for key, _ in items:
             checked_text(key, "a tag's name")
 
@@ -353,12 +352,16 @@ class Run(RunFiles):
                 f"and goal 'min' or 'max', not {shown(step)}, {shown(epoch)}, {shown(timestamp)} and {shown(goal)}"
             ) from error
 
+    def _point_later(self, *point: Any) -> None:
+        """Record a point after the end of the run, and remember that the record has changed."""
+        self._journal.point(*point)
+
     def _admit(self, key: Any) -> int | None:
         """Decide on a metric seen for the first time: its first step, or None to leave it out."""
         if not isinstance(key, str) or not key:
             raise InvalidMetricError(f"a metric's name must be a text that is not empty, not {key!r}")
         settings = self.workspace.settings
-        self._point = self.workspace.writer.point
+        self._point = self._journal.point
         following: int | None = None
         if wanted(key, settings["include_metrics"], settings["exclude_metrics"]):
             following = 0
@@ -457,7 +460,7 @@ class Run(RunFiles):
         if {len(each) for each in points.columns} != {count}:
             raise InvalidMetricError(f"metric {key!r} was not recorded: {count} values need as many steps, epochs and times")
         if count and (self._next_step[key] if key in self._next_step else self._admit(key)) is not None:
-            self.workspace.writer.append(events.MetricPoints(self.id, now, key, points, goal))
+            self._journal.append(events.MetricPoints(self.id, now, key, points, goal))
             self._next_step[key] = points.step[-1] + 1
 
     # -- data, models, documents -----------------------------------------------------------------------------------
@@ -476,7 +479,7 @@ class Run(RunFiles):
         if data is None or isinstance(data, (bool, int, float)):
             raise FitprintError(f"log_input takes data, such as an array or a data frame, not {shown(data)}; log_param takes a value")
         if isinstance(data, Dataset):
-            self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), data))
+            self._journal.append(events.DatasetLogged(self.id, clock.now(), data))
             return
         described_data = described(data)  # asked once what it is
         parts = [(name, described_data)]
@@ -491,7 +494,7 @@ class Run(RunFiles):
         except Exception as error:  # noqa: BLE001 - data of any kind may fail in any way, and each fact fails alone
             failed = [*dataset.facts.get("failed", ()), f"profile: {type(error).__name__}: {error}"]
             dataset = replace(dataset, facts={**dataset.facts, "failed": failed})
-        self.workspace.writer.append(events.DatasetLogged(self.id, clock.now(), dataset), *profiles)
+        self._journal.append(events.DatasetLogged(self.id, clock.now(), dataset), *profiles)
 
     def log_profile(self, data: Any, name: str, role: str = "train") -> None:
         """Record a profile of data's values and nothing else, as of predictions: counts, missing values, quantiles, frequent values.
@@ -504,7 +507,7 @@ class Run(RunFiles):
             role: "train", "eval", "test" or another word.
         """
         if known := self._profile(data, name, role):
-            self.workspace.writer.append(*known)
+            self._journal.append(*known)
 
     def _profile(self, data: Any, name: str, role: str) -> list[events.ArtifactsLogged]:
         """Have a profile recorded, and return the event that does so at once, where it is known already."""
@@ -542,7 +545,7 @@ class Run(RunFiles):
 
     def log_document(self, name: str, content: Any) -> None:
         """Record a small JSON document under a name; logged again, it is replaced."""
-        self.workspace.writer.append(events.DocumentLogged(self.id, clock.now(), name, content))
+        self._journal.append(events.DocumentLogged(self.id, clock.now(), name, content))
 
 
 _open: dict[str, Run] = {}

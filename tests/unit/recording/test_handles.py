@@ -71,6 +71,31 @@ def test_a_handle_sees_the_tags_that_it_has_set(run):
         assert {"team": "x"} == handle.tags
 
 
+def test_a_handle_sees_what_it_has_added_after_the_end(run):
+    """Metrics, parameters, data and artifacts alike; each further point, too."""
+    found = fitprint.search_runs()[0]
+    assert {} == found.metrics
+    for value in (1.0, 2.0):
+        found.log_metric("test_score", value)
+        assert {"test_score": value} == found.metrics
+    found.log_metrics({"test_loss": 3.0})
+    assert 3.0 == found.metrics["test_loss"]
+    found.log_params({"cut": 0.5})
+    assert {"cut": 0.5} == found.params
+    found.log_text("x", "notes.txt")
+    assert ["notes.txt"] == [artifact.path for artifact in found.artifacts]
+
+
+def test_a_metric_goes_on_after_the_end(home):
+    """With the next step, and seen at once."""
+    with fitprint.start_run() as run:
+        run.log_metric("loss", 1.0)
+    assert {"loss": 1.0} == run.metrics
+    run.log_metric("loss", 2.0)
+    assert {"loss": 2.0} == run.metrics
+    assert [0, 1] == list(run.history("loss").step)
+
+
 def test_a_copy_of_the_tags_is_a_plain_dict(run):
     """It writes nothing."""
     for made in (copy.copy(run.tags), copy.deepcopy(run.tags), pickle.loads(pickle.dumps(run.tags)), run.tags.copy(), dict(run.tags)):
