@@ -137,7 +137,7 @@ def test_the_public_verbs_load_no_framework():
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACTS = PYPROJECT["tool"]["importlinter"]["contracts"]
 # Beside its dependencies the core imports these, where somebody has them; `tomllib` is no standard module of Python 3.10.
-OPTIONAL = {"cloudpickle", "pytest", "tomllib", "typing_extensions", "yaml"}
+OPTIONAL = {"cloudpickle", "mcp", "pytest", "tomllib", "typing_extensions", "yaml"}
 
 
 def imported(path: Path) -> set[str]:

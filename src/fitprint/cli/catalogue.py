@@ -39,6 +39,7 @@ _BUILT_IN = {
     "docs": "documenting",
     "config": "configuration",
     "completion": "completing",
+    "mcp": "serving",
 }
 
 

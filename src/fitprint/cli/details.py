@@ -1,4 +1,4 @@
-"""One run in full, as text: a section for each kind of fact."""
+"""One run in full: as text, with a section for each kind of fact, and as fields."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from fitprint.entities import Artifact, Dataset, RunRecord
 from fitprint.errors import FitprintError
 from fitprint.ids import short_id
 from fitprint.recording.run import Run
+from fitprint.views.fields import run_fields, timestamp
 from fitprint.views.ranking import own_metric, ranked_metrics
 from fitprint.views.wording import age, clean, duration, moment, number, size, value_text
 
-__all__ = ["sections"]
+__all__ = ["run_details", "sections"]
 
 _CURVE = 32
 _MOST_POINTS = 1_000_000  # of a curve that is drawn
@@ -32,6 +33,19 @@ _PACKAGES = frozenset(  # that matter where one looks at a run; all of them are 
     "catboost fitprint imbalanced-learn jax keras lightgbm lightning numpy pandas polars pyarrow scikit-learn scipy statsmodels tensorflow "
     "torch transformers xgboost".split()
 )
+
+
+def run_details(run: Run) -> dict[str, Any]:
+    """Return what ``show --json`` prints of a run."""
+    record = run.record
+    return run_fields(record) | {
+        "params": run.params,
+        "provenance": {key: param.provenance for key, param in record.params.items()},
+        "deleted_time": timestamp(record.deleted_time),
+        "children": [child.id for child in run.children()],
+        "environment": run.environment,
+        "documents": dict(record.documents),
+    }
 
 
 def sections(run: Run, terminal: Terminal, *, whole: bool) -> Iterator[tuple[str, list[str]]]:

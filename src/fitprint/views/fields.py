@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from fitprint.entities import MetricSummary, RunRecord
+from fitprint.entities import Experiment, MetricSummary, RunRecord
 
-__all__ = ["dumped", "dumped_lines", "run_fields", "strict", "timestamp"]
+__all__ = ["dumped", "dumped_lines", "experiment_fields", "run_fields", "strict", "timestamp"]
 
 
 def run_fields(record: RunRecord) -> dict[str, Any]:
@@ -63,6 +63,22 @@ def _summary(summary: MetricSummary) -> dict[str, Any]:
         "first": summary.first,
         "count": summary.count,
         "goal": summary.goal,
+    }
+
+
+def experiment_fields(experiment: Experiment) -> dict[str, Any]:
+    """Return what the listing says of an experiment."""
+    return {
+        "id": experiment.id,
+        "name": experiment.name,
+        "number": experiment.number,
+        "created": timestamp(experiment.created),
+        "last_activity": timestamp(experiment.last_activity),
+        "archived_time": timestamp(experiment.archived_time),
+        "run_count": experiment.run_count,
+        "former_names": list(experiment.former_names),
+        "tags": dict(experiment.tags),
+        "note": experiment.note,
     }
 
 

@@ -20,7 +20,7 @@ from fitprint.recording.experiments import (
     set_experiment_note,
     set_experiment_tags,
 )
-from fitprint.views.fields import dumped, timestamp
+from fitprint.views.fields import dumped, experiment_fields
 from fitprint.views.ranking import Goals
 from fitprint.views.wording import age, clean
 
@@ -93,7 +93,7 @@ def _list(arguments: argparse.Namespace) -> int:
         return 0
     found = [each for each in reading.store().experiments() if arguments.all or each.archived_time is None]
     if arguments.json:
-        print(dumped([_fields(each) for each in found]))
+        print(dumped([experiment_fields(each) for each in found]))
         return 0
     if not found:
         tell("there is no experiment")
@@ -115,18 +115,3 @@ def _list(arguments: argparse.Namespace) -> int:
         )[0]
     )
     return 0
-
-
-def _fields(each: Experiment) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "name": each.name,
-        "number": each.number,
-        "created": timestamp(each.created),
-        "last_activity": timestamp(each.last_activity),
-        "archived_time": timestamp(each.archived_time),
-        "run_count": each.run_count,
-        "former_names": list(each.former_names),
-        "tags": dict(each.tags),
-        "note": each.note,
-    }

@@ -6,12 +6,12 @@ import argparse
 from typing import Any
 
 from fitprint.cli import reading
-from fitprint.cli.details import sections
+from fitprint.cli.details import run_details, sections
 from fitprint.cli.terminal import Terminal
 from fitprint.errors import FitprintError
 from fitprint.ids import short_id
 from fitprint.recording.run import Run
-from fitprint.views.fields import dumped, run_fields, timestamp
+from fitprint.views.fields import dumped, timestamp
 from fitprint.views.finding import WORDS
 from fitprint.views.wording import clean
 
@@ -42,7 +42,7 @@ class Showing:
         run = reading.run_named(arguments.run)
         keys = [] if arguments.history is None else _keys(run, arguments.history)
         if arguments.json:
-            print(dumped(_fields(run) | ({"history": {key: _columns(run, key) for key in keys}} if keys else {})))
+            print(dumped(run_details(run) | ({"history": {key: _columns(run, key) for key in keys}} if keys else {})))
         elif keys:
             _print_points(run, keys)
         else:
@@ -53,18 +53,6 @@ class Showing:
 
 
 COMMAND = Showing()
-
-
-def _fields(run: Run) -> dict[str, Any]:
-    record = run.record
-    return run_fields(record) | {
-        "params": run.params,
-        "provenance": {key: param.provenance for key, param in record.params.items()},
-        "deleted_time": timestamp(record.deleted_time),
-        "children": [child.id for child in run.children()],
-        "environment": run.environment,
-        "documents": dict(record.documents),
-    }
 
 
 def _keys(run: Run, wanted: str) -> list[str]:

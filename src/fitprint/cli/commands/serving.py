@@ -1,0 +1,42 @@
+"""``fitprint mcp``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fitprint.cli.terminal import tell
+from fitprint.errors import FitprintError
+
+__all__ = ["COMMAND", "Serving"]
+
+
+class Serving:
+    """A program that starts other programs starts this one, and speaks with it through standard input and output; nothing listens on
+    a network. The tools are list_runs, show_run, compare_runs, diff_runs, metric_history, query and list_experiments. They change
+    nothing. This needs the SDK of the protocol: pip install 'fitprint[mcp]'.
+
+    Example of an entry in the settings of such a program:
+      {"command": "fitprint", "args": ["mcp"], "env": {"FITPRINT_HOME": "/path/to/.fitprint"}}
+    """
+
+    name = "mcp"
+    help = "Answer an assistant's questions about runs, by the Model Context Protocol."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Take none."""
+
+    def run(self, arguments: argparse.Namespace) -> int:  # noqa: ARG002
+        try:
+            from fitprint.cli.server import serve
+        except ImportError as error:  # there is none, or an older one
+            raise FitprintError(
+                f"the server needs version 2 or later of the Model Context Protocol's SDK ({error}): pip install 'fitprint[mcp]'"
+            ) from error
+        if sys.stdin.isatty():
+            tell("this speaks the Model Context Protocol with the program that starts it; Ctrl-C ends it")
+        serve()
+        return 0
+
+
+COMMAND = Serving()
