@@ -7,27 +7,35 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
-
 from fitprint import __version__
 from fitprint.cli.answers import ANSWERS, INSTRUCTIONS, description
 from fitprint.errors import FitprintError
 from fitprint.views.excerpt import excerpt
 from fitprint.views.wording import clean
 
-__all__ = ["serve"]
+__all__ = ["new_server", "serve"]
 
 _MOST = 4_000  # characters of an error
 
 
-def serve() -> None:
-    """Answer until standard input ends. The SDK keeps standard output for itself, and sends what else is printed to standard error."""
+def new_server() -> Any:
+    """Return a server with all tools.
+
+    Raises:
+        ImportError: the SDK is not installed, or it is an older one.
+    """
+    from mcp.server import MCPServer
+    from mcp.types import ToolAnnotations
+
     server = MCPServer("fitprint", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING")
     reads = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
     for answer in ANSWERS:
         server.add_tool(_tool(answer), description=description(answer), annotations=reads, structured_output=False)
+    return server
+
+
+def serve(server: Any) -> None:
+    """Answer until standard input ends. The SDK keeps standard output for itself, and sends what else is printed to standard error."""
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # an exception would wait for the thread that waits for the next line
     try:
         server.run("stdio")
@@ -36,6 +44,8 @@ def serve() -> None:
 
 
 def _tool(answer: Callable[..., Mapping[str, Any]]) -> Callable[..., str]:
+    from mcp.server.mcpserver.exceptions import ToolError
+
     @wraps(answer)
     def tool(**arguments: Any) -> str:
         try:

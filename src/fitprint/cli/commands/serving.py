@@ -27,15 +27,17 @@ class Serving:
         """Take none."""
 
     def run(self, arguments: argparse.Namespace) -> int:  # noqa: ARG002
+        from fitprint.cli.server import new_server, serve
+
         try:
-            from fitprint.cli.server import serve
+            server = new_server()
         except ImportError as error:  # there is none, or an older one
             raise FitprintError(
                 f"the server needs version 2 or later of the Model Context Protocol's SDK ({error}): pip install 'fitprint[mcp]'"
             ) from error
         if sys.stdin.isatty():
             tell("this speaks the Model Context Protocol with the program that starts it; Ctrl-C ends it")
-        serve()
+        serve(server)
         return 0
 
 
