@@ -210,28 +210,22 @@ def _experiment(name: str) -> str:
         raise
 
 
-def _order(order_by: Iterable[str] | str | None) -> Iterable[str] | str:
+def _order(order_by: Iterable[str] | str | None) -> Sequence[str]:
     """Return an ordering in the words of the query language: ``-accuracy`` and ``accuracy desc`` are understood as ``--sort`` does."""
     from fitprint.query.grammar import parse
     from fitprint.views.selection import ordering
 
-    if order_by is None:
-        return ()
-    if not isinstance(order_by, str):
-        order_by = list(order_by)
+    texts = () if order_by is None else checked_names(order_by, "an ordering", QueryError)
     try:
-        parse("", order_by=order_by)
+        parse("", order_by=texts)
     except QueryError:
-        texts = [order_by] if isinstance(order_by, str) else order_by
-        if not all(isinstance(text, str) for text in texts):
-            raise
         try:
             return [item for text in texts for item in ordering(current().store, text)]
         except QueryError:
             raise
         except FitprintError as error:
             raise QueryError(str(error)) from None
-    return order_by
+    return texts
 
 
 def _is_filter(text: str) -> bool:
