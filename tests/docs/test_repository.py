@@ -72,11 +72,14 @@ def test_a_plugin_says_of_itself_what_the_build_needs():
     assert 4 == len([line for line in lines if "catboost" in line])
 
 
-def test_what_needs_numpy_is_tested_where_it_is():
+ASKING = re.compile(r'importorskip\("(numpy|pandas|polars)"\)')
+
+
+def test_what_needs_numpy_or_a_frame_is_tested_where_they_are():
     """The lanes of scikit-learn run those unit tests that ask for NumPy; no other lane of the core has it."""
     unit = [path for path in TRACKED if path.is_relative_to(ROOT / "tests/unit") and path.suffix == ".py"]
-    asking = sorted(path.relative_to(ROOT).as_posix() for path in unit if 'importorskip("numpy")' in path.read_text(encoding="utf-8"))
-    assert f"numpy = {' '.join(asking)}\n" in (ROOT / "tox.ini").read_text(encoding="utf-8")
+    asking = sorted(path.relative_to(ROOT).as_posix() for path in unit if ASKING.search(path.read_text(encoding="utf-8")))
+    assert f"libraries = {' '.join(asking)}\n" in (ROOT / "tox.ini").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
