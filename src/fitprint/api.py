@@ -19,7 +19,6 @@ from fitprint.recording.run import Run
 from fitprint.recording.runs import Runs
 from fitprint.recording.workspace import current
 from fitprint.views import finding
-from fitprint.views.ranking import Goals
 
 if TYPE_CHECKING:
     from fitprint.models.predictor import Predictor
@@ -85,7 +84,7 @@ def start_run(
     """
     checked_truth(nested, "nested")
     if run_id is not None:
-        run_id = finding.find_run(current().store, run_id, _goals()).record.id
+        run_id = finding.find_run(current().store, run_id, current().settings["metric"]).record.id
     run = open_run(name=name, experiment=experiment, parent=current_run() if nested else None, tags=tags, run_id=run_id)
     make_current(run)
     return run
@@ -116,7 +115,7 @@ def get_run(run: str | Run) -> Run:
     """
     if isinstance(run, Run):
         return run
-    record = finding.find_run(current().store, run, _goals()).record
+    record = finding.find_run(current().store, run, current().settings["metric"]).record
     return Run(current(), record.id, record=record)
 
 
@@ -124,11 +123,7 @@ def _only(run: str | Run) -> RunRecord:
     """Return the one run that is meant; several of one name are too many for what cannot be looked at again."""
     if isinstance(run, Run):
         return current().store.run(run.id)
-    return finding.find_only(current().store, run, _goals())
-
-
-def _goals() -> Goals:
-    return Goals.told(current().settings["metric"], current().store.experiments())
+    return finding.find_only(current().store, run, current().settings["metric"])
 
 
 @overload

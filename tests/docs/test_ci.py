@@ -17,7 +17,7 @@ TWO = ["3.10", "3.13"]
 
 @pytest.mark.parametrize(
     ("base_python", "versions"),
-    [(["py313"], ["3.13"]), (["python3.10", "python3.9"], ["3.10", "3.9"]), (["/somewhere/bin/python3"], []), (["/opt/python3.11"], [])],
+    [(["py313"], ["3.13"]), (["python3.10", "python3.9"], ["3.10", "3.9"]), (["bin/python3"], []), (["of/python3.11"], [])],
 )
 def test_what_an_environment_asks_for(base_python, versions):
     """By its own name, by a list, or none: then tox names the interpreter that it runs on."""

@@ -63,7 +63,6 @@ class Rounds:
         best_score: float | None = None,
         stopped_iteration: int | None = None,
         metric: str | None = None,
-        goal: Goal | None = None,
     ) -> None:
         """Record how early stopping ended the training, as facts of one number each; no point is added to a curve.
 
@@ -72,13 +71,12 @@ class Rounds:
             best_score: the score of that round.
             stopped_iteration: the last round that was trained, from 0.
             metric: key of the metric that decided: whether a low or a high score is the better one is the same of both.
-            goal: that itself, where the key does not tell it.
         """
         facts = {"best_iteration": best_iteration, "stopped_iteration": stopped_iteration}
         self._fit.metrics({f"{self._prefix}{key}": value for key, value in facts.items() if value is not None})
         if best_score is not None:
-            told = goal if goal is not None or metric is None else self._told(metric) or goal_of(metric)
-            self._fit.metric(f"{self._prefix}best_score", best_score, goal=told)
+            goal = None if metric is None else self._told(metric) or goal_of(metric)
+            self._fit.metric(f"{self._prefix}best_score", best_score, goal=goal)
 
     def _told(self, key: str) -> Goal | None:
         if self._goal is not None:

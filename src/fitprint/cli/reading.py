@@ -41,7 +41,7 @@ def store() -> Store:
 
 def run_named(name: str) -> Run:
     """Return the run that an argument names; where older ones have the same name, say so."""
-    found = find_run(store(), name, goals())
+    found = find_run(store(), name, current().settings["metric"])
     if found.namesakes:
         tell(f"several runs are called {clean(name)!r}; this is the newest, {short_id(found.record.id)}")
     return _run(found.record)
@@ -55,7 +55,7 @@ def _run(record: RunRecord) -> Run:
 
 def only_run(name: str) -> Run:
     """Return the run that an argument names, if no other has the same name: for what changes or removes it."""
-    record = find_only(store(), name, goals())
+    record = find_only(store(), name, current().settings["metric"])
     return _run(record)
 
 
@@ -66,4 +66,4 @@ def archived(store: Store) -> str:
 
 def goals() -> Goals:
     """Return the metrics by which runs are judged, as the setting says and the experiments' tags."""
-    return Goals.told(current().settings["metric"], store().experiments())
+    return Goals.told(current().settings["metric"], current().known_store().experiments())

@@ -408,6 +408,7 @@ class Run(RunFiles):
             for key, value in metrics.items():
                 if type(value) is not float or following[key] is None:
                     return False
+            self._adds_later = self._adds_later or not self.is_open
             self.workspace.writer.points(self.id, metrics, step, time_ns() // 1000, _NAN if epoch is None else epoch)
             for key in metrics:
                 following[key] = step + 1

@@ -92,7 +92,12 @@ def _judged(runs: Sequence[RunRecord], goals: Goals) -> list[Key]:
         if 2 * count < len(measured):
             return [Key("own", "metric", chosen={run: name for run, name in own.items() if name is not None})]
     covered = {key.name, *key.others}
-    left = [run for run in measured if own[run.id] is not None and covered.isdisjoint(run.metrics)]
+    # A run of another experiment may have this metric, too, and be judged by another one.
+    left = [
+        run
+        for run in measured
+        if own[run.id] is not None and (covered.isdisjoint(run.metrics) or goals.metric_of(run) not in (None, *covered))
+    ]
     if not left:
         return [key]
     names = {run.id: str(own[run.id]) for run in left}

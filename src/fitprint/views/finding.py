@@ -42,13 +42,14 @@ class FoundRun(NamedTuple):
     namesakes: bool = False
 
 
-def find_run(store: Store, name: Any, goals: Goals | None = None) -> FoundRun:
+def find_run(store: Store, name: Any, judged_by: Sequence[str] = ()) -> FoundRun:
     """Return the run that is named by its id, the beginning or the end of that (from 4 digits on), its name, or what it is.
 
     Of several runs of one name the newest is meant. What is in the trash stands in nobody's way, and is found where nothing else has the
     name. ``@last`` is the newest run without a parent, ``@last:NAME`` the newest of that name, ``@best:METRIC`` the one with the best
     last value of a metric (as the metric's goal says), ``@best:METRIC:FILTER`` the best of those that match, ``@best`` the best by the
-    metric of ``goals``; ``#key`` is the newest run with a tag of that name, ``#key=value`` the newest with that tag.
+    first metric of ``judged_by`` that any run has, or by the tag ``metric`` of the experiments, if they agree; ``#key`` is the newest run
+    with a tag of that name, ``#key=value`` the newest with that tag.
 
     Raises:
         RunNotFoundError: there is none.
@@ -61,7 +62,7 @@ def find_run(store: Store, name: Any, goals: Goals | None = None) -> FoundRun:
     if name == "@last" or name.startswith("@last:"):
         return FoundRun(_last(store, name[6:]))
     if name == "@best" or name.startswith("@best:"):
-        return FoundRun(_best(store, name[6:], goals or Goals()))
+        return FoundRun(_best(store, name[6:], judged_by))
     if name.startswith("#") and len(name) > 1:
         return FoundRun(_tagged(store, name[1:]))
     found = store.resolve(name)
@@ -77,14 +78,14 @@ def find_run(store: Store, name: Any, goals: Goals | None = None) -> FoundRun:
     return FoundRun((by_id or records)[0], namesakes=not by_id and len(records) > 1)
 
 
-def find_only(store: Store, name: Any, goals: Goals | None = None) -> RunRecord:
+def find_only(store: Store, name: Any, judged_by: Sequence[str] = ()) -> RunRecord:
     """Return the run that is named, where it is the only one of its name: for what cannot be looked at again before it is done.
 
     Raises:
         AmbiguousRunError: several runs have the name, or a part of an id that is given; the message lists them.
         RunNotFoundError, QueryError, FitprintError: as :func:`find_run` does.
     """
-    found = find_run(store, name, goals)
+    found = find_run(store, name, judged_by)
     if found.namesakes:
         same = [record for record in map(store.run, store.resolve(name)) if record.deleted_time is None] or [found.record]
         raise AmbiguousRunError(
@@ -135,11 +136,11 @@ def _tagged(store: Store, tag: str) -> RunRecord:
     return record
 
 
-def _best(store: Store, rest: str, goals: Goals) -> RunRecord:
+def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
     known = store.keys().metrics
     if not rest:
-        of_experiments = {*goals.of_experiments.values()}
-        agreed = goals.names or (of_experiments.pop() if len(of_experiments) == 1 else ())
+        of_experiments = {*Goals.told((), store.experiments()).of_experiments.values()}
+        agreed = judged_by or (of_experiments.pop() if len(of_experiments) == 1 else ())
         names = [name for name in agreed if name in known]
         if not names and agreed:
             raise FitprintError(f"no run has a metric {shown(agreed[0])}, by which runs are to be judged{_near(agreed[0], known)}")

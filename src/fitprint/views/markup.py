@@ -13,6 +13,7 @@ from html import escape
 from fitprint import clock
 from fitprint.entities import Experiment, History, MetricSummary, RunRecord
 from fitprint.ids import short_id
+from fitprint.stores.sampling import sampled
 from fitprint.views.columns import Key, curve_key, telling
 from fitprint.views.ranking import Goals, own_metric, ranked_metrics, ranked_params
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
@@ -27,6 +28,7 @@ _MOST_KEYS = 8
 _MOST_ROWS = 40  # metrics, and parameters, of one run
 _MOST_TEXT = 60
 _POINTS = 24  # of a curve in a table
+_MOST_POINTS = 400  # of a large curve
 _COLORS = {"RUNNING": "#3b82d6", "FINISHED": "#2f9e53", "FAILED": "#d4473d", "KILLED": "#c48a1c"}
 _STYLE = (
     "<style>.fitprint{overflow-x:auto}.fitprint table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
@@ -151,8 +153,7 @@ def history_page(history: History) -> str:
         return page(f"{len(history)} points, none of them a number")
     facts = {"first": values[0], "last": values[-1], "least": min(finite), "greatest": max(finite)}
     told = " · ".join(f"{name} {number(value)}" for name, value in facts.items())
-    stride = max(1, len(values) // 300)
-    return page(f'<div>{len(history)} points <span class="w">{told}</span></div>', svg_curve(values[::stride], 420, 90))
+    return page(f'<div>{len(history)} points <span class="w">{told}</span></div>', svg_curve(sampled(history, _MOST_POINTS).value, 420, 90))
 
 
 def _dot(status: str) -> str:
@@ -164,7 +165,7 @@ def _cell(key: Key, run: RunRecord) -> str:
     if metric is not None:
         value = number(run.metrics[metric].last)
         return f"{text(metric)} {value}" if key.kind == "own" else value
-    return text(value_text(key.of(run))) if key.kind != "metrics" and key.is_in(run) and key.kind != "own" else ""
+    return text(value_text(key.of(run))) if key.kind not in ("metrics", "own") and key.is_in(run) else ""
 
 
 def _metric(run: RunRecord, key: str, curves: Curves) -> Sequence[str]:

@@ -24,7 +24,7 @@ from fitprint.entities import Experiment, RunRecord
 
 __all__ = ["Goals", "family", "is_held_out", "model_of", "natural", "own_metric", "ranked_metrics", "ranked_params"]
 
-_GOAL, _HELD_OUT, _UNKNOWN, _TRAINING, _ASIDE = range(5)
+_HELD_OUT, _UNKNOWN, _TRAINING, _ASIDE = range(4)
 
 _HELD_OUT_NAMES = re.compile(
     r"(val|valid|validation|test|eval|holdout|heldout|held_out|dev|oob|best|mean_test|mean_val|cv)(?![a-z])|score$"
@@ -57,8 +57,8 @@ class Goals:
     @classmethod
     def told(cls, setting: Sequence[str], experiments: Sequence[Experiment]) -> Goals:
         """Return what the setting says, and the tag ``metric`` of each experiment that has one (names with commas between)."""
-        tags = {each.name: each.tags["metric"] for each in experiments if each.tags.get("metric")}
-        return cls(tuple(setting), {name: tuple(part.strip() for part in text.split(",")) for name, text in tags.items()})
+        tags = {each.name: tuple(filter(None, map(str.strip, each.tags.get("metric", "").split(",")))) for each in experiments}
+        return cls(tuple(setting), {name: names for name, names in tags.items() if names})
 
     def of(self, run: RunRecord) -> tuple[str, ...]:
         """Return the names that count for a run."""

@@ -96,12 +96,17 @@ def matching(
 
 
 def _check_keys(store: Store, where: Expression) -> None:
-    """Refuse a filter with a key that no run has: it is mistyped, and no run would match."""
+    """Refuse a filter with a key that no run has: it is mistyped, and nobody would know why no run matches.
+
+    ``is null`` may ask for what no run has yet, such as a tag that is still to be set.
+    """
     known = store.keys()
     names = {"metric": ("metric", known.metrics), "param": ("parameter", known.params), "tag": ("tag", known.tags)}
     if not any(keys for _, keys in names.values()):
         return
     for comparison in _comparisons(where):
+        if comparison.operator == "is null":
+            continue
         key = comparison.field.key
         word, keys = names.get(comparison.field.entity, ("", (key,)))
         if comparison.field == _EXPERIMENT and comparison.operator == "=":

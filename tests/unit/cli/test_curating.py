@@ -10,6 +10,7 @@ import pytest
 
 import fitprint
 from fitprint import clock
+from fitprint.recording.workspace import current
 
 
 @pytest.fixture
@@ -287,3 +288,26 @@ def test_headings_of_the_table_can_be_sorted_by(command, home):
 def test_signs_of_other_languages_get_the_word(command, runs, query, word):
     """At the place where they are."""
     assert f"write {word}" in command("ls", "-q", query).err
+
+
+def test_what_no_run_has_yet_can_be_asked_for(command, runs):
+    """A tag that is still to be set is no mistake."""
+    assert 4 == len(command("ls", "-q", "tags.reviewed is null").out.splitlines())
+    assert "no run has a tag 'reviewed'" in command("ls", "-q", "tags.reviewed is not null").err
+
+
+def test_a_listing_by_nothing_is_an_error(command, runs):
+    """The message says by what it can be."""
+    assert "--by needs a key" in command("ls", "--by", "").err
+
+
+def test_a_name_costs_no_look_at_the_experiments(home, monkeypatch):
+    """Only ``@best`` asks by what they are judged."""
+    with fitprint.start_run("a"):
+        pass
+    store = current().store
+    asked = []
+    monkeypatch.setattr(type(store), "experiments", lambda self: asked.append(self) or [])
+    for name in ("a", "@last", "@last:a"):
+        fitprint.get_run(name)
+    assert [] == asked

@@ -94,6 +94,8 @@ def test_a_metric_goes_on_after_the_end(home):
     run.log_metric("loss", 2.0)
     assert {"loss": 2.0} == run.metrics
     assert [0, 1] == list(run.history("loss").step)
+    run.log_metrics({"loss": 3.0}, step=2)
+    assert {"loss": 3.0} == run.metrics
 
 
 def test_a_copy_of_the_tags_is_a_plain_dict(run):

@@ -168,3 +168,12 @@ def test_each_run_says_its_own_where_they_are_judged_by_different_ones():
         first.kind,
         [first.metric_of(each) for each in runs],
     )
+
+
+def test_a_run_is_shown_by_the_goal_of_its_own_experiment():
+    """Also where it has the metric that counts in another one."""
+    goals = Goals.told((), [Experiment("1", 1, "a", 0, tags={"metric": "acc"}), Experiment("2", 2, "b", 0, tags={"metric": ",auc,"})])
+    first, second = run(metrics={"acc": 0.9}, experiment="a"), run(metrics={"acc": 0.8, "auc": 0.7}, experiment="b")
+    keys = telling([first, second], goals)
+    assert {"acc", "auc"} == {key.metric_of(each) for key in keys[:2] for each in (first, second)} - {None}
+    assert "auc" in {key.metric_of(second) for key in keys[:2]}

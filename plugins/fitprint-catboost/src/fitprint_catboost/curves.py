@@ -90,9 +90,7 @@ class Curves:
         done = self._last(results, rounds)
         score, decided = self._best_score(model, results, resolved, best)
         stopped = done if isinstance(rounds, int) and done is not None and done < rounds - 1 else None
-        self._rounds.stopped(
-            best_iteration=best, best_score=score, stopped_iteration=stopped, goal=None if decided is None else self._goal(decided)
-        )
+        self._rounds.stopped(best_iteration=best, best_score=score, stopped_iteration=stopped, metric=decided)
 
     def _steps(self, count: int, rounds: Any) -> list[int]:
         """Return the rounds at which a metric was computed: the first, each ``period`` ones, and the last."""

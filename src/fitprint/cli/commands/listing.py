@@ -16,7 +16,8 @@ from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.watching import seconds, watch
 from fitprint.entities import RunRecord
-from fitprint.ids import short_id
+from fitprint.errors import FitprintError
+from fitprint.ids import short_ids
 from fitprint.query.expressions import Field
 from fitprint.recording.workspace import current
 from fitprint.stores.naming import find_experiment
@@ -160,7 +161,7 @@ def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
         as_markdown = arguments.form == "md"
         if not listed and not (arguments.query or arguments.trash) and (hidden := reading.archived(store)):
             tell(f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists those of one")
-        elif arguments.by:
+        elif arguments.by is not None:
             _show_groups(store, listed, arguments.by, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
         else:
             show_table(store, listed, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
@@ -210,13 +211,14 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str
     """Print a table for each value of a key, in the order in which the values come."""
     groups: dict[str, list[Selected]] = {}
     group = ""
+    if not listed:
+        tell("no run matches")
+        return
     value_of = _grouping(by, [item.run for item in listed])
     for item in listed:
         if item.depth == 0:  # those below a run stay with it
             group = value_of(item.run)
         groups.setdefault(group, []).append(item)
-    if not groups:
-        tell("no run matches")
     terminal = Terminal()
     hidden = 0
     for place, (title, items) in enumerate(list(groups.items())[:_GROUPS]):
@@ -232,8 +234,10 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str
 def _grouping(by: str, runs: Sequence[RunRecord]) -> Callable[[RunRecord], str]:
     if by == "model":
         return lambda run: clean(model_of(run))
-    key = Key("attributes", by) if by in ("status", "name") else next(iter(columns.chosen(by, runs)), None)
-    return lambda run: "" if key is None or not key.is_in(run) else clean(value_text(key.of(run)))
+    if not by:
+        raise FitprintError("--by needs a key: 'model', a parameter, a tag, experiment, status or kind")
+    key = Key("attributes", by) if by in ("status", "name") else columns.chosen(by, runs)[0]
+    return lambda run: clean(value_text(key.of(run))) if key.is_in(run) else ""
 
 
 def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], terminal: Terminal, *, curves: bool) -> list[Column]:
@@ -245,7 +249,7 @@ def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], term
         Column("", [terminal.status_sign(run.status).strip() for run in runs], styles=styles)
         if narrow
         else Column("status", [f"{terminal.status_sign(run.status)}{run.status}" for run in runs], styles=styles),
-        Column("id", _short_ids(runs), styles=["cyan"] * len(runs)),
+        Column("id", short_ids([run.id for run in runs]), styles=["cyan"] * len(runs)),
         Column("name", [_name(item) for item in listed], most=_NARROW_NAME if narrow else None),
     ]
     if len({run.experiment for run in runs}) > 1:
@@ -262,15 +266,6 @@ def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], term
         if key is curve:
             built.append(Column("", _curves(store, runs, key.name, terminal), max(rank, 6), attached=True))
     return built
-
-
-def _short_ids(runs: Sequence[RunRecord]) -> list[str]:
-    """Return the ends of the ids, for their beginnings are alike; so long that they tell the shown runs apart."""
-    for length in range(len(short_id("0" * 32)), 32, 2):
-        ids = [run.id[-length:] for run in runs]
-        if len(set(ids)) == len(ids):
-            return ids
-    return [run.id for run in runs]
 
 
 def _name(item: Selected) -> str:
