@@ -18,7 +18,6 @@ from fitprint.recording.opening import make_current, open_run
 from fitprint.recording.run import Run
 from fitprint.recording.runs import Runs
 from fitprint.recording.workspace import current
-from fitprint.views import finding
 
 if TYPE_CHECKING:
     from fitprint.models.predictor import Predictor
@@ -84,7 +83,7 @@ def start_run(
     """
     checked_truth(nested, "nested")
     if run_id is not None:
-        run_id = finding.find_run(current().store, run_id, current().settings["metric"]).record.id
+        run_id = get_run(run_id).id
     run = open_run(name=name, experiment=experiment, parent=current_run() if nested else None, tags=tags, run_id=run_id)
     make_current(run)
     return run
@@ -113,14 +112,25 @@ def get_run(run: str | Run) -> Run:
         RunNotFoundError: there is none.
         AmbiguousRunError: it is the beginning or the end of several ids; the message lists them.
     """
+    from fitprint.views import finding  # with the language of filters, which a training does not need
+
     if isinstance(run, Run):
         return run
     record = finding.find_run(current().store, run, current().settings["metric"]).record
     return Run(current(), record.id, record=record)
 
 
+def _in_trash(run: str | Run) -> RunRecord:
+    """Return the newest run of this name in the trash, or else the one run that is meant."""
+    from fitprint.views import finding
+
+    return finding.in_trash(current().store, run) or _only(run)
+
+
 def _only(run: str | Run) -> RunRecord:
     """Return the one run that is meant; several of one name are too many for what cannot be looked at again."""
+    from fitprint.views import finding
+
     if isinstance(run, Run):
         return current().store.run(run.id)
     return finding.find_only(current().store, run, current().settings["metric"])
@@ -271,7 +281,7 @@ def restore_run(run: str | Run) -> Sequence[str]:
     from fitprint.stores.lineage import moved_together
 
     workspace = current()
-    record = finding.in_trash(workspace.store, run) or _only(run)
+    record = _in_trash(run)
     if record.deleted_time is None:
         return ()
     moved = [each.id for each in moved_together(workspace.store, record)]
@@ -297,7 +307,7 @@ def purge_run(run: str | Run) -> Sequence[str]:
     from fitprint.stores.lineage import moved_together
 
     workspace = current()
-    record = finding.in_trash(workspace.store, run) or _only(run)
+    record = _in_trash(run)
     gone = [each.id for each in moved_together(workspace.store, record)] if record.deleted_time is not None else [record.id]
     time = clock.now()
     perform(workspace, *(events.RunPurged(run_id, time, new_id(), "") for run_id in gone))

@@ -9,7 +9,19 @@ from typing import Any
 
 from fitprint.errors import FitprintError
 
-__all__ = ["checked_count", "checked_items", "checked_name", "checked_names", "checked_place", "checked_text", "checked_truth", "shown"]
+__all__ = [
+    "checked_count",
+    "checked_items",
+    "checked_name",
+    "checked_names",
+    "checked_place",
+    "checked_text",
+    "checked_truth",
+    "nearest",
+    "shown",
+]
+
+_MOST_LETTERS = 200  # of a name that is compared with others
 
 _MOST = 60  # characters of a value that an error shows
 
@@ -50,6 +62,14 @@ def checked_count(value: object, what: str, error: type[FitprintError] = Fitprin
     if isinstance(value, (bool, type)) or index is None or index() < 0:
         raise error(f"{what} must be a whole number from 0 on, not {shown(value)}")
     return int(index())
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return how a sentence on an unknown name goes on: with the one of those known that is most like it, if any is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name[:_MOST_LETTERS], list(known), 1)
+    return f"; did you mean {shown(near[0])}?" if near else ""
 
 
 def checked_names(value: object, what: str, error: type[FitprintError] = FitprintError) -> tuple[str, ...]:

@@ -156,3 +156,14 @@ os.kill(os.getpid(), signal.SIGKILL)
     shown = fitprint(environment, "show", "victim").stdout.decode()
     assert "KILLED" in shown
     assert " 1234 " in shown
+
+
+def test_recording_loads_nothing_that_looks_at_records(environment):
+    """Neither the language of filters nor what tables and pages are made of: a training never needs them."""
+    code = (
+        "import sys, fitprint\n"
+        "with fitprint.start_run('a') as run:\n    run.log_params({'a': 1}); run.log_metric('loss', 1.0); run.set_tag('t', 'x')\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('fitprint.views', 'fitprint.query', 'fitprint.tables'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert "" == done.stdout.strip()

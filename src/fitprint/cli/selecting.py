@@ -11,12 +11,18 @@ from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.views.selection import matching
 
-__all__ = ["add_query", "selected"]
+__all__ = ["add_metrics", "add_query", "selected"]
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
     """Declare the option ``-q FILTER``."""
     parser.add_argument("-q", "--query", metavar="FILTER", help="all runs that match instead, such as \"status = 'FAILED'\"")
+
+
+def add_metrics(parser: argparse.ArgumentParser, told: str) -> None:
+    """Declare the option ``-m METRIC``, which says ``told`` behind what it takes."""
+    words = f"a metric, or a pattern such as 'val_*'; may be given several times ({told})"
+    parser.add_argument("-m", "--metric", metavar="METRIC", action="append", default=[], help=words)
 
 
 def selected(names: Sequence[str], query: str | None, *, everything: bool = False) -> Sequence[Run] | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NoReturn, TextIO, TypeVar
 
-__all__ = ["seconds", "watch"]
+__all__ = ["rest", "seconds", "watch"]
 
 _T = TypeVar("_T")
 _LEAST = 0.5  # seconds between two looks
@@ -42,11 +42,16 @@ def watch(find: Callable[[], _T], show: Callable[[_T], None], pause: float) -> N
                 show(found)
                 last = found
             sys.stdout.flush()
-            time.sleep(max(pause, _SHARE * (time.monotonic() - began)))
+            rest(began, pause)
     finally:
         if is_terminal:
             sys.stdout.write(_END)
             sys.stdout.flush()
+
+
+def rest(began: float, pause: float) -> None:
+    """Wait from a look that began then until the next: ``pause`` seconds, or so long that looks take a tenth of the time."""
+    time.sleep(max(pause, _SHARE * (time.monotonic() - began)))
 
 
 def seconds(text: str) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fitprint import clock
-from fitprint.arguments import shown
+from fitprint.arguments import nearest, shown
 from fitprint.entities import RunRecord
 from fitprint.errors import AmbiguousRunError, FitprintError, RunNotFoundError
 from fitprint.ids import short_id
@@ -97,7 +97,7 @@ def find_only(store: Store, name: Any, judged_by: Sequence[str] = ()) -> RunReco
 def _like(store: Store, name: str) -> str:
     """Return a guess at what was meant, among the words and the names of the newest runs."""
     newest = store.search_runs(parse(""), limit=_NEWEST).runs
-    return _near(name, ["@last", "@best", *dict.fromkeys(run.name for run in newest)])
+    return nearest(name, ["@last", "@best", *dict.fromkeys(run.name for run in newest)])
 
 
 def in_trash(store: Store, name: Any) -> RunRecord | None:
@@ -132,7 +132,7 @@ def _tagged(store: Store, tag: str) -> RunRecord:
         raise FitprintError(f"a tag's name stands before the =: #key=value, not #{shown(tag)}")
     record = _first(store, Comparison(Field("tag", key), "=", value) if sign else Comparison(Field("tag", key), "is not null"))
     if record is None:
-        raise RunNotFoundError(f"no run has the tag {shown(tag)}{_near(key, store.keys().tags)}; `fitprint tag RUN {tag}` sets one")
+        raise RunNotFoundError(f"no run has the tag {shown(tag)}{nearest(key, store.keys().tags)}; `fitprint tag RUN {tag}` sets one")
     return record
 
 
@@ -143,7 +143,7 @@ def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
         agreed = judged_by or (of_experiments.pop() if len(of_experiments) == 1 else ())
         names = [name for name in agreed if name in known]
         if not names and agreed:
-            raise FitprintError(f"no run has a metric {shown(agreed[0])}, by which runs are to be judged{_near(agreed[0], known)}")
+            raise FitprintError(f"no run has a metric {shown(agreed[0])}, by which runs are to be judged{nearest(agreed[0], known)}")
         if not names:
             raise FitprintError("@best needs a metric: @best:METRIC, or the setting `metric` (metric = ['val_auc'] in [tool.fitprint])")
         metric, condition = names[0], ""
@@ -151,7 +151,7 @@ def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
         fitting = [key for key in known if rest == key or rest.startswith(f"{key}:")]
         if not fitting:
             metric = rest.partition(":")[0]
-            raise RunNotFoundError(f"no run has a metric {shown(metric)}{_near(metric, known)}")
+            raise RunNotFoundError(f"no run has a metric {shown(metric)}{nearest(metric, known)}")
         metric = max(fitting, key=len)
         condition = rest[len(metric) + 1 :]
     field = Field("metric", metric)
@@ -171,10 +171,3 @@ def _first(store: Store, where: Expression, *order: Order, deleted: bool = False
     query = parse("", deleted="only" if deleted else "exclude")
     found = store.search_runs(replace(query, where=where, order=(*order, *query.order)), limit=1).runs
     return found[0] if found else None
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name[:200], known, 1)
-    return f"; did you mean {shown(near[0])}?" if near else ""

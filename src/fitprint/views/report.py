@@ -51,7 +51,8 @@ def report(title: str, runs: Sequence[RunRecord], curves: Curves, comparison: Co
 
 def _notes(run: RunRecord) -> list[str]:
     note = str(run.documents.get("note", ""))
-    return [f"<h2>Note</h2><pre>{escape(note)}</pre>"] if "\n" in note or len(note) > 60 else []
+    is_cut = text(note) != escape(note)  # where the run is shown above
+    return [f"<h2>Note</h2><pre>{escape(note)}</pre>"] if is_cut else []
 
 
 def _large_curves(run: RunRecord, curves: Curves) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from fitprint.arguments import shown
+from fitprint.arguments import nearest, shown
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
 from fitprint.query.expressions import And, Comparison, Expression, Field, Not
@@ -113,7 +113,7 @@ def _check_keys(store: Store, where: Expression) -> None:
             word, key, keys = "experiment", str(comparison.value), [each.name for each in store.experiments()]
         if key not in keys:
             elsewhere = next((f"; there is a {name} of this name" for name, have in names.values() if key in have), "")
-            raise FitprintError(f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} {shown(key)}{elsewhere or _near(key, keys)}")
+            raise FitprintError(f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} {shown(key)}{elsewhere or nearest(key, keys)}")
 
 
 def _comparisons(where: Expression) -> Iterator[Comparison]:
@@ -122,13 +122,6 @@ def _comparisons(where: Expression) -> Iterator[Comparison]:
     else:
         for part in (where.part,) if isinstance(where, Not) else where.parts:
             yield from _comparisons(part)
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name[:200], known, 1)
-    return f"; did you mean {shown(near[0])}?" if near else ""
 
 
 def sort_keys(order_by: Sequence[str]) -> list[Field]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fitprint.cli import reading
 from fitprint.cli.charts import chart_lines
+from fitprint.cli.selecting import add_metrics
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.ids import short_ids
 from fitprint.views.curves import AXES, Panel, panels
@@ -49,14 +50,7 @@ class Plotting:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="+", help=WORDS)
-        parser.add_argument(
-            "-m",
-            "--metric",
-            metavar="METRIC",
-            action="append",
-            default=[],
-            help="a metric, or a pattern such as 'val_*'; may be given several times",
-        )
+        add_metrics(parser, "by default the one by which one would judge the first run")
         parser.add_argument("-x", "--axis", choices=list(AXES), default="step", help="what to plot over (step by default)")
         parser.add_argument("--log", action="store_true", help="make the axis of the values logarithmic")
         parser.add_argument(

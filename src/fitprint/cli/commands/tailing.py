@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from fitprint.cli import reading
+from fitprint.cli.selecting import add_metrics
 from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.watching import rest
 from fitprint.entities import TERMINAL_STATUSES, RunRecord
 from fitprint.errors import FitprintError
 from fitprint.recording.console import FOLDER, ConsoleLine, read_lines
@@ -21,7 +23,6 @@ from fitprint.views.wording import clean, duration, moment, number
 __all__ = ["COMMAND", "Tailing"]
 
 _PAUSE = 0.5  # seconds between two looks at least
-_SHARE = 9  # looks that take long come as much more rarely, so that they take a tenth of the time
 _LINES = 10
 _MOST = 10_000  # points of a metric at a look
 _WIDTH = 9  # of what stands before the values: "step 1234"
@@ -46,14 +47,7 @@ class Tailing:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
-        parser.add_argument(
-            "-m",
-            "--metric",
-            metavar="METRIC",
-            action="append",
-            default=[],
-            help="only this metric; a pattern such as 'val_*'; may be given several times (by default all but system/*)",
-        )
+        add_metrics(parser, "by default all but system/*")
         parser.add_argument(
             "-n",
             "--lines",
@@ -88,7 +82,7 @@ class Tailing:
             if arguments.no_follow or (record.status in TERMINAL_STATUSES and (first or has_ended)):
                 break
             first, has_ended = False, record.status in TERMINAL_STATUSES
-            time.sleep(max(_PAUSE, _SHARE * (time.monotonic() - began)))
+            rest(began, _PAUSE)
         _tell_end(record, as_json=arguments.json)
         return 0
 
