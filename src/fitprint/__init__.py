@@ -60,8 +60,16 @@ if TYPE_CHECKING:
         set_experiment_note,
         set_experiment_tags,
     )
+    from fitprint.recording.registering import (
+        create_registered_model,
+        get_registered_model,
+        register_model,
+        registered_models,
+        search_model_versions,
+    )
     from fitprint.recording.run import Run
     from fitprint.recording.sql import sql
+    from fitprint.recording.versions import get_model_version
     from fitprint.switches import autolog, configure
 
 __all__ = [
@@ -73,6 +81,7 @@ __all__ = [
     "compare",
     "configure",
     "create_experiment",
+    "create_registered_model",
     "delete_run",
     "diff",
     "end_run",
@@ -80,6 +89,8 @@ __all__ = [
     "experiments",
     "follow_changes",
     "get_experiment",
+    "get_model_version",
+    "get_registered_model",
     "get_run",
     "load_model",
     "load_predictor",
@@ -100,9 +111,12 @@ __all__ = [
     "off",
     "plot",
     "purge_run",
+    "register_model",
+    "registered_models",
     "rename_experiment",
     "restore_experiment",
     "restore_run",
+    "search_model_versions",
     "search_runs",
     "set_experiment",
     "set_experiment_note",
@@ -124,6 +138,8 @@ _ELSEWHERE = {
     "configure": "fitprint.switches",
     "sql": "fitprint.recording.sql",
     **dict.fromkeys([name for name in __all__ if "experiment" in name], "fitprint.recording.experiments"),
+    **dict.fromkeys([name for name in __all__ if "regist" in name or "model_versions" in name], "fitprint.recording.registering"),
+    "get_model_version": "fitprint.recording.versions",
 }
 
 

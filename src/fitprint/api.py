@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from fitprint import clock, events
 from fitprint.arguments import checked_count, checked_names, checked_text, checked_truth, shown
 from fitprint.entities import Change, LoggedModel, RunRecord
-from fitprint.errors import ExperimentNotFoundError, FitprintError, NoActiveRunError, QueryError
+from fitprint.errors import ExperimentNotFoundError, FitprintError, ModelNotFoundError, NoActiveRunError, QueryError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.context import current_run, off
 from fitprint.recording.opening import make_current, open_run
+from fitprint.recording.reading import RunReader
 from fitprint.recording.run import Run
 from fitprint.recording.runs import Runs
 from fitprint.recording.workspace import current
@@ -442,7 +443,8 @@ def load_model(uri: str, trust: Collection[str] = ()) -> Any:
     """Load a recorded model, its bytes checked against their digests.
 
     Args:
-        uri: ``runs:/RUN/path`` (RUN: an id, a unique prefix, or a name), or a directory that holds an ``MLmodel``.
+        uri: ``runs:/RUN/path`` (RUN: an id, a unique prefix, or a name), ``models:/NAME@ALIAS`` and the like (see
+            :func:`get_model_version`), or a directory that holds an ``MLmodel``.
         trust: names of the types and functions, such as ``"mypackage.MyModel"``, that loading may run code of. What a
             framework's own safe format needs is trusted; nothing that the model itself says is.
 
@@ -453,7 +455,20 @@ def load_model(uri: str, trust: Collection[str] = ()) -> Any:
     """
     from fitprint.models.fetching import fetch_model
 
-    return fetch_model(uri, trust, hooks().registered("register_flavors"), get_run)
+    return fetch_model(uri, trust, hooks().registered("register_flavors"), _model_source)
+
+
+def _model_source(uri: str) -> tuple[RunReader, str]:
+    """Return what has the files of the model that a URI leads to, and their folder there."""
+    scheme, _, rest = uri.partition(":/")
+    if scheme == "models":
+        from fitprint.recording.versions import get_model_version
+
+        return get_model_version(uri).source, "model"
+    if scheme != "runs":
+        raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with an MLmodel file")
+    name, _, path = rest.strip("/").partition("/")
+    return get_run(name), path or "model"
 
 
 def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
@@ -471,7 +486,7 @@ def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
     """
     from fitprint.models.fetching import fetch_predictor
 
-    return fetch_predictor(uri, trust, hooks().registered("register_flavors"), get_run)
+    return fetch_predictor(uri, trust, hooks().registered("register_flavors"), _model_source)
 
 
 def loop(iterable: Iterable[Any], **options: Any) -> Any:

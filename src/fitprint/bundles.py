@@ -372,7 +372,7 @@ def _sound(event: Event, run_id: str) -> Event:
     Raises:
         ValueError: it is not.
     """
-    sound = not isinstance(event, (*events.EXPERIMENT_ACTS, *events.STORE_EVENTS)) and event.run == run_id
+    sound = not isinstance(event, (*events.EXPERIMENT_ACTS, *events.MODEL_ACTS, *events.STORE_EVENTS)) and event.run == run_id
     if isinstance(event, RunStarted):
         sound = sound and not event.resumed and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
     elif isinstance(event, events.TagsSet):

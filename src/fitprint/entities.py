@@ -293,10 +293,15 @@ class Decision:
 
     Attributes:
         id: that of the act.
-        act: its kind, such as "ExperimentRenamed", done to the ``subject`` ("run" or "experiment") with the id ``subject_id``.
+        act: its kind, such as "ExperimentRenamed", done to the ``subject`` ("run", "experiment" or "registered model") with the id
+            ``subject_id``.
         actor: who did it.
         requested_at: the time that the act carries; ``decided_at`` is the time by the store's own clock.
         refusal: why it was refused; None where it was done.
+        version: of a registered model: the version that was made or changed, or that an alias leads to now (0: to none).
+        alias: that was moved, approved for or given rules; ``before`` is the version to which it led (0: to none).
+        reason: why somebody did it, in their words.
+        about: what was set, in words.
     """
 
     id: str
@@ -307,6 +312,11 @@ class Decision:
     requested_at: int
     decided_at: int
     refusal: str | None = None
+    version: int | None = None
+    alias: str | None = None
+    before: int | None = None
+    reason: str = ""
+    about: str = ""
 
 
 ChangeKind = Literal["started", "recorded", "ended", "edited", "purged"]
@@ -317,7 +327,7 @@ class Change:
     """What happened to a subject in a store since a cursor.
 
     Attributes:
-        subject: "run" or "experiment", with the id ``id``.
+        subject: "run", "experiment" or "registered model", with the id ``id``.
         kinds: each once, however often it happened: "started" (it came to be, or a run went on), "recorded" (a run got parameters,
             metrics, tags, data, files or models), "ended", "edited" (somebody named, noted, tagged, moved, hid or restored it),
             "purged" (it is gone: then this alone).

@@ -22,6 +22,8 @@ __all__ = [
     "PluginError",
     "QueryError",
     "RefusedError",
+    "RegisteredModelNotFoundError",
+    "RegistryUnreachableError",
     "RunNotFoundError",
     "SettingsError",
     "SignatureError",
@@ -95,7 +97,14 @@ class ExperimentNotFoundError(StoreError):
 
 
 class RefusedError(StoreError):
-    """The store refused what somebody wanted to do to a run or an experiment; the message is the reason, and nothing has changed."""
+    """The store refused what somebody wanted to do to a run, an experiment or a registered model.
+
+    The message is the reason, and nothing has changed.
+    """
+
+
+class RegistryUnreachableError(StoreError):
+    """The store could not be reached to register a model; the request stays in the journal, and is decided when that is delivered."""
 
 
 class ArtifactNotFoundError(StoreError):
@@ -116,6 +125,10 @@ class MetricNotFoundError(StoreError):
 
 class ModelNotFoundError(StoreError):
     """A model URI leads to no recorded model."""
+
+
+class RegisteredModelNotFoundError(ModelNotFoundError):
+    """There is no registered model of the given name, or it has no such version or alias."""
 
 
 class UntrustedModelError(FitprintError):

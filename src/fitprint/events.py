@@ -1,7 +1,7 @@
-"""The closed union of facts that can happen to runs, experiments and the store itself. The journal keeps them, stores fold them.
+"""The closed union of facts: what can happen to runs, experiments, registered models and the store itself.
 
-Each event names its subject first, the id of a run or of an experiment, and then its time (microseconds since the epoch, UTC); what
-happens to the store has no other subject.
+The journal keeps them, stores fold them. Each event names its subject first, the id of a run or of an experiment, or the name of a
+registered model, and then its time (microseconds since the epoch, UTC); what happens to the store has no other subject.
 Events of a run may reach a store before its :class:`RunStarted` where another process logs to the run; a store then keeps what it is
 given.
 
@@ -23,10 +23,12 @@ from fitprint.entities import Artifact, Dataset, History, LoggedModel, Param, Ru
 
 __all__ = [
     "EXPERIMENT_ACTS",
+    "MODEL_ACTS",
     "RESERVED",
     "RUN_ACTS",
     "STORE_EVENTS",
     "Act",
+    "AliasMoved",
     "ArtifactStoreChosen",
     "ArtifactsLogged",
     "Batch",
@@ -43,8 +45,12 @@ __all__ = [
     "ExperimentRestored",
     "ExperimentTagged",
     "MetricPoints",
+    "ModelAct",
     "ModelLogged",
+    "ModelVersionCreated",
+    "ModelVersionEdited",
     "ParamsLogged",
+    "RegisteredModelEdited",
     "RunAct",
     "RunDeleted",
     "RunEnded",
@@ -229,6 +235,90 @@ class ExperimentRestored:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisteredModelEdited:
+    """Somebody makes or changes a registered model.
+
+    Attributes:
+        name: of the registered model, here and in what follows: its name, or one that it had. It needs no making, for it begins to exist
+            with its first version.
+        changes: what becomes of it, by what it is: "created" (True; refused where there is one), "name" (a new one, refused where another
+            has it; the former leads here until another gets it), "note" (Markdown), "tags" (None removes one), "rules" (by alias, see
+            :mod:`fitprint.stores.promotion`), "deleted" (True takes it out of the lists with all its versions, False brings it back).
+        reason: why, in the words of who does it.
+    """
+
+    name: str
+    time: int
+    id: str
+    actor: str
+    changes: Mapping[str, Any]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersionCreated:
+    """The registered model has a further version, whose number is the next one.
+
+    The same model of the same run is registered once: the next time, the decision names the version that there is.
+
+    Attributes:
+        run: that recorded it, or "".
+        model: as it was recorded; ``artifacts`` are its files, by paths inside its directory.
+        changes: what is known of it from the start, as of :class:`ModelVersionEdited`.
+    """
+
+    name: str
+    time: int
+    id: str
+    actor: str
+    run: str
+    model: LoggedModel
+    artifacts: tuple[Artifact, ...]
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersionEdited:
+    """Somebody changes what is said of a version; never its files.
+
+    Attributes:
+        changes: what becomes of it: "note", "tags", "stage", "evaluations" (by the name of the data, a list of the fields of a
+            :class:`fitprint.registered.ModelEvaluation`), "approved" (an alias that may lead to it), "deleted" (True takes it out of
+            the lists, False brings it back; its number is not given again).
+    """
+
+    name: str
+    time: int
+    id: str
+    actor: str
+    version: int
+    changes: Mapping[str, Any]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AliasMoved:
+    """An alias of a registered model leads to another version; refused where a rule says no.
+
+    Attributes:
+        version: to which it leads; 0 removes the alias.
+        expected: the version to which it must have led until now (0: to none), or the act is refused; None: whatever it was.
+        back: it goes back to where it led before, for which no rule is asked again; ``version`` is passed over.
+    """
+
+    name: str
+    time: int
+    id: str
+    actor: str
+    alias: str
+    version: int
+    expected: int | None = None
+    back: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ParamsLogged:
     """Hyperparameters; a key that is logged again takes the later value."""
 
@@ -340,9 +430,11 @@ EXPERIMENT_ACTS = (
     ExperimentArchived,
     ExperimentRestored,
 )
+MODEL_ACTS = (RegisteredModelEdited, ModelVersionCreated, ModelVersionEdited, AliasMoved)
 RunAct = Union[RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted]
 ExperimentAct = Union[ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentNoted, ExperimentArchived, ExperimentRestored]
-Act = Union[RunAct, ExperimentAct]
+ModelAct = Union[RegisteredModelEdited, ModelVersionCreated, ModelVersionEdited, AliasMoved]
+Act = Union[RunAct, ExperimentAct, ModelAct]
 StoreEvent = Union[ArtifactStoreChosen, BytesArrived, ChangesFollowed]
 RunEvent = Union[
     RunStarted,
@@ -356,7 +448,7 @@ RunEvent = Union[
     DocumentLogged,
     RunAct,
 ]
-Event = Union[RunEvent, ExperimentAct, StoreEvent]
+Event = Union[RunEvent, ExperimentAct, ModelAct, StoreEvent]
 
 
 @dataclass(frozen=True, slots=True)

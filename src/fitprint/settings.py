@@ -99,6 +99,8 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         least=0,
     ),
     Setting("training_metrics_code", list, [], "Globs of names of your own classes and functions that training metrics may run once more."),
+    Setting("register", str, None, "Name of the registered model of which every recorded model becomes a version; nobody waits for it."),
+    Setting("registry_wait", float, 10.0, "Most seconds that registering a model waits for others at the store.", least=0, most=86_400),
     Setting("model_limit_mb", float, 2048.0, "Largest model in MiB that is recorded.", least=0),
     Setting("context", bool, True, "Record environment, code version, hardware and the state of random generators."),
     Setting("code_patch", bool, True, "Record uncommitted changes and small untracked sources (size-capped, secrets removed)."),

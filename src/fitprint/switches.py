@@ -25,9 +25,13 @@ class _Keep:
 KEEP: Any = _Keep()
 
 # Options of ``mlflow.autolog`` that mean the same as a setting.
-_OF_MLFLOW = {"log_models": "models", "log_datasets": "datasets", "log_input_examples": "input_examples"}
+_OF_MLFLOW = {
+    "log_models": "models",
+    "log_datasets": "datasets",
+    "log_input_examples": "input_examples",
+    "registered_model_name": "register",
+}
 _NOT_NEEDED = {
-    "registered_model_name": "models are not registered while they are recorded",
     "exclusive": "whatever is logged by hand joins the run that is current",
     "disable_for_unsupported_versions": "a plugin says once which versions it is for, and records what works",
     "log_model_signatures": "every model has a signature",
@@ -51,6 +55,8 @@ def autolog(
     training_metrics: bool | None = KEEP,
     training_metrics_work: float | None = KEEP,
     training_metrics_code: Sequence[str] | None = KEEP,
+    register: str | None = KEEP,
+    registry_wait: float | None = KEEP,
     model_limit_mb: float | None = KEEP,
     context: bool | None = KEEP,
     code_patch: bool | None = KEEP,
@@ -83,7 +89,7 @@ def autolog(
         plugins: settings of a framework's own, by a dict under its name, such as ``sklearn={"max_candidates": 20}``.
 
     All other arguments are settings, as for :func:`fitprint.configure`; ``fitprint config`` says what each means. Of MLflow's options
-    ``log_models``, ``log_datasets``, ``log_input_examples`` and ``silent`` are understood.
+    ``log_models``, ``log_datasets``, ``log_input_examples``, ``registered_model_name`` and ``silent`` are understood.
 
     Raises:
         SettingsError: an unknown setting or a value of the wrong type; nothing is changed.
@@ -109,6 +115,8 @@ def configure(
     training_metrics: bool | None = KEEP,
     training_metrics_work: float | None = KEEP,
     training_metrics_code: Sequence[str] | None = KEEP,
+    register: str | None = KEEP,
+    registry_wait: float | None = KEEP,
     model_limit_mb: float | None = KEEP,
     context: bool | None = KEEP,
     code_patch: bool | None = KEEP,

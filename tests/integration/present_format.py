@@ -27,6 +27,8 @@ MADE = "e" * 32
 START = 1_790_000_000_000_000
 END = START + 10_000_000
 NOTE = Artifact("notes/a.txt", "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03", 6)
+MODEL = LoggedModel("model", "sklearn", "sha256:" + "cd" * 32, {"class": "LogisticRegression"})
+FILE = Artifact("MLmodel", NOTE.digest, NOTE.size)
 
 
 def act(number: int) -> str:
@@ -64,6 +66,8 @@ def delivered() -> list[Event]:
         events.RunDeleted(GONE, START + 11, act(2), "ann"),
         events.RunPurged(GONE, START + 12, act(3), "ann"),
         events.ChangesFollowed(START + 13, "hooks", "somebody", 60.0),
+        events.ModelVersionCreated("churn", START + 14, act(20), "ann", RUN, MODEL, (FILE,), {"tags": {"team": "a"}}, "first"),
+        events.AliasMoved("churn", START + 15, act(21), "ann", "champion", 1, 0, reason="good"),
     ]
 
 
@@ -92,6 +96,10 @@ def waiting() -> list[Event]:
         events.RunRestored(LATE, START + 216, act(15), "ann"),
         events.RunPurged(LATE, START + 217, act(16), "ann"),  # refused: it is not in the trash
         events.BytesArrived(START + 218, (NOTE.digest,)),
+        events.ModelVersionCreated("churn", START + 219, act(22), "ann", LATE, MODEL, (FILE,)),
+        events.RegisteredModelEdited("churn", START + 220, act(23), "ann", {"note": "# About", "rules": {"champion": {"approvals": 1}}}),
+        events.ModelVersionEdited("churn", START + 221, act(24), "ann", 2, {"stage": "Staging"}, "try"),
+        events.AliasMoved("churn", START + 222, act(25), "ann", "champion", 2),  # refused: nobody approved
     ]
 
 

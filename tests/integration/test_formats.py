@@ -1,7 +1,8 @@
 """What any version wrote stays readable: homes with a database and an undelivered journal, and bundles, as they were written then.
 
 ``formats/1`` was written before experiments had ids and chunks had a codec, ``formats/2`` before metrics with few points shared rows and
-long ones had outlines, ``formats/3`` before tables had names of their own and changes had numbers, ``formats/4`` since then. A folder
+long ones had outlines, ``formats/3`` before tables had names of their own and changes had numbers, ``formats/4`` before models could be
+registered, ``formats/5`` since then. A folder
 that is there is never changed; whoever changes a format gives it a new number and writes the next folder with ``present_format.py``.
 """
 
@@ -93,6 +94,10 @@ def test_a_home_of_any_version_is_read_and_goes_on(written: str, own_store: Path
         assert (counts, late.name, late.note) == ({"iris": 1, "made": 1, "wine": 2}, "renamed", "# Note")
         assert fitprint.get_experiment("made").tags == {"team": "a"}
     assert all(len(experiment.id) == 32 for experiment in fitprint.experiments())
+    registry = workspace.current().store.registry
+    assert registry is not None
+    churn = [(model.latest, dict(model.aliases), model.note, dict(model.rules)) for model in registry.models()]
+    assert churn == ([] if written < "5" else [(2, {"champion": 1}, "# About", {"champion": {"approvals": 1}})])
     fitprint.rename_experiment("iris", "flowers")
     assert fitprint.get_run(RUN).experiment == "flowers"
     with fitprint.start_run("newer", experiment="iris") as run:
@@ -188,8 +193,8 @@ def test_the_fixture_has_every_event() -> None:
 
 
 FROZEN = {
-    ("schema", 7): "7ec4e9465fb0854c",
-    ("journal", 1): "6c94f83fa4ced28c",
+    ("schema", 8): "cb9e568d6bbbce94",
+    ("journal", 1): "ad52c10c93e4c109",
 }
 """The number of each format, and a digest of what it says. A digest that is another asks for a new number (a new step, in the schema);
 with these exceptions: an event of a new name, and a field that a known event gets at its end, where versions without it may do without."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from hashlib import sha256
 
+from fitprint.entities import Artifact
 from fitprint.errors import FitprintError
 
-__all__ = ["Places", "checked_path", "file_name"]
+__all__ = ["Places", "checked_path", "file_name", "files_below"]
 
 _MOST_BYTES = 255  # of a name that file systems take
 
@@ -32,6 +34,12 @@ def checked_path(path: str) -> str:
     if longest > _MOST_BYTES:
         raise FitprintError(f"a name in the artifact's path {path[:40]!r}… has {longest} bytes, no file can have more than {_MOST_BYTES}")
     return "/".join(parts)
+
+
+def files_below(artifacts: Iterable[Artifact], folder: str) -> tuple[Artifact, ...]:
+    """Return the artifacts below a folder, by their paths inside it."""
+    prefix = f"{folder.strip('/')}/"
+    return tuple(Artifact(each.path.removeprefix(prefix), each.digest, each.size) for each in artifacts if each.path.startswith(prefix))
 
 
 def file_name(name: str) -> str:

@@ -243,7 +243,8 @@ class Fit(Recorder):
             self.skipped("model", "the setting `models` is off")
             return
         with self.part("model"):
-            facts = self.run.log_model(model, path, **options).facts
+            register = self.setting("register") if path == "model" and self.run.parent_id is None else None
+            facts = self.run.log_model(model, path, register=register, **options).facts
             if facts.get("signature") is None and "signature" not in self._report.get("skipped", {}):
                 problems = [problem for problem in facts.get("problems", ()) if "signature" in problem]
                 self.skipped("signature", problems[0] if problems else "there are no data of which columns and types can be told")

@@ -19,10 +19,13 @@ from fitprint.data.kinds import is_sparse, kind_of
 from fitprint.data.parts import column_of, labels_of, length_of, missing_rows, values_of, without_column
 from fitprint.errors import FitprintError
 from fitprint.evaluating.judges import chosen_judges, default_judges, judged, registered_metrics, slices_of
-from fitprint.evaluating.subjects import subject_of
+from fitprint.evaluating.subjects import Subject, subject_of
 from fitprint.models.flavor import class_name
 from fitprint.models.outcomes import Respondent
 from fitprint.recording.run import Run
+from fitprint.recording.versions import searched
+from fitprint.recording.workspace import current
+from fitprint.registered import ModelEvaluation
 from fitprint.views.evaluation import Evaluation
 from fitprint.views.fields import strict
 
@@ -52,8 +55,9 @@ def evaluate(
 
     Args:
         model: a run, or what names one (see :func:`get_run`), which has a model; ``RUN/path`` or ``runs:/RUN/path`` for one of several; a
-            folder with an ``MLmodel``; or an object with ``predict``. The run of an object is the one that trained it, if it was
-            autologged or loaded with :func:`load_predictor`, else the current run; without either, nothing is recorded.
+            version of a registered model, or its URI ``models:/NAME/3``; a folder with an ``MLmodel``; or an object with ``predict``.
+            The run of an object is the one that trained it, if it was autologged or loaded with :func:`load_predictor`, else the current
+            run; without either, nothing is recorded. Versions that are this model learn how good it is, too.
         data: a data frame, an array, a dict of columns or a list of records: what the model predicts from. Columns that it does not
             know are left out.
         target: the name of a column of ``data``, or the true values.
@@ -97,7 +101,10 @@ def evaluate(
         time=clock.now(),
         notes=tuple([*respondent.notes, *notes][:_MOST_NOTES]),
     )
-    return _recorded(evaluation, subject.run, features, described(true), {each.name: each.goal for each in judges})
+    goals = {each.name: each.goal for each in judges}
+    evaluation = _recorded(evaluation, subject.run, features, described(true), goals, is_registered=subject.version is not None)
+    _tell_registry(evaluation, subject, goals)
+    return evaluation
 
 
 # -- the data ------------------------------------------------------------------------------------------------------------
@@ -190,12 +197,20 @@ def _checked_name(name: Any) -> str:
 
 
 def _recorded(
-    evaluation: Evaluation, run: Run | None, features: Description, true: Description, goals: Mapping[str, Literal["min", "max"]]
+    evaluation: Evaluation,
+    run: Run | None,
+    features: Description,
+    true: Description,
+    goals: Mapping[str, Literal["min", "max"]],
+    *,
+    is_registered: bool,
 ) -> Evaluation:
     """Record the evaluation on the run, if there is one, and return it with the data's digests."""
     dataset = features.dataset(evaluation.name, "test", target=true)
     target_digest = str(dataset.facts.get("target", {}).get("digest", ""))
     evaluation = replace(evaluation, digest=dataset.digest, target_digest=target_digest)
+    if run is None and is_registered:
+        return evaluation
     if run is None:
         note = "not recorded: the model has no run, and none is current; call this inside `with fitprint.start_run():`"
         return replace(evaluation, notes=(*evaluation.notes, note))
@@ -213,6 +228,22 @@ def _recorded(
     run.log_dict(evaluation.to_dict(), path)
     run.refresh()
     return evaluation
+
+
+def _tell_registry(evaluation: Evaluation, subject: Subject, goals: Mapping[str, str]) -> None:
+    """Tell the versions that are this model how good it is: that which was named, and those that were registered from the run."""
+    versions = [subject.version] if subject.version is not None else []
+    registry = current().known_store().registry if subject.run is not None else None
+    if subject.run is not None and registry is not None:
+        path = subject.predictor.uri.partition(":/")[2].partition("/")[2] or "model"
+        own = [] if subject.version is not None else searched(current(), f"run_id = '{subject.run.id}'")
+        versions += [each for each in own if each.record.model.path == path]
+    found = ModelEvaluation(
+        evaluation.digest, evaluation.target_digest, dict(evaluation.metrics), {key: goals[key] for key in evaluation.metrics}
+    )
+    for version in versions:
+        if version.record.evaluations.get(evaluation.name) != found:
+            version.tell_evaluation(evaluation.name, found)
 
 
 def _before(run: Run, path: str) -> Mapping[str, Any]:

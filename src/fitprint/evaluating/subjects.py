@@ -15,21 +15,25 @@ from fitprint.models.flavor import choose_flavor
 from fitprint.models.predictor import Predictor
 from fitprint.recording.context import current_run
 from fitprint.recording.run import Run
+from fitprint.recording.versions import ModelVersion, get_model_version
 
 __all__ = ["Subject", "subject_of"]
 
 
 class Subject(NamedTuple):
-    """A model, and the run on which its evaluation is recorded, if there is one."""
+    """A model, the run on which its evaluation is recorded, if there is one, and the version of a registered model that it is, if it is."""
 
     predictor: Predictor
     run: Run | None
+    version: ModelVersion | None = None
 
 
 def subject_of(model: Any, trust: Collection[str]) -> Subject:
     """Return what :func:`fitprint.evaluate` takes for a model."""
     if isinstance(model, Run):
         return _recorded_model(model, "", trust)
+    if isinstance(model, ModelVersion):
+        return _version(model, trust)
     if isinstance(model, os.PathLike):
         model = os.fspath(model)
     if isinstance(model, str):
@@ -50,6 +54,8 @@ def subject_of(model: Any, trust: Collection[str]) -> Subject:
 
 def _named_model(text: str, trust: Collection[str]) -> Subject:
     if os.path.isfile(os.path.join(text, "MLmodel")) or (":/" in text and not text.startswith("@")):  # noqa: PTH113, PTH118 - no error
+        if text.startswith("models:/"):
+            return _version(get_model_version(text), trust)
         with off():
             return Subject(load_predictor(text, trust), _run_of(text) or current_run())
     try:
@@ -76,6 +82,18 @@ def _recorded_model(run: Run, path: str, trust: Collection[str]) -> Subject:
         path = "model" if "model" in paths else paths[0]
     with off():
         return Subject(load_predictor(f"runs:/{run.id}/{path}", trust), run)
+
+
+def _version(version: ModelVersion, trust: Collection[str]) -> Subject:
+    """Return a version of a registered model; its evaluation is recorded on its run, too, while there is one."""
+    run = None
+    if version.run_id is not None:
+        try:
+            run = get_run(version.run_id)
+        except RunNotFoundError:
+            pass
+    with off():
+        return Subject(load_predictor(version.uri, trust), run, version)
 
 
 def _run_of(uri: str) -> Run | None:

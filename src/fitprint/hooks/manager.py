@@ -156,6 +156,16 @@ class Hooks:
             merged.update(answer)
         return merged
 
+    def decide(self, hook: str, **arguments: Any) -> Iterator[tuple[str, str]]:
+        """Yield which plugins say no by a ``decide_*`` hook, and why. One that fails says no."""
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            try:
+                answer = implementation.function(*(arguments[name] for name in implementation.argnames))
+            except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+                answer = f"it failed: {type(error).__name__}: {error}"
+            if answer is not None:
+                yield implementation.plugin_name, str(answer)
+
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an ``on_*`` hook."""
         for _ in self._answers(hook, arguments, lambda _: None):

@@ -1,8 +1,9 @@
-"""The hooks, in three shapes of name that tell the calling rule.
+"""The hooks, in four shapes of name that tell the calling rule.
 
 - ``register_*`` is called once; the lists are joined, a duplicate key is an error that names both plugins.
 - ``collect_*`` returns a mapping; the mappings are merged.
 - ``on_*`` notifies; what it returns is ignored.
+- ``decide_*`` asks whether something may be done; a text is a no, and its reason. A plugin that fails says no.
 
 An implementation may take fewer arguments than the specification. A plugin that fails is reported once through
 ``on_problem`` and passed over; with the setting ``strict`` its error is raised instead.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "collect_run_context",
+    "decide_transition",
     "on_problem",
     "on_run_ended",
     "register_artifact_stores",
@@ -115,6 +117,15 @@ def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return JSON facts on the process that all its runs share, by section, such as ``{"git": {...}}``.
 
     Called in a background thread, once per process and again for runs that start later than a minute after.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def decide_transition(name: str, version: int, alias: str) -> str | None:
+    """Return why ``alias`` of the registered model ``name`` must not lead to ``version``, or None if it may.
+
+    Called in the process that asks for it, before the store's own rules are. Where everybody writes to the database directly it is advice.
     """
     raise NotImplementedError
 

@@ -33,6 +33,7 @@ _BY_NAME: dict[str, Any] = {
         events.DocumentLogged,
         *events.RUN_ACTS,
         *events.EXPERIMENT_ACTS,
+        *events.MODEL_ACTS,
         *events.STORE_EVENTS,
     )
 }
@@ -101,6 +102,9 @@ def decode_event(text: bytes) -> Event:
             content["digests"] = tuple(content["digests"])
         elif name == "ModelLogged":
             content["model"] = LoggedModel(*content["model"][:4])
+        elif name == "ModelVersionCreated":
+            content["model"] = LoggedModel(*content["model"][:4])
+            content["artifacts"] = tuple(Artifact(*artifact[:3]) for artifact in content["artifacts"])
         event: Event = _BY_NAME[name](**content)
         _check(event, text)
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -156,6 +160,10 @@ def _is_model(value: Any) -> bool:
     return sound and value.digest.isprintable() and isinstance(value.facts, Mapping)
 
 
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= _MOST_SIZE
+
+
 def _all_by_name(value: Any, rule: _Rule) -> bool:
     return isinstance(value, Mapping) and all(map(_is_text, value)) and all(map(rule, value.values()))
 
@@ -185,10 +193,19 @@ _RULES: dict[str, _Rule] = {
     "id": _is_text,
     "actor": _is_text,
     "text": _is_text,
+    "reason": _is_text,
+    "alias": _is_text,
+    "version": _is_count,
+    "expected": lambda value: value is None or _is_count(value),
+    "back": lambda value: isinstance(value, bool),
+    "changes": lambda value: _all_by_name(value, lambda _: True),  # what each may be is judged where they are folded
 }
 
 
-_ELSE = {("RunStarted", "experiment"): _is_name}  # whoever starts a run knows the experiment's name, and no id
+_ELSE = {
+    ("RunStarted", "experiment"): _is_name,  # whoever starts a run knows the experiment's name, and no id
+    ("ModelVersionCreated", "run"): _is_text,  # none, where it came from elsewhere
+}
 _CHECKS = {name: [(field, _ELSE.get((name, field), _RULES[field])) for field in _FIELDS[name]] for name in _BY_NAME}
 
 

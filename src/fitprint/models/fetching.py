@@ -34,19 +34,20 @@ class Source(Protocol):
     def download(self, path: str, destination: Path) -> Path: ...
 
 
-FindRun = Callable[[str], Source]
+FindSource = Callable[[str], tuple[Source, str]]
+"""Returns what a URI leads to, and the path of its model; raises ModelNotFoundError for one of another scheme."""
 
 
-def fetch_model(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find_run: FindRun) -> Any:
+def fetch_model(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource) -> Any:
     """Load the model that a URI leads to; see :func:`fitprint.load_model`."""
     uri = _text_of(uri)
-    return _fetch(uri, Trust(trust, uri), flavors, find_run).model
+    return _fetch(uri, Trust(trust, uri), flavors, find).model
 
 
-def fetch_predictor(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find_run: FindRun) -> Predictor:
+def fetch_predictor(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource) -> Predictor:
     """Load the model that a URI leads to, and its signature; see :func:`fitprint.load_predictor`."""
     uri = _text_of(uri)
-    found = _fetch(uri, Trust(trust, uri, "load_predictor"), flavors, find_run)
+    found = _fetch(uri, Trust(trust, uri, "load_predictor"), flavors, find)
     return Predictor(found.model, found.flavor, found.manifest.signature, uri)
 
 
@@ -54,30 +55,29 @@ def _text_of(uri: object) -> str:
     if isinstance(uri, os.PathLike):
         uri = os.fspath(uri)
     if not isinstance(uri, str):
-        raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, or a folder with an MLmodel file")
+        raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with an MLmodel file")
     return uri
 
 
-def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find_run: FindRun) -> Loaded:
+def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find: FindSource) -> Loaded:
     found = tuple(flavors.values())
     scheme, separator, rest = uri.partition(":/")
     if not separator or scheme == "file":
         directory = Path(rest if separator else uri)
         if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
-            raise ModelNotFoundError(f"there is no model directory {uri!r}; give runs:/RUN/model, or a folder with an MLmodel file")
+            raise ModelNotFoundError(
+                f"there is no model directory {uri!r}; give runs:/RUN/model, models:/NAME@ALIAS, or a folder with an MLmodel file"
+            )
         return open_directory(directory, found, trust)
-    if scheme != "runs":
-        raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, or a folder with an MLmodel file")
-    name, _, path = rest.strip("/").partition("/")
-    run = find_run(name)
+    run, path = find(uri)
     with _folder_beside(run.workspace.staging) as folder:
         try:
-            directory, checking = _place(run, path or "model", Path(folder) / "model")
+            directory, checking = _place(run, path, Path(folder) / "model")
         except PendingBytesError:
             raise
         except ArtifactNotFoundError as error:
             raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
-        trust.own = own_files(run.record, path or "model")
+        trust.own = own_files(run.record, path)
         trust.foreign_seal = not trust.own and any(model.facts.get("seal") for model in run.record.models)
         return open_directory(directory, found, trust, checking)
 

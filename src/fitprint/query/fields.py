@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from fitprint.query.expressions import Aggregate, Entity, Field
 
-__all__ = ["AGGREGATES", "ATTRIBUTES", "DATASET_FIELDS", "ENTITIES", "Kind", "attribute", "kind", "suggestion"]
+__all__ = [
+    "AGGREGATES",
+    "ATTRIBUTES",
+    "DATASET_FIELDS",
+    "ENTITIES",
+    "RUNS",
+    "VERSIONS",
+    "VERSION_ATTRIBUTES",
+    "Kind",
+    "Vocabulary",
+    "attribute",
+    "kind",
+    "suggestion",
+]
 
 Kind = Literal["number", "time", "text", "param"]
 
@@ -55,11 +69,51 @@ _ALIASES = {
 _USER = ("user", "user_id")
 
 
-def attribute(name: str) -> Field | None:
+VERSION_ATTRIBUTES: dict[str, Kind] = {
+    "name": "text",
+    "version": "number",
+    "alias": "text",
+    "run_id": "text",
+    "flavor": "text",
+    "digest": "text",
+    "stage": "text",
+    "actor": "text",
+    "note": "text",
+    "created": "time",
+}
+_VERSION_ALIASES = {
+    "model": "name",
+    "model_name": "name",
+    "version_number": "version",
+    "aliases": "alias",
+    "current_stage": "stage",
+    "user": "actor",
+    "user_id": "actor",
+    "description": "note",
+    "creation_time": "created",
+    "creation_timestamp": "created",
+}
+_KINDS: dict[str, Kind] = {**VERSION_ATTRIBUTES, **ATTRIBUTES}
+
+
+class Vocabulary(NamedTuple):
+    """The attributes of what is searched: their kinds, other words for them, and the one that says what is newest."""
+
+    attributes: Mapping[str, Kind]
+    aliases: Mapping[str, str]
+    newest: str
+
+
+RUNS = Vocabulary(ATTRIBUTES, _ALIASES, "start_time")
+VERSIONS = Vocabulary(VERSION_ATTRIBUTES, _VERSION_ALIASES, "created")
+"""Versions of registered models; params, metrics and datasets are those of their runs, tags are their own."""
+
+
+def attribute(name: str, vocabulary: Vocabulary = RUNS) -> Field | None:
     """Return the field that an attribute's name or alias stands for; None for an unknown name."""
     name = name.lower()
-    name = _ALIASES.get(name, name)
-    return Field("attribute", name) if name in ATTRIBUTES else None
+    name = vocabulary.aliases.get(name, name)
+    return Field("attribute", name) if name in vocabulary.attributes else None
 
 
 def kind(field: Field) -> Kind:
@@ -68,18 +122,18 @@ def kind(field: Field) -> Kind:
         return "number"
     if field.entity == "param":
         return "param"
-    return ATTRIBUTES[field.key] if field.entity == "attribute" else "text"
+    return _KINDS[field.key] if field.entity == "attribute" else "text"
 
 
-def suggestion(name: str) -> str:
+def suggestion(name: str, vocabulary: Vocabulary = RUNS) -> str:
     """Return what an unknown name without a prefix may have been meant to be."""
-    if name.lower() in _USER:
+    if name.lower() in _USER and vocabulary is RUNS:
         return "who started a run is not recorded; set a tag, and ask for tags.user"
     from difflib import get_close_matches
 
     prefix, dot, rest = name.partition(".")
     if dot and (close := get_close_matches(prefix.lower(), ENTITIES, 1, 0.7)):
         return f"did you mean {close[0]}.{rest}?"
-    if close := get_close_matches(name.lower(), [*ATTRIBUTES, *_ALIASES], 1, 0.75):
+    if close := get_close_matches(name.lower(), [*vocabulary.attributes, *vocabulary.aliases], 1, 0.75):
         return f"did you mean attributes.{close[0]}?"
     return f"did you mean metrics.{name} or params.{name}?"

@@ -28,6 +28,8 @@ quote inside is doubled. A key with unusual characters stands in backticks or do
   ``start_time``, ``end_time``, ``last_time`` and ``duration`` (seconds, of ended runs). Times are compared with numbers
   (milliseconds since the epoch; one means that whole millisecond) or ISO texts (``'2024-05-01T12:00'``, UTC unless it
   says otherwise). ``run_id``, ``run_name`` and ``created`` are understood.
+- Of versions of registered models the attributes are ``name``, ``version``, ``alias``, ``run_id``, ``flavor``, ``digest``, ``stage``,
+  ``actor``, ``note`` and ``created``; tags are the version's own, params, metrics and data sets those of its run.
 - ``!=``, ``not in`` and ``not like`` hold only for runs that have the key; ``not (...)`` holds wherever ``(...)`` does not.
 """
 
@@ -41,7 +43,7 @@ from fitprint.arguments import checked_names, checked_text
 from fitprint.entities import STATUSES
 from fitprint.errors import QueryError
 from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator, Or, Order, Query, Scalar
-from fitprint.query.fields import AGGREGATES, ATTRIBUTES, DATASET_FIELDS, ENTITIES, attribute, kind, suggestion
+from fitprint.query.fields import AGGREGATES, DATASET_FIELDS, ENTITIES, RUNS, Vocabulary, attribute, kind, suggestion
 from fitprint.query.lexing import Token, tokens
 from fitprint.query.times import microseconds, within_millisecond
 
@@ -55,7 +57,6 @@ _MAX_FIELDS = 40  # different params, metrics and tags; a database joins one tab
 _MAX_ITEMS = 700  # of all lists together; a database binds one variable for each
 
 _COMPARISONS: dict[str, Operator] = {"=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_NEWEST = Order(Field("attribute", "start_time"), descending=True)
 
 
 def parse(
@@ -65,6 +66,7 @@ def parse(
     experiments: Iterable[str] | str | None = None,
     deleted: Literal["exclude", "include", "only"] = "exclude",
     parent: str | None = None,
+    vocabulary: Vocabulary = RUNS,
 ) -> Query:
     """Read a filter and an ordering; an empty filter matches every run.
 
@@ -75,17 +77,19 @@ def parse(
         experiments: names of experiments; None means all.
         deleted: whether runs in the trash are left out, included, or the only ones.
         parent: only children of the run with this id.
+        vocabulary: what is searched: runs, or the versions of registered models.
 
     Raises:
         QueryError: the filter or the ordering cannot be understood; the error knows the position.
     """
-    where = _Parser(checked_text(filter_string, "a filter", QueryError, empty=True)).filter()
+    where = _Parser(checked_text(filter_string, "a filter", QueryError, empty=True), vocabulary).filter()
     if parent is not None:
         child = Comparison(Field("attribute", "parent_id"), "=", parent)
         where = child if where is None else And((child, where))
-    order = [item for text in checked_names(order_by, "an ordering", QueryError) for item in _Parser(text).ordering()]
-    if all(item.field != _NEWEST.field for item in order):
-        order.append(_NEWEST)
+    order = [item for text in checked_names(order_by, "an ordering", QueryError) for item in _Parser(text, vocabulary).ordering()]
+    newest = Order(Field("attribute", vocabulary.newest), descending=True)
+    if all(item.field != newest.field for item in order):
+        order.append(newest)
     if len({item.field for item in order}) > _MAX_FIELDS:
         raise QueryError(f"an ordering may have at most {_MAX_FIELDS} items")
     if deleted not in ("exclude", "include", "only"):
@@ -97,10 +101,11 @@ def parse(
 class _Parser:
     """Reads one text by recursive descent; ``self.at`` is the token to be read next."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         if len(text) > _MAX_LENGTH:
             raise QueryError(f"a filter may have at most {_MAX_LENGTH} characters, this one has {len(text)}")
         self.text = text
+        self.vocabulary = vocabulary
         self.tokens = list(tokens(text))
         self.index = 0
         self.depth = 0
@@ -285,11 +290,11 @@ class _Parser:
         return key
 
     def named(self, name: str, token: Token) -> Field:
-        field = attribute(name)
+        field = attribute(name, self.vocabulary)
         if field is None and self.at.sign("("):
             raise self.error(f"there is no aggregate {name!r}; there are: {', '.join(AGGREGATES)}", token)
         if field is None:
-            raise self.error(f"there is no attribute {name!r}; {suggestion(name)}", token)
+            raise self.error(f"there is no attribute {name!r}; {suggestion(name, self.vocabulary)}", token)
         return field
 
     def metric(self) -> str:
@@ -352,8 +357,8 @@ class _Parser:
         while True:
             token = self.at
             field = self.field()
-            if field.entity == "dataset":
-                raise self.error("runs cannot be ordered by their data sets", token)
+            if field.entity == "dataset" or field.key == "alias" == self.vocabulary.aliases.get("aliases"):
+                raise self.error("nothing can be ordered by data sets or aliases, of which there may be several", token)
             items.append(Order(field, self.direction()))
             if not self.at.sign(","):
                 break
@@ -369,4 +374,4 @@ class _Parser:
 
 
 def _spoken(field: Field) -> str:
-    return field.key if field.key in ATTRIBUTES and field.entity == "attribute" else f"{field.entity}s.{field.key}"
+    return field.key if field.entity == "attribute" else f"{field.entity}s.{field.key}"

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["RunActs", "perform"]
 
 
-def perform(workspace: Workspace, *acts: Act) -> None:
+def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> None:
     """Write the acts down, deliver them, and see that they were done.
+
+    Args:
+        workspace: where.
+        acts: what is wanted.
+        patience: seconds to wait for others who deliver; by default as long as a look at runs does.
 
     Raises:
         RefusedError: the store refused one of them; the others are done.
@@ -28,6 +33,8 @@ def perform(workspace: Workspace, *acts: Act) -> None:
     workspace.writer.append(*acts)
     waiting = "; what you asked for is written down, and is done or refused when it is delivered (see `fitprint sync`)"
     try:
+        if patience is not None:
+            workspace.sync(patience)
         store = workspace.store
         decisions = [store.decision(act.id) for act in acts]
     except StoreError as error:

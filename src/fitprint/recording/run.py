@@ -16,13 +16,14 @@ from typing import Any, Literal
 
 from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_text, shown
-from fitprint.artifacts.paths import checked_path, file_name
+from fitprint.artifacts.paths import checked_path, file_name, files_below
 from fitprint.context.secrecy import tag_texts, told, withheld
 from fitprint.context.seeds import describe_seeds
 from fitprint.data.values import param_value, preview
 from fitprint.entities import TERMINAL_STATUSES, Dataset, History, LoggedModel, Param, Provenance, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError, StoreError
 from fitprint.hooks.manager import hooks
+from fitprint.ids import new_id
 from fitprint.platform.processes import Usage, usage
 from fitprint.recording import console, media, monitor
 from fitprint.recording.configuration import configured
@@ -519,13 +520,16 @@ class Run(RunFiles):
 
         return record_profile(self, described(data), name, role)
 
-    def log_model(self, model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
+    def log_model(
+        self, model: Any, path: str = "model", *, flavor: str | None = None, register: str | None = None, **options: Any
+    ) -> LoggedModel:
         """Record a model as a directory below ``path`` that MLflow can load, too.
 
         Args:
             model: any object that a flavor knows; others are pickled, and marked so.
             path: directory inside the run.
             flavor: name of the flavor, instead of the first that knows the model.
+            register: name of the registered model of which it becomes a version; nobody waits for that (see :func:`register_model`).
             options: ``signature``, or ``inputs`` and ``outputs`` to infer one from, and ``input_example``.
 
         Raises:
@@ -541,7 +545,11 @@ class Run(RunFiles):
         except OSError as error:
             reason = error.strerror or error
             raise StoreError(f"the model {path!r} cannot be kept in {staging.root} ({reason}): free space, or set FITPRINT_HOME") from error
-        self._artifacts(artifacts, events.ModelLogged(self.id, clock.now(), logged))
+        recorded: list[events.Event] = [events.ModelLogged(self.id, clock.now(), logged)]
+        if register:
+            files = files_below(artifacts, logged.path)
+            recorded.append(events.ModelVersionCreated(register, clock.now(), new_id(), "", self.id, logged, files))
+        self._artifacts(artifacts, *recorded)
         return logged
 
     def log_document(self, name: str, content: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fitprint.entities import Artifact
-from fitprint.events import ArtifactsLogged, ArtifactStoreChosen, BytesArrived, Event
+from fitprint.events import ArtifactsLogged, ArtifactStoreChosen, BytesArrived, Event, ModelVersionCreated
 
 __all__ = ["Arrivals"]
 
@@ -40,7 +40,7 @@ class Arrivals:
         if self.uri is None:
             return
         for event in events:
-            if isinstance(event, ArtifactsLogged):
+            if isinstance(event, (ArtifactsLogged, ModelVersionCreated)):
                 for artifact in event.artifacts:
                     self.logged.setdefault(artifact.digest, (artifact.size, journal))
             elif isinstance(event, BytesArrived):

@@ -4,21 +4,56 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cmp_to_key, partial
+from typing import Any, Protocol
 
-from fitprint.entities import RunRecord
-from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator
+from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator, Query
+from fitprint.stores import paging
 from fitprint.stores.paging import Place, SortColumn
 from fitprint.stores.values import number_of, text_of, texts_equal_to
 
-__all__ = ["matches", "order", "place_of"]
+__all__ = ["Searched", "is_wanted", "matches", "order", "page", "place_of"]
 
 _POSITIVE: dict[Operator, Operator] = {"!=": "=", "not in": "in", "not like": "like", "not ilike": "ilike"}
 _ORDERINGS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
-def matches(where: Expression | None, run: RunRecord) -> bool:
+class Searched(Protocol):
+    """What a query is evaluated on, a run or a version of a registered model; its attributes have the names of the query's."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+    @property
+    def metrics(self) -> Mapping[str, Any]: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+    @property
+    def datasets(self) -> Sequence[Any]: ...
+
+
+def is_wanted(query: Query, deleted_time: int | None) -> bool:
+    """Tell whether the query asks for what was removed at this time, or never."""
+    return query.deleted == "include" or (deleted_time is not None) == (query.deleted == "only")
+
+
+def page(query: Query, places: Iterable[Place], token: str | None) -> list[Place]:
+    """Return the places in the query's order, those behind the token's.
+
+    Raises:
+        QueryError: the token is none of this query.
+    """
+    columns = paging.columns(query)
+    found = sorted(places, key=cmp_to_key(partial(order, columns)))
+    if token is None:
+        return found
+    start = paging.place(query, token)
+    return [place for place in found if order(columns, place, start) > 0]
+
+
+def matches(where: Expression | None, run: Searched) -> bool:
     """Return whether the run fulfils the condition; None is fulfilled by every run."""
     if where is None:
         return True
@@ -30,7 +65,7 @@ def matches(where: Expression | None, run: RunRecord) -> bool:
     return all(results) if isinstance(where, And) else any(results)
 
 
-def place_of(run: RunRecord, columns: Sequence[SortColumn]) -> Place:
+def place_of(run: Searched, columns: Sequence[SortColumn]) -> Place:
     """Return the run's place in the ordering: its value in each column (None: missing or NaN), then its id."""
     place: Place = []
     for column in columns:
@@ -54,7 +89,7 @@ def order(columns: Sequence[SortColumn], one: Place, other: Place) -> int:
     return (str(one[-1]) > str(other[-1])) - (str(one[-1]) < str(other[-1]))
 
 
-def _values(field: Field, run: RunRecord) -> Sequence[Any]:
+def _values(field: Field, run: Searched) -> Sequence[Any]:
     """Return what the run has for a field: nothing, one value, or for data sets any number."""
     if field.entity == "metric":
         return (getattr(run.metrics[field.key], field.aggregate),) if field.key in run.metrics else ()
@@ -65,10 +100,12 @@ def _values(field: Field, run: RunRecord) -> Sequence[Any]:
     if field.entity == "dataset":
         return [getattr(dataset, field.key) for dataset in run.datasets]
     value = getattr(run, field.key) if field.key != "duration" else _duration(run)
+    if isinstance(value, tuple):  # the aliases of a version
+        return value
     return () if value is None else (value,)
 
 
-def _duration(run: RunRecord) -> float | None:
+def _duration(run: Any) -> float | None:
     return None if run.end_time is None else (run.end_time - run.start_time) / 1e6
 
 

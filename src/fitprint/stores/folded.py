@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.query.grammar import Query
 from fitprint.stores.memory import MemoryStore
-from fitprint.stores.protocol import Keys, OpenRun, Page, Store
+from fitprint.stores.protocol import Keys, ModelRegistry, OpenRun, Page, Store
 
 __all__ = ["FoldedStore"]
 
@@ -69,3 +69,9 @@ class FoldedStore(Store):
 
     def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
         return self.folded().pending(digests)
+
+    @property
+    def registry(self) -> ModelRegistry:
+        from fitprint.stores.memory_registry import MemoryRegistry
+
+        return MemoryRegistry(self.folded)

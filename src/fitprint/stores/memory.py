@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cmp_to_key, partial
+from contextlib import contextmanager
 from typing import Any
 
 from fitprint.entities import Artifact, Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
 from fitprint.errors import RunNotFoundError
-from fitprint.events import ArtifactsLogged, Batch, ChangesFollowed, RunPurged
+from fitprint.events import ArtifactsLogged, Batch, ChangesFollowed, Event, ModelVersionCreated, RunPurged
 from fitprint.ids import is_short_for, new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
 from fitprint.stores.arrivals import Arrivals
 from fitprint.stores.changes import ChangeLog, followed
 from fitprint.stores.folding import Draft, is_new
-from fitprint.stores.protocol import Keys, OpenRun, Page, Store
+from fitprint.stores.protocol import Keys, ModelRegistry, OpenRun, Page, Store
 from fitprint.stores.records import Records
 from fitprint.stores.sampling import sampled
 
@@ -75,14 +75,19 @@ class MemoryStore(Store):
                 self._records.fold(event, batch)
             doomed = {digest for run in asked & self._records.purged for digest in had[run]}  # a purge may have been refused
             self._arrivals.forget(doomed - {artifact.digest for artifact, _ in self._artifacts()} if doomed else ())
-            kept = [event for event in events if not (isinstance(event, ArtifactsLogged) and event.run in self._records.purged)]
-            self._arrivals.fold(kept, batch.journal, self._artifacts)
+            self._arrivals.fold([event for event in events if self._has_files(event)], batch.journal, self._artifacts)
             for event in events:
                 if isinstance(event, ChangesFollowed):
                     self._follow(event)
             self._changes.add(self._records.take_touched())
             self._positions[batch.journal] = batch.end
             self._writers[batch.journal] = batch.writer
+
+    def _has_files(self, event: Event) -> bool:
+        """Tell whether the files that the event logs, if it logs any, belong to something that is there."""
+        if isinstance(event, ArtifactsLogged):
+            return event.run not in self._records.purged
+        return not isinstance(event, ModelVersionCreated) or self._records.decisions[event.id].refusal is None
 
     def _follow(self, event: ChangesFollowed) -> None:
         known = followed(self._consumers.get(event.consumer), event, self.now())
@@ -106,22 +111,19 @@ class MemoryStore(Store):
             return self._run(draft)
 
     def resolve(self, text: str) -> Sequence[str]:
-        found = [run for run in self._runs() if run.id.startswith(text) or run.name == text or is_short_for(text, run.id)]
+        found = [run for run in self.runs() if run.id.startswith(text) or run.name == text or is_short_for(text, run.id)]
         return [run.id for run in sorted(found, key=lambda run: (run.deleted_time is not None, -run.start_time, run.id))][:10]
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
-        found = [run for run in self._runs() if run.parent_id == run_id and run.deleted_time is None]
+        found = [run for run in self.runs() if run.parent_id == run_id and run.deleted_time is None]
         return sorted(found, key=lambda run: (run.start_time, run.id))
 
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
         columns = paging.columns(query)
         archived = self._archived() if query.experiments is None and query.deleted == "exclude" else set()
-        runs = [run for run in self._runs() if run.experiment not in archived and _in_scope(query, run)]
+        runs = [run for run in self.runs() if run.experiment not in archived and _in_scope(query, run)]
         found = {run.id: (evaluation.place_of(run, columns), run) for run in runs}
-        places = sorted((place for place, _ in found.values()), key=cmp_to_key(partial(evaluation.order, columns)))
-        if token is not None:
-            start = paging.place(query, token)
-            places = [place for place in places if evaluation.order(columns, place, start) > 0]
+        places = evaluation.page(query, [place for place, _ in found.values()], token)
         page = [found[str(place[-1])][1] for place in places[:limit]]
         return Page(page, paging.token(query, places[limit - 1]) if len(places) > limit else None)
 
@@ -209,6 +211,18 @@ class MemoryStore(Store):
             waiting = (digest for digest in (logged if digests is None else digests) if digest in logged and digest not in arrived)
             return [PendingBytes(digest, logged[digest][0], self._writers.get(logged[digest][1], {})) for digest in waiting]
 
+    @property
+    def registry(self) -> ModelRegistry:
+        from fitprint.stores.memory_registry import MemoryRegistry
+
+        return MemoryRegistry(lambda: self)
+
+    @contextmanager
+    def held(self) -> Iterator[Records]:
+        """Give what is folded, which stays as it is inside the block."""
+        with self._lock:
+            yield self._records
+
     def close(self) -> None:
         """Keep everything: the store is gone when nobody refers to it."""
 
@@ -221,6 +235,10 @@ class MemoryStore(Store):
         for draft in self._records.runs.values():
             for artifact in draft.artifacts.values():
                 yield artifact, draft.life.owner or ""
+        for model in self._records.registry.by_id.values():
+            for version in model.versions.values():
+                for artifact in version.artifacts:
+                    yield artifact, ""
 
     def _name_of(self, draft: Draft) -> str:
         return self._records.experiments.by_id[draft.life.experiment or ""].name
@@ -228,7 +246,8 @@ class MemoryStore(Store):
     def _run(self, draft: Draft) -> RunRecord:
         return _record(draft, self._name_of(draft))
 
-    def _runs(self) -> list[RunRecord]:
+    def runs(self) -> list[RunRecord]:
+        """Return all runs, those in the trash too."""
         with self._lock:
             return [self._run(draft) for draft in self._records.runs.values() if draft.life.experiment is not None]
 
@@ -236,9 +255,7 @@ class MemoryStore(Store):
 def _in_scope(query: Query, run: RunRecord) -> bool:
     if query.experiments is not None and run.experiment not in query.experiments:
         return False
-    if query.deleted != "include" and (run.deleted_time is not None) != (query.deleted == "only"):
-        return False
-    return evaluation.matches(query.where, run)
+    return evaluation.is_wanted(query, run.deleted_time) and evaluation.matches(query.where, run)
 
 
 def _record(draft: Draft, experiment: str) -> RunRecord:

@@ -19,9 +19,10 @@ from fitprint.events import Batch
 
 if TYPE_CHECKING:
     from fitprint.query.grammar import Query
+    from fitprint.registered import ModelVersionRecord, RegisteredModelRecord, VersionPage
     from fitprint.stores.views import QueryResult, View
 
-__all__ = ["Health", "Keys", "OpenRun", "Page", "Store"]
+__all__ = ["Health", "Keys", "ModelRegistry", "OpenRun", "Page", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,52 @@ class Health:
     size: int | None = None
     details: str = ""
     problems: tuple[str, ...] = ()
+
+
+class ModelRegistry(ABC):
+    """The registered models of a store, as the acts on them that the store folded say (see :mod:`fitprint.stores.registry`)."""
+
+    @abstractmethod
+    def models(self) -> Sequence[RegisteredModelRecord]:
+        """Return all registered models, by name, removed ones too."""
+
+    @abstractmethod
+    def model(self, name: str) -> RegisteredModelRecord:
+        """Return the registered model of this name, or else the one that was called so before, removed ones too.
+
+        Raises:
+            RegisteredModelNotFoundError: there is none.
+        """
+
+    @abstractmethod
+    def version(self, name: str, number: int) -> ModelVersionRecord:
+        """Return a version of a registered model (see :meth:`model`), removed ones too.
+
+        Raises:
+            RegisteredModelNotFoundError: there is no such registered model, or it has no such version.
+        """
+
+    @abstractmethod
+    def search(self, query: Query, *, limit: int = 100, token: str | None = None) -> VersionPage:
+        """Return the versions that match a query in the vocabulary of versions, in its order; removed ones as ``query.deleted`` says.
+
+        Raises:
+            QueryError: the token is not one that this store returned for this query.
+        """
+
+    @abstractmethod
+    def decisions(
+        self, model_id: str, *, act: str | None = None, alias: str | None = None, until: int | None = None, limit: int = 1000
+    ) -> Sequence[Decision]:
+        """Return what was decided about a registered model, the latest first, refusals too.
+
+        Args:
+            model_id: the registered model's id.
+            act: only acts of this kind, such as "AliasMoved".
+            alias: only acts on this alias.
+            until: only what was decided up to this time.
+            limit: at most so many.
+        """
 
 
 class Store(ABC):
@@ -208,6 +255,11 @@ class Store(ABC):
             StoreError: the store has no SQL.
         """
         raise StoreError(f"the store {self.uri} has no SQL; filters work on every store: `fitprint ls -q FILTER`, fitprint.search_runs()")
+
+    @property
+    def registry(self) -> ModelRegistry | None:
+        """The registered models that the store keeps; by default None, for it keeps none."""
+        return None
 
     def check(self) -> Health:
         """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long as reading everything.

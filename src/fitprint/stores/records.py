@@ -8,10 +8,24 @@ from dataclasses import dataclass, field
 from fitprint import clock
 from fitprint.entities import TERMINAL_STATUSES, Decision
 from fitprint.errors import RefusedError
-from fitprint.events import EXPERIMENT_ACTS, RUN_ACTS, STORE_EVENTS, Act, Batch, Event, RunAct, RunMoved, RunPurged
+from fitprint.events import (
+    EXPERIMENT_ACTS,
+    MODEL_ACTS,
+    RUN_ACTS,
+    STORE_EVENTS,
+    Act,
+    Batch,
+    Event,
+    ExperimentAct,
+    ModelAct,
+    RunAct,
+    RunMoved,
+    RunPurged,
+)
 from fitprint.stores.changes import Touched, kind_of
 from fitprint.stores.experiments import Experiments
 from fitprint.stores.folding import Draft, Life
+from fitprint.stores.registry import Outcome, Registry
 
 __all__ = ["Records"]
 
@@ -30,6 +44,7 @@ class Records:
 
     runs: MutableMapping[str, Draft] = field(default_factory=dict)
     experiments: Experiments = field(default_factory=Experiments)
+    registry: Registry = field(default_factory=Registry)
     purged: set[str] = field(default_factory=set)
     decisions: dict[str, Decision] = field(default_factory=dict)
     now: Callable[[], int] = clock.now
@@ -39,13 +54,17 @@ class Records:
         """Return what was changed, and begin anew."""
         for id_, kinds in self.experiments.touched.items():
             self.touched["experiment", id_] = kinds
-        taken, self.touched, self.experiments.touched = self.touched, {}, {}
+        for id_, kinds in self.registry.touched.items():
+            self.touched["registered model", id_] = kinds
+        taken, self.touched, self.experiments.touched, self.registry.touched = self.touched, {}, {}, {}
         return taken
 
     def fold(self, event: Event, batch: Batch) -> None:
         """Add what an event of the batch says."""
         if isinstance(event, (*RUN_ACTS, *EXPERIMENT_ACTS)):
             self._decide(event, batch)
+        elif isinstance(event, MODEL_ACTS):
+            self._decide_registry(event, batch)
         elif isinstance(event, STORE_EVENTS):
             pass  # for fitprint.stores.arrivals
         elif event.run not in self.purged:
@@ -64,7 +83,7 @@ class Records:
             draft = self.runs[run] = Draft(Life(run))
         return draft
 
-    def _decide(self, act: Act, batch: Batch) -> None:
+    def _decide(self, act: RunAct | ExperimentAct, batch: Batch) -> None:
         refusal = None
         try:
             if isinstance(act, EXPERIMENT_ACTS):
@@ -75,8 +94,24 @@ class Records:
             refusal = str(reason)
         if act.id:
             subject, subject_id = ("experiment", act.experiment) if isinstance(act, EXPERIMENT_ACTS) else ("run", act.run)
-            actor = act.actor or str(batch.writer.get("user", ""))
-            self.decisions[act.id] = Decision(act.id, type(act).__name__, subject, subject_id, actor, act.time, self.now(), refusal)
+            name, actor = type(act).__name__, _actor(act, batch)
+            self.decisions[act.id] = Decision(act.id, name, subject, subject_id, actor, act.time, self.now(), refusal)
+
+    def _decide_registry(self, act: ModelAct, batch: Batch) -> None:
+        now, actor, name = self.registry.time_of(act, self.now()), _actor(act, batch), type(act).__name__
+        try:
+            outcome, refusal = self.registry.fold(act, actor, now), None
+        except RefusedError as reason:
+            model = self.registry.find(act.name)
+            if model is not None:
+                model.changed = now  # no two decisions about it have the same time
+            version, alias = getattr(act, "version", None) or None, getattr(act, "alias", None)
+            outcome, refusal = Outcome(model.id if model is not None else "", version, alias), str(reason)
+        if act.id:
+            subject_id, version, alias, before, about = outcome
+            self.decisions[act.id] = Decision(
+                act.id, name, "registered model", subject_id, actor, act.time, now, refusal, version, alias, before, act.reason, about
+            )
 
     def _do(self, act: RunAct, batch: Batch) -> None:
         if act.run in self.purged:
@@ -99,3 +134,7 @@ class Records:
             raise RefusedError(f"the run {act.run} is not in the trash: delete it first")
         if isinstance(act, RunMoved) and act.experiment not in self.experiments.by_id:
             raise RefusedError(f"the store has no experiment with the id {act.experiment}")
+
+
+def _actor(act: Act, batch: Batch) -> str:
+    return act.actor or str(batch.writer.get("user", ""))

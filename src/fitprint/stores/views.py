@@ -29,6 +29,7 @@ class View:
 
 
 _RUN = "the run's id"
+_MODEL = "the name of the registered model"
 
 VIEWS: Sequence[View] = (
     View(
@@ -137,14 +138,57 @@ VIEWS: Sequence[View] = (
         "an act of a person, such as a removal, and what became of it",
         {
             "id": "the act's id",
-            "act": "RunDeleted, ExperimentRenamed ...",
-            "subject": "run or experiment",
+            "act": "RunDeleted, ExperimentRenamed, AliasMoved ...",
+            "subject": "run, experiment or registered model",
             "subject_id": "its id",
             "actor": "who did it",
             "requested_at": "when somebody asked for it",
             "decided_at": "when it was decided, by the store's clock",
             "refusal": "why it was refused; null where it was done",
+            "version": "of a registered model: the version that was made or changed, or to which an alias leads (0: to none)",
+            "alias": "that was moved, approved for or given rules",
+            "before": "the version to which the alias led before; 0: to none",
+            "reason": "why, in the words of who did it",
+            "about": "what was set",
         },
+    ),
+    View(
+        "registered_models",
+        "a registered model",
+        {
+            "id": "32 hexadecimal digits",
+            "name": "its present name",
+            "note": "what somebody wrote down about it",
+            "created": "when it was made, or its first version was registered",
+            "changed": "when something was done to it last",
+            "latest": "the number of its newest version; null if it has none",
+            "deleted_time": "when it was removed; null if it was not",
+        },
+    ),
+    View("registered_model_tags", "a tag of a registered model", {"name": _MODEL, "key": "the tag's name", "value": "its text"}),
+    View("model_aliases", "an alias of a registered model", {"name": _MODEL, "alias": "its name", "version": "to which it leads"}),
+    View(
+        "model_versions",
+        "a version of a registered model",
+        {
+            "name": _MODEL,
+            "version": "its number",
+            "run_id": "the id of the run that recorded it; empty if none is known",
+            "path": "where it was inside the run",
+            "flavor": "sklearn, xgboost ...",
+            "digest": "over its files",
+            "facts": "JSON: class, size, signature, requirements ...",
+            "created": "when it was registered",
+            "actor": "who registered it",
+            "note": "what somebody wrote down about it",
+            "stage": "None, Staging, Production or Archived",
+            "deleted_time": "when it was removed; null if it was not",
+        },
+    ),
+    View(
+        "model_version_tags",
+        "a tag of a version of a registered model",
+        {"name": _MODEL, "version": "its number", "key": "the tag's name", "value": "its text"},
     ),
 )
 

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from typing import Any
 
 from fitprint.entities import PendingBytes
-from fitprint.events import ArtifactsLogged, ArtifactStoreChosen, Batch, BytesArrived
+from fitprint.events import ArtifactsLogged, ArtifactStoreChosen, Batch, BytesArrived, ModelVersionCreated
 from fitprint.stores.sql import damage
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import marks, sliced
@@ -26,6 +26,10 @@ _LOGGED_BEFORE = (
     " JOIN fp_runs r ON r.no = a.run"
     " WHERE true GROUP BY a.digest ON CONFLICT (digest) DO NOTHING"
 )
+_REGISTERED_BEFORE = (
+    "INSERT INTO fp_blobs (digest, size, journal) SELECT digest, MAX(size), '' FROM fp_model_version_artifacts WHERE true"
+    " GROUP BY digest ON CONFLICT (digest) DO NOTHING"
+)
 _ARRIVED = (
     "INSERT INTO fp_blobs (digest, arrived) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET arrived = excluded.arrived"
     " WHERE fp_blobs.arrived IS NULL"
@@ -40,10 +44,18 @@ def artifact_uri(transaction: Transaction) -> str | None:
     return damage.text(rows[0][0]) if rows else None
 
 
-def write(transaction: Transaction, batch: Batch, purged: Container[str]) -> None:
-    """Note what the events of a batch, whose runs are written already, say of bytes; those of purged runs say nothing."""
-    added = [event for event in batch.events if isinstance(event, ArtifactsLogged) and event.run not in purged]
-    logged = {artifact.digest: artifact.size for event in added for artifact in event.artifacts}
+def write(transaction: Transaction, batch: Batch, purged: Container[str], refused: Collection[str]) -> None:
+    """Note what the events of a batch, which are written already, say of bytes; those of purged runs and refused acts say nothing."""
+    added: list[ArtifactsLogged | ModelVersionCreated] = [
+        event
+        for event in batch.events
+        if (isinstance(event, ArtifactsLogged) and event.run not in purged)
+        or (isinstance(event, ModelVersionCreated) and event.id not in refused)
+    ]
+    logged: dict[str, int] = {}
+    for event in added:
+        for artifact in event.artifacts:
+            logged.setdefault(artifact.digest, artifact.size)
     arrived = [(digest, event.time) for event in batch.events if isinstance(event, BytesArrived) for digest in event.digests]
     chosen = [storable(event.uri) for event in batch.events if isinstance(event, ArtifactStoreChosen)]
     if not (logged or arrived or chosen):
@@ -52,6 +64,7 @@ def write(transaction: Transaction, batch: Batch, purged: Container[str]) -> Non
     if known is None and chosen:
         transaction.many("INSERT INTO facts (name, value) VALUES ('artifacts', ?)", [(chosen[0],)])
         transaction.many(_LOGGED_BEFORE, [()])
+        transaction.many(_REGISTERED_BEFORE, [()])
     if known is not None or chosen:
         transaction.many(_LOGGED, [(digest, size, storable(batch.journal)) for digest, size in logged.items()])
         transaction.many(_ARRIVED, [(storable(digest), time) for digest, time in arrived])
@@ -64,9 +77,10 @@ def digests_of(transaction: Transaction, runs: Iterable[str]) -> list[str]:
 
 
 def forget(transaction: Transaction, digests: Sequence[str]) -> None:
-    """Wait no more for those of these bytes that no run has any more."""
+    """Wait no more for those of these bytes that no run and no version of a model has any more."""
+    held = "SELECT digest FROM fp_artifacts UNION ALL SELECT digest FROM fp_model_version_artifacts"
     for part in sliced(digests):
-        unwanted = f"arrived IS NULL AND digest IN ({marks(part)}) AND digest NOT IN (SELECT digest FROM fp_artifacts)"
+        unwanted = f"arrived IS NULL AND digest IN ({marks(part)}) AND digest NOT IN ({held})"
         transaction.rows(f"DELETE FROM fp_blobs WHERE {unwanted}", part)
 
 

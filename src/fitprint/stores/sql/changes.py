@@ -18,7 +18,9 @@ from fitprint.stores.sql.rows import storable
 
 __all__ = ["consumer", "last", "page", "write", "write_consumers"]
 
-_LAST = "SELECT MAX(change) FROM fp_runs UNION ALL SELECT MAX(change) FROM fp_experiments UNION ALL SELECT MAX(change) FROM fp_purged"
+_LAST = " UNION ALL ".join(
+    f"SELECT MAX(change) FROM {table}" for table in ("fp_runs", "fp_experiments", "fp_registered_models", "fp_purged")
+)
 _RUN = (
     "UPDATE fp_runs SET change = ?, change_started = COALESCE(?, change_started), change_recorded = COALESCE(?, change_recorded),"
     " change_ended = COALESCE(?, change_ended), change_edited = COALESCE(?, change_edited) WHERE id = ?"
@@ -27,18 +29,23 @@ _EXPERIMENT = (
     "UPDATE fp_experiments SET change = ?, change_started = COALESCE(?, change_started), change_edited = COALESCE(?, change_edited)"
     " WHERE id = ?"
 )
+_MODEL = (
+    "UPDATE fp_registered_models SET change = ?, change_started = COALESCE(?, change_started),"
+    " change_recorded = COALESCE(?, change_recorded), change_edited = COALESCE(?, change_edited) WHERE id = ?"
+)
 _PURGED = "UPDATE fp_purged SET change = ? WHERE run = ?"
 _SINCE = (  # kind of subject, columns (the number, the id, and the number of each of KINDS), and where they are
     ("run", "change, id, change_started, change_recorded, change_ended, change_edited, NULL", "fp_runs WHERE experiment IS NOT NULL AND"),
     ("run", "change, run, NULL, NULL, NULL, NULL, change", "fp_purged WHERE"),
     ("experiment", "change, id, change_started, NULL, NULL, change_edited, NULL", "fp_experiments WHERE"),
+    ("registered model", "change, id, change_started, change_recorded, NULL, change_edited, NULL", "fp_registered_models WHERE"),
 )
 
 
 def write(transaction: Transaction, touched: Touched, last: int) -> None:
     """Number what a batch changed, which is in the tables by now, from behind the ``last`` number of before."""
     number = last
-    runs, experiments, purged = [], [], []
+    runs, experiments, models, purged = [], [], [], []
     for (subject, id_), kinds in touched.items():
         number += 1
         started, recorded, ended, edited, _ = (number if kind in kinds else None for kind in KINDS)
@@ -46,9 +53,11 @@ def write(transaction: Transaction, touched: Touched, last: int) -> None:
             purged.append((number, storable(id_)))
         elif subject == "run":
             runs.append((number, started, recorded, ended, edited, storable(id_)))
-        else:
+        elif subject == "experiment":
             experiments.append((number, started, edited, storable(id_)))
-    for statement, rows in ((_RUN, runs), (_EXPERIMENT, experiments), (_PURGED, purged)):
+        else:
+            models.append((number, started, recorded, edited, storable(id_)))
+    for statement, rows in ((_RUN, runs), (_EXPERIMENT, experiments), (_MODEL, models), (_PURGED, purged)):
         if rows:
             transaction.many(statement, rows)
 

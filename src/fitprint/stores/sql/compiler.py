@@ -19,12 +19,15 @@ from fitprint.stores.sql.driver import Driver
 from fitprint.stores.sql.rows import storable
 from fitprint.stores.values import number_of, texts_equal_to
 
-__all__ = ["keys", "search"]
+__all__ = ["NO_KEY", "keys", "search", "search_versions"]
+
+NO_KEY = -1
+"""The number of a key that no run has."""
 
 _TABLES = {"param": "fp_params", "metric": "fp_metrics", "tag": "fp_tags"}
 _AGGREGATES = {"last": "last", "min": "least", "max": "most", "best": "best", "first": "first", "count": "points"}
 _ATTRIBUTES = {"experiment": "e.name", "duration": "CAST(r.end_time - r.start_time AS DOUBLE PRECISION) / 1000000"}
-_NULLABLE = ("end_time", "duration", "parent_id", "error")
+_NULLABLE = ("end_time", "duration", "parent_id", "error", "run_id")
 _POSITIVE: dict[Operator, Operator] = {"!=": "=", "not in": "in", "not like": "like", "not ilike": "ilike"}
 _NEVER = "0 = 1"
 
@@ -45,19 +48,23 @@ def search(query: Query, limit: int, after: Place | None, driver: Driver, key: C
         conditions.append("r.experiment NOT IN (SELECT no FROM fp_experiments WHERE archived IS NOT NULL)")
     if query.where is not None:
         conditions.append(compiler.condition(query.where))
-    columns = [(compiler.sorted_by(column), column) for column in paging.columns(query)]
-    if after is not None:
-        conditions.append(compiler.beyond(columns, after))
-    order = []
-    for name, column in columns:
-        if _nullable(column):
-            order.append(f"{name} IS NULL")
-        order.append(f"{name} DESC" if column.descending else name)
-    statement = (
-        f"SELECT {', '.join(['r.no', *(name for name, _ in columns), 'r.id'])} FROM fp_runs r {' '.join(compiler.joins)} "
-        f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(order)}, r.id LIMIT {limit}"
+    return compiler.statement(query, conditions, after, "r.no", "r.id", f"fp_runs r {{}} WHERE {{}} ORDER BY {{}} LIMIT {limit}")
+
+
+def search_versions(
+    query: Query, limit: int, after: Place | None, driver: Driver, key: Callable[[str], int], removed: str
+) -> tuple[str, list[Any]]:
+    """Return the same for versions of registered models; ``removed`` is an expression that is null for those that are there."""
+    compiler = _VersionCompiler(driver, key)
+    conditions = ["0 = 0"]
+    if query.deleted != "include":
+        conditions.append(f"{removed} IS {'NOT ' if query.deleted == 'only' else ''}NULL")
+    if query.where is not None:
+        conditions.append(compiler.condition(query.where))
+    tables = (
+        "fp_model_versions v JOIN fp_registered_models m ON m.no = v.model LEFT JOIN fp_runs r ON r.id = v.run AND r.experiment IS NOT NULL"
     )
-    return statement, [*compiler.join_arguments, *compiler.arguments]
+    return compiler.statement(query, conditions, after, "v.no", "v.id", f"{tables} {{}} WHERE {{}} ORDER BY {{}} LIMIT {limit}")
 
 
 def keys(query: Query) -> set[str]:
@@ -83,8 +90,24 @@ class _Compiler:
         self.key = key
         self.aliases: dict[tuple[str, str], str] = {}
         self.joins: list[str] = []
-        self.join_arguments: list[int] = []
+        self.join_arguments: list[int | str] = []
         self.arguments: list[Any] = []
+
+    def statement(
+        self, query: Query, conditions: list[str], after: Place | None, number: str, last: str, text: str
+    ) -> tuple[str, list[Any]]:
+        """Return a statement and its arguments: ``text`` has places for joins, conditions and the ordering, which ends with ``last``."""
+        columns = [(self.sorted_by(column), column) for column in paging.columns(query)]
+        if after is not None:
+            conditions.append(self.beyond(columns, after, last))
+        order = []
+        for name, column in columns:
+            if _nullable(column):
+                order.append(f"{name} IS NULL")
+            order.append(f"{name} DESC" if column.descending else name)
+        rest = text.format(" ".join(self.joins), " AND ".join(conditions), ", ".join([*order, last]))
+        statement = f"SELECT {', '.join([number, *(name for name, _ in columns), last])} FROM {rest}"
+        return statement, [*self.join_arguments, *self.arguments]
 
     def condition(self, node: Expression) -> str:
         if isinstance(node, Comparison):
@@ -149,16 +172,16 @@ class _Compiler:
             return f"CASE WHEN {self.value(column.field, text=False)} IS NULL THEN {name} END"
         return name
 
-    def beyond(self, columns: Sequence[tuple[str, SortColumn]], after: Place) -> str:
+    def beyond(self, columns: Sequence[tuple[str, SortColumn]], after: Place, last: str) -> str:
         """Return the condition that a run comes after a place: later in one column, and level in all columns before it."""
         if not columns:
-            return f"r.id > {self.bound(after[-1])}"
+            return f"{last} > {self.bound(after[-1])}"
         (name, column), value = columns[0], after[0]
         if value is None:
-            return f"({name} IS NULL AND {self.beyond(columns[1:], after[1:])})"
+            return f"({name} IS NULL AND {self.beyond(columns[1:], after[1:], last)})"
         sign = "<" if column.descending else ">"
         later = f"{name} {sign} {self.bound(value)}" + (f" OR {name} IS NULL" if _nullable(column) else "")
-        condition = f"({later} OR ({name} = {self.bound(value)} AND {self.beyond(columns[1:], after[1:])}))"
+        condition = f"({later} OR ({name} = {self.bound(value)} AND {self.beyond(columns[1:], after[1:], last)}))"
         return condition if _nullable(column) else f"({condition} AND {name} {sign}= {self.bound(value)})"  # for the index
 
     def presence(self, field: Field) -> str:
@@ -199,6 +222,38 @@ class _Compiler:
             value = number_of(value)  # a float, which databases compare with their whole numbers exactly
         self.arguments.append(storable(value) if isinstance(value, str) else value)
         return "?"
+
+
+_OF_VERSIONS = {"name": "m.name", "version": "v.number", "run_id": "NULLIF(v.run, '')"}
+
+
+class _VersionCompiler(_Compiler):
+    """Versions have attributes and tags of their own, and of their runs all else."""
+
+    def comparison(self, node: Comparison) -> str:
+        if node.field == Field("attribute", "alias"):
+            which = "SELECT 1 FROM fp_model_aliases a WHERE a.model = v.model AND a.version = v.number"
+            if node.operator == "is null":
+                return f"NOT EXISTS ({which})"
+            return f"EXISTS ({which} AND {self.relation(node)})"
+        return super().comparison(node)
+
+    def value(self, field: Field, *, text: bool) -> str:
+        if field.entity == "attribute":
+            return "a.alias" if field.key == "alias" else _OF_VERSIONS.get(field.key, f"v.{field.key}")
+        return super().value(field, text=text)
+
+    def presence(self, field: Field) -> str:
+        return f"{self.alias(field)}.version" if field.entity == "tag" else super().presence(field)
+
+    def alias(self, field: Field) -> str:
+        if field.entity != "tag":
+            return super().alias(field)
+        if ("tag", field.key) not in self.aliases:
+            alias = self.aliases["tag", field.key] = f"j{len(self.aliases)}"
+            self.joins.append(f"LEFT JOIN fp_model_version_tags {alias} ON {alias}.version = v.no AND {alias}.name = ?")
+            self.join_arguments.append(storable(field.key))
+        return self.aliases["tag", field.key]
 
 
 def _nullable(column: SortColumn) -> bool:

@@ -13,7 +13,7 @@ from fitprint import clock
 from fitprint.entities import STATUSES
 from fitprint.errors import CorruptStoreError
 
-__all__ = ["goal", "number", "real", "status", "text", "text_or_none", "time", "time_or_none", "told"]
+__all__ = ["goal", "number", "number_or_none", "real", "status", "text", "text_or_none", "time", "time_or_none", "told"]
 
 _ODD = (
     TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, MemoryError, struct.error, zlib.error,
@@ -54,6 +54,11 @@ def number(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"{_shown(value)} in place of a number")
     return value
+
+
+def number_or_none(value: Any) -> int | None:
+    """Return the value, which must be a whole number or null."""
+    return None if value is None else number(value)
 
 
 def real(value: Any) -> float:

@@ -13,6 +13,9 @@ for what is not a number. ``first``, ``last`` ... of a metric are columns of its
 points, each with its outline where it is long (see :mod:`fitprint.stores.sampling`); ``packs`` hold points of metrics that have few, those
 of several metrics of a run in each: of the keys from ``low`` to ``high``, and of one ``generation`` those that were written together.
 
+``fp_model_versions`` are the versions of ``fp_registered_models``, with files of their own; ``held`` of a model is JSON, the versions to
+which each alias led, of which ``fp_model_aliases`` has the last. ``last`` is the number of the last version that there ever was.
+
 ``experiment_names`` says who bore a name since when (see :mod:`fitprint.stores.experiments`); ``decisions`` what became of acts.
 
 ``change`` is the number of the latest change of a run or an experiment (see :mod:`fitprint.stores.changes`), ``change_ended`` and its like
@@ -320,5 +323,129 @@ STEPS: Sequence[Sequence[str]] = (
             d.refusal
         FROM fp_decisions d""",
         "UPDATE facts SET value = '7' WHERE name IN ('readers', 'writers')",
+    ),
+    (
+        """CREATE TABLE fp_registered_models (
+            no {identity},
+            id {text} NOT NULL UNIQUE,
+            name {text} NOT NULL UNIQUE,
+            created BIGINT NOT NULL,
+            changed BIGINT NOT NULL,
+            note {text} NOT NULL,
+            rules {text} NOT NULL,
+            last BIGINT NOT NULL,
+            held {text} NOT NULL,
+            deleted BIGINT,
+            cleared BIGINT,
+            change BIGINT,
+            change_started BIGINT,
+            change_recorded BIGINT,
+            change_edited BIGINT
+        )""",
+        "CREATE INDEX registered_models_by_change ON fp_registered_models (change)",
+        "CREATE TABLE fp_registered_model_names (name {text} NOT NULL PRIMARY KEY, model BIGINT NOT NULL){clustered}",
+        """CREATE TABLE fp_registered_model_tags (
+            model BIGINT NOT NULL,
+            name {text} NOT NULL,
+            value {text} NOT NULL,
+            PRIMARY KEY (model, name)
+        ){clustered}""",
+        """CREATE TABLE fp_model_aliases (
+            model BIGINT NOT NULL,
+            alias {text} NOT NULL,
+            version BIGINT NOT NULL,
+            PRIMARY KEY (model, alias)
+        ){clustered}""",
+        """CREATE TABLE fp_model_versions (
+            no {identity},
+            id {text} NOT NULL UNIQUE,
+            model BIGINT NOT NULL,
+            number BIGINT NOT NULL,
+            run {text} NOT NULL,
+            path {text} NOT NULL,
+            flavor {text} NOT NULL,
+            digest {text} NOT NULL,
+            facts {bytes} NOT NULL,
+            created BIGINT NOT NULL,
+            actor {text} NOT NULL,
+            note {text} NOT NULL,
+            stage {text} NOT NULL,
+            evaluations {bytes} NOT NULL,
+            approvals {text} NOT NULL,
+            deleted BIGINT,
+            UNIQUE (model, number)
+        )""",
+        "CREATE INDEX model_versions_by_run ON fp_model_versions (run)",
+        "CREATE INDEX model_versions_by_time ON fp_model_versions (created)",
+        """CREATE TABLE fp_model_version_tags (
+            version BIGINT NOT NULL,
+            name {text} NOT NULL,
+            value {text} NOT NULL,
+            PRIMARY KEY (version, name)
+        ){clustered}""",
+        "CREATE INDEX model_version_tags_by_name ON fp_model_version_tags (name, value)",
+        """CREATE TABLE fp_model_version_artifacts (
+            version BIGINT NOT NULL,
+            path {text} NOT NULL,
+            digest {text} NOT NULL,
+            size BIGINT NOT NULL,
+            PRIMARY KEY (version, path)
+        ){clustered}""",
+        "CREATE INDEX model_version_artifacts_by_digest ON fp_model_version_artifacts (digest)",
+        "ALTER TABLE fp_decisions ADD COLUMN version BIGINT",
+        "ALTER TABLE fp_decisions ADD COLUMN alias {text}",
+        "ALTER TABLE fp_decisions ADD COLUMN earlier BIGINT",
+        "ALTER TABLE fp_decisions ADD COLUMN reason {text} NOT NULL DEFAULT ''",
+        "ALTER TABLE fp_decisions ADD COLUMN about {text} NOT NULL DEFAULT ''",
+        "CREATE INDEX decisions_by_alias ON fp_decisions (subject_id, alias, decided_at) WHERE alias IS NOT NULL",
+        "DROP VIEW decisions",
+        """CREATE VIEW decisions AS SELECT
+            d.id,
+            d.act,
+            d.subject,
+            d.subject_id,
+            d.actor,
+            {time[d.requested_at]} AS requested_at,
+            {time[d.decided_at]} AS decided_at,
+            d.refusal,
+            d.version,
+            d.alias,
+            d.earlier AS before,
+            d.reason,
+            d.about
+        FROM fp_decisions d""",
+        """CREATE VIEW registered_models AS SELECT
+            m.id,
+            m.name,
+            m.note,
+            {time[m.created]} AS created,
+            {time[m.changed]} AS changed,
+            (
+                SELECT MAX(v.number) FROM fp_model_versions v
+                WHERE v.model = m.no AND v.deleted IS NULL AND (m.cleared IS NULL OR v.created >= m.cleared)
+            ) AS latest,
+            {time[m.deleted]} AS deleted_time
+        FROM fp_registered_models m""",
+        """CREATE VIEW registered_model_tags AS SELECT m.name, t.name AS key, t.value
+        FROM fp_registered_model_tags t JOIN fp_registered_models m ON m.no = t.model""",
+        """CREATE VIEW model_aliases AS SELECT m.name, a.alias, a.version
+        FROM fp_model_aliases a JOIN fp_registered_models m ON m.no = a.model""",
+        """CREATE VIEW model_versions AS SELECT
+            m.name,
+            v.number AS version,
+            v.run AS run_id,
+            v.path,
+            v.flavor,
+            v.digest,
+            {json[v.facts]} AS facts,
+            {time[v.created]} AS created,
+            v.actor,
+            v.note,
+            v.stage,
+            {time[COALESCE(v.deleted, m.deleted, CASE WHEN v.created < m.cleared THEN m.cleared END)]} AS deleted_time
+        FROM fp_model_versions v JOIN fp_registered_models m ON m.no = v.model""",
+        """CREATE VIEW model_version_tags AS SELECT m.name, v.number AS version, t.name AS key, t.value
+        FROM fp_model_version_tags t JOIN fp_model_versions v ON v.no = t.version JOIN fp_registered_models m ON m.no = v.model""",
+        "UPDATE facts SET value = '8' WHERE name = 'writers'",
     ),
 )

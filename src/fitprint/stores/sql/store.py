@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
@@ -18,12 +18,13 @@ from fitprint.platform.processes import at_fork
 from fitprint.query.grammar import Query
 from fitprint.stores import paging
 from fitprint.stores.folding import is_new
-from fitprint.stores.protocol import Health, Keys, OpenRun, Page, Store
+from fitprint.stores.protocol import Health, Keys, ModelRegistry, OpenRun, Page, Store
 from fitprint.stores.sampling import enough, sampled_parts
 from fitprint.stores.sql import arrivals, changes, compiler, damage, points, reading, writing
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
+from fitprint.stores.sql.registry import DECISION, SqlRegistry, decision
 from fitprint.stores.sql.rows import storable
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlStore"]
 
-_NO_KEY = -1
-_DECISION: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("id", "act", "subject", "subject_id", "actor"), damage.text),
-    **dict.fromkeys(("requested_at", "decided_at"), damage.time),
-    "refusal": damage.text_or_none,
-}
 _alive: WeakSet[SqlStore] = WeakSet()
 
 
@@ -146,7 +141,7 @@ class SqlStore(Store):
         after = None if token is None else paging.place(query, token)
         with self._reading() as transaction:
             numbers = self._keys.find(transaction, compiler.keys(query))
-            statement, arguments = compiler.search(query, limit + 1, after, self.driver, lambda key: numbers.get(key, _NO_KEY))
+            statement, arguments = compiler.search(query, limit + 1, after, self.driver, lambda key: numbers.get(key, compiler.NO_KEY))
             rows = transaction.rows(statement, arguments)
             runs = reading.records(transaction, [row[0] for row in rows[:limit]], self._keys)
             return Page(runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None)
@@ -164,9 +159,13 @@ class SqlStore(Store):
 
     def decision(self, act_id: str) -> Decision | None:
         with self._reading() as transaction:
-            for row in transaction.rows(f"SELECT {', '.join(_DECISION)} FROM fp_decisions WHERE id = ?", (storable(act_id),)):
-                return Decision(**{field: check(value) for (field, check), value in zip(_DECISION.items(), row, strict=True)})
-            return None
+            columns = ", ".join(column for column, _ in DECISION.values())
+            rows = transaction.rows(f"SELECT {columns} FROM fp_decisions WHERE id = ?", (storable(act_id),))
+            return decision(rows[0]) if rows else None
+
+    @property
+    def registry(self) -> ModelRegistry:
+        return SqlRegistry(self.uri, self.driver, self._reading, lambda: self._keys)
 
     def changes(self, since: str = "", *, limit: int = 1000) -> Changes:
         with self._reading() as transaction:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from fitprint.entities import Decision
-from fitprint.events import EXPERIMENT_ACTS, STORE_EVENTS, Batch, MetricPoints, RunMoved, RunStarted
+from fitprint.events import EXPERIMENT_ACTS, MODEL_ACTS, STORE_EVENTS, Batch, MetricPoints, RunMoved, RunStarted
 from fitprint.stores.chunks import Piece
 from fitprint.stores.folding import Draft, Life, Points
 from fitprint.stores.records import Records
@@ -18,22 +18,26 @@ from fitprint.stores.sql import arrivals, changes, damage, experiments, points
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
+from fitprint.stores.sql.registry import RegistryShelf
 from fitprint.stores.sql.rows import SUMMARY_COLUMNS, packed, param_row, storable, summary_row
 
 __all__ = ["write"]
 
 _Drafts = Mapping[int, Draft]  # by the run's number
+_NOT_OF_RUNS = (*EXPERIMENT_ACTS, *MODEL_ACTS, *STORE_EVENTS)
 
 
 def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) -> None:
     """Fold a batch that is new into the tables of the store at ``uri``, and note its end."""
     told = partial(damage.told, f"the store {uri}")
     with told():
-        ids = {event.run: storable(event.run) for event in batch.events if not isinstance(event, (*EXPERIMENT_ACTS, *STORE_EVENTS))}
+        ids = {event.run: storable(event.run) for event in batch.events if not isinstance(event, _NOT_OF_RUNS)}
         lives, numbers = _lives(transaction, ids.values())
         records = Records(_drafts(transaction, batch, ids, lives, numbers, keys), purged=_purged(transaction, ids, lives))
         shelf = experiments.Shelf(transaction, batch, {life.experiment for life in lives.values()})
         records.experiments = shelf.experiments
+        registry_shelf = RegistryShelf(transaction, batch)
+        records.registry = registry_shelf.registry
     gone = set(records.purged)
     for event in batch.events:
         records.fold(event, batch)
@@ -45,6 +49,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     with told():
         _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
     _write_files_and_facts(transaction, numbered)
+    registry_shelf.write(transaction)
     _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
     with told():
         last = changes.last(transaction)  # what is purged may have it
@@ -53,7 +58,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     with told():
         changes.write(transaction, records.take_touched(), last)
         changes.write_consumers(transaction, batch, records.now)
-    arrivals.write(transaction, batch, records.purged)
+    arrivals.write(transaction, batch, records.purged, {each.id for each in records.decisions.values() if each.refusal is not None})
     transaction.many(
         _upsert("fp_journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
     )
@@ -76,7 +81,11 @@ def _purge(transaction: Transaction, ids: Sequence[str]) -> None:
 
 def _write_decisions(transaction: Transaction, decisions: Iterable[Decision]) -> None:
     transaction.many(
-        _upsert("fp_decisions", "id", "act, subject, subject_id, actor, requested_at, decided_at, refusal"),
+        _upsert(
+            "fp_decisions",
+            "id",
+            "act, subject, subject_id, actor, requested_at, decided_at, refusal, version, alias, earlier, reason, about",
+        ),
         [
             (
                 storable(each.id),
@@ -87,6 +96,11 @@ def _write_decisions(transaction: Transaction, decisions: Iterable[Decision]) ->
                 each.requested_at,
                 each.decided_at,
                 each.refusal and storable(each.refusal),
+                each.version,
+                each.alias and storable(each.alias),
+                each.before,
+                storable(each.reason),
+                storable(each.about),
             )
             for each in decisions
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fitprint.testing.stores import asking, changing, processes, querying, reading, sharing, writing
+from fitprint.testing.stores import asking, changing, processes, querying, reading, registering, sharing, writing
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["StoreConformance"]
@@ -20,4 +20,13 @@ class StoreConformance(StoreSubject):
         ...     uri = "lines://{folder}/runs.jsonl"
     """
 
-    checks = (*writing.CHECKS, *reading.CHECKS, *querying.CHECKS, *processes.CHECKS, *sharing.CHECKS, *changing.CHECKS, *asking.CHECKS)
+    checks = (
+        *writing.CHECKS,
+        *reading.CHECKS,
+        *querying.CHECKS,
+        *processes.CHECKS,
+        *sharing.CHECKS,
+        *changing.CHECKS,
+        *asking.CHECKS,
+        *registering.CHECKS,
+    )
