@@ -56,6 +56,20 @@ def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 @hookimpl
+def decide_transition(name: str, version: int) -> str | None:
+    """Say no where nobody else could load the version yet."""
+    from fitprint.recording.versions import get_model_version
+    from fitprint.views.wording import counted
+
+    found = get_model_version(f"{name}/{version}")
+    waiting = found.workspace.known_store().pending({file.digest for file in found.record.artifacts})
+    if not waiting:
+        return None
+    origin = waiting[0].origin or "where they were recorded"
+    return f"{counted(waiting)} of it have not arrived in the artifact store and are {origin}; run `fitprint sync` there"
+
+
+@hookimpl
 def on_run_ended(home: str) -> None:
     """Say once per process where runs are recorded."""
     if _noticed:

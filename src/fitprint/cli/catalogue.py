@@ -28,6 +28,7 @@ _BUILT_IN = {
     "note": "noting",
     "rename": "renaming",
     "experiments": "experimenting",
+    "models": "registering",
     "rm": "removing",
     "restore": "restoring",
     "purge": "purging",

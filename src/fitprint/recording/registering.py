@@ -101,6 +101,7 @@ def _material(workspace: Workspace, model: Any) -> tuple[str, LoggedModel, tuple
 def _run_of(workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
     """Return the run and the path of its model that are meant; no run for a folder."""
     if isinstance(model, RunReader):
+        model.refresh()  # somebody may have recorded a model by another handle
         paths = [each.path for each in model.record.models]
         return model, paths[0] if len(paths) == 1 else "model"
     text = checked_text(model, "the model to register: a run, runs:/RUN/PATH, models:/NAME/VERSION or a folder", ModelNotFoundError)

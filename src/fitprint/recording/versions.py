@@ -16,6 +16,7 @@ from fitprint.errors import (
     RefusedError,
     RegisteredModelNotFoundError,
     RegistryUnreachableError,
+    RunNotFoundError,
     StoreError,
 )
 from fitprint.events import AliasMoved, ModelVersionEdited, RegisteredModelEdited
@@ -29,6 +30,7 @@ from fitprint.registered import STAGES, ModelEvaluation, ModelVersionRecord, Reg
 
 if TYPE_CHECKING:
     from fitprint.events import ModelAct
+    from fitprint.views.model_versions import VersionComparison
 
 __all__ = ["ModelVersion", "RegisteredModel", "decided", "get_model_version", "searched"]
 
@@ -163,6 +165,18 @@ class ModelVersion:
         known = next((each for each in STAGES if each.lower() == str(stage).lower()), stage)
         self._edit({"stage": known}, reason)
 
+    def compare(self, other: ModelVersion) -> VersionComparison:
+        """Return how ``other`` differs from this version: would callers break, model, evaluations, and what their runs recorded."""
+        from fitprint.views.model_versions import compared_versions
+
+        return compared_versions(self.record, other.record, [self._run(), other._run()])
+
+    def _run(self) -> RunRecord | None:
+        try:
+            return self.workspace.known_store().run(self.record.run_id) if self.record.run_id else None
+        except RunNotFoundError:
+            return None
+
     def tell_evaluation(self, data: str, found: ModelEvaluation) -> None:
         """Record how good it is on named data; :func:`fitprint.evaluate` does."""
         self._edit({"evaluations": {data: [found.digest, found.target_digest, dict(found.metrics), dict(found.goals)]}})
@@ -253,6 +267,10 @@ class RegisteredModel:
         if isinstance(version, str) and not version.isdecimal() and version != "latest":
             return get_model_version(f"{SCHEME}{self.name}@{version.removeprefix('@')}")
         return get_model_version(f"{SCHEME}{self.name}/{version}")
+
+    def removed_version(self, version: int) -> ModelVersion:
+        """Return a version that was removed, or not, by its number."""
+        return ModelVersion(self.workspace, registry_of(self.workspace.store).version(self.name, version))
 
     def promote(self, version: int | str, alias: str, *, reason: str = "") -> ModelVersion:
         """Let an alias lead to a version, if it still leads to where it did when this handle was looked up, and return the version.

@@ -1,0 +1,417 @@
+"""``fitprint models``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from fitprint import clock
+from fitprint.cli import reading
+from fitprint.cli.commands.tagging import tags_of
+from fitprint.cli.grid import Column, render
+from fitprint.cli.terminal import Terminal, tell
+from fitprint.recording.registering import get_registered_model, register_model, registered_models, search_model_versions
+from fitprint.recording.versions import ModelVersion, RegisteredModel, get_model_version
+from fitprint.registered import ModelVersionRecord
+from fitprint.stores.promotion import spoken
+from fitprint.views.fields import dumped
+from fitprint.views.model_versions import decision_fields, deed, model_fields, version_fields
+from fitprint.views.wording import age, clean, moment, number, size
+
+__all__ = ["COMMAND", "Registering"]
+
+_MOST = 1000  # versions and acts that are listed
+
+_Add = Callable[[argparse.ArgumentParser], Any]
+
+
+class Registering:
+    """VERSION is NAME/3, NAME/latest, NAME@ALIAS, each with ?at=2026-05-01T12:00:00Z for the state of that time.
+
+    Examples:
+      fitprint models register @best:val_auc churn --alias challenger
+      fitprint models promote churn 3 champion --reason "beats version 2 on July"
+      fitprint models history churn
+      fitprint models rollback churn champion
+      fitprint models show "churn@champion?at=2026-05-01"
+      fitprint models compare churn/1 churn/3
+      fitprint models rules churn champion --approvals 1 --beats test_accuracy_score
+
+    --json prints, for a listing, a list of objects with name, id, former_names, created, changed, latest, version_count, aliases, rules,
+    tags and note; with -q, versions: name, version, uri, run_id, path, flavor, digest, facts, files, created, actor, aliases, stage,
+    tags, note, approvals and evaluations. `show` prints such an object, with `versions` for a registered model. `history` prints a list,
+    the latest first: id, act, did, version, alias, before, actor, reason, requested_at, decided_at and refusal. `compare` prints schema
+    (1), before, after, breaks and differences (section, key, before, after). What changes something prints the version or the model.
+    """
+
+    name = "models"
+    help = "List registered models; register, promote, compare, roll back and remove versions."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        _add_filter(parser)
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        verbs = parser.add_subparsers(dest="verb", metavar="VERB", help="what to do; without it, registered models are listed")
+        for verb, (help_text, names, add, _) in _VERBS.items():
+            one = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.", allow_abbrev=False)
+            for name in names:
+                nargs = "*" if "=" in name else "?" if name.startswith("[") else None
+                one.add_argument(name.strip("[]").lower().partition("=")[0], metavar=name.strip("[]"), nargs=nargs)
+            add(one)
+            one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        if (arguments.verb in (None, "ls")) and (nothing := reading.nothing_yet()):
+            tell(nothing)
+            if arguments.json:
+                print("[]")
+            return 0
+        reading.store()
+        act = _list if arguments.verb is None else _VERBS[arguments.verb][3]
+        act(arguments)
+        return 0
+
+
+# -- what the verbs take ---------------------------------------------------------------------------------------------------
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-q", "--query", metavar="FILTER", help="list the versions that match, such as \"name = 'churn' and tags.ok = 'yes'\""
+    )
+    parser.add_argument("--sort", metavar="FIELD", default="", help="order of these versions, such as 'metrics.val_auc desc'")
+
+
+def _nothing(_: argparse.ArgumentParser) -> None:
+    pass
+
+
+def _add_reason(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why; it stands in the history")
+
+
+def _add_registration(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--alias", metavar="ALIAS", help="an alias that is to lead to the version")
+    parser.add_argument("--tag", metavar="KEY=VALUE", action="append", default=[], help="a tag of the version; may be given several times")
+    parser.add_argument("--note", metavar="TEXT", default="", help="what the version is about")
+    _add_reason(parser)
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--approvals", metavar="N", type=int, default=0, help="how many other people must approve a version")
+    parser.add_argument("--beats", metavar="METRIC", default="", help="a metric by which it must be better than the version before")
+    _add_reason(parser)
+
+
+def _add_removal(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--remove", metavar="KEY", action="append", default=[], help="a tag to remove; may be given several times")
+
+
+def _add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--alias", metavar="ALIAS", help="only what was done to this alias")
+
+
+# -- what they do ------------------------------------------------------------------------------------------------------------
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    if arguments.query is not None or arguments.sort:
+        _list_versions([each.record for each in search_model_versions(arguments.query or "", arguments.sort, _MOST)], arguments)
+        return
+    found = registered_models()
+    if arguments.json:
+        print(dumped([model_fields(each.record) for each in found]))
+    elif not found:
+        tell("no model is registered: `fitprint models register RUN NAME`")
+    else:
+        now = clock.now()
+        _print(
+            Column("model", [clean(each.name) for each in found], styles=["bold"] * len(found)),
+            Column("versions", [str(each.record.version_count) for each in found], right=True),
+            Column("aliases", [_aliases(each) for each in found], 1),
+            Column("changed", [age((now - each.record.changed) / 1e6) for each in found], 2, right=True),
+            Column("tags", [clean(_pairs(each.tags)) for each in found], 4),
+            Column("note", [clean((each.note.splitlines() or [""])[0]) for each in found], 3),
+        )
+
+
+def _list_versions(found: Sequence[ModelVersionRecord], arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(dumped([version_fields(each) for each in found]))
+    elif not found:
+        tell("no version matches")
+    else:
+        _print(*_version_columns(found))
+
+
+def _version_columns(found: Sequence[ModelVersionRecord]) -> Iterator[Column]:
+    now = clock.now()
+    yield Column("version", [f"{clean(each.name)}/{each.version}" for each in found], styles=["bold"] * len(found))
+    yield Column("aliases", [" ".join(f"@{alias}" for alias in each.aliases) for each in found], 1)
+    yield Column("registered", [age((now - each.created) / 1e6) for each in found], 2, right=True)
+    yield Column("by", [clean(each.actor) for each in found], 5)
+    yield Column("flavor", [clean(each.model.flavor) for each in found], 4)
+    keys = sorted({f"{data}_{metric}" for each in found for data, one in each.evaluations.items() for metric in one.metrics})
+    for place, key in enumerate(keys):
+        yield Column(clean(key), [_evaluated(each, key) for each in found], 3 if place == 0 else 7 + place, right=True)
+    if any(each.stage != "None" for each in found):
+        yield Column("stage", [each.stage for each in found], 4)
+    yield Column("run", [each.run_id[-6:] for each in found], 3)
+    yield Column("tags", [clean(_pairs(each.tags)) for each in found], 6)
+
+
+def _evaluated(version: ModelVersionRecord, key: str) -> str:
+    for data, one in version.evaluations.items():
+        if key.startswith(f"{data}_") and key[len(data) + 1 :] in one.metrics:
+            return number(one.metrics[key[len(data) + 1 :]])
+    return ""
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    text = arguments.name.removeprefix("models:/")
+    if "/" in text or "@" in text or "?" in text:
+        _show_version(get_model_version(text), arguments)
+        return
+    model = get_registered_model(text)
+    versions = [each.record for each in model.versions()]
+    if arguments.json:
+        print(dumped({**model_fields(model.record), "versions": [version_fields(each) for each in versions]}))
+        return
+    print(clean(model.name))
+    lines = [("aliases", _aliases(model)), ("tags", _pairs(model.tags)), ("formerly", ", ".join(model.record.former_names))]
+    lines += [(f"rules of @{alias}", spoken(rules)) for alias, rules in model.rules.items()]
+    lines += [("note", model.note)]
+    _tell_lines(lines)
+    if versions:
+        print()
+        _print(*_version_columns(versions))
+
+
+def _show_version(version: ModelVersion, arguments: argparse.Namespace) -> None:
+    record = version.record
+    if arguments.json:
+        print(dumped(version_fields(record)))
+        return
+    facts = record.model.facts
+    print(f"{clean(record.name)}/{record.version}")
+    lines = [
+        ("aliases", " ".join(f"@{alias}" for alias in record.aliases)),
+        ("registered", f"{moment(record.created)} by {record.actor}"),
+        ("run", record.run_id),
+        (
+            "model",
+            "  ".join(filter(None, [record.model.flavor, str(facts.get("class", "")), size(sum(file.size for file in record.artifacts))])),
+        ),
+        ("digest", record.model.digest),
+        ("stage", record.stage if record.stage != "None" else ""),
+        ("tags", _pairs(record.tags)),
+        ("note", record.note),
+    ]
+    for data, each in record.evaluations.items():
+        told = ", ".join(f"{key} {number(value)}" for key, value in each.metrics.items())
+        lines.append((f"on {data}", f"{told} (data {each.digest[7:13]})"))
+    lines += [(f"approved for @{alias}", ", ".join(names)) for alias, names in record.approvals.items()]
+    lines.append(("load it", f'fitprint.load_model("{version.uri}")'))
+    _tell_lines(lines)
+
+
+def _bytes_of(version: ModelVersionRecord) -> int:
+    return sum(file.size for file in version.artifacts)
+
+
+def _tell_lines(lines: Sequence[tuple[str, str]]) -> None:
+    shown = [(title, text) for title, text in lines if text]
+    width = max((len(title) for title, _ in shown), default=0)
+    for title, text in shown:
+        first, *others = text.splitlines()
+        print(f"  {clean(title):{width}}  {clean(first)}")
+        for line in others:
+            print(f"  {'':{width}}  {clean(line)}")
+
+
+def _register(arguments: argparse.Namespace) -> None:
+    tags = tags_of(arguments.tag, [])
+    version = register_model(
+        arguments.model, arguments.name, alias=arguments.alias, tags=tags, note=arguments.note, reason=arguments.reason
+    )
+    _done(f"{clean(version.name)}/{version.version} is registered", version, arguments)
+
+
+def _promote(arguments: argparse.Namespace) -> None:
+    model = get_registered_model(arguments.name)
+    alias = arguments.alias.removeprefix("@")
+    before = model.aliases.get(alias)
+    version = model.promote(arguments.version, alias, reason=arguments.reason)
+    _done(f"{clean(model.name)}@{alias} leads to version {version.version}{_was(before, version.version)}", version, arguments)
+
+
+def _alias(arguments: argparse.Namespace) -> None:
+    model = get_registered_model(arguments.name)
+    alias = arguments.alias.removeprefix("@")
+    if arguments.version is None:
+        model.delete_alias(alias, reason=arguments.reason)
+        _done(f"{clean(model.name)}@{alias} is removed", model, arguments)
+        return
+    before = model.aliases.get(alias)
+    model.set_alias(alias, arguments.version, reason=arguments.reason)
+    version = model.version(alias)
+    _done(f"{clean(model.name)}@{alias} leads to version {version.version}{_was(before, version.version)}", version, arguments)
+
+
+def _was(before: int | None, now: int) -> str:
+    return f" (before: {before})" if before not in (None, now) else ""
+
+
+def _roll_back(arguments: argparse.Namespace) -> None:
+    model = get_registered_model(arguments.name)
+    alias = arguments.alias.removeprefix("@")
+    before = model.aliases.get(alias)
+    version = model.rollback(alias, reason=arguments.reason)
+    _done(f"{clean(model.name)}@{alias} is back at version {version.version}{_was(before, version.version)}", version, arguments)
+
+
+def _history(arguments: argparse.Namespace) -> None:
+    model = get_registered_model(arguments.name)
+    found = model.history(arguments.alias and arguments.alias.removeprefix("@"), limit=_MOST)
+    if arguments.json:
+        print(dumped([decision_fields(each) for each in found]))
+        return
+    _print(
+        Column("time", [moment(each.decided_at) for each in found]),
+        Column("who", [clean(each.actor) for each in found], 1),
+        Column("what", [deed(each) for each in found], most=48),
+        Column("reason", [clean(each.reason) for each in found], 2),
+        *([Column("refused", [clean(each.refusal or "") for each in found], 3, most=100)] if any(each.refusal for each in found) else []),
+    )
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    found = get_model_version(arguments.before).compare(get_model_version(arguments.after))
+    if arguments.json:
+        print(dumped(found.to_dict()))
+        return
+    for problem in found.breaks:
+        print(f"callers break: {problem}")
+    if not found.breaks:
+        print("callers: nothing breaks, as far as the signatures say")
+    if not found.differences:
+        tell("nothing differs")
+        return
+    print()
+    shown = found.differences
+    _print(
+        Column("", [each.section for each in shown]),
+        Column("", [each.key for each in shown], styles=["bold"] * len(shown), most=44),
+        Column(f"{clean(found.before.name)}/{found.before.version}", [each.before for each in shown], most=44),
+        Column(f"{clean(found.after.name)}/{found.after.version}", [each.after for each in shown], most=44),
+    )
+
+
+def _copy(arguments: argparse.Namespace) -> None:
+    source = get_model_version(arguments.version)
+    version = register_model(source, arguments.name, note=source.note, tags=source.tags, reason=arguments.reason)
+    _done(f"{clean(version.name)}/{version.version} is a copy of {clean(source.name)}/{source.version}", version, arguments)
+
+
+def _approve(arguments: argparse.Namespace) -> None:
+    version = get_model_version(f"{arguments.name}/{arguments.version}")
+    version.approve(arguments.alias.removeprefix("@"), reason=arguments.reason)
+    _done(f"approved {clean(version.name)}/{version.version} for @{arguments.alias.removeprefix('@')}", version, arguments)
+
+
+def _rules(arguments: argparse.Namespace) -> None:
+    model = get_registered_model(arguments.name)
+    alias = arguments.alias.removeprefix("@")
+    model.set_rules(alias, approvals=arguments.approvals, beats=arguments.beats, reason=arguments.reason)
+    _done(f"{clean(model.name)}@{alias}: {spoken(model.rules.get(alias, {}))}", model, arguments)
+
+
+def _tag(arguments: argparse.Namespace) -> None:
+    found = _named(arguments.name)
+    found.set_tags(tags_of(arguments.key, arguments.remove))
+    _done(f"tagged {_called(found)}", found, arguments)
+
+
+def _note(arguments: argparse.Namespace) -> None:
+    found = _named(arguments.name)
+    found.set_note(arguments.text)
+    _done(f"wrote the note of {_called(found)}", found, arguments)
+
+
+def _stage(arguments: argparse.Namespace) -> None:
+    version = get_model_version(arguments.version)
+    version.set_stage(arguments.stage, reason=arguments.reason)
+    _done(f"{_called(version)} is in the stage {version.stage}", version, arguments)
+
+
+def _rename(arguments: argparse.Namespace) -> None:
+    model = get_registered_model(arguments.name)
+    before = model.name
+    model.rename(arguments.new_name)
+    _done(f"{clean(before)!r} is called {clean(model.name)!r}; the old name still leads to it", model, arguments)
+
+
+def _remove(arguments: argparse.Namespace) -> None:
+    found = _named(arguments.name)
+    found.delete(reason=arguments.reason)
+    _done(f"removed {_called(found)}; `fitprint models restore {_called(found)}` brings it back", found, arguments)
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    found = _named(arguments.name, removed=True)
+    found.restore(reason=arguments.reason)
+    _done(f"{_called(found)} is back", found, arguments)
+
+
+def _named(text: str, *, removed: bool = False) -> ModelVersion | RegisteredModel:
+    """Return the version or the registered model that is meant."""
+    text = text.removeprefix("models:/")
+    name, slash, version = text.partition("/")
+    if removed and slash and version.isdecimal():
+        return get_registered_model(name).removed_version(int(version))
+    return get_model_version(text) if slash or "@" in text else get_registered_model(text)
+
+
+def _called(found: ModelVersion | RegisteredModel) -> str:
+    return clean(f"{found.name}/{found.version}" if isinstance(found, ModelVersion) else found.name)
+
+
+def _done(text: str, found: ModelVersion | RegisteredModel, arguments: argparse.Namespace) -> None:
+    tell(text)
+    if arguments.json:
+        print(dumped(version_fields(found.record) if isinstance(found, ModelVersion) else model_fields(found.record)))
+
+
+def _aliases(model: RegisteredModel) -> str:
+    return " ".join(f"@{alias}={version}" for alias, version in model.aliases.items())
+
+
+def _pairs(tags: Any) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(tags.items()))
+
+
+def _print(*columns: Column) -> None:
+    print(render(columns, Terminal(), most=60)[0])
+
+
+_VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace], None]]] = {
+    "ls": ("list registered models, or the versions that match a filter", (), _add_filter, _list),
+    "show": ("show a registered model with its versions, or one version", ("NAME",), _nothing, _show),
+    "register": ("register the model of a run, runs:/RUN/PATH or a folder", ("MODEL", "NAME"), _add_registration, _register),
+    "promote": ("let an alias lead to a version, if nobody moved it meanwhile", ("NAME", "VERSION", "ALIAS"), _add_reason, _promote),
+    "alias": ("let an alias lead to a version, or remove it", ("NAME", "ALIAS", "[VERSION]"), _add_reason, _alias),
+    "rollback": ("let an alias lead to the version before", ("NAME", "ALIAS"), _add_reason, _roll_back),
+    "history": ("list what was done to a registered model, by whom and why", ("NAME",), _add_limit, _history),
+    "compare": ("show what differs between two versions, and whether callers break", ("BEFORE", "AFTER"), _nothing, _compare),
+    "copy": ("register a version under another name", ("VERSION", "NAME"), _add_reason, _copy),
+    "approve": ("approve a version for an alias that asks for it", ("NAME", "VERSION", "ALIAS"), _add_reason, _approve),
+    "rules": ("say what must hold before an alias moves; without options, nothing", ("NAME", "ALIAS"), _add_rules, _rules),
+    "tag": ("set tags of a registered model or a version", ("NAME", "KEY=VALUE"), _add_removal, _tag),
+    "note": ("write down what a registered model or a version is about", ("NAME", "TEXT"), _nothing, _note),
+    "stage": ("put a version into one of MLflow's stages", ("VERSION", "STAGE"), _add_reason, _stage),
+    "rename": ("give a registered model another name", ("NAME", "NEW_NAME"), _nothing, _rename),
+    "rm": ("remove a registered model, or one version", ("NAME",), _add_reason, _remove),
+    "restore": ("bring a removed one back", ("NAME",), _add_reason, _restore),
+}
+
+COMMAND = Registering()
