@@ -35,7 +35,7 @@ from fitprint.access import create_file, open_regular, temporary_folder
 from fitprint.artifacts.blobs import Blobs
 from fitprint.artifacts.paths import checked_path
 from fitprint.artifacts.staging import Staging
-from fitprint.entities import Artifact, History, RunRecord, to_little
+from fitprint.entities import OPEN_STATUSES, Artifact, History, RunRecord, to_little
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
 from fitprint.events import Batch, Event, MetricPoints, RunStarted
 from fitprint.hooks.manager import hooks
@@ -83,7 +83,7 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
         raise FitprintError(f"{path} is there already; remove it, or name another file with -o")
     store = workspace.store
     records = list(_family(store, run_ids))
-    running = [record.id for record in records if record.status == "RUNNING"]
+    running = [record.id for record in records if record.status in OPEN_STATUSES]
     if running:
         raise FitprintError(f"these runs have not ended: {', '.join(running)}; export them when they have")
     partial = path.with_name(f".{path.name}.{new_id()}")

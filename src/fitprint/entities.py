@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 __all__ = [
+    "OPEN_STATUSES",
     "PROVENANCES",
     "STATUSES",
     "TERMINAL_STATUSES",
@@ -35,8 +36,11 @@ __all__ = [
     "to_little",
 ]
 
-RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-STATUSES: tuple[RunStatus, ...] = ("RUNNING", "FINISHED", "FAILED", "KILLED")
+RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED", "LOST"]
+"""LOST is a run that goes on, as far as is known, of whose writer there was no sign of life for a while; nobody writes it down."""
+
+STATUSES: tuple[RunStatus, ...] = ("RUNNING", "FINISHED", "FAILED", "KILLED", "LOST")
+OPEN_STATUSES: tuple[RunStatus, ...] = ("RUNNING", "LOST")
 TERMINAL_STATUSES: tuple[RunStatus, ...] = ("FINISHED", "FAILED", "KILLED")
 
 Provenance = Literal["set", "config", "default", "resolved"]

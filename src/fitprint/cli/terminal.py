@@ -11,7 +11,7 @@ from fitprint.views.widths import display_width
 __all__ = ["Terminal", "display_width", "tell"]
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "violet": "35", "cyan": "36"}
-_STATUS = {"RUNNING": ("◐", "blue"), "FINISHED": ("●", "green"), "FAILED": ("✕", "red"), "KILLED": ("■", "yellow")}
+_STATUS = {"RUNNING": ("◐", "blue"), "FINISHED": ("●", "green"), "FAILED": ("✕", "red"), "KILLED": ("■", "yellow"), "LOST": ("?", "violet")}
 _PLAIN_WIDTH = 120  # of what is read in a log, a mail or a pager
 
 

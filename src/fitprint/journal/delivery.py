@@ -50,6 +50,7 @@ _DAMAGED = "damaged"  # a file of this name in a journal: nothing of it is to be
 _DELIVERED = ".delivered-"  # begins the name of a journal that is being removed
 _UNBORN = re.compile(r"\.[0-9a-f]{32}")  # what a writer makes before its journal appears
 _OLD_SECONDS = 3600
+_told_life: dict[tuple[str, str], float] = {}  # when to tell the next time, by store and journal
 _MOST_REFUSALS = 3  # of journals, and none accepted: it is the store that does not work
 
 
@@ -214,10 +215,22 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
     if gone:
         position = _settle(journal, store, position, writer, done)
     elif position == start:
+        if whole:
+            _tell_life(journal.name, position, store, writer)
         return
     if store.position(journal.name) < position:  # the URI leads to another store by now
         raise StoreError(f"the store {store.uri} was replaced while it was filled; the journals keep what it lacks: try again")
     _remove(journal) if gone else _drop_delivered_segments(journal, position)
+
+
+def _tell_life(journal: str, position: int, store: Store, writer: dict[str, Any]) -> None:
+    """Tell a store that wants to know it, now and then, that the writer of a journal lives."""
+    if store.lost_after is None:
+        return
+    now = time.monotonic()
+    if now >= _told_life.get((store.uri, journal), now):
+        _told_life[store.uri, journal] = now + store.lost_after / 10
+        store.append(Batch(journal, position, position, (), writer))
 
 
 def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery, *, gone: bool) -> tuple[int, bool]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fitprint import clock
 from fitprint.arguments import checked_place, checked_text, shown
 from fitprint.artifacts.paths import checked_path
-from fitprint.entities import Artifact, Dataset, LoggedModel, MetricSummary, RunRecord, RunStatus
+from fitprint.entities import OPEN_STATUSES, Artifact, Dataset, LoggedModel, MetricSummary, RunRecord, RunStatus
 from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, MetricNotFoundError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class RunReader:
             RunNotFoundError: the store does not know the run.
         """
         record = self._record
-        if record is None or record.status == "RUNNING" or self._adds_later:
+        if record is None or record.status in OPEN_STATUSES or self._adds_later:
             record = self._record = self.workspace.store.run(self.id)
         return record
 
@@ -100,7 +100,7 @@ class RunReader:
 
     @property
     def status(self) -> RunStatus:
-        """RUNNING, FINISHED, FAILED or KILLED."""
+        """RUNNING, FINISHED, FAILED, KILLED, or LOST: it goes on, but its machine gave no sign of life for five minutes."""
         return self.record.status
 
     @property

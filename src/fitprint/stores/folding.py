@@ -37,7 +37,10 @@ from fitprint.events import (
 from fitprint.query.goals import goal_of
 from fitprint.stores.experiments import Experiments
 
-__all__ = ["Draft", "Life", "Points", "is_new"]
+__all__ = ["LOST_AFTER", "Draft", "Life", "Points", "is_new", "is_sign_of_life"]
+
+LOST_AFTER = 300.0
+"""Seconds without a sign of life of its writer after which an open run is LOST."""
 
 NEVER = -(2**63)
 
@@ -222,6 +225,11 @@ class Draft:
             life.move(act)
         elif isinstance(act, RunNoted):
             self.documents["note"] = act.text
+
+
+def is_sign_of_life(batch: Batch, position: int) -> bool:
+    """Return whether the batch says no more than that the journal's writer lives."""
+    return not batch.events and batch.start == batch.end == position
 
 
 def is_new(batch: Batch, position: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from fitprint.entities import Artifact, Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import Artifact, Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord, RunStatus
 from fitprint.errors import RunNotFoundError
 from fitprint.events import ArtifactsLogged, Batch, ChangesFollowed, Event, ModelVersionCreated, RunPurged
 from fitprint.ids import is_short_for, new_id
@@ -15,7 +15,7 @@ from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
 from fitprint.stores.arrivals import Arrivals
 from fitprint.stores.changes import ChangeLog, followed
-from fitprint.stores.folding import Draft, is_new
+from fitprint.stores.folding import LOST_AFTER, Draft, is_new, is_sign_of_life
 from fitprint.stores.protocol import Keys, ModelRegistry, OpenRun, Page, Store
 from fitprint.stores.records import Records
 from fitprint.stores.sampling import sampled
@@ -40,6 +40,8 @@ class MemoryStore(Store):
     A store that keeps batches and folds them anew can use one, and set ``now`` to the time at which it first took the batch.
     """
 
+    lost_after = LOST_AFTER
+
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri
         self._id = new_id()
@@ -47,6 +49,7 @@ class MemoryStore(Store):
         self._arrivals = Arrivals()
         self._writers: dict[str, Mapping[str, Any]] = {}
         self._positions: dict[str, int] = {}
+        self._heard: dict[str, int] = {}  # when journals whose writers give signs of life were heard last
         self._changes = ChangeLog()
         self._consumers: dict[str, Consumer] = {}
         self._lock = threading.RLock()
@@ -66,6 +69,8 @@ class MemoryStore(Store):
 
     def append(self, batch: Batch) -> None:
         with self._lock:
+            if is_sign_of_life(batch, self.position(batch.journal)):
+                self._heard[batch.journal] = self.now()
             if not is_new(batch, self.position(batch.journal)):
                 return
             events = tuple(batch.events)  # read to their end before anything is kept
@@ -82,6 +87,8 @@ class MemoryStore(Store):
             self._changes.add(self._records.take_touched())
             self._positions[batch.journal] = batch.end
             self._writers[batch.journal] = batch.writer
+            if batch.journal in self._heard:
+                self._heard[batch.journal] = self.now()
 
     def _has_files(self, event: Event) -> bool:
         """Tell whether the files that the event logs, if it logs any, belong to something that is there."""
@@ -244,7 +251,9 @@ class MemoryStore(Store):
         return self._records.experiments.by_id[draft.life.experiment or ""].name
 
     def _run(self, draft: Draft) -> RunRecord:
-        return _record(draft, self._name_of(draft))
+        heard = self._heard.get(draft.life.owner or "")
+        is_lost = heard is not None and draft.life.status == "RUNNING" and heard + LOST_AFTER * 1e6 < self.now()
+        return _record(draft, self._name_of(draft), "LOST" if is_lost else draft.life.status)
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, those in the trash too."""
@@ -258,13 +267,13 @@ def _in_scope(query: Query, run: RunRecord) -> bool:
     return evaluation.is_wanted(query, run.deleted_time) and evaluation.matches(query.where, run)
 
 
-def _record(draft: Draft, experiment: str) -> RunRecord:
+def _record(draft: Draft, experiment: str, status: RunStatus) -> RunRecord:
     life = draft.life
     return RunRecord(
         id=life.id,
         name=life.name,
         experiment=experiment,
-        status=life.status,
+        status=status,
         start_time=life.start_time,
         end_time=life.end_time,
         last_time=life.last_time,

@@ -120,10 +120,13 @@ class Store(ABC):
         uri: what the store was opened with, without a password: it is shown.
         patience: seconds that a call waits for others which write to the store; who delivers sets it. A store that waits for nobody
             need not look at it.
+        lost_after: seconds after the last sign of life of a writer, by the store's clock, from which its open runs are LOST; None where
+            the store keeps no such signs.
     """
 
     uri: str
     patience: float = 0.0
+    lost_after: float | None = None
 
     @property
     @abstractmethod
@@ -134,7 +137,8 @@ class Store(ABC):
     def append(self, batch: Batch) -> None:
         """Fold the batch in, atomically, together with its end position.
 
-        A batch whose ``end`` is not beyond :meth:`position` changes nothing (delivery may repeat itself).
+        A batch whose ``end`` is not beyond :meth:`position` changes nothing (delivery may repeat itself). One without events that begins
+        and ends there says that the writer lives: a store that keeps such signs (``lost_after``) keeps its time.
         Events of runs that the store has not seen are kept; such a run stays hidden until its ``RunStarted``. Acts (see
         :mod:`fitprint.events`) are decided here, once; :class:`fitprint.stores.records.Records` does all of it.
 

@@ -184,7 +184,7 @@ def _head(comparison: Comparison) -> list[tuple[str, str, list[Cell]]]:
     return lines
 
 
-_STATUS = {"RUNNING": "blue", "FINISHED": "green", "FAILED": "red", "KILLED": "yellow"}
+_STATUS = {"RUNNING": "blue", "FINISHED": "green", "FAILED": "red", "KILLED": "yellow", "LOST": "violet"}
 
 
 def _took(run: RunRecord) -> str:

@@ -29,7 +29,7 @@ _MOST_ROWS = 40  # metrics, and parameters, of one run
 _MOST_TEXT = 60
 _POINTS = 24  # of a curve in a table
 _MOST_POINTS = 400  # of a large curve
-_COLORS = {"RUNNING": "#3b82d6", "FINISHED": "#2f9e53", "FAILED": "#d4473d", "KILLED": "#c48a1c"}
+_COLORS = {"RUNNING": "#3b82d6", "FINISHED": "#2f9e53", "FAILED": "#d4473d", "KILLED": "#c48a1c", "LOST": "#8b5cb8"}
 _STYLE = (
     "<style>.fitprint{overflow-x:auto}.fitprint table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     ".fitprint th,.fitprint td{text-align:left;padding:2px 8px;border:0;border-bottom:1px solid #8884;white-space:nowrap}"

@@ -73,6 +73,19 @@ def test_delivering_again_changes_nothing(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_a_writer_that_lives_is_told_now_and_then(tmp_path: Path) -> None:
+    """Once where there is nothing new, not with every look; a store that keeps no signs of life is not asked."""
+    writer = JournalWriter(tmp_path)
+    begin(writer)
+    store, without = Failing(), Failing()
+    without.lost_after = None
+    for each, calls in ((store, 2), (without, 1)):
+        for _ in range(4):
+            deliver(tmp_path, each)
+        assert calls == each.calls
+    writer.close()
+
+
 def test_two_deliverers_at_once_take_turns(tmp_path: Path) -> None:
     """Many threads delivering one folder to one store while a writer writes: each point arrives once, in order."""
     writer = JournalWriter(tmp_path, segment_bytes=2000)

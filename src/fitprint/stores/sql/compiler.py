@@ -16,7 +16,7 @@ from fitprint.query.expressions import And, Comparison, Expression, Field, Not, 
 from fitprint.stores import paging
 from fitprint.stores.paging import Place, SortColumn
 from fitprint.stores.sql.driver import Driver
-from fitprint.stores.sql.rows import storable
+from fitprint.stores.sql.rows import status_column, storable
 from fitprint.stores.values import number_of, texts_equal_to
 
 __all__ = ["NO_KEY", "keys", "search", "search_versions"]
@@ -199,6 +199,8 @@ class _Compiler:
             return f"{self.alias(field)}.value"
         if field.entity == "dataset":
             return f"d.{field.key}"
+        if field.key == "status":
+            return status_column()
         if field.key == "experiment":
             self.join("experiment", "", "JOIN fp_experiments e ON e.no = r.experiment")
         return _ATTRIBUTES.get(field.key, f"r.{field.key}")

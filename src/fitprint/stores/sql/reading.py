@@ -13,7 +13,7 @@ from fitprint.stores.sql.damage import number as whole_number
 from fitprint.stores.sql.damage import text
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
-from fitprint.stores.sql.rows import RUN_COLUMNS, SUMMARY_COLUMNS, Lazy, facts, life, param, summary, unpacked
+from fitprint.stores.sql.rows import SUMMARY_COLUMNS, Lazy, facts, life, param, run_columns, summary, unpacked
 
 __all__ = ["records", "summaries"]
 
@@ -33,7 +33,7 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
     lives = _of(
         transaction,
         runs,
-        f"SELECT r.no, {', '.join(RUN_COLUMNS)} FROM fp_runs r JOIN fp_experiments e ON e.no = r.experiment WHERE r.no",
+        f"SELECT r.no, {run_columns()} FROM fp_runs r JOIN fp_experiments e ON e.no = r.experiment WHERE r.no",
     )
     made = {}
     for row in lives:

@@ -9,14 +9,15 @@ from itertools import product
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from fitprint import clock
 from fitprint.clock import EARLIEST, LATEST
 from fitprint.entities import PROVENANCES, STATUSES, MetricSummary, Param
+from fitprint.stores.folding import LOST_AFTER
 from fitprint.stores.sql import damage
 from fitprint.stores.values import number_of, text_of
 
 __all__ = [
     "JSON_FUNCTION",
-    "RUN_COLUMNS",
     "SUMMARY_COLUMNS",
     "Lazy",
     "facts",
@@ -25,6 +26,8 @@ __all__ = [
     "packed",
     "param",
     "param_row",
+    "run_columns",
+    "status_column",
     "storable",
     "summary",
     "summary_row",
@@ -98,7 +101,7 @@ _RUN: dict[str, tuple[str, tuple[type, ...], Callable[[Any], Any]]] = {
     "id": ("r.id", (str,), damage.text),
     "name": ("r.name", (str,), damage.text),
     "experiment": ("e.name", (str,), damage.text),
-    "status": ("r.status", (str,), damage.status),
+    "status": ("{status}", (str,), damage.status),
     "start_time": ("r.start_time", (int,), damage.time),
     "end_time": ("r.end_time", (int, _NO), damage.time_or_none),
     "last_time": ("r.last_time", (int,), damage.time),
@@ -107,13 +110,29 @@ _RUN: dict[str, tuple[str, tuple[type, ...], Callable[[Any], Any]]] = {
     "error": ("r.error", (str, _NO), damage.text_or_none),
     "deleted_time": ("r.deleted_time", (int, _NO), damage.time_or_none),
 }
-RUN_COLUMNS = tuple(column for column, _, _ in _RUN.values())
+_COLUMNS = ", ".join(column for column, _, _ in _RUN.values())
+_STATUS = (
+    "CASE WHEN r.status = 'RUNNING' AND (SELECT j.heard FROM fp_journals j WHERE j.journal = r.owner) < {} THEN 'LOST' ELSE r.status END"
+)
+_STEP = 10_000_000  # microseconds for which a statement is the same, so that databases know it
+
+
+def status_column() -> str:
+    """Return the expression of a run's status: an open run is LOST where its writer was not heard of for long."""
+    return _STATUS.format((clock.now() - round(LOST_AFTER * 1_000_000)) // _STEP * _STEP)
+
+
+def run_columns() -> str:
+    """Return the columns of a run's own row, as :func:`life` takes them."""
+    return _COLUMNS.format(status=status_column())
+
+
 _SOUND = frozenset(product(*(types for _, types, _ in _RUN.values())))  # the types that a sound row may have
 _TIMES = ("start_time", "end_time", "last_time", "deleted_time")
 
 
 def life(row: tuple[Any, ...]) -> dict[str, Any]:
-    """Return what the columns :data:`RUN_COLUMNS` of a run's own row say, by the names of a record, each found to be what it should be."""
+    """Return what the columns :func:`run_columns` of a run's own row say, by the names of a record, each found to be what it should be."""
     found = dict(zip(_RUN, row, strict=True))
     if tuple(map(type, row)) in _SOUND and found["status"] in STATUSES:
         times = [found[name] for name in _TIMES]

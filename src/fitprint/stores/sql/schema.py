@@ -16,6 +16,8 @@ of several metrics of a run in each: of the keys from ``low`` to ``high``, and o
 ``fp_model_versions`` are the versions of ``fp_registered_models``, with files of their own; ``held`` of a model is JSON, the versions to
 which each alias led, of which ``fp_model_aliases`` has the last. ``last`` is the number of the last version that there ever was.
 
+``heard`` of a journal is when there was a sign of life of its writer, null for writers that give none.
+
 ``experiment_names`` says who bore a name since when (see :mod:`fitprint.stores.experiments`); ``decisions`` what became of acts.
 
 ``change`` is the number of the latest change of a run or an experiment (see :mod:`fitprint.stores.changes`), ``change_ended`` and its like
@@ -392,6 +394,7 @@ STEPS: Sequence[Sequence[str]] = (
             PRIMARY KEY (version, path)
         ){clustered}""",
         "CREATE INDEX model_version_artifacts_by_digest ON fp_model_version_artifacts (digest)",
+        "ALTER TABLE fp_journals ADD COLUMN heard BIGINT",
         "ALTER TABLE fp_decisions ADD COLUMN version BIGINT",
         "ALTER TABLE fp_decisions ADD COLUMN alias {text}",
         "ALTER TABLE fp_decisions ADD COLUMN earlier BIGINT",

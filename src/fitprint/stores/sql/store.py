@@ -17,7 +17,7 @@ from fitprint.ids import FEWEST, LENGTH, SHORT
 from fitprint.platform.processes import at_fork
 from fitprint.query.grammar import Query
 from fitprint.stores import paging
-from fitprint.stores.folding import is_new
+from fitprint.stores.folding import LOST_AFTER, is_new, is_sign_of_life
 from fitprint.stores.protocol import Health, Keys, ModelRegistry, OpenRun, Page, Store
 from fitprint.stores.sampling import enough, sampled_parts
 from fitprint.stores.sql import arrivals, changes, compiler, damage, points, reading, writing
@@ -37,6 +37,8 @@ _alive: WeakSet[SqlStore] = WeakSet()
 
 class SqlStore(Store):
     """A store in the database behind ``driver``; threads that call it take turns."""
+
+    lost_after = LOST_AFTER
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
@@ -84,6 +86,8 @@ class SqlStore(Store):
                     self._forget_others()
                     with damage.told(f"the store {self.uri}"):
                         position = _position(transaction, batch.journal)
+                    if is_sign_of_life(batch, position):
+                        writing.hear(transaction, batch.journal)
                     if is_new(batch, position):
                         writing.write(transaction, batch, self._keys, self.uri)
             except BaseException:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from fitprint import clock
 from fitprint.entities import Decision
 from fitprint.events import EXPERIMENT_ACTS, MODEL_ACTS, STORE_EVENTS, Batch, MetricPoints, RunMoved, RunStarted
 from fitprint.stores.chunks import Piece
@@ -21,7 +22,7 @@ from fitprint.stores.sql.reading import summaries
 from fitprint.stores.sql.registry import RegistryShelf
 from fitprint.stores.sql.rows import SUMMARY_COLUMNS, packed, param_row, storable, summary_row
 
-__all__ = ["write"]
+__all__ = ["hear", "write"]
 
 _Drafts = Mapping[int, Draft]  # by the run's number
 _NOT_OF_RUNS = (*EXPERIMENT_ACTS, *MODEL_ACTS, *STORE_EVENTS)
@@ -62,6 +63,12 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     transaction.many(
         _upsert("fp_journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
     )
+    transaction.many("UPDATE fp_journals SET heard = ? WHERE journal = ? AND heard IS NOT NULL", [(records.now(), storable(batch.journal))])
+
+
+def hear(transaction: Transaction, journal: str) -> None:
+    """Note that the journal's writer lives."""
+    transaction.many("UPDATE fp_journals SET heard = ? WHERE journal = ?", [(clock.now(), storable(journal))])
 
 
 def _begun(batch: Batch) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fitprint.testing.stores import asking, changing, processes, querying, reading, registering, sharing, writing
+from fitprint.testing.stores import asking, changing, living, processes, querying, reading, registering, sharing, writing
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["StoreConformance"]
@@ -29,4 +29,5 @@ class StoreConformance(StoreSubject):
         *changing.CHECKS,
         *asking.CHECKS,
         *registering.CHECKS,
+        *living.CHECKS,
     )
