@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fitprint.errors import FitprintError
     from fitprint.evaluating import evaluate
     from fitprint.plotting import plot
+    from fitprint.recording.collecting import collect_garbage
     from fitprint.recording.experiments import (
         archive_experiment,
         create_experiment,
@@ -78,6 +79,7 @@ __all__ = [
     "active_run",
     "archive_experiment",
     "autolog",
+    "collect_garbage",
     "compare",
     "configure",
     "create_experiment",
@@ -129,6 +131,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
+    "collect_garbage": "fitprint.recording.collecting",
     "compare": "fitprint.comparing",
     "plot": "fitprint.plotting",
     "diff": "fitprint.comparing",

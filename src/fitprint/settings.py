@@ -107,6 +107,7 @@ CORE_SETTINGS: tuple[Setting, ...] = (
     Setting(
         "configuration", bool, True, "Record flags and configurations of the program (argparse, Hydra, OmegaConf, click) as parameters."
     ),
+    Setting("trash_days", float, None, "Days after which `fitprint gc` purges runs in the trash; by default it keeps them.", least=0),
     Setting("system_metrics", bool, True, "Record curves of what the process and the machine use, on runs of more than ten seconds."),
     Setting("console", bool, False, "Record what the program prints while a run is open (size-capped, secrets removed)."),
     Setting("input_examples", bool, False, "Store the first rows of training data beside the model."),

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,6 +29,7 @@ __all__ = ["Staging"]
 _PIECE = 1 << 20
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}|(?:model|load|import)-(?P<pid>[0-9]+)-\w+|(?:model|load|import)-\w+)")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TOUCH_SECONDS = 600  # a small part of the shortest grace that makes sense
 _OLD_SECONDS = 86_400  # processes of other machines cannot be asked for; no file is that long on its way
 
 
@@ -199,6 +200,36 @@ class Staging:
                 path.unlink(missing_ok=True)
         return found
 
+    def collect(self, needed: Collection[str], grace: float, *, dry_run: bool = False) -> dict[str, int]:
+        """Remove the bytes that nobody needs, and return them: their sizes by digest.
+
+        What was put here less than ``grace`` seconds ago stays: its record may be on the way. To put bytes that are here already counts,
+        for it makes their time new; a file is renamed before the last look at its time, so that nobody finds it there who comes later.
+        """
+        found: dict[str, int] = {}
+        for path in sorted(self.root.glob("??/*")):
+            digest = f"sha256:{path.parent.name}{path.name}"
+            if digest in needed or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+                continue
+            try:
+                facts = path.stat()
+                if time.time() - facts.st_mtime < grace or (not dry_run and not self._taken_away(path, grace)):
+                    continue
+            except OSError:
+                continue  # somebody else has removed it
+            found[digest] = facts.st_size
+        return found
+
+    def _taken_away(self, path: Path, grace: float) -> bool:
+        """Remove a file unless somebody has put it again meanwhile."""
+        doomed = path.with_name(f".{new_id()}")
+        path.rename(doomed)
+        if time.time() - doomed.stat().st_mtime < grace:
+            doomed.rename(path)
+            return False
+        doomed.unlink()
+        return True
+
     def __contains__(self, digest: str) -> bool:
         try:
             return self.path_of(digest).is_file()
@@ -272,11 +303,19 @@ def _digest_of(path: Path) -> str:
 
 
 def _is_there(target: str | Path, size: int) -> bool:
-    """Return whether the blob is there in full length; a torn one, left by a full disk of old, is written anew."""
+    """Return whether the blob is there in full length; a torn one, left by a full disk of old, is written anew.
+
+    One that is there gets a new time now and then, by which it is seen that somebody needs it (see :meth:`Staging.collect`).
+    """
     try:
-        return os.stat(target).st_size == size  # noqa: PTH116 - spares a Path
+        facts = os.stat(target)  # noqa: PTH116 - spares a Path
+        if facts.st_size != size:
+            return False
+        if time.time() - facts.st_mtime > _TOUCH_SECONDS:
+            os.utime(target)
     except OSError:
         return False
+    return True
 
 
 def _spoken(total: hashlib._Hash) -> str:

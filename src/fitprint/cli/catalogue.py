@@ -32,6 +32,8 @@ _BUILT_IN = {
     "rm": "removing",
     "restore": "restoring",
     "purge": "purging",
+    "gc": "collecting",
+    "du": "measuring",
     "export": "exporting",
     "import": "importing",
     "sync": "syncing",

@@ -86,6 +86,18 @@ class Destination:
             return {""}
         return {self.address, former_destination(self._given), former_destination(self._whole())}
 
+    def others(self, home: Path) -> list[tuple[str, str]]:
+        """Return other stores into which the home has recorded, each with its URI, with what gives access, and its id, "" for the own.
+
+        Raises:
+            StoreError: others can read the file of credentials.
+        """
+        from fitprint.stores.addresses import whole
+
+        is_own = self.is_own(home)
+        own = [(_own(home), "")] if not is_own and (home / "fitprint.db").exists() else []
+        return [*own, *((whole(address), id_) for address, id_ in _known_ids(home).items() if is_own or address != self.address)]
+
     def _whole(self) -> str:
         from fitprint.stores.addresses import whole
 

@@ -9,7 +9,7 @@ from a copy since it was opened: a journal is removed on the word of ``position`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -242,6 +242,28 @@ class Store(ABC):
         Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
         Nobody waits for what only purged runs have.
         """
+
+    def digests(self, without: Collection[str] = ()) -> set[str]:
+        """Return the digests of all bytes that runs and versions of registered models have, those in the trash and removed ones too.
+
+        By default they are gathered from the records; a store that knows them sooner says so.
+
+        Args:
+            without: ids of runs that do not count.
+        """
+        from fitprint.query.expressions import Field, Order, Query
+        from fitprint.stores.paging import every_run
+
+        everything = Query(None, (Order(Field("attribute", "start_time")),), deleted="include")
+        found = {file.digest for run in every_run(self, everything) if run.id not in without for file in run.artifacts}
+        registry, token = self.registry, None
+        while registry is not None:
+            page = registry.search(Query(None, (Order(Field("attribute", "created")),), deleted="include"), limit=1000, token=token)
+            found.update(file.digest for version in page.versions for file in version.artifacts)
+            token = page.token
+            if token is None:
+                break
+        return found
 
     @property
     def views(self) -> Sequence[View]:

@@ -14,7 +14,7 @@ from fitprint.views.finding import in_trash
 from fitprint.views.selection import matching
 from fitprint.views.wording import clean, counted_runs
 
-__all__ = ["COMMAND", "Purging"]
+__all__ = ["COMMAND", "Purging", "agreed"]
 
 
 class Purging:
@@ -49,7 +49,7 @@ class Purging:
         if not chosen:
             tell("the trash is empty")
             return 0
-        if not arguments.yes and not _agreed(f"erase {counted_runs(len(chosen))}, and those below them, for good? [y/N] "):
+        if not arguments.yes and not agreed(f"erase {counted_runs(len(chosen))}, and those below them, for good? [y/N] "):
             tell("nothing was erased; add --yes to erase without being asked")
             return 1
         gone: set[str] = set()
@@ -63,7 +63,8 @@ class Purging:
 COMMAND = Purging()
 
 
-def _agreed(question: str) -> bool:
+def agreed(question: str) -> bool:
+    """Ask on a terminal, and tell whether the answer is yes."""
     if not sys.stdin or not sys.stdin.isatty():
         return False
     print(question, end="", file=sys.stderr, flush=True)

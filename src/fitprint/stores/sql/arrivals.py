@@ -15,7 +15,7 @@ from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import marks, sliced
 from fitprint.stores.sql.rows import storable
 
-__all__ = ["artifact_uri", "digests_of", "forget", "pending", "write"]
+__all__ = ["artifact_uri", "digests", "digests_of", "forget", "pending", "write"]
 
 _LOGGED = (
     "INSERT INTO fp_blobs (digest, size, journal) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size,"
@@ -68,6 +68,15 @@ def write(transaction: Transaction, batch: Batch, purged: Container[str], refuse
     if known is not None or chosen:
         transaction.many(_LOGGED, [(digest, size, storable(batch.journal)) for digest, size in logged.items()])
         transaction.many(_ARRIVED, [(storable(digest), time) for digest, time in arrived])
+
+
+def digests(transaction: Transaction, without: Collection[str]) -> set[str]:
+    """Return the digests of all artifacts of runs, those named apart, and of versions of registered models."""
+    numbers = {number for run in without for (number,) in transaction.rows("SELECT no FROM fp_runs WHERE id = ?", (storable(run),))}
+    found = {damage.text(digest) for (digest,) in transaction.rows("SELECT DISTINCT digest FROM fp_model_version_artifacts")}
+    if not numbers:
+        return found | {damage.text(digest) for (digest,) in transaction.rows("SELECT DISTINCT digest FROM fp_artifacts")}
+    return found | {damage.text(digest) for run, digest in transaction.rows("SELECT run, digest FROM fp_artifacts") if run not in numbers}
 
 
 def digests_of(transaction: Transaction, runs: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -196,6 +196,10 @@ class SqlStore(Store):
     def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
         with self._reading() as transaction:
             return arrivals.pending(transaction, digests)
+
+    def digests(self, without: Collection[str] = ()) -> set[str]:
+        with self._reading() as transaction:
+            return arrivals.digests(transaction, without)
 
     @property
     def views(self) -> Sequence[View]:

@@ -1,0 +1,134 @@
+"""What a home holds that nobody needs any more, and how it goes: runs long in the trash, and bytes to which no record refers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from fitprint import clock
+from fitprint.arguments import shown
+from fitprint.errors import FitprintError, StoreError
+from fitprint.events import ArtifactsLogged, ModelVersionCreated, RunPurged
+from fitprint.hooks.manager import hooks
+from fitprint.ids import new_id
+from fitprint.journal.reader import read_journal
+from fitprint.recording.acts import perform
+from fitprint.recording.workspace import Workspace, current
+from fitprint.stores.lineage import moved_together
+
+if TYPE_CHECKING:
+    from fitprint.stores.protocol import Store
+
+__all__ = ["Collected", "collect_garbage", "unreferenced"]
+
+_DAY = 86_400.0
+
+
+class Collected(NamedTuple):
+    """What was freed, or would be.
+
+    Attributes:
+        runs: ids of the runs that were purged from the trash.
+        blobs: how many files of bytes are gone, and ``size`` how many bytes they had.
+        stores: the stores that were asked what they refer to, without passwords.
+    """
+
+    runs: tuple[str, ...]
+    blobs: int
+    size: int
+    stores: tuple[str, ...]
+
+
+def collect_garbage(*, trash_days: float | None = None, grace_hours: float = 24.0, dry_run: bool = False) -> Collected:
+    """Free what nobody needs: runs that were in the trash for long, and bytes in this home to which nothing refers.
+
+    Bytes are kept that a run has, also one in the trash; that a version of a registered model has, also a removed one; that a journal
+    speaks of which is not delivered; and that somebody put here, or would have put here again, in the last hours. All stores are asked
+    into which this home has ever recorded.
+
+    Args:
+        trash_days: purge runs that are in the trash for so many days; by default as the setting ``trash_days`` says, and none without it.
+        grace_hours: keep bytes that were put here in so many hours.
+        dry_run: free nothing, and say what would be.
+
+    Raises:
+        StoreError: one of the stores cannot be asked; nothing is freed.
+    """
+    workspace = current()
+    days = workspace.settings["trash_days"] if trash_days is None else trash_days
+    for value, name in ((days, "trash_days"), (grace_hours, "grace_hours")):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):
+            raise FitprintError(f"{name} must be a number from 0 on, not {shown(value)}")
+    store = workspace.store
+    runs = [] if days is None else list(_long_in_trash(store, clock.now() - round(days * _DAY * 1e6)))
+    others = _other_stores(workspace)
+    if runs and not dry_run:
+        perform(workspace, *(RunPurged(run, clock.now(), new_id(), "") for run in runs))
+    try:
+        needed, asked = _needed(workspace, others, set(runs) if dry_run else set())
+    finally:
+        for other in others:
+            other.close()
+    found = workspace.staging.collect(needed, grace_hours * 3600, dry_run=dry_run)
+    return Collected(tuple(runs), len(found), sum(found.values()), asked)
+
+
+def unreferenced(grace_hours: float = 24.0) -> Collected:
+    """Return what :func:`collect_garbage` would free of bytes."""
+    return collect_garbage(trash_days=1e9, grace_hours=grace_hours, dry_run=True)
+
+
+def _long_in_trash(store: Store, until: int) -> Iterator[str]:
+    from fitprint.query.grammar import parse
+    from fitprint.stores.paging import every_run
+
+    seen: set[str] = set()
+    for record in every_run(store, parse("", deleted="only")):
+        if record.id not in seen and record.deleted_time is not None and record.deleted_time <= until:
+            together = [each.id for each in moved_together(store, record) if each.id not in seen]
+            seen.update(together)
+            yield from together
+
+
+def _other_stores(workspace: Workspace) -> list[Store]:
+    """Open the stores into which this home has recorded besides the one that is chosen now."""
+    from fitprint.stores.opening import open_store
+
+    openers = hooks().registered("register_stores")
+    found: list[Store] = []
+    for uri, id_ in workspace.destination.others(workspace.home):
+        try:
+            found.append(open_store(uri, openers))
+            if id_ not in ("", found[-1].id):  # a file that was removed is a new store, which refers to nothing
+                raise StoreError(f"{found[-1].uri} is another store than it was")
+        except StoreError as error:
+            for store in found:
+                store.close()
+            file = workspace.home / "stores.json"
+            told = (
+                f"this home has recorded into that store, which must say what it refers to; if it is gone for good, take it out of {file}"
+            )
+            raise StoreError(f"nothing is freed: {workspace.destination.hide(str(error))} ({told})") from error
+    return found
+
+
+def _needed(workspace: Workspace, others: list[Store], doomed: set[str]) -> tuple[set[str], tuple[str, ...]]:
+    """Return the digests of all bytes that something refers to, and which stores were asked; ``doomed`` runs count no more."""
+    stores = [workspace.known_store(), *others]
+    needed: set[str] = set()
+    for store in stores:
+        needed |= store.digests(without=doomed)
+    for folder in (workspace.home / "journal").glob("*"):
+        if folder.is_dir():
+            delivered = max(store.position(folder.name) for store in stores)  # 0 for one that was put aside
+            needed.update(_spoken_of(folder, delivered))
+    return needed, tuple(store.uri for store in stores)
+
+
+def _spoken_of(journal: Path, position: int) -> Iterator[str]:
+    """Yield the digests of the bytes that a journal speaks of from a position on."""
+    for stretch in read_journal(journal, position):
+        for event in stretch.events:
+            if isinstance(event, (ArtifactsLogged, ModelVersionCreated)):
+                yield from (artifact.digest for artifact in event.artifacts)
