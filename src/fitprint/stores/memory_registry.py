@@ -83,7 +83,7 @@ class MemoryRegistry(ModelRegistry):
 def _model(registry: Registry, draft: ModelDraft) -> RegisteredModelRecord:
     former = [name for name, id_ in registry.names.items() if id_ == draft.id and name != draft.name]
     numbers = [each.number for each in draft.versions.values() if draft.removed(each.created, each.deleted) is None]
-    return model_record(draft, tuple(sorted(former)), max(numbers, default=None), len(numbers))
+    return model_record(draft, tuple(sorted(former)), max(numbers, default=None))
 
 
 @dataclass(frozen=True, slots=True)

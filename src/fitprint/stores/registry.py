@@ -49,6 +49,7 @@ class ModelDraft:
     Attributes:
         changed: time of the last act on it, done or refused: the next one is later, whatever the clock says.
         last: number of the last version that it ever had.
+        count: how many versions there are that were not removed by themselves.
         held: the versions to which each alias led, oldest first, the last of them now; 0 for none.
         versions: by number; a store may have fewer of them in memory than there are.
         deleted: when it was removed; None if it was not.
@@ -63,6 +64,7 @@ class ModelDraft:
     tags: dict[str, str | None] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     last: int = 0
+    count: int = 0
     held: dict[str, tuple[int, ...]] = field(default_factory=dict)
     versions: dict[int, VersionDraft] = field(default_factory=dict)
     deleted: int | None = None
@@ -72,6 +74,10 @@ class ModelDraft:
     def aliases(self) -> dict[str, int]:
         """The version to which each alias leads."""
         return {alias: held[-1] for alias, held in self.held.items() if held and held[-1]}
+
+    def clear(self, now: int) -> None:
+        """Begin anew with a removed model: its versions stay removed."""
+        self.deleted, self.cleared, self.count = None, now, 0
 
     def removed(self, created: int, deleted: int | None) -> int | None:
         """Return since when a version is removed, by itself or with the model; None if it is not."""
@@ -145,8 +151,9 @@ class Registry:
         if model is None:
             model = self._add(act.name, act.id, now)
         if model.deleted is not None:
-            model.deleted, model.cleared = None, now
+            model.clear(now)
         model.last = version.number
+        model.count += 1
         model.versions[version.number] = version
         return Outcome(model.id, version.number, about=told)
 
@@ -166,7 +173,7 @@ class Registry:
             raise RefusedError(f"the registered model {model.name!r} was removed: restore it first")
         wanted = _ModelChanges(self, model, now, changes)
         if is_made:
-            model.deleted, model.cleared = None, now
+            model.clear(now)
         return Outcome(model.id, alias=wanted.alias, about=wanted.do(model) or "created")
 
     def _move(self, act: AliasMoved, actor: str) -> Outcome:
@@ -326,6 +333,8 @@ def _edited(
         version.approvals[approved] = tuple(dict.fromkeys((*version.approvals.get(approved, ()), spelled(actor))))
         told.append("approved")
     if deleted is not None:
+        if model is not None and deleted != (version.deleted is not None):
+            model.count += -1 if deleted else 1
         version.deleted = now if deleted else None
         told.append("removed" if deleted else "restored")
     return "; ".join(told)
@@ -388,7 +397,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def model_record(draft: ModelDraft, former_names: tuple[str, ...], latest: int | None, count: int) -> RegisteredModelRecord:
+def model_record(draft: ModelDraft, former_names: tuple[str, ...], latest: int | None) -> RegisteredModelRecord:
     """Return what a store tells of a registered model."""
     return RegisteredModelRecord(
         id=draft.id,
@@ -400,8 +409,8 @@ def model_record(draft: ModelDraft, former_names: tuple[str, ...], latest: int |
         tags={key: value for key, value in sorted(draft.tags.items()) if value is not None},
         aliases=dict(sorted(draft.aliases.items())),
         rules={alias: rules for alias, rules in sorted(draft.rules.items()) if rules},
-        latest=latest,
-        version_count=count,
+        latest=latest if draft.deleted is None else None,
+        version_count=draft.count if draft.deleted is None else 0,
         deleted_time=draft.deleted,
     )
 

@@ -233,12 +233,26 @@ class _VersionCompiler(_Compiler):
     """Versions have attributes and tags of their own, and of their runs all else."""
 
     def comparison(self, node: Comparison) -> str:
+        if node.operator in ("=", "in") and (known := self.known(node)):
+            return known
         if node.field == Field("attribute", "alias"):
             which = "SELECT 1 FROM fp_model_aliases a WHERE a.model = v.model AND a.version = v.number"
             if node.operator == "is null":
                 return f"NOT EXISTS ({which})"
             return f"EXISTS ({which} AND {self.relation(node)})"
         return super().comparison(node)
+
+    def known(self, node: Comparison) -> str:
+        """Return a condition for which there is an index, for what has one; there may be very many versions."""
+        values = node.value if isinstance(node.value, tuple) else (node.value,)
+        if node.field.entity == "tag":
+            self.arguments.append(storable(node.field.key))
+            return f"v.no IN (SELECT version FROM fp_model_version_tags WHERE name = ? AND value {self.among(values)})"
+        if node.field == Field("attribute", "alias"):
+            return f"(v.model, v.number) IN (SELECT model, version FROM fp_model_aliases WHERE alias {self.among(values)})"
+        if node.field == Field("attribute", "run_id") and "" not in values:
+            return f"v.run {self.among(values)}"
+        return ""
 
     def value(self, field: Field, *, text: bool) -> str:
         if field.entity == "attribute":

@@ -21,7 +21,7 @@ from fitprint.stores.registry import ModelDraft, Registry, VersionDraft, model_r
 from fitprint.stores.sql import compiler, damage
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
-from fitprint.stores.sql.rows import facts, packed, storable, unpacked
+from fitprint.stores.sql.rows import facts, packed, storable
 
 __all__ = ["DECISION", "RegistryShelf", "SqlRegistry", "decision"]
 
@@ -43,7 +43,7 @@ def decision(row: Sequence[Any]) -> Decision:
     return Decision(**{field: check(value) for (field, (_, check)), value in zip(DECISION.items(), row, strict=True)})
 
 
-_MODEL = "m.no, m.id, m.name, m.created, m.changed, m.note, m.rules, m.last, m.held, m.deleted, m.cleared"
+_MODEL = "m.no, m.id, m.name, m.created, m.changed, m.note, m.rules, m.last, m.versions, m.held, m.deleted, m.cleared"
 _VERSION = (
     "v.no, v.model, v.number, v.id, v.run, v.path, v.flavor, v.digest, v.facts, v.created, v.actor, v.note, v.stage, v.evaluations,"
     " v.approvals, v.deleted"
@@ -115,13 +115,14 @@ class RegistryShelf:
         # A name may pass from one model to another: nobody has it in between.
         transaction.many("UPDATE fp_registered_models SET name = id WHERE no = ?", [(self._numbers[draft.id],) for draft in known])
         transaction.many(
-            "INSERT INTO fp_registered_models (id, name, created, changed, note, rules, last, held) VALUES (?, ?, ?, 0, '', '', 0, '')",
+            "INSERT INTO fp_registered_models (id, name, created, changed, note, rules, last, versions, held)"
+            " VALUES (?, ?, ?, 0, '', '', 0, 0, '')",
             [(draft.id, draft.name, draft.created) for draft in changed if draft.id not in self._numbers],
         )
         self._number(transaction, [draft.id for draft in changed if draft.id not in self._numbers])
         transaction.many(
-            "UPDATE fp_registered_models SET name = ?, changed = ?, note = ?, rules = ?, last = ?, held = ?, deleted = ?, cleared = ?"
-            " WHERE no = ?",
+            "UPDATE fp_registered_models SET name = ?, changed = ?, note = ?, rules = ?, last = ?, versions = ?, held = ?, deleted = ?,"
+            " cleared = ? WHERE no = ?",
             [
                 (
                     draft.name,
@@ -129,6 +130,7 @@ class RegistryShelf:
                     storable(draft.note),
                     storable(json.dumps(draft.rules)),
                     draft.last,
+                    draft.count,
                     json.dumps(draft.held),
                     draft.deleted,
                     draft.cleared,
@@ -297,18 +299,26 @@ def _bound(number: int) -> int:
     return number if 0 <= number < 1 << 63 else 0
 
 
+def _mapping(content: str | bytes) -> dict[str, Any]:
+    """Return the object that JSON holds; most are empty, and there are many."""
+    if content in ("{}", b"{}"):
+        return {}
+    return dict(json.loads(content)) if isinstance(content, str) else facts(content)
+
+
 def _model_draft(row: Sequence[Any]) -> tuple[int, ModelDraft]:
     """Return the number and the draft, without tags and versions, of the columns ``_MODEL``."""
-    number, id_, name, created, changed, note, rules, last, held, deleted, cleared = row
+    number, id_, name, created, changed, note, rules, last, count, held, deleted, cleared = row
     draft = ModelDraft(
         id=damage.text(id_),
         name=damage.text(name),
         created=damage.time(created),
         changed=damage.time(changed),
         note=damage.text(note),
-        rules=dict(json.loads(rules)),
+        rules=_mapping(rules),
         last=damage.number(last),
-        held={alias: tuple(map(damage.number, numbers)) for alias, numbers in json.loads(held).items()},
+        count=damage.number(count),
+        held={alias: tuple(map(damage.number, numbers)) for alias, numbers in _mapping(held).items()},
         deleted=damage.time_or_none(deleted),
         cleared=damage.time_or_none(cleared),
     )
@@ -328,13 +338,9 @@ def _records(transaction: Transaction, condition: str, arguments: Sequence[Any])
     for model, name in transaction.rows(f"SELECT t.model, t.name FROM fp_registered_model_names t {only}", arguments):
         if model in drafts and name != drafts[model].name:
             former.setdefault(model, []).append(damage.text(name))
-    counted = transaction.rows(
-        f"SELECT v.model, MAX(v.number), COUNT(*) FROM fp_registered_models m JOIN fp_model_versions v ON v.model = m.no"
-        f" {condition or 'WHERE true'} AND m.deleted IS NULL AND {_IS_THERE} GROUP BY v.model",
-        arguments,
-    )
-    counts = {model: (damage.number(latest), count) for model, latest, count in counted}
-    return [model_record(draft, tuple(sorted(former.get(no, ()))), *counts.get(no, (None, 0))) for no, draft in drafts.items()]
+    newest = f"SELECT v.number FROM fp_model_versions v WHERE v.model = m.no AND {_IS_THERE} ORDER BY v.number DESC LIMIT 1"
+    latest = dict(transaction.rows(f"SELECT m.no, ({newest}) FROM fp_registered_models m {condition}", arguments))
+    return [model_record(draft, tuple(sorted(former.get(no, ()))), damage.number_or_none(latest.get(no))) for no, draft in drafts.items()]
 
 
 def _version_records(transaction: Transaction, condition: str, arguments: Sequence[Any]) -> list[ModelVersionRecord]:
@@ -380,8 +386,8 @@ def _versions(
             actor=damage.text(actor),
             note=damage.text(note),
             stage=damage.text(stage),
-            evaluations={name: ModelEvaluation(*each) for name, each in unpacked(evaluations).items()},
-            approvals={alias: tuple(map(damage.text, names)) for alias, names in json.loads(approvals).items()},
+            evaluations={name: ModelEvaluation(*each) for name, each in _mapping(evaluations).items()},
+            approvals={alias: tuple(map(damage.text, names)) for alias, names in _mapping(approvals).items()},
             deleted=damage.time_or_none(deleted),
         )
         found.append((models[model], (damage.number(no), draft)))

@@ -14,7 +14,8 @@ points, each with its outline where it is long (see :mod:`fitprint.stores.sampli
 of several metrics of a run in each: of the keys from ``low`` to ``high``, and of one ``generation`` those that were written together.
 
 ``fp_model_versions`` are the versions of ``fp_registered_models``, with files of their own; ``held`` of a model is JSON, the versions to
-which each alias led, of which ``fp_model_aliases`` has the last. ``last`` is the number of the last version that there ever was.
+which each alias led, of which ``fp_model_aliases`` has the last. ``last`` is the number of the last version that there ever was, and
+``versions`` how many there are that were not removed.
 
 ``heard`` of a journal is when there was a sign of life of its writer, null for writers that give none.
 
@@ -336,6 +337,7 @@ STEPS: Sequence[Sequence[str]] = (
             note {text} NOT NULL,
             rules {text} NOT NULL,
             last BIGINT NOT NULL,
+            versions BIGINT NOT NULL,
             held {text} NOT NULL,
             deleted BIGINT,
             cleared BIGINT,
