@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fitprint import clock
+from fitprint.query.grammar import parse
 from fitprint.recording.workspace import Workspace
 from fitprint.settings import load_settings
+from fitprint.stores.sql.sqlite import open_sqlite
 
 if TYPE_CHECKING:
     from conftest import Programs
@@ -330,3 +335,36 @@ def test_who_may_only_read_the_store_reads(team: Team) -> None:
     team.command("ada", "sync")
     team.database.chmod(0o444)
     assert "of ada" == team.run("bob", READ, "first").split("\n")[0]
+
+
+def test_a_program_that_only_waits_is_heard(tmp_path: Path) -> None:
+    """It says so from the thread that delivers, though it records nothing; when it ends, its run is what it became."""
+    store = tmp_path / "team.db"
+    code = "import sys, fitprint\nwith fitprint.start_run('waits'):\n    print('open', flush=True)\n    sys.stdin.readline()\n"
+    environment = {**os.environ, "FITPRINT_HOME": str(tmp_path / "home"), "FITPRINT_STORE": f"sqlite:///{store}"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert "open\n" == program.stdout.readline()
+        deadline = time.monotonic() + 60
+        heard = None
+        while heard is None and time.monotonic() < deadline:
+            if store.exists():
+                with closing(sqlite3.connect(store)) as connection:
+                    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'fp_model_versions'").fetchone():
+                        heard = next(iter(connection.execute("SELECT heard FROM fp_journals WHERE heard IS NOT NULL")), None)
+            time.sleep(0.05)  # between looks
+        assert heard is not None
+        later = clock.now() + 600_000_000
+        reader = open_sqlite(f"sqlite:///{store}")
+        with clock.replaced(lambda: later):
+            assert ["LOST"] == [run.status for run in reader.search_runs(parse("status = 'LOST'")).runs]
+        assert ["RUNNING"] == [run.status for run in reader.search_runs(parse("")).runs]
+        program.stdin.write("\n")
+        program.stdin.flush()
+        assert 0 == program.wait(60)
+    with clock.replaced(lambda: later):
+        assert ["FINISHED"] == [run.status for run in reader.search_runs(parse("")).runs]
+    reader.close()
