@@ -9,10 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from fitprint.cli.command import Command
 
 __all__ = ["main"]
 
@@ -116,14 +112,9 @@ def _joined(words: list[str]) -> list[str]:
 
 
 def _help() -> str:
-    from fitprint.cli.catalogue import all_commands, built_in
-    from fitprint.errors import FitprintError
+    from fitprint.cli.catalogue import all_commands
 
-    commands: dict[str, Command] = {command.name: command for command in built_in()}
-    try:
-        commands = {**commands, **all_commands()}
-    except FitprintError as error:
-        print(f"fitprint: {error}", file=sys.stderr)
+    commands = all_commands()
     width = max(map(len, commands))
     return "\n".join(
         [

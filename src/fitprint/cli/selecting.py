@@ -11,7 +11,7 @@ from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.views.selection import matching
 
-__all__ = ["add_metrics", "add_query", "selected"]
+__all__ = ["add_metrics", "add_query", "selected", "tags_of"]
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,12 @@ def add_metrics(parser: argparse.ArgumentParser, told: str) -> None:
     """Declare the option ``-m METRIC``, which says ``told`` behind what it takes."""
     words = f"a metric, or a pattern such as 'val_*'; may be given several times ({told})"
     parser.add_argument("-m", "--metric", metavar="METRIC", action="append", default=[], help=words)
+
+
+def tags_of(words: list[str], removed: list[str]) -> dict[str, str | None]:
+    """Return the tags that ``KEY=VALUE`` and ``KEY`` set, and None for those to remove."""
+    pairs = [word.partition("=") for word in words]
+    return {**{key: value if sign else "true" for key, sign, value in pairs}, **dict.fromkeys(removed)}
 
 
 def selected(names: Sequence[str], query: str | None, *, everything: bool = False) -> Sequence[Run] | None:

@@ -9,18 +9,18 @@ import sys
 from typing import Any
 
 from fitprint.cli import reading
+from fitprint.cli.pages import page_of
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.comparing import compare
 from fitprint.errors import FitprintError
 from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.views import comparison_markdown, comparison_table
-from fitprint.views.comparison_table import Page
 from fitprint.views.fields import dumped, strict
 from fitprint.views.finding import WORDS
 from fitprint.views.selection import matching, ordering
 
-__all__ = ["COMMAND", "Comparing", "page_of"]
+__all__ = ["COMMAND", "Comparing"]
 
 _MOST = 50  # runs of a filter, unless --top says otherwise
 
@@ -40,9 +40,6 @@ class Comparing:
     rows: key, differs, values by run id, and for metrics goal, best (ids) and deltas by run id (delta, percent, better). NaN and
     infinities are the texts "NaN", "Infinity" and "-Infinity". --csv prints a line for each run, with full precision.
     """
-
-    name = "compare"
-    help = "Show what differs among runs."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
@@ -83,11 +80,6 @@ class Comparing:
 
 
 COMMAND = Comparing()
-
-
-def page_of(terminal: Terminal, exact: str = "--csv and --json") -> Page:
-    """Return what a text for this terminal has to keep to."""
-    return Page(terminal.width, terminal.unicode, terminal.style, "--all", exact)
 
 
 def _found(arguments: argparse.Namespace) -> list[Run]:

@@ -32,9 +32,6 @@ class Exporting:
       fitprint export --html -q "experiment = 'iris'" -o iris.html
     """
 
-    name = "export"
-    help = "Write runs with their artifacts to one portable file, or as a page to read."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)

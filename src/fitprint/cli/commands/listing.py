@@ -71,9 +71,6 @@ class Listing:
       not (... or ...) and ...      and binds closer than or; `odd key!` in backticks
     """
 
-    name = "ls"
-    help = "List runs, newest first."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
         parser.add_argument(

@@ -45,9 +45,6 @@ class Plotting:
       fitprint plot @last --confusion
     """
 
-    name = "plot"
-    help = "Plot curves of runs, in the terminal or to a file."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="+", help=WORDS)
         add_metrics(parser, "by default the one by which one would judge the first run")
