@@ -146,6 +146,7 @@ def search_runs(
     output_format: Literal["list"] = "list",
     *,
     children: bool = False,
+    view: str | None = None,
 ) -> Runs: ...
 
 
@@ -158,6 +159,7 @@ def search_runs(
     *,
     output_format: Literal["pandas", "polars"],
     children: bool = False,
+    view: str | None = None,
 ) -> Any: ...
 
 
@@ -169,6 +171,7 @@ def search_runs(
     output_format: Literal["list", "pandas", "polars"] = "list",
     *,
     children: bool = False,
+    view: str | None = None,
 ) -> Any:
     """Return the runs that match a filter.
 
@@ -181,6 +184,7 @@ def search_runs(
         max_results: return at most so many.
         output_format: "list" of :class:`Run` (a :class:`fitprint.recording.runs.Runs`), or "pandas" or "polars" for a data frame.
         children: return runs that are part of another one, too; a filter with ``parent_id`` asks for them by itself.
+        view: a saved view (``fitprint views``); the filter given beside it holds, too, and what else is given replaces what it says.
 
     Raises:
         QueryError: the filter or an order cannot be understood; the message points at the position. Or no run has a metric, a parameter or
@@ -195,6 +199,14 @@ def search_runs(
     checked_count(max_results, "max_results")
     checked_truth(children, "children")
     workspace = current()
+    if view is not None:
+        from fitprint.views.saved import find_view, joined
+
+        saved = find_view(checked_text(view, "a view"), workspace.settings["home"])
+        filter_string = joined(saved.filter, checked_text(filter_string, "a filter", QueryError, empty=True))
+        experiment_names = experiment_names or saved.experiment or None
+        order_by = order_by or saved.sort
+        max_results = min(max_results, saved.top or max_results)
     names = None
     if experiment_names is not None:
         names = [_experiment(name) for name in checked_names(experiment_names, "the experiments", QueryError)]

@@ -85,7 +85,7 @@ def _run_command(name: str, words: list[str]) -> int:
     from fitprint.cli.command import parser_of
 
     try:
-        arguments = parser_of(command).parse_args(_joined(words) if name in ("ls", "compare") else words)
+        arguments = parser_of(command).parse_args(_joined(words) if name in ("ls", "compare", "views") else words)
     except SystemExit as end:  # argparse has said all
         return end.code if isinstance(end.code, int) else 2
     return command.run(arguments)

@@ -49,6 +49,7 @@ _BUILT_IN = (  # in the order of the help
     BuiltIn("show", "showing", "Show all that is known of a run."),
     BuiltIn("compare", "comparing", "Show what differs among runs."),
     BuiltIn("diff", "differing", "Show how a run differs from another, code included."),
+    BuiltIn("views", "viewing", "List saved views; save, show or remove one."),
     BuiltIn("query", "querying", "Ask the store in SQL."),
     BuiltIn("evaluate", "evaluating", "Compute metrics of a recorded model on data, and record them on its run."),
     BuiltIn("get", "getting", "Copy a run's artifacts: a file, a folder such as a model, or all."),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fitprint.bundles import export_runs
 from fitprint.cli import reading
-from fitprint.cli.selecting import add_query, selected
+from fitprint.cli.selecting import add_query, add_view, apply_view, listed, selected
 from fitprint.cli.terminal import tell
 from fitprint.comparing import compare
 from fitprint.ids import short_id
@@ -35,6 +35,7 @@ class Exporting:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
+        add_view(parser)
         parser.add_argument("--all", action="store_true", help="all runs, those in the trash left out")
         parser.add_argument("--html", action="store_true", help="write one HTML file to read instead: tables, curves, and what differs")
         parser.add_argument("--title", metavar="TEXT", help="heading of the HTML file; by default the run's name, or the number of runs")
@@ -43,7 +44,7 @@ class Exporting:
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
-        runs = selected(arguments.runs, arguments.query, everything=arguments.all)
+        runs = _runs(arguments)
         if not runs:
             return 2 if runs is None else 1
         if arguments.html:
@@ -57,6 +58,16 @@ class Exporting:
 
 
 COMMAND = Exporting()
+
+
+def _runs(arguments: argparse.Namespace) -> Sequence[Run] | None:
+    if arguments.view is None or arguments.runs or arguments.all:
+        return selected(arguments.runs, arguments.query, everything=arguments.all)
+    apply_view(arguments)
+    found, _ = listed(arguments, None)
+    if not found:
+        tell("no run matches")
+    return found
 
 
 def _write_page(runs: Sequence[Run], arguments: argparse.Namespace) -> int:

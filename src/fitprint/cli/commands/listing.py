@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from fitprint import clock
 from fitprint.cli import reading
 from fitprint.cli.grid import Column, markdown, render
+from fitprint.cli.selecting import add_view, apply_view
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.watching import seconds, watch
@@ -84,6 +85,15 @@ class Listing:
         parser.add_argument(
             "--by", metavar="KEY", help="a table for each value of this: 'model', a parameter, a tag, experiment, status or kind"
         )
+        parser.add_argument(
+            "-m",
+            "--metric",
+            metavar="METRIC",
+            action="append",
+            default=[],
+            help="by what the runs are judged, in the place of the setting `metric`; may be given several times if it has several names",
+        )
+        add_view(parser)
         parser.add_argument("--all", action="store_true", help="list children, too, below their parents")
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
         parser.add_argument(
@@ -100,6 +110,7 @@ class Listing:
         form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        apply_view(arguments)
         if arguments.watch is None and (nothing := reading.nothing_yet()):
             tell(nothing)
             if arguments.form == "json":
@@ -124,6 +135,20 @@ class _Found(NamedTuple):
     listed: Sequence[Selected]
     more: bool
     first: Sequence[Key]
+
+
+class _Layout(NamedTuple):
+    """How tables are laid out: the columns that are wanted, those that come behind the metric by which runs are judged, whatever they
+    tell, and what that metric is if the arguments say so.
+    """
+
+    cols: str | None = None
+    first: Sequence[Key] = ()
+    metric: Sequence[str] = ()
+    as_markdown: bool = False
+
+
+_PLAIN = _Layout()
 
 
 def _found(arguments: argparse.Namespace) -> _Found:
@@ -155,43 +180,43 @@ def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
     elif arguments.form == "csv":
         _write_csv([item.run for item in listed], arguments.cols)
     else:
-        as_markdown = arguments.form == "md"
+        layout = _Layout(arguments.cols, found.first, arguments.metric, arguments.form == "md")
         if not listed and not (arguments.query or arguments.trash) and (hidden := reading.archived(store)):
             tell(f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists those of one")
         elif arguments.by is not None:
-            _show_groups(store, listed, arguments.by, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
+            _show_groups(store, listed, arguments.by, layout)
         else:
-            show_table(store, listed, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
+            show_table(store, listed, layout)
         if found.more:
             what = "first" if arguments.sort else "newest"
             tell(f"these are the {what} {sum(not item.depth for item in listed)}; --top N shows more")
 
 
-def show_table(
-    store: Store, listed: Sequence[Selected], *, cols: str | None = None, first: Sequence[Key] = (), as_markdown: bool = False
-) -> None:
-    """Print a table of runs to standard output, and say on standard error how many columns it does not show.
-
-    ``first`` are columns that come behind the metric by which runs are judged, whatever they tell.
-    """
+def show_table(store: Store, listed: Sequence[Selected], layout: _Layout = _PLAIN) -> None:
+    """Print a table of runs to standard output, and say on standard error how many columns it does not show."""
     if not listed:
         tell("no run matches")
-    elif hidden := _print_table(store, listed, cols, first, as_markdown=as_markdown):
-        _tell_hidden(f"{hidden} {'column is' if hidden == 1 else 'columns are'} hidden", cols)
+    elif hidden := _print_table(store, listed, layout):
+        _tell_hidden(f"{hidden} {'column is' if hidden == 1 else 'columns are'} hidden", layout.cols)
 
 
 def _tell_hidden(told: str, cols: str | None) -> None:
     tell(f"{told}; choose with --cols NAMES, or use --csv for all" if cols is None else f"{told}: use a wider terminal, a pipe, or --csv")
 
 
-def _print_table(store: Store, listed: Sequence[Selected], cols: str | None, first: Sequence[Key] = (), *, as_markdown: bool) -> int:
+def _print_table(store: Store, listed: Sequence[Selected], layout: _Layout) -> int:
     """Print a table of runs, and return how many columns it does not show."""
     runs = [item.run for item in listed]
     terminal = Terminal()
-    keys = columns.telling(runs, reading.goals(), first=first) if cols is None else columns.chosen(cols, runs, store.keys())
-    most = len(keys) if cols is not None or as_markdown else _MOST_KEYS
-    built = _columns(store, listed, keys[:most], terminal, curves=not as_markdown)
-    if as_markdown:
+    cols = layout.cols
+    keys = (
+        columns.telling(runs, reading.goals(layout.metric), first=layout.first)
+        if cols is None
+        else columns.chosen(cols, runs, store.keys())
+    )
+    most = len(keys) if cols is not None or layout.as_markdown else _MOST_KEYS
+    built = _columns(store, listed, keys[:most], terminal, curves=not layout.as_markdown)
+    if layout.as_markdown:
         print(markdown(built))
         return 0
     text, dropped = render(built, terminal, whole=cols is not None and not terminal.is_interactive)
@@ -204,7 +229,7 @@ def _key_of(field: Field) -> Key:
     return Key(kinds[field.entity], field.key)
 
 
-def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str | None, first: Sequence[Key], as_markdown: bool) -> None:
+def _show_groups(store: Store, listed: Sequence[Selected], by: str, layout: _Layout) -> None:
     """Print a table for each value of a key, in the order in which the values come."""
     groups: dict[str, list[Selected]] = {}
     group = ""
@@ -220,10 +245,10 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str
     hidden = 0
     for place, (title, items) in enumerate(list(groups.items())[:_GROUPS]):
         heading = f"{title or f'without {clean(by)}'}, {len(items)} {'run' if len(items) == 1 else 'runs'}"
-        print(*([""] if place else []), f"**{heading}**\n" if as_markdown else terminal.style(heading, "bold", "cyan"), sep="\n")
-        hidden = max(hidden, _print_table(store, items, cols, first, as_markdown=as_markdown))
+        print(*([""] if place else []), f"**{heading}**\n" if layout.as_markdown else terminal.style(heading, "bold", "cyan"), sep="\n")
+        hidden = max(hidden, _print_table(store, items, layout))
     if hidden:
-        _tell_hidden(f"up to {hidden} columns of a table are hidden", cols)
+        _tell_hidden(f"up to {hidden} columns of a table are hidden", layout.cols)
     if len(groups) > _GROUPS:
         tell(f"these are the first {_GROUPS} of {len(groups)} values of {by}")
 
