@@ -27,6 +27,7 @@ from fitprint.views import columns
 from fitprint.views.columns import Key
 from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
 from fitprint.views.ranking import model_of
+from fitprint.views.saved import joined
 from fitprint.views.selection import Selected, matching, ordering, sort_keys, tree
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
@@ -46,7 +47,8 @@ _MOST_POINTS = 200_000  # of all curves together; a longer history would be read
 
 
 class Listing:
-    """The table shows, newest first, the runs that have no parent, each with the number of its children. Each run has the
+    """The table shows, newest first, the runs that are not part of other runs, each with the number of its parts (such as the
+    candidates of a search); --all lists these, too, and so does a filter on parent_id. Each run has the
     metric by which one would judge it: the one that the setting `metric` names (or the tag `metric` of its experiment), else
     one of data held out, else one of the training data. Then come, as far as there is room, the parameters that tell the shown
     runs apart, most informative first, and further metrics.
@@ -54,7 +56,7 @@ class Listing:
     --json prints a list of objects with the fields id, name, status, experiment, parent_id, kind,
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
     max, best, first, count ... of each metric), tags, datasets, models, artifacts, capture. NaN and infinities are the
-    texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, children included.
+    texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, parts of others included.
 
     Examples:
       fitprint ls iris --sort -val_auc --top 10
@@ -94,7 +96,7 @@ class Listing:
             help="by what the runs are judged, in the place of the setting `metric`; may be given several times if it has several names",
         )
         add_view(parser)
-        parser.add_argument("--all", action="store_true", help="list children, too, below their parents")
+        parser.add_argument("--all", action="store_true", help="list runs that are part of other runs, too; without a filter, below these")
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
         parser.add_argument(
             "--watch",
@@ -155,7 +157,7 @@ def _found(arguments: argparse.Namespace) -> _Found:
     store = reading.store()
     experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
     data = arguments.form in ("json", "csv")
-    folds = not (data or arguments.query or arguments.trash)
+    flat = data or arguments.trash or bool(arguments.query and arguments.all)
     order = ordering(store, arguments.sort)
     runs, more = matching(
         store,
@@ -164,10 +166,17 @@ def _found(arguments: argparse.Namespace) -> _Found:
         experiment,
         limit=arguments.top or (None if data else _ROWS),
         deleted="only" if arguments.trash else "exclude",
-        parents_only=folds,
+        parents_only=not flat,
     )
-    listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
+    if arguments.query and not flat and not any(run.parent_id for run in runs) and _has_parts(store, arguments.query, experiment):
+        tell("runs that are part of other runs match, too; --all lists them")
+    listed = [Selected(run) for run in runs] if flat else tree(store, runs, unfold=arguments.all)
     return _Found(listed, more, [_key_of(field) for field in sort_keys(order)])
+
+
+def _has_parts(store: Store, query: str, experiment: str | None) -> bool:
+    """Tell whether runs that are part of other runs match."""
+    return bool(matching(store, joined(query, "parent_id is not null"), [], experiment, limit=1)[0])
 
 
 def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
@@ -291,7 +300,7 @@ def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], term
 
 
 def _name(item: Selected) -> str:
-    branch = "  " * (item.depth - 1) + "└ " if item.depth else ""
+    branch = "  " * (item.depth - 1) + "└ " if item.depth or item.run.parent_id else ""
     return f"{branch}{clean(item.run.name)}" + (f" (+{item.folded})" if item.folded else "")
 
 
