@@ -105,3 +105,36 @@ def test_plot_asks_for_runs(command, runs):
     """By name, or by a view."""
     done = command("plot")
     assert (2, "fitprint: say which runs: RUN ..., or --view NAME\n") == (done.status, done.err)
+
+
+def test_the_note_of_an_experiment_is_a_report_with_its_views(command, view, tmp_path):
+    """Text as it was written, and in its places the tables of the views: of the experiment, unless they say another."""
+    command("views", "save", "all", "--sort", "val_auc")
+    note = "# So far\n<b>b</b> is better:\n\n![The best](view:best)\nand all:\n![](view:all)\n"
+    command("experiments", "note", "iris", note)
+    done = command("export", "--note", "iris", "-o", str(tmp_path / "report.html"))
+    assert 0 == done.status
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h1>iris</h1>\n<pre># So far\n&lt;b&gt;b&lt;/b&gt; is better:\n</pre><h2>The best</h2><h3>a</h3>" in text
+    best, every = text.split("<h2>all</h2>")
+    assert ["two", "one"] == [name for name in ("two", "one", "three", "zero") if f"</i>{name}<" in best]
+    assert ["one", "two", "three"] == sorted(("one", "two", "three"), key=lambda name: every.index(f"</i>{name}<"))
+    assert "zero" not in every
+    assert '<th class="n">loss<th class="n">lr</tr>' in best
+
+
+@pytest.mark.parametrize(
+    ("note", "words", "told"),
+    [
+        ("", ["--note", "iris"], "has no note"),
+        ("![](view:bset)", ["--note", "iris"], "there is no view 'bset'; did you mean 'best'?"),
+        ("x", ["--note", "irsi"], "irsi"),
+        ("x", ["--note", "iris", "--all"], "the views that it embeds say which runs are shown"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_told(command, view, tmp_path, note, words, told):
+    """No file is left."""
+    command("experiments", "note", "iris", note)
+    done = command("export", *words, "-o", str(tmp_path / "report.html"))
+    assert (True, True) == (done.status in (1, 2), told in done.err)
+    assert not (tmp_path / "report.html").exists()

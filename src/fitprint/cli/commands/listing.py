@@ -6,7 +6,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from fitprint import clock
@@ -17,7 +17,6 @@ from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.watching import seconds, watch
 from fitprint.entities import RunRecord
-from fitprint.errors import FitprintError
 from fitprint.ids import short_ids
 from fitprint.query.expressions import Field
 from fitprint.recording.workspace import current
@@ -26,7 +25,6 @@ from fitprint.stores.protocol import Store
 from fitprint.views import columns
 from fitprint.views.columns import Key
 from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
-from fitprint.views.ranking import model_of
 from fitprint.views.saved import joined
 from fitprint.views.selection import Selected, matching, ordering, sort_keys, tree
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
@@ -245,7 +243,7 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, layout: _Lay
     if not listed:
         tell("no run matches")
         return
-    value_of = _grouping(by, [item.run for item in listed])
+    value_of = columns.grouping(by, [item.run for item in listed])
     for item in listed:
         if item.depth == 0:  # those below a run stay with it
             group = value_of(item.run)
@@ -260,15 +258,6 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, layout: _Lay
         _tell_hidden(f"up to {hidden} columns of a table are hidden", layout.cols)
     if len(groups) > _GROUPS:
         tell(f"these are the first {_GROUPS} of {len(groups)} values of {by}")
-
-
-def _grouping(by: str, runs: Sequence[RunRecord]) -> Callable[[RunRecord], str]:
-    if by == "model":
-        return lambda run: clean(model_of(run))
-    if not by:
-        raise FitprintError("--by needs a key: 'model', a parameter, a tag, experiment, status or kind")
-    key = Key("attributes", by) if by in ("status", "name") else columns.chosen(by, runs)[0]
-    return lambda run: clean(value_text(key.of(run))) if key.is_in(run) else ""
 
 
 def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], terminal: Terminal, *, curves: bool) -> list[Column]:
