@@ -62,10 +62,16 @@ def pages() -> dict[str, str]:
         "reference/journal.md": _journal(),
         "reference/store.md": _store(),
         "reference/support.md": _support(),
+        **{f"reference/{path.parent.name}.md": _of_plugin(path) for path in sorted(_ROOT.glob("plugins/*/README.md"))},
     }
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _of_plugin(path: Path) -> str:
+    """Return what a plugin says of itself, with links that lead to pages of the site."""
+    return path.read_text(encoding="utf-8").replace("](../../docs/", "](../")
 
 
 def _api() -> str:

@@ -146,13 +146,15 @@ _ELSEWHERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'fitprint' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # which would take every name for one that there is
 
-    value = globals()[name] = getattr(import_module(_ELSEWHERE.get(name, "fitprint.api")), name)
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'fitprint' has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_ELSEWHERE.get(name, "fitprint.api")), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -144,6 +144,9 @@ def search_runs(
     order_by: Iterable[str] | str | None = (),
     max_results: int = 1000,
     output_format: Literal["list"] = "list",
+    *,
+    children: bool = False,
+    view: str | None = None,
 ) -> Runs: ...
 
 
@@ -155,6 +158,8 @@ def search_runs(
     max_results: int = 1000,
     *,
     output_format: Literal["pandas", "polars"],
+    children: bool = False,
+    view: str | None = None,
 ) -> Any: ...
 
 
@@ -164,8 +169,13 @@ def search_runs(
     order_by: Iterable[str] | str | None = (),
     max_results: int = 1000,
     output_format: Literal["list", "pandas", "polars"] = "list",
+    *,
+    children: bool = False,
+    view: str | None = None,
 ) -> Any:
     """Return the runs that match a filter.
+
+    Runs that are part of another one, such as the candidates of a search, are left out unless you ask for them.
 
     Args:
         experiment_names: experiments to look in; all by default.
@@ -173,23 +183,35 @@ def search_runs(
         order_by: such as ``["metrics.val_loss ASC"]``, or one such text; newest first by default.
         max_results: return at most so many.
         output_format: "list" of :class:`Run` (a :class:`fitprint.recording.runs.Runs`), or "pandas" or "polars" for a data frame.
+        children: return runs that are part of another one, too; a filter with ``parent_id`` asks for them by itself.
+        view: a saved view (``fitprint views``); the filter given beside it holds, too, and what else is given replaces what it says.
 
     Raises:
-        QueryError: the filter or an order cannot be understood; the message points at the position.
+        QueryError: the filter or an order cannot be understood; the message points at the position. Or no run has a metric, a parameter or
+            a tag of the filter (``is null`` may ask for what no run has).
         ExperimentNotFoundError: there is no experiment of this name, and the setting `experiment` names no such one either.
         FitprintError: an argument is of the wrong type.
     """
-    from fitprint.query.grammar import parse
+    from fitprint.views.selection import question
 
     if output_format not in ("list", "pandas", "polars"):
         raise FitprintError(f"output_format must be 'list', 'pandas' or 'polars', not {output_format!r}")
     checked_count(max_results, "max_results")
+    checked_truth(children, "children")
     workspace = current()
+    if view is not None:
+        from fitprint.views.saved import find_view, joined
+
+        saved = find_view(checked_text(view, "a view"), workspace.settings["home"])
+        filter_string = joined(saved.filter, checked_text(filter_string, "a filter", QueryError, empty=True))
+        experiment_names = experiment_names or saved.experiment or None
+        order_by = order_by or saved.sort
+        max_results = min(max_results, saved.top or max_results)
     names = None
     if experiment_names is not None:
         names = [_experiment(name) for name in checked_names(experiment_names, "the experiments", QueryError)]
-    query = parse(filter_string, order_by=_order(order_by), experiments=names)
     store, token = workspace.store, None
+    query = question(store, filter_string, _order(order_by), names, parents_only=not children)
     found: list[RunRecord] = []
     while len(found) < max_results:
         page = store.search_runs(query, limit=min(1000, max_results - len(found)), token=token)

@@ -3,7 +3,8 @@
 A bundle is a ZIP archive with
 
 - ``manifest.json``: ``{"format": "fitprint-bundle", "version": 1, "fitprint": ..., "runs": [...], "blobs": [...]}``. A run is
-  ``{"id": ..., "metrics": [{"key", "goal", "count"}, ...]}``, a blob ``{"digest", "size"}``.
+  ``{"id": ..., "metrics": [{"key", "goal", "count"}, ...]}``, a blob ``{"digest", "size"}``. Where experiments of these runs have tags or
+  notes, there is ``"experiments": [{"name", "tags", "note"}, ...]``, too, which readers of before pass over.
 - ``runs/ID.jsonl``: the run's events, metrics apart, one in each line, as the journal writes them. The first is its start.
 - ``runs/ID.metrics``: the metrics in the manifest's order, each as four columns (step int64, timestamp int64, value float64,
   epoch float64; little-endian) of ``count`` numbers.
@@ -26,8 +27,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import fitprint
 from fitprint import clock, events
@@ -36,14 +38,16 @@ from fitprint.artifacts.blobs import Blobs
 from fitprint.artifacts.paths import checked_path
 from fitprint.artifacts.staging import Staging
 from fitprint.entities import OPEN_STATUSES, Artifact, History, RunRecord, to_little
-from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
+from fitprint.errors import ExperimentNotFoundError, FitprintError, IntegrityError, RunNotFoundError
 from fitprint.events import Batch, Event, MetricPoints, RunStarted
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
 from fitprint.models.travelling import portable
+from fitprint.recording.acts import perform
 from fitprint.recording.workspace import Workspace
 from fitprint.stores.lineage import moved_together
+from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 
 __all__ = ["Imported", "export_runs", "import_runs"]
@@ -119,13 +123,18 @@ def _family(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
 
 def _write(archive: zipfile.ZipFile, store: Store, anew: Staging, blobs: Blobs, records: Sequence[RunRecord]) -> None:
     sizes = {artifact.digest: artifact.size for record in records for artifact in record.artifacts}
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": _FORMAT,
         "version": _VERSION,
         "fitprint": fitprint.__version__,
         "runs": [{"id": record.id, "metrics": _metrics(record)} for record in records],
         "blobs": [{"digest": digest, "size": size} for digest, size in sorted(sizes.items())],
     }
+    names = {record.experiment for record in records}
+    described = [each for each in store.experiments() if each.name in names and (each.tags or each.note)]
+    if described:
+        told = [{"name": each.name, "tags": dict(sorted(each.tags.items())), "note": each.note} for each in described]
+        manifest["experiments"] = sorted(told, key=itemgetter("name"))
     with _member(archive, "manifest.json") as file:
         file.write(_bounded(json.dumps(manifest, indent=1).encode(), _MOST_MANIFEST, "these runs have too many metrics and artifacts"))
     for record in records:
@@ -210,7 +219,8 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
     """Add the runs of a bundle to the store and their artifacts to the home; runs that are there already stay as they are.
 
     Nothing of a run appears before all of it was found to be sound. A run whose parent is neither here nor in the bundle
-    becomes one without a parent and keeps its id in the tag ``fitprint.parent``.
+    becomes one without a parent and keeps its id in the tag ``fitprint.parent``. Experiments of runs that are added get the tags that they
+    have not, and the note if they have none.
 
     Raises:
         FitprintError: there is no such file, it is no bundle, or it is damaged.
@@ -228,6 +238,7 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
             bundle.bring({artifact.digest for run_id in new for artifact in _artifacts(bundle.events(run_id))}, workspace.staging)
         for run_id in new:
             _append(store, bundle, run_id, workspace.facts())
+        _describe(workspace, bundle, {store.run(run_id).experiment for run_id in new})
     workspace.bring_to_read()
     return Imported(tuple(new), tuple(present))
 
@@ -241,6 +252,25 @@ def _append(store: Store, bundle: _Bundle, run_id: str, importer: Mapping[str, A
         found.insert(1, events.TagsSet(run_id, start.time, {_PARENT_TAG: start.parent}))
     # A journal of this name that was delivered once is never taken in again, also not by two imports at a time.
     store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": bundle.path.name, **importer}))
+
+
+def _describe(workspace: Workspace, bundle: _Bundle, names: set[str]) -> None:
+    """Give experiments what the bundle says of them, as far as nobody has said anything else here."""
+    for told in bundle.experiments:
+        try:
+            experiment = find_experiment(workspace.store, told.name)
+        except ExperimentNotFoundError:  # none of its runs is new here
+            continue
+        if experiment.name not in names:
+            continue
+        tags = {key: value for key, value in told.tags.items() if key not in experiment.tags}
+        acts: list[events.Act] = []
+        if tags:
+            acts.append(events.ExperimentTagged(experiment.id, clock.now(), new_id(), "", tags))
+        if told.note and not experiment.note:
+            acts.append(events.ExperimentNoted(experiment.id, clock.now(), new_id(), "", told.note))
+        if acts:
+            perform(workspace, *acts)
 
 
 @contextmanager
@@ -269,6 +299,14 @@ def _spoken(path: Path) -> Iterator[None]:
         raise FitprintError(f"cannot read {path}: {error.strerror or error}; give a file that `fitprint export` wrote") from error
 
 
+class _Described(NamedTuple):
+    """What a bundle says of an experiment."""
+
+    name: str
+    tags: Mapping[str, str]
+    note: str
+
+
 class _Bundle:
     """The inside of a bundle. Nothing that it says is believed before it was checked."""
 
@@ -295,6 +333,10 @@ class _Bundle:
             raise ValueError("its manifest has sizes that are none")
         if not all(map(_RUN_ID.fullmatch, self.metrics)) or not all(map(_DIGEST.fullmatch, self.sizes)):
             raise ValueError("its manifest names what is no run and no digest")
+        self.experiments = [_Described(each["name"], each["tags"], each["note"]) for each in manifest.get("experiments", ())]
+        texts = [text for each in self.experiments for text in (each.name, each.note, *each.tags.keys(), *each.tags.values())]
+        if not all(isinstance(text, str) for text in texts) or not all(key for each in self.experiments for key in (each.name, *each.tags)):
+            raise ValueError("its manifest says of experiments what cannot be said of any")
 
     def _member(self, name: str, most: int) -> IO[bytes]:
         """Open a member that must not have more than so many bytes."""

@@ -22,17 +22,23 @@ from fitprint.errors import SettingsError
 
 __all__ = [
     "CORE_SETTINGS",
+    "VIEWS",
     "Setting",
     "Settings",
     "check_names",
+    "find_file",
     "find_project",
     "flat",
     "load_settings",
+    "parsed",
+    "read_table",
     "sound",
     "variable_of",
     "wanted",
     "working_folder",
 ]
+
+VIEWS = "views"  # the one table of a project's that holds no settings (see ``fitprint.views.saved``)
 
 # Variables that carry facts between processes and are no settings.
 _NO_SETTINGS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
@@ -242,7 +248,7 @@ def load_settings(
     environment = os.environ if environment is None else environment
     problems: list[str] = []
     foreign: list[str] = []
-    path = _find_file(start, given.get("home") or environment.get("FITPRINT_HOME"), foreign)
+    path = find_file(start, given.get("home") or environment.get("FITPRINT_HOME"), foreign)
     for origin, layer in (*_from_file(path, problems), *_from_environment(environment), ("call", given)):
         for name, value in layer.items():
             try:
@@ -276,8 +282,14 @@ def _settled(name: str, value: Any, origin: str, known: Mapping[str, Setting]) -
     return _checked(known[name], value, origin)
 
 
-def _find_file(start: Path | None, home: Any, foreign: list[str]) -> Path | None:
-    """Return the nearest ``pyproject.toml`` that is no stranger's; what is said of those that are goes to ``foreign``."""
+def find_file(start: Path | None, home: Any, foreign: list[str]) -> Path | None:
+    """Return the nearest ``pyproject.toml`` that is no stranger's; what is said of those that are goes to ``foreign``.
+
+    Args:
+        start: where to begin; the working directory by default.
+        home: the home that the user has chosen, if so.
+        foreign: takes a sentence for each file that is passed over.
+    """
     start = start or working_folder()
     for folder in () if start is None else (start, *start.parents):
         path = folder / "pyproject.toml"
@@ -304,31 +316,50 @@ def _from_file(path: Path | None, problems: list[str]) -> list[tuple[str, dict[s
     if path is None:
         return []
     try:
-        return [(f"[tool.fitprint] in {path}", flat(_read(path)))]
+        return [(f"[tool.fitprint] in {path}", flat({name: value for name, value in read_table(path).items() if name != VIEWS}))]
     except SettingsError as error:
         problems.append(str(error))
         return []
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
+    """Return ``[tool.fitprint]`` of a file.
+
+    Raises:
+        SettingsError: the file cannot be read, or is not what it should be.
+    """
     try:
         content = path.read_bytes()
         if b"tool.fitprint" not in content:  # spares most programs the import of a TOML parser, and the mistakes of others
             return {}
-        text = content.decode()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error}); correct it, or run from another folder") from error
+    try:
+        table = parsed(content, path).get("tool", {}).get("fitprint", {})
+    except AttributeError as error:
+        raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
+    if not isinstance(table, dict):
+        raise SettingsError(f"tool.fitprint in {path} must be one table of settings, [tool.fitprint]")
+    return table
+
+
+def parsed(content: bytes, path: Path) -> dict[str, Any]:
+    """Return what a file of TOML says.
+
+    Raises:
+        SettingsError: it is none.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib  # the same parser, before it came into Python
     try:
-        table = tomllib.loads(text).get("tool", {}).get("fitprint", {})
-    except (tomllib.TOMLDecodeError, RecursionError, AttributeError) as error:
+        whole: dict[str, Any] = tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} cannot be read ({error}); correct it, or run from another folder") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
-    if not isinstance(table, dict):
-        raise SettingsError(f"tool.fitprint in {path} must be one table of settings, [tool.fitprint]")
-    return table
+    return whole
 
 
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:

@@ -292,8 +292,8 @@ def test_isolated_tests_leave_everything_as_it_was(tmp_path, monkeypatch):
             code = "import fitprint; fitprint.start_run('theirs').end()"
             done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True)
             assert (b"", {"c": 1}) == (done.stderr, fitprint.active_run().params)
-            assert {"Default"} == {run.experiment for run in fitprint.search_runs()}
-            assert 2 == len(fitprint.search_runs())
+            assert {"Default"} == {run.experiment for run in fitprint.search_runs(children=True)}
+            assert 2 == len(fitprint.search_runs(children=True))
         assert (mine, given) == (workspace.current(), workspace.given())
         assert not fitprint.autologging.activation.is_on()
         assert "outer" == os.environ["FITPRINT_EXPERIMENT"]

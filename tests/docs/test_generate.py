@@ -66,3 +66,14 @@ def test_what_an_observer_may_call_is_in_the_reference(generate):
         if callable(getattr(cls, name)) and name[0] != "_"
     ]
     assert [] == [name for name in names if f"#### {name}\n" not in page]
+
+
+def test_what_plugins_say_of_themselves_is_in_the_reference(generate):
+    """Each has a page of the site, whose links lead to others of it, and which the navigation names."""
+    root = Path(__file__).parents[2]
+    navigation = (root / ".mkdocs.yml").read_text(encoding="utf-8")
+    for folder in (root / "plugins").iterdir():
+        page = generate.pages()[f"reference/{folder.name}.md"]
+        assert page.startswith(f"# {folder.name}\n")
+        assert "../../" not in page
+        assert f"reference/{folder.name}.md" in navigation

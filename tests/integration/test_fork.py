@@ -173,7 +173,9 @@ with fitprint.start_run("main") as main:
         thread.join()
 """
     succeed(programs, FORK + script)
-    store_runs = succeed(programs, "import fitprint\nprint(len(fitprint.search_runs(filter_string=\"attributes.run_name = 'of child'\")))")
+    store_runs = succeed(
+        programs, "import fitprint\nprint(len(fitprint.search_runs(filter_string=\"attributes.run_name = 'of child'\", children=True)))"
+    )
     assert "30\n" == store_runs
 
 

@@ -114,7 +114,7 @@ def test_fault_8_a_home_of_any_version_tells_its_runs_as_changes(written: str, o
     told: list[Change] = []
     fitprint.follow_changes("hooks", told.append)
     kinds = {change.id: change.kinds for change in told}
-    runs, experiments = fitprint.search_runs(), fitprint.experiments()
+    runs, experiments = fitprint.search_runs(children=True), fitprint.experiments()
     assert {run.id for run in runs} | {experiment.id for experiment in experiments} <= kinds.keys()
     assert all("ended" in kinds[run.id] for run in runs)
     told.clear()

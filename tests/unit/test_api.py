@@ -186,6 +186,41 @@ def make_search(name: str = "search", children: int = 3) -> fitprint.Run:
     return search
 
 
+def test_children_are_searched_when_they_are_asked_for() -> None:
+    """By the argument, or by a filter on their parent; runs that match are found without them."""
+    search = make_search()
+    assert ["search"] == [run.name for run in fitprint.search_runs()]
+    assert [] == fitprint.search_runs(filter_string="name like '%child%'")
+    assert 5 == len(fitprint.search_runs(children=True))
+    assert 4 == len(fitprint.search_runs(filter_string="name like '%child%'", children=True))
+    assert 3 == len(fitprint.search_runs(filter_string=f"parent_id = '{search.id}'"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("metrics.val_los < 1", "no run has a metric 'val_los'; did you mean 'val_loss'?"),
+        ("params.lrr = 1 or params.lr = 1", "no run has a parameter 'lrr'; did you mean 'lr'?"),
+        ("tags.lr = '1'", "no run has a tag 'lr'; there is a parameter of this name"),
+        ("experiment = 'Defautl'", "no run has an experiment 'Defautl'; did you mean 'Default'?"),
+    ],
+)
+def test_a_filter_with_a_key_that_no_run_has_is_an_error(condition: str, told: str) -> None:
+    """It is mistyped, and nobody would know why no run matches."""
+    with fitprint.start_run():
+        fitprint.log_param("lr", 1)
+        fitprint.log_metric("val_loss", 0.5)
+    with pytest.raises(QueryError, match=re.escape(told)):
+        fitprint.search_runs(filter_string=condition)
+
+
+def test_a_filter_may_ask_for_what_no_run_has_yet() -> None:
+    """For runs without a tag that is to be set; and of a store without any key, for everything."""
+    assert [] == fitprint.search_runs(filter_string="tags.job = '42'")
+    run = make("a", lr=1)
+    assert [run.id] == [found.id for found in fitprint.search_runs(filter_string="tags.job is null and params.lr = 1")]
+
+
 def test_fault_22_what_is_below_a_run_goes_to_the_trash_and_comes_back_with_it() -> None:
     """A search goes with all below it, at any depth; restored, it brings back those that went with it and no others."""
     search = make_search()
@@ -195,7 +230,9 @@ def test_fault_22_what_is_below_a_run_goes_to_the_trash_and_comes_back_with_it()
     assert [] == fitprint.search_runs()
     assert [] == list(fitprint.delete_run(search.id))
     assert 4 == len(fitprint.restore_run(search.id))
-    assert ["search", "search child 0", "search child 1", "search grandchild"] == sorted(run.name for run in fitprint.search_runs())
+    assert ["search", "search child 0", "search child 1", "search grandchild"] == sorted(
+        run.name for run in fitprint.search_runs(children=True)
+    )
 
 
 def test_fault_22_a_run_in_the_trash_does_not_shadow_live_ones_of_its_name() -> None:

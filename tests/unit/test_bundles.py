@@ -54,6 +54,48 @@ def bundle(family, tmp_path):
     return file
 
 
+@pytest.fixture
+def described(family, tmp_path):
+    """A bundle of the family, whose experiment has tags and a note."""
+    fitprint.set_experiment_tags("e", {"metric": "loss", "team": "a"})
+    fitprint.set_experiment_note("e", "what it is about")
+    file = tmp_path / "described.zip"
+    export_runs(current(), family[:1], file)
+    return file
+
+
+def test_tags_and_notes_of_experiments_go_with_their_runs(described, elsewhere):
+    """So that tables show there the metric that they show here."""
+    import_runs(elsewhere, described)
+    (found,) = elsewhere.store.experiments()
+    assert ("e", {"metric": "loss", "team": "a"}, "what it is about") == (found.name, dict(found.tags), found.note)
+
+
+def test_what_an_experiment_says_already_stays(described, home, tmp_path):
+    """It gets the tags that it has not; and importing twice changes nothing."""
+    fitprint.configure(home=str(tmp_path / "other"), store=f"sqlite:///{tmp_path / 'other.db'}")
+    fitprint.create_experiment("e", tags={"team": "b"}, note="mine")
+    import_runs(current(), described)
+    found = fitprint.get_experiment("e")
+    assert ({"metric": "loss", "team": "b"}, "mine") == (dict(found.tags), found.note)
+    fitprint.set_experiment_tags("e", {"metric": None})
+    import_runs(current(), described)
+    assert {"team": "b"} == dict(fitprint.get_experiment("e").tags)
+
+
+@pytest.mark.parametrize(
+    "said", [3, [3], [{"name": "e"}], [{"name": "e", "tags": {"a": 1}, "note": ""}], [{"name": "", "tags": {}, "note": ""}]]
+)
+def test_what_a_bundle_says_of_experiments_is_checked(described, elsewhere, tmp_path, said):
+    """Nothing is imported of one that is not sound."""
+    with zipfile.ZipFile(described) as archive:
+        manifest = json.loads(archive.read("manifest.json")) | {"experiments": said}
+    bent = changed(described, tmp_path / "bent.zip", **{"manifest.json": json.dumps(manifest).encode()})
+    with pytest.raises(FitprintError, match="damaged"):
+        import_runs(elsewhere, bent)
+    assert [] == list(elsewhere.store.experiments())
+
+
 def plain(record):
     """Return a record that can be compared: mappings as dicts, NaN as text."""
     as_text = json.loads(json.dumps({key: [param.value, param.provenance, param.spilled] for key, param in record.params.items()}))

@@ -21,7 +21,7 @@ class Tracked:
 
     def all(self) -> list[Run]:
         fitprint.autologging.activation.engine().end_orphans()
-        return sorted(fitprint.search_runs(max_results=100_000), key=lambda run: run.id)
+        return sorted(fitprint.search_runs(max_results=100_000, children=True), key=lambda run: run.id)
 
     def runs(self) -> list[Run]:
         return [run for run in self.all() if run.parent_id is None]

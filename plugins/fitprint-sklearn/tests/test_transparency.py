@@ -559,7 +559,7 @@ if __name__ == "__main__":
         GridSearchCV(LogisticRegression(max_iter=2000), {{"C": [0.1, 1, 10]}}, cv=3).fit(X, y)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    runs = fitprint.search_runs()
+    runs = fitprint.search_runs(children=True)
     print(sorted(Counter((run.name if run.parent_id is None else "candidate", run.status) for run in runs).items()))
     tops = [run for run in runs if run.parent_id is None]
     print(sorted(run.params["alpha"] for run in tops if run.name == "Ridge") == list(range(16)))

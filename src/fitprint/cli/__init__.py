@@ -9,10 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from fitprint.cli.command import Command
 
 __all__ = ["main"]
 
@@ -89,7 +85,7 @@ def _run_command(name: str, words: list[str]) -> int:
     from fitprint.cli.command import parser_of
 
     try:
-        arguments = parser_of(command).parse_args(_joined(words) if name in ("ls", "compare") else words)
+        arguments = parser_of(command).parse_args(_joined(words) if name in ("ls", "compare", "views") else words)
     except SystemExit as end:  # argparse has said all
         return end.code if isinstance(end.code, int) else 2
     return command.run(arguments)
@@ -116,14 +112,9 @@ def _joined(words: list[str]) -> list[str]:
 
 
 def _help() -> str:
-    from fitprint.cli.catalogue import all_commands, built_in
-    from fitprint.errors import FitprintError
+    from fitprint.cli.catalogue import all_commands
 
-    commands: dict[str, Command] = {command.name: command for command in built_in()}
-    try:
-        commands = {**commands, **all_commands()}
-    except FitprintError as error:
-        print(f"fitprint: {error}", file=sys.stderr)
+    commands = all_commands()
     width = max(map(len, commands))
     return "\n".join(
         [

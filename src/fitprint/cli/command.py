@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
+from fitprint.cli.catalogue import BuiltIn
+
 __all__ = ["Command", "parser_of"]
 
 
@@ -34,7 +36,8 @@ class Command(Protocol):
 
 def parser_of(command: Command) -> argparse.ArgumentParser:
     """Return the parser of a command's arguments."""
-    details = "\n".join(line.removeprefix("    ").rstrip() for line in (type(command).__doc__ or "").strip().splitlines())
+    told = command.details() if isinstance(command, BuiltIn) else type(command).__doc__
+    details = "\n".join(line.removeprefix("    ").rstrip() for line in (told or "").strip().splitlines())
     parser = argparse.ArgumentParser(
         prog=f"fitprint {command.name}",
         description=command.help,

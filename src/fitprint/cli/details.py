@@ -143,7 +143,7 @@ def _metrics(run: Run, record: RunRecord, terminal: Terminal, *, whole: bool) ->
         Column("at step", _where(curves, [str(summary.best_step) for summary in found]), 3, right=True),
         Column("goal", _where(curves, [summary.goal for summary in found]), 4),
         Column("points", [str(summary.count) for summary in found], 2, right=True),
-        Column("", [_curve(run, key, terminal) for key in keys], 5),
+        Column("", [_curve(run, key, terminal) for key in keys], 5, most=_CURVE),
     ]
     return [*render(columns, terminal)[0].splitlines(), *_left(len(every) - len(keys), "metric")]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fitprint.arguments import nearest, shown
 from fitprint.cli.terminal import tell
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from fitprint.recording.run import Run
     from fitprint.stores.protocol import Store
 
-__all__ = ["archived", "goals", "nothing_yet", "only_run", "run_named", "store"]
+__all__ = ["archived", "goals", "nothing_yet", "only_run", "run_named", "run_of", "store"]
 
 
 def nothing_yet() -> str:
@@ -44,10 +46,11 @@ def run_named(name: str) -> Run:
     found = find_run(store(), name, current().settings["metric"])
     if found.namesakes:
         tell(f"several runs are called {clean(name)!r}; this is the newest, {short_id(found.record.id)}")
-    return _run(found.record)
+    return run_of(found.record)
 
 
-def _run(record: RunRecord) -> Run:
+def run_of(record: RunRecord) -> Run:
+    """Return the handle of a recorded run."""
     from fitprint.recording.run import Run  # a listing needs none
 
     return Run(current(), record.id, record=record)
@@ -56,7 +59,7 @@ def _run(record: RunRecord) -> Run:
 def only_run(name: str) -> Run:
     """Return the run that an argument names, if no other has the same name: for what changes or removes it."""
     record = find_only(store(), name, current().settings["metric"])
-    return _run(record)
+    return run_of(record)
 
 
 def archived(store: Store) -> str:
@@ -64,6 +67,15 @@ def archived(store: Store) -> str:
     return ", ".join(clean(each.name) for each in store.experiments() if each.archived_time is not None and each.run_count)
 
 
-def goals() -> Goals:
-    """Return the metrics by which runs are judged, as the setting says and the experiments' tags."""
+def goals(metric: Sequence[str] = ()) -> Goals:
+    """Return the metrics by which runs are judged: these, else as the setting says and the experiments' tags.
+
+    Raises:
+        FitprintError: no run has any of these.
+    """
+    if metric:
+        known = current().known_store().keys().metrics
+        if not set(metric) & set(known):
+            raise FitprintError(f"no run has a metric {shown(metric[0])}, by which runs are to be judged{nearest(metric[0], known)}")
+        return Goals(tuple(metric))
     return Goals.told(current().settings["metric"], current().known_store().experiments())

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fitprint.cli import reading
 from fitprint.cli.terminal import tell
-from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
-from fitprint.views.selection import matching
+from fitprint.stores.naming import find_experiment
+from fitprint.views.saved import find_view, joined
+from fitprint.views.selection import matching, ordering
 
-__all__ = ["add_metrics", "add_query", "selected"]
+if TYPE_CHECKING:
+    from fitprint.recording.run import Run
+
+__all__ = ["add_metrics", "add_query", "add_view", "apply_view", "listed", "selected", "tags_of"]
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +28,57 @@ def add_metrics(parser: argparse.ArgumentParser, told: str) -> None:
     """Declare the option ``-m METRIC``, which says ``told`` behind what it takes."""
     words = f"a metric, or a pattern such as 'val_*'; may be given several times ({told})"
     parser.add_argument("-m", "--metric", metavar="METRIC", action="append", default=[], help=words)
+
+
+def add_view(parser: argparse.ArgumentParser) -> None:
+    """Declare the option ``--view NAME``."""
+    words = "a listing that was saved (see `fitprint views`); filters given beside it hold, too, and other options replace what it says"
+    parser.add_argument("--view", metavar="NAME", help=words)
+
+
+def apply_view(arguments: argparse.Namespace) -> None:
+    """Let the view that is named say what the other arguments leave open.
+
+    Raises:
+        FitprintError: there is no such view.
+    """
+    if arguments.view is None:
+        return
+    view = find_view(arguments.view, current().settings["home"])
+    arguments.query = joined(view.filter, arguments.query or "")
+    said = {
+        "experiment": view.experiment,
+        "sort": view.sort,
+        "cols": view.columns,
+        "metric": list(view.metric),
+        "by": view.by,
+        "top": view.top,
+    }
+    for name, value in said.items():
+        if value and not getattr(arguments, name, None):
+            setattr(arguments, name, value)
+
+
+def listed(arguments: argparse.Namespace, most: int | None) -> tuple[list[Run], bool]:
+    """Return the runs of a filter, or of a view, in its order, and whether there are more; at most ``most`` unless --top says otherwise."""
+    store = reading.store()
+    given = vars(arguments)
+    name = given.get("experiment")
+    records, more = matching(
+        store,
+        arguments.query or "",
+        ordering(store, given.get("sort") or ""),
+        find_experiment(store, name).name if name else None,
+        limit=given.get("top") or most,
+        parents_only=arguments.view is not None and not arguments.query,
+    )
+    return [reading.run_of(record) for record in records], more
+
+
+def tags_of(words: list[str], removed: list[str]) -> dict[str, str | None]:
+    """Return the tags that ``KEY=VALUE`` and ``KEY`` set, and None for those to remove."""
+    pairs = [word.partition("=") for word in words]
+    return {**{key: value if sign else "true" for key, sign, value in pairs}, **dict.fromkeys(removed)}
 
 
 def selected(names: Sequence[str], query: str | None, *, everything: bool = False) -> Sequence[Run] | None:
@@ -39,4 +95,4 @@ def selected(names: Sequence[str], query: str | None, *, everything: bool = Fals
     found, _ = matching(store, query or "", [], None, limit=None)
     if not found:
         tell("no run matches")
-    return [Run(current(), record.id, record=record) for record in found]
+    return [reading.run_of(record) for record in found]

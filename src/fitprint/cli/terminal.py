@@ -8,7 +8,7 @@ from typing import TextIO
 
 from fitprint.views.widths import display_width
 
-__all__ = ["Terminal", "display_width", "tell"]
+__all__ = ["Terminal", "agreed", "display_width", "tell"]
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "violet": "35", "cyan": "36"}
 _STATUS = {"RUNNING": ("◐", "blue"), "FINISHED": ("●", "green"), "FAILED": ("✕", "red"), "KILLED": ("■", "yellow"), "LOST": ("?", "violet")}
@@ -50,6 +50,14 @@ class Terminal:
 def tell(text: str) -> None:
     """Say something to the user that is no data."""
     print(f"fitprint: {text}", file=sys.stderr)
+
+
+def agreed(question: str) -> bool:
+    """Ask on a terminal, and tell whether the answer is yes."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return False
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _width(stream: TextIO, *, interactive: bool) -> int | None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -21,8 +21,9 @@ import pluggy
 from fitprint.errors import PluginError
 from fitprint.hooks import specs
 from fitprint.platform.processes import at_fork
+from fitprint.settings import CORE_SETTINGS, load_settings
 
-__all__ = ["Found", "Hooks", "built_in", "hooks", "reset"]
+__all__ = ["SETTLED_FIRST", "Found", "Hooks", "built_in", "find_plugins", "hooks", "reset"]
 
 GROUP = "fitprint"
 _BASES = {  # what is registered derives from these; named, for they lie in higher layers
@@ -35,6 +36,7 @@ _BASES = {  # what is registered derives from these; named, for they lie in high
 }
 _MOST_PROBLEMS = 1000  # told by one process, so that a text that is ever new fills neither memory nor screen
 BUILT_IN = {"core": "fitprint.builtin"}
+SETTLED_FIRST = [setting for setting in CORE_SETTINGS if setting.name in ("disable_plugins", "strict")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Hooks:
 
     def __init__(self, *, disabled: Iterable[str] = (), strict: bool = False, extra: Mapping[str, Any] | None = None) -> None:
         self.strict = strict
-        self.found: list[Found] = []
+        self._looked_at: list[tuple[str, EntryPoint | None, str]] = []  # name, what named it, problem
         self._told: set[tuple[str, str]] = set()
         self._registered: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -67,16 +69,16 @@ class Hooks:
         self._disabled = disabled = tuple(disabled)
         failures: list[tuple[str, BaseException]] = []
         for name, module in BUILT_IN.items():
-            self._add(name, lambda module=module: import_module(module), ("fitprint", ""), failures)  # type: ignore[misc]
+            self._add(name, lambda module=module: import_module(module), None, failures)  # type: ignore[misc]
         for name, plugin in (extra or {}).items():
-            self._add(name, lambda plugin=plugin: plugin, ("", ""), failures)  # type: ignore[misc]
+            self._add(name, lambda plugin=plugin: plugin, None, failures)  # type: ignore[misc]
         for point in entry_points(group=GROUP):
             if not self.leaves_out(point.name):
-                self._add(point.name, point.load, _distribution(point), failures)
+                self._add(point.name, point.load, point, failures)
         for name, error in failures:
             self.problem(f"the plugin {name!r} cannot be used: {type(error).__name__}: {error}", name, error)
 
-    def _add(self, name: str, load: Callable[[], Any], distribution: tuple[str, str], failures: list[tuple[str, BaseException]]) -> None:
+    def _add(self, name: str, load: Callable[[], Any], point: EntryPoint | None, failures: list[tuple[str, BaseException]]) -> None:
         problem = ""
         try:
             if self._manager.has_plugin(name):
@@ -89,7 +91,12 @@ class Hooks:
             failures.append((name, error))
             if self._manager.has_plugin(name) and self._manager.get_plugin(name) is not None and not isinstance(error, PluginError):
                 self._manager.unregister(name=name)
-        self.found.append(Found(name, *distribution, problem))
+        self._looked_at.append((name, point, problem))
+
+    @cached_property
+    def found(self) -> list[Found]:
+        """All plugins that were found. To read of which distributions they are takes longer than to load them."""
+        return [Found(name, *_distribution(name, point), problem) for name, point, problem in self._looked_at]
 
     def _check_names(self, plugin: Any) -> None:
         """Report hooks that do not exist, which pluggy would silently accept."""
@@ -200,8 +207,10 @@ def _by_key(answer: Any, base: str) -> list[tuple[str, Any]]:
     return items
 
 
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+def _distribution(name: str, point: EntryPoint | None) -> tuple[str, str]:
+    if point is None or point.dist is None:
+        return ("fitprint" if name in BUILT_IN else "", "")
+    return (point.dist.name, point.dist.version)
 
 
 def built_in(hook: str) -> list[Any]:
@@ -220,6 +229,16 @@ def hooks(**options: Any) -> Hooks:
         if _hooks is None:
             _hooks = Hooks(**options)
         return _hooks
+
+
+def find_plugins(call: Mapping[str, Any] | None = None) -> Hooks:
+    """Return the plugins of this process, as two settings say which are settled before the names of the others are known.
+
+    Args:
+        call: settings that are given in code.
+    """
+    first = load_settings(SETTLED_FIRST, call=call, pass_over=True)
+    return hooks(disabled=first["disable_plugins"], strict=first["strict"])
 
 
 def _after_fork_in_child() -> None:

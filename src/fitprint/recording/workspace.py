@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fitprint import __version__
 from fitprint.artifacts.staging import Staging
 from fitprint.errors import SettingsError, StoreBusyError, StoreVersionError
-from fitprint.hooks.manager import hooks
+from fitprint.hooks.manager import SETTLED_FIRST, find_plugins, hooks
 from fitprint.journal.delivery import PATIENCE, Delivery, deliver
 from fitprint.journal.writer import JournalWriter
 from fitprint.platform.processes import at_fork
@@ -374,13 +374,8 @@ def strictly() -> Iterator[None]:
         _strict = before
 
 
-_FIRST = [setting for setting in CORE_SETTINGS if setting.name in ("disable_plugins", "strict")]
-
-
 def _find_plugins(call: Mapping[str, Any]) -> None:
-    """Find the plugins, as two settings say which are settled before the names of the others are known."""
-    first = load_settings(_FIRST, call=call, pass_over=True)
-    found = hooks(disabled=first["disable_plugins"], strict=first["strict"])
+    found = find_plugins(call)
     while problems:
         found.problem(problems.pop(), "carriers")
 
@@ -430,7 +425,7 @@ def admitted(token: RunToken) -> dict[str, Any]:
     """Return the settings of a token as far as this process knows them; the others are told, and passed over."""
     settings = token.settings_here()
     origin = "the process that handed on its run"
-    _find_plugins(sound(settings, origin, _FIRST)[0])
+    _find_plugins(sound(settings, origin, SETTLED_FIRST)[0])
     good, wrong = sound(settings, origin, declared_settings())
     for problem in wrong:
         hooks().problem(f"{problem}; it is passed over", "settings")

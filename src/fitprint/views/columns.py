@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -11,9 +11,10 @@ from typing import Any, Literal
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
 from fitprint.stores.protocol import Keys
-from fitprint.views.ranking import Goals, is_held_out, own_metric, ranked_metrics, ranked_params
+from fitprint.views.ranking import Goals, is_held_out, model_of, own_metric, ranked_metrics, ranked_params
+from fitprint.views.wording import clean, value_text
 
-__all__ = ["ATTRIBUTES", "Key", "chosen", "curve_key", "telling"]
+__all__ = ["ATTRIBUTES", "Key", "chosen", "curve_key", "grouping", "telling"]
 
 ATTRIBUTES = ("experiment", "kind", "parent_id", "start_time", "end_time", "error")
 
@@ -150,6 +151,20 @@ def chosen(patterns: str, runs: Sequence[RunRecord], known: Keys | None = None) 
             raise FitprintError(f"none of these runs has a metric, parameter or tag {pattern!r}; {hint}")
         keys.update(dict.fromkeys(found))
     return list(keys)
+
+
+def grouping(by: str, runs: Sequence[RunRecord]) -> Callable[[RunRecord], str]:
+    """Return what gives the title of the group that a run belongs to, by its model or by the value of a key; "" where it has none.
+
+    Raises:
+        FitprintError: no run has such a key.
+    """
+    if by == "model":
+        return lambda run: clean(model_of(run))
+    if not by:
+        raise FitprintError("--by needs a key: 'model', a parameter, a tag, experiment, status or kind")
+    key = Key("attributes", by) if by in ("status", "name") else chosen(by, runs)[0]
+    return lambda run: clean(value_text(key.of(run))) if key.is_in(run) else ""
 
 
 def curve_key(runs: Sequence[RunRecord], keys: Sequence[Key]) -> Key | None:

@@ -76,13 +76,13 @@ def svg_curve(values: Sequence[float], width: int = 80, height: int = 16) -> str
     return f'<svg width="{width}" height="{height}"><path d="{"".join(path)}" fill="none" stroke="currentColor" stroke-width="1.3"/></svg>'
 
 
-def runs_table(runs: Sequence[RunRecord], curves: Curves, goals: Goals | None = None) -> str:
-    """Return a table of runs, in the order given, with the columns that :mod:`fitprint.views.columns` chooses."""
+def runs_table(runs: Sequence[RunRecord], curves: Curves, goals: Goals | None = None, keys: Sequence[Key] | None = None) -> str:
+    """Return a table of runs, in the order given, with these columns, or those that :mod:`fitprint.views.columns` chooses."""
     shown = list(runs[:_MOST_RUNS])
     if not shown:
         return page("no runs")
     now = clock.now()
-    keys = telling(shown, goals)[:_MOST_KEYS]
+    keys = telling(shown, goals)[:_MOST_KEYS] if keys is None else keys
     curve = curve_key(shown, keys)
     many = len({run.experiment for run in shown}) > 1
     head = ["name", "id", *(["experiment"] if many else []), "age", "time"]

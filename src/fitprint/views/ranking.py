@@ -39,6 +39,12 @@ _SAYING_LESS = (_OF_MACHINE, "std_", "rank_", "best_score")  # the last is one p
 _NUMBERS = re.compile(r"(\D*)(\d*)")
 _MOST_NAME = 200  # characters of a name that are looked at
 _REMEMBERED = 1 << 15  # names
+# Parameters of how a training ran and what it printed, which change nothing about the model.
+_OF_MANNER = frozenset(
+    "verbose verbosity verbose_eval logging_level silent log_level metric_period n_jobs nthread num_threads num_thread thread_count "
+    "workers use_multiprocessing max_queue_size pre_dispatch copy copy_X copy_x copy_X_train cache_size memory".split()
+)
+_OWN_NAME = re.compile(r"(?:.*(?:__|[./]))?(.*)", re.DOTALL)
 _LONG = 24  # characters of a value that is no help in a table
 
 
@@ -151,7 +157,8 @@ def ranked_metrics(runs: Sequence[RunRecord]) -> list[str]:
 def ranked_params(runs: Sequence[RunRecord]) -> list[str]:
     """Return the parameters that tell the runs apart, those that tell most first; of one run, those that somebody set.
 
-    Values that somebody set come before what frameworks chose, and one value that only some of the runs have comes last of them.
+    Values that somebody set come before what frameworks chose, and one value that only some of the runs have comes last of them. Behind
+    all others are those that say how much a training printed, or on how many cores it ran.
     """
     values: dict[str, dict[int, str]] = defaultdict(dict)
     set_in: Counter[str] = Counter()
@@ -160,14 +167,22 @@ def ranked_params(runs: Sequence[RunRecord]) -> list[str]:
             values[key][place] = repr(param.value)
             set_in[key] += param.provenance in ("set", "config")
     if len(runs) == 1:
-        return sorted(+set_in, key=lambda key: (key.startswith("config."), natural(key)))
+        return sorted(+set_in, key=lambda key: (_is_of_manner(key), key.startswith("config."), natural(key)))
     families = [family(run) for run in runs]
     differing = {key: found for key, found in values.items() if len(found) < len(runs) or len(set(found.values())) > 1}
     bits = {key: _bits(found, families) for key, found in differing.items() if set_in[key] or len(set(found.values())) > 1}
     # What one kind of model has by default and another lacks tells nothing.
     telling = [key for key, told in bits.items() if told > 0 or set_in[key]]
     long = {key: max(map(len, values[key].values())) > _LONG for key in telling}
-    return sorted(telling, key=lambda key: (not set_in[key], long[key], -round(bits[key], 6), -set_in[key], natural(key)))
+    return sorted(
+        telling, key=lambda key: (_is_of_manner(key), not set_in[key], long[key], -round(bits[key], 6), -set_in[key], natural(key))
+    )
+
+
+def _is_of_manner(key: str) -> bool:
+    """Tell whether a parameter, perhaps one of a part (``fit__verbose``), says nothing about the model."""
+    own = _OWN_NAME.match(key[-_MOST_NAME:])
+    return own is not None and own[1] in _OF_MANNER
 
 
 def _bits(found: Mapping[int, str], families: Sequence[str]) -> float:

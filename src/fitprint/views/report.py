@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from fitprint.views.markup import Curves
     from fitprint.views.ranking import Goals
 
-__all__ = ["report"]
+__all__ = ["note_report", "report"]
 
+_VIEW = re.compile(r"!\[(?P<title>[^\]]*)\]\(view:(?P<name>[A-Za-z0-9_-]+)\)")
 _POINTS = 400  # of a large curve
 _MOST_CURVES = 24
 _STYLE = (
@@ -42,6 +44,30 @@ def report(title: str, runs: Sequence[RunRecord], curves: Curves, comparison: Co
         parts = [runs_table(runs, curves, goals)]
     if comparison is not None:
         parts += ["<h2>What differs</h2>", comparison_page(comparison)]
+    return _document(title, parts)
+
+
+def note_report(title: str, note: str, table_of: Callable[[str], str]) -> str:
+    """Return a note as a whole HTML document, in which a line ``![TITLE](view:NAME)`` is the table of a saved view.
+
+    Args:
+        title: of the document.
+        note: the text, shown as it is written.
+        table_of: gives the table of a view, as HTML.
+    """
+    parts: list[str] = []
+    for line in note.splitlines():
+        embedded = _VIEW.fullmatch(line.strip())
+        if embedded is not None:
+            parts += [f"<h2>{text(embedded['title'] or embedded['name'])}</h2>", table_of(embedded["name"])]
+        elif parts and parts[-1].startswith("<pre>"):
+            parts[-1] = f"{parts[-1].removesuffix('</pre>')}\n{escape(line)}</pre>"
+        elif line.strip():
+            parts.append(f"<pre>{escape(line)}</pre>")
+    return _document(title, parts)
+
+
+def _document(title: str, parts: Sequence[str]) -> str:
     shown = text(title)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from fitprint.arguments import nearest, shown
 from fitprint.entities import RunRecord
-from fitprint.errors import FitprintError
-from fitprint.query.expressions import And, Comparison, Expression, Field, Not
+from fitprint.errors import FitprintError, QueryError
+from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Query
 from fitprint.query.fields import AGGREGATES, ENTITIES, attribute
 from fitprint.query.grammar import parse
 from fitprint.stores.paging import every_run
@@ -19,7 +19,7 @@ from fitprint.stores.paging import every_run
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Selected", "matching", "ordering", "sort_keys", "tree"]
+__all__ = ["Selected", "matching", "ordering", "question", "sort_keys", "tree"]
 
 _PAGE = 500
 _HEADINGS = {"age": "start_time", "time": "duration"}
@@ -68,6 +68,41 @@ def _order(store: Store, item: str) -> str:
     raise FitprintError(f"no run has a metric, parameter or tag {key!r} to sort by; {hint}")
 
 
+def question(
+    store: Store,
+    filter_string: str,
+    order_by: Sequence[str] = (),
+    experiments: Sequence[str] | str | None = None,
+    *,
+    deleted: Literal["exclude", "only"] = "exclude",
+    parents_only: bool = False,
+) -> Query:
+    """Return a filter as what a store answers.
+
+    Args:
+        store: the one that is asked: it knows which keys there are.
+        filter_string: in the language of filters.
+        order_by: what :func:`ordering` returns.
+        experiments: names of experiments; all by default.
+        deleted: whether it is about the trash.
+        parents_only: leave out runs that are part of another one, unless the filter asks for ``parent_id``.
+
+    Raises:
+        QueryError: filter or ordering cannot be understood, or no run has a metric, a parameter, a tag or an experiment that the filter
+            names (``is null`` may ask for what no run has).
+    """
+    query = parse(filter_string, order_by=order_by, experiments=experiments, deleted=deleted)
+    if query.where is not None:
+        _check_keys(store, query.where)
+    if not parents_only:
+        return query
+    if query.where is None:
+        return replace(query, where=_NO_CHILD)
+    if any(comparison.field == _NO_CHILD.field for comparison in _comparisons(query.where)):
+        return query
+    return replace(query, where=And((_NO_CHILD, query.where)))
+
+
 def matching(
     store: Store,
     filter_string: str,
@@ -78,17 +113,8 @@ def matching(
     deleted: Literal["exclude", "only"] = "exclude",
     parents_only: bool = False,
 ) -> tuple[list[RunRecord], bool]:
-    """Return the runs that match, and whether there are more of them than ``limit``.
-
-    Raises:
-        QueryError: filter or ordering cannot be understood.
-        FitprintError: the filter names a metric, a parameter, a tag or an experiment that no run has.
-    """
-    query = parse(filter_string, order_by=order_by, experiments=experiment, deleted=deleted)
-    if query.where is not None:
-        _check_keys(store, query.where)
-    if parents_only:
-        query = replace(query, where=_NO_CHILD if query.where is None else And((_NO_CHILD, query.where)))
+    """Return the runs that match, and whether there are more of them than ``limit``; see :func:`question`."""
+    query = question(store, filter_string, order_by, experiment, deleted=deleted, parents_only=parents_only)
     runs = every_run(store, query, _PAGE if limit is None else min(_PAGE, limit + 1))
     found = list(runs if limit is None else islice(runs, limit + 1))
     more = limit is not None and len(found) > limit
@@ -113,7 +139,7 @@ def _check_keys(store: Store, where: Expression) -> None:
             word, key, keys = "experiment", str(comparison.value), [each.name for each in store.experiments()]
         if key not in keys:
             elsewhere = next((f"; there is a {name} of this name" for name, have in names.values() if key in have), "")
-            raise FitprintError(f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} {shown(key)}{elsewhere or nearest(key, keys)}")
+            raise QueryError(f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} {shown(key)}{elsewhere or nearest(key, keys)}")
 
 
 def _comparisons(where: Expression) -> Iterator[Comparison]:

@@ -178,4 +178,4 @@ def told(toy: Toy) -> list[str]:
 @pytest.fixture
 def runs() -> Callable[[], list[Run]]:
     """Return all runs, oldest first."""
-    return lambda: list(reversed(search_runs()))
+    return lambda: list(reversed(search_runs(children=True)))

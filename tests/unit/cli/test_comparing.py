@@ -14,7 +14,7 @@ import sys
 import pytest
 
 import fitprint
-from fitprint.cli.commands.comparing import COMMAND, page_of
+from fitprint.cli.pages import page_of
 from fitprint.cli.terminal import Terminal
 from fitprint.entities import RunRecord
 from fitprint.views.comparison import Subject, compared
@@ -262,7 +262,7 @@ def test_the_page_is_that_of_the_terminal(monkeypatch):
     """Width, signs and colours."""
     monkeypatch.setenv("COLUMNS", "77")
     page = page_of(Terminal(io.StringIO()))
-    assert (77, "text", "compare") == (page.width, page.style("text", "bold"), COMMAND.name)
+    assert (77, "text") == (page.width, page.style("text", "bold"))
 
 
 def test_parameters_are_told_as_they_are(home):

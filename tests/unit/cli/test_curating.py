@@ -100,7 +100,7 @@ def test_what_matches_is_removed_with_its_children(command, runs):
             fitprint.start_run("child").end()
     done = command("rm", "-q", "name = 'parent'", "--dry-run")
     assert done.out.endswith("  parent (+11)\n")
-    assert 15 == len(fitprint.search_runs())
+    assert 15 == len(fitprint.search_runs(children=True))
     assert "and 11 runs below it are in the trash" in command("rm", "-q", "name = 'parent'").err
     for _ in range(11):
         fitprint.start_run("more").end()

@@ -119,14 +119,6 @@ def test_all_unfolds_children_below_their_parent(command, home):
     assert ["alone", "search", "└ one", "  └ inner", "└ two"] == [line[at : end - 2].rstrip() for line in lines[1:]]
 
 
-def test_a_filter_finds_children_too(command, home):
-    """What matches is listed flat."""
-    with fitprint.start_run(name="search"):
-        record("one", {"C": 1})
-        record("two", {"C": 2})
-    assert ["two"] == names(command("ls", "-q", "params.C > 1").out)
-
-
 def test_a_filter_that_cannot_be_read_points_at_the_place(command, three):
     """Status 1, and a caret below the filter."""
     done = command("ls", "-q", "params.lr << 1")
@@ -335,3 +327,32 @@ def test_a_watch_without_sense_is_refused(command, home, words):
     with fitprint.start_run():
         pass
     assert 2 == command("ls", *words).status
+
+
+@pytest.fixture
+def searched(home):
+    """A fit, and a search with two parts, all of which a filter matches; return the search's id."""
+    record("fit", {"C": 1})
+    with fitprint.start_run(name="search") as search:
+        search.log_param("C", 1)
+        for part in "ab":
+            record(f"part {part}", {"C": 1})
+    return search.id
+
+
+def test_a_filter_lists_parts_of_runs_when_they_are_asked_for(command, searched):
+    """They are like those that they are part of, and would be taken for them; that there are some is said."""
+    done = command("ls", "-q", "params.C = 1")
+    assert ["search (+2)", "fit"] == names(done.out)
+    assert "fitprint: runs that are part of other runs match, too; --all lists them\n" == done.err
+    done = command("ls", "-q", "params.C = 1", "--all")
+    assert (["└ part b", "└ part a", "search", "fit"], "") == (names(done.out), done.err)
+    done = command("ls", "-q", f"parent_id = '{searched}'")
+    assert (["└ part b", "└ part a"], "") == (names(done.out), done.err)
+
+
+def test_where_only_parts_match_that_is_said(command, searched):
+    """Nobody would look for them."""
+    done = command("ls", "-q", "name like 'part%'")
+    assert "" == done.out
+    assert "--all lists them" in done.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -39,6 +41,39 @@ def test_help_lists_every_command(command):
     done = command("--help")
     assert 0 == done.status
     assert [] == [each.name for each in built_in() if f"  {each.name} " not in done.out or each.help not in done.out]
+
+
+def imported(code: str) -> list[str]:
+    """Return the modules of the core that a fresh process imports for some code."""
+    code = f"import sys\nfrom fitprint.cli import main\n{code}\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return [name for name in done.stderr.split() if name.startswith("fitprint.")]
+
+
+def test_help_imports_no_command(home):
+    """Neither commands nor what records and reads runs: the names and sentences are known before, and those of plugins are asked for."""
+    modules = imported("main(['--help'])")
+    assert "fitprint.hooks.manager" in modules
+    assert [] == [
+        name for name in modules if name.startswith(("fitprint.cli.commands", "fitprint.recording", "fitprint.stores", "fitprint.views"))
+    ]
+    assert len(modules) <= 15
+
+
+def test_a_command_imports_no_other_command(home):
+    """Each is imported alone, with what it says of its arguments."""
+    code = """
+from fitprint.cli.catalogue import built_in
+from fitprint.cli.command import parser_of
+inner = "fitprint.cli.commands."
+for command in built_in():
+    for name in [name for name in sys.modules if name.startswith(inner)]:
+        del sys.modules[name]
+    parser_of(command)
+    loaded = [name.removeprefix(inner) for name in sys.modules if name.startswith(inner)]
+    assert 1 == len(loaded), (command.name, loaded)
+"""
+    assert imported(code)
 
 
 def test_without_words_there_is_help_and_status_2(command):

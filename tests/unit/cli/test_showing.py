@@ -291,3 +291,12 @@ def test_what_is_shown_fits_a_screen(command, home):
     assert {"... 29 more metrics; --all shows all", "37 defaults; --all shows all", "line 89", "skipped: plots: too large"} <= set(lines)
     assert "captured: params" not in lines
     assert 120 < len(command("show", "big", "--all").out.splitlines())
+
+
+def test_the_curve_of_a_metric_is_shown_whole(command, home):
+    """From its first point to its last."""
+    with fitprint.start_run(name="long") as run:
+        run.log_history("loss", [float(number) for number in range(100)])
+    (line,) = [line for line in command("show", "long").out.splitlines() if line.startswith("loss")]
+    curve = line.split()[-1]
+    assert (32, "▁", "█") == (len(curve), curve[0], curve[-1])

@@ -106,6 +106,14 @@ def test_two_hundred_metrics_do_not_hide_the_one_that_counts():
     assert 201 == len(titles(runs))  # layer_0_norm is 0 in both
 
 
+@pytest.mark.parametrize("noise", ["verbose", "fit__verbose", "config.train.n_jobs", "model/verbosity"])
+def test_how_a_training_ran_tells_least(noise):
+    """What it printed and on how many cores it ran comes behind what says something about the model, though it was set."""
+    runs = [run("a", {"score": value}, {noise: value, "lr": min(value, 2)}, {"tol": min(value, 2)}) for value in (1, 2, 3)]
+    assert [("metrics", "score"), ("params", "lr"), ("params", "tol"), ("params", noise)] == titles(runs)
+    assert [("params", "lr"), ("params", noise)] == titles([run("a", params={noise: 1, "lr": 1})])
+
+
 def test_a_parameter_that_varies_much_comes_before_one_that_varies_once():
     """Many values that were set beat a default that is None twice."""
     runs = [run("a", {"score": n}, {"lr": n}, {"warm": None} if n % 2 else {"warm": False}) for n in range(8)]

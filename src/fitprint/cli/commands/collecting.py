@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fitprint.cli import reading
-from fitprint.cli.commands.purging import agreed
-from fitprint.cli.terminal import tell
+from fitprint.cli.terminal import agreed, tell
 from fitprint.recording.collecting import Collected, collect_garbage
 from fitprint.views.fields import dumped
 from fitprint.views.wording import counted_runs, size
@@ -25,9 +24,6 @@ class Collecting:
 
     --json prints an object: runs (ids of those purged from the trash), blobs, bytes, stores, dry_run.
     """
-
-    name = "gc"
-    help = "Free the bytes that nothing refers to, and runs that were long in the trash."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--trash", metavar="DAYS", type=float, help="purge runs that are in the trash for so many days")

@@ -9,18 +9,17 @@ import sys
 from typing import Any
 
 from fitprint.cli import reading
+from fitprint.cli.pages import page_of
+from fitprint.cli.selecting import add_view, apply_view, listed
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.comparing import compare
 from fitprint.errors import FitprintError
 from fitprint.recording.run import Run
-from fitprint.recording.workspace import current
 from fitprint.views import comparison_markdown, comparison_table
-from fitprint.views.comparison_table import Page
 from fitprint.views.fields import dumped, strict
 from fitprint.views.finding import WORDS
-from fitprint.views.selection import matching, ordering
 
-__all__ = ["COMMAND", "Comparing", "page_of"]
+__all__ = ["COMMAND", "Comparing"]
 
 _MOST = 50  # runs of a filter, unless --top says otherwise
 
@@ -41,14 +40,12 @@ class Comparing:
     infinities are the texts "NaN", "Infinity" and "-Infinity". --csv prints a line for each run, with full precision.
     """
 
-    name = "compare"
-    help = "Show what differs among runs."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         parser.add_argument("-q", "--query", metavar="FILTER", help=f"the runs that match, too (at most {_MOST} unless --top says so)")
-        parser.add_argument("--sort", default="", metavar="KEYS", help="order of the runs of the filter, as for `fitprint ls`")
-        parser.add_argument("--top", type=_positive, metavar="N", help="at most N runs of the filter")
+        add_view(parser)
+        parser.add_argument("--sort", default="", metavar="KEYS", help="order of the runs of the filter or the view, as for `fitprint ls`")
+        parser.add_argument("--top", type=_positive, metavar="N", help="at most N runs of the filter or the view")
         parser.add_argument("--baseline", metavar="RUN", help="the run to which the others are compared")
         parser.add_argument("--all", action="store_true", help="show what is equal, too")
         form = parser.add_mutually_exclusive_group()
@@ -57,6 +54,7 @@ class Comparing:
         form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        apply_view(arguments)
         if not arguments.runs and arguments.query is None:
             tell("name two or more runs, such as `fitprint compare @last NAME`, or give a filter: `fitprint compare -q 'params.C > 1'`")
             return 2
@@ -85,23 +83,16 @@ class Comparing:
 COMMAND = Comparing()
 
 
-def page_of(terminal: Terminal, exact: str = "--csv and --json") -> Page:
-    """Return what a text for this terminal has to keep to."""
-    return Page(terminal.width, terminal.unicode, terminal.style, "--all", exact)
-
-
 def _found(arguments: argparse.Namespace) -> list[Run]:
-    """Return the runs of the filter."""
-    store = reading.store()
+    """Return the runs of the filter, or of the view."""
     if arguments.query is None:
         return []
-    limit = arguments.top or _MOST
-    records, more = matching(store, arguments.query, ordering(store, arguments.sort), None, limit=limit)
-    if not records and not arguments.runs:
+    runs, more = listed(arguments, _MOST)
+    if not runs and not arguments.runs:
         raise FitprintError(f"no run matches {arguments.query!r}; `fitprint ls` lists runs")
     if more and not arguments.top:
-        tell(f"these are the first {limit} runs that match; --top N compares more")
-    return [Run(current(), record.id, record=record) for record in records]
+        tell(f"these are the first {_MOST} runs that match; --top N compares more")
+    return runs
 
 
 def _write_csv(columns: dict[str, list[Any]]) -> None:

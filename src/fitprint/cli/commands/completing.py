@@ -20,9 +20,6 @@ class Completing:
       fitprint completion fish > ~/.config/fish/completions/fitprint.fish
     """
 
-    name = "completion"
-    help = "Print a script that lets a shell complete command lines of fitprint."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("shell", choices=list(SHELLS), help="the shell")
 

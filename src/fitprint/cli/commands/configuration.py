@@ -19,9 +19,6 @@ class Configuration:
     --json prints a list of objects with name, value, origin, default, type, choices, variable and help.
     """
 
-    name = "config"
-    help = "Show every setting: its value, where that comes from, and what it means."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -63,9 +63,6 @@ for bins in (4, 8):
 class Demonstrating:
     """The script is run as it is, on data that come with scikit-learn; its runs are recorded where yours would be."""
 
-    name = "demo"
-    help = "Train a few scikit-learn models with the one line of autologging, and list the runs."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--script", action="store_true", help="print the script instead of running it")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fitprint.cli import reading
-from fitprint.cli.commands.comparing import page_of
+from fitprint.cli.pages import page_of
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.comparing import diff
 from fitprint.views import difference_text
@@ -25,9 +25,6 @@ class Differing:
     --json prints the object of `fitprint compare --json` and differs, packages (added, removed, changed), columns (of each data set:
     data, added, removed, changed) and code (what, diff, cut). Two runs differ if anything differs but how long something took.
     """
-
-    name = "diff"
-    help = "Show how a run differs from another, code included."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("a", metavar="A", help=f"the earlier run: {WORDS}")

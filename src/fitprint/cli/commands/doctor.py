@@ -22,9 +22,6 @@ class Doctor:
     --json prints a list of objects with check, state ("ok", "warning" or "broken") and message.
     """
 
-    name = "doctor"
-    help = "Find out what is broken, and what to do about it."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--deep", action="store_true", help="read every artifact instead of a sample")
         parser.add_argument("--set-aside", action="store_true", help="put aside the journals that cannot be delivered; nothing is removed")

@@ -21,9 +21,6 @@ class Documenting:
       fitprint docs search_runs
     """
 
-    name = "docs"
-    help = "Read the reference in the terminal."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("topic", metavar="TOPIC", nargs="?", help="what to read about; without it, the topics are listed")
 

@@ -32,9 +32,6 @@ class Evaluating:
     "-Infinity".
     """
 
-    name = "evaluate"
-    help = "Compute metrics of a recorded model on data, and record them on its run."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("model", metavar="MODEL", help="a run, RUN/path, runs:/RUN/path, or a folder with an MLmodel file")
         parser.add_argument("data", metavar="DATA", help="a file that ends in .csv, .tsv, .parquet or .pq")

@@ -16,9 +16,6 @@ class Executing:
     `python -m fitprint SCRIPT ...` does the same.
     """
 
-    name = "exec"
-    help = "Run a Python script, unchanged, and record its training."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module, as for python -m")
         parser.add_argument("--console", action="store_true", help="record what the script prints, too (the setting console)")

@@ -8,8 +8,8 @@ from typing import Any
 
 from fitprint import clock
 from fitprint.cli import reading
-from fitprint.cli.commands.tagging import tags_of
 from fitprint.cli.grid import Column, render
+from fitprint.cli.selecting import tags_of
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.entities import Experiment
 from fitprint.recording.experiments import (
@@ -45,9 +45,6 @@ class Experimenting:
       fitprint experiments rename Default iris
       fitprint experiments tag iris metric=val_auc
     """
-
-    name = "experiments"
-    help = "List experiments; create, rename, archive, restore, note or tag one."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print JSON")

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from fitprint.bundles import export_runs
 from fitprint.cli import reading
-from fitprint.cli.selecting import add_query, selected
+from fitprint.cli.selecting import add_query, add_view, apply_view, listed, selected
 from fitprint.cli.terminal import tell
 from fitprint.comparing import compare
+from fitprint.entities import RunRecord
+from fitprint.errors import FitprintError
 from fitprint.ids import short_id
 from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
+from fitprint.stores.naming import find_experiment
+from fitprint.views import columns
 from fitprint.views.finding import WORDS
 from fitprint.views.wording import counted_runs, size
 
 __all__ = ["COMMAND", "Exporting"]
 
 _MOST_COMPARED = 12  # runs side by side
+_MOST_EMBEDDED = 50  # of a view in a note, unless it says otherwise
 
 
 class Exporting:
@@ -30,23 +36,29 @@ class Exporting:
       fitprint export @best:val_auc
       fitprint export -q "experiment = 'iris'" -o iris.fitprint.zip
       fitprint export --html -q "experiment = 'iris'" -o iris.html
+      fitprint export --note iris -o report.html
     """
-
-    name = "export"
-    help = "Write runs with their artifacts to one portable file, or as a page to read."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
+        add_view(parser)
         parser.add_argument("--all", action="store_true", help="all runs, those in the trash left out")
         parser.add_argument("--html", action="store_true", help="write one HTML file to read instead: tables, curves, and what differs")
+        parser.add_argument(
+            "--note",
+            metavar="EXPERIMENT",
+            help="write the note of an experiment as HTML instead; a line ![TITLE](view:NAME) is a saved view",
+        )
         parser.add_argument("--title", metavar="TEXT", help="heading of the HTML file; by default the run's name, or the number of runs")
         parser.add_argument(
             "-o", "--output", metavar="FILE", type=Path, help="file to write; by default the first run's id with .fitprint.zip or .html"
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
-        runs = selected(arguments.runs, arguments.query, everything=arguments.all)
+        if arguments.note is not None:
+            return _write_note(arguments)
+        runs = _runs(arguments)
         if not runs:
             return 2 if runs is None else 1
         if arguments.html:
@@ -62,6 +74,16 @@ class Exporting:
 COMMAND = Exporting()
 
 
+def _runs(arguments: argparse.Namespace) -> Sequence[Run] | None:
+    if arguments.view is None or arguments.runs or arguments.all:
+        return selected(arguments.runs, arguments.query, everything=arguments.all)
+    apply_view(arguments)
+    found, _ = listed(arguments, None)
+    if not found:
+        tell("no run matches")
+    return found
+
+
 def _write_page(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
     from fitprint.views.curves import curves_of
     from fitprint.views.report import report
@@ -69,8 +91,46 @@ def _write_page(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
     file: Path = arguments.output or Path(f"{short_id(runs[0].id)}.html")
     title = arguments.title or (runs[0].name if len(runs) == 1 else counted_runs(len(runs)))
     compared = compare(runs[:_MOST_COMPARED]) if len(runs) > 1 else None
-    text = report(title, [run.record for run in runs], curves_of(current().store), compared, reading.goals())
+    goals = reading.goals(getattr(arguments, "metric", ()))
+    text = report(title, [run.record for run in runs], curves_of(current().store), compared, goals)
     file.write_text(text, encoding="utf-8", errors="backslashreplace")
     tell(f"{counted_runs(len(runs))}, {size(file.stat().st_size)}")
     print(file)
     return 0
+
+
+def _write_note(arguments: argparse.Namespace) -> int:
+    from fitprint.views.report import note_report
+
+    if arguments.runs or arguments.query is not None or arguments.view is not None or arguments.all:
+        tell("--note writes the note of an experiment; the views that it embeds say which runs are shown")
+        return 2
+    experiment = find_experiment(reading.store(), arguments.note)
+    if not experiment.note:
+        raise FitprintError(f"the experiment {experiment.name!r} has no note; `fitprint experiments note NAME TEXT` writes one")
+    file: Path = arguments.output or Path(f"{short_id(experiment.id)}.html")
+    text = note_report(arguments.title or experiment.name, experiment.note, lambda name: _table_of(name, experiment.name))
+    file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    tell(size(file.stat().st_size))
+    print(file)
+    return 0
+
+
+def _table_of(view: str, experiment: str) -> str:
+    """Return a saved view as HTML, of this experiment unless it says another one."""
+    from fitprint.views.curves import curves_of
+    from fitprint.views.markup import runs_table
+
+    asked = argparse.Namespace(view=view, query="", experiment="", cols="", metric=[], by="")
+    apply_view(asked)
+    asked.experiment = asked.experiment or experiment
+    store = current().store
+    runs = [run.record for run in listed(asked, _MOST_EMBEDDED)[0]]
+    keys = columns.chosen(asked.cols, runs, store.keys()) if asked.cols else None
+    group_of = columns.grouping(asked.by, runs) if asked.by and runs else None
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        groups.setdefault("" if group_of is None else group_of(run), []).append(run)
+    goals = reading.goals(asked.metric)
+    tables = {title: runs_table(found, curves_of(store), goals, keys) for title, found in groups.items()}
+    return "".join(f"<h3>{escape(title)}</h3>{each}" if title else each for title, each in tables.items()) or "<p>no run matches</p>"

@@ -19,9 +19,6 @@ class Getting:
     `model`. The path of what was written is printed.
     """
 
-    name = "get"
-    help = "Copy a run's artifacts: a file, a folder such as a model, or all."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
         parser.add_argument("path", metavar="PATH", nargs="?", default="", help="file or folder inside the run; all if left out")

@@ -17,9 +17,6 @@ class Importing:
     id tells, stays as it is. The ids of the runs that were added are printed.
     """
 
-    name = "import"
-    help = "Take in runs that `fitprint export` wrote."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("bundle", metavar="FILE", type=Path, help="the bundle")
 

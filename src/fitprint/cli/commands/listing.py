@@ -6,17 +6,17 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from fitprint import clock
 from fitprint.cli import reading
 from fitprint.cli.grid import Column, markdown, render
+from fitprint.cli.selecting import add_view, apply_view
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.watching import seconds, watch
 from fitprint.entities import RunRecord
-from fitprint.errors import FitprintError
 from fitprint.ids import short_ids
 from fitprint.query.expressions import Field
 from fitprint.recording.workspace import current
@@ -25,7 +25,7 @@ from fitprint.stores.protocol import Store
 from fitprint.views import columns
 from fitprint.views.columns import Key
 from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
-from fitprint.views.ranking import model_of
+from fitprint.views.saved import joined
 from fitprint.views.selection import Selected, matching, ordering, sort_keys, tree
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
@@ -45,7 +45,8 @@ _MOST_POINTS = 200_000  # of all curves together; a longer history would be read
 
 
 class Listing:
-    """The table shows, newest first, the runs that have no parent, each with the number of its children. Each run has the
+    """The table shows, newest first, the runs that are not part of other runs, each with the number of its parts (such as the
+    candidates of a search); --all lists these, too, and so does a filter on parent_id. Each run has the
     metric by which one would judge it: the one that the setting `metric` names (or the tag `metric` of its experiment), else
     one of data held out, else one of the training data. Then come, as far as there is room, the parameters that tell the shown
     runs apart, most informative first, and further metrics.
@@ -53,7 +54,7 @@ class Listing:
     --json prints a list of objects with the fields id, name, status, experiment, parent_id, kind,
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
     max, best, first, count ... of each metric), tags, datasets, models, artifacts, capture. NaN and infinities are the
-    texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, children included.
+    texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, parts of others included.
 
     Examples:
       fitprint ls iris --sort -val_auc --top 10
@@ -71,9 +72,6 @@ class Listing:
       not (... or ...) and ...      and binds closer than or; `odd key!` in backticks
     """
 
-    name = "ls"
-    help = "List runs, newest first."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
         parser.add_argument(
@@ -87,7 +85,16 @@ class Listing:
         parser.add_argument(
             "--by", metavar="KEY", help="a table for each value of this: 'model', a parameter, a tag, experiment, status or kind"
         )
-        parser.add_argument("--all", action="store_true", help="list children, too, below their parents")
+        parser.add_argument(
+            "-m",
+            "--metric",
+            metavar="METRIC",
+            action="append",
+            default=[],
+            help="by what the runs are judged, in the place of the setting `metric`; may be given several times if it has several names",
+        )
+        add_view(parser)
+        parser.add_argument("--all", action="store_true", help="list runs that are part of other runs, too; without a filter, below these")
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
         parser.add_argument(
             "--watch",
@@ -103,6 +110,7 @@ class Listing:
         form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        apply_view(arguments)
         if arguments.watch is None and (nothing := reading.nothing_yet()):
             tell(nothing)
             if arguments.form == "json":
@@ -129,11 +137,25 @@ class _Found(NamedTuple):
     first: Sequence[Key]
 
 
+class _Layout(NamedTuple):
+    """How tables are laid out: the columns that are wanted, those that come behind the metric by which runs are judged, whatever they
+    tell, and what that metric is if the arguments say so.
+    """
+
+    cols: str | None = None
+    first: Sequence[Key] = ()
+    metric: Sequence[str] = ()
+    as_markdown: bool = False
+
+
+_PLAIN = _Layout()
+
+
 def _found(arguments: argparse.Namespace) -> _Found:
     store = reading.store()
     experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
     data = arguments.form in ("json", "csv")
-    folds = not (data or arguments.query or arguments.trash)
+    flat = data or arguments.trash or bool(arguments.query and arguments.all)
     order = ordering(store, arguments.sort)
     runs, more = matching(
         store,
@@ -142,10 +164,17 @@ def _found(arguments: argparse.Namespace) -> _Found:
         experiment,
         limit=arguments.top or (None if data else _ROWS),
         deleted="only" if arguments.trash else "exclude",
-        parents_only=folds,
+        parents_only=not flat,
     )
-    listed = tree(store, runs, unfold=arguments.all) if folds else [Selected(run) for run in runs]
+    if arguments.query and not flat and not any(run.parent_id for run in runs) and _has_parts(store, arguments.query, experiment):
+        tell("runs that are part of other runs match, too; --all lists them")
+    listed = [Selected(run) for run in runs] if flat else tree(store, runs, unfold=arguments.all)
     return _Found(listed, more, [_key_of(field) for field in sort_keys(order)])
+
+
+def _has_parts(store: Store, query: str, experiment: str | None) -> bool:
+    """Tell whether runs that are part of other runs match."""
+    return bool(matching(store, joined(query, "parent_id is not null"), [], experiment, limit=1)[0])
 
 
 def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
@@ -158,43 +187,43 @@ def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
     elif arguments.form == "csv":
         _write_csv([item.run for item in listed], arguments.cols)
     else:
-        as_markdown = arguments.form == "md"
+        layout = _Layout(arguments.cols, found.first, arguments.metric, arguments.form == "md")
         if not listed and not (arguments.query or arguments.trash) and (hidden := reading.archived(store)):
             tell(f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists those of one")
         elif arguments.by is not None:
-            _show_groups(store, listed, arguments.by, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
+            _show_groups(store, listed, arguments.by, layout)
         else:
-            show_table(store, listed, cols=arguments.cols, first=found.first, as_markdown=as_markdown)
+            show_table(store, listed, layout)
         if found.more:
             what = "first" if arguments.sort else "newest"
             tell(f"these are the {what} {sum(not item.depth for item in listed)}; --top N shows more")
 
 
-def show_table(
-    store: Store, listed: Sequence[Selected], *, cols: str | None = None, first: Sequence[Key] = (), as_markdown: bool = False
-) -> None:
-    """Print a table of runs to standard output, and say on standard error how many columns it does not show.
-
-    ``first`` are columns that come behind the metric by which runs are judged, whatever they tell.
-    """
+def show_table(store: Store, listed: Sequence[Selected], layout: _Layout = _PLAIN) -> None:
+    """Print a table of runs to standard output, and say on standard error how many columns it does not show."""
     if not listed:
         tell("no run matches")
-    elif hidden := _print_table(store, listed, cols, first, as_markdown=as_markdown):
-        _tell_hidden(f"{hidden} {'column is' if hidden == 1 else 'columns are'} hidden", cols)
+    elif hidden := _print_table(store, listed, layout):
+        _tell_hidden(f"{hidden} {'column is' if hidden == 1 else 'columns are'} hidden", layout.cols)
 
 
 def _tell_hidden(told: str, cols: str | None) -> None:
     tell(f"{told}; choose with --cols NAMES, or use --csv for all" if cols is None else f"{told}: use a wider terminal, a pipe, or --csv")
 
 
-def _print_table(store: Store, listed: Sequence[Selected], cols: str | None, first: Sequence[Key] = (), *, as_markdown: bool) -> int:
+def _print_table(store: Store, listed: Sequence[Selected], layout: _Layout) -> int:
     """Print a table of runs, and return how many columns it does not show."""
     runs = [item.run for item in listed]
     terminal = Terminal()
-    keys = columns.telling(runs, reading.goals(), first=first) if cols is None else columns.chosen(cols, runs, store.keys())
-    most = len(keys) if cols is not None or as_markdown else _MOST_KEYS
-    built = _columns(store, listed, keys[:most], terminal, curves=not as_markdown)
-    if as_markdown:
+    cols = layout.cols
+    keys = (
+        columns.telling(runs, reading.goals(layout.metric), first=layout.first)
+        if cols is None
+        else columns.chosen(cols, runs, store.keys())
+    )
+    most = len(keys) if cols is not None or layout.as_markdown else _MOST_KEYS
+    built = _columns(store, listed, keys[:most], terminal, curves=not layout.as_markdown)
+    if layout.as_markdown:
         print(markdown(built))
         return 0
     text, dropped = render(built, terminal, whole=cols is not None and not terminal.is_interactive)
@@ -207,14 +236,14 @@ def _key_of(field: Field) -> Key:
     return Key(kinds[field.entity], field.key)
 
 
-def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str | None, first: Sequence[Key], as_markdown: bool) -> None:
+def _show_groups(store: Store, listed: Sequence[Selected], by: str, layout: _Layout) -> None:
     """Print a table for each value of a key, in the order in which the values come."""
     groups: dict[str, list[Selected]] = {}
     group = ""
     if not listed:
         tell("no run matches")
         return
-    value_of = _grouping(by, [item.run for item in listed])
+    value_of = columns.grouping(by, [item.run for item in listed])
     for item in listed:
         if item.depth == 0:  # those below a run stay with it
             group = value_of(item.run)
@@ -223,21 +252,12 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, *, cols: str
     hidden = 0
     for place, (title, items) in enumerate(list(groups.items())[:_GROUPS]):
         heading = f"{title or f'without {clean(by)}'}, {len(items)} {'run' if len(items) == 1 else 'runs'}"
-        print(*([""] if place else []), f"**{heading}**\n" if as_markdown else terminal.style(heading, "bold", "cyan"), sep="\n")
-        hidden = max(hidden, _print_table(store, items, cols, first, as_markdown=as_markdown))
+        print(*([""] if place else []), f"**{heading}**\n" if layout.as_markdown else terminal.style(heading, "bold", "cyan"), sep="\n")
+        hidden = max(hidden, _print_table(store, items, layout))
     if hidden:
-        _tell_hidden(f"up to {hidden} columns of a table are hidden", cols)
+        _tell_hidden(f"up to {hidden} columns of a table are hidden", layout.cols)
     if len(groups) > _GROUPS:
         tell(f"these are the first {_GROUPS} of {len(groups)} values of {by}")
-
-
-def _grouping(by: str, runs: Sequence[RunRecord]) -> Callable[[RunRecord], str]:
-    if by == "model":
-        return lambda run: clean(model_of(run))
-    if not by:
-        raise FitprintError("--by needs a key: 'model', a parameter, a tag, experiment, status or kind")
-    key = Key("attributes", by) if by in ("status", "name") else columns.chosen(by, runs)[0]
-    return lambda run: clean(value_text(key.of(run))) if key.is_in(run) else ""
 
 
 def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], terminal: Terminal, *, curves: bool) -> list[Column]:
@@ -269,7 +289,7 @@ def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], term
 
 
 def _name(item: Selected) -> str:
-    branch = "  " * (item.depth - 1) + "└ " if item.depth else ""
+    branch = "  " * (item.depth - 1) + "└ " if item.depth or item.run.parent_id else ""
     return f"{branch}{clean(item.run.name)}" + (f" (+{item.folded})" if item.folded else "")
 
 

@@ -26,9 +26,6 @@ class Measuring:
     --json prints an object: by, total (distinct bytes), and lines, largest first: name, id (of a run), runs, files, bytes, alone.
     """
 
-    name = "du"
-    help = "Show which experiments or runs take how many bytes."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--by", choices=("experiment", "run"), default="experiment", help="a line for each of these (experiment)")
         parser.add_argument("--top", metavar="N", type=int, default=20, help="at most N lines, the largest (20)")

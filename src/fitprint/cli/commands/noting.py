@@ -30,9 +30,6 @@ class Noting:
       git log -1 | fitprint note @last -
     """
 
-    name = "note"
-    help = "Read or write what a run is about."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
         parser.add_argument("text", metavar="TEXT", nargs="?", help="the note; - reads it from standard input")

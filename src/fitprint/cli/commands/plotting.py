@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from fitprint.cli import reading
 from fitprint.cli.charts import chart_lines
-from fitprint.cli.selecting import add_metrics
+from fitprint.cli.selecting import add_metrics, add_view, apply_view, listed
 from fitprint.cli.terminal import Terminal, tell
+from fitprint.errors import FitprintError
 from fitprint.ids import short_ids
 from fitprint.views.curves import AXES, Panel, panels
 from fitprint.views.figures import POINTS, matplotlib_figure
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND", "Plotting"]
 
 _FORMATS = (".png", ".svg", ".pdf")
+_MOST_CURVES = 10  # of a view, unless it says otherwise
 _MOST_ROWS, _FEWEST_ROWS = 18, 6  # of a panel in a terminal
 
 
@@ -45,11 +47,9 @@ class Plotting:
       fitprint plot @last --confusion
     """
 
-    name = "plot"
-    help = "Plot curves of runs, in the terminal or to a file."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("runs", metavar="RUN", nargs="+", help=WORDS)
+        parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
+        add_view(parser)
         add_metrics(parser, "by default the one by which one would judge the first run")
         parser.add_argument("-x", "--axis", choices=list(AXES), default="step", help="what to plot over (step by default)")
         parser.add_argument("--log", action="store_true", help="make the axis of the values logarithmic")
@@ -63,7 +63,10 @@ class Plotting:
             kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=text)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        runs = list({run.id: run for run in map(reading.run_named, arguments.runs)}.values())
+        runs = _runs(arguments)
+        if not runs:
+            tell("say which runs: RUN ..., or --view NAME")
+            return 2
         terminal = Terminal()
         width = terminal.width or 80
         found: Sequence[Chart]
@@ -84,6 +87,23 @@ class Plotting:
 
 
 COMMAND = Plotting()
+
+
+def _runs(arguments: argparse.Namespace) -> list[Run]:
+    """Return the runs that are named, and those of the view."""
+    runs = [reading.run_named(name) for name in arguments.runs]
+    if arguments.view is not None:
+        arguments.query, metric = "", arguments.metric
+        apply_view(arguments)
+        if arguments.kind is not None:
+            arguments.metric = metric
+        found, more = listed(arguments, _MOST_CURVES)
+        if not found:
+            raise FitprintError(f"no run matches the view {arguments.view!r}; `fitprint ls` lists runs")
+        if more:
+            tell(f"these are the first {len(found)} runs of the view; `fitprint views save` with --top says how many it has")
+        runs += found
+    return list({run.id: run for run in runs}.values())
 
 
 def _curves(runs: Sequence[Run], arguments: argparse.Namespace, points: int) -> list[Panel]:

@@ -29,9 +29,6 @@ class Plugins:
     The exit status is 1 if a plugin is broken, or fails the kit.
     """
 
-    name = "plugins"
-    help = "List plugins, check one, or begin a new one."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("action", nargs="?", choices=("list", "check", "new"), default="list", help="what to do; list by default")
         parser.add_argument("plugin", metavar="NAME", nargs="?", help="the plugin to check, or the framework that a new one is for")

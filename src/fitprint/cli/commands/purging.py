@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fitprint.api import purge_run
 from fitprint.cli import reading
-from fitprint.cli.terminal import tell
+from fitprint.cli.terminal import agreed, tell
 from fitprint.errors import FitprintError
 from fitprint.ids import short_id
 from fitprint.views.finding import in_trash
 from fitprint.views.selection import matching
 from fitprint.views.wording import clean, counted_runs
 
-__all__ = ["COMMAND", "Purging", "agreed"]
+__all__ = ["COMMAND", "Purging"]
 
 
 class Purging:
@@ -25,9 +24,6 @@ class Purging:
       fitprint purge 9b6559
       fitprint purge --all --yes
     """
-
-    name = "purge"
-    help = "Erase runs that are in the trash, for good."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help="id, beginning or end of one, or name; `fitprint ls --trash` lists them")
@@ -61,11 +57,3 @@ class Purging:
 
 
 COMMAND = Purging()
-
-
-def agreed(question: str) -> bool:
-    """Ask on a terminal, and tell whether the answer is yes."""
-    if not sys.stdin or not sys.stdin.isatty():
-        return False
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -35,9 +35,6 @@ class Querying:
     "-Infinity", bytes are hexadecimal digits.
     """
 
-    name = "query"
-    help = "Ask the store in SQL."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("sql", metavar="SQL", nargs="?", help='such as "SELECT name, status FROM runs"')
         parser.add_argument("--top", type=_count, default=_ROWS, metavar="N", help=f"give at most N rows; {_ROWS} by default")

@@ -8,8 +8,8 @@ from typing import Any
 
 from fitprint import clock
 from fitprint.cli import reading
-from fitprint.cli.commands.tagging import tags_of
 from fitprint.cli.grid import Column, render
+from fitprint.cli.selecting import tags_of
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.recording.registering import get_registered_model, register_model, registered_models, search_model_versions
 from fitprint.recording.versions import ModelVersion, RegisteredModel, get_model_version
@@ -44,9 +44,6 @@ class Registering:
     the latest first: id, act, did, version, alias, before, actor, reason, requested_at, decided_at and refusal. `compare` prints schema
     (1), before, after, breaks and differences (section, key, before, after). What changes something prints the version or the model.
     """
-
-    name = "models"
-    help = "List registered models; register, promote, compare, roll back and remove versions."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_filter(parser)

@@ -27,9 +27,6 @@ class Removing:
       fitprint rm -q "status = 'FAILED' and experiment = 'iris'" --dry-run
     """
 
-    name = "rm"
-    help = "Move runs to the trash."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)

@@ -16,9 +16,6 @@ __all__ = ["COMMAND", "Renaming"]
 class Renaming:
     """The id stays. `fitprint experiments rename` renames an experiment."""
 
-    name = "rename"
-    help = "Give a run another name."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
         parser.add_argument("new_name", metavar="NAME", help="the new name")

@@ -16,9 +16,6 @@ __all__ = ["COMMAND", "Restoring"]
 class Restoring:
     """The runs below a run that went to the trash with it come back with it. The exit status is 1 if a run was not there."""
 
-    name = "restore"
-    help = "Take runs out of the trash."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="+", help="id, beginning or end of one, or name; `fitprint ls --trash` lists them")
 

@@ -20,9 +20,6 @@ class Serving:
       {"command": "fitprint", "args": ["mcp"], "env": {"FITPRINT_HOME": "/path/to/.fitprint"}}
     """
 
-    name = "mcp"
-    help = "Answer an assistant's questions about runs, by the Model Context Protocol."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take none."""
 

@@ -29,9 +29,6 @@ class Showing:
     timestamp and value of each metric.
     """
 
-    name = "show"
-    help = "Show all that is known of a run."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
         parser.add_argument("--all", action="store_true", help="show everything, not only what fits a screen")

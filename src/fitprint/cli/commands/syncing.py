@@ -23,9 +23,6 @@ class Syncing:
     that others are to read: they are brought to the artifact store, where that is not the home.
     """
 
-    name = "sync"
-    help = "Deliver what the journals hold to the store, and artifacts to the artifact store."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """There are none."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from fitprint.cli import reading
-from fitprint.cli.selecting import add_query, selected
+from fitprint.cli.selecting import add_query, selected, tags_of
 from fitprint.cli.terminal import tell
 from fitprint.views.wording import clean, counted_runs
 
-__all__ = ["COMMAND", "Tagging", "tags_of"]
+__all__ = ["COMMAND", "Tagging"]
 
 
 class Tagging:
@@ -22,9 +22,6 @@ class Tagging:
       fitprint tag 9b6559 --remove baseline
       fitprint tag -q "metrics.val_auc > 0.9" good
     """
-
-    name = "tag"
-    help = "Set or remove tags of runs."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("words", metavar="RUN KEY[=VALUE]", nargs="*", help="a run (none with -q), then the tags to set")
@@ -55,12 +52,6 @@ class Tagging:
 
 
 COMMAND = Tagging()
-
-
-def tags_of(words: list[str], removed: list[str]) -> dict[str, str | None]:
-    """Return the tags that ``KEY=VALUE`` and ``KEY`` set, and None for those to remove."""
-    pairs = [word.partition("=") for word in words]
-    return {**{key: value if sign else "true" for key, sign, value in pairs}, **dict.fromkeys(removed)}
 
 
 def _told(tags: dict[str, str | None]) -> list[str]:

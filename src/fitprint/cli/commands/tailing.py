@@ -42,9 +42,6 @@ class Tailing:
       fitprint tail 9b6559 --no-follow -n 100
     """
 
-    name = "tail"
-    help = "Print the points of a run as they come, until it ends."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
         add_metrics(parser, "by default all but system/*")
