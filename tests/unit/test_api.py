@@ -263,7 +263,7 @@ def test_fault_22_a_run_that_is_below_itself_is_deleted_once() -> None:
 def test_odd_arguments_are_named(tmp_path: Path) -> None:
     """By an error that says what is asked for; a folder may be given as a path."""
     for uri in (None, 5, "x" * 300, tmp_path / "nothing"):
-        with pytest.raises(FitprintError, match="give runs:/RUN/model, or a folder"):
+        with pytest.raises(FitprintError, match="give runs:/RUN/model, models:/NAME@ALIAS, or a folder"):
             fitprint.load_model(uri)  # type: ignore[arg-type]
     with fitprint.start_run() as run, pytest.raises(FitprintError, match="artifact's path is a text such as 'plots/roc.png'"):
         run.log_text("content", None)  # type: ignore[arg-type]
