@@ -1,5 +1,6 @@
 """The kit itself: two doors to one list of checks, strict about what is declared, and leaving no trace."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -51,8 +52,7 @@ def test_every_check_has_a_name_of_its_own_and_a_promise(kind):
     checks = checks_of(kind)
     assert len({check.__name__ for check in checks}) == len(checks)
     for check in checks:
-        assert check.__doc__
-        assert check.__doc__.endswith(".")
+        assert (inspect.getdoc(check) or "").endswith(".")
         assert not check.__name__.startswith("_")
 
 

@@ -93,7 +93,7 @@ _TOPICS: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 def _summary(value: object) -> str:
-    return (inspect.getdoc(value) or "").partition("\n")[0]
+    return " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
 
 
 def _documented(topic: str) -> str | None:

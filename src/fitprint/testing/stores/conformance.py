@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fitprint.testing.stores import asking, changing, living, processes, querying, reading, registering, sharing, writing
+from fitprint.testing.stores import acting, asking, changing, living, processes, querying, reading, registering, sharing, values, writing
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["StoreConformance"]
@@ -22,7 +22,9 @@ class StoreConformance(StoreSubject):
 
     checks = (
         *writing.CHECKS,
+        *values.CHECKS,
         *reading.CHECKS,
+        *acting.CHECKS,
         *querying.CHECKS,
         *processes.CHECKS,
         *sharing.CHECKS,
