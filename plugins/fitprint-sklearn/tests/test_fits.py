@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -572,3 +574,17 @@ def test_defaults_of_a_constructor_that_hands_keywords_on(tracked):
 
     run = tracked.of(lambda: Special(scale=3).fit(*load_diabetes(return_X_y=True)))
     assert {name: entry.provenance for name, entry in run.record.params.items()} == {"shift": "default", "scale": "set"}
+
+
+def test_fault_13c_a_small_fit_is_recorded_in_few_writes(tracked, monkeypatch):
+    """What is known before the call is one write, and so is its end; between them come metrics, importances and facts."""
+    X, y = np.eye(8), np.arange(8.0)
+    for _ in range(3):
+        LinearRegression().fit(X, y)
+    fitprint.recording.deferred.finish(10)
+    write, writes = os.write, []
+    monkeypatch.setattr(os, "write", lambda number, data: writes.append(threading.get_ident()) or write(number, data))
+    LinearRegression().fit(X, y)
+    monkeypatch.undo()
+    assert writes.count(threading.get_ident()) <= 6
+    assert {"training_score", "training_r2_score", "fit_time"} <= tracked.runs()[-1].metrics.keys()

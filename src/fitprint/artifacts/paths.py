@@ -12,6 +12,7 @@ from fitprint.errors import FitprintError
 __all__ = ["Places", "checked_path", "file_name", "files_below"]
 
 _MOST_BYTES = 255  # of a name that file systems take
+_IN_NO_NAME = frozenset("/\\\0")
 
 
 def checked_path(path: str) -> str:
@@ -44,6 +45,8 @@ def files_below(artifacts: Iterable[Artifact], folder: str) -> tuple[Artifact, .
 
 def file_name(name: str) -> str:
     """Return a name that a file can have for any text; a text that needs no change is its own."""
+    if name.isascii() and len(name) <= _MOST_BYTES - 55 and _IN_NO_NAME.isdisjoint(name):
+        return name
     plain = name.translate({ord("/"): "_", ord("\\"): "_", 0: "_"}).encode("utf-8", "replace")
     if len(plain) > _MOST_BYTES - 55:
         plain = plain[:120] + b"-" + sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:32].encode()

@@ -18,9 +18,11 @@ from fitprint.hooks.manager import hooks
 from fitprint.recording import context
 from fitprint.recording.ending import outcome_of
 from fitprint.recording.run import Run
+from fitprint.recording.workspace import current
 
 if TYPE_CHECKING:
     from fitprint.autologging.observing import Engine
+    from fitprint.journal.writer import JournalWriter
 
 __all__ = ["Call"]
 
@@ -82,6 +84,7 @@ class Call:
         self._observer: Any = None
         self._cost = 0.0  # seconds of the steps of ours that have ended
         self._step_began = 0.0
+        self._gathering: JournalWriter | None = None
         self.fit: Fit = Fit(self)
 
     # -- what others ask ---------------------------------------------------------------------------------------------
@@ -108,6 +111,9 @@ class Call:
     def begun_run(self) -> Run:
         """Return the run of this call, which begins now if it has not."""
         if self.run is None:
+            if not self.in_user_code:  # what is known before the call needs one write
+                self._gathering = current().writer
+                self._gathering.gather()
             self.run, self._ends_run = self.engine.run_for(self)
         return self.run
 
@@ -165,7 +171,10 @@ class Call:
         self._step_began = time.perf_counter()
         self.in_user_code = False
         try:
-            step()
+            try:
+                step()
+            finally:
+                self._settle()
         except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
             fit = self.fit
             fit.failed(what, error)
@@ -174,6 +183,12 @@ class Call:
         finally:
             self.in_user_code = True
             self._cost += time.perf_counter() - self._step_began
+
+    def _settle(self) -> None:
+        """Write what was gathered."""
+        gathering, self._gathering = self._gathering, None
+        if gathering is not None:
+            gathering.settle()
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if self._observer is None:  # skipped, or it failed: perhaps before it had replaced all that it meant to
@@ -250,6 +265,8 @@ class Call:
             fit.outer.overhead += fit.overhead + self._cost + time.perf_counter() - self._step_began
         if run is None or self.is_note:
             return
+        self._gathering = run.workspace.writer
+        self._gathering.gather()
         try:
             fit.metric("fit_time", fit.elapsed, goal="min")
             report = self._whole_report()

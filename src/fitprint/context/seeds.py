@@ -11,6 +11,7 @@ from typing import Any
 __all__ = ["describe_seeds"]
 
 _STATE = 624  # words of a Mersenne Twister
+_last: tuple[Any, str] = (None, "")  # the state of Python's generator at the last look, and its digest: most trainings draw from others
 
 
 def describe_seeds() -> dict[str, Any]:
@@ -36,8 +37,13 @@ def _python() -> str | None:
     generator = sys.modules.get("random")
     if generator is None:
         return None
-    version, state, gauss = generator.getstate()
-    return _digest(array("I", state[:_STATE]).tobytes(), state[_STATE:], gauss, version)
+    global _last
+    found, (known, digest) = generator.getstate(), _last
+    if found != known:
+        version, state, gauss = found
+        digest = _digest(array("I", state[:_STATE]).tobytes(), state[_STATE:], gauss, version)
+        _last = found, digest
+    return digest
 
 
 def _numpy() -> int | str | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from fitprint import clock, events
@@ -40,6 +41,7 @@ _BY_NAME: dict[str, Any] = {
 _EVENT_NAME = re.compile(r"[A-Z][A-Za-z]{2,50}")  # of those to come, too
 _EXPERIMENT_ID = re.compile(r"[0-9a-f]{32}")
 _FIELDS = {name: tuple(field.name for field in fields(cls)) for name, cls in _BY_NAME.items()}
+_VALUES: dict[str, Callable[[Event], tuple[Any, ...]]] = {name: attrgetter(*names) for name, names in _FIELDS.items()}
 
 
 def _plain(value: object) -> object:
@@ -71,8 +73,9 @@ def encode_event(event: Event) -> bytes:
     name = type(event).__name__
     try:
         # A lone surrogate, legal in str, cannot be UTF-8: it is kept as its escape.
-        text = _encode([name, *(getattr(event, field) for field in _FIELDS[name])]).encode("utf-8", "backslashreplace")
-        _check(event, text)
+        values = _VALUES[name](event)
+        text = _encode([name, *values]).encode("utf-8", "backslashreplace")
+        _check(name, values, text)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise FitprintError(f"not recorded: a record of the kind {name} cannot be written, for {_reason(error)}") from error
     return text
@@ -106,7 +109,8 @@ def decode_event(text: bytes) -> Event:
             content["model"] = LoggedModel(*content["model"][:4])
             content["artifacts"] = tuple(Artifact(*artifact[:3]) for artifact in content["artifacts"])
         event: Event = _BY_NAME[name](**content)
-        _check(event, text)
+        kind = type(event).__name__
+        _check(kind, _VALUES[kind](event), text)
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(_reason(error)) from error
     return event
@@ -142,12 +146,12 @@ def _is_experiment_id(value: Any) -> bool:
 
 
 def _is_param(value: Any) -> bool:
-    return isinstance(value, Param) and value.provenance in PROVENANCES and _is_text_or_none(value.spilled)
+    return isinstance(value, Param) and value.provenance in PROVENANCES and (value.spilled is None or isinstance(value.spilled, str))
 
 
 def _is_dataset(value: Any) -> bool:
     texts = (value.name, value.role, value.digest) if isinstance(value, Dataset) else (None,)
-    return all(map(_is_text, texts)) and isinstance(value.facts, Mapping)
+    return all(map(_is_text, texts)) and _is_mapping(value.facts)
 
 
 def _is_artifact(value: Any) -> bool:
@@ -157,7 +161,7 @@ def _is_artifact(value: Any) -> bool:
 
 def _is_model(value: Any) -> bool:
     sound = isinstance(value, LoggedModel) and _is_name(value.path) and _is_text(value.flavor) and _is_text(value.digest)
-    return sound and value.digest.isprintable() and isinstance(value.facts, Mapping)
+    return sound and value.digest.isprintable() and _is_mapping(value.facts)
 
 
 def _is_count(value: Any) -> bool:
@@ -165,7 +169,11 @@ def _is_count(value: Any) -> bool:
 
 
 def _all_by_name(value: Any, rule: _Rule) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_text, value)) and all(map(rule, value.values()))
+    return _is_mapping(value) and all(map(_is_text, value)) and all(map(rule, value.values()))
+
+
+def _is_mapping(value: Any) -> bool:
+    return type(value) is dict or isinstance(value, Mapping)  # the usual one is told at once
 
 
 _RULES: dict[str, _Rule] = {
@@ -206,17 +214,17 @@ _ELSE = {
     ("RunStarted", "experiment"): _is_name,  # whoever starts a run knows the experiment's name, and no id
     ("ModelVersionCreated", "run"): _is_text,  # none, where it came from elsewhere
 }
-_CHECKS = {name: [(field, _ELSE.get((name, field), _RULES[field])) for field in _FIELDS[name]] for name in _BY_NAME}
+_CHECKS = {name: [_ELSE.get((name, field), _RULES[field]) for field in _FIELDS[name]] for name in _BY_NAME}
 
 
-def _check(event: Event, text: bytes) -> None:
-    """Raise ValueError where the event, whose JSON is ``text``, breaks a rule."""
-    for field, rule in _CHECKS[type(event).__name__]:
-        if not rule(getattr(event, field)):
-            raise ValueError(f"its {field!r} cannot be {_shown(getattr(event, field))}")
+def _check(name: str, values: Sequence[Any], text: bytes) -> None:
+    """Raise ValueError where the values of an event, whose JSON is ``text``, break a rule."""
+    for position, (rule, value) in enumerate(zip(_CHECKS[name], values, strict=True)):
+        if not rule(value):
+            raise ValueError(f"its {_FIELDS[name][position]!r} cannot be {_shown(value)}")
     if len(text) > _MOST_BYTES:
         raise ValueError(f"it has {len(text) >> 20} MiB, more than the {_MOST_BYTES >> 20} that a record may have")
-    if text.count(b"[") + text.count(b"{") > _MOST_LEVELS:  # counting is cheap, and few events have so many
+    if len(text) > _MOST_LEVELS and text.count(b"[") + text.count(b"{") > _MOST_LEVELS:  # counting is cheap, and few events have so many
         _check_levels(json.loads(text))
 
 

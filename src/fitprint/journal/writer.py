@@ -33,6 +33,7 @@ _LIVE: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
 _NO_EPOCH = float("nan")
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
 _PIECE = 1 << 20  # of what was held, written at once
+_MOST_GATHERED = 1 << 16  # bytes of records that wait for others
 _LOOK_BYTES = 49_000  # of records between two looks at our own files: a thousand points
 _LOOK_US = 1_000_000  # the same by the times of records
 _pack_point = frames.POINT_BODY.pack
@@ -98,6 +99,7 @@ class JournalWriter:
         self._series: dict[tuple[str, str], int] = {}
         self._next_number = 0
         self._held = bytearray()  # goes to the file before anything else; may begin inside a record
+        self._gathering: set[int] = set()  # threads whose records wait in there for those that follow
         self._lost = 0
         self._retry_at = 0.0
         self._told = False
@@ -153,7 +155,7 @@ class JournalWriter:
         number, definition = self._define(run, key, goal)
         payload = _pack_point(1, number, step, time_us, value, epoch)
         self._series[run, key] = number
-        self._write(definition + _POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload)
+        self._put(definition + _POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload)
         if self._size >= self._stop:
             self._pause()
 
@@ -177,7 +179,7 @@ class JournalWriter:
                 payload = _pack_point(1, number, step, time_us, value, epoch)
                 parts.append(_POINT_HEAD + crc32(payload).to_bytes(4, "little") + payload)
             self._series.update(fresh)
-            self._write(b"".join(parts))
+            self._put(b"".join(parts))
             if self._size >= self._stop:
                 self._pause()
 
@@ -195,7 +197,7 @@ class JournalWriter:
             fresh: dict[tuple[str, str], int] = {}
             data = b"".join(part if isinstance(part, bytes) else self._points_frame(part, fresh) for part in parts)
             self._series.update(fresh)
-            self._write(data)
+            self._put(data)
             if self._size >= self._stop:
                 self._pause()
 
@@ -219,6 +221,28 @@ class JournalWriter:
         number = self._next_number
         self._next_number += 1
         return number, _definition(number, run, key, goal)
+
+    def gather(self) -> None:
+        """Let what this thread appends wait until it calls :meth:`settle`, for one write; what another thread records comes behind it.
+
+        For a moment's records of ours, of which none is of use without the last: a kill takes them all.
+        """
+        self._gathering.add(threading.get_ident())
+
+    def settle(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            self._gathering.discard(threading.get_ident())
+            if self._held:
+                self._recover() or self._recover()  # the second time to files that were opened again
+            if self._size >= self._stop:
+                self._pause()
+
+    def _put(self, data: bytes) -> None:
+        if threading.get_ident() in self._gathering and len(self._held) < _MOST_GATHERED:
+            self._held += data
+        else:
+            self._write(data)
 
     # -- the file ------------------------------------------------------------------------------------------------
 
@@ -285,7 +309,7 @@ class JournalWriter:
                 self._size += written
                 del self._held[:written]
         except OSError as error:
-            self._tell(error)
+            self._fail(b"", error)
             return False
         if self._sync:
             self._make_safe()

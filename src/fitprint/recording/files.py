@@ -62,7 +62,7 @@ class RunFiles(RunActs):
         )
 
     def _artifacts(self, artifacts: Iterable[Artifact], *more: events.Event) -> None:
-        logged = tuple(Artifact(checked_path(artifact.path), artifact.digest, artifact.size) for artifact in artifacts)
+        logged = tuple(map(_with_checked_path, artifacts))
         with self._lock:
             for artifact in logged:
                 self._places.take(artifact.path)
@@ -125,3 +125,8 @@ class RunFiles(RunActs):
                 raise
             self._tell_lost(path, error)
             return []
+
+
+def _with_checked_path(artifact: Artifact) -> Artifact:
+    path = checked_path(artifact.path)
+    return artifact if path == artifact.path else Artifact(path, artifact.digest, artifact.size)

@@ -220,6 +220,7 @@ class Workspace:
             StoreError: the store refused; nothing is lost.
         """
         if self._writer is not None:
+            self._writer.settle()
             self._writer.look()  # what this process recorded is to be there, whatever became of its files
         if not self._is_swept:
             self._is_swept = True

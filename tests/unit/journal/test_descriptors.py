@@ -36,12 +36,16 @@ def writer(tmp_path: Path, told: list[str]) -> JournalWriter:
     return writer
 
 
-def steps(root: Path) -> list[int]:
+def reading(root: Path) -> MemoryStore:
     store = MemoryStore()
     done = deliver(root, store)
     assert ({}, {}) == (done.damage, done.failed)
     assert "name" == store.run("r").name
-    return list(store.metric_history("r", "loss").step)
+    return store
+
+
+def steps(root: Path) -> list[int]:
+    return list(reading(root).metric_history("r", "loss").step)
 
 
 def test_fault_10_the_usual_ranges_do_not_reach_the_journal(writer: JournalWriter, told: list[str], tmp_path: Path) -> None:
@@ -145,6 +149,20 @@ def test_fault_10_a_point_costs_one_write_and_nothing_else(writer: JournalWriter
     assert 0 < len(looks) <= 3 * 11
     monkeypatch.undo()
     writer.close()
+
+
+def test_fault_13c_records_that_wait_when_descriptors_are_closed_are_written(
+    writer: JournalWriter, told: list[str], tmp_path: Path
+) -> None:
+    """They are there as soon as they are settled, in files that were opened again."""
+    writer.gather()
+    record(writer, range(1))
+    os.close(writer._file)
+    writer.append(events.TagsSet("r", 2, {"a": "b"}))
+    writer.settle()
+    assert [0] == steps(tmp_path / "home" / "journal")
+    assert "b" == reading(tmp_path / "home" / "journal").run("r").tags["a"]
+    assert 1 == len(told)
 
 
 @pytest.mark.parametrize("before", [100, 3000])

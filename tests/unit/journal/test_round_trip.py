@@ -6,6 +6,7 @@ import json
 import math
 import os
 import struct
+import threading
 from array import array
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -276,3 +277,50 @@ def test_fault_13c_points_that_are_refused_leave_no_series_without_definition(tm
     for key in "abcd":
         writer.point("r", key, 0, 1, 0.5)
     assert {("r", key): [(0, 0.5)] for key in "abcd"} == points(contents(tmp_path))
+
+
+def test_fault_13c_records_that_are_gathered_are_one_write_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are in the file when they are settled, a metric's first point among them."""
+    write, sizes = os.write, []
+    writer = JournalWriter(tmp_path)
+    writer.open()
+    monkeypatch.setattr(os, "write", lambda number, data: sizes.append(len(data)) or write(number, data))
+    writer.gather()
+    writer.append(events.RunStarted("r", 1, "Default", "n"))
+    writer.point("r", "alone", 0, 1, 0.5)
+    writer.points("r", {"a": 1.0}, 0, 1)
+    writer.append(events.RunEnded("r", 2, "FINISHED"))
+    assert [] == sizes
+    writer.settle()
+    writer.append(events.RunStarted("s", 3, "Default", "n"))
+    monkeypatch.undo()
+    assert 2 == len(sizes)
+    found = contents(tmp_path)
+    assert {("r", "alone"): [(0, 0.5)], ("r", "a"): [(0, 1.0)]} == points(found)
+    others = [type(event) for event in found if not isinstance(event, events.MetricPoints)]
+    assert [events.RunStarted, events.RunEnded, events.RunStarted] == others
+
+
+def test_fault_13c_what_another_thread_records_comes_behind_what_was_gathered(tmp_path: Path) -> None:
+    """Its record is in the file at once, and what was there before it, too."""
+    writer = JournalWriter(tmp_path)
+    writer.open()
+    writer.gather()
+    writer.append(events.RunStarted("r", 1, "Default", "n"))
+    thread = threading.Thread(target=writer.point, args=("r", "loss", 0, 1, 0.5))
+    thread.start()
+    thread.join()
+    found = contents(tmp_path)
+    assert [events.RunStarted, events.MetricPoints] == [type(event) for event in found]
+    writer.settle()
+
+
+def test_fault_13c_what_is_gathered_stays_within_a_limit(tmp_path: Path) -> None:
+    """A step that records much holds little of it."""
+    writer = JournalWriter(tmp_path)
+    writer.gather()
+    for number in range(100):
+        writer.append(events.DocumentLogged("r", number + 1, "d", "x" * 4096))
+    assert len(contents(tmp_path)) > 80
+    writer.settle()
+    assert 100 == len(contents(tmp_path))

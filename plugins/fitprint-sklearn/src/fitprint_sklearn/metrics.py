@@ -200,21 +200,25 @@ def multilabel_auc(true: Any, scores: Any, weight: Any = None) -> float | None:
 def regression(true: Any, predicted: Any, weight: Any = None) -> dict[str, float]:
     """Return mean squared and absolute error, its root, and R²; several outputs (n, k) are averaged evenly."""
     error = true - predicted
-    squares = np.average(error * error, axis=0, weights=weight)
+    squares = _means(error * error, weight)
     if len(true) < 2:
         r2 = np.nan
     else:
-        distance = true - np.average(true, axis=0, weights=weight)
-        spread = np.atleast_1d(np.average(distance * distance, axis=0, weights=weight))
-        rest = np.atleast_1d(squares)
-        constant = np.where(rest == 0, 1.0, 0.0)
-        r2 = np.where(spread != 0, 1 - rest / np.where(spread != 0, spread, 1), constant).mean()
+        distance = true - _means(true, weight)
+        spread = _means(distance * distance, weight)
+        constant = np.where(squares == 0, 1.0, 0.0)
+        r2 = np.where(spread != 0, 1 - squares / np.where(spread != 0, spread, 1), constant).mean()
     return {
-        "mean_squared_error": float(np.mean(squares)),
-        "mean_absolute_error": float(np.mean(np.average(np.abs(error), axis=0, weights=weight))),
+        "mean_squared_error": float(squares.mean()),
+        "mean_absolute_error": float(_means(np.abs(error), weight).mean()),
         "r2_score": float(r2),
-        "root_mean_squared_error": float(np.mean(np.sqrt(squares))),
+        "root_mean_squared_error": float(np.sqrt(squares).mean()),
     }
+
+
+def _means(values: Any, weight: Any) -> Any:
+    """Return the mean of each output; of one output in an array, too."""
+    return np.atleast_1d(values.mean(axis=0) if weight is None else np.average(values, axis=0, weights=weight))
 
 
 def silhouette(points: Any, labels: Any) -> float | None:

@@ -31,7 +31,10 @@ def _tags_of(estimator: Any) -> Any:
 
 def kind_of(estimator: Any) -> str | None:
     """Return "classifier", "regressor", "clusterer", "outlier_detector", "density_estimator", "transformer", or None."""
-    tags = _tags_of(estimator)
+    return _kind(estimator, _tags_of(estimator))
+
+
+def _kind(estimator: Any, tags: Any) -> str | None:
     kind = getattr(tags, "estimator_type", None)
     if kind is None:
         try:
@@ -67,8 +70,8 @@ def describe_estimator(estimator: Any, params: Mapping[str, Any]) -> dict[str, A
         estimator: the estimator.
         params: its parameters, nested ones included.
     """
-    document: dict[str, Any] = {"class": class_name(estimator), "kind": kind_of(estimator), "versions": _versions_of(estimator)}
     tags = _tags_of(estimator)
+    document: dict[str, Any] = {"class": class_name(estimator), "kind": _kind(estimator, tags), "versions": _versions_of(estimator)}
     if tags is not None:
         document["tags"] = _flat_tags(tags)
     if any(is_estimator(value) or isinstance(value, (list, tuple)) for value in params.values()):

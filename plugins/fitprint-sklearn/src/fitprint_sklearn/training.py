@@ -95,8 +95,7 @@ class _Training:
         else:
             values = self.labels(true, weight)
             main = "accuracy_score"
-        self.score(values.get(main))
-        self.log(values)
+        self.log({**self.score(values.get(main)), **values})
         if true.ndim == 1:
             self.staged(true, weight, is_classifier=kind == "classifier")
 
@@ -110,23 +109,23 @@ class _Training:
             raise SkippedError("the sample weights do not weigh the rows")
         return weight
 
-    def score(self, computed: float | None) -> None:
-        """Record what the estimator's ``score`` says of the training data; scikit-learn's two usual ones are not computed again."""
+    def score(self, computed: float | None) -> dict[str, float | None]:
+        """Return what the estimator's ``score`` says of the training data; scikit-learn's two usual ones are not computed again."""
         if not hasattr(self.estimator, "score"):
-            return
+            return {}
         if _has_usual_score(self.estimator):
-            self.log({"score": computed})
-            return
+            return {"score": computed}
         name = own_code(_scorers(self.estimator, self.params), self.asked)
         if name is not None:
             self.fit.skipped("training_score", f"the estimator's own score would call your own scoring function once more: {name}")
-            return
+            return {}
         try:
-            self.log({"score": self.predictor.score()})
+            return {"score": self.predictor.score()}
         except SkippedError as reason:
             self.fit.skipped("training_score", str(reason))
         except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
             self.fit.skipped("training_score", f"the estimator's own score failed: {type(error).__name__}: {error}")
+        return {}
 
     def staged(self, true: Any, weight: Any, *, is_classifier: bool) -> None:
         """Record the score after each iteration of boosting that kept no such curve itself."""

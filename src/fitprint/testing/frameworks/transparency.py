@@ -234,6 +234,12 @@ class _FullDisk:
     def point(self, *_: Any) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
+    def gather(self) -> None:
+        """Let nothing wait."""
+
+    def settle(self) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
 
 @contextmanager
 def _refusing(conformance: FrameworkSubject, refusal: Exception) -> Iterator[None]:
