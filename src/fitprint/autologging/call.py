@@ -13,6 +13,7 @@ from fitprint import clock
 from fitprint.autologging.arguments import Arguments, ImpossibleCall
 from fitprint.autologging.fit import Fit
 from fitprint.autologging.framework import Function, Target, observer_of
+from fitprint.context.secrecy import told
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording import context
@@ -276,7 +277,7 @@ class Call:
             if self._ends_run:
                 run.end(status, error=error, at=clock.now())
             elif error is not None:
-                run.log_document("failure", {"subject": fit.subject, "error": error})
+                run.log_document("failure", {"subject": fit.subject, "error": told(error)})
 
     def _whole_report(self) -> dict[str, Any]:
         cost = self._cost + time.perf_counter() - self._step_began + self.fit.overhead

@@ -18,6 +18,7 @@ from fitprint.autologging.callers import Callers, frame_beyond
 from fitprint.autologging.framework import Function, Method, SubclassMethod, Target
 from fitprint.autologging.replacements import StandIn, is_replacement
 from fitprint.autologging.side_table import SideTable
+from fitprint.context.secrecy import told
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording.context import current_run, is_off
@@ -255,7 +256,7 @@ def note_warning(message: Any) -> bool:
         return False
     if len(call.warnings) < _MOST_WARNINGS:
         call.warnings.append(
-            {"category": message.category.__name__, "message": str(message.message), "file": message.filename, "line": message.lineno}
+            {"category": message.category.__name__, "message": told(str(message.message)), "file": message.filename, "line": message.lineno}
             | ({} if call.in_user_code else {"raised_by": "fitprint"})
         )
     return not call.in_user_code

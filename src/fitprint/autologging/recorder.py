@@ -5,18 +5,22 @@ Nothing here raises: what cannot be recorded becomes a line of the run's capture
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Literal
 
 from fitprint import clock
+from fitprint.context.secrecy import told
 from fitprint.entities import RunStatus
 from fitprint.hooks.manager import hooks
 from fitprint.recording import media
 from fitprint.recording.run import Run
 
 __all__ = ["Child", "Recorder"]
+
+_told = functools.lru_cache(maxsize=256)(told)  # the same reasons come again and again, and may quote an error of the user's
 
 
 class Recorder:
@@ -84,11 +88,11 @@ class Recorder:
 
     def skipped(self, what: str, why: str) -> None:
         """Put in the capture report that something was left out, and why."""
-        self._report.setdefault("skipped", {})[what] = why
+        self._report.setdefault("skipped", {})[what] = _told(why)
 
     def failed(self, what: str, error: BaseException) -> None:
         """Put a failure of ours in the capture report."""
-        self._report.setdefault("failed", {})[what] = f"{type(error).__name__}: {error}"
+        self._report.setdefault("failed", {})[what] = _told(f"{type(error).__name__}: {error}")
 
     def _gone_wrong(self, name: str, error: Exception) -> None:
         self.failed(name, error)

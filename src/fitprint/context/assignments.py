@@ -97,6 +97,7 @@ class Open:
     place: int = -1  # of the one argument that is the value
     commas: int = 0  # of the call
     steps: int = 0  # words that have been read of the line
+    prose: bool = False  # whether the line is a message, in which no variables stand
 
     @property
     def reads(self) -> bool:
@@ -116,8 +117,11 @@ class Open:
         return not (self.brackets or self.mark or self.last)
 
 
-def secrets_of(line: str) -> tuple[list[Span], Open | None]:
-    """Return where the secrets of a line, or of a piece of one, stand, and what it leaves open."""
+def secrets_of(line: str, *, prose: bool = False) -> tuple[list[Span], Open | None]:
+    """Return where the secrets of a line, or of a piece of one, stand, and what it leaves open.
+
+    In ``prose``, such as the message of an error, a bare word behind ``password=`` is the password, whatever follows.
+    """
     spans: list[Span] = []
     left: Open | None = None
     steps = 0
@@ -126,7 +130,7 @@ def secrets_of(line: str) -> tuple[list[Span], Open | None]:
     for (start, at, value), end in zip(heads, [*ends, len(line)], strict=False):
         left = None
         if not spans or start >= spans[-1][1]:  # else it is inside a secret
-            value.steps = steps
+            value.steps, value.prose = steps, prose
             left = _read(line, at, max(at, end), value, spans)
             steps = value.steps
     if "</" in line:
@@ -411,6 +415,8 @@ def _is_code(value: Open, bare: str, behind: str) -> bool:
         return False
     if is_secret_name(bare) or bare.lower() in words_of(value.name):
         return True
+    if value.prose and value.tight and value.sign == "=" and is_strong_name(value.name):
+        return False
     if len(bare) >= 12 and any(map(str.isdigit, bare)) and any(map(str.isalpha, bare)) and not is_words(bare):
         return False
     tight = value.tight and value.sign == "="

@@ -24,6 +24,7 @@ __all__ = ["REDACTED", "is_secret_name", "redact_argv", "redact_mapping", "redac
 _MOST = 2048  # characters of a line in which names mean something; longer ones are data
 _MOST_MARKED = 12_000  # lines with words of secrets that are read; a text with more of them is no source of a program
 _ROUNDS = 4
+_INDENT = 4  # of source in a traceback
 _BLOCK = 8192  # characters of the lines that are looked at together
 # Parts of words without which no name, header or command on a line is one of a secret's.
 _STEMS = (
@@ -86,7 +87,7 @@ def redact_url(url: str) -> str:
     return redact_text(url)
 
 
-def redact_text(text: str) -> str:
+def redact_text(text: str, *, messages: bool = False) -> str:
     """Return text (source, a patch, a log) with each secret replaced and all else, line breaks included, as it was.
 
     Of an assignment such as ``password = "..."`` the literal value goes, also where it stands in the lines below; calls, attributes
@@ -94,14 +95,18 @@ def redact_text(text: str) -> str:
 
     A line of more than 2048 characters is data. Where a word of a secret or an address stands in it, all behind its first part is
     replaced; otherwise known and random shapes are. Where more than 12 000 lines have words of secrets, the lines behind are replaced.
+
+    Args:
+        text: the text.
+        messages: it is a traceback, a log or a warning: only lines that are indented by four are source, all others are prose.
     """
     lines = text.splitlines(keepends=True)
     if _BEGIN in text:
         _redact_keys(lines)
-    return "".join(_redacted_lines(lines))
+    return "".join(_redacted_lines(lines, messages))
 
 
-def _redacted_lines(lines: Sequence[str]) -> Iterator[str]:
+def _redacted_lines(lines: Sequence[str], messages: bool) -> Iterator[str]:
     left: Open | None = None  # a value that began in the lines before
     read = 0  # lines that had words of secrets
     for first, last in _blocks(lines):
@@ -110,7 +115,7 @@ def _redacted_lines(lines: Sequence[str]) -> Iterator[str]:
             continue
         if len(lines[first]) > _MOST:
             left = None
-            yield _redacted_data(lines[first])
+            yield _redacted_data(lines[first], messages)
             continue
         block = without_shapes("".join(lines[first:last])).splitlines(keepends=True)
         marked = _marked(block)
@@ -123,7 +128,7 @@ def _redacted_lines(lines: Sequence[str]) -> Iterator[str]:
                 line = _without(line, spans)  # noqa: PLW2901 - step by step
             if number in marked:
                 near = lines[max(0, first + number - 3) : first + number + 3]
-                line, begun = _redacted_names(line, near)  # noqa: PLW2901
+                line, begun = _redacted_names(line, near, prose=messages and not _is_source(line))  # noqa: PLW2901
                 left = begun or left
             yield line
 
@@ -160,13 +165,18 @@ def _marked(lines: Sequence[str]) -> set[int]:
     return marked
 
 
-def _redacted_names(line: str, near: Sequence[str]) -> tuple[str, Open | None]:
+def _is_source(line: str) -> bool:
+    """Tell a line of a traceback that shows source, also in a group of exceptions, from a message."""
+    return len(line) - len(line.lstrip(" |")) >= _INDENT
+
+
+def _redacted_names(line: str, near: Sequence[str], *, prose: bool) -> tuple[str, Open | None]:
     """Return the line without what stands beside names, and what it leaves open."""
     left = None
     for _ in range(_ROUNDS):  # until nothing changes: where a value was, another may be seen to begin
         before = line
         line = _HEADER.sub(_redacted_header, line)
-        spans, left = secrets_of(line)
+        spans, left = secrets_of(line, prose=prose)
         line = _FLAG.sub(_redacted_flag, _without(line, spans))
         line = _without(line, [*_command_spans(line), *_file_spans(line, near)])
         if line == before:
@@ -175,7 +185,7 @@ def _redacted_names(line: str, near: Sequence[str]) -> tuple[str, Open | None]:
     return line, left
 
 
-def _redacted_data(line: str) -> str:
+def _redacted_data(line: str, messages: bool) -> str:
     """Return a long line, taken in pieces that end where a word does; a word that is longer than a piece is replaced."""
     body = line.rstrip(_BREAKS)
     text = body.lower()
@@ -188,7 +198,7 @@ def _redacted_data(line: str) -> str:
             parts.append(REDACTED)
             end = _end_of_word(body, at)
         else:
-            parts += _redacted_lines([body[at:end]])
+            parts += _redacted_lines([body[at:end]], messages)
         if named and end < len(body):
             parts.append(REDACTED)
             break

@@ -25,15 +25,29 @@ KNOWN: dict[str, bool] = {}
 
 
 def withheld(name: str, value: Any) -> Any:
-    """Return the JSON value that is recorded under a name: ``[redacted]`` for each text, if the name is that of a secret."""
+    """Return the JSON value that is recorded under a name: ``[redacted]`` for each text, if the name is that of a secret.
+
+    A text under another name is as it was, but for the password in an address.
+    """
     kind = type(value)
-    if kind not in _HOLDING or not is_withheld(name):
+    if kind not in _HOLDING:
         return value
+    if not is_withheld(name):
+        return _without_passwords(value)
     if kind is list:
         return [withheld(name, item) for item in value]
     if kind is dict:
         return {key: withheld(name, item) for key, item in value.items()}
     return value if is_harmless(name, value) or _is_word(name, value) else REDACTED
+
+
+def _without_passwords(value: Any) -> Any:
+    kind = type(value)
+    if kind is list:
+        return [_without_passwords(item) for item in value] if any(type(item) in _HOLDING for item in value) else value
+    if kind is dict:
+        return {key: _without_passwords(item) for key, item in value.items()}
+    return told(value) if kind is str and "://" in value and "@" in value else value
 
 
 def tag_texts(items: Iterable[tuple[str, Any]]) -> dict[str, str | None]:
@@ -68,9 +82,9 @@ def told(error: str) -> str:
     from fitprint.context.redaction import redact_text
 
     if len(error) <= _MOST_TOLD:
-        return redact_text(error)
+        return redact_text(error, messages=True)
     half = _MOST_TOLD // 2
     # Whole lines: what is cut in two may not look like a secret any more.
     first, last = error[:half].rpartition("\n")[0], error[-half:].partition("\n")[2]
     left = len(error) - len(first) - len(last)
-    return f"{redact_text(first)}\n… {left} characters are left out …\n{redact_text(last)}"
+    return f"{redact_text(first, messages=True)}\n… {left} characters are left out …\n{redact_text(last, messages=True)}"

@@ -152,9 +152,9 @@ def _keep(run: Run, lines: list[ConsoleLine], number: int) -> None:
     from fitprint.context.redaction import redact_text
 
     plain = [_COMMANDS.sub("", line.text) for line in lines]  # a colour within a secret would hide it
-    texts = redact_text("\n".join(plain)).split("\n")  # a secret may have several lines
+    texts = redact_text("\n".join(plain), messages=True).split("\n")  # a secret may have several lines
     if len(texts) != len(lines):
-        texts = [redact_text(text) for text in plain]
+        texts = [redact_text(text, messages=True) for text in plain]
     told = [[line.time, line.stream, text] for line, text in zip(lines, texts, strict=True)]
     data = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in told)
     run.log_bytes(data.encode("utf-8", "backslashreplace"), f"{FOLDER}/{number:04}.jsonl")

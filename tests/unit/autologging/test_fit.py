@@ -170,3 +170,23 @@ def test_an_observer_that_is_not_there_is_told(toy: Toy, told: list[str], name: 
     assert f"observing the call of {toy.name}'s train failed: {error.__name__}" in told[0]
     with pytest.raises(error):
         observer_of(name)
+
+
+def test_fault_4_the_capture_report_holds_no_secrets(toy: Toy, recorded: Callable[..., Run]) -> None:
+    """It quotes errors of the user's, and warnings."""
+
+    def work(fit: Any) -> None:
+        fit.skipped("params", "`get_params` failed: ValueError: password=hunter, user=bob")
+        fit.failed("curves", ValueError("https://bob:hunter@host/ cannot be reached"))
+
+    def theirs(_: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitprint.autologging.observing.note_warning(
+                warnings.WarningMessage("login failed: password=hunter, retry", UserWarning, "f.py", 1)  # type: ignore[arg-type]
+            )
+
+    report = recorded(work, theirs).record.documents["capture"]
+    assert "`get_params` failed: ValueError: password=[redacted], user=bob" == report["skipped"]["params"]
+    assert "ValueError: https://bob:[redacted]@host/ cannot be reached" == report["failed"]["curves"]
+    assert ["login failed: password=[redacted], retry"] == [warning["message"] for warning in report["warnings"]]

@@ -100,3 +100,30 @@ def test_a_long_error_is_cut_between_lines(pad):
     assert "characters are left out" in told_error
     assert "hunter" not in told_error
     assert told("one line without an end " * 10_000).count("\n") == 2
+
+
+def test_fault_4_a_parameter_loses_the_password_in_an_address() -> None:
+    """Also in a list and in a dict; the rest of the text, and what only looks like an address, stays."""
+    with fitprint.start_run() as run:
+        run.log_params({"url": "postgresql://bob:hunter2@host/db", "urls": ["s3://data/a", {"b": "https://bob:hunter2@host"}], "at": "a@b"})
+        run.set_tag("where", "postgresql://bob:hunter2@host/db")
+    hidden = f"postgresql://bob:{REDACTED}@host/db"
+    assert {"url": hidden, "urls": ["s3://data/a", {"b": f"https://bob:{REDACTED}@host"}], "at": "a@b"} == run.params
+    assert hidden == run.tags["where"]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("cannot log in as bob with password=hunter, giving up", "cannot log in as bob with password=[redacted], giving up"),
+        ("login failed (password=hunter)", "login failed (password=[redacted])"),
+        ("password=correct, user=bob", "password=[redacted], user=bob"),
+        ("  +-- password=correct, user=bob", "  +-- password=[redacted], user=bob"),
+        ("password=None, user=bob", "password=None, user=bob"),
+        ("max_tokens=many, user=bob", "max_tokens=many, user=bob"),
+        ("    connect(password=given, user=user)", "    connect(password=given, user=user)"),
+    ],
+)
+def test_fault_4_a_message_has_no_variables(message: str, expected: str) -> None:
+    """A word behind the name of a password in an error or a log is one, whatever follows; in a line of source it is a variable."""
+    assert expected == told(message)

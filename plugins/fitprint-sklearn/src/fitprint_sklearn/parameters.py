@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fitprint.context.secrecy import withheld
 from fitprint.data.values import param_value
 
 __all__ = ["asked_params", "defaults_of", "is_estimator", "parameters", "plain", "text_of", "unwrapped"]
@@ -156,12 +157,14 @@ def _text(estimator: Any, depth: int) -> str:
     except Exception:  # noqa: BLE001 - the user's own get_params may fail in any way
         return f"{cls.__name__}(…)"
     shown = [
-        f"{name}={_value_text(value, depth + 1)}" for name, value in values.items() if not is_default(value, defaults.get(name, _NOTHING))
+        f"{name}={_value_text(value, depth + 1, name)}"
+        for name, value in values.items()
+        if not is_default(value, defaults.get(name, _NOTHING))
     ]
     return f"{cls.__name__}({', '.join(shown)})"
 
 
-def _value_text(value: Any, depth: int) -> str:
+def _value_text(value: Any, depth: int, name: str = "") -> str:
     if depth > 8:
         return "…"
     if is_estimator(value) or _is_setting(value):
@@ -169,7 +172,7 @@ def _value_text(value: Any, depth: int) -> str:
     if isinstance(value, (list, tuple)) and len(value) <= 100 and any(is_estimator(item) or isinstance(item, tuple) for item in value):
         items = ", ".join(_value_text(item, depth + 1) for item in value)
         return f"[{items}]" if isinstance(value, list) else f"({items})"
-    text = repr(param_value(value))
+    text = repr(withheld(name, param_value(value)))
     return text if len(text) <= _VALUE else f"{text[:_VALUE]}…"
 
 

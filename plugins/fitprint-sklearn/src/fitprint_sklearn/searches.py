@@ -12,6 +12,7 @@ import numpy as np
 
 from fitprint import clock
 from fitprint.autologging.fit import Fit
+from fitprint.context.secrecy import withheld
 from fitprint.data.values import param_value
 from fitprint_sklearn.parameters import plain
 
@@ -119,7 +120,7 @@ def _splits(columns: Mapping[str, list[Any]]) -> Iterator[tuple[str, list[list[A
 
 
 def _name(params: Mapping[str, Any], columns: Mapping[str, list[Any]], position: int) -> str:
-    name = ", ".join(f"{key}={value}" for key, value in params.items()) or f"candidate {position}"
+    name = ", ".join(f"{key}={withheld(key, value)}" for key, value in params.items()) or f"candidate {position}"
     if "iter" in columns:
         name = f"iteration {columns['iter'][position]}: {name}"
     return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"

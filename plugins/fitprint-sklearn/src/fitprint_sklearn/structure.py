@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from fitprint.context.secrecy import withheld
 from fitprint.data.values import param_value
 from fitprint_sklearn.parameters import asked_params, defaults_of, is_default, is_estimator
 
@@ -111,7 +112,7 @@ def structure_of(estimator: Any, depth: int = 0) -> dict[str, Any]:
         if found:
             parts += found
         elif not is_default(value, defaults.get(name, _NOTHING)) and not is_estimator(value):
-            plain[name] = param_value(value)
+            plain[name] = withheld(name, param_value(value))
     if plain:
         node["params"] = plain
     if parts:
