@@ -65,10 +65,11 @@ def inside() -> Call | bool | None:
 
 
 class _Sequence:
-    """Calls with one instance that are one run, such as those of ``partial_fit``."""
+    """Calls with one instance that are one run, such as those of ``partial_fit``; that may be the user's run ``around`` them."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, around: Run | None) -> None:
         self.run = run
+        self.around = around
         self.calls = 0
         self.at_end: Callable[[], None] | None = None
 
@@ -98,10 +99,12 @@ class Engine:
         """
         around = current_run()
         role = "note" if call.is_note else call.target.role
-        if around is not None and role == "run" and around.claim_fit():
+        if around is not None and role != "note" and around.claim_fit():
+            if role == "sequence":
+                self._begin_sequence(call.instance, around, around)
             return around, False
         run = open_run(name=call.fit.subject, parent=around, kind=call.fit.kind)
-        return run, role != "sequence" or not self._begin_sequence(call.instance, run)
+        return run, role != "sequence" or not self._begin_sequence(call.instance, run, around)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -184,9 +187,9 @@ class Engine:
 
     # -- sequences ---------------------------------------------------------------------------------------------------
 
-    def _begin_sequence(self, instance: Any, run: Run) -> bool:
+    def _begin_sequence(self, instance: Any, run: Run, around: Run | None) -> bool:
         """Let further calls with the instance be recorded on the run; False if its death could not be seen."""
-        key, sequence, orphans, sequences = id(instance), _Sequence(run), self._orphans, self._sequences
+        key, sequence, orphans, sequences = id(instance), _Sequence(run, around), self._orphans, self._sequences
 
         def forget(reference: weakref.ref[Any]) -> None:
             # Run by the garbage collector: no lock, no logging. The next observed call ends the run.
@@ -201,6 +204,8 @@ class Engine:
         except TypeError:
             return False
         at_end(self._end_with_program)
+        if around is not None:
+            around.before_end(self._end_within)
         return True
 
     def sequence_of(self, instance: Any) -> _Sequence | None:
@@ -221,7 +226,8 @@ class Engine:
                 sequence.at_end()
         except Exception as failure:  # noqa: BLE001 - the end of a run must not become an error of the user's program
             hooks().problem(f"the end of a run could not be recorded whole: {failure}", "autolog", failure)
-        sequence.run.end(status, error=error)
+        if sequence.run is not sequence.around:
+            sequence.run.end(status, error=error)
 
     def end_orphans(self) -> None:
         """End the runs of sequences whose instance has died."""
@@ -231,6 +237,13 @@ class Engine:
             except IndexError:  # another thread was faster
                 return
             self._end(orphan, "FINISHED", None)
+
+    def _end_within(self, run: Run, status: RunStatus) -> None:
+        """End the sequences in a run of the user's that is about to end."""
+        self.end_orphans()
+        for key, (_, sequence) in list(self._sequences.items()):
+            if sequence.around is run and self._sequences.pop(key, None) is not None:
+                self._end(sequence, status, None)
 
     def _end_with_program(self) -> None:
         self.end_sequences(*outcome_of_program())

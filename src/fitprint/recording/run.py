@@ -7,7 +7,7 @@ import math
 import os
 import struct
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from time import time_ns
@@ -62,6 +62,7 @@ class Run(RunFiles):
         self._seeded: dict[str, Any] = {}  # where the random generators stood when a training of the run began
         self._configuration: dict[str, Any] = {}  # what the program was configured with then
         self._before: Usage | None = None  # what the process had used when the run began
+        self._before_end: list[Callable[[Run, RunStatus], None]] = []
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -136,6 +137,8 @@ class Run(RunFiles):
                 self.is_open = False
                 leave_run(self)
             return
+        while self._before_end:
+            self._before_end.pop()(self, status)
         with self._lock:
             if not self._process:
                 return
@@ -157,6 +160,11 @@ class Run(RunFiles):
         else:
             self.workspace.writer.append(end)
         hooks().notify("on_run_ended", run=self.id, status=status, home=str(self.workspace.home))
+
+    def before_end(self, action: Callable[[Run, RunStatus], None]) -> None:
+        """Call this with the run and its status before the run ends here; added again, it is called once. It must not raise."""
+        if action not in self._before_end:
+            self._before_end.append(action)
 
     def end_with_program(self) -> None:
         """See to it that the run ends with the program at the latest, as the program does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import inspect
@@ -627,6 +628,39 @@ def test_calls_with_one_object_are_one_run(toy: Toy, runs: Runs) -> None:
     assert ["end", "end"] == ends
     first.partial_fit([1])
     assert 1.0 == runs()[-1].metrics["seen"]
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED"])
+def test_a_sequence_in_a_run_of_the_users_is_recorded_on_it_and_ends_with_it(toy: Toy, runs: Runs, status: str) -> None:
+    """The first object's calls are the run's own, another's are a child; after the run both begin anew."""
+    ends: list[str] = []
+    toy.chosen = [toy.subclass_method("partial_fit", role="sequence", observe=sequence(toy, ends), kind="stream")]
+    fitprint.autolog()
+    first, second = toy.module.Base(), toy.module.Base()
+    with contextlib.suppress(RuntimeError), fitprint.start_run(name="mine"):
+        for _ in range(3):
+            first.partial_fit([1])
+            second.partial_fit([1])
+        if status == "FAILED":
+            raise RuntimeError
+    mine, child = runs()
+    assert [("mine", status, 3.0), ("Base", status, 3.0)] == [(run.name, run.status, run.metrics["seen"]) for run in (mine, child)]
+    assert (mine.id, ["end", "end"]) == (child.parent_id, ends)
+    first.partial_fit([1])
+    assert ("Base", "RUNNING", 1.0) == (runs()[-1].name, runs()[-1].status, runs()[-1].metrics["seen"])
+
+
+def test_an_object_of_a_sequence_that_dies_ends_no_run_of_the_users(toy: Toy, runs: Runs) -> None:
+    """What its sequence has to record at its end is recorded all the same."""
+    ends: list[str] = []
+    toy.chosen = [toy.subclass_method("partial_fit", role="sequence", observe=sequence(toy, ends))]
+    fitprint.autolog()
+    with fitprint.start_run() as mine:
+        toy.module.Base().partial_fit([1])
+        gc.collect()
+        toy.module.Base().partial_fit([1])
+        assert (["end"], True) == (ends, mine.is_open)
+    assert {"FINISHED"} == {run.status for run in runs()}
 
 
 def test_a_failing_call_of_a_sequence_does_not_end_it(toy: Toy, runs: Runs) -> None:
