@@ -104,6 +104,32 @@ run.end()
     assert "free space" in errors
 
 
+def test_fault_9_what_autologging_cannot_store_is_told_once(programs: Programs) -> None:
+    """Of many trainings, whose models, plots, profiles and printed lines are refused, one line; the capture reports say the rest."""
+    pytest.importorskip("sklearn")
+    script = """
+from sklearn.linear_model import LogisticRegression
+from fitprint.recording import deferred
+fitprint.configure(console=True)
+fitprint.autolog()
+limit(0)
+for number in range(5):
+    with fitprint.start_run(name=f"user {number}", nested=True):
+        LogisticRegression(C=number + 1).fit([[0.0], [number + 1.0]], [0, 1])
+        print("line", number)
+deferred.finish(20)
+unlimit()
+run.end()
+"""
+    code, _, errors = programs.run(FULL + script)
+    assert 0 == code, errors
+    assert 1 == errors.count("could not be stored")
+    assert "recording model failed" not in errors
+    assert "could not be recorded" not in errors
+    runs = programs.runs()
+    assert 5 == sum("StoreError" in str(run.documents["capture"].get("failed")) for name, run in runs.items() if name.startswith("user"))
+
+
 def test_fault_9_a_model_that_does_not_fit_is_an_error_of_ours(programs: Programs) -> None:
     """`log_model` says which model, where and why; no half of it stays."""
     script = """

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from fitprint import clock
 from fitprint.context.secrecy import told
 from fitprint.entities import RunStatus
+from fitprint.errors import StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.recording import media
 from fitprint.recording.run import Run
@@ -96,6 +97,9 @@ class Recorder:
 
     def _gone_wrong(self, name: str, error: Exception) -> None:
         self.failed(name, error)
+        if isinstance(error, StoreError):  # such as a disk that is full
+            self.run.tell_lost(name, error)
+            return
         hooks().problem(f"recording {name} failed: {type(error).__name__}: {error}", "autolog", error)
 
     def part(self, name: str, *, quiet: bool = False) -> AbstractContextManager[None]:

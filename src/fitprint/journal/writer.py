@@ -230,9 +230,10 @@ class JournalWriter:
         self._gathering.add(threading.get_ident())
 
     def settle(self) -> None:
-        """Write what waits."""
+        """Write what waits, also what the disk has refused just now."""
         with self._lock:
             self._gathering.discard(threading.get_ident())
+            self._retry_at = 0.0
             if self._held:
                 self._recover() or self._recover()  # the second time to files that were opened again
             if self._size >= self._stop:

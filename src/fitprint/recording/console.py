@@ -156,8 +156,7 @@ def _keep(run: Run, lines: list[ConsoleLine], number: int) -> None:
     if len(texts) != len(lines):
         texts = [redact_text(text, messages=True) for text in plain]
     told = [[line.time, line.stream, text] for line, text in zip(lines, texts, strict=True)]
-    data = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in told)
-    run.log_bytes(data.encode("utf-8", "backslashreplace"), f"{FOLDER}/{number:04}.jsonl")
+    run.log_text("".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in told), f"{FOLDER}/{number:04}.jsonl")
 
 
 def read_lines(files: Iterable[bytes]) -> Iterator[ConsoleLine]:

@@ -44,11 +44,12 @@ class RunFiles(RunActs):
         try:
             self.log_bytes(data, path)
         except StoreError as error:
-            self._tell_lost(path, error)
+            self.tell_lost(path, error)
             return False
         return True
 
-    def _tell_lost(self, path: str, error: StoreError) -> None:
+    def tell_lost(self, path: str, error: StoreError) -> None:
+        """Tell that an artifact could not be stored, for each reason once."""
         cause = error.__cause__
         reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
         if reason in self.workspace.refusals and not hooks().strict:
@@ -123,7 +124,7 @@ class RunFiles(RunActs):
         except StoreError as error:
             if not os.access(file, os.R_OK):
                 raise
-            self._tell_lost(path, error)
+            self.tell_lost(path, error)
             return []
 
 

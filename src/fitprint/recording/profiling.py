@@ -70,9 +70,9 @@ def _record(run: Run, key: tuple[Any, ...] | None, taken: Sample, path: str) -> 
     settings = run.workspace.settings
     with quiet():
         found = profile(taken, values=settings["profile"] == "full", readable=settings["profile_values"])
-    text = json.dumps(found, separators=(",", ":"), allow_nan=False).encode()
-    run.log_bytes(text, path)
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False)
+    run.log_text(text, path)
     if key is not None:
         while len(_known) >= _MOST_KNOWN:
             _known.pop(next(iter(_known)), None)
-        _known[key] = (f"sha256:{hashlib.sha256(text).hexdigest()}", len(text))
+        _known[key] = (f"sha256:{hashlib.sha256(text.encode()).hexdigest()}", len(text))

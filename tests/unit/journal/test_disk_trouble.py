@@ -170,3 +170,15 @@ def test_a_disk_that_cannot_be_made_safe_is_told_and_loses_nothing(tmp_path: Pat
     writer.close()
     assert {"a": [0, 1, 2, 3]} == read_points(tmp_path)
     assert 1 == len(told)
+
+
+def test_what_a_full_disk_refused_just_now_is_there_for_who_looks_when_there_is_room(tmp_path: Path, file_limit: None) -> None:
+    """Nobody waits for the next time that it is tried."""
+    writer = JournalWriter(tmp_path)
+    writer.open()
+    limit_files(1)
+    writer.point("r", "a", 0, 1, 0.0)
+    unlimit_files()
+    writer.point("r", "a", 1, 2, 0.0)
+    writer.settle()
+    assert {"a": [0, 1]} == read_points(tmp_path)
