@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
-from fitprint.access import create_file, make_file, make_folder, write_private
+from fitprint.access import make_file, make_folder, write_private
 from fitprint.events import Event, MetricPoints
 from fitprint.ids import new_id
 from fitprint.journal import frames
-from fitprint.journal.codec import encode_event
-from fitprint.platform.files import OPEN, lifted, make_safe, place, read_at
+from fitprint.journal.segments import content_of, definition, event_frame, new_file, remove_folder
+from fitprint.platform.files import OPEN, lifted, make_safe, place
 from fitprint.platform.locks import try_lock
 from fitprint.platform.processes import at_fork
 
@@ -37,7 +37,6 @@ _MOST_GATHERED = 1 << 16  # bytes of records that wait for others
 _LOOK_BYTES = 49_000  # of records between two looks at our own files: a thousand points
 _LOOK_US = 1_000_000  # the same by the times of records
 _pack_point = frames.POINT_BODY.pack
-_to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _write = os.write
 
 
@@ -190,7 +189,7 @@ class JournalWriter:
             FitprintError: an event has content that no reader would understand; none of the events is written.
             ValueError: a goal is neither "min" nor "max"; the same.
         """
-        parts = [event if isinstance(event, MetricPoints) else _event_frame(event) for event in events]
+        parts = [event if isinstance(event, MetricPoints) else event_frame(event) for event in events]
         with self._lock:
             if events and events[0].time >= self._look_at:
                 self._look(events[0].time)
@@ -220,7 +219,7 @@ class JournalWriter:
             raise ValueError(f"a goal is 'min' or 'max', not {goal!r}")
         number = self._next_number
         self._next_number += 1
-        return number, _definition(number, run, key, goal)
+        return number, definition(number, run, key, goal)
 
     def gather(self) -> None:
         """Let what this thread appends wait until it calls :meth:`settle`, for one write; what another thread records comes behind it.
@@ -346,16 +345,16 @@ class JournalWriter:
         make_folder(made)
         opened: list[int] = []
         try:
-            opened.append(_new_file(made / "writer.lock"))
+            opened.append(new_file(made / "writer.lock"))
             try_lock(opened[0])
             write_private(made / "writer.json", json.dumps({"journal": journal, "format": frames.FORMAT, **self._facts()}))
-            opened.append(_new_file(made / frames.segment_name(segment), content))
+            opened.append(new_file(made / frames.segment_name(segment), content))
             # Readers pass over names with a dot: the journal appears whole and locked.
             made.rename(self._root / journal)
         except OSError:
             for number in opened:
                 os.close(number)
-            _remove_folder(made)
+            remove_folder(made)
             raise
         return opened
 
@@ -380,7 +379,7 @@ class JournalWriter:
             return
         path = self._root / self.id / frames.segment_name(self._segment + 1)
         try:
-            file = _new_file(path)
+            file = new_file(path)
         except OSError:
             self._segment_bytes *= 2  # go on in this segment for as long again
             return
@@ -456,7 +455,7 @@ class JournalWriter:
             self._file = self._lock_file = -1
             self._places = (None, None)
             told = "its runs may have been taken for KILLED, and up to a second of records went astray"
-        self._held[:0] = b"".join(_definition(number, run, key, None) for (run, key), number in self._series.items())  # some may be astray
+        self._held[:0] = b"".join(definition(number, run, key, None) for (run, key), number in self._series.items())  # some may be astray
         self._on_problem(
             f"something closed the files of the journal {folder} (such as os.closerange): {told}; recording goes on. Close by number only "
             "what you have opened"
@@ -480,9 +479,9 @@ class JournalWriter:
         """Write a journal that was deleted once more: who has a file open still has what it holds."""
         folder = self._root / self.id
         try:
-            content = _content(self._file)
+            content = content_of(self._file)
             if folder.is_dir():
-                lock, file = self._lock_again(folder / "writer.lock"), _new_file(folder / frames.segment_name(self._segment), content)
+                lock, file = self._lock_again(folder / "writer.lock"), new_file(folder / frames.segment_name(self._segment), content)
             else:
                 lock, file = self._make(self.id, self._segment, content)
         except OSError as error:
@@ -509,41 +508,6 @@ class JournalWriter:
                 self._write_end(b'{"closed": true}')
                 self._let_go()
             self._reset()
-
-
-def _new_file(path: Path, content: bytes = b"") -> int:
-    number = create_file(path, os.O_APPEND)
-    try:
-        while content:
-            content = content[os.write(number, content) :]
-    except OSError:
-        os.close(number)
-        raise
-    return number
-
-
-def _content(number: int) -> bytes:
-    parts = [b""]
-    while part := read_at(number, _PIECE, sum(map(len, parts))):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _remove_folder(folder: Path) -> None:
-    try:
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
-    except OSError:
-        pass  # readers pass over it
-
-
-def _definition(number: int, run: str, key: str, goal: str | None) -> bytes:
-    return frames.frame(b"\2" + _to_json([number, run, key, goal]).encode())
-
-
-def _event_frame(event: Event) -> bytes:
-    return frames.frame(b"\3" + encode_event(event))
 
 
 def _after_fork_in_child() -> None:

@@ -18,7 +18,7 @@ from fitprint.events import ArtifactsLogged
 from fitprint.recording.deferred import defer
 
 if TYPE_CHECKING:
-    from fitprint.recording.run import Run
+    from fitprint.recording.files import RunFiles
 
 __all__ = ["profile_path", "record_profile"]
 
@@ -38,7 +38,7 @@ def profile_path(name: str, role: str) -> str:
     return f"profiles/{file_name(role) or '_'}/{file_name(name) or '_'}.json"
 
 
-def record_profile(run: Run, description: Description, name: str, role: str) -> list[ArtifactsLogged]:
+def record_profile(run: RunFiles, description: Description, name: str, role: str) -> list[ArtifactsLogged]:
     """Return the event of a profile that is known; else take a sample, and let its profile be recorded on the run in the background.
 
     Nothing is recorded where that is switched off, of kinds of data of which no sample can be taken, and while too much waits.
@@ -57,7 +57,7 @@ def record_profile(run: Run, description: Description, name: str, role: str) -> 
     return []
 
 
-def _key(run: Run, description: Description) -> tuple[Any, ...] | None:
+def _key(run: RunFiles, description: Description) -> tuple[Any, ...] | None:
     """Return what says that data are the same as others; None where that would take long to find out, or was for a part of them only."""
     data = description.data
     is_plain = type(data).__module__ == "numpy" and type(data).__name__ == "ndarray" and data.dtype.kind in "biufc"
@@ -66,7 +66,7 @@ def _key(run: Run, description: Description) -> tuple[Any, ...] | None:
     return (run.workspace.home, digest, settings["profile"], *settings["profile_values"]) if coverage == "all" else None
 
 
-def _record(run: Run, key: tuple[Any, ...] | None, taken: Sample, path: str) -> None:
+def _record(run: RunFiles, key: tuple[Any, ...] | None, taken: Sample, path: str) -> None:
     settings = run.workspace.settings
     with quiet():
         found = profile(taken, values=settings["profile"] == "full", readable=settings["profile_values"])
