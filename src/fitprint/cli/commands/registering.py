@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fitprint import clock
 from fitprint.cli import reading
-from fitprint.cli.grid import Column, render
+from fitprint.cli.grid import Column
+from fitprint.cli.model_pages import aliases_text, pairs_text, print_lines, print_table, version_columns
 from fitprint.cli.selecting import tags_of
-from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.terminal import tell
 from fitprint.recording.registering import get_registered_model, register_model, registered_models, search_model_versions
 from fitprint.recording.versions import ModelVersion, RegisteredModel, get_model_version
 from fitprint.registered import ModelVersionRecord
@@ -122,12 +123,12 @@ def _list(arguments: argparse.Namespace) -> None:
         tell("no model is registered: `fitprint models register RUN NAME`")
     else:
         now = clock.now()
-        _print(
+        print_table(
             Column("model", [clean(each.name) for each in found], styles=["bold"] * len(found)),
             Column("versions", [str(each.record.version_count) for each in found], right=True),
-            Column("aliases", [_aliases(each) for each in found], 1),
+            Column("aliases", [aliases_text(each) for each in found], 1),
             Column("changed", [age((now - each.record.changed) / 1e6) for each in found], 2, right=True),
-            Column("tags", [clean(_pairs(each.tags)) for each in found], 4),
+            Column("tags", [clean(pairs_text(each.tags)) for each in found], 4),
             Column("note", [clean((each.note.splitlines() or [""])[0]) for each in found], 3),
         )
 
@@ -138,30 +139,7 @@ def _list_versions(found: Sequence[ModelVersionRecord], arguments: argparse.Name
     elif not found:
         tell("no version matches")
     else:
-        _print(*_version_columns(found))
-
-
-def _version_columns(found: Sequence[ModelVersionRecord]) -> Iterator[Column]:
-    now = clock.now()
-    yield Column("version", [f"{clean(each.name)}/{each.version}" for each in found], styles=["bold"] * len(found))
-    yield Column("aliases", [" ".join(f"@{alias}" for alias in each.aliases) for each in found], 1)
-    yield Column("registered", [age((now - each.created) / 1e6) for each in found], 2, right=True)
-    yield Column("by", [clean(each.actor) for each in found], 5)
-    yield Column("flavor", [clean(each.model.flavor) for each in found], 4)
-    keys = sorted({f"{data}_{metric}" for each in found for data, one in each.evaluations.items() for metric in one.metrics})
-    for place, key in enumerate(keys):
-        yield Column(clean(key), [_evaluated(each, key) for each in found], 3 if place == 0 else 7 + place, right=True)
-    if any(each.stage != "None" for each in found):
-        yield Column("stage", [each.stage for each in found], 4)
-    yield Column("run", [each.run_id[-6:] for each in found], 3)
-    yield Column("tags", [clean(_pairs(each.tags)) for each in found], 6)
-
-
-def _evaluated(version: ModelVersionRecord, key: str) -> str:
-    for data, one in version.evaluations.items():
-        if key.startswith(f"{data}_") and key[len(data) + 1 :] in one.metrics:
-            return number(one.metrics[key[len(data) + 1 :]])
-    return ""
+        print_table(*version_columns(found))
 
 
 def _show(arguments: argparse.Namespace) -> None:
@@ -175,13 +153,13 @@ def _show(arguments: argparse.Namespace) -> None:
         print(dumped({**model_fields(model.record), "versions": [version_fields(each) for each in versions]}))
         return
     print(clean(model.name))
-    lines = [("aliases", _aliases(model)), ("tags", _pairs(model.tags)), ("formerly", ", ".join(model.record.former_names))]
+    lines = [("aliases", aliases_text(model)), ("tags", pairs_text(model.tags)), ("formerly", ", ".join(model.record.former_names))]
     lines += [(f"rules of @{alias}", spoken(rules)) for alias, rules in model.rules.items()]
     lines += [("note", model.note)]
-    _tell_lines(lines)
+    print_lines(lines)
     if versions:
         print()
-        _print(*_version_columns(versions))
+        print_table(*version_columns(versions))
 
 
 def _show_version(version: ModelVersion, arguments: argparse.Namespace) -> None:
@@ -201,7 +179,7 @@ def _show_version(version: ModelVersion, arguments: argparse.Namespace) -> None:
         ),
         ("digest", record.model.digest),
         ("stage", record.stage if record.stage != "None" else ""),
-        ("tags", _pairs(record.tags)),
+        ("tags", pairs_text(record.tags)),
         ("note", record.note),
     ]
     for data, each in record.evaluations.items():
@@ -209,21 +187,7 @@ def _show_version(version: ModelVersion, arguments: argparse.Namespace) -> None:
         lines.append((f"on {data}", f"{told} (data {each.digest[7:13]})"))
     lines += [(f"approved for @{alias}", ", ".join(names)) for alias, names in record.approvals.items()]
     lines.append(("load it", f'fitprint.load_model("{version.uri}")'))
-    _tell_lines(lines)
-
-
-def _bytes_of(version: ModelVersionRecord) -> int:
-    return sum(file.size for file in version.artifacts)
-
-
-def _tell_lines(lines: Sequence[tuple[str, str]]) -> None:
-    shown = [(title, text) for title, text in lines if text]
-    width = max((len(title) for title, _ in shown), default=0)
-    for title, text in shown:
-        first, *others = text.splitlines()
-        print(f"  {clean(title):{width}}  {clean(first)}")
-        for line in others:
-            print(f"  {'':{width}}  {clean(line)}")
+    print_lines(lines)
 
 
 def _register(arguments: argparse.Namespace) -> None:
@@ -273,7 +237,7 @@ def _history(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(dumped([decision_fields(each) for each in found]))
         return
-    _print(
+    print_table(
         Column("time", [moment(each.decided_at) for each in found]),
         Column("who", [clean(each.actor) for each in found], 1),
         Column("what", [deed(each) for each in found], most=48),
@@ -296,7 +260,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         return
     print()
     shown = found.differences
-    _print(
+    print_table(
         Column("", [each.section for each in shown]),
         Column("", [each.key for each in shown], styles=["bold"] * len(shown), most=44),
         Column(f"{clean(found.before.name)}/{found.before.version}", [each.before for each in shown], most=44),
@@ -377,18 +341,6 @@ def _done(text: str, found: ModelVersion | RegisteredModel, arguments: argparse.
     tell(text)
     if arguments.json:
         print(dumped(version_fields(found.record) if isinstance(found, ModelVersion) else model_fields(found.record)))
-
-
-def _aliases(model: RegisteredModel) -> str:
-    return " ".join(f"@{alias}={version}" for alias, version in model.aliases.items())
-
-
-def _pairs(tags: Any) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(tags.items()))
-
-
-def _print(*columns: Column) -> None:
-    print(render(columns, Terminal(), most=60)[0])
 
 
 _VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace], None]]] = {

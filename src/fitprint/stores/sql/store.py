@@ -24,7 +24,8 @@ from fitprint.stores.sql import arrivals, changes, compiler, damage, points, rea
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
-from fitprint.stores.sql.registry import DECISION, SqlRegistry, decision
+from fitprint.stores.sql.registry import SqlRegistry
+from fitprint.stores.sql.registry_rows import DECISION, decision
 from fitprint.stores.sql.rows import storable
 
 if TYPE_CHECKING:

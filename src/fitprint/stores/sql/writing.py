@@ -19,7 +19,7 @@ from fitprint.stores.sql import arrivals, changes, damage, experiments, points
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
 from fitprint.stores.sql.reading import summaries
-from fitprint.stores.sql.registry import RegistryShelf
+from fitprint.stores.sql.registry_shelf import RegistryShelf
 from fitprint.stores.sql.rows import SUMMARY_COLUMNS, packed, param_row, storable, summary_row
 
 __all__ = ["hear", "write"]
