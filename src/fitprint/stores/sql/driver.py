@@ -14,7 +14,7 @@ from fitprint.stores.protocol import Health
 if TYPE_CHECKING:
     from fitprint.stores.views import QueryResult
 
-__all__ = ["Driver", "Transaction"]
+__all__ = ["Driver", "Transaction", "Written"]
 
 
 class Transaction(Protocol):
@@ -61,3 +61,17 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """Release everything; closing twice is fine."""
+
+
+class Written:
+    """A word of the schema that is written with a column or a row, such as ``{time[COLUMN]}``.
+
+    Args:
+        text: what is written, with ``{0}`` for the column.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getitem__(self, column: str) -> str:
+        return self._text.format(column)

@@ -1,0 +1,81 @@
+"""An open transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import psycopg
+
+from fitprint.stores.sql.rows import Deflated
+from fitprint_postgres.statements import Insertion, insertion, numbered
+
+__all__ = ["PostgresTransaction"]
+
+_MANY = 8
+"""Rows from which on it is worth to ask for the types of columns, and to send all rows at once."""
+
+Types = MutableMapping[str, Mapping[str, str]]  # of the columns, by table
+
+
+class PostgresTransaction:
+    """A transaction of a connection. NaN is written as null; JSON that the core deflated is written as it was, for SQL to read it."""
+
+    def __init__(self, connection: psycopg.Connection[Any], types: Types) -> None:
+        self.connection = connection
+        self._types = types
+
+    def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        cursor = psycopg.RawCursor(self.connection)
+        cursor.execute(numbered(sql), _stored(arguments), binary=True)
+        return cursor.fetchall() if cursor.description else []
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        given = [_stored(row) for row in rows]
+        if not given:
+            return
+        into = insertion(sql) if len(given) >= _MANY else None
+        if into is None:
+            self._one_by_one(sql, given)
+        elif into.ending:
+            self._at_once(into, given)
+        else:
+            self._copy(into, given)
+
+    def _one_by_one(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        cursor = psycopg.RawCursor(self.connection)
+        if len(rows) == 1:
+            cursor.execute(numbered(sql), rows[0])
+        else:
+            cursor.executemany(numbered(sql), rows)
+
+    def _at_once(self, into: Insertion, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows of which some may be there. Everybody takes them in the order of their keys, so that nobody waits in a circle."""
+        key = itemgetter(*into.key)
+        by_key = {key(row): row for row in (rows if into.last_wins else reversed(rows))}
+        columns = zip(*(by_key[each] for each in sorted(by_key)), strict=True)
+        statement = into.arrays(self._types_of(into))
+        psycopg.RawCursor(self.connection).execute(statement, [list(column) for column in columns])
+
+    def _copy(self, into: Insertion, rows: Sequence[Sequence[Any]]) -> None:
+        types = self._types_of(into)
+        with psycopg.RawCursor(self.connection).copy(into.copy) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+
+    def _types_of(self, into: Insertion) -> list[str]:
+        known = self._types.get(into.table)
+        if known is None or not known.keys() >= set(into.columns):
+            known = self._types[into.table] = dict(
+                self.rows(
+                    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0",
+                    (into.table,),
+                )
+            )
+        return [known[column] for column in into.columns]
+
+
+def _stored(row: Sequence[Any]) -> list[Any]:
+    return [None if value != value else value.json if value.__class__ is Deflated else value for value in row]

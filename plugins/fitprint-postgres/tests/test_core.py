@@ -1,0 +1,55 @@
+"""The core's own tests of stores, with this one."""
+
+# ruff: noqa: F403
+
+import pytest
+import test_differential as differential
+from hypothesis import HealthCheck, given, settings
+from test_acts import *
+from test_following import *
+from test_metrics import *
+from test_points import *
+from test_runs import *
+
+from fitprint_postgres.store import PostgresStore
+
+
+@pytest.fixture
+def sqlite(store):
+    """What some of these tests call the SQL store."""
+    return store
+
+
+@pytest.fixture(scope="module")
+def emptied(new_uri):
+    """Return a function that empties the tables, and returns the store: to make them anew takes longer than what is tested here."""
+    store = PostgresStore(new_uri())
+
+    def emptied():
+        with store.driver.writing() as transaction:
+            names = transaction.rows(
+                "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind = 'r' AND relname LIKE 'fp\\_%'"
+                " AND relnamespace = current_schema()::regnamespace"
+            )
+            for (table,) in names:
+                transaction.rows(f"DELETE FROM {table}")
+            transaction.rows("DELETE FROM facts WHERE name = 'artifacts'")
+        store.renew()
+        return store
+
+    yield emptied
+    store.close()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(batches=differential.BATCHES, queries=differential.QUERIES)
+def test_the_store_agrees_with_the_reference(emptied, batches, queries):
+    differential.agrees(emptied(), batches, queries)
+
+
+@pytest.mark.parametrize("name", ["e", "a\0b", "\ud800"])
+def test_experiments_have_the_same_id_everywhere(store, name):
+    memory = differential.MemoryStore()
+    for each in (memory, store):
+        each.append(differential.Batch("j", 0, 1, [differential.RunStarted("r1", 1, name, "a")]))
+    assert [each.id for each in memory.experiments()] == [each.id for each in store.experiments()]
