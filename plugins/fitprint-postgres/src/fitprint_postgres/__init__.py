@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fitprint.hooks.markers import hookimpl
@@ -18,3 +18,10 @@ def _open(uri: str) -> Any:
 @hookimpl
 def register_stores() -> Mapping[str, Opener]:
     return {"postgresql": Opener(_open), "postgres": Opener(_open)}
+
+
+@hookimpl
+def register_commands() -> Sequence[Any]:
+    from fitprint_postgres.upkeep import COMMAND
+
+    return [COMMAND]

@@ -40,7 +40,7 @@ _LIMITS = (
     "SET LOCAL lock_timeout = {patience}; SET LOCAL statement_timeout = {timeout};"
     "SET LOCAL idle_in_transaction_session_timeout = 60000;"  # a host that is gone must not keep the lock
 )
-_TIMEOUT = 60_000  # milliseconds that a statement may take
+_TIMEOUT = 60.0  # seconds that a statement may take
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
 _CONFLICTS = ("40001", "40P01")
 
@@ -50,7 +50,11 @@ class ConflictError(StoreBusyError):
 
 
 class PostgresDriver:
-    """A PostgreSQL database, or one schema of it. The connection is closed soon after it was used; forked children get their own."""
+    """A PostgreSQL database, or one schema of it. The connection is closed soon after it was used; forked children get their own.
+
+    Attributes:
+        timeout: seconds that a statement may take.
+    """
 
     types: Mapping[str, Any] = tables.TYPES
 
@@ -58,6 +62,7 @@ class PostgresDriver:
         self.uri = public(uri)
         self.opened = 0
         self.patience = _PATIENCE
+        self.timeout = _TIMEOUT
         self._whole = uri
         self._steps = steps
         self._store = ""  # its id
@@ -101,12 +106,47 @@ class PostgresDriver:
             problems.append("the server has fsync = off: what it acknowledged is lost when its machine stops; set it to on")
         return Health(int(size), f"schema {len(self._steps)}, PostgreSQL {settings['server_version']}", tuple(problems))
 
+    def missing(self) -> list[str]:
+        """Return the statements that would bring the tables up to date; all of them where there are no tables."""
+        return tables.statements(self._version(), self._steps)
+
+    def described(self) -> str:
+        """Return of which version the tables are, and which is needed, in words."""
+        version, needed = self._version(), len(self._steps)
+        if version == 0:
+            return "there are no tables; whoever uses the store first makes them"
+        if version >= needed:
+            return f"the tables are of version {version}" + (
+                f", newer than this fitprint, which knows {needed}" if version > needed else ""
+            )
+        return (
+            f"the tables are of version {version}, and this fitprint needs {needed}: `fitprint db upgrade` (--dry-run shows what it does)"
+        )
+
+    def upgrade(self) -> None:
+        """Bring the tables up to date, or make them."""
+        with self._errors(), self._link.held():
+            connection = self._link.connected(self.patience).connection
+            if self._version():
+                tables.upgrade(connection, self._steps)
+            else:
+                tables.make(connection, self.uri, self._steps)
+
+    def _version(self) -> int:
+        """Return the version of the tables; 0 where there are none."""
+        with self._errors(), self._link.held():
+            connection = self._link.connected(self.patience).connection
+            if connection.execute("SELECT to_regclass('facts')").fetchone() == (None,):
+                return 0
+            return int(dict(connection.execute(tables.BEGIN_FACTS).fetchall())["steps"])
+
     def close(self) -> None:
         self._link.close()
 
     @contextmanager
-    def _transaction(self, begin: str, timeout: int = _TIMEOUT) -> Iterator[tuple[PostgresTransaction, Mapping[str, str]]]:
-        connection, facts = self._begun(begin.format(limits=_LIMITS.format(patience=max(int(self.patience * 1000), 1), timeout=timeout)))
+    def _transaction(self, begin: str) -> Iterator[tuple[PostgresTransaction, Mapping[str, str]]]:
+        patience, timeout = (max(int(seconds * 1000), 1) for seconds in (self.patience, self.timeout))
+        connection, facts = self._begun(begin.format(limits=_LIMITS.format(patience=patience, timeout=timeout)))
         try:
             if facts["id"] != self._store:
                 self._store = facts["id"]
@@ -186,7 +226,7 @@ class PostgresDriver:
         if state == "55P03":
             return StoreBusyError(f"the store {self.uri} is locked by others, who have not let it go for as long as we wait")
         hint = {
-            "57014": f"took longer than {_TIMEOUT // 1000} seconds over a statement, or somebody cancelled it",
+            "57014": f"took longer than {self.timeout:g} seconds over a statement, or somebody cancelled it",
             "25P03": "gave up waiting: this program stood still in the middle of a transaction",
             "25006": "is read-only: it is a standby, or you may not write; name the primary in the URI",
             "42501": f"does not let you do that ({text}): GRANT the rights, or use another user",
@@ -194,6 +234,8 @@ class PostgresDriver:
             "28P01": "refused the password",
             "3D000": f"has no such database ({text}): make it with createdb",
         }.get(state)
+        if "no password supplied" in text:
+            hint = "wants a password: write it into ~/.pgpass, set FITPRINT_STORE to the whole URI, or write that to fitprint's credentials"
         if hint is None and isinstance(error, psycopg.OperationalError) and not state:
             hint = f"cannot be reached: {text}"
         return StoreError(f"the store {self.uri} {hint or f'failed: {text}'}")

@@ -22,7 +22,7 @@ class Insertion(NamedTuple):
     """An ``INSERT`` of rows that are given.
 
     Attributes:
-        key: places, among the columns, of those by which a row is known; none where no row can be there already.
+        key: places, among the columns, of those by which a row is known; none where the statement does not say.
         last_wins: whether of two rows with one key the later one stays.
         ending: the clause ``ON CONFLICT``.
     """
@@ -61,9 +61,7 @@ def insertion(sql: str) -> Insertion | None:
     columns = listed.split(", ")
     if action is None:
         return Insertion(table, columns, (), last_wins=False, ending="")
-    names = key.split(", ") if key else columns
     if action != "NOTHING" and not _PLAIN.fullmatch(action):
         return None
-    return Insertion(
-        table, columns, [columns.index(name) for name in names], last_wins=action != "NOTHING", ending=sql[sql.index(" ON CONFLICT") :]
-    )
+    places = [columns.index(name) for name in key.split(", ")] if key else []
+    return Insertion(table, columns, places, last_wins=action != "NOTHING", ending=sql[sql.index(" ON CONFLICT") :])

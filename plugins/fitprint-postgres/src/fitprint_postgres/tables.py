@@ -85,9 +85,8 @@ def upgrade(connection: psycopg.Connection[Any], steps: Sequence[Sequence[str]] 
         connection.execute("SET LOCAL lock_timeout = '30s'")
         connection.execute(_LOCK_OF_MAKERS)
         connection.execute(LOCK)
-        facts = dict(connection.execute(BEGIN_FACTS).fetchall())
-        for statement in statements(int(facts["steps"]), steps):
-            connection.execute(statement)
+        version = int(dict(connection.execute(BEGIN_FACTS).fetchall())["steps"])
+        connection.execute(";\n".join(statements(version, steps)))
     connection.execute("ANALYZE")
 
 

@@ -52,11 +52,12 @@ class PostgresTransaction:
 
     def _at_once(self, into: Insertion, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows of which some may be there. Everybody takes them in the order of their keys, so that nobody waits in a circle."""
-        key = itemgetter(*into.key)
-        by_key = {key(row): row for row in (rows if into.last_wins else reversed(rows))}
-        columns = zip(*(by_key[each] for each in sorted(by_key)), strict=True)
+        if into.key:
+            key = itemgetter(*into.key)
+            by_key = {key(row): row for row in (rows if into.last_wins else reversed(rows))}
+            rows = [by_key[each] for each in sorted(by_key)]
         statement = into.arrays(self._types_of(into))
-        psycopg.RawCursor(self.connection).execute(statement, [list(column) for column in columns])
+        psycopg.RawCursor(self.connection).execute(statement, [list(column) for column in zip(*rows, strict=True)])
 
     def _copy(self, into: Insertion, rows: Sequence[Sequence[Any]]) -> None:
         types = self._types_of(into)

@@ -1,0 +1,461 @@
+"""What PostgreSQL asks for beyond what every store promises: its types, its locks, its connections, and its errors."""
+
+import os
+import threading
+from array import array
+from math import nan
+
+import psycopg
+import pytest
+from psycopg import sql as composed
+
+from fitprint.cli import main
+from fitprint.entities import History, Param
+from fitprint.errors import StoreBusyError, StoreError, StoreVersionError
+from fitprint.events import Batch, DocumentLogged, MetricPoints, ParamsLogged, RunStarted, TagsSet
+from fitprint.query.grammar import parse
+from fitprint.stores.sql.schema import STEPS
+from fitprint.stores.sql.store import SqlStore
+from fitprint_postgres.driver import PostgresDriver
+from fitprint_postgres.statements import insertion, numbered
+from fitprint_postgres.store import PostgresStore
+
+
+def schema_of(uri):
+    return uri.rpartition("%3D")[2]
+
+
+def admin(server):
+    return psycopg.connect(server.uri(), autocommit=True)
+
+
+def ask(store, statement, *arguments):
+    with store.driver.reading() as transaction:
+        return transaction.rows(statement, arguments)
+
+
+def history(values):
+    count = len(values)
+    return History(array("q", range(count)), array("q", range(count)), array("d", values), array("d", [nan] * count))
+
+
+def started(write, run="r", name="one"):
+    write(RunStarted(run, 1, "e", name))
+
+
+# -- what is written -----------------------------------------------------------------------------------------------------------------
+
+
+def test_statements_are_numbered():
+    assert "a = $1 AND b IN ($2, $3)" == numbered("a = ? AND b IN (?, ?)")
+
+
+def test_an_upsert_is_recognized_and_one_with_a_condition_is_not():
+    found = insertion("INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b")
+    assert ("t", ["a", "b"], [0], True) == found[:4]
+    assert insertion("INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b WHERE t.b IS NULL") is None
+
+
+def test_keys_that_are_spelled_alike_once_stored_are_one(store, write):
+    """PostgreSQL refuses a statement that meets a row twice."""
+    names = {f"k{number}": "x" for number in range(20)}
+    write(RunStarted("r", 1, "e", "one"), TagsSet("r", 1, {**names, "a\0b": "first", "a\\x00b": "second"}))
+    assert "second" == store.run("r").tags["a\\x00b"]
+
+
+def test_nul_in_texts_becomes_its_escape(store, write):
+    write(RunStarted("r", 1, "e", "a\0b"), TagsSet("r", 1, {"t": "x\0y"}), ParamsLogged("r", 1, {"p": Param("u\0v")}))
+    run = store.run("r")
+    assert ("a\\x00b", "x\\x00y", "u\0v") == (run.name, run.tags["t"], run.params["p"].value)
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**63, -(2**63) - 1, 10**400])
+def test_whole_numbers_of_any_size_come_back(store, write, number):
+    write(RunStarted("r", 1, "e", "one"), ParamsLogged("r", 1, {"n": Param(number)}))
+    assert number == store.run("r").params["n"].value
+    assert ["r"] == [run.id for run in store.search_runs(parse(f"params.n = {number}")).runs] or number == 10**400
+
+
+def test_texts_are_compared_by_code_point(store, write):
+    for name in ("b", "a", "B", "Z", "é"):
+        write(RunStarted(name, 1, "e", name))
+    assert ["B", "Z", "a", "b", "é"] == [run.name for run in store.search_runs(parse("", order_by=["name"])).runs]
+
+
+def test_facts_are_json_that_sql_reads_and_chunks_are_not_compressed_again(store, write):
+    """What is long is deflated elsewhere, which PostgreSQL's SQL could not undo."""
+    document = {"words": [f"word {number}" for number in range(200)]}
+    write(RunStarted("r", 1, "e", "one"), DocumentLogged("r", 1, "note", document))
+    assert document == store.run("r").documents["note"]
+    assert [("word 7",)] == store.query("SELECT content::json -> 'words' ->> 7 FROM documents").rows
+    storage = dict(ask(store, "SELECT attname, attstorage::text FROM pg_attribute WHERE attrelid = 'fp_chunks'::regclass AND attnum > 0"))
+    assert ("e", "e") == (storage["content"], storage["outline"])
+
+
+# -- writers, and those who wait -----------------------------------------------------------------------------------------------------
+
+
+def test_a_writer_waits_as_long_as_it_has_patience(store, write, uri):
+    started(write)
+    other = PostgresStore(uri)
+    other.patience = 0.05
+    with store.driver.writing(), pytest.raises(StoreBusyError, match="locked by others"):
+        other.append(Batch("other", 0, 1, [RunStarted("s", 1, "e", "two")]))
+    other.append(Batch("other", 0, 1, [RunStarted("s", 1, "e", "two")]))
+    other.close()
+    assert "two" == store.run("s").name
+
+
+def test_stores_in_two_schemas_do_not_wait_for_each_other(store, write, new_uri):
+    other = PostgresStore(new_uri())
+    other.patience = 0.05
+    started(write)
+    with store.driver.writing():
+        other.append(Batch("j", 0, 1, [RunStarted("s", 1, "e", "two")]))
+    assert "two" == other.run("s").name
+    other.close()
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_a_batch_that_others_undo_is_tried_again(store, write, state):
+    """A trigger stands for the other one: it undoes the first two attempts."""
+    started(write)
+    with store.driver.writing() as transaction:
+        transaction.rows("CREATE SEQUENCE attempts")
+        transaction.rows(
+            f"CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('attempts') < 3 THEN"
+            f" RAISE EXCEPTION 'undone' USING ERRCODE = '{state}'; END IF; RETURN NEW; END $$"
+        )
+        transaction.rows("CREATE TRIGGER undo BEFORE INSERT ON fp_tags FOR EACH ROW EXECUTE FUNCTION undo()")
+    write(TagsSet("r", 2, {"team": "a"}))
+    assert {"team": "a"} == store.run("r").tags
+    assert [(3,)] == ask(store, "SELECT last_value FROM attempts")
+
+
+def test_attempts_are_bounded(store, write):
+    started(write)
+    with store.driver.writing() as transaction:
+        transaction.rows(
+            "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'undone' USING ERRCODE = '40001'; END $$"
+        )
+        transaction.rows("CREATE TRIGGER undo BEFORE INSERT ON fp_tags FOR EACH ROW EXECUTE FUNCTION undo()")
+    with pytest.raises(StoreBusyError, match="try again"):
+        write(TagsSet("r", 2, {"team": "a"}))
+    assert 1 == store.position("journal")
+
+
+def test_two_writers_of_the_same_keys_in_different_orders_both_end(uri):
+    keys = [f"key{number}" for number in range(50)]
+    stores = [PostgresStore(uri), PostgresStore(uri)]
+    stores[0].append(Batch("j", 0, 1, [RunStarted("r", 1, "e", "one")]))
+
+    def work(place):
+        for number in range(10):
+            points = [MetricPoints("r", 1, key, history([float(number)])) for key in (keys if place else reversed(keys))]
+            stores[place].append(Batch(f"writer{place}", number, number + 1, points))
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert dict.fromkeys(keys, 20) == {key: metric.count for key, metric in stores[0].run("r").metrics.items()}
+    for each in stores:
+        each.close()
+
+
+# -- connections ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_idle_connection_is_closed_and_comes_back(store, write, uri, server):
+    started(write)
+    mine = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'fitprint' AND query LIKE '%%' AND pid = ANY(%s)"
+    with store.driver.reading() as transaction:
+        ((pid,),) = transaction.rows("SELECT pg_backend_pid()")
+    with admin(server) as other:
+        deadline = threading.Event()
+        for _ in range(100):
+            if other.execute(mine, ([pid],)).fetchone() == (0,):
+                break
+            deadline.wait(0.1)
+        assert (0,) == other.execute(mine, ([pid],)).fetchone()
+    assert "one" == store.run("r").name
+
+
+def test_a_connection_that_the_server_has_closed_is_opened_again(store, write, server):
+    started(write)
+    with store.driver.reading() as transaction:
+        ((pid,),) = transaction.rows("SELECT pg_backend_pid()")
+    with admin(server) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    assert "one" == store.run("r").name
+
+
+def test_a_connection_that_ends_in_the_middle_of_a_batch_leaves_nothing(store, write, server):
+    started(write)
+    with pytest.raises(StoreError), store.driver.writing() as transaction:
+        ((pid,),) = transaction.rows("SELECT pg_backend_pid()")
+        transaction.rows("INSERT INTO fp_keys (name) VALUES ('half')")
+        with admin(server) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        transaction.rows("SELECT 1")
+    assert [] == ask(store, "SELECT 1 FROM fp_keys WHERE name = 'half'")
+    write(TagsSet("r", 2, {"team": "a"}))
+    assert {"team": "a"} == store.run("r").tags
+
+
+def test_a_full_server_is_asked_again_until_patience_ends(server, new_uri):
+    """Connections of a role that may have one."""
+    uri = new_uri()
+    with admin(server) as other:
+        name = composed.Identifier(f"narrow_{schema_of(uri)}")
+        other.execute(composed.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 1").format(name))
+        other.execute(composed.SQL("GRANT ALL ON SCHEMA {} TO {}").format(composed.Identifier(schema_of(uri)), name))
+    narrow = uri.replace("postgres@", f"narrow_{schema_of(uri)}@")
+    first, second = PostgresStore(narrow), PostgresStore(narrow)
+    first.position("j")
+    second.patience = 0.1
+    with first.driver.reading(), pytest.raises(StoreBusyError, match="no free connection"):
+        second.position("j")
+    second.patience = 30.0
+    assert 0 == second.position("j")  # comes when the first one's was idle for a while
+    first.close()
+    second.close()
+
+
+def test_a_forked_child_has_a_connection_of_its_own(store, write):
+    started(write)
+    child = os.fork()
+    if child == 0:
+        try:
+            store.append(Batch("child", 0, 1, [RunStarted("c", 1, "e", "child")]))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert "child" == store.run("c").name
+
+
+# -- errors --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("/postgres?", "/nowhere?"), "no such database|does not exist"),
+        (("postgres@", "nobody9@"), "nobody9"),
+        (("fp-pg-", "gone-"), "cannot be reached"),
+    ],
+)
+def test_what_cannot_be_opened_says_why(uri, change, told):
+    store = PostgresStore(uri.replace(*change))
+    with pytest.raises(StoreError, match=told):
+        store.position("j")
+    store.close()
+
+
+def test_a_uri_that_cannot_be_read_says_so_at_once():
+    with pytest.raises(StoreError, match="cannot be read"):
+        PostgresStore("postgresql://ada@host/runs?nonsense=1")
+
+
+def test_no_message_shows_the_password():
+    store = PostgresStore("postgresql://ada:sesame-open@127.0.0.1:1/runs")
+    assert "postgresql://ada@127.0.0.1:1/runs" == store.uri
+    with pytest.raises(StoreError) as raised:
+        store.position("j")
+    chain, seen = raised.value, []
+    while chain is not None:
+        seen.append(str(chain))
+        chain = chain.__cause__
+    assert not [text for text in seen if "sesame" in text]
+
+
+def test_tables_of_another_program_are_left_alone(server, new_uri):
+    uri = new_uri()
+    with admin(server) as other:
+        other.execute(composed.SQL("CREATE TABLE {}.runs (x int)").format(composed.Identifier(schema_of(uri))))
+    store = PostgresStore(uri)
+    with pytest.raises(StoreError, match="another program"):
+        store.position("j")
+    store.close()
+
+
+def test_a_schema_that_does_not_exist_is_told(server):
+    store = PostgresStore(server.uri("missing"))
+    with pytest.raises(StoreError, match="CREATE SCHEMA"):
+        store.position("j")
+    store.close()
+
+
+def test_a_statement_that_takes_too_long_is_ended(store, write):
+    started(write)
+    store.driver.timeout = 0.05
+    with pytest.raises(StoreError, match="took longer"):
+        ask(store, "SELECT pg_sleep(30)")
+
+
+# -- versions ------------------------------------------------------------------------------------------------------------------------
+
+
+LATER = [["CREATE TABLE fp_later (x {text})", f"UPDATE facts SET value = '{len(STEPS) + 1}' WHERE name = 'writers'"]]
+
+
+def test_older_tables_are_refused_with_the_command_that_upgrades_them(uri):
+    SqlStore(PostgresDriver(uri)).position("j")
+    newer = SqlStore(PostgresDriver(uri, [*STEPS, *LATER]))
+    with pytest.raises(StoreVersionError, match="fitprint db upgrade"):
+        newer.position("j")
+    newer.close()
+
+
+def test_newer_tables_are_read_and_not_written_where_they_say_so(uri):
+    newer = SqlStore(PostgresDriver(uri, [*STEPS, *LATER]))
+    newer.append(Batch("j", 0, 1, [RunStarted("r", 1, "e", "one")]))
+    newer.close()
+    store = PostgresStore(uri)
+    assert "one" == store.run("r").name
+    with pytest.raises(StoreVersionError, match="upgrade fitprint"):
+        store.append(Batch("j", 1, 2, [TagsSet("r", 2, {"a": "b"})]))
+    store.close()
+
+
+def test_many_may_make_the_tables_at_once(uri):
+    stores = [PostgresStore(uri) for _ in range(8)]
+    found = []
+    threads = [threading.Thread(target=lambda store=store: found.append(store.id)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (8, 1) == (len(found), len(set(found)))
+    for store in stores:
+        store.close()
+
+
+def test_a_store_that_was_made_anew_meanwhile_is_another(store, write, server, uri):
+    """What is remembered of the numbers of keys is not true of it."""
+    write(RunStarted("r", 1, "e", "one"), TagsSet("r", 1, {"a": "1", "b": "2"}))
+    before, schema = store.id, composed.Identifier(schema_of(uri))
+    with admin(server) as other:
+        other.execute(composed.SQL("DROP SCHEMA {} CASCADE").format(schema))
+        other.execute(composed.SQL("CREATE SCHEMA {}").format(schema))
+    assert 0 == store.position("journal")
+    assert before != store.id
+    write(RunStarted("r", 1, "e", "one"), TagsSet("r", 1, {"b": "2"}))
+    assert {"b": "2"} == store.run("r").tags
+
+
+def test_tables_are_upgraded_by_the_command_only(uri, capsys, monkeypatch):
+    SqlStore(PostgresDriver(uri)).append(Batch("j", 0, 1, [RunStarted("r", 1, "e", "one")]))
+    monkeypatch.setattr("fitprint_postgres.upkeep.PostgresDriver", lambda given: PostgresDriver(given, [*STEPS, *LATER]))
+    assert 1 == main(["db", "status", "--store", uri])
+    assert f"version {len(STEPS)}, and this fitprint needs {len(STEPS) + 1}" in capsys.readouterr().err
+    assert 1 == main(["db", "upgrade", "--dry-run", "--store", uri])
+    assert 'CREATE TABLE fp_later (x TEXT COLLATE "C");' in capsys.readouterr().out
+    assert [0, 0, 0] == [
+        main(["db", "upgrade", "--store", uri]),
+        main(["db", "upgrade", "--store", uri]),
+        main(["db", "status", "--store", uri]),
+    ]
+    newer = SqlStore(PostgresDriver(uri, [*STEPS, *LATER]))
+    assert "one" == newer.run("r").name
+    newer.close()
+
+
+def test_two_upgrades_at_once_are_one(uri):
+    SqlStore(PostgresDriver(uri)).position("j")
+    drivers = [PostgresDriver(uri, [*STEPS, *LATER]) for _ in range(4)]
+    failed = []
+
+    def upgrade(driver):
+        try:
+            driver.upgrade()
+        except StoreError as error:
+            failed.append(str(error))
+
+    threads = [threading.Thread(target=upgrade, args=(driver,)) for driver in drivers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [] == failed
+    assert [[]] * 4 == [driver.missing() for driver in drivers]
+    for driver in drivers:
+        driver.close()
+
+
+def test_an_upgrade_that_fails_leaves_the_tables_as_they_were(uri):
+    SqlStore(PostgresDriver(uri)).position("j")
+    broken = PostgresDriver(uri, [*STEPS, ["CREATE TABLE fp_later (x {text})", "SELECT 1 / 0"]])
+    with pytest.raises(StoreError, match="division by zero"):
+        broken.upgrade()
+    broken.close()
+    store = PostgresStore(uri)
+    assert [(None,)] == ask(store, "SELECT to_regclass('fp_later')::text")
+    store.close()
+
+
+def test_the_command_is_for_postgresql():
+    assert 2 == main(["db", "status", "--store", "sqlite:///runs.db"])
+
+
+# -- somebody's own SQL --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM fp_runs",
+        "SELECT * FROM facts",
+        "SELECT * FROM pg_authid",
+        "SELECT * FROM pg_catalog.pg_class",
+        "SELECT * FROM information_schema.tables",
+        "SELECT pg_read_file('/etc/passwd')",
+        "SELECT pg_sleep(100)",
+        "SELECT set_config('transaction_read_only', 'off', false)",
+        "SELECT pg_terminate_backend(1)",
+        "SELECT query_to_xml('DELETE FROM fp_runs', true, true, '')",
+        "SELECT lo_import('/etc/passwd')",
+        "SELECT nextval('fp_runs_no_seq')",
+        "SELECT name FROM runs WHERE EXISTS (SELECT 1 FROM fp_keys)",
+        "WITH gone AS (DELETE FROM fp_runs RETURNING 1) SELECT * FROM gone",
+        "SELECT name INTO mine FROM runs",
+        "SELECT name FROM runs FOR UPDATE",
+        "EXPLAIN ANALYZE SELECT 1",
+        "COPY runs TO PROGRAM 'true'",
+        "SET ROLE postgres",
+        "VALUES (pg_backend_pid())",
+        "SELECT 1; SELECT 2",
+        "SELECT repeat('x', 1000000000)",
+        "DO $$ BEGIN END $$",
+    ],
+)
+def test_a_statement_does_nothing_but_read_the_views(store, write, statement):
+    from fitprint.errors import QueryError
+
+    started(write)
+    with pytest.raises(QueryError):
+        store.query(statement)
+    assert [("one",)] == store.query("SELECT name FROM runs").rows
+
+
+@pytest.mark.parametrize(
+    ("statement", "rows"),
+    [
+        ("SELECT key, (value)::float * 2 AS twice FROM params WHERE value > '0.1' AND type = 'float'", [("C", 1.0)]),
+        ("SELECT r.id, p.run_id AS id FROM runs r JOIN params p ON p.run_id = r.id WHERE key = 'C' -- as a join", [("r", "r")]),
+        ("WITH a AS (SELECT name FROM runs) SELECT upper(name) FROM a", [("ONE",)]),
+        ("SELECT COUNT(*), AVG(1), SUM(2) FROM runs", [(1, 1.0, 2)]),
+        ("SELECT date_trunc('day', start_time::timestamp)::text FROM runs;", [("1970-01-01 00:00:00",)]),
+        ("SELECT row_number() OVER (ORDER BY name) FROM runs", [(1,)]),
+    ],
+)
+def test_sql_reads_the_views(store, write, statement, rows):
+    write(RunStarted("r", 1, "e", "one"), ParamsLogged("r", 1, {"C": Param(0.5), "s": Param("x")}))
+    assert rows == store.query(statement).rows
+
+
+def test_a_column_that_comes_twice_has_two_names(store, write):
+    started(write)
+    assert ("name", "name_2") == store.query("SELECT a.name, b.name FROM runs a, runs b").columns
