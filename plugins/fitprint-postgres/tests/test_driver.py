@@ -92,6 +92,26 @@ def test_facts_are_json_that_sql_reads_and_chunks_are_not_compressed_again(store
     assert ("e", "e") == (storage["content"], storage["outline"])
 
 
+def test_postgresql_knows_the_statistics_after_an_import(store, write):
+    """Its own look at a table may come much later, and until then its plans are a hundred times slower."""
+    write(RunStarted("r", 1, "e", "one"), ParamsLogged("r", 1, {f"p{number}": Param(number) for number in range(12_000)}))
+    assert [(12_000.0,)] == ask(store, "SELECT reltuples FROM pg_class WHERE oid = 'fp_params'::regclass")
+
+
+def test_summaries_are_updated_in_place(store, write, points):
+    """No index is on a column of theirs that changes, and pages have room: updates are HOT."""
+    write(RunStarted("r", 1, "e", "one"), *(points("r", f"m{number}", [1.0]) for number in range(100)))
+    for step in range(1, 10):
+        write(*(points("r", f"m{number}", [1.0], start=step) for number in range(100)))
+    columns = ask(
+        store,
+        "SELECT DISTINCT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
+        " WHERE i.indrelid = 'fp_metrics'::regclass ORDER BY 1",
+    )
+    assert [("key",), ("run",)] == columns
+    assert [(["fillfactor=70"],)] == ask(store, "SELECT reloptions FROM pg_class WHERE oid = 'fp_metrics'::regclass")
+
+
 # -- writers, and those who wait -----------------------------------------------------------------------------------------------------
 
 

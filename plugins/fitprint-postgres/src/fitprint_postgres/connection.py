@@ -17,6 +17,7 @@ from psycopg.adapt import AdaptersMap, Buffer
 from psycopg.types.numeric import NumericBinaryLoader, NumericLoader
 
 from fitprint.errors import StoreBusyError, StoreError
+from fitprint_postgres.arrays import Array, ArrayDumper
 
 __all__ = ["Connected", "Link"]
 
@@ -141,5 +142,6 @@ def _plain(number: Decimal) -> int | float:
 
 
 _ADAPTERS = AdaptersMap(adapters)
+_ADAPTERS.register_dumper(Array, ArrayDumper)
 _ADAPTERS.register_loader("numeric", _Number)
 _ADAPTERS.register_loader("numeric", _BinaryNumber)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -41,6 +42,7 @@ _LIMITS = (
     "SET LOCAL idle_in_transaction_session_timeout = 60000;"  # a host that is gone must not keep the lock
 )
 _TIMEOUT = 60.0  # seconds that a statement may take
+_MUCH = 10_000  # rows of a table, after which PostgreSQL is to look at it
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
 _CONFLICTS = ("40001", "40P01")
 
@@ -67,6 +69,8 @@ class PostgresDriver:
         self._steps = steps
         self._store = ""  # its id
         self._types: Types = {}
+        self._written: Counter[str] = Counter()
+        self._looked_at: Counter[str] = Counter()  # how much was written by then
         self._collation = ""
         with self._errors():
             self._link = Link(uri)
@@ -78,12 +82,14 @@ class PostgresDriver:
 
     @contextmanager
     def writing(self) -> Iterator[PostgresTransaction]:
-        with self._errors(), self._link.held(), self._transaction(_WRITE) as (transaction, facts):
-            if not tables.may_write(facts, self.uri, len(self._steps)):
-                raise StoreVersionError(
-                    f"the store {self.uri} was written by a newer fitprint and can only be read by this one: upgrade fitprint"
-                )
-            yield transaction
+        with self._errors(), self._link.held():
+            with self._transaction(_WRITE) as (transaction, facts):
+                if not tables.may_write(facts, self.uri, len(self._steps)):
+                    raise StoreVersionError(
+                        f"the store {self.uri} was written by a newer fitprint and can only be read by this one: upgrade fitprint"
+                    )
+                yield transaction
+            self._look_at(transaction)
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         if ignore_case:
@@ -153,8 +159,9 @@ class PostgresDriver:
                 self._types.clear()
                 self.opened += 1
             tables.may_write(facts, self.uri, len(self._steps))
-            yield PostgresTransaction(connection, self._types), facts
-            connection.execute("COMMIT")
+            with connection.pipeline() if begin is _WRITE else nullcontext():
+                yield PostgresTransaction(connection, self._types), facts
+                connection.execute("COMMIT")
         except BaseException:
             self._undo(connection)
             raise
@@ -185,6 +192,15 @@ class PostgresDriver:
             except BaseException:
                 self._undo(connection)
                 raise
+
+    def _look_at(self, transaction: PostgresTransaction) -> None:
+        """Let PostgreSQL look at tables of which so much is new that its plans may be wrong: its own time for that may be an hour away."""
+        self._written.update(transaction.written)
+        for table in transaction.written:
+            if self._written[table] >= max(_MUCH, 2 * self._looked_at[table]):
+                self._looked_at[table] = self._written[table]
+                with suppress(psycopg.Error):  # what was written is kept all the same
+                    transaction.connection.execute(f"ANALYZE (SKIP_LOCKED) {table}")
 
     def _undo(self, connection: psycopg.Connection[Any]) -> None:
         """End the transaction and leave no trace of it."""

@@ -1,7 +1,7 @@
 """Statements of the core, written with ``?``, as PostgreSQL takes them.
 
-A statement that inserts the rows it is given is recognized by its form, and can be executed for all rows at once: by ``COPY`` where no
-row can be there already, and with one array for each column where some can.
+A statement that inserts the rows it is given is recognized by its form, and is executed for all rows at once, with an array for each
+column.
 """
 
 from __future__ import annotations
@@ -32,11 +32,6 @@ class Insertion(NamedTuple):
     key: Sequence[int]
     last_wins: bool
     ending: str
-
-    @property
-    def copy(self) -> str:
-        """The statement that takes all rows, in binary form."""
-        return f"COPY {self.table} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)"
 
     def arrays(self, types: Sequence[str]) -> str:
         """Return the statement that takes an array for each column, given the columns' types."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import psycopg
 
 from fitprint.stores.sql.rows import Deflated
+from fitprint_postgres.arrays import array_of
 from fitprint_postgres.statements import Insertion, insertion, numbered
 
 __all__ = ["PostgresTransaction"]
@@ -20,16 +22,23 @@ Types = MutableMapping[str, Mapping[str, str]]  # of the columns, by table
 
 
 class PostgresTransaction:
-    """A transaction of a connection. NaN is written as null; JSON that the core deflated is written as it was, for SQL to read it."""
+    """A transaction of a connection, which may be in pipeline mode: then nobody waits for answers before rows are asked for.
+
+    NaN is written as null; JSON that the core deflated is written as it was, for SQL to read it.
+
+    Attributes:
+        written: how many rows were inserted at once, by table.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any], types: Types) -> None:
         self.connection = connection
+        self.written: Counter[str] = Counter()
         self._types = types
 
     def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         cursor = psycopg.RawCursor(self.connection)
         cursor.execute(numbered(sql), _stored(arguments), binary=True)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if sql.lstrip().startswith("SELECT") else []
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         given = [_stored(row) for row in rows]
@@ -37,18 +46,10 @@ class PostgresTransaction:
             return
         into = insertion(sql) if len(given) >= _MANY else None
         if into is None:
-            self._one_by_one(sql, given)
-        elif into.ending:
+            for row in given:  # sent one after the other, without waiting for answers
+                psycopg.RawCursor(self.connection).execute(numbered(sql), row)
+        else:
             self._at_once(into, given)
-        else:
-            self._copy(into, given)
-
-    def _one_by_one(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        cursor = psycopg.RawCursor(self.connection)
-        if len(rows) == 1:
-            cursor.execute(numbered(sql), rows[0])
-        else:
-            cursor.executemany(numbered(sql), rows)
 
     def _at_once(self, into: Insertion, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows of which some may be there. Everybody takes them in the order of their keys, so that nobody waits in a circle."""
@@ -56,15 +57,10 @@ class PostgresTransaction:
             key = itemgetter(*into.key)
             by_key = {key(row): row for row in (rows if into.last_wins else reversed(rows))}
             rows = [by_key[each] for each in sorted(by_key)]
-        statement = into.arrays(self._types_of(into))
-        psycopg.RawCursor(self.connection).execute(statement, [list(column) for column in zip(*rows, strict=True)])
-
-    def _copy(self, into: Insertion, rows: Sequence[Sequence[Any]]) -> None:
+        self.written[into.table] += len(rows)
         types = self._types_of(into)
-        with psycopg.RawCursor(self.connection).copy(into.copy) as copy:
-            copy.set_types(types)
-            for row in rows:
-                copy.write_row(row)
+        columns = map(array_of, types, zip(*rows, strict=True))
+        psycopg.RawCursor(self.connection).execute(into.arrays(types), list(columns))
 
     def _types_of(self, into: Insertion) -> list[str]:
         known = self._types.get(into.table)
