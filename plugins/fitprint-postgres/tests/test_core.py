@@ -4,6 +4,7 @@
 
 import pytest
 import test_differential as differential
+import test_differential_registry as registries
 from hypothesis import HealthCheck, given, settings
 from test_acts import *
 from test_following import *
@@ -26,6 +27,16 @@ def test_the_store_agrees_with_the_reference(emptied, batches, queries):
     store = PostgresStore(emptied())
     try:
         differential.agrees(store, batches, queries)
+    finally:
+        store.close()
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(batches=registries.BATCHES, queries=registries.QUERIES)
+def test_the_registry_agrees_with_the_reference(emptied, batches, queries):
+    store = PostgresStore(emptied())
+    try:
+        registries.agrees(store, batches, queries)
     finally:
         store.close()
 
