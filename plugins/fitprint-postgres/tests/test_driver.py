@@ -13,6 +13,7 @@ from fitprint.entities import History, Param
 from fitprint.errors import StoreBusyError, StoreError
 from fitprint.events import Batch, DocumentLogged, MetricPoints, ParamsLogged, RunStarted, TagsSet
 from fitprint.query.grammar import parse
+from fitprint.stores.sql import compiler
 from fitprint_postgres.statements import insertion, numbered
 from fitprint_postgres.store import PostgresStore
 
@@ -106,6 +107,23 @@ def test_summaries_are_updated_in_place(store, write, points):
     )
     assert [("key",), ("run",)] == columns
     assert [(["fillfactor=70"],)] == ask(store, "SELECT reloptions FROM pg_class WHERE oid = 'fp_metrics'::regclass")
+
+
+def test_a_rare_filter_with_a_sort_finds_what_is_rare_first(store, write, points):
+    """Nobody goes through all runs, in the order asked for or in another."""
+    runs = [RunStarted(f"r{number:05}", number, "e", "one") for number in range(3000)]
+    write(*runs, *(ParamsLogged(run.run, 1, {"C": Param(float(number))}) for number, run in enumerate(runs)))
+    write(*(points(run.run, "loss", [float(number)]) for number, run in enumerate(runs)))
+    query = parse("params.C = 1234", order_by=["metrics.loss"])
+    with store.driver.writing() as transaction:
+        transaction.rows("ANALYZE")
+    with store.driver.reading() as transaction:
+        numbers = dict(transaction.rows("SELECT name, no FROM fp_keys"))
+        statement, arguments = compiler.search(query, 101, None, store.driver, numbers.__getitem__)
+        cursor = psycopg.RawCursor(transaction.connection)
+        ((plan,),) = cursor.execute("EXPLAIN (FORMAT JSON) " + numbered(statement), arguments).fetchall()
+    assert "params_by_number" in str(plan)
+    assert ["r01234"] == [run.id for run in store.search_runs(query, limit=5).runs]
 
 
 # -- writers, and those who wait -----------------------------------------------------------------------------------------------------

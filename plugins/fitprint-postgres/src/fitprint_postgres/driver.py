@@ -96,6 +96,9 @@ class PostgresDriver:
             column, pattern = f"lower({column} COLLATE {self._folding()})", pattern.lower()
         return f"{column} LIKE ? ESCAPE ''", pattern
 
+    def of_a_run(self, condition: str) -> str:
+        return f"({condition})"  # as it is, an index can find what is rare
+
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
         from fitprint_postgres.questions import answer
 

@@ -42,6 +42,9 @@ _LOCK_OF_MAKERS = f"SELECT pg_advisory_xact_lock({_KIND}, 0)"
 _STORED_AS_THEY_ARE = (  # compressed already: to try it again makes writing ten times slower
     ("fp_chunks", "content"), ("fp_chunks", "outline"), ("fp_packs", "content"),
 )  # fmt: skip
+_FOUND_BY_VALUE = (  # what is written once, so that no update has to change an index
+    "CREATE INDEX IF NOT EXISTS params_by_number ON fp_params (key, number)",
+)
 _OFTEN_UPDATED = ("fp_metrics", "fp_runs", "fp_journals")
 
 
@@ -72,6 +75,7 @@ def statements(version: int, steps: Sequence[Sequence[str]] = STEPS) -> list[str
     found = [statement.format(**TYPES, id=new_id()) for step in steps[version:] for statement in step]
     if found:
         found += [f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL" for table, column in _STORED_AS_THEY_ARE]
+        found += _FOUND_BY_VALUE
         found += [f"ALTER TABLE {table} SET (fillfactor = 70)" for table in _OFTEN_UPDATED]
         found += [
             f"INSERT INTO facts (name, value) VALUES ('steps', '{len(steps)}') ON CONFLICT (name) DO UPDATE SET value = excluded.value"  # noqa: S608 - a number

@@ -53,6 +53,9 @@ class Driver(Protocol):
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_`` without escapes."""
 
+    def of_a_run(self, condition: str) -> str:
+        """Return a condition on a param, metric or tag, which may come out null, as the planner takes it best."""
+
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
         """Let somebody's own statement read the views; see :meth:`fitprint.stores.protocol.Store.query`."""
 

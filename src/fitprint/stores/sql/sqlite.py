@@ -108,6 +108,9 @@ class SqliteDriver:
         glob = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
         return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
 
+    def of_a_run(self, condition: str) -> str:
+        return f"({condition}) IS TRUE"  # else the params of all experiments' runs are gone through first
+
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
         from fitprint.stores.sql.questions import answer
 
