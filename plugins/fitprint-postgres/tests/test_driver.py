@@ -126,6 +126,15 @@ def test_a_rare_filter_with_a_sort_finds_what_is_rare_first(store, write, points
     assert ["r01234"] == [run.id for run in store.search_runs(query, limit=5).runs]
 
 
+def test_a_search_that_ignores_case_stays_in_its_transaction(store, write):
+    """The first one asks which rules for letters the server has."""
+    write(RunStarted("r", 1, "e", "ÉTÉ"))
+    with store.driver.reading() as transaction:
+        condition, pattern = store.driver.like("name", "é%", ignore_case=True)
+        assert psycopg.pq.TransactionStatus.INTRANS == transaction.connection.info.transaction_status
+        assert [("r",)] == transaction.rows(f"SELECT id FROM fp_runs WHERE {condition}", [pattern])
+
+
 # -- writers, and those who wait -----------------------------------------------------------------------------------------------------
 
 
@@ -297,6 +306,7 @@ def test_the_command_is_for_postgresql():
         "VALUES (pg_backend_pid())",
         "SELECT 1; SELECT 2",
         "SELECT repeat('x', 1000000000)",
+        "SELECT format('%1000000000s', 'x')",
         "DO $$ BEGIN END $$",
     ],
 )

@@ -218,10 +218,9 @@ class PostgresDriver:
     def _folding(self) -> str:
         """Return the collation whose ``lower`` knows all letters: those of ICU, or PostgreSQL's own since 18."""
         if not self._collation:
-            with self.reading() as transaction:
-                rows = transaction.rows("SELECT collname FROM pg_collation WHERE collname IN ('und-x-icu', 'pg_unicode_fast', 'pg_c_utf8')")
-            found = {name for (name,) in rows}
-            best = next((name for name in ("und-x-icu", "pg_unicode_fast", "pg_c_utf8") if name in found), "default")
+            with self._errors(), self._link.held():  # in whatever transaction is going on
+                rows = self._link.connected(self.patience).connection.execute("SELECT collname FROM pg_collation").fetchall()
+            best = next((name for name in ("und-x-icu", "pg_unicode_fast", "pg_c_utf8") if (name,) in rows), "default")
             self._collation = f'"{best}"'
         return self._collation
 

@@ -25,7 +25,7 @@ _FUNCTIONS = frozenset(
     """
     abs acos asin atan atan2 avg bit_length bool_and bool_or btrim ceil ceiling char_length concat concat_ws convert_from corr cos cosh cot
     count covar_pop covar_samp cume_dist date date_part date_trunc decode degrees dense_rank div encode every exp extract first_value floor
-    format generate_series greatest initcap isfinite json_agg json_array_elements json_array_elements_text json_array_length
+    generate_series greatest initcap isfinite json_agg json_array_elements json_array_elements_text json_array_length
     json_build_array json_build_object json_each json_each_text json_extract_path json_extract_path_text json_object_agg
     json_object_field json_object_field_text json_object_keys json_array_element json_array_element_text json_typeof jsonb_agg
     jsonb_array_element jsonb_array_element_text jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_build_array
