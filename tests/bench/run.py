@@ -148,8 +148,19 @@ def measure(script: str, case: str) -> Figures:
     return {name: statistics.median(figures[name] for figures in found) for name in found[0]}
 
 
+def _has_postgres() -> bool:
+    if importlib.util.find_spec("fitprint_postgres") is None:
+        return False
+    from fitprint_postgres.server import programs
+
+    return programs() is not None
+
+
 def main(chosen: list[str]) -> int:
     rows = [row for row in ROWS if not chosen or row.case in chosen]
+    if not _has_postgres():
+        print("PostgreSQL is not here: rows about it are left out")
+        rows = [row for row in rows if row.script != "postgres.py"]
     peer = importlib.util.find_spec("mlflow") is not None
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}, load {os.getloadavg()[0]:.1f}")
     if not peer:
