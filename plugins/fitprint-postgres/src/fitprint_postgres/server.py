@@ -61,9 +61,9 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="fp-pg-"))  # short, for the path of a socket has at most 107 bytes
         self._account: Mapping[str, Any] = {}
         if hasattr(os, "geteuid") and os.geteuid() == 0:
-            name = next(name for name in _ACCOUNTS if _exists(name))
-            shutil.chown(self.folder, name)
-            self._account = {"user": name, "group": "postgres" if name == "postgres" else "nogroup", "extra_groups": []}
+            user, group = next(found for found in map(_numbers, _ACCOUNTS) if found)
+            os.chown(self.folder, user, group)
+            self._account = {"user": user, "group": group, "extra_groups": []}
         self.folder.chmod(0o755)
         self._run("initdb", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-U", "postgres")
         given = {"listen_addresses": "''", "unix_socket_directories": f"'{self.folder}'", "max_connections": 100, **settings}
@@ -117,11 +117,12 @@ class Server:
                 raise OSError(f"{program} failed: {told.read()[-2000:]}")
 
 
-def _exists(name: str) -> bool:
+def _numbers(account: str) -> tuple[int, int] | None:
+    """Return the numbers of an account and its group; None if there is no such account."""
     import pwd
 
     try:
-        pwd.getpwnam(name)
+        found = pwd.getpwnam(account)
     except KeyError:
-        return False
-    return True
+        return None
+    return found.pw_uid, found.pw_gid
