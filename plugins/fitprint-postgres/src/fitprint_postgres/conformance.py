@@ -13,10 +13,11 @@ import psycopg
 from fitprint.stores.protocol import Store
 from fitprint.testing import StoreConformance
 from fitprint.testing.checks import Item
+from fitprint.testing.stores import reading
 from fitprint_postgres.server import Server
 from fitprint_postgres.store import PostgresStore
 
-__all__ = ["PostgresConformance", "server"]
+__all__ = ["PostgresConformance", "PostgresShortConformance", "server"]
 
 
 @cache
@@ -39,8 +40,15 @@ class PostgresConformance(StoreConformance):
             suppress(psycopg.errors.UniqueViolation),
         ):  # others make it, too
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        return PostgresStore(server().uri(schema))
+        return PostgresStore(server().uri(schema).replace("postgresql:", self.uri.partition("{")[0].rstrip("/"), 1))
 
     def test_conforms(self, item: Item) -> None:
         server()  # before a check copies this process
         super().test_conforms(item)
+
+
+class PostgresShortConformance(PostgresConformance):
+    """The other spelling of the scheme, which opens the same stores."""
+
+    uri = "postgres://{folder}"
+    checks = reading.CHECKS[:3]
