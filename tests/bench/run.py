@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -34,8 +35,19 @@ class Row:
     aim: float | None
     unit: str
     theirs: Callable[[Figures], float] | None = None
+    script: str = "cases.py"
 
 
+POSTGRES = (
+    ("PostgreSQL, one long metric, one client", "long_metrics", "narrow_us", 0.67, 0.2, "µs"),
+    ("PostgreSQL, 1000 live runs x 100 keys in turn, one client", "live_runs", "us", 5, 2, "µs"),
+    ("PostgreSQL, bytes a point, float32 origin", "long_metrics", "narrow_bytes", 5, 4.1, "B"),
+    ("PostgreSQL, bytes a point, float64", "long_metrics", "wide_bytes", 8.5, 7.3, "B"),
+    ("PostgreSQL, 1 000 000 points: down-sample to 1000", "one_history", "view_ms", 20, 8, "ms"),
+    ("PostgreSQL, 1 000 000 points: read all", "one_history", "whole_ms", 60, 40, "ms"),
+    ("PostgreSQL, 200 000 runs: first page by a metric, in SQL", "many_runs", "page_ms", 2, 0.3, "ms"),
+    ("PostgreSQL, the same with a filter of 0.01 %, in SQL", "many_runs", "filtered_ms", 10, 3, "ms"),
+)
 ROWS = (
     Row(
         "import fitprint above bare Python, CPU",
@@ -120,6 +132,7 @@ ROWS = (
     Row("fitprint ls with 10 000 runs, CPU", "search", lambda f: f["ls_cpu"], 250, 150, "ms"),
     Row("fitprint compare of 50 runs, CPU", "differing", lambda f: f["compare_cpu"], 300, 150, "ms"),
     Row("fitprint diff of two commits with patches, CPU", "differing", lambda f: f["diff_cpu"], 300, 150, "ms"),
+    *(Row(what, case, itemgetter(figure), must, aim, unit, script="postgres.py") for what, case, figure, must, aim, unit in POSTGRES),
 )
 
 
@@ -135,8 +148,19 @@ def measure(script: str, case: str) -> Figures:
     return {name: statistics.median(figures[name] for figures in found) for name in found[0]}
 
 
+def _has_postgres() -> bool:
+    if importlib.util.find_spec("fitprint_postgres") is None:
+        return False
+    from fitprint_postgres.server import programs
+
+    return programs() is not None
+
+
 def main(chosen: list[str]) -> int:
     rows = [row for row in ROWS if not chosen or row.case in chosen]
+    if not _has_postgres():
+        print("PostgreSQL is not here: rows about it are left out")
+        rows = [row for row in rows if row.script != "postgres.py"]
     peer = importlib.util.find_spec("mlflow") is not None
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}, load {os.getloadavg()[0]:.1f}")
     if not peer:
@@ -147,7 +171,7 @@ def main(chosen: list[str]) -> int:
     missed = 0
     for row in rows:
         if row.case not in ours:
-            ours[row.case] = measure("cases.py", row.case)
+            ours[row.case] = measure(row.script, row.case)
         figure = row.ours(ours[row.case])
         told = ratio = ""
         if peer and row.theirs is not None:

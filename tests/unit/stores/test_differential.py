@@ -167,6 +167,10 @@ def outcome(store: Store, run: str) -> str:
         return "unknown"
 
 
+BATCHES = st.lists(st.tuples(st.sampled_from(["j1", "j2"]), st.lists(EVENTS, max_size=12)), min_size=1, max_size=5)
+QUERIES = st.lists(st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])), min_size=1, max_size=6)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stores")
@@ -184,44 +188,46 @@ def test_experiments_have_the_same_id_everywhere(folder: Path, name: str) -> Non
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(
-    batches=st.lists(st.tuples(st.sampled_from(["j1", "j2"]), st.lists(EVENTS, max_size=12)), min_size=1, max_size=5),
-    queries=st.lists(st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])), min_size=1, max_size=6),
-)
+@given(batches=BATCHES, queries=QUERIES)
 def test_both_stores_agree(folder: Path, batches: Sequence[tuple[str, list[Event]]], queries: Sequence[tuple[str, list[str], Any]]) -> None:
-    """After any events in any batches: the same runs, histories, experiments, keys, and the same answers page by page."""
     path = folder / f"{uuid4().hex}.db"
-    memory, sql = MemoryStore(), open_sqlite(f"sqlite:///{path}")
+    sql = open_sqlite(f"sqlite:///{path}")
     try:
-        for store in (memory, sql):
-            for journal, events in batches:
-                start = store.position(journal)
-                store.append(Batch(journal, start, start + len(events) + 1, events))
-        for run in ("r1", "r2", "r3"):
-            assert outcome(sql, run) == outcome(memory, run)
-            for key in ("x", "y", "loss"):
-                assert repr(sql.metric_history(run, key)) == repr(memory.metric_history(run, key))
-        for journal in ("j1", "j2"):
-            assert sorted(map(repr, sql.open_runs(journal))) == sorted(map(repr, memory.open_runs(journal)))
-        for since in ("", *map(str, range(1, int(memory.changes().cursor or 0) + 1))):
-            assert sql.changes(since, limit=3) == memory.changes(since, limit=3)
-        assert followed(sql) == followed(memory)
-        assert sql.artifact_uri == memory.artifact_uri
-        assert {item.digest for item in sql.pending()} == {item.digest for item in memory.pending()}
-        assert experiments(sql) == experiments(memory)
-        acts = [event.id for _, events in batches for event in events if hasattr(event, "id")]
-        assert [decided(sql, act) for act in acts] == [decided(memory, act) for act in acts]
-        for text, order_by, deleted in queries:
-            query = parse(text, order_by=order_by, deleted=deleted)
-            token = None
-            while True:
-                expected = memory.search_runs(query, limit=2, token=token)
-                found = sql.search_runs(query, limit=2, token=token)
-                assert [comparable(run) for run in found.runs] == [comparable(run) for run in expected.runs]
-                assert (found.token is None) == (expected.token is None)
-                token = expected.token
-                if token is None:
-                    break
+        agrees(sql, batches, queries)
     finally:
         sql.close()
         path.unlink()
+
+
+def agrees(sql: Store, batches: Sequence[tuple[str, list[Event]]], queries: Sequence[tuple[str, list[str], Any]]) -> None:
+    """After any events in any batches: the same runs, histories, experiments, keys, and the same answers page by page."""
+    memory = MemoryStore()
+    for store in (memory, sql):
+        for journal, events in batches:
+            start = store.position(journal)
+            store.append(Batch(journal, start, start + len(events) + 1, events))
+    for run in ("r1", "r2", "r3"):
+        assert outcome(sql, run) == outcome(memory, run)
+        for key in ("x", "y", "loss"):
+            assert repr(sql.metric_history(run, key)) == repr(memory.metric_history(run, key))
+    for journal in ("j1", "j2"):
+        assert sorted(map(repr, sql.open_runs(journal))) == sorted(map(repr, memory.open_runs(journal)))
+    for since in ("", *map(str, range(1, int(memory.changes().cursor or 0) + 1))):
+        assert sql.changes(since, limit=3) == memory.changes(since, limit=3)
+    assert followed(sql) == followed(memory)
+    assert sql.artifact_uri == memory.artifact_uri
+    assert {item.digest for item in sql.pending()} == {item.digest for item in memory.pending()}
+    assert experiments(sql) == experiments(memory)
+    acts = [event.id for _, events in batches for event in events if hasattr(event, "id")]
+    assert [decided(sql, act) for act in acts] == [decided(memory, act) for act in acts]
+    for text, order_by, deleted in queries:
+        query = parse(text, order_by=order_by, deleted=deleted)
+        token = None
+        while True:
+            expected = memory.search_runs(query, limit=2, token=token)
+            found = sql.search_runs(query, limit=2, token=token)
+            assert [comparable(run) for run in found.runs] == [comparable(run) for run in expected.runs]
+            assert (found.token is None) == (expected.token is None)
+            token = expected.token
+            if token is None:
+                break

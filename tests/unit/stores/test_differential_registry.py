@@ -31,7 +31,7 @@ from fitprint.events import (
 from fitprint.query.fields import VERSIONS
 from fitprint.query.grammar import parse
 from fitprint.stores.memory import MemoryStore
-from fitprint.stores.protocol import ModelRegistry
+from fitprint.stores.protocol import ModelRegistry, Store
 from fitprint.stores.sql.sqlite import open_sqlite
 
 NAMES = st.sampled_from(["churn", "fraud", "é", "a/b", ""])
@@ -153,35 +153,41 @@ def plain(found: object) -> str:
     return repr(found).replace("a\\\\x00b", "a\\x00b")  # databases refuse this letter
 
 
+BATCHES = st.lists(st.lists(EVENTS, max_size=14), min_size=1, max_size=4)
+QUERIES = st.lists(st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])), min_size=1, max_size=6)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(
-    batches=st.lists(st.lists(EVENTS, max_size=14), min_size=1, max_size=4),
-    queries=st.lists(st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])), min_size=1, max_size=6),
-)
+@given(batches=BATCHES, queries=QUERIES)
 def test_both_registries_agree(folder: Path, batches: Sequence[list[Event]], queries: Sequence[tuple[str, list[str], Any]]) -> None:
-    """After any acts in any batches: the same models, versions and decisions, and the same answers page by page."""
     path = folder / f"{uuid4().hex}.db"
+    sql = open_sqlite(f"sqlite:///{path}")
+    try:
+        agrees(sql, batches, queries)
+    finally:
+        sql.close()
+        path.unlink()
+
+
+def agrees(sql: Store, batches: Sequence[list[Event]], queries: Sequence[tuple[str, list[str], Any]]) -> None:
+    """After any acts in any batches: the same models, versions and decisions, and the same answers page by page."""
     with clock.replaced(lambda: 1_700_000_000_000_000):
-        memory, sql = MemoryStore("memory://"), open_sqlite(f"sqlite:///{path}")
+        memory = MemoryStore("memory://")
         memory.now = clock.now
-        try:
-            for store in (memory, sql):
-                for events in batches:
-                    start = store.position("j")
-                    store.append(Batch("j", start, start + len(events) + 1, events, {"user": "eve"}))
-            assert plain(told(sql.registry)) == plain(told(memory.registry))
-            assert sql.changes() == memory.changes()
-            assert {item.digest for item in sql.pending()} == {item.digest for item in memory.pending()}
-            for text, order_by, deleted in queries:
-                query = parse(text, order_by=order_by, deleted=deleted, vocabulary=VERSIONS)
-                token = None
-                while True:
-                    expected, found = (store.registry.search(query, limit=2, token=token) for store in (memory, sql))
-                    assert plain(found.versions) == plain(expected.versions)
-                    assert (found.token is None) == (expected.token is None)
-                    token = expected.token
-                    if token is None:
-                        break
-        finally:
-            sql.close()
-            path.unlink()
+        for store in (memory, sql):
+            for events in batches:
+                start = store.position("j")
+                store.append(Batch("j", start, start + len(events) + 1, events, {"user": "eve"}))
+        assert plain(told(sql.registry)) == plain(told(memory.registry))
+        assert sql.changes() == memory.changes()
+        assert {item.digest for item in sql.pending()} == {item.digest for item in memory.pending()}
+        for text, order_by, deleted in queries:
+            query = parse(text, order_by=order_by, deleted=deleted, vocabulary=VERSIONS)
+            token = None
+            while True:
+                expected, found = (store.registry.search(query, limit=2, token=token) for store in (memory, sql))
+                assert plain(found.versions) == plain(expected.versions)
+                assert (found.token is None) == (expected.token is None)
+                token = expected.token
+                if token is None:
+                    break

@@ -99,7 +99,7 @@ def test_fault_9_a_long_curve_is_sampled_without_reading_most_of_it(sqlite: SqlS
     borders = [1 + (len(values) - 2) * number // 5 for number in range(6)]
     divided = {place // chunks.FULL * chunks.FULL for place in borders if place % chunks.FULL}
     with sqlite.driver.writing() as transaction:
-        transaction.many(f"UPDATE fp_chunks SET content = x'00' WHERE start NOT IN ({', '.join(map(str, divided))})", [()])
+        transaction.many(f"UPDATE fp_chunks SET content = ? WHERE start NOT IN ({', '.join(map(str, divided))})", [(b"\0",)])
     found = sqlite.metric_history(RUN, "m", max_points=12)
     assert (found.step, found.value.tobytes(), found.timestamp) == (expected.step, expected.value.tobytes(), expected.timestamp)
 

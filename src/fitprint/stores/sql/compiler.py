@@ -121,8 +121,8 @@ class _Compiler:
             if node.operator == "is null":
                 return "NOT EXISTS (SELECT 1 FROM fp_datasets d WHERE d.run = r.no)"
             return f"EXISTS (SELECT 1 FROM fp_datasets d WHERE d.run = r.no AND {self.relation(node)})"
-        if node.field.entity in _TABLES:  # keeps planners from scanning the params of all experiments' runs first
-            return f"({self.relation(node)}) IS TRUE"
+        if node.field.entity in _TABLES:
+            return self.driver.of_a_run(self.relation(node))
         return self.relation(node)
 
     def relation(self, node: Comparison) -> str:

@@ -14,7 +14,7 @@ from fitprint.stores.protocol import Health
 if TYPE_CHECKING:
     from fitprint.stores.views import QueryResult
 
-__all__ = ["Driver", "Transaction"]
+__all__ = ["Driver", "Transaction", "Written"]
 
 
 class Transaction(Protocol):
@@ -53,6 +53,9 @@ class Driver(Protocol):
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_`` without escapes."""
 
+    def of_a_run(self, condition: str) -> str:
+        """Return a condition on a param, metric or tag, which may come out null, as the planner takes it best."""
+
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
         """Let somebody's own statement read the views; see :meth:`fitprint.stores.protocol.Store.query`."""
 
@@ -61,3 +64,17 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """Release everything; closing twice is fine."""
+
+
+class Written:
+    """A word of the schema that is written with a column or a row, such as ``{time[COLUMN]}``.
+
+    Args:
+        text: what is written, with ``{0}`` for the column.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getitem__(self, column: str) -> str:
+        return self._text.format(column)

@@ -19,6 +19,7 @@ from fitprint.stores.values import number_of, text_of
 __all__ = [
     "JSON_FUNCTION",
     "SUMMARY_COLUMNS",
+    "Deflated",
     "Lazy",
     "facts",
     "json_text",
@@ -141,10 +142,21 @@ def life(row: tuple[Any, ...]) -> dict[str, Any]:
     return {name: check(found[name]) for name, (_, _, check) in _RUN.items()}
 
 
+class Deflated(bytes):
+    """JSON that :func:`packed` deflated; a database whose SQL cannot inflate keeps :attr:`json`, which is read as well."""
+
+    __slots__ = ()
+
+    @property
+    def json(self) -> bytes:
+        """The JSON itself."""
+        return zlib.decompress(self)
+
+
 def packed(content: Any) -> bytes:
     """Return JSON as bytes, deflated if it is long."""
     text = json.dumps(content, separators=(",", ":")).encode()
-    return zlib.compress(text, 6) if len(text) > 300 else text
+    return Deflated(zlib.compress(text, 6)) if len(text) > 300 else text
 
 
 def facts(content: bytes) -> dict[str, Any]:

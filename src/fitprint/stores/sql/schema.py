@@ -3,7 +3,8 @@
 Steps are additive and numbered from 1: a step that was released is never edited, and an older fitprint that meets a newer
 schema stops. The words in braces are the dialect's: ``{identity}`` a primary key that numbers itself, ``{text}`` texts
 compared by code point, ``{bytes}``, ``{id}`` an id drawn for the occasion, ``{random}`` an expression that draws one for each row, and
-``{clustered}`` for tables stored in the order of their key, ``{time[COLUMN]}`` a time as text, and ``{json[COLUMN]}`` what was packed.
+``{clustered}`` for tables stored in the order of their key, ``{time[COLUMN]}`` a time as text, ``{json[COLUMN]}`` what was packed, and
+``{param[ROW]}`` the value of a parameter with its type.
 
 Since step 7 the names of tables begin with ``fp_``; without that prefix they are the names of the views, which show people and other
 programs what the tables hold (see :mod:`fitprint.stores.views`). Only ``facts`` keeps its name, for every version reads it first.
@@ -257,13 +258,7 @@ STEPS: Sequence[Sequence[str]] = (
         """CREATE VIEW params AS SELECT
             r.id AS run_id,
             k.name AS key,
-            CASE
-                WHEN p.type = 'none' THEN NULL
-                WHEN p.type = 'float' THEN p.number
-                WHEN p.type = 'int' AND ABS(p.number) < 9e18 THEN CAST(p.text AS BIGINT)
-                WHEN p.type = 'int' THEN p.number
-                ELSE p.text
-            END AS value,
+            {param[p]} AS value,
             p.type,
             p.provenance,
             p.spilled AS artifact

@@ -18,6 +18,7 @@ from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, Store
 from fitprint.ids import new_id
 from fitprint.platform.processes import at_fork
 from fitprint.stores.protocol import Health
+from fitprint.stores.sql.driver import Written
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.rows import JSON_FUNCTION, json_text
 from fitprint.stores.sql.schema import STEPS
@@ -54,16 +55,6 @@ def open_sqlite(uri: str) -> SqlStore:
     return SqlStore(SqliteDriver(Path(path[1:]), uri))
 
 
-class _Written:
-    """A function of the dialect, with a place for a column."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __getitem__(self, column: str) -> str:
-        return self._text.format(column)
-
-
 class SqliteDriver:
     """A SQLite file in WAL mode: the one that is at the path when a transaction begins. A forked child gets a connection of its own."""
 
@@ -73,8 +64,13 @@ class SqliteDriver:
         "bytes": "BLOB",
         "clustered": " WITHOUT ROWID",
         "random": "lower(hex(randomblob(16)))",
-        "time": _Written("strftime('%Y-%m-%dT%H:%M:%fZ', {} / 1000000.0, 'unixepoch')"),
-        "json": _Written(f"{JSON_FUNCTION}({{}})"),
+        "time": Written("strftime('%Y-%m-%dT%H:%M:%fZ', {} / 1000000.0, 'unixepoch')"),
+        "json": Written(f"{JSON_FUNCTION}({{}})"),
+        "param": Written(
+            "CASE WHEN {0}.type = 'none' THEN NULL WHEN {0}.type = 'float' THEN {0}.number"
+            " WHEN {0}.type = 'int' AND ABS({0}.number) < 9e18 THEN CAST({0}.text AS BIGINT)"
+            " WHEN {0}.type = 'int' THEN {0}.number ELSE {0}.text END"
+        ),
     }
 
     def __init__(self, path: Path, uri: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
@@ -111,6 +107,9 @@ class SqliteDriver:
             column, pattern = f"lowered({column})", pattern.lower()
         glob = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
         return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
+
+    def of_a_run(self, condition: str) -> str:
+        return f"({condition}) IS TRUE"  # else the params of all experiments' runs are gone through first
 
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
         from fitprint.stores.sql.questions import answer

@@ -284,7 +284,9 @@ def _write_catalogue(
         else:
             experiment = experiment_numbers[draft.life.experiment]
             added += [(experiment, "params", numbers[key]) for key in draft.params]
-            added += [(experiment, "metrics", numbers[key]) for key, points in draft.points.items() if len(points.history)]
+            measured = ((key, points, len(points.history)) for key, points in draft.points.items())
+            new = (key for key, points, count in measured if count and points.summary().count == count)
+            added += [(experiment, "metrics", numbers[key]) for key in new]
             added += [(experiment, "tags", numbers[key]) for key, value in draft.tags.items() if value is not None]
     for table in ("params", "metrics", "tags"):
         transaction.many(

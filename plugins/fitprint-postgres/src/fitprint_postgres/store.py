@@ -1,0 +1,32 @@
+"""The store in a PostgreSQL database."""
+
+from __future__ import annotations
+
+from fitprint.events import Batch
+from fitprint.stores.sql.store import SqlStore
+from fitprint_postgres.driver import ConflictError, PostgresDriver
+
+__all__ = ["PostgresStore"]
+
+_ATTEMPTS = 5  # at a transaction that others' transactions undo
+
+
+class PostgresStore(SqlStore):
+    """A store at ``postgresql://user@host/database``; a schema of the database by ``?options=-csearch_path%3DNAME``.
+
+    Nothing is asked of the server before the store is used.
+
+    Raises:
+        StoreError: the URI cannot be read.
+    """
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(PostgresDriver(uri))
+
+    def append(self, batch: Batch) -> None:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return super().append(batch)
+            except ConflictError:
+                pass  # all of it was undone
+        return super().append(batch)
