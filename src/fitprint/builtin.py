@@ -62,7 +62,11 @@ def decide_transition(name: str, version: int) -> str | None:
     from fitprint.views.wording import counted
 
     found = get_model_version(f"{name}/{version}")
-    waiting = found.workspace.known_store().pending({file.digest for file in found.record.artifacts})
+    workspace, digests = found.workspace, {file.digest for file in found.record.artifacts}
+    waiting = workspace.known_store().pending(digests)
+    if any(each.digest in workspace.staging for each in waiting):  # nobody needs to wait for what is here
+        workspace.bring()
+        waiting = workspace.known_store().pending(digests)
     if not waiting:
         return None
     origin = waiting[0].origin or "where they were recorded"

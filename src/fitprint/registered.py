@@ -11,10 +11,23 @@ from typing import Any
 
 from fitprint.entities import Artifact, LoggedModel
 
-__all__ = ["STAGES", "ModelEvaluation", "ModelVersionRecord", "RegisteredModelRecord", "VersionPage"]
+__all__ = ["STAGES", "ModelEvaluation", "ModelVersionRecord", "RegisteredModelRecord", "VersionPage", "why_no_name"]
 
 STAGES = ("None", "Staging", "Production", "Archived")
 """MLflow's stages of a version, for those who use them."""
+
+_MOST_LETTERS = 250  # of a name
+
+
+def why_no_name(text: object) -> str:
+    """Return why a registered model cannot have this name; "" if it can."""
+    if isinstance(text, str) and 0 < len(text) <= _MOST_LETTERS and text == text.strip() and text.isprintable():
+        found = sorted(set(text) & set("/@?:"))
+        if not found:
+            return ""
+    shown = repr(text)[:80]
+    told = f"a name is 1 to {_MOST_LETTERS} visible letters, without / @ ? : and without blanks at its ends"
+    return f"a registered model cannot be called {shown}: {told}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +50,7 @@ class ModelVersionRecord:
     """A version of a registered model: the files of a model at the time it was registered, which stay whatever becomes of its run.
 
     Attributes:
-        id: that of the act that registered it.
+        id: 32 hexadecimal digits.
         name: the present name of the registered model, whose version ``version`` (1, 2 ...) this is.
         run_id: the run that recorded it; "" if none is known.
         model: where it was in the run, its flavor, the digest over its files, and facts on it.

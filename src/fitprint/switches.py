@@ -166,4 +166,9 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
             raise SettingsError(f"there is no setting {name!r}: {_NOT_NEEDED[name]}")
         else:
             given[name] = value
+    if given.get("register"):
+        from fitprint.registered import why_no_name
+
+        if wrong := why_no_name(given["register"]):
+            raise SettingsError(f"register: {wrong}")
     return given

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}|(?:model|load|import)-(?P<pid>[0-9]+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TOUCH_SECONDS = 600  # a small part of the shortest grace that makes sense
+_DOOMED = ".gc-"  # begins the name of a blob that is being removed
 _OLD_SECONDS = 86_400  # processes of other machines cannot be asked for; no file is that long on its way
 
 
@@ -208,22 +210,39 @@ class Staging:
         for it makes their time new; a file is renamed before the last look at its time, so that nobody finds it there who comes later.
         """
         found: dict[str, int] = {}
-        for path in sorted(self.root.glob("??/*")):
+        for path in self._blobs():
             digest = f"sha256:{path.parent.name}{path.name}"
-            if digest in needed or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            if digest in needed:
                 continue
             try:
-                facts = path.stat()
-                if time.time() - facts.st_mtime < grace or (not dry_run and not self._taken_away(path, grace)):
+                facts = path.lstat()
+                if (
+                    not stat.S_ISREG(facts.st_mode)
+                    or time.time() - facts.st_mtime < grace
+                    or (not dry_run and not self._taken_away(path, grace))
+                ):
                     continue
             except OSError:
                 continue  # somebody else has removed it
             found[digest] = facts.st_size
         return found
 
+    def _blobs(self) -> Iterator[Path]:
+        """Yield the files of blobs, none behind a link; what a collection that was killed had taken away is put back first."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            if folder.is_symlink():
+                continue
+            for doomed in folder.glob(f"{_DOOMED}*"):
+                original = doomed.with_name(doomed.name.removeprefix(_DOOMED))
+                if original.exists():
+                    doomed.unlink(missing_ok=True)
+                else:
+                    doomed.rename(original)
+            yield from sorted(path for path in folder.iterdir() if re.fullmatch(r"[0-9a-f]{62}", path.name))
+
     def _taken_away(self, path: Path, grace: float) -> bool:
         """Remove a file unless somebody has put it again meanwhile."""
-        doomed = path.with_name(f".{new_id()}")
+        doomed = path.with_name(f"{_DOOMED}{path.name}")
         path.rename(doomed)
         if time.time() - doomed.stat().st_mtime < grace:
             doomed.rename(path)

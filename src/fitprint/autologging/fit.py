@@ -243,11 +243,23 @@ class Fit(Recorder):
             self.skipped("model", "the setting `models` is off")
             return
         with self.part("model"):
-            register = self.setting("register") if path == "model" and self.run.parent_id is None else None
+            register = self._registered_name() if path == "model" and self.run.parent_id is None else None
             facts = self.run.log_model(model, path, register=register, **options).facts
             if facts.get("signature") is None and "signature" not in self._report.get("skipped", {}):
                 problems = [problem for problem in facts.get("problems", ()) if "signature" in problem]
                 self.skipped("signature", problems[0] if problems else "there are no data of which columns and types can be told")
+
+    def _registered_name(self) -> str | None:
+        """Return the name under which models are to be registered, if there is one that can be; else the capture report says so."""
+        name: str | None = self.setting("register")
+        if not name:
+            return None
+        from fitprint.registered import why_no_name
+
+        wrong = why_no_name(name)
+        if wrong:
+            self.skipped("registration", wrong)
+        return None if wrong else name
 
     def link(self, subject: Any) -> None:
         """Remember that an object (a model, its predictions) belongs to this run, for as long as it lives."""

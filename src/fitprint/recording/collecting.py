@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Collected", "collect_garbage", "unreferenced"]
 
-_DAY = 86_400.0
+_DAY = 86_400.0  # seconds
+_MOST = 1e7  # days or hours
 
 
 class Collected(NamedTuple):
@@ -49,7 +50,8 @@ def collect_garbage(*, trash_days: float | None = None, grace_hours: float = 24.
 
     Args:
         trash_days: purge runs that are in the trash for so many days; by default as the setting ``trash_days`` says, and none without it.
-        grace_hours: keep bytes that were put here in so many hours.
+        grace_hours: keep bytes that were put here in so many hours. Less than one is safe only while nothing records into this home: a
+            run may be about to name bytes that are here already.
         dry_run: free nothing, and say what would be.
 
     Raises:
@@ -58,7 +60,9 @@ def collect_garbage(*, trash_days: float | None = None, grace_hours: float = 24.
     workspace = current()
     days = workspace.settings["trash_days"] if trash_days is None else trash_days
     for value, name in ((days, "trash_days"), (grace_hours, "grace_hours")):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):
+        if value is None and name == "trash_days":
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST:
             raise FitprintError(f"{name} must be a number from 0 on, not {shown(value)}")
     store = workspace.store
     runs = [] if days is None else list(_long_in_trash(store, clock.now() - round(days * _DAY * 1e6)))
@@ -76,7 +80,7 @@ def collect_garbage(*, trash_days: float | None = None, grace_hours: float = 24.
 
 def unreferenced(grace_hours: float = 24.0) -> Collected:
     """Return what :func:`collect_garbage` would free of bytes."""
-    return collect_garbage(trash_days=1e9, grace_hours=grace_hours, dry_run=True)
+    return collect_garbage(trash_days=_MOST, grace_hours=grace_hours, dry_run=True)
 
 
 def _long_in_trash(store: Store, until: int) -> Iterator[str]:
@@ -117,12 +121,15 @@ def _needed(workspace: Workspace, others: list[Store], doomed: set[str]) -> tupl
     """Return the digests of all bytes that something refers to, and which stores were asked; ``doomed`` runs count no more."""
     stores = [workspace.known_store(), *others]
     needed: set[str] = set()
-    for store in stores:
-        needed |= store.digests(without=doomed)
-    for folder in (workspace.home / "journal").glob("*"):
+    for folder in (workspace.home / "journal").glob("*"):  # before the stores: what is delivered meanwhile is then seen by one of both
         if folder.is_dir():
             delivered = max(store.position(folder.name) for store in stores)  # 0 for one that was put aside
-            needed.update(_spoken_of(folder, delivered))
+            try:
+                needed.update(_spoken_of(folder, delivered))
+            except FileNotFoundError:
+                continue  # it was delivered meanwhile
+    for store in stores:
+        needed |= store.digests(without=doomed)
     return needed, tuple(store.uri for store in stores)
 
 

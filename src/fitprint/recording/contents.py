@@ -90,6 +90,12 @@ class RunContents(RunFiles):
         """
         from fitprint.models.storing import store_model
 
+        if register:
+            from fitprint.registered import why_no_name
+
+            if wrong := why_no_name(register):
+                raise FitprintError(f"{wrong}; the model is not recorded")
+
         limit = self.workspace.settings["model_limit_mb"] * 2**20
         flavors = hooks().registered("register_flavors")
         staging = self.workspace.staging

@@ -19,6 +19,7 @@ __all__ = ["SCHEME", "ModelURI", "found_model", "number_of", "of_alias", "regist
 SCHEME = "models:/"
 """With which the URIs of versions begin."""
 
+_MOST_DIGITS = 18  # of a number; no version has more
 _FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/NAME/latest, each with ?at=2026-05-01T12:00:00Z if you like"
 
 
@@ -74,9 +75,9 @@ def found_model(registry: ModelRegistry, name: str) -> RegisteredModelRecord:
         return registry.model(name)
     except RegisteredModelNotFoundError:
         names = [model.name for model in registry.models() if model.deleted_time is None]
-        near = nearest(name, names)
-        have = near or f"there are: {', '.join(map(shown, names[:20])) or 'none; fitprint.register_model(...) makes one'}"
-        raise RegisteredModelNotFoundError(f"there is no registered model {shown(name)}; {have}") from None
+        have = ", ".join(map(shown, names[:20])) or "none; fitprint.register_model(...) makes one"
+        near = nearest(name, names) or f"; there are: {have}"
+        raise RegisteredModelNotFoundError(f"there is no registered model {shown(name)}{near}") from None
 
 
 def number_of(registry: ModelRegistry, model: RegisteredModelRecord, asked: ModelURI) -> int:
@@ -84,7 +85,7 @@ def number_of(registry: ModelRegistry, model: RegisteredModelRecord, asked: Mode
     if asked.alias is not None:
         return of_alias(registry, model, asked.alias, asked.at)
     if asked.version.isdecimal() and asked.version.isascii():
-        return int(asked.version)
+        return int(asked.version[:_MOST_DIGITS])
     if asked.version == "latest":
         latest = model.latest if asked.at is None else _latest_at(registry, model, asked.at)
         if latest is None:

@@ -13,13 +13,14 @@ from fitprint.arguments import checked_count, checked_items, checked_text
 from fitprint.artifacts.paths import checked_path, files_below
 from fitprint.context.secrecy import tag_texts
 from fitprint.entities import Artifact, LoggedModel
-from fitprint.errors import FitprintError, ModelNotFoundError
+from fitprint.errors import FitprintError, ModelNotFoundError, RefusedError
 from fitprint.events import ModelVersionCreated, RegisteredModelEdited
 from fitprint.ids import new_id
 from fitprint.recording.model_uris import SCHEME, found_model, registry_of
 from fitprint.recording.reading import RunReader
 from fitprint.recording.versions import ModelVersion, RegisteredModel, decided, get_model_version, searched
 from fitprint.recording.workspace import Workspace, current
+from fitprint.stores.registry import KNOWN
 
 __all__ = [
     "create_registered_model",
@@ -64,8 +65,16 @@ def register_model(
     act = _request(workspace, model, name, _texts(tags or {}), checked_text(note, "a note", empty=True), reason)
     decision = decided(workspace, act)
     made = ModelVersion(workspace, registry_of(workspace.store).version(name, decision.version or 0))
+    if decision.about == KNOWN:  # what was said of it now is to hold all the same
+        if act.changes.get("tags"):
+            made.set_tags(act.changes["tags"])
+        if note:
+            made.set_note(note)
     if alias is not None:
-        get_registered_model(name).promote(made.version, alias, reason=reason)
+        try:
+            get_registered_model(name).promote(made.version, alias, reason=reason)
+        except RefusedError as error:
+            raise RefusedError(f"{error} ({name}/{made.version} is registered all the same)") from error
         made.refresh()
     return made
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint import clock
-from fitprint.arguments import checked_items, checked_text
+from fitprint.arguments import checked_items, checked_text, shown
 from fitprint.context.secrecy import tag_texts
 from fitprint.entities import Artifact, Decision, LoggedModel, RunRecord
 from fitprint.errors import (
+    FitprintError,
     ModelNotFoundError,
     RefusedError,
     RegisteredModelNotFoundError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelVersion", "RegisteredModel", "decided", "get_model_version", "searched"]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TAGS = "{'team': 'a'}"
 
 
@@ -41,8 +43,9 @@ def get_model_version(uri: str | ModelVersion) -> ModelVersion:
     """Return the version that a URI leads to.
 
     Args:
-        uri: ``models:/NAME@ALIAS``, ``models:/NAME/3``, ``models:/NAME/latest``, or a stage in the place of a number; with
-            ``?at=2026-05-01T12:00:00Z`` as it was at that time (of decisions, by the store's clock). ``models:/`` may be left out.
+        uri: ``models:/NAME@ALIAS``, ``models:/NAME/3``, ``models:/NAME/latest``, or a stage in the place of a number. With
+            ``?at=2026-05-01T12:00:00Z`` it is the version of that time, by the store's clock (stages have no past). ``models:/`` may be
+            left out.
 
     Raises:
         RegisteredModelNotFoundError: there is no such version; the message says what there is.
@@ -165,11 +168,12 @@ class ModelVersion:
         known = next((each for each in STAGES if each.lower() == str(stage).lower()), stage)
         self._edit({"stage": known}, reason)
 
-    def compare(self, other: ModelVersion) -> VersionComparison:
-        """Return how ``other`` differs from this version: would callers break, model, evaluations, and what their runs recorded."""
+    def compare(self, other: ModelVersion | str) -> VersionComparison:
+        """Return how ``other``, a version or its URI, differs from this one: would callers break, model, evaluations, its run."""
+        other = get_model_version(other)
         from fitprint.views.model_versions import compared_versions
 
-        return compared_versions(self.record, other.record, [self._run(), other._run()])
+        return compared_versions(self.record, other.record, [each._run() for each in (self, other)])  # noqa: SLF001 - of this class
 
     def _run(self) -> RunRecord | None:
         try:
@@ -356,7 +360,10 @@ class RegisteredModel:
 
     def at(self, time: datetime, alias: str) -> ModelVersion | None:
         """Return the version to which an alias led at a time; None if it led to none."""
-        moment = round(time.timestamp() * 1_000_000)
+        checked_text(alias, "an alias")
+        if not isinstance(time, (datetime,)):
+            raise FitprintError(f"at() takes a datetime, not {shown(time)}")
+        moment = (time.astimezone(timezone.utc) - _EPOCH) // timedelta(microseconds=1)
         try:
             number = of_alias(registry_of(self.workspace.store), self.record, alias.removeprefix("@"), moment)
         except RegisteredModelNotFoundError:

@@ -62,7 +62,7 @@ def judge(rules: Mapping[str, Any], name: str, alias: str, version: VersionDraft
     Raises:
         RefusedError: they do not; the message says why, and what to do.
     """
-    reasons = [*_approvals(rules, name, alias, version, actor), *_beats(rules, name, alias, version, holder)]
+    reasons = [*_approvals(rules, name, alias, version, actor), *_beats(rules, name, version, holder)]
     if reasons:
         raise RefusedError(f"the rules of {name}@{alias} do not let version {version.number} have it: {'; '.join(reasons)}")
 
@@ -76,36 +76,31 @@ def _approvals(rules: Mapping[str, Any], name: str, alias: str, version: Version
         yield f"{who} than {actor or 'you'} must approve it, and {have} (`fitprint models approve {name} {version.number} {alias}`)"
 
 
-def _beats(rules: Mapping[str, Any], name: str, alias: str, version: VersionDraft, holder: VersionDraft | None) -> Iterator[str]:
+def _beats(rules: Mapping[str, Any], name: str, version: VersionDraft, holder: VersionDraft | None) -> Iterator[str]:
     metric = rules.get("beats", "")
     if not metric or holder is None or holder.number == version.number:
         return
-    hint = f"`fitprint evaluate models:/{name}/N DATA` tells it"
-    ours, theirs = _value(version, metric), _value(holder, metric)
-    for number, found in ((version.number, ours), (holder.number, theirs)):
-        if found is None:
-            yield f"the {metric} of version {number} is not known ({hint})"
-    if ours is None or theirs is None:
+    hint = f"`fitprint evaluate models:/{name}/{version.number} DATA --target COLUMN`, and the same for version {holder.number}"
+    data = [each for each in sorted({*version.evaluations, *holder.evaluations}) if metric.startswith(f"{each}_")]
+    ours, theirs = ([_value(each, name_of, metric[len(name_of) + 1 :]) for name_of in data] for each in (version, holder))
+    both = [(one, two) for one, two in zip(ours, theirs, strict=True) if one is not None and two is not None]
+    if not both:
+        missing = [each.number for each, found in ((version, ours), (holder, theirs)) if not any(found)]
+        which = " and ".join(f"version {number}" for number in missing) or "both versions on data of one name"
+        yield f"the {metric} of {which} is not known ({hint})"
         return
-    (evaluation, value), (other, before) = ours, theirs
-    key = metric[len(_data_name(version, metric)) + 1 :]
+    (evaluation, value, goal), (other, before, other_goal) = both[0]
     if (evaluation.digest, evaluation.target_digest) != (other.digest, other.target_digest) or not evaluation.digest:
-        yield f"version {version.number} and version {holder.number}, which has {alias}, were evaluated on other data ({hint})"
-    elif not (value < before if evaluation.goals.get(key) == "min" else value > before):
+        yield f"version {version.number} and version {holder.number}, the one before, were evaluated on other data ({hint})"
+    elif goal != other_goal:
+        yield f"which {metric} is better is not the same for version {version.number} ({goal}) and version {holder.number} ({other_goal})"
+    elif not (value < before if goal == "min" else value > before):
         yield f"its {metric} is {value:.6g}, that of version {holder.number} is {before:.6g}"
 
 
-def _data_name(version: VersionDraft, metric: str) -> str:
-    """Return the name of the data in the name of a metric; "" where the version was not evaluated on any such."""
-    found = (
-        name for name, each in version.evaluations.items() if metric.startswith(f"{name}_") and metric[len(name) + 1 :] in each.metrics
-    )
-    return next(found, "")
-
-
-def _value(version: VersionDraft, metric: str) -> tuple[ModelEvaluation, float] | None:
-    name = _data_name(version, metric)
-    if not name:
+def _value(version: VersionDraft, data: str, key: str) -> tuple[ModelEvaluation, float, str] | None:
+    """Return an evaluation on data of this name, its value of a metric, and whether less or more is better."""
+    evaluation = version.evaluations.get(data)
+    if evaluation is None or key not in evaluation.metrics:
         return None
-    evaluation = version.evaluations[name]
-    return evaluation, evaluation.metrics[metric[len(name) + 1 :]]
+    return evaluation, evaluation.metrics[key], evaluation.goals.get(key, "max")

@@ -11,21 +11,22 @@ from typing import Any, NamedTuple
 from fitprint.entities import Artifact, ChangeKind, LoggedModel
 from fitprint.errors import RefusedError
 from fitprint.events import AliasMoved, ModelAct, ModelVersionCreated, RegisteredModelEdited
-from fitprint.registered import STAGES, ModelEvaluation, ModelVersionRecord, RegisteredModelRecord
+from fitprint.registered import STAGES, ModelEvaluation, ModelVersionRecord, RegisteredModelRecord, why_no_name
 from fitprint.stores.promotion import checked_rules, judge, spoken
 
-__all__ = ["ModelDraft", "Outcome", "Registry", "VersionDraft", "model_record", "version_record"]
+__all__ = ["KNOWN", "ModelDraft", "Outcome", "Registry", "VersionDraft", "model_record", "version_record"]
 
 _ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _TAKEN = re.compile(r"latest|v?[0-9]+", re.IGNORECASE)  # what means a version by itself
-_MOST_LETTERS = 250  # of a name
 _MOST_HELD = 100  # versions that an alias remembers
 _MOST_SHOWN = 80  # letters of what was set
 
 
 @dataclass(slots=True)
 class VersionDraft:
-    """What acts say of one version. A tag that was removed is None."""
+    """What acts say of one version. A tag that was removed is None; ``deleted`` is when it was removed, None, or, with a minus,
+    when it was brought back though those of its time are gone.
+    """
 
     number: int
     id: str
@@ -40,6 +41,10 @@ class VersionDraft:
     evaluations: dict[str, ModelEvaluation] = field(default_factory=dict)
     approvals: dict[str, tuple[str, ...]] = field(default_factory=dict)
     deleted: int | None = None
+
+
+KNOWN = "is registered already"
+"""What the decision about a version says that was there."""
 
 
 @dataclass(slots=True)
@@ -81,9 +86,11 @@ class ModelDraft:
 
     def removed(self, created: int, deleted: int | None) -> int | None:
         """Return since when a version is removed, by itself or with the model; None if it is not."""
-        if deleted is not None or self.deleted is not None:
-            return deleted if self.deleted is None or (deleted is not None and deleted < self.deleted) else self.deleted
-        return self.cleared if self.cleared is not None and created < self.cleared else None
+        if deleted is not None and deleted > 0:
+            return deleted
+        if self.deleted is not None:
+            return self.deleted
+        return self.cleared if self.cleared is not None and max(created, -(deleted or 0)) < self.cleared else None
 
 
 class Outcome(NamedTuple):
@@ -145,11 +152,12 @@ class Registry:
             key = (act.run, act.model.path, act.model.digest)
             for known in model.versions.values():
                 if (known.run, known.model.path, known.model.digest) == key and model.removed(known.created, known.deleted) is None:
-                    return Outcome(model.id, known.number, about="is registered already")
-        version = VersionDraft((model.last if model else 0) + 1, act.id, act.run, act.model, act.artifacts, now, actor)
+                    return Outcome(model.id, known.number, about=KNOWN)
+        version = VersionDraft((model.last if model else 0) + 1, "", act.run, act.model, act.artifacts, now, actor)
         told = _edited(None, version, act.changes, actor, now, self._spelled)
         if model is None:
             model = self._add(act.name, act.id, now)
+        version.id = _drawn(f"{model.id}/{version.number}", act.id)  # whatever ids acts have, no two versions have the same
         if model.deleted is not None:
             model.clear(now)
         model.last = version.number
@@ -198,7 +206,8 @@ class Registry:
             raise RefusedError(f"the registered model {model.name!r} has no version {act.version}")
         version = model.versions[act.version]
         if before != act.version:
-            judge(model.rules.get(alias, {}), model.name, alias, version, model.versions.get(before), actor)
+            last = next((number for number in reversed(held) if number), 0)  # it may have been taken from the alias
+            judge(model.rules.get(alias, {}), model.name, alias, version, model.versions.get(last), actor)
             model.held[alias] = (*held, act.version)[-_MOST_HELD:]
         return Outcome(model.id, act.version, alias, before)
 
@@ -212,7 +221,7 @@ class Registry:
         """Return a version, a removed one only where the model is not: it may be brought back."""
         model = self._model(name)
         version = model.versions.get(number)
-        if version is None or (version.deleted is None and model.removed(version.created, None) is not None):
+        if version is None:
             raise RefusedError(f"the registered model {model.name!r} has no version {number}")
         return model, version
 
@@ -222,7 +231,7 @@ class Registry:
 
     def _add(self, name: str, act_id: str, now: int) -> ModelDraft:
         spelled = self.free(name)
-        model = ModelDraft(hashlib.sha256(f"{act_id}\0{name}".encode("utf-8", "backslashreplace")).hexdigest()[:32], spelled, now, now)
+        model = ModelDraft(_drawn(name, act_id), spelled, now, now)
         self.by_id[model.id] = model
         self.names[spelled] = model.id
         self.touched.setdefault(model.id, set()).add("started")
@@ -231,11 +240,8 @@ class Registry:
     def free(self, text: str) -> str:
         """Return the name in its spelling, which no registered model has now."""
         name = self._spelled(text)
-        if not name.strip() or name != name.strip() or len(name) > _MOST_LETTERS or not name.isprintable() or set(name) & set("/@?:"):
-            raise RefusedError(
-                f"a registered model cannot be called {name[:_MOST_SHOWN]!r}: a name is 1 to {_MOST_LETTERS} letters, without / @ ? : and"
-                " without blanks at its ends"
-            )
+        if wrong := why_no_name(text):
+            raise RefusedError(wrong)
         bearer = self.by_id.get(self.names.get(name, ""))
         if bearer is not None and bearer.name == name:
             raise RefusedError(f"there is a registered model {name!r} already")
@@ -268,6 +274,9 @@ class _ModelChanges:
         self.deleted = changes.get("deleted")
         if self.deleted not in (None, True, False):
             raise RefusedError("'deleted' is true or false")
+        if self.deleted is False and model is not None and model.deleted is None:
+            told = f"; its versions from before it was removed come back one by one: {model.name}/1" if model.cleared is not None else ""
+            raise RefusedError(f"the registered model {model.name!r} is not removed{told}")
         if self.deleted and model is not None and (aliases := model.aliases):
             led = ", ".join(f"@{alias} leads to version {number}" for alias, number in sorted(aliases.items()))
             raise RefusedError(f"the registered model {model.name!r} is in use: {led}; remove the alias first")
@@ -307,15 +316,18 @@ def _edited(
     evaluations = _checked_evaluations(changes.get("evaluations", {}))
     approved = None if changes.get("approved") is None else _checked_alias(changes["approved"])
     deleted = changes.get("deleted")
-    if deleted not in (None, True, False):
-        raise RefusedError("'deleted' is true or false")
+    if deleted not in (None, True, False) or (model is None and deleted is not None):
+        raise RefusedError("'deleted' is true or false, of a version that is there")
     if deleted and model is not None:
         leading = sorted(alias for alias, number in model.aliases.items() if number == version.number)
         if leading:
             led = " and ".join(f"@{alias}" for alias in leading)
             raise RefusedError(f"version {version.number} of {model.name!r} is in use by {led}: move the alias first")
-    if deleted is None and version.deleted is not None:
+    is_removed = model is not None and model.removed(version.created, version.deleted) is not None
+    if deleted is None and is_removed:
         raise RefusedError(f"version {version.number} was removed: restore it first")
+    if deleted is False and not is_removed:
+        raise RefusedError(f"version {version.number} is not removed")
     told = []
     if note is not None:
         version.note = note
@@ -333,9 +345,12 @@ def _edited(
         version.approvals[approved] = tuple(dict.fromkeys((*version.approvals.get(approved, ()), spelled(actor))))
         told.append("approved")
     if deleted is not None:
-        if model is not None and deleted != (version.deleted is not None):
+        if model is not None and deleted != is_removed:
             model.count += -1 if deleted else 1
-        version.deleted = now if deleted else None
+        if deleted:
+            version.deleted = version.deleted if (version.deleted or 0) > 0 else now
+        else:
+            version.deleted = None if model is None or model.removed(version.created, None) is None else -now
         told.append("removed" if deleted else "restored")
     return "; ".join(told)
 
@@ -369,10 +384,13 @@ def _checked_evaluations(evaluations: Any) -> dict[str, ModelEvaluation]:
 def _checked_evaluation(name: str, value: Any) -> ModelEvaluation:
     try:
         digest, target_digest, metrics, goals = value
-        if not all(map(_text, (digest or "-", target_digest or "-", *goals.values()))):
+        texts = (name, digest + "-", target_digest + "-", *metrics, *goals)
+        if not all(map(_text, texts)) or not set(goals.values()) <= {"min", "max"}:
+            raise TypeError
+        if not {type(number) for number in metrics.values()} <= {int, float}:
             raise TypeError
         return ModelEvaluation(digest, target_digest, {key: float(number) for key, number in metrics.items()}, dict(goals))
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         raise RefusedError(f"the evaluation on {name[:_MOST_SHOWN]!r} is none") from None
 
 
@@ -387,6 +405,11 @@ def _checked_alias(alias: Any) -> str:
 
 def _told_tags(tags: Mapping[str, str | None]) -> str:
     return ", ".join(f"{key} removed" if value is None else f"{key}={value}" for key, value in sorted(tags.items()))[:_MOST_SHOWN]
+
+
+def _drawn(name: str, act_id: str) -> str:
+    """Return an id, the same whenever a store folds its acts anew."""
+    return hashlib.sha256(f"{act_id}\0{name}".encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def _spoken_version(number: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fitprint.entities import Decision, RunRecord
 from fitprint.registered import ModelVersionRecord, RegisteredModelRecord
+from fitprint.stores.registry import KNOWN
 from fitprint.views.fields import timestamp
 from fitprint.views.wording import clean, number, size, value_text
 
@@ -91,7 +92,7 @@ def _done(decision: Decision, about: str) -> str:
     if decision.act == "ModelVersionCreated":
         if not decision.version:
             return "a version registered"
-        return f"version {decision.version} {about if about == 'is registered already' else 'registered'}"
+        return f"version {decision.version} {about if about == KNOWN else 'registered'}"
     if decision.act == "AliasMoved":
         before, after = (f"version {number}" if number else "none" for number in (decision.before, decision.version))
         if decision.refusal is not None:
@@ -131,7 +132,7 @@ class VersionComparison:
     def __str__(self) -> str:
         lines = [f"models:/{each.name}/{each.version}" for each in (self.before, self.after)]
         lines = [f"{lines[0]} → {lines[1]}"]
-        lines += [f"callers break: {each}" for each in self.breaks] or ["callers: nothing breaks, as far as the signatures say"]
+        lines += [f"callers break: {each}" for each in self.breaks] or ["callers: nothing breaks, as far as the signatures tell"]
         return "\n".join([*lines, *(f"{each.section} {each.key}: {each.before} → {each.after}" for each in self.differences)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,11 +161,14 @@ def compared_versions(
     return VersionComparison(before, after, tuple(_breaks(before, after)), tuple(found))
 
 
+_Fields = Mapping[str, Mapping[str, Any]]
 _Sides = tuple[str, Mapping[str, str], Mapping[str, str]]
 
 
 def _sections(before: ModelVersionRecord, after: ModelVersionRecord, runs: Sequence[RunRecord | None]) -> Iterator[_Sides]:
     yield "model", _model(before), _model(after)
+    for side in ("inputs", "outputs"):
+        yield side[:-1], _described(before, side), _described(after, side)
     for data in sorted(before.evaluations.keys() | after.evaluations.keys()):
         yield "evaluation", _evaluation(before, data), _evaluation(after, data)
     one, other = runs
@@ -217,13 +221,29 @@ def _fields(version: ModelVersionRecord, side: str) -> dict[str, Mapping[str, An
     return {str(field.get("name") or f"column {place}"): field for place, field in enumerate(described.get("fields", ()), 1)}
 
 
+def _described(version: ModelVersionRecord, side: str) -> dict[str, str]:
+    """Return the type of each input or output, and the order of named ones."""
+    fields = _fields(version, side)
+    if fields is None:
+        return {"": "not known"}
+    told = {name: f"{field.get('type')}{field.get('shape') or ''}{'?' if field.get('nullable') else ''}" for name, field in fields.items()}
+    return {clean(key): clean(value) for key, value in told.items()} | {"order": clean(", ".join(fields))}
+
+
 def _breaks(before: ModelVersionRecord, after: ModelVersionRecord) -> Iterator[str]:
-    """Yield what fails for who calls the one like the other."""
+    """Yield what fails, or comes out otherwise, for who calls the one like the other."""
     old, new = _fields(before, "inputs"), _fields(after, "inputs")
     if old is None or new is None:
         if (old is None) != (new is None):
             yield f"only version {(after if new is not None else before).version} has a signature: nobody knows"
-        return
+    else:
+        yield from _broken_inputs(before, old, new)
+    outputs, others = _fields(before, "outputs"), _fields(after, "outputs")
+    if outputs is not None and others is not None and _forms(outputs) != _forms(others):
+        yield f"the outputs are others: {_listed(outputs)} before, {_listed(others)} now"
+
+
+def _broken_inputs(before: ModelVersionRecord, old: _Fields, new: _Fields) -> Iterator[str]:
     for name, field in new.items():
         known = old.get(name)
         if known is None:
@@ -235,11 +255,16 @@ def _breaks(before: ModelVersionRecord, after: ModelVersionRecord) -> Iterator[s
             yield f"the input {clean(name)} may not be missing any more"
         elif known.get("shape") != field.get("shape"):
             yield f"the input {clean(name)} has the shape {field.get('shape')} in the place of {known.get('shape')}"
-    outputs, others = _fields(before, "outputs"), _fields(after, "outputs")
-    if outputs is not None and others is not None:
-        changed = [name for name in outputs if name not in others or outputs[name].get("type") != others[name].get("type")]
-        if changed or len(outputs) != len(others):
-            yield f"the outputs are others: {_listed(outputs)} before, {_listed(others)} now"
+    gone = [name for name in old if name not in new]
+    if gone:
+        told = f"{', '.join(map(clean, gone[:5]))}{' ...' if len(gone) > 5 else ''}"
+        yield f"it does not take {told} any more: load_predictor leaves it out, a model that was loaded by load_model may refuse it"
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        yield "the inputs come in another order: arrays mean something else now, and a model of load_model may refuse frames"
+
+
+def _forms(fields: _Fields) -> list[tuple[Any, Any]]:
+    return [(field.get("type"), field.get("shape")) for field in fields.values()]
 
 
 def _listed(fields: Mapping[str, Mapping[str, Any]]) -> str:

@@ -90,7 +90,8 @@ def test_rules_and_approvals(command, churn):
     assert "approved churn/1 for @champion" in command("models", "approve", "churn", "1", "champion").err
     assert "refused: @champion → version 1" in command("models", "history", "churn").out
     assert "rules of @champion" in command("models", "show", "churn").out
-    assert "no rules" in command("models", "rules", "churn", "champion").err
+    assert "another person approves" in command("models", "rules", "churn", "champion").err
+    assert "no rules" in command("models", "rules", "churn", "champion", "--approvals", "0", "--beats", "").err
     assert 0 == command("models", "promote", "churn", "1", "champion").status
 
 

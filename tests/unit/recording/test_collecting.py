@@ -67,12 +67,8 @@ def test_runs_long_in_the_trash_are_purged_where_somebody_asks() -> None:
 def test_a_version_keeps_its_bytes() -> None:
     """Also a removed one, whose run was purged."""
 
-    class Adds:
-        def predict(self, rows: Any) -> Any:
-            return rows
-
     with fitprint.start_run() as run:
-        run.log_model(Adds())
+        run.log_model({"weights": [1.0]})
     version = fitprint.register_model(run, "adds")
     fitprint.delete_run(run.id)
     fitprint.purge_run(run.id)
@@ -133,8 +129,56 @@ def test_stores_into_which_the_home_recorded_are_asked(tmp_path: Path) -> None:
     assert {b"kept elsewhere", b"kept here"} == blobs()
 
 
-@pytest.mark.parametrize("options", [{"trash_days": -1}, {"trash_days": "1"}, {"grace_hours": True}, {"grace_hours": float("nan")}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trash_days": -1},
+        {"trash_days": "1"},
+        {"grace_hours": True},
+        {"grace_hours": float("nan")},
+        {"grace_hours": None},
+        {"trash_days": float("inf")},
+    ],
+)
 def test_odd_numbers_are_refused(options: dict[str, Any]) -> None:
     """Nothing is freed."""
     with pytest.raises(FitprintError, match="must be a number from 0 on"):
         fitprint.collect_garbage(**options)
+
+
+def test_what_is_delivered_while_it_is_collected_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journals are read before the stores: a record that passes from the one to the other is seen."""
+    run_with("moves")
+    workspace = current()
+    original = type(workspace.known_store()).digests
+
+    def late(store: Any, without: Any = ()) -> set[str]:
+        workspace.sync()
+        return original(store, without)
+
+    fitprint.search_runs()
+    run_with("moves, too")
+    monkeypatch.setattr(type(workspace.known_store()), "digests", late)
+    monkeypatch.setattr(type(workspace), "store", property(lambda self: self.known_store()))
+    assert 0 == collected().blobs
+
+
+def test_nothing_outside_is_touched(tmp_path: Path) -> None:
+    """Neither behind a link in the place of a folder, nor a folder in the place of a file; what a killed collection left is put back."""
+    root = current().staging.root
+    digest = current().staging.put_bytes(b"kept back")
+    place = current().staging.path_of(digest)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / ("e" * 62)).write_bytes(b"mine")
+    (root / "ad").symlink_to(outside)
+    (root / "ae").mkdir()
+    (root / "ae" / ("e" * 62)).mkdir()
+    place.rename(place.with_name(f".gc-{place.name}"))
+    run = fitprint.start_run()
+    run.log_text("kept back", "again.txt")
+    run.end()
+    assert 0 == collected().blobs
+    assert b"mine" == (outside / ("e" * 62)).read_bytes()
+    assert b"kept back" == place.read_bytes()
+    assert (root / "ae" / ("e" * 62)).is_dir()

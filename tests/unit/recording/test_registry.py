@@ -25,7 +25,9 @@ from fitprint.events import ArtifactStoreChosen, Batch, BytesArrived, ModelVersi
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.recording.workspace import current
+from fitprint.registered import ModelEvaluation, ModelVersionRecord
 from fitprint.stores.memory import MemoryStore
+from fitprint.views.model_versions import compared_versions
 
 
 class Adds:
@@ -354,3 +356,96 @@ def test_versions_are_compared(churn: list[fitprint.Run]) -> None:
     assert () == found.breaks
     assert 1 == found.to_dict()["schema"]
     assert () == first.compare(first).differences
+
+
+def test_a_removed_name_begins_anew_and_its_versions_come_back_one_by_one(churn: list[fitprint.Run]) -> None:
+    """The number goes on; who restores the model, which is there, is told how."""
+    model = fitprint.get_registered_model("churn")
+    model.delete()
+    assert 4 == fitprint.register_model(recorded(4), "churn").version
+    model.refresh()
+    with pytest.raises(RefusedError, match="is not removed; its versions from before it was removed come back one by one: churn/1"):
+        model.restore()
+    with pytest.raises(RegisteredModelNotFoundError, match="fitprint models restore churn/1"):
+        fitprint.get_model_version("churn/1")
+    model.removed_version(1).restore()
+    assert [4, 1] == [each.version for each in model.versions()]
+    model.refresh()
+    assert (4, 2) == (model.latest, model.record.version_count)
+    with pytest.raises(RefusedError, match="version 1 is not removed"):
+        model.removed_version(1).restore()
+
+
+@pytest.mark.parametrize("name", ["team/churn", "a@b", "x" * 300, " "])
+def test_a_name_that_is_none_is_told_where_it_is_given(home: Any, name: str) -> None:
+    """By ``log_model`` before anything is recorded, and by the setting."""
+    with fitprint.start_run() as run, pytest.raises(FitprintError, match="cannot be called"):
+        run.log_model(Adds(1), register=name)
+    with pytest.raises(FitprintError, match="register: a registered model cannot be called"):
+        fitprint.configure(register=name)
+
+
+def test_rules_are_not_passed_by_detours(churn: list[fitprint.Run]) -> None:
+    """Neither by taking the alias away, nor by another direction of the metric, nor by data of another name."""
+    model = fitprint.get_registered_model("churn")
+    tell(1, test_acc=(0.9, "max"))
+    model.promote(1, "champion")
+    model.set_rules("champion", beats="test_acc")
+    model.delete_alias("champion")
+    tell(2, test_acc=(0.5, "max"))
+    with pytest.raises(RefusedError, match="its test_acc is 0.5, that of version 1 is 0.9"):
+        model.promote(2, "champion")
+    tell(2, test_acc=(0.1, "min"))
+    with pytest.raises(RefusedError, match=r"is not the same for version 2 \(min\) and version 1 \(max\)"):
+        model.promote(2, "champion")
+    model.set_rules("champion", beats="test_x_y")
+    for number, (data, metric) in ((1, ("test", "x_y")), (2, ("test_x", "y"))):
+        found = ModelEvaluation("d", "t", {metric: 0.5 + number}, {metric: "max"})
+        model.version(number).tell_evaluation(data, found)
+    with pytest.raises(RefusedError, match="the test_x_y of both versions on data of one name is not known"):
+        model.promote(2, "champion")
+
+
+def tell(number: int, *, test_acc: tuple[float, Any]) -> None:
+    value, goal = test_acc
+    found = ModelEvaluation("digest", "target", {"acc": value}, {"acc": goal})
+    fitprint.get_model_version(f"churn/{number}").tell_evaluation("test", found)
+
+
+def test_what_is_said_of_a_version_that_is_there_holds(churn: list[fitprint.Run]) -> None:
+    """Its tags and its note; a refused alias says that the version is registered."""
+    again = fitprint.register_model(churn[0], "churn", tags={"a": "b"}, note="more")
+    assert (1, {"a": "b"}, "more") == (again.version, again.tags, again.note)
+    fitprint.get_registered_model("churn").set_rules("champion", approvals=1)
+    with pytest.raises(RefusedError, match=r"\(other/1 is registered all the same\)|\(churn/4 is registered all the same\)"):
+        fitprint.register_model(recorded(7), "churn", alias="champion")
+
+
+def version_with(number: int, inputs: list[tuple[str, str]], outputs: list[tuple[str, Any]]) -> ModelVersionRecord:
+    signature = {
+        "inputs": {"container": "frame", "fields": [{"name": name, "type": kind, "nullable": False} for name, kind in inputs]},
+        "outputs": {
+            "container": "array",
+            "fields": [{"name": None, "type": kind, "nullable": False, "shape": shape} for kind, shape in outputs],
+        },
+    }
+    return ModelVersionRecord(str(number), "m", number, "", LoggedModel("model", "toy", f"d{number}", {"signature": signature}))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "told"),
+    [
+        ([("b", "double"), ("a", "double")], [("double", [-1])], "another order"),
+        ([("a", "double")], [("double", [-1])], "does not take b any more"),
+        ([("a", "double"), ("b", "string")], [("double", [-1])], "the input b is string in the place of double"),
+        ([("a", "double"), ("b", "double"), ("c", "long")], [("double", [-1])], "needs the input c"),
+        ([("a", "double"), ("b", "double")], [("double", [-1, 2])], "the outputs are others"),
+    ],
+)
+def test_what_breaks_callers_is_seen(inputs: list[tuple[str, str]], outputs: list[tuple[str, Any]], told: str) -> None:
+    """And shown among the differences."""
+    before = version_with(1, [("a", "double"), ("b", "double")], [("double", [-1])])
+    found = compared_versions(before, version_with(2, inputs, outputs))
+    assert any(told in each for each in found.breaks), found.breaks
+    assert {"input", "output"} & {each.section for each in found.differences}
+    assert () == compared_versions(before, before).breaks

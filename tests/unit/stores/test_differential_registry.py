@@ -34,11 +34,11 @@ from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import ModelRegistry, Store
 from fitprint.stores.sql.sqlite import open_sqlite
 
-NAMES = st.sampled_from(["churn", "fraud", "é", "a/b", ""])
+NAMES = st.sampled_from(["churn", "churn", "fraud", "é", "a/b", "", "a\0b", "\ud800"])
 RUNS = st.sampled_from(["r1", "r2", ""])
 TEXTS = st.sampled_from(["", "a", "A", "é", "1", "x%", "a\0b"])
 KEYS = st.sampled_from(["x", "y"])
-ACTS = st.uuids().map(lambda drawn: drawn.hex)
+ACTS = st.one_of(st.uuids().map(lambda drawn: drawn.hex), st.sampled_from(["1" * 32, "2" * 32]))
 ACTORS = st.sampled_from(["", "ann", "bob"])
 ALIASES = st.sampled_from(["champion", "spare", "latest", "3", "é"])
 NUMBERS = st.integers(0, 4)
@@ -46,9 +46,12 @@ TIMES = st.just(1)
 TAGS = st.dictionaries(KEYS, st.one_of(st.none(), TEXTS), max_size=2)
 EVALUATIONS = st.dictionaries(
     st.sampled_from(["test", "held"]),
-    st.tuples(st.sampled_from(["d1", "d2"]), st.just("t"), st.dictionaries(KEYS, st.floats(0, 1), max_size=2), st.just({"x": "min"})).map(
-        list
-    ),
+    st.tuples(
+        st.sampled_from(["d1", "d2", 0]),
+        st.just("t"),
+        st.dictionaries(KEYS, st.one_of(st.floats(0, 1), st.sampled_from([10**400, "1", True, 0])), max_size=2),
+        st.just({"x": "min"}),
+    ).map(list),
     max_size=2,
 )
 RULES = st.one_of(

@@ -96,8 +96,8 @@ def _add_registration(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--approvals", metavar="N", type=int, default=0, help="how many other people must approve a version")
-    parser.add_argument("--beats", metavar="METRIC", default="", help="a metric by which it must be better than the version before")
+    parser.add_argument("--approvals", metavar="N", type=int, help="how many other people must approve a version (0: none)")
+    parser.add_argument("--beats", metavar="METRIC", help="a metric by which it must be better than the version before ('': none)")
     _add_reason(parser)
 
 
@@ -241,8 +241,7 @@ def _history(arguments: argparse.Namespace) -> None:
         Column("time", [moment(each.decided_at) for each in found]),
         Column("who", [clean(each.actor) for each in found], 1),
         Column("what", [deed(each) for each in found], most=48),
-        Column("reason", [clean(each.reason) for each in found], 2),
-        *([Column("refused", [clean(each.refusal or "") for each in found], 3, most=100)] if any(each.refusal for each in found) else []),
+        Column("reason", [clean(each.reason or each.refusal or "") for each in found], 2, most=100),
     )
 
 
@@ -254,7 +253,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     for problem in found.breaks:
         print(f"callers break: {problem}")
     if not found.breaks:
-        print("callers: nothing breaks, as far as the signatures say")
+        print("callers: nothing breaks, as far as the signatures tell")
     if not found.differences:
         tell("nothing differs")
         return
@@ -283,8 +282,11 @@ def _approve(arguments: argparse.Namespace) -> None:
 def _rules(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
     alias = arguments.alias.removeprefix("@")
-    model.set_rules(alias, approvals=arguments.approvals, beats=arguments.beats, reason=arguments.reason)
-    _done(f"{clean(model.name)}@{alias}: {spoken(model.rules.get(alias, {}))}", model, arguments)
+    rules = dict(model.rules.get(alias, {}))
+    given = {key: getattr(arguments, key) for key in ("approvals", "beats") if getattr(arguments, key) is not None}
+    if given:
+        model.set_rules(alias, **{**rules, **given}, reason=arguments.reason)
+    _done(f"{clean(model.name)}@{clean(alias)}: {clean(spoken(model.rules.get(alias, {})))}", model, arguments)
 
 
 def _tag(arguments: argparse.Namespace) -> None:
@@ -354,7 +356,7 @@ _VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace
     "compare": ("show what differs between two versions, and whether callers break", ("BEFORE", "AFTER"), _nothing, _compare),
     "copy": ("register a version under another name", ("VERSION", "NAME"), _add_reason, _copy),
     "approve": ("approve a version for an alias that asks for it", ("NAME", "VERSION", "ALIAS"), _add_reason, _approve),
-    "rules": ("say what must hold before an alias moves; without options, nothing", ("NAME", "ALIAS"), _add_rules, _rules),
+    "rules": ("show or set what must hold before an alias moves", ("NAME", "ALIAS"), _add_rules, _rules),
     "tag": ("set tags of a registered model or a version", ("NAME", "KEY=VALUE"), _add_removal, _tag),
     "note": ("write down what a registered model or a version is about", ("NAME", "TEXT"), _nothing, _note),
     "stage": ("put a version into one of MLflow's stages", ("VERSION", "STAGE"), _add_reason, _stage),

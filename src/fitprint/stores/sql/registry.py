@@ -23,8 +23,13 @@ from fitprint.stores.sql.rows import storable
 
 __all__ = ["SqlRegistry"]
 
-_IS_THERE = "v.deleted IS NULL AND (m.cleared IS NULL OR v.created >= m.cleared)"  # in a model that was not removed
-_REMOVED = "COALESCE(v.deleted, m.deleted, CASE WHEN v.created < m.cleared THEN m.cleared END)"
+_IS_THERE = (  # in a model that was not removed
+    "COALESCE(v.deleted, 0) <= 0 AND (m.cleared IS NULL OR v.created >= m.cleared OR -v.deleted >= m.cleared)"
+)
+_REMOVED = (
+    "COALESCE(CASE WHEN v.deleted > 0 THEN v.deleted END, m.deleted,"
+    " CASE WHEN v.created < m.cleared AND COALESCE(-v.deleted, 0) < m.cleared THEN m.cleared END)"
+)
 
 
 class SqlRegistry(ModelRegistry):

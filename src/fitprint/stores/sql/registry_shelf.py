@@ -56,16 +56,18 @@ class RegistryShelf:
     def _take_versions(self, transaction: Transaction, acts: Iterable[ModelAct]) -> None:
         wanted: dict[int, set[int]] = {}
         runs: dict[int, set[str]] = {}
+        leads = {name: {id_} for name, id_ in self.registry.names.items()}  # a name may pass to another model in the batch
         for act in acts:
-            draft = self.registry.find(act.name)
-            if draft is None:
-                continue
-            number = self._numbers[draft.id]
-            if isinstance(act, ModelVersionCreated) and act.run:
-                runs.setdefault(number, set()).add(storable(act.run))
-            elif isinstance(act, (ModelVersionEdited, AliasMoved)):
-                held = draft.held.get(act.alias, ()) if isinstance(act, AliasMoved) else ()
-                wanted.setdefault(number, set()).update((act.version, *held))
+            meant = leads.get(storable(act.name), set())
+            if isinstance(act, RegisteredModelEdited):
+                leads.setdefault(storable(str(act.changes.get("name", ""))), set()).update(meant)
+            for draft in (self.registry.by_id[id_] for id_ in meant):
+                number = self._numbers[draft.id]
+                if isinstance(act, ModelVersionCreated) and act.run:
+                    runs.setdefault(number, set()).add(storable(act.run))
+                elif isinstance(act, (ModelVersionEdited, AliasMoved)):
+                    held = draft.held.get(act.alias, ()) if isinstance(act, AliasMoved) else ()
+                    wanted.setdefault(number, set()).update((act.version, *held))
         by_number = {self._numbers[draft.id]: draft for draft in self._drafts()}
         for column, chosen in (("number", wanted), ("run", runs)):
             for model, values in chosen.items():  # of few models: those that a batch names

@@ -16,7 +16,8 @@ of several metrics of a run in each: of the keys from ``low`` to ``high``, and o
 
 ``fp_model_versions`` are the versions of ``fp_registered_models``, with files of their own; ``held`` of a model is JSON, the versions to
 which each alias led, of which ``fp_model_aliases`` has the last. ``last`` is the number of the last version that there ever was, and
-``versions`` how many there are that were not removed.
+``versions`` how many there are that were not removed. ``deleted`` of a version is, with a minus, when it was brought back though the
+versions of its time are gone: ``cleared`` is when a removed model began anew.
 
 ``heard`` of a journal is when there was a sign of life of its writer, null for writers that give none.
 
@@ -422,7 +423,8 @@ STEPS: Sequence[Sequence[str]] = (
             {time[m.changed]} AS changed,
             (
                 SELECT MAX(v.number) FROM fp_model_versions v
-                WHERE v.model = m.no AND v.deleted IS NULL AND (m.cleared IS NULL OR v.created >= m.cleared)
+                WHERE v.model = m.no AND m.deleted IS NULL
+                    AND COALESCE(v.deleted, 0) <= 0 AND (m.cleared IS NULL OR v.created >= m.cleared OR -v.deleted >= m.cleared)
             ) AS latest,
             {time[m.deleted]} AS deleted_time
         FROM fp_registered_models m""",
@@ -431,7 +433,7 @@ STEPS: Sequence[Sequence[str]] = (
         """CREATE VIEW model_aliases AS SELECT m.name, a.alias, a.version
         FROM fp_model_aliases a JOIN fp_registered_models m ON m.no = a.model""",
         """CREATE VIEW model_versions AS SELECT
-            m.name,
+            v.name,
             v.number AS version,
             v.run AS run_id,
             v.path,
@@ -442,8 +444,17 @@ STEPS: Sequence[Sequence[str]] = (
             v.actor,
             v.note,
             v.stage,
-            {time[COALESCE(v.deleted, m.deleted, CASE WHEN v.created < m.cleared THEN m.cleared END)]} AS deleted_time
-        FROM fp_model_versions v JOIN fp_registered_models m ON m.no = v.model""",
+            {time[v.removed]} AS deleted_time
+        FROM (
+            SELECT
+                m.name, o.number, o.run, o.path, o.flavor, o.digest, o.facts, o.created, o.actor, o.note, o.stage,
+                COALESCE(
+                    CASE WHEN o.deleted > 0 THEN o.deleted END,
+                    m.deleted,
+                    CASE WHEN o.created < m.cleared AND COALESCE(-o.deleted, 0) < m.cleared THEN m.cleared END
+                ) AS removed
+            FROM fp_model_versions o JOIN fp_registered_models m ON m.no = o.model
+        ) v""",
         """CREATE VIEW model_version_tags AS SELECT m.name, v.number AS version, t.name AS key, t.value
         FROM fp_model_version_tags t JOIN fp_model_versions v ON v.no = t.version JOIN fp_registered_models m ON m.no = v.model""",
         "UPDATE facts SET value = '8' WHERE name = 'writers'",
