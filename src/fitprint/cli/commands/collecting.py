@@ -15,8 +15,9 @@ __all__ = ["COMMAND", "Collecting"]
 
 class Collecting:
     """Bytes stay that a run has (one in the trash, too), that a version of a registered model has, of which a journal speaks that is not
-    delivered, and that were put here in the last 24 hours; less than one is safe only while nothing records into this home. All stores are asked into which this home has recorded. Runs in the trash are
-    purged only if --trash or the setting trash_days says after how many days.
+    delivered, and that were put here in the last 24 hours; less than one is safe only while nothing records into this home. All stores are
+    asked into which this home has recorded. Runs in the trash are purged only if --trash or the setting trash_days says after how many
+    days.
 
     Examples:
       fitprint gc --dry-run
