@@ -1,4 +1,5 @@
-"""The reference pages, written from the code while the site is built (a hook of MkDocs) and looked through by the tests.
+"""The reference pages, written from the code while the site is built (a hook of MkDocs) and looked
+through by the tests.
 
 ``pages()`` returns everything that is generated, as Markdown by path; nothing of it is committed.
 """
@@ -56,17 +57,22 @@ def pages() -> dict[str, str]:
         "reference/errors.md": _errors(),
         "reference/hooks.md": _hooks(),
         "reference/plugins.md": _plugins(),
-        "reference/filters.md": _page("Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))),
+        "reference/filters.md": _page(
+            "Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))
+        ),
         "reference/views.md": _views(),
         "reference/conformance.md": _conformance(),
         "reference/journal.md": _journal(),
         "reference/store.md": _store(),
         "reference/support.md": _support(),
-        **{f"reference/{path.parent.name}.md": _of_plugin(path) for path in sorted(_ROOT.glob("plugins/*/README.md"))},
+        **{
+            f"reference/{path.parent.name}.md": _of_plugin(path)
+            for path in sorted(_ROOT.glob("plugins/*/README.md"))
+        },
     }
 
 
-# -- pages ---------------------------------------------------------------------------------------------------------------------------
+# -- pages -----------------------------------------------------------------------------------------
 
 
 def _of_plugin(path: Path) -> str:
@@ -79,10 +85,15 @@ def _api() -> str:
     names = [name for name in getattr(fitprint, "__all__", ()) if not name.startswith("_")]
     things = {name: getattr(fitprint, name) for name in names}
     verbs = {name: thing for name, thing in things.items() if not _is_class(thing)}
-    classes = {name: thing for name, thing in things.items() if _is_class(thing) and not issubclass(thing, Exception)}
+    classes = {
+        name: thing
+        for name, thing in things.items()
+        if _is_class(thing) and not issubclass(thing, Exception)
+    }
     return _page(
         "Python",
-        "Everything here is found as `fitprint.NAME`. Times are microseconds since the Unix epoch, UTC.",
+        "Everything here is found as `fitprint.NAME`. Times are microseconds since the Unix epoch, "
+        "UTC.",
         *(_documented(f"fitprint.{name}", verb) for name, verb in sorted(verbs.items())),
         *(_documented_class(f"fitprint.{name}", thing) for name, thing in sorted(classes.items())),
     )
@@ -90,22 +101,35 @@ def _api() -> str:
 
 def _commands() -> str:
     commands = importlib.import_module("fitprint.cli.catalogue").all_commands()
-    return _page("Command line", markdown(_doc(importlib.import_module("fitprint.cli"))), *map(_command, commands.values()))
+    return _page(
+        "Command line",
+        markdown(_doc(importlib.import_module("fitprint.cli"))),
+        *map(_command, commands.values()),
+    )
 
 
 def _command(command: Any) -> str:
     parser = importlib.import_module("fitprint.cli.command").parser_of(command)
-    actions = [action for action in parser._actions if action.dest != "help"]  # noqa: SLF001 - argparse shows them nowhere else
+    # argparse shows them nowhere else
+    actions = [action for action in parser._actions if action.dest != "help"]  # noqa: SLF001
     rows = [(f"`{usage_of(action)}`", action.help or "") for action in actions]
     parts = [f"## fitprint {command.name}", command.help, markdown(parser.epilog or "")]
-    return "\n\n".join([part for part in parts if part] + ([_table(("Argument", "Meaning"), rows)] if rows else []))
+    return "\n\n".join(
+        [part for part in parts if part] + ([_table(("Argument", "Meaning"), rows)] if rows else [])
+    )
 
 
 def usage_of(action: Any) -> str:
-    """Return an argument as one writes it: its position's name, or its option and the value's name."""
+    """Return an argument as one writes it: its position's name,
+    or its option and the value's name.
+    """
     if not action.option_strings:
         return str(action.metavar or action.dest)
-    value = "" if action.nargs == 0 else f" {action.metavar or '|'.join(map(str, action.choices or ())) or action.dest.upper()}"
+    value = (
+        ""
+        if action.nargs == 0
+        else f" {action.metavar or '|'.join(map(str, action.choices or ())) or action.dest.upper()}"
+    )
     return ", ".join(action.option_strings) + value
 
 
@@ -113,7 +137,13 @@ def _settings() -> str:
     settings = importlib.import_module("fitprint.recording.workspace").declared_settings()
     variable_of = importlib.import_module("fitprint.settings").variable_of
     rows = [
-        (f"`{setting.name}`", f"`{variable_of(setting.name)}`", setting.type.__name__, f"`{setting.default!r}`", _choices(setting))
+        (
+            f"`{setting.name}`",
+            f"`{variable_of(setting.name)}`",
+            setting.type.__name__,
+            f"`{setting.default!r}`",
+            _choices(setting),
+        )
         for setting in settings
     ]
     return _page(
@@ -129,17 +159,26 @@ def _errors() -> str:
     return _page(
         "Errors",
         markdown(_doc(errors)),
-        *(f"## {cls.__name__}\n\n*A `{cls.__base__.__name__}`.* {markdown(_doc(cls))}" for cls in classes),
+        *(
+            f"## {cls.__name__}\n\n*A `{cls.__base__.__name__}`.* {markdown(_doc(cls))}"
+            for cls in classes
+        ),
     )
 
 
 def _hooks() -> str:
     specs = importlib.import_module("fitprint.hooks.specs")
-    return _page("Hooks", markdown(_doc(specs)), *(_documented(name, getattr(specs, name)) for name in specs.__all__))
+    return _page(
+        "Hooks",
+        markdown(_doc(specs)),
+        *(_documented(name, getattr(specs, name)) for name in specs.__all__),
+    )
 
 
 def _plugins() -> str:
-    """Return the page of what the modules of a plugin import and are handed, beside stores, which have a page of their own."""
+    """Return the page of what the modules of a plugin import and are handed, beside stores, which
+    have a page of their own.
+    """
     parts = {
         "fitprint.autologging.framework": ("Framework", "Function", "Method", "SubclassMethod"),
         "fitprint.autologging.fit": ("Fit",),
@@ -156,7 +195,11 @@ def _plugins() -> str:
         "What plugins import, by module, and the `Fit` that an observer is handed.",
         *(
             "\n\n".join(
-                [f"## {name}", markdown(_doc(module)), *(_documented_class(cls, getattr(module, cls), "###") for cls in parts[name])]
+                [
+                    f"## {name}",
+                    markdown(_doc(module)),
+                    *(_documented_class(cls, getattr(module, cls), "###") for cls in parts[name]),
+                ]
             )
             for name, module in modules.items()
         ),
@@ -169,7 +212,16 @@ def _views() -> str:
         "Views for SQL",
         markdown(_doc(views)),
         _documented_class("QueryResult", views.QueryResult),
-        *(f"## {view.name}\n\nA row is {view.row}.\n\n{_table(('Column', 'Meaning'), _meanings(view))}" for view in views.VIEWS),
+        *(
+            (
+                f"## {view.name}\n"
+                "\n"
+                f"A row is {view.row}.\n"
+                "\n"
+                f"{_table(('Column', 'Meaning'), _meanings(view))}"
+            )
+            for view in views.VIEWS
+        ),
     )
 
 
@@ -184,15 +236,25 @@ def _conformance() -> str:
         markdown(_doc(testing)),
         *(_checks(cls) for cls in conformance_classes()),
         "## Beside the classes",
-        *(_documented_class(name, getattr(testing, name), "###") for name in ("Case", "ModelCase", "CapturedRuns")),
-        *(_documented(name, getattr(testing, name), "###") for name in ("isolated", "captured_runs", "check_plugin")),
+        *(
+            _documented_class(name, getattr(testing, name), "###")
+            for name in ("Case", "ModelCase", "CapturedRuns")
+        ),
+        *(
+            _documented(name, getattr(testing, name), "###")
+            for name in ("isolated", "captured_runs", "check_plugin")
+        ),
     )
 
 
 def conformance_classes() -> list[Any]:
     """Return the classes that plugins derive from."""
     testing = importlib.import_module("fitprint.testing")
-    return [getattr(testing, name) for name in testing.__all__ if name.endswith("Conformance") and name != "Conformance"]
+    return [
+        getattr(testing, name)
+        for name in testing.__all__
+        if name.endswith("Conformance") and name != "Conformance"
+    ]
 
 
 def checks_of(cls: Any) -> list[Any]:
@@ -201,7 +263,9 @@ def checks_of(cls: Any) -> list[Any]:
 
 
 def _checks(cls: Any) -> str:
-    rows = [(f"`{check.__name__}`", " ".join(markdown(_doc(check)).split())) for check in checks_of(cls)]
+    rows = [
+        (f"`{check.__name__}`", " ".join(markdown(_doc(check)).split())) for check in checks_of(cls)
+    ]
     return f"## {cls.__name__}\n\n{markdown(_doc(cls))}\n\n{_table(('Check', 'Promise'), rows)}"
 
 
@@ -216,7 +280,11 @@ def _journal() -> str:
         "## Events",
         markdown(_doc(importlib.import_module("fitprint.journal.codec"))),
         markdown(_doc(events)),
-        *(f"### {cls.__name__}\n\n{markdown(_doc(cls))}\n\n{_fields(cls)}" for cls in classes if dataclasses.is_dataclass(cls)),
+        *(
+            f"### {cls.__name__}\n\n{markdown(_doc(cls))}\n\n{_fields(cls)}"
+            for cls in classes
+            if dataclasses.is_dataclass(cls)
+        ),
     )
 
 
@@ -231,7 +299,10 @@ def _store() -> str:
         markdown(_doc(protocol)),
         _documented_class("Store", protocol.Store),
         *(_documented_class(cls.__name__, cls) for cls in others),
-        *(_documented_class(name, getattr(entities, name)) for name in ("PendingBytes", "Change", "Changes", "Consumer")),
+        *(
+            _documented_class(name, getattr(entities, name))
+            for name in ("PendingBytes", "Change", "Changes", "Consumer")
+        ),
         "## Changes",
         markdown(_doc(importlib.import_module("fitprint.stores.changes"))),
         "## Artifact stores",
@@ -240,24 +311,39 @@ def _store() -> str:
         "## Tables of the SQL store",
         markdown(_doc(schema)),
         markdown(_doc(importlib.import_module("fitprint.stores.chunks"))),
-        *(f"### Step {number}\n\n```sql\n{_sql(statements)}\n```" for number, statements in enumerate(schema.STEPS, 1)),
+        *(
+            f"### Step {number}\n\n```sql\n{_sql(statements)}\n```"
+            for number, statements in enumerate(schema.STEPS, 1)
+        ),
     )
 
 
 def _support() -> str:
-    rows = [(f"`{each.plugin}`", _listed(each.ranges), _tested(each.oldest, _OLDEST), _tested({}, _NEWEST)) for each in supported()]
+    rows = [
+        (
+            f"`{each.plugin}`",
+            _listed(each.ranges),
+            _tested(each.oldest, _OLDEST),
+            _tested({}, _NEWEST),
+        )
+        for each in supported()
+    ]
     return _page(
         "Supported versions",
-        "Each plugin states in its metadata, as the extra `framework`, which versions of its framework it supports. Both ends are tested: "
-        "the conformance kit and the plugin's own tests run on the oldest versions and on the newest ones that can be installed.",
+        "Each plugin states in its metadata, as the extra `framework`, which versions of its "
+        "framework it supports. Both ends are tested: the conformance kit and the plugin's own "
+        "tests run on the oldest versions and on the newest ones that can be installed.",
         _table(("Plugin", "Supports", "Oldest tested", "Newest tested"), rows),
-        "No range has an upper end, so a plugin never keeps you from upgrading a framework. Of a version outside of the range "
-        "`autolog()` tells once. A function or class that a version does not have is told in one line, and everything else is recorded.",
+        "No range has an upper end, so a plugin never keeps you from upgrading a framework. Of a "
+        "version outside of the range `autolog()` tells once. A function or class that a version "
+        "does not have is told in one line, and everything else is recorded.",
     )
 
 
 class Support(NamedTuple):
-    """What a plugin supports and the oldest versions that it is tested with, by distribution, both from its metadata."""
+    """What a plugin supports and the oldest versions that it is tested with, by distribution, both
+    from its metadata.
+    """
 
     plugin: str
     ranges: Mapping[str, str]
@@ -265,19 +351,26 @@ class Support(NamedTuple):
 
 
 def supported() -> list[Support]:
-    """Return of every plugin the supported range of its framework, and the versions of the lane that tests its lower end."""
+    """Return of every plugin the supported range of its framework, and the versions of the lane
+    that tests its lower end.
+    """
     lane = runpy.run_path(str(_ROOT / "tests/lane.py"))
     found = []
     for name, folder in lane["plugins"]().items():
         project = lane["metadata"](folder)["project"]
-        ranges = {each.name: str(each.specifier) for each in map(Requirement, project["optional-dependencies"]["framework"])}
+        ranges = {
+            each.name: str(each.specifier)
+            for each in map(Requirement, project["optional-dependencies"]["framework"])
+        }
         held = [
             each
             for each in map(Requirement, lane["constraints"](name))
             if not each.marker or each.marker.evaluate({"python_version": _OLDEST})
         ]
         pins = {each.name: str(each.specifier).removeprefix("==") for each in held}
-        found.append(Support(project["name"], ranges, {each: pins[each] for each in ranges if each in pins}))
+        found.append(
+            Support(project["name"], ranges, {each: pins[each] for each in ranges if each in pins})
+        )
     return found
 
 
@@ -286,10 +379,15 @@ def _listed(ranges: Mapping[str, str]) -> str:
 
 
 def _tested(pins: Mapping[str, str], python: str) -> str:
-    return ", ".join([*([f"{name} {version}" for name, version in pins.items()] or ["the newest releases"]), f"Python {python}"])
+    return ", ".join(
+        [
+            *([f"{name} {version}" for name, version in pins.items()] or ["the newest releases"]),
+            f"Python {python}",
+        ]
+    )
 
 
-# -- parts ---------------------------------------------------------------------------------------------------------------------------
+# -- parts -----------------------------------------------------------------------------------------
 
 
 def heading(name: str, thing: Any) -> str:
@@ -300,19 +398,38 @@ def heading(name: str, thing: Any) -> str:
 def signature(thing: Any) -> str:
     """Return the parameters and the result of a function as they are written."""
     found = inspect.signature(thing)
-    parameters = [parameter.replace(annotation=_written(parameter.annotation)) for parameter in found.parameters.values()]
-    return str(found.replace(parameters=parameters, return_annotation=_written(found.return_annotation)))
+    parameters = [
+        parameter.replace(annotation=_written(parameter.annotation))
+        for parameter in found.parameters.values()
+    ]
+    return str(
+        found.replace(parameters=parameters, return_annotation=_written(found.return_annotation))
+    )
 
 
 def _written(annotation: Any) -> Any:
-    """Return an annotation that is shown as it stands in the source, without the quotes of a text."""
+    """Return an annotation that is shown as it stands in the source,
+    without the quotes of a text.
+    """
     if not isinstance(annotation, str):
         return annotation
-    return type("Written", (), {"__repr__": lambda _: annotation.strip("\"'") if annotation[:1] in "\"'" else annotation})()
+    return type(
+        "Written",
+        (),
+        {"__repr__": lambda _: annotation.strip("\"'") if annotation[:1] in "\"'" else annotation},
+    )()
 
 
 def _documented(name: str, thing: Any, level: str = "##") -> str:
-    return f"{level} {name}\n\n```python\n{heading(name.rpartition('.')[2], thing)}\n```\n\n{markdown(_doc(thing))}"
+    return (
+        f"{level} {name}\n"
+        "\n"
+        "```python\n"
+        f"{heading(name.rpartition('.')[2], thing)}\n"
+        "```\n"
+        "\n"
+        f"{markdown(_doc(thing))}"
+    )
 
 
 def _documented_class(name: str, cls: type, level: str = "##") -> str:
@@ -324,14 +441,27 @@ def _documented_class(name: str, cls: type, level: str = "##") -> str:
             parts.append(f"{level}# {cls.__name__}.{member}\n\n{markdown(_doc(value))}")
         elif isinstance(value, (classmethod, staticmethod)) or inspect.isfunction(value):
             function = getattr(cls, member)
-            parts.append(f"{level}# {cls.__name__}.{member}\n\n```python\n{heading(member, function)}\n```\n\n{markdown(_doc(function))}")
+            parts.append(
+                f"{level}# {cls.__name__}.{member}\n"
+                "\n"
+                "```python\n"
+                f"{heading(member, function)}\n"
+                "```\n"
+                "\n"
+                f"{markdown(_doc(function))}"
+            )
     return "\n\n".join(parts)
 
 
 def _members(cls: type) -> dict[str, Any]:
     """Return the public members that a class and those of ours from which it inherits define."""
     bases = [base for base in reversed(cls.__mro__) if base.__module__.startswith("fitprint")]
-    return {name: value for base in bases for name, value in vars(base).items() if not name.startswith("_")}
+    return {
+        name: value
+        for base in bases
+        for name, value in vars(base).items()
+        if not name.startswith("_")
+    }
 
 
 def _fields(cls: Any) -> str:
@@ -340,17 +470,25 @@ def _fields(cls: Any) -> str:
 
 
 def _sql(statements: Iterable[str]) -> str:
-    return "\n".join(inspect.cleandoc(statement.replace("\n        ", "\n")) + ";" for statement in statements)
+    return "\n".join(
+        inspect.cleandoc(statement.replace("\n        ", "\n")) + ";" for statement in statements
+    )
 
 
 def _choices(setting: Any) -> str:
-    return setting.help + (f" One of {', '.join(f'`{choice}`' for choice in setting.choices)}." if setting.choices else "")
+    return setting.help + (
+        f" One of {', '.join(f'`{choice}`' for choice in setting.choices)}."
+        if setting.choices
+        else ""
+    )
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [tuple(head), *map(tuple, rows)]
     lines.insert(1, ("---",) * len(lines[0]))
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def _page(title: str, *parts: str) -> str:
@@ -362,12 +500,18 @@ def _is_class(thing: Any) -> bool:
 
 
 def _doc(thing: ModuleType | Any) -> str:
-    """Return a docstring that is the thing's own: no dataclass's made-up one, nothing inherited from ``object``."""
+    """Return a docstring that is the thing's own: no dataclass's made-up one, nothing inherited
+    from ``object``.
+    """
     doc = inspect.getdoc(thing) or ""
-    return "" if dataclasses.is_dataclass(thing) and doc.startswith(f"{getattr(thing, '__name__', '')}(") else doc
+    return (
+        ""
+        if dataclasses.is_dataclass(thing) and doc.startswith(f"{getattr(thing, '__name__', '')}(")
+        else doc
+    )
 
 
-# -- docstrings ----------------------------------------------------------------------------------------------------------------------
+# -- docstrings ------------------------------------------------------------------------------------
 
 
 def markdown(doc: str) -> str:
@@ -416,12 +560,21 @@ def _section(lines: list[str]) -> list[str]:
             names = ", ".join(f"`{name}`" for name in item["names"].split(", "))
             out.append(f"- {names}: {_inline(item['text'])}")
         else:
-            out.append(("  " if out and not line.startswith("  ") and out[0].startswith("- ") else "") + _inline(line))
+            out.append(
+                ("  " if out and not line.startswith("  ") and out[0].startswith("- ") else "")
+                + _inline(line)
+            )
     return [*out, ""]
 
 
 def _fence(lines: Iterable[str], language: str) -> list[str]:
-    return ["", f"```{language}", *inspect.cleandoc("\n" + "\n".join(lines)).splitlines(), "```", ""]
+    return [
+        "",
+        f"```{language}",
+        *inspect.cleandoc("\n" + "\n".join(lines)).splitlines(),
+        "```",
+        "",
+    ]
 
 
 def _inline(text: str) -> str:

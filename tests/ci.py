@@ -1,7 +1,9 @@
-"""What ran in CI: `python tests/ci.py PYTHONS SECONDS [OPTION...]`, with the Pythons that are here, the time it took, and tox's options.
+"""What ran in CI: `python tests/ci.py PYTHONS SECONDS [OPTION...]`, with the Pythons that are here,
+the time it took, and tox's options.
 
-After a run of tox it reads what tox and pytest write for machines, prints a line for each environment, and one with the sum of all tests.
-It fails where an environment was left out, or ran on another Python than the first of those it asks for that are here.
+After a run of tox it reads what tox and pytest write for machines, prints a line for each
+environment, and one with the sum of all tests. It fails where an environment was left out, or ran
+on another Python than the first of those it asks for that are here.
 """
 
 from __future__ import annotations
@@ -20,12 +22,20 @@ __all__ = ["asked", "counted", "fault", "main", "outcomes"]
 
 
 def asked(base_python: Iterable[str]) -> list[str]:
-    """Return the versions that an environment asks for, such as ["3.10", "3.11"]; nothing if any Python will do."""
-    return [f"{found[1]}.{found[2]}" for found in (re.fullmatch(r"py(?:thon)?(\d)\.?(\d+)", each) for each in base_python) if found]
+    """Return the versions that an environment asks for, such as ["3.10", "3.11"]; nothing if any
+    Python will do.
+    """
+    return [
+        f"{found[1]}.{found[2]}"
+        for found in (re.fullmatch(r"py(?:thon)?(\d)\.?(\d+)", each) for each in base_python)
+        if found
+    ]
 
 
 def fault(versions: list[str], here: Collection[str], ran_on: str | None) -> str:
-    """Return what is wrong with the Python that an environment ran on (None: it did not run), or "" if nothing is."""
+    """Return what is wrong with the Python that an environment ran on (None: it did not run), or ""
+    if nothing is.
+    """
     first = next((version for version in versions if version in here), None)
     if ran_on is None:
         return "did not run" if first or not versions else ""
@@ -36,25 +46,54 @@ def counted(report: str) -> Counter[str]:
     """Return how many tests had which outcome, from pytest's report."""
     counts: Counter[str] = Counter()
     for suite in ET.fromstring(report).iter("testsuite"):
-        failed, errors, skipped = (int(suite.attrib[name]) for name in ("failures", "errors", "skipped"))
-        counts.update(failed=failed, passed=int(suite.attrib["tests"]) - failed - errors - skipped, skipped=skipped, error=errors)
+        failed, errors, skipped = (
+            int(suite.attrib[name]) for name in ("failures", "errors", "skipped")
+        )
+        counts.update(
+            failed=failed,
+            passed=int(suite.attrib["tests"]) - failed - errors - skipped,
+            skipped=skipped,
+            error=errors,
+        )
     return counts
 
 
 def outcomes(counts: Counter[str]) -> str:
     """Return counts as pytest's closing line has them."""
-    return ", ".join(f"{counts[word]} {word}" for word in ("failed", "passed", "skipped", "error") if counts[word])
+    return ", ".join(
+        f"{counts[word]} {word}"
+        for word in ("failed", "passed", "skipped", "error")
+        if counts[word]
+    )
 
 
 def main(here: Collection[str], seconds: float, *options: str) -> str:
     """Print what ran; return what is wrong, or ""."""
-    command = [sys.executable, "-m", "tox", "config", "-q", "--format", "json", "-k", "base_python", "env_tmp_dir", *options]
-    wanted = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["env"]
-    results = json.loads(Path(os.environ["TOX_RESULT_JSON"]).read_text(encoding="utf-8"))["testenvs"]
+    command = [
+        sys.executable,
+        "-m",
+        "tox",
+        "config",
+        "-q",
+        "--format",
+        "json",
+        "-k",
+        "base_python",
+        "env_tmp_dir",
+        *options,
+    ]
+    wanted = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)[
+        "env"
+    ]
+    results = json.loads(Path(os.environ["TOX_RESULT_JSON"]).read_text(encoding="utf-8"))[
+        "testenvs"
+    ]
     faults, total = [], Counter[str]()
     for name, settings in wanted.items():
         result = results.get(name, {})
-        ran_on = ".".join(map(str, result["python"]["version_info"][:2])) if "python" in result else None
+        ran_on = (
+            ".".join(map(str, result["python"]["version_info"][:2])) if "python" in result else None
+        )
         wrong = fault(asked(settings["base_python"]), here, ran_on)
         if wrong:
             faults.append(f"{name} {wrong}")
@@ -65,7 +104,10 @@ def main(here: Collection[str], seconds: float, *options: str) -> str:
         counts = counted(report.read_text(encoding="utf-8")) if report.exists() else Counter()
         total += counts
         outcome = "ok" if result["result"]["success"] else "FAILED"
-        print(f"{name:18} {ran_on:5} {outcome:6} {result['result']['duration']:5.0f} s  {outcomes(counts)}")
+        print(
+            f"{name:18} {ran_on:5} {outcome:6} {result['result']['duration']:5.0f} s  "
+            f"{outcomes(counts)}"
+        )
     print(f" {outcomes(total) or 'no tests ran'} in {seconds:.2f}s ".center(80, "="))
     return "; ".join(faults)
 

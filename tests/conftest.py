@@ -1,4 +1,6 @@
-"""Isolation: each test that asks for ``home`` records into a folder and a store of its own, and leaves nothing behind."""
+"""Isolation: each test that asks for ``home`` records into a folder and a store of its own, and
+leaves nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,19 @@ from fitprint.testing import isolated
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Record into an empty home and a memory store, from an empty working directory; return the home."""
+    """Record into an empty home and a memory store, from an empty working directory; return the
+    home.
+    """
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    with isolated(folder / ".fitprint", store=f"memory://{folder}", context=False, profile="off", system_metrics=False):
+    with isolated(
+        folder / ".fitprint",
+        store=f"memory://{folder}",
+        context=False,
+        profile="off",
+        system_metrics=False,
+    ):
         yield folder / ".fitprint"
         monkeypatch.undo()  # of variables, before they are what they were outside
 
@@ -39,8 +49,14 @@ class Programs:
         self.folder = folder
         self.home = folder / "home"
         self._started = 0
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
-        self.environment |= {"FITPRINT_HOME": str(self.home), "FITPRINT_CONTEXT": "false", "FITPRINT_NOTICE": "false"}
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")
+        }
+        self.environment |= {
+            "FITPRINT_HOME": str(self.home),
+            "FITPRINT_CONTEXT": "false",
+            "FITPRINT_NOTICE": "false",
+        }
 
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a program whose standard input and output are pipes."""
@@ -50,7 +66,13 @@ class Programs:
         command = [sys.executable, "-W", "error", str(path), *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment | environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
         )
 
     def run(self, script: str, *arguments: str, **environment: str) -> tuple[int, str, str]:

@@ -1,11 +1,13 @@
-"""A lane: an environment in which plugins are tested. What it holds, and what is tested there, is read from the plugins' own metadata.
+"""A lane: an environment in which plugins are tested. What it holds, and what is tested there, is
+read from the plugins' own metadata.
 
     python tests/lane.py install all [REQUIREMENT...]                  install every plugin with its framework, or one of them
     python tests/lane.py test xgboost-oldest [OPTION...] -- [PATH...]  install a plugin at one end of what it supports, and run its tests
 
-A plugin's extra `framework` says which versions it supports. Its dependency group `test` says what its tests need beside. Its group
-`oldest` holds everything at the lower end: these are constraints, so they install nothing, and plugins that rest on it keep them, too.
-"""
+A plugin's extra `framework` says which versions it supports. Its dependency group `test` says what
+its tests need beside. Its group `oldest` holds everything at the lower end: these are constraints,
+so they install nothing, and plugins that rest on it keep them, too.
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ ROOT = Path(__file__).parents[1]
 
 def plugins() -> dict[str, Path]:
     """Return the folders of the plugins by short name."""
-    return {path.parent.name.removeprefix("fitprint-"): path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
+    return {
+        path.parent.name.removeprefix("fitprint-"): path.parent
+        for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))
+    }
 
 
 def metadata(folder: Path) -> dict[str, Any]:
@@ -43,19 +48,27 @@ def closure(names: list[str]) -> list[str]:
     for name in found:
         about = metadata(plugins()[name])
         needed = [*about["project"]["dependencies"], *about["dependency-groups"]["test"]]
-        short = [match[1] for match in (re.match(r"fitprint-(\w+)", line) for line in needed) if match]
+        short = [
+            match[1] for match in (re.match(r"fitprint-(\w+)", line) for line in needed) if match
+        ]
         found += [each for each in short if each not in found]
     return found
 
 
 def requirements(names: list[str], *, with_tests: bool) -> list[str]:
-    """Return what pip is to install for these plugins: their frameworks, those that they rest on, and what their tests need."""
+    """Return what pip is to install for these plugins: their frameworks, those that they rest on,
+    and what their tests need.
+    """
     found = []
     for name in closure(names):
         folder = plugins()[name]
         found += ["-e", f"{folder}[framework]" if name in names else str(folder)]
         if with_tests and name in names:
-            found += [line for line in metadata(folder)["dependency-groups"]["test"] if not line.startswith("fitprint-")]
+            found += [
+                line
+                for line in metadata(folder)["dependency-groups"]["test"]
+                if not line.startswith("fitprint-")
+            ]
     return found
 
 
@@ -79,7 +92,9 @@ def test(lane: str, arguments: list[str]) -> int:
         install(*requirements([name], with_tests=True), "-c", str(path))
     cut = arguments.index("--")
     paths = arguments[cut + 1 :] or [str(plugins()[name].relative_to(ROOT))]
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments[:cut], *paths], cwd=ROOT, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments[:cut], *paths], cwd=ROOT, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A system without POSIX, as far as fitprint can see (``-p tests.no_posix``): no fork, no users, no ``fcntl``, and the locks of Windows.
+"""A system without POSIX, as far as fitprint can see (``-p tests.no_posix``): no fork, no users, no
+``fcntl``, and the locks of Windows.
 
-The interpreter and its library stay what they are. Modules of fitprint get other ``os``, ``sys`` and ``signal``, which lack what Windows
-lacks; some modules cannot be found, and a stand-in for ``msvcrt`` can. Tests that are about POSIX itself are left out, each with its
-reason.
+The interpreter and its library stay what they are. Modules of fitprint get other ``os``, ``sys``
+and ``signal``, which lack what Windows lacks; some modules cannot be found, and a stand-in for
+``msvcrt`` can. Tests that are about POSIX itself are left out, each with its reason.
 """
 
 from __future__ import annotations
@@ -23,19 +24,27 @@ import pytest
 
 ABSENT = {"fcntl", "pwd", "resource", "grp", "termios"}
 LACKING = {
-    "os": """fork register_at_fork getuid geteuid getgid getegid getpgid killpg setsid uname sysconf confstr pread pwrite fdatasync fchmod
-        fchown chown lchown sched_getaffinity mkfifo WNOHANG WIFSIGNALED WTERMSIG WEXITSTATUS WIFEXITED O_CLOEXEC O_NOFOLLOW O_NONBLOCK
-        O_DIRECTORY forkpty getpriority wait3 wait4""".split(),
-    "signal": "SIGKILL SIGALRM SIGXCPU SIGHUP SIGUSR1 SIGUSR2 SIGCHLD SIGPIPE alarm setitimer pthread_sigmask".split(),
+    "os": """fork register_at_fork getuid geteuid getgid getegid getpgid killpg setsid uname sysconf
+        confstr pread pwrite fdatasync fchmod fchown chown lchown sched_getaffinity
+        mkfifo WNOHANG WIFSIGNALED WTERMSIG WEXITSTATUS WIFEXITED O_CLOEXEC O_NOFOLLOW
+        O_NONBLOCK O_DIRECTORY forkpty getpriority wait3 wait4""".split(),
+    "signal": (
+        "SIGKILL SIGALRM SIGXCPU SIGHUP SIGUSR1 SIGUSR2 SIGCHLD SIGPIPE alarm setitimer "
+        "pthread_sigmask"
+    ).split(),
     "sys": [],
 }
 LEFT_OUT = {
     "tests/unit/platform/": "each system's own ways, which are asked there for all of them",
-    "test_seals.py::test_a_key_that_others_may_read_or_that_is_a_link_does_not_count": "modes of files",
+    "test_seals.py::test_a_key_that_others_may_read_or_that_is_a_link_does_not_count": "modes of files",  # noqa: E501
     "test_trials.py::test_fault_2_a_hang_is_an_error_here": "the signal of an alarm",
-    "test_disk_trouble.py::test_a_disk_that_cannot_be_made_safe_is_told_and_loses_nothing": "fdatasync",
-    "test_descriptors.py::test_fault_10_the_usual_ranges_do_not_reach_the_journal": "descriptors that are lifted",
-    "test_descriptors.py::test_fault_10_a_descriptor_that_is_closed_is_opened_again": "descriptors that are lifted",
+    "test_disk_trouble.py::test_a_disk_that_cannot_be_made_safe_is_told_and_loses_nothing": "fdatasync",  # noqa: E501
+    "test_descriptors.py::test_fault_10_the_usual_ranges_do_not_reach_the_journal": (
+        "descriptors that are lifted"
+    ),
+    "test_descriptors.py::test_fault_10_a_descriptor_that_is_closed_is_opened_again": (
+        "descriptors that are lifted"
+    ),
     "test_usage.py::test_a_run_has_what_its_process_used_meanwhile": "getrusage",
     "test_usage.py::test_processes_that_ended_count": "getrusage",
     "test_surroundings.py::test_a_machine_without_these_files_is_described": "sysconf",
@@ -62,7 +71,9 @@ class Without(ModuleType):
         if name in own["_changed"]:
             return own["_changed"][name]
         if name in own["_lacking"]:
-            raise AttributeError(f"module {own['__name__']!r} has no attribute {name!r} on this system", name=name)
+            raise AttributeError(
+                f"module {own['__name__']!r} has no attribute {name!r} on this system", name=name
+            )
         return getattr(own["_module"], name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -73,7 +84,9 @@ class Without(ModuleType):
 
 
 class Msvcrt(ModuleType):
-    """The locks of Windows: of a range of bytes, from where the file stands; held against others by their open files."""
+    """The locks of Windows: of a range of bytes, from where the file stands; held against others by
+    their open files.
+    """
 
     LK_NBLCK, LK_UNLCK = 2, 0
 
@@ -89,11 +102,17 @@ class Msvcrt(ModuleType):
             raise OSError(errno.EACCES, "it is locked") from error
 
 
-SEEN = {"os": Without(os, LACKING["os"]), "signal": Without(signal, LACKING["signal"]), "sys": Without(sys, (), platform="win32")}
+SEEN = {
+    "os": Without(os, LACKING["os"]),
+    "signal": Without(signal, LACKING["signal"]),
+    "sys": Without(sys, (), platform="win32"),
+}
 MSVCRT = Msvcrt("msvcrt")
 
 
-def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+def imported(
+    name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+) -> Any:
     """Import as a module of fitprint does there."""
     top = name.partition(".")[0]
     if level == 0:
@@ -132,7 +151,9 @@ class Elsewhere(Loader, MetaPathFinder):
         return getattr(self._loader, name)
 
 
-for loaded in [name for name in sys.modules if name.partition(".")[0].partition("_")[0] == "fitprint"]:
+for loaded in [
+    name for name in sys.modules if name.partition(".")[0].partition("_")[0] == "fitprint"
+]:
     del sys.modules[loaded]  # such as those that another plugin of pytest has imported
 sys.meta_path.insert(0, Elsewhere())
 

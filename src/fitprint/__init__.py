@@ -1,4 +1,5 @@
-"""Every fit leaves a print: one line records every training run, and nothing about the training changes.
+"""Every fit leaves a print: one line records every training run, and nothing about the training
+changes.
 
 >>> import fitprint
 >>> fitprint.autolog()
@@ -8,7 +9,8 @@ Importing this package loads next to nothing; each public name is fetched at its
 
 from __future__ import annotations
 
-TYPE_CHECKING = bool()  # noqa: UP018 - type checkers know the name; editors, which look at values, look below all the same
+# type checkers know the name; editors, which look at values, look below all the same
+TYPE_CHECKING = bool()  # noqa: UP018
 
 __version__ = "0.1.0"
 
@@ -140,8 +142,13 @@ _ELSEWHERE = {
     "autolog": "fitprint.switches",
     "configure": "fitprint.switches",
     "sql": "fitprint.recording.sql",
-    **dict.fromkeys([name for name in __all__ if "experiment" in name], "fitprint.recording.experiments"),
-    **dict.fromkeys([name for name in __all__ if "regist" in name or "model_versions" in name], "fitprint.recording.registering"),
+    **dict.fromkeys(
+        [name for name in __all__ if "experiment" in name], "fitprint.recording.experiments"
+    ),
+    **dict.fromkeys(
+        [name for name in __all__ if "regist" in name or "model_versions" in name],
+        "fitprint.recording.registering",
+    ),
     "get_model_version": "fitprint.recording.versions",
 }
 

@@ -1,7 +1,9 @@
-"""Who can read what fitprint writes, whatever the umask says, and whose files fitprint takes at their word.
+"""Who can read what fitprint writes, whatever the umask says, and whose files fitprint takes at
+their word.
 
-Folders and files are their owner's alone (0700 and 0600). A folder that is made for a group (2770: the group may write, what is
-made inside belongs to the group, all others are shut out) gives what is made in it to that group (2770 and 0660).
+Folders and files are their owner's alone (0700 and 0600). A folder that is made for a group (2770:
+the group may write, what is made inside belongs to the group, all others are shut out) gives what
+is made in it to that group (2770 and 0660).
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ _OTHERS = 0o007
 
 def _modes_below(folder: str | os.PathLike[str]) -> tuple[int, int]:
     """Return the modes of folders and files that are made in this folder."""
-    return _SHARED if os.stat(folder).st_mode & 0o7777 == _SHARED[0] else _PRIVATE  # noqa: PTH116 - spares a Path
+    # spares a Path
+    return _SHARED if os.stat(folder).st_mode & 0o7777 == _SHARED[0] else _PRIVATE  # noqa: PTH116
 
 
 def make_folder(folder: Path) -> None:
@@ -54,7 +57,8 @@ def make_folder(folder: Path) -> None:
         if not folder.is_dir():
             raise
     else:
-        os.chmod(folder, _modes_below(folder.parent)[0])  # noqa: PTH101 - the umask may have taken our own bits, too
+        # the umask may have taken our own bits, too
+        os.chmod(folder, _modes_below(folder.parent)[0])  # noqa: PTH101
 
 
 def create_file(path: str | os.PathLike[str], flags: int = 0) -> int:
@@ -66,7 +70,8 @@ def create_file(path: str | os.PathLike[str], flags: int = 0) -> int:
     """
     number = os.open(path, NEW | flags, _PRIVATE[1])
     try:
-        set_mode(number, _modes_below(os.path.dirname(path) or ".")[1])  # noqa: PTH120 - spares a Path
+        # spares a Path
+        set_mode(number, _modes_below(os.path.dirname(path) or ".")[1])  # noqa: PTH120
     except OSError:
         os.close(number)
         raise
@@ -84,7 +89,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     if not stat.S_ISREG(mode):
         os.close(number)
         code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(code, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file", os.fspath(path))
+        raise OSError(
+            code,
+            "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file",
+            os.fspath(path),
+        )
     return os.fdopen(number, "rb")
 
 
@@ -117,9 +126,11 @@ def make_file(path: Path) -> None:
 
 
 def temporary_folder(prefix: str, parent: Path | None = None) -> tempfile.TemporaryDirectory[str]:
-    """Make a folder that only its owner can read, among the temporary ones by default; its block removes it.
+    """Make a folder that only its owner can read, among the temporary ones by default; its block
+    removes it.
 
-    Its name has our process' number behind the prefix, so that what is left of it when we are killed can be told.
+    Its name has our process' number behind the prefix, so that what is left of it when we are
+    killed can be told.
 
     Raises:
         OSError: it cannot be made.
@@ -135,7 +146,8 @@ def settle_modes(path: Path, folder: Path) -> None:
 
 
 def settle_home(home: Path, wanted: str | None) -> bool:
-    """Make the home folder, or bring the one that is there to its mode; tell whether others could look into it until now.
+    """Make the home folder, or bring the one that is there to its mode; tell whether others could
+    look into it until now.
 
     Only its owner can do so; for all others it stays as it is.
 
@@ -181,12 +193,14 @@ def _inside(home: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def why_foreign(path: Path) -> str:
-    """Return why a file or folder is not taken at its word: it belongs to a stranger, or everybody may write it; "" if it is ours.
+    """Return why a file or folder is not taken at its word: it belongs to a stranger, or everybody
+    may write it; "" if it is ours.
 
     Root's are ours, too. What is not there, or cannot be looked at, is not foreign.
     """
     try:
-        seen = {os.lstat(path).st_uid, (about := os.stat(path)).st_uid}  # noqa: PTH116 - spares a Path
+        # spares a Path
+        seen = {os.lstat(path).st_uid, (about := os.stat(path)).st_uid}  # noqa: PTH116
     except OSError:
         return ""
     others = strangers(seen)

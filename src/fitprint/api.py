@@ -1,4 +1,6 @@
-"""The public verbs. Those that log do so to the current run (see ``fitprint.recording.context``)."""
+"""The public verbs. Those that log do so to the current run (see
+``fitprint.recording.context``).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from fitprint import clock, events
 from fitprint.arguments import checked_count, checked_names, checked_text, checked_truth, shown
 from fitprint.entities import Change, LoggedModel, RunRecord
-from fitprint.errors import ExperimentNotFoundError, FitprintError, ModelNotFoundError, NoActiveRunError, QueryError
+from fitprint.errors import (
+    ExperimentNotFoundError,
+    FitprintError,
+    ModelNotFoundError,
+    NoActiveRunError,
+    QueryError,
+)
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.context import current_run, off
@@ -58,7 +66,7 @@ __all__ = [
 _YEAR = 31_536_000.0  # seconds
 
 
-# -- runs ------------------------------------------------------------------------------------------------------------
+# -- runs ------------------------------------------------------------------------------------------
 
 
 def start_run(
@@ -69,7 +77,8 @@ def start_run(
     tags: Mapping[str, Any] | None = None,
     nested: bool = True,
 ) -> Run:
-    """Begin a run and make it current; it ends with ``end_run()``, with its ``with`` block, or with the program.
+    """Begin a run and make it current; it ends with ``end_run()``, with its ``with`` block, or with
+    the program.
 
     Args:
         name: a readable name; drawn if not given.
@@ -80,12 +89,19 @@ def start_run(
 
     Raises:
         RunNotFoundError, AmbiguousRunError: ``run_id`` names no run, or several.
-        FitprintError: an argument is of the wrong type, or the run ``run_id`` is in the trash; no run begins.
+        FitprintError: an argument is of the wrong type, or the run ``run_id`` is in the trash; no
+            run begins.
     """
     checked_truth(nested, "nested")
     if run_id is not None:
         run_id = get_run(run_id).id
-    run = open_run(name=name, experiment=experiment, parent=current_run() if nested else None, tags=tags, run_id=run_id)
+    run = open_run(
+        name=name,
+        experiment=experiment,
+        parent=current_run() if nested else None,
+        tags=tags,
+        run_id=run_id,
+    )
     make_current(run)
     return run
 
@@ -103,17 +119,20 @@ def active_run() -> Run | None:
 
 
 def get_run(run: str | Run) -> Run:
-    """Return a run by id, the beginning or the end of one (from 4 digits on), name (the newest of that name), or what it is.
+    """Return a run by id, the beginning or the end of one (from 4 digits on), name (the newest of
+    that name), or what it is.
 
-    ``@last`` is the newest run that has no parent, ``@last:NAME`` the newest of a name, ``@best:METRIC`` the best by a metric's last value,
-    ``@best:METRIC:FILTER`` the best of those that match, ``@best`` the best by the setting ``metric``, ``#tag`` and ``#tag=value`` the
-    newest with a tag. A run itself is returned as it is.
+    ``@last`` is the newest run that has no parent, ``@last:NAME`` the newest of a name,
+    ``@best:METRIC`` the best by a metric's last value, ``@best:METRIC:FILTER`` the best of those
+    that match, ``@best`` the best by the setting ``metric``, ``#tag`` and ``#tag=value`` the newest
+    with a tag. A run itself is returned as it is.
 
     Raises:
         RunNotFoundError: there is none.
         AmbiguousRunError: it is the beginning or the end of several ids; the message lists them.
     """
-    from fitprint.views import finding  # with the language of filters, which a training does not need
+    # with the language of filters, which a training does not need
+    from fitprint.views import finding
 
     if isinstance(run, Run):
         return run
@@ -129,7 +148,9 @@ def _in_trash(run: str | Run) -> RunRecord:
 
 
 def _only(run: str | Run) -> RunRecord:
-    """Return the one run that is meant; several of one name are too many for what cannot be looked at again."""
+    """Return the one run that is meant; several of one name are too many for what cannot be looked
+    at again.
+    """
     from fitprint.views import finding
 
     if isinstance(run, Run):
@@ -175,27 +196,36 @@ def search_runs(
 ) -> Any:
     """Return the runs that match a filter.
 
-    Runs that are part of another one, such as the candidates of a search, are left out unless you ask for them.
+    Runs that are part of another one, such as the candidates of a search, are left out unless you
+    ask for them.
 
     Args:
         experiment_names: experiments to look in; all by default.
-        filter_string: such as ``metrics.val_loss < 0.3 and params.C >= 1``; see :mod:`fitprint.query`.
+        filter_string: such as ``metrics.val_loss < 0.3 and params.C >= 1``; see
+            :mod:`fitprint.query`.
         order_by: such as ``["metrics.val_loss ASC"]``, or one such text; newest first by default.
         max_results: return at most so many.
-        output_format: "list" of :class:`Run` (a :class:`fitprint.recording.runs.Runs`), or "pandas" or "polars" for a data frame.
-        children: return runs that are part of another one, too; a filter with ``parent_id`` asks for them by itself.
-        view: a saved view (``fitprint views``); the filter given beside it holds, too, and what else is given replaces what it says.
+        output_format: "list" of :class:`Run` (a :class:`fitprint.recording.runs.Runs`), or "pandas"
+            or "polars" for a data frame.
+        children: return runs that are part of another one, too; a filter with ``parent_id`` asks
+            for them by itself.
+        view: a saved view (``fitprint views``); the filter given beside it holds, too, and what
+            else is given replaces what it says.
 
     Raises:
-        QueryError: the filter or an order cannot be understood; the message points at the position. Or no run has a metric, a parameter or
-            a tag of the filter (``is null`` may ask for what no run has).
-        ExperimentNotFoundError: there is no experiment of this name, and the setting `experiment` names no such one either.
+        QueryError: the filter or an order cannot be understood; the message points at the position.
+            Or no run has a metric, a parameter or a tag of the filter (``is null`` may ask for what
+            no run has).
+        ExperimentNotFoundError: there is no experiment of this name, and the setting `experiment`
+            names no such one either.
         FitprintError: an argument is of the wrong type.
     """
     from fitprint.views.selection import question
 
     if output_format not in ("list", "pandas", "polars"):
-        raise FitprintError(f"output_format must be 'list', 'pandas' or 'polars', not {output_format!r}")
+        raise FitprintError(
+            f"output_format must be 'list', 'pandas' or 'polars', not {output_format!r}"
+        )
     checked_count(max_results, "max_results")
     checked_truth(children, "children")
     workspace = current()
@@ -203,13 +233,18 @@ def search_runs(
         from fitprint.views.saved import find_view, joined
 
         saved = find_view(checked_text(view, "a view"), workspace.settings["home"])
-        filter_string = joined(saved.filter, checked_text(filter_string, "a filter", QueryError, empty=True))
+        filter_string = joined(
+            saved.filter, checked_text(filter_string, "a filter", QueryError, empty=True)
+        )
         experiment_names = experiment_names or saved.experiment or None
         order_by = order_by or saved.sort
         max_results = min(max_results, saved.top or max_results)
     names = None
     if experiment_names is not None:
-        names = [_experiment(name) for name in checked_names(experiment_names, "the experiments", QueryError)]
+        names = [
+            _experiment(name)
+            for name in checked_names(experiment_names, "the experiments", QueryError)
+        ]
     store, token = workspace.store, None
     query = question(store, filter_string, _order(order_by), names, parents_only=not children)
     found: list[RunRecord] = []
@@ -234,12 +269,17 @@ def _experiment(name: str) -> str:
         if name == workspace.settings["experiment"]:
             return name
         if _is_filter(name):
-            raise ExperimentNotFoundError(f"there is no experiment {shown(name)}; write search_runs(filter_string={shown(name)})") from None
+            raise ExperimentNotFoundError(
+                f"there is no experiment {shown(name)}; write "
+                f"search_runs(filter_string={shown(name)})"
+            ) from None
         raise
 
 
 def _order(order_by: Iterable[str] | str | None) -> Sequence[str]:
-    """Return an ordering in the words of the query language: ``-accuracy`` and ``accuracy desc`` are understood as ``--sort`` does."""
+    """Return an ordering in the words of the query language: ``-accuracy`` and ``accuracy desc``
+    are understood as ``--sort`` does.
+    """
     from fitprint.query.grammar import parse
     from fitprint.views.selection import ordering
 
@@ -314,7 +354,8 @@ def restore_run(run: str | Run) -> Sequence[str]:
 
 
 def purge_run(run: str | Run) -> Sequence[str]:
-    """Remove a run in the trash, and the runs below it that went there with it, for good; nothing brings them back.
+    """Remove a run in the trash, and the runs below it that went there with it, for good; nothing
+    brings them back.
 
     Args:
         run: an id, a unique prefix of one, or a name (of the newest run of that name in the trash).
@@ -331,19 +372,26 @@ def purge_run(run: str | Run) -> Sequence[str]:
 
     workspace = current()
     record = _in_trash(run)
-    gone = [each.id for each in moved_together(workspace.store, record)] if record.deleted_time is not None else [record.id]
+    gone = (
+        [each.id for each in moved_together(workspace.store, record)]
+        if record.deleted_time is not None
+        else [record.id]
+    )
     time = clock.now()
     perform(workspace, *(events.RunPurged(run_id, time, new_id(), "") for run_id in gone))
     return gone
 
 
-# -- logging to the current run --------------------------------------------------------------------------------------
+# -- logging to the current run --------------------------------------------------------------------
 
 
 def _current(verb: str) -> Run:
     run = current_run()
     if run is None:
-        raise NoActiveRunError(f"{verb} needs a current run: call it inside `with fitprint.start_run():`, or on a run's handle")
+        raise NoActiveRunError(
+            f"{verb} needs a current run: call it inside `with fitprint.start_run():`, or on a "
+            "run's handle"
+        )
     return run
 
 
@@ -374,7 +422,10 @@ def log_metric(
 
 
 def log_metrics(
-    metrics: Mapping[str, float], step: int | None = None, epoch: float | None = None, timestamp: datetime | int | None = None
+    metrics: Mapping[str, float],
+    step: int | None = None,
+    epoch: float | None = None,
+    timestamp: datetime | int | None = None,
 ) -> None:
     """Record one point of each metric; see :meth:`Run.log_metrics`."""
     _current("log_metrics").log_metrics(metrics, step, epoch, timestamp)
@@ -430,25 +481,35 @@ def log_input(data: Any, name: str = "data", role: str = "train") -> None:
     _current("log_input").log_input(data, name, role)
 
 
-def log_model(model: Any, path: str = "model", *, flavor: str | None = None, **options: Any) -> LoggedModel:
+def log_model(
+    model: Any, path: str = "model", *, flavor: str | None = None, **options: Any
+) -> LoggedModel:
     """Record a model; see :meth:`Run.log_model`."""
     return _current("log_model").log_model(model, path, flavor=flavor, **options)
 
 
-def follow_changes(consumer: str, on_change: Callable[[Change], None], *, seconds: float = 60.0) -> int:
-    """Call ``on_change`` for each run and each experiment to which something happened since the consumer's last call.
+def follow_changes(
+    consumer: str, on_change: Callable[[Change], None], *, seconds: float = 60.0
+) -> int:
+    """Call ``on_change`` for each run and each experiment to which something happened since the
+    consumer's last call.
 
-    The first call hands over everything there is. One process at a time follows for a consumer: a lease, kept in the store, says which.
-    Each change is handed over at least once. What raises, or a process that ends, leaves what was not finished to the next call, which
-    repeats up to a hundred changes. It returns when there is nothing more: call it again and again, as often as you want to know.
+    The first call hands over everything there is. One process at a time follows for a consumer: a
+    lease, kept in the store, says which. Each change is handed over at least once. What raises, or
+    a process that ends, leaves what was not finished to the next call, which repeats up to a
+    hundred changes. It returns when there is nothing more: call it again and again, as often as you
+    want to know.
 
     Args:
         consumer: a name under which the store keeps how far one came, such as "webhooks".
-        on_change: gets each :class:`fitprint.entities.Change`; several things that happened to one run may come as one.
-        seconds: how long the lease lasts if this process ends without a word; more than one call of ``on_change`` takes.
+        on_change: gets each :class:`fitprint.entities.Change`; several things that happened to one
+            run may come as one.
+        seconds: how long the lease lasts if this process ends without a word; more than one call of
+            ``on_change`` takes.
 
     Returns:
-        The number of changes that were handed over; 0 also where another process follows for the consumer now.
+        The number of changes that were handed over; 0 also where another process follows for the
+        consumer now.
 
     Raises:
         QueryError: the store was replaced by one that does not know how far the consumer came.
@@ -457,7 +518,9 @@ def follow_changes(consumer: str, on_change: Callable[[Change], None], *, second
 
     checked_text(consumer, "the name of a consumer")
     if not 0 < seconds <= _YEAR:
-        raise FitprintError(f"a lease lasts for more than 0 seconds, and up to a year, not {shown(seconds)}")
+        raise FitprintError(
+            f"a lease lasts for more than 0 seconds, and up to a year, not {shown(seconds)}"
+        )
     return follow(current().store, consumer, on_change, seconds=seconds)
 
 
@@ -465,10 +528,11 @@ def load_model(uri: str, trust: Collection[str] = ()) -> Any:
     """Load a recorded model, its bytes checked against their digests.
 
     Args:
-        uri: ``runs:/RUN/path`` (RUN: an id, a unique prefix, or a name), ``models:/NAME@ALIAS`` and the like (see
-            :func:`get_model_version`), or a directory that holds an ``MLmodel``.
-        trust: names of the types and functions, such as ``"mypackage.MyModel"``, that loading may run code of. What a
-            framework's own safe format needs is trusted; nothing that the model itself says is.
+        uri: ``runs:/RUN/path`` (RUN: an id, a unique prefix, or a name), ``models:/NAME@ALIAS`` and
+            the like (see :func:`get_model_version`), or a directory that holds an ``MLmodel``.
+        trust: names of the types and functions, such as ``"mypackage.MyModel"``, that loading may
+            run code of. What a framework's own safe format needs is trusted; nothing that the model
+            itself says is.
 
     Raises:
         ModelNotFoundError: the URI leads to no model.
@@ -488,7 +552,10 @@ def _model_source(uri: str) -> tuple[RunReader, str]:
 
         return get_model_version(uri).source, "model"
     if scheme != "runs":
-        raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with an MLmodel file")
+        raise ModelNotFoundError(
+            f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with "
+            "an MLmodel file"
+        )
     name, _, path = rest.strip("/").partition("/")
     return get_run(name), path or "model"
 
@@ -496,8 +563,8 @@ def _model_source(uri: str) -> tuple[RunReader, str]:
 def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
     """Load a recorded model behind one way to predict, the same for every framework.
 
-    Its ``predict`` takes a data frame, an array, a dict or a list of records, brings it into the form in which the model was given
-    its own data, and says which column does not fit.
+    Its ``predict`` takes a data frame, an array, a dict or a list of records, brings it into the
+    form in which the model was given its own data, and says which column does not fit.
 
     Args:
         uri: see :func:`load_model`.
@@ -512,7 +579,9 @@ def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
 
 
 def loop(iterable: Iterable[Any], **options: Any) -> Any:
-    """Go over a hand-written training loop and record it; see :class:`fitprint.recording.loop.Loop`."""
+    """Go over a hand-written training loop and record it; see
+    :class:`fitprint.recording.loop.Loop`.
+    """
     from fitprint.recording.loop import Loop
 
     return Loop(iterable, **options)

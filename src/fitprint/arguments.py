@@ -1,4 +1,6 @@
-"""What callers hand over, looked at where it comes in: an error names what was expected, and what came instead."""
+"""What callers hand over, looked at where it comes in: an error names what was expected, and what
+came instead.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,14 @@ def shown(value: object) -> str:
     return text if len(text) <= _MOST else f"{text[:_MOST]}…"
 
 
-def checked_text(value: object, what: str, error: type[FitprintError] = FitprintError, *, empty: bool = False) -> str:
+def checked_text(
+    value: object, what: str, error: type[FitprintError] = FitprintError, *, empty: bool = False
+) -> str:
     """Return ``value`` if it is a text, by default one that is not empty."""
     if not isinstance(value, str) or not (value or empty):
-        raise error(f"{what} must be a text{'' if empty else ' that is not empty'}, not {shown(value)}")
+        raise error(
+            f"{what} must be a text{'' if empty else ' that is not empty'}, not {shown(value)}"
+        )
     return value
 
 
@@ -65,25 +71,39 @@ def checked_count(value: object, what: str, error: type[FitprintError] = Fitprin
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return how a sentence on an unknown name goes on: with the one of those known that is most like it, if any is."""
+    """Return how a sentence on an unknown name goes on: with the one of those known that is most
+    like it, if any is.
+    """
     from difflib import get_close_matches
 
     near = get_close_matches(name[:_MOST_LETTERS], list(known), 1)
     return f"; did you mean {shown(near[0])}?" if near else ""
 
 
-def checked_names(value: object, what: str, error: type[FitprintError] = FitprintError) -> tuple[str, ...]:
+def checked_names(
+    value: object, what: str, error: type[FitprintError] = FitprintError
+) -> tuple[str, ...]:
     """Return texts; a lone one is a list of one."""
     if isinstance(value, str):
         return (value,)
-    names = tuple(value) if isinstance(value, Iterable) and not isinstance(value, (bytes, type)) else None
+    names = (
+        tuple(value)
+        if isinstance(value, Iterable) and not isinstance(value, (bytes, type))
+        else None
+    )
     if names is None or not all(isinstance(name, str) for name in names):
-        raise error(f"{what} must be a list of texts, not {shown(value if names is None else list(names))}")
+        raise error(
+            f"{what} must be a list of texts, not {shown(value if names is None else list(names))}"
+        )
     return names
 
 
-def checked_items(value: Any, example: str, error: type[FitprintError] = FitprintError) -> list[tuple[Any, Any]]:
-    """Return names and values of a mapping, or of what has ``items()`` as one does, such as a row of a data frame."""
+def checked_items(
+    value: Any, example: str, error: type[FitprintError] = FitprintError
+) -> list[tuple[Any, Any]]:
+    """Return names and values of a mapping, or of what has ``items()`` as one does, such as a row
+    of a data frame.
+    """
     items = None if isinstance(value, type) else getattr(value, "items", None)
     if not callable(items):
         raise error(f"names and their values are expected, such as {example}, not {shown(value)}")

@@ -64,13 +64,17 @@ def decide_transition(name: str, version: int) -> str | None:
     found = get_model_version(f"{name}/{version}")
     workspace, digests = found.workspace, {file.digest for file in found.record.artifacts}
     waiting = workspace.known_store().pending(digests)
-    if any(each.digest in workspace.staging for each in waiting):  # nobody needs to wait for what is here
+    # nobody needs to wait for what is here
+    if any(each.digest in workspace.staging for each in waiting):
         workspace.bring()
         waiting = workspace.known_store().pending(digests)
     if not waiting:
         return None
     origin = waiting[0].origin or "where they were recorded"
-    return f"{counted(waiting)} of it have not arrived in the artifact store and are {origin}; run `fitprint sync` there"
+    return (
+        f"{counted(waiting)} of it have not arrived in the artifact store and are {origin}; "
+        "run `fitprint sync` there"
+    )
 
 
 @hookimpl
@@ -90,12 +94,20 @@ def on_run_ended(home: str) -> None:
 
             shared = workspace.destination.is_shared(workspace.home)
             unseen = {  # by another program
-                "FITPRINT_HOME": home if settings.origins["home"] == "call" or home == str(temporary_home()) else "",
-                "FITPRINT_STORE": workspace.store_uri if shared and settings.origins["store"] == "call" else "",
+                "FITPRINT_HOME": home
+                if settings.origins["home"] == "call" or home == str(temporary_home())
+                else "",
+                "FITPRINT_STORE": workspace.store_uri
+                if shared and settings.origins["store"] == "call"
+                else "",
             }
-            choice = "".join(f"{name}={shlex.quote(value)} " for name, value in unseen.items() if value)
+            choice = "".join(
+                f"{name}={shlex.quote(value)} " for name, value in unseen.items() if value
+            )
             place = workspace.store_uri if shared else home
-            sys.stderr.write(f"fitprint: recorded in {place} (list runs with `{choice}fitprint ls`)\n")
+            sys.stderr.write(
+                f"fitprint: recorded in {place} (list runs with `{choice}fitprint ls`)\n"
+            )
 
 
 @hookimpl

@@ -2,17 +2,20 @@
 
 A bundle is a ZIP archive with
 
-- ``manifest.json``: ``{"format": "fitprint-bundle", "version": 1, "fitprint": ..., "runs": [...], "blobs": [...]}``. A run is
-  ``{"id": ..., "metrics": [{"key", "goal", "count"}, ...]}``, a blob ``{"digest", "size"}``. Where experiments of these runs have tags or
-  notes, there is ``"experiments": [{"name", "tags", "note"}, ...]``, too, which readers of before pass over.
-- ``runs/ID.jsonl``: the run's events, metrics apart, one in each line, as the journal writes them. The first is its start.
-- ``runs/ID.metrics``: the metrics in the manifest's order, each as four columns (step int64, timestamp int64, value float64,
-  epoch float64; little-endian) of ``count`` numbers.
+- ``manifest.json``:
+  ``{"format": "fitprint-bundle", "version": 1, "fitprint": ..., "runs": [...], "blobs": [...]}``. A
+  run is ``{"id": ..., "metrics": [{"key", "goal", "count"}, ...]}``, a blob ``{"digest", "size"}``.
+  Where experiments of these runs have tags or notes, there is
+  ``"experiments": [{"name", "tags", "note"}, ...]``, too, which readers of before pass over.
+- ``runs/ID.jsonl``: the run's events, metrics apart, one in each line, as the journal writes them.
+  The first is its start.
+- ``runs/ID.metrics``: the metrics in the manifest's order, each as four columns (step int64,
+  timestamp int64, value float64, epoch float64; little-endian) of ``count`` numbers.
 - ``blobs/HEX``: the bytes of artifacts, by the hexadecimal digits of their SHA-256.
 
-The same runs give the same bytes. Members are deflated, unless that would make the archive more than a hundred times smaller than what
-it holds: who imports takes such a one, above 64 MiB, for a bomb. The manifest has at most 16 MiB, a run's events 32 MiB, and a run 2^24
-points.
+The same runs give the same bytes. Members are deflated, unless that would make the archive more
+than a hundred times smaller than what it holds: who imports takes such a one, above 64 MiB, for a
+bomb. The manifest has at most 16 MiB, a run's events 32 MiB, and a run 2^24 points.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ __all__ = ["Imported", "export_runs", "import_runs"]
 
 _FORMAT, _VERSION = "fitprint-bundle", 1
 _PIECE = 1 << 20
-_SMALL, _RATIO = 64 << 20, 100  # bytes that any bundle may become, and times its size that a larger one may
+# bytes that any bundle may become, and times its size that a larger one may
+_SMALL, _RATIO = 64 << 20, 100
 _MOST_MANIFEST, _MOST_TEXT = 16 << 20, 32 << 20  # bytes that are read into memory at once
 _MOST_POINTS = 1 << 24  # of a run
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -70,18 +74,21 @@ class Imported:
     present: tuple[str, ...]
 
 
-# -- export ------------------------------------------------------------------------------------------------------------
+# -- export ----------------------------------------------------------------------------------------
 
 
 def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> list[str]:
-    """Write runs, their descendants and their artifacts to a new file, which appears whole or not at all; return their ids.
+    """Write runs, their descendants and their artifacts to a new file, which appears whole or not
+    at all; return their ids.
 
-    Models that were kept under the user's seal leave in a form that needs none (:mod:`fitprint.models.travelling`).
+    Models that were kept under the user's seal leave in a form that needs none
+    (:mod:`fitprint.models.travelling`).
 
     Raises:
         FitprintError: a run has not ended, the file is there already, or it cannot be written.
         RunNotFoundError: there is no such run.
-        ArtifactNotFoundError, IntegrityError: the bytes of an artifact are gone, have not arrived yet, or have changed.
+        ArtifactNotFoundError, IntegrityError: the bytes of an artifact are gone, have not arrived
+            yet, or have changed.
     """
     if path.exists():
         raise FitprintError(f"{path} is there already; remove it, or name another file with -o")
@@ -89,10 +96,15 @@ def export_runs(workspace: Workspace, run_ids: Iterable[str], path: Path) -> lis
     records = list(_family(store, run_ids))
     running = [record.id for record in records if record.status in OPEN_STATUSES]
     if running:
-        raise FitprintError(f"these runs have not ended: {', '.join(running)}; export them when they have")
+        raise FitprintError(
+            f"these runs have not ended: {', '.join(running)}; export them when they have"
+        )
     partial = path.with_name(f".{path.name}.{new_id()}")
     try:
-        with temporary_folder("fitprint-export-") as folder, os.fdopen(create_file(partial), "wb") as file:
+        with (
+            temporary_folder("fitprint-export-") as folder,
+            os.fdopen(create_file(partial), "wb") as file,
+        ):
             anew = Staging(folder)
             flavors = hooks().registered("register_flavors")
             leaving = [portable(record, workspace.blobs, anew, flavors) for record in records]
@@ -121,7 +133,13 @@ def _family(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
                 yield record
 
 
-def _write(archive: zipfile.ZipFile, store: Store, anew: Staging, blobs: Blobs, records: Sequence[RunRecord]) -> None:
+def _write(
+    archive: zipfile.ZipFile,
+    store: Store,
+    anew: Staging,
+    blobs: Blobs,
+    records: Sequence[RunRecord],
+) -> None:
     sizes = {artifact.digest: artifact.size for record in records for artifact in record.artifacts}
     manifest: dict[str, Any] = {
         "format": _FORMAT,
@@ -131,50 +149,79 @@ def _write(archive: zipfile.ZipFile, store: Store, anew: Staging, blobs: Blobs, 
         "blobs": [{"digest": digest, "size": size} for digest, size in sorted(sizes.items())],
     }
     names = {record.experiment for record in records}
-    described = [each for each in store.experiments() if each.name in names and (each.tags or each.note)]
+    described = [
+        each for each in store.experiments() if each.name in names and (each.tags or each.note)
+    ]
     if described:
-        told = [{"name": each.name, "tags": dict(sorted(each.tags.items())), "note": each.note} for each in described]
+        told = [
+            {"name": each.name, "tags": dict(sorted(each.tags.items())), "note": each.note}
+            for each in described
+        ]
         manifest["experiments"] = sorted(told, key=itemgetter("name"))
     with _member(archive, "manifest.json") as file:
-        file.write(_bounded(json.dumps(manifest, indent=1).encode(), _MOST_MANIFEST, "these runs have too many metrics and artifacts"))
+        file.write(
+            _bounded(
+                json.dumps(manifest, indent=1).encode(),
+                _MOST_MANIFEST,
+                "these runs have too many metrics and artifacts",
+            )
+        )
     for record in records:
         with _member(archive, f"runs/{record.id}.jsonl") as file:
             text = b"".join(encode_event(event) + b"\n" for event in _events(record))
-            file.write(_bounded(text, _MOST_TEXT, f"the run {record.id} has too many parameters and artifacts"))
+            file.write(
+                _bounded(
+                    text, _MOST_TEXT, f"the run {record.id} has too many parameters and artifacts"
+                )
+            )
         if sum(summary.count for summary in record.metrics.values()) > _MOST_POINTS:
-            raise FitprintError(f"the run {record.id} has more than {_MOST_POINTS} points of metrics, too many for a bundle")
+            raise FitprintError(
+                f"the run {record.id} has more than {_MOST_POINTS} points of metrics, too many for "
+                "a bundle"
+            )
         with _member(archive, f"runs/{record.id}.metrics") as file:
             for key in sorted(record.metrics):
                 history = store.metric_history(record.id, key)
                 for column in history.columns:
                     file.write(to_little(column))
     for digest in sorted(sizes):
-        with _member(archive, _blob_name(digest)) as file, (anew if digest in anew else blobs).open(digest) as source:
+        with (
+            _member(archive, _blob_name(digest)) as file,
+            (anew if digest in anew else blobs).open(digest) as source,
+        ):
             if _copied(source, file) != digest:
                 raise blobs.change(digest)
 
 
 def _bounded(text: bytes, most: int, complaint: str) -> bytes:
     if len(text) > most:
-        raise FitprintError(f"{complaint} for one bundle ({len(text) >> 20} MiB of text, at most {most >> 20}); export fewer runs at once")
+        raise FitprintError(
+            f"{complaint} for one bundle ({len(text) >> 20} MiB of text, at most {most >> 20}); "
+            "export fewer runs at once"
+        )
     return text
 
 
 def _bursts(archive: zipfile.ZipFile, size: int) -> bool:
     """Tell whether an archive of this size would become so much larger that it is taken for a bomb.
 
-    Python's reader gives no more of a member than the directory of the archive says, so that the sizes in it hold.
+    Python's reader gives no more of a member than the directory of the archive says, so that the
+    sizes in it hold.
     """
     return sum(about.file_size for about in archive.infolist()) > max(_SMALL, _RATIO * size)
 
 
 def _metrics(record: RunRecord) -> list[dict[str, Any]]:
-    return [{"key": key, "goal": summary.goal, "count": summary.count} for key, summary in sorted(record.metrics.items())]
+    return [
+        {"key": key, "goal": summary.goal, "count": summary.count}
+        for key, summary in sorted(record.metrics.items())
+    ]
 
 
 @contextmanager
 def _member(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
-    about = zipfile.ZipInfo(name)  # with the same time for all, so that the same runs give the same bytes
+    # with the same time for all, so that the same runs give the same bytes
+    about = zipfile.ZipInfo(name)
     about.compress_type = archive.compression
     about.external_attr = 0o600 << 16
     with archive.open(about, "w", force_zip64=True) as file:
@@ -193,7 +240,9 @@ def _events(record: RunRecord) -> Iterator[Event]:
     for model in record.models:
         yield events.ModelLogged(run, time, model)
     for name, content in sorted(record.documents.items(), key=lambda item: item[0]):
-        yield events.DocumentLogged(run, time, name, dict(content) if isinstance(content, Mapping) else content)
+        yield events.DocumentLogged(
+            run, time, name, dict(content) if isinstance(content, Mapping) else content
+        )
     yield events.RunEnded(run, max(time, record.end_time or 0), record.status, record.error)
     if record.deleted_time is not None:
         yield events.RunDeleted(run, record.deleted_time)
@@ -212,15 +261,17 @@ def _blob_name(digest: str) -> str:
     return f"blobs/{digest.removeprefix('sha256:')}"
 
 
-# -- import ------------------------------------------------------------------------------------------------------------
+# -- import ----------------------------------------------------------------------------------------
 
 
 def import_runs(workspace: Workspace, path: Path) -> Imported:
-    """Add the runs of a bundle to the store and their artifacts to the home; runs that are there already stay as they are.
+    """Add the runs of a bundle to the store and their artifacts to the home; runs that are there
+    already stay as they are.
 
-    Nothing of a run appears before all of it was found to be sound. A run whose parent is neither here nor in the bundle
-    becomes one without a parent and keeps its id in the tag ``fitprint.parent``. Experiments of runs that are added get the tags that they
-    have not, and the note if they have none.
+    Nothing of a run appears before all of it was found to be sound. A run whose parent is neither
+    here nor in the bundle becomes one without a parent and keeps its id in the tag
+    ``fitprint.parent``. Experiments of runs that are added get the tags that they have not, and the
+    note if they have none.
 
     Raises:
         FitprintError: there is no such file, it is no bundle, or it is damaged.
@@ -235,7 +286,14 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
             present = [run_id for run_id in bundle.metrics if _has(store, run_id)]
             new = [run_id for run_id in bundle.metrics if run_id not in set(present)]
             # Each is read twice, so that there is never more than one run in memory.
-            bundle.bring({artifact.digest for run_id in new for artifact in _artifacts(bundle.events(run_id))}, workspace.staging)
+            bundle.bring(
+                {
+                    artifact.digest
+                    for run_id in new
+                    for artifact in _artifacts(bundle.events(run_id))
+                },
+                workspace.staging,
+            )
         for run_id in new:
             _append(store, bundle, run_id, workspace.facts())
         _describe(workspace, bundle, {store.run(run_id).experiment for run_id in new})
@@ -247,15 +305,23 @@ def _append(store: Store, bundle: _Bundle, run_id: str, importer: Mapping[str, A
     with _spoken(bundle.path):
         found = bundle.events(run_id)
     start = found[0]
-    if isinstance(start, RunStarted) and start.parent and start.parent not in bundle.metrics and not _has(store, start.parent):
+    if (
+        isinstance(start, RunStarted)
+        and start.parent
+        and start.parent not in bundle.metrics
+        and not _has(store, start.parent)
+    ):
         found[0] = replace(start, parent=None)
         found.insert(1, events.TagsSet(run_id, start.time, {_PARENT_TAG: start.parent}))
-    # A journal of this name that was delivered once is never taken in again, also not by two imports at a time.
+    # A journal of this name that was delivered once is never taken in again, also not by two
+    # imports at a time.
     store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": bundle.path.name, **importer}))
 
 
 def _describe(workspace: Workspace, bundle: _Bundle, names: set[str]) -> None:
-    """Give experiments what the bundle says of them, as far as nobody has said anything else here."""
+    """Give experiments what the bundle says of them,
+    as far as nobody has said anything else here.
+    """
     for told in bundle.experiments:
         try:
             experiment = find_experiment(workspace.store, told.name)
@@ -294,9 +360,15 @@ def _spoken(path: Path) -> Iterator[None]:
         RuntimeError,
         struct.error,
     ) as error:
-        raise FitprintError(f"{path} is no bundle of `fitprint export`, or it is damaged ({error}); nothing more was imported") from error
+        raise FitprintError(
+            f"{path} is no bundle of `fitprint export`, or it is damaged ({error}); nothing more "
+            "was imported"
+        ) from error
     except OSError as error:
-        raise FitprintError(f"cannot read {path}: {error.strerror or error}; give a file that `fitprint export` wrote") from error
+        raise FitprintError(
+            f"cannot read {path}: {error.strerror or error}; give a file that `fitprint export` "
+            "wrote"
+        ) from error
 
 
 class _Described(NamedTuple):
@@ -314,10 +386,13 @@ class _Bundle:
         self.path = path
         self.archive = archive
         size = path.stat().st_size
-        if not all(0 <= about.compress_size <= size for about in archive.infolist()):  # Python reserves as much before it reads
+        # Python reserves as much before it reads
+        if not all(0 <= about.compress_size <= size for about in archive.infolist()):
             raise ValueError("it has members that are larger than itself")
         if _bursts(archive, size):
-            raise ValueError(f"a file of {size} bytes would become more than {_RATIO} times as large")
+            raise ValueError(
+                f"a file of {size} bytes would become more than {_RATIO} times as large"
+            )
         with self._member("manifest.json", _MOST_MANIFEST) as file:
             manifest = json.loads(file.read())
         if manifest["format"] != _FORMAT:
@@ -325,17 +400,35 @@ class _Bundle:
         if type(manifest["version"]) is not int or manifest["version"] < 1:
             raise ValueError("its manifest has no version")
         if manifest["version"] > _VERSION:
-            raise FitprintError(f"{path} was written by a newer fitprint ({manifest.get('fitprint')}); upgrade fitprint to import it")
-        self.metrics: dict[str, Sequence[Mapping[str, Any]]] = {run["id"]: run["metrics"] for run in manifest["runs"]}
+            raise FitprintError(
+                f"{path} was written by a newer fitprint ({manifest.get('fitprint')}); upgrade "
+                "fitprint to import it"
+            )
+        self.metrics: dict[str, Sequence[Mapping[str, Any]]] = {
+            run["id"]: run["metrics"] for run in manifest["runs"]
+        }
         self.sizes: dict[str, int] = {blob["digest"]: blob["size"] for blob in manifest["blobs"]}
         counts = [metric["count"] for metrics in self.metrics.values() for metric in metrics]
-        if not all(type(number) is int and number >= 0 for number in (*counts, *self.sizes.values())):
+        if not all(
+            type(number) is int and number >= 0 for number in (*counts, *self.sizes.values())
+        ):
             raise ValueError("its manifest has sizes that are none")
-        if not all(map(_RUN_ID.fullmatch, self.metrics)) or not all(map(_DIGEST.fullmatch, self.sizes)):
+        if not all(map(_RUN_ID.fullmatch, self.metrics)) or not all(
+            map(_DIGEST.fullmatch, self.sizes)
+        ):
             raise ValueError("its manifest names what is no run and no digest")
-        self.experiments = [_Described(each["name"], each["tags"], each["note"]) for each in manifest.get("experiments", ())]
-        texts = [text for each in self.experiments for text in (each.name, each.note, *each.tags.keys(), *each.tags.values())]
-        if not all(isinstance(text, str) for text in texts) or not all(key for each in self.experiments for key in (each.name, *each.tags)):
+        self.experiments = [
+            _Described(each["name"], each["tags"], each["note"])
+            for each in manifest.get("experiments", ())
+        ]
+        texts = [
+            text
+            for each in self.experiments
+            for text in (each.name, each.note, *each.tags.keys(), *each.tags.values())
+        ]
+        if not all(isinstance(text, str) for text in texts) or not all(
+            key for each in self.experiments for key in (each.name, *each.tags)
+        ):
             raise ValueError("its manifest says of experiments what cannot be said of any")
 
     def _member(self, name: str, most: int) -> IO[bytes]:
@@ -353,7 +446,12 @@ class _Bundle:
             found = [_sound(decode_event(line.rstrip(b"\n")), run_id) for line in lines]
         starts = [event for event in found if isinstance(event, RunStarted)]
         ends = [event for event in found if isinstance(event, events.RunEnded)]
-        if len(starts) != 1 or len(ends) != 1 or found[0] is not starts[0] or ends[0].time < starts[0].time:
+        if (
+            len(starts) != 1
+            or len(ends) != 1
+            or found[0] is not starts[0]
+            or ends[0].time < starts[0].time
+        ):
             raise ValueError(f"the run {run_id} does not begin and end once")
         for artifact in _artifacts(found):
             if self.sizes.get(artifact.digest) != artifact.size:
@@ -370,7 +468,13 @@ class _Bundle:
                 count = metric["count"]
                 points = History.from_bytes(file.read(32 * count))
                 key, goal, times = metric["key"], metric["goal"], points.timestamp
-                if not (isinstance(key, str) and key and goal in ("min", "max") and count and all(map(clock.is_time, times))):
+                if not (
+                    isinstance(key, str)
+                    and key
+                    and goal in ("min", "max")
+                    and count
+                    and all(map(clock.is_time, times))
+                ):
                     raise ValueError(f"a metric of run {run_id} is not understood")
                 if len(points) != count:
                     raise ValueError("the metrics end too early")
@@ -387,10 +491,16 @@ class _Bundle:
                 if self.archive.getinfo(_blob_name(digest)).file_size != size:
                     raise ValueError(f"{_blob_name(digest)} has another size than it should have")
                 file = Path(folder) / "blob"
-                with self._member(_blob_name(digest), size) as source, os.fdopen(create_file(file), "wb") as target:
+                with (
+                    self._member(_blob_name(digest), size) as source,
+                    os.fdopen(create_file(file), "wb") as target,
+                ):
                     found = _copied(source, target)
                 if found != digest:
-                    raise IntegrityError(f"{self.path} was changed: the bytes of {digest} do not match; nothing more was imported")
+                    raise IntegrityError(
+                        f"{self.path} was changed: the bytes of {digest} do not match; nothing "
+                        "more was imported"
+                    )
                 staging.adopt(file, digest)
 
 
@@ -414,9 +524,16 @@ def _sound(event: Event, run_id: str) -> Event:
     Raises:
         ValueError: it is not.
     """
-    sound = not isinstance(event, (*events.EXPERIMENT_ACTS, *events.MODEL_ACTS, *events.STORE_EVENTS)) and event.run == run_id
+    sound = (
+        not isinstance(event, (*events.EXPERIMENT_ACTS, *events.MODEL_ACTS, *events.STORE_EVENTS))
+        and event.run == run_id
+    )
     if isinstance(event, RunStarted):
-        sound = sound and not event.resumed and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
+        sound = (
+            sound
+            and not event.resumed
+            and (event.parent is None or bool(_RUN_ID.fullmatch(event.parent)))
+        )
     elif isinstance(event, events.TagsSet):
         sound = sound and None not in event.tags.values()
     elif isinstance(event, events.ArtifactsLogged):

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 __all__ = ["EARLIEST", "LATEST", "is_time", "now", "replaced"]
 
 EARLIEST, LATEST = -(1 << 55), (1 << 57) - 1
-"""The times that a record may have: from the year 828 to the year 6537, which every calendar in use can show."""
+"""The times that a record may have: from the year 828 to the year 6537, which every calendar in use
+can show.
+"""
 
 
 def is_time(value: object) -> bool:

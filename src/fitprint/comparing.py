@@ -24,15 +24,21 @@ __all__ = ["compare", "diff"]
 _MOST_BYTES = 64 << 20  # of an artifact that is read; an environment takes some kilobytes
 
 
-def compare(runs: Iterable[Run | str], baseline: Run | str | None = None, all: bool = False) -> Comparison:  # noqa: A002
-    """Return what differs among runs: metrics, parameters, tags, data, packages, environment and code.
+def compare(
+    runs: Iterable[Run | str],
+    baseline: Run | str | None = None,
+    all: bool = False,  # noqa: A002
+) -> Comparison:
+    """Return what differs among runs: metrics, parameters, tags, data, packages, environment and
+    code.
 
-    ``print`` shows it as a table; it has ``to_dict()``, which is what ``fitprint compare --json`` prints, and ``to_pandas()``.
+    ``print`` shows it as a table; it has ``to_dict()``, which is what ``fitprint compare --json``
+    prints, and ``to_pandas()``.
 
     Args:
         runs: two or more: runs, or what names one (see :func:`get_run`).
-        baseline: the run to which the metrics of the others are compared; of two runs the first, of more none, by default. It is
-            added in front if it is not among ``runs``.
+        baseline: the run to which the metrics of the others are compared; of two runs the first, of
+            more none, by default. It is added in front if it is not among ``runs``.
         all: whether to include what is equal.
 
     Raises:
@@ -50,18 +56,23 @@ def compare(runs: Iterable[Run | str], baseline: Run | str | None = None, all: b
             found = {base.id: base, **found}
         position = list(found).index(base.id)
     if len(found) < 2:
-        what = f"only {next(iter(found.values())).name} ({short_id(next(iter(found)))})" if found else "no run"
+        what = (
+            f"only {next(iter(found.values())).name} ({short_id(next(iter(found)))})"
+            if found
+            else "no run"
+        )
         raise FitprintError(f"there is nothing to compare: {what} was given; name two or more runs")
     notes: list[str] = []
     return compared(_subjects(found.values(), notes), baseline=position, whole=all, notes=notes)
 
 
 def diff(a: Run | str, b: Run | str, all: bool = False) -> Difference:  # noqa: A002
-    """Return how run ``b`` differs from run ``a``: all that :func:`compare` tells, and the code line by line, packages and columns.
+    """Return how run ``b`` differs from run ``a``: all that :func:`compare` tells, and the code
+    line by line, packages and columns.
 
-    The lines of code come from the two commits, if the git repository around the working directory or around the home has them, with
-    the uncommitted changes that were recorded, and from recorded files that git does not track. Without the commits, the recorded
-    changes alone are compared.
+    The lines of code come from the two commits, if the git repository around the working directory
+    or around the home has them, with the uncommitted changes that were recorded, and from recorded
+    files that git does not track. Without the commits, the recorded changes alone are compared.
     ``print`` shows it; ``to_dict()`` is what ``fitprint diff --json`` prints.
 
     Args:
@@ -78,21 +89,35 @@ def diff(a: Run | str, b: Run | str, all: bool = False) -> Difference:  # noqa: 
     checked_truth(all, "all")
     first, second = get_run(a), get_run(b)
     if first.id == second.id:
-        raise FitprintError(f"there is nothing to compare: both are the run {first.name} ({short_id(first.id)}); name two runs")
+        raise FitprintError(
+            f"there is nothing to compare: both are the run {first.name} ({short_id(first.id)}); "
+            "name two runs"
+        )
     notes: list[str] = []
     subjects = _subjects((first, second), notes)
     comparison = compared(subjects, baseline=0, whole=all, notes=notes)
-    old, new = (_sources(run, subject, notes) for run, subject in zip((first, second), subjects, strict=True))
+    old, new = (
+        _sources(run, subject, notes)
+        for run, subject in zip((first, second), subjects, strict=True)
+    )
     return differing(comparison, old, new, _repository([old.commit, new.commit]), notes)
 
 
 def _repository(commits: list[str]) -> Repository | None:
-    """Return the repository that has the commits: the one around the working directory, or that around the home."""
+    """Return the repository that has the commits: the one around the working directory, or that
+    around the home.
+    """
     from fitprint.context.git import GitError
     from fitprint.context.revisions import missing_commits, repository_around
 
     places = filter(None, (working_folder(), current().home.parent))
-    found = list({repository.root: repository for repository in map(repository_around, places) if repository is not None}.values())
+    found = list(
+        {
+            repository.root: repository
+            for repository in map(repository_around, places)
+            if repository is not None
+        }.values()
+    )
     for repository in found[1:]:
         try:
             if missing_commits(found[0], commits) and not missing_commits(repository, commits):
@@ -109,7 +134,9 @@ def _subjects(runs: Iterable[Run], notes: list[str]) -> list[Subject]:
     unknown, lost = 0, False
     for run in runs:
         record = run.record
-        artifact = next((artifact for artifact in record.artifacts if artifact.path == "environment.json"), None)
+        artifact = next(
+            (artifact for artifact in record.artifacts if artifact.path == "environment.json"), None
+        )
         if artifact is not None and artifact.digest not in known:
             try:
                 known[artifact.digest] = run.environment if artifact.size <= _MOST_BYTES else None
@@ -121,8 +148,8 @@ def _subjects(runs: Iterable[Run], notes: list[str]) -> list[Subject]:
         subjects.append(Subject(record, environment))
     if lost or 0 < unknown < len(subjects):
         notes.append(
-            f"packages, environment and code of {unknown} of these {len(subjects)} runs are not known: "
-            "they were not recorded (yet), or their bytes cannot be read"
+            f"packages, environment and code of {unknown} of these {len(subjects)} runs are not "
+            "known: they were not recorded (yet), or their bytes cannot be read"
         )
     return subjects
 

@@ -1,6 +1,7 @@
 """Frozen records that cross the boundaries between rooms: what a store returns and a reader sees.
 
-Times are integers: microseconds since the Unix epoch, UTC. Digests are ``sha256:`` followed by 64 hexadecimal digits.
+Times are integers: microseconds since the Unix epoch, UTC. Digests are ``sha256:`` followed by 64
+hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ __all__ = [
 ]
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED", "LOST"]
-"""LOST is a run that goes on, as far as is known, of whose writer there was no sign of life for a while; nobody writes it down."""
+"""LOST is a run that goes on, as far as is known, of whose writer there was no sign of life for a
+while; nobody writes it down.
+"""
 
 STATUSES: tuple[RunStatus, ...] = ("RUNNING", "FINISHED", "FAILED", "KILLED", "LOST")
 OPEN_STATUSES: tuple[RunStatus, ...] = ("RUNNING", "LOST")
@@ -53,9 +56,10 @@ class Param:
 
     Attributes:
         value: None, bool, int, float (NaN and infinities included), str, list or dict.
-        provenance: "set" by the user's code, "config" where the program was configured with it, "default" of the framework, or
-            "resolved" by the framework at run time.
-        spilled: path of the run's artifact that holds the whole value where ``value`` is only a preview of it.
+        provenance: "set" by the user's code, "config" where the program was configured with it,
+            "default" of the framework, or "resolved" by the framework at run time.
+        spilled: path of the run's artifact that holds the whole value where ``value`` is only a
+            preview of it.
     """
 
     value: Any
@@ -65,7 +69,9 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """Facts on one metric's history. ``min``, ``max`` and ``best`` pass over NaN; they are NaN if every value is.
+    """Facts on one metric's history.
+
+    ``min``, ``max`` and ``best`` pass over NaN; they are NaN if every value is.
 
     Attributes:
         last: value that was logged last, and ``last_step`` its step.
@@ -96,10 +102,11 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class History:
-    """The points of one metric in the order in which they were logged, as four columns of equal length.
+    """The points of one metric in the order in which they were logged, as four columns of equal
+    length.
 
-    The columns are :class:`array.array`; ``numpy.asarray(history.value)`` makes a view without copying. Their order here is that of
-    their bytes in journals, chunks and bundles.
+    The columns are :class:`array.array`; ``numpy.asarray(history.value)`` makes a view without
+    copying. Their order here is that of their bytes in journals, chunks and bundles.
 
     Attributes:
         step: int64.
@@ -132,10 +139,17 @@ class History:
 
     @classmethod
     def joined(cls, pieces: Iterable[History]) -> History:
-        """Return the points of all pieces, one after the other; to add them one by one would move those before again and again."""
+        """Return the points of all pieces, one after the other; to add them one by one would move
+        those before again and again.
+        """
         pieces = list(pieces)
         count = sum(map(len, pieces))
-        whole = cls(array("q", [0]) * count, array("q", [0]) * count, array("d", [0]) * count, array("d", [0]) * count)
+        whole = cls(
+            array("q", [0]) * count,
+            array("q", [0]) * count,
+            array("d", [0]) * count,
+            array("d", [0]) * count,
+        )
         start = 0
         for piece in pieces:
             end = start + len(piece)
@@ -163,7 +177,12 @@ class History:
 
     def part(self, start: int = 0, end: int | None = None) -> History:
         """Return a copy of the points from ``start`` up to ``end``."""
-        return History(self.step[start:end], self.timestamp[start:end], self.value[start:end], self.epoch[start:end])
+        return History(
+            self.step[start:end],
+            self.timestamp[start:end],
+            self.value[start:end],
+            self.epoch[start:end],
+        )
 
     def at(self, places: Iterable[int]) -> History:
         """Return the points at these places, in this order."""
@@ -205,7 +224,8 @@ class Dataset:
     Attributes:
         name: a short name, such as "X" or the user's own.
         role: "train", "eval", "test" or any other word.
-        digest: content digest, or "" where none was taken; ``facts["digest_of"]`` says if it covers a sample only.
+        digest: content digest, or "" where none was taken; ``facts["digest_of"]`` says if it covers
+            a sample only.
         facts: JSON facts: shape, dtypes, schema, target summary ...
     """
 
@@ -217,7 +237,9 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file of a run: its path inside the run (``/`` between parts), the digest of its bytes and their number."""
+    """A file of a run: its path inside the run (``/`` between parts), the digest of its bytes and
+    their number.
+    """
 
     path: str
     digest: str
@@ -230,7 +252,8 @@ class PendingBytes:
 
     Attributes:
         digest: of the bytes, and ``size`` their number.
-        writer: facts on the process that recorded them (host, user, home ...), {} if they are not known.
+        writer: facts on the process that recorded them (host, user, home ...), {} if they are not
+            known.
     """
 
     digest: str
@@ -241,7 +264,17 @@ class PendingBytes:
     def origin(self) -> str:
         """Where they were recorded, in words; "" if that is not known."""
         host, home, user = (str(self.writer.get(name, "")) for name in ("host", "home", "user"))
-        return ", ".join([f"on the host {host}", *([f"in {home}"] if home else []), *([f"by {user}"] if user else [])]) if host else ""
+        return (
+            ", ".join(
+                [
+                    f"on the host {host}",
+                    *([f"in {home}"] if home else []),
+                    *([f"by {user}"] if user else []),
+                ]
+            )
+            if host
+            else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +305,8 @@ class Experiment:
         archived_time: None unless it is in the archive.
         former_names: names under which runs that start come here, too.
         note: what it is about (Markdown).
-        run_count: number of its runs outside the trash, and ``last_activity`` the time of the last event of one.
+        run_count: number of its runs outside the trash, and ``last_activity`` the time of the last
+            event of one.
     """
 
     id: str
@@ -288,7 +322,10 @@ class Experiment:
 
     def __repr__(self) -> str:
         archived = "" if self.archived_time is None else ", archived"
-        return f"<fitprint.Experiment {self.name!r}, {self.run_count} {'run' if self.run_count == 1 else 'runs'}{archived}>"
+        return (
+            f"<fitprint.Experiment {self.name!r}, {self.run_count} "
+            f"{'run' if self.run_count == 1 else 'runs'}{archived}>"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,13 +334,16 @@ class Decision:
 
     Attributes:
         id: that of the act.
-        act: its kind, such as "ExperimentRenamed", done to the ``subject`` ("run", "experiment" or "registered model") with the id
-            ``subject_id``.
+        act: its kind, such as "ExperimentRenamed", done to the ``subject`` ("run", "experiment" or
+            "registered model") with the id ``subject_id``.
         actor: who did it.
-        requested_at: the time that the act carries; ``decided_at`` is the time by the store's own clock.
+        requested_at: the time that the act carries; ``decided_at`` is the time by the store's own
+            clock.
         refusal: why it was refused; None where it was done.
-        version: of a registered model: the version that was made or changed, or that an alias leads to now (0: to none).
-        alias: that was moved, approved for or given rules; ``before`` is the version to which it led (0: to none).
+        version: of a registered model: the version that was made or changed, or that an alias leads
+            to now (0: to none).
+        alias: that was moved, approved for or given rules; ``before`` is the version to which it
+            led (0: to none).
         reason: why somebody did it, in their words.
         about: what was set, in words.
     """
@@ -332,9 +372,10 @@ class Change:
 
     Attributes:
         subject: "run", "experiment" or "registered model", with the id ``id``.
-        kinds: each once, however often it happened: "started" (it came to be, or a run went on), "recorded" (a run got parameters,
-            metrics, tags, data, files or models), "ended", "edited" (somebody named, noted, tagged, moved, hid or restored it),
-            "purged" (it is gone: then this alone).
+        kinds: each once, however often it happened: "started" (it came to be, or a run went on),
+            "recorded" (a run got parameters, metrics, tags, data, files or models), "ended",
+            "edited" (somebody named, noted, tagged, moved, hid or restored it), "purged" (it is
+            gone: then this alone).
     """
 
     subject: str
@@ -344,7 +385,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Some changes, and the cursor that asks for those after them; without ``items`` there are no more."""
+    """Some changes, and the cursor that asks for those after them; without ``items`` there are no
+    more.
+    """
 
     items: tuple[Change, ...]
     cursor: str
@@ -372,8 +415,10 @@ class RunRecord:
     """All that a store knows of one run, histories and bytes apart.
 
     Attributes:
-        kind: "user" (opened by ``start_run``), or a framework's word: "fit", "search", "candidate", "cross-validation" ...
-        documents: small JSON documents by name, such as "capture"; "note" is what somebody wrote down about the run.
+        kind: "user" (opened by ``start_run``), or a framework's word: "fit", "search", "candidate",
+            "cross-validation" ...
+        documents: small JSON documents by name, such as "capture"; "note" is what somebody wrote
+            down about the run.
     """
 
     id: str

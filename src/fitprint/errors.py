@@ -57,11 +57,15 @@ class NoActiveRunError(FitprintError):
 
 
 class InvalidParamError(FitprintError):
-    """One or more parameters could not be recorded; the message names them, all others were recorded."""
+    """One or more parameters could not be recorded; the message names them, all others were
+    recorded.
+    """
 
 
 class InvalidMetricError(FitprintError):
-    """One or more metrics were not real numbers; the message names them, all others were recorded."""
+    """One or more metrics were not real numbers; the message names them,
+    all others were recorded.
+    """
 
 
 class StoreError(FitprintError):
@@ -69,7 +73,9 @@ class StoreError(FitprintError):
 
 
 class StoreBusyError(StoreError):
-    """Other processes did not let this one at the store for as long as it waits; the message says who."""
+    """Other processes did not let this one at the store for as long as it waits; the message says
+    who.
+    """
 
 
 class UnknownStoreError(StoreError):
@@ -81,7 +87,9 @@ class CorruptStoreError(StoreError):
 
 
 class StoreVersionError(StoreError):
-    """The store was written by a newer fitprint than this one, which must not write to it, or cannot read it."""
+    """The store was written by a newer fitprint than this one, which must not write to it, or
+    cannot read it.
+    """
 
 
 class RunNotFoundError(StoreError):
@@ -104,7 +112,9 @@ class RefusedError(StoreError):
 
 
 class RegistryUnreachableError(StoreError):
-    """The store could not be reached to register a model; the request stays in the journal, and is decided when that is delivered."""
+    """The store could not be reached to register a model; the request stays in the journal, and is
+    decided when that is delivered.
+    """
 
 
 class ArtifactNotFoundError(StoreError):
@@ -112,7 +122,9 @@ class ArtifactNotFoundError(StoreError):
 
 
 class PendingBytesError(ArtifactNotFoundError):
-    """An artifact's bytes have not arrived in the artifact store: they are in the home that recorded them, which the message names."""
+    """An artifact's bytes have not arrived in the artifact store: they are in the home that
+    recorded them, which the message names.
+    """
 
 
 class IntegrityError(StoreError):

@@ -1,16 +1,19 @@
-"""The closed union of facts: what can happen to runs, experiments, registered models and the store itself.
+"""The closed union of facts: what can happen to runs, experiments, registered models and the store
+itself.
 
-The journal keeps them, stores fold them. Each event names its subject first, the id of a run or of an experiment, or the name of a
-registered model, and then its time (microseconds since the epoch, UTC); what happens to the store has no other subject.
-Events of a run may reach a store before its :class:`RunStarted` where another process logs to the run; a store then keeps what it is
-given.
+The journal keeps them, stores fold them. Each event names its subject first, the id of a run or of
+an experiment, or the name of a registered model, and then its time (microseconds since the epoch,
+UTC); what happens to the store has no other subject. Events of a run may reach a store before its
+:class:`RunStarted` where another process logs to the run; a store then keeps what it is given.
 
-*Acts* are what people do to records, beside training. An act carries an ``id`` of its own and its ``actor`` ("" stands for the user
-whose journal it is in). Some can be refused, such as a name that is taken; that is decided where the act is folded, by the store's
-clock and once, and :meth:`fitprint.stores.protocol.Store.decision` says how. An act without an ``id`` leaves no decision behind.
+*Acts* are what people do to records, beside training. An act carries an ``id`` of its own and its
+``actor`` ("" stands for the user whose journal it is in). Some can be refused, such as a name that
+is taken; that is decided where the act is folded, by the store's clock and once, and
+:meth:`fitprint.stores.protocol.Store.decision` says how. An act without an ``id`` leaves no
+decision behind.
 
-An event of a name that a version does not know stops the delivery of its journal there, until a newer version reads it. The names
-in :data:`RESERVED` are kept for what is known to come.
+An event of a name that a version does not know stops the delivery of its journal there, until a
+newer version reads it. The names in :data:`RESERVED` are kept for what is known to come.
 """
 
 from __future__ import annotations
@@ -74,13 +77,17 @@ RESERVED = (
     "RunForked",
     "WriterJoined",
 )
-"""Names of events to come: an alert, an attempt of a resumed run, console text, histograms and media by step, a run forked from another
-at a step, one of several writers of a run. (Metrics with a context get a kind of frame: see :mod:`fitprint.journal.frames`.)"""
+"""Names of events to come: an alert, an attempt of a resumed run, console text, histograms and
+media by step, a run forked from another at a step, one of several writers of a run. (Metrics with a
+context get a kind of frame: see :mod:`fitprint.journal.frames`.)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins, or (``resumed``) goes on: a resumed run is RUNNING again and keeps everything that it has."""
+    """A run begins, or (``resumed``) goes on: a resumed run is RUNNING again and keeps everything
+    that it has.
+    """
 
     run: str
     time: int
@@ -123,7 +130,9 @@ class RunRestored:
 
 @dataclass(frozen=True, slots=True)
 class RunPurged:
-    """The run is gone for good, and what is still on its way to it is passed over; refused unless it is in the trash."""
+    """The run is gone for good, and what is still on its way to it is passed over; refused unless
+    it is in the trash.
+    """
 
     run: str
     time: int
@@ -144,7 +153,9 @@ class RunRenamed:
 
 @dataclass(frozen=True, slots=True)
 class RunMoved:
-    """The run belongs to the experiment with the id ``experiment``; refused where the store has no such run or experiment."""
+    """The run belongs to the experiment with the id ``experiment``; refused where the store has no
+    such run or experiment.
+    """
 
     run: str
     time: int
@@ -155,7 +166,9 @@ class RunMoved:
 
 @dataclass(frozen=True, slots=True)
 class RunNoted:
-    """Somebody writes down what the run is about (Markdown); the later note replaces the one before."""
+    """Somebody writes down what the run is about (Markdown); the later note replaces the one
+    before.
+    """
 
     run: str
     time: int
@@ -182,7 +195,8 @@ class ExperimentCreated:
 class ExperimentRenamed:
     """The experiment has another name; refused where another experiment has it.
 
-    Runs that start under the former name belong to the experiment all the same, until another experiment gets that name.
+    Runs that start under the former name belong to the experiment all the same, until another
+    experiment gets that name.
     """
 
     experiment: str
@@ -194,7 +208,10 @@ class ExperimentRenamed:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentTagged:
-    """Tags of an experiment; None removes one. Refused, like all that follow, where the store has no such experiment."""
+    """Tags of an experiment; None removes one.
+
+    Refused, like all that follow, where the store has no such experiment.
+    """
 
     experiment: str
     time: int
@@ -239,11 +256,13 @@ class RegisteredModelEdited:
     """Somebody makes or changes a registered model.
 
     Attributes:
-        name: of the registered model, here and in what follows: its name, or one that it had. It needs no making, for it begins to exist
-            with its first version.
-        changes: what becomes of it, by what it is: "created" (True; refused where there is one), "name" (a new one, refused where another
-            has it; the former leads here until another gets it), "note" (Markdown), "tags" (None removes one), "rules" (by alias, see
-            :mod:`fitprint.stores.promotion`), "deleted" (True takes it out of the lists with all its versions, False brings it back).
+        name: of the registered model, here and in what follows: its name, or one that it had. It
+            needs no making, for it begins to exist with its first version.
+        changes: what becomes of it, by what it is: "created" (True; refused where there is one),
+            "name" (a new one, refused where another has it; the former leads here until another
+            gets it), "note" (Markdown), "tags" (None removes one), "rules" (by alias, see
+            :mod:`fitprint.stores.promotion`), "deleted" (True takes it out of the lists with all
+            its versions, False brings it back).
         reason: why, in the words of who does it.
     """
 
@@ -259,7 +278,8 @@ class RegisteredModelEdited:
 class ModelVersionCreated:
     """The registered model has a further version, whose number is the next one.
 
-    The same model of the same run is registered once: the next time, the decision names the version that there is.
+    The same model of the same run is registered once: the next time, the decision names the version
+    that there is.
 
     Attributes:
         run: that recorded it, or "".
@@ -283,9 +303,10 @@ class ModelVersionEdited:
     """Somebody changes what is said of a version; never its files.
 
     Attributes:
-        changes: what becomes of it: "note", "tags", "stage", "evaluations" (by the name of the data, a list of the fields of a
-            :class:`fitprint.registered.ModelEvaluation`), "approved" (an alias that may lead to it), "deleted" (True takes it out of
-            the lists, False brings it back; its number is not given again).
+        changes: what becomes of it: "note", "tags", "stage", "evaluations" (by the name of the
+            data, a list of the fields of a :class:`fitprint.registered.ModelEvaluation`),
+            "approved" (an alias that may lead to it), "deleted" (True takes it out of the lists,
+            False brings it back; its number is not given again).
     """
 
     name: str
@@ -303,8 +324,10 @@ class AliasMoved:
 
     Attributes:
         version: to which it leads; 0 removes the alias.
-        expected: the version to which it must have led until now (0: to none), or the act is refused; None: whatever it was.
-        back: it goes back to where it led before, for which no rule is asked again; ``version`` is passed over.
+        expected: the version to which it must have led until now (0: to none), or the act is
+            refused; None: whatever it was.
+        back: it goes back to where it led before, for which no rule is asked again; ``version`` is
+            passed over.
     """
 
     name: str
@@ -329,7 +352,10 @@ class ParamsLogged:
 
 @dataclass(frozen=True, slots=True)
 class TagsSet:
-    """Tags; None removes one. The tag ``name`` is an ordinary tag; a run is renamed by :class:`RunStarted` alone."""
+    """Tags; None removes one.
+
+    The tag ``name`` is an ordinary tag; a run is renamed by :class:`RunStarted` alone.
+    """
 
     run: str
     time: int
@@ -338,7 +364,10 @@ class TagsSet:
 
 @dataclass(frozen=True, slots=True)
 class MetricPoints:
-    """Points of one metric, oldest first; ``time`` is that of the last. Who folds the event leaves its columns as they are."""
+    """Points of one metric, oldest first; ``time`` is that of the last.
+
+    Who folds the event leaves its columns as they are.
+    """
 
     run: str
     time: int
@@ -356,9 +385,11 @@ class DatasetLogged:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactsLogged:
-    """Files whose bytes already lie in the home of who recorded them; a path that is logged again takes the later bytes.
+    """Files whose bytes already lie in the home of who recorded them; a path that is logged again
+    takes the later bytes.
 
-    Where the store has an artifact store, the bytes are *pending* until :class:`BytesArrived` says that they are there.
+    Where the store has an artifact store, the bytes are *pending* until :class:`BytesArrived` says
+    that they are there.
     """
 
     run: str
@@ -387,9 +418,11 @@ class DocumentLogged:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactStoreChosen:
-    """The bytes of all runs go to the artifact store ``uri``, a URL without a password or a folder beside the database file.
+    """The bytes of all runs go to the artifact store ``uri``, a URL without a password or a folder
+    beside the database file.
 
-    The first of these events counts, whoever sends others: the place is the same for all who use the store.
+    The first of these events counts, whoever sends others: the place is the same for all who use
+    the store.
     """
 
     time: int
@@ -398,7 +431,9 @@ class ArtifactStoreChosen:
 
 @dataclass(frozen=True, slots=True)
 class BytesArrived:
-    """The bytes with these digests are in the artifact store; told when they are there, by who brought them."""
+    """The bytes with these digests are in the artifact store; told when they are there, by who
+    brought them.
+    """
 
     time: int
     digests: tuple[str, ...]
@@ -406,11 +441,13 @@ class BytesArrived:
 
 @dataclass(frozen=True, slots=True)
 class ChangesFollowed:
-    """A process asks for the lease of a consumer of the store's changes, renews it, or gives it back (``seconds`` is 0).
+    """A process asks for the lease of a consumer of the store's changes, renews it, or gives it
+    back (``seconds`` is 0).
 
-    It is passed over while another process has the lease, by the store's clock; :meth:`fitprint.stores.protocol.Store.consumer` says who.
-    With a ``cursor`` the holder says that everything up to there was handled; without one the cursor stays. It goes to the store at
-    once, and never into a journal of runs.
+    It is passed over while another process has the lease, by the store's clock;
+    :meth:`fitprint.stores.protocol.Store.consumer` says who. With a ``cursor`` the holder says that
+    everything up to there was handled; without one the cursor stays. It goes to the store at once,
+    and never into a journal of runs.
     """
 
     time: int
@@ -432,7 +469,14 @@ EXPERIMENT_ACTS = (
 )
 MODEL_ACTS = (RegisteredModelEdited, ModelVersionCreated, ModelVersionEdited, AliasMoved)
 RunAct = Union[RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted]
-ExperimentAct = Union[ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentNoted, ExperimentArchived, ExperimentRestored]
+ExperimentAct = Union[
+    ExperimentCreated,
+    ExperimentRenamed,
+    ExperimentTagged,
+    ExperimentNoted,
+    ExperimentArchived,
+    ExperimentRestored,
+]
 ModelAct = Union[RegisteredModelEdited, ModelVersionCreated, ModelVersionEdited, AliasMoved]
 Act = Union[RunAct, ExperimentAct, ModelAct]
 StoreEvent = Union[ArtifactStoreChosen, BytesArrived, ChangesFollowed]
@@ -453,10 +497,11 @@ Event = Union[RunEvent, ExperimentAct, ModelAct, StoreEvent]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive events of one journal, from position ``start`` up to (not including) position ``end``.
+    """Consecutive events of one journal, from position ``start`` up to (not including) position
+    ``end``.
 
-    A position is an integer that grows along the journal. A store that has acknowledged ``end`` or more for this
-    journal has seen the batch before and must leave everything as it is.
+    A position is an integer that grows along the journal. A store that has acknowledged ``end`` or
+    more for this journal has seen the batch before and must leave everything as it is.
 
     Attributes:
         journal: id of the journal.

@@ -17,15 +17,23 @@ from fitprint.views.ranking import Goals
 __all__ = ["plot"]
 
 
-def plot(runs: Iterable[Run | str] | Run | str, metric: str | Iterable[str] | None = None, *, x: Axis = "step", log: bool = False) -> Any:
-    """Return a figure with a curve of each run: of Matplotlib, or of Plotly where only that is imported.
+def plot(
+    runs: Iterable[Run | str] | Run | str,
+    metric: str | Iterable[str] | None = None,
+    *,
+    x: Axis = "step",
+    log: bool = False,
+) -> Any:
+    """Return a figure with a curve of each run: of Matplotlib, or of Plotly where only that is
+    imported.
 
-    A notebook shows it; ``figure.savefig("curves.png")`` keeps it. Nothing of Matplotlib's settings is changed.
+    A notebook shows it; ``figure.savefig("curves.png")`` keeps it. Nothing of Matplotlib's settings
+    is changed.
 
     Args:
         runs: one or several: runs, or what names one (see :func:`get_run`).
-        metric: a name or a pattern such as "val_*", or several, which become panels; by default the metric by which one would judge
-            the first run, of those that all the runs have.
+        metric: a name or a pattern such as "val_*", or several, which become panels; by default the
+            metric by which one would judge the first run, of those that all the runs have.
         x: draw over the "step", the "time" or the "epoch".
         log: whether the axis of the values is logarithmic.
 
@@ -39,4 +47,6 @@ def plot(runs: Iterable[Run | str] | Run | str, metric: str | Iterable[str] | No
     metrics = [] if metric is None else checked_names(metric, "the metrics")
     store = current().store
     goals = Goals.told(current().settings["metric"], store.experiments())
-    return figure_of(store, [run.record for run in found.values()], metrics, axis=x, log=log, goals=goals)
+    return figure_of(
+        store, [run.record for run in found.values()], metrics, axis=x, log=log, goals=goals
+    )

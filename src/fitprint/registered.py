@@ -1,6 +1,8 @@
-"""Frozen records of the model registry: what a store returns of registered models, and a reader sees.
+"""Frozen records of the model registry: what a store returns of registered models, and a reader
+sees.
 
-Apart from :mod:`fitprint.entities`, since a training has no use for them. Times are microseconds since the Unix epoch, UTC.
+Apart from :mod:`fitprint.entities`, since a training has no use for them. Times are microseconds
+since the Unix epoch, UTC.
 """
 
 from __future__ import annotations
@@ -11,7 +13,14 @@ from typing import Any
 
 from fitprint.entities import Artifact, LoggedModel
 
-__all__ = ["STAGES", "ModelEvaluation", "ModelVersionRecord", "RegisteredModelRecord", "VersionPage", "why_no_name"]
+__all__ = [
+    "STAGES",
+    "ModelEvaluation",
+    "ModelVersionRecord",
+    "RegisteredModelRecord",
+    "VersionPage",
+    "why_no_name",
+]
 
 STAGES = ("None", "Staging", "Production", "Archived")
 """MLflow's stages of a version, for those who use them."""
@@ -21,12 +30,20 @@ _MOST_LETTERS = 250  # of a name
 
 def why_no_name(text: object) -> str:
     """Return why a registered model cannot have this name; "" if it can."""
-    if isinstance(text, str) and 0 < len(text) <= _MOST_LETTERS and text == text.strip() and text.isprintable():
+    if (
+        isinstance(text, str)
+        and 0 < len(text) <= _MOST_LETTERS
+        and text == text.strip()
+        and text.isprintable()
+    ):
         found = sorted(set(text) & set("/@?:"))
         if not found:
             return ""
     shown = repr(text)[:80]
-    told = f"a name is 1 to {_MOST_LETTERS} visible letters, without / @ ? : and without blanks at its ends"
+    told = (
+        f"a name is 1 to {_MOST_LETTERS} visible letters, without / @ ? : and without blanks "
+        "at its ends"
+    )
     return f"a registered model cannot be called {shown}: {told}"
 
 
@@ -35,7 +52,8 @@ class ModelEvaluation:
     """How good a version of a model was on named data, as :func:`fitprint.evaluate` found it.
 
     Attributes:
-        digest: of the data, and ``target_digest`` of the true values: numbers on other data are not compared.
+        digest: of the data, and ``target_digest`` of the true values: numbers on other data are not
+            compared.
         metrics: by name, such as "accuracy_score", and ``goals``: "min" or "max" of each.
     """
 
@@ -47,11 +65,13 @@ class ModelEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersionRecord:
-    """A version of a registered model: the files of a model at the time it was registered, which stay whatever becomes of its run.
+    """A version of a registered model: the files of a model at the time it was registered, which
+    stay whatever becomes of its run.
 
     Attributes:
         id: 32 hexadecimal digits.
-        name: the present name of the registered model, whose version ``version`` (1, 2 ...) this is.
+        name: the present name of the registered model, whose version ``version`` (1, 2 ...) this
+            is.
         run_id: the run that recorded it; "" if none is known.
         model: where it was in the run, its flavor, the digest over its files, and facts on it.
         artifacts: its files, by paths inside the model's directory.
@@ -92,7 +112,8 @@ class RegisteredModelRecord:
         changed: time of the last act on it, done or refused, by the store's clock.
         note: what it is about (Markdown).
         aliases: the version that each leads to.
-        rules: what must hold before an alias is moved, by alias (see :mod:`fitprint.stores.promotion`).
+        rules: what must hold before an alias is moved, by alias (see
+            :mod:`fitprint.stores.promotion`).
         latest: the newest version that was not removed; None if there is none.
         version_count: the number of versions that were not removed.
         deleted_time: None unless it was removed.

@@ -1,9 +1,11 @@
-"""Typed settings: default < ``[tool.fitprint]`` of the nearest ``pyproject.toml`` < environment ``FITPRINT_*`` < call.
+"""Typed settings: default < ``[tool.fitprint]`` of the nearest ``pyproject.toml`` < environment
+``FITPRINT_*`` < call.
 
-A plugin's settings live in its own namespace: ``sklearn.max_candidates`` is the table ``[tool.fitprint.sklearn]``, the variable
-``FITPRINT_SKLEARN__MAX_CANDIDATES``, and the argument ``sklearn={"max_candidates": ...}``.
-An unknown name is an error that suggests the nearest known one. What is given in code raises; what is wrong in a file or a variable is told
-and passed over, for a training must not end because of what lies around it. A file of a stranger is no file of ours.
+A plugin's settings live in its own namespace: ``sklearn.max_candidates`` is the table
+``[tool.fitprint.sklearn]``, the variable ``FITPRINT_SKLEARN__MAX_CANDIDATES``, and the argument
+``sklearn={"max_candidates": ...}``. An unknown name is an error that suggests the nearest known
+one. What is given in code raises; what is wrong in a file or a variable is told and passed over,
+for a training must not end because of what lies around it. A file of a stranger is no file of ours.
 """
 
 from __future__ import annotations
@@ -39,17 +41,32 @@ __all__ = [
     "working_folder",
 ]
 
-VIEWS = "views"  # the one table of a project's that holds no settings (see ``fitprint.views.saved``)
+# the one table of a project's that holds no settings (see ``fitprint.views.saved``)
+VIEWS = "views"
 
 # Variables that carry facts between processes and are no settings.
 _NO_SETTINGS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
-_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_TRUTH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 # Settings that there were, and what to do instead.
 _FORMER = {
-    "sync": 'it is `durability`: "process" in the place of "never", "power" in the place of "always"',
-    "training_metrics_limit": "it was a time, which depends on the machine; give `training_metrics_work`, a number of steps",
+    "sync": (
+        'it is `durability`: "process" in the place of "never", "power" in the place of "always"'
+    ),
+    "training_metrics_limit": (
+        "it was a time, which depends on the machine; give "
+        "`training_metrics_work`, a number of steps"
+    ),
 }
 
 
@@ -75,12 +92,20 @@ class Settings:
     def namespace(self, name: str) -> dict[str, Any]:
         """Return a plugin's settings without their prefix."""
         prefix = f"{name}."
-        return {key[len(prefix) :]: value for key, value in self.values.items() if key.startswith(prefix)}
+        return {
+            key[len(prefix) :]: value
+            for key, value in self.values.items()
+            if key.startswith(prefix)
+        }
 
 
 def wanted(name: str, include: Iterable[str], exclude: Iterable[str]) -> bool:
-    """Tell whether a name matches one of ``include`` and none of ``exclude`` (case-sensitive globs)."""
-    return any(fnmatchcase(name, glob) for glob in include) and not any(fnmatchcase(name, glob) for glob in exclude)
+    """Tell whether a name matches one of ``include`` and none of ``exclude`` (case-sensitive
+    globs).
+    """
+    return any(fnmatchcase(name, glob) for glob in include) and not any(
+        fnmatchcase(name, glob) for glob in exclude
+    )
 
 
 def working_folder() -> Path | None:
@@ -92,7 +117,8 @@ def working_folder() -> Path | None:
 
 
 def find_project(start: Path | None = None, passed_over: list[str] | None = None) -> Path:
-    """Return the project root: the nearest folder upwards with ``.fitprint``, else with ``.git`` or ``pyproject.toml``, else ``start``.
+    """Return the project root: the nearest folder upwards with ``.fitprint``, else with ``.git`` or
+    ``pyproject.toml``, else ``start``.
 
     A mark that belongs to another user, or that everybody may write, marks nothing.
 
@@ -108,7 +134,10 @@ def find_project(start: Path | None = None, passed_over: list[str] | None = None
     told: list[str] = []
     found = start
     for marks in ((".fitprint",), (".git", "pyproject.toml")):
-        known = next((folder for folder in folders if any(_marks(folder / mark, told) for mark in marks)), None)
+        known = next(
+            (folder for folder in folders if any(_marks(folder / mark, told) for mark in marks)),
+            None,
+        )
         if known is not None:
             found = known
             break
@@ -123,7 +152,10 @@ def _marks(mark: Path, told: list[str]) -> bool:
     reason = why_foreign(mark)
     if reason:
         choice = mark if mark.name == ".fitprint" else mark.parent / ".fitprint"
-        told.append(f"{mark} {reason}, so it does not say where runs go; if they are to go there, set FITPRINT_HOME={choice}")
+        told.append(
+            f"{mark} {reason}, so it does not say where runs go; if they are to go there, set "
+            f"FITPRINT_HOME={choice}"
+        )
     return not reason
 
 
@@ -145,8 +177,8 @@ def load_settings(
         pass_over: pass over unknown names, instead of raising or telling.
 
     Raises:
-        SettingsError: ``call`` has an unknown name, or a value of the wrong type; where a file or a variable has, the result's
-            ``problems`` tell it.
+        SettingsError: ``call`` has an unknown name, or a value of the wrong type; where a file or a
+            variable has, the result's ``problems`` tell it.
     """
     known = {setting.name: setting for setting in declared}
     values: dict[str, Any] = {name: setting.default for name, setting in known.items()}
@@ -156,7 +188,11 @@ def load_settings(
     problems: list[str] = []
     foreign: list[str] = []
     path = find_file(start, given.get("home") or environment.get("FITPRINT_HOME"), foreign)
-    for origin, layer in (*_from_file(path, problems), *_from_environment(environment), ("call", given)):
+    for origin, layer in (
+        *_from_file(path, problems),
+        *_from_environment(environment),
+        ("call", given),
+    ):
         for name, value in layer.items():
             try:
                 if pass_over and name not in known:
@@ -170,8 +206,12 @@ def load_settings(
     return Settings(values, origins, tuple(problems), tuple(foreign))
 
 
-def sound(given: Mapping[str, Any], origin: str, declared: Iterable[Setting]) -> tuple[dict[str, Any], list[str]]:
-    """Return those settings that are declared and have a value of the right type, and what is wrong with the others."""
+def sound(
+    given: Mapping[str, Any], origin: str, declared: Iterable[Setting]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return those settings that are declared and have a value of the right type, and what is wrong
+    with the others.
+    """
     known = {setting.name: setting for setting in declared}
     good: dict[str, Any] = {}
     problems: list[str] = []
@@ -190,7 +230,8 @@ def _settled(name: str, value: Any, origin: str, known: Mapping[str, Setting]) -
 
 
 def find_file(start: Path | None, home: Any, foreign: list[str]) -> Path | None:
-    """Return the nearest ``pyproject.toml`` that is no stranger's; what is said of those that are goes to ``foreign``.
+    """Return the nearest ``pyproject.toml`` that is no stranger's; what is said of those that are
+    goes to ``foreign``.
 
     Args:
         start: where to begin; the working directory by default.
@@ -206,12 +247,17 @@ def find_file(start: Path | None, home: Any, foreign: list[str]) -> Path | None:
         if not reason:
             return path
         choice = folder / ".fitprint"
-        foreign.append(f"{path} {reason}, so its settings are passed over; if you trust it, set FITPRINT_HOME={choice}")
+        foreign.append(
+            f"{path} {reason}, so its settings are passed over; if you trust it, set "
+            f"FITPRINT_HOME={choice}"
+        )
     return None
 
 
 def _is_chosen(folder: Path, home: Any) -> bool:
-    """Tell whether the user has chosen this folder's project, by its home; a folder where strangers put files cannot be chosen so."""
+    """Tell whether the user has chosen this folder's project, by its home; a folder where strangers
+    put files cannot be chosen so.
+    """
     try:
         chosen = home is not None and Path(home) == folder / ".fitprint"
         return chosen and not folder.stat().st_mode & stat.S_ISVTX
@@ -223,7 +269,12 @@ def _from_file(path: Path | None, problems: list[str]) -> list[tuple[str, dict[s
     if path is None:
         return []
     try:
-        return [(f"[tool.fitprint] in {path}", flat({name: value for name, value in read_table(path).items() if name != VIEWS}))]
+        return [
+            (
+                f"[tool.fitprint] in {path}",
+                flat({name: value for name, value in read_table(path).items() if name != VIEWS}),
+            )
+        ]
     except SettingsError as error:
         problems.append(str(error))
         return []
@@ -237,16 +288,21 @@ def read_table(path: Path) -> dict[str, Any]:
     """
     try:
         content = path.read_bytes()
-        if b"tool.fitprint" not in content:  # spares most programs the import of a TOML parser, and the mistakes of others
+        # spares most programs the import of a TOML parser, and the mistakes of others
+        if b"tool.fitprint" not in content:
             return {}
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read ({error}); correct it, or run from another folder") from error
+        raise SettingsError(
+            f"{path} cannot be read ({error}); correct it, or run from another folder"
+        ) from error
     try:
         table = parsed(content, path).get("tool", {}).get("fitprint", {})
     except AttributeError as error:
         raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
     if not isinstance(table, dict):
-        raise SettingsError(f"tool.fitprint in {path} must be one table of settings, [tool.fitprint]")
+        raise SettingsError(
+            f"tool.fitprint in {path} must be one table of settings, [tool.fitprint]"
+        )
     return table
 
 
@@ -263,7 +319,9 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
     try:
         whole: dict[str, Any] = tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} cannot be read ({error}); correct it, or run from another folder") from error
+        raise SettingsError(
+            f"{path} cannot be read ({error}); correct it, or run from another folder"
+        ) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML ({error}); correct it") from error
     return whole
@@ -271,14 +329,19 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
     return [
-        (f"the environment variable {name}", {name[len("FITPRINT_") :].lower().replace("__", "."): value})
+        (
+            f"the environment variable {name}",
+            {name[len("FITPRINT_") :].lower().replace("__", "."): value},
+        )
         for name, value in environment.items()
         if name.startswith("FITPRINT_") and name not in _NO_SETTINGS
     ]
 
 
 def check_names(names: Iterable[str], declared: Iterable[Setting], origin: str) -> None:
-    """Raise SettingsError where a name is neither that of a setting nor that of a plugin which has some."""
+    """Raise SettingsError where a name is neither that of a setting nor that of a plugin which has
+    some.
+    """
     known = {setting.name: setting for setting in declared}
     for name in names:
         if name not in known and not any(other.startswith(f"{name}.") for other in known):
@@ -286,7 +349,9 @@ def check_names(names: Iterable[str], declared: Iterable[Setting], origin: str) 
 
 
 def variable_of(name: str) -> str:
-    """Return the environment variable of a setting: ``FITPRINT_SKLEARN__MAX_CANDIDATES`` of ``sklearn.max_candidates``."""
+    """Return the environment variable of a setting: ``FITPRINT_SKLEARN__MAX_CANDIDATES`` of
+    ``sklearn.max_candidates``.
+    """
     return "FITPRINT_" + name.upper().replace(".", "__")
 
 
@@ -318,17 +383,37 @@ def _checked(setting: Setting, value: Any, origin: str) -> Any:
     try:
         value = _converted(setting, value)
     except (ValueError, OverflowError):
-        words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list of texts"}
-        raise SettingsError(f"setting {setting.name!r} from {origin} must be {words[setting.type]}, not {value!r}") from None
+        words = {
+            bool: "true or false",
+            int: "a whole number",
+            float: "a number",
+            str: "text",
+            list: "a list of texts",
+        }
+        raise SettingsError(
+            f"setting {setting.name!r} from {origin} must be {words[setting.type]}, not {value!r}"
+        ) from None
     if value == "" and setting.default:
-        raise SettingsError(f"setting {setting.name!r} from {origin} must not be empty; leave it out for {setting.default!r}")
-    if setting.least is not None and value is not None and not value >= setting.least:  # NaN is not, either
-        raise SettingsError(f"setting {setting.name!r} from {origin} must be a number from {setting.least} on, not {value!r}")
+        raise SettingsError(
+            f"setting {setting.name!r} from {origin} must not be empty; leave it out for "
+            f"{setting.default!r}"
+        )
+    # NaN is not, either
+    if setting.least is not None and value is not None and not value >= setting.least:
+        raise SettingsError(
+            f"setting {setting.name!r} from {origin} must be a number from {setting.least} on, not "
+            f"{value!r}"
+        )
     if setting.most is not None and value is not None and not value <= setting.most:
-        raise SettingsError(f"setting {setting.name!r} from {origin} must be a number up to {setting.most:g}, not {value!r}")
+        raise SettingsError(
+            f"setting {setting.name!r} from {origin} must be a number up to {setting.most:g}, not "
+            f"{value!r}"
+        )
     if setting.choices and value not in setting.choices:
         choices = ", ".join(map(repr, setting.choices))
-        raise SettingsError(f"setting {setting.name!r} from {origin} must be one of {choices}, not {value!r}")
+        raise SettingsError(
+            f"setting {setting.name!r} from {origin} must be one of {choices}, not {value!r}"
+        )
     return value
 
 

@@ -33,7 +33,9 @@ _OF_MLFLOW = {
 }
 _NOT_NEEDED = {
     "exclusive": "whatever is logged by hand joins the run that is current",
-    "disable_for_unsupported_versions": "a plugin says once which versions it is for, and records what works",
+    "disable_for_unsupported_versions": (
+        "a plugin says once which versions it is for, and records what works"
+    ),
     "log_model_signatures": "every model has a signature",
     "extra_tags": "call fitprint.set_tags(...) inside the run",
 }
@@ -82,15 +84,18 @@ def autolog(
 ) -> Autolog:
     """Record every training call of every framework that a plugin is installed for, from here on.
 
-    Call it before or after frameworks, or functions of theirs, are imported. Calling it again is safe, and takes up what other tools have
-    replaced since. In a ``with`` statement, everything is as before when the block is left.
+    Call it before or after frameworks, or functions of theirs, are imported. Calling it again is
+    safe, and takes up what other tools have replaced since. In a ``with`` statement, everything is
+    as before when the block is left.
 
     Args:
         disable: switch off instead, and restore every patched attribute.
-        plugins: settings of a framework's own, by a dict under its name, such as ``sklearn={"max_candidates": 20}``.
+        plugins: settings of a framework's own, by a dict under its name, such as
+            ``sklearn={"max_candidates": 20}``.
 
-    All other arguments are settings, as for :func:`fitprint.configure`; ``fitprint config`` says what each means. Of MLflow's options
-    ``log_models``, ``log_datasets``, ``log_input_examples``, ``registered_model_name`` and ``silent`` are understood.
+    All other arguments are settings, as for :func:`fitprint.configure`; ``fitprint config`` says
+    what each means. Of MLflow's options ``log_models``, ``log_datasets``, ``log_input_examples``,
+    ``registered_model_name`` and ``silent`` are understood.
 
     Raises:
         SettingsError: an unknown setting or a value of the wrong type; nothing is changed.
@@ -143,7 +148,8 @@ def configure(
 ) -> None:
     """Set settings in code, over file and environment. Runs that are open go on where they began.
 
-    ``fitprint config`` says what each setting means. None takes a setting back, or all of a plugin's.
+    ``fitprint config`` says what each setting means. None takes a setting back, or all of a
+    plugin's.
 
     Args:
         plugins: settings of a framework's own, by a dict under its name.
@@ -155,8 +161,14 @@ def configure(
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings among the arguments of a call, by name; MLflow's options under our names."""
-    given = {name: value for name, value in arguments.items() if value is not KEEP and name not in ("disable", "plugins")}
+    """Return the settings among the arguments of a call, by name;
+    MLflow's options under our names.
+    """
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if value is not KEEP and name not in ("disable", "plugins")
+    }
     for name, value in arguments["plugins"].items():
         if name == "silent" and isinstance(value, bool):
             given["notice"] = not value

@@ -1,4 +1,6 @@
-"""Distributions: which plugin is for which framework; and version ranges as ``pyproject.toml`` states them, release numbers only."""
+"""Distributions: which plugin is for which framework; and version ranges as ``pyproject.toml``
+states them, release numbers only.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ PLUGINS = {
     "tensorflow": "fitprint-tensorflow",
     "xgboost": "fitprint-xgboost",
 }
-"""By module, which is the flavor's name, too: what to install for whoever has a framework, or a stranger's model, and no plugin."""
+"""By module, which is the flavor's name, too: what to install for whoever has a framework, or a
+stranger's model, and no plugin.
+"""
 
 
 def normal(name: str) -> str:
@@ -39,7 +43,8 @@ def is_inside(version: str, range_: str) -> bool:
 
 
 def is_installed(distribution: str, range_: str) -> bool:
-    """Tell whether a version of the distribution in this range is installed, for targets that not every version has; imports nothing of it.
+    """Tell whether a version of the distribution in this range is installed, for targets that not
+    every version has; imports nothing of it.
 
     Raises:
         ValueError: this is no range.
@@ -53,12 +58,15 @@ def is_installed(distribution: str, range_: str) -> bool:
 
 
 def misfits(distribution: str) -> list[str]:
-    """Return a sentence for each installed framework whose version a plugin's distribution does not support, by its extra ``framework``."""
+    """Return a sentence for each installed framework whose version a plugin's distribution does not
+    support, by its extra ``framework``.
+    """
     from importlib import metadata
 
     found = []
     for line in metadata.requires(distribution) or ():
-        if not re.search(r";\s*extra == ['\"]framework['\"]\s*$", line):  # with further conditions it may not be meant for this machine
+        # with further conditions it may not be meant for this machine
+        if not re.search(r";\s*extra == ['\"]framework['\"]\s*$", line):
             continue
         name, range_ = name_and_range(line)
         try:
@@ -66,8 +74,13 @@ def misfits(distribution: str) -> list[str]:
         except metadata.PackageNotFoundError:
             continue
         if not is_inside(version, range_):
-            advice = f"upgrade {distribution}, or install a version that it supports: pip install '{name}{range_}'"
-            found.append(f"{distribution} supports {name}{range_}, and {version} is installed: {advice}")
+            advice = (
+                f"upgrade {distribution}, or install a version that it supports: pip "
+                f"install '{name}{range_}'"
+            )
+            found.append(
+                f"{distribution} supports {name}{range_}, and {version} is installed: {advice}"
+            )
     return found
 
 

@@ -1,4 +1,5 @@
-"""What is measured of fitprint: each function runs in a process of its own and returns figures by name.
+"""What is measured of fitprint: each function runs in a process of its own and returns figures by
+name.
 
 CPU is user and system time of the process in milliseconds unless a name says otherwise.
 """
@@ -43,7 +44,9 @@ def switch_on() -> Figures:
 
 
 def log_metric() -> Figures:
-    """Microseconds of one acknowledged point: median and 99th percentile; the same bytes by ``os.write`` alone."""
+    """Microseconds of one acknowledged point: median and 99th percentile; the same bytes by
+    ``os.write`` alone.
+    """
     import fitprint
 
     with tempfile.TemporaryDirectory() as home:
@@ -88,7 +91,9 @@ while True:
 
 
 def kills() -> Figures:
-    """Acknowledged points that are missing after SIGKILL in a tight loop, over 50 kills, and runs not KILLED."""
+    """Acknowledged points that are missing after SIGKILL in a tight loop, over 50 kills, and runs
+    not KILLED.
+    """
     import fitprint
 
     lost = acknowledged = wrong_status = not_killed = 0
@@ -107,20 +112,29 @@ def kills() -> Figures:
             run = fitprint.get_run(run_id)
             values = list(run.history("loss").value)
             acknowledged += last + 1
-            lost += sum(1 for index in range(last + 1) if index >= len(values) or values[index] != index)
+            lost += sum(
+                1 for index in range(last + 1) if index >= len(values) or values[index] != index
+            )
             wrong_status += run.status != "KILLED"
     assert not_killed == 0
     return {"acknowledged": acknowledged, "lost": lost, "wrong_status": wrong_status}
 
 
-def _added(train: Callable[[], Any], repeat: int, *, clock: Callable[[], float] = time.process_time, **settings: Any) -> Figures:
+def _added(
+    train: Callable[[], Any],
+    repeat: int,
+    *,
+    clock: Callable[[], float] = time.process_time,
+    **settings: Any,
+) -> Figures:
     """What recording adds to a training: medians of interleaved bare and recorded ones."""
     import fitprint
 
     with tempfile.TemporaryDirectory() as home:
         fitprint.configure(home=home, notice=False, **settings)
         bare, ours = [], []
-        # Switched on throughout: putting patches in and out makes the interpreter drop what it has cached of the classes.
+        # Switched on throughout: putting patches in and out makes the interpreter drop what it has
+        # cached of the classes.
         with fitprint.autolog():
             train()
             time.sleep(1.5)  # the environment is collected once per process, in the background
@@ -134,7 +148,9 @@ def _added(train: Callable[[], Any], repeat: int, *, clock: Callable[[], float] 
                 ours.append(clock() - before)
         recorded = fitprint.search_runs()
         assert len(recorded) == repeat + 4, recorded
-        assert not any(run.capture.get("failed") for run in recorded), [run.capture for run in recorded]
+        assert not any(run.capture.get("failed") for run in recorded), [
+            run.capture for run in recorded
+        ]
         fitprint.configure(home=None)
     pairs = sorted(b - a for a, b in zip(bare[3:], ours[3:], strict=True))
     return {"bare": statistics.median(bare[3:]) * 1000, "added": statistics.median(pairs) * 1000}
@@ -197,7 +213,9 @@ def keras_epochs() -> Figures:
 
 
 def sparse_data() -> Figures:
-    """How much more memory a process needs at its peak that records a training on a sparse matrix, once it has recorded a small one."""
+    """How much more memory a process needs at its peak that records a training on a sparse matrix,
+    once it has recorded a small one.
+    """
     peaks: dict[str, list[float]] = {"fitprint.off()": [], "fitprint.autolog()": []}
     for _ in range(5):
         for state, found in peaks.items():
@@ -212,22 +230,35 @@ with {state}:
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
             with tempfile.TemporaryDirectory() as home:
-                environment = {**os.environ, "FITPRINT_HOME": home, "PYTHONPATH": str(Path(__file__).parent)}
-                done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.PIPE)
+                environment = {
+                    **os.environ,
+                    "FITPRINT_HOME": home,
+                    "PYTHONPATH": str(Path(__file__).parent),
+                }
+                done = subprocess.run(
+                    [sys.executable, "-c", code],
+                    check=True,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                )
             found.append(float(done.stdout.split()[-1]))
     bare, ours = (statistics.median(found) for found in peaks.values())
     return {"bare_mib": bare, "added_mib": ours - bare}
 
 
 def large_model() -> Figures:
-    """Logging and loading a model of 100 MB, and the framework's own writing and reading: wall time.
+    """Logging and loading a model of 100 MB, and the framework's own writing and reading: wall
+    time.
 
-    Whoever comes second finds the memory and the disk busy: in every other turn ours comes first, and both orders count the same.
+    Whoever comes second finds the memory and the disk busy: in every other turn ours comes first,
+    and both orders count the same.
     """
     import fitprint
 
     model, save, load = trainings.large()
-    figures: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in ("save", "log", "load", "load_model")}
+    figures: dict[str, tuple[list[float], list[float]]] = {
+        name: ([], []) for name in ("save", "log", "load", "load_model")
+    }
 
     with tempfile.TemporaryDirectory() as home:
         fitprint.configure(home=home, notice=False)
@@ -241,13 +272,20 @@ def large_model() -> Figures:
                     "load": lambda path=path: load(path),
                     "load_model": lambda run=run: fitprint.load_model(f"runs:/{run.id}/model"),
                 }
-                order = ("save", "log", "load", "load_model") if turn % 2 else ("log", "save", "load_model", "load")
+                order = (
+                    ("save", "log", "load", "load_model")
+                    if turn % 2
+                    else ("log", "save", "load_model", "load")
+                )
                 for name in order:
                     before = time.perf_counter()
                     actions[name]()
                     figures[name][turn % 2].append(time.perf_counter() - before)
         fitprint.configure(home=None)
-    return {name: statistics.mean(statistics.median(found[1:]) for found in orders) for name, orders in figures.items()}
+    return {
+        name: statistics.mean(statistics.median(found[1:]) for found in orders)
+        for name, orders in figures.items()
+    }
 
 
 def grid_search() -> Figures:
@@ -273,7 +311,9 @@ def _one_thread(measure: Callable[[], Figures]) -> Figures:
 
 
 def thousand_fits() -> Figures:
-    """Growth of memory, open files and threads over 1000 recorded fits, after 200 to warm up; and of the same fits bare."""
+    """Growth of memory, open files and threads over 1000 recorded fits, after 200 to warm up; and
+    of the same fits bare.
+    """
     from sklearn.datasets import load_iris
 
     import fitprint
@@ -284,8 +324,14 @@ def thousand_fits() -> Figures:
         for _ in range(fits):
             train()
         gc.collect()
-        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-        return int(status["VmRSS"].split()[0]) / 1024, len(list(Path("/proc/self/fd").iterdir())), int(status["Threads"])
+        status = dict(
+            line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines()
+        )
+        return (
+            int(status["VmRSS"].split()[0]) / 1024,
+            len(list(Path("/proc/self/fd").iterdir())),
+            int(status["Threads"]),
+        )
 
     with tempfile.TemporaryDirectory() as home:
         grow(200)
@@ -293,7 +339,12 @@ def thousand_fits() -> Figures:
         fitprint.configure(home=home, notice=False)
         fitprint.autolog()
         start, end = grow(200), grow(1000)
-    return {"bare_mib": second[0] - first[0], "mib": end[0] - start[0], "files": end[1] - start[1], "threads": end[2] - start[2]}
+    return {
+        "bare_mib": second[0] - first[0],
+        "mib": end[0] - start[0],
+        "files": end[1] - start[1],
+        "threads": end[2] - start[2],
+    }
 
 
 def fill(home: str, runs: int) -> None:
@@ -304,16 +355,25 @@ def fill(home: str, runs: int) -> None:
     fitprint.configure(home=home, context=False, notice=False)
     for number in range(runs):
         run = open_run(name=f"run-{number}")
-        params: dict[str, Any] = {f"p{index}": (number * (index + 7)) % 1000 / 10 for index in range(40)}
+        params: dict[str, Any] = {
+            f"p{index}": (number * (index + 7)) % 1000 / 10 for index in range(40)
+        }
         params |= {f"s{index}": f"value-{(number + index) % 17}" for index in range(10)}
         run.log_params(params)
-        run.log_metrics({f"m{index}": (number * 7919 + index * 104729) % 100_003 / 100_003 for index in range(20)})
+        run.log_metrics(
+            {
+                f"m{index}": (number * 7919 + index * 104729) % 100_003 / 100_003
+                for index in range(20)
+            }
+        )
         run.end()
     fitprint.search_runs(max_results=1)
 
 
 def search() -> Figures:
-    """Milliseconds (wall) of the first 100 of 10 000 runs by a metric, with a metric and a numeric-param filter; CPU of ``fitprint ls``."""
+    """Milliseconds (wall) of the first 100 of 10 000 runs by a metric, with a metric and a
+    numeric-param filter; CPU of ``fitprint ls``.
+    """
     import fitprint
 
     with tempfile.TemporaryDirectory() as home:
@@ -321,7 +381,9 @@ def search() -> Figures:
         costs = []
         for _ in range(15):
             before = time.perf_counter()
-            found = fitprint.search_runs(None, "metrics.m1 > 0.25 and params.p3 >= 30", ["metrics.m0 DESC"], 100)
+            found = fitprint.search_runs(
+                None, "metrics.m1 > 0.25 and params.p3 >= 30", ["metrics.m0 DESC"], 100
+            )
             costs.append(time.perf_counter() - before)
         assert len(found) == 100
         environment = {**os.environ, "FITPRINT_HOME": home}
@@ -330,7 +392,9 @@ def search() -> Figures:
 
 
 def differing() -> Figures:
-    """CPU of ``fitprint compare`` of 50 runs, and of ``fitprint diff`` of two with a commit and a patch each, git's included."""
+    """CPU of ``fitprint compare`` of 50 runs, and of ``fitprint diff`` of two with a commit and a
+    patch each, git's included.
+    """
     import fitprint
 
     with tempfile.TemporaryDirectory() as folder:
@@ -338,8 +402,13 @@ def differing() -> Figures:
         commits, patches = _commits(Path(folder))
         for number, run in enumerate(fitprint.search_runs()):
             git = {"commit": commits[number % 2], "patch": {"exact": True}}
-            packages = {f"package-{index}": f"1.{index}" for index in range(400)} | {"numpy": f"2.{number % 4}"}
-            run.log_dict({"git": git, "packages": {"installed": packages, "imported": ["numpy"]}}, "environment.json")
+            packages = {f"package-{index}": f"1.{index}" for index in range(400)} | {
+                "numpy": f"2.{number % 4}"
+            }
+            run.log_dict(
+                {"git": git, "packages": {"installed": packages, "imported": ["numpy"]}},
+                "environment.json",
+            )
             run.log_text(patches[number % 2], "code/uncommitted.patch")
         ids = [run.id for run in fitprint.search_runs(max_results=2)]
         environment = {**os.environ, "FITPRINT_HOME": str(Path(folder, "home"))}
@@ -354,11 +423,15 @@ def differing() -> Figures:
 
 
 def _commits(folder: Path) -> tuple[list[str], list[str]]:
-    """Make two commits of 500 files that differ in ten, and return their names and a patch for each."""
+    """Make two commits of 500 files that differ in ten, and return their names and a patch for
+    each.
+    """
 
     def git(*words: str) -> str:
         command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words]
-        return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            command, cwd=folder, check=True, capture_output=True, text=True
+        ).stdout
 
     git("init", "-q")
     (folder / ".git" / "info" / "exclude").write_text("home\n", encoding="utf-8")
@@ -377,7 +450,9 @@ def _commits(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def million_points() -> Figures:
-    """Seconds to deliver, read and down-sample a metric of 1 000 000 points, and bytes a point on disk."""
+    """Seconds to deliver, read and down-sample a metric of 1 000 000 points, and bytes a point on
+    disk.
+    """
     import random
 
     import fitprint
@@ -416,7 +491,9 @@ def million_points() -> Figures:
 
 
 def many_metrics() -> Figures:
-    """Seconds of CPU to deliver a run with 100 000 metrics of one point, and bytes a metric on disk."""
+    """Seconds of CPU to deliver a run with 100 000 metrics of one point, and bytes a metric on
+    disk.
+    """
     import fitprint
     from fitprint.recording.workspace import current
 
@@ -424,7 +501,9 @@ def many_metrics() -> Figures:
         fitprint.configure(home=home, context=False, notice=False)
         run = fitprint.start_run()
         for start in range(0, 100_000, 1000):
-            run.log_metrics({f"metric/{number:06}": number / 7 for number in range(start, start + 1000)}, step=1)
+            run.log_metrics(
+                {f"metric/{number:06}": number / 7 for number in range(start, start + 1000)}, step=1
+            )
         run.end()
         current().writer.close()
         before = time.process_time()
@@ -448,26 +527,42 @@ with fitprint.start_run(sys.argv[2]) as run:
 
 
 def writers() -> Figures:
-    """32 processes x 2000 points into one store at once, each reading now and then: errors, and points lost."""
+    """32 processes x 2000 points into one store at once, each reading now and then: errors, and
+    points lost.
+    """
     import fitprint
 
     with tempfile.TemporaryDirectory() as home:
         fitprint.configure(home=home, context=False, notice=False)
         before = time.perf_counter()
-        processes = [subprocess.Popen([sys.executable, "-c", _WRITER, home, f"w{index}"]) for index in range(32)]
+        processes = [
+            subprocess.Popen([sys.executable, "-c", _WRITER, home, f"w{index}"])
+            for index in range(32)
+        ]
         errors = sum(process.wait() != 0 for process in processes)
         elapsed = time.perf_counter() - before
         runs = fitprint.search_runs()
         lost = 32 * 2000 - sum(len(run.history("loss")) for run in runs)
-        return {"errors": errors, "lost": lost, "finished": sum(run.status == "FINISHED" for run in runs), "seconds": elapsed}
+        return {
+            "errors": errors,
+            "lost": lost,
+            "finished": sum(run.status == "FINISHED" for run in runs),
+            "seconds": elapsed,
+        }
 
 
-def _cpu_of_process(code: str, arguments: list[str] | None = None, environment: dict[str, str] | None = None) -> float:
+def _cpu_of_process(
+    code: str, arguments: list[str] | None = None, environment: dict[str, str] | None = None
+) -> float:
     import resource
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [sys.executable, *(arguments or ["-c", code])], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, *(arguments or ["-c", code])],
+        check=True,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000

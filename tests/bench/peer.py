@@ -55,10 +55,19 @@ def log_metric() -> Figures:
                 before = time.perf_counter_ns()
                 mlflow.log_metric("loss", 0.5, step=step)
                 costs.append(time.perf_counter_ns() - before)
-    return {"p50_us": statistics.median(costs) / 1000, "p99_us": statistics.quantiles(costs, n=100)[-1] / 1000}
+    return {
+        "p50_us": statistics.median(costs) / 1000,
+        "p99_us": statistics.quantiles(costs, n=100)[-1] / 1000,
+    }
 
 
-def _added(train: Callable[[], Any], repeat: int, framework: str, clock: Callable[[], float], **options: bool) -> Figures:
+def _added(
+    train: Callable[[], Any],
+    repeat: int,
+    framework: str,
+    clock: Callable[[], float],
+    **options: bool,
+) -> Figures:
     import mlflow
 
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +83,10 @@ def _added(train: Callable[[], Any], repeat: int, framework: str, clock: Callabl
             before = clock()
             train()
             theirs.append(clock() - before)
-    return {"bare": statistics.median(bare) * 1000, "added": (statistics.median(theirs[1:]) - statistics.median(bare)) * 1000}
+    return {
+        "bare": statistics.median(bare) * 1000,
+        "added": (statistics.median(theirs[1:]) - statistics.median(bare)) * 1000,
+    }
 
 
 def _cpu() -> float:
@@ -110,7 +122,9 @@ def keras_epochs() -> Figures:
 
 
 def search() -> Figures:
-    """10 000 runs written straight into the peer's tables, then the same question (its params are text: the metric filter alone)."""
+    """10 000 runs written straight into the peer's tables, then the same question (its params are
+    text: the metric filter alone).
+    """
     import mlflow
 
     with tempfile.TemporaryDirectory() as folder:
@@ -120,21 +134,43 @@ def search() -> Figures:
             mlflow.log_metric("m0", 0.0)
         table = sqlite3.connect(Path(folder) / "mlflow.db")
         table.row_factory = sqlite3.Row
-        row = dict(table.execute("select * from runs where run_uuid = ?", (run.info.run_id,)).fetchone())
+        row = dict(
+            table.execute("select * from runs where run_uuid = ?", (run.info.run_id,)).fetchone()
+        )
         last = dict(table.execute("select * from latest_metrics limit 1").fetchone())
         for number in range(10_000):
             run_id = f"{number:032x}"
-            new = {**row, "run_uuid": run_id, "name": f"run-{number}", "start_time": number, "end_time": number + 1}
-            table.execute(f"insert into runs ({','.join(new)}) values ({','.join('?' * len(new))})", tuple(new.values()))
-            params = [(f"p{index}", str((number * (index + 7)) % 1000 / 10), run_id) for index in range(40)]
-            params += [(f"s{index}", f"value-{(number + index) % 17}", run_id) for index in range(10)]
+            new = {
+                **row,
+                "run_uuid": run_id,
+                "name": f"run-{number}",
+                "start_time": number,
+                "end_time": number + 1,
+            }
+            table.execute(
+                f"insert into runs ({','.join(new)}) values ({','.join('?' * len(new))})",
+                tuple(new.values()),
+            )
+            params = [
+                (f"p{index}", str((number * (index + 7)) % 1000 / 10), run_id)
+                for index in range(40)
+            ]
+            params += [
+                (f"s{index}", f"value-{(number + index) % 17}", run_id) for index in range(10)
+            ]
             table.executemany("insert into params (key, value, run_uuid) values (?, ?, ?)", params)
             rows = [
-                {**last, "key": f"m{index}", "value": (number * 7919 + index * 104729) % 100_003 / 100_003, "run_uuid": run_id}
+                {
+                    **last,
+                    "key": f"m{index}",
+                    "value": (number * 7919 + index * 104729) % 100_003 / 100_003,
+                    "run_uuid": run_id,
+                }
                 for index in range(20)
             ]
             table.executemany(
-                f"insert into latest_metrics ({','.join(last)}) values ({','.join('?' * len(last))})",
+                f"insert into latest_metrics ({','.join(last)}) values "
+                f"({','.join('?' * len(last))})",
                 [tuple(item.values()) for item in rows],
             )
         table.commit()
@@ -143,7 +179,11 @@ def search() -> Figures:
         for _ in range(3):
             before = time.perf_counter()
             found = mlflow.search_runs(
-                [experiment], "metrics.m1 > 0.25", order_by=["metrics.m0 DESC"], max_results=100, output_format="list"
+                [experiment],
+                "metrics.m1 > 0.25",
+                order_by=["metrics.m0 DESC"],
+                max_results=100,
+                output_format="list",
             )
             costs.append(time.perf_counter() - before)
         assert len(found) == 100
@@ -151,7 +191,9 @@ def search() -> Figures:
 
 
 def million_points() -> Figures:
-    """A tenth of the points: reading 1 000 000 takes the peer half a minute. Figures are for 1 000 000."""
+    """A tenth of the points: reading 1 000 000 takes the peer half a minute. Figures are for 1
+    000 000.
+    """
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
@@ -168,7 +210,10 @@ def million_points() -> Figures:
         for start in range(0, 100_000, 1000):
             client.log_batch(
                 run_id,
-                metrics=[Metric("loss", 1 / (1 + step / 1000) + draw.random() * 0.01, step, step) for step in range(start, start + 1000)],
+                metrics=[
+                    Metric("loss", 1 / (1 + step / 1000) + draw.random() * 0.01, step, step)
+                    for step in range(start, start + 1000)
+                ],
             )
         deliver = time.perf_counter() - before
         before = time.perf_counter()

@@ -1,7 +1,8 @@
-"""What is measured of the store in PostgreSQL, with a real server that is started here, ``fsync`` on.
+"""What is measured of the store in PostgreSQL, with a real server that is started here, ``fsync``
+on.
 
-Each function runs in a process of its own and returns figures by name. Where a figure is of fewer points or runs than its row says, the
-environment variable ``BENCH_SCALE`` was below 1.
+Each function runs in a process of its own and returns figures by name. Where a figure is of fewer
+points or runs than its row says, the environment variable ``BENCH_SCALE`` was below 1.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def walk(count: int, *, narrow: bool, draw: random.Random) -> array[float]:
 
 
 def long_metrics() -> Figures:
-    """Two metrics of millions of points, one after the other: microseconds a point, and bytes a point of all tables and indexes."""
+    """Two metrics of millions of points, one after the other: microseconds a point, and bytes a
+    point of all tables and indexes.
+    """
     found: Figures = {}
     draw, count = random.Random(1), int(4_000_000 * SCALE)
     with stores() as store:
@@ -62,8 +65,12 @@ def long_metrics() -> Figures:
             for first in range(0, count, MANY):
                 part = min(MANY, count - first)
                 steps = array("q", range(first, first + part))
-                times = array("q", (START + 50_000 * step + 1000 * draw.randrange(10) for step in steps))
-                history = History(steps, times, walk(part, narrow=narrow, draw=draw), array("d", [nan]) * part)
+                times = array(
+                    "q", (START + 50_000 * step + 1000 * draw.randrange(10) for step in steps)
+                )
+                history = History(
+                    steps, times, walk(part, narrow=narrow, draw=draw), array("d", [nan]) * part
+                )
                 batches.append([MetricPoints(name, times[-1], "loss", history)])
             batches.append([RunEnded(name, START * 2, "FINISHED")])
             store.append(Batch(name, 0, 1, [RunStarted(name, START, "e", name)]))
@@ -78,13 +85,23 @@ def long_metrics() -> Figures:
 
 
 def live_runs() -> Figures:
-    """1000 runs of 100 metrics each, that deliver ten points of each in turn: microseconds a point."""
+    """1000 runs of 100 metrics each, that deliver ten points of each in turn:
+    microseconds a point.
+    """
     draw, runs, keys, each = random.Random(1), int(1000 * SCALE), 100, 10
     with stores() as store:
         rounds = []
         for start in range(0, 2 * each, each):
-            steps, times = array("q", range(start, start + each)), array("q", [START + start] * each)
-            rounds.append([[_points(f"r{run}", f"m{key}", steps, times, draw) for key in range(keys)] for run in range(runs)])
+            steps, times = (
+                array("q", range(start, start + each)),
+                array("q", [START + start] * each),
+            )
+            rounds.append(
+                [
+                    [_points(f"r{run}", f"m{key}", steps, times, draw) for key in range(keys)]
+                    for run in range(runs)
+                ]
+            )
         for run in range(runs):
             store.append(Batch(f"j{run}", 0, 1, [RunStarted(f"r{run}", START, "e", f"run {run}")]))
         began = time.perf_counter()
@@ -98,8 +115,24 @@ def one_history() -> Figures:
     """A history of a million points: milliseconds to read it whole, and down-sampled to 1000."""
     draw, count = random.Random(1), int(1_000_000 * SCALE)
     with stores() as store:
-        history = History(array("q", range(count)), array("q", range(count)), walk(count, narrow=False, draw=draw), _none(count))
-        store.append(Batch("j", 0, 3, [RunStarted("r", 1, "e", "r"), MetricPoints("r", 1, "loss", history), RunEnded("r", 2, "FINISHED")]))
+        history = History(
+            array("q", range(count)),
+            array("q", range(count)),
+            walk(count, narrow=False, draw=draw),
+            _none(count),
+        )
+        store.append(
+            Batch(
+                "j",
+                0,
+                3,
+                [
+                    RunStarted("r", 1, "e", "r"),
+                    MetricPoints("r", 1, "loss", history),
+                    RunEnded("r", 2, "FINISHED"),
+                ],
+            )
+        )
         return {
             "view_ms": _best(lambda: store.metric_history("r", "loss", max_points=1000)),
             "whole_ms": _best(lambda: store.metric_history("r", "loss")),
@@ -107,24 +140,31 @@ def one_history() -> Figures:
 
 
 def many_runs() -> Figures:
-    """200 000 runs of three metrics and a param: milliseconds in SQL for the first page by a metric, and with a filter of 0.01 %."""
+    """200 000 runs of three metrics and a param: milliseconds in SQL for the first page by a
+    metric, and with a filter of 0.01 %.
+    """
     count = int(200_000 * SCALE)
     with stores() as store:
         store.append(Batch("j", 0, 1, [RunStarted("first", START, "e", "first")]))
         with store.driver.writing() as transaction:
             transaction.rows(
-                "INSERT INTO fp_runs (id, name, experiment, status, start_time, end_time, last_time, kind, opened)"
-                f" SELECT md5(n::text), 'run ' || n, 1, 'FINISHED', {START} + n, {START} + n, {START} + n, 'fit', 1"
+                "INSERT INTO fp_runs (id, name, experiment, status, start_time, end_time, "
+                "last_time, kind, opened)"
+                f" SELECT md5(n::text), 'run ' || n, 1, 'FINISHED', {START} + n, {START} + n, "
+                f"{START} + n, 'fit', 1"
                 f" FROM generate_series(1, {count}) n"
             )
             transaction.rows("INSERT INTO fp_keys (name) VALUES ('loss'), ('acc'), ('time'), ('C')")
             transaction.rows(
-                "INSERT INTO fp_metrics (run, key, last, last_step, last_time, least, least_step, most, most_step, first, points, goal,"
-                " best) SELECT r.no, k.no, random(), 1, 1, 0, 1, 1, 1, 0, 2, 'min', 0 FROM fp_runs r, fp_keys k WHERE k.name <> 'C'"
+                "INSERT INTO fp_metrics (run, key, last, last_step, last_time, least, least_step, "
+                "most, most_step, first, points, goal,"
+                " best) SELECT r.no, k.no, random(), 1, 1, 0, 1, 1, 1, 0, 2, 'min', 0 FROM fp_runs "
+                "r, fp_keys k WHERE k.name <> 'C'"
             )
             transaction.rows(
                 "INSERT INTO fp_params (run, key, type, number, text, provenance)"
-                " SELECT r.no, k.no, 'int', r.no % 10000, r.no % 10000, 'set' FROM fp_runs r, fp_keys k WHERE k.name = 'C'"
+                " SELECT r.no, k.no, 'int', r.no % 10000, r.no % 10000, 'set' FROM fp_runs r, "
+                "fp_keys k WHERE k.name = 'C'"
             )
         with store.driver.writing() as transaction:
             transaction.rows("ANALYZE")
@@ -133,7 +173,9 @@ def many_runs() -> Figures:
             query = parse(filter_string, order_by=["metrics.loss desc"], experiments=["e"])
             with store.driver.reading() as transaction:
                 numbers = dict(transaction.rows("SELECT name, no FROM fp_keys"))
-                statement, arguments = compiler.search(query, 101, None, store.driver, numbers.__getitem__)
+                statement, arguments = compiler.search(
+                    query, 101, None, store.driver, numbers.__getitem__
+                )
                 began = time.perf_counter()
                 transaction.rows(statement, arguments)
                 times.append(1000 * (time.perf_counter() - began))
@@ -147,7 +189,9 @@ def many_runs() -> Figures:
         return found
 
 
-def _points(run: str, key: str, steps: array[int], times: array[int], draw: random.Random) -> MetricPoints:
+def _points(
+    run: str, key: str, steps: array[int], times: array[int], draw: random.Random
+) -> MetricPoints:
     values = array("d", (draw.random() for _ in steps))
     return MetricPoints(run, START, key, History(steps, times, values, _none(len(steps))))
 

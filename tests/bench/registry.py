@@ -1,4 +1,6 @@
-"""The registry with many versions: what listing, searching and resolving take, and what registering costs above the store's own commit."""
+"""The registry with many versions: what listing, searching and resolving take, and what registering
+costs above the store's own commit.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,19 @@ MODELS = 1000
 
 def _created(number: int) -> ModelVersionCreated:
     model = LoggedModel("model", "sklearn", f"sha256:{number:064x}", {"class": "Model"})
-    files = (Artifact("MLmodel", f"sha256:{number:064x}", 10), Artifact("model.skops", f"sha256:{number + 10**9:064x}", 10))
+    files = (
+        Artifact("MLmodel", f"sha256:{number:064x}", 10),
+        Artifact("model.skops", f"sha256:{number + 10**9:064x}", 10),
+    )
     return ModelVersionCreated(
-        f"model-{number % MODELS}", 1, f"{number:032x}", "ann", f"run{number}", model, files, {"tags": {"team": f"t{number % 997}"}}
+        f"model-{number % MODELS}",
+        1,
+        f"{number:032x}",
+        "ann",
+        f"run{number}",
+        model,
+        files,
+        {"tags": {"team": f"t{number % 997}"}},
     )
 
 
@@ -49,7 +61,12 @@ def versions() -> dict[str, float]:
 
         for start in range(0, VERSIONS_IN_ALL, 2000):
             append(*map(_created, range(start, start + 2000)))
-        append(*(AliasMoved(f"model-{number}", 1, f"a{number:031x}", "ann", "champion", 50) for number in range(MODELS)))
+        append(
+            *(
+                AliasMoved(f"model-{number}", 1, f"a{number:031x}", "ann", "champion", 50)
+                for number in range(MODELS)
+            )
+        )
         registry = store.registry
         assert isinstance(registry, ModelRegistry)
 
@@ -60,11 +77,19 @@ def versions() -> dict[str, float]:
         drawn = iter(range(VERSIONS_IN_ALL, 2 * VERSIONS_IN_ALL))
         plain = _median(lambda: append(RunStarted(f"plain{next(drawn)}", 1, "e", "x")))
         register = _median(lambda: append(_created(next(drawn))))
-        alias = _median(lambda: append(AliasMoved("model-7", 1, f"b{next(drawn):031x}", "ann", "champion", 1 + next(drawn) % 50)))
+        alias = _median(
+            lambda: append(
+                AliasMoved(
+                    "model-7", 1, f"b{next(drawn):031x}", "ann", "champion", 1 + next(drawn) % 50
+                )
+            )
+        )
         figures = {
             "list": _median(search("")),
             "tag": _median(search("tags.team = 't5'")),
-            "alias": _median(lambda: registry.version("model-7", registry.model("model-7").aliases["champion"])),
+            "alias": _median(
+                lambda: registry.version("model-7", registry.model("model-7").aliases["champion"])
+            ),
             "register": register - plain,
             "move": alias - plain,
         }

@@ -1,7 +1,8 @@
 """Measure fitprint against its limits and against MLflow, in one run, and print the table.
 
-Run with ``tox -e bench``, or ``python tests/bench/run.py [CASE ...]`` in an environment with fitprint, fitprint-sklearn,
-scikit-learn and MLflow. The exit status is 1 if a figure misses what it must reach.
+Run with ``tox -e bench``, or ``python tests/bench/run.py [CASE ...]`` in an environment with
+fitprint, fitprint-sklearn, scikit-learn and MLflow. The exit status is 1 if a figure misses what it
+must reach.
 """
 
 from __future__ import annotations
@@ -45,8 +46,22 @@ POSTGRES = (
     ("PostgreSQL, bytes a point, float64", "long_metrics", "wide_bytes", 8.5, 7.3, "B"),
     ("PostgreSQL, 1 000 000 points: down-sample to 1000", "one_history", "view_ms", 20, 8, "ms"),
     ("PostgreSQL, 1 000 000 points: read all", "one_history", "whole_ms", 60, 40, "ms"),
-    ("PostgreSQL, 200 000 runs: first page by a metric, in SQL", "many_runs", "page_ms", 2, 0.3, "ms"),
-    ("PostgreSQL, the same with a filter of 0.01 %, in SQL", "many_runs", "filtered_ms", 10, 3, "ms"),
+    (
+        "PostgreSQL, 200 000 runs: first page by a metric, in SQL",
+        "many_runs",
+        "page_ms",
+        2,
+        0.3,
+        "ms",
+    ),
+    (
+        "PostgreSQL, the same with a filter of 0.01 %, in SQL",
+        "many_runs",
+        "filtered_ms",
+        10,
+        3,
+        "ms",
+    ),
 )
 ROWS = (
     Row(
@@ -58,9 +73,32 @@ ROWS = (
         "ms",
         lambda f: f["theirs"] - f["bare"],
     ),
-    Row("import + autolog(), scikit-learn imported, CPU", "switch_on", lambda f: f["ours"], 150, 100, "ms", lambda f: f["theirs"]),
-    Row("log_metric, p50, SIGKILL-safe", "log_metric", lambda f: f["p50_us"], 4, 2, "µs", lambda f: f["p50_us"]),
-    Row("log_metric / os.write of the same bytes", "log_metric", lambda f: f["p50_us"] / f["write_us"], 4, None, "x"),
+    Row(
+        "import + autolog(), scikit-learn imported, CPU",
+        "switch_on",
+        lambda f: f["ours"],
+        150,
+        100,
+        "ms",
+        lambda f: f["theirs"],
+    ),
+    Row(
+        "log_metric, p50, SIGKILL-safe",
+        "log_metric",
+        lambda f: f["p50_us"],
+        4,
+        2,
+        "µs",
+        lambda f: f["p50_us"],
+    ),
+    Row(
+        "log_metric / os.write of the same bytes",
+        "log_metric",
+        lambda f: f["p50_us"] / f["write_us"],
+        4,
+        None,
+        "x",
+    ),
     Row("acknowledged points lost over 50 SIGKILLs", "kills", lambda f: f["lost"], 0, None, ""),
     Row("killed runs not KILLED afterwards", "kills", lambda f: f["wrong_status"], 0, None, ""),
     Row(
@@ -114,36 +152,136 @@ ROWS = (
         "%",
         lambda f: 100 * f["added"] / f["bare"],
     ),
-    Row("log a 100 MB model: above the framework's own save", "large_model", lambda f: 100 * (f["log"] / f["save"] - 1), 15, 5, "%"),
-    Row("load it: above the framework's own load", "large_model", lambda f: 100 * (f["load_model"] / f["load"] - 1), 15, 5, "%"),
-    Row("sparse matrix of 2000 x 3000: added memory", "sparse_data", lambda f: f["added_mib"], 2, None, "MiB"),
-    Row("1000 fits: growth of memory above bare", "thousand_fits", lambda f: f["mib"] - max(0.0, f["bare_mib"]), 8, None, "MiB"),
+    Row(
+        "log a 100 MB model: above the framework's own save",
+        "large_model",
+        lambda f: 100 * (f["log"] / f["save"] - 1),
+        15,
+        5,
+        "%",
+    ),
+    Row(
+        "load it: above the framework's own load",
+        "large_model",
+        lambda f: 100 * (f["load_model"] / f["load"] - 1),
+        15,
+        5,
+        "%",
+    ),
+    Row(
+        "sparse matrix of 2000 x 3000: added memory",
+        "sparse_data",
+        lambda f: f["added_mib"],
+        2,
+        None,
+        "MiB",
+    ),
+    Row(
+        "1000 fits: growth of memory above bare",
+        "thousand_fits",
+        lambda f: f["mib"] - max(0.0, f["bare_mib"]),
+        8,
+        None,
+        "MiB",
+    ),
     Row("1000 fits: growth of open files", "thousand_fits", lambda f: f["files"], 1, None, ""),
     Row("1000 fits: growth of threads", "thousand_fits", lambda f: f["threads"], 1, None, ""),
-    Row("GridSearchCV 20 candidates x 5 folds, added CPU", "grid_search", lambda f: f["added"], 60, 20, "ms"),
-    Row("10 000 runs: first 100 by a metric, two filters", "search", lambda f: f["search_ms"], 50, 20, "ms", lambda f: f["search_ms"]),
-    Row("1 000 000 points: deliver", "million_points", lambda f: f["deliver_s"], 2, 0.5, "s", lambda f: f["deliver_s"]),
-    Row("1 000 000 points: read all", "million_points", lambda f: f["read_s"], 0.2, 0.1, "s", lambda f: f["read_s"]),
-    Row("1 000 000 points: down-sample to 1000", "million_points", lambda f: f["sample_s"], 0.2, 0.1, "s"),
-    Row("100 000 metrics of one point: deliver, CPU", "many_metrics", lambda f: f["deliver_s"], 6, 4, "s"),
-    Row("bytes a point on disk", "million_points", lambda f: f["bytes_a_point"], 30, 10, "B", lambda f: f["bytes_a_point"]),
+    Row(
+        "GridSearchCV 20 candidates x 5 folds, added CPU",
+        "grid_search",
+        lambda f: f["added"],
+        60,
+        20,
+        "ms",
+    ),
+    Row(
+        "10 000 runs: first 100 by a metric, two filters",
+        "search",
+        lambda f: f["search_ms"],
+        50,
+        20,
+        "ms",
+        lambda f: f["search_ms"],
+    ),
+    Row(
+        "1 000 000 points: deliver",
+        "million_points",
+        lambda f: f["deliver_s"],
+        2,
+        0.5,
+        "s",
+        lambda f: f["deliver_s"],
+    ),
+    Row(
+        "1 000 000 points: read all",
+        "million_points",
+        lambda f: f["read_s"],
+        0.2,
+        0.1,
+        "s",
+        lambda f: f["read_s"],
+    ),
+    Row(
+        "1 000 000 points: down-sample to 1000",
+        "million_points",
+        lambda f: f["sample_s"],
+        0.2,
+        0.1,
+        "s",
+    ),
+    Row(
+        "100 000 metrics of one point: deliver, CPU",
+        "many_metrics",
+        lambda f: f["deliver_s"],
+        6,
+        4,
+        "s",
+    ),
+    Row(
+        "bytes a point on disk",
+        "million_points",
+        lambda f: f["bytes_a_point"],
+        30,
+        10,
+        "B",
+        lambda f: f["bytes_a_point"],
+    ),
     Row("32 processes x 2000 points: errors", "writers", lambda f: f["errors"], 0, None, ""),
     Row("32 processes x 2000 points: lost", "writers", lambda f: f["lost"], 0, None, ""),
     Row("fitprint ls with 10 000 runs, CPU", "search", lambda f: f["ls_cpu"], 250, 150, "ms"),
-    Row("fitprint compare of 50 runs, CPU", "differing", lambda f: f["compare_cpu"], 300, 150, "ms"),
-    Row("fitprint diff of two commits with patches, CPU", "differing", lambda f: f["diff_cpu"], 300, 150, "ms"),
-    *(Row(what, case, itemgetter(figure), must, aim, unit, script="postgres.py") for what, case, figure, must, aim, unit in POSTGRES),
+    Row(
+        "fitprint compare of 50 runs, CPU", "differing", lambda f: f["compare_cpu"], 300, 150, "ms"
+    ),
+    Row(
+        "fitprint diff of two commits with patches, CPU",
+        "differing",
+        lambda f: f["diff_cpu"],
+        300,
+        150,
+        "ms",
+    ),
+    *(
+        Row(what, case, itemgetter(figure), must, aim, unit, script="postgres.py")
+        for what, case, figure, must, aim, unit in POSTGRES
+    ),
 )
 
 
 def measure(script: str, case: str) -> Figures:
     """Run a case in a process of its own, and return its figures (medians over repeats)."""
     environment = {
-        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("FITPRINT_")
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("FITPRINT_")
     }
     found: list[Figures] = []
     for _ in range(REPEATS.get(case, 1)):
-        done = subprocess.run([sys.executable, str(HERE / script), case], check=True, env=environment, stdout=subprocess.PIPE)
+        done = subprocess.run(
+            [sys.executable, str(HERE / script), case],
+            check=True,
+            env=environment,
+            stdout=subprocess.PIPE,
+        )
         found.append(json.loads(done.stdout.splitlines()[-1]))
     return {name: statistics.median(figures[name] for figures in found) for name in found[0]}
 
@@ -162,7 +300,10 @@ def main(chosen: list[str]) -> int:
         print("PostgreSQL is not here: rows about it are left out")
         rows = [row for row in rows if row.script != "postgres.py"]
     peer = importlib.util.find_spec("mlflow") is not None
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}, load "
+        f"{os.getloadavg()[0]:.1f}"
+    )
     if not peer:
         print("MLflow is not installed here: its column stays empty")
     print(f"{'what':62} {'must':>8} {'aim':>7} {'fitprint':>10} {'MLflow':>10} {'ratio':>8}")
@@ -182,7 +323,11 @@ def main(chosen: list[str]) -> int:
         verdict = "" if figure <= row.must else "  MISSED"
         missed += figure > row.must
         aim = "" if row.aim is None else f"{row.aim:g}"
-        print(f"{row.what:62} {row.must:>8g} {aim:>7} {figure:>10.3g} {told:>10} {ratio:>8} {row.unit}{verdict}", flush=True)
+        print(
+            f"{row.what:62} {row.must:>8g} {aim:>7} {figure:>10.3g} {told:>10} {ratio:>8} "
+            f"{row.unit}{verdict}",
+            flush=True,
+        )
     return 1 if missed else 0
 
 

@@ -1,4 +1,6 @@
-"""The trainings that are measured, the same for fitprint and for the peer. Each function returns what trains once."""
+"""The trainings that are measured, the same for fitprint and for the peer. Each function returns
+what trains once.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ def xgboost() -> Callable[[], Any]:
 
     X, y = load_breast_cancer(return_X_y=True)
     train, test = xgboost.DMatrix(X[:400], y[:400]), xgboost.DMatrix(X[400:], y[400:])
-    params = {"objective": "binary:logistic", "eval_metric": ["logloss", "auc"], "max_depth": 3, "nthread": 1}
+    params = {
+        "objective": "binary:logistic",
+        "eval_metric": ["logloss", "auc"],
+        "max_depth": 3,
+        "nthread": 1,
+    }
     evals = [(train, "train"), (test, "test")]
     return lambda: xgboost.train(params, train, ROUNDS, evals=evals, verbose_eval=False)
 
@@ -38,12 +45,20 @@ def lightgbm() -> Callable[[], Any]:
     from sklearn.datasets import load_breast_cancer
 
     X, y = load_breast_cancer(return_X_y=True)
-    params = {"objective": "binary", "metric": ["binary_logloss", "auc"], "num_leaves": 7, "num_threads": 1, "verbosity": -1}
+    params = {
+        "objective": "binary",
+        "metric": ["binary_logloss", "auc"],
+        "num_leaves": 7,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
 
     def train() -> Any:
         data = lightgbm.Dataset(X[:400], y[:400])
         test = lightgbm.Dataset(X[400:], y[400:], reference=data)
-        return lightgbm.train(params, data, ROUNDS, valid_sets=[data, test], valid_names=["train", "test"])
+        return lightgbm.train(
+            params, data, ROUNDS, valid_sets=[data, test], valid_names=["train", "test"]
+        )
 
     return train
 
@@ -57,7 +72,9 @@ def keras() -> Callable[[], Any]:
     draw = np.random.default_rng(0)
     X = draw.normal(size=(5000, 20)).astype("float32")
     y = (X[:, 0] * X[:, 1] > 0).astype("float32")
-    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(1, "sigmoid")])
+    model = keras.Sequential(
+        [keras.Input((20,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(1, "sigmoid")]
+    )
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     return lambda: model.fit(X, y, epochs=EPOCHS, batch_size=32, verbose=0) and model
 
@@ -73,7 +90,9 @@ def sparse(rows: int = 2000) -> Callable[[], Any]:
 
 
 def large() -> tuple[Any, Callable[[str], Any], Callable[[str], Any]]:
-    """Return a model of some 100 MB, and what writes it to a file and reads it back with the framework's own means."""
+    """Return a model of some 100 MB, and what writes it to a file and reads it back with the
+    framework's own means.
+    """
     import numpy as np
     import skops.io
     from sklearn.neighbors import KNeighborsRegressor

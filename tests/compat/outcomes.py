@@ -1,7 +1,9 @@
-"""A pytest plugin (``-p outcomes``) that writes the outcome of every test to the file ``TRANSPARENCY_OUTCOMES``.
+"""A pytest plugin (``-p outcomes``) that writes the outcome of every test to the file
+``TRANSPARENCY_OUTCOMES``.
 
-Where ``TRANSPARENCY_HOME`` is set, everything is recorded there by fitprint, models included if ``TRANSPARENCY_MODELS`` is "1".
-``TRANSPARENCY_SAMPLE`` = n/k keeps the k-th part in n of the tests, the same ones in every run.
+Where ``TRANSPARENCY_HOME`` is set, everything is recorded there by fitprint, models included if
+``TRANSPARENCY_MODELS`` is "1". ``TRANSPARENCY_SAMPLE`` = n/k keeps the k-th part in n of the tests,
+the same ones in every run.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ _details: dict[str, str] = {}
 
 def pytest_configure(config: Any) -> None:
     home = os.environ.get("TRANSPARENCY_HOME")
-    is_controller = not hasattr(config, "workerinput") and getattr(config.option, "numprocesses", None)
+    is_controller = not hasattr(config, "workerinput") and getattr(
+        config.option, "numprocesses", None
+    )
     if home and not is_controller:
         import fitprint
         from fitprint.autologging import callers
 
-        # What a framework's own checks train is no run of a user's; here it is to be, so that more is compared.
+        # What a framework's own checks train is no run of a user's; here it is to be, so that more
+        # is compared.
         callers._TESTS |= {"estimator_checks"}
         models = os.environ.get("TRANSPARENCY_MODELS") == "1"
         fitprint.configure(home=home, models=models, notice=False, context=False)

@@ -1,11 +1,14 @@
-"""Run a framework's own tests and demos without and with autologging, and compare the outcomes one by one.
+"""Run a framework's own tests and demos without and with autologging, and compare the outcomes one
+by one.
 
-    python tests/compat/run.py FRAMEWORK [--checkout FOLDER] [--models] [--demos] [--sample N [--offset K]] [--jobs N] [TEST ...]
+    python tests/compat/run.py FRAMEWORK [--checkout FOLDER] [--models] [--demos] [--sample N
+    [--offset K]] [--jobs N] [TEST ...]
 
-FRAMEWORK is one of the suites below. XGBoost and LightGBM do not install their tests, nor scikit-learn its gallery: FOLDER is a working
-tree of their repository, or an unpacked source distribution, at the installed version. A TEST is named as the suite names its own.
-Prints every difference, what the recorded runs say of failures of our own, and for demos the CPU time with and without; exits with 1 if
-there is a difference or a failure, or if a test could not be collected.
+FRAMEWORK is one of the suites below. XGBoost and LightGBM do not install their tests, nor
+scikit-learn its gallery: FOLDER is a working tree of their repository, or an unpacked source
+distribution, at the installed version. A TEST is named as the suite names its own. Prints every
+difference, what the recorded runs say of failures of our own, and for demos the CPU time with and
+without; exits with 1 if there is a difference or a failure, or if a test could not be collected.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ if "TRANSPARENCY_HOME" in os.environ:
 sys.argv = sys.argv[1:]
 sys.path[0] = ""
 runpy.run_path(sys.argv[0], run_name="__main__")
-"""
+"""  # noqa: E501
 # Addresses, times, places, and what LightGBM chooses by measuring time.
 _VARYING = re.compile(
     r"0x[0-9a-f]+|\b[0-9.e-]+ ?(?:s|sec|seconds)\b|/tmp/\S+|\[\d\d:\d\d:\d\d\]"
@@ -50,7 +53,8 @@ _VARYING = re.compile(
     re.MULTILINE,
 )
 
-_UNSAVED = ("unittest.mock", "'generator' object")  # no tool can save what tests have put on their models
+# no tool can save what tests have put on their models
+_UNSAVED = ("unittest.mock", "'generator' object")
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,13 @@ class Suite:
 
 SUITES = {
     "sklearn": Suite(
-        ["sklearn.linear_model", "sklearn.tests.test_pipeline", "sklearn.model_selection", "sklearn.ensemble", "sklearn.tests.test_common"],
+        [
+            "sklearn.linear_model",
+            "sklearn.tests.test_pipeline",
+            "sklearn.model_selection",
+            "sklearn.ensemble",
+            "sklearn.tests.test_common",
+        ],
         package="sklearn",
         folder="..",
         as_package=True,
@@ -92,7 +102,10 @@ SUITES = {
     "imblearn": Suite(
         [
             f"imblearn.{part}"
-            for part in "combine ensemble metrics model_selection over_sampling pipeline tests under_sampling utils".split()
+            for part in (
+                "combine ensemble metrics model_selection over_sampling pipeline tests "
+                "under_sampling utils"
+            ).split()
         ],
         package="imblearn",
         folder="..",
@@ -100,11 +113,18 @@ SUITES = {
     ),
     "keras": Suite(
         [
-            *(f"trainers/{name}_test.py" for name in ("trainer", "epoch_iterator", "compile_utils")),
+            *(
+                f"trainers/{name}_test.py"
+                for name in ("trainer", "epoch_iterator", "compile_utils")
+            ),
             *(
                 f"callbacks/{name}_test.py"
-                for name in "backup_and_restore callback csv_logger early_stopping lambda_callback learning_rate_scheduler "
-                "model_checkpoint monitor_callback reduce_lr_on_plateau swap_ema_weights tensorboard terminate_on_nan".split()
+                for name in (
+                    "backup_and_restore callback csv_logger early_stopping "
+                    "lambda_callback learning_rate_scheduler model_checkpoint "
+                    "monitor_callback reduce_lr_on_plateau swap_ema_weights tensorboard "
+                    "terminate_on_nan"
+                ).split()
             ),
             "models/model_test.py",
             "models/sequential_test.py",
@@ -117,15 +137,30 @@ SUITES = {
     "xgboost": Suite(
         [
             f"test_{name}.py"
-            for name in "basic basic_models callback config data_iterator dmatrix early_stopping eval_metrics linear model_io multi_target "
-            "pickling quantile_dmatrix ranking survival training_continuation with_pandas with_scipy with_sklearn".split()
+            for name in (
+                "basic basic_models callback config data_iterator dmatrix early_stopping "
+                "eval_metrics linear model_io multi_target pickling quantile_dmatrix "
+                "ranking survival training_continuation with_pandas with_scipy "
+                "with_sklearn"
+            ).split()
         ],
         folder="tests/python",
         demos="demo/guide-python/*.py",
-        not_here=frozenset({"cat_in_the_dat", "cover_type", "distributed_extmem_basic", "gpu_tree_shap", "spark_estimator_examples"}),
+        not_here=frozenset(
+            {
+                "cat_in_the_dat",
+                "cover_type",
+                "distributed_extmem_basic",
+                "gpu_tree_shap",
+                "spark_estimator_examples",
+            }
+        ),
     ),
     "lightgbm": Suite(
-        [f"test_{name}.py" for name in ("engine", "callback", "sklearn", "basic", "utilities", "consistency")],
+        [
+            f"test_{name}.py"
+            for name in ("engine", "callback", "sklearn", "basic", "utilities", "consistency")
+        ],
         folder="tests/python_package_test",
         demos="examples/python-guide/*.py",
         not_here=frozenset({"plot_example"}),
@@ -133,30 +168,69 @@ SUITES = {
 }
 
 
-def run_tests(suite: Suite, root: Path, folder: Path, environment: Mapping[str, str], options: argparse.Namespace) -> dict[str, Any]:
+def run_tests(
+    suite: Suite,
+    root: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
     """Run the tests and return their outcomes and the details of failures, by node id."""
     outcomes = folder / "outcomes.json"
     environment = {**environment, "PYTHONPATH": str(HERE), "TRANSPARENCY_OUTCOMES": str(outcomes)}
     environment["TRANSPARENCY_SAMPLE"] = f"{options.sample}/{options.offset}"
     place = (root / suite.folder).resolve()
-    command = [sys.executable, "-m", "pytest", "-p", "outcomes", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", "--tb=short"]
-    command += ["-c", os.devnull, "--rootdir", str(place), "--continue-on-collection-errors", *suite.options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "outcomes",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "-q",
+        "--tb=short",
+    ]
+    command += [
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(place),
+        "--continue-on-collection-errors",
+        *suite.options,
+    ]
     command += ["-n", str(options.jobs)] * (options.jobs > 1)
     tests = options.tests or suite.tests
     command += ["--pyargs", *tests] if suite.as_package else [str(place / test) for test in tests]
     with (folder / "output.txt").open("w") as output:
         cwd = folder if suite.package else place
-        subprocess.run(command, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+        subprocess.run(
+            command, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
+        )
     if not outcomes.is_file():
         sys.exit(f"the tests did not end; see below\n{(folder / 'output.txt').read_text()[-4000:]}")
     content: dict[str, Any] = json.loads(outcomes.read_text(encoding="utf-8"))
     return content
 
 
-def run_demos(suite: Suite, root: Path, folder: Path, environment: Mapping[str, str], options: argparse.Namespace) -> dict[str, Any]:
-    """Run the demos; return exit status and output of each, without what differs from one run to the next, and its CPU seconds."""
+def run_demos(
+    suite: Suite,
+    root: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """Run the demos; return exit status and output of each, without what differs from one run to
+    the next, and its CPU seconds.
+    """
     told, seconds = {}, {}
-    near = [path for path in sorted(root.glob(suite.demos)) if not re.search(suite.downloads, path.read_text(encoding="utf-8"))]
+    near = [
+        path
+        for path in sorted(root.glob(suite.demos))
+        if not re.search(suite.downloads, path.read_text(encoding="utf-8"))
+    ]
     for path in near[options.offset :: options.sample]:
         if path.stem in suite.not_here or (options.tests and path.name not in options.tests):
             continue
@@ -164,12 +238,24 @@ def run_demos(suite: Suite, root: Path, folder: Path, environment: Mapping[str, 
         before = _cpu_of_children()
         with tempfile.TemporaryDirectory() as place:
             try:
-                done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=900, check=False)
+                done = subprocess.run(
+                    command,
+                    cwd=place,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=900,
+                    check=False,
+                )
             except subprocess.TimeoutExpired:
                 told[path.name] = ["did not end in 900 s"]
                 continue
         seconds[path.name] = _cpu_of_children() - before
-        told[path.name] = [f"exit {done.returncode}", _VARYING.sub("", done.stdout), _VARYING.sub("", done.stderr)]
+        told[path.name] = [
+            f"exit {done.returncode}",
+            _VARYING.sub("", done.stdout),
+            _VARYING.sub("", done.stderr),
+        ]
     return {"outcomes": told, "details": {}, "seconds": seconds}
 
 
@@ -179,13 +265,18 @@ def _cpu_of_children() -> float:
 
 
 def tell_seconds(bare: Mapping[str, float], recorded: Mapping[str, float]) -> None:
-    """Print what recording cost the demos that ended by themselves: in all, the median one, and the dearest five."""
+    """Print what recording cost the demos that ended by themselves: in all, the median one, and the
+    dearest five.
+    """
     both = sorted(bare.keys() & recorded.keys(), key=lambda name: recorded[name] - bare[name])
     if not both:
         return
     before, after = sum(bare[name] for name in both), sum(recorded[name] for name in both)
     median = statistics.median(recorded[name] - bare[name] for name in both)
-    print(f"CPU seconds of {len(both)} demos: bare {before:.1f}, recorded {after:.1f} ({after / before:.2f} x); the median {median:+.2f}")
+    print(
+        f"CPU seconds of {len(both)} demos: bare {before:.1f}, recorded {after:.1f} "
+        f"({after / before:.2f} x); the median {median:+.2f}"
+    )
     for name in reversed(both[-5:]):
         print(f"    {name}: bare {bare[name]:.2f}, recorded {recorded[name]:.2f}")
 
@@ -216,12 +307,19 @@ def compare(bare: Mapping[str, Any], recorded: Mapping[str, Any]) -> int:
         if before != after:
             differences += 1
             print(f"DIFFERS {node}\n    bare: {before}\n    recorded: {after}")
-            print("    " + (recorded["details"].get(node) or bare["details"].get(node, "")).replace("\n", "\n    "))
+            print(
+                "    "
+                + (recorded["details"].get(node) or bare["details"].get(node, "")).replace(
+                    "\n", "\n    "
+                )
+            )
     return differences
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("framework", choices=SUITES)
     parser.add_argument("tests", nargs="*", help="only these")
     parser.add_argument("--checkout", type=Path, help="working tree of the framework's repository")
@@ -240,7 +338,9 @@ def main() -> int:
         for name in ("bare", "recorded"):
             folder = (options.keep or Path(temporary)).resolve() / name
             folder.mkdir(parents=True)
-            environment = {key: value for key, value in os.environ.items() if not key.startswith("FITPRINT_")}
+            environment = {
+                key: value for key, value in os.environ.items() if not key.startswith("FITPRINT_")
+            }
             environment |= {**suite.environment, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
             environment["PYTHONHASHSEED"] = "0"  # some tests are made from sets
             environment["TRANSPARENCY_MODELS"] = str(int(options.models))
@@ -248,11 +348,18 @@ def main() -> int:
                 environment["TRANSPARENCY_HOME"] = str(folder / "home")
             started = time.monotonic()
             results[name] = run(suite, root, folder, environment, options)
-            print(f"{name}: {len(results[name]['outcomes'])} in {time.monotonic() - started:.0f} s", flush=True)
+            print(
+                f"{name}: {len(results[name]['outcomes'])} in {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
         differences = compare(results["bare"], results["recorded"])
         tell_seconds(results["bare"].get("seconds", {}), results["recorded"].get("seconds", {}))
         statuses, failed = own_failures(folder / "home")
-    uncollected = [node for node, outcome in results["bare"]["outcomes"].items() if outcome == ["collect:failed"]]
+    uncollected = [
+        node
+        for node, outcome in results["bare"]["outcomes"].items()
+        if outcome == ["collect:failed"]
+    ]
     for node in uncollected:
         print(f"NOT COLLECTED {node}\n    {results['bare']['details'][node]}")
     print(f"runs recorded: {statuses.total()} {dict(statuses)}")
@@ -260,7 +367,10 @@ def main() -> int:
         print("nothing was recorded: no test trains, or the plugin is not installed")
     for reason, times in failed.most_common(50):
         print(f"failed of ours ({times}x): {reason}")
-    print(f"{differences} differences, {failed.total()} failures of ours, {len(uncollected)} files not collected")
+    print(
+        f"{differences} differences, {failed.total()} failures of ours, {len(uncollected)} files "
+        "not collected"
+    )
     return int(bool(differences or failed or uncollected or not statuses))
 
 
@@ -269,7 +379,11 @@ def _root_of(suite: Suite, checkout: Path | None, complain: Callable[[str], Any]
         return checkout.resolve()
     found = find_spec(suite.package) if suite.package else None
     if found is None or found.origin is None:
-        complain(f"{suite.package} is not installed" if suite.package else "its tests are not installed with it: name a --checkout")
+        complain(
+            f"{suite.package} is not installed"
+            if suite.package
+            else "its tests are not installed with it: name a --checkout"
+        )
         raise AssertionError
     return Path(found.origin).parent
 

@@ -4,4 +4,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / "faulty"), *(str(path) for path in sorted((HERE.parent / "integration/third_party").glob("*/src")))]
+sys.path[:0] = [
+    str(HERE / "faulty"),
+    *(str(path) for path in sorted((HERE.parent / "integration/third_party").glob("*/src"))),
+]

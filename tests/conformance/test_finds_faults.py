@@ -1,4 +1,6 @@
-"""The kit finds faults: each faulty plugin fails the check that is named beside it, and the fault alone is why."""
+"""The kit finds faults: each faulty plugin fails the check that is named beside it, and the fault
+alone is why.
+"""
 
 import dataclasses
 import importlib
@@ -14,7 +16,13 @@ import pytest
 from fitprint_toyboost.conformance import ToyboostConformance
 
 from fitprint.autologging import observing, patching
-from fitprint.testing import ArtifactStoreConformance, CarrierConformance, FlavorConformance, NotApplicable, StoreConformance
+from fitprint.testing import (
+    ArtifactStoreConformance,
+    CarrierConformance,
+    FlavorConformance,
+    NotApplicable,
+    StoreConformance,
+)
 from fitprint.testing.own import PickleFlavorConformance
 from fitprint.testing.processes import forked
 
@@ -34,7 +42,7 @@ def outcomes(conformance, check):
     return found
 
 
-# -- framework plugins -------------------------------------------------------------------------------------------------
+# -- framework plugins -----------------------------------------------------------------------------
 
 
 class MutatesArguments(ToyboostConformance):
@@ -153,7 +161,9 @@ def train_on_table(params, table):
 
 
 class KeepsWhatATableHolds(KeepsTheData):
-    cases = (dataclasses.replace(ToyboostConformance.cases[0], build=build_table, fit=train_on_table),)
+    cases = (
+        dataclasses.replace(ToyboostConformance.cases[0], build=build_table, fit=train_on_table),
+    )
 
 
 class SkipsInThreads(MutatesArguments):
@@ -180,7 +190,11 @@ class ImportsItsFramework(MutatesArguments):
         (LeavesAnObject, "callbacks_not_left_behind", "Note"),
         (LeavesACallbackAfterAFailure, "failed_call_leaves_nothing", "`finally` around the yield"),
         (CountsFromOne, "steps_complete_and_increasing", "begin with [1]: the first round is 0"),
-        (FailsUnobserved, "trains_unobserved", "LookupError: no such data; mend its `build` or `fit` first"),
+        (
+            FailsUnobserved,
+            "trains_unobserved",
+            "LookupError: no such data; mend its `build` or `fit` first",
+        ),
         (ExpectsData, "record_is_complete", "data are not described: the data"),
         (LeavesAnObject, "model_pickles_and_loads_without_fitprint", "faulty_frameworks"),
         (LeavesAnAttribute, "revert_restores_every_attribute", "Ensemble.observed"),
@@ -189,7 +203,11 @@ class ImportsItsFramework(MutatesArguments):
         (ChangesTheResult, "result_identical_to_unpatched", "constants"),
         (Warns, "result_identical_to_unpatched", "warnings"),
         (Prints, "nothing_on_stdout", "observing"),
-        (TellsProcesses, "nothing_on_stdout", "the framework itself writes something else to standard output each time: silence it"),
+        (
+            TellsProcesses,
+            "nothing_on_stdout",
+            "the framework itself writes something else to standard output each time: silence it",
+        ),
         (StepsBack, "steps_complete_and_increasing", "do not grow"),
         (LosesSteps, "steps_complete_and_increasing", "2 points, not 4"),
         (RecordsAnAddress, "params_json_safe", "memory address"),
@@ -249,7 +267,9 @@ def unlike(function, hook):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_faulty_engine_is_found(owner, name, fault, check):
-    """The checks that hold for every plugin because the engine sees to it notice when it does not."""
+    """The checks that hold for every plugin because the engine sees to it notice when
+    it does not.
+    """
 
     def work():
         setattr(owner, name, fault)
@@ -260,19 +280,35 @@ def test_a_faulty_engine_is_found(owner, name, fault, check):
 
 
 def test_an_undeclared_range_is_found(tmp_path, monkeypatch):
-    """A distribution without a range, or with one that the installed version is not in, does not pass."""
-    for name, requires in (("toyboost", ""), ("fitprint-toyboost", "Requires-Dist: toyboost>=3,<4; extra == 'framework'\n")):
+    """A distribution without a range, or with one that the installed version is not in, does not
+    pass.
+    """
+    for name, requires in (
+        ("toyboost", ""),
+        ("fitprint-toyboost", "Requires-Dist: toyboost>=3,<4; extra == 'framework'\n"),
+    ):
         folder = tmp_path / f"{name.replace('-', '_')}-2.1.dist-info"
         folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\n{requires}", encoding="utf-8")
-    (folder / "entry_points.txt").write_text("[fitprint]\ntoyboost = fitprint_toyboost\n", encoding="utf-8")
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\n{requires}", encoding="utf-8"
+        )
+    (folder / "entry_points.txt").write_text(
+        "[fitprint]\ntoyboost = fitprint_toyboost\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
-    assert ["toyboost 2.1 is installed, which is not in >=3,<4"] == outcomes(ToyboostConformance(), "range_declared")
+    assert ["toyboost 2.1 is installed, which is not in >=3,<4"] == outcomes(
+        ToyboostConformance(), "range_declared"
+    )
     metadata = folder / "METADATA"
-    metadata.write_text(metadata.read_text(encoding="utf-8").replace(">=3,<4", ""), encoding="utf-8")
+    metadata.write_text(
+        metadata.read_text(encoding="utf-8").replace(">=3,<4", ""), encoding="utf-8"
+    )
     importlib.invalidate_caches()
     assert "admits every version" in outcomes(ToyboostConformance(), "range_declared")[0]
-    metadata.write_text(metadata.read_text(encoding="utf-8").replace("toyboost; extra", "toyboost>=2.0,<3; extra"), encoding="utf-8")
+    metadata.write_text(
+        metadata.read_text(encoding="utf-8").replace("toyboost; extra", "toyboost>=2.0,<3; extra"),
+        encoding="utf-8",
+    )
     importlib.invalidate_caches()
     assert [] == outcomes(ToyboostConformance(), "range_declared")
 
@@ -281,15 +317,19 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
     """Their versions are one."""
     folder = tmp_path / "toyboost-2.1.dist-info"
     folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toyboost\nVersion: 2.1\n", encoding="utf-8")
-    (folder / "entry_points.txt").write_text("[fitprint]\ntoyboost = fitprint_toyboost\n", encoding="utf-8")
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: toyboost\nVersion: 2.1\n", encoding="utf-8"
+    )
+    (folder / "entry_points.txt").write_text(
+        "[fitprint]\ntoyboost = fitprint_toyboost\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     (item,) = [item for item in ToyboostConformance().items() if item.name == "range_declared"]
     with pytest.raises(NotApplicable, match="comes with the plugin"):
         item.run()
 
 
-# -- stores ------------------------------------------------------------------------------------------------------------
+# -- stores ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -341,7 +381,9 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
     ],
 )
 def test_a_faulty_store_is_found(store, check):
-    """The check fails for the faulty store; the memory store, from which it derives, passes (test_own)."""
+    """The check fails for the faulty store; the memory store, from which it derives, passes
+    (test_own).
+    """
     made = {}
 
     class Faulty(StoreConformance):
@@ -353,7 +395,9 @@ def test_a_faulty_store_is_found(store, check):
     assert outcomes(Faulty(), check)
 
 
-@pytest.mark.parametrize("check", ["sql_shows_what_is_recorded", "sql_changes_nothing", "sql_is_bounded"])
+@pytest.mark.parametrize(
+    "check", ["sql_shows_what_is_recorded", "sql_changes_nothing", "sql_is_bounded"]
+)
 def test_the_store_with_sql_from_which_faulty_ones_derive_is_sound(check):
     """Each of them fails for its own fault."""
 
@@ -395,7 +439,9 @@ def test_a_store_that_is_named_by_its_place_is_found():
         def open(self, folder):
             return faulty_stores.IsNamedByItsPlace(folder / "runs")
 
-    assert ["the store has another id after its files were moved: keep the id in them"] == outcomes(Faulty(), "id_is_kept")
+    assert ["the store has another id after its files were moved: keep the id in them"] == outcomes(
+        Faulty(), "id_is_kept"
+    )
 
 
 def test_a_store_that_hides_damage_is_found():
@@ -405,10 +451,12 @@ def test_a_store_that_hides_damage_is_found():
         def open(self, folder):
             return faulty_stores.StartsAnewWhereItCannotRead(folder / "runs")
 
-    assert any("check() has no problems" in text for text in outcomes(Faulty(), "check_tells_damage"))
+    assert any(
+        "check() has no problems" in text for text in outcomes(Faulty(), "check_tells_damage")
+    )
 
 
-# -- artifact stores ---------------------------------------------------------------------------------------------------
+# -- artifact stores -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -430,7 +478,9 @@ def test_a_store_that_hides_damage_is_found():
     ],
 )
 def test_a_faulty_artifact_store_is_found(store, check):
-    """The check fails for the faulty store; the folder, from which it derives, passes (test_own)."""
+    """The check fails for the faulty store; the folder, from which it derives,
+    passes (test_own).
+    """
 
     class Faulty(ArtifactStoreConformance):
         def open(self, folder):
@@ -439,7 +489,7 @@ def test_a_faulty_artifact_store_is_found(store, check):
     assert outcomes(Faulty(), check)
 
 
-# -- carriers ----------------------------------------------------------------------------------------------------------
+# -- carriers --------------------------------------------------------------------------------------
 
 
 class ToypoolConformance(CarrierConformance):
@@ -470,7 +520,11 @@ class ImportsItsLibrary(ToypoolConformance):
 
 def test_register_carriers_lets_a_third_party_carry_runs():
     """A carrier written as the guide says passes every check."""
-    assert [] == [failure for item in ToypoolConformance().items() for failure in outcomes(ToypoolConformance(), item.name)]
+    assert [] == [
+        failure
+        for item in ToypoolConformance().items()
+        for failure in outcomes(ToypoolConformance(), item.name)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -484,12 +538,14 @@ def test_register_carriers_lets_a_third_party_carry_runs():
     ],
 )
 def test_a_faulty_carrier_is_found(conformance, check, words):
-    """The check fails for the faulty carrier and says why; the carrier from which it derives passes."""
+    """The check fails for the faulty carrier and says why; the carrier from which it derives
+    passes.
+    """
     (failure,) = outcomes(conformance(), check)
     assert words in failure
 
 
-# -- flavors -----------------------------------------------------------------------------------------------------------
+# -- flavors ---------------------------------------------------------------------------------------
 
 
 class NeedsTheFolder(PickleFlavorConformance):
@@ -529,7 +585,9 @@ def test_fault_2_a_flavor_that_is_tried_first_is_none_of_the_faulty():
     ],
 )
 def test_a_faulty_flavor_is_found_by_a_fresh_process(conformance, check):
-    """The check fails for the faulty flavor; the pickles, from which it derives, pass (test_own)."""
+    """The check fails for the faulty flavor; the pickles, from which it derives,
+    pass (test_own).
+    """
     assert outcomes(conformance(), check)
 
 

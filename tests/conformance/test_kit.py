@@ -1,4 +1,6 @@
-"""The kit itself: two doors to one list of checks, strict about what is declared, and leaving no trace."""
+"""The kit itself: two doors to one list of checks, strict about what is declared, and leaving no
+trace.
+"""
 
 import inspect
 import os
@@ -48,7 +50,9 @@ def test_an_author_may_choose_checks(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_check_has_a_name_of_its_own_and_a_promise(kind):
-    """A check is known by its name, and its docstring says in one sentence or two what it promises."""
+    """A check is known by its name, and its docstring says in one sentence or two what
+    it promises.
+    """
     checks = checks_of(kind)
     assert len({check.__name__ for check in checks}) == len(checks)
     for check in checks:
@@ -91,11 +95,21 @@ def told(report):
 
 
 def test_the_plain_door(monkeypatch):
-    """A report has a line for each check and case: passed, failed with the reason, skipped with the reason."""
+    """A report has a line for each check and case: passed, failed with the reason, skipped with the
+    reason.
+    """
     monkeypatch.setattr(plugins, "conformances", lambda name: report_of(Sample))
     report = check_plugin("sample")
-    expected = [("holds", "passed", ""), ("fails-good", "passed", ""), ("fails-bad", "failed", "it is bad")]
-    assert [*expected, ("says_nothing", "skipped", "no reason to"), ("measures", "passed", "2 ms")] == told(report)
+    expected = [
+        ("holds", "passed", ""),
+        ("fails-good", "passed", ""),
+        ("fails-bad", "failed", "it is bad"),
+    ]
+    assert [
+        *expected,
+        ("says_nothing", "skipped", "no reason to"),
+        ("measures", "passed", "2 ms"),
+    ] == told(report)
     assert not report.passed
     assert str(report).splitlines()[-1].startswith("sample: 4 passed, 1 failed, 1 skipped in ")
 
@@ -123,7 +137,9 @@ def test_known_failures_must_exist():
 
 
 def test_the_pytest_door(pytester):
-    """The same class, imported under a name that begins with Test, gives one test for each check and case."""
+    """The same class, imported under a name that begins with Test, gives one test for each check
+    and case.
+    """
     pytester.makepyfile(
         sample="""
         from fitprint.testing import Case, Conformance, NotApplicable
@@ -141,7 +157,9 @@ def test_the_pytest_door(pytester):
     )
     result = pytester.runpytest_subprocess("-p", "no:randomly", "-rA")
     result.assert_outcomes(passed=2, xfailed=1, skipped=1)
-    result.stdout.fnmatch_lines(["PASSED test_sample.py::TestSample::test_conforms[[]fails-good[]]"])
+    result.stdout.fnmatch_lines(
+        ["PASSED test_sample.py::TestSample::test_conforms[[]fails-good[]]"]
+    )
 
 
 def test_the_pytest_door_is_strict(pytester):
@@ -162,13 +180,17 @@ def test_the_pytest_door_is_strict(pytester):
 
 def test_the_plain_door_needs_no_pytest():
     """Checking a plugin without pytest imports no pytest."""
-    code = "import sys; from fitprint.testing import check_plugin; assert 'pytest' not in sys.modules"
+    code = (
+        "import sys; from fitprint.testing import check_plugin; assert 'pytest' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
 def test_an_unknown_plugin_is_told():
     """The error lists the plugins that there are."""
-    with pytest.raises(PluginError, match="no plugin named 'toybost' is installed; there are: .*core"):
+    with pytest.raises(
+        PluginError, match="no plugin named 'toybost' is installed; there are: .*core"
+    ):
         check_plugin("toybost")
 
 
@@ -177,8 +199,12 @@ def test_a_plugin_must_say_what_to_check(tmp_path, monkeypatch):
     (tmp_path / "silent_plugin").mkdir()
     (tmp_path / "silent_plugin" / "__init__.py").touch()
     (tmp_path / "silent-1.dist-info").mkdir()
-    (tmp_path / "silent-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: silent\nVersion: 1\n", encoding="utf-8")
-    (tmp_path / "silent-1.dist-info" / "entry_points.txt").write_text("[fitprint]\nsilent = silent_plugin\n", encoding="utf-8")
+    (tmp_path / "silent-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: silent\nVersion: 1\n", encoding="utf-8"
+    )
+    (tmp_path / "silent-1.dist-info" / "entry_points.txt").write_text(
+        "[fitprint]\nsilent = silent_plugin\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(PluginError, match=r"add a module silent_plugin\.conformance"):
         check_plugin("silent")
@@ -189,7 +215,9 @@ def test_what_a_plugin_registers_must_be_checked():
     plugin = types.ModuleType("plugin")
     plugin.register_stores = lambda: {"lines": None, "words": None}
     lines = type("Lines", (StoreConformance,), {"uri": "lines://{folder}"})
-    with pytest.raises(AssertionError, match="register_stores brings words, which no conformance class checks"):
+    with pytest.raises(
+        AssertionError, match="register_stores brings words, which no conformance class checks"
+    ):
         plugins.everything_is_checked(plugin, [lines])
     empty = type("Empty", (FrameworkConformance,), {"framework": ToyboostConformance.framework})
     with pytest.raises(AssertionError, match="Empty has no cases"):
@@ -197,9 +225,14 @@ def test_what_a_plugin_registers_must_be_checked():
 
 
 def test_what_is_checked_must_be_registered():
-    """A class that checks what the plugin never registers does not pass: nobody else would have it."""
+    """A class that checks what the plugin never registers does not pass:
+    nobody else would have it.
+    """
     lines = type("Lines", (StoreConformance,), {"uri": "lines://{folder}"})
-    with pytest.raises(AssertionError, match="lines is checked, but register_stores of the plugin does not bring it"):
+    with pytest.raises(
+        AssertionError,
+        match="lines is checked, but register_stores of the plugin does not bring it",
+    ):
         plugins.everything_is_checked(types.ModuleType("plugin"), [lines])
 
 
@@ -207,12 +240,17 @@ def test_a_hook_that_returns_no_list_is_told():
     """The error says what it returned, and what it must."""
     plugin = types.ModuleType("plugin")
     plugin.register_frameworks = lambda: ToyboostConformance.framework
-    with pytest.raises(AssertionError, match="register_frameworks returns an object of the type Toyboost; it must return a list"):
+    with pytest.raises(
+        AssertionError,
+        match="register_frameworks returns an object of the type Toyboost; it must return a list",
+    ):
         plugins.everything_is_checked(plugin, [])
 
 
 def test_a_cause_is_told_at_length_once(monkeypatch):
-    """Where one mistake fails many checks, the first has the traceback and the others name the cause."""
+    """Where one mistake fails many checks, the first has the traceback and the others name the
+    cause.
+    """
 
     def breaks(case):
         raise LookupError("no such thing")
@@ -228,16 +266,24 @@ def test_a_module_of_checks_that_cannot_be_imported_is_told(tmp_path, monkeypatc
     """The error names the module and the line, and has no traceback of ours."""
     (tmp_path / "broken_plugin").mkdir()
     (tmp_path / "broken_plugin" / "__init__.py").touch()
-    (tmp_path / "broken_plugin" / "conformance.py").write_text("def train(model, model): ...\n", encoding="utf-8")
+    (tmp_path / "broken_plugin" / "conformance.py").write_text(
+        "def train(model, model): ...\n", encoding="utf-8"
+    )
     (tmp_path / "broken-1.dist-info").mkdir()
-    (tmp_path / "broken-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n", encoding="utf-8")
-    (tmp_path / "broken-1.dist-info" / "entry_points.txt").write_text("[fitprint]\nbroken = broken_plugin\n", encoding="utf-8")
+    (tmp_path / "broken-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: broken\nVersion: 1\n", encoding="utf-8"
+    )
+    (tmp_path / "broken-1.dist-info" / "entry_points.txt").write_text(
+        "[fitprint]\nbroken = broken_plugin\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(PluginError, match=r"broken_plugin\.conformance cannot be imported: SyntaxError: .*line 1"):
+    with pytest.raises(
+        PluginError, match=r"broken_plugin\.conformance cannot be imported: SyntaxError: .*line 1"
+    ):
         check_plugin("broken")
 
 
-# -- captured runs -----------------------------------------------------------------------------------------------------
+# -- captured runs ---------------------------------------------------------------------------------
 
 
 def test_runs_are_captured(runs):
@@ -257,7 +303,9 @@ def test_one_run_is_exactly_one(runs):
 
 
 def test_capturing_leaves_everything_as_it_was(tmp_path, monkeypatch):
-    """Afterwards the environment, the workspace and the settings are those from before, runs are ended and autologging is off."""
+    """Afterwards the environment, the workspace and the settings are those from before, runs are
+    ended and autologging is off.
+    """
     monkeypatch.setenv("FITPRINT_EXPERIMENT", "mine")
     before = workspace.use(None)
     try:
@@ -280,7 +328,9 @@ def test_capturing_leaves_everything_as_it_was(tmp_path, monkeypatch):
 
 
 def test_isolated_tests_leave_everything_as_it_was(tmp_path, monkeypatch):
-    """What is recorded inside, also by programs that are started, lies in the home; nothing of outside has a say, and nothing is left."""
+    """What is recorded inside, also by programs that are started, lies in the home; nothing of
+    outside has a say, and nothing is left.
+    """
     monkeypatch.setenv("FITPRINT_EXPERIMENT", "mine")
     database = f"sqlite:///{tmp_path}/runs.db"
     with isolated(tmp_path / "outer", experiment="outer"):
@@ -290,7 +340,9 @@ def test_isolated_tests_leave_everything_as_it_was(tmp_path, monkeypatch):
             fitprint.autolog()
             fitprint.start_run().log_params({"a": 1, "c": 1})
             code = "import fitprint; fitprint.start_run('theirs').end()"
-            done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True)
+            done = subprocess.run(
+                [sys.executable, "-W", "error", "-c", code], check=True, capture_output=True
+            )
             assert (b"", {"c": 1}) == (done.stderr, fitprint.active_run().params)
             assert {"Default"} == {run.experiment for run in fitprint.search_runs(children=True)}
             assert 2 == len(fitprint.search_runs(children=True))
@@ -314,7 +366,9 @@ def test_isolated_tests_know_no_run_of_outside(tmp_path):
         assert ["outer"] == [run.name for run in fitprint.search_runs()]
 
 
-@pytest.mark.parametrize("wrong", [{"experimnt": "x"}, {"durability": "very"}, {"console": "maybe"}])
+@pytest.mark.parametrize(
+    "wrong", [{"experimnt": "x"}, {"durability": "very"}, {"console": "maybe"}]
+)
 def test_isolated_refuses_settings_that_are_none_of_ours(tmp_path, wrong):
     """The error names the call, and nothing has been changed by then."""
     before = dict(os.environ)
@@ -329,7 +383,7 @@ def test_isolated_leaves_out_settings_that_are_none(tmp_path):
     assert (tmp_path / "home").is_dir()
 
 
-# -- what checks are made of -------------------------------------------------------------------------------------------
+# -- what checks are made of -----------------------------------------------------------------------
 
 
 class Thing:

@@ -9,4 +9,5 @@ __all__ = ["TestFolder", "TestToyboost"]
 
 class TestFolder(FolderConformance):
     def open(self, folder):
-        return FolderStore(self.uri.format(folder=folder))  # it is not installed, so nothing registers it
+        # it is not installed, so nothing registers it
+        return FolderStore(self.uri.format(folder=folder))

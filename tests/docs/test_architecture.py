@@ -19,11 +19,25 @@ else:
 
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 600
-NO_NOUNS = {"base", "common", "helper", "helpers", "misc", "shared", "stuff", "tools", "util", "utils"}
+NO_NOUNS = {
+    "base",
+    "common",
+    "helper",
+    "helpers",
+    "misc",
+    "shared",
+    "stuff",
+    "tools",
+    "util",
+    "utils",
+}
 # What the first `autolog()` or `start_run()` may load, and `import fitprint` must not.
 HEAVY = set(
-    "asyncio ctypes decimal email http importlib.metadata inspect joblib logging lzma multiprocessing numpy pandas pluggy scipy skops "
-    "sklearn socket sqlite3 ssl subprocess tempfile tomllib unittest urllib.request wrapt zlib".split()
+    (
+        "asyncio ctypes decimal email http importlib.metadata inspect joblib logging lzma "
+        "multiprocessing numpy pandas pluggy scipy skops sklearn socket sqlite3 ssl subprocess "
+        "tempfile tomllib unittest urllib.request wrapt zlib"
+    ).split()
 )
 
 
@@ -56,22 +70,39 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 def public_names(path: Path) -> list[str] | None:
     """Return the literal `__all__` of a module, or None."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
+        ):
             return list(ast.literal_eval(node.value))
     return None
 
 
 def defines_public(path: Path) -> list[str]:
-    """Return the public classes and functions that a module defines, implementations of hooks left out."""
+    """Return the public classes and functions that a module defines, implementations of hooks left
+    out.
+    """
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    found = [node for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
-    return [node.name for node in found if not node.name.startswith("_") and "hookimpl" not in map(ast.unparse, node.decorator_list)]
+    found = [
+        node
+        for node in body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    return [
+        node.name
+        for node in found
+        if not node.name.startswith("_") and "hookimpl" not in map(ast.unparse, node.decorator_list)
+    ]
 
 
 def test_the_modules_are_found():
-    """The search for modules finds the core and every plugin, so the tests below look at something."""
+    """The search for modules finds the core and every plugin,
+    so the tests below look at something.
+    """
     packages = {name.split(".")[0] for name in SOURCES}
-    assert packages == {"fitprint", *(path.name.replace("-", "_") for path in (ROOT / "plugins").iterdir() if path.is_dir())}
+    assert packages == {
+        "fitprint",
+        *(path.name.replace("-", "_") for path in (ROOT / "plugins").iterdir() if path.is_dir()),
+    }
 
 
 @MODULES
@@ -104,21 +135,26 @@ def test_a_module_lists_its_public_names(module):
 
 @MODULES
 def test_a_module_can_be_imported_alone(module):
-    """Every module imports in a fresh interpreter, with warnings as errors, and brings every name in its `__all__`."""
+    """Every module imports in a fresh interpreter, with warnings as errors, and brings every name
+    in its `__all__`.
+    """
     if module.startswith("fitprint_"):
         pytest.importorskip("sklearn")
     if module.startswith("fitprint.testing") or module.endswith("__main__"):
         pytest.importorskip("pytest")
     code = (
         f"import importlib; m = importlib.import_module({module!r});"
-        "missing = [n for n in getattr(m, '__all__', ()) if not hasattr(m, n)]; assert not missing, missing"
+        "missing = [n for n in getattr(m, '__all__', ()) if not hasattr(m, n)]; assert not "
+        "missing, missing"
     )
     done = python("-W", "error", "-c", code)
     assert done.returncode == 0, done.stderr
 
 
 def test_importing_the_core_loads_almost_nothing():
-    """`import fitprint` loads no framework, no array or table library, no SQL layer, not even wrapt or pluggy."""
+    """`import fitprint` loads no framework, no array or table library, no SQL layer, not even wrapt
+    or pluggy.
+    """
     bare = python("-c", "import sys; print(*sys.modules)").stdout.split()
     done = python("-W", "error", "-c", "import sys, fitprint; print(*sys.modules)")
     assert done.returncode == 0, done.stderr
@@ -127,16 +163,29 @@ def test_importing_the_core_loads_almost_nothing():
 
 def test_the_public_verbs_load_no_framework():
     """Looking up every public name loads no framework and no array or table library."""
-    code = "import sys, fitprint; [getattr(fitprint, n) for n in fitprint.__all__]; print(*sys.modules)"
-    assert public_names(ROOT / "src/fitprint/__init__.py"), "fitprint/__init__.py lists no public names"
+    code = (
+        "import sys, fitprint; [getattr(fitprint, n) for n in fitprint.__all__]; "
+        "print(*sys.modules)"
+    )
+    assert public_names(ROOT / "src/fitprint/__init__.py"), (
+        "fitprint/__init__.py lists no public names"
+    )
     done = python("-W", "error", "-c", code)
     assert done.returncode == 0, done.stderr
-    assert set() == set(done.stdout.split()) & {"joblib", "numpy", "pandas", "scipy", "skops", "sklearn"}
+    assert set() == set(done.stdout.split()) & {
+        "joblib",
+        "numpy",
+        "pandas",
+        "scipy",
+        "skops",
+        "sklearn",
+    }
 
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACTS = PYPROJECT["tool"]["importlinter"]["contracts"]
-# Beside its dependencies the core imports these, where somebody has them; `tomllib` is no standard module of Python 3.10.
+# Beside its dependencies the core imports these, where somebody has them; `tomllib` is no standard
+# module of Python 3.10.
 OPTIONAL = {"cloudpickle", "mcp", "pytest", "tomllib", "typing_extensions", "yaml"}
 
 
@@ -152,39 +201,64 @@ def imported(path: Path) -> set[str]:
 
 
 def strangers(path: Path) -> set[str]:
-    """Return what a module of the core imports that is neither its own, nor standard, nor admitted."""
+    """Return what a module of the core imports that is neither its own, nor standard,
+    nor admitted.
+    """
     dependencies = {re.match(r"\w+", line)[0] for line in PYPROJECT["project"]["dependencies"]}
-    return {name.partition(".")[0] for name in imported(path)} - {"fitprint"} - sys.stdlib_module_names - dependencies - OPTIONAL
+    return (
+        {name.partition(".")[0] for name in imported(path)}
+        - {"fitprint"}
+        - sys.stdlib_module_names
+        - dependencies
+        - OPTIONAL
+    )
 
 
 def trespasses(module: str, path: Path) -> set[str]:
-    """Return what a plugin's module imports although a contract of the core protects it from all but the module's likes."""
+    """Return what a plugin's module imports although a contract of the core protects it from all
+    but the module's likes.
+    """
     closed = [
         protected
         for contract in CONTRACTS
-        if contract["type"] == "protected" and not any(fnmatch(module, importer) for importer in contract["allowed_importers"])
+        if contract["type"] == "protected"
+        and not any(fnmatch(module, importer) for importer in contract["allowed_importers"])
         for protected in contract["protected_modules"]
     ]
-    return {name for name in imported(path) if any(name == protected or name.startswith(f"{protected}.") for protected in closed)}
+    return {
+        name
+        for name in imported(path)
+        if any(name == protected or name.startswith(f"{protected}.") for protected in closed)
+    }
 
 
 def test_the_core_imports_its_dependencies_alone():
-    """No framework, no plugin, and no library of arrays or tables, but the standard library, its dependencies and what is optional."""
+    """No framework, no plugin, and no library of arrays or tables, but the standard library, its
+    dependencies and what is optional.
+    """
     core = {module: path for module, path in SOURCES.items() if module.split(".")[0] == "fitprint"}
     assert {} == {module: found for module, path in core.items() if (found := strangers(path))}
 
 
 def test_plugins_keep_to_the_contracts_of_the_core():
-    """What only one room of the core may import, no plugin imports; its `conformance` may import the kit."""
+    """What only one room of the core may import, no plugin imports; its `conformance` may import
+    the kit.
+    """
     plugins = {module: path for module, path in SOURCES.items() if module.startswith("fitprint_")}
-    assert {} == {module: found for module, path in plugins.items() if (found := trespasses(module, path))}
+    assert {} == {
+        module: found for module, path in plugins.items() if (found := trespasses(module, path))
+    }
 
 
 def test_imports_are_seen_wherever_they_are(tmp_path):
     """At the top, inside a function, and of a submodule by `from`."""
     path = tmp_path / "toy.py"
     path.write_text(
-        "import os, numpy\ndef f():\n    from fitprint import testing\n    import wrapt.wrappers\n    import fitprint_xgboost\n"
+        "import os, numpy\n"
+        "def f():\n"
+        "    from fitprint import testing\n"
+        "    import wrapt.wrappers\n"
+        "    import fitprint_xgboost\n"
     )
     assert {"numpy", "fitprint_xgboost"} == strangers(path)
     assert {"fitprint.testing", "wrapt.wrappers"} == trespasses("fitprint_toy.framework", path)
@@ -198,6 +272,13 @@ def test_the_layers_have_no_exceptions():
 
 def test_the_layers_are_not_optional():
     """What is there is bound by the layers, so that a contract cannot rot."""
-    lines = [line for contract in CONTRACTS if contract["type"] == "layers" for line in contract["layers"]]
+    lines = [
+        line
+        for contract in CONTRACTS
+        if contract["type"] == "layers"
+        for line in contract["layers"]
+    ]
     names = [name.strip() for line in lines for name in line.split(":")]
-    assert [] == [name for name in names if name.startswith("(") and f"fitprint.{name.strip('()')}" in SOURCES]
+    assert [] == [
+        name for name in names if name.startswith("(") and f"fitprint.{name.strip('()')}" in SOURCES
+    ]

@@ -17,7 +17,12 @@ TWO = ["3.10", "3.13"]
 
 @pytest.mark.parametrize(
     ("base_python", "versions"),
-    [(["py313"], ["3.13"]), (["python3.10", "python3.9"], ["3.10", "3.9"]), (["bin/python3"], []), (["of/python3.11"], [])],
+    [
+        (["py313"], ["3.13"]),
+        (["python3.10", "python3.9"], ["3.10", "3.9"]),
+        (["bin/python3"], []),
+        (["of/python3.11"], []),
+    ],
 )
 def test_what_an_environment_asks_for(base_python, versions):
     """By its own name, by a list, or none: then tox names the interpreter that it runs on."""
@@ -38,7 +43,9 @@ def test_what_an_environment_asks_for(base_python, versions):
     ],
 )
 def test_what_should_have_run(versions, ran_on, fault):
-    """What asks for no Python in particular, and what asks for one that is here, on the first of them."""
+    """What asks for no Python in particular, and what asks for one that is here, on the first of
+    them.
+    """
     assert fault == CI["fault"](versions, TWO, ran_on)
 
 
@@ -54,8 +61,15 @@ def test_tests_are_counted(tmp_path):
         "@pytest.fixture\ndef broken(): raise OSError\n"
         "def test_e(broken): pass\n"
     )
-    subprocess.run([sys.executable, "-m", "pytest", "--junitxml=tests.xml", path.name], cwd=tmp_path, capture_output=True, timeout=60)
-    assert {"passed": 2, "failed": 1, "skipped": 1, "error": 1} == CI["counted"]((tmp_path / "tests.xml").read_text(encoding="utf-8"))
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "--junitxml=tests.xml", path.name],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+    )
+    assert {"passed": 2, "failed": 1, "skipped": 1, "error": 1} == CI["counted"](
+        (tmp_path / "tests.xml").read_text(encoding="utf-8")
+    )
 
 
 def test_the_last_line_is_like_pytest_s_own():

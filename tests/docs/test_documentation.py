@@ -15,8 +15,14 @@ from fitprint.hooks import specs
 from fitprint.recording.workspace import declared_settings
 
 ROOT = Path(__file__).parents[2]
-SOURCES = {path: path.read_text(encoding="utf-8") for path in (*ROOT.glob("src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py"))}
-TESTS = "\n".join(path.read_text(encoding="utf-8") for path in (*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/**/*.py")))
+SOURCES = {
+    path: path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py"))
+}
+TESTS = "\n".join(
+    path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/**/*.py"))
+)
 
 _spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
 assert _spec is not None
@@ -28,7 +34,9 @@ PAGES = generate.pages()
 
 def section(page: str, title: str) -> str:
     """Return what stands under a heading."""
-    found = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^#|\Z)", PAGES[page], re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^(#+) {re.escape(title)}\n(.*?)(?=^#|\Z)", PAGES[page], re.MULTILINE | re.DOTALL
+    )
     assert found, f"{page} has no section {title!r}"
     return found[2].strip()
 
@@ -69,7 +77,11 @@ class TestSetting:
 
     def test_is_documented(self, setting):
         """The reference has a row with name, variable and one sentence."""
-        row = next(line for line in PAGES["reference/settings.md"].splitlines() if line.startswith(f"| `{setting.name}` |"))
+        row = next(
+            line
+            for line in PAGES["reference/settings.md"].splitlines()
+            if line.startswith(f"| `{setting.name}` |")
+        )
         assert setting.help.endswith(".")
         assert setting.help.replace("|", "\\|") in row
 
@@ -92,7 +104,9 @@ class TestError:
     def test_is_raised(self, error):
         """Something raises it, or derives from it."""
         text = "\n".join(SOURCES.values())
-        assert re.search(rf"\b{error}\(", sources_without("fitprint/errors.py")) or re.search(rf"class \w+\({error}\)", text)
+        assert re.search(rf"\b{error}\(", sources_without("fitprint/errors.py")) or re.search(
+            rf"class \w+\({error}\)", text
+        )
 
 
 @pytest.mark.parametrize("command", all_commands().values(), ids=lambda command: command.name)
@@ -109,7 +123,11 @@ class TestCommand:
         text = section("reference/commands.md", f"fitprint {command.name}")
         actions = [action for action in parser_of(command)._actions if action.dest != "help"]
         assert [] == [action.dest for action in actions if not action.help]
-        assert [] == [action.dest for action in actions if generate.usage_of(action).replace("|", "\\|") not in text]
+        assert [] == [
+            action.dest
+            for action in actions
+            if generate.usage_of(action).replace("|", "\\|") not in text
+        ]
 
     def test_has_a_test(self, command):
         """A test runs it."""
@@ -123,7 +141,11 @@ class TestConformance:
     def test_every_check_is_documented(self, cls):
         """Each check has a promise, and a row with it."""
         text = section("reference/conformance.md", cls.__name__)
-        assert [] == [check.__name__ for check in generate.checks_of(cls) if not check.__doc__ or f"| `{check.__name__}` |" not in text]
+        assert [] == [
+            check.__name__
+            for check in generate.checks_of(cls)
+            if not check.__doc__ or f"| `{check.__name__}` |" not in text
+        ]
 
     def test_is_used_on_our_own(self, cls):
         """Something of ours is held against it."""

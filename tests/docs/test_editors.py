@@ -1,4 +1,6 @@
-"""What an editor knows of the public names, by pyright (basedpyright, which comes with all that it needs from a package index)."""
+"""What an editor knows of the public names, by pyright (basedpyright, which comes with all that it
+needs from a package index).
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,24 @@ TYPES = {
     "fitprint.get_experiment('a')": "Experiment",
     "fitprint.get_run('a').history('loss').value": "array[float]",
 }
-MISTAKES = ["fitprint.search_runs(childen=True)", "fitprint.log_metric('a', 'b')", "fitprint.autolog(modls=False)", "fitprint.nothing"]
+MISTAKES = [
+    "fitprint.search_runs(childen=True)",
+    "fitprint.log_metric('a', 'b')",
+    "fitprint.autolog(modls=False)",
+    "fitprint.nothing",
+]
 
 
 def judged(folder: Path, lines: list[str]) -> list[tuple[str, int, str]]:
     """Return severity, line and text of what pyright says of a module."""
-    (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT / "src")], "typeCheckingMode": "strict"}))
+    (folder / "pyrightconfig.json").write_text(
+        json.dumps({"extraPaths": [str(ROOT / "src")], "typeCheckingMode": "strict"})
+    )
     (folder / "use.py").write_text("\n".join(["import fitprint", *lines, ""]))
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--project", str(folder)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=300
+    )
     found = json.loads(done.stdout)["generalDiagnostics"]
     return [(each["severity"], each["range"]["start"]["line"], each["message"]) for each in found]
 
@@ -46,13 +57,20 @@ def revealed(folder: Path, expressions: list[str]) -> list[str]:
     """Return the types of expressions."""
     said = judged(folder, [f"reveal_type({each})" for each in expressions])
     assert [] == [each for each in said if each[0] == "error"]
-    types = {line: re.fullmatch(r'Type of ".*" is "(.*)"', text, re.DOTALL) for _, line, text in said}
-    return [found[1] if (found := types.get(number)) else "" for number in range(1, len(expressions) + 1)]
+    types = {
+        line: re.fullmatch(r'Type of ".*" is "(.*)"', text, re.DOTALL) for _, line, text in said
+    }
+    return [
+        found[1] if (found := types.get(number)) else ""
+        for number in range(1, len(expressions) + 1)
+    ]
 
 
 def test_every_public_name_has_a_type(tmp_path):
     """With all of its arguments: nothing is unknown to an editor."""
-    found = dict(zip(NAMES, revealed(tmp_path, [f"fitprint.{name}" for name in NAMES]), strict=True))
+    found = dict(
+        zip(NAMES, revealed(tmp_path, [f"fitprint.{name}" for name in NAMES]), strict=True)
+    )
     assert {} == {name: text for name, text in found.items() if not text or "Unknown" in text}
 
 

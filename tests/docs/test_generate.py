@@ -20,19 +20,28 @@ def generate():
 
 
 def test_sections_become_lists(generate):
-    """Items of a Google section are a list, their further lines stay with them, and what follows is a paragraph again."""
+    """Items of a Google section are a list, their further lines stay with them, and what follows is
+    a paragraph again.
+    """
     doc = "Do it.\n\nArgs:\n    a, b: two\n        things.\n    c: one.\n\nMore."
-    assert "Do it.\n\n**Args**\n\n- `a`, `b`: two\n    things.\n- `c`: one.\n\nMore." == generate.markdown(doc)
+    assert (
+        "Do it.\n\n**Args**\n\n- `a`, `b`: two\n    things.\n- `c`: one.\n\nMore."
+        == generate.markdown(doc)
+    )
 
 
 def test_examples_are_code(generate):
     """An example keeps its prompts, as Python."""
-    assert "**Example**\n\n```python\n>>> f(1)\n2\n```" == generate.markdown("Example:\n    >>> f(1)\n    2")
+    assert "**Example**\n\n```python\n>>> f(1)\n2\n```" == generate.markdown(
+        "Example:\n    >>> f(1)\n    2"
+    )
 
 
 def test_double_colons_open_a_block(generate):
     """What is indented after a double colon is shown as it is."""
-    assert "So:\n\n```text\na ``b``\n  c\n```\n\nEnd." == generate.markdown("So::\n\n    a ``b``\n      c\n\nEnd.")
+    assert "So:\n\n```text\na ``b``\n  c\n```\n\nEnd." == generate.markdown(
+        "So::\n\n    a ``b``\n      c\n\nEnd."
+    )
 
 
 def test_roles_and_quotes_become_code(generate):
@@ -48,7 +57,9 @@ def test_signatures_are_shown_as_written(generate):
     def verb(path: str = "model", *, goal: int | None = None) -> None:
         """Do nothing."""
 
-    assert "verb(path: str = 'model', *, goal: int | None = None) -> None" == generate.heading("verb", verb)
+    assert "verb(path: str = 'model', *, goal: int | None = None) -> None" == generate.heading(
+        "verb", verb
+    )
 
 
 def test_what_an_observer_may_call_is_in_the_reference(generate):
@@ -69,7 +80,9 @@ def test_what_an_observer_may_call_is_in_the_reference(generate):
 
 
 def test_what_plugins_say_of_themselves_is_in_the_reference(generate):
-    """Each has a page of the site, whose links lead to others of it, and which the navigation names."""
+    """Each has a page of the site, whose links lead to others of it, and which the navigation
+    names.
+    """
     root = Path(__file__).parents[2]
     navigation = (root / ".mkdocs.yml").read_text(encoding="utf-8")
     for folder in (root / "plugins").iterdir():

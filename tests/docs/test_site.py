@@ -16,7 +16,17 @@ ROOT = Path(__file__).parents[2]
 def site(tmp_path_factory):
     """The site, built with warnings as errors."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", ".mkdocs.yml", "--site-dir", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--config-file",
+        ".mkdocs.yml",
+        "--site-dir",
+        str(folder),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
@@ -24,7 +34,9 @@ def site(tmp_path_factory):
 
 def test_the_site_asks_no_other_host(site):
     """No page loads a script, style, font or picture from elsewhere; links are not requests."""
-    loaded = re.compile(r"""<(?:script|img|iframe|source)[^>]+src=["']?(?:https?:)?//|<link[^>]+href=["']?(?:https?:)?//""")
+    loaded = re.compile(
+        r"""<(?:script|img|iframe|source)[^>]+src=["']?(?:https?:)?//|<link[^>]+href=["']?(?:https?:)?//"""
+    )
     pages = list(site.rglob("*.html"))
     assert [] == [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))]
     assert {"index.html", "architecture.html", "hooks.html"} <= {page.name for page in pages}
@@ -34,7 +46,9 @@ def test_the_styles_ask_no_other_host(site):
     """No style sheet loads anything from elsewhere."""
     styles = list(site.rglob("*.css"))
     assert [] == [
-        style.name for style in styles if re.search(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", style.read_text(encoding="utf-8"))
+        style.name
+        for style in styles
+        if re.search(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", style.read_text(encoding="utf-8"))
     ]
     assert styles
 

@@ -1,8 +1,8 @@
 """Every marked snippet of the documentation runs.
 
-A page's snippets run in order, in one folder of their own. The comment ``<!-- run -->`` before a ``python`` block runs it
-(all blocks of a page share their names), before a ``sh`` block runs its lines; ``<!-- file: NAME -->`` keeps a block as a
-file. Everything else is only shown.
+A page's snippets run in order, in one folder of their own. The comment ``<!-- run -->`` before a
+``python`` block runs it (all blocks of a page share their names), before a ``sh`` block runs its
+lines; ``<!-- file: NAME -->`` keeps a block as a file. Everything else is only shown.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md"))]
-BLOCK = re.compile(r"^<!-- (?P<what>run|file: (?P<name>[\w./-]+)) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+]
+BLOCK = re.compile(
+    r"^<!-- (?P<what>run|file: (?P<name>[\w./-]+)) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 DRIVER = """
 import json, subprocess, sys
 names = {"__name__": "__main__"}
@@ -32,7 +39,9 @@ for number, (kind, text) in enumerate(steps, 1):
 """
 
 
-FRAMEWORKS = re.compile(r"^\s*(?:from|import) (?:catboost|keras|lightgbm|tensorflow|xgboost)\b", re.MULTILINE)
+FRAMEWORKS = re.compile(
+    r"^\s*(?:from|import) (?:catboost|keras|lightgbm|tensorflow|xgboost)\b", re.MULTILINE
+)
 
 
 def steps(page: Path) -> list[re.Match[str]]:
@@ -41,11 +50,17 @@ def steps(page: Path) -> list[re.Match[str]]:
 
 
 def pages():
-    """Yield the pages with snippets; those that need another framework than scikit-learn run where all are installed."""
+    """Yield the pages with snippets; those that need another framework than scikit-learn run where
+    all are installed.
+    """
     for page in PAGES:
         found = steps(page)
         if found:
-            marks = [pytest.mark.together] if any(FRAMEWORKS.search(block["text"]) for block in found) else []
+            marks = (
+                [pytest.mark.together]
+                if any(FRAMEWORKS.search(block["text"]) for block in found)
+                else []
+            )
             yield pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
 
 
@@ -59,10 +74,14 @@ def test_snippets_run(page, tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block["text"], encoding="utf-8")
         else:
-            assert block["language"] in ("python", "sh"), f"a {block['language']} block cannot be run"
+            assert block["language"] in ("python", "sh"), (
+                f"a {block['language']} block cannot be run"
+            )
             program.append((block["language"], block["text"]))
     (tmp_path / "steps.json").write_text(json.dumps(program), encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")
+    }
     environment |= {
         "FITPRINT_EXIT_WAIT": "60",  # a machine may be busy
         "FITPRINT_HOME": str(tmp_path / ".fitprint"),
@@ -70,7 +89,15 @@ def test_snippets_run(page, tmp_path):
         "NO_COLOR": "1",
     }
     command = [sys.executable, "-W", "error", "-c", DRIVER]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
 
 

@@ -16,7 +16,10 @@ from fitprint.ids import new_id
 pytest.importorskip("fcntl", reason="the example locks files as POSIX does")
 
 GUIDE = (Path(__file__).parents[2] / "docs/plugins/store.md").read_text(encoding="utf-8")
-FILE = re.compile(r"^<!-- file: fitprint-lines/src/fitprint_lines/store.py -->\n+```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(
+    r"^<!-- file: fitprint-lines/src/fitprint_lines/store.py -->\n+```python\n(.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @pytest.fixture
@@ -35,7 +38,9 @@ def batch(start):
 
 
 def test_an_older_copy_that_is_written_over_the_open_file_is_noticed(lines):
-    """The position is that of the copy, so that the journal is delivered again from there; and what is delivered is kept."""
+    """The position is that of the copy, so that the journal is delivered again from there; and what
+    is delivered is kept.
+    """
     store, file = lines
     store.append(batch(0))
     older = file.with_name("older")

@@ -28,7 +28,9 @@ TOX.read(ROOT / "tox.ini", encoding="utf-8")
 
 
 def faults(support) -> list[str]:
-    """Return what is wrong between the range of a plugin's framework and the oldest versions that it is tested with."""
+    """Return what is wrong between the range of a plugin's framework and the oldest versions that
+    it is tested with.
+    """
     found = []
     for name, range_ in support.ranges.items():
         lowest = re.fullmatch(r">=(\d+(?:\.\d+)*)", range_)
@@ -42,7 +44,11 @@ def faults(support) -> list[str]:
 
 def test_every_plugin_has_two_lanes():
     """The table has a row for each folder, and tox tests both ends by default."""
-    names = [path.name.removeprefix("fitprint-") for path in sorted((ROOT / "plugins").iterdir()) if path.is_dir()]
+    names = [
+        path.name.removeprefix("fitprint-")
+        for path in sorted((ROOT / "plugins").iterdir())
+        if path.is_dir()
+    ]
     lanes = re.search(r"\{([\w,]+)\}-\{oldest,newest\}$", TOX["tox"]["env_list"], re.MULTILINE)
     assert [f"fitprint-{name}" for name in names] == [support.plugin for support in SUPPORTED]
     assert names == sorted(lanes[1].split(","))
@@ -65,13 +71,19 @@ def test_nothing_holds_the_newest_back(support):
     """What tests need beside has no upper end, so the newest lane takes whatever there is."""
     folder = LANE["plugins"]()[support.plugin.removeprefix("fitprint-")]
     needed = map(Requirement, LANE["metadata"](folder)["dependency-groups"]["test"])
-    assert [] == [str(each) for each in needed if {spec.operator for spec in each.specifier} - {">="}]
+    assert [] == [
+        str(each) for each in needed if {spec.operator for spec in each.specifier} - {">="}
+    ]
 
 
 @PLUGINS
 def test_the_table_shows_it(support):
     """Range and versions stand in one row."""
-    (row,) = (line for line in generate.pages()["reference/support.md"].splitlines() if f"`{support.plugin}`" in line)
+    (row,) = (
+        line
+        for line in generate.pages()["reference/support.md"].splitlines()
+        if f"`{support.plugin}`" in line
+    )
     for name, range_ in support.ranges.items():
         assert f"{name} ≥ {range_.removeprefix('>=')}" in row
         assert f"{name} {support.oldest[name]}" in row
@@ -85,7 +97,9 @@ def test_careless_ranges_are_told():
         "its oldest lane tests other 3.*, not 3",
         "its oldest lane tests third none, not 1",
         "last<2 is no range with a lower end alone",
-    ] == faults(generate.Support("fitprint-toy", ranges, {"toy": "1.2.0", "other": "3.*", "last": "1.9"}))
+    ] == faults(
+        generate.Support("fitprint-toy", ranges, {"toy": "1.2.0", "other": "3.*", "last": "1.9"})
+    )
 
 
 @pytest.fixture
@@ -94,9 +108,21 @@ def lane(tmp_path):
     groups = "[dependency-groups]\n"
     metadata = {
         "": f'{groups}oldest = ["pluggy==1.7.*"]',
-        "plugins/fitprint-ground": f'[project]\ndependencies = ["fitprint>=0.1"]\n{groups}test = ["pandas"]\noldest = ["ground==1.0"]',
-        "plugins/fitprint-upper": f'[project]\ndependencies = ["fitprint-ground>=0.1"]\n{groups}test = ["click"]\noldest = ["upper==2.0"]',
-        "plugins/fitprint-loose": f'[project]\ndependencies = []\n{groups}test = ["fitprint-upper"]\noldest = []',
+        "plugins/fitprint-ground": (
+            "[project]\n"
+            'dependencies = ["fitprint>=0.1"]\n'
+            f'{groups}test = ["pandas"]\n'
+            'oldest = ["ground==1.0"]'
+        ),
+        "plugins/fitprint-upper": (
+            "[project]\n"
+            'dependencies = ["fitprint-ground>=0.1"]\n'
+            f'{groups}test = ["click"]\n'
+            'oldest = ["upper==2.0"]'
+        ),
+        "plugins/fitprint-loose": (
+            f'[project]\ndependencies = []\n{groups}test = ["fitprint-upper"]\noldest = []'
+        ),
     }
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/lane.py").write_bytes((ROOT / "tests/lane.py").read_bytes())
@@ -108,14 +134,24 @@ def lane(tmp_path):
 
 def test_a_lane_installs_a_plugin_and_what_it_rests_on(lane, tmp_path):
     """Its framework and its tests' needs are asked for, those of what it rests on are not."""
-    upper, ground, loose = (str(tmp_path / f"plugins/fitprint-{name}") for name in ("upper", "ground", "loose"))
-    assert ["-e", f"{upper}[framework]", "click", "-e", ground] == lane["requirements"](["upper"], with_tests=True)
-    assert ["-e", f"{loose}[framework]", "-e", upper, "-e", ground] == lane["requirements"](["loose"], with_tests=True)
+    upper, ground, loose = (
+        str(tmp_path / f"plugins/fitprint-{name}") for name in ("upper", "ground", "loose")
+    )
+    assert ["-e", f"{upper}[framework]", "click", "-e", ground] == lane["requirements"](
+        ["upper"], with_tests=True
+    )
+    assert ["-e", f"{loose}[framework]", "-e", upper, "-e", ground] == lane["requirements"](
+        ["loose"], with_tests=True
+    )
 
 
 def test_all_plugins_come_with_their_frameworks(lane, tmp_path):
     """Each once, without what their tests need."""
-    expected = [word for name in ("ground", "loose", "upper") for word in ("-e", f"{tmp_path / 'plugins' / f'fitprint-{name}'}[framework]")]
+    expected = [
+        word
+        for name in ("ground", "loose", "upper")
+        for word in ("-e", f"{tmp_path / 'plugins' / f'fitprint-{name}'}[framework]")
+    ]
     assert expected == lane["requirements"](list(lane["plugins"]()), with_tests=False)
 
 

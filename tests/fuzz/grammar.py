@@ -1,7 +1,8 @@
-"""Pickles by a grammar: honest ones put together anew, and odd ones, of the names that need no trust.
+"""Pickles by a grammar: honest ones put together anew, and odd ones, of the names that need no
+trust.
 
-The same seed gives the same pickles. Values are drawn as a tree and written with operation codes; some of the bytes are changed at
-last, so that codes meet what no grammar has.
+The same seed gives the same pickles. Values are drawn as a tree and written with operation codes;
+some of the bytes are changed at last, so that codes meet what no grammar has.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ ODD_NUMBERS = (
     (1 << 63) - 1,
     1 << 63,
 )
-DTYPES = "O8 O |O f8 <f8 >f8 f4 i4 i8 u1 b1 S0 S8 U0 U2 V0 V8 V16 V1000 M8 m8 c16 f16 f2 O8,O8 object T i4,i4".split()
+DTYPES = (
+    "O8 O |O f8 <f8 >f8 f4 i4 i8 u1 b1 S0 S8 U0 U2 V0 V8 V16 V1000 M8 m8 c16 f16 f2 O8,O8 "
+    "object T i4,i4"
+).split()
 UNITS = (b"ns", b"D", b"generic", b"Y", b"as", b"x", "s", None)
 GENERATORS = "MT19937 PCG64 PCG64DXSM Philox SFC64".split()
 
@@ -77,25 +81,56 @@ class Grammar:
             elif what == 3:
                 found[place:place] = found[place : place + self.draw.randrange(1, 40)]
             else:
-                found[place : place + 8] = struct.pack("<q", self.draw.choice([n for n in ODD_NUMBERS if -(1 << 63) <= n < 1 << 63]))
+                found[place : place + 8] = struct.pack(
+                    "<q", self.draw.choice([n for n in ODD_NUMBERS if -(1 << 63) <= n < 1 << 63])
+                )
             if not found:
                 return b"."
         return bytes(found)
 
-    # -- values --------------------------------------------------------------------------------------------------------
+    # -- values ------------------------------------------------------------------------------------
 
     def value(self, depth):
         if depth <= 0:
             return self.plain()
         if self.draw.random() < 0.05:
             return self.plain()
-        simple = (self.plain, self.number, self.sequence, self.table, self.name, self.call, self.deep, self.again, self.built)
+        simple = (
+            self.plain,
+            self.number,
+            self.sequence,
+            self.table,
+            self.name,
+            self.call,
+            self.deep,
+            self.again,
+            self.built,
+        )
         arrays = (self.array, self.array, self.scalar, self.masked, self.dtype, self.generator)
-        return self.draw.choice((*simple, *arrays, self.tree, self.neighbours, self.sparse, self.estimator))(depth - 1)
+        return self.draw.choice(
+            (*simple, *arrays, self.tree, self.neighbours, self.sparse, self.estimator)
+        )(depth - 1)
 
     def plain(self, _=0):
         return pickle.dumps(
-            self.draw.choice((None, True, False, 1.5, float("nan"), "", "a", "__class__", "O8", (), [], {}, self.odd())), 2
+            self.draw.choice(
+                (
+                    None,
+                    True,
+                    False,
+                    1.5,
+                    float("nan"),
+                    "",
+                    "a",
+                    "__class__",
+                    "O8",
+                    (),
+                    [],
+                    {},
+                    self.odd(),
+                )
+            ),
+            2,
         )[2:-1]  # without its protocol and end
 
     def odd(self):
@@ -125,11 +160,20 @@ class Grammar:
     def sequence(self, depth):
         parts = b"".join(self.value(depth) for _ in range(self.draw.randrange(4)))
         return self.draw.choice(
-            (b"(" + parts + b"t", b"(" + parts + b"l", b"](" + parts + b"e", b"\x8f(" + parts + b"\x90", b"(" + parts + b"\x91")
+            (
+                b"(" + parts + b"t",
+                b"(" + parts + b"l",
+                b"](" + parts + b"e",
+                b"\x8f(" + parts + b"\x90",
+                b"(" + parts + b"\x91",
+            )
         )
 
     def table(self, depth):
-        pairs = b"".join(self.value(depth if self.draw.random() < 0.2 else 0) + self.value(depth) for _ in range(self.draw.randrange(4)))
+        pairs = b"".join(
+            self.value(depth if self.draw.random() < 0.2 else 0) + self.value(depth)
+            for _ in range(self.draw.randrange(4))
+        )
         return self.draw.choice((b"}(" + pairs + b"u", b"(" + pairs + b"d"))
 
     def glob(self, path):
@@ -156,7 +200,7 @@ class Grammar:
     def deep(self, _):
         return b"N" + b"\x85" * self.draw.choice((3, 30, 3000, 30000))
 
-    # -- arrays --------------------------------------------------------------------------------------------------------
+    # -- arrays ------------------------------------------------------------------------------------
 
     def dtype(self, depth, honest=None):
         honest = self.draw.random() < 0.5 if honest is None else honest
@@ -166,24 +210,47 @@ class Grammar:
         made += b"\x94"
         if honest:
             order = "|" if spec in ("b1", "u1") else "<"
-            return made + self.tuple(*map(self.dump, (3, order, None, None, None, -1, -1, 0))) + b"b"
+            return (
+                made + self.tuple(*map(self.dump, (3, order, None, None, None, -1, -1, 0))) + b"b"
+            )
         for _ in range(self.draw.choice((0, 1, 1, 1, 2))):
             inner, fields, names = b"N", b"N", b"N"
             if self.draw.random() < 0.3 and depth > 0:
-                inner = self.tuple(self.dtype(depth - 1), self.draw.choice((self.dump((2,)), self.number(0), self.tuple(self.number(0)))))
+                inner = self.tuple(
+                    self.dtype(depth - 1),
+                    self.draw.choice((self.dump((2,)), self.number(0), self.tuple(self.number(0)))),
+                )
             if self.draw.random() < 0.3 and depth > 0:
-                fields = b"}" + self.text("a") + self.tuple(self.dtype(depth - 1), self.number(0)) + b"s"
-                names = self.draw.choice((self.tuple(self.text("a")), self.tuple(self.text("b")), b"N", self.text("a")))
+                fields = (
+                    b"}" + self.text("a") + self.tuple(self.dtype(depth - 1), self.number(0)) + b"s"
+                )
+                names = self.draw.choice(
+                    (self.tuple(self.text("a")), self.tuple(self.text("b")), b"N", self.text("a"))
+                )
             tail = [
                 self.dump(self.draw.choice((-1, 8, 16, self.odd()))),
                 self.number(0),
                 self.dump(self.draw.choice((0, 63, 16, 27, 128, -1))),
             ]
             if self.draw.random() < 0.3:
-                unit = self.dump((self.draw.choice(UNITS), self.odd(), self.draw.choice((1, 0, self.odd())), self.draw.choice((1, 0))))
+                unit = self.dump(
+                    (
+                        self.draw.choice(UNITS),
+                        self.odd(),
+                        self.draw.choice((1, 0, self.odd())),
+                        self.draw.choice((1, 0)),
+                    )
+                )
                 tail.append(self.tuple(b"}", unit))
             made += (
-                self.tuple(self.dump(self.draw.choice((3, 4, 1, 0))), self.text(self.draw.choice("|<>=x")), inner, names, fields, *tail)
+                self.tuple(
+                    self.dump(self.draw.choice((3, 4, 1, 0))),
+                    self.text(self.draw.choice("|<>=x")),
+                    inner,
+                    names,
+                    fields,
+                    *tail,
+                )
                 + b"b"
             )
         return made
@@ -197,7 +264,9 @@ class Grammar:
         count = 1
         for length in shape:
             count *= length
-        return bytes(self.draw.choice((0, 1, 65, 255)) for _ in range(min(max(count * size, 0), 512)))
+        return bytes(
+            self.draw.choice((0, 1, 65, 255)) for _ in range(min(max(count * size, 0), 512))
+        )
 
     def array(self, depth):
         honest = self.draw.random() < 0.5
@@ -207,7 +276,11 @@ class Grammar:
             data = b"(" + b"".join(self.value(depth) for _ in range(self.draw.randrange(4))) + b"l"
         if self.draw.random() < 0.4:
             order = self.text(self.draw.choice("CFKx"))
-            return self.glob("numpy._core.numeric._frombuffer") + self.tuple(data, self.dtype(depth), self.dump(shape), order) + b"R"
+            return (
+                self.glob("numpy._core.numeric._frombuffer")
+                + self.tuple(data, self.dtype(depth), self.dump(shape), order)
+                + b"R"
+            )
         made = (
             self.glob("numpy._core.multiarray._reconstruct")
             + self.tuple(self.glob("numpy.ndarray"), self.dump((0,)), self.raw(b"b"))
@@ -216,7 +289,16 @@ class Grammar:
         self.memo += 1
         made += b"\x94"
         for _ in range(self.draw.choice((1, 1, 1, 2, 0))):
-            made += self.tuple(self.dump(1), self.dump(shape), self.dtype(depth), self.dump(self.draw.choice((True, False))), data) + b"b"
+            made += (
+                self.tuple(
+                    self.dump(1),
+                    self.dump(shape),
+                    self.dtype(depth),
+                    self.dump(self.draw.choice((True, False))),
+                    data,
+                )
+                + b"b"
+            )
         return made
 
     def scalar(self, depth):
@@ -229,12 +311,26 @@ class Grammar:
     def masked(self, depth):
         shape = self.shape(True)
         made = self.glob("numpy.ma.core._mareconstruct")
-        made += self.tuple(self.glob("numpy.ma.MaskedArray"), self.glob("numpy.ndarray"), self.dump((0,)), self.raw(b"b")) + b"R"
+        made += (
+            self.tuple(
+                self.glob("numpy.ma.MaskedArray"),
+                self.glob("numpy.ndarray"),
+                self.dump((0,)),
+                self.raw(b"b"),
+            )
+            + b"R"
+        )
         mask = self.raw(b"\x00" * self.draw.choice((0, 1, 2, 8)))
         return (
             made
             + self.tuple(
-                self.dump(1), self.dump(shape), self.dtype(depth), b"\x89", self.raw(self.content(shape)), mask, self.value(depth - 1)
+                self.dump(1),
+                self.dump(shape),
+                self.dtype(depth),
+                b"\x89",
+                self.raw(self.content(shape)),
+                mask,
+                self.value(depth - 1),
             )
             + b"b"
         )
@@ -242,7 +338,12 @@ class Grammar:
     def generator(self, depth):
         kind = self.draw.choice(GENERATORS)
         maker = self.draw.choice(("__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"))
-        named = self.draw.choice((self.text(kind), self.glob(f"numpy.random._{kind.removesuffix('DXSM').lower()}.{kind}")))
+        named = self.draw.choice(
+            (
+                self.text(kind),
+                self.glob(f"numpy.random._{kind.removesuffix('DXSM').lower()}.{kind}"),
+            )
+        )
         made = self.glob(f"numpy.random._pickle.{maker}") + self.tuple(named) + b"R"
         inner = b"}(" + b"".join(
             self.text(name) + self.draw.choice((self.number(0), self.array(depth)))
@@ -253,12 +354,16 @@ class Grammar:
             state += self.text(name) + self.draw.choice((self.number(0), self.array(depth)))
         return made + state + b"u" + b"b"
 
-    # -- what predicts -------------------------------------------------------------------------------------------------
+    # -- what predicts -----------------------------------------------------------------------------
 
     def tree(self, depth):
         made = self.glob("sklearn.tree._tree.Tree")
         made += (
-            self.tuple(self.dump(self.draw.choice((1, 2, self.odd()))), self.array(depth), self.dump(self.draw.choice((1, self.odd()))))
+            self.tuple(
+                self.dump(self.draw.choice((1, 2, self.odd()))),
+                self.array(depth),
+                self.dump(self.draw.choice((1, self.odd()))),
+            )
             + b"R"
         )
         state = b"}(" + b"".join(
@@ -269,21 +374,51 @@ class Grammar:
 
     def neighbours(self, depth):
         module, kind = self.draw.choice((("_kd_tree", "KDTree"), ("_ball_tree", "BallTree")))
-        made = self.glob(f"sklearn.neighbors.{module}.newObj") + self.tuple(self.glob(f"sklearn.neighbors.{module}.{kind}")) + b"R"
-        return made + self.tuple(*(self.draw.choice((self.number(0), self.array(depth), b"N")) for _ in range(13))) + b"b"
+        made = (
+            self.glob(f"sklearn.neighbors.{module}.newObj")
+            + self.tuple(self.glob(f"sklearn.neighbors.{module}.{kind}"))
+            + b"R"
+        )
+        return (
+            made
+            + self.tuple(
+                *(self.draw.choice((self.number(0), self.array(depth), b"N")) for _ in range(13))
+            )
+            + b"b"
+        )
 
     def sparse(self, depth):
-        made = self.glob(f"scipy.sparse._{'csr'}.{self.draw.choice(('csr_matrix', 'csr_array'))}") + b")\x81"
+        made = (
+            self.glob(f"scipy.sparse._{'csr'}.{self.draw.choice(('csr_matrix', 'csr_array'))}")
+            + b")\x81"
+        )
         state = b"}(" + self.text("_shape") + self.dump((2, 2))
         for name in ("indptr", "indices", "data"):
             state += self.text(name) + self.array(depth)
         return made + state + b"ub"
 
     def estimator(self, depth):
-        """An honest attribute by an odd one: objects of Python's own, which predict with compiled code."""
-        path = self.draw.choice([name for name in self.names if name[0].startswith("sklearn.") and name[1][:1].isupper()])
+        """An honest attribute by an odd one: objects of Python's own, which predict with compiled
+        code.
+        """
+        path = self.draw.choice(
+            [
+                name
+                for name in self.names
+                if name[0].startswith("sklearn.") and name[1][:1].isupper()
+            ]
+        )
         state = b"}(" + self.text("n_features_in_") + self.dump(self.draw.choice((1, 2, 4)))
-        for name in ("tree_", "_tree", "estimators_", "coef_", "classes_", "_fit_X", "cluster_centers_", "support_vectors_"):
+        for name in (
+            "tree_",
+            "_tree",
+            "estimators_",
+            "coef_",
+            "classes_",
+            "_fit_X",
+            "cluster_centers_",
+            "support_vectors_",
+        ):
             if self.draw.random() < 0.4:
                 state += self.text(name) + self.value(depth)
         return self.glob(".".join(path)) + b")\x81" + state + b"ub"

@@ -1,4 +1,6 @@
-"""Models that are changed by a byte here and there: small ones, of each format, with each kind of split that it knows."""
+"""Models that are changed by a byte here and there: small ones, of each format, with each kind of
+split that it knows.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ def estimators():
     """Return small models of scikit-learn's whose predictions are compiled code."""
     import scipy.sparse
     from sklearn.cluster import BisectingKMeans, KMeans
-    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
+    from sklearn.ensemble import (
+        GradientBoostingClassifier,
+        HistGradientBoostingClassifier,
+        IsolationForest,
+        RandomForestClassifier,
+    )
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -36,7 +43,9 @@ def estimators():
         HistGradientBoostingClassifier(max_iter=2, max_leaf_nodes=4, categorical_features=[2]),
         IsolationForest(n_estimators=3, max_samples=16),
         KNeighborsClassifier(algorithm="kd_tree", leaf_size=5),
-        KNeighborsClassifier(algorithm="ball_tree", leaf_size=5, metric="seuclidean", metric_params={"V": np.ones(3)}),
+        KNeighborsClassifier(
+            algorithm="ball_tree", leaf_size=5, metric="seuclidean", metric_params={"V": np.ones(3)}
+        ),
         KernelDensity(leaf_size=5),
         SVC(probability=False, max_iter=20),
         SVR(max_iter=20),
@@ -51,11 +60,27 @@ def estimators():
     fitted.append(IsotonicRegression(out_of_bounds="clip").fit(X[:, 0], Y))
     fitted.append(LogisticRegression(max_iter=5).fit(X, Y).sparsify())
     fitted.append(FeatureHasher(n_features=8))
-    fitted.append([scipy.sparse.random(4, 4, 0.5, form, random_state=0) for form in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")])
     fitted.append(
-        [np.ma.masked_array(np.arange(3.0), [0, 1, 0]), np.array(["a", None], dtype=object), np.zeros(2, dtype=[("a", "i4"), ("b", "?")])]
+        [
+            scipy.sparse.random(4, 4, 0.5, form, random_state=0)
+            for form in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
+        ]
     )
-    fitted.append([np.random.RandomState(0), np.random.default_rng(0), np.random.Generator(np.random.Philox(1)), np.random.MT19937(0)])
+    fitted.append(
+        [
+            np.ma.masked_array(np.arange(3.0), [0, 1, 0]),
+            np.array(["a", None], dtype=object),
+            np.zeros(2, dtype=[("a", "i4"), ("b", "?")]),
+        ]
+    )
+    fitted.append(
+        [
+            np.random.RandomState(0),
+            np.random.default_rng(0),
+            np.random.Generator(np.random.Philox(1)),
+            np.random.MT19937(0),
+        ]
+    )
     return fitted
 
 
@@ -65,10 +90,17 @@ def pickled():
 
 
 def native(kind, folder: Path):
-    """Write model directories of a format as MLflow would; return them with the file to change in each, and the flavors to load them."""
-    return {"xgboost": _xgboost, "catboost": _catboost, "lightgbm": _lightgbm, "keras": _keras, "skops": _skops, "savedmodel": _savedmodel}[
-        kind
-    ](folder)
+    """Write model directories of a format as MLflow would; return them with the file to change in
+    each, and the flavors to load them.
+    """
+    return {
+        "xgboost": _xgboost,
+        "catboost": _catboost,
+        "lightgbm": _lightgbm,
+        "keras": _keras,
+        "skops": _skops,
+        "savedmodel": _savedmodel,
+    }[kind](folder)
 
 
 def _described(folder, name, flavor, **options):
@@ -86,7 +118,9 @@ def _new(folder, name):
 def _categories():
     import pandas as pd
 
-    return pd.DataFrame({"c": pd.Categorical(list("abcd") * 20), "x": X[:, 0]}), np.tile([0, 1, 2, 1], 20)
+    return pd.DataFrame({"c": pd.Categorical(list("abcd") * 20), "x": X[:, 0]}), np.tile(
+        [0, 1, 2, 1], 20
+    )
 
 
 def _xgboost(folder):
@@ -96,7 +130,9 @@ def _xgboost(folder):
 
     frame, three = _categories()
     models = [
-        xgboost.XGBClassifier(n_estimators=3, max_depth=3, enable_categorical=True, max_cat_to_onehot=1, n_jobs=1).fit(frame, three),
+        xgboost.XGBClassifier(
+            n_estimators=3, max_depth=3, enable_categorical=True, max_cat_to_onehot=1, n_jobs=1
+        ).fit(frame, three),
         xgboost.XGBRegressor(n_estimators=3, max_depth=3, n_jobs=1).fit(X, X[:, 0]),
     ]
     found = []
@@ -106,7 +142,9 @@ def _xgboost(folder):
                 made = _new(folder, f"{number}-{form}-{sized}")
                 model.get_booster().save_model(made / f"model.{form}")
                 size = {"size": (made / f"model.{form}").stat().st_size} if sized else {}
-                found.append(_described(made, f"model.{form}", "xgboost", data=f"model.{form}", **size))
+                found.append(
+                    _described(made, f"model.{form}", "xgboost", data=f"model.{form}", **size)
+                )
     return found, [XGBoostFlavor()]
 
 
@@ -128,7 +166,16 @@ def _catboost(folder):
         for form in ("cbm", "json") if number != 2 else ("cbm",):
             made = _new(folder, f"{number}-{form}")
             model.save_model(str(made / "model.cb"), format=form)
-            found.append(_described(made, "model.cb", "catboost", data="model.cb", model_type=type(model).__name__, save_format=form))
+            found.append(
+                _described(
+                    made,
+                    "model.cb",
+                    "catboost",
+                    data="model.cb",
+                    model_type=type(model).__name__,
+                    save_format=form,
+                )
+            )
     return found, [CatBoostFlavor()]
 
 
@@ -138,16 +185,32 @@ def _lightgbm(folder):
     from fitprint_lightgbm.flavor import LightGBMFlavor
 
     frame, three = _categories()
-    quiet = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 2, "min_data_per_group": 2, "num_leaves": 6}
+    quiet = {
+        "verbose": -1,
+        "num_threads": 1,
+        "min_data_in_leaf": 2,
+        "min_data_per_group": 2,
+        "num_leaves": 6,
+    }
     models = [
-        lightgbm.train({**quiet, "objective": "multiclass", "num_class": 3}, lightgbm.Dataset(frame, three), 2),
+        lightgbm.train(
+            {**quiet, "objective": "multiclass", "num_class": 3}, lightgbm.Dataset(frame, three), 2
+        ),
         lightgbm.train({**quiet, "linear_tree": True}, lightgbm.Dataset(X, X[:, 0]), 2),
     ]
     found = []
     for number, model in enumerate(models):
         made = _new(folder, str(number))
         model.save_model(made / "model.lgb")
-        found.append(_described(made, "model.lgb", "lightgbm", data="model.lgb", model_class="lightgbm.basic.Booster"))
+        found.append(
+            _described(
+                made,
+                "model.lgb",
+                "lightgbm",
+                data="model.lgb",
+                model_class="lightgbm.basic.Booster",
+            )
+        )
     return found, [LightGBMFlavor()]
 
 
@@ -156,7 +219,9 @@ def _keras(folder):
 
     from fitprint_tensorflow.flavor import KerasFlavor
 
-    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2, activation="relu"), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.layers.Input((3,)), keras.layers.Dense(2, activation="relu"), keras.layers.Dense(1)]
+    )
     made = _new(folder, "model")
     _new(made, "data")
     keras.saving.save_model(model, made / "data" / "model.keras")
@@ -175,7 +240,9 @@ def _savedmodel(folder):
 
     made = _new(folder, "model")
     tf.saved_model.save(Doubled(), str(made / "tf2model"))
-    return [_described(made, "tf2model/saved_model.pb", "tensorflow", model_type="tf2-module")], [TensorFlowFlavor()]
+    return [_described(made, "tf2model/saved_model.pb", "tensorflow", model_type="tf2-module")], [
+        TensorFlowFlavor()
+    ]
 
 
 def _skops(folder):
@@ -190,7 +257,15 @@ def _skops(folder):
             skops.io.dump(model, made / "model.skops")
         except Exception:  # noqa: BLE001 - skops cannot write it
             continue
-        found.append(_described(made, "model.skops", "sklearn", pickled_model="model.skops", serialization_format="skops"))
+        found.append(
+            _described(
+                made,
+                "model.skops",
+                "sklearn",
+                pickled_model="model.skops",
+                serialization_format="skops",
+            )
+        )
     return found, [SklearnFlavor()]
 
 
@@ -206,10 +281,13 @@ def mutated(data, draw: random.Random):
             found[place] = draw.randrange(256)
         elif what == 3:
             found[place : place + 4] = struct.pack(
-                draw.choice("<>") + "I", draw.choice((0, 1, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 20))
+                draw.choice("<>") + "I",
+                draw.choice((0, 1, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 20)),
             )
         elif what == 4:
-            found[place : place + 8] = struct.pack(draw.choice("<>") + "q", draw.choice((0, -1, 1 << 40, (1 << 63) - 1, -(1 << 63))))
+            found[place : place + 8] = struct.pack(
+                draw.choice("<>") + "q", draw.choice((0, -1, 1 << 40, (1 << 63) - 1, -(1 << 63)))
+            )
         elif what == 5:
             _renumber(found, place, draw)
         elif what == 6:
@@ -226,7 +304,18 @@ def _renumber(found, place, draw):
             end = start
             while end < len(found) and 48 <= found[end] <= 57:
                 end += 1
-            found[start:end] = draw.choice((b"0", b"1", b"-1", b"7", b"99999", b"2147483647", b"-2147483648", b"9" * (end - start)))
+            found[start:end] = draw.choice(
+                (
+                    b"0",
+                    b"1",
+                    b"-1",
+                    b"7",
+                    b"99999",
+                    b"2147483647",
+                    b"-2147483648",
+                    b"9" * (end - start),
+                )
+            )
             return
 
 

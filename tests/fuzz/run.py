@@ -1,10 +1,12 @@
-"""Feed hostile models to a program that loads them and predicts, and count how often it dies: never, or this exits with status 1.
+"""Feed hostile models to a program that loads them and predicts, and count how often it dies:
+never, or this exits with status 1.
 
     python tests/fuzz/run.py pickles --count 100000 --seconds 600
     python tests/fuzz/run.py xgboost catboost lightgbm keras skops --count 2000
 
-The same seed gives the same models. Each format has one program that lives as long as it can; one that died, or that is silent for a
-minute, is started again behind the model that did it, which is kept.
+The same seed gives the same models. Each format has one program that lives as long as it can; one
+that died, or that is silent for a minute, is started again behind the model that did it, which is
+kept.
 """
 
 from __future__ import annotations
@@ -40,11 +42,18 @@ DEBUGGED = {
 
 def main() -> int:
     """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kinds", nargs="*", default=KINDS[:-1], choices=KINDS, metavar="KIND")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=1800.0, help="after which no further models are tried, for each kind")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=1800.0,
+        help="after which no further models are tried, for each kind",
+    )
     parser.add_argument("--keep", type=Path, help="folder for the models that did it")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -66,13 +75,27 @@ def run(kind: str, given: argparse.Namespace) -> int:
             next_one = last + 1
             if how is None and last + 1 < given.count:
                 break  # out of time
-    print(f"{kind}: {next_one} models in {time.monotonic() - begun:.0f} s; {dict(told)}; deaths: {deaths or 'none'}", flush=True)
+    print(
+        f"{kind}: {next_one} models in {time.monotonic() - begun:.0f} s; {dict(told)}; deaths: "
+        f"{deaths or 'none'}",
+        flush=True,
+    )
     return 1 if deaths else 0
 
 
 def _work(kind, start, given, state, seconds, told):
     """Return the last model that a program was fed, and how it died; None if it did not."""
-    command = [sys.executable, __file__, kind, "--seed", str(given.seed), "--count", str(given.count), "--worker", str(start)]
+    command = [
+        sys.executable,
+        __file__,
+        kind,
+        "--seed",
+        str(given.seed),
+        "--count",
+        str(given.count),
+        "--worker",
+        str(start),
+    ]
     if given.keep is not None:
         command += ["--keep", str(given.keep)]
     environment = {
@@ -83,7 +106,12 @@ def _work(kind, start, given, state, seconds, told):
     }
     last, end = start - 1, time.monotonic() + seconds
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+        start_new_session=True,
     ) as program:
         try:
             for line in program.stdout:
@@ -110,9 +138,12 @@ def work(kind, seed, start, count, keep):
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))  # a model may ask for much, but not take the machine with it
+    # a model may ask for much, but not take the machine with it
+    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
     with tempfile.TemporaryDirectory(prefix="fitprint-fuzz-") as folder:
-        attempt = _pickles(seed, Path(folder)) if kind == "pickles" else _files(kind, seed, Path(folder))
+        attempt = (
+            _pickles(seed, Path(folder)) if kind == "pickles" else _files(kind, seed, Path(folder))
+        )
         for number in range(start, count):
             channel.write(f"{number}\n")
             signal.alarm(SILENCE)
@@ -133,8 +164,18 @@ def _pickles(seed, folder):
     from fitprint_sklearn.flavor import SklearnFlavor
 
     seeds = pickled()
-    names = sorted({(module, name) for table in (pickles._HARMLESS, trust._TYPES) for module, found in table.items() for name in found})
-    names += [("sklearn.tree._classes", "DecisionTreeClassifier"), ("sklearn.neighbors._classification", "KNeighborsClassifier")]
+    names = sorted(
+        {
+            (module, name)
+            for table in (pickles._HARMLESS, trust._TYPES)
+            for module, found in table.items()
+            for name in found
+        }
+    )
+    names += [
+        ("sklearn.tree._classes", "DecisionTreeClassifier"),
+        ("sklearn.neighbors._classification", "KNeighborsClassifier"),
+    ]
     names += [
         ("sklearn.svm._classes", "SVC"),
         ("sklearn.cluster._kmeans", "KMeans"),
@@ -179,7 +220,9 @@ def _files(kind, seed, folder):
         try:
             model = load_directory(directory, flavors, trusted)
         except FitprintError as error:
-            return data, "died elsewhere" if "that tried it first" in str(error) else type(error).__name__
+            return data, "died elsewhere" if "that tried it first" in str(error) else type(
+                error
+            ).__name__
         except Exception as error:  # noqa: BLE001 - it is counted
             return data, f"raw {type(error).__name__}"
         finally:
@@ -194,17 +237,30 @@ def _files(kind, seed, folder):
 
 
 def use(model, depth=0):
-    """Read all elements of what was loaded, and predict with what predicts; errors are no matter."""
+    """Read all elements of what was loaded, and predict with what predicts;
+    errors are no matter.
+    """
     import numpy as np
     import scipy.sparse
 
-    rows = [np.zeros((5, width)) for width in (1, 2, 3)] + [np.random.RandomState(0).normal(size=(20, 3)) * 1e3]
+    rows = [np.zeros((5, width)) for width in (1, 2, 3)] + [
+        np.random.RandomState(0).normal(size=(20, 3)) * 1e3
+    ]
     rows.append(scipy.sparse.csr_matrix(rows[-1]))
     with contextlib.redirect_stdout(io.StringIO()):
         for read in (repr, lambda found: list(found)[:1000], lambda found: hash(found)):
             with contextlib.suppress(Exception):
                 read(model)
-        for name in ("random_raw", "random", "normal", "rand", "tolist", "toarray", "sum", "transpose"):
+        for name in (
+            "random_raw",
+            "random",
+            "normal",
+            "rand",
+            "tolist",
+            "toarray",
+            "sum",
+            "transpose",
+        ):
             with contextlib.suppress(Exception):
                 repr(getattr(model, name)())
         for name in (

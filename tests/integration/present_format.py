@@ -1,6 +1,8 @@
-"""Writes what :mod:`test_formats` reads, as the present code writes it: ``python present_format.py formats/N``, N being the next number.
+"""Writes what :mod:`test_formats` reads, as the present code writes it:
+``python present_format.py formats/N``, N being the next number.
 
-What is written says the same each time, down to the bytes of a journal's records and of a bundle's members.
+What is written says the same each time, down to the bytes of a journal's records and of a bundle's
+members.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ RUN, LATE, CHILD, GONE = (f"18ebd00000000000000000000000000{last}" for last in "
 MADE = "e" * 32
 START = 1_790_000_000_000_000
 END = START + 10_000_000
-NOTE = Artifact("notes/a.txt", "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03", 6)
+NOTE = Artifact(
+    "notes/a.txt", "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03", 6
+)
 MODEL = LoggedModel("model", "sklearn", "sha256:" + "cd" * 32, {"class": "LogisticRegression"})
 FILE = Artifact("MLmodel", NOTE.digest, NOTE.size)
 
@@ -36,16 +40,27 @@ def act(number: int) -> str:
     return f"{number:032x}"
 
 
-def points(run: str, key: str, values: Sequence[float], goal: str | None = None, *, at: int = START) -> MetricPoints:
+def points(
+    run: str, key: str, values: Sequence[float], goal: str | None = None, *, at: int = START
+) -> MetricPoints:
     count = range(len(values))
     times = array("q", [at + index * 1000 + index % 7 for index in count])
-    history = History(array("q", count), times, array("d", values), array("d", [math.nan] * len(values)))
+    history = History(
+        array("q", count), times, array("d", values), array("d", [math.nan] * len(values))
+    )
     return MetricPoints(run, times[-1], key, history, goal)  # type: ignore[arg-type]
 
 
 def delivered() -> list[Event]:
-    """Return what the database has: a whole run, its child in the trash, and one that was purged."""
-    params = {"C": Param(0.5), "solver": Param("lbfgs", "default"), "list": Param([1, "a", None]), "odd": Param(math.nan)}
+    """Return what the database has: a whole run, its child in the trash,
+    and one that was purged.
+    """
+    params = {
+        "C": Param(0.5),
+        "solver": Param("lbfgs", "default"),
+        "list": Param([1, "a", None]),
+        "odd": Param(math.nan),
+    }
     return [
         events.RunStarted(RUN, START, "iris", "swift-otter-1", None, "fit"),
         events.ParamsLogged(RUN, START, params),
@@ -53,9 +68,15 @@ def delivered() -> list[Event]:
         points(RUN, "loss", [1 / (index + 1) for index in range(300)]),
         points(RUN, "acc", [math.nan, math.inf, -0.0, 0.5], "max"),
         points(RUN, "once", [0.25], "max"),
-        events.DatasetLogged(RUN, START, Dataset("X", "train", "sha256:" + "ab" * 32, {"shape": [150, 4]})),
+        events.DatasetLogged(
+            RUN, START, Dataset("X", "train", "sha256:" + "ab" * 32, {"shape": [150, 4]})
+        ),
         events.ArtifactsLogged(RUN, START, (NOTE,)),
-        events.ModelLogged(RUN, START, LoggedModel("model", "sklearn", "sha256:" + "cd" * 32, {"class": "LogisticRegression"})),
+        events.ModelLogged(
+            RUN,
+            START,
+            LoggedModel("model", "sklearn", "sha256:" + "cd" * 32, {"class": "LogisticRegression"}),
+        ),
         events.DocumentLogged(RUN, START, "capture", {"captured": ["params"]}),
         events.RunEnded(RUN, END, "FINISHED"),
         events.RunStarted(CHILD, START + 7, "wine", "calm-crow-2", RUN, "candidate"),
@@ -66,7 +87,17 @@ def delivered() -> list[Event]:
         events.RunDeleted(GONE, START + 11, act(2), "ann"),
         events.RunPurged(GONE, START + 12, act(3), "ann"),
         events.ChangesFollowed(START + 13, "hooks", "somebody", 60.0),
-        events.ModelVersionCreated("churn", START + 14, act(20), "ann", RUN, MODEL, (FILE,), {"tags": {"team": "a"}}, "first"),
+        events.ModelVersionCreated(
+            "churn",
+            START + 14,
+            act(20),
+            "ann",
+            RUN,
+            MODEL,
+            (FILE,),
+            {"tags": {"team": "a"}},
+            "first",
+        ),
         events.AliasMoved("churn", START + 15, act(21), "ann", "champion", 1, 0, reason="good"),
     ]
 
@@ -81,7 +112,9 @@ def waiting() -> list[Event]:
         events.DatasetLogged(LATE, START + 201, Dataset("y", "train", "", {})),
         events.DocumentLogged(LATE, START + 202, "failure", {"error": "ü\n"}),
         events.ArtifactsLogged(LATE, START + 203, (NOTE,)),
-        events.ModelLogged(LATE, START + 204, LoggedModel("model", "xgboost", "sha256:" + "ef" * 32, {})),
+        events.ModelLogged(
+            LATE, START + 204, LoggedModel("model", "xgboost", "sha256:" + "ef" * 32, {})
+        ),
         events.RunRestored(CHILD, START + 205, act(4), "ann"),
         events.ExperimentCreated(MADE, START + 206, act(5), "ann", "first"),
         events.ExperimentRenamed(MADE, START + 207, act(6), "ann", "made"),
@@ -97,18 +130,31 @@ def waiting() -> list[Event]:
         events.RunPurged(LATE, START + 217, act(16), "ann"),  # refused: it is not in the trash
         events.BytesArrived(START + 218, (NOTE.digest,)),
         events.ModelVersionCreated("churn", START + 219, act(22), "ann", LATE, MODEL, (FILE,)),
-        events.RegisteredModelEdited("churn", START + 220, act(23), "ann", {"note": "# About", "rules": {"champion": {"approvals": 1}}}),
-        events.ModelVersionEdited("churn", START + 221, act(24), "ann", 2, {"stage": "Staging"}, "try"),
-        events.AliasMoved("churn", START + 222, act(25), "ann", "champion", 2),  # refused: nobody approved
+        events.RegisteredModelEdited(
+            "churn",
+            START + 220,
+            act(23),
+            "ann",
+            {"note": "# About", "rules": {"champion": {"approvals": 1}}},
+        ),
+        events.ModelVersionEdited(
+            "churn", START + 221, act(24), "ann", 2, {"stage": "Staging"}, "try"
+        ),
+        # refused: nobody approved
+        events.AliasMoved("churn", START + 222, act(25), "ann", "champion", 2),
     ]
 
 
 def write_home(home: Path) -> None:
-    """Write a home: a database, a journal that nobody has delivered, and the bytes of an artifact."""
+    """Write a home: a database, a journal that nobody has delivered,
+    and the bytes of an artifact.
+    """
     home.mkdir(parents=True)
     with clock.replaced(lambda: END):
         store = open_sqlite(f"sqlite:///{home / 'fitprint.db'}")
-        store.append(Batch("f" * 32, 0, 100, delivered(), {"pid": 1, "host": "here", "user": "ann"}))
+        store.append(
+            Batch("f" * 32, 0, 100, delivered(), {"pid": 1, "host": "here", "user": "ann"})
+        )
         store.close()
     blob = home / "blobs" / NOTE.digest[7:9] / NOTE.digest[9:]
     blob.parent.mkdir(parents=True)

@@ -1,4 +1,6 @@
-"""Who can read what fitprint writes: its user alone, or a group that was chosen, whatever the umask says."""
+"""Who can read what fitprint writes: its user alone, or a group that was chosen, whatever the umask
+says.
+"""
 
 from __future__ import annotations
 
@@ -44,25 +46,44 @@ os._exit(0)  # what a program leaves that is killed: journals, the database's lo
 
 
 def modes(folder: Path) -> dict[str, str]:
-    """Return the modes of everything in a folder that differ from those of private folders and files."""
+    """Return the modes of everything in a folder that differ from those of private folders and
+    files.
+    """
     found = {path: stat.S_IMODE(path.lstat().st_mode) for path in (folder, *folder.rglob("*"))}
-    return {str(path.relative_to(folder)): f"{mode:o}" for path, mode in found.items() if mode != (0o700 if path.is_dir() else 0o600)}
+    return {
+        str(path.relative_to(folder)): f"{mode:o}"
+        for path, mode in found.items()
+        if mode != (0o700 if path.is_dir() else 0o600)
+    }
 
 
 @pytest.mark.parametrize("umask", ["0", "022", "777"])
 def test_fault_3_files_are_private_whatever_the_umask(programs: Programs, umask: str) -> None:
-    """After a rich session, ended without a goodbye, everything is its owner's alone: database, logs, journals, blobs, bundle, key."""
-    status, output, errors = programs.run(SESSION, umask, XDG_STATE_HOME=str(programs.folder / "state"))
+    """After a rich session, ended without a goodbye, everything is its owner's alone: database,
+    logs, journals, blobs, bundle, key.
+    """
+    status, output, errors = programs.run(
+        SESSION, umask, XDG_STATE_HOME=str(programs.folder / "state")
+    )
     assert (0, "") == (status, output), errors
     names = {path.name for path in programs.home.rglob("*")}
-    expected = {".gitignore", "fitprint.db", "fitprint.db-wal", "fitprint.db-shm", "fitprint.db.v1.backup", ".delivery.lock"}
+    expected = {
+        ".gitignore",
+        "fitprint.db",
+        "fitprint.db-wal",
+        "fitprint.db-shm",
+        "fitprint.db.v1.backup",
+        ".delivery.lock",
+    }
     assert expected | {"writer.json", "writer.lock"} <= names
     assert {} == modes(programs.home)
     assert 0o600 == stat.S_IMODE((programs.folder / "bundle.zip").stat().st_mode)
     assert {} == modes(programs.folder / "state")
 
 
-def test_fault_3_a_home_that_is_open_is_closed_by_its_owner(home: Path, problems: list[str]) -> None:
+def test_fault_3_a_home_that_is_open_is_closed_by_its_owner(
+    home: Path, problems: list[str]
+) -> None:
     """Once, with all it holds, and that is told; links are not followed."""
     outside = home.parent / "outside"
     outside.write_text("not ours")
@@ -78,18 +99,30 @@ def test_fault_3_a_home_that_is_open_is_closed_by_its_owner(home: Path, problems
     (home / "link").unlink()
     assert ({}, 0o644) == (modes(home), stat.S_IMODE(outside.stat().st_mode))
     assert [
-        f"home: others could look into {home}, and now they cannot; if your group is to read it, set FITPRINT_HOME_MODE=group"
+        (
+            f"home: others could look into {home}, and now they cannot; if your group is to read "
+            "it, set FITPRINT_HOME_MODE=group"
+        )
     ] == problems
 
 
 def test_fault_3_a_home_is_shared_with_its_group_where_that_is_chosen(programs: Programs) -> None:
-    """The setting says so once: programs without it keep to what the home is, and ``private`` takes it back."""
+    """The setting says so once: programs without it keep to what the home is, and ``private`` takes
+    it back.
+    """
     program = (
-        "import fitprint\nwith fitprint.start_run('a') as run:\n    run.log_text('x', 'x.txt')\n    run.log_metric('m', 1.0)\nrun.metrics\n"
+        "import fitprint\n"
+        "with fitprint.start_run('a') as run:\n"
+        "    run.log_text('x', 'x.txt')\n"
+        "    run.log_metric('m', 1.0)\n"
+        "run.metrics\n"
     )
     for given in ({"FITPRINT_HOME_MODE": "group"}, {}):
         assert (0, "", "") == programs.run(f"import os\nos.umask(0o077)\n{program}", **given)
-        found = {path: stat.S_IMODE(path.stat().st_mode) for path in (programs.home, *programs.home.rglob("*"))}
+        found = {
+            path: stat.S_IMODE(path.stat().st_mode)
+            for path in (programs.home, *programs.home.rglob("*"))
+        }
         assert {path: 0o2770 if path.is_dir() else 0o660 for path in found} == found
     assert 0 == programs.run(program, FITPRINT_HOME_MODE="private")[0]
     assert {} == modes(programs.home)
@@ -97,7 +130,12 @@ def test_fault_3_a_home_is_shared_with_its_group_where_that_is_chosen(programs: 
 
 def test_fault_3_a_download_follows_the_users_umask(programs: Programs) -> None:
     """What the user asks for at a place of their own is an ordinary file."""
-    program = "import os, fitprint\nos.umask(0o027)\nwith fitprint.start_run('a') as run:\n    run.log_text('x', 'x.txt')\n"
+    program = (
+        "import os, fitprint\n"
+        "os.umask(0o027)\n"
+        "with fitprint.start_run('a') as run:\n"
+        "    run.log_text('x', 'x.txt')\n"
+    )
     assert 0 == programs.run(f"{program}run.download('x.txt', 'got')\n")[0]
     assert 0o640 == stat.S_IMODE((programs.folder / "got").stat().st_mode)
 

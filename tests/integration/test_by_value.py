@@ -1,4 +1,6 @@
-"""What is sent away by value carries nothing of ours: it loads and works where fitprint is not installed."""
+"""What is sent away by value carries nothing of ours: it loads and works where fitprint is not
+installed.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,7 @@ class Framework(framework.Framework):
 @hookimpl
 def register_frameworks():
     return [Framework()]
-"""
+"""  # noqa: E501
 SUBJECTS = [
     ("cloudpickle", "Mine", "subject().fit([1]).extra", "1"),
     ("cloudpickle", "Mine.fit", "subject.__name__", "fit"),
@@ -96,9 +98,17 @@ SUBJECTS = [
 
 
 @pytest.mark.parametrize("order", ["early", "late"])
-@pytest.mark.parametrize(("pickler", "subject", "use", "expected"), SUBJECTS, ids=[f"{row[0]} {row[1]}" for row in SUBJECTS])
-def test_pickles_load_without_fitprint(tmp_path: Path, order: str, pickler: str, subject: str, use: str, expected: str) -> None:
-    """Functions, methods, classes and instances, by value and by name, load and work in a process that has no fitprint."""
+@pytest.mark.parametrize(
+    ("pickler", "subject", "use", "expected"),
+    SUBJECTS,
+    ids=[f"{row[0]} {row[1]}" for row in SUBJECTS],
+)
+def test_pickles_load_without_fitprint(
+    tmp_path: Path, order: str, pickler: str, subject: str, use: str, expected: str
+) -> None:
+    """Functions, methods, classes and instances, by value and by name, load and work in a process
+    that has no fitprint.
+    """
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "framework.py").write_text(FRAMEWORK)
     (tmp_path / "plugin.py").write_text(PLUGIN)
@@ -108,7 +118,9 @@ def test_pickles_load_without_fitprint(tmp_path: Path, order: str, pickler: str,
     (info / "entry_points.txt").write_text("[fitprint]\ntoy = plugin\n")
     switch = "fitprint.autolog(strict=True)"
     early, late = (switch, "") if order == "early" else ("", switch)
-    (tmp_path / "program.py").write_text(PROGRAM.format(early=early, late=late, subject=subject, pickler=pickler))
+    (tmp_path / "program.py").write_text(
+        PROGRAM.format(early=early, late=late, subject=subject, pickler=pickler)
+    )
     environment = {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)]),
         "FITPRINT_HOME": str(tmp_path / "home"),
@@ -125,7 +137,8 @@ def test_pickles_load_without_fitprint(tmp_path: Path, order: str, pickler: str,
         [sys.executable, "loader.py", "subject.pkl", use],
         check=False,
         cwd=tmp_path,
-        env=environment | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "modules"), *filter(None, sys.path)])},
+        env=environment
+        | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "modules"), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
     )

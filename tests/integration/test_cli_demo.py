@@ -10,13 +10,25 @@ import sys
 
 def fitprint(folder, *words, python=("-W", "error"), **more):
     """Run fitprint in a folder of its own."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")
+    }
     command = [sys.executable, *python, "-m", "fitprint", *words]
-    return subprocess.run(command, cwd=folder, env=inherited | more, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=inherited | more,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
 
 
 def test_the_demo_trains_and_lists(tmp_path):
-    """A pipeline, a search with every candidate, a network with its curve, an estimator of one's own; warnings are errors."""
+    """A pipeline, a search with every candidate, a network with its curve, an estimator of one's
+    own; warnings are errors.
+    """
     done = fitprint(tmp_path, "demo")
     assert 0 == done.returncode, done.stderr
     assert "Traceback" not in done.stderr
@@ -52,5 +64,15 @@ def test_without_scikit_learn_the_demo_says_what_to_install(tmp_path):
         "u.find_spec = lambda name, *a: None if name == 'sklearn' else real(name, *a)\n"
         "from fitprint.cli import main; raise SystemExit(main(['demo']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert (1, "fitprint: the demo needs scikit-learn: pip install scikit-learn\n") == (done.returncode, done.stderr)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (1, "fitprint: the demo needs scikit-learn: pip install scikit-learn\n") == (
+        done.returncode,
+        done.stderr,
+    )

@@ -60,7 +60,14 @@ def follow(programs):
     def start(*words):
         command = [sys.executable, "-W", "error", "-m", "fitprint", *words]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, cwd=programs.folder, env=programs.environment, stdout=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(
+            command,
+            cwd=programs.folder,
+            env=programs.environment,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+        )
         started.append(process)
         return process
 
@@ -80,7 +87,9 @@ def test_points_are_printed_as_they_come_until_the_run_ends(writer, follow):
     told += [json.loads(tail.stdout.readline()) for _ in range(3)]
     writer.end()
     rest, errors = tail.communicate(timeout=60)
-    assert [{"loss": 0.5**power, "twice": 0.5 ** (power - 1)} for power in range(1, 6)] == [each["metrics"] for each in told]
+    assert [{"loss": 0.5**power, "twice": 0.5 ** (power - 1)} for power in range(1, 6)] == [
+        each["metrics"] for each in told
+    ]
     assert list(range(5)) == [each["step"] for each in told]
     assert ["FINISHED"] == [json.loads(line)["status"] for line in rest.splitlines()]
     assert (0, "") == (tail.returncode, errors)
@@ -136,13 +145,21 @@ def test_the_first_run_is_waited_for(programs, follow):
 def test_a_terminal_shows_the_listing_in_one_place_and_then_what_was_there(writer, programs):
     """On a screen of its own, no more lines than that has."""
     for number in range(8):
-        assert 0 == programs.run(f"import fitprint\nwith fitprint.start_run('run {number}') as run: run.log_metric('loss', {number})")[0]
+        assert (
+            0
+            == programs.run(
+                "import fitprint\n"
+                f"with fitprint.start_run('run {number}') as run: run.log_metric('loss', {number})"
+            )[0]
+        )
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 5, 100, 0, 0))
     command = [sys.executable, "-m", "fitprint", "ls", "--watch", "0.5"]
     environment = {**programs.environment, "TERM": "xterm"}
     environment.pop("NO_COLOR", None)
-    listing = subprocess.Popen(command, cwd=programs.folder, env=environment, stdout=theirs, stderr=subprocess.PIPE)
+    listing = subprocess.Popen(
+        command, cwd=programs.folder, env=environment, stdout=theirs, stderr=subprocess.PIPE
+    )
     os.close(theirs)
     try:
         shown = b""

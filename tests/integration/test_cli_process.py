@@ -21,14 +21,23 @@ for number in range(3):
         run.log_params({"learning_rate": number / 10, "a_parameter_with_a_long_name": number, "ü": number})
         run.log_history("validation_loss", [3.0, 2.0, number])
         run.log_text("hello", "hello.txt")
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
 def environment(tmp_path):
     """A home with three runs."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FITPRINT_", "NO_COLOR", "COLUMNS"))}
-    made = inherited | {"FITPRINT_HOME": str(tmp_path / "home"), "FITPRINT_NOTICE": "false", "FITPRINT_CONTEXT": "false", "TERM": "xterm"}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FITPRINT_", "NO_COLOR", "COLUMNS"))
+    }
+    made = inherited | {
+        "FITPRINT_HOME": str(tmp_path / "home"),
+        "FITPRINT_NOTICE": "false",
+        "FITPRINT_CONTEXT": "false",
+        "TERM": "xterm",
+    }
     subprocess.run([sys.executable, "-c", SEED], env=made, check=True)
     return made
 
@@ -36,14 +45,21 @@ def environment(tmp_path):
 def fitprint(environment, *words, **more):
     """Run fitprint with pipes, warnings as errors."""
     command = [sys.executable, "-W", "error", "-m", "fitprint", *words]
-    return subprocess.run(command, env=environment | more, capture_output=True, check=False, timeout=120)
+    return subprocess.run(
+        command, env=environment | more, capture_output=True, check=False, timeout=120
+    )
 
 
 def on_terminal(environment, columns, *words, **more):
     """Run fitprint on a terminal of this width; return what it shows."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    process = subprocess.Popen([sys.executable, "-m", "fitprint", *words], env=environment | more, stdout=theirs, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fitprint", *words],
+        env=environment | more,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+    )
     os.close(theirs)
     shown = b""
     while True:
@@ -94,13 +110,24 @@ def test_an_encoding_without_our_signs_gets_others(environment):
     text = done.stdout.decode("ascii")
     assert "FINISHED" in text
     assert "\\xfc" in text
-    assert json.loads(fitprint(environment, "ls", "--json", PYTHONIOENCODING="ascii").stdout)[0]["params"]["ü"] == 2
+    assert (
+        json.loads(fitprint(environment, "ls", "--json", PYTHONIOENCODING="ascii").stdout)[0][
+            "params"
+        ]["ü"]
+        == 2
+    )
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(environment):
     """``fitprint show | head -1`` ends quietly."""
     command = f"{sys.executable} -m fitprint show @last --json | head -c 1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], env=environment, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
     assert (0, b"{", b"") == (done.returncode, done.stdout, done.stderr)
 
 
@@ -113,8 +140,12 @@ def test_get_writes_bytes_to_standard_output(environment):
 def test_a_plugin_that_cannot_be_imported_costs_nothing_else(environment, tmp_path):
     """It is told on standard error, and the command goes on."""
     (tmp_path / "site" / "broken-1.0.dist-info").mkdir(parents=True)
-    (tmp_path / "site" / "broken-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (tmp_path / "site" / "broken-1.0.dist-info" / "entry_points.txt").write_text("[fitprint]\nbroken = broken_plugin\n")
+    (tmp_path / "site" / "broken-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n"
+    )
+    (tmp_path / "site" / "broken-1.0.dist-info" / "entry_points.txt").write_text(
+        "[fitprint]\nbroken = broken_plugin\n"
+    )
     (tmp_path / "site" / "broken_plugin.py").write_text("1 / 0")
     path = os.pathsep.join([str(tmp_path / "site"), *filter(None, [environment.get("PYTHONPATH")])])
     done = fitprint(environment, "ls", PYTHONPATH=path)
@@ -129,13 +160,29 @@ def test_a_plugin_that_cannot_be_imported_costs_nothing_else(environment, tmp_pa
 
 def test_one_command_imports_no_other(environment):
     """Nor any framework, nor what a listing has no use for."""
-    code = "import sys; from fitprint.cli import main; main(['ls']); print(*sys.modules, sep='\\n', file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
+    code = (
+        "import sys; from fitprint.cli import main; main(['ls']); print(*sys.modules, "
+        "sep='\\n', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60
+    )
     loaded = set(done.stderr.decode().split())
     commands = {name for name in loaded if name.startswith("fitprint.cli.commands.")}
     assert {"fitprint.cli.commands.listing"} == commands
-    assert set() == loaded & {"numpy", "pandas", "sklearn", "wrapt", "asyncio", "urllib.request", "http.client", "subprocess", "unittest"}
-    assert len(loaded) < 300  # Python's own included; what this costs in time is measured in `tests/bench`
+    assert set() == loaded & {
+        "numpy",
+        "pandas",
+        "sklearn",
+        "wrapt",
+        "asyncio",
+        "urllib.request",
+        "http.client",
+        "subprocess",
+        "unittest",
+    }
+    # Python's own included; what this costs in time is measured in `tests/bench`
+    assert len(loaded) < 300
 
 
 def test_a_program_that_was_killed_has_lost_nothing(environment):
@@ -147,23 +194,43 @@ for step in range(1234):
     fitprint.log_metric("loss", 1 / (step + 1))
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    assert -9 == subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=60).returncode
+    assert (
+        -9
+        == subprocess.run(
+            [sys.executable, "-c", code], env=environment, check=False, timeout=60
+        ).returncode
+    )
     listed = json.loads(fitprint(environment, "ls", "--json", "-q", "name = 'victim'").stdout)
     assert ["KILLED"] == [run["status"] for run in listed]
     assert 1234 == listed[0]["summaries"]["loss"]["count"]
-    _, *points = fitprint(environment, "show", "victim", "--history", "loss").stdout.decode().splitlines()
-    assert [repr(1 / (step + 1)) for step in range(1234)] == [line.split("\t")[-1] for line in points]
+    _, *points = (
+        fitprint(environment, "show", "victim", "--history", "loss").stdout.decode().splitlines()
+    )
+    assert [repr(1 / (step + 1)) for step in range(1234)] == [
+        line.split("\t")[-1] for line in points
+    ]
     shown = fitprint(environment, "show", "victim").stdout.decode()
     assert "KILLED" in shown
     assert " 1234 " in shown
 
 
 def test_recording_loads_nothing_that_looks_at_records(environment):
-    """Neither the language of filters nor what tables and pages are made of: a training never needs them."""
+    """Neither the language of filters nor what tables and pages are made of: a training never needs
+    them.
+    """
     code = (
         "import sys, fitprint\n"
-        "with fitprint.start_run('a') as run:\n    run.log_params({'a': 1}); run.log_metric('loss', 1.0); run.set_tag('t', 'x')\n"
-        "print(*sorted(name for name in sys.modules if name.startswith(('fitprint.views', 'fitprint.query', 'fitprint.tables'))))"
+        "with fitprint.start_run('a') as run:\n"
+        "    run.log_params({'a': 1}); run.log_metric('loss', 1.0); run.set_tag('t', 'x')\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('fitprint.views', "
+        "'fitprint.query', 'fitprint.tables'))))"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert "" == done.stdout.strip()

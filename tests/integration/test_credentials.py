@@ -1,4 +1,6 @@
-"""A store that asks for a password: what is recorded finds it, and the password stays where the user has put it."""
+"""A store that asks for a password: what is recorded finds it, and the password stays where the
+user has put it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from fitprint.journal.delivery import former_destination, journals
 if TYPE_CHECKING:
     from conftest import Programs
 
-# A store behind a password, which is kept in a file beside it: what the URI says must be what the file says.
-# Its artifact store has another password.
+# A store behind a password, which is kept in a file beside it: what the URI says must be what the
+# file says. Its artifact store has another password.
 VAULT = """
 import os
 from fitprint.artifacts.folder import FolderArtifacts
@@ -90,15 +92,21 @@ def vault(programs: Programs) -> Vault:
 
 
 def holders(folder: Path, text: str) -> list[str]:
-    """Return the files below a folder that hold a text, and those that were set up with it apart."""
+    """Return the files below a folder that hold a text,
+    and those that were set up with it apart.
+    """
     files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".password"]
     return [path.name for path in files if text.encode() in path.read_bytes()]
 
 
 def test_fault_25_no_file_holds_the_password(programs: Programs, vault: Vault) -> None:
     """Neither journals nor the home's notes, nor what is recorded of the environment."""
-    script = TRAIN.replace("fitprint.log_metric", "print(fitprint.active_run().environ())\n    fitprint.log_metric")
-    status, output, errors = programs.run(script, "a", FITPRINT_STORE=vault.uri(), FITPRINT_CONTEXT="true")
+    script = TRAIN.replace(
+        "fitprint.log_metric", "print(fitprint.active_run().environ())\n    fitprint.log_metric"
+    )
+    status, output, errors = programs.run(
+        script, "a", FITPRINT_STORE=vault.uri(), FITPRINT_CONTEXT="true"
+    )
     assert (0, "") == (status, errors)
     assert "hunter2" not in output
     assert [] == holders(programs.folder, "hunter2")
@@ -106,32 +114,47 @@ def test_fault_25_no_file_holds_the_password(programs: Programs, vault: Vault) -
 
 
 @pytest.mark.parametrize("changed", ["password", "host", "spelling"])
-def test_fault_25_journals_find_a_store_that_is_called_otherwise(programs: Programs, vault: Vault, changed: str) -> None:
-    """A new password, another host for the same store, or another spelling of it strands nothing."""
-    assert (0, "", "") == programs.run(TRAIN, "first", FITPRINT_STORE=vault.uri())  # the home knows the store's id from here on
+def test_fault_25_journals_find_a_store_that_is_called_otherwise(
+    programs: Programs, vault: Vault, changed: str
+) -> None:
+    """A new password, another host for the same store,
+    or another spelling of it strands nothing.
+    """
+    # the home knows the store's id from here on
+    assert (0, "", "") == programs.run(TRAIN, "first", FITPRINT_STORE=vault.uri())
     train = TRAIN + "import os\nos._exit(0)\n"
     assert (0, "", "") == programs.run(train, "waits", FITPRINT_STORE=vault.uri())
     assert 1 == len(journals(programs.home / "journal"))
     if changed == "password":
         vault.set_password("correct horse")
-    uri = {"password": vault.uri(), "host": vault.uri("renamed"), "spelling": vault.uri("HOST")}[changed]
+    uri = {"password": vault.uri(), "host": vault.uri("renamed"), "spelling": vault.uri("HOST")}[
+        changed
+    ]
     status, output, errors = programs.run(READ, FITPRINT_STORE=uri)
     assert (0, "first waits\n", "") == (status, output, errors)
     assert [] == journals(programs.home / "journal")
 
 
 def test_fault_25_a_journal_of_before_is_delivered(programs: Programs, vault: Vault) -> None:
-    """Journals that name their store by the digest of its URI still get there; with a new password ``doctor`` says what to do."""
+    """Journals that name their store by the digest of its URI still get there; with a new password
+    ``doctor`` says what to do.
+    """
     train = TRAIN + "import os\nos._exit(0)\n"
     assert (0, "", "") == programs.run(train, "before", FITPRINT_STORE=vault.uri())
     (journal,) = journals(programs.home / "journal")
     said = json.loads((journal / "writer.json").read_text())
     said.pop("store", None)
-    (journal / "writer.json").write_text(json.dumps({**said, "destination": former_destination(vault.uri())}))
+    (journal / "writer.json").write_text(
+        json.dumps({**said, "destination": former_destination(vault.uri())})
+    )
     former = vault.uri()
     vault.set_password("correct horse")
     _, output, _ = programs.run(COMMAND, "doctor", "--json", FITPRINT_STORE=vault.uri())
-    (warning,) = (finding["message"] for finding in json.loads(output) if finding["state"] == "warning" and finding["check"] == "journals")
+    (warning,) = (
+        finding["message"]
+        for finding in json.loads(output)
+        if finding["state"] == "warning" and finding["check"] == "journals"
+    )
     assert f'write "vault://host{vault.file}" instead' in warning
     vault.set_password("hunter2")
     assert (0, "before\n", "") == programs.run(READ, FITPRINT_STORE=former)
@@ -146,7 +169,7 @@ with fitprint.start_run("parent") as run:
     done = subprocess.run([sys.executable, sys.argv[1]], env=environment, check=True, capture_output=True, text=True)
     print(done.stdout, done.stderr)
 print(run.metrics)
-"""
+"""  # noqa: E501
 CHILD = """
 import vault, fitprint
 fitprint.log_metric("from_child", 1.0)
@@ -158,12 +181,20 @@ except fitprint.errors.FitprintError as error:
 
 
 @pytest.mark.parametrize("how", ["inherits", "is told"])
-def test_fault_25_a_child_records_with_and_without_the_password(programs: Programs, vault: Vault, how: str) -> None:
-    """A child that inherits the variable reads, too; one that does not is told what to set, and what it records arrives."""
+def test_fault_25_a_child_records_with_and_without_the_password(
+    programs: Programs, vault: Vault, how: str
+) -> None:
+    """A child that inherits the variable reads, too; one that does not is told what to set, and
+    what it records arrives.
+    """
     (programs.folder / "child.py").write_text(CHILD)
     script = PARENT
     status, output, errors = programs.run(
-        script, str(programs.folder / "child.py"), how, FITPRINT_STORE=vault.uri(), PYTHONPATH=str(programs.folder)
+        script,
+        str(programs.folder / "child.py"),
+        how,
+        FITPRINT_STORE=vault.uri(),
+        PYTHONPATH=str(programs.folder),
     )
     assert (0, "") == (status, errors)
     assert "{'from_child': 1.0}" in output
@@ -174,9 +205,13 @@ def test_fault_25_a_child_records_with_and_without_the_password(programs: Progra
         assert "set FITPRINT_STORE to the whole URI" in output
 
 
-@pytest.mark.parametrize("words", [["config"], ["config", "--json"], ["doctor"], ["sync"], ["ls"], ["show", "nothing"]])
+@pytest.mark.parametrize(
+    "words", [["config"], ["config", "--json"], ["doctor"], ["sync"], ["ls"], ["show", "nothing"]]
+)
 @pytest.mark.parametrize("right", [True, False])
-def test_fault_25_no_command_shows_the_password(programs: Programs, vault: Vault, words: list[str], *, right: bool) -> None:
+def test_fault_25_no_command_shows_the_password(
+    programs: Programs, vault: Vault, words: list[str], *, right: bool
+) -> None:
     """Whether the password is right or wrong, no output and no error has it."""
     if not right:
         vault.file.with_suffix(".password").write_text("another")
@@ -206,7 +241,9 @@ with fitprint.start_run("a") as run:
 
 
 def test_fault_25_no_password_travels(programs: Programs, vault: Vault) -> None:
-    """Set in code, it goes neither to child processes and workers, nor to plugins that collect facts, nor into what settings print."""
+    """Set in code, it goes neither to child processes and workers, nor to plugins that collect
+    facts, nor into what settings print.
+    """
     status, output, errors = programs.run(TRAVELS, vault.uri())
     assert (0, "") == (status, errors)
     shown = f"vault://bob@host{vault.file}"
@@ -234,7 +271,9 @@ if __name__ == "__main__":
 """
 
 
-def test_fault_25_a_spawned_child_reads_from_a_store_that_was_set_in_code(programs: Programs, vault: Vault) -> None:
+def test_fault_25_a_spawned_child_reads_from_a_store_that_was_set_in_code(
+    programs: Programs, vault: Vault
+) -> None:
     """The pipe between a process and its own child may carry the password; the token never does."""
     assert (0, "read parent False\n", "") == programs.run(SPAWNS, vault.uri())
 
@@ -251,14 +290,17 @@ with fitprint.start_run() as run:
     assert text.encode() in pickled
     for said in (text, pickled.decode("latin-1"), str(run.environ()), str(current_token())):
         print(said, *(urlsafe_b64decode(body + "===") for body in re.findall("[.]([A-Za-z0-9_-]{40,})", said)))
-"""
+"""  # noqa: E501
 
 
 def test_no_password_of_an_artifact_store_travels(programs: Programs, vault: Vault) -> None:
-    """Nor one of the store: neither in the text of a token, nor in the variables of a child, nor in the tasks of joblib."""
+    """Nor one of the store: neither in the text of a token, nor in the variables of a child, nor in
+    the tasks of joblib.
+    """
     status, output, errors = programs.run(HANDS_ON, vault.uri(), vault.artifacts())
     assert 0 == status, errors
-    assert 4 == output.count(vault.artifacts(""))  # in the text, in the task, in the variables and in what the token prints
+    # in the text, in the task, in the variables and in what the token prints
+    assert 4 == output.count(vault.artifacts(""))
     assert "hunter2" not in output + errors
     assert "swordfish" not in output + errors
     assert [] == holders(programs.home, "hunter2") + holders(programs.home, "swordfish")
@@ -286,6 +328,10 @@ if __name__ == "__main__":
 """
 
 
-def test_a_spawned_child_opens_an_artifact_store_that_was_set_in_code(programs: Programs, vault: Vault) -> None:
+def test_a_spawned_child_opens_an_artifact_store_that_was_set_in_code(
+    programs: Programs, vault: Vault
+) -> None:
     """So does a child of the child; their tokens hold no password, either."""
-    assert (0, f"{vault.artifacts('')} False\n" * 2, "") == programs.run(SHARES, vault.uri(), vault.artifacts())
+    assert (0, f"{vault.artifacts('')} False\n" * 2, "") == programs.run(
+        SHARES, vault.uri(), vault.artifacts()
+    )

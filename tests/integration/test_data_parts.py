@@ -6,7 +6,16 @@ import math
 
 import pytest
 
-from fitprint.data.parts import column_of, labels_of, length_of, missing_rows, rows_of, values_of, with_columns, without_column
+from fitprint.data.parts import (
+    column_of,
+    labels_of,
+    length_of,
+    missing_rows,
+    rows_of,
+    values_of,
+    with_columns,
+    without_column,
+)
 from fitprint.errors import FitprintError
 
 COLUMNS = {"a": [1, 2, 3], "b": ["x", "y", "z"], "c": [0.5, 1.5, 2.5]}
@@ -27,7 +36,11 @@ def test_a_column_is_taken_out(make):
     """The rest keeps its form, its order and its rows."""
     data = make()
     rest = without_column(data, "b")
-    assert (["a", "b", "c"], ["a", "c"], type(data)) == (labels_of(data), labels_of(rest), type(rest))
+    assert (["a", "b", "c"], ["a", "c"], type(data)) == (
+        labels_of(data),
+        labels_of(rest),
+        type(rest),
+    )
     assert (3, 3) == (length_of(data), length_of(rest))
     assert ["x", "y", "z"] == list(values_of(column_of(data, "b", "the target")))
     assert ["c", "a"] == labels_of(with_columns(data, ["c", "a"]))
@@ -36,9 +49,13 @@ def test_a_column_is_taken_out(make):
 @pytest.mark.parametrize("make", list(forms()))
 def test_a_column_that_is_not_there_is_named(make):
     """With the one that was meant, or all there are."""
-    with pytest.raises(FitprintError, match="the data have no column 'aa' for the target; did you mean 'a'"):
+    with pytest.raises(
+        FitprintError, match="the data have no column 'aa' for the target; did you mean 'a'"
+    ):
         column_of(make(), "aa", "the target")
-    with pytest.raises(FitprintError, match="no column 5 for the target; its columns are 'a', 'b', 'c'"):
+    with pytest.raises(
+        FitprintError, match="no column 5 for the target; its columns are 'a', 'b', 'c'"
+    ):
         column_of(make(), 5, "the target")
 
 
@@ -80,13 +97,19 @@ def test_missing_values_of_pandas_are_found():
 
 
 def test_values_keep_their_kind():
-    """Whole numbers stay whole, texts texts, and numbers beside texts what they are; one column is flat."""
+    """Whole numbers stay whole, texts texts, and numbers beside texts what they are; one column is
+    flat.
+    """
     numpy = pytest.importorskip("numpy")
     pandas = pytest.importorskip("pandas")
     assert "i" == values_of(pandas.Series([1, 2], dtype="Int64")).dtype.kind
     assert "U" == values_of(pandas.Series(["a", "b"], dtype="category")).dtype.kind
     assert [1, "a"] == values_of([1, "a"]).tolist() == values_of(pandas.Series([1, "a"])).tolist()
-    assert (2,) == values_of(numpy.ones((2, 1))).shape == values_of(pandas.DataFrame({"y": [1, 2]})).shape
+    assert (
+        (2,)
+        == values_of(numpy.ones((2, 1))).shape
+        == values_of(pandas.DataFrame({"y": [1, 2]})).shape
+    )
     assert (2, 2) == values_of([[1, 2], [3, 4]]).shape
     assert [[1], [2, 3]] == list(values_of([[1], [2, 3]]))
 

@@ -1,4 +1,6 @@
-"""Disks that are full, folders that cannot be written: training goes on, nothing that can be kept is lost, and it is told once."""
+"""Disks that are full, folders that cannot be written: training goes on, nothing that can be kept
+is lost, and it is told once.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,13 @@ fitprint.log_metric("loss", 0.0)
 journal = os.path.join(os.environ["FITPRINT_HOME"], "journal")
 (folder,) = [name for name in os.listdir(journal) if not name.startswith(".")]
 limit(os.path.getsize(os.path.join(journal, folder, "00000001.log")) + 100)
-"""
+"""  # noqa: E501
 
 
 def test_a_full_disk_is_told_once_and_nothing_is_lost(programs: Programs) -> None:
-    """Thousands of points logged while the disk is full are written when there is room again; the program sees no error."""
+    """Thousands of points logged while the disk is full are written when there is room again; the
+    program sees no error.
+    """
     script = """
 for step in range(1, 2000):
     fitprint.log_metric("loss", step)
@@ -52,7 +56,9 @@ run.end()
 
 
 def test_a_disk_that_stays_full_ends_no_program(programs: Programs) -> None:
-    """What cannot be written in the end is counted in one more line; what was written is kept, and the run is KILLED."""
+    """What cannot be written in the end is counted in one more line; what was written is kept, and
+    the run is KILLED.
+    """
     script = """
 for step in range(1, 2000):
     fitprint.log_metric("loss", step)
@@ -78,8 +84,12 @@ with fitprint.start_run("another"):
     ],
 )
 def test_files_that_do_not_fit_do_not_stop_the_training(programs: Programs, call: str) -> None:
-    """An artifact that the disk does not take is told by its path, and everything else of the run is recorded."""
-    code, _, errors = programs.run(FULL + call + '\nfitprint.log_metric("after", 1)\nunlimit()\nrun.end()\n')
+    """An artifact that the disk does not take is told by its path, and everything else of the run
+    is recorded.
+    """
+    code, _, errors = programs.run(
+        FULL + call + '\nfitprint.log_metric("after", 1)\nunlimit()\nrun.end()\n'
+    )
     assert 0 == code, errors
     assert "could not be stored" in errors
     run = programs.runs()["full"]
@@ -105,7 +115,9 @@ run.end()
 
 
 def test_fault_9_what_autologging_cannot_store_is_told_once(programs: Programs) -> None:
-    """Of many trainings, whose models, plots, profiles and printed lines are refused, one line; the capture reports say the rest."""
+    """Of many trainings, whose models, plots, profiles and printed lines are refused, one line; the
+    capture reports say the rest.
+    """
     pytest.importorskip("sklearn")
     script = """
 from sklearn.linear_model import LogisticRegression
@@ -127,7 +139,11 @@ run.end()
     assert "recording model failed" not in errors
     assert "could not be recorded" not in errors
     runs = programs.runs()
-    assert 5 == sum("StoreError" in str(run.documents["capture"].get("failed")) for name, run in runs.items() if name.startswith("user"))
+    assert 5 == sum(
+        "StoreError" in str(run.documents["capture"].get("failed"))
+        for name, run in runs.items()
+        if name.startswith("user")
+    )
 
 
 def test_fault_9_a_model_that_does_not_fit_is_an_error_of_ours(programs: Programs) -> None:
@@ -148,7 +164,9 @@ print([name for name in os.listdir(os.environ["FITPRINT_HOME"] + "/blobs") if na
 
 
 def test_a_folder_that_cannot_be_written_moves_the_home(programs: Programs) -> None:
-    """Runs go to a private folder below the temporary one; one line says where and what to do, and reading finds them there."""
+    """Runs go to a private folder below the temporary one; one line says where and what to do, and
+    reading finds them there.
+    """
     script = """
 import fitprint
 with fitprint.start_run("a"):
@@ -160,7 +178,9 @@ print([run.name for run in fitprint.search_runs()], fitprint.get_run("a").read("
 """
     (programs.folder / "file").write_text("no folder")
     (programs.folder / "temporary").mkdir()
-    code, output, errors = programs.run(script, FITPRINT_HOME=f"{programs.folder}/file/home", TMPDIR=f"{programs.folder}/temporary")
+    code, output, errors = programs.run(
+        script, FITPRINT_HOME=f"{programs.folder}/file/home", TMPDIR=f"{programs.folder}/temporary"
+    )
     assert 0 == code, errors
     assert "['b', 'a'] b'text'\n" == output
     assert 1 == errors.count("\n")
@@ -177,7 +197,11 @@ def test_a_temporary_folder_that_somebody_else_prepared_is_not_used(programs: Pr
     temporary.mkdir()
     trap.mkdir()
     (temporary / f"fitprint-{os.getuid()}").symlink_to(trap)
-    code, _, errors = programs.run("import fitprint\nfitprint.start_run('a')\n", FITPRINT_HOME="/dev/null/home", TMPDIR=str(temporary))
+    code, _, errors = programs.run(
+        "import fitprint\nfitprint.start_run('a')\n",
+        FITPRINT_HOME="/dev/null/home",
+        TMPDIR=str(temporary),
+    )
     assert 0 == code, errors
     assert [] == list(trap.iterdir())
     assert 2 == len(list(temporary.iterdir()))
@@ -219,8 +243,15 @@ print([(run.name, run.status) for run in store._runs()])
 
 
 def test_somebody_elses_runs_can_be_read(programs: Programs) -> None:
-    """A home that may only be read is read: journals are delivered to a store in memory, and nothing is removed."""
-    assert 0 == programs.run("import fitprint\nwith fitprint.start_run('a'):\n    fitprint.log_metric('loss', 1)\n")[0]
+    """A home that may only be read is read: journals are delivered to a store in memory, and
+    nothing is removed.
+    """
+    assert (
+        0
+        == programs.run(
+            "import fitprint\nwith fitprint.start_run('a'):\n    fitprint.log_metric('loss', 1)\n"
+        )[0]
+    )
     folder = Path(tempfile.mkdtemp())
     try:
         shutil.copytree(programs.home / "journal", folder / "journal")

@@ -37,12 +37,16 @@ ENDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("ending", "code", "status", "error"), ENDINGS, ids=[ending[0] for ending in ENDINGS])
+@pytest.mark.parametrize(
+    ("ending", "code", "status", "error"), ENDINGS, ids=[ending[0] for ending in ENDINGS]
+)
 @pytest.mark.parametrize("form", ["plain", "block"])
 def test_the_end_of_a_program_is_told_truthfully(
     programs: Programs, form: str, ending: str, code: int, status: str, error: str | None
 ) -> None:
-    """Exit status, exception and signal decide on the status; the traceback is kept, and the exit status of the program is its own."""
+    """Exit status, exception and signal decide on the status; the traceback is kept, and the exit
+    status of the program is its own.
+    """
     script = PLAIN + ending if form == "plain" else f"{BLOCK}    {ending}"
     exit_code, output, errors = programs.run(script)
     run = programs.runs()[form]
@@ -74,9 +78,14 @@ fitprint.log_metric("loss", 0.4)
     assert "FINISHED" == programs.runs()["plain"].status
 
 
-@pytest.mark.parametrize(("ending", "status"), [("pass", "FINISHED"), ("sys.exit(3)", "FAILED"), ("raise ValueError('x')", "FAILED")])
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("pass", "FINISHED"), ("sys.exit(3)", "FAILED"), ("raise ValueError('x')", "FAILED")],
+)
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_the_end_of_a_process_of_multiprocessing_is_told_truthfully(programs: Programs, method: str, ending: str, status: str) -> None:
+def test_the_end_of_a_process_of_multiprocessing_is_told_truthfully(
+    programs: Programs, method: str, ending: str, status: str
+) -> None:
     """Such processes end without ``atexit``; their runs end all the same."""
     script = f"""
 import fitprint, multiprocessing, sys
@@ -125,13 +134,17 @@ def test_nested_runs_that_stand_open_end_together(programs: Programs) -> None:
     """Parent and child are both ended with the program's outcome."""
     programs.run(PLAIN + "fitprint.start_run('inner')\nraise ValueError('x')")
     runs = programs.runs()
-    assert {"plain": "FAILED", "inner": "FAILED"} == {name: run.status for name, run in runs.items()}
+    assert {"plain": "FAILED", "inner": "FAILED"} == {
+        name: run.status for name, run in runs.items()
+    }
     assert runs["plain"].id == runs["inner"].parent_id
 
 
 def test_an_ending_in_the_second_home_is_told_truthfully(programs: Programs) -> None:
     """Runs end before the journals close, also where the home changed on the way."""
-    script = PLAIN + "fitprint.configure(home='other')\nfitprint.start_run('second', nested=False)\nsys.exit(3)"
+    script = PLAIN + (
+        "fitprint.configure(home='other')\nfitprint.start_run('second', nested=False)\nsys.exit(3)"
+    )
     programs.run(script)
     assert "FAILED" == programs.runs()["plain"].status
     programs.home = programs.folder / "other"
@@ -139,12 +152,17 @@ def test_an_ending_in_the_second_home_is_told_truthfully(programs: Programs) -> 
 
 
 def test_a_living_program_is_running(programs: Programs) -> None:
-    """While the program lives its run is RUNNING for everybody who looks, with all points so far."""
+    """While the program lives its run is RUNNING for everybody who looks,
+    with all points so far.
+    """
     process = programs.start(PLAIN + "print('ready', flush=True)\ninput()")
     assert process.stdout is not None
     assert "ready\n" == process.stdout.readline()
     for _ in range(2):
-        assert ("RUNNING", 1) == (programs.runs()["plain"].status, programs.runs()["plain"].metrics["loss"].count)
+        assert ("RUNNING", 1) == (
+            programs.runs()["plain"].status,
+            programs.runs()["plain"].metrics["loss"].count,
+        )
     process.communicate("\n")
     assert "FINISHED" == programs.runs()["plain"].status
 
@@ -203,14 +221,21 @@ run.end()
 def test_ctrl_c_ends_a_script_as_without_us(programs: Programs):
     """By the signal, also where texts were executed at the end, as imports of ours may do."""
     bare, _, _ = programs.run("raise KeyboardInterrupt")
-    script = "from fitprint.recording.ending import at_end\nat_end(lambda: exec('pass'))\nraise KeyboardInterrupt"
+    script = (
+        "from fitprint.recording.ending import at_end\n"
+        "at_end(lambda: exec('pass'))\n"
+        "raise KeyboardInterrupt"
+    )
     code, _, errors = programs.run(PLAIN + script)
     assert code == bare == -signal.SIGINT
     assert "KeyboardInterrupt" in errors
     assert programs.runs()["plain"].status == "KILLED"
 
 
-@pytest.mark.parametrize("script", ["try:\n    raise KeyboardInterrupt\nexcept KeyboardInterrupt:\n    pass", "sys.exit(0)"])
+@pytest.mark.parametrize(
+    "script",
+    ["try:\n    raise KeyboardInterrupt\nexcept KeyboardInterrupt:\n    pass", "sys.exit(0)"],
+)
 def test_an_interrupt_that_was_caught_is_none(programs: Programs, script: str):
     """The program ends well."""
     code, _, errors = programs.run(PLAIN + script)

@@ -1,4 +1,6 @@
-"""What lies around a training, and may be missing: the working directory, the user's folder, the temporary folder, the outputs."""
+"""What lies around a training, and may be missing: the working directory, the user's folder, the
+temporary folder, the outputs.
+"""
 
 from __future__ import annotations
 
@@ -44,27 +46,51 @@ Started = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def started(tmp_path: Path) -> Started:
-    """Run Python in a folder that is removed before it starts; return its status, its errors and what the program answered."""
+    """Run Python in a folder that is removed before it starts; return its status, its errors and
+    what the program answered.
+    """
 
-    def start(*command: str, shell: str = "", gone: bool = True, **environment: str | None) -> tuple[int, str, str]:
+    def start(
+        *command: str, shell: str = "", gone: bool = True, **environment: str | None
+    ) -> tuple[int, str, str]:
         folder, answer = tmp_path / "gone", tmp_path / "answer"
         folder.mkdir(exist_ok=True)
         answer.write_text("")
         temporary = tmp_path / "temporary"
         temporary.mkdir(exist_ok=True)
-        variables = {**os.environ, "ANSWER": str(answer), "TMPDIR": str(temporary), "FITPRINT_CONTEXT": "false", "FITPRINT_NOTICE": "false"}
-        variables = {name: value for name, value in {**variables, **environment}.items() if value is not None}
+        variables = {
+            **os.environ,
+            "ANSWER": str(answer),
+            "TMPDIR": str(temporary),
+            "FITPRINT_CONTEXT": "false",
+            "FITPRINT_NOTICE": "false",
+        }
+        variables = {
+            name: value for name, value in {**variables, **environment}.items() if value is not None
+        }
         script = f'{"/bin/rmdir ../gone; " if gone else ""}exec "$@" {shell}'
         (tmp_path / "program.py").write_text(PROGRAM)
-        command = tuple(word.format(program=tmp_path / "program.py", tmp=tmp_path) for word in command)
+        command = tuple(
+            word.format(program=tmp_path / "program.py", tmp=tmp_path) for word in command
+        )
         words = ["/bin/sh", "-c", script, "sh", sys.executable, "-W", "error", *command]
-        done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         return done.returncode, done.stderr, answer.read_text()
 
     return start
 
 
-def test_fault_12_without_a_working_directory_runs_go_to_the_home_that_was_chosen(started: Started, tmp_path: Path) -> None:
+def test_fault_12_without_a_working_directory_runs_go_to_the_home_that_was_chosen(
+    started: Started, tmp_path: Path
+) -> None:
     """Every verb works as ever, and nothing needs to be said."""
     home = str(tmp_path / "home")
     assert (0, "", home) == started("{program}", FITPRINT_HOME=home, FITPRINT_CONTEXT="true")
@@ -78,7 +104,9 @@ def test_fault_12_without_a_working_directory_and_a_home_the_temporary_one_is_to
     home = tmp_path / "temporary" / f"fitprint-{os.getuid()}"
     status, errors, answer = started("{program}", FITPRINT_HOME=chosen)
     reason = "the working directory cannot be found (No such file or directory)"
-    told = f"fitprint: {reason}; recording to {home} instead: set FITPRINT_HOME to a folder of yours\n"
+    told = (
+        f"fitprint: {reason}; recording to {home} instead: set FITPRINT_HOME to a folder of yours\n"
+    )
     assert (0, told, str(home)) == (status, errors, answer)
 
 
@@ -102,7 +130,9 @@ def test_fault_12_what_else_is_missing_or_wrong_does_not_stop_a_training(
 
 
 @pytest.mark.parametrize("chosen", ["~nobody-of-this-name/runs", "/dev/null/home", "/proc/home"])
-def test_fault_12_a_home_that_cannot_be_is_told(started: Started, tmp_path: Path, chosen: str) -> None:
+def test_fault_12_a_home_that_cannot_be_is_told(
+    started: Started, tmp_path: Path, chosen: str
+) -> None:
     """The runs are in the temporary home, and one line says so."""
     status, errors, answer = started("{program}", FITPRINT_HOME=chosen)
     assert (0, str(tmp_path / "temporary" / f"fitprint-{os.getuid()}")) == (status, answer), errors
@@ -110,10 +140,14 @@ def test_fault_12_a_home_that_cannot_be_is_told(started: Started, tmp_path: Path
 
 
 @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&-", ">&-"])
-def test_fault_12_outputs_that_are_closed_do_not_stop_a_training(started: Started, tmp_path: Path, closed: str) -> None:
+def test_fault_12_outputs_that_are_closed_do_not_stop_a_training(
+    started: Started, tmp_path: Path, closed: str
+) -> None:
     """Where nobody listens nothing is said, also not by a loop or the notice."""
     home = str(tmp_path / "home")
-    answer = started("{program}", shell=closed, gone=False, FITPRINT_HOME=home, FITPRINT_NOTICE="true")[::2]
+    answer = started(
+        "{program}", shell=closed, gone=False, FITPRINT_HOME=home, FITPRINT_NOTICE="true"
+    )[::2]
     assert (0, home) == answer
 
 
@@ -133,12 +167,24 @@ COMMANDS = [
     "import {tmp}/bundle.zip",
     "sync",
 ]
-COMMANDS += ["doctor", "config", "plugins", "rm @last", "restore a", "exec {tmp}/script.py", "--help"]
+COMMANDS += [
+    "doctor",
+    "config",
+    "plugins",
+    "rm @last",
+    "restore a",
+    "exec {tmp}/script.py",
+    "--help",
+]
 
 
 @pytest.mark.parametrize("chosen", [True, False])
-def test_fault_12_every_command_works_without_a_working_directory(started: Started, tmp_path: Path, chosen: bool) -> None:
-    """What a command is given in full it does, in the home that was chosen or in the temporary one."""
+def test_fault_12_every_command_works_without_a_working_directory(
+    started: Started, tmp_path: Path, chosen: bool
+) -> None:
+    """What a command is given in full it does, in the home that was chosen or in the
+    temporary one.
+    """
     (tmp_path / "script.py").write_text("import fitprint\nfitprint.start_run('b').end()\n")
     home = str(tmp_path / "home") if chosen else None
     assert 0 == started("{program}", FITPRINT_HOME=home)[0]
@@ -148,27 +194,46 @@ def test_fault_12_every_command_works_without_a_working_directory(started: Start
 
 
 @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&-"])
-def test_fault_12_commands_work_where_nobody_listens(started: Started, tmp_path: Path, closed: str) -> None:
+def test_fault_12_commands_work_where_nobody_listens(
+    started: Started, tmp_path: Path, closed: str
+) -> None:
     """A closed output takes what is written to it."""
     home = str(tmp_path / "home")
     assert 0 == started("{program}", FITPRINT_HOME=home)[0]
     for command in ("ls --csv", "get a t.txt -o -", "doctor", "--help"):
-        assert 0 == started("-m", "fitprint", *command.split(), shell=closed, gone=False, FITPRINT_HOME=home)[0], command
+        assert (
+            0
+            == started(
+                "-m", "fitprint", *command.split(), shell=closed, gone=False, FITPRINT_HOME=home
+            )[0]
+        ), command
 
 
-def test_fault_12_a_module_is_run_without_a_working_directory(started: Started, tmp_path: Path) -> None:
+def test_fault_12_a_module_is_run_without_a_working_directory(
+    started: Started, tmp_path: Path
+) -> None:
     """``-m`` finds what Python itself would find."""
-    status, errors, _ = started("-m", "fitprint", "exec", "-m", "platform", FITPRINT_HOME=str(tmp_path / "home"))
+    status, errors, _ = started(
+        "-m", "fitprint", "exec", "-m", "platform", FITPRINT_HOME=str(tmp_path / "home")
+    )
     assert (0, "") == (status, errors)
 
 
 def test_fault_26_tests_see_nothing_outside_their_own_folders(tmp_path: Path) -> None:
-    """On a machine with a used temporary home, marks and settings above the temporary folder, and odd variables, tests pass."""
+    """On a machine with a used temporary home, marks and settings above the temporary folder, and
+    odd variables, tests pass.
+    """
     temporary = tmp_path / "temporary"
-    for folder in (temporary / f"fitprint-{os.getuid()}" / "journal", temporary / ".fitprint", tmp_path / ".config/fitprint"):
+    for folder in (
+        temporary / f"fitprint-{os.getuid()}" / "journal",
+        temporary / ".fitprint",
+        tmp_path / ".config/fitprint",
+    ):
         folder.mkdir(parents=True)
         (folder / "left").write_text("by a user")
-    (temporary / "pyproject.toml").write_text("[tool.fitprint]\nnonsense = 1\nhome = '/elsewhere'\n")
+    (temporary / "pyproject.toml").write_text(
+        "[tool.fitprint]\nnonsense = 1\nhome = '/elsewhere'\n"
+    )
     before = sorted(tmp_path.rglob("*"))
     odd = {
         "FITPRINT_HOME": "/elsewhere",
@@ -177,9 +242,33 @@ def test_fault_26_tests_see_nothing_outside_their_own_folders(tmp_path: Path) ->
         "FITPRINT_RUN": "none",
         "FITPRINT_STRICT": "?",
     }
-    environment = {**os.environ, **odd, "TMPDIR": str(temporary), "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / ".config")}
+    environment = {
+        **os.environ,
+        **odd,
+        "TMPDIR": str(temporary),
+        "HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path / ".config"),
+    }
     tests = ["tests/unit/test_settings.py", "tests/unit/cli/test_upkeep.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "doctor or project or healthy", *tests]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "doctor or project or healthy",
+        *tests,
+    ]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert 0 == done.returncode, done.stdout[-3000:]
     assert before == sorted(tmp_path.rglob("*"))

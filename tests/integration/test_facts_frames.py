@@ -55,13 +55,14 @@ def added_memory(call):
         tracemalloc.stop()
 
 
-# -- arrays --------------------------------------------------------------------------------------------------------------
+# -- arrays ----------------------------------------------------------------------------------------
 
 
 def test_arrays():
     """Shape, dtype, size and missing values."""
     assert facts(np.array([[1.0, math.nan], [3.0, 4.0]])) == {
-        "type": "numpy.ndarray", "shape": [2, 2], "dtype": "float64", "bytes": 32, "missing": 1, "digest_of": "all",
+        "type": "numpy.ndarray", "shape": [2, 2], "dtype": "float64", "bytes": 32, "missing": 1,
+        "digest_of": "all",
     }  # fmt: skip
 
 
@@ -99,14 +100,25 @@ def test_every_shape_has_facts_and_a_digest(shape):
 
 @pytest.mark.parametrize("rows", [100, 100_000])
 def test_digests_do_not_depend_on_the_layout(rows):
-    """Row order, column order, strides, views and subclasses of equal content agree, whole and sampled."""
+    """Row order, column order, strides, views and subclasses of equal content agree, whole and
+    sampled.
+    """
     data = np.random.default_rng(0).random((rows, 20))
     wide = np.zeros((rows, 40))
     wide[:, ::2] = data
     read_only = data.copy()
     read_only.flags.writeable = False
-    same = [data, np.asfortranarray(data), wide[:, ::2], data[::-1][::-1], read_only, data.view(np.recarray)]
-    assert {digest_data(array)[1] for array in same} == {"all" if data.nbytes <= EXACT_BYTES else "sample"}
+    same = [
+        data,
+        np.asfortranarray(data),
+        wide[:, ::2],
+        data[::-1][::-1],
+        read_only,
+        data.view(np.recarray),
+    ]
+    assert {digest_data(array)[1] for array in same} == {
+        "all" if data.nbytes <= EXACT_BYTES else "sample"
+    }
     assert len({digest_data(array) for array in same}) == 1
 
 
@@ -124,7 +136,14 @@ def test_shape_dtype_and_content_change_the_digest():
     data = np.arange(12.0)
     changed = data.copy()
     changed[7] += 1e-12
-    others = [data.reshape(3, 4), data.reshape(4, 3), data.astype("float32"), data.astype(">f8"), changed, data.astype("M8[s]")]
+    others = [
+        data.reshape(3, 4),
+        data.reshape(4, 3),
+        data.astype("float32"),
+        data.astype(">f8"),
+        changed,
+        data.astype("M8[s]"),
+    ]
     digests = {digest_data(array)[0] for array in [data, *others]}
     assert len(digests) == 7
 
@@ -153,11 +172,15 @@ def test_digests_do_not_depend_on_the_process():
     """Another interpreter finds the same."""
     code = (
         "import numpy as np, pandas as pd; from fitprint.data.digests import digest_data as d;"
-        "print(d(np.arange(10.0)), d(pd.DataFrame({'a': ['x', None], 'b': [1, 2]})), d(np.array(['a', 1, None], object)))"
+        "print(d(np.arange(10.0)), d(pd.DataFrame({'a': ['x', None], 'b': [1, 2]})), "
+        "d(np.array(['a', 1, None], object)))"
     )
     seen = {
         subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }
@@ -167,7 +190,14 @@ def test_digests_do_not_depend_on_the_process():
 def test_digits_cost_less_than_a_millisecond():
     """Facts, digest and target of 920 kB; three times the promise is allowed on a busy machine."""
     X, y = digits()
-    seconds = min(timeit.repeat(lambda: Description(X).dataset("X", "train", target=y), number=5, repeat=10)) / 5
+    seconds = (
+        min(
+            timeit.repeat(
+                lambda: Description(X).dataset("X", "train", target=y), number=5, repeat=10
+            )
+        )
+        / 5
+    )
     assert seconds < 3e-3
 
 
@@ -179,10 +209,16 @@ def test_digits_cost_less_than_a_millisecond():
         lambda: np.zeros((300_000, 200))[:, ::2],
         lambda: pd.DataFrame(np.zeros((300_000, 100))),
         lambda: pd.DataFrame(
-            {"a": np.zeros(3_000_000), "b": np.zeros(3_000_000, int), "c": pd.Categorical.from_codes(np.zeros(3_000_000, "i1"), ["x"])}
+            {
+                "a": np.zeros(3_000_000),
+                "b": np.zeros(3_000_000, int),
+                "c": pd.Categorical.from_codes(np.zeros(3_000_000, "i1"), ["x"]),
+            }
         ),
         lambda: sparse.random(2000, 3000, 0.001, format="csr", random_state=0),
-        lambda: sparse.csr_matrix((np.ones(3_000_000), np.zeros(3_000_000, "i4"), np.arange(3_000_001)), (3_000_000, 5)),
+        lambda: sparse.csr_matrix(
+            (np.ones(3_000_000), np.zeros(3_000_000, "i4"), np.arange(3_000_001)), (3_000_000, 5)
+        ),
     ],
 )
 def test_data_of_any_size_cost_a_bounded_memory(build):
@@ -200,7 +236,11 @@ def test_a_small_sparse_matrix_costs_no_memory():
 
 def test_data_are_not_kept_alive_and_not_changed():
     """Neither array nor table is referred to afterwards; flags and content are as before."""
-    for build in (lambda: np.ones((10, 3)), lambda: pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}), lambda: sparse.eye(5, format="csr")):
+    for build in (
+        lambda: np.ones((10, 3)),
+        lambda: pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}),
+        lambda: sparse.eye(5, format="csr"),
+    ):
         data = build()
         before = data.copy()
         gone = weakref.ref(data)
@@ -217,12 +257,14 @@ def test_no_warning_leaves_and_no_state_changes():
     state = np.geterr(), np.random.get_state()[1].tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Description(np.array([math.inf, -math.inf, 1e308, 1e308, math.nan])).dataset("y", "train", kind="target")
+        Description(np.array([math.inf, -math.inf, 1e308, 1e308, math.nan])).dataset(
+            "y", "train", kind="target"
+        )
         describe(np.full(5, 60_000.5, "float16"), kind="target")
     assert (np.geterr(), np.random.get_state()[1].tolist()) == state
 
 
-# -- tables --------------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def table():
@@ -242,8 +284,15 @@ def table():
 def test_tables():
     """The schema tells name, dtype and nullability, and how much is missing."""
     described = facts(table())
-    assert (described["type"], described["shape"], described["missing"]) == ("pandas.DataFrame", [3, 7], 4)
-    columns = {column["name"]: (column["nullable"], column.get("missing", 0)) for column in described["schema"]}
+    assert (described["type"], described["shape"], described["missing"]) == (
+        "pandas.DataFrame",
+        [3, 7],
+        4,
+    )
+    columns = {
+        column["name"]: (column["nullable"], column.get("missing", 0))
+        for column in described["schema"]
+    }
     assert columns == {
         "number": (True, 1),
         "whole": (False, 0),
@@ -263,7 +312,22 @@ def test_digests_of_tables_do_not_depend_on_blocks():
     columns = pd.DataFrame({name: data[:, position].copy() for position, name in enumerate("abcd")})
     parts = pd.concat([whole[["a", "b"]], whole[["c", "d"]]], axis=1)
     turned = pd.DataFrame(np.asfortranarray(data), columns=list("abcd"))
-    assert len({digest_data(frame) for frame in (whole, columns, parts, turned, whole.copy(), whole.set_index(np.arange(50) + 7))}) == 1
+    assert (
+        len(
+            {
+                digest_data(frame)
+                for frame in (
+                    whole,
+                    columns,
+                    parts,
+                    turned,
+                    whole.copy(),
+                    whole.set_index(np.arange(50) + 7),
+                )
+            }
+        )
+        == 1
+    )
 
 
 def test_content_names_and_dtypes_change_a_tables_digest():
@@ -289,13 +353,22 @@ def test_content_names_and_dtypes_change_a_tables_digest():
 def test_wide_tables_are_bounded():
     """Of many columns a thousand are told one by one."""
     described = facts(pd.DataFrame(np.zeros((3, 5000))))
-    assert (described["shape"], len(described["schema"]), described["missing"]) == ([3, 5000], 1000, 0)
+    assert (described["shape"], len(described["schema"]), described["missing"]) == (
+        [3, 5000],
+        1000,
+        0,
+    )
 
 
 def test_columns():
     """A series tells its name."""
     described = facts(pd.Series([1.0, None], name="age"))
-    assert (described["type"], described["column"], described["shape"], described["missing"]) == ("pandas.Series", "age", [2], 1)
+    assert (described["type"], described["column"], described["shape"], described["missing"]) == (
+        "pandas.Series",
+        "age",
+        [2],
+        1,
+    )
     assert digest_data(pd.Series([1, 2], name="a")) != digest_data(pd.Series([1, 2], name="b"))
 
 
@@ -303,7 +376,9 @@ def test_duplicate_and_odd_column_names():
     """Names need not be unique, nor texts."""
     frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", 7])
     assert facts(frame)["feature_names"] == ["a", "a", "7"]
-    assert facts(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("x", 1)])))["feature_names"] == ["('x', 1)"]
+    assert facts(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("x", 1)])))[
+        "feature_names"
+    ] == ["('x', 1)"]
 
 
 def test_empty_tables():
@@ -333,9 +408,20 @@ def test_arrow_columns_are_digested_whole_however_they_are_cut():
 def test_polars_tables():
     """Schema, gaps and digest, whatever the chunks; a lazy table is not computed."""
     pl = pytest.importorskip("polars")
-    frame = pl.DataFrame({"a": [1.5, None, 2.0] * 100, "b": ["x", None, "z"] * 100, "c": range(300), "d": [True, False, True] * 100})
+    frame = pl.DataFrame(
+        {
+            "a": [1.5, None, 2.0] * 100,
+            "b": ["x", None, "z"] * 100,
+            "c": range(300),
+            "d": [True, False, True] * 100,
+        }
+    )
     described = describe(frame, target=frame["c"] % 2)
-    assert (described.facts["type"], described.facts["shape"], described.facts["missing"]) == ("polars.DataFrame", [300, 4], 200)
+    assert (described.facts["type"], described.facts["shape"], described.facts["missing"]) == (
+        "polars.DataFrame",
+        [300, 4],
+        200,
+    )
     assert described.facts["target"]["summary"]["counts"] == [150, 150]
     chunked = pl.concat([frame[:100], frame[100:]], rechunk=False)
     assert digest_data(chunked) == digest_data(frame)
@@ -343,7 +429,7 @@ def test_polars_tables():
     assert facts(frame.lazy()) == {"type": "polars.LazyFrame"}
 
 
-# -- sparse matrices -----------------------------------------------------------------------------------------------------
+# -- sparse matrices -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "bsr", "dia"])
@@ -351,7 +437,11 @@ def test_sparse_matrices(form):
     """Format and number of stored values are told, and the digest depends on what is stored."""
     matrix = sparse.eye(10, format=form)
     described = describe(matrix)
-    assert (described.facts["format"], described.facts["nonzero"], described.facts["shape"]) == (form, 10, [10, 10])
+    assert (described.facts["format"], described.facts["nonzero"], described.facts["shape"]) == (
+        form,
+        10,
+        [10, 10],
+    )
     assert described.digest == digest_data(matrix.copy())[0]
     assert described.digest != digest_data((matrix * 2).asformat(form))[0]
 
@@ -368,7 +458,7 @@ def test_sparse_arrays():
     assert facts(sparse.csr_array(np.eye(3)))["type"] == "scipy.sparse.csr_array"
 
 
-# -- targets -------------------------------------------------------------------------------------------------------------
+# -- targets ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -398,7 +488,14 @@ def test_quantities_have_a_range():
     """As numpy computes it."""
     y = np.random.default_rng(0).normal(100, 5, 200_000)
     assert describe_target(y) == pytest.approx(
-        {"kind": "continuous", "count": 200_000, "min": y.min(), "max": y.max(), "mean": y.mean(), "std": y.std()}
+        {
+            "kind": "continuous",
+            "count": 200_000,
+            "min": y.min(),
+            "max": y.max(),
+            "mean": y.mean(),
+            "std": y.std(),
+        }
     )
 
 
@@ -409,10 +506,22 @@ def test_whole_quantities_are_no_classes():
 
 def test_several_outputs():
     """Labels are counted, quantities described by column."""
-    assert describe_target(np.array([[1, 0, 1], [1, 0, 0]])) == {"kind": "multilabel", "outputs": 3, "positives": [2, 0, 1]}
-    assert describe_target(sparse.csr_matrix([[1, 0, 1], [1, 0, 0]])) == {"kind": "multilabel", "outputs": 3, "positives": [2, 0, 1]}
+    assert describe_target(np.array([[1, 0, 1], [1, 0, 0]])) == {
+        "kind": "multilabel",
+        "outputs": 3,
+        "positives": [2, 0, 1],
+    }
+    assert describe_target(sparse.csr_matrix([[1, 0, 1], [1, 0, 0]])) == {
+        "kind": "multilabel",
+        "outputs": 3,
+        "positives": [2, 0, 1],
+    }
     summary = describe_target(np.array([[0.5, 1.5], [2.5, 3.5]]))
-    assert (summary["kind"], summary["outputs"], [column["mean"] for column in summary["columns"]]) == ("multioutput", 2, [1.5, 2.5])
+    assert (
+        summary["kind"],
+        summary["outputs"],
+        [column["mean"] for column in summary["columns"]],
+    ) == ("multioutput", 2, [1.5, 2.5])
 
 
 def test_many_elements_are_sampled():
@@ -421,14 +530,30 @@ def test_many_elements_are_sampled():
     assert (summary["n_classes"], summary["of"], summary["counts"]) == (1, "sample", [1_000_000])
 
 
-# -- values --------------------------------------------------------------------------------------------------------------
+# -- values ----------------------------------------------------------------------------------------
 
 
 def test_numpy_values_as_parameters():
     """Scalars become Python's, small arrays lists, large ones a summary."""
-    values = [np.float64(1.5), np.float32(0.5), np.int64(3), np.bool_(True), np.str_("a"), np.array([1, 2]), np.longdouble(2.0)]
+    values = [
+        np.float64(1.5),
+        np.float32(0.5),
+        np.int64(3),
+        np.bool_(True),
+        np.str_("a"),
+        np.array([1, 2]),
+        np.longdouble(2.0),
+    ]
     assert [param_value(value) for value in values] == [1.5, 0.5, 3, True, "a", [1, 2], 2.0]
-    assert [type(param_value(value)) for value in values] == [float, float, int, bool, str, list, float]
+    assert [type(param_value(value)) for value in values] == [
+        float,
+        float,
+        int,
+        bool,
+        str,
+        list,
+        float,
+    ]
     assert param_value(np.array(["2024-01-01"], "M8[D]")) == ["2024-01-01"]
     assert param_value(np.float64) == "numpy.float64"
     summary = param_value(np.zeros((100, 100)))
@@ -444,7 +569,16 @@ def test_numpy_values_as_parameters():
 
 def test_numpy_values_as_metrics():
     """One element is one number; the masked constant is a gap."""
-    assert [metric_value("m", value) for value in (np.float32(0.5), np.int8(2), np.bool_(True), np.array([1.5]), pd.Series([2.5]))] == [
+    assert [
+        metric_value("m", value)
+        for value in (
+            np.float32(0.5),
+            np.int8(2),
+            np.bool_(True),
+            np.array([1.5]),
+            pd.Series([2.5]),
+        )
+    ] == [
         0.5,
         2.0,
         1.0,
@@ -458,9 +592,11 @@ def test_pictures_of_arrays():
     """Floats from zero to one, booleans and integers give the same picture."""
     grey = np.array([[0, 255], [255, 0]], "uint8")
     expected = image_bytes(grey, "p.png")
-    assert [image_bytes(grey / 255.0, "p.png"), image_bytes(grey > 0, "p.png"), image_bytes(grey.astype("int64"), "p.png")] == [
-        expected
-    ] * 3
+    assert [
+        image_bytes(grey / 255.0, "p.png"),
+        image_bytes(grey > 0, "p.png"),
+        image_bytes(grey.astype("int64"), "p.png"),
+    ] == [expected] * 3
     assert image_bytes(np.array([[math.nan, 7.0], [1.0, -3.0]]), "p.png") == expected
     assert image_bytes(np.asfortranarray(grey), "p.png") == image_bytes(grey.copy(), "p.png")
 
@@ -477,4 +613,8 @@ def test_tables_are_read_back_by_pandas():
 
 def test_arrays_in_json():
     """Arrays and their scalars are written as lists and numbers."""
-    assert json.loads(json_bytes({"a": np.array([1, 2]), "b": np.float32(0.5), "c": [np.nan]})) == {"a": [1, 2], "b": 0.5, "c": ["NaN"]}
+    assert json.loads(json_bytes({"a": np.array([1, 2]), "b": np.float32(0.5), "c": [np.nan]})) == {
+        "a": [1, 2],
+        "b": 0.5,
+        "c": ["NaN"],
+    }

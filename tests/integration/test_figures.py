@@ -32,7 +32,9 @@ def test_runs_are_lines_and_metrics_are_panels(runs):
     assert ["loss", "$acc"] == [axes.get_ylabel() for axes in figure.axes]
     named = [text.get_text().strip() for text in first.get_legend().get_texts()]
     assert [f"_a $x_{{ ({runs[0].id[-6:]})", f"b ({runs[1].id[-6:]})"] == named
-    assert [[3.0, 2.0], [1.0, 0.5], [3.0, 2.0], [1.0, 0.5]] == [list(line.get_ydata()) for line in first.lines]
+    assert [[3.0, 2.0], [1.0, 0.5], [3.0, 2.0], [1.0, 0.5]] == [
+        list(line.get_ydata()) for line in first.lines
+    ]
     assert [[0.1], [0.1]] == [list(line.get_ydata()) for line in second.lines]
     assert figure._repr_png_().startswith(b"\x89PNG")
 
@@ -45,7 +47,9 @@ def test_a_run_plots_itself(runs):
     assert "loss" == runs[1].plot().axes[0].get_ylabel()
 
 
-@pytest.mark.parametrize("options", [{"x": "hours"}, {"log": "yes"}, {"metric": 3}, {"metric": "los"}, {"runs": 3}])
+@pytest.mark.parametrize(
+    "options", [{"x": "hours"}, {"log": "yes"}, {"metric": 3}, {"metric": "los"}, {"runs": 3}]
+)
 def test_wrong_arguments_are_refused(runs, options):
     """As an error of ours."""
     with pytest.raises(fitprint.FitprintError):
@@ -61,7 +65,10 @@ def test_a_long_curve_is_thinned_out(home):
     assert 1.0 == max(line.get_ydata())
 
 
-@pytest.mark.parametrize(("name", "magic"), [("curves.png", b"\x89PNG"), ("curves.svg", b"<?xml"), ("curves.pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("name", "magic"),
+    [("curves.png", b"\x89PNG"), ("curves.svg", b"<?xml"), ("curves.pdf", b"%PDF")],
+)
 def test_a_picture_is_written(runs, capsys, name, magic):
     """Of each kind; a letter that the font has not is no matter."""
     from fitprint.cli import main
@@ -94,7 +101,7 @@ figure = run.plot()
 figure.savefig("curve.png")
 assert before == list(dict.items(matplotlib.rcParams)) and backend == matplotlib.rcParams._get_backend_or_none()
 assert "matplotlib.pyplot" not in sys.modules
-"""
+"""  # noqa: E501
 
 
 def test_matplotlib_stays_as_it_was(programs):
@@ -117,7 +124,9 @@ except fitprint.FitprintError as error:
 
 def test_without_matplotlib_the_message_says_how_to_get_it(programs):
     """As an extra of fitprint."""
-    assert (0, "a figure needs Matplotlib: pip install 'fitprint[plot]'\n", "") == programs.run(WITHOUT)
+    assert (0, "a figure needs Matplotlib: pip install 'fitprint[plot]'\n", "") == programs.run(
+        WITHOUT
+    )
 
 
 WITH_PLOTLY = """
@@ -139,10 +148,23 @@ def test_plotly_is_used_where_only_it_is_imported(programs):
 
 def test_the_core_imports_no_library_for_figures(programs):
     """Not even to draw in a terminal."""
-    programs.run("import fitprint\nwith fitprint.start_run('a') as run: run.log_history('loss', [1.0, 2.0])")
-    code = "import sys; from fitprint.cli import main; main(['plot', 'a']); print(*sys.modules, file=sys.stderr)"
+    programs.run(
+        "import fitprint\nwith fitprint.start_run('a') as run: run.log_history('loss', [1.0, 2.0])"
+    )
+    code = (
+        "import sys; from fitprint.cli import main; main(['plot', 'a']); print(*sys.modules, "
+        "file=sys.stderr)"
+    )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=programs.environment, cwd=programs.folder, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        command,
+        env=programs.environment,
+        cwd=programs.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert "loss" in done.stdout
     assert set() == set(done.stderr.split()) & {"matplotlib", "plotly", "numpy", "PIL"}
 

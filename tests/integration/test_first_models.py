@@ -31,7 +31,7 @@ if {tracked}:
     report["models"] = [model.flavor for model in run.models]
     report["failed"] = run.capture.get("failed")
 print(json.dumps(report))
-"""
+"""  # noqa: E501
 OWN_CLASS = """
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
@@ -51,26 +51,65 @@ import keras
 net = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
 net.compile("sgd", "mse")
 net.summary(print_fn=lambda *texts, **options: None)  # which is recorded too; Keras renders it with more of rich
-"""
+"""  # noqa: E501
 CASES = {
-    "sklearn": ("from sklearn.linear_model import LogisticRegression", "LogisticRegression().fit(X, y)", "sklearn"),
+    "sklearn": (
+        "from sklearn.linear_model import LogisticRegression",
+        "LogisticRegression().fit(X, y)",
+        "sklearn",
+    ),
     "sklearn stack": (STACK, "StackingClassifier(forests, cv=2).fit(X, y)", "sklearn"),
-    "sklearn own class": (OWN_CLASS, "make_pipeline(Own(), LogisticRegression()).fit(X, y)", "sklearn"),
-    "lightgbm estimator": ("import lightgbm", "lightgbm.LGBMClassifier(n_estimators=2, verbose=-1, n_jobs=1).fit(X, y)", "lightgbm"),
-    "lightgbm": ("import lightgbm", "lightgbm.train({'verbose': -1, 'num_threads': 1}, lightgbm.Dataset(X, y), 2)", "lightgbm"),
-    "xgboost estimator": ("import xgboost", "xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(X, y)", "xgboost"),
-    "xgboost": ("import xgboost", "xgboost.train({'nthread': 1}, xgboost.DMatrix(X, y), 2)", "xgboost"),
-    "catboost": ("import catboost", "catboost.CatBoostClassifier(iterations=2, verbose=0, thread_count=1).fit(X, y)", "catboost"),
+    "sklearn own class": (
+        OWN_CLASS,
+        "make_pipeline(Own(), LogisticRegression()).fit(X, y)",
+        "sklearn",
+    ),
+    "lightgbm estimator": (
+        "import lightgbm",
+        "lightgbm.LGBMClassifier(n_estimators=2, verbose=-1, n_jobs=1).fit(X, y)",
+        "lightgbm",
+    ),
+    "lightgbm": (
+        "import lightgbm",
+        "lightgbm.train({'verbose': -1, 'num_threads': 1}, lightgbm.Dataset(X, y), 2)",
+        "lightgbm",
+    ),
+    "xgboost estimator": (
+        "import xgboost",
+        "xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(X, y)",
+        "xgboost",
+    ),
+    "xgboost": (
+        "import xgboost",
+        "xgboost.train({'nthread': 1}, xgboost.DMatrix(X, y), 2)",
+        "xgboost",
+    ),
+    "catboost": (
+        "import catboost",
+        "catboost.CatBoostClassifier(iterations=2, verbose=0, thread_count=1).fit(X, y)",
+        "catboost",
+    ),
     "keras": (KERAS, "net.fit(X, y, verbose=0)", "keras"),
 }
 
 
 def told(folder: Path, prepare: str, train: str, *, tracked: bool) -> dict[str, object]:
     folder.mkdir()
-    environ = {**os.environ, "FITPRINT_HOME": str(folder / "home"), "XDG_STATE_HOME": str(folder / "state"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environ = {
+        **os.environ,
+        "FITPRINT_HOME": str(folder / "home"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     program = PROGRAM.format(prepare=prepare, train=train, tracked=tracked)
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     report: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
@@ -78,13 +117,21 @@ def told(folder: Path, prepare: str, train: str, *, tracked: bool) -> dict[str, 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_fault_13_a_first_model_imports_nothing_and_draws_nothing(tmp_path: Path, case: str) -> None:
-    """Recording it imports no module of any distribution that the program alone does not, and leaves the generators as they were."""
+def test_fault_13_a_first_model_imports_nothing_and_draws_nothing(
+    tmp_path: Path, case: str
+) -> None:
+    """Recording it imports no module of any distribution that the program alone does not, and
+    leaves the generators as they were.
+    """
     prepare, train, flavor = CASES[case]
     pytest.importorskip(flavor)
     alone = told(tmp_path / "alone", prepare, train, tracked=False)
     recorded = told(tmp_path / "recorded", prepare, train, tracked=True)
     assert (recorded["models"], recorded["failed"]) == ([flavor], None)
-    ours = {name for name in recorded["modules"] if name.partition(".")[0].startswith(("fitprint", "wrapt", "pluggy"))}
+    ours = {
+        name
+        for name in recorded["modules"]
+        if name.partition(".")[0].startswith(("fitprint", "wrapt", "pluggy"))
+    }
     assert set(recorded["modules"]) - ours - set(alone["modules"]) == set()
     assert recorded["same"] == alone["same"]

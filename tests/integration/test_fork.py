@@ -1,4 +1,6 @@
-"""Forked, spawned and started processes: who logs where, who ends what, and nobody waits for ever."""
+"""Forked, spawned and started processes: who logs where, who ends what,
+and nobody waits for ever.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,16 @@ with fitprint.start_run("both") as run:
 """
     succeed(programs, FORK + script)
     run = programs.runs()["both"]
-    assert {"parent": 3.0, "child": 2.0} == {key: summary.last for key, summary in run.metrics.items()}
+    assert {"parent": 3.0, "child": 2.0} == {
+        key: summary.last for key, summary in run.metrics.items()
+    }
     assert "FINISHED" == run.status
 
 
 def test_a_child_that_leaves_the_block_does_not_end_its_parents_run(programs: Programs) -> None:
-    """Parent and child both leave the ``with`` block; the run ends with the parent's leaving, and the child has no run any more."""
+    """Parent and child both leave the ``with`` block; the run ends with the parent's leaving, and
+    the child has no run any more.
+    """
     script = """
 with fitprint.start_run("both") as run:
     child = os.fork()
@@ -78,7 +84,9 @@ except ValueError:
     assert "FINISHED" == programs.runs()["both"].status
 
 
-@pytest.mark.parametrize("ending", ["pass", "sys.exit(3)", "raise ValueError", "run.end()", "fitprint.end_run('FAILED')"])
+@pytest.mark.parametrize(
+    "ending", ["pass", "sys.exit(3)", "raise ValueError", "run.end()", "fitprint.end_run('FAILED')"]
+)
 def test_a_child_that_ends_does_not_end_its_parents_run(programs: Programs, ending: str) -> None:
     """However a forked child ends, by itself or by hand, its parent's run goes on."""
     script = f"""
@@ -110,11 +118,15 @@ with fitprint.start_run("outer"):
     succeed(programs, FORK + script)
     runs = programs.runs()
     assert runs["outer"].id == runs["inner"].parent_id
-    assert {"outer": "FINISHED", "inner": "FINISHED"} == {name: run.status for name, run in runs.items()}
+    assert {"outer": "FINISHED", "inner": "FINISHED"} == {
+        name: run.status for name, run in runs.items()
+    }
 
 
 def test_a_parent_that_is_killed_is_dead_while_its_child_lives(programs: Programs) -> None:
-    """The child has none of the parent's files open: the parent's death shows at once, and the child logs on."""
+    """The child has none of the parent's files open: the parent's death shows at once, and the
+    child logs on.
+    """
     script = """
 run = fitprint.start_run("parent")
 fitprint.log_metric("loss", 1)
@@ -140,7 +152,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_fork_while_other_threads_log_does_not_hang(programs: Programs) -> None:
-    """Children forked in the middle of other threads' logging, reading and ending can log, start, end and read at once."""
+    """Children forked in the middle of other threads' logging, reading and ending can log, start,
+    end and read at once.
+    """
     script = """
 import warnings
 warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -171,16 +185,21 @@ with fitprint.start_run("main") as main:
     stop.set()
     for thread in threads:
         thread.join()
-"""
+"""  # noqa: E501
     succeed(programs, FORK + script)
     store_runs = succeed(
-        programs, "import fitprint\nprint(len(fitprint.search_runs(filter_string=\"attributes.run_name = 'of child'\", children=True)))"
+        programs,
+        "import fitprint\n"
+        "print(len(fitprint.search_runs(filter_string=\"attributes.run_name = 'of child'\", "
+        "children=True)))",
     )
     assert "30\n" == store_runs
 
 
 def test_a_fork_just_after_the_first_run_began_is_safe(programs: Programs) -> None:
-    """What is collected in the background at the first run neither warns nor keeps the child from importing, recording and ending."""
+    """What is collected in the background at the first run neither warns nor keeps the child from
+    importing, recording and ending.
+    """
     script = """
 with fitprint.start_run("outer"):
     def work():
@@ -196,7 +215,9 @@ with fitprint.start_run("outer"):
 
 
 def test_children_of_a_pool_record_runs_of_their_own(programs: Programs) -> None:
-    """Workers of a pool, forked or spawned, each record whole runs, below the run that was open at the fork."""
+    """Workers of a pool, forked or spawned, each record whole runs, below the run that was open at
+    the fork.
+    """
     script = """
 import fitprint, multiprocessing, sys
 def work(number):
@@ -217,7 +238,9 @@ if __name__ == "__main__":
 
 
 def test_a_spawned_process_joins_by_environ(programs: Programs) -> None:
-    """With ``run.environ()`` a process of its own logs to the run, goes on counting steps, and cannot end it."""
+    """With ``run.environ()`` a process of its own logs to the run, goes on counting steps, and
+    cannot end it.
+    """
     script = """
 import fitprint, os, subprocess, sys
 code = '''
@@ -235,14 +258,16 @@ with fitprint.start_run("above") as run:
     fitprint.log_metric("loss", 2)
     subprocess.run([sys.executable, "-c", code % run.id], env={**os.environ, **run.environ()}, check=True)
     print(run.status)
-"""
+"""  # noqa: E501
     assert "RUNNING\n" == succeed(programs, script)
     runs = programs.runs()
     assert runs["above"].id == runs["below"].parent_id
     assert [0, 1, 2] == programs.steps("above", "loss")
     assert [0, 1] == programs.steps("above", "own")
     assert [0] == programs.steps("below", "loss")
-    assert {"above": "FINISHED", "below": "FINISHED"} == {name: run.status for name, run in runs.items()}
+    assert {"above": "FINISHED", "below": "FINISHED"} == {
+        name: run.status for name, run in runs.items()
+    }
 
 
 def test_environ_works_with_multiprocessing_spawn(programs: Programs) -> None:
@@ -277,8 +302,15 @@ print(fitprint.get_run("above").metrics)
 
 
 def test_a_run_is_resumed_by_another_process(programs: Programs) -> None:
-    """A later program goes on with a run: RUNNING meanwhile, steps counted on, its own end counts, nothing is lost."""
-    succeed(programs, "import fitprint\nwith fitprint.start_run('a', tags={'x': 'y'}) as run:\n    fitprint.log_metric('loss', 1)\n")
+    """A later program goes on with a run: RUNNING meanwhile, steps counted on, its own end counts,
+    nothing is lost.
+    """
+    succeed(
+        programs,
+        "import fitprint\n"
+        "with fitprint.start_run('a', tags={'x': 'y'}) as run:\n"
+        "    fitprint.log_metric('loss', 1)\n",
+    )
     resumed = """
 import fitprint, sys
 try:
@@ -290,13 +322,33 @@ except ValueError:
     pass
 """
     assert "RUNNING\n" == succeed(programs, resumed)
-    output = succeed(programs, "import fitprint\nrun = fitprint.get_run('a')\nprint(run.status, list(run.history('loss').step), run.tags)")
+    output = succeed(
+        programs,
+        "import fitprint\n"
+        "run = fitprint.get_run('a')\n"
+        "print(run.status, list(run.history('loss').step), run.tags)",
+    )
     assert "FAILED [0, 1] {'x': 'y'}\n" == output
 
 
 def test_a_killed_run_is_resumed_and_finished(programs: Programs) -> None:
     """The life that was killed is forgotten when the run is taken up again and ends well."""
-    programs.run("import fitprint, os\nfitprint.start_run('a')\nfitprint.log_metric('loss', 1)\nos.kill(os.getpid(), 9)\n")
+    programs.run(
+        "import fitprint, os\n"
+        "fitprint.start_run('a')\n"
+        "fitprint.log_metric('loss', 1)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
     assert "KILLED\n" == succeed(programs, "import fitprint\nprint(fitprint.get_run('a').status)")
-    succeed(programs, "import fitprint\nwith fitprint.start_run(run_id='a'):\n    fitprint.log_metric('loss', 2)\n")
-    assert "FINISHED 2\n" == succeed(programs, "import fitprint\nrun = fitprint.get_run('a')\nprint(run.status, run.summary('loss').count)")
+    succeed(
+        programs,
+        "import fitprint\n"
+        "with fitprint.start_run(run_id='a'):\n"
+        "    fitprint.log_metric('loss', 2)\n",
+    )
+    assert "FINISHED 2\n" == succeed(
+        programs,
+        "import fitprint\n"
+        "run = fitprint.get_run('a')\n"
+        "print(run.status, run.summary('loss').count)",
+    )

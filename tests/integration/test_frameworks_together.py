@@ -1,4 +1,6 @@
-"""Estimators of one framework inside calls of another: one run, with true children, whichever plugins are switched on."""
+"""Estimators of one framework inside calls of another: one run, with true children, whichever
+plugins are switched on.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from fitprint.testing.capture import CapturedRuns, captured_runs
 
 pytestmark = [
     pytest.mark.together,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),  # Keras, pickled
+    # Keras, pickled
+    pytest.mark.filterwarnings(
+        "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+    ),
 ]
 
 Make = Callable[[], Any]
@@ -36,7 +41,9 @@ def make_lightgbm() -> Any:
 def make_catboost() -> Any:
     from catboost import CatBoostClassifier
 
-    return CatBoostClassifier(iterations=3, depth=2, thread_count=1, verbose=False, allow_writing_files=False)
+    return CatBoostClassifier(
+        iterations=3, depth=2, thread_count=1, verbose=False, allow_writing_files=False
+    )
 
 
 def make_keras() -> Any:
@@ -60,10 +67,16 @@ def make(framework: str) -> Make:
 
 
 @pytest.fixture(params=["all", "alone", "without"])
-def captured(request: pytest.FixtureRequest, framework: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CapturedRuns]:
+def captured(
+    request: pytest.FixtureRequest, framework: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CapturedRuns]:
     """Autologging with all plugins, with the framework's alone, or with all but it."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "estimators"))
-    settings: dict[str, Any] = {"all": {}, "alone": {"include_frameworks": [framework]}, "without": {"exclude_frameworks": [framework]}}
+    settings: dict[str, Any] = {
+        "all": {},
+        "alone": {"include_frameworks": [framework]},
+        "without": {"exclude_frameworks": [framework]},
+    }
     with captured_runs(training_metrics_code=["keras_estimator.KerasEstimator"]) as runs:
         fitprint.autolog(**settings[request.param])
         yield runs
@@ -87,21 +100,29 @@ def family(captured: CapturedRuns) -> tuple[Run, list[Run]]:
 
 
 @pytest.mark.parametrize("workers", ["one thread", "threads", "processes"])
-def test_a_search_is_one_parent_with_its_candidates(make: Make, captured: CapturedRuns, workers: str) -> None:
+def test_a_search_is_one_parent_with_its_candidates(
+    make: Make, captured: CapturedRuns, workers: str
+) -> None:
     from joblib import parallel_config
     from sklearn.model_selection import GridSearchCV
 
     X, y = data()
-    with parallel_config("threading" if workers == "threads" else "loky", n_jobs=1 if workers == "one thread" else 2):
+    with parallel_config(
+        "threading" if workers == "threads" else "loky", n_jobs=1 if workers == "one thread" else 2
+    ):
         search = GridSearchCV(make(), {next(iter(_grid(make()))): [1, 2]}, cv=2).fit(X, y)
     top, children = family(captured)
     assert (top.name, top.kind, len(children)) == ("GridSearchCV", "search", 2)
-    assert sorted(child.metrics["mean_test_score"] for child in children) == sorted(search.cv_results_["mean_test_score"])
+    assert sorted(child.metrics["mean_test_score"] for child in children) == sorted(
+        search.cv_results_["mean_test_score"]
+    )
     assert [model.path for model in top.models] == ["model"]
 
 
 def _grid(estimator: Any) -> list[str]:
-    return [name for name in ("n_estimators", "iterations", "epochs") if name in estimator.get_params()]
+    return [
+        name for name in ("n_estimators", "iterations", "epochs") if name in estimator.get_params()
+    ]
 
 
 def test_a_cross_validation_is_one_run(make: Make, captured: CapturedRuns) -> None:
@@ -114,7 +135,9 @@ def test_a_cross_validation_is_one_run(make: Make, captured: CapturedRuns) -> No
     assert list(top.history("test_score").value) == list(scores)
 
 
-@pytest.mark.parametrize("composition", ["pipeline", "stacking", "one against the rest", "calibrated"])
+@pytest.mark.parametrize(
+    "composition", ["pipeline", "stacking", "one against the rest", "calibrated"]
+)
 def test_a_composition_is_one_run(make: Make, captured: CapturedRuns, composition: str) -> None:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.ensemble import StackingClassifier
@@ -125,7 +148,9 @@ def test_a_composition_is_one_run(make: Make, captured: CapturedRuns, compositio
 
     compose: dict[str, Callable[[Any], Any]] = {
         "pipeline": lambda inner: make_pipeline(StandardScaler(), inner),
-        "stacking": lambda inner: StackingClassifier([("inner", inner)], LogisticRegression(), cv=2),
+        "stacking": lambda inner: StackingClassifier(
+            [("inner", inner)], LogisticRegression(), cv=2
+        ),
         "one against the rest": OneVsRestClassifier,
         "calibrated": lambda inner: CalibratedClassifierCV(inner, cv=2),
     }
@@ -142,14 +167,25 @@ def test_threads_of_several_frameworks_keep_to_their_runs() -> None:
     X, y = data()
     with captured_runs() as captured:
         fitprint.autolog()
-        threads = [threading.Thread(target=lambda make=make: make().fit(X, y)) for make in (make_xgboost, make_lightgbm, make_catboost) * 2]
+        threads = [
+            threading.Thread(target=lambda make=make: make().fit(X, y))
+            for make in (make_xgboost, make_lightgbm, make_catboost) * 2
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         runs = captured.roots()
-        assert sorted(run.name for run in runs) == sorted(["XGBClassifier", "LGBMClassifier", "CatBoostClassifier"] * 2)
+        assert sorted(run.name for run in runs) == sorted(
+            ["XGBClassifier", "LGBMClassifier", "CatBoostClassifier"] * 2
+        )
         assert {run.status for run in runs} == {"FINISHED"}
-        complete = {"XGBClassifier": (1, 2), "LGBMClassifier": (1, 2), "CatBoostClassifier": (1, 1)}  # CatBoost's facts hold those of y
-        assert [(run.name, (len(run.models), len(run.datasets))) for run in runs] == [(run.name, complete[run.name]) for run in runs]
-        assert all(run.params["n_estimators" if "n_estimators" in run.params else "iterations"] == 3 for run in runs)
+        # CatBoost's facts hold those of y
+        complete = {"XGBClassifier": (1, 2), "LGBMClassifier": (1, 2), "CatBoostClassifier": (1, 1)}
+        assert [(run.name, (len(run.models), len(run.datasets))) for run in runs] == [
+            (run.name, complete[run.name]) for run in runs
+        ]
+        assert all(
+            run.params["n_estimators" if "n_estimators" in run.params else "iterations"] == 3
+            for run in runs
+        )

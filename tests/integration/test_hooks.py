@@ -82,7 +82,13 @@ def test_register_flavors_adds_a_model_format():
 def test_register_stores_adds_a_scheme():
     """A URI with the plugin's scheme is opened by the plugin's factory."""
     stores = {}
-    with captured_runs(plugins=plugin(register_stores=lambda: {"mine": Opener(lambda uri: stores.setdefault(uri, MemoryStore(uri)))})):
+    with captured_runs(
+        plugins=plugin(
+            register_stores=lambda: {
+                "mine": Opener(lambda uri: stores.setdefault(uri, MemoryStore(uri)))
+            }
+        )
+    ):
         fitprint.configure(store="mine://here")
         assert [] == fitprint.search_runs()
         assert ["mine://here"] == list(stores)
@@ -109,12 +115,16 @@ manager.reset(manager.Hooks(disabled=["*"], extra={"mine": Plugin()}))
 with fitprint.start_run():
     fitprint.log_metric("loss", 1.0)
 print(*(thread.name for thread in threading.enumerate() if thread.name == "fitprint-delivery"), flush=True)
-"""
+"""  # noqa: E501
 
 
-@pytest.mark.parametrize(("delivery", "printed"), [("on-read", []), ("background", ["fitprint-delivery", "opened"])])
+@pytest.mark.parametrize(
+    ("delivery", "printed"), [("on-read", []), ("background", ["fitprint-delivery", "opened"])]
+)
 def test_fault_8_a_store_is_delivered_to_as_it_was_registered(programs, delivery, printed):
-    """One at hand costs a program no thread, and is not opened by it; a distant one is delivered to, at the latest when it ends."""
+    """One at hand costs a program no thread, and is not opened by it; a distant one is delivered
+    to, at the latest when it ends.
+    """
     status, output, errors = programs.run(RECORDING, delivery, FITPRINT_STORE="mine://here")
     assert (0, "") == (status, errors)
     assert sorted(printed) == sorted(output.split())
@@ -124,7 +134,9 @@ def test_register_artifact_stores_adds_a_scheme():
     """A URL with the plugin's scheme is opened by the plugin's factory, and bytes go there."""
     kept = {}
     factories = {"mine": Opener(lambda uri: kept.setdefault(uri, MemoryArtifacts(uri)))}
-    with captured_runs(plugins=plugin(register_artifact_stores=lambda: factories), artifacts="mine://bytes") as runs:
+    with captured_runs(
+        plugins=plugin(register_artifact_stores=lambda: factories), artifacts="mine://bytes"
+    ) as runs:
         with fitprint.start_run():
             fitprint.log_text("a", "a.txt")
         (artifact,) = runs.one().artifacts
@@ -148,8 +160,14 @@ def test_register_metrics_adds_what_evaluate_can_be_asked_for():
     def misses(outcome):
         return sum(true != said for true, said in zip(outcome.true, outcome.predicted, strict=True))
 
-    brought = {"misses": Metric(misses, "min", default_for=["classification"]), "rows": Metric(lambda outcome: len(outcome.true))}
-    with captured_runs(plugins=plugin(register_metrics=lambda: brought)), fitprint.start_run() as run:
+    brought = {
+        "misses": Metric(misses, "min", default_for=["classification"]),
+        "rows": Metric(lambda outcome: len(outcome.true)),
+    }
+    with (
+        captured_runs(plugins=plugin(register_metrics=lambda: brought)),
+        fitprint.start_run() as run,
+    ):
         rows, true = [{"word": "a"}, {"word": "b"}, {"word": "c"}], ["A", "b", "c"]
         fitprint.evaluate(upper_words, rows, true)
         fitprint.evaluate(upper_words, rows, true, ["rows"])
@@ -184,7 +202,9 @@ def test_register_commands_adds_to_the_command_line(capsys):
 
 def test_collect_run_context_adds_facts():
     """What a plugin knows of the surroundings stands in the run's environment."""
-    with captured_runs(plugins=plugin(collect_run_context=lambda: {"weather": {"rain": True}}), context=True) as runs:
+    with captured_runs(
+        plugins=plugin(collect_run_context=lambda: {"weather": {"rain": True}}), context=True
+    ) as runs:
         with fitprint.start_run():
             pass
         for thread in threading.enumerate():
@@ -196,7 +216,9 @@ def test_collect_run_context_adds_facts():
 def test_on_run_ended_is_told_of_each_run():
     """A plugin hears of the end of every run, with its status."""
     heard = []
-    with captured_runs(plugins=plugin(on_run_ended=lambda run, status: heard.append((run, status)))):
+    with captured_runs(
+        plugins=plugin(on_run_ended=lambda run, status: heard.append((run, status)))
+    ):
         with fitprint.start_run() as good:
             pass
         with pytest.raises(ZeroDivisionError), fitprint.start_run() as bad:
@@ -211,7 +233,10 @@ def test_on_problem_is_told_once_of_a_failure():
     def on_run_ended():
         raise ValueError("no")
 
-    failing = plugin(on_run_ended=on_run_ended, on_problem=lambda problem, source: heard.append((source, problem)))
+    failing = plugin(
+        on_run_ended=on_run_ended,
+        on_problem=lambda problem, source: heard.append((source, problem)),
+    )
     with captured_runs(plugins=failing, strict=False) as runs:
         for _ in range(2):
             with fitprint.start_run():

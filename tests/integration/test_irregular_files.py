@@ -1,4 +1,6 @@
-"""Pipes, devices and folders where files belong: nothing waits for them, each is refused by an error that says so."""
+"""Pipes, devices and folders where files belong: nothing waits for them, each is refused by an
+error that says so.
+"""
 
 from __future__ import annotations
 
@@ -52,14 +54,24 @@ os.mkfifo(journal / "writer.json")
 with fitprint.start_run("after"):
     pass
 print(len(fitprint.search_runs()))
-"""
+"""  # noqa: E501
 
 
 def test_fault_7_nothing_waits_for_a_pipe(tmp_path: Path) -> None:
-    """Bundles, model directories, artifacts and journals: the error names what lies there, and other runs are read."""
+    """Bundles, model directories, artifacts and journals: the error names what lies there, and
+    other runs are read.
+    """
     os.mkfifo(tmp_path / "pipe")
-    done = subprocess.run([sys.executable, "-c", READING, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120)
-    expected = ["FitprintError True"] * 3 + ["IntegrityError True"] * 2 + ["StoreError True"] * 2 + ["2"]
+    done = subprocess.run(
+        [sys.executable, "-c", READING, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    expected = (
+        ["FitprintError True"] * 3 + ["IntegrityError True"] * 2 + ["StoreError True"] * 2 + ["2"]
+    )
     assert expected == done.stdout.splitlines(), done.stderr
 
 
@@ -70,6 +82,14 @@ def test_fault_7_a_script_may_come_through_a_pipe(tmp_path: Path) -> None:
     os.close(write)
     command = [sys.executable, "-m", "fitprint", "exec", f"/dev/fd/{read}"]
     environment = os.environ | {"FITPRINT_HOME": str(tmp_path / "home")}
-    done = subprocess.run(command, pass_fds=[read], env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command,
+        pass_fds=[read],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     os.close(read)
     assert ("from a pipe\n", 0) == (done.stdout, done.returncode), done.stderr

@@ -43,7 +43,9 @@ def kill(process: subprocess.Popen[str], *, after: int) -> int:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_acknowledged_point_is_lost(programs: Programs, seed: int) -> None:
-    """Killed at any moment of a tight loop, the run is KILLED at the time of its last record and has every point, exact."""
+    """Killed at any moment of a tight loop, the run is KILLED at the time of its last record and
+    has every point, exact.
+    """
     acknowledged = kill(programs.start(LOOP), after=random.Random(seed).randrange(1, 20000))
     run = programs.runs()["loop"]
     history = programs.history("loop", "loss")
@@ -55,7 +57,9 @@ def test_no_acknowledged_point_is_lost(programs: Programs, seed: int) -> None:
 
 
 def test_a_look_in_between_changes_nothing(programs: Programs) -> None:
-    """Readers that look again and again while the loop runs see it RUNNING and growing; after the kill nothing is missing or double."""
+    """Readers that look again and again while the loop runs see it RUNNING and growing; after the
+    kill nothing is missing or double.
+    """
     process = programs.start(LOOP)
     assert process.stdout is not None
     reader = process.stdout.buffer  # type: ignore[attr-defined]
@@ -107,7 +111,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert (1.5, {"x": [1, None]}) == (run.params["C"].value, run.params["deep"].value)
     assert run.params["long"].spilled is not None
     assert 3 == run.metrics["curve"].count
-    assert {"notes/a.txt", run.params["long"].spilled} == {artifact.path for artifact in run.artifacts}
+    assert {"notes/a.txt", run.params["long"].spilled} == {
+        artifact.path for artifact in run.artifacts
+    }
     for artifact in run.artifacts:
         digest = artifact.digest.removeprefix("sha256:")
         assert artifact.size == (programs.home / "blobs" / digest[:2] / digest[2:]).stat().st_size

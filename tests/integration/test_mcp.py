@@ -26,7 +26,15 @@ with fitprint.start_run(name={HOSTILE!r}, experiment="iris"):
     fitprint.log_metric("accuracy", float("nan"))
     fitprint.log_params({{f"parameter {{number}}": number for number in range(5000)}})
 """
-TOOLS = {"list_runs", "show_run", "compare_runs", "diff_runs", "metric_history", "query", "list_experiments"}
+TOOLS = {
+    "list_runs",
+    "show_run",
+    "compare_runs",
+    "diff_runs",
+    "metric_history",
+    "query",
+    "list_experiments",
+}
 COMMAND = ["-m", "fitprint", "mcp"]
 
 
@@ -43,11 +51,16 @@ def converse(programs, tmp_path):
 
     def run(conversation):
         errors = (tmp_path / "errors.txt").open("w", encoding="utf-8")
-        server = StdioServerParameters(command=sys.executable, args=COMMAND, env=programs.environment, cwd=tmp_path)
+        server = StdioServerParameters(
+            command=sys.executable, args=COMMAND, env=programs.environment, cwd=tmp_path
+        )
 
         async def within():
             with anyio.fail_after(60):
-                async with stdio_client(server, errors) as streams, ClientSession(*streams) as session:
+                async with (
+                    stdio_client(server, errors) as streams,
+                    ClientSession(*streams) as session,
+                ):
                     await session.initialize()
                     return await conversation(session)
 
@@ -59,12 +72,17 @@ def converse(programs, tmp_path):
 
 @pytest.fixture
 def ask(converse):
-    """Ask one thing after the other; return the texts of the answers, and whether they are errors."""
+    """Ask one thing after the other; return the texts of the answers,
+    and whether they are errors.
+    """
 
     def run(*questions):
         async def conversation(session):
             answers = [await session.call_tool(name, arguments) for name, arguments in questions]
-            return [("".join(part.text for part in answer.content), bool(answer.is_error)) for answer in answers]
+            return [
+                ("".join(part.text for part in answer.content), bool(answer.is_error))
+                for answer in answers
+            ]
 
         return converse(conversation)
 
@@ -79,7 +97,9 @@ def test_its_tools_say_that_they_only_read(converse):
 
     tools = converse(conversation)
     assert {tool.name for tool in tools} == TOOLS
-    assert all(tool.annotations.read_only_hint and not tool.annotations.destructive_hint for tool in tools)
+    assert all(
+        tool.annotations.read_only_hint and not tool.annotations.destructive_hint for tool in tools
+    )
     assert all("Use it " in tool.description for tool in tools)
 
 
@@ -97,11 +117,15 @@ def test_every_tool_answers(recorded, ask):
     assert TOOLS == {name for name, _ in questions}
     answers = ask(*questions)
     assert [] == [text for text, is_error in answers if is_error or len(text) > 50_000]
-    listed, shown, compared, different, history, queried, experiments = [json.loads(text) for text, _ in answers]
+    listed, shown, compared, different, history, queried, experiments = [
+        json.loads(text) for text, _ in answers
+    ]
     assert (["C 0.5"], True) == ([run["name"] for run in listed["runs"]], listed["more"])
     assert shown["left_out"]
     for comparison in (compared, different):
-        assert {"C", "loss"} <= {row["key"] for section in comparison["sections"] for row in section["rows"]}
+        assert {"C", "loss"} <= {
+            row["key"] for section in comparison["sections"] for row in section["rows"]
+        }
     assert 1000 == history["count"]
     assert [0.5, 0.0005] == [history["points"][0][3], history["points"][-1][3]]
     assert [[3]] == queried["rows"]
@@ -110,7 +134,9 @@ def test_every_tool_answers(recorded, ask):
 
 def test_names_harm_no_terminal(recorded, ask):
     """Neither in an answer, where they are what was recorded, nor in an error."""
-    (shown, _), (missing, is_error) = ask(("show_run", {"run": HOSTILE}), ("show_run", {"run": f"{HOSTILE}?"}))
+    (shown, _), (missing, is_error) = ask(
+        ("show_run", {"run": HOSTILE}), ("show_run", {"run": f"{HOSTILE}?"})
+    )
     assert json.loads(shown)["name"] == HOSTILE
     assert is_error
     for text in (shown, missing):
@@ -147,14 +173,20 @@ def test_what_is_recorded_meanwhile_is_seen(programs, converse):
 
     before, after = converse(conversation)
     assert "no runs are recorded yet" in before.content[0].text
-    assert ["C 0.5", "C 1.0"] == [run["name"] for run in json.loads(after.content[0].text)["runs"][1:]]
+    assert ["C 0.5", "C 1.0"] == [
+        run["name"] for run in json.loads(after.content[0].text)["runs"][1:]
+    ]
 
 
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
 }
 
 
@@ -162,7 +194,13 @@ INITIALIZE = {
 def server(programs):
     """A server that this test speaks to without the SDK."""
     with subprocess.Popen(
-        [sys.executable, *COMMAND], cwd=programs.folder, env=programs.environment, stdin=-1, stdout=-1, stderr=-1, text=True
+        [sys.executable, *COMMAND],
+        cwd=programs.folder,
+        env=programs.environment,
+        stdin=-1,
+        stdout=-1,
+        stderr=-1,
+        text=True,
     ) as process:
         yield process
         process.kill()
@@ -176,12 +214,16 @@ def send(server, message):
 
 
 def test_only_the_protocol_is_on_standard_output(recorded, server):
-    """What else is to be said goes to standard error, and the end of standard input ends the program with status 0."""
+    """What else is to be said goes to standard error, and the end of standard input ends the
+    program with status 0.
+    """
     assert 0 == recorded.run(RECORD)[0]  # of each name there are two runs now, which is told
     assert 1 == send(server, INITIALIZE)["id"]
     send(server, {"jsonrpc": "2.0", "method": "notifications/initialized"})
     call = {"name": "show_run", "arguments": {"run": "C 1.0"}}
-    assert 2 == send(server, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call})["id"]
+    assert (
+        2 == send(server, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call})["id"]
+    )
     rest, errors = server.communicate(timeout=60)
     assert ("", 0) == (rest, server.returncode)
     assert "several runs are called 'C 1.0'" in errors

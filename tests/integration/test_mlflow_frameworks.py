@@ -1,4 +1,5 @@
-"""Models of all frameworks, pipelines that mix them, and MLflow's own Python models, in both directions.
+"""Models of all frameworks, pipelines that mix them, and MLflow's own Python models, in both
+directions.
 
 MLflow saves and loads in a process of its own; only directories pass between it and the tests.
 """
@@ -19,7 +20,8 @@ from fitprint.hooks.manager import hooks
 from fitprint.models.directory import pack, read_manifest
 from fitprint.models.signature import infer_signature
 
-pytestmark = [pytest.mark.mlflow, pytest.mark.filterwarnings("ignore")]  # Keras saves with a deprecated form of NumPy
+# Keras saves with a deprecated form of NumPy
+pytestmark = [pytest.mark.mlflow, pytest.mark.filterwarnings("ignore")]
 
 ENVIRONMENT = {
     **os.environ,
@@ -115,7 +117,7 @@ mlflow.sklearn.save_model(
 expected["own class"] = X.sum(axis=1).tolist()
 os.remove(folder / "own_features.py"); os.remove(folder / "own_loader.py")
 (folder / "expected.json").write_text(json.dumps(expected))
-"""
+"""  # noqa: E501
 
 LOAD = """
 import json, os, pickle, sys, warnings
@@ -136,12 +138,17 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
         if hasattr(example, "items") else np.asarray(example).tolist(),
     }
 print("ANSWER", json.dumps(found))
-"""
+"""  # noqa: E501
 
 
 def run(script, folder):
     done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=500
+        [sys.executable, "-c", script, str(folder)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -152,10 +159,22 @@ def saved(tmp_path_factory):
     """Directories that MLflow wrote, what their models predict, and for what."""
     folder = tmp_path_factory.mktemp("saved")
     run(SAVE, folder)
-    return folder, json.loads((folder / "expected.json").read_text()), pd.read_pickle(folder / "X.pkl")
+    return (
+        folder,
+        json.loads((folder / "expected.json").read_text()),
+        pd.read_pickle(folder / "X.pkl"),
+    )
 
 
-BOTH = ["xgboost booster", "xgboost estimator", "lightgbm booster", "lightgbm estimator", "pipeline skops", "pipeline pickle", "keras"]
+BOTH = [
+    "xgboost booster",
+    "xgboost estimator",
+    "lightgbm booster",
+    "lightgbm estimator",
+    "pipeline skops",
+    "pipeline pickle",
+    "keras",
+]
 
 
 @pytest.mark.parametrize("name", [*BOTH, "pipeline cloudpickle"])
@@ -167,7 +186,9 @@ def test_models_that_mlflow_saved_predict_the_same(saved, name):
 
     data = X.to_numpy("float32") if name == "keras" else X[["c", "b", "a"]].assign(more=1)
     np.testing.assert_allclose(expected[name], predictor.predict(data), rtol=1e-5)
-    with pytest.raises(SignatureError, match="shape" if name == "keras" else "column 'b' .*is missing"):
+    with pytest.raises(
+        SignatureError, match="shape" if name == "keras" else "column 'b' .*is missing"
+    ):
         predictor.predict(X[["a"]].to_numpy() if name == "keras" else X[["a", "c"]])
 
 
@@ -186,7 +207,10 @@ def test_python_models_load_for_who_names_their_code(saved, name, needed):
     with pytest.raises(UntrustedModelError) as refusal:
         fitprint.load_predictor(uri)
 
-    assert str(refusal.value).splitlines()[-1].strip() == f'fitprint.load_predictor("{uri}", trust={json.dumps(needed)})'
+    assert (
+        str(refusal.value).splitlines()[-1].strip()
+        == f'fitprint.load_predictor("{uri}", trust={json.dumps(needed)})'
+    )
     for missing in needed:
         with pytest.raises(UntrustedModelError):
             fitprint.load_model(uri, trust=[other for other in needed if other != missing])
@@ -194,7 +218,8 @@ def test_python_models_load_for_who_names_their_code(saved, name, needed):
     # MLflow warns of much at its import
     script = (
         "import fitprint, json, sys, pandas as pd\n"
-        f"found = fitprint.load_predictor({uri!r}, trust={needed!r}).predict(pd.read_pickle({str(folder / 'X.pkl')!r}))\n"
+        f"found = fitprint.load_predictor({uri!r}, "
+        f"trust={needed!r}).predict(pd.read_pickle({str(folder / 'X.pkl')!r}))\n"
         "print('ANSWER', json.dumps(found.tolist()))"
     )
     assert expected[name] == json.loads(run(script, folder).partition("ANSWER ")[2])
@@ -210,7 +235,9 @@ def test_params_reach_a_python_model(saved):
         f".predict(pd.read_pickle({str(folder / 'X.pkl')!r}), by=4)\n"
         "print('ANSWER', json.dumps(found.tolist()))"
     )
-    assert [2 * value for value in expected["python model"]] == json.loads(run(script, folder).partition("ANSWER ")[2])
+    assert [2 * value for value in expected["python model"]] == json.loads(
+        run(script, folder).partition("ANSWER ")[2]
+    )
 
 
 def test_code_beside_a_model_is_imported_only_if_it_is_named(saved, monkeypatch):
@@ -223,7 +250,11 @@ def test_code_beside_a_model_is_imported_only_if_it_is_named(saved, monkeypatch)
     with pytest.raises(UntrustedModelError, match="own_features.Sum"):
         fitprint.load_model(uri)
     with pytest.raises(
-        UntrustedModelError, match=r'code/own_features.py +<- can run any code(.|\n)*"code/own_features.py", "own_features.Sum"'
+        UntrustedModelError,
+        match=(
+            r'code/own_features.py +<- can run any code(.|\n)*"code/own_features.py", '
+            r'"own_features.Sum"'
+        ),
     ):
         fitprint.load_model(uri, trust=["own_features.Sum"])
     assert "OWN_FEATURES_RAN" not in os.environ
@@ -236,15 +267,21 @@ def test_code_beside_a_model_is_imported_only_if_it_is_named(saved, monkeypatch)
 
 def test_loaders_that_are_not_installed_are_named(saved, tmp_path):
     """With what to install."""
-    (tmp_path / "MLmodel").write_text("flavors:\n  python_function:\n    loader_module: no_such_package.loading\n")
+    (tmp_path / "MLmodel").write_text(
+        "flavors:\n  python_function:\n    loader_module: no_such_package.loading\n"
+    )
 
     with pytest.raises(
-        FitprintError, match="loaded by no_such_package.loading, which cannot be imported(.|\n)*pip install no_such_package"
+        FitprintError,
+        match=(
+            "loaded by no_such_package.loading, which cannot be imported(.|\n"
+            ")*pip install no_such_package"
+        ),
     ):
         fitprint.load_model(str(tmp_path), trust=["no_such_package.loading._load_pyfunc"])
 
 
-# -- the other direction -------------------------------------------------------------------------------------------------
+# -- the other direction ---------------------------------------------------------------------------
 
 RNG = np.random.RandomState(0)
 FRAME = pd.DataFrame(RNG.normal(size=(60, 3)), columns=["a", "b", "c"])
@@ -280,7 +317,9 @@ def lightgbm_booster():
 def lightgbm_estimator():
     import lightgbm
 
-    return estimator(lambda: lightgbm.LGBMClassifier(n_estimators=3, verbosity=-1, min_child_samples=2))
+    return estimator(
+        lambda: lightgbm.LGBMClassifier(n_estimators=3, verbosity=-1, min_child_samples=2)
+    )
 
 
 def pipeline_of_xgboost():
@@ -365,9 +404,17 @@ def test_mlflow_predicts_with_our_directories(answers, name):
 
     np.testing.assert_allclose(answer, found[name]["answer"], rtol=1e-5)
     assert found[name]["signature"]
-    rows = {key: np.asarray(value)[:5].tolist() for key, value in data.items()} if hasattr(data, "items") else data[:5].tolist()
+    rows = (
+        {key: np.asarray(value)[:5].tolist() for key, value in data.items()}
+        if hasattr(data, "items")
+        else data[:5].tolist()
+    )
     example = found[name]["example"]
-    assert rows == (example if not isinstance(data, pd.DataFrame) else {key: value[:5] for key, value in example.items()})
+    assert rows == (
+        example
+        if not isinstance(data, pd.DataFrame)
+        else {key: value[:5] for key, value in example.items()}
+    )
     assert read_manifest(folder / name / "model").signature == infer_signature(data, answer)
 
 
@@ -380,5 +427,9 @@ def test_predictors_take_what_the_model_was_fitted_with(answers, name):
     predictor = fitprint.load_predictor(str(folder / name / "model"))
 
     np.testing.assert_allclose(answer, predictor.predict(data), rtol=1e-5)
-    lists = {key: np.asarray(value).tolist() for key, value in data.items()} if hasattr(data, "items") else data.tolist()
+    lists = (
+        {key: np.asarray(value).tolist() for key, value in data.items()}
+        if hasattr(data, "items")
+        else data.tolist()
+    )
     np.testing.assert_allclose(answer, predictor.predict(lists), rtol=1e-5)

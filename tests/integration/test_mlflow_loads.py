@@ -1,6 +1,7 @@
 """The unmodified MLflow loads what we packed, and we load what it saved.
 
-MLflow runs in a process of its own: in the Python named by ``FITPRINT_MLFLOW_PYTHON``, or else in this one, which must have it.
+MLflow runs in a process of its own: in the Python named by ``FITPRINT_MLFLOW_PYTHON``, or else in
+this one, which must have it.
 """
 
 import contextlib
@@ -21,7 +22,11 @@ from hypothesis import strategies as st
 from sklearn.cluster import Birch
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -90,7 +95,7 @@ for line in sys.stdin:
         reply = {"error": f"{type(error).__name__}: {error}"}
     out.write(json.dumps(reply) + "\\n")
     out.flush()
-"""
+"""  # noqa: E501
 
 
 class MLflow:
@@ -98,7 +103,11 @@ class MLflow:
 
     def __init__(self, python, folder):
         self._folder = folder
-        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+        environment = {
+            **os.environ,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        }
         environment.pop("PYTHONPATH", None)
         self._process = subprocess.Popen(
             [python, "-c", WORKER],
@@ -133,7 +142,10 @@ def mlflow(tmp_path_factory):
     python = os.environ.get("FITPRINT_MLFLOW_PYTHON")
     if python is None:
         if importlib.util.find_spec("mlflow") is None:
-            pytest.fail("these tests need MLflow: run `tox -e mlflow`, or set FITPRINT_MLFLOW_PYTHON to a Python that has it")
+            pytest.fail(
+                "these tests need MLflow: run `tox -e mlflow`, or set FITPRINT_MLFLOW_PYTHON to a "
+                "Python that has it"
+            )
         python = sys.executable
     with contextlib.closing(MLflow(python, tmp_path_factory.mktemp("mlflow"))) as process:
         assert process.ask("version").startswith("3.17.")
@@ -152,7 +164,11 @@ MODELS = {
     "pipeline": (make_pipeline(StandardScaler(), LogisticRegression()), FRAME),
     "column transformer": (
         make_pipeline(
-            make_column_transformer((OneHotEncoder(), ["kind"]), (StandardScaler(), ["a", "count"]), remainder="passthrough"),
+            make_column_transformer(
+                (OneHotEncoder(), ["kind"]),
+                (StandardScaler(), ["a", "count"]),
+                remainder="passthrough",
+            ),
             LogisticRegression(),
         ),
         MIXED,
@@ -174,7 +190,13 @@ def test_models_predict_the_same_under_mlflow(mlflow, tmp_path, name):
     """Both of MLflow's loaders predict what the estimator does."""
     model, data = MODELS[name]
     model.fit(data, y)
-    pack(model, tmp_path / "model", flavors=FLAVORS, signature=infer_signature(data, model.predict(data)), input_example=data)
+    pack(
+        model,
+        tmp_path / "model",
+        flavors=FLAVORS,
+        signature=infer_signature(data, model.predict(data)),
+        input_example=data,
+    )
 
     expected = model.predict(data).tolist()
 
@@ -185,7 +207,9 @@ def test_models_predict_the_same_under_mlflow(mlflow, tmp_path, name):
 
 def test_best_estimator_of_a_search_predicts_the_same(mlflow, tmp_path):
     """The best estimator of a search is a model like any other."""
-    search = GridSearchCV(make_pipeline(StandardScaler(), SVC()), {"svc__C": [0.1, 1.0]}, cv=2).fit(X, y)
+    search = GridSearchCV(make_pipeline(StandardScaler(), SVC()), {"svc__C": [0.1, 1.0]}, cv=2).fit(
+        X, y
+    )
     pack(search.best_estimator_, tmp_path / "model", flavors=FLAVORS, signature=infer_signature(X))
 
     assert search.predict(X).tolist() == mlflow.ask("pyfunc", X, directory=tmp_path / "model")
@@ -207,13 +231,20 @@ def test_class_of_a_script_predicts_the_same(mlflow, tmp_path):
         "    def predict(self, X):\n"
         "        return (numpy.asarray(X)[:, 0] > self.cut_).astype(int)\n"
         "X = numpy.arange(12.0).reshape(6, 2)\n"
-        "packed = pack(Threshold().fit(X, X[:, 0] > 4), Path(sys.argv[1]), flavors=[SklearnFlavor()])\n"
+        "packed = pack(Threshold().fit(X, X[:, 0] > 4), Path(sys.argv[1]), "
+        "flavors=[SklearnFlavor()])\n"
         "assert packed.facts['serialization'] == 'cloudpickle' and not packed.facts['safe']\n",
     )
     paths = [path for path in sys.path if path]
-    subprocess.run([sys.executable, script, tmp_path / "model"], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    subprocess.run(
+        [sys.executable, script, tmp_path / "model"],
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
 
-    assert [0, 0, 0, 1, 1, 1] == mlflow.ask("pyfunc", np.arange(12.0).reshape(6, 2), directory=tmp_path / "model")
+    assert [0, 0, 0, 1, 1, 1] == mlflow.ask(
+        "pyfunc", np.arange(12.0).reshape(6, 2), directory=tmp_path / "model"
+    )
     with pytest.raises(UntrustedModelError, match="can run any code"):
         load_directory(tmp_path / "model", FLAVORS)
     model = load_directory(tmp_path / "model", FLAVORS, trust=["cloudpickle"])
@@ -231,14 +262,24 @@ def test_any_object_with_predict_loads_as_pyfunc(mlflow, tmp_path):
 DATES = pd.date_range("2024-01-01", periods=4)
 DATA = {
     "floats": pd.DataFrame({"a": [1.5, np.nan, 2.0, 3.0], "b": np.arange(4, dtype="float32")}),
-    "integers": pd.DataFrame({f"i{size}": np.arange(4, dtype=f"int{size}") for size in (8, 16, 32, 64)}),
-    "unsigned": pd.DataFrame({f"u{size}": np.arange(4, dtype=f"uint{size}") for size in (8, 16, 32, 64)}),
+    "integers": pd.DataFrame(
+        {f"i{size}": np.arange(4, dtype=f"int{size}") for size in (8, 16, 32, 64)}
+    ),
+    "unsigned": pd.DataFrame(
+        {f"u{size}": np.arange(4, dtype=f"uint{size}") for size in (8, 16, 32, 64)}
+    ),
     "integers with missing values": pd.DataFrame({"a": pd.array([1, None, 3, 4], dtype="Int64")}),
-    "small integers with missing values": pd.DataFrame({"a": pd.array([1, None, 3, 4], dtype="Int8")}),
+    "small integers with missing values": pd.DataFrame(
+        {"a": pd.array([1, None, 3, 4], dtype="Int8")}
+    ),
     "objects of integers": pd.DataFrame({"a": pd.Series([1, None, 3, 4], dtype=object)}),
     "booleans": pd.DataFrame({"a": [True, False, True, True]}),
-    "booleans with missing values": pd.DataFrame({"a": pd.array([True, None, False, True], dtype="boolean")}),
-    "strings": pd.DataFrame({"a": ["x", None, "y", "z"], "b": pd.Series(["x", "y", "z", "z"], dtype=object)}),
+    "booleans with missing values": pd.DataFrame(
+        {"a": pd.array([True, None, False, True], dtype="boolean")}
+    ),
+    "strings": pd.DataFrame(
+        {"a": ["x", None, "y", "z"], "b": pd.Series(["x", "y", "z", "z"], dtype=object)}
+    ),
     "categories": pd.DataFrame({"a": pd.Categorical(["x", "y", "x", None]), "b": [1, 2, 3, 4]}),
     "dates": pd.DataFrame({"a": DATES, "b": DATES.tz_localize("UTC").tz_localize(None)}),
     "time zones": pd.DataFrame({"a": DATES.tz_localize("Europe/Paris")}),
@@ -275,28 +316,52 @@ def test_mlflow_accepts_the_data_that_a_signature_was_inferred_from(mlflow, tmp_
 
 @pytest.mark.parametrize(
     "data",
-    [FRAME, MIXED, X, {"a": np.arange(8.0).reshape(4, 2), "b": np.arange(4)}, pd.DataFrame(np.eye(4)), ["x", "y"], FRAME.assign(a=np.nan)],
+    [
+        FRAME,
+        MIXED,
+        X,
+        {"a": np.arange(8.0).reshape(4, 2), "b": np.arange(4)},
+        pd.DataFrame(np.eye(4)),
+        ["x", "y"],
+        FRAME.assign(a=np.nan),
+    ],
 )
 def test_mlflow_reads_the_input_example(mlflow, tmp_path, data):
     """The first rows come back as they were."""
     model = DummyClassifier().fit(X, y)
-    pack(model, tmp_path / "model", flavors=FLAVORS, signature=infer_signature(data), input_example=data)
+    pack(
+        model,
+        tmp_path / "model",
+        flavors=FLAVORS,
+        signature=infer_signature(data),
+        input_example=data,
+    )
 
     found = mlflow.ask("example", directory=tmp_path / "model")
 
     if isinstance(data, pd.DataFrame):
-        pd.testing.assert_frame_equal(data.head(), pd.DataFrame(found["rows"], columns=found["columns"]), check_dtype=False)
+        pd.testing.assert_frame_equal(
+            data.head(), pd.DataFrame(found["rows"], columns=found["columns"]), check_dtype=False
+        )
     elif isinstance(data, dict):
         assert {key: value[:5].tolist() for key, value in data.items()} == found
     else:
         assert np.asarray(data)[:5].tolist() == found
 
 
-@pytest.mark.parametrize("data", [FRAME, X, MIXED[["a", "count"]]], ids=["frame", "array", "integers"])
+@pytest.mark.parametrize(
+    "data", [FRAME, X, MIXED[["a", "count"]]], ids=["frame", "array", "integers"]
+)
 def test_mlflow_serves_the_serving_example(mlflow, tmp_path, data):
     """What MLflow's server would be sent gives what the estimator gives."""
     model = LogisticRegression(max_iter=1000).fit(data, y)
-    pack(model, tmp_path / "model", flavors=FLAVORS, signature=infer_signature(data), input_example=data)
+    pack(
+        model,
+        tmp_path / "model",
+        flavors=FLAVORS,
+        signature=infer_signature(data),
+        input_example=data,
+    )
 
     assert model.predict(data[:5]).tolist() == mlflow.ask("serve", directory=tmp_path / "model")
 
@@ -307,7 +372,9 @@ def test_mlflow_reads_the_requirements(mlflow, tmp_path):
 
     lines = mlflow.ask("requirements", directory=tmp_path / "model").split()
 
-    assert ["numpy", "scikit-learn", "scipy", "skops"] == [line.partition("==")[0] for line in lines]
+    assert ["numpy", "scikit-learn", "scipy", "skops"] == [
+        line.partition("==")[0] for line in lines
+    ]
 
 
 @pytest.mark.parametrize("form", ["skops", "pickle", "cloudpickle"])
@@ -332,13 +399,24 @@ def test_foreign_code_in_what_mlflow_saved_is_refused(mlflow, tmp_path, form):
 
     with pytest.raises(UntrustedModelError, match=r'trust=\["(posix|nt)\.getcwd"\]'):
         load_directory(tmp_path / "model", FLAVORS)
-    assert os.getcwd is load_directory(tmp_path / "model", FLAVORS, trust=[f"{os.getcwd.__module__}.getcwd"]).note
+    assert (
+        os.getcwd
+        is load_directory(
+            tmp_path / "model", FLAVORS, trust=[f"{os.getcwd.__module__}.getcwd"]
+        ).note
+    )
 
 
 def test_mlmodel_reads_as_pyyaml_reads_it(mlflow, tmp_path):
     """What we write means the same to PyYAML, and what MLflow writes means the same to us."""
     model = LogisticRegression().fit(FRAME, y)
-    pack(model, tmp_path / "ours", flavors=FLAVORS, signature=infer_signature(FRAME, y), input_example=FRAME)
+    pack(
+        model,
+        tmp_path / "ours",
+        flavors=FLAVORS,
+        signature=infer_signature(FRAME, y),
+        input_example=FRAME,
+    )
     mlflow.ask("save", (model, FRAME), directory=tmp_path / "theirs", format="skops")
 
     for folder in ("ours", "theirs"):
@@ -349,9 +427,27 @@ def test_mlmodel_reads_as_pyyaml_reads_it(mlflow, tmp_path):
 TEXT = (
     st.text(st.characters(codec="utf-8"), max_size=30)
     | st.text("ab :#'\"\n\\-{}[],&*!|>%@`?~0123.eE+_ ", max_size=100)
-    | st.sampled_from(["true", "Null", "1e5", "1.5e+3", "0x1f", "012", "1_000", "- a", "a: b", "2020-01-01", "12:30", "=", "<<", "y"])
+    | st.sampled_from(
+        [
+            "true",
+            "Null",
+            "1e5",
+            "1.5e+3",
+            "0x1f",
+            "012",
+            "1_000",
+            "- a",
+            "a: b",
+            "2020-01-01",
+            "12:30",
+            "=",
+            "<<",
+            "y",
+        ]
+    )
 )
-KEYS = st.text("ab :#'\"-{}[],&*!01.~", min_size=1, max_size=20)  # PyYAML puts an empty key into a form that we do not read
+# PyYAML puts an empty key into a form that we do not read
+KEYS = st.text("ab :#'\"-{}[],&*!01.~", min_size=1, max_size=20)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
@@ -359,7 +455,11 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(content=st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
 def test_yaml_text_agrees_with_pyyaml(mlflow, content):
     """Both ways, for any content."""

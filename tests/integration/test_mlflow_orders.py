@@ -11,7 +11,12 @@ from fitprint.testing import captured_runs
 
 pytestmark = pytest.mark.mlflow
 
-ORDERS = ["ours theirs -ours -theirs", "ours theirs -theirs -ours", "theirs ours -ours -theirs", "theirs ours -theirs -ours"]
+ORDERS = [
+    "ours theirs -ours -theirs",
+    "ours theirs -theirs -ours",
+    "theirs ours -ours -theirs",
+    "theirs ours -theirs -ours",
+]
 
 
 @pytest.fixture
@@ -49,19 +54,29 @@ def _standing():
     import xgboost
     from sklearn.linear_model import LogisticRegression
 
-    functions = {"sklearn": LogisticRegression.fit, "xgboost": xgboost.train, "xgboost.training": xgboost.training.train}
+    functions = {
+        "sklearn": LogisticRegression.fit,
+        "xgboost": xgboost.train,
+        "xgboost.training": xgboost.training.train,
+    }
     return functions | {"lightgbm": lightgbm.train, "lightgbm.engine": lightgbm.engine.train}
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_fault_14_and_17_beside_mlflow(theirs, order):
-    """Whoever came first, each call is one run of ours; whoever goes first, everything is the very object that it was."""
+    """Whoever came first, each call is one run of ours; whoever goes first, everything is the very
+    object that it was.
+    """
     originals = _standing()
     with captured_runs(models=False) as runs:
         for number, step in enumerate(order.split()):
             if number == 2:
                 _train()
-                assert [run.name for run in runs.roots()] == ["LogisticRegression", "xgboost.train", "lightgbm.train"]
+                assert [run.name for run in runs.roots()] == [
+                    "LogisticRegression",
+                    "xgboost.train",
+                    "lightgbm.train",
+                ]
                 assert runs.problems == []
             if step.endswith("ours"):
                 fitprint.autolog(disable=step.startswith("-"))

@@ -1,4 +1,6 @@
-"""Pipelines of scikit-learn around XGBoost and LightGBM: they load without trust, and what an attacker puts into them does not."""
+"""Pipelines of scikit-learn around XGBoost and LightGBM: they load without trust, and what an
+attacker puts into them does not.
+"""
 
 import json
 import os
@@ -46,8 +48,12 @@ def lgbm(**options):
 
 COMPOSITIONS = {
     "pipeline": lambda make: make_pipeline(StandardScaler(), make()),
-    "stacking": lambda make: StackingClassifier([("a", make()), ("b", LogisticRegression())], LogisticRegression(), cv=2),
-    "voting": lambda make: VotingClassifier([("a", make()), ("b", LogisticRegression())], voting="soft"),
+    "stacking": lambda make: StackingClassifier(
+        [("a", make()), ("b", LogisticRegression())], LogisticRegression(), cv=2
+    ),
+    "voting": lambda make: VotingClassifier(
+        [("a", make()), ("b", LogisticRegression())], voting="soft"
+    ),
     "search": lambda make: GridSearchCV(make(), {"max_depth": [1, 2]}, cv=2),
     "calibrated": lambda make: CalibratedClassifierCV(make(), cv=2),
     "one versus rest": lambda make: OneVsRestClassifier(make()),
@@ -62,9 +68,19 @@ def test_compositions_load_without_trust(flavors, tmp_path, name, make):
 
     packed = pack(model, tmp_path, flavors=flavors)
 
-    assert ("sklearn", "skops", True, []) == (packed.flavor, packed.facts["serialization"], packed.facts["safe"], packed.facts["needs"])
-    assert {"xgboost" if make is xgb else "lightgbm"} <= {line.partition("==")[0] for line in packed.facts["requirements"]}
-    assert model.predict_proba(X).tolist() == load_directory(tmp_path, flavors).predict_proba(X).tolist()
+    assert ("sklearn", "skops", True, []) == (
+        packed.flavor,
+        packed.facts["serialization"],
+        packed.facts["safe"],
+        packed.facts["needs"],
+    )
+    assert {"xgboost" if make is xgb else "lightgbm"} <= {
+        line.partition("==")[0] for line in packed.facts["requirements"]
+    }
+    assert (
+        model.predict_proba(X).tolist()
+        == load_directory(tmp_path, flavors).predict_proba(X).tolist()
+    )
 
 
 @pytest.mark.parametrize("make", [xgb, lgbm])
@@ -98,7 +114,9 @@ class Command:
 
 
 @pytest.mark.parametrize("make", [xgb, lgbm])
-@pytest.mark.parametrize("where", ["missing", "_Booster", "callbacks", "__setstate__", "__class__", "__reduce__"])
+@pytest.mark.parametrize(
+    "where", ["missing", "_Booster", "callbacks", "__setstate__", "__class__", "__reduce__"]
+)
 def test_commands_in_a_parts_state_never_run(flavors, tmp_path, make, where):
     """Whichever attribute they sit in."""
     model = make_pipeline(StandardScaler(), make()).fit(X, y)
@@ -139,7 +157,9 @@ class Called:
 def written(folder, data):
     folder.mkdir()
     (folder / "model.pkl").write_bytes(data)
-    (folder / "MLmodel").write_text(json.dumps({"flavors": {"sklearn": {"pickled_model": "model.pkl"}}}))
+    (folder / "MLmodel").write_text(
+        json.dumps({"flavors": {"sklearn": {"pickled_model": "model.pkl"}}})
+    )
     return folder
 
 
@@ -148,7 +168,12 @@ def test_boosters_are_not_called(flavors, tmp_path):
     import lightgbm
     import xgboost
 
-    for number, part in enumerate([Called(xgboost.Booster, {}, (), "/etc/hostname"), Called(lightgbm.Booster, {}, None, "/etc/hostname")]):
+    for number, part in enumerate(
+        [
+            Called(xgboost.Booster, {}, (), "/etc/hostname"),
+            Called(lightgbm.Booster, {}, None, "/etc/hostname"),
+        ]
+    ):
         model = FunctionTransformer()
         model.part_ = part
         with pytest.raises(UntrustedModelError, match="Booster"):
@@ -178,7 +203,9 @@ def test_boosters_without_trees_are_refused(flavors, tmp_path, handle):
         load_directory(written(tmp_path / "model", pickle.dumps(model)), flavors)
 
 
-@pytest.mark.parametrize("handle", [bytearray(b""), bytearray(b"no model"), bytearray(b"{L" + b"\xff" * 40), "text", 5])
+@pytest.mark.parametrize(
+    "handle", [bytearray(b""), bytearray(b"no model"), bytearray(b"{L" + b"\xff" * 40), "text", 5]
+)
 def test_boosters_of_other_bytes_are_refused(flavors, tmp_path, handle):
     """XGBoost reads them, and says no."""
     import xgboost
@@ -191,7 +218,9 @@ def test_boosters_of_other_bytes_are_refused(flavors, tmp_path, handle):
 
 
 def astray(text):
-    """Let the first tree ask for a feature that there is not: LightGBM would count it beyond the end of its memory."""
+    """Let the first tree ask for a feature that there is not: LightGBM would count it beyond the
+    end of its memory.
+    """
     assert "split_feature=" in text
     place = text.index("split_feature=") + len("split_feature=")
     return f"{text[:place]}9{text[place + 1 :]}"

@@ -1,4 +1,6 @@
-"""An older fitprint beside a newer one: what it does not know it leaves to the newer one, and everything else goes on."""
+"""An older fitprint beside a newer one: what it does not know it leaves to the newer one, and
+everything else goes on.
+"""
 
 from __future__ import annotations
 
@@ -30,32 +32,49 @@ import fitprint
 with fitprint.start_run("plain"):
     fitprint.log_metric("loss", 1.0)
 """
-READ = "import fitprint\nprint({run.name: (run.status, run.metrics['loss']) for run in fitprint.search_runs()})"
+READ = (
+    "import fitprint\n"
+    "print({run.name: (run.status, run.metrics['loss']) for run in fitprint.search_runs()})"
+)
 DOCTOR = "import sys\nfrom fitprint.cli import main\nsys.exit(main(['doctor', '--json']))"
 
 
 def test_fault_24_a_newer_journal_is_kept_for_the_newer_version(programs: Programs) -> None:
-    """A reader has what it knows, says once who wrote the rest, and ``doctor`` says it again; the journal stays, whole."""
+    """A reader has what it knows, says once who wrote the rest, and ``doctor`` says it again; the
+    journal stays, whole.
+    """
     assert (0, "", "") == programs.run(NEWER)
     assert (0, "", "") == programs.run(PLAIN)
     (journal, _) = journals(programs.home / "journal")
     before = {path.name: path.read_bytes() for path in journal.iterdir()}
     status, output, errors = programs.run(READ)
     assert (0, "{'plain': ('FINISHED', 1.0), 'newer': ('RUNNING', 1.0)}\n") == (status, output)
-    assert re.fullmatch(r".*written by fitprint 9\.9 and holds the unknown event 'RunPraised'.*upgrade fitprint.*\n", errors)
+    assert re.fullmatch(
+        r".*written by fitprint 9\.9 and holds the unknown event 'RunPraised'.*upgrade "
+        r"fitprint.*\n",
+        errors,
+    )
     status, output, _ = programs.run(DOCTOR)
-    (broken,) = (finding["message"] for finding in json.loads(output) if finding["state"] == "broken")
+    (broken,) = (
+        finding["message"] for finding in json.loads(output) if finding["state"] == "broken"
+    )
     assert (1, True) == (status, "upgrade fitprint" in broken)
     assert [journal] == journals(programs.home / "journal")
     assert before == {path.name: path.read_bytes() for path in journal.iterdir()}
 
 
 def test_fault_24_a_newer_store_is_read_and_not_written(programs: Programs) -> None:
-    """Recording goes on, reading shows what the store has, and what this version must not write waits in the journals."""
+    """Recording goes on, reading shows what the store has, and what this version must not write
+    waits in the journals.
+    """
     assert (0, "", "") == programs.run(PLAIN)
     assert {"plain"} == set(programs.runs())
     database = programs.home / "fitprint.db"
-    SqliteDriver(database, "", [*STEPS, [f"UPDATE facts SET value = '{len(STEPS) + 1}' WHERE name = 'writers'"]]).close()
+    SqliteDriver(
+        database,
+        "",
+        [*STEPS, [f"UPDATE facts SET value = '{len(STEPS) + 1}' WHERE name = 'writers'"]],
+    ).close()
     assert (0, "", "") == programs.run(PLAIN.replace("plain", "waiting"))
     status, output, errors = programs.run(READ)
     assert (0, "{'plain': ('FINISHED', 1.0)}\n") == (status, output)

@@ -38,9 +38,19 @@ def outputs(tmp_path):
     """The outputs of the cells, each a list."""
     cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
-    client = nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
-    client.execute(env=environment | {"FITPRINT_HOME": str(tmp_path / "home"), "IPYTHONDIR": str(tmp_path / "ipython")})
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")
+    }
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute(
+        env=environment
+        | {"FITPRINT_HOME": str(tmp_path / "home"), "IPYTHONDIR": str(tmp_path / "ipython")}
+    )
     return [cell.outputs for cell in notebook.cells]
 
 

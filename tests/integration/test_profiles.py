@@ -1,4 +1,6 @@
-"""Profiles of arrays and tables of libraries: by value, within their bounds, and without touching the data."""
+"""Profiles of arrays and tables of libraries: by value, within their bounds, and without touching
+the data.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def columns(data, **options):
     return {each["name"]: each for each in told(data, **options)["columns"]}
 
 
-# -- by value ----------------------------------------------------------------------------------------------------------
+# -- by value --------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.floats(width=32) | st.floats(-10, 10), max_size=200))
@@ -45,8 +47,12 @@ def test_quantiles_are_those_of_numpy(values):
         found = columns(data)[""]
         assert (len(values), int(np.isnan(values).sum())) == (found["count"], found["missing"])
         if len(finite):
-            assert np.quantile(finite, np.linspace(0, 1, 33)).tolist() == pytest.approx(found["quantiles"], rel=1e-8, abs=1e-12)
-            assert [finite.mean(), finite.std()] == pytest.approx([found["mean"], found["std"]], rel=1e-6, abs=1e-6)
+            assert np.quantile(finite, np.linspace(0, 1, 33)).tolist() == pytest.approx(
+                found["quantiles"], rel=1e-8, abs=1e-12
+            )
+            assert [finite.mean(), finite.std()] == pytest.approx(
+                [found["mean"], found["std"]], rel=1e-6, abs=1e-6
+            )
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u8", "f2", "f4", "f8", "g", ">f8", ">i4", "?"])
@@ -65,7 +71,12 @@ def test_an_array_has_columns_by_position():
     data = rng.normal(size=(50, 3))
     expected = told(data)
     assert ["0", "1", "2"] == [each["name"] for each in expected["columns"]]
-    for same in (np.asfortranarray(data), np.repeat(data, 2, axis=1)[:, ::2], data.astype(">f8"), np.ma.masked_array(data)):
+    for same in (
+        np.asfortranarray(data),
+        np.repeat(data, 2, axis=1)[:, ::2],
+        data.astype(">f8"),
+        np.ma.masked_array(data),
+    ):
         assert expected == told(same)
     assert 24 == columns(np.zeros((2, 3, 4)))[""]["count"]
     assert sample(Description(np.array(3.0))) is None
@@ -75,14 +86,20 @@ def test_kinds_of_numpy():
     """Masks, records, texts, bytes, times, objects."""
     assert 1 == columns(np.ma.masked_array([1.0, 2.0], [False, True]))[""]["missing"]
     assert {"a": "number", "b": "text"} == {
-        name: each["type"] for name, each in columns(np.array([(1, "x")], dtype=[("a", "i4"), ("b", "U3")])).items()
+        name: each["type"]
+        for name, each in columns(np.array([(1, "x")], dtype=[("a", "i4"), ("b", "U3")])).items()
     }
     assert [[text_digest("x"), 2]] == columns(np.array(["x", "x", "y"]))[""]["top"]
     assert "bytes" == columns(np.array([b"x"]))[""]["type"]
     found = columns(np.array(["1970-01-02", "NaT"], dtype="M8[D]"))[""]
     assert ("time", 1, 86_400_000_000) == (found["type"], found["missing"], found["quantiles"][0])
-    assert {"int": 1, "str": 1, "other": 1} == columns(np.array([1, "a", object()], dtype=object))[""]["types"]
-    assert ("number", 2) == tuple(columns(np.array([np.float32(2), 2, None], dtype=object))[""][key] for key in ("type", "mean"))
+    assert {"int": 1, "str": 1, "other": 1} == columns(np.array([1, "a", object()], dtype=object))[
+        ""
+    ]["types"]
+    assert ("number", 2) == tuple(
+        columns(np.array([np.float32(2), 2, None], dtype=object))[""][key]
+        for key in ("type", "mean")
+    )
     assert "failed" not in columns(np.array([1j, 2]))[""]
 
 
@@ -116,7 +133,11 @@ def test_kinds_of_pandas():
         "truths": ("bool", 1),
     } == {name: (each["type"], each["missing"]) for name, each in found.items()}
     assert [[1, 2]] == found["whole"]["top"]
-    assert [[text_digest("u"), 2]] == found["category"]["top"] == columns(frame["category"])["category"]["top"]
+    assert (
+        [[text_digest("u"), 2]]
+        == found["category"]["top"]
+        == columns(frame["category"])["category"]["top"]
+    )
     assert [[3, 2], [4, 1]] == found["codes"]["top"]
     assert 54_000_000_000 == found["zone"]["mean"]
     assert 2_000_000 == found["span"]["mean"]
@@ -127,12 +148,19 @@ def test_tables_of_polars_and_arrow_say_the_same():
     """Numbers, texts, days and missing values, whole and sampled."""
     pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
     for times in (1, 5000):
-        content = {"a": [1.5, 2.5] * times, "b": ["x", None] * times, "c": [date(1970, 1, 2)] * 2 * times, "d": [1, None] * times}
+        content = {
+            "a": [1.5, 2.5] * times,
+            "b": ["x", None] * times,
+            "c": [date(1970, 1, 2)] * 2 * times,
+            "d": [1, None] * times,
+        }
         assert told(pl.DataFrame(content)) == told(pa.table(content))
     assert [[text_digest("x"), 2]] == columns(pl.Series("s", ["x", "x"]))["s"]["top"]
     assert [1, 2, 3] == columns(pl.Series("s", [1, 2, 3]))["s"]["quantiles"][::16]
     nested = pl.DataFrame({"l": [[1], [2, 3]], "s": [{"a": 1}, {"a": 2}]})
-    assert {"l": "mixed", "s": "mixed"} == {name: each["type"] for name, each in columns(nested).items()}
+    assert {"l": "mixed", "s": "mixed"} == {
+        name: each["type"] for name, each in columns(nested).items()
+    }
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "dia", "bsr", "lil"])
@@ -145,10 +173,12 @@ def test_sparse_matrices_are_told_by_what_they_store(form):
         return
     found = {each["name"]: each for each in profile(taken)["columns"]}
     assert [[2, 2], [3, 1]] == found.pop("stored values")["top"]
-    assert {"csr": [0, 1, 2]}.get(form) == (found["stored in a row"]["quantiles"][::16] if found else None)
+    assert {"csr": [0, 1, 2]}.get(form) == (
+        found["stored in a row"]["quantiles"][::16] if found else None
+    )
 
 
-# -- bounds --------------------------------------------------------------------------------------------------------------
+# -- bounds ----------------------------------------------------------------------------------------
 
 
 def test_large_data_are_sampled():
@@ -166,7 +196,13 @@ def test_a_sample_holds_no_more_than_it_must():
     """Its arrays are copies of some kilobytes, and the data may die."""
     frame = pd.DataFrame({"a": np.arange(1_000_000.0), "b": np.arange(1_000_000)})
     small = (np.zeros(100), pd.DataFrame({"a": [1.0]}))
-    for data in (np.zeros((1_000_000, 4)), np.zeros((4, 1_000_000)).T, np.zeros((1000, 30, 30)), frame, *small):
+    for data in (
+        np.zeros((1_000_000, 4)),
+        np.zeros((4, 1_000_000)).T,
+        np.zeros((1000, 30, 30)),
+        frame,
+        *small,
+    ):
         taken = sample(Description(data))
         for column in taken.columns:
             assert not np.shares_memory(column.values, np.asarray(data))
@@ -208,7 +244,7 @@ def test_no_random_state_is_touched():
     assert before == (np.random.get_state()[1].tolist(), random.getstate())
 
 
-# -- hostile data --------------------------------------------------------------------------------------------------------
+# -- hostile data ----------------------------------------------------------------------------------
 
 
 class Hostile:
@@ -237,7 +273,12 @@ class Hostile:
         np.array([1 + 2j]),
         np.array([b"\x00\xff"]),
         np.array(["9999-12-31", "NaT"], dtype="M8[s]"),
-        pd.DataFrame({"p": pd.period_range("2020", periods=2, freq="M"), "i": pd.arrays.IntervalArray.from_breaks([0, 1, 2])}),
+        pd.DataFrame(
+            {
+                "p": pd.period_range("2020", periods=2, freq="M"),
+                "i": pd.arrays.IntervalArray.from_breaks([0, 1, 2]),
+            }
+        ),
         pd.DataFrame({("a", 1): [1], ("b", 2): ["x"]}),
         pd.DataFrame({"a": pd.array([1.5], dtype="Sparse[float]")}),
         np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
@@ -256,10 +297,14 @@ def test_objects_of_the_users_are_not_asked_anything():
     """Not even their class's name."""
     data = np.array([None, 1], dtype=object)
     data[0] = Hostile()
-    assert {"int": 1, "other": 1} == columns(data)[""]["types"] == columns(pd.Series(data, dtype=object, name="a").to_frame())["a"]["types"]
+    assert (
+        {"int": 1, "other": 1}
+        == columns(data)[""]["types"]
+        == columns(pd.Series(data, dtype=object, name="a").to_frame())["a"]["types"]
+    )
 
 
-# -- on a GPU ------------------------------------------------------------------------------------------------------------
+# -- on a GPU --------------------------------------------------------------------------------------
 
 
 def test_only_the_sample_leaves_a_gpu():
@@ -286,7 +331,7 @@ def test_only_the_sample_leaves_a_gpu():
     assert [taken.columns[0].values.nbytes * 3] == fetched
 
 
-# -- on runs -------------------------------------------------------------------------------------------------------------
+# -- on runs ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -317,19 +362,29 @@ def test_a_run_has_the_profile_of_its_data():
 
 @pytest.mark.usefixtures("profiled")
 def test_settings_say_what_a_profile_tells():
-    """Nothing, only types and counts, or values, whose texts are shown only of columns that are named."""
+    """Nothing, only types and counts, or values, whose texts are shown only of columns that are
+    named.
+    """
     data = pd.DataFrame({"a": ["x", "x"]})
     assert {} == recorded(data, profile="off").profile("X")
-    assert [{"name": "a", "type": "text", "count": 2, "missing": 0}] == recorded(data, profile="shape").profile("X")["columns"]
-    assert [[text_digest("x"), 2]] == recorded(data, profile="full").profile("X")["columns"][0]["top"]
-    assert [["x", 2]] == recorded(data, profile="full", profile_values=["a"]).profile("X")["columns"][0]["top"]
+    assert [{"name": "a", "type": "text", "count": 2, "missing": 0}] == recorded(
+        data, profile="shape"
+    ).profile("X")["columns"]
+    assert [[text_digest("x"), 2]] == recorded(data, profile="full").profile("X")["columns"][0][
+        "top"
+    ]
+    assert [["x", 2]] == recorded(data, profile="full", profile_values=["a"]).profile("X")[
+        "columns"
+    ][0]["top"]
 
 
 @pytest.mark.usefixtures("profiled")
 def test_equal_profiles_are_one_file(home):
     """A thousand trainings on the same data keep one."""
     first, second = recorded(np.arange(9.0)), recorded(np.arange(9.0))
-    assert {artifact.digest for artifact in first.artifacts} == {artifact.digest for artifact in second.artifacts}
+    assert {artifact.digest for artifact in first.artifacts} == {
+        artifact.digest for artifact in second.artifacts
+    }
 
 
 @pytest.mark.usefixtures("profiled")
@@ -349,7 +404,11 @@ def test_data_of_one_call_are_asked_once(monkeypatch):
     monkeypatch.setenv("FITPRINT_PROFILE", "full")
     made = []
     begin = Description.__init__
-    monkeypatch.setattr(Description, "__init__", lambda self, data: (made.append(type(data).__name__), begin(self, data))[1])
+    monkeypatch.setattr(
+        Description,
+        "__init__",
+        lambda self, data: (made.append(type(data).__name__), begin(self, data))[1],
+    )
     with fitprint.start_run() as run:
         run.log_input(np.arange(12.0).reshape(6, 2), "X", target=np.arange(6))
     assert made == ["ndarray", "ndarray"]
@@ -374,10 +433,17 @@ def test_a_profile_that_cannot_be_taken_fails_alone(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["texts of pandas", "lists", "dicts"])
 def test_few_objects_of_pythons_are_touched_while_the_training_waits(kind):
-    """However many rows: Arrow's texts are read in the background, of lists and dicts some rows are taken."""
+    """However many rows: Arrow's texts are read in the background, of lists and dicts some rows are
+    taken.
+    """
     rows, width = 50_000, 10
     data = {
-        "texts of pandas": lambda: pd.DataFrame({str(column): pd.array(["a", "b"] * (rows // 2), dtype="str") for column in range(width)}),
+        "texts of pandas": lambda: pd.DataFrame(
+            {
+                str(column): pd.array(["a", "b"] * (rows // 2), dtype="str")
+                for column in range(width)
+            }
+        ),
         "lists": lambda: [[1.0] * width for _ in range(rows)],
         "dicts": lambda: [dict.fromkeys("abcdefghij", 1.0) for _ in range(rows)],
     }[kind]()

@@ -1,4 +1,6 @@
-"""What somebody does to a home while programs have it open: files are deleted, replaced, moved. What was recorded is found."""
+"""What somebody does to a home while programs have it open: files are deleted, replaced, moved.
+What was recorded is found.
+"""
 
 from __future__ import annotations
 
@@ -78,13 +80,19 @@ def put_another_in_its_place(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "do", [delete_database, delete_database_alone, delete_home, move_home, put_another_in_its_place], ids=lambda do: do.__name__
+    "do",
+    [delete_database, delete_database_alone, delete_home, move_home, put_another_in_its_place],
+    ids=lambda do: do.__name__,
 )
 def test_fault_6_a_notebook_loses_no_run(programs: Programs, do: Callable[[Path], None]) -> None:
-    """After the store that a notebook has open is gone, a script trains and ends, and the notebook reads: everybody finds the run."""
+    """After the store that a notebook has open is gone, a script trains and ends, and the notebook
+    reads: everybody finds the run.
+    """
     other = programs.folder / "else"
     assert (0, "", "") == programs.run(TRAIN, "other", FITPRINT_HOME=str(other))
-    listed = programs.run("import fitprint\nprint(len(fitprint.search_runs()))", FITPRINT_HOME=str(other))
+    listed = programs.run(
+        "import fitprint\nprint(len(fitprint.search_runs()))", FITPRINT_HOME=str(other)
+    )
     assert (0, "1\n", "") == listed
     (other / "fitprint.db").rename(programs.folder / "other.db")
     notebook = Notebook(programs)
@@ -101,8 +109,12 @@ def test_fault_6_a_notebook_loses_no_run(programs: Programs, do: Callable[[Path]
 
 
 @pytest.mark.parametrize("suffixes", [["-wal"], ["-wal", "-shm"]], ids="+".join)
-def test_fault_6_a_notebook_whose_log_is_deleted_loses_no_run(programs: Programs, suffixes: list[str]) -> None:
-    """What the notebook had put into the deleted log is rescued, and what is recorded afterwards is found."""
+def test_fault_6_a_notebook_whose_log_is_deleted_loses_no_run(
+    programs: Programs, suffixes: list[str]
+) -> None:
+    """What the notebook had put into the deleted log is rescued, and what is recorded afterwards is
+    found.
+    """
     notebook = Notebook(programs)
     train(programs, "before")
     assert ["before"] == notebook.read()
@@ -115,7 +127,9 @@ def test_fault_6_a_notebook_whose_log_is_deleted_loses_no_run(programs: Programs
 
 
 def test_fault_6_an_older_copy_of_the_store_gets_what_comes(programs: Programs) -> None:
-    """A copy that is brought back has the runs of its time and those after its return; what it lacks was in the file it replaced."""
+    """A copy that is brought back has the runs of its time and those after its return; what it
+    lacks was in the file it replaced.
+    """
     notebook = Notebook(programs)
     train(programs, "first")
     assert ["first"] == notebook.read()
@@ -144,13 +158,17 @@ for step in range(1, 5000):
     run.log_metric("loss", step)
 run.end()
 assert {0} == {os.fstat(file.fileno()).st_size for file in files}
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("limit", [256, 1024])
 @pytest.mark.parametrize("end", [100, 1024])
-def test_fault_10_a_program_that_closes_what_is_not_its_own_records_on(programs: Programs, end: int, limit: int) -> None:
-    """Not a byte of ours gets into the program's files, and not a point is lost; where our own numbers were hit, that is told."""
+def test_fault_10_a_program_that_closes_what_is_not_its_own_records_on(
+    programs: Programs, end: int, limit: int
+) -> None:
+    """Not a byte of ours gets into the program's files, and not a point is lost; where our own
+    numbers were hit, that is told.
+    """
     status, output, errors = programs.run(CLOSES, str(end), str(limit))
     assert (0, "") == (status, output)
     assert ("nothing is lost" in errors) == (end > 100)
@@ -171,8 +189,12 @@ with fitprint.start_run("goes on"):
 
 
 @pytest.mark.parametrize("do", [delete_home, move_home], ids=lambda do: do.__name__)
-def test_fault_6_a_run_that_is_open_survives_what_happens_to_its_home(programs: Programs, do: Callable[[Path], None]) -> None:
-    """Deleted, its journal is written anew; moved, it goes along; the program goes on, says so once, and every point is found."""
+def test_fault_6_a_run_that_is_open_survives_what_happens_to_its_home(
+    programs: Programs, do: Callable[[Path], None]
+) -> None:
+    """Deleted, its journal is written anew; moved, it goes along; the program goes on, says so
+    once, and every point is found.
+    """
     process = programs.start(GOES_ON)
     assert process.stdout is not None
     assert "ready\n" == process.stdout.readline()

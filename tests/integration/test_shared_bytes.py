@@ -64,7 +64,9 @@ class Team:
     def run(self, who: str, script: str, *arguments: str, **environment: str) -> str:
         """Run a program of somebody's, and return what it printed."""
         status, out, errors = self._programs.run(
-            script, *arguments, **{**self.settings, "FITPRINT_HOME": str(self.home(who)), **environment}
+            script,
+            *arguments,
+            **{**self.settings, "FITPRINT_HOME": str(self.home(who)), **environment},
         )
         assert 0 == status, errors
         self.errors = errors
@@ -92,13 +94,17 @@ def test_the_second_home_reads_what_the_first_recorded(team: Team) -> None:
 
 
 def test_what_a_program_recorded_is_there_for_others_when_it_has_ended(team: Team) -> None:
-    """Nobody has to look into the home that recorded it: records and files are delivered in the background."""
+    """Nobody has to look into the home that recorded it: records and files are delivered in the
+    background.
+    """
     team.run("ada", TRAIN, "first", "of ada", "3")
     assert ["of ada", "MLmodel", "3"] == team.run("bob", READ, "first").split("\n")[:3]
 
 
 def test_pending_bytes_name_the_host_and_what_to_do(team: Team) -> None:
-    """Events are delivered at once; a large file waits for `fitprint sync`, and until then says where it is."""
+    """Events are delivered at once; a large file waits for `fitprint sync`, and until then says
+    where it is.
+    """
     team.run("ada", TRAIN_AND_DIE, "first", "x" * 100, "3")
     events_only = """
 from fitprint.recording import workspace
@@ -110,7 +116,9 @@ workspace.current().sync()
     assert f"on the host {os.uname().nodename}, in {team.home('ada')}" in told
     assert "run `fitprint sync` there" in told
     assert "recorded on the host" in team.command("bob", "sync")
-    assert f"are not in file://{team.bytes} yet, recorded on the host" in team.command("bob", "doctor")
+    assert f"are not in file://{team.bytes} yet, recorded on the host" in team.command(
+        "bob", "doctor"
+    )
     assert f"brought to file://{team.bytes}" in team.command("ada", "sync")
     assert "x" * 100 == team.run("bob", READ, "first").split("\n")[0]
     assert f"file://{team.bytes} has all that was recorded" in team.command("bob", "doctor")
@@ -134,7 +142,9 @@ fitprint.search_runs()
 
 
 def test_a_program_that_records_brings_bytes_in_a_thread(team: Team) -> None:
-    """It looks at runs while it records: the look itself carries nothing, and at its end all has arrived."""
+    """It looks at runs while it records: the look itself carries nothing, and at its end all has
+    arrived.
+    """
     look_within = """
 import threading, fitprint
 from fitprint.artifacts.folder import FolderArtifacts
@@ -147,7 +157,7 @@ with fitprint.start_run("first"):
     fitprint.search_runs()
 fitprint.recording.workspace.current().shared.finish()
 print(sorted(set(threads)))
-"""
+"""  # noqa: E501
     assert "['fitprint-bytes']\n" == team.run("ada", look_within)
     assert "of ada" == team.run("bob", READ, "first").split("\n")[0]
 
@@ -158,11 +168,18 @@ def test_the_store_moves_with_its_bytes(team: Team) -> None:
     team.command("ada", "sync")
     moved = team.folder.with_name("moved")
     shutil.move(team.folder, moved)
-    assert "of ada" == team.run("bob", READ, "first", FITPRINT_STORE=f"sqlite:///{moved}/team.db").split("\n")[0]
+    assert (
+        "of ada"
+        == team.run("bob", READ, "first", FITPRINT_STORE=f"sqlite:///{moved}/team.db").split("\n")[
+            0
+        ]
+    )
 
 
 def test_a_home_that_joins_another_homes_own_store(team: Team) -> None:
-    """Bytes of both lie in the one home's blobs, and neither moves anything there that is there already."""
+    """Bytes of both lie in the one home's blobs, and neither moves anything there that is there
+    already.
+    """
     team.settings = {}
     team.run("ada", TRAIN, "first", "of ada", "3")
     team.command("ada", "ls")
@@ -178,14 +195,18 @@ def test_a_home_that_joins_another_homes_own_store(team: Team) -> None:
 
 
 def test_a_homes_own_store_has_no_artifact_store(team: Team) -> None:
-    """Nothing is pending there, nothing is told of bytes, and no file comes to be beside those that were."""
+    """Nothing is pending there, nothing is told of bytes, and no file comes to be beside those that
+    were.
+    """
     team.settings = {}
     team.run("ada", TRAIN, "first", "of ada", "3")
     team.command("ada", "ls")
     with closing(sqlite3.connect(team.home("ada") / "fitprint.db")) as database:
         assert [(0,)] == database.execute("SELECT COUNT(*) FROM fp_blobs").fetchall()
         assert [] == database.execute("SELECT value FROM facts WHERE name = 'artifacts'").fetchall()
-    assert {".gitignore", "blobs", "fitprint.db", "journal"} == {path.name for path in team.home("ada").iterdir()} - {
+    assert {".gitignore", "blobs", "fitprint.db", "journal"} == {
+        path.name for path in team.home("ada").iterdir()
+    } - {
         "fitprint.db-wal",
         "fitprint.db-shm",
     }
@@ -197,14 +218,24 @@ def test_the_second_who_chooses_is_told_that_the_first_counts(team: Team) -> Non
     team.run("ada", TRAIN, "first", "of ada", "3", **chosen)
     team.command("ada", "sync", **chosen)
     assert "of ada" == team.run("bob", READ, "first").split("\n")[0]
-    assert "of ada" == team.run("bob", READ, "first", FITPRINT_ARTIFACTS=f"file://{team.folder}/other").split("\n")[0]
-    assert f"keeps its artifacts in file://{team.folder}/chosen%20place, as was chosen when it was first used" in team.errors
+    assert (
+        "of ada"
+        == team.run("bob", READ, "first", FITPRINT_ARTIFACTS=f"file://{team.folder}/other").split(
+            "\n"
+        )[0]
+    )
+    assert (
+        f"keeps its artifacts in file://{team.folder}/chosen%20place, as was chosen when it was "
+        "first used"
+    ) in team.errors
     assert not (team.folder / "other").exists()
     assert (team.folder / "chosen place").is_dir()
 
 
 def test_an_artifact_store_that_cannot_be_reached_loses_nothing(team: Team) -> None:
-    """A folder that is not mounted is no empty one: runs are listed, the files wait, and come when it is there."""
+    """A folder that is not mounted is no empty one: runs are listed, the files wait, and come when
+    it is there.
+    """
     chosen = {"FITPRINT_ARTIFACTS": f"file://{team.folder}/mount/bytes"}
     (team.folder / "mount").mkdir()
     team.run("ada", TRAIN_AND_DIE, "first", "of ada", "3", **chosen)
@@ -221,13 +252,17 @@ def test_wrong_bytes_are_noticed(team: Team) -> None:
     """Whoever changes the artifact store's files does not change what is read."""
     team.run("ada", TRAIN, "first", "of ada", "3")
     team.command("ada", "sync")
-    (file,) = [path for path in team.bytes.rglob("*") if path.is_file() and path.read_bytes() == b"of ada"]
+    (file,) = [
+        path for path in team.bytes.rglob("*") if path.is_file() and path.read_bytes() == b"of ada"
+    ]
     file.write_bytes(b"of eve")
     assert team.run("bob", READ, "first").startswith("IntegrityError")
 
 
 def test_lost_bytes_say_so_and_come_back_from_the_home(team: Team) -> None:
-    """Files that somebody removed from the artifact store are lost for others, until `fitprint doctor` of the home that has them."""
+    """Files that somebody removed from the artifact store are lost for others, until
+    `fitprint doctor` of the home that has them.
+    """
     team.run("ada", TRAIN, "first", "of ada", "3")
     team.command("ada", "sync")
     shutil.rmtree(team.bytes)
@@ -243,7 +278,9 @@ def test_bytes_of_a_home_that_is_gone_are_named(team: Team, programs: Programs) 
     shutil.rmtree(team.home("ada") / "blobs")
     told = team.run("ada", READ, "first")
     assert "they are lost, unless there is a copy" in told
-    status, out, _ = programs.run(COMMAND, "doctor", **team.settings, FITPRINT_HOME=str(team.home("ada")))
+    status, out, _ = programs.run(
+        COMMAND, "doctor", **team.settings, FITPRINT_HOME=str(team.home("ada"))
+    )
     assert 1 == status
     assert f"were recorded here, never arrived in file://{team.bytes} and are gone" in out
 
@@ -283,8 +320,14 @@ current().bring()
 
 
 def test_killed_at_any_step_nothing_is_lost(team: Team, programs: Programs) -> None:
-    """Whatever step of a delivery is a program's last, the next one brings all, and nothing half is ever seen."""
-    recorded = "import fitprint\nwith fitprint.start_run('first'):\n    fitprint.log_text('of ada', 'note.txt')\n"
+    """Whatever step of a delivery is a program's last, the next one brings all, and nothing half is
+    ever seen.
+    """
+    recorded = (
+        "import fitprint\n"
+        "with fitprint.start_run('first'):\n"
+        "    fitprint.log_text('of ada', 'note.txt')\n"
+    )
     team.run("ada", BEFORE_DELIVERY + recorded + CUT_OFF)
     shutil.copytree(team.home("ada"), team.home("as recorded"))
     for last in range(1, 100):
@@ -292,13 +335,17 @@ def test_killed_at_any_step_nothing_is_lost(team: Team, programs: Programs) -> N
         shutil.copytree(team.home("as recorded"), team.home("ada"))
         shutil.rmtree(team.folder)
         team.folder.mkdir()
-        status, _, errors = programs.run(KILLED, "", str(last), **team.settings, FITPRINT_HOME=str(team.home("ada")))
+        status, _, errors = programs.run(
+            KILLED, "", str(last), **team.settings, FITPRINT_HOME=str(team.home("ada"))
+        )
         assert status in (0, 9), errors
         assert [] == [path for path in team.bytes.glob("??/*") if path.read_bytes() != b"of ada"]
         bring_all(team.home("ada"), team)
         assert b"of ada" in team.kept()
         with closing(sqlite3.connect(team.database)) as database:
-            assert [(1, 0)] == database.execute("SELECT COUNT(*), SUM(arrived IS NULL) FROM fp_blobs").fetchall()
+            assert [(1, 0)] == database.execute(
+                "SELECT COUNT(*), SUM(arrived IS NULL) FROM fp_blobs"
+            ).fetchall()
         if status == 0:
             break
     assert 10 < last < 99
@@ -319,16 +366,23 @@ def test_two_homes_bring_the_same_bytes_at_once(team: Team, programs: Programs) 
     """They lie there once."""
     for who in ("ada", "bob"):
         team.run(who, TRAIN, f"of {who}", "the same", "3")
-    started = [programs.start(COMMAND, "sync", **team.settings, FITPRINT_HOME=str(team.home(who))) for who in ("ada", "bob") * 2]
+    started = [
+        programs.start(COMMAND, "sync", **team.settings, FITPRINT_HOME=str(team.home(who)))
+        for who in ("ada", "bob") * 2
+    ]
     for process in started:
         _, errors = process.communicate(timeout=60)
         assert 0 == process.returncode, errors
     assert 1 == team.kept().count(b"the same")
     with closing(sqlite3.connect(team.database)) as database:
-        assert [(0,)] == database.execute("SELECT COUNT(*) FROM fp_blobs WHERE arrived IS NULL").fetchall()
+        assert [(0,)] == database.execute(
+            "SELECT COUNT(*) FROM fp_blobs WHERE arrived IS NULL"
+        ).fetchall()
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs another user's rights")
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="needs another user's rights"
+)
 def test_who_may_only_read_the_store_reads(team: Team) -> None:
     """A colleague without a right to write sees runs and their bytes."""
     team.run("ada", TRAIN, "first", "of ada", "3")
@@ -338,12 +392,27 @@ def test_who_may_only_read_the_store_reads(team: Team) -> None:
 
 
 def test_a_program_that_only_waits_is_heard(tmp_path: Path) -> None:
-    """It says so from the thread that delivers, though it records nothing; when it ends, its run is what it became."""
+    """It says so from the thread that delivers, though it records nothing; when it ends, its run is
+    what it became.
+    """
     store = tmp_path / "team.db"
-    code = "import sys, fitprint\nwith fitprint.start_run('waits'):\n    print('open', flush=True)\n    sys.stdin.readline()\n"
-    environment = {**os.environ, "FITPRINT_HOME": str(tmp_path / "home"), "FITPRINT_STORE": f"sqlite:///{store}"}
+    code = (
+        "import sys, fitprint\n"
+        "with fitprint.start_run('waits'):\n"
+        "    print('open', flush=True)\n"
+        "    sys.stdin.readline()\n"
+    )
+    environment = {
+        **os.environ,
+        "FITPRINT_HOME": str(tmp_path / "home"),
+        "FITPRINT_STORE": f"sqlite:///{store}",
+    }
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     ) as program:
         assert program.stdin is not None
         assert program.stdout is not None
@@ -353,14 +422,25 @@ def test_a_program_that_only_waits_is_heard(tmp_path: Path) -> None:
         while heard is None and time.monotonic() < deadline:
             if store.exists():
                 with closing(sqlite3.connect(store)) as connection:
-                    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'fp_model_versions'").fetchone():
-                        heard = next(iter(connection.execute("SELECT heard FROM fp_journals WHERE heard IS NOT NULL")), None)
+                    if connection.execute(
+                        "SELECT 1 FROM sqlite_master WHERE name = 'fp_model_versions'"
+                    ).fetchone():
+                        heard = next(
+                            iter(
+                                connection.execute(
+                                    "SELECT heard FROM fp_journals WHERE heard IS NOT NULL"
+                                )
+                            ),
+                            None,
+                        )
             time.sleep(0.05)  # between looks
         assert heard is not None
         later = clock.now() + 600_000_000
         reader = open_sqlite(f"sqlite:///{store}")
         with clock.replaced(lambda: later):
-            assert ["LOST"] == [run.status for run in reader.search_runs(parse("status = 'LOST'")).runs]
+            assert ["LOST"] == [
+                run.status for run in reader.search_runs(parse("status = 'LOST'")).runs
+            ]
         assert ["RUNNING"] == [run.status for run in reader.search_runs(parse("")).runs]
         program.stdin.write("\n")
         program.stdin.flush()

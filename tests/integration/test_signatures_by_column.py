@@ -1,4 +1,6 @@
-"""What was inferred from data accepts the data again, in whatever form it comes, and gives it on unchanged."""
+"""What was inferred from data accepts the data again, in whatever form it comes, and gives it on
+unchanged.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ LAYOUTS = {
     "transposed": lambda array: np.ascontiguousarray(array.T).T,
     "strided": lambda array: np.repeat(array, 2, axis=0)[::2],
     "reversed": lambda array: array[::-1][::-1],
-    "columns of a wider one": lambda array: np.concatenate([array, array], axis=1)[:, : array.shape[1]],
+    "columns of a wider one": lambda array: np.concatenate([array, array], axis=1)[
+        :, : array.shape[1]
+    ],
 }
 
 
@@ -60,7 +64,9 @@ def objects(kinds, rows):
 
 
 def is_kept(before, after):
-    """Tell whether a value is the same, up to the type of a number and the word for what is missing."""
+    """Tell whether a value is the same, up to the type of a number and the word for what is
+    missing.
+    """
     if before is None or before is pd.NaT or before != before:
         return after is None or after is pd.NaT or after is pd.NA or after != after
     if isinstance(before, (str, bytes)) or isinstance(after, (str, bytes)):
@@ -85,13 +91,19 @@ def taken(schema, form):
     return None
 
 
-DATA = st.tuples(st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4), st.integers(1, 300), st.sampled_from(sorted(LAYOUTS)))
+DATA = st.tuples(
+    st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4),
+    st.integers(1, 300),
+    st.sampled_from(sorted(LAYOUTS)),
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(DATA)
 def test_fault_19_what_was_inferred_from_an_array_accepts_it(data):
-    """An array of objects in any layout, as a frame, as rows, in part: it is taken, and no value is another afterwards."""
+    """An array of objects in any layout, as a frame, as rows, in part: it is taken, and no value is
+    another afterwards.
+    """
     kinds, rows, layout = data
     array = LAYOUTS[layout](objects(kinds, rows))
     schema = schema_of(array)
@@ -112,13 +124,20 @@ def test_fault_19_what_was_inferred_from_an_array_accepts_it(data):
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(DATA)
 def test_fault_19_what_was_inferred_from_a_frame_accepts_it(data):
-    """The same for a frame with columns of objects, given as a dict, as records or as an array, too."""
+    """The same for a frame with columns of objects, given as a dict, as records or as an array,
+    too.
+    """
     kinds, rows, _ = data
     names = [f"c{position}" for position in range(len(kinds))]
     array = objects(kinds, rows)
     frame = pd.DataFrame(array, columns=names)
     schema = schema_of(frame)
-    forms = [frame, frame.iloc[rows // 3 :], array, {name: array[:, position].tolist() for position, name in enumerate(names)}]
+    forms = [
+        frame,
+        frame.iloc[rows // 3 :],
+        array,
+        {name: array[:, position].tolist() for position, name in enumerate(names)},
+    ]
     forms.append([dict(zip(names, row, strict=True)) for row in array.tolist()])
     for form in forms:
         expected = frame.iloc[rows // 3 :] if form is forms[1] else frame
@@ -135,7 +154,9 @@ def test_fault_19_every_column_of_an_array_is_looked_at(rows, width):
         array = np.full((rows, width), 0.5, dtype=object)
         array[:, place] = "text"
         assert schema_of(array).fields[0].type == ("object" if width > 1 else "string")
-        assert schema_of(array[:300].tolist()).fields[0].type == ("object" if width > 1 else "string")
+        assert schema_of(array[:300].tolist()).fields[0].type == (
+            "object" if width > 1 else "string"
+        )
 
 
 @pytest.mark.parametrize("period", range(2, 60))
@@ -163,7 +184,9 @@ def test_fault_19_every_column_of_objects_is_digested(rows, width):
 
 @pytest.mark.parametrize("rows", [63, 64, 126, 127])
 def test_fault_19_windows_do_not_begin_at_the_same_column(rows):
-    """Of wide rows every part takes part in the sample: a change in a quarter of the columns, whichever, is seen."""
+    """Of wide rows every part takes part in the sample: a change in a quarter of the columns,
+    whichever, is seen.
+    """
     width = 1 << 15
     array = np.zeros((rows, width))
     for quarter in range(4):
@@ -203,22 +226,30 @@ def test_signature_of_the_faults_own_data():
 
 def test_numbers_of_numpys_in_lists_are_numbers():
     """A scalar of numpy's has a shape, too, and is no row."""
-    assert (-1, 2) == schema_of(tuple((number, number) for number in np.arange(5.0))).fields[0].shape
+    assert (-1, 2) == schema_of(tuple((number, number) for number in np.arange(5.0))).fields[
+        0
+    ].shape
     assert "float64" == schema_of(list(np.arange(5.0))).fields[0].type
 
 
 def arrow():
     pyarrow = pytest.importorskip("pyarrow")
     columns = {"a": [0.5, 1.5], "b": [1, 2], "c": ["x", None], "d": [True, False]}
-    table = pyarrow.table(columns).append_column("e", pyarrow.array([0, 1], pyarrow.timestamp("ns")))
+    table = pyarrow.table(columns).append_column(
+        "e", pyarrow.array([0, 1], pyarrow.timestamp("ns"))
+    )
     return table.append_column("f", pyarrow.array(["u", "v"]).dictionary_encode())
 
 
 def test_fault_21_a_table_of_pyarrows_has_a_signature():
-    """Types by name, as those of the frame that it becomes; the table is taken as it is, columns in another order are moved."""
+    """Types by name, as those of the frame that it becomes; the table is taken as it is, columns in
+    another order are moved.
+    """
     table = arrow()
     schema = schema_of(table)
-    assert ["float64", "int64", "string", "bool", "datetime[ns]", "category[string]"] == [field.type for field in schema.fields]
+    assert ["float64", "int64", "string", "bool", "datetime[ns]", "category[string]"] == [
+        field.type for field in schema.fields
+    ]
     assert Signature(schema).enforce(table) is table
     moved = Signature(schema).enforce(table.select(["b", "a", "c", "d", "e", "f"]))
     assert table.column_names == moved.column_names

@@ -1,4 +1,6 @@
-"""A reader that is stopped (^Z) while it delivers: others wait for a moment, are told who it is, and go on with what is delivered."""
+"""A reader that is stopped (^Z) while it delivers: others wait for a moment, are told who it is,
+and go on with what is delivered.
+"""
 
 from __future__ import annotations
 
@@ -89,25 +91,35 @@ def stopped(programs: Programs, script: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def earlier(programs: Programs) -> Programs:
     """A home with one run that is delivered and one that is not."""
-    programs.run("import fitprint\nwith fitprint.start_run('old'):\n    fitprint.log_metric('loss', 1)\n")
+    programs.run(
+        "import fitprint\nwith fitprint.start_run('old'):\n    fitprint.log_metric('loss', 1)\n"
+    )
     assert ["old"] == list(programs.runs())
-    programs.run("import fitprint\nwith fitprint.start_run('new'):\n    fitprint.log_metric('loss', 1)\n")
+    programs.run(
+        "import fitprint\nwith fitprint.start_run('new'):\n    fitprint.log_metric('loss', 1)\n"
+    )
     return programs
 
 
 def test_fault_8_a_training_reads_its_own_metrics_past_a_stopped_reader(earlier: Programs) -> None:
-    """Its own points are there at each look; that those of others are missing is told once, with the process that is in the way."""
+    """Its own points are there at each look; that those of others are missing is told once, with
+    the process that is in the way.
+    """
     with stopped(earlier, DELIVERING) as process:
         code, output, errors = earlier.run(KNOWN + TRAINING)
         assert (0, "0.0\n1.0\n2.0\n['old', 'training']\n") == (code, output), errors
         assert 1 == errors.count("\n")
-        assert f"process {process.pid} on {os.uname().nodename} has been delivering since 20" in errors
+        assert (
+            f"process {process.pid} on {os.uname().nodename} has been delivering since 20" in errors
+        )
         assert "may be missing" in errors
     assert ["new", "old", "training"] == sorted(earlier.runs())
     assert [0, 1, 2] == earlier.steps("training", "loss")
 
 
-def test_fault_8_a_training_is_not_held_up_by_a_writer_stopped_in_the_database(earlier: Programs) -> None:
+def test_fault_8_a_training_is_not_held_up_by_a_writer_stopped_in_the_database(
+    earlier: Programs,
+) -> None:
     """Nothing can be delivered then: what was delivered before is read, and nothing is lost."""
     with stopped(earlier, WRITING):
         code, output, errors = earlier.run(KNOWN + TRAINING)
@@ -119,7 +131,9 @@ def test_fault_8_a_training_is_not_held_up_by_a_writer_stopped_in_the_database(e
 
 
 @pytest.mark.parametrize("command", [["ls", "--json"], ["doctor"], ["show", "old"]])
-def test_fault_8_commands_that_look_go_on_with_what_is_delivered(earlier: Programs, command: list[str]) -> None:
+def test_fault_8_commands_that_look_go_on_with_what_is_delivered(
+    earlier: Programs, command: list[str]
+) -> None:
     """`ls`, `show` and `doctor` answer, and say on standard error what may be missing."""
     script = f"import sys\nfrom fitprint.cli import main\nsys.exit(main({command!r}))\n"
     with stopped(earlier, DELIVERING) as process:
@@ -130,14 +144,21 @@ def test_fault_8_commands_that_look_go_on_with_what_is_delivered(earlier: Progra
 
 
 def test_fault_8_an_explicit_delivery_says_who_holds_it_up(earlier: Programs) -> None:
-    """Who asked for a delivery gets an error with process, host and time; the other one loses nothing by it."""
-    with stopped(earlier, DELIVERING) as process, pytest.raises(StoreBusyError, match=f"process {process.pid} on .* since"):
+    """Who asked for a delivery gets an error with process, host and time; the other one loses
+    nothing by it.
+    """
+    with (
+        stopped(earlier, DELIVERING) as process,
+        pytest.raises(StoreBusyError, match=f"process {process.pid} on .* since"),
+    ):
         deliver(earlier.home / "journal", MemoryStore(), patience=0.1)
     assert ["new", "old"] == sorted(earlier.runs())
 
 
 def test_fault_8_a_look_from_inside_a_delivery_does_not_lock_itself_out(programs: Programs) -> None:
-    """A signal handler or a callback that looks at runs while its own process delivers is told that somebody delivers."""
+    """A signal handler or a callback that looks at runs while its own process delivers is told that
+    somebody delivers.
+    """
     programs.run("import fitprint\nwith fitprint.start_run('a'):\n    pass\n")
     told: list[str] = []
 

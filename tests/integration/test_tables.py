@@ -25,11 +25,31 @@ def test_a_row_for_each_run(home):
         second.log_params({"C": 2.5, "n": 4, "layers": [1, 2]})
         second.log_metric("acc", math.inf)
     table = frame()
-    fixed = ["run_id", "name", "experiment", "status", "kind", "parent_id", "start_time", "end_time", "duration"]
-    keys = ["params.C", "params.kind", "params.layers", "params.n", "metrics.acc", "metrics.loss", "tags.team"]
+    fixed = [
+        "run_id",
+        "name",
+        "experiment",
+        "status",
+        "kind",
+        "parent_id",
+        "start_time",
+        "end_time",
+        "duration",
+    ]
+    keys = [
+        "params.C",
+        "params.kind",
+        "params.layers",
+        "params.n",
+        "metrics.acc",
+        "metrics.loss",
+        "tags.team",
+    ]
     assert [*fixed, *keys] == list(table.columns)
     assert [second.id, first.id] == list(table["run_id"])
-    assert ("float64", "int64", "float64") == tuple(str(table[key].dtype) for key in ("params.C", "params.n", "metrics.loss"))
+    assert ("float64", "int64", "float64") == tuple(
+        str(table[key].dtype) for key in ("params.C", "params.n", "metrics.loss")
+    )
     assert [[1, 2], None] == list(table["params.layers"])
     assert math.inf == table["metrics.acc"][0]
     assert math.isnan(table["metrics.acc"][1])
@@ -62,17 +82,23 @@ def test_no_runs(home):
 
 
 def test_numbers_are_numbers(home):
-    """Also where some runs lack them, or where whole numbers stand beside fractions; duration is in seconds."""
+    """Also where some runs lack them, or where whole numbers stand beside fractions; duration is in
+    seconds.
+    """
     for params in ({"C": 1, "n": 3, "flag": True}, {"C": 0.5}, {"C": None, "n": 4, "flag": False}):
         with fitprint.start_run() as run:
             run.log_params(params)
     table = frame()
-    assert ("float64", "Int64", "boolean") == tuple(str(table[f"params.{key}"].dtype) for key in ("C", "n", "flag"))
+    assert ("float64", "Int64", "boolean") == tuple(
+        str(table[f"params.{key}"].dtype) for key in ("C", "n", "flag")
+    )
     assert [0.5, 1.0] == list(table["params.C"])[1:]
     assert "float64" == str(table["duration"].dtype)
     pl = pytest.importorskip("polars")
     polars = fitprint.search_runs().to_polars()
-    assert {"C": pl.Float64, "n": pl.Int64, "flag": pl.Boolean} == {key: polars.schema[f"params.{key}"] for key in ("C", "n", "flag")}
+    assert {"C": pl.Float64, "n": pl.Int64, "flag": pl.Boolean} == {
+        key: polars.schema[f"params.{key}"] for key in ("C", "n", "flag")
+    }
     assert [4, None, 3] == polars["params.n"].to_list()
 
 

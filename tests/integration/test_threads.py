@@ -43,7 +43,9 @@ for part in range(4):
 
 
 def test_threads_processes_and_tasks_at_once(programs: Programs) -> None:
-    """Eight threads, each with runs, tasks in one of them, and forked children below the main run: exactly these runs, in this tree."""
+    """Eight threads, each with runs, tasks in one of them, and forked children below the main run:
+    exactly these runs, in this tree.
+    """
     script = """
 import asyncio, os, threading, warnings
 warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -82,14 +84,20 @@ with fitprint.start_run("main"):
     assert (0, "") == (code, errors)
     runs = programs.runs()
     main = runs.pop("main")
-    names = {*(f"thread {n}" for n in range(7)), *(f"task {n}" for n in range(4)), *(f"child {n}" for n in range(3))}
+    names = {
+        *(f"thread {n}" for n in range(7)),
+        *(f"task {n}" for n in range(4)),
+        *(f"child {n}" for n in range(3)),
+    }
     assert names == set(runs)
     assert {main.id} == {run.parent_id for run in runs.values()}
     assert {("FINISHED", 50)} == {(run.status, run.metrics["loss"].count) for run in runs.values()}
 
 
 def test_five_thousand_runs_grow_nothing(programs: Programs) -> None:
-    """Memory, open files, threads and live objects of a program stay as they are after the first thousand runs."""
+    """Memory, open files, threads and live objects of a program stay as they are after the first
+    thousand runs.
+    """
     script = """
 import fitprint, gc, os, threading
 
@@ -112,14 +120,18 @@ after = size()
 assert after[0] - before[0] < 8, (before, after)
 assert after[1:3] == before[1:3], (before, after)
 assert after[3] - before[3] < 1000, (before, after)
-"""
-    code, _, errors = programs.run(script.replace("open(", "__import__('pathlib').Path(").replace(").read()", ").read_text()"))
+"""  # noqa: E501
+    code, _, errors = programs.run(
+        script.replace("open(", "__import__('pathlib').Path(").replace(").read()", ").read_text()")
+    )
     assert (0, "") == (code, errors)
     assert programs.runs()
 
 
 def test_tasks_that_joblib_hands_out_late_have_the_run(programs: Programs) -> None:
-    """Also where a thread of joblib's own takes the next task, and the run is that of another thread than the main one."""
+    """Also where a thread of joblib's own takes the next task, and the run is that of another
+    thread than the main one.
+    """
     pytest.importorskip("joblib")
     script = """
 import threading, joblib, fitprint
@@ -135,6 +147,6 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
-"""
+"""  # noqa: E501
     assert (0, "", "") == programs.run(script)
     assert 40 == programs.runs()["inner"].metrics["number"].count

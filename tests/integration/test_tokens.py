@@ -45,31 +45,66 @@ def test_a_text_that_is_no_token_is_told_once(programs: Programs, text: str, wor
 @pytest.mark.parametrize("where", ["another host", "a home that is gone"])
 def test_a_run_that_cannot_be_reached_is_told_once(programs: Programs, where: str) -> None:
     """What the program logs is a run of its own home, below that run and in its experiment."""
-    local = Local("/home/ada/.fitprint", "far", "01234567") if where == "another host" else Local.of(programs.folder / "gone")
-    token = RunToken(RUN, experiment="theirs", settings={"exclude_metrics": ["left"]}, store=f"sqlite://{local.home}/a.db", local=local)
-    status, output, errors = programs.run(f"{WORK}\nfitprint.log_metric('left', 1.0)", FITPRINT_RUN=token.encode())
+    local = (
+        Local("/home/ada/.fitprint", "far", "01234567")
+        if where == "another host"
+        else Local.of(programs.folder / "gone")
+    )
+    token = RunToken(
+        RUN,
+        experiment="theirs",
+        settings={"exclude_metrics": ["left"]},
+        store=f"sqlite://{local.home}/a.db",
+        local=local,
+    )
+    status, output, errors = programs.run(
+        f"{WORK}\nfitprint.log_metric('left', 1.0)", FITPRINT_RUN=token.encode()
+    )
     assert (0, 1) == (status, len(errors.splitlines()))
     assert f"the run {RUN} cannot be recorded on from here, for its home {local.home}" in errors
-    assert f"this process records to {programs.home} instead, on the run {output.strip()} below it" in errors
+    assert (
+        f"this process records to {programs.home} instead, on the run {output.strip()} below it"
+        in errors
+    )
     ((name, run),) = programs.runs().items()
-    assert (output.strip(), RUN, "theirs", "FINISHED", 3) == (name, run.parent_id, run.experiment, run.status, run.metrics["loss"].count)
+    assert (output.strip(), RUN, "theirs", "FINISHED", 3) == (
+        name,
+        run.parent_id,
+        run.experiment,
+        run.status,
+        run.metrics["loss"].count,
+    )
     assert {"loss"} == set(run.metrics)
 
 
-def test_a_token_of_another_host_with_a_store_that_both_reach_needs_nothing(programs: Programs) -> None:
+def test_a_token_of_another_host_with_a_store_that_both_reach_needs_nothing(
+    programs: Programs,
+) -> None:
     """Its journal names that store, also by the id that the token told, and the sender's run."""
-    token = RunToken(RUN, store="vault://bob@host/runs", store_id="f" * 32, local=Local("/home/ada", "far", "01234567"))
-    status, _, errors = programs.run("import fitprint, os\nfitprint.set_tag('a', 'b')\nos._exit(0)", FITPRINT_RUN=token.encode())
+    token = RunToken(
+        RUN,
+        store="vault://bob@host/runs",
+        store_id="f" * 32,
+        local=Local("/home/ada", "far", "01234567"),
+    )
+    status, _, errors = programs.run(
+        "import fitprint, os\nfitprint.set_tag('a', 'b')\nos._exit(0)", FITPRINT_RUN=token.encode()
+    )
     assert (0, "") == (status, errors)
     (journal,) = (programs.home / "journal").iterdir()
     facts = json.loads((journal / "writer.json").read_text())
     assert ("vault://host/runs", "f" * 32) == (facts["destination"], facts["store"])
-    assert any(RUN.encode() in path.read_bytes() or bytes.fromhex(RUN) in path.read_bytes() for path in journal.glob("*.log"))
+    assert any(
+        RUN.encode() in path.read_bytes() or bytes.fromhex(RUN) in path.read_bytes()
+        for path in journal.glob("*.log")
+    )
 
 
 def test_settings_that_are_not_known_here_are_told_and_passed_over(programs: Programs) -> None:
     """The worker may lack a plugin that the sender has, or be of another version."""
-    token = RunToken(settings={"nobody.limit": 3, "models": "perhaps", "experiment": "theirs"}, role="quiet")
+    token = RunToken(
+        settings={"nobody.limit": 3, "models": "perhaps", "experiment": "theirs"}, role="quiet"
+    )
     status, _, errors = programs.run(WORK, FITPRINT_RUN=token.encode())
     assert (0, 2) == (status, len(errors.splitlines()))
     assert "no installed plugin has settings of 'nobody'" in errors

@@ -1,4 +1,6 @@
-"""Measure how the time of every regular expression of ours grows with its text. Run as a script; prints one line per fault."""
+"""Measure how the time of every regular expression of ours grows with its text. Run as a script;
+prints one line per fault.
+"""
 
 from __future__ import annotations
 
@@ -42,20 +44,40 @@ def patterns() -> Iterator[tuple[str, re.Pattern[Any], set[str]]]:
 def literal(place: str, source: str) -> Iterator[tuple[str, re.Pattern[Any], set[str]]]:
     """Yield patterns that are written where they are used, or are compiled in a function."""
     tree = ast.parse(source)
-    top = {id(node) for statement in tree.body if isinstance(statement, ast.Assign) for node in ast.walk(statement)}
+    top = {
+        id(node)
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        for node in ast.walk(statement)
+    }
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "re"):
+        if not (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and ast.unparse(node.func.value) == "re"
+        ):
             continue
-        if id(node) in top or not node.args or not isinstance(node.args[0], ast.Constant) or node.func.attr not in (*FUNCTIONS, "compile"):
+        if (
+            id(node) in top
+            or not node.args
+            or not isinstance(node.args[0], ast.Constant)
+            or node.func.attr not in (*FUNCTIONS, "compile")
+        ):
             continue
-        flags = eval(ast.unparse(node.args[1]), {"re": re}) if node.func.attr == "compile" and len(node.args) > 1 else 0
+        flags = (
+            eval(ast.unparse(node.args[1]), {"re": re})
+            if node.func.attr == "compile" and len(node.args) > 1
+            else 0
+        )
         uses = {node.func.attr} if node.func.attr != "compile" else {"fullmatch", "match"}
         yield f"{place}:{node.lineno}", re.compile(node.args[0].value, flags), uses
 
 
 def compiled(place: str, source: str) -> Iterator[tuple[str, re.Pattern[Any], set[str]]]:
     """Yield patterns that a module keeps by a name."""
-    module = importlib.import_module(place.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+    module = importlib.import_module(
+        place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    )
     for name, value in vars(module).items():
         several = list(value.values()) if isinstance(value, dict) else [value]
         for pattern in several:
@@ -81,7 +103,11 @@ def least(tree: Any) -> str:
     return text
 
 
-REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, *([codes.POSSESSIVE_REPEAT] if hasattr(codes, "POSSESSIVE_REPEAT") else []))
+REPEATS = (
+    codes.MAX_REPEAT,
+    codes.MIN_REPEAT,
+    *([codes.POSSESSIVE_REPEAT] if hasattr(codes, "POSSESSIVE_REPEAT") else []),
+)
 
 
 def letters(tree: Any) -> str:
@@ -94,10 +120,20 @@ def letters(tree: Any) -> str:
             found += [chr(argument[0]), chr(argument[1])]
         elif code is codes.CATEGORY:
             found += ALPHABET.get(argument, "%")
-        elif code is codes.NOT_LITERAL or code is codes.ANY or (code is codes.IN and argument[0][0] is codes.NEGATE):
-            pattern = re.compile(f"[^{re.escape(chr(argument))}]" if code is codes.NOT_LITERAL else ".")
+        elif (
+            code is codes.NOT_LITERAL
+            or code is codes.ANY
+            or (code is codes.IN and argument[0][0] is codes.NEGATE)
+        ):
+            pattern = re.compile(
+                f"[^{re.escape(chr(argument))}]" if code is codes.NOT_LITERAL else "."
+            )
             excluded = letters(argument[1:]) if code is codes.IN else ""
-            found += [letter for letter in "a1 \\'\"=:/." if pattern.match(letter) and letter not in excluded]
+            found += [
+                letter
+                for letter in "a1 \\'\"=:/."
+                if pattern.match(letter) and letter not in excluded
+            ]
         elif code is codes.IN:
             found += letters(argument)
     return "".join(dict.fromkeys(found))
@@ -109,7 +145,11 @@ def pumps(tree: Any, before: str = "") -> Iterator[tuple[str, str]]:
         lead = before + least(tree[:position])
         if code in REPEATS and argument[1] > 9:
             body = argument[2]
-            singles = letters(body[0:1]) if len(body) == 1 and body[0][0] in (codes.IN, codes.ANY, codes.NOT_LITERAL) else ""
+            singles = (
+                letters(body[0:1])
+                if len(body) == 1 and body[0][0] in (codes.IN, codes.ANY, codes.NOT_LITERAL)
+                else ""
+            )
             yield from ((lead, pump) for pump in dict.fromkeys((least(body), *singles[:8])) if pump)
             yield from pumps(body, lead)
             yield from deeper(body, lead)
@@ -137,14 +177,19 @@ def deeper(tree: Any, lead: str) -> Iterator[tuple[str, str]]:
 
 
 def grows(function: Callable[[Any], Any], make: Callable[[int], Any], most: int = MOST) -> float:
-    """Return by how much the time grows when the text is doubled again and again; infinity for what is long on a few characters."""
+    """Return by how much the time grows when the text is doubled again and again; infinity for what
+    is long on a few characters.
+    """
     for size in range(8, 64, 4):
         if min(cost(function, make(size)) for _ in range(2)) > SECONDS:
             return float("inf")
     size = 64
     while size <= most:
         if cost(function, make(size)) > SECONDS:
-            growth = min(best(function, make(more)) / best(function, make(more // 2)) for more in (size, 2 * size))
+            growth = min(
+                best(function, make(more)) / best(function, make(more // 2))
+                for more in (size, 2 * size)
+            )
             if growth > GROWTH:
                 return growth
         size *= 2
@@ -182,7 +227,10 @@ def families(pattern: re.Pattern[Any]) -> Iterator[tuple[str, Callable[[int], st
     """Yield functions that make texts of about any length of the pattern's own words."""
     for lead, pump in dict.fromkeys(pumps(parser.parse(pattern.pattern, pattern.flags))):
         for end in ("", "\0", "\n!"):
-            yield f"{lead!r} + n * {pump!r} + {end!r}", lambda n, a=lead, b=pump, c=end: a + b * (n // len(b)) + c
+            yield (
+                f"{lead!r} + n * {pump!r} + {end!r}",
+                lambda n, a=lead, b=pump, c=end: a + b * (n // len(b)) + c,
+            )
         unit = lead + pump * 2
         yield f"n * {unit!r}", lambda n, unit=unit: unit * (n // len(unit))
 
@@ -192,7 +240,10 @@ def faults() -> Iterator[str]:
         text = isinstance(pattern.pattern, str)
         for use in sorted(uses):
             call = getattr(pattern, use)
-            run = {"sub": lambda t, c=call: c(lambda match: match[0], t), "finditer": lambda t, c=call: list(c(t))}.get(use, call)
+            run = {
+                "sub": lambda t, c=call: c(lambda match: match[0], t),
+                "finditer": lambda t, c=call: list(c(t)),
+            }.get(use, call)
             for told, make in families(pattern):
                 growth = grows(run, make if text else lambda n, m=make: m(n).encode("latin-1"))
                 if growth > GROWTH:
@@ -201,7 +252,9 @@ def faults() -> Iterator[str]:
 
 
 def redactions() -> Iterator[str]:
-    """Yield how the redaction of text grows too fast, for texts of words that mean something to it."""
+    """Yield how the redaction of text grows too fast,
+    for texts of words that mean something to it.
+    """
     from fitprint.context.redaction import redact_text
 
     heads = (
@@ -278,7 +331,8 @@ def redactions() -> Iterator[str]:
     )
     for head in heads:
         for unit in units:
-            make = lambda n, head=head, unit=unit: head + unit * (n // len(unit))  # noqa: E731 - a function of a pair
+            # a function of a pair
+            make = lambda n, head=head, unit=unit: head + unit * (n // len(unit))  # noqa: E731
             growth = steps(redact_text, make(MOST // 2)) / steps(redact_text, make(MOST // 4))
             if growth > GROWTH:
                 yield f"redact_text: grows by {growth:.1f} when {head!r} + n * {unit!r} is doubled"

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 import fitprint
-from fitprint.errors import AmbiguousRunError, FitprintError, QueryError, RunNotFoundError, StoreError
+from fitprint.errors import (
+    AmbiguousRunError,
+    FitprintError,
+    QueryError,
+    RunNotFoundError,
+    StoreError,
+)
 from fitprint.recording import workspace
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -30,7 +36,12 @@ def test_a_run_is_found_by_id_prefix_name_and_last() -> None:
     make("a")
     second = make("a")
     last = make("b")
-    assert second.id == fitprint.get_run(second.id).id == fitprint.get_run(second.id[:-1]).id == fitprint.get_run("a").id
+    assert (
+        second.id
+        == fitprint.get_run(second.id).id
+        == fitprint.get_run(second.id[:-1]).id
+        == fitprint.get_run("a").id
+    )
     assert last.id == fitprint.get_run("@last").id == fitprint.get_run("b").id
 
 
@@ -39,7 +50,9 @@ def test_a_run_that_is_not_there_is_named() -> None:
     with pytest.raises(RunNotFoundError, match="there is no run yet in memory://"):
         fitprint.get_run("@last")
     first, second = make("a"), make("b")
-    with pytest.raises(RunNotFoundError, match="no run has the name or id 'nothing'.*`fitprint ls` lists runs"):
+    with pytest.raises(
+        RunNotFoundError, match="no run has the name or id 'nothing'.*`fitprint ls` lists runs"
+    ):
         fitprint.get_run("nothing")
     common = first.id[:8]
     assert second.id.startswith(common)
@@ -47,7 +60,11 @@ def test_a_run_that_is_not_there_is_named() -> None:
         fitprint.get_run(common)
     assert first.id[-6:] in str(caught.value)
     assert second.id[-6:] in str(caught.value)
-    for verb in (fitprint.delete_run, fitprint.restore_run, lambda run: fitprint.start_run(run_id=run)):
+    for verb in (
+        fitprint.delete_run,
+        fitprint.restore_run,
+        lambda run: fitprint.start_run(run_id=run),
+    ):
         with pytest.raises(RunNotFoundError):
             verb("nothing")
 
@@ -64,7 +81,9 @@ def test_searching_filters_and_orders() -> None:
 
     assert ["apart", "C=10.0", "C=1.0", "C=0.1"] == names()
     assert ["C=10.0", "C=1.0"] == names(filter_string="params.C >= 1")
-    assert ["C=0.1", "C=1.0"] == names(filter_string="metrics.loss < 5", order_by=["metrics.loss ASC"])
+    assert ["C=0.1", "C=1.0"] == names(
+        filter_string="metrics.loss < 5", order_by=["metrics.loss ASC"]
+    )
     assert ["apart"] == names(experiment_names=["other"])
     assert ["apart", "C=10.0"] == names(max_results=2)
     assert [] == names(max_results=0)
@@ -94,10 +113,15 @@ def test_a_deleted_run_is_out_of_sight_and_comes_back() -> None:
 
 
 def test_a_run_in_the_trash_does_not_go_on() -> None:
-    """What were recorded there would not be seen: the error says how to get it back, and nothing begins."""
+    """What were recorded there would not be seen: the error says how to get it back, and nothing
+    begins.
+    """
     run = make("a", C=1)
     fitprint.delete_run(run.id)
-    with pytest.raises(FitprintError, match=f"the run a is in the trash; take it out first: fitprint restore {run.id[-6:]}"):
+    with pytest.raises(
+        FitprintError,
+        match=f"the run a is in the trash; take it out first: fitprint restore {run.id[-6:]}",
+    ):
         fitprint.start_run(run_id=run.id)
     assert fitprint.active_run() is None
     fitprint.restore_run(run.id)
@@ -124,7 +148,9 @@ def test_experiments_group_runs() -> None:
     make("b")
     with fitprint.start_run("c", experiment="other", nested=False):
         pass
-    assert {"Default": 1, "mine": 1, "other": 1} == {experiment.name: experiment.run_count for experiment in fitprint.experiments()}
+    assert {"Default": 1, "mine": 1, "other": 1} == {
+        experiment.name: experiment.run_count for experiment in fitprint.experiments()
+    }
 
 
 @pytest.mark.parametrize(
@@ -133,7 +159,10 @@ def test_experiments_group_runs() -> None:
         ("nowhere://x", "no installed plugin provides stores at nowhere://"),
         ("sqlit:///x.db", "did you mean sqlite://?"),
         ("runs.db", "it needs a scheme"),
-        ("postgresql://host/db", "use memory://, sqlite://, or install a plugin that brings this one"),
+        (
+            "postgresql://host/db",
+            "use memory://, sqlite://, or install a plugin that brings this one",
+        ),
     ],
 )
 def test_a_store_that_there_is_not_is_told_when_it_is_read(uri: str, message: str) -> None:
@@ -162,8 +191,10 @@ try:
     fitprint.nothing
 except AttributeError as error:
     print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+"""  # noqa: E501
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert "[] []\nmodule 'fitprint' has no attribute 'nothing'\n" == done.stdout
 
 
@@ -218,11 +249,16 @@ def test_a_filter_may_ask_for_what_no_run_has_yet() -> None:
     """For runs without a tag that is to be set; and of a store without any key, for everything."""
     assert [] == fitprint.search_runs(filter_string="tags.job = '42'")
     run = make("a", lr=1)
-    assert [run.id] == [found.id for found in fitprint.search_runs(filter_string="tags.job is null and params.lr = 1")]
+    assert [run.id] == [
+        found.id
+        for found in fitprint.search_runs(filter_string="tags.job is null and params.lr = 1")
+    ]
 
 
 def test_fault_22_what_is_below_a_run_goes_to_the_trash_and_comes_back_with_it() -> None:
-    """A search goes with all below it, at any depth; restored, it brings back those that went with it and no others."""
+    """A search goes with all below it, at any depth; restored, it brings back those that went with
+    it and no others.
+    """
     search = make_search()
     earlier = next(run for run in search.children() if run.name == "search child 2")
     assert [earlier.id] == fitprint.delete_run(earlier.id)
@@ -236,7 +272,9 @@ def test_fault_22_what_is_below_a_run_goes_to_the_trash_and_comes_back_with_it()
 
 
 def test_fault_22_a_run_in_the_trash_does_not_shadow_live_ones_of_its_name() -> None:
-    """The name leads to the live run, though the other is newer; restoring takes the one in the trash."""
+    """The name leads to the live run, though the other is newer; restoring takes the one in the
+    trash.
+    """
     live, gone = make("a"), make("a")
     fitprint.delete_run(gone.id)
     assert live.id == fitprint.get_run("a").id
@@ -256,23 +294,33 @@ def test_fault_22_a_run_that_is_below_itself_is_deleted_once() -> None:
     from fitprint.recording.workspace import current
 
     writer = current().writer
-    writer.append(events.RunStarted("x", 1, "Default", "x", "y"), events.RunStarted("y", 2, "Default", "y", "x"))
+    writer.append(
+        events.RunStarted("x", 1, "Default", "x", "y"),
+        events.RunStarted("y", 2, "Default", "y", "x"),
+    )
     assert ["x", "y"] == fitprint.delete_run("x")
 
 
 def test_odd_arguments_are_named(tmp_path: Path) -> None:
     """By an error that says what is asked for; a folder may be given as a path."""
     for uri in (None, 5, "x" * 300, tmp_path / "nothing"):
-        with pytest.raises(FitprintError, match="give runs:/RUN/model, models:/NAME@ALIAS, or a folder"):
+        with pytest.raises(
+            FitprintError, match="give runs:/RUN/model, models:/NAME@ALIAS, or a folder"
+        ):
             fitprint.load_model(uri)  # type: ignore[arg-type]
-    with fitprint.start_run() as run, pytest.raises(FitprintError, match="artifact's path is a text such as 'plots/roc.png'"):
+    with (
+        fitprint.start_run() as run,
+        pytest.raises(FitprintError, match="artifact's path is a text such as 'plots/roc.png'"),
+    ):
         run.log_text("content", None)  # type: ignore[arg-type]
     with pytest.raises(FitprintError, match="must not be empty; leave it out for 'Default'"):
         fitprint.set_experiment("")
 
 
 def test_a_run_is_named_by_what_it_is() -> None:
-    """The newest, the newest of a name, the best by a metric, that of those that match, the one with a tag."""
+    """The newest, the newest of a name, the best by a metric, that of those that match, the one
+    with a tag.
+    """
     first = make("a")
     first.set_tag("team", "x")
     for number, loss in enumerate([3.0, 1.0, math.nan, 2.0]):
@@ -300,7 +348,9 @@ def test_a_run_is_named_by_what_it_is() -> None:
         "@best:NDCG:top=3": 0,
         "@best:NDCG:top=3:params.n < 3": 0,
     } == found
-    assert [first.id] * 4 == [fitprint.get_run(name).id for name in ("@last:a", "#team", "#team=x", "a")]
+    assert [first.id] * 4 == [
+        fitprint.get_run(name).id for name in ("@last:a", "#team", "#team=x", "a")
+    ]
     assert last is fitprint.get_run(last)
     fitprint.configure(metric=["nothing", "val_loss"])
     assert 1 == fitprint.get_run("@best").params["n"]
@@ -311,7 +361,10 @@ def test_a_run_is_named_by_what_it_is() -> None:
     [
         ("@last:zzz", "no run is called 'zzz'"),
         ("@best:val_los", "no run has a metric 'val_los'; did you mean 'val_loss'"),
-        ("@best:val_loss:params.n > 7", "no runs that match 'params.n > 7' with a number for the metric 'val_loss'"),
+        (
+            "@best:val_loss:params.n > 7",
+            "no runs that match 'params.n > 7' with a number for the metric 'val_loss'",
+        ),
         ("@best:nan", "no runs with a number for the metric 'nan'"),
         ("@best", "needs a metric"),
         ("#colour", "no run has the tag 'colour'; did you mean 'color'"),
@@ -328,7 +381,9 @@ def test_a_name_that_fits_nothing_says_what_to_do(name: str, message: str) -> No
 
 
 def test_runs_are_named_by_the_end_of_their_id() -> None:
-    """From four digits on: those that are shown are the last six, and one may write the first of them."""
+    """From four digits on: those that are shown are the last six, and one may write the first of
+    them.
+    """
     run = make("a")
     for part in (run.id[-4:], run.id[-6:], run.id[-6:-2], run.id[-10:], run.id[:20]):
         assert run.id == fitprint.get_run(part).id
@@ -340,7 +395,10 @@ def test_several_runs_of_a_name_are_too_many_to_delete() -> None:
     """The newest is shown, but none is removed; what is in the trash is in nobody's way."""
     older, newer = make("a"), make("a")
     assert newer.id == fitprint.get_run("a").id
-    with pytest.raises(AmbiguousRunError, match=f"several runs are called 'a': {newer.id[-6:]} .*; {older.id[-6:]} .*@last:a"):
+    with pytest.raises(
+        AmbiguousRunError,
+        match=f"several runs are called 'a': {newer.id[-6:]} .*; {older.id[-6:]} .*@last:a",
+    ):
         fitprint.delete_run("a")
     assert [newer.id] == fitprint.delete_run(newer)
     assert [older.id] == fitprint.delete_run("a")
@@ -351,20 +409,32 @@ def test_an_ordering_is_given_as_on_the_command_line() -> None:
     for C in (0.1, 1.0, 10.0):
         make(f"C={C}", C=C)
     for order in ("-loss", "loss desc", ["-metrics.loss"], "-C", "metrics.loss DESC"):
-        assert ["C=10.0", "C=1.0", "C=0.1"] == [run.name for run in fitprint.search_runs(order_by=order)]
-    with pytest.raises(QueryError, match="no run has a metric, parameter or tag 'los' to sort by; did you mean 'loss'"):
+        assert ["C=10.0", "C=1.0", "C=0.1"] == [
+            run.name for run in fitprint.search_runs(order_by=order)
+        ]
+    with pytest.raises(
+        QueryError,
+        match="no run has a metric, parameter or tag 'los' to sort by; did you mean 'loss'",
+    ):
         fitprint.search_runs(order_by="-los")
 
 
 def test_the_best_run_is_that_of_the_experiments_metric() -> None:
-    """Where no setting says by what runs are judged, and the tags of the experiments agree; infinities are no best."""
+    """Where no setting says by what runs are judged, and the tags of the experiments agree;
+    infinities are no best.
+    """
     for loss in (2.0, 1.0, -math.inf):
         with fitprint.start_run("a") as run:
             run.log_metric("my_loss", loss)
     fitprint.set_experiment_tags("Default", {"metric": "my_loss"})
     assert 1.0 == fitprint.get_run("@best").metrics["my_loss"]
     fitprint.configure(metric=["my_los"])
-    with pytest.raises(FitprintError, match="no run has a metric 'my_los', by which runs are to be judged; did you mean 'my_loss'"):
+    with pytest.raises(
+        FitprintError,
+        match=(
+            "no run has a metric 'my_los', by which runs are to be judged; did you mean 'my_loss'"
+        ),
+    ):
         fitprint.get_run("@best")
 
 
@@ -372,4 +442,6 @@ def test_experiments_have_a_short_text() -> None:
     """Name, number of runs, and whether they are in the archive."""
     make("a")
     assert "[<fitprint.Experiment 'Default', 1 run>]" == repr(fitprint.experiments())
-    assert "<fitprint.Experiment 'Default', 1 run, archived>" == repr(fitprint.archive_experiment("Default"))
+    assert "<fitprint.Experiment 'Default', 1 run, archived>" == repr(
+        fitprint.archive_experiment("Default")
+    )

@@ -66,7 +66,13 @@ VERBS: dict[str, tuple[str, ...]] = {
     "log_input": ("data", "name", "role"),
     "start_run": ("name", "run_id", "experiment", "tags", "nested"),
     "get_run": ("run",),
-    "search_runs": ("experiment_names", "filter_string", "order_by", "max_results", "output_format"),
+    "search_runs": (
+        "experiment_names",
+        "filter_string",
+        "order_by",
+        "max_results",
+        "output_format",
+    ),
     "set_experiment": ("name",),
     "delete_run": ("run",),
     "restore_run": ("run",),
@@ -75,7 +81,15 @@ VERBS: dict[str, tuple[str, ...]] = {
     "autolog": ("disable",),
     "end_run": ("status",),
 }
-USUAL = PLACES | {"key": "k", "value": 1.0, "params": {"a": 1}, "metrics": {"m": 1.0}, "tags": {"t": 1}, "data": [[1]], "run": "@last"}
+USUAL = PLACES | {
+    "key": "k",
+    "value": 1.0,
+    "params": {"a": 1},
+    "metrics": {"m": 1.0},
+    "tags": {"t": 1},
+    "data": [[1]],
+    "run": "@last",
+}
 USUAL |= {"uri": "runs:/@last/none", "iterable": [1], "name": "n"}
 
 
@@ -85,7 +99,11 @@ def test_fault_7_no_argument_causes_an_error_of_pythons_own(verb: str) -> None:
     import inspect
 
     call: Callable[..., Any] = getattr(fitprint, verb)
-    needed = [name for name, parameter in inspect.signature(call).parameters.items() if parameter.default is parameter.empty]
+    needed = [
+        name
+        for name, parameter in inspect.signature(call).parameters.items()
+        if parameter.default is parameter.empty
+    ]
     for argument in VERBS[verb]:
         for value in ODD:
             fitprint.start_run("around", nested=False)
@@ -102,34 +120,128 @@ def test_fault_7_no_argument_causes_an_error_of_pythons_own(verb: str) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: fitprint.log_metrics("a"), InvalidMetricError, r"such as log_metrics\(\{'loss': 0.1\}\), not 'a'"),
-        (lambda: fitprint.log_params(["a"]), InvalidParamError, r"such as log_params\(\{'lr': 0.1\}\), not \['a'\]"),
-        (lambda: fitprint.set_tags(3), FitprintError, r"such as set_tags\(\{'team': 'a'\}\), not 3"),
-        (lambda: fitprint.set_tag(None, "x"), FitprintError, "a tag's name must be a text that is not empty, not None"),
-        (lambda: fitprint.log_param(["k"], 1), InvalidParamError, "a parameter's name must be a text that is not empty"),
-        (lambda: fitprint.log_artifacts(""), FitprintError, "the folder to record must be a path, not ''"),
+        (
+            lambda: fitprint.log_metrics("a"),
+            InvalidMetricError,
+            r"such as log_metrics\(\{'loss': 0.1\}\), not 'a'",
+        ),
+        (
+            lambda: fitprint.log_params(["a"]),
+            InvalidParamError,
+            r"such as log_params\(\{'lr': 0.1\}\), not \['a'\]",
+        ),
+        (
+            lambda: fitprint.set_tags(3),
+            FitprintError,
+            r"such as set_tags\(\{'team': 'a'\}\), not 3",
+        ),
+        (
+            lambda: fitprint.set_tag(None, "x"),
+            FitprintError,
+            "a tag's name must be a text that is not empty, not None",
+        ),
+        (
+            lambda: fitprint.log_param(["k"], 1),
+            InvalidParamError,
+            "a parameter's name must be a text that is not empty",
+        ),
+        (
+            lambda: fitprint.log_artifacts(""),
+            FitprintError,
+            "the folder to record must be a path, not ''",
+        ),
         (lambda: fitprint.log_input(3), FitprintError, "log_input takes data.*not 3"),
-        (lambda: fitprint.search_runs(max_results=-1), FitprintError, "max_results must be a whole number from 0 on, not -1"),
-        (lambda: fitprint.search_runs(max_results="5"), FitprintError, "max_results must be a whole number from 0 on, not '5'"),
-        (lambda: fitprint.search_runs(order_by=3), QueryError, "an ordering must be a list of texts, not 3"),
-        (lambda: fitprint.search_runs(["nosuch"]), ExperimentNotFoundError, "no experiment 'nosuch'; there are: 'Default'"),
-        (lambda: fitprint.search_runs("Defualt"), ExperimentNotFoundError, "no experiment 'Defualt'; did you mean 'Default'"),
-        (lambda: fitprint.search_runs(filter_string="status = 'FINSHED'"), QueryError, "there are: RUNNING, FINISHED, FAILED, KILLED"),
-        (lambda: fitprint.search_runs(filter_string="status in ('FAILED', 'DONE')"), QueryError, "no run has the status 'DONE'"),
-        (lambda: fitprint.start_run(nested="no"), FitprintError, "nested must be True or False, not 'no'"),
-        (lambda: fitprint.autolog(disable="yes"), SettingsError, "disable must be True or False, not 'yes'"),
-        (lambda: fitprint.configure(model_limit_mb=-1), SettingsError, "must be a number from 0 on, not -1"),
-        (lambda: fitprint.configure(exit_wait=float("nan")), SettingsError, "must be a number, not nan"),
-        (lambda: fitprint.configure(nosuch=None), SettingsError, "unknown setting 'nosuch' from call"),
-        (lambda: fitprint.configure(sklearn={3: 4}), SettingsError, "unknown setting 'sklearn.3'|unknown setting 'sklearn'"),
+        (
+            lambda: fitprint.search_runs(max_results=-1),
+            FitprintError,
+            "max_results must be a whole number from 0 on, not -1",
+        ),
+        (
+            lambda: fitprint.search_runs(max_results="5"),
+            FitprintError,
+            "max_results must be a whole number from 0 on, not '5'",
+        ),
+        (
+            lambda: fitprint.search_runs(order_by=3),
+            QueryError,
+            "an ordering must be a list of texts, not 3",
+        ),
+        (
+            lambda: fitprint.search_runs(["nosuch"]),
+            ExperimentNotFoundError,
+            "no experiment 'nosuch'; there are: 'Default'",
+        ),
+        (
+            lambda: fitprint.search_runs("Defualt"),
+            ExperimentNotFoundError,
+            "no experiment 'Defualt'; did you mean 'Default'",
+        ),
+        (
+            lambda: fitprint.search_runs(filter_string="status = 'FINSHED'"),
+            QueryError,
+            "there are: RUNNING, FINISHED, FAILED, KILLED",
+        ),
+        (
+            lambda: fitprint.search_runs(filter_string="status in ('FAILED', 'DONE')"),
+            QueryError,
+            "no run has the status 'DONE'",
+        ),
+        (
+            lambda: fitprint.start_run(nested="no"),
+            FitprintError,
+            "nested must be True or False, not 'no'",
+        ),
+        (
+            lambda: fitprint.autolog(disable="yes"),
+            SettingsError,
+            "disable must be True or False, not 'yes'",
+        ),
+        (
+            lambda: fitprint.configure(model_limit_mb=-1),
+            SettingsError,
+            "must be a number from 0 on, not -1",
+        ),
+        (
+            lambda: fitprint.configure(exit_wait=float("nan")),
+            SettingsError,
+            "must be a number, not nan",
+        ),
+        (
+            lambda: fitprint.configure(nosuch=None),
+            SettingsError,
+            "unknown setting 'nosuch' from call",
+        ),
+        (
+            lambda: fitprint.configure(sklearn={3: 4}),
+            SettingsError,
+            "unknown setting 'sklearn.3'|unknown setting 'sklearn'",
+        ),
         (lambda: fitprint.loop(3), FitprintError, "a loop goes over what has items"),
-        (lambda: fitprint.loop([1], total=-1), FitprintError, "total must be a whole number from 0 on"),
-        (lambda: fitprint.active_run().summary("nosuch"), MetricNotFoundError, "has no metric 'nosuch'; its metrics: loss"),
-        (lambda: fitprint.active_run().download(3), FitprintError, "an artifact's path must be a text, not 3"),
-        (lambda: fitprint.active_run().log_metric("loss", 1.0, goal="least"), InvalidMetricError, "goal 'min' or 'max'"),
+        (
+            lambda: fitprint.loop([1], total=-1),
+            FitprintError,
+            "total must be a whole number from 0 on",
+        ),
+        (
+            lambda: fitprint.active_run().summary("nosuch"),
+            MetricNotFoundError,
+            "has no metric 'nosuch'; its metrics: loss",
+        ),
+        (
+            lambda: fitprint.active_run().download(3),
+            FitprintError,
+            "an artifact's path must be a text, not 3",
+        ),
+        (
+            lambda: fitprint.active_run().log_metric("loss", 1.0, goal="least"),
+            InvalidMetricError,
+            "goal 'min' or 'max'",
+        ),
     ],
 )
-def test_fault_7_what_was_expected_is_named(call: Callable[[], Any], error: type[FitprintError], message: str) -> None:
+def test_fault_7_what_was_expected_is_named(
+    call: Callable[[], Any], error: type[FitprintError], message: str
+) -> None:
     """By the error that the verb raises for other wrong values, too."""
     with fitprint.start_run():
         fitprint.log_metric("loss", 1.0)
@@ -146,7 +258,10 @@ def test_fault_7_a_run_that_is_refused_does_not_begin() -> None:
 
 def test_fault_7_good_tags_are_set_beside_bad_names() -> None:
     """As good parameters are recorded beside bad ones."""
-    with fitprint.start_run() as run, pytest.raises(FitprintError, match="a tag's name must be a text"):
+    with (
+        fitprint.start_run() as run,
+        pytest.raises(FitprintError, match="a tag's name must be a text"),
+    ):
         run.set_tags({"a": 1, 3: 4})  # type: ignore[dict-item]
     assert {"a": "1"} == run.tags
 
@@ -182,11 +297,17 @@ def test_fault_7_a_row_of_a_table_has_names_and_values() -> None:
 
 
 def test_fault_7_a_run_prints_what_it_is() -> None:
-    """Name, id, status and experiment; of a handle that recorded it, without a look into the store."""
+    """Name, id, status and experiment; of a handle that recorded it,
+    without a look into the store.
+    """
     with fitprint.start_run("swift", experiment="race") as run:
         assert f"<fitprint.Run {run.id[-6:]} 'swift', RUNNING>" == repr(run)
         run.log_metric("loss", 0.25)
-    assert f"<fitprint.Run {run.id[-6:]} 'swift', FINISHED, loss 0.25>" == repr(run) == str(fitprint.get_run(run.id))
+    assert (
+        f"<fitprint.Run {run.id[-6:]} 'swift', FINISHED, loss 0.25>"
+        == repr(run)
+        == str(fitprint.get_run(run.id))
+    )
 
 
 def test_fault_7_what_a_run_has_prints_in_a_line() -> None:

@@ -1,4 +1,6 @@
-"""Bundles of others: what would burst is refused before it is read, whatever is changed in one, and in bounded memory."""
+"""Bundles of others: what would burst is refused before it is read, whatever is changed in one, and
+in bounded memory.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,18 @@ def bundle(home, tmp_path):
 @pytest.fixture
 def elsewhere(tmp_path):
     """An empty home."""
-    workspace = Workspace(settle({"home": str(tmp_path / "elsewhere"), "store": f"memory://{tmp_path}/elsewhere"}))
+    workspace = Workspace(
+        settle({"home": str(tmp_path / "elsewhere"), "store": f"memory://{tmp_path}/elsewhere"})
+    )
     yield workspace
     workspace.close()
 
 
 def made(path: Path, *, deflated: bool = True, **members: bytes | int) -> Path:
     """Make an archive; a number stands for so many MiB of zeros, or of spaces in a text."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(
+        path, "w", zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
+    ) as archive:
         for name, content in members.items():
             member = name.replace("__", "/").replace("_DOT_", ".")
             with archive.open(member, "w") as file:
@@ -58,7 +64,9 @@ def made(path: Path, *, deflated: bool = True, **members: bytes | int) -> Path:
 
 def manifest(*, metrics: object = (), blobs: object = ()) -> bytes:
     runs = [{"id": RUN, "metrics": metrics}]
-    return json.dumps({"format": "fitprint-bundle", "version": 1, "fitprint": "0", "runs": runs, "blobs": blobs}).encode()
+    return json.dumps(
+        {"format": "fitprint-bundle", "version": 1, "fitprint": "0", "runs": runs, "blobs": blobs}
+    ).encode()
 
 
 POINTS = {"key": "m", "goal": "min", "count": 32 << 15}
@@ -68,18 +76,58 @@ POINTS = {"key": "m", "goal": "min", "count": 32 << 15}
     ("deflated", "members", "message"),
     [
         (True, {"manifest_DOT_json": 70}, "would become more than 100 times as large"),
-        (False, {"manifest_DOT_json": 17}, "manifest.json has 17825792 bytes, and may have 16777216"),
-        (True, {"manifest_DOT_json": manifest(), f"runs__{RUN}_DOT_jsonl": 40, "padding": os.urandom(1 << 20)}, "jsonl has 41943040 bytes"),
-        (True, {"manifest_DOT_json": manifest(), "blobs__x": 80}, "would become more than 100 times as large"),
+        (
+            False,
+            {"manifest_DOT_json": 17},
+            "manifest.json has 17825792 bytes, and may have 16777216",
+        ),
+        (
+            True,
+            {
+                "manifest_DOT_json": manifest(),
+                f"runs__{RUN}_DOT_jsonl": 40,
+                "padding": os.urandom(1 << 20),
+            },
+            "jsonl has 41943040 bytes",
+        ),
+        (
+            True,
+            {"manifest_DOT_json": manifest(), "blobs__x": 80},
+            "would become more than 100 times as large",
+        ),
         (True, {"manifest_DOT_json": manifest(metrics=[{**POINTS, "count": 1 << 40}])}, "runs/0"),
-        (True, {"manifest_DOT_json": manifest(metrics=[{**POINTS, "count": -1}])}, "sizes that are none"),
-        (True, {"manifest_DOT_json": manifest(metrics=[{**POINTS, "count": True}])}, "sizes that are none"),
-        (True, {"manifest_DOT_json": manifest(blobs=[{"digest": "sha256:" + "0" * 64, "size": 1e9}])}, "sizes that are none"),
+        (
+            True,
+            {"manifest_DOT_json": manifest(metrics=[{**POINTS, "count": -1}])},
+            "sizes that are none",
+        ),
+        (
+            True,
+            {"manifest_DOT_json": manifest(metrics=[{**POINTS, "count": True}])},
+            "sizes that are none",
+        ),
+        (
+            True,
+            {"manifest_DOT_json": manifest(blobs=[{"digest": "sha256:" + "0" * 64, "size": 1e9}])},
+            "sizes that are none",
+        ),
         (True, {"manifest_DOT_json": b"[" * (1 << 20)}, "recursion"),
     ],
-    ids=["manifest bomb", "large manifest", "text bomb", "blob bomb", "points", "negative", "bool", "float", "deep"],
+    ids=[
+        "manifest bomb",
+        "large manifest",
+        "text bomb",
+        "blob bomb",
+        "points",
+        "negative",
+        "bool",
+        "float",
+        "deep",
+    ],
 )
-def test_fault_5_a_bundle_that_would_burst_is_refused(elsewhere, tmp_path, deflated, members, message):
+def test_fault_5_a_bundle_that_would_burst_is_refused(
+    elsewhere, tmp_path, deflated, members, message
+):
     """The error says what is too large, and nothing is imported."""
     with pytest.raises(FitprintError) as caught:
         import_runs(elsewhere, made(tmp_path / "bomb.zip", deflated=deflated, **members))
@@ -171,7 +219,7 @@ for number in range(int(sys.argv[3])):
         assert isinstance(experiment.name, str)
     workspace.close()
 print(refused + taken, refused > 100, taken > 10)
-"""
+"""  # noqa: E501
 
 
 def test_fault_5_mutated_bundles_are_imported_or_refused(bundle, tmp_path):
@@ -179,6 +227,11 @@ def test_fault_5_mutated_bundles_are_imported_or_refused(bundle, tmp_path):
     (tmp_path / "fuzzing").mkdir()
     command = [sys.executable, "-c", FUZZER, str(bundle), str(tmp_path / "fuzzing"), "600"]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env=os.environ | {"FITPRINT_DISABLE_PLUGINS": "*"}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"FITPRINT_DISABLE_PLUGINS": "*"},
     )
     assert ("600 True True\n", "") == (done.stdout, done.stderr)

@@ -23,12 +23,32 @@ from fitprint.recording.workspace import Workspace, current, settle
 def family(home):
     """A run with something of everything, and a child below it; return their ids."""
     run = fitprint.start_run(name="parent", experiment="e", tags={"team": "a"})
-    run.log_params({"C": 1.0, "n": 3, "none": None, "layers": [1, "a"], "nan": math.nan, "large": "x" * 20_000}, defaults=["n"])
-    run.log_history("loss", [2.0, math.nan, -math.inf, 1.0], steps=[5, 6, 7, 9], epochs=[0.5, math.nan, 1.0, 1.5], times=[1, 2, 3, 4])
+    run.log_params(
+        {
+            "C": 1.0,
+            "n": 3,
+            "none": None,
+            "layers": [1, "a"],
+            "nan": math.nan,
+            "large": "x" * 20_000,
+        },
+        defaults=["n"],
+    )
+    run.log_history(
+        "loss",
+        [2.0, math.nan, -math.inf, 1.0],
+        steps=[5, 6, 7, 9],
+        epochs=[0.5, math.nan, 1.0, 1.5],
+        times=[1, 2, 3, 4],
+    )
     run.log_metric("odd key/µ", 0.1, goal="max")
     run.log_input(Dataset("X", "train", "sha256:" + "ab" * 32, {"shape": [10, 2]}))
     run.log_text("m", "model/MLmodel")
-    current().writer.append(ModelLogged(run.id, 1, LoggedModel("model", "pickle", "sha256:" + "cd" * 32, {"class": "A"})))
+    current().writer.append(
+        ModelLogged(
+            run.id, 1, LoggedModel("model", "pickle", "sha256:" + "cd" * 32, {"class": "A"})
+        )
+    )
     run.log_document("capture", {"cost_ms": 1.5})
     child = fitprint.start_run(name="child")
     child.log_metric("loss", 0.5)
@@ -41,7 +61,11 @@ def family(home):
 @pytest.fixture
 def elsewhere(tmp_path):
     """An empty home with a SQLite store."""
-    workspace = Workspace(settle({"home": str(tmp_path / "elsewhere"), "store": f"sqlite:///{tmp_path / 'elsewhere.db'}"}))
+    workspace = Workspace(
+        settle(
+            {"home": str(tmp_path / "elsewhere"), "store": f"sqlite:///{tmp_path / 'elsewhere.db'}"}
+        )
+    )
     yield workspace
     workspace.close()
 
@@ -68,7 +92,11 @@ def test_tags_and_notes_of_experiments_go_with_their_runs(described, elsewhere):
     """So that tables show there the metric that they show here."""
     import_runs(elsewhere, described)
     (found,) = elsewhere.store.experiments()
-    assert ("e", {"metric": "loss", "team": "a"}, "what it is about") == (found.name, dict(found.tags), found.note)
+    assert ("e", {"metric": "loss", "team": "a"}, "what it is about") == (
+        found.name,
+        dict(found.tags),
+        found.note,
+    )
 
 
 def test_what_an_experiment_says_already_stays(described, home, tmp_path):
@@ -84,13 +112,22 @@ def test_what_an_experiment_says_already_stays(described, home, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "said", [3, [3], [{"name": "e"}], [{"name": "e", "tags": {"a": 1}, "note": ""}], [{"name": "", "tags": {}, "note": ""}]]
+    "said",
+    [
+        3,
+        [3],
+        [{"name": "e"}],
+        [{"name": "e", "tags": {"a": 1}, "note": ""}],
+        [{"name": "", "tags": {}, "note": ""}],
+    ],
 )
 def test_what_a_bundle_says_of_experiments_is_checked(described, elsewhere, tmp_path, said):
     """Nothing is imported of one that is not sound."""
     with zipfile.ZipFile(described) as archive:
         manifest = json.loads(archive.read("manifest.json")) | {"experiments": said}
-    bent = changed(described, tmp_path / "bent.zip", **{"manifest.json": json.dumps(manifest).encode()})
+    bent = changed(
+        described, tmp_path / "bent.zip", **{"manifest.json": json.dumps(manifest).encode()}
+    )
     with pytest.raises(FitprintError, match="damaged"):
         import_runs(elsewhere, bent)
     assert [] == list(elsewhere.store.experiments())
@@ -98,7 +135,14 @@ def test_what_a_bundle_says_of_experiments_is_checked(described, elsewhere, tmp_
 
 def plain(record):
     """Return a record that can be compared: mappings as dicts, NaN as text."""
-    as_text = json.loads(json.dumps({key: [param.value, param.provenance, param.spilled] for key, param in record.params.items()}))
+    as_text = json.loads(
+        json.dumps(
+            {
+                key: [param.value, param.provenance, param.spilled]
+                for key, param in record.params.items()
+            }
+        )
+    )
     return replace(
         record,
         params={key: [str(part) for part in value] for key, value in as_text.items()},
@@ -135,9 +179,15 @@ def test_a_run_comes_back_the_same(family, bundle, elsewhere):
     for run_id in family:
         assert plain(current().store.run(run_id)) == plain(elsewhere.store.run(run_id))
         for key in current().store.run(run_id).metrics:
-            ours, theirs = current().store.metric_history(run_id, key), elsewhere.store.metric_history(run_id, key)
-            assert [column.tobytes() for column in (ours.step, ours.epoch, ours.timestamp, ours.value)] == [
-                column.tobytes() for column in (theirs.step, theirs.epoch, theirs.timestamp, theirs.value)
+            ours, theirs = (
+                current().store.metric_history(run_id, key),
+                elsewhere.store.metric_history(run_id, key),
+            )
+            assert [
+                column.tobytes() for column in (ours.step, ours.epoch, ours.timestamp, ours.value)
+            ] == [
+                column.tobytes()
+                for column in (theirs.step, theirs.epoch, theirs.timestamp, theirs.value)
             ]
         for artifact in current().store.run(run_id).artifacts:
             assert current().blobs.read(artifact.digest) == elsewhere.blobs.read(artifact.digest)
@@ -245,7 +295,11 @@ def test_fault_7_a_version_that_is_none_is_refused(bundle, elsewhere, tmp_path, 
 
 def test_changed_bytes_are_refused(family, bundle, elsewhere, tmp_path):
     """The digest tells; nothing was imported."""
-    name, data = next((name, data) for name, data in members(bundle, "").items() if name.startswith("blobs/") and data == b"x")
+    name, data = next(
+        (name, data)
+        for name, data in members(bundle, "").items()
+        if name.startswith("blobs/") and data == b"x"
+    )
     with pytest.raises(IntegrityError):
         import_runs(elsewhere, changed(bundle, tmp_path / "b.zip", **{name: b"y"}))
     with pytest.raises(RunNotFoundError):
@@ -264,7 +318,9 @@ def bend(bundle, run_id, target, event, **fields):
     return changed(bundle, target, **{name: "\n".join(map(json.dumps, lines))})
 
 
-@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "a//b", "", "a\\..\\b", "./a", 7])
+@pytest.mark.parametrize(
+    "path", ["../evil", "/etc/evil", "a/../../evil", "a//b", "", "a\\..\\b", "./a", 7]
+)
 def test_paths_that_lead_out_are_refused(family, bundle, elsewhere, tmp_path, path):
     """Nothing is written anywhere, and nothing appears in the store."""
     digest = current().store.run(family[1]).artifacts[0].digest
@@ -307,7 +363,9 @@ def test_records_that_make_no_sense_are_refused(family, bundle, elsewhere, tmp_p
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".metrics", "manifest.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\0" * 31])
-def test_a_member_that_is_lost_or_torn_is_told(family, bundle, elsewhere, tmp_path, suffix, content):
+def test_a_member_that_is_lost_or_torn_is_told(
+    family, bundle, elsewhere, tmp_path, suffix, content
+):
     """Nothing is imported."""
     name = next(iter(members(bundle, suffix)))
     with pytest.raises(FitprintError, match="nothing more was imported"):
@@ -329,7 +387,9 @@ def test_every_flipped_bit_is_found_or_harmless(family, bundle, elsewhere, tmp_p
             continue
         finally:
             shutil.rmtree(home, ignore_errors=True)
-        assert {run_id: expected[run_id] for run_id in added} == {run_id: plain(workspace.store.run(run_id)) for run_id in added}
+        assert {run_id: expected[run_id] for run_id in added} == {
+            run_id: plain(workspace.store.run(run_id)) for run_id in added
+        }
 
 
 def test_export_and_import_on_the_command_line(family, home, capsys, monkeypatch):

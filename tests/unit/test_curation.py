@@ -1,4 +1,6 @@
-"""What people do to runs and experiments afterwards: renaming, moving, notes, the archive, purging."""
+"""What people do to runs and experiments afterwards: renaming, moving, notes, the archive,
+purging.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from typing import Any
 import pytest
 
 import fitprint
-from fitprint.errors import ExperimentNotFoundError, FitprintError, RefusedError, RunNotFoundError, StoreError
+from fitprint.errors import (
+    ExperimentNotFoundError,
+    FitprintError,
+    RefusedError,
+    RunNotFoundError,
+    StoreError,
+)
 from fitprint.recording import workspace
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -33,7 +41,11 @@ def test_a_renamed_experiment_is_found_by_its_former_name_and_gets_its_runs() ->
     make("b", "iris")
     assert ("flowers", ("iris",)) == (renamed.name, renamed.former_names)
     assert {"flowers": 2} == names()
-    assert fitprint.get_experiment("iris").id == fitprint.get_experiment("flowers").id == fitprint.get_experiment(renamed.id).id
+    assert (
+        fitprint.get_experiment("iris").id
+        == fitprint.get_experiment("flowers").id
+        == fitprint.get_experiment(renamed.id).id
+    )
     assert fitprint.get_run("b").experiment == "flowers"
 
 
@@ -52,32 +64,49 @@ def test_a_name_that_is_taken_is_refused_with_a_reason() -> None:
 def test_a_name_is_a_text_with_something_in_it(name: object) -> None:
     """The message shows what was given."""
     make("a", "iris")
-    with pytest.raises(FitprintError, match="the name of an experiment must be a text that is not empty"):
+    with pytest.raises(
+        FitprintError, match="the name of an experiment must be a text that is not empty"
+    ):
         fitprint.rename_experiment("iris", name)  # type: ignore[arg-type]
-    with pytest.raises(FitprintError, match="the name of an experiment must be a text that is not empty"):
+    with pytest.raises(
+        FitprintError, match="the name of an experiment must be a text that is not empty"
+    ):
         fitprint.create_experiment(name)  # type: ignore[arg-type]
 
 
 def test_an_experiment_that_is_not_there_is_named() -> None:
     """The message says what there is, or what was meant."""
     make("a", "iris")
-    with pytest.raises(ExperimentNotFoundError, match="there is no experiment 'iriss'; did you mean 'iris'?"):
+    with pytest.raises(
+        ExperimentNotFoundError, match="there is no experiment 'iriss'; did you mean 'iris'?"
+    ):
         fitprint.rename_experiment("iriss", "x")
 
 
 def test_an_experiment_with_tags_and_a_note() -> None:
     """They are there from the beginning, and can be changed."""
     made = fitprint.create_experiment("iris", tags={"team": "a", "year": 2026}, note="# Flowers")
-    assert ("iris", {"team": "a", "year": "2026"}, "# Flowers", 0) == (made.name, made.tags, made.note, made.run_count)
+    assert ("iris", {"team": "a", "year": "2026"}, "# Flowers", 0) == (
+        made.name,
+        made.tags,
+        made.note,
+        made.run_count,
+    )
     fitprint.set_experiment_tags("iris", {"year": None})
-    assert ({"team": "a"}, "new") == (fitprint.get_experiment("iris").tags, fitprint.set_experiment_note("iris", "new").note)
+    assert ({"team": "a"}, "new") == (
+        fitprint.get_experiment("iris").tags,
+        fitprint.set_experiment_note("iris", "new").note,
+    )
 
 
 def test_tags_and_notes_of_experiments_are_looked_at_as_those_of_runs() -> None:
     """Secrets are withheld, and what is no text is refused before anything is made."""
     made = fitprint.create_experiment("iris", tags={"api_key": "sk-1234567890abcdef", "team": "a"})
     assert made.tags == {"api_key": "[redacted]", "team": "a"}
-    assert fitprint.set_experiment_tags("iris", {"password": "hunter2hunter2"}).tags["password"] == "[redacted]"
+    assert (
+        fitprint.set_experiment_tags("iris", {"password": "hunter2hunter2"}).tags["password"]
+        == "[redacted]"
+    )
     for wrong in ({"tags": {1: "a"}}, {"tags": "team"}, {"note": 3}):
         with pytest.raises(FitprintError):
             fitprint.create_experiment("wine", **wrong)
@@ -87,11 +116,17 @@ def test_tags_and_notes_of_experiments_are_looked_at_as_those_of_runs() -> None:
 
 
 def test_an_experiment_is_named_by_a_text_or_itself() -> None:
-    """What the verbs return can be handed back; anything else is a clear error, short however long a name is."""
+    """What the verbs return can be handed back; anything else is a clear error, short however long
+    a name is.
+    """
     run = make("a", "x" * 10_000)
     iris = fitprint.create_experiment("iris")
     run.move(iris)
-    assert fitprint.rename_experiment(iris, "flowers").id == fitprint.archive_experiment(iris).id == iris.id
+    assert (
+        fitprint.rename_experiment(iris, "flowers").id
+        == fitprint.archive_experiment(iris).id
+        == iris.id
+    )
     for wrong in (None, 5, [], ""):
         with pytest.raises(FitprintError, match="an experiment's name or id must be a text"):
             fitprint.get_experiment(wrong)  # type: ignore[arg-type]
@@ -161,15 +196,20 @@ def test_a_purged_run_is_gone_with_all_below_it() -> None:
 
 
 def test_what_the_store_has_not_decided_stays_written_down(home: Path, tmp_path: Path) -> None:
-    """The store of another process is locked: the error says that the act is kept, and it is done later."""
+    """The store of another process is locked: the error says that the act is kept, and it is done
+    later.
+    """
     path = tmp_path / "team.db"
     fitprint.configure(store=f"sqlite:///{path}")
     make("a", "iris")
     assert {"iris": 1} == names()
     script = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN "
+        "EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(StoreError, match="what you asked for is written down"):

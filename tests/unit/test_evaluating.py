@@ -1,4 +1,6 @@
-"""The verb that judges a model: which model and run are meant, what is computed, what is recorded, and what is told of mistakes."""
+"""The verb that judges a model: which model and run are meant, what is computed, what is recorded,
+and what is told of mistakes.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,15 @@ from fitprint.hooks.markers import hookimpl
 from fitprint.hooks.metrics import Metric, Outcome
 from fitprint.views.ranking import own_metric
 
-ROWS = [{"size": size, "town": town, "kind": size > 2} for size, town in ((1, "Oslo"), (2, "Rome"), (3, "Oslo"), (4, "Bonn"))]
-DATA = {"size": [1, 2, 3, 4], "town": ["Oslo", "Rome", "Oslo", "Bonn"], "kind": [False, True, True, True]}
+ROWS = [
+    {"size": size, "town": town, "kind": size > 2}
+    for size, town in ((1, "Oslo"), (2, "Rome"), (3, "Oslo"), (4, "Bonn"))
+]
+DATA = {
+    "size": [1, 2, 3, 4],
+    "town": ["Oslo", "Rome", "Oslo", "Bonn"],
+    "kind": [False, True, True, True],
+}
 KINDS = [False, True, True, True]
 
 
@@ -51,7 +60,11 @@ METRICS = {
     "share_score": Metric(of_outcome, default_for=["classification"]),
     "sure_score": Metric(sure, default_for=["classification"], takes="probabilities"),
     "far_error": Metric(
-        lambda outcome: sum(abs(a - b) for a, b in zip(outcome.true, outcome.predicted, strict=True)), "min", ["regression"]
+        lambda outcome: sum(
+            abs(a - b) for a, b in zip(outcome.true, outcome.predicted, strict=True)
+        ),
+        "min",
+        ["regression"],
     ),
 }
 
@@ -77,7 +90,7 @@ def points(run: fitprint.Run, key: str) -> list[float]:
     return list(fitprint.get_run(run.id).history(key).value)
 
 
-# -- which model and run -------------------------------------------------------------------------------------------------
+# -- which model and run ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -105,7 +118,9 @@ def test_the_model_of_a_run_is_judged_on_that_run(run: fitprint.Run, model: Any)
 
 
 def test_a_folder_is_judged_on_the_current_run(run: fitprint.Run, tmp_path: Any) -> None:
-    """It has no run of its own; without a current one nothing is recorded, and the result says so."""
+    """It has no run of its own; without a current one nothing is recorded,
+    and the result says so.
+    """
     folder = run.download("model", tmp_path / "copy")
     trust = [f"{Sizes.__module__}.Sizes"]
     alone = fitprint.evaluate(folder, DATA, "kind", trust=trust)
@@ -131,17 +146,24 @@ def test_a_run_with_several_models_asks_for_the_path(run: fitprint.Run) -> None:
     with fitprint.start_run("two") as two:
         two.log_model(Sizes(), "first")
         two.log_model(Sizes(), "second")
-    with pytest.raises(FitprintError, match="the run two has 2 models: first, second; give two/PATH"):
+    with pytest.raises(
+        FitprintError, match="the run two has 2 models: first, second; give two/PATH"
+    ):
         fitprint.evaluate(two, DATA, "kind")
     assert two.id == fitprint.evaluate("two/second", DATA, "kind").run
 
 
-# -- what is computed ----------------------------------------------------------------------------------------------------
+# -- what is computed ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("data", "target"),
-    [(DATA, "kind"), (DATA, KINDS), (ROWS, KINDS), ([{**row, "kind": kind} for row, kind in zip(ROWS, KINDS, strict=True)], "kind")],
+    [
+        (DATA, "kind"),
+        (DATA, KINDS),
+        (ROWS, KINDS),
+        ([{**row, "kind": kind} for row, kind in zip(ROWS, KINDS, strict=True)], "kind"),
+    ],
     ids=["dict", "dict and values", "records", "records with target"],
 )
 def test_data_come_in_several_forms(data: Any, target: Any) -> None:
@@ -162,7 +184,9 @@ def test_metrics_are_names_and_functions() -> None:
     model, given = Sizes(), (DATA, "kind")
     assert {"share": 0.75} == fitprint.evaluate(model, *given, share).metrics
     assert {"share_score": 0.75} == fitprint.evaluate(model, *given, "share_score").metrics
-    assert {"share_score": 0.75, "share": 0.75} == fitprint.evaluate(model, *given, ["share_score", share]).metrics
+    assert {"share_score": 0.75, "share": 0.75} == fitprint.evaluate(
+        model, *given, ["share_score", share]
+    ).metrics
     both = fitprint.evaluate(model, *given, {"mine": share, "theirs": "share_score"})
     assert {"mine": 0.75, "theirs": 0.75} == both.metrics
     manager.reset(manager.Hooks(disabled=["*"]))
@@ -174,9 +198,13 @@ def test_metrics_are_names_and_functions() -> None:
 
 
 def test_slices_have_the_same_metrics() -> None:
-    """The largest comes first; a missing value is a slice of its own; the values may stand apart."""
+    """The largest comes first; a missing value is a slice of its own;
+    the values may stand apart.
+    """
     found = fitprint.evaluate(Sizes(), DATA, "kind", by="town")
-    assert [("Oslo", 2, 1.0), ("Bonn", 1, 1.0), ("Rome", 1, 0.0)] == [(s.value, s.rows, s.metrics["share_score"]) for s in found.slices]
+    assert [("Oslo", 2, 1.0), ("Bonn", 1, 1.0), ("Rome", 1, 0.0)] == [
+        (s.value, s.rows, s.metrics["share_score"]) for s in found.slices
+    ]
     apart = fitprint.evaluate(Sizes(), DATA, "kind", by=[1, None, 1, float("nan")])
     assert [(1, 2), (None, 2)] == [(each.value, each.rows) for each in apart.slices]
     assert (["1", "missing"], None) == ([each.label for each in apart.slices], apart.by)
@@ -187,7 +215,12 @@ def test_small_slices_are_one() -> None:
     data = {"size": list(range(50)), "kind": [True] * 50}
     slices = fitprint.evaluate(Sizes(), data, "kind", by="size").slices
     assert (21, 50) == (len(slices), sum(each.rows for each in slices))
-    assert (30, 30, "30 others", None) == (slices[-1].others, slices[-1].rows, slices[-1].label, slices[-1].value)
+    assert (30, 30, "30 others", None) == (
+        slices[-1].others,
+        slices[-1].rows,
+        slices[-1].label,
+        slices[-1].value,
+    )
 
 
 def test_a_metric_that_fails_on_a_slice_is_left_out() -> None:
@@ -208,7 +241,9 @@ def test_a_usual_metric_that_fails_is_a_note() -> None:
         found = fitprint.evaluate(Sizes(), DATA, "kind")
         assert {"share_score": 0.75} == found.metrics
         assert "bad_score could not be computed: ZeroDivisionError: division by zero" in found.notes
-        with pytest.raises(FitprintError, match="bad_score could not be computed: ZeroDivisionError"):
+        with pytest.raises(
+            FitprintError, match="bad_score could not be computed: ZeroDivisionError"
+        ):
             fitprint.evaluate(Sizes(), DATA, "kind", "bad_score")
     finally:
         del METRICS["bad_score"]
@@ -226,7 +261,7 @@ def test_warnings_of_metrics_are_notes() -> None:
     assert ("careful: few rows",) == fitprint.evaluate(Sizes(), DATA, "kind", careful).notes[:1]
 
 
-# -- what is recorded ----------------------------------------------------------------------------------------------------
+# -- what is recorded ------------------------------------------------------------------------------
 
 
 def test_the_run_gets_metrics_facts_and_an_artifact(run: fitprint.Run) -> None:
@@ -248,11 +283,16 @@ def test_the_same_verdict_is_recorded_once(run: fitprint.Run) -> None:
     fitprint.evaluate(run, DATA, "kind", {"share_score": share, "new": share})
     assert ([0.75], [0.75]) == (points(run, "test_share_score"), points(run, "test_new"))
     other = {"size": [1, 2, 4, 4], "kind": KINDS}
-    assert "these are other data than those that were 'test' before" in fitprint.evaluate(run, other, "kind").notes
+    assert (
+        "these are other data than those that were 'test' before"
+        in fitprint.evaluate(run, other, "kind").notes
+    )
     assert [0.75, 0.75] == points(run, "test_share_score")
     fitprint.evaluate(run, other, "kind", name="july")
     assert [0.75] == points(run, "july_share_score")
-    assert ["test", "test", "july"] == [dataset.name for dataset in fitprint.get_run(run.id).record.datasets]
+    assert ["test", "test", "july"] == [
+        dataset.name for dataset in fitprint.get_run(run.id).record.datasets
+    ]
 
 
 def test_goals_are_those_of_the_metrics(run: fitprint.Run) -> None:
@@ -286,7 +326,7 @@ def test_random_generators_stay_as_they_were() -> None:
     assert expected == random.getstate()
 
 
-# -- what is told --------------------------------------------------------------------------------------------------------
+# -- what is told ----------------------------------------------------------------------------------
 
 
 class Short(Sizes):
@@ -299,36 +339,144 @@ class Short(Sizes):
 @pytest.mark.parametrize(
     ("model", "data", "target", "options", "message"),
     [
-        (Sizes(), DATA, "knid", {}, "the data have no column 'knid' for the target; did you mean 'kind'"),
-        (Sizes(), DATA, "weight", {}, "no column 'weight' for the target; its columns are 'size', 'town', 'kind'"),
-        (Sizes(), DATA, "kind", {"by": "tonw"}, "no column 'tonw' for the slices; did you mean 'town'"),
-        (Sizes(), [1, 2], "kind", {}, "the target 'kind' names a column, and a list has no named columns"),
+        (
+            Sizes(),
+            DATA,
+            "knid",
+            {},
+            "the data have no column 'knid' for the target; did you mean 'kind'",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "weight",
+            {},
+            "no column 'weight' for the target; its columns are 'size', 'town', 'kind'",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"by": "tonw"},
+            "no column 'tonw' for the slices; did you mean 'town'",
+        ),
+        (
+            Sizes(),
+            [1, 2],
+            "kind",
+            {},
+            "the target 'kind' names a column, and a list has no named columns",
+        ),
         (Sizes(), DATA, None, {}, "the target is missing"),
         (Sizes(), DATA, 5, {}, "the target must be the name of a column or the true values, not 5"),
         (Sizes(), DATA, KINDS[1:], {}, "the target has 3 values, and the data have 4 rows"),
-        (Sizes(), DATA, [True, None, True, None], {}, "the target has 2 missing values, the first in row 1"),
-        (Sizes(), DATA, [1.0, 2.0, float("nan"), 3.0], {}, "the target has 1 missing value, the first in row 2"),
-        (Sizes(), {"size": [1, 2], "kind": [True]}, [True, True], {}, "differ in their numbers of rows: 'size' 2, 'kind' 1"),
-        (Sizes(), {"size": 1}, [True], {}, "a dict of data holds columns, which are lists or arrays"),
+        (
+            Sizes(),
+            DATA,
+            [True, None, True, None],
+            {},
+            "the target has 2 missing values, the first in row 1",
+        ),
+        (
+            Sizes(),
+            DATA,
+            [1.0, 2.0, float("nan"), 3.0],
+            {},
+            "the target has 1 missing value, the first in row 2",
+        ),
+        (
+            Sizes(),
+            {"size": [1, 2], "kind": [True]},
+            [True, True],
+            {},
+            "differ in their numbers of rows: 'size' 2, 'kind' 1",
+        ),
+        (
+            Sizes(),
+            {"size": 1},
+            [True],
+            {},
+            "a dict of data holds columns, which are lists or arrays",
+        ),
         (Sizes(), {"size": [], "kind": []}, "kind", {}, "there are no rows to evaluate on"),
         (Sizes(), [], [], {}, "there are no rows to evaluate on"),
         (Sizes(), None, "kind", {}, "there are no data in None"),
-        (Sizes(), "data.csv", "kind", {}, "there are no data in 'data.csv'.*`fitprint evaluate` reads files"),
-        (Sizes(), DATA, "kind", {"by": [1, 2]}, "the column to slice by has 2 values, and the data have 4 rows"),
-        (Sizes(), DATA, "kind", {"by": 3.5}, "the slices are those of a column's name, or of one value for each row"),
-        (Sizes(), DATA, "kind", {"metrics": "shared_score"}, "the metric 'shared_score' is not known; did you mean 'share_score'"),
-        (Sizes(), DATA, "kind", {"metrics": ["zzz"]}, "the metric 'zzz' is not known; there are far_error, share_score, sure_score"),
+        (
+            Sizes(),
+            "data.csv",
+            "kind",
+            {},
+            "there are no data in 'data.csv'.*`fitprint evaluate` reads files",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"by": [1, 2]},
+            "the column to slice by has 2 values, and the data have 4 rows",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"by": 3.5},
+            "the slices are those of a column's name, or of one value for each row",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"metrics": "shared_score"},
+            "the metric 'shared_score' is not known; did you mean 'share_score'",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"metrics": ["zzz"]},
+            "the metric 'zzz' is not known; there are far_error, share_score, sure_score",
+        ),
         (Sizes(), DATA, "kind", {"metrics": []}, "the list of metrics is empty"),
         (Sizes(), DATA, "kind", {"metrics": 3}, "metrics are names or functions"),
         (Sizes(), DATA, "kind", {"metrics": [3]}, "a metric needs a name"),
-        (Sizes(), DATA, "kind", {"metrics": {"a": 3}}, "the metric 'a' must be a name or a function, not 3"),
-        (Sizes(), DATA, "kind", {"metrics": lambda true, predicted: 1}, "a metric needs a name: give {'name': function}"),
-        (Sizes(), DATA, "kind", {"metrics": {"cost": lambda true, predicted: "1"}}, "metric 'cost' must be one real number, not str"),
-        (Sizes(), DATA, "kind", {"metrics": "sure_score"}, "sure_score takes probabilities, which a .*Sizes does not give"),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"metrics": {"a": 3}},
+            "the metric 'a' must be a name or a function, not 3",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"metrics": lambda true, predicted: 1},
+            "a metric needs a name: give {'name': function}",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"metrics": {"cost": lambda true, predicted: "1"}},
+            "metric 'cost' must be one real number, not str",
+        ),
+        (
+            Sizes(),
+            DATA,
+            "kind",
+            {"metrics": "sure_score"},
+            "sure_score takes probabilities, which a .*Sizes does not give",
+        ),
         (Sizes(), DATA, "kind", {"name": "a b"}, "the name of the data must be a short word"),
         (Sizes(), DATA, "kind", {"name": "../up"}, "the name of the data must be a short word"),
         (Short(), DATA, "kind", {}, "the model returned 3 predictions for 4 rows"),
-        (Sizes(), {"weight": [1], "kind": [True]}, "kind", {}, "Sizes.predict failed on these data: KeyError: 'size'"),
+        (
+            Sizes(),
+            {"weight": [1], "kind": [True]},
+            "kind",
+            {},
+            "Sizes.predict failed on these data: KeyError: 'size'",
+        ),
         (Sizes, DATA, "kind", {}, "give a trained model, not the class Sizes"),
         (5, DATA, "kind", {}, "a int is no model: it has no method predict"),
         (None, DATA, "kind", {}, "a NoneType is no model"),
@@ -346,9 +494,14 @@ def test_a_run_without_a_model_says_so() -> None:
     """And what leads nowhere says where was looked."""
     with fitprint.start_run("bare"):
         pass
-    with pytest.raises(FitprintError, match=r"the run bare \(\w+\) has no model: record models .* or give the model itself"):
+    with pytest.raises(
+        FitprintError,
+        match=r"the run bare \(\w+\) has no model: record models .* or give the model itself",
+    ):
         fitprint.evaluate("bare", DATA, "kind")
-    with pytest.raises(RunNotFoundError, match="nor is there a folder of this name with an MLmodel file"):
+    with pytest.raises(
+        RunNotFoundError, match="nor is there a folder of this name with an MLmodel file"
+    ):
         fitprint.evaluate("nothing/here", DATA, "kind")
     with pytest.raises(ModelNotFoundError, match="leads to no model"):
         fitprint.evaluate("runs:/bare/model", DATA, "kind")
@@ -358,6 +511,10 @@ def test_an_ambiguous_run_is_told(run: fitprint.Run) -> None:
     """As everywhere."""
     with fitprint.start_run() as other:
         pass
-    common = next(run.id[:length] for length in range(len(run.id), 3, -1) if other.id.startswith(run.id[:length]))
+    common = next(
+        run.id[:length]
+        for length in range(len(run.id), 3, -1)
+        if other.id.startswith(run.id[:length])
+    )
     with pytest.raises(AmbiguousRunError):
         fitprint.evaluate(common, DATA, "kind")

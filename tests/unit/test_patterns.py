@@ -12,8 +12,16 @@ MEASURE = Path(__file__).with_name("patterns.py")
 
 
 def test_fault_11_redaction_is_linear():
-    """Each pattern in the sources, on texts of its own words, and the redaction of any text; in a process that is ended if it hangs."""
-    ran = subprocess.run([sys.executable, "-W", "ignore", str(MEASURE)], capture_output=True, text=True, timeout=300, check=False)
+    """Each pattern in the sources, on texts of its own words, and the redaction of any text; in a
+    process that is ended if it hangs.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", str(MEASURE)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     *faults, number = ran.stdout.splitlines() or [ran.stderr]
     assert faults == []
     assert int(number.removesuffix(" patterns")) >= 60

@@ -17,10 +17,14 @@ from fitprint.journal.reader import read_journal
 from fitprint.journal.writer import JournalWriter
 from fitprint.stores import chunks
 
-HISTORY = History(array("q", [1, 2]), array("q", [30, 40]), array("d", [0.5, 0.25]), array("d", [7.0, 8.0]))
+HISTORY = History(
+    array("q", [1, 2]), array("q", [30, 40]), array("d", [0.5, 0.25]), array("d", [7.0, 8.0])
+)
 
 
-def test_fault_9_points_have_one_order_in_memory_in_the_journal_and_in_chunks(tmp_path: Path) -> None:
+def test_fault_9_points_have_one_order_in_memory_in_the_journal_and_in_chunks(
+    tmp_path: Path,
+) -> None:
     """Steps, times, values, epochs."""
     raw = struct.pack("<4q4d", 1, 2, 30, 40, 0.5, 0.25, 7.0, 8.0)
     assert [field.name for field in fields(History)] == ["step", "timestamp", "value", "epoch"]
@@ -30,15 +34,22 @@ def test_fault_9_points_have_one_order_in_memory_in_the_journal_and_in_chunks(tm
     writer.close()
     (journal,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
     assert raw in (journal / "00000001.log").read_bytes()
-    assert [event for stretch in read_journal(journal) for event in stretch.events] == [MetricPoints("r", 40, "loss", HISTORY)]
-    places = [chunks.encode(HISTORY).index(part) for part in (struct.pack("<qq", 1, 1), struct.pack("<qq", 30, 10))]
+    assert [event for stretch in read_journal(journal) for event in stretch.events] == [
+        MetricPoints("r", 40, "loss", HISTORY)
+    ]
+    places = [
+        chunks.encode(HISTORY).index(part)
+        for part in (struct.pack("<qq", 1, 1), struct.pack("<qq", 30, 10))
+    ]
     assert places == sorted(places)
 
 
 def test_fault_9_the_order_of_bytes_is_looked_at_in_one_place() -> None:
     """Whoever writes or reads numbers asks for little-endian bytes."""
     source = Path(fitprint.__file__).parent
-    assert [path.name for path in source.rglob("*.py") if "byteswap" in path.read_text(encoding="utf-8")] == ["entities.py"]
+    assert [
+        path.name for path in source.rglob("*.py") if "byteswap" in path.read_text(encoding="utf-8")
+    ] == ["entities.py"]
 
 
 def test_bytes_are_the_same_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:

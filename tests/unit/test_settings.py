@@ -1,4 +1,6 @@
-"""Settings: default, file, environment, call, each over the one before, typed, and strict about names."""
+"""Settings: default, file, environment, call, each over the one before, typed, and strict about
+names.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ DECLARED = (
 )
 
 
-def load(tmp_path: Path, text: str = "", *, call: dict[str, Any] | None = None, **environment: str) -> Any:
+def load(
+    tmp_path: Path, text: str = "", *, call: dict[str, Any] | None = None, **environment: str
+) -> Any:
     (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
     return load_settings(DECLARED, call=call, environment=environment, start=tmp_path)
 
@@ -43,9 +47,13 @@ def test_without_anything_there_are_defaults(tmp_path: Path) -> None:
 
 
 def test_each_layer_goes_over_the_one_before(tmp_path: Path) -> None:
-    """File over default, environment over file, call over environment; each value tells where it comes from."""
+    """File over default, environment over file, call over environment; each value tells where it
+    comes from.
+    """
     text = "[tool.fitprint]\ncount = 4\nlimit = 1.5\nword = 'file'\n"
-    settings = load(tmp_path, text, call={"word": "call"}, FITPRINT_LIMIT="2.5", FITPRINT_WORD="environment")
+    settings = load(
+        tmp_path, text, call={"word": "call"}, FITPRINT_LIMIT="2.5", FITPRINT_WORD="environment"
+    )
     assert (3, True) == (load(tmp_path)["count"], settings["flag"])
     assert (4, 2.5, "call") == (settings["count"], settings["limit"], settings["word"])
     assert f"[tool.fitprint] in {tmp_path / 'pyproject.toml'}" == settings.origins["count"]
@@ -99,7 +107,9 @@ def test_values_get_their_type(tmp_path: Path, name: str, value: Any, expected: 
         ("mode", "sometimes", "must be one of 'never', 'always', not 'sometimes'"),
     ],
 )
-def test_values_of_another_type_are_errors_that_say_where(tmp_path: Path, name: str, value: Any, message: str) -> None:
+def test_values_of_another_type_are_errors_that_say_where(
+    tmp_path: Path, name: str, value: Any, message: str
+) -> None:
     """The message has name, place, what it must be and what it is."""
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, call={name: value})
@@ -113,8 +123,12 @@ def test_values_of_another_type_are_errors_that_say_where(tmp_path: Path, name: 
         ({"FITPRINT_CUONT": "1"}, "from the environment variable FITPRINT_CUONT"),
     ],
 )
-def test_an_unknown_name_is_told_with_a_suggestion(tmp_path: Path, where: dict[str, Any], place: str) -> None:
-    """A slip of the pen does not go unnoticed in a file or a variable, and everything else counts."""
+def test_an_unknown_name_is_told_with_a_suggestion(
+    tmp_path: Path, where: dict[str, Any], place: str
+) -> None:
+    """A slip of the pen does not go unnoticed in a file or a variable,
+    and everything else counts.
+    """
     settings = load(tmp_path, **where, call={"count": 5})
     (problem,) = settings.problems
     assert "unknown setting 'cuont'" in problem
@@ -130,16 +144,26 @@ def test_an_unknown_name_in_code_is_an_error_with_a_suggestion(tmp_path: Path) -
     assert "unknown setting 'cuont' from call: did you mean 'count'?" == str(caught.value)
 
 
-def test_a_value_of_another_type_in_a_variable_is_told_and_the_layer_below_counts(tmp_path: Path) -> None:
+def test_a_value_of_another_type_in_a_variable_is_told_and_the_layer_below_counts(
+    tmp_path: Path,
+) -> None:
     """A mistake in the environment leaves the setting what the file says."""
     settings = load(tmp_path, "[tool.fitprint]\ncount = 4\n", FITPRINT_COUNT="many")
     assert 4 == settings["count"]
-    assert ("setting 'count' from the environment variable FITPRINT_COUNT must be a whole number, not 'many'",) == settings.problems
+    assert (
+        (
+            "setting 'count' from the environment variable FITPRINT_COUNT must be a whole number, "
+            "not 'many'"
+        ),
+    ) == settings.problems
 
 
 def test_fault_23_a_limit_in_seconds_is_refused():
     """Seconds must not be read as steps: the former setting says what to give instead."""
-    with pytest.raises(SettingsError, match="'training_metrics_limit' from call is no more: .*`training_metrics_work`"):
+    with pytest.raises(
+        SettingsError,
+        match="'training_metrics_limit' from call is no more: .*`training_metrics_work`",
+    ):
         load_settings(call={"training_metrics_limit": 0.1}, environment={})
 
 
@@ -150,7 +174,9 @@ def test_a_name_like_no_other_gets_advice(tmp_path: Path) -> None:
 
 
 def test_a_plugins_settings_live_in_its_namespace(tmp_path: Path) -> None:
-    """A table, a variable with two underscores, a dict or a name with a dot reach the same setting."""
+    """A table, a variable with two underscores, a dict or a name with a dot reach the
+    same setting.
+    """
     text = "[tool.fitprint.toy]\ndepth = 5\n[tool.fitprint.toy.deep]\ner = 6\n"
     assert {"depth": 5, "deep.er": 6} == load(tmp_path, text).namespace("toy")
     assert 7 == load(tmp_path, text, FITPRINT_TOY__DEPTH="7")["toy.depth"]
@@ -165,7 +191,9 @@ def test_variables_that_carry_facts_are_no_settings(tmp_path: Path) -> None:
 
 
 def test_the_nearest_file_upwards_counts(tmp_path: Path) -> None:
-    """Settings are found from a folder below the project; the nearest ``pyproject.toml`` hides those above it."""
+    """Settings are found from a folder below the project; the nearest ``pyproject.toml`` hides
+    those above it.
+    """
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text("[tool.fitprint]\ncount = 4\n")
@@ -182,7 +210,9 @@ def test_the_nearest_file_upwards_counts(tmp_path: Path) -> None:
         (b"\xff\xfe[tool.fitprint]", "cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_cannot_be_understood_is_named(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     """A broken file is told by name, and all else counts."""
     (tmp_path / "pyproject.toml").write_bytes(content)
     settings = load_settings(DECLARED, environment={"FITPRINT_COUNT": "5"}, start=tmp_path)
@@ -201,8 +231,12 @@ def test_a_broken_file_that_does_not_speak_of_us_is_none_of_our_business(tmp_pat
 
 def test_unknown_names_can_be_passed_over(tmp_path: Path) -> None:
     """What decides how plugins are found is read before their settings are known."""
-    (tmp_path / "pyproject.toml").write_text("[tool.fitprint]\ncount = 4\n[tool.fitprint.other]\nthing = 1\n")
-    settings = load_settings(DECLARED, call={"more": 1}, environment={"FITPRINT_X": "1"}, start=tmp_path, pass_over=True)
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.fitprint]\ncount = 4\n[tool.fitprint.other]\nthing = 1\n"
+    )
+    settings = load_settings(
+        DECLARED, call={"more": 1}, environment={"FITPRINT_X": "1"}, start=tmp_path, pass_over=True
+    )
     assert 4 == settings["count"]
 
 
@@ -231,7 +265,9 @@ def test_what_is_excluded_is_not_wanted(name: str, exclude: list[str]) -> None:
     ],
 )
 def test_the_project_is_found_upwards(tmp_path: Path, marks: dict[str, int], expected: str) -> None:
-    """A home counts before marks of a project, and the nearest of a kind before those above it; without any it is the folder itself."""
+    """A home counts before marks of a project, and the nearest of a kind before those above it;
+    without any it is the folder itself.
+    """
     start = tmp_path / "a" / "b" / "c"
     start.mkdir(parents=True)
     for mark, is_folder in marks.items():
@@ -239,7 +275,7 @@ def test_the_project_is_found_upwards(tmp_path: Path, marks: dict[str, int], exp
     assert tmp_path / expected == find_project(start)
 
 
-# -- in a process --------------------------------------------------------------------------------------------------------
+# -- in a process ----------------------------------------------------------------------------------
 
 
 def test_configure_sets_and_takes_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,9 +283,15 @@ def test_configure_sets_and_takes_back(home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FITPRINT_EXPERIMENT", "environment")
     assert "environment" == workspace.current().settings["experiment"]
     fitprint.configure(experiment="mine", models=False)
-    assert ("mine", False) == (workspace.current().settings["experiment"], workspace.current().settings["models"])
+    assert ("mine", False) == (
+        workspace.current().settings["experiment"],
+        workspace.current().settings["models"],
+    )
     fitprint.configure(experiment=None)
-    assert ("environment", False) == (workspace.current().settings["experiment"], workspace.current().settings["models"])
+    assert ("environment", False) == (
+        workspace.current().settings["experiment"],
+        workspace.current().settings["models"],
+    )
 
 
 def test_a_wrong_setting_changes_nothing(home: Path) -> None:
@@ -274,14 +316,18 @@ def test_an_open_run_stays_where_it_began(home: Path, tmp_path: Path) -> None:
 
 
 def test_plugins_are_disabled_by_the_file(home: Path) -> None:
-    """``disable_plugins`` in ``pyproject.toml`` counts before plugins are looked for, beside settings of plugins not known yet."""
+    """``disable_plugins`` in ``pyproject.toml`` counts before plugins are looked for, beside
+    settings of plugins not known yet.
+    """
 
     class Plugin:
         @hookimpl
         def register_settings(self) -> list[Setting]:
             return [Setting("toy.depth", int, 1, "Depth.")]
 
-    Path("pyproject.toml").write_text("[tool.fitprint]\ndisable_plugins = ['*']\nstrict = true\n[tool.fitprint.toy]\ndepth = 4\n")
+    Path("pyproject.toml").write_text(
+        "[tool.fitprint]\ndisable_plugins = ['*']\nstrict = true\n[tool.fitprint.toy]\ndepth = 4\n"
+    )
     with pytest.raises(SettingsError, match=r"unknown setting 'toy\.depth'"):
         workspace.current()
     assert ["core"] == [found.name for found in manager.hooks().found]
@@ -290,7 +336,14 @@ def test_plugins_are_disabled_by_the_file(home: Path) -> None:
     assert 4 == workspace.current().settings["toy.depth"]
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe[tool.fitprint]", b"[tool.fitprint\n", b"[tool.fitprint]\nnonsense = 1\nmodels = 7\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe[tool.fitprint]",
+        b"[tool.fitprint\n",
+        b"[tool.fitprint]\nnonsense = 1\nmodels = 7\n",
+    ],
+)
 def test_fault_5_a_file_that_cannot_be_understood_does_not_stop_a_training(
     home: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
@@ -299,7 +352,11 @@ def test_fault_5_a_file_that_cannot_be_understood_does_not_stop_a_training(
     fitprint.autolog()
     fitprint.start_run("a").end()
     assert ["a"] == [run.name for run in fitprint.search_runs()]
-    told = [text for record in caplog.records if "no framework plugin is installed" not in (text := record.getMessage())]
+    told = [
+        text
+        for record in caplog.records
+        if "no framework plugin is installed" not in (text := record.getMessage())
+    ]
     assert max(1, content.count(b"=")) == len(told)
     assert all("pyproject.toml" in text and text.endswith("it is passed over") for text in told)
 
@@ -313,8 +370,12 @@ def stranger() -> int:
 
 
 @pytest.mark.parametrize("mark", [".fitprint", ".git", "pyproject.toml"])
-def test_fault_5_a_strangers_mark_makes_no_project(home: Path, monkeypatch: pytest.MonkeyPatch, stranger: int, mark: str) -> None:
-    """What another user has put into a folder above does not say where runs go; that is told, with the way to choose it."""
+def test_fault_5_a_strangers_mark_makes_no_project(
+    home: Path, monkeypatch: pytest.MonkeyPatch, stranger: int, mark: str
+) -> None:
+    """What another user has put into a folder above does not say where runs go; that is told, with
+    the way to choose it.
+    """
     (home.parent / mark).mkdir()
     os.chown(home.parent / mark, stranger, stranger)
     below = home.parent / "below"
@@ -322,7 +383,10 @@ def test_fault_5_a_strangers_mark_makes_no_project(home: Path, monkeypatch: pyte
     told: list[str] = []
     assert below == find_project(below, told)
     (problem,) = told
-    assert problem.startswith(f"{home.parent / mark} belongs to another user (uid 4321), so it does not say where runs go; ")
+    assert problem.startswith(
+        f"{home.parent / mark} belongs to another user (uid 4321), so it does not say where runs "
+        "go; "
+    )
     assert problem.endswith(f"set FITPRINT_HOME={home.parent / '.fitprint'}")
 
 
@@ -348,10 +412,15 @@ def test_fault_5_a_strangers_settings_are_passed_over(tmp_path: Path, stranger: 
     settings = load_settings(DECLARED, environment={}, start=inner)
     assert 4 == settings["count"]
     choice = f"set FITPRINT_HOME={inner / '.fitprint'}"
-    expected = f"{inner / 'pyproject.toml'} belongs to another user (uid 4321), so its settings are passed over; if you trust it, {choice}"
+    expected = (
+        f"{inner / 'pyproject.toml'} belongs to another user (uid 4321), so its settings "
+        f"are passed over; if you trust it, {choice}"
+    )
     assert (expected,) == settings.foreign
     known = (*DECLARED, Setting("home", str, None, "A home."))
-    chosen = load_settings(known, environment={"FITPRINT_HOME": str(inner / ".fitprint")}, start=inner)
+    chosen = load_settings(
+        known, environment={"FITPRINT_HOME": str(inner / ".fitprint")}, start=inner
+    )
     assert (666, ()) == (chosen["count"], chosen.foreign)
 
 
@@ -368,14 +437,19 @@ def test_fault_5_a_link_of_a_strangers_is_a_strangers(tmp_path: Path, stranger: 
 def test_fault_5_runs_do_not_go_into_a_strangers_home_in_this_very_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch, problems: list[str], stranger: int
 ) -> None:
-    """The runs go to the temporary home, and that is told; the setting chooses the other one all the same."""
+    """The runs go to the temporary home, and that is told; the setting chooses the other one all
+    the same.
+    """
     foreign = home.parent / ".fitprint"
     foreign.mkdir()
     os.chown(foreign, stranger, stranger)
     monkeypatch.delenv("FITPRINT_HOME")
     fitprint.start_run("a").end()
     assert homes.temporary_home() == workspace.current().home
-    assert any(f"{foreign} belongs to another user" in problem and f"FITPRINT_HOME={foreign}" in problem for problem in problems)
+    assert any(
+        f"{foreign} belongs to another user" in problem and f"FITPRINT_HOME={foreign}" in problem
+        for problem in problems
+    )
     assert [] == list(foreign.iterdir())
     fitprint.configure(home=str(foreign))
     assert foreign == workspace.current().home

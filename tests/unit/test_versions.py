@@ -49,20 +49,32 @@ def test_requirements(line, expected):
     assert expected == name_and_range(line)
 
 
-@pytest.mark.parametrize(("name", "range_", "expected"), [("wrapt", ">=1", True), ("wrapt", ">=99", False), ("nowhere", ">=0", False)])
+@pytest.mark.parametrize(
+    ("name", "range_", "expected"),
+    [("wrapt", ">=1", True), ("wrapt", ">=99", False), ("nowhere", ">=0", False)],
+)
 def test_what_is_installed(name, range_, expected):
     """A target of newer versions is listed where one of them is there."""
     assert expected == is_installed(name, range_)
 
 
 def test_a_framework_of_another_version_is_told(tmp_path, monkeypatch):
-    """With the range, the version that is there, and what to do; one that is not installed is no misfit."""
+    """With the range, the version that is there, and what to do; one that is not installed is no
+    misfit.
+    """
     supported = ("toy>=1,<3", "other>=1", "wrapt>=1", 'toy>=9; python_version < "3" and ')
     for name, version, requires in (("toy", "3.1", ()), ("fitprint-toy", "1.0", supported)):
         folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
         folder.mkdir()
-        lines = "".join(f'Requires-Dist: {line}{"" if ";" in line else "; "}extra == "framework"\n' for line in requires)
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{lines}")
+        lines = "".join(
+            f'Requires-Dist: {line}{"" if ";" in line else "; "}extra == "framework"\n'
+            for line in requires
+        )
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{lines}"
+        )
     monkeypatch.syspath_prepend(tmp_path)
     (misfit,) = misfits("fitprint-toy")
-    assert misfit.startswith("fitprint-toy supports toy>=1,<3, and 3.1 is installed: upgrade fitprint-toy")
+    assert misfit.startswith(
+        "fitprint-toy supports toy>=1,<3, and 3.1 is installed: upgrade fitprint-toy"
+    )

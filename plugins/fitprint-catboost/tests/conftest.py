@@ -1,4 +1,6 @@
-"""The fixture `runs`: a home, a store and settings for one test; what a plugin does wrong is raised."""
+"""The fixture `runs`: a home, a store and settings for one test; what a plugin does wrong is
+raised.
+"""
 
 import warnings
 

@@ -8,7 +8,12 @@ from sklearn import datasets
 
 import fitprint
 
-QUIET = {"logging_level": "Silent", "allow_writing_files": False, "random_seed": 0, "thread_count": 1}
+QUIET = {
+    "logging_level": "Silent",
+    "allow_writing_files": False,
+    "random_seed": 0,
+    "thread_count": 1,
+}
 
 
 @pytest.fixture
@@ -37,7 +42,12 @@ def test_a_search_has_one_child_for_each_candidate(recorded):
     from sklearn.model_selection import GridSearchCV
 
     X, y = datasets.load_iris(return_X_y=True)
-    GridSearchCV(catboost.CatBoostClassifier(iterations=2, **QUIET), {"depth": [1, 2]}, cv=2, scoring="accuracy").fit(X, y)
+    GridSearchCV(
+        catboost.CatBoostClassifier(iterations=2, **QUIET),
+        {"depth": [1, 2]},
+        cv=2,
+        scoring="accuracy",
+    ).fit(X, y)
     run = recorded.one()
     assert ("search", ["candidate"] * 2) == (run.kind, [child.kind for child in run.children()])
 
@@ -53,7 +63,9 @@ def test_metrics_of_scikit_learn_find_the_run(recorded):
 
 
 def test_compositions_count_as_ours(runs):
-    """Where the settings want CatBoost alone, a pipeline with it is recorded, and one without it is not."""
+    """Where the settings want CatBoost alone, a pipeline with it is recorded, and one without it is
+    not.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -62,4 +74,7 @@ def test_compositions_count_as_ours(runs):
     X, y = datasets.load_iris(return_X_y=True)
     make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     make_pipeline(StandardScaler(), catboost.CatBoostClassifier(iterations=2, **QUIET)).fit(X, y)
-    assert (2, 2) == (runs.one().params["catboostclassifier__iterations"], len(runs.one().history("learn-MultiClass")))
+    assert (2, 2) == (
+        runs.one().params["catboostclassifier__iterations"],
+        len(runs.one().history("learn-MultiClass")),
+    )

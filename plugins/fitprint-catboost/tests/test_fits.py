@@ -12,7 +12,12 @@ from sklearn import datasets
 
 import fitprint
 
-QUIET = {"logging_level": "Silent", "allow_writing_files": False, "random_seed": 0, "thread_count": 1}
+QUIET = {
+    "logging_level": "Silent",
+    "allow_writing_files": False,
+    "random_seed": 0,
+    "thread_count": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +79,10 @@ def test_every_round_of_every_set_is_there(recorded, cancer):
         for metric, values in metrics.items():
             history = run.history(f"{name}-{metric}")
             assert (list(range(6)), values) == (list(history.step), list(history.value))
-    assert ("min", "max") == (run.summary("validation_0-Logloss").goal, run.summary("validation_1-AUC").goal)
+    assert ("min", "max") == (
+        run.summary("validation_0-Logloss").goal,
+        run.summary("validation_1-AUC").goal,
+    )
 
 
 def test_rounds_that_are_left_out_leave_no_holes(recorded, cancer):
@@ -94,7 +102,9 @@ def test_early_stopping_is_told_in_facts(recorded, cancer):
     assert min(curve) == curve[model.best_iteration_] == run.metrics["best_score"]
     assert "min" == run.summary("best_score").goal
     assert len(curve) - 1 == run.metrics["stopped_iteration"]
-    assert [0] * 3 == [len(run.history(name)) - 1 for name in ("best_iteration", "best_score", "stopped_iteration")]
+    assert [0] * 3 == [
+        len(run.history(name)) - 1 for name in ("best_iteration", "best_score", "stopped_iteration")
+    ]
 
 
 def test_a_training_to_the_end_was_not_stopped(recorded, cancer):
@@ -104,19 +114,31 @@ def test_a_training_to_the_end_was_not_stopped(recorded, cancer):
 
 
 def test_params_are_told_apart(recorded, cancer):
-    """What the user set, under the name that was used, and what CatBoost made of the rest; arguments by position too."""
+    """What the user set, under the name that was used, and what CatBoost made of the rest;
+    arguments by position too.
+    """
     X, y = cancer
-    catboost.CatBoostClassifier(n_estimators=3, max_depth=2, **QUIET).fit(X, y, None, None, None, None, np.ones(len(y)))
+    catboost.CatBoostClassifier(n_estimators=3, max_depth=2, **QUIET).fit(
+        X, y, None, None, None, None, np.ones(len(y))
+    )
     params = recorded.one().record.params
-    assert ((3, "set"), (2, "set")) == tuple((params[name].value, params[name].provenance) for name in ("n_estimators", "max_depth"))
-    assert ((2, "resolved"), (3, "resolved")) == tuple((params[name].value, params[name].provenance) for name in ("depth", "iterations"))
+    assert ((3, "set"), (2, "set")) == tuple(
+        (params[name].value, params[name].provenance) for name in ("n_estimators", "max_depth")
+    )
+    assert ((2, "resolved"), (3, "resolved")) == tuple(
+        (params[name].value, params[name].provenance) for name in ("depth", "iterations")
+    )
     assert params["learning_rate"].provenance == "resolved"
 
 
 def test_weights_and_targets_are_data(recorded, cancer):
-    """Each is described, evaluation sets by the name of their metrics, and no parameter is made of them."""
+    """Each is described, evaluation sets by the name of their metrics, and no parameter is made of
+    them.
+    """
     X, y = cancer
-    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(X, y, sample_weight=np.ones(len(y)), eval_set=[(X, y), (X[:50], y[:50])])
+    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(
+        X, y, sample_weight=np.ones(len(y)), eval_set=[(X, y), (X[:50], y[:50])]
+    )
     run = recorded.one()
     assert {"learn", "sample_weight", "validation_1"} == {data.name for data in run.datasets}
     assert not [name for name in run.params if name.startswith("fit__")]
@@ -141,14 +163,21 @@ def test_pools_tell_what_they_know(recorded):
 
 
 def test_the_users_own_are_named(recorded, cancer):
-    """Objectives and metrics are recorded by name, not by address, and their goal is asked of them."""
-    model = catboost.CatBoostClassifier(iterations=3, loss_function=Logistic(), eval_metric=Share(), **QUIET)
+    """Objectives and metrics are recorded by name, not by address,
+    and their goal is asked of them.
+    """
+    model = catboost.CatBoostClassifier(
+        iterations=3, loss_function=Logistic(), eval_metric=Share(), **QUIET
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("warnings.warn", lambda *a, **k: None)
         X, y = cancer
         model.fit(X, y, eval_set=(X[:200], y[:200]))
     run = recorded.one()
-    assert (f"{__name__}.Logistic", f"{__name__}.Share") == (run.params["loss_function"], run.params["eval_metric"])
+    assert (f"{__name__}.Logistic", f"{__name__}.Share") == (
+        run.params["loss_function"],
+        run.params["eval_metric"],
+    )
     assert "max" == run.summary("validation-Share").goal
     assert max(run.history("validation-Share").value) == run.metrics["best_score"]
     assert "max" == run.summary("best_score").goal
@@ -169,7 +198,9 @@ def test_callbacks_list_is_the_users(recorded, cancer):
 def test_curves_survive_a_callback_that_raises(recorded, cancer):
     """What was written before is kept, the run is FAILED, and the error is CatBoost's own."""
     with pytest.raises((catboost.CatBoostError, SystemError)):
-        catboost.CatBoostClassifier(iterations=30, **QUIET).fit(*cancer, callbacks=[Noting(fail_at=5)])
+        catboost.CatBoostClassifier(iterations=30, **QUIET).fit(
+            *cancer, callbacks=[Noting(fail_at=5)]
+        )
     run = recorded.one()
     assert ("FAILED", [0, 1, 2, 3, 4]) == (run.status, list(run.history("learn-Logloss").step))
 
@@ -197,10 +228,15 @@ def test_nothing_is_written_beside_catboosts_own_files(recorded, cancer, tmp_pat
         catboost.CatBoostClassifier(train_dir="alone", **options).fit(*cancer)
     catboost.CatBoostClassifier(train_dir="observed", **options).fit(*cancer)
     alone, observed = (
-        sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) for folder in (tmp_path / "alone", tmp_path / "observed")
+        sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+        for folder in (tmp_path / "alone", tmp_path / "observed")
     )
     assert alone == observed
-    assert {"alone", "observed"} <= {path.name for path in tmp_path.iterdir()} <= {"alone", "observed", "home", ".fitprint"}
+    assert (
+        {"alone", "observed"}
+        <= {path.name for path in tmp_path.iterdir()}
+        <= {"alone", "observed", "home", ".fitprint"}
+    )
 
 
 def test_importances_are_those_that_catboost_computed(recorded, cancer):
@@ -218,7 +254,11 @@ def test_sparse_data_stay_sparse(recorded):
     X = sparse.random(200, 50, density=0.05, format="csr", random_state=0)
     catboost.CatBoostRegressor(iterations=2, **QUIET).fit(X, np.arange(200.0))
     (data,) = recorded.one().datasets
-    assert ("csr", [200, 50], X.nnz) == (data.facts["format"], data.facts["shape"], data.facts["nonzero"])
+    assert ("csr", [200, 50], X.nnz) == (
+        data.facts["format"],
+        data.facts["shape"],
+        data.facts["nonzero"],
+    )
 
 
 def test_a_continued_training_names_its_parent(recorded, cancer):
@@ -227,7 +267,9 @@ def test_a_continued_training_names_its_parent(recorded, cancer):
     catboost.CatBoostClassifier(iterations=2, **QUIET).fit(*cancer, init_model=first)
     parent, child = recorded.roots()
     assert parent.id == child.tags["continues_run"]
-    assert {"model": "CatBoostClassifier", "rounds": 3, "run": parent.id} == child.record.documents["continuation"]
+    assert {"model": "CatBoostClassifier", "rounds": 3, "run": parent.id} == child.record.documents[
+        "continuation"
+    ]
     assert 2 == len(child.history("learn-Logloss"))
 
 
@@ -249,25 +291,39 @@ def test_cross_validation_has_mean_and_deviation(recorded, cancer):
     assert "cross-validation" == run.kind
     for name in ("test-Logloss-mean", "train-Logloss-std", "test-AUC-mean"):
         assert result[name] == list(run.history(name).value)
-    assert (4, result["test-Logloss-mean"][4]) == (run.metrics["best_iteration"], run.metrics["best_score"])
+    assert (4, result["test-Logloss-mean"][4]) == (
+        run.metrics["best_iteration"],
+        run.metrics["best_score"],
+    )
     assert "min" == run.summary("best_score").goal
-    assert ("min", "max") == (run.summary("test-Logloss-mean").goal, run.summary("test-AUC-mean").goal)
+    assert ("min", "max") == (
+        run.summary("test-Logloss-mean").goal,
+        run.summary("test-AUC-mean").goal,
+    )
 
 
 def test_folds_of_the_user_are_not_gone_through(recorded, cancer):
     """A generator of folds yields what it would without us."""
     folds = ((np.arange(0, 569, 2), np.arange(1, 569, 2)) for _ in range(2))
-    catboost.cv(catboost.Pool(*cancer), {"iterations": 2, "loss_function": "Logloss", **QUIET}, folds=folds)
+    catboost.cv(
+        catboost.Pool(*cancer), {"iterations": 2, "loss_function": "Logloss", **QUIET}, folds=folds
+    )
     assert ("FINISHED", "generator") == (recorded.one().status, recorded.one().params["folds"])
 
 
 def test_catboosts_own_search_is_one_run(recorded, cancer):
-    """With the grid, the best candidate, its cross-validation, and what the refitted model tells."""
+    """With the grid, the best candidate, its cross-validation,
+    and what the refitted model tells.
+    """
     model = catboost.CatBoostClassifier(iterations=3, **QUIET)
-    result = model.grid_search({"depth": [1, 2], "learning_rate": [0.1, 0.3]}, *cancer, cv=2, verbose=False)
+    result = model.grid_search(
+        {"depth": [1, 2], "learning_rate": [0.1, 0.3]}, *cancer, cv=2, verbose=False
+    )
     run = recorded.one()
     assert "search" == run.kind
-    assert result["params"] == {name: run.params[f"best_{name}"] for name in ("depth", "learning_rate")}
+    assert result["params"] == {
+        name: run.params[f"best_{name}"] for name in ("depth", "learning_rate")
+    }
     assert [{"depth": [1, 2], "learning_rate": [0.1, 0.3]}] == run.params["param_grid"]
     assert result["cv_results"]["test-Logloss-mean"] == list(run.history("test-Logloss-mean").value)
     assert 3 == run.record.documents["booster"]["trees"]
@@ -277,14 +333,23 @@ def test_feature_selection_tells_what_remains(recorded, cancer):
     """As an artifact, with the number of features."""
     X, y = cancer
     model = catboost.CatBoostClassifier(iterations=3, **QUIET)
-    model.select_features(X[:, :4], y, features_for_select=[0, 1, 2, 3], num_features_to_select=2, steps=1, train_final_model=True)
+    model.select_features(
+        X[:, :4],
+        y,
+        features_for_select=[0, 1, 2, 3],
+        num_features_to_select=2,
+        steps=1,
+        train_final_model=True,
+    )
     run = recorded.one()
     assert ("feature-selection", 2) == (run.kind, run.metrics["selected_features"])
     assert 2 == len(json.loads(run.read("feature_selection.json"))["eliminated_features"])
 
 
 def test_later_judgements_join_the_run(recorded, cancer):
-    """Scores and metrics of predictions of a recorded model; strangers' predictions are nobody's."""
+    """Scores and metrics of predictions of a recorded model;
+    strangers' predictions are nobody's.
+    """
     X, y = cancer
     from catboost import utils
 
@@ -303,7 +368,11 @@ def test_later_judgements_join_the_run(recorded, cancer):
 def test_threads_give_whole_runs(recorded, cancer):
     """Six at once: six runs, each with its own curve."""
     threads = [
-        threading.Thread(target=lambda depth=depth: catboost.CatBoostClassifier(iterations=4, depth=depth, **QUIET).fit(*cancer))
+        threading.Thread(
+            target=lambda depth=depth: catboost.CatBoostClassifier(
+                iterations=4, depth=depth, **QUIET
+            ).fit(*cancer)
+        )
         for depth in range(1, 7)
     ]
     for thread in threads:
@@ -349,5 +418,7 @@ def test_models_of_a_sampled_process_belong_to_one_run(recorded):
     if not hasattr(catboost, "sample_gaussian_process"):
         pytest.skip("this CatBoost does not have it")
     X = np.linspace(0, 1, 40).reshape(-1, 1)
-    catboost.sample_gaussian_process(X, np.sin(X[:, 0]), samples=2, posterior_iterations=3, prior_iterations=2, random_seed=1)
+    catboost.sample_gaussian_process(
+        X, np.sin(X[:, 0]), samples=2, posterior_iterations=3, prior_iterations=2, random_seed=1
+    )
     assert ("sample_gaussian_process", 2) == (recorded.one().name, recorded.one().params["samples"])

@@ -11,14 +11,22 @@ import fitprint
 
 pytestmark = pytest.mark.gpu
 
-OPTIONS = {"logging_level": "Silent", "allow_writing_files": False, "random_seed": 0, "task_type": "GPU", "devices": "0"}
+OPTIONS = {
+    "logging_level": "Silent",
+    "allow_writing_files": False,
+    "random_seed": 0,
+    "task_type": "GPU",
+    "devices": "0",
+}
 
 
 def test_a_classifier(runs):
     """Curves, configuration, importances and the model."""
     fitprint.autolog()
     X, y = datasets.load_breast_cancer(return_X_y=True)
-    model = catboost.CatBoostClassifier(iterations=10, **OPTIONS).fit(X[:400], y[:400], eval_set=(X[400:], y[400:]))
+    model = catboost.CatBoostClassifier(iterations=10, **OPTIONS).fit(
+        X[:400], y[:400], eval_set=(X[400:], y[400:])
+    )
     run = runs.one()
     assert ("FINISHED", None) == (run.status, run.capture.get("failed"))
     for name, metrics in model.get_evals_result().items():

@@ -13,7 +13,12 @@ from fitprint.models.directory import pack
 from fitprint.models.loading import load_directory
 from fitprint_catboost.flavor import CatBoostFlavor
 
-QUIET = {"logging_level": "Silent", "allow_writing_files": False, "random_seed": 0, "thread_count": 1}
+QUIET = {
+    "logging_level": "Silent",
+    "allow_writing_files": False,
+    "random_seed": 0,
+    "thread_count": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,10 @@ def recorded(runs):
 def test_a_recorded_model_comes_back_as_what_it_was(recorded, iris, kind):
     """The same class, the same predictions, and no trust is asked for."""
     X, y = iris
-    model = getattr(catboost, kind)({"iterations": 3, **QUIET} if kind == "CatBoost" else None, **({} if kind == "CatBoost" else QUIET))
+    model = getattr(catboost, kind)(
+        {"iterations": 3, **QUIET} if kind == "CatBoost" else None,
+        **({} if kind == "CatBoost" else QUIET),
+    )
     if kind != "CatBoost":
         model.set_params(iterations=3)
     model.fit(X, y)
@@ -50,18 +58,27 @@ def test_the_signature_has_names_and_kinds(recorded):
     catboost.CatBoostClassifier(iterations=2, cat_features=["colour"], **QUIET).fit(X, [0, 1] * 20)
     (model,) = recorded.one().models
     signature = model.facts["signature"]
-    assert [("colour", "string"), ("size", "float64")] == [(field["name"], field["type"]) for field in signature["inputs"]["fields"]]
+    assert [("colour", "string"), ("size", "float64")] == [
+        (field["name"], field["type"]) for field in signature["inputs"]["fields"]
+    ]
     assert ["int64"] == [field["type"] for field in signature["outputs"]["fields"]]
 
 
-@pytest.mark.parametrize(("names", "container", "labels"), [(None, "array", [None]), (["a", "b"], "table", ["a", "b"])])
+@pytest.mark.parametrize(
+    ("names", "container", "labels"), [(None, "array", [None]), (["a", "b"], "table", ["a", "b"])]
+)
 def test_a_pool_of_numbers_gives_a_signature(recorded, names, container, labels):
-    """A table where features have names, an array where they have none; what comes out is told by five rows."""
+    """A table where features have names, an array where they have none; what comes out is told by
+    five rows.
+    """
     pool = catboost.Pool(np.arange(20.0).reshape(10, 2), [0, 1] * 5, feature_names=names)
     catboost.CatBoostClassifier(iterations=2, **QUIET).fit(pool)
     (model,) = recorded.one().models
     signature = model.facts["signature"]
-    assert (container, labels) == (signature["inputs"]["container"], [field["name"] for field in signature["inputs"]["fields"]])
+    assert (container, labels) == (
+        signature["inputs"]["container"],
+        [field["name"] for field in signature["inputs"]["fields"]],
+    )
     assert "int64" == signature["outputs"]["fields"][0]["type"]
 
 
@@ -71,15 +88,24 @@ def fields_of(run):
 
 
 def test_fault_21_a_pool_with_categories_gives_a_signature(recorded):
-    """A pool does not tell what its categories were made of: they may be any object, and what the model was given is taken."""
+    """A pool does not tell what its categories were made of: they may be any object, and what the
+    model was given is taken.
+    """
     rows = [["a", 1], ["b", 2]] * 5
-    model = catboost.CatBoostClassifier(iterations=2, **QUIET).fit(catboost.Pool(rows, [0, 1] * 5, cat_features=[0]))
+    model = catboost.CatBoostClassifier(iterations=2, **QUIET).fit(
+        catboost.Pool(rows, [0, 1] * 5, cat_features=[0])
+    )
     run = recorded.one()
     assert {None: "object"} == fields_of(run)
-    assert model.predict(rows).tolist() == fitprint.load_predictor(f"runs:/{run.id}/model").predict(rows).tolist()
+    assert (
+        model.predict(rows).tolist()
+        == fitprint.load_predictor(f"runs:/{run.id}/model").predict(rows).tolist()
+    )
 
 
-@pytest.mark.parametrize(("kind", "values", "word"), [("cat", "xy", "object"), ("text", ["a b", "b c"], "string")])
+@pytest.mark.parametrize(
+    ("kind", "values", "word"), [("cat", "xy", "object"), ("text", ["a b", "b c"], "string")]
+)
 def test_fault_21_a_pool_with_names_tells_kinds(recorded, kind, values, word):
     """Categories and texts of a frame, by the names and kinds that the pool has."""
     import pandas as pd
@@ -89,22 +115,31 @@ def test_fault_21_a_pool_with_names_tells_kinds(recorded, kind, values, word):
     model = catboost.CatBoostClassifier(iterations=2, **QUIET).fit(pool)
     run = recorded.one()
     assert {"size": "float64", "other": word} == fields_of(run)
-    assert model.predict(frame).tolist() == fitprint.load_predictor(f"runs:/{run.id}/model").predict(frame).tolist()
+    assert (
+        model.predict(frame).tolist()
+        == fitprint.load_predictor(f"runs:/{run.id}/model").predict(frame).tolist()
+    )
 
 
 def test_fault_21_a_pool_with_embeddings_tells_kinds(recorded):
     """Embeddings are lists."""
     import pandas as pd
 
-    frame = pd.DataFrame({"size": np.arange(40.0), "place": [[float(row % 7), 1.0] for row in range(40)]})
-    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(catboost.Pool(frame, [0, 1] * 20, embedding_features=["place"]))
+    frame = pd.DataFrame(
+        {"size": np.arange(40.0), "place": [[float(row % 7), 1.0] for row in range(40)]}
+    )
+    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(
+        catboost.Pool(frame, [0, 1] * 20, embedding_features=["place"])
+    )
     assert {"size": "float64", "place": "object"} == fields_of(recorded.one())
 
 
 @pytest.mark.parametrize("size", [1, 3, 20, 60, 2000])
 @pytest.mark.parametrize("pairs", [False, True], ids=["groups", "pairs"])
 def test_fault_21_groups_are_not_cut(recorded, capfd, size, pairs):
-    """A pool in groups has a signature, whatever their size, and nothing is said on standard error."""
+    """A pool in groups has a signature, whatever their size,
+    and nothing is said on standard error.
+    """
     rows = max(60, 2 * size)
     X = np.random.default_rng(0).normal(size=(rows, 2))
     groups = np.arange(rows) // size
@@ -112,7 +147,9 @@ def test_fault_21_groups_are_not_cut(recorded, capfd, size, pairs):
         pytest.skip("a pair has two members")
     options = {"pairs": [[first, first + 1] for first in range(0, rows - 1, size)]} if pairs else {}
     pool = catboost.Pool(X, X[:, 0], group_id=groups, **options)
-    catboost.CatBoostRanker(iterations=2, **({"loss_function": "PairLogit"} if pairs else {}), **QUIET).fit(pool)
+    catboost.CatBoostRanker(
+        iterations=2, **({"loss_function": "PairLogit"} if pairs else {}), **QUIET
+    ).fit(pool)
     run = recorded.one()
     (model,) = run.models
     assert [-1, 2] == model.facts["signature"]["inputs"]["fields"][0]["shape"]
@@ -134,7 +171,9 @@ def test_fault_21_sparse_data_have_a_signature(recorded):
     """Rows of a sparse matrix are counted by its shape."""
     from scipy import sparse
 
-    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(sparse.csr_matrix(np.eye(20)), [0, 1] * 10)
+    catboost.CatBoostClassifier(iterations=2, **QUIET).fit(
+        sparse.csr_matrix(np.eye(20)), [0, 1] * 10
+    )
     run = recorded.one()
     assert "sparse" == run.models[0].facts["signature"]["inputs"]["container"]
 
@@ -191,7 +230,9 @@ def test_an_unfitted_model_is_told(tmp_path):
 
 def test_a_class_that_is_none_of_catboosts_is_refused(iris, tmp_path):
     """A name in the description makes no class."""
-    entry = CatBoostFlavor().save(catboost.CatBoostClassifier(iterations=1, **QUIET).fit(*iris), tmp_path)
+    entry = CatBoostFlavor().save(
+        catboost.CatBoostClassifier(iterations=1, **QUIET).fit(*iris), tmp_path
+    )
     from fitprint.models.trust import Trust
 
     with pytest.raises(IntegrityError, match="'Pool', which is none of CatBoost's"):
@@ -206,7 +247,9 @@ def test_a_pipeline_with_catboost_needs_no_trust(iris, tmp_path):
     from fitprint_sklearn import flavor
 
     X, y = iris
-    model = make_pipeline(StandardScaler(), catboost.CatBoostClassifier(iterations=2, **QUIET)).fit(X, y)
+    model = make_pipeline(StandardScaler(), catboost.CatBoostClassifier(iterations=2, **QUIET)).fit(
+        X, y
+    )
     with fitprint.testing.captured_runs():
         packed = pack(model, tmp_path, flavors=[flavor.SklearnFlavor(), CatBoostFlavor()])
         assert [] == list(packed.facts["needs"])
@@ -227,7 +270,9 @@ def test_mlflow_loads_what_was_recorded(recorded, iris, tmp_path):
         theirs = mlflow.catboost.load_model(str(tmp_path / "model"))
         assert type(theirs) is catboost.CatBoostClassifier
         assert np.array_equal(model.predict(X), theirs.predict(X))
-        assert np.array_equal(model.predict(X), mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(X))
+        assert np.array_equal(
+            model.predict(X), mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(X)
+        )
 
 
 @pytest.mark.mlflow

@@ -19,7 +19,13 @@ from fitprint_catboost.flavor import CatBoostFlavor
 from fitprint_catboost.structure import problem_of
 from fitprint_sklearn.flavor import SklearnFlavor
 
-QUIET = {"verbose": False, "allow_writing_files": False, "thread_count": 1, "iterations": 4, "depth": 3}
+QUIET = {
+    "verbose": False,
+    "allow_writing_files": False,
+    "thread_count": 1,
+    "iterations": 4,
+    "depth": 3,
+}
 X = np.random.RandomState(0).normal(size=(120, 3))
 TABLE = pd.DataFrame({"c": list("abcd") * 30, "x": X[:, 0], "d": list("xyz") * 40})
 THREE = np.tile([0, 1, 2, 1], 30)
@@ -34,9 +40,13 @@ MODELS = {
     "leaf by leaf": lambda: number(grow_policy="Lossguide"),
     "by depth": lambda: number(grow_policy="Depthwise"),
     "missing numbers": lambda: CatBoostRegressor(**QUIET).fit(np.where(X > 1, np.nan, X), X[:, 0]),
-    "several targets": lambda: CatBoostRegressor(loss_function="MultiRMSE", **QUIET).fit(X, X[:, :2]),
+    "several targets": lambda: CatBoostRegressor(loss_function="MultiRMSE", **QUIET).fit(
+        X, X[:, :2]
+    ),
     "counters": lambda: CatBoostClassifier(cat_features=["c", "d"], **QUIET).fit(TABLE, THREE),
-    "one column for each category": lambda: CatBoostClassifier(cat_features=["c", "d"], one_hot_max_size=9, **QUIET).fit(TABLE, THREE),
+    "one column for each category": lambda: CatBoostClassifier(
+        cat_features=["c", "d"], one_hot_max_size=9, **QUIET
+    ).fit(TABLE, THREE),
     "other counters": lambda: CatBoostRegressor(
         cat_features=["c"], simple_ctr=["Counter", "BinarizedTargetMeanValue", "Buckets"], **QUIET
     ).fit(TABLE[["c", "x"]], X[:, 0]),
@@ -93,8 +103,14 @@ CHANGES = {
     "more dimensions": ("numbers", single(0, 1 << 19)),
     "a step out of a tree": ("leaf by leaf", put(10, 0, 0xFFFF, "<H")),
     "a leaf that there is not": ("leaf by leaf", lambda data: _leaf(data)),
-    "a table of counters that is cut": ("counters", lambda data: data.__delitem__(slice(-40, None))),
-    "more tables than there are": ("counters", lambda data: struct.pack_into("<I", data, 8 + struct.unpack_from("<I", data, 4)[0], 99)),
+    "a table of counters that is cut": (
+        "counters",
+        lambda data: data.__delitem__(slice(-40, None)),
+    ),
+    "more tables than there are": (
+        "counters",
+        lambda data: struct.pack_into("<I", data, 8 + struct.unpack_from("<I", data, 4)[0], 99),
+    ),
     "a value of a counter that there is not": ("counters", lambda data: _bucket(data)),
 }
 
@@ -121,16 +137,24 @@ def test_fault_2_every_index_is_followed(name, tmp_path):
     data = bytearray(saved(MODELS[model](), tmp_path))
     change(data)
     (tmp_path / "model.cb").write_bytes(data)
-    (tmp_path / "MLmodel").write_text("flavors:\n  catboost: {data: model.cb, model_type: CatBoost, save_format: cbm}\n")
+    (tmp_path / "MLmodel").write_text(
+        "flavors:\n  catboost: {data: model.cb, model_type: CatBoost, save_format: cbm}\n"
+    )
     with pytest.raises(IntegrityError, match="it is damaged"):
         load_directory(tmp_path, [CatBoostFlavor()], ["catboost"])
 
 
 JSON = {
-    "a split that there is not": lambda model: model["oblivious_trees"][0]["splits"][0].update(split_index=1 << 20),
-    "a feature that there is not": lambda model: model["oblivious_trees"][0]["splits"][0].update(float_feature_index=99),
+    "a split that there is not": lambda model: model["oblivious_trees"][0]["splits"][0].update(
+        split_index=1 << 20
+    ),
+    "a feature that there is not": lambda model: model["oblivious_trees"][0]["splits"][0].update(
+        float_feature_index=99
+    ),
     "a leaf too few": lambda model: model["oblivious_trees"][0]["leaf_values"].pop(),
-    "features in another order": lambda model: model["features_info"]["float_features"][0].update(flat_feature_index=1 << 30),
+    "features in another order": lambda model: model["features_info"]["float_features"][0].update(
+        flat_feature_index=1 << 30
+    ),
     "another dimension": lambda model: model.update(scale_and_bias=[1, [0, 0, 0]]),
 }
 

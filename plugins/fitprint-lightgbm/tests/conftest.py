@@ -38,6 +38,11 @@ def data() -> Callable[..., tuple[Any, Any]]:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let LightGBM before 4.2 use what NumPy 1.25 deprecates, and tell where it takes the number of rounds from."""
-    for told in ("np.find_common_type is deprecated:DeprecationWarning", "Found `num_iterations` in params:UserWarning"):
+    """Let LightGBM before 4.2 use what NumPy 1.25 deprecates, and tell where it takes the number of
+    rounds from.
+    """
+    for told in (
+        "np.find_common_type is deprecated:DeprecationWarning",
+        "Found `num_iterations` in params:UserWarning",
+    ):
         item.add_marker(pytest.mark.filterwarnings(f"ignore:{told}"))

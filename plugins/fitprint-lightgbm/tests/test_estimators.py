@@ -23,7 +23,10 @@ def curve(run, key):
 def evaluated(*pairs):
     """Return the arguments that name evaluation sets, which from 4.7 on are others."""
     if "eval_X" in inspect.signature(lgb.LGBMClassifier.fit).parameters:
-        return {"eval_X": tuple(features for features, _ in pairs), "eval_y": tuple(target for _, target in pairs)}
+        return {
+            "eval_X": tuple(features for features, _ in pairs),
+            "eval_y": tuple(target for _, target in pairs),
+        }
     return {"eval_set": list(pairs)}
 
 
@@ -35,7 +38,10 @@ def test_a_fit_is_one_run_with_its_rounds(tracked):
     run = tracked.one()
     assert (run.name, run.kind) == ("LGBMClassifier", "fit")
     assert (run.params["num_leaves"], run.params["fit__eval_metric"]) == (7, "auc")
-    assert curve(run, "held_out-auc") == (list(range(5)), list(model.evals_result_["held_out"]["auc"]))
+    assert curve(run, "held_out-auc") == (
+        list(range(5)),
+        list(model.evals_result_["held_out"]["auc"]),
+    )
     assert run.metrics["training_accuracy_score"] == np.mean(model.predict(X[:400]) == y[:400])
     assert run.record.documents["lightgbm_config"]["num_leaves"] == 7
     assert {"X", "y", "held_out"} == {told.name for told in run.datasets}
@@ -46,7 +52,12 @@ def test_a_fit_is_one_run_with_its_rounds(tracked):
 def test_early_stopping(tracked):
     """Facts of early stopping count from 0; attributes of the estimator from 1."""
     model = lgb.LGBMClassifier(n_estimators=100, learning_rate=0.5, **QUIET)
-    model.fit(X[:400], y[:400], callbacks=[lgb.early_stopping(3, verbose=False)], **evaluated((X[400:], y[400:])))
+    model.fit(
+        X[:400],
+        y[:400],
+        callbacks=[lgb.early_stopping(3, verbose=False)],
+        **evaluated((X[400:], y[400:])),
+    )
     run = tracked.one()
     assert run.metrics["best_iteration"] == model.best_iteration_ - 1
     assert run.metrics["stopped_iteration"] == model.best_iteration_ + 2

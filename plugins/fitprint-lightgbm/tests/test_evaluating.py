@@ -1,4 +1,6 @@
-"""``fitprint.evaluate`` on LightGBM's models, which change the names of columns that have blanks."""
+"""``fitprint.evaluate`` on LightGBM's models, which change the names of columns that
+have blanks.
+"""
 
 import lightgbm
 import pytest

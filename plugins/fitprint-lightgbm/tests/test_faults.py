@@ -40,7 +40,7 @@ def points(run, key):
     return len(run.history(key).value)
 
 
-# -- the user's objects ------------------------------------------------------------------------------------------------
+# -- the user's objects ----------------------------------------------------------------------------
 
 
 def test_a_reused_list_of_callbacks_does_not_grow(tracked, data):
@@ -52,7 +52,10 @@ def test_a_reused_list_of_callbacks_does_not_grow(tracked, data):
     for rounds in (3, 4):
         lgb.train(QUIET, train, rounds, [held_out], callbacks=callbacks)
     assert callbacks == before
-    assert [(run.status, points(run, "valid_0-binary_logloss")) for run in tracked.roots()] == [("FINISHED", 3), ("FINISHED", 4)]
+    assert [(run.status, points(run, "valid_0-binary_logloss")) for run in tracked.roots()] == [
+        ("FINISHED", 3),
+        ("FINISHED", 4),
+    ]
     assert len(recorded["valid_0"]["binary_logloss"]) == 4
 
 
@@ -84,12 +87,19 @@ def test_the_order_of_callbacks_is_the_users(tracked, data):
 
 
 def test_arguments_by_position(tracked, data):
-    """The fourth argument is the data to evaluate, with or without its name; all callbacks come by position, too."""
+    """The fourth argument is the data to evaluate, with or without its name; all callbacks come by
+    position, too.
+    """
     train, held_out = data()
     recorded = {}
     names = list(lgb.train.__wrapped__.__code__.co_varnames)
     given = [QUIET, train, 3, [held_out], ["mine"]]
-    rest = {"feval": None, "init_model": None, "keep_training_booster": True, "callbacks": [lgb.record_evaluation(recorded)]}
+    rest = {
+        "feval": None,
+        "init_model": None,
+        "keep_training_booster": True,
+        "callbacks": [lgb.record_evaluation(recorded)],
+    }
     given += [rest.get(name, "auto") for name in names[5 : names.index("callbacks") + 1]]
     lgb.train(*given)
     run = tracked.one()
@@ -131,7 +141,9 @@ def test_functions_pickle_by_name(tracked):
 
 
 def test_a_random_state_of_the_user_is_not_drawn_from(tracked):
-    """The estimator draws its seed from a generator; predicting for the training metrics does not draw again."""
+    """The estimator draws its seed from a generator; predicting for the training metrics does not
+    draw again.
+    """
     states = []
     for observed in (True, False):
         generator = np.random.RandomState(0)
@@ -155,7 +167,9 @@ def test_data_are_freed(tracked):
 
 
 def test_data_are_not_constructed_before_their_time(tracked):
-    """A data set that LightGBM refuses for its parameters is not constructed by our looking at it."""
+    """A data set that LightGBM refuses for its parameters is not constructed by our
+    looking at it.
+    """
     train = lgb.Dataset(X, y)
     with pytest.raises(lgb.basic.LightGBMError):
         lgb.train({**QUIET, "objective": "no such thing"}, train, 1)
@@ -187,7 +201,7 @@ def test_sparse_data_are_not_densified(tracked, interface):
     assert peaks[1] - peaks[0] < 2e6
 
 
-# -- failures ----------------------------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------
 
 
 def test_a_training_that_raises_in_round_5(tracked, data):
@@ -203,7 +217,11 @@ def test_a_training_that_raises_in_round_5(tracked, data):
         lgb.train(QUIET, train, 10, [train, held_out], callbacks=[fail])
     run = tracked.one()
     assert caught.value is error
-    assert (run.status, points(run, "valid_1-binary_logloss"), points(run, "training-binary_logloss")) == ("FAILED", 5, 5)
+    assert (
+        run.status,
+        points(run, "valid_1-binary_logloss"),
+        points(run, "training-binary_logloss"),
+    ) == ("FAILED", 5, 5)
 
 
 def test_a_system_exit_in_a_callback(tracked, data):
@@ -221,7 +239,9 @@ def test_a_system_exit_in_a_callback(tracked, data):
 
 
 def test_labels_with_nan(tracked):
-    """The user gets what LightGBM gives: a model from the native interface, an error from an estimator."""
+    """The user gets what LightGBM gives: a model from the native interface, an error from an
+    estimator.
+    """
     labels = y.astype(float)
     labels[3] = np.nan
     given = []
@@ -244,7 +264,9 @@ def test_calls_that_do_not_fit(tracked, data):
     with pytest.raises((AttributeError, TypeError)):
         lgb.train(QUIET, data()[0], 2, callbacks=["no callback"])
     with pytest.raises(TypeError):
-        lgb.train(QUIET, data()[0], 2, callbacks=(callback for callback in (lgb.log_evaluation(0),)))
+        lgb.train(
+            QUIET, data()[0], 2, callbacks=(callback for callback in (lgb.log_evaluation(0),))
+        )
 
 
 def test_a_failure_of_ours_does_not_fail_the_run(data):
@@ -257,7 +279,7 @@ def test_a_failure_of_ours_does_not_fail_the_run(data):
         assert "model_limit_mb" in run.capture["failed"]["model"]
 
 
-# -- log lines ---------------------------------------------------------------------------------------------------------
+# -- log lines -------------------------------------------------------------------------------------
 
 _SCRIPT = """
 import sys
@@ -278,24 +300,37 @@ for _ in range(3):
 quiet = lgb.train({"objective": "binary", "verbosity": -1, "min_data_in_leaf": 300}, lgb.Dataset(X, y), 3, keep_training_booster=True)
 quiet.update()
 print(booster.eval_valid())
-"""
+"""  # noqa: E501
 
 
 def test_log_lines_are_the_same(tmp_path):
     """LightGBM says neither more nor less, whatever was predicted and saved meanwhile."""
     bare, tracked = (
-        subprocess.run([sys.executable, "-W", "error", "-c", _SCRIPT, *home], capture_output=True, text=True, cwd=tmp_path, check=False)
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", _SCRIPT, *home],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
         for home in ([], [str(tmp_path / "home")])
     )
     assert "[LightGBM] [Warning] lambda_l1 is set" in bare.stdout + bare.stderr
 
     def without_times(text):
-        return [line for line in text.splitlines() if "seconds" not in line and "overhead of testing" not in line]
+        return [
+            line
+            for line in text.splitlines()
+            if "seconds" not in line and "overhead of testing" not in line
+        ]
 
-    assert (without_times(bare.stdout), without_times(bare.stderr)) == (without_times(tracked.stdout), without_times(tracked.stderr))
+    assert (without_times(bare.stdout), without_times(bare.stderr)) == (
+        without_times(tracked.stdout),
+        without_times(tracked.stderr),
+    )
 
 
-# -- composed ----------------------------------------------------------------------------------------------------------
+# -- composed --------------------------------------------------------------------------------------
 
 
 def test_a_search_is_one_parent_with_its_candidates(tracked):
@@ -314,7 +349,11 @@ def test_a_search_records_its_model(data, runs):
     fitprint.autolog()
     search = GridSearchCV(classifier(), {"num_leaves": [3, 7]}, cv=2).fit(X, y)
     run = runs.one()
-    assert (run.status, run.models[0].flavor, run.models[0].facts["serialization"]) == ("FINISHED", "lightgbm", "pickle")
+    assert (run.status, run.models[0].flavor, run.models[0].facts["serialization"]) == (
+        "FINISHED",
+        "lightgbm",
+        "pickle",
+    )
     loaded = fitprint.load_model(f"runs:/{run.id}/model")
     np.testing.assert_array_equal(loaded.predict_proba(X), search.predict_proba(X))
 
@@ -363,7 +402,9 @@ def test_one_classifier_for_each_class_is_one_run(tracked):
 @pytest.mark.parametrize(
     "compose",
     [
-        lambda: StackingClassifier([("a", classifier()), ("b", LogisticRegression(max_iter=5000))], cv=2),
+        lambda: StackingClassifier(
+            [("a", classifier()), ("b", LogisticRegression(max_iter=5000))], cv=2
+        ),
         lambda: CalibratedClassifierCV(classifier(), cv=2),
     ],
     ids=["stacking", "calibrated"],
@@ -375,7 +416,9 @@ def test_compositions_are_one_run(tracked, compose):
 
 
 def test_two_fits_in_one_run_of_the_user(tracked):
-    """The first is recorded on it, the second on a child: no parameter or metric of one is taken for the other's."""
+    """The first is recorded on it, the second on a child: no parameter or metric of one is taken
+    for the other's.
+    """
     with fitprint.start_run() as run:
         classifier(num_leaves=5).fit(X, y)
         classifier(num_leaves=9).fit(X, y)
@@ -397,7 +440,10 @@ def test_six_threads(tracked, data):
         thread.start()
     for thread in threads:
         thread.join()
-    found = {run.params["num_leaves"]: (run.status, points(run, "valid_0-binary_logloss")) for run in tracked.roots()}
+    found = {
+        run.params["num_leaves"]: (run.status, points(run, "valid_0-binary_logloss"))
+        for run in tracked.roots()
+    }
     assert found == dict.fromkeys(range(3, 9), ("FINISHED", 6))
 
 
@@ -421,16 +467,22 @@ search = GridSearchCV(LGBMClassifier(n_estimators=2, verbosity=-1, n_jobs=1), {"
 search.fit(X, y)
 runs = fitprint.search_runs()
 print(sorted((run.kind, run.status) for run in runs))
-"""
+"""  # noqa: E501
 
 
 def test_a_search_in_worker_processes(tmp_path):
     """One parent and its candidates, none of the workers' fits besides."""
     (tmp_path / "program.py").write_text(_WORKERS, encoding="utf-8")
-    done = subprocess.run([sys.executable, "program.py", str(tmp_path / "home")], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.stdout.splitlines()[-1:] == [str([("candidate", "FINISHED"), ("candidate", "FINISHED"), ("search", "FINISHED")])], (
-        done.stderr
+    done = subprocess.run(
+        [sys.executable, "program.py", str(tmp_path / "home")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
     )
+    assert done.stdout.splitlines()[-1:] == [
+        str([("candidate", "FINISHED"), ("candidate", "FINISHED"), ("search", "FINISHED")])
+    ], done.stderr
 
 
 _DASK = """
@@ -447,10 +499,18 @@ with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_
     lgb.DaskLGBMClassifier(n_estimators=3, client=client, verbosity=-1, n_jobs=1).fit(X, y)
 (run,) = fitprint.search_runs()
 print(run.name, run.status, run.params["n_estimators"], type(fitprint.load_model(f"runs:/{run.id}/model")).__name__)
-"""
+"""  # noqa: E501
 
 
 def test_a_training_spread_by_dask(tmp_path):
     """One run, not one for each worker; its model loads without Dask."""
-    done = subprocess.run([sys.executable, "-c", _DASK, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.stdout.splitlines()[-1:] == ["DaskLGBMClassifier FINISHED 3 LGBMClassifier"], done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", _DASK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1:] == ["DaskLGBMClassifier FINISHED 3 LGBMClassifier"], (
+        done.stderr
+    )

@@ -47,10 +47,18 @@ def test_a_booster_is_text_with_a_signature(recorded):
 
 
 def test_a_stopped_booster_predicts_with_its_best_rounds(recorded):
-    """LightGBM predicts with the best number of rounds, and saves those; what is loaded predicts the same."""
+    """LightGBM predicts with the best number of rounds, and saves those; what is loaded predicts
+    the same.
+    """
     train = lgb.Dataset(X[:400], y[:400])
     held_out = lgb.Dataset(X[400:], y[400:], reference=train)
-    booster = lgb.train({**QUIET, "eta": 0.5}, train, 50, [held_out], callbacks=[lgb.early_stopping(3, verbose=False)])
+    booster = lgb.train(
+        {**QUIET, "eta": 0.5},
+        train,
+        50,
+        [held_out],
+        callbacks=[lgb.early_stopping(3, verbose=False)],
+    )
     loaded = fitprint.load_model(f"runs:/{recorded.one().id}/model")
     np.testing.assert_array_equal(loaded.predict(X), booster.predict(X))
 
@@ -59,14 +67,18 @@ def test_a_predictor_enforces_columns(recorded):
     """The signature is that of the training data; a missing column is named."""
     booster = lgb.train(QUIET, lgb.Dataset(frame(), y), 3)
     predictor = fitprint.load_predictor(f"runs:/{recorded.one().id}/model")
-    np.testing.assert_array_equal(predictor.predict(frame()[["d", "c", "b b", "a"]]), booster.predict(frame()))
+    np.testing.assert_array_equal(
+        predictor.predict(frame()[["d", "c", "b b", "a"]]), booster.predict(frame())
+    )
     with pytest.raises(fitprint.FitprintError, match="'b b'"):
         predictor.predict(frame()[["a", "c", "d"]])
 
 
 def test_estimators_come_back_as_what_they_were(recorded):
     """Class, parameters, classes and evaluation results."""
-    model = lgb.LGBMClassifier(n_estimators=3, verbosity=-1).fit(frame(), np.array(["no", "yes"])[y])
+    model = lgb.LGBMClassifier(n_estimators=3, verbosity=-1).fit(
+        frame(), np.array(["no", "yes"])[y]
+    )
     loaded = fitprint.load_model(f"runs:/{recorded.one().id}/model")
     assert type(loaded) is lgb.LGBMClassifier
     assert loaded.get_params() == model.get_params()
@@ -76,10 +88,14 @@ def test_estimators_come_back_as_what_they_were(recorded):
 
 def test_a_pipeline_of_both_frameworks_is_safe(recorded):
     """Nobody's trust is asked for LightGBM's own classes in a pipeline of scikit-learn's."""
-    model = make_pipeline(StandardScaler(), lgb.LGBMRegressor(n_estimators=3, verbosity=-1)).fit(X, y)
+    model = make_pipeline(StandardScaler(), lgb.LGBMRegressor(n_estimators=3, verbosity=-1)).fit(
+        X, y
+    )
     run = recorded.one()
     assert (run.models[0].flavor, run.models[0].facts["needs"]) == ("sklearn", [])
-    np.testing.assert_array_equal(fitprint.load_model(f"runs:/{run.id}/model").predict(X), model.predict(X))
+    np.testing.assert_array_equal(
+        fitprint.load_model(f"runs:/{run.id}/model").predict(X), model.predict(X)
+    )
 
 
 def own_loss(true, predicted):
@@ -87,18 +103,23 @@ def own_loss(true, predicted):
 
 
 def test_an_objective_of_the_user_needs_trust(recorded, tmp_path, monkeypatch):
-    """The refusal names the function and the call that trusts it; whoever recorded the model is not asked."""
+    """The refusal names the function and the call that trusts it; whoever recorded the model is not
+    asked.
+    """
     lgb.LGBMRegressor(objective=own_loss, n_estimators=2, verbosity=-1).fit(X, y)
     uri = f"runs:/{recorded.one().id}/model"
     assert fitprint.load_model(uri).objective is own_loss
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # somebody else
     with pytest.raises(UntrustedModelError, match="own_loss") as refusal:
         fitprint.load_model(uri)
-    assert "lightgbm" not in str(refusal.value).replace("fitprint-lightgbm", "").partition("trust=[")[2]
+    assert (
+        "lightgbm"
+        not in str(refusal.value).replace("fitprint-lightgbm", "").partition("trust=[")[2]
+    )
     assert fitprint.load_model(uri, trust=[f"{own_loss.__module__}.own_loss"]).objective is own_loss
 
 
-# -- damage ------------------------------------------------------------------------------------------------------------
+# -- damage ----------------------------------------------------------------------------------------
 
 
 def text_of(**params):
@@ -107,7 +128,13 @@ def text_of(**params):
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"boosting": "dart"}, {"linear_tree": True}, {"objective": "multiclass", "num_class": 2}, {"min_data_in_leaf": 9999}],
+    [
+        {},
+        {"boosting": "dart"},
+        {"linear_tree": True},
+        {"objective": "multiclass", "num_class": 2},
+        {"min_data_in_leaf": 9999},
+    ],
     ids=["plain", "dart", "linear", "classes", "stumps"],
 )
 def test_whole_texts_pass(params):
@@ -125,7 +152,12 @@ def test_a_text_that_is_cut_is_refused(share):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("left_child=1", "left_child=9"), ("split_feature=", "split_feature=7"), ("num_leaves=", "num_leaves=9"), ("Tree=1", "Tree 1")],
+    [
+        ("left_child=1", "left_child=9"),
+        ("split_feature=", "split_feature=7"),
+        ("num_leaves=", "num_leaves=9"),
+        ("Tree=1", "Tree 1"),
+    ],
 )
 def test_a_text_that_leads_nowhere_is_refused(old, new):
     """LightGBM itself would read memory that is not the model's."""
@@ -149,8 +181,12 @@ def test_a_linear_leaf_that_leads_nowhere_is_refused():
 
 def test_a_model_of_a_newer_lightgbm_says_so(tmp_path, monkeypatch):
     """The message names both versions and the remedy."""
-    (tmp_path / "model.lgb").write_text(text_of().replace("objective=binary sigmoid:1", "objective=invented"), encoding="utf-8")
-    with pytest.raises(IntegrityError, match=r"saved by LightGBM 99\.0\.0.*install lightgbm>=99\.0\.0"):
+    (tmp_path / "model.lgb").write_text(
+        text_of().replace("objective=binary sigmoid:1", "objective=invented"), encoding="utf-8"
+    )
+    with pytest.raises(
+        IntegrityError, match=r"saved by LightGBM 99\.0\.0.*install lightgbm>=99\.0\.0"
+    ):
         LightGBMFlavor().load(tmp_path, {"data": "model.lgb", "lgb_version": "99.0.0"}, Trust())
 
 

@@ -1,4 +1,6 @@
-"""Texts of boosters whose trees have the right form, and whose numbers are none: LightGBM ends the process over them."""
+"""Texts of boosters whose trees have the right form, and whose numbers are none: LightGBM ends the
+process over them.
+"""
 
 import lightgbm
 import numpy as np
@@ -49,19 +51,32 @@ def spoil(rest):
 CHANGES = {
     **{
         name: first(name, spoil)
-        for name in "leaf_value leaf_weight leaf_count split_gain threshold internal_value internal_weight internal_count shrinkage".split()
+        for name in (
+            "leaf_value leaf_weight leaf_count split_gain threshold internal_value "
+            "internal_weight internal_count shrinkage"
+        ).split()
     },
     "a field by another name": lambda whole: whole.replace("split_gain", "split_gaim"),
     "two numbers made one": first("leaf_weight", lambda rest: rest.replace(" ", "0", 1)),
-    "a field told twice": lambda whole: whole.replace("\nnum_class=1\n", "\nnum_class=1\nnum_class=1\n"),
+    "a field told twice": lambda whole: whole.replace(
+        "\nnum_class=1\n", "\nnum_class=1\nnum_class=1\n"
+    ),
     "no classes": lambda whole: whole.replace("\nnum_class=1\n", "\nnum_class=0\n"),
-    "trees for more classes": lambda whole: whole.replace("num_tree_per_iteration=1", "num_tree_per_iteration=7"),
-    "a name too few": lambda whole: whole.replace("feature_names=Column_0 ", "feature_names=Column_0_"),
+    "trees for more classes": lambda whole: whole.replace(
+        "num_tree_per_iteration=1", "num_tree_per_iteration=7"
+    ),
+    "a name too few": lambda whole: whole.replace(
+        "feature_names=Column_0 ", "feature_names=Column_0_"
+    ),
     "a control character": lambda whole: whole.replace("[num_leaves: 5]", "[num_leaves: \x005]"),
     "an unknown parameter": lambda whole: whole.replace("[num_leaves:", "[num_leafes:"),
     "a parameter of another form": lambda whole: whole.replace("[num_leaves: 5]", "[num_leaves 5]"),
-    "parameters without an end": lambda whole: whole.replace("end of parameters", "end of parametres"),
-    "parameters without a beginning": lambda whole: whole.replace("\nparameters:\n", "\nparametres:\n"),
+    "parameters without an end": lambda whole: whole.replace(
+        "end of parameters", "end of parametres"
+    ),
+    "parameters without a beginning": lambda whole: whole.replace(
+        "\nparameters:\n", "\nparametres:\n"
+    ),
 }
 
 

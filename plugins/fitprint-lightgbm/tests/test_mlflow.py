@@ -49,7 +49,13 @@ def booster():
 def stopped():
     train = lgb.Dataset(FRAME[:400], y[:400])
     held_out = lgb.Dataset(FRAME[400:], y[400:], reference=train)
-    return lgb.train({**QUIET, "eta": 0.5}, train, 60, [held_out], callbacks=[lgb.early_stopping(2, verbose=False)])
+    return lgb.train(
+        {**QUIET, "eta": 0.5},
+        train,
+        60,
+        [held_out],
+        callbacks=[lgb.early_stopping(2, verbose=False)],
+    )
 
 
 def classifier():
@@ -64,7 +70,9 @@ MODELS = [booster, stopped, classifier, regressor]
 
 
 def in_mlflow(program, folder):
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -74,11 +82,18 @@ def test_mlflow_loads_what_we_packed(build, tmp_path):
     """Its flavor gives the class that it was, and both doors predict the same."""
     model = build()
     expected = model.predict(FRAME)
-    pack(model, tmp_path / "model", flavors=[LightGBMFlavor()], signature=infer_signature(FRAME, expected))
+    pack(
+        model,
+        tmp_path / "model",
+        flavors=[LightGBMFlavor()],
+        signature=infer_signature(FRAME, expected),
+    )
     FRAME.to_pickle(tmp_path / "data.pkl")
     assert in_mlflow(_LOAD, tmp_path).split()[-1] == type(model).__name__
     for door in ("flavor", "pyfunc"):
-        np.testing.assert_array_equal(np.load(tmp_path / f"{door}.npy", allow_pickle=True), expected)
+        np.testing.assert_array_equal(
+            np.load(tmp_path / f"{door}.npy", allow_pickle=True), expected
+        )
 
 
 @pytest.mark.parametrize("build", MODELS)

@@ -23,14 +23,25 @@ def curve(run, key):
 
 
 def test_the_rounds_are_those_that_lightgbm_records(tracked, data):
-    """Every metric of every data set, in every round, is exactly what ``record_evaluation`` gives."""
+    """Every metric of every data set, in every round,
+    is exactly what ``record_evaluation`` gives.
+    """
     train, held_out = data()
     theirs = {}
     params = {**QUIET, "metric": ["auc", "binary_logloss"]}
-    lgb.train(params, train, 7, [train, held_out], ["seen", "held_out"], callbacks=[lgb.record_evaluation(theirs)])
+    lgb.train(
+        params,
+        train,
+        7,
+        [train, held_out],
+        ["seen", "held_out"],
+        callbacks=[lgb.record_evaluation(theirs)],
+    )
     run = tracked.one()
     expected = {
-        f"{name}-{metric}": (list(range(7)), list(values)) for name, metrics in theirs.items() for metric, values in metrics.items()
+        f"{name}-{metric}": (list(range(7)), list(values))
+        for name, metrics in theirs.items()
+        for metric, values in metrics.items()
     }
     assert expected == {key: curve(run, key) for key in run.metrics if "-" in key}
     assert (run.name, run.kind, run.status) == ("lightgbm.train", "fit", "FINISHED")
@@ -45,14 +56,20 @@ def test_more_is_better_where_lightgbm_says_so(tracked, data):
 
     lgb.train(QUIET, train, 3, [held_out], feval=odd)
     run = tracked.one()
-    assert [run.summary("valid_0-odd").goal, run.summary("valid_0-binary_logloss").goal] == ["max", "min"]
+    assert [run.summary("valid_0-odd").goal, run.summary("valid_0-binary_logloss").goal] == [
+        "max",
+        "min",
+    ]
     assert run.params["feval"].endswith("odd")
 
 
 def test_aliases_are_resolved_beside_what_the_user_wrote(tracked, data):
-    """``eta`` is recorded as the user's, and as the learning rate; a number of rounds in ``params`` is the number of rounds."""
+    """``eta`` is recorded as the user's, and as the learning rate; a number of rounds in ``params``
+    is the number of rounds.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # LightGBM before 4.6 says that it takes the number from there
+        # LightGBM before 4.6 says that it takes the number from there
+        warnings.simplefilter("ignore", UserWarning)
         lgb.train({**QUIET, "eta": 0.3, "n_estimators": 4}, data()[0], 50)
     run = tracked.one()
     names = ("eta", "learning_rate", "n_estimators", "num_iterations", "num_boost_round")
@@ -65,7 +82,10 @@ def test_defaults_are_marked(tracked, data):
     """An argument that the user left alone is a default."""
     lgb.train(QUIET, data()[0])
     params = tracked.one().record.params
-    assert [(params[name].value, params[name].provenance) for name in ("num_boost_round", "keep_training_booster")] == [
+    assert [
+        (params[name].value, params[name].provenance)
+        for name in ("num_boost_round", "keep_training_booster")
+    ] == [
         (100, "default"),
         (False, "default"),
     ]
@@ -75,14 +95,29 @@ def test_the_booster_tells_its_parameters(tracked, data):
     """What LightGBM made of the parameters is a document of its own."""
     lgb.train({**QUIET, "eta": 0.25}, data()[0], 3, keep_training_booster=True)
     documents = tracked.one().record.documents
-    assert [documents["lightgbm_config"][name] for name in ("learning_rate", "num_leaves", "boosting")] == [0.25, 31, "gbdt"]
-    assert documents["booster"] == {"rounds": 3, "trees": 3, "trees_per_iteration": 1, "features": 30}
+    assert [
+        documents["lightgbm_config"][name] for name in ("learning_rate", "num_leaves", "boosting")
+    ] == [0.25, 31, "gbdt"]
+    assert documents["booster"] == {
+        "rounds": 3,
+        "trees": 3,
+        "trees_per_iteration": 1,
+        "features": 30,
+    }
 
 
 def test_early_stopping_is_told_from_zero(tracked, data):
-    """LightGBM counts its best iteration from 1; the record counts from 0, as the curve's steps do."""
+    """LightGBM counts its best iteration from 1; the record counts from 0,
+    as the curve's steps do.
+    """
     train, held_out = data()
-    booster = lgb.train({**QUIET, "learning_rate": 0.5}, train, 100, [held_out], callbacks=[lgb.early_stopping(3, verbose=False)])
+    booster = lgb.train(
+        {**QUIET, "learning_rate": 0.5},
+        train,
+        100,
+        [held_out],
+        callbacks=[lgb.early_stopping(3, verbose=False)],
+    )
     run = tracked.one()
     steps, values = curve(run, "valid_0-binary_logloss")
     best = booster.best_iteration - 1
@@ -90,7 +125,10 @@ def test_early_stopping_is_told_from_zero(tracked, data):
     assert steps == list(range(best + 4))
     assert run.metrics["best_score"] == values[best] == min(values)
     assert "min" == run.summary("best_score").goal
-    assert [run.params[name] for name in ("early_stopping_round", "first_metric_only")] == [3, False]
+    assert [run.params[name] for name in ("early_stopping_round", "first_metric_only")] == [
+        3,
+        False,
+    ]
 
 
 def test_early_stopping_by_a_parameter(tracked, data):
@@ -107,7 +145,9 @@ def test_first_metric_only(tracked, data):
     train, held_out = data()
     params = {**QUIET, "metric": ["auc", "binary_logloss"], "learning_rate": 0.5}
     stopping = lgb.early_stopping(2, first_metric_only=True, verbose=False)
-    booster = lgb.train(params, train, 100, [train, held_out], ["train", "held_out"], callbacks=[stopping])
+    booster = lgb.train(
+        params, train, 100, [train, held_out], ["train", "held_out"], callbacks=[stopping]
+    )
     run = tracked.one()
     assert run.metrics["best_iteration"] == booster.best_iteration - 1
     assert run.metrics["best_score"] == booster.best_score["held_out"]["auc"]
@@ -118,7 +158,13 @@ def test_dart_does_not_stop_early(tracked, data):
     """Where LightGBM switches early stopping off, there are no facts of it."""
     train, held_out = data()
     with pytest.warns(UserWarning, match="dart"):
-        lgb.train({**QUIET, "boosting": "dart"}, train, 8, [held_out], callbacks=[lgb.early_stopping(1, verbose=False)])
+        lgb.train(
+            {**QUIET, "boosting": "dart"},
+            train,
+            8,
+            [held_out],
+            callbacks=[lgb.early_stopping(1, verbose=False)],
+        )
     run = tracked.one()
     assert {"best_iteration", "stopped_iteration", "best_score"}.isdisjoint(run.metrics)
     assert len(curve(run, "valid_0-binary_logloss")[0]) == 8
@@ -159,7 +205,11 @@ def test_a_training_goes_on_from_a_model(tracked, data):
     first = lgb.train(QUIET, train, 5)
     lgb.train(QUIET, train, 3, [held_out], init_model=first)
     parent, child = tracked.roots()
-    assert child.record.documents["continuation"] == {"model": "Booster", "rounds": 5, "run": parent.id}
+    assert child.record.documents["continuation"] == {
+        "model": "Booster",
+        "rounds": 5,
+        "run": parent.id,
+    }
     assert child.tags["continues_run"] == parent.id
     assert curve(child, "valid_0-binary_logloss")[0] == [5, 6, 7]
 
@@ -169,7 +219,9 @@ def test_a_training_goes_on_from_a_file(tracked, data, tmp_path):
     train, _ = data(free_raw_data=False)
     lgb.train(QUIET, train, 5).save_model(tmp_path / "first.txt")
     lgb.train(QUIET, train, 3, init_model=str(tmp_path / "first.txt"))
-    assert tracked.roots()[1].record.documents["continuation"]["file"] == str(tmp_path / "first.txt")
+    assert tracked.roots()[1].record.documents["continuation"]["file"] == str(
+        tmp_path / "first.txt"
+    )
 
 
 def test_importances_of_every_type(tracked, data):
@@ -198,7 +250,9 @@ def test_custom_objective_is_named(tracked, data):
 def test_several_classes(tracked):
     """Each round has as many trees as there are classes."""
     features, target = load_iris(return_X_y=True)
-    lgb.train({**QUIET, "objective": "multiclass", "num_class": 3}, lgb.Dataset(features, target), 2)
+    lgb.train(
+        {**QUIET, "objective": "multiclass", "num_class": 3}, lgb.Dataset(features, target), 2
+    )
     assert tracked.one().record.documents["booster"]["trees"] == 6
 
 
@@ -214,7 +268,9 @@ def test_ranking(tracked):
 def test_linear_trees_and_categories(tracked):
     """Data frames with categories, and trees with linear leaves."""
     features, target = load_diabetes(return_X_y=True, as_frame=True)
-    features = features.assign(sex=(features.sex > 0).map({True: "f", False: "m"}).astype("category"))
+    features = features.assign(
+        sex=(features.sex > 0).map({True: "f", False: "m"}).astype("category")
+    )
     lgb.train({"linear_tree": True, "verbosity": -1}, lgb.Dataset(features, target), 3)
     run = tracked.one()
     assert run.params["linear_tree"] is True
@@ -222,9 +278,18 @@ def test_linear_trees_and_categories(tracked):
 
 
 def test_facts_on_the_data(tracked):
-    """Shape, names, labels, weights and options of a data set are recorded; nothing of it is constructed by that."""
+    """Shape, names, labels, weights and options of a data set are recorded; nothing of it is
+    constructed by that.
+    """
     names = [f"f{position}" for position in range(30)]
-    train = lgb.Dataset(X, y, weight=np.ones(len(y)), feature_name=names, categorical_feature=["f0"], free_raw_data=False)
+    train = lgb.Dataset(
+        X,
+        y,
+        weight=np.ones(len(y)),
+        feature_name=names,
+        categorical_feature=["f0"],
+        free_raw_data=False,
+    )
     lgb.train(QUIET, train, 1)
     (told,) = tracked.one().datasets
     assert (told.name, told.role) == ("train", "train")
@@ -237,7 +302,9 @@ def test_facts_on_the_data(tracked):
 
 
 def test_data_that_were_freed_are_told_by_lightgbm(tracked):
-    """Of a data set that has been constructed, the raw data are gone; its shape and labels are still there."""
+    """Of a data set that has been constructed, the raw data are gone; its shape and labels are
+    still there.
+    """
     train = lgb.Dataset(X, y, params=QUIET).construct()
     lgb.train(QUIET, train, 1)
     facts = tracked.one().datasets[0].facts
@@ -260,7 +327,10 @@ def test_cross_validation(tracked, data):
     result = lgb.cv(QUIET, train, 6, nfold=3, stratified=True, seed=1)
     run = tracked.one()
     assert (run.name, run.kind) == ("lightgbm.cv", "cross-validation")
-    (mean,), (deviation,) = ([values for name, values in result.items() if name.endswith(end)] for end in ("-mean", "-stdv"))
+    (mean,), (deviation,) = (
+        [values for name, values in result.items() if name.endswith(end)]
+        for end in ("-mean", "-stdv")
+    )
     assert curve(run, "valid-binary_logloss-mean") == (list(range(6)), list(mean))
     assert curve(run, "valid-binary_logloss-std") == (list(range(6)), list(deviation))
     assert run.metrics["n_splits"] == 3
@@ -271,11 +341,22 @@ def test_cross_validation_that_stops_early(tracked, data):
     """All rounds that ran are recorded, beside the best."""
     train, _ = data()
     params = {**QUIET, "learning_rate": 0.5}
-    result = lgb.cv(params, train, 60, nfold=3, callbacks=[lgb.early_stopping(2, verbose=False)], eval_train_metric=True)
+    result = lgb.cv(
+        params,
+        train,
+        60,
+        nfold=3,
+        callbacks=[lgb.early_stopping(2, verbose=False)],
+        eval_train_metric=True,
+    )
     run = tracked.one()
     best = len(next(iter(result.values()))) - 1
     assert (run.metrics["best_iteration"], run.metrics["stopped_iteration"]) == (best, best + 2)
-    assert len(curve(run, "valid-binary_logloss-mean")[0]) == len(curve(run, "train-binary_logloss-mean")[0]) == best + 3
+    assert (
+        len(curve(run, "valid-binary_logloss-mean")[0])
+        == len(curve(run, "train-binary_logloss-mean")[0])
+        == best + 3
+    )
 
 
 def test_folds_that_can_be_read_once(tracked, data):
@@ -288,7 +369,9 @@ def test_folds_that_can_be_read_once(tracked, data):
 
 
 def test_a_loop_of_updates(tracked, data):
-    """Inside ``fitprint.loop`` a hand-written loop is one run, with the parameters, data and evaluations at the loop's steps."""
+    """Inside ``fitprint.loop`` a hand-written loop is one run, with the parameters, data and
+    evaluations at the loop's steps.
+    """
     train, held_out = data()
     booster = lgb.Booster({**QUIET, "eta": 0.3}, train)
     booster.add_valid(held_out, "held_out")
@@ -342,4 +425,7 @@ def test_fault_21_every_kind_of_data_gives_a_signature(runs, capfd, tmp_path, ho
     assert [field["name"] for field in fields] == (["a", "b"] if how == "arrow" else [None])
     assert "failed" not in run.capture
     given = {"a": points[:, 0].tolist(), "b": points[:, 1].tolist()} if how == "arrow" else points
-    assert booster.predict(points).tolist() == fitprint.load_predictor(f"runs:/{run.id}/model").predict(given).tolist()
+    assert (
+        booster.predict(points).tolist()
+        == fitprint.load_predictor(f"runs:/{run.id}/model").predict(given).tolist()
+    )

@@ -28,7 +28,9 @@ write, points = _core.write, _core.points
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A server that forgets what it has when its machine stops: making tables takes a fifth of the time."""
+    """A server that forgets what it has when its machine stops: making tables takes a fifth of the
+    time.
+    """
     server = Server(fsync="off")
     yield server
     server.remove()
@@ -49,14 +51,17 @@ def new_uri(server: Server) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def emptied(new_uri: Callable[[], str]) -> Callable[[], str]:
-    """Return a function that empties one store, and returns its URI: to make the tables anew takes longer than most tests."""
+    """Return a function that empties one store, and returns its URI: to make the tables anew takes
+    longer than most tests.
+    """
     uri = new_uri()
 
     def emptied() -> str:
         store = PostgresStore(uri)
         with store.driver.writing() as transaction:
             names = transaction.rows(
-                "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind = 'r' AND relname LIKE 'fp\\_%'"
+                "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind = 'r' AND relname LIKE "
+                "'fp\\_%'"
                 " AND relnamespace = current_schema()::regnamespace"
             )
             for (table,) in names:

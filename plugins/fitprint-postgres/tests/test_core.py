@@ -21,7 +21,11 @@ def sqlite(store):
     return store
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(batches=differential.BATCHES, queries=differential.QUERIES)
 def test_the_store_agrees_with_the_reference(emptied, batches, queries):
     store = PostgresStore(emptied())
@@ -31,7 +35,11 @@ def test_the_store_agrees_with_the_reference(emptied, batches, queries):
         store.close()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(batches=registries.BATCHES, queries=registries.QUERIES)
 def test_the_registry_agrees_with_the_reference(emptied, batches, queries):
     store = PostgresStore(emptied())

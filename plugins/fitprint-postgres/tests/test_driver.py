@@ -1,4 +1,6 @@
-"""What PostgreSQL asks for beyond what every store promises: its types, its locks, its connections, and its errors."""
+"""What PostgreSQL asks for beyond what every store promises: its types, its locks, its connections,
+and its errors.
+"""
 
 import os
 import threading
@@ -33,14 +35,19 @@ def ask(store, statement, *arguments):
 
 def history(values):
     count = len(values)
-    return History(array("q", range(count)), array("q", range(count)), array("d", values), array("d", [nan] * count))
+    return History(
+        array("q", range(count)),
+        array("q", range(count)),
+        array("d", values),
+        array("d", [nan] * count),
+    )
 
 
 def started(write, run="r", name="one"):
     write(RunStarted(run, 1, "e", name))
 
 
-# -- what is written -----------------------------------------------------------------------------------------------------------------
+# -- what is written -------------------------------------------------------------------------------
 
 
 def test_statements_are_numbered():
@@ -48,20 +55,35 @@ def test_statements_are_numbered():
 
 
 def test_an_upsert_is_recognized_and_one_with_a_condition_is_not():
-    found = insertion("INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b")
+    found = insertion(
+        "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
+    )
     assert ("t", ["a", "b"], [0], True) == found[:4]
-    assert insertion("INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b WHERE t.b IS NULL") is None
+    assert (
+        insertion(
+            "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b WHERE "
+            "t.b IS NULL"
+        )
+        is None
+    )
 
 
 def test_keys_that_are_spelled_alike_once_stored_are_one(store, write):
     """PostgreSQL refuses a statement that meets a row twice."""
     names = {f"k{number}": "x" for number in range(20)}
-    write(RunStarted("r", 1, "e", "one"), TagsSet("r", 1, {**names, "a\0b": "first", "a\\x00b": "second"}))
+    write(
+        RunStarted("r", 1, "e", "one"),
+        TagsSet("r", 1, {**names, "a\0b": "first", "a\\x00b": "second"}),
+    )
     assert "second" == store.run("r").tags["a\\x00b"]
 
 
 def test_nul_in_texts_becomes_its_escape(store, write):
-    write(RunStarted("r", 1, "e", "a\0b"), TagsSet("r", 1, {"t": "x\0y"}), ParamsLogged("r", 1, {"p": Param("u\0v")}))
+    write(
+        RunStarted("r", 1, "e", "a\0b"),
+        TagsSet("r", 1, {"t": "x\0y"}),
+        ParamsLogged("r", 1, {"p": Param("u\0v")}),
+    )
     run = store.run("r")
     assert ("a\\x00b", "x\\x00y", "u\0v") == (run.name, run.tags["t"], run.params["p"].value)
 
@@ -70,13 +92,17 @@ def test_nul_in_texts_becomes_its_escape(store, write):
 def test_whole_numbers_of_any_size_come_back(store, write, number):
     write(RunStarted("r", 1, "e", "one"), ParamsLogged("r", 1, {"n": Param(number)}))
     assert number == store.run("r").params["n"].value
-    assert ["r"] == [run.id for run in store.search_runs(parse(f"params.n = {number}")).runs] or number == 10**400
+    assert ["r"] == [
+        run.id for run in store.search_runs(parse(f"params.n = {number}")).runs
+    ] or number == 10**400
 
 
 def test_texts_are_compared_by_code_point(store, write):
     for name in ("b", "a", "B", "Z", "é"):
         write(RunStarted(name, 1, "e", name))
-    assert ["B", "Z", "a", "b", "é"] == [run.name for run in store.search_runs(parse("", order_by=["name"])).runs]
+    assert ["B", "Z", "a", "b", "é"] == [
+        run.name for run in store.search_runs(parse("", order_by=["name"])).runs
+    ]
 
 
 def test_facts_are_json_that_sql_reads_and_chunks_are_not_compressed_again(store, write):
@@ -85,34 +111,55 @@ def test_facts_are_json_that_sql_reads_and_chunks_are_not_compressed_again(store
     write(RunStarted("r", 1, "e", "one"), DocumentLogged("r", 1, "note", document))
     assert document == store.run("r").documents["note"]
     assert [("word 7",)] == store.query("SELECT content::json -> 'words' ->> 7 FROM documents").rows
-    storage = dict(ask(store, "SELECT attname, attstorage::text FROM pg_attribute WHERE attrelid = 'fp_chunks'::regclass AND attnum > 0"))
+    storage = dict(
+        ask(
+            store,
+            "SELECT attname, attstorage::text FROM pg_attribute WHERE attrelid = "
+            "'fp_chunks'::regclass AND attnum > 0",
+        )
+    )
     assert ("e", "e") == (storage["content"], storage["outline"])
 
 
 def test_postgresql_knows_the_statistics_after_an_import(store, write):
-    """Its own look at a table may come much later, and until then its plans are a hundred times slower."""
-    write(RunStarted("r", 1, "e", "one"), ParamsLogged("r", 1, {f"p{number}": Param(number) for number in range(12_000)}))
-    assert [(12_000.0,)] == ask(store, "SELECT reltuples FROM pg_class WHERE oid = 'fp_params'::regclass")
+    """Its own look at a table may come much later, and until then its plans are a hundred times
+    slower.
+    """
+    write(
+        RunStarted("r", 1, "e", "one"),
+        ParamsLogged("r", 1, {f"p{number}": Param(number) for number in range(12_000)}),
+    )
+    assert [(12_000.0,)] == ask(
+        store, "SELECT reltuples FROM pg_class WHERE oid = 'fp_params'::regclass"
+    )
 
 
 def test_summaries_are_updated_in_place(store, write, points):
     """No index is on a column of theirs that changes, and pages have room: updates are HOT."""
-    write(RunStarted("r", 1, "e", "one"), *(points("r", f"m{number}", [1.0]) for number in range(100)))
+    write(
+        RunStarted("r", 1, "e", "one"), *(points("r", f"m{number}", [1.0]) for number in range(100))
+    )
     for step in range(1, 10):
         write(*(points("r", f"m{number}", [1.0], start=step) for number in range(100)))
     columns = ask(
         store,
-        "SELECT DISTINCT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
+        "SELECT DISTINCT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = "
+        "i.indrelid AND a.attnum = ANY(i.indkey)"
         " WHERE i.indrelid = 'fp_metrics'::regclass ORDER BY 1",
     )
     assert [("key",), ("run",)] == columns
-    assert [(["fillfactor=70"],)] == ask(store, "SELECT reloptions FROM pg_class WHERE oid = 'fp_metrics'::regclass")
+    assert [(["fillfactor=70"],)] == ask(
+        store, "SELECT reloptions FROM pg_class WHERE oid = 'fp_metrics'::regclass"
+    )
 
 
 def test_a_rare_filter_with_a_sort_finds_what_is_rare_first(store, write, points):
     """Nobody goes through all runs, in the order asked for or in another."""
     runs = [RunStarted(f"r{number:05}", number, "e", "one") for number in range(3000)]
-    write(*runs, *(ParamsLogged(run.run, 1, {"C": Param(float(number))}) for number, run in enumerate(runs)))
+    write(
+        *runs,
+        *(ParamsLogged(run.run, 1, {"C": Param(float(number))}) for number, run in enumerate(runs)),
+    )
     write(*(points(run.run, "loss", [float(number)]) for number, run in enumerate(runs)))
     query = parse("params.C = 1234", order_by=["metrics.loss"])
     with store.driver.writing() as transaction:
@@ -121,7 +168,9 @@ def test_a_rare_filter_with_a_sort_finds_what_is_rare_first(store, write, points
         numbers = dict(transaction.rows("SELECT name, no FROM fp_keys"))
         statement, arguments = compiler.search(query, 101, None, store.driver, numbers.__getitem__)
         cursor = psycopg.RawCursor(transaction.connection)
-        ((plan,),) = cursor.execute("EXPLAIN (FORMAT JSON) " + numbered(statement), arguments).fetchall()
+        ((plan,),) = cursor.execute(
+            "EXPLAIN (FORMAT JSON) " + numbered(statement), arguments
+        ).fetchall()
     assert "params_by_number" in str(plan)
     assert ["r01234"] == [run.id for run in store.search_runs(query, limit=5).runs]
 
@@ -131,11 +180,13 @@ def test_a_search_that_ignores_case_stays_in_its_transaction(store, write):
     write(RunStarted("r", 1, "e", "ÉTÉ"))
     with store.driver.reading() as transaction:
         condition, pattern = store.driver.like("name", "é%", ignore_case=True)
-        assert psycopg.pq.TransactionStatus.INTRANS == transaction.connection.info.transaction_status
+        assert (
+            psycopg.pq.TransactionStatus.INTRANS == transaction.connection.info.transaction_status
+        )
         assert [("r",)] == transaction.rows(f"SELECT id FROM fp_runs WHERE {condition}", [pattern])
 
 
-# -- writers, and those who wait -----------------------------------------------------------------------------------------------------
+# -- writers, and those who wait -------------------------------------------------------------------
 
 
 def test_a_writer_waits_as_long_as_it_has_patience(store, write, uri):
@@ -166,7 +217,10 @@ def test_two_writers_of_the_same_keys_in_different_orders_both_end(uri):
 
     def work(place):
         for number in range(10):
-            points = [MetricPoints("r", 1, key, history([float(number)])) for key in (keys if place else reversed(keys))]
+            points = [
+                MetricPoints("r", 1, key, history([float(number)]))
+                for key in (keys if place else reversed(keys))
+            ]
             stores[place].append(Batch(f"writer{place}", number, number + 1, points))
 
     threads = [threading.Thread(target=work, args=(place,)) for place in (0, 1)]
@@ -174,17 +228,22 @@ def test_two_writers_of_the_same_keys_in_different_orders_both_end(uri):
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert dict.fromkeys(keys, 20) == {key: metric.count for key, metric in stores[0].run("r").metrics.items()}
+    assert dict.fromkeys(keys, 20) == {
+        key: metric.count for key, metric in stores[0].run("r").metrics.items()
+    }
     for each in stores:
         each.close()
 
 
-# -- connections ---------------------------------------------------------------------------------------------------------------------
+# -- connections -----------------------------------------------------------------------------------
 
 
 def test_an_idle_connection_is_closed_and_comes_back(store, write, uri, server):
     started(write)
-    mine = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'fitprint' AND query LIKE '%%' AND pid = ANY(%s)"
+    mine = (
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'fitprint' AND query "
+        "LIKE '%%' AND pid = ANY(%s)"
+    )
     with store.driver.reading() as transaction:
         ((pid,),) = transaction.rows("SELECT pg_backend_pid()")
     with admin(server) as other:
@@ -232,7 +291,7 @@ def test_a_forked_child_has_a_connection_of_its_own(store, write):
     assert "child" == store.run("c").name
 
 
-# -- errors --------------------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -278,7 +337,7 @@ def test_the_command_is_for_postgresql():
     assert 2 == main(["db", "status", "--store", "sqlite:///runs.db"])
 
 
-# -- somebody's own SQL --------------------------------------------------------------------------------------------------------------
+# -- somebody's own SQL ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -322,11 +381,26 @@ def test_a_statement_does_nothing_but_read_the_views(store, write, statement):
 @pytest.mark.parametrize(
     ("statement", "rows"),
     [
-        ("SELECT key, (value)::float * 2 AS twice FROM params WHERE value > '0.1' AND type = 'float'", [("C", 1.0)]),
-        ("SELECT r.id, p.run_id AS id FROM runs r JOIN params p ON p.run_id = r.id WHERE key = 'C' -- as a join", [("r", "r")]),
+        (
+            (
+                "SELECT key, (value)::float * 2 AS twice FROM params WHERE value > '0.1' AND type "
+                "= 'float'"
+            ),
+            [("C", 1.0)],
+        ),
+        (
+            (
+                "SELECT r.id, p.run_id AS id FROM runs r JOIN params p ON p.run_id = r.id WHERE "
+                "key = 'C' -- as a join"
+            ),
+            [("r", "r")],
+        ),
         ("WITH a AS (SELECT name FROM runs) SELECT upper(name) FROM a", [("ONE",)]),
         ("SELECT COUNT(*), AVG(1), SUM(2) FROM runs", [(1, 1.0, 2)]),
-        ("SELECT date_trunc('day', start_time::timestamp)::text FROM runs;", [("1970-01-01 00:00:00",)]),
+        (
+            "SELECT date_trunc('day', start_time::timestamp)::text FROM runs;",
+            [("1970-01-01 00:00:00",)],
+        ),
         ("SELECT row_number() OVER (ORDER BY name) FROM runs", [(1,)]),
     ],
 )

@@ -1,4 +1,6 @@
-"""Many processes, killed clients and a server that loses its power: what was acknowledged is there, once."""
+"""Many processes, killed clients and a server that loses its power: what was acknowledged is there,
+once.
+"""
 
 import os
 import random
@@ -60,7 +62,7 @@ for number in range(first, last):
             os._exit(status)
     children.append(child)
 sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0 for child in children))
-"""
+"""  # noqa: E501
 
 
 def start(server, folder, first, last, batches):
@@ -103,10 +105,16 @@ def test_sixty_processes_share_twenty_connections(limited, tmp_path):
 
 def test_killed_clients_and_a_server_without_power_lose_and_double_nothing(limited, tmp_path):
     batches, count = 120, 6
-    running = {number: start(limited, tmp_path, number, number + 1, batches) for number in range(count)}
+    running = {
+        number: start(limited, tmp_path, number, number + 1, batches) for number in range(count)
+    }
     draw = random.Random(7)
     for turn in range(1, 5):
-        wait_for(lambda turn=turn: sum(acknowledged(tmp_path, number) for number in running) >= turn * 100)
+        wait_for(
+            lambda turn=turn: (
+                sum(acknowledged(tmp_path, number) for number in running) >= turn * 100
+            )
+        )
         if turn % 2:
             limited.stop("immediate")
             limited.start()

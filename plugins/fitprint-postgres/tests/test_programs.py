@@ -29,10 +29,25 @@ def program(tmp_path):
     """Return a function that runs a program in a home of the name given, with a store."""
 
     def program(home, store, *arguments):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("FITPRINT_", "PG"))}
-        environment = {**kept, "FITPRINT_HOME": str(tmp_path / home), "FITPRINT_STORE": store, "FITPRINT_CONTEXT": "false"}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("FITPRINT_", "PG"))
+        }
+        environment = {
+            **kept,
+            "FITPRINT_HOME": str(tmp_path / home),
+            "FITPRINT_STORE": store,
+            "FITPRINT_CONTEXT": "false",
+        }
         return subprocess.run(
-            [sys.executable, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+            [sys.executable, *arguments],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
         )
 
     return program
@@ -56,12 +71,20 @@ def test_what_is_recorded_while_the_server_is_down_is_delivered_later(program):
         assert (0, True) == (trained.returncode, "cannot be reached" in trained.stderr)
         server.start()
         assert 0 == program("ada", server.uri(), "-m", "fitprint", "sync").returncode
-        assert "first FINISHED 300 [('first',)]\n" == program("bob", server.uri(), "-c", LOOK).stdout
+        assert (
+            "first FINISHED 300 [('first',)]\n" == program("bob", server.uri(), "-c", LOOK).stdout
+        )
     finally:
         server.remove()
 
 
 def test_no_password_is_left_in_a_home(program, tmp_path):
-    assert 0 == program("ada", "postgresql://ada:sesame-open@127.0.0.1:1/runs", "-c", TRAIN).returncode
-    found = [path for path in (tmp_path / "ada").rglob("*") if path.is_file() and b"sesame-open" in path.read_bytes()]
+    assert (
+        0 == program("ada", "postgresql://ada:sesame-open@127.0.0.1:1/runs", "-c", TRAIN).returncode
+    )
+    found = [
+        path
+        for path in (tmp_path / "ada").rglob("*")
+        if path.is_file() and b"sesame-open" in path.read_bytes()
+    ]
     assert [] == found

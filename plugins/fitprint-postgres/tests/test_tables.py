@@ -39,14 +39,24 @@ def ask(store, statement, *arguments):
 
 def history(values):
     count = len(values)
-    return History(array("q", range(count)), array("q", range(count)), array("d", values), array("d", [nan] * count))
+    return History(
+        array("q", range(count)),
+        array("q", range(count)),
+        array("d", values),
+        array("d", [nan] * count),
+    )
 
 
 def started(write, run="r", name="one"):
     write(RunStarted(run, 1, "e", name))
 
 
-LATER = [["CREATE TABLE fp_later (x {text})", f"UPDATE facts SET value = '{len(STEPS) + 1}' WHERE name = 'writers'"]]
+LATER = [
+    [
+        "CREATE TABLE fp_later (x {text})",
+        f"UPDATE facts SET value = '{len(STEPS) + 1}' WHERE name = 'writers'",
+    ]
+]
 
 
 @pytest.mark.parametrize("state", ["40P01", "40001"])
@@ -56,10 +66,13 @@ def test_a_batch_that_others_undo_is_tried_again(store, write, state):
     with store.driver.writing() as transaction:
         transaction.rows("CREATE SEQUENCE attempts")
         transaction.rows(
-            f"CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('attempts') < 3 THEN"
+            "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF "
+            "nextval('attempts') < 3 THEN"
             f" RAISE EXCEPTION 'undone' USING ERRCODE = '{state}'; END IF; RETURN NEW; END $$"
         )
-        transaction.rows("CREATE TRIGGER undo BEFORE INSERT ON fp_tags FOR EACH ROW EXECUTE FUNCTION undo()")
+        transaction.rows(
+            "CREATE TRIGGER undo BEFORE INSERT ON fp_tags FOR EACH ROW EXECUTE FUNCTION undo()"
+        )
     write(TagsSet("r", 2, {"team": "a"}))
     assert {"team": "a"} == store.run("r").tags
     assert [(3,)] == ask(store, "SELECT last_value FROM attempts")
@@ -69,9 +82,12 @@ def test_attempts_are_bounded(store, write):
     started(write)
     with store.driver.writing() as transaction:
         transaction.rows(
-            "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'undone' USING ERRCODE = '40001'; END $$"
+            "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION "
+            "'undone' USING ERRCODE = '40001'; END $$"
         )
-        transaction.rows("CREATE TRIGGER undo BEFORE INSERT ON fp_tags FOR EACH ROW EXECUTE FUNCTION undo()")
+        transaction.rows(
+            "CREATE TRIGGER undo BEFORE INSERT ON fp_tags FOR EACH ROW EXECUTE FUNCTION undo()"
+        )
     with pytest.raises(StoreBusyError, match="try again"):
         write(TagsSet("r", 2, {"team": "a"}))
     assert 1 == store.position("journal")
@@ -83,7 +99,11 @@ def test_a_full_server_is_asked_again_until_patience_ends(server, new_uri):
     with admin(server) as other:
         name = composed.Identifier(f"narrow_{schema_of(uri)}")
         other.execute(composed.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 1").format(name))
-        other.execute(composed.SQL("GRANT ALL ON SCHEMA {} TO {}").format(composed.Identifier(schema_of(uri)), name))
+        other.execute(
+            composed.SQL("GRANT ALL ON SCHEMA {} TO {}").format(
+                composed.Identifier(schema_of(uri)), name
+            )
+        )
     narrow = uri.replace("postgres@", f"narrow_{schema_of(uri)}@")
     first, second = PostgresStore(narrow), PostgresStore(narrow)
     first.position("j")
@@ -99,7 +119,9 @@ def test_a_full_server_is_asked_again_until_patience_ends(server, new_uri):
 def test_tables_of_another_program_are_left_alone(server, new_uri):
     uri = new_uri()
     with admin(server) as other:
-        other.execute(composed.SQL("CREATE TABLE {}.runs (x int)").format(composed.Identifier(schema_of(uri))))
+        other.execute(
+            composed.SQL("CREATE TABLE {}.runs (x int)").format(composed.Identifier(schema_of(uri)))
+        )
     store = PostgresStore(uri)
     with pytest.raises(StoreError, match="another program"):
         store.position("j")
@@ -135,7 +157,9 @@ def test_newer_tables_are_read_and_not_written_where_they_say_so(uri):
 def test_many_may_make_the_tables_at_once(uri):
     stores = [PostgresStore(uri) for _ in range(8)]
     found = []
-    threads = [threading.Thread(target=lambda store=store: found.append(store.id)) for store in stores]
+    threads = [
+        threading.Thread(target=lambda store=store: found.append(store.id)) for store in stores
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -160,9 +184,14 @@ def test_a_store_that_was_made_anew_meanwhile_is_another(store, write, server, u
 
 def test_tables_are_upgraded_by_the_command_only(uri, capsys, monkeypatch):
     SqlStore(PostgresDriver(uri)).append(Batch("j", 0, 1, [RunStarted("r", 1, "e", "one")]))
-    monkeypatch.setattr("fitprint_postgres.upkeep.PostgresDriver", lambda given: PostgresDriver(given, [*STEPS, *LATER]))
+    monkeypatch.setattr(
+        "fitprint_postgres.upkeep.PostgresDriver",
+        lambda given: PostgresDriver(given, [*STEPS, *LATER]),
+    )
     assert 1 == main(["db", "status", "--store", uri])
-    assert f"version {len(STEPS)}, and this fitprint needs {len(STEPS) + 1}" in capsys.readouterr().err
+    assert (
+        f"version {len(STEPS)}, and this fitprint needs {len(STEPS) + 1}" in capsys.readouterr().err
+    )
     assert 1 == main(["db", "upgrade", "--dry-run", "--store", uri])
     assert 'CREATE TABLE fp_later (x TEXT COLLATE "C");' in capsys.readouterr().out
     assert [0, 0, 0] == [

@@ -1,4 +1,6 @@
-"""Isolation: a test that asks for ``tracked`` records into a folder and a memory store of its own, and leaves nothing behind."""
+"""Isolation: a test that asks for ``tracked`` records into a folder and a memory store of its own,
+and leaves nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class Tracked:
 
     def all(self) -> list[Run]:
         fitprint.autologging.activation.engine().end_orphans()
-        return sorted(fitprint.search_runs(max_results=100_000, children=True), key=lambda run: run.id)
+        return sorted(
+            fitprint.search_runs(max_results=100_000, children=True), key=lambda run: run.id
+        )
 
     def runs(self) -> list[Run]:
         return [run for run in self.all() if run.parent_id is None]

@@ -18,7 +18,10 @@ from fitprint_sklearn.archives import canonical
 X = np.random.default_rng(0).normal(size=(40, 3))
 y = np.arange(40) % 2
 MODELS = {
-    "pipeline": make_pipeline(make_column_transformer((StandardScaler(), [0, 1]), remainder="passthrough"), LogisticRegression()),
+    "pipeline": make_pipeline(
+        make_column_transformer((StandardScaler(), [0, 1]), remainder="passthrough"),
+        LogisticRegression(),
+    ),
     "texts": make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()),
     "forest": RandomForestClassifier(3, random_state=0),
     "boosting": GradientBoostingClassifier(n_estimators=2, random_state=np.random.RandomState(0)),
@@ -36,7 +39,9 @@ def form(model):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_same_model_gives_the_same_bytes(name):
-    """Although skops names files at random and notes addresses; what it holds is unchanged, and the archive whole."""
+    """Although skops names files at random and notes addresses; what it holds is unchanged, and the
+    archive whole.
+    """
     model = fitted(name)
 
     first = form(model)
@@ -46,7 +51,10 @@ def test_the_same_model_gives_the_same_bytes(name):
         assert archive.testzip() is None
     data = scipy.sparse.csr_matrix(X) if name == "sparse" else X
     trusted = skops.io.get_untrusted_types(data=first)
-    assert model.predict_proba(data).tolist() == skops.io.loads(first, trusted=trusted).predict_proba(data).tolist()
+    assert (
+        model.predict_proba(data).tolist()
+        == skops.io.loads(first, trusted=trusted).predict_proba(data).tolist()
+    )
 
 
 def test_arrays_are_not_copied():
@@ -55,7 +63,11 @@ def test_arrays_are_not_copied():
 
     pieces = canonical(data)
 
-    assert all(piece.obj is data.obj for piece in pieces if isinstance(piece, memoryview) and piece is not pieces[-2])
+    assert all(
+        piece.obj is data.obj
+        for piece in pieces
+        if isinstance(piece, memoryview) and piece is not pieces[-2]
+    )
 
 
 def archive(names, **options):
@@ -77,7 +89,15 @@ def archive(names, **options):
         archive(["ä.npy", "schema.json"]),
         archive(["a.npy", "schema.json"]) + b"more",
     ],
-    ids=["empty", "no archive", "no files", "another order", "compressed", "other names", "more behind it"],
+    ids=[
+        "empty",
+        "no archive",
+        "no files",
+        "another order",
+        "compressed",
+        "other names",
+        "more behind it",
+    ],
 )
 def test_what_skops_would_not_write_is_left_alone(data):
     """Better twice than wrong."""

@@ -33,7 +33,11 @@ def nested(data):
 @pytest.mark.parametrize("form", ["npy", "npz"])
 def test_fault_5_a_bomb_is_refused_before_it_is_read(tmp_path, form):
     """In an array, and in the archive that a sparse matrix is kept in."""
-    bombed(tmp_path / "model.skops", f"more.{form}", bytes(100 << 20) if form == "npy" else nested(bytes(100 << 20)))
+    bombed(
+        tmp_path / "model.skops",
+        f"more.{form}",
+        bytes(100 << 20) if form == "npy" else nested(bytes(100 << 20)),
+    )
     with pytest.raises(IntegrityError, match="no honest model"):
         SklearnFlavor().load(tmp_path, OPTIONS, Trust())
     assert type(SklearnFlavor().load(tmp_path, OPTIONS, Trust(["sklearn"]))) is LogisticRegression

@@ -1,4 +1,6 @@
-"""Whole models whose parts are of known types, and which would lead compiled code astray when they predict."""
+"""Whole models whose parts are of known types, and which would lead compiled code astray when they
+predict.
+"""
 
 import pickle
 import sys
@@ -7,7 +9,12 @@ import numpy as np
 import pytest
 from sklearn.cluster import BisectingKMeans
 from sklearn.cluster._kmeans import _kmeans_single_lloyd
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+)
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import linear_kernel
@@ -113,7 +120,11 @@ def renamed(state):
     nodes = state[2].copy()
     nodes["is_leaf"], nodes["idx_start"] = nodes["idx_start"].copy(), -_FAR
     names = ["is_leaf", "idx_end", "idx_start", "radius"]
-    return {"_2": np.frombuffer(nodes.tobytes(), list(zip(names, (kind for _, kind in nodes.dtype.descr), strict=True)))}
+    return {
+        "_2": np.frombuffer(
+            nodes.tobytes(), list(zip(names, (kind for _, kind in nodes.dtype.descr), strict=True))
+        )
+    }
 
 
 def weighing():
@@ -147,7 +158,14 @@ def columns(**attributes):
 
 
 def clustering(holder):
-    return FunctionTransformer(holder, kw_args={"sample_weight": np.ones(1), "centers_init": np.zeros((4, _FAR // 1000)), "max_iter": 2})
+    return FunctionTransformer(
+        holder,
+        kw_args={
+            "sample_weight": np.ones(1),
+            "centers_init": np.zeros((4, _FAR // 1000)),
+            "max_iter": 2,
+        },
+    )
 
 
 CRAFTED = {
@@ -155,7 +173,9 @@ CRAFTED = {
     "a tree whose width is a fraction": lambda: tree(3.0),
     "a tree whose width is an array": lambda: tree(np.array([3])),
     "a forest with a wide tree": lambda: forest(lambda sound: [sound, wide()]),
-    "a forest that speaks of features of its own": lambda: forest(lambda sound: [sound, wide()], estimators_features_=[]),
+    "a forest that speaks of features of its own": lambda: forest(
+        lambda sound: [sound, wide()], estimators_features_=[]
+    ),
     "a forest of a pipeline": lambda: forest(lambda sound: [sound, make_pipeline(wide())]),
     "a forest in a dict": lambda: forest(lambda sound: {sound: 0, wide(): 1, 0: sound}),
     "an isolation forest": isolation,
@@ -166,14 +186,18 @@ CRAFTED = {
     "more neighbours than samples": lambda: neighbours(n_samples_fit_=_FAR, n_neighbors=_FAR),
     "a search without leaves": lambda: searching(no_leaves),
     "a search with fields of other names": lambda: searching(renamed),
-    "a search with few bounds": lambda: searching(lambda state: {"_3": np.zeros((1, state[3].shape[1], 1))}),
+    "a search with few bounds": lambda: searching(
+        lambda state: {"_3": np.zeros((1, state[3].shape[1], 1))}
+    ),
     "weights of one sample": weighing,
     "vectors of a kernel": machine,
     "words": lambda: words(CountVectorizer(), ["some words"]),
     "names": lambda: words(DictVectorizer(sparse=False), [{"a": 1}]),
     "labels": labels,
     "fewer columns": lambda: columns(_n_features_outs=[1]),
-    "a category that is dropped before the first": lambda: columns(_drop_idx_after_grouping=np.array([-5], dtype=object)),
+    "a category that is dropped before the first": lambda: columns(
+        _drop_idx_after_grouping=np.array([-5], dtype=object)
+    ),
     "categories without order": lambda: columns(categories_=[np.array([4, 3, 2, 1, 0])]),
     "a function that clusters": lambda: clustering(_kmeans_single_lloyd),
 }
@@ -181,7 +205,9 @@ CRAFTED = {
 
 @pytest.mark.parametrize("name", CRAFTED)
 def test_fault_2_a_crafted_model_is_refused_before_it_predicts(name, tmp_path):
-    """Each of these has a sound form; its numbers, names or parts would be followed out of an array."""
+    """Each of these has a sound form; its numbers, names or parts would be followed out of an
+    array.
+    """
     model = CRAFTED[name]()
     with pytest.raises(IntegrityError, match="is damaged"):
         load(model, tmp_path)
@@ -191,12 +217,22 @@ HONEST = {
     "callable kernel": lambda: SVC(kernel=linear_kernel).fit(X, y),
     "precomputed kernel": lambda: SVC(kernel="precomputed").fit(X @ X.T, y),
     "clusters": lambda: BisectingKMeans(3, random_state=0).fit(X),
-    "features of an isolation forest": lambda: IsolationForest(n_estimators=3, max_features=2).fit(X),
-    "two outputs": lambda: KNeighborsClassifier(algorithm="brute").fit(X, np.column_stack([y, y % 2])),
-    "names of classes": lambda: KNeighborsClassifier(algorithm="ball_tree").fit(X, np.array(list("abc"))[y]),
+    "features of an isolation forest": lambda: IsolationForest(n_estimators=3, max_features=2).fit(
+        X
+    ),
+    "two outputs": lambda: KNeighborsClassifier(algorithm="brute").fit(
+        X, np.column_stack([y, y % 2])
+    ),
+    "names of classes": lambda: KNeighborsClassifier(algorithm="ball_tree").fit(
+        X, np.array(list("abc"))[y]
+    ),
     "numbers for neighbours": lambda: RadiusNeighborsRegressor(algorithm="brute").fit(X, X),
-    "dropped categories": lambda: OneHotEncoder(drop="if_binary").fit([["a", 1], ["b", 2], ["a", 3]]),
-    "rare categories": lambda: OneHotEncoder(min_frequency=2, handle_unknown="infrequent_if_exist").fit([["a"], ["a"], ["b"], ["c"]]),
+    "dropped categories": lambda: OneHotEncoder(drop="if_binary").fit(
+        [["a", 1], ["b", 2], ["a", 3]]
+    ),
+    "rare categories": lambda: OneHotEncoder(
+        min_frequency=2, handle_unknown="infrequent_if_exist"
+    ).fit([["a"], ["a"], ["b"], ["c"]]),
     "missing categories": lambda: OneHotEncoder(drop="first").fit([[1.0], [np.nan], [2.0]]),
     "rows of few": lambda: OneHotEncoder(max_categories=2, drop="first").fit([[1], [1], [2], [3]]),
 }

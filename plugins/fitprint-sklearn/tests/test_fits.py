@@ -12,7 +12,14 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine, make_multilabel_classification
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_multilabel_classification,
+)
 from sklearn.ensemble import (
     AdaBoostClassifier,
     AdaBoostRegressor,
@@ -54,7 +61,7 @@ def artifact(run, path):
     return json.loads(run.read(path))
 
 
-# -- parameters --------------------------------------------------------------------------------------------------------
+# -- parameters ------------------------------------------------------------------------------------
 
 
 def test_params_keep_type_and_provenance(tracked):
@@ -71,7 +78,10 @@ def test_nested_params(tracked):
     run = tracked.of(lambda: model.fit(*load_diabetes(return_X_y=True)))
     assert run.params["ridge__alpha"] == 3
     assert run.params["ridge"] == "Ridge(alpha=3)"
-    assert run.params["steps"] == [["standardscaler", "StandardScaler(with_mean=False)"], ["ridge", "Ridge(alpha=3)"]]
+    assert run.params["steps"] == [
+        ["standardscaler", "StandardScaler(with_mean=False)"],
+        ["ridge", "Ridge(alpha=3)"],
+    ]
     assert run.record.params["ridge__alpha"].provenance == "set"
     assert run.record.params["ridge__tol"].provenance == "default"
 
@@ -83,7 +93,9 @@ def test_params_of_nan_default(tracked):
 
 
 def test_params_that_cannot_be_read(tracked):
-    """An estimator whose ``get_params`` fails is recorded without params, and the report says why."""
+    """An estimator whose ``get_params`` fails is recorded without params,
+    and the report says why.
+    """
 
     class Odd(BaseEstimator):
         def get_params(self, deep=True):
@@ -104,7 +116,7 @@ def test_chosen_hyperparameters_are_resolved(tracked):
     assert run.record.params["alpha_"].provenance == "resolved"
 
 
-# -- what it is --------------------------------------------------------------------------------------------------------
+# -- what it is ------------------------------------------------------------------------------------
 
 
 def test_identity(tracked):
@@ -120,11 +132,22 @@ def test_identity(tracked):
 def test_structure_of_composites(tracked):
     """The parts of a composite are recorded as a tree, with columns."""
     columns = ColumnTransformer([("number", StandardScaler(), [0, 1]), ("rest", "drop", [2])])
-    model = Pipeline([("columns", columns), ("vote", VotingClassifier([("a", LogisticRegression(C=2)), ("b", DecisionTreeClassifier())]))])
+    model = Pipeline(
+        [
+            ("columns", columns),
+            (
+                "vote",
+                VotingClassifier([("a", LogisticRegression(C=2)), ("b", DecisionTreeClassifier())]),
+            ),
+        ]
+    )
     run = tracked.of(lambda: model.fit(*load_iris(return_X_y=True)))
     transformer, vote = run.record.documents["estimator"]["structure"]["parts"]
     assert transformer["class"] == "sklearn.compose._column_transformer.ColumnTransformer"
-    assert [(part["name"], part["columns"]) for part in transformer["parts"]] == [("number", [0, 1]), ("rest", [2])]
+    assert [(part["name"], part["columns"]) for part in transformer["parts"]] == [
+        ("number", [0, 1]),
+        ("rest", [2]),
+    ]
     assert transformer["parts"][1]["value"] == "drop"
     assert [part["name"] for part in vote["parts"]] == ["a", "b"]
     assert vote["parts"][0]["params"] == {"C": 2}
@@ -148,11 +171,13 @@ def test_composites_are_one_run(tracked, model):
 
 def test_stacking_is_one_run(tracked):
     """Stacking, with its inner cross-validation, is one run."""
-    StackingRegressor([("a", Ridge()), ("b", LinearRegression())]).fit(*load_diabetes(return_X_y=True))
+    StackingRegressor([("a", Ridge()), ("b", LinearRegression())]).fit(
+        *load_diabetes(return_X_y=True)
+    )
     assert [run.name for run in tracked.all()] == ["StackingRegressor"]
 
 
-# -- data --------------------------------------------------------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------------------
 
 
 def test_facts_on_data(tracked):
@@ -177,7 +202,9 @@ def test_frame(tracked):
 def test_target_alone(tracked):
     """A label encoder has a target and no features."""
     run = tracked.of(lambda: LabelEncoder().fit(["a", "b", "a"]))
-    assert [(data.name, data.facts["summary"]["counts"]) for data in run.datasets] == [("y", [2, 1])]
+    assert [(data.name, data.facts["summary"]["counts"]) for data in run.datasets] == [
+        ("y", [2, 1])
+    ]
 
 
 def test_weights_and_further_arguments(tracked):
@@ -186,7 +213,9 @@ def test_weights_and_further_arguments(tracked):
     weight = np.linspace(1, 2, len(y))
     run = tracked.of(lambda: KNeighborsClassifier().fit(X, y))
     assert [data.name for data in run.datasets] == ["X", "y"]
-    run = tracked.of(lambda: DecisionTreeClassifier(max_depth=2).fit(X, y, weight, check_input=True))
+    run = tracked.of(
+        lambda: DecisionTreeClassifier(max_depth=2).fit(X, y, weight, check_input=True)
+    )
     assert run.datasets[2].name == "sample_weight"
     assert run.datasets[2].facts["summary"]["max"] == 2
     assert run.params["fit__check_input"] is True
@@ -208,7 +237,7 @@ def test_generator_of_texts_is_not_consumed(tracked):
     assert run.status == "FINISHED"
 
 
-# -- training metrics --------------------------------------------------------------------------------------------------
+# -- training metrics ------------------------------------------------------------------------------
 
 
 def training(run):
@@ -246,7 +275,9 @@ def test_metrics_of_classifiers(tracked, load, model):
         proba = model.predict_proba(X)
         expected["training_log_loss"] = log_loss(y, proba)
         scores = proba[:, 1] if proba.shape[1] == 2 else proba
-        expected["training_roc_auc"] = roc_auc_score(y, scores, average="weighted", multi_class="ovo")
+        expected["training_roc_auc"] = roc_auc_score(
+            y, scores, average="weighted", multi_class="ovo"
+        )
     with fitprint.off():
         assert training(run) == pytest.approx(expected, rel=1e-12)
 
@@ -262,10 +293,16 @@ def test_metrics_of_texts_as_classes(tracked):
     }
 
 
-@pytest.mark.parametrize("model", [Ridge(), DecisionTreeRegressor(max_depth=3), LinearRegression()], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(
+    "model",
+    [Ridge(), DecisionTreeRegressor(max_depth=3), LinearRegression()],
+    ids=lambda model: type(model).__name__,
+)
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_metrics_of_regressors(tracked, model, outputs):
-    """They equal what scikit-learn's functions say of the model's predictions, with several outputs too."""
+    """They equal what scikit-learn's functions say of the model's predictions, with several outputs
+    too.
+    """
     X, y = load_diabetes(return_X_y=True)
     y = y if outputs == 1 else np.column_stack([y, X[:, 0]])
     run = tracked.of(lambda: model.fit(X, y))
@@ -286,8 +323,12 @@ def test_metrics_with_weights(tracked):
     model = DecisionTreeClassifier(max_depth=2)
     run = tracked.of(lambda: model.fit(X, y, sample_weight=weight))
     with fitprint.off():
-        assert run.metrics["training_accuracy_score"] == pytest.approx(accuracy_score(y, model.predict(X), sample_weight=weight))
-        assert run.metrics["training_roc_auc"] == pytest.approx(roc_auc_score(y, model.predict_proba(X)[:, 1], sample_weight=weight))
+        assert run.metrics["training_accuracy_score"] == pytest.approx(
+            accuracy_score(y, model.predict(X), sample_weight=weight)
+        )
+        assert run.metrics["training_roc_auc"] == pytest.approx(
+            roc_auc_score(y, model.predict_proba(X)[:, 1], sample_weight=weight)
+        )
 
 
 def test_metrics_of_several_labels(tracked):
@@ -297,13 +338,21 @@ def test_metrics_of_several_labels(tracked):
     run = tracked.of(lambda: model.fit(X, y))
     with fitprint.off():
         scores = np.column_stack([proba[:, 1] for proba in model.predict_proba(X)])
-        assert run.metrics["training_accuracy_score"] == pytest.approx(accuracy_score(y, model.predict(X)))
-        assert run.metrics["training_f1_score"] == pytest.approx(f1_score(y, model.predict(X), average="weighted"))
-        assert run.metrics["training_roc_auc"] == pytest.approx(roc_auc_score(y, scores, average="weighted"))
+        assert run.metrics["training_accuracy_score"] == pytest.approx(
+            accuracy_score(y, model.predict(X))
+        )
+        assert run.metrics["training_f1_score"] == pytest.approx(
+            f1_score(y, model.predict(X), average="weighted")
+        )
+        assert run.metrics["training_roc_auc"] == pytest.approx(
+            roc_auc_score(y, scores, average="weighted")
+        )
 
 
 def test_metrics_of_several_outputs(tracked):
-    """Targets with several outputs of several classes have the share of rows that are right in all."""
+    """Targets with several outputs of several classes have the share of rows that are
+    right in all.
+    """
     X, y = load_iris(return_X_y=True)
     model = MultiOutputClassifier(DecisionTreeClassifier(max_depth=2))
     both = np.column_stack([y, y[::-1]])
@@ -338,7 +387,11 @@ def test_metrics_of_clusters(tracked):
 
 def test_metrics_of_outlier_detectors(tracked):
     """Outlier detectors have the share of outliers in the training data."""
-    run = tracked.of(lambda: IsolationForest(n_estimators=20, contamination=0.1, random_state=0).fit(load_iris().data))
+    run = tracked.of(
+        lambda: IsolationForest(n_estimators=20, contamination=0.1, random_state=0).fit(
+            load_iris().data
+        )
+    )
     assert run.metrics["outlier_share"] == pytest.approx(0.1, abs=0.01)
 
 
@@ -366,7 +419,9 @@ def test_metrics_switched_off(tracked):
 
 
 def test_metrics_beyond_the_limit(tracked):
-    """Where a prediction is more work than the limit allows none is made, and the report says so."""
+    """Where a prediction is more work than the limit allows none is made,
+    and the report says so.
+    """
     fitprint.configure(training_metrics_work=1e-6, training_metrics_code=["*"])
     predictions = []
 
@@ -377,12 +432,17 @@ def test_metrics_beyond_the_limit(tracked):
 
     run = tracked.of(lambda: Slow().fit(*load_digits(return_X_y=True)))
     assert training(run) == {}
-    assert "million steps of work, `training_metrics_work` allows 1e-06" in run.capture["skipped"]["training metrics"]
+    assert (
+        "million steps of work, `training_metrics_work` allows 1e-06"
+        in run.capture["skipped"]["training metrics"]
+    )
     assert predictions == []
 
 
 def test_failing_predictions(asked):
-    """An estimator that cannot predict its training data is recorded without metrics, and the report says why."""
+    """An estimator that cannot predict its training data is recorded without metrics, and the
+    report says why.
+    """
 
     class Shy(ClassifierMixin, BaseEstimator):
         def fit(self, X, y):
@@ -396,7 +456,7 @@ def test_failing_predictions(asked):
     assert "not today" in run.capture["skipped"]["training metrics"]
 
 
-# -- curves, plots, facts ----------------------------------------------------------------------------------------------
+# -- curves, plots, facts --------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -412,7 +472,9 @@ def test_loss_curve(tracked):
 
 @pytest.mark.filterwarnings("ignore:The SAMME.R algorithm:FutureWarning")
 def test_scores_of_boosting(tracked):
-    """Gradient boosting's losses, histogram boosting's scores and AdaBoost's staged scores are histories."""
+    """Gradient boosting's losses, histogram boosting's scores and AdaBoost's staged scores are
+    histories.
+    """
     X, y = load_breast_cancer(return_X_y=True)
     model = GradientBoostingClassifier(n_estimators=4, subsample=0.5, random_state=0)
     run = tracked.of(lambda: model.fit(X, y))
@@ -426,7 +488,9 @@ def test_scores_of_boosting(tracked):
     model = AdaBoostClassifier(n_estimators=3, random_state=0)
     run = tracked.of(lambda: model.fit(X, y))
     with fitprint.off():
-        assert list(run.history("training_staged_score").value) == pytest.approx(list(model.staged_score(X, y)))
+        assert list(run.history("training_staged_score").value) == pytest.approx(
+            list(model.staged_score(X, y))
+        )
 
 
 def test_fault_23_stages_that_ask_all_members_again_are_counted(tracked):
@@ -435,13 +499,19 @@ def test_fault_23_stages_that_ask_all_members_again_are_counted(tracked):
     model = AdaBoostRegressor(n_estimators=3, random_state=0)
     run = tracked.of(lambda: model.fit(X, y))
     assert 3 == len(run.history("training_staged_score").value)
-    run = tracked.of(lambda: AdaBoostRegressor(DecisionTreeRegressor(max_depth=8), n_estimators=100, random_state=0).fit(X, y))
+    run = tracked.of(
+        lambda: AdaBoostRegressor(
+            DecisionTreeRegressor(max_depth=8), n_estimators=100, random_state=0
+        ).fit(X, y)
+    )
     assert "training_staged_score" in run.capture["skipped"]
     assert "training_r2_score" in run.metrics
 
 
 def test_curves_of_classifiers(tracked):
-    """The counts from which ROC and precision-recall curves are drawn agree with scikit-learn, and are bounded."""
+    """The counts from which ROC and precision-recall curves are drawn agree with scikit-learn, and
+    are bounded.
+    """
     X, y = load_breast_cancer(return_X_y=True)
     model = LogisticRegression(max_iter=5000)
     run = tracked.of(lambda: model.fit(X, y))
@@ -450,7 +520,13 @@ def test_curves_of_classifiers(tracked):
     assert len(curve["thresholds"]) <= 200
     with fitprint.off():
         fpr, tpr, _ = roc_curve(y, model.predict_proba(X)[:, 1], drop_intermediate=False)
-    exact = set(zip((fpr * 212).round().astype(int).tolist(), (tpr * 357).round().astype(int).tolist(), strict=True))
+    exact = set(
+        zip(
+            (fpr * 212).round().astype(int).tolist(),
+            (tpr * 357).round().astype(int).tolist(),
+            strict=True,
+        )
+    )
     assert set(zip(curve["false_positives"], curve["true_positives"], strict=True)) <= exact
 
 
@@ -459,7 +535,10 @@ def test_curves_of_several_classes(tracked):
     run = tracked.of(lambda: LogisticRegression(max_iter=5000).fit(*load_iris(return_X_y=True)))
     curves = artifact(run, "plots/roc_and_precision_recall.json")["curves"]
     assert [curve["label"] for curve in curves] == [0, 1, 2]
-    assert all(curve["true_positives"][-1] == 50 and curve["false_positives"][-1] == 100 for curve in curves)
+    assert all(
+        curve["true_positives"][-1] == 50 and curve["false_positives"][-1] == 100
+        for curve in curves
+    )
 
 
 def test_importances(tracked):
@@ -475,7 +554,9 @@ def test_importances(tracked):
 def test_coefficients_of_a_pipeline(tracked):
     """Coefficients of a pipeline's last step carry the names that its transformers give."""
     X, y = load_iris(return_X_y=True, as_frame=True)
-    model = make_pipeline(OneHotEncoder(min_frequency=30, handle_unknown="ignore"), LogisticRegression())
+    model = make_pipeline(
+        OneHotEncoder(min_frequency=30, handle_unknown="ignore"), LogisticRegression()
+    )
     run = tracked.of(lambda: model.fit(X, y))
     content = artifact(run, "plots/feature_coefficients.json")
     assert content["features"] == list(model[:-1].get_feature_names_out())
@@ -499,11 +580,13 @@ def test_sparse_data_stay_sparse(tracked):
     assert training(run)
 
 
-# -- ways to fail ------------------------------------------------------------------------------------------------------
+# -- ways to fail ----------------------------------------------------------------------------------
 
 
 def test_failure(tracked):
-    """The user's exception leaves unchanged, and the run is FAILED with its traceback and the params."""
+    """The user's exception leaves unchanged, and the run is FAILED with its traceback and the
+    params.
+    """
     X, _ = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match="inconsistent numbers of samples") as caught:
         Ridge(alpha=5).fit(X, [1, 2])
@@ -552,7 +635,9 @@ def test_regressor_of_own(asked):
 
 
 def test_defaults_of_a_constructor_that_hands_keywords_on(tracked):
-    """What a base class's constructor gives defaults is a default of a subclass that hands it further keywords, too."""
+    """What a base class's constructor gives defaults is a default of a subclass that hands it
+    further keywords, too.
+    """
 
     class Base(RegressorMixin, BaseEstimator):
         def __init__(self, *, shift=0, scale=None):
@@ -573,17 +658,26 @@ def test_defaults_of_a_constructor_that_hands_keywords_on(tracked):
             super().__init__(shift=shift, **kwargs)
 
     run = tracked.of(lambda: Special(scale=3).fit(*load_diabetes(return_X_y=True)))
-    assert {name: entry.provenance for name, entry in run.record.params.items()} == {"shift": "default", "scale": "set"}
+    assert {name: entry.provenance for name, entry in run.record.params.items()} == {
+        "shift": "default",
+        "scale": "set",
+    }
 
 
 def test_fault_13c_a_small_fit_is_recorded_in_few_writes(tracked, monkeypatch):
-    """What is known before the call is one write, and so is its end; between them come metrics, importances and facts."""
+    """What is known before the call is one write, and so is its end; between them come metrics,
+    importances and facts.
+    """
     X, y = np.eye(8), np.arange(8.0)
     for _ in range(3):
         LinearRegression().fit(X, y)
     fitprint.recording.deferred.finish(10)
     write, writes = os.write, []
-    monkeypatch.setattr(os, "write", lambda number, data: writes.append(threading.get_ident()) or write(number, data))
+    monkeypatch.setattr(
+        os,
+        "write",
+        lambda number, data: writes.append(threading.get_ident()) or write(number, data),
+    )
     LinearRegression().fit(X, y)
     monkeypatch.undo()
     assert writes.count(threading.get_ident()) <= 6

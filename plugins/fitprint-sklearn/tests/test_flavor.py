@@ -13,7 +13,12 @@ import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.cluster import Birch
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression
@@ -75,7 +80,9 @@ def shifted(values, by=1.0):
 
 def test_estimators_are_known_without_importing_anything():
     """The class and its bases tell."""
-    assert [True, True, False] == [SklearnFlavor().accepts(model) for model in (Threshold(), LogisticRegression(), {})]
+    assert [True, True, False] == [
+        SklearnFlavor().accepts(model) for model in (Threshold(), LogisticRegression(), {})
+    ]
     assert "sklearn" == choose_flavor(Threshold(), FLAVORS).name
 
 
@@ -83,29 +90,55 @@ def test_estimators_are_known_without_importing_anything():
     "model",
     [
         LogisticRegression(),
-        make_pipeline(StandardScaler(), SelectKBest(chi2, k=2).set_params(score_func=chi2), LogisticRegression()).set_params(
+        make_pipeline(
+            StandardScaler(),
+            SelectKBest(chi2, k=2).set_params(score_func=chi2),
+            LogisticRegression(),
+        ).set_params(
             standardscaler="passthrough",
         ),
-        make_pipeline(ColumnTransformer([("log", FunctionTransformer(np.log1p), [0, 1])], remainder="passthrough"), LogisticRegression()),
-        make_pipeline(FunctionTransformer(functools.partial(np.clip, a_min=0.1, a_max=0.9)), LogisticRegression()),
+        make_pipeline(
+            ColumnTransformer(
+                [("log", FunctionTransformer(np.log1p), [0, 1])], remainder="passthrough"
+            ),
+            LogisticRegression(),
+        ),
+        make_pipeline(
+            FunctionTransformer(functools.partial(np.clip, a_min=0.1, a_max=0.9)),
+            LogisticRegression(),
+        ),
         RandomForestClassifier(5),
         HistGradientBoostingClassifier(max_iter=5, categorical_features=[5]).set_params(max_bins=8),
         GradientBoostingClassifier(n_estimators=3),
         KNeighborsClassifier(algorithm="ball_tree", metric="minkowski", p=3),
-        GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=StratifiedKFold(2), scoring="roc_auc"),
-        GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2, scoring=make_scorer(mean_squared_error), refit=True),
+        GridSearchCV(
+            LogisticRegression(), {"C": [0.1, 1.0]}, cv=StratifiedKFold(2), scoring="roc_auc"
+        ),
+        GridSearchCV(
+            LogisticRegression(),
+            {"C": [0.1, 1.0]},
+            cv=2,
+            scoring=make_scorer(mean_squared_error),
+            refit=True,
+        ),
         IsolationForest(n_estimators=3, max_features=0.5, random_state=np.random.RandomState(0)),
     ],
     ids=lambda model: str(model)[:60].replace("\n", ""),
 )
 def test_safe_models_come_back(tmp_path, model):
     """The framework's own models are stored without code, need no trust, and predict the same."""
-    data = (X * 8).astype(int).clip(0, 7) if isinstance(model, HistGradientBoostingClassifier) else X
+    data = (
+        (X * 8).astype(int).clip(0, 7) if isinstance(model, HistGradientBoostingClassifier) else X
+    )
     model.fit(data, y)
 
     packed = pack(model, tmp_path, flavors=FLAVORS)
 
-    assert ("skops", True, []) == (packed.facts["serialization"], packed.facts["safe"], packed.facts["needs"])
+    assert ("skops", True, []) == (
+        packed.facts["serialization"],
+        packed.facts["safe"],
+        packed.facts["needs"],
+    )
     assert model.predict(data).tolist() == load_directory(tmp_path, FLAVORS).predict(data).tolist()
 
 
@@ -116,7 +149,9 @@ def estimators():
 
 
 def instances(kind):
-    """Small instances of an estimator class; scikit-learn's own makers of them, which have moved."""
+    """Small instances of an estimator class; scikit-learn's own makers of them,
+    which have moved.
+    """
     try:
         from sklearn.utils._test_common.instance_generator import _construct_instances
     except ImportError:
@@ -161,14 +196,18 @@ PICKLED = {"Birch"}
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(estimators()))
 def test_every_estimator_comes_back(tmp_path, name):
-    """Each of scikit-learn's estimators is stored safely, or as a pickle in a stated list, and gives the same afterwards."""
+    """Each of scikit-learn's estimators is stored safely, or as a pickle in a stated list, and
+    gives the same afterwards.
+    """
     try:
         made = instances(estimators()[name])
     except BaseException as error:
         if type(error).__name__ != "SkipTest":
             raise
         made = []
-    fitted = [fit for number, model in enumerate(made) if (fit := _fitted(model, number)) is not None]
+    fitted = [
+        fit for number, model in enumerate(made) if (fit := _fitted(model, number)) is not None
+    ]
     assert fitted or name in NOT_MADE
 
     for number, (model, data) in enumerate(fitted):
@@ -177,7 +216,15 @@ def test_every_estimator_comes_back(tmp_path, name):
         _assert_same(model, load_directory(tmp_path / str(number), FLAVORS), data)
         _assert_same(
             model,
-            pickles.load(pickles.dump(model)[0], Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS),
+            pickles.load(
+                pickles.dump(model)[0],
+                Trust(),
+                "model.pkl",
+                is_trusted,
+                is_constructor,
+                makers=MAKERS,
+                builders=BUILDERS,
+            ),
             data,
         )
 
@@ -186,7 +233,8 @@ def _fitted(model, number):
     for arguments in FITS:
         try:
             return model.fit(*arguments), arguments[0]
-        except Exception:  # noqa: BLE001 - most estimators refuse most kinds of data, each in its own way
+        except Exception:  # noqa: BLE001
+            # most estimators refuse most kinds of data, each in its own way
             continue
     return None
 
@@ -202,7 +250,10 @@ def _assert_same(model, loaded, data):
             continue
         np.random.seed(0)
         found = getattr(loaded, method)(data)
-        expected, found = (np.asarray(value.toarray() if hasattr(value, "toarray") else value) for value in (expected, found))
+        expected, found = (
+            np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+            for value in (expected, found)
+        )
         if expected.dtype.kind in "fc":
             np.testing.assert_allclose(expected, found, rtol=1e-12, atol=1e-12)
         else:
@@ -210,7 +261,9 @@ def _assert_same(model, loaded, data):
 
 
 def test_own_class_loads_once_it_is_named(tmp_path):
-    """A class of an importable module is stored as skops; its name is all that a caller has to give."""
+    """A class of an importable module is stored as skops; its name is all that a caller has to
+    give.
+    """
     model = make_pipeline(StandardScaler(), Threshold()).fit(X, y)
     name = f"{Threshold.__module__}.Threshold"
 
@@ -219,19 +272,27 @@ def test_own_class_loads_once_it_is_named(tmp_path):
     assert ("skops", [name]) == (packed.facts["serialization"], packed.facts["needs"])
     with pytest.raises(UntrustedModelError, match=name):
         load_directory(tmp_path, FLAVORS)
-    assert model.predict(X).tolist() == load_directory(tmp_path, FLAVORS, trust=[name]).predict(X).tolist()
+    assert (
+        model.predict(X).tolist()
+        == load_directory(tmp_path, FLAVORS, trust=[name]).predict(X).tolist()
+    )
 
 
 def test_own_function_loads_once_it_is_named(tmp_path):
     """So is a function that a model holds."""
-    model = make_pipeline(FunctionTransformer(shifted, kw_args={"by": 2.0}), LogisticRegression()).fit(X, y)
+    model = make_pipeline(
+        FunctionTransformer(shifted, kw_args={"by": 2.0}), LogisticRegression()
+    ).fit(X, y)
     name = f"{shifted.__module__}.shifted"
 
     pack(model, tmp_path, flavors=FLAVORS)
 
     with pytest.raises(UntrustedModelError, match=name):
         load_directory(tmp_path, FLAVORS)
-    assert model.predict(X).tolist() == load_directory(tmp_path, FLAVORS, trust=[name]).predict(X).tolist()
+    assert (
+        model.predict(X).tolist()
+        == load_directory(tmp_path, FLAVORS, trust=[name]).predict(X).tolist()
+    )
 
 
 def test_untrusted_class_runs_nothing(tmp_path, monkeypatch):
@@ -252,24 +313,40 @@ def test_lambdas_are_pickled_by_value(tmp_path):
 
     packed = pack(model, tmp_path, flavors=FLAVORS)
 
-    assert ("cloudpickle", False, ["cloudpickle"]) == (packed.facts["serialization"], packed.facts["safe"], packed.facts["needs"])
-    with pytest.raises(UntrustedModelError, match=r'cloudpickle   <- can run any code(.|\n)*trust=\["cloudpickle"\]'):
+    assert ("cloudpickle", False, ["cloudpickle"]) == (
+        packed.facts["serialization"],
+        packed.facts["safe"],
+        packed.facts["needs"],
+    )
+    with pytest.raises(
+        UntrustedModelError,
+        match=r'cloudpickle   <- can run any code(.|\n)*trust=\["cloudpickle"\]',
+    ):
         load_directory(tmp_path, FLAVORS)
     loaded = load_directory(tmp_path, FLAVORS, trust=["cloudpickle"])
     assert (X * 2).tolist() == loaded.transform(X).tolist()
 
 
 def test_search_over_distributions_comes_back(tmp_path):
-    """Distributions of scipy are no part of the trusted types; the search loads when they are named."""
-    model = RandomizedSearchCV(LogisticRegression(), {"C": scipy.stats.loguniform(0.1, 1)}, n_iter=2, cv=2, random_state=0).fit(X, y)
+    """Distributions of scipy are no part of the trusted types; the search loads when they are
+    named.
+    """
+    model = RandomizedSearchCV(
+        LogisticRegression(), {"C": scipy.stats.loguniform(0.1, 1)}, n_iter=2, cv=2, random_state=0
+    ).fit(X, y)
 
     packed = pack(model, tmp_path, flavors=FLAVORS)
 
-    assert model.predict(X).tolist() == load_directory(tmp_path, FLAVORS, trust=packed.facts["needs"]).predict(X).tolist()
+    assert (
+        model.predict(X).tolist()
+        == load_directory(tmp_path, FLAVORS, trust=packed.facts["needs"]).predict(X).tolist()
+    )
 
 
 def test_vast_vocabularies_are_pickles(tmp_path):
-    """For them skops would take minutes and gigabytes; the pickle holds nothing but the framework's own types."""
+    """For them skops would take minutes and gigabytes; the pickle holds nothing but the framework's
+    own types.
+    """
     model = CountVectorizer().fit([" ".join(f"word{number}" for number in range(100_001))])
 
     packed = pack(model, tmp_path, flavors=FLAVORS)
@@ -282,14 +359,18 @@ def test_requirements_are_what_the_model_needs(tmp_path):
     """No package that happens to be installed beside it."""
     packed = pack(LogisticRegression().fit(X, y), tmp_path, flavors=FLAVORS)
 
-    assert ["numpy", "scikit-learn", "scipy", "skops"] == [line.partition("==")[0] for line in packed.facts["requirements"]]
+    assert ["numpy", "scikit-learn", "scipy", "skops"] == [
+        line.partition("==")[0] for line in packed.facts["requirements"]
+    ]
 
 
 def _as_mlflow(tmp_path, file, data, options):
     """A directory without digests, such as another tool writes: all in it is the attacker's."""
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / file).write_bytes(data)
-    (tmp_path / "MLmodel").write_text(json.dumps({"flavors": {"sklearn": {"pickled_model": file, **options}}}))
+    (tmp_path / "MLmodel").write_text(
+        json.dumps({"flavors": {"sklearn": {"pickled_model": file, **options}}})
+    )
     return tmp_path
 
 
@@ -302,7 +383,12 @@ def test_malicious_pickle_is_never_run(tmp_path):
 
     model = LogisticRegression().fit(X, y)
     model.note = Bomb()
-    folder = _as_mlflow(tmp_path / "model", "model.pkl", pickle.dumps(model), {"serialization_format": "cloudpickle"})
+    folder = _as_mlflow(
+        tmp_path / "model",
+        "model.pkl",
+        pickle.dumps(model),
+        {"serialization_format": "cloudpickle"},
+    )
 
     with pytest.raises(UntrustedModelError, match=r"mkdir +<- can run any code"):
         load_directory(folder, FLAVORS)
@@ -313,14 +399,19 @@ def test_malicious_pickle_is_never_run(tmp_path):
 def test_trust_list_of_the_file_is_ignored(tmp_path):
     """What MLflow would take from the model's own file opens nothing here."""
     model = FunctionTransformer(os.system)
-    options = {"serialization_format": "skops", "skops_trusted_types": [f"{os.system.__module__}.system", "posix.system", "nt.system"]}
+    options = {
+        "serialization_format": "skops",
+        "skops_trusted_types": [f"{os.system.__module__}.system", "posix.system", "nt.system"],
+    }
     folder = _as_mlflow(tmp_path, "model.skops", skops.io.dumps(model), options)
 
     with pytest.raises(UntrustedModelError, match=r"\.system"):
         load_directory(folder, FLAVORS)
 
 
-@pytest.mark.parametrize("function", [np.load, np.frompyfunc, np.fromfile, joblib.load, eval, os.path.join, np.vectorize])
+@pytest.mark.parametrize(
+    "function", [np.load, np.frompyfunc, np.fromfile, joblib.load, eval, os.path.join, np.vectorize]
+)
 def test_functions_that_open_doors_are_not_trusted(tmp_path, function):
     """The frameworks' own readers of files and makers of functions have to be named."""
     folder = _as_mlflow(tmp_path, "model.pkl", pickle.dumps(FunctionTransformer(function)), {})
@@ -355,18 +446,36 @@ def test_pickles_may_refer_to_functions_but_not_call_them():
     metric = f"c{mean_squared_error.__module__}\nmean_squared_error\n".encode()
 
     assert mean_squared_error is pickles.load(
-        metric + b".", Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS
+        metric + b".",
+        Trust(),
+        "model.pkl",
+        is_trusted,
+        is_constructor,
+        makers=MAKERS,
+        builders=BUILDERS,
     )
     with pytest.raises(UntrustedModelError, match="mean_squared_error"):
-        pickles.load(metric + b"(K\x01K\x02tR.", Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS)
+        pickles.load(
+            metric + b"(K\x01K\x02tR.",
+            Trust(),
+            "model.pkl",
+            is_trusted,
+            is_constructor,
+            makers=MAKERS,
+            builders=BUILDERS,
+        )
 
 
 def test_pickles_may_not_change_a_class():
     """A trusted class stays as the framework made it."""
-    data = b"\x80\x04csklearn.model_selection._split\nKFold\nN}\x8c\x05splitcbuiltins\nlist\ns\x86b."
+    data = (
+        b"\x80\x04csklearn.model_selection._split\nKFold\nN}\x8c\x05splitcbuiltins\nlist\ns\x86b."
+    )
 
     with pytest.raises(UntrustedModelError, match="KFold"):
-        pickles.load(data, Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS)
+        pickles.load(
+            data, Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS
+        )
 
 
 FORGED_FIELDS = b"(K\x03S'|'\nN(S'a'\nt}S'a'\n(cnumpy\ndtype\n(S'O8'\ntRK\x00tsK\x08K\x01K\x00tb"
@@ -379,7 +488,10 @@ FORGED_INNER = b"(K\x03S'|'\n(cnumpy\ndtype\n(S'O8'\ntR(K\x01ttNNK\x08K\x01K\x00
     [
         b"cnumpy\nndarray\n((K\x01tcnumpy\ndtype\n(S'O'\ntR\x43\x0812345678tR.",
         b"cnumpy\nndarray\n((K\x01tcnumpy\ndtype\n(S'O'\ntR\x43\x0812345678t\x81.",
-        *(b"cnumpy\ndtype\n(S'V8'\ntR" + state + b"." for state in (FORGED_FIELDS, FORGED_OFFSET, FORGED_INNER)),
+        *(
+            b"cnumpy\ndtype\n(S'V8'\ntR" + state + b"."
+            for state in (FORGED_FIELDS, FORGED_OFFSET, FORGED_INNER)
+        ),
         b"cnumpy\ndtype\n(S'S8'\ntR\x94h\x00(K\x03S'|'\nNNNK\x40K\x01K\x00tb0.",
     ],
     ids=["call", "new", "objects in fields", "fields outside", "objects inside", "a dtype in use"],
@@ -387,19 +499,40 @@ FORGED_INNER = b"(K\x03S'|'\n(cnumpy\ndtype\n(S'O8'\ntR(K\x01ttNNK\x08K\x01K\x00
 def test_raw_bytes_are_never_taken_for_objects(data):
     """NumPy believes what a pickle tells of memory; so we do not let it tell."""
     with pytest.raises((IntegrityError, UntrustedModelError), match=r"numpy\.(ndarray|dtype)"):
-        pickles.load(b"\x80\x04" + data, Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS)
+        pickles.load(
+            b"\x80\x04" + data,
+            Trust(),
+            "model.pkl",
+            is_trusted,
+            is_constructor,
+            makers=MAKERS,
+            builders=BUILDERS,
+        )
 
 
 def test_no_file_gets_hold_of_the_array_type(tmp_path):
     """Bound to raw bytes it would do its harm later, when the model calls it."""
     bomb = FunctionTransformer(functools.partial(np.ndarray, (1,), np.dtype("O"), b"12345678"))
 
-    loaded = load_directory(_as_mlflow(tmp_path / "pickle", "model.pkl", pickle.dumps(FunctionTransformer(np.ndarray)), {}), FLAVORS)
+    loaded = load_directory(
+        _as_mlflow(
+            tmp_path / "pickle", "model.pkl", pickle.dumps(FunctionTransformer(np.ndarray)), {}
+        ),
+        FLAVORS,
+    )
     assert np.ndarray is not loaded.func
     with pytest.raises(FitprintError):
         load_directory(_as_mlflow(tmp_path / "bound", "model.pkl", pickle.dumps(bomb), {}), FLAVORS)
     with pytest.raises(UntrustedModelError, match=r"numpy\.ndarray"):
-        load_directory(_as_mlflow(tmp_path / "skops", "model.skops", skops.io.dumps(bomb), {"serialization_format": "skops"}), FLAVORS)
+        load_directory(
+            _as_mlflow(
+                tmp_path / "skops",
+                "model.skops",
+                skops.io.dumps(bomb),
+                {"serialization_format": "skops"},
+            ),
+            FLAVORS,
+        )
 
 
 @pytest.mark.parametrize(
@@ -420,25 +553,47 @@ def test_no_file_gets_hold_of_the_array_type(tmp_path):
 def test_honest_arrays_need_no_trust(array, protocol):
     """Whatever its dtype and layout."""
     loaded = pickles.load(
-        pickle.dumps([array, array], protocol=protocol), Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS
+        pickle.dumps([array, array], protocol=protocol),
+        Trust(),
+        "model.pkl",
+        is_trusted,
+        is_constructor,
+        makers=MAKERS,
+        builders=BUILDERS,
     )[1]
 
-    assert (repr(array), array.dtype if hasattr(array, "dtype") else None) == (repr(loaded), getattr(loaded, "dtype", None))
+    assert (repr(array), array.dtype if hasattr(array, "dtype") else None) == (
+        repr(loaded),
+        getattr(loaded, "dtype", None),
+    )
 
 
 def test_skops_archives_make_no_arrays_by_call(tmp_path):
     """Neither does an archive call the array type with raw bytes."""
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(FunctionTransformer(kw_args={"x": ((1,), np.dtype("O").str, b"12345678")})))) as archive:
+    with zipfile.ZipFile(
+        io.BytesIO(
+            skops.io.dumps(
+                FunctionTransformer(kw_args={"x": ((1,), np.dtype("O").str, b"12345678")})
+            )
+        )
+    ) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(files["schema.json"])
     content = schema["content"]["content"]["kw_args"]["content"]
-    content["x"] = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "ConstructorFromReduceNode", "content": content["x"]}
+    content["x"] = {
+        "__class__": "ndarray",
+        "__module__": "numpy",
+        "__loader__": "ConstructorFromReduceNode",
+        "content": content["x"],
+    }
     files["schema.json"] = json.dumps(schema).encode()
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
-    folder = _as_mlflow(tmp_path, "model.skops", target.getvalue(), {"serialization_format": "skops"})
+    folder = _as_mlflow(
+        tmp_path, "model.skops", target.getvalue(), {"serialization_format": "skops"}
+    )
 
     with pytest.raises(UntrustedModelError, match=r"numpy\.ndarray"):
         load_directory(folder, FLAVORS)
@@ -511,7 +666,14 @@ def _crafted(model, change):
 
 @pytest.mark.parametrize("model", [DecisionTreeClassifier(), RandomForestClassifier(2)])
 @pytest.mark.parametrize(
-    ("field", "value"), [("left_child", 10**6), ("right_child", -7), ("left_child", 0), ("feature", 99), ("feature", -9)]
+    ("field", "value"),
+    [
+        ("left_child", 10**6),
+        ("right_child", -7),
+        ("left_child", 0),
+        ("feature", 99),
+        ("feature", -9),
+    ],
 )
 def test_trees_that_point_outside_are_refused(tmp_path, model, field, value):
     """A crafted tree would make predict read foreign memory, or never end."""
@@ -520,7 +682,9 @@ def test_trees_that_point_outside_are_refused(tmp_path, model, field, value):
     def change(nodes):
         nodes[field][0] = value
 
-    folder = _as_mlflow(tmp_path, "model.skops", _crafted(model, change), {"serialization_format": "skops"})
+    folder = _as_mlflow(
+        tmp_path, "model.skops", _crafted(model, change), {"serialization_format": "skops"}
+    )
 
     with pytest.raises(IntegrityError, match="damaged: a Tree"):
         load_directory(folder, FLAVORS)
@@ -533,7 +697,10 @@ def test_boosted_trees_that_point_outside_are_refused():
 
     model._predictors[0][0].nodes["feature_idx"][0] = 99
 
-    assert "a HistGradientBoostingClassifier has a tree that reads more features than the estimator takes" == out_of_bounds(model)
+    assert (
+        "a HistGradientBoostingClassifier has a tree that reads more features than the estimator "
+        "takes"
+    ) == out_of_bounds(model)
 
 
 def test_trees_wider_than_their_forest_are_refused():
@@ -541,7 +708,10 @@ def test_trees_wider_than_their_forest_are_refused():
     model = RandomForestClassifier(2).fit(X, y)
     model.estimators_[1] = DecisionTreeClassifier().fit(np.hstack([X, X]), y)
 
-    assert "a RandomForestClassifier has a tree that reads more features than the estimator takes" == out_of_bounds(model)
+    assert (
+        "a RandomForestClassifier has a tree that reads more features than the estimator takes"
+        == out_of_bounds(model)
+    )
 
 
 def test_neighbour_trees_that_point_outside_are_refused():
@@ -555,7 +725,10 @@ def test_neighbour_trees_that_point_outside_are_refused():
     crafted.__setstate__(tuple(state))
     model._tree = crafted
 
-    assert f"a {type(model._tree).__name__} points to samples that it does not have" == out_of_bounds(model)
+    assert (
+        f"a {type(model._tree).__name__} points to samples that it does not have"
+        == out_of_bounds(model)
+    )
 
 
 def test_unpicklable_estimator_is_said(tmp_path):
@@ -572,5 +745,9 @@ def test_birch_is_a_pickle_of_framework_types(tmp_path):
 
     packed = pack(model, tmp_path, flavors=FLAVORS)
 
-    assert ("pickle", False, []) == (packed.facts["serialization"], packed.facts["safe"], packed.facts["needs"])
+    assert ("pickle", False, []) == (
+        packed.facts["serialization"],
+        packed.facts["safe"],
+        packed.facts["needs"],
+    )
     assert model.predict(X).tolist() == load_directory(tmp_path, FLAVORS).predict(X).tolist()

@@ -13,21 +13,36 @@ from fitprint.errors import SignatureError
 from fitprint.models.batches import conform
 from fitprint.models.signature import Signature, infer_signature
 
-OBJECTS = st.none() | st.text(max_size=3) | st.integers(-9, 9) | st.floats() | st.booleans() | st.binary(max_size=2)
+OBJECTS = (
+    st.none()
+    | st.text(max_size=3)
+    | st.integers(-9, 9)
+    | st.floats()
+    | st.booleans()
+    | st.binary(max_size=2)
+)
 
 
 def column(size):
     """A strategy for columns of every kind that frames have."""
 
     def of(elements, dtype):
-        return st.lists(elements, min_size=size, max_size=size).map(lambda values: pd.Series(values, dtype=dtype))
+        return st.lists(elements, min_size=size, max_size=size).map(
+            lambda values: pd.Series(values, dtype=dtype)
+        )
 
     maybe = st.none()
     small = st.integers(0, 100)
-    dates = st.dates(pd.Timestamp("1990-01-01").date(), pd.Timestamp("2050-01-01").date()).map(pd.Timestamp)
+    dates = st.dates(pd.Timestamp("1990-01-01").date(), pd.Timestamp("2050-01-01").date()).map(
+        pd.Timestamp
+    )
     return st.one_of(
         *(of(small, f"{kind}{bits}") for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
-        *(of(small | maybe, f"{kind}{bits}") for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)),
+        *(
+            of(small | maybe, f"{kind}{bits}")
+            for kind in ("Int", "UInt")
+            for bits in (8, 16, 32, 64)
+        ),
         *(of(st.floats(width=bits), f"float{bits}") for bits in (16, 32, 64)),
         of(st.floats(0, 1) | maybe, "Float64"),
         of(st.booleans(), "bool"),
@@ -44,7 +59,11 @@ def column(size):
         of(dates | maybe, "datetime64[ns]"),
         of(dates | maybe, "datetime64[s]"),
         of(dates | maybe, "datetime64[ns, UTC]"),
-        of(st.timedeltas(pd.Timedelta(0).to_pytimedelta(), pd.Timedelta("999D").to_pytimedelta()) | maybe, "timedelta64[us]"),
+        of(
+            st.timedeltas(pd.Timedelta(0).to_pytimedelta(), pd.Timedelta("999D").to_pytimedelta())
+            | maybe,
+            "timedelta64[us]",
+        ),
         of(dates.map(lambda date: date.to_period("M")) | maybe, "period[M]"),
         of(small.map(lambda low: pd.Interval(low, low + 1)), "interval"),
         of(st.floats(0, 1), pd.SparseDtype("float64")),
@@ -56,7 +75,13 @@ def column(size):
 def frames(draw):
     size = draw(st.integers(0, 5))
     made = draw(st.lists(column(size), max_size=4))
-    labels = st.text(max_size=2) | st.integers(-2, 9) | st.none() | st.tuples(st.text(max_size=1), st.integers(0, 1)) | st.floats(0, 1)
+    labels = (
+        st.text(max_size=2)
+        | st.integers(-2, 9)
+        | st.none()
+        | st.tuples(st.text(max_size=1), st.integers(0, 1))
+        | st.floats(0, 1)
+    )
     names = draw(st.lists(labels, min_size=len(made), max_size=len(made)))  # may repeat
     frame = pd.concat(made, axis=1) if made else pd.DataFrame(index=range(size))
     frame.columns = pd.Index(names, dtype=object, tupleize_cols=False)
@@ -66,7 +91,9 @@ def frames(draw):
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(frames())
 def test_frames_fit_their_own_signature(frame):
-    """Whatever a frame holds, its signature accepts it, returns it as it is, and survives the manifest."""
+    """Whatever a frame holds, its signature accepts it, returns it as it is, and survives the
+    manifest.
+    """
     signature = infer_signature(frame)
 
     assert frame is signature.enforce(frame)
@@ -86,11 +113,16 @@ def test_predictors_give_frames_on_as_they_are(frame):
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(frames())
 def test_predictors_take_the_same_as_a_dict_of_lists(frame):
-    """Values that lost their types on the way fit their own signature; the columns are those of the frame."""
+    """Values that lost their types on the way fit their own signature; the columns are those of the
+    frame.
+    """
     if not frame.columns.is_unique or frame.shape[1] == 0:
         return  # a dict has each name once
 
-    found = conform(schema_of(frame), {label: frame.iloc[:, place].tolist() for place, label in enumerate(frame.columns)})
+    found = conform(
+        schema_of(frame),
+        {label: frame.iloc[:, place].tolist() for place, label in enumerate(frame.columns)},
+    )
 
     assert (list(frame.columns), len(frame)) == (list(found.columns), len(found))
     assert found is conform(schema_of(frame), found)
@@ -152,7 +184,11 @@ def test_nullability_is_apart_from_the_type():
     """An integer column with missing values is an integer column."""
     frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [1, 2], "c": [1.0, 2.0]})
 
-    assert (Field("a", "int64", nullable=True), Field("b", "int64"), Field("c", "float64", nullable=True)) == schema_of(frame).fields
+    assert (
+        Field("a", "int64", nullable=True),
+        Field("b", "int64"),
+        Field("c", "float64", nullable=True),
+    ) == schema_of(frame).fields
 
 
 def test_integers_with_missing_values_fit_where_there_were_none():
@@ -161,7 +197,9 @@ def test_integers_with_missing_values_fit_where_there_were_none():
     missing = pd.DataFrame({"age": [30.0, np.nan], "name": ["x", None]})
 
     assert missing is signature.enforce(missing)
-    with pytest.raises(SignatureError, match="column 'age' is float64, where the model was given int64"):
+    with pytest.raises(
+        SignatureError, match="column 'age' is float64, where the model was given int64"
+    ):
         signature.enforce(missing.assign(age=[30.5, np.nan]))
 
 
@@ -169,7 +207,9 @@ def test_wrong_column_is_named():
     """Among many, and with its types."""
     signature = infer_signature(pd.DataFrame(np.eye(3), columns=["a", "b", "c"]))
 
-    with pytest.raises(SignatureError, match="column 'b' is string, where the model was given float64"):
+    with pytest.raises(
+        SignatureError, match="column 'b' is string, where the model was given float64"
+    ):
         signature.enforce(pd.DataFrame({"a": [1.0], "b": ["x"], "c": [1.0]}))
 
 
@@ -177,7 +217,10 @@ def test_missing_column_is_named():
     """With what is there instead."""
     signature = infer_signature(pd.DataFrame(np.eye(2), columns=["a", "b"]))
 
-    with pytest.raises(SignatureError, match=r"column 'b' .* is missing; the data has 'B', which the model does not know"):
+    with pytest.raises(
+        SignatureError,
+        match=r"column 'b' .* is missing; the data has 'B', which the model does not know",
+    ):
         signature.enforce(pd.DataFrame(np.eye(2), columns=["a", "B"]))
 
 
@@ -203,7 +246,9 @@ def test_arrays_fit_where_frames_were_and_the_other_way_round():
 
 def test_other_shapes_are_refused():
     """Both shapes are told."""
-    with pytest.raises(SignatureError, match=r"the data has the shape \(n, 3\), where the model was given \(n, 2\)"):
+    with pytest.raises(
+        SignatureError, match=r"the data has the shape \(n, 3\), where the model was given \(n, 2\)"
+    ):
         infer_signature(np.eye(2)).enforce(np.eye(3))
 
 
@@ -213,13 +258,19 @@ def test_categories_fit_their_values():
 
     for values in (pd.Categorical(["z", "x"]), ["x", "y"]):
         signature.enforce(pd.DataFrame({"kind": values}))
-    with pytest.raises(SignatureError, match=r"column 'kind' is int64, where the model was given category\[string\]"):
+    with pytest.raises(
+        SignatureError,
+        match=r"column 'kind' is int64, where the model was given category\[string\]",
+    ):
         signature.enforce(pd.DataFrame({"kind": [1, 2]}))
 
 
 def test_outputs_are_described_too():
     """A signature tells what the model gave."""
-    assert Schema("array", (Field(None, "int64"),)) == infer_signature(np.eye(2), np.array([0, 1])).outputs
+    assert (
+        Schema("array", (Field(None, "int64"),))
+        == infer_signature(np.eye(2), np.array([0, 1])).outputs
+    )
 
 
 class Watched(np.ndarray):
@@ -231,7 +282,9 @@ class Watched(np.ndarray):
 
 def test_numeric_arrays_are_never_read():
     """Only shape and dtype are looked at."""
-    assert Schema("array", (Field(None, "float64", (-1, 2), nullable=True),)) == schema_of(np.zeros((3, 2)).view(Watched))
+    assert Schema("array", (Field(None, "float64", (-1, 2), nullable=True),)) == schema_of(
+        np.zeros((3, 2)).view(Watched)
+    )
 
 
 def test_inference_does_not_grow_with_the_rows():
@@ -240,7 +293,11 @@ def test_inference_does_not_grow_with_the_rows():
     def cost(rows):
         frame = pd.DataFrame({f"x{number}": np.zeros(rows) for number in range(7)})
         pairs = rows // 2
-        frame = frame.assign(text="a", mixed=pd.Series([1, None] * pairs, dtype=object), kind=pd.Categorical(["x", "y"] * pairs))
+        frame = frame.assign(
+            text="a",
+            mixed=pd.Series([1, None] * pairs, dtype=object),
+            kind=pd.Categorical(["x", "y"] * pairs),
+        )
 
         def once():
             start = time.process_time()

@@ -1,4 +1,6 @@
-"""Pickles that would lead compiled code astray: refused before anything is made of them, with nothing trusted."""
+"""Pickles that would lead compiled code astray: refused before anything is made of them, with
+nothing trusted.
+"""
 
 import functools
 import pickle
@@ -21,7 +23,9 @@ SCALAR = np.float64(1).__reduce__()[0]
 
 
 def unpickle(data):
-    return pickles.load(data, Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS)
+    return pickles.load(
+        data, Trust(), "model.pkl", is_trusted, is_constructor, makers=MAKERS, builders=BUILDERS
+    )
 
 
 class Call:
@@ -61,15 +65,29 @@ OBJECTS = {
     "by its type": Call(np.dtype, np.object_),
     "by a plain type": Call(np.dtype, object),
     "by a dict": Call(np.dtype, {"names": ["a"], "formats": ["O8"]}),
-    "in fields": dtype("V8", 3, "|", None, ("a",), {"a": (dtype("O8", *plain_state()), 0)}, 8, 1, 0),
-    "in an inner dtype": dtype("V8", 3, "|", (dtype("O8", *plain_state()), (1,)), None, None, 8, 1, 0),
+    "in fields": dtype(
+        "V8", 3, "|", None, ("a",), {"a": (dtype("O8", *plain_state()), 0)}, 8, 1, 0
+    ),
+    "in an inner dtype": dtype(
+        "V8", 3, "|", (dtype("O8", *plain_state()), (1,)), None, None, 8, 1, 0
+    ),
     "a size that the state sets": dtype("V8", 3, "|", None, None, None, 1 << 20, 1, 0),
-    "fields that lie outside": dtype("V8", 3, "|", None, ("a",), {"a": (dtype("f8", *plain_state()), 4)}, 8, 1, 0),
-    "a field at a negative place": dtype("V8", 3, "|", None, ("a",), {"a": (dtype("f8", *plain_state()), -8)}, 8, 1, 0),
+    "fields that lie outside": dtype(
+        "V8", 3, "|", None, ("a",), {"a": (dtype("f8", *plain_state()), 4)}, 8, 1, 0
+    ),
+    "a field at a negative place": dtype(
+        "V8", 3, "|", None, ("a",), {"a": (dtype("f8", *plain_state()), -8)}, 8, 1, 0
+    ),
     "names without fields": dtype("V8", 3, "|", None, ("a",), None, 8, 1, 0),
-    "fields that are not named": dtype("V8", 3, "|", None, ("b",), {"a": (dtype("f8", *plain_state()), 0)}, 8, 1, 0),
-    "times without a unit": dtype("M8", 4, "<", None, None, None, -1, -1, 0, ({}, (b"nonsense", 1, 1, 1))),
-    "times counted in zeros": dtype("M8", 4, "<", None, None, None, -1, -1, 0, ({}, (b"ns", 0, 0, 0))),
+    "fields that are not named": dtype(
+        "V8", 3, "|", None, ("b",), {"a": (dtype("f8", *plain_state()), 0)}, 8, 1, 0
+    ),
+    "times without a unit": dtype(
+        "M8", 4, "<", None, None, None, -1, -1, 0, ({}, (b"nonsense", 1, 1, 1))
+    ),
+    "times counted in zeros": dtype(
+        "M8", 4, "<", None, None, None, -1, -1, 0, ({}, (b"ns", 0, 0, 0))
+    ),
     "a gigabyte": dtype("V2000000000"),
 }
 
@@ -90,7 +108,9 @@ NUMBERS = {
     "lengths whose product overflows": array(F8, (1 << 33, 1 << 31), b""),
     "a length that is a text": array(F8, ("1",), b"12345678"),
     "a list where bytes belong": array(F8, (1,), [1.0]),
-    "bytes where a list belongs": array(dtype("O8", 3, "|", None, None, None, -1, -1, 63), (1,), ADDRESS),
+    "bytes where a list belongs": array(
+        dtype("O8", 3, "|", None, None, None, -1, -1, 63), (1,), ADDRESS
+    ),
     "a short list": array(dtype("O8", 3, "|", None, None, None, -1, -1, 63), (3,), [None]),
     "a short buffer": buffer(F8, (1000,), b"12345678"),
     "a short number": Call(SCALAR, F8, b"1"),
@@ -102,7 +122,12 @@ NUMBERS = {
         b"\7",
     ),
     "a short mask": Call(
-        np.ma.core._mareconstruct, np.ma.MaskedArray, np.ndarray, (0,), b"b", state=(1, (9,), F8, False, b"\0" * 72, b"", None)
+        np.ma.core._mareconstruct,
+        np.ma.MaskedArray,
+        np.ndarray,
+        (0,),
+        b"b",
+        state=(1, (9,), F8, False, b"\0" * 72, b"", None),
     ),
     "a generator beyond its numbers": Call(
         np.random._pickle.__bit_generator_ctor,
@@ -112,7 +137,12 @@ NUMBERS = {
     "a generator before its numbers": Call(
         np.random._pickle.__randomstate_ctor,
         "MT19937",
-        state={"bit_generator": "MT19937", "state": {"key": np.zeros(624, "u4"), "pos": -(1 << 30)}, "has_gauss": 0, "gauss": 0.0},
+        state={
+            "bit_generator": "MT19937",
+            "state": {"key": np.zeros(624, "u4"), "pos": -(1 << 30)},
+            "has_gauss": 0,
+            "gauss": 0.0,
+        },
     ),
     "a buffer of random numbers beyond its end": Call(
         np.random._pickle.__bit_generator_ctor,
@@ -135,8 +165,16 @@ def deep(make, depth=100_000):
 
 
 CHANGES = {
-    "a dtype that an array uses": b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tC\1btR\x94"
-    b"(K\1(K\1tcnumpy\ndtype\n(\x8c\2V8tR\x94\x89C\x0812345678tb0h\1(K\3\x8c\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb.",
+    ("a dtype that an array uses"): (
+        b"cnumpy._core.multiarray\n"
+        b"_reconstruct\n"
+        b"(cnumpy\n"
+        b"ndarray\n"
+        b"(K\0tC\1btR\x94"
+        b"(K\1(K\1tcnumpy\n"
+        b"dtype\n"
+        b"(\x8c\2V8tR\x94\x89C\x0812345678tb0h\1(K\3\x8c\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb."
+    ),
     "an array, twice": b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tC\1btR"
     + b"(K\1(K\1tcnumpy\ndtype\n(\x8c\2f8tR\x89C\x0812345678tb" * 2
     + b".",
@@ -199,9 +237,18 @@ TREE = DecisionTreeClassifier(max_depth=2).fit([[0.0], [1.0]], [0, 1]).tree_
         Call(type(TREE), 1, np.array([], dtype=int), 0),
         Call(type(TREE), 1, np.array([2]), 1, state=TREE.__getstate__() | {"node_count": -5}),
         Call(KDTree, np.zeros((3, 2))),
-        Call(functools.partial, functools.partial(min), state=(functools.partial(max), (), {}, None)),
+        Call(
+            functools.partial, functools.partial(min), state=(functools.partial(max), (), {}, None)
+        ),
     ],
-    ids=["outputs", "negative outputs", "no outputs", "nodes", "by a call", "a bound function that is bound"],
+    ids=[
+        "outputs",
+        "negative outputs",
+        "no outputs",
+        "nodes",
+        "by a call",
+        "a bound function that is bound",
+    ],
 )
 def test_fault_1_compiled_types_are_made_as_their_own_pickles_do(made):
     """Their constructors and states read what they are told to read."""

@@ -89,7 +89,10 @@ def test_a_stranger_needs_no_trust_in_models_of_the_framework(tracked, stranger)
     model = RandomForestClassifier(3, random_state=0)
     run = tracked.of(lambda: model.fit(X, y))
     stranger()
-    assert fitprint.load_model(f"runs:/{run.id}/model").predict(X).tolist() == model.predict(X).tolist()
+    assert (
+        fitprint.load_model(f"runs:/{run.id}/model").predict(X).tolist()
+        == model.predict(X).tolist()
+    )
 
 
 def test_bytes_that_were_exchanged_are_not_unpickled(tracked):
@@ -112,7 +115,10 @@ def test_a_class_that_is_gone_is_named(tracked, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="there are no such modes")
 def test_the_files_are_private(tracked):
     run = tracked.of(lambda: LogisticRegression().fit(X, y))
-    modes = {current().staging.path_of(artifact.digest).stat().st_mode & 0o777 for artifact in run.artifacts}
+    modes = {
+        current().staging.path_of(artifact.digest).stat().st_mode & 0o777
+        for artifact in run.artifacts
+    }
     assert modes == {0o600}
 
 
@@ -131,13 +137,22 @@ def test_a_model_of_a_script_loads_in_another_program(tracked, tmp_path):
         "Mine().fit([[0], [1]], [0, 1])\n"
     )
     environ = {**os.environ, "FITPRINT_STORE": ""}
-    subprocess.run([sys.executable, str(tmp_path / "script.py")], check=True, env=environ, timeout=120)
+    subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")], check=True, env=environ, timeout=120
+    )
     code = "import fitprint; print(fitprint.load_model('runs:/@last/model').predict([[5]]))"
-    done = subprocess.run([sys.executable, "-c", code], check=True, env=environ, timeout=120, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env=environ,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "[1]\n"
 
 
-# -- elsewhere -----------------------------------------------------------------------------------------------------------
+# -- elsewhere -------------------------------------------------------------------------------------
 
 
 def exported(run, tmp_path):
@@ -157,11 +172,24 @@ def test_an_exported_model_needs_neither_seal_nor_trust(tracked, tmp_path, stran
     found = exported(run, tmp_path)
     stranger()
     (after,) = found.models
-    assert (before.facts["serialization"], after.facts["serialization"], after.facts["safe"]) == ("pickle", "skops", True)
-    assert (after.facts["recorded"], after.facts["signature"]) == (before.digest, before.facts["signature"])
-    assert {artifact.path for artifact in found.artifacts} >= {"model/model.skops", "model/input_example.json"}
+    assert (before.facts["serialization"], after.facts["serialization"], after.facts["safe"]) == (
+        "pickle",
+        "skops",
+        True,
+    )
+    assert (after.facts["recorded"], after.facts["signature"]) == (
+        before.digest,
+        before.facts["signature"],
+    )
+    assert {artifact.path for artifact in found.artifacts} >= {
+        "model/model.skops",
+        "model/input_example.json",
+    }
     assert "model/model.pkl" not in {artifact.path for artifact in found.artifacts}
-    assert fitprint.load_model(f"runs:/{run.id}/model").predict(X).tolist() == model.predict(X).tolist()
+    assert (
+        fitprint.load_model(f"runs:/{run.id}/model").predict(X).tolist()
+        == model.predict(X).tolist()
+    )
 
 
 def test_a_model_of_somebody_else_leaves_as_it_is(tracked, tmp_path, stranger):
@@ -173,7 +201,9 @@ def test_a_model_of_somebody_else_leaves_as_it_is(tracked, tmp_path, stranger):
     assert (model.facts["serialization"], Counted.read) == ("pickle", 0)
 
 
-def test_a_model_whose_class_is_gone_leaves_as_it_is_and_this_is_told(tracked, tmp_path, monkeypatch, caplog):
+def test_a_model_whose_class_is_gone_leaves_as_it_is_and_this_is_told(
+    tracked, tmp_path, monkeypatch, caplog
+):
     run = tracked.of(lambda: make_pipeline(Counted(), LogisticRegression()).fit(X, y))
     monkeypatch.delattr(sys.modules[__name__], "Counted")
     monkeypatch.setattr(hooks(), "strict", False)

@@ -1,4 +1,6 @@
-"""Attributes of estimators that do not fit together: compiled code would read or write beyond arrays."""
+"""Attributes of estimators that do not fit together: compiled code would read or write beyond
+arrays.
+"""
 
 import pickle
 
@@ -74,10 +76,19 @@ CHANGES = {
     "another kind of machine": (SVR, assign("_impl", "c_svc")),
     "the width of centers": (KMeans, shorten("cluster_centers_", 1)),
     "no centers": (KMeans, assign("cluster_centers_", np.zeros((0, 3)))),
-    "centers in a tree": (BisectingKMeans, lambda model: setattr(model._bisecting_tree.left, "center", np.zeros(1))),
+    "centers in a tree": (
+        BisectingKMeans,
+        lambda model: setattr(model._bisecting_tree.left, "center", np.zeros(1)),
+    ),
     "trees by class": (GradientBoostingClassifier, shorten("estimators_", 1)),
-    "what is no tree": (GradientBoostingClassifier, lambda model: setattr(model.estimators_[0, 0], "tree_", 1)),
-    "classes of the first prediction": (GradientBoostingClassifier, lambda model: setattr(model.init_, "class_prior_", np.ones(1))),
+    "what is no tree": (
+        GradientBoostingClassifier,
+        lambda model: setattr(model.estimators_[0, 0], "tree_", 1),
+    ),
+    "classes of the first prediction": (
+        GradientBoostingClassifier,
+        lambda model: setattr(model.init_, "class_prior_", np.ones(1)),
+    ),
     "kinds of features": (HistGradientBoostingClassifier, known),
     "the degree of a spline": (SplineTransformer, spline),
     "depth": (DecisionTreeClassifier, deeper),
@@ -93,7 +104,13 @@ CHANGES = {
 def test_fault_1_attributes_have_to_fit_together(name, tmp_path):
     """As they are, the model loads; changed, it is refused before anything predicts."""
     kind, change = CHANGES[name]
-    limits = {"n_estimators": 2} if kind is GradientBoostingClassifier else {"max_iter": 2} if hasattr(kind(), "max_iter") else {}
+    limits = (
+        {"n_estimators": 2}
+        if kind is GradientBoostingClassifier
+        else {"max_iter": 2}
+        if hasattr(kind(), "max_iter")
+        else {}
+    )
     model = kind(**limits)
     if kind is not FeatureHasher:
         model.fit(X, y)
@@ -103,10 +120,18 @@ def test_fault_1_attributes_have_to_fit_together(name, tmp_path):
         load(model, tmp_path)
 
 
-@pytest.mark.parametrize("weights", [[1.0], [-1.0, 1.0, 1.0], [np.nan, 1.0, 1.0]], ids=["too few", "negative", "no numbers"])
+@pytest.mark.parametrize(
+    "weights",
+    [[1.0], [-1.0, 1.0, 1.0], [np.nan, 1.0, 1.0]],
+    ids=["too few", "negative", "no numbers"],
+)
 def test_fault_1_a_metric_has_the_dimensions_of_its_space(tmp_path, weights):
-    """One weight for three columns would be read beyond its end, and distances that are no numbers lead a search astray."""
-    model = KernelDensity(metric="seuclidean", metric_params={"V": np.ones(3)}, algorithm="ball_tree").fit(X)
+    """One weight for three columns would be read beyond its end, and distances that are no numbers
+    lead a search astray.
+    """
+    model = KernelDensity(
+        metric="seuclidean", metric_params={"V": np.ones(3)}, algorithm="ball_tree"
+    ).fit(X)
     load(model, tmp_path)
     metric = model.tree_.__getstate__()[11]
     state = metric.__getstate__()

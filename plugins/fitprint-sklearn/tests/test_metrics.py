@@ -43,11 +43,15 @@ def test_classification(classes, weighted):
 
 
 def test_classification_of_a_class_never_predicted():
-    """A class that is never predicted counts with precision 0, as in scikit-learn, and nothing is divided by 0."""
+    """A class that is never predicted counts with precision 0, as in scikit-learn, and nothing is
+    divided by 0.
+    """
     true, predicted = np.array([0, 1, 2, 2]), np.array([0, 1, 1, 0])
     with np.errstate(all="raise"):
         found = ours.classification(true, predicted, 3)
-    assert found["precision_score"] == pytest.approx(theirs.precision_score(true, predicted, average="weighted", zero_division=0), **EXACT)
+    assert found["precision_score"] == pytest.approx(
+        theirs.precision_score(true, predicted, average="weighted", zero_division=0), **EXACT
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -57,7 +61,8 @@ def test_confusion(classes, weighted):
     true, predicted, _, weight = labels(classes)
     weight = weight if weighted else None
     assert ours.confusion(true, predicted, classes, weight) == pytest.approx(
-        theirs.confusion_matrix(true, predicted, sample_weight=weight, labels=range(classes)), **EXACT
+        theirs.confusion_matrix(true, predicted, sample_weight=weight, labels=range(classes)),
+        **EXACT,
     )
 
 
@@ -69,7 +74,9 @@ def test_log_loss(classes, weighted):
     proba[0] = 0
     proba[0, (true[0] + 1) % classes] = 1
     weight = weight if weighted else None
-    assert ours.log_loss(true, proba, weight) == pytest.approx(theirs.log_loss(true, proba, sample_weight=weight), **EXACT)
+    assert ours.log_loss(true, proba, weight) == pytest.approx(
+        theirs.log_loss(true, proba, sample_weight=weight), **EXACT
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -78,7 +85,9 @@ def test_binary_auc(decimals, weighted):
     """The area under the ROC curve is scikit-learn's, with and without ties."""
     true, _, proba, weight = labels(2)
     scores, weight = proba[:, 1].round(decimals), weight if weighted else None
-    assert ours.roc_auc(true, scores, 2, weight) == pytest.approx(theirs.roc_auc_score(true, scores, sample_weight=weight), **EXACT)
+    assert ours.roc_auc(true, scores, 2, weight) == pytest.approx(
+        theirs.roc_auc_score(true, scores, sample_weight=weight), **EXACT
+    )
 
 
 @pytest.mark.parametrize("classes", [3, 10])
@@ -110,27 +119,37 @@ def test_regression(outputs, weighted):
     assert ours.regression(true, predicted, weight) == pytest.approx(
         {
             "mean_squared_error": theirs.mean_squared_error(true, predicted, sample_weight=weight),
-            "mean_absolute_error": theirs.mean_absolute_error(true, predicted, sample_weight=weight),
+            "mean_absolute_error": theirs.mean_absolute_error(
+                true, predicted, sample_weight=weight
+            ),
             "r2_score": theirs.r2_score(true, predicted, sample_weight=weight),
-            "root_mean_squared_error": theirs.root_mean_squared_error(true, predicted, sample_weight=weight),
+            "root_mean_squared_error": theirs.root_mean_squared_error(
+                true, predicted, sample_weight=weight
+            ),
         },
         **EXACT,
     )
 
 
-@pytest.mark.parametrize(("true", "predicted"), [([3.0, 3.0], [3.0, 3.0]), ([3.0, 3.0], [3.0, 4.0]), ([3.0], [4.0])])
+@pytest.mark.parametrize(
+    ("true", "predicted"), [([3.0, 3.0], [3.0, 3.0]), ([3.0, 3.0], [3.0, 4.0]), ([3.0], [4.0])]
+)
 def test_r2_of_a_constant(true, predicted):
     """R² of a constant target is 1 if it is met and 0 if not; of a single row it is not defined."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = theirs.r2_score(true, predicted)
-    assert ours.regression(np.array(true), np.array(predicted))["r2_score"] == pytest.approx(expected, nan_ok=True)
+    assert ours.regression(np.array(true), np.array(predicted))["r2_score"] == pytest.approx(
+        expected, nan_ok=True
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("container", [np.asarray, csr_matrix])
 def test_multilabel(container, weighted):
-    """Subset accuracy and weighted averages over labels are scikit-learn's, for arrays and sparse matrices."""
+    """Subset accuracy and weighted averages over labels are scikit-learn's, for arrays and sparse
+    matrices.
+    """
     rng = np.random.default_rng(0)
     true = rng.integers(0, 2, (80, 5))
     predicted = np.where(rng.random((80, 5)) < 0.7, true, 1 - true)
@@ -151,7 +170,9 @@ def test_multilabel_auc():
     """The area over labels is scikit-learn's, weighted by frequency."""
     rng = np.random.default_rng(0)
     true, scores = rng.integers(0, 2, (80, 5)), rng.random((80, 5)).round(1)
-    assert ours.multilabel_auc(true, scores) == pytest.approx(theirs.roc_auc_score(true, scores, average="weighted"), **EXACT)
+    assert ours.multilabel_auc(true, scores) == pytest.approx(
+        theirs.roc_auc_score(true, scores, average="weighted"), **EXACT
+    )
 
 
 @pytest.mark.parametrize("clusters", [2, 3, 7])
@@ -160,7 +181,9 @@ def test_silhouette(clusters):
     points = load_iris().data
     found = np.random.default_rng(0).integers(0, clusters, len(points))
     found[:1] = clusters  # a cluster of one point
-    assert ours.silhouette(points, found) == pytest.approx(theirs.silhouette_score(points, found), rel=1e-9)
+    assert ours.silhouette(points, found) == pytest.approx(
+        theirs.silhouette_score(points, found), rel=1e-9
+    )
 
 
 def test_silhouette_of_one_cluster():

@@ -42,10 +42,14 @@ class Own(RegressorMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize(
-    "model", [RandomForestClassifier(3, random_state=0), make_pipeline(StandardScaler(), Ridge())], ids=lambda model: type(model).__name__
+    "model",
+    [RandomForestClassifier(3, random_state=0), make_pipeline(StandardScaler(), Ridge())],
+    ids=lambda model: type(model).__name__,
 )
 def test_model_predicts_the_same(recorded, model):
-    """The recorded model is loaded without trusting anything, and predicts what the fitted one does."""
+    """The recorded model is loaded without trusting anything, and predicts what the fitted one
+    does.
+    """
     X, y = load_iris(return_X_y=True, as_frame=True)
     run = recorded.of(lambda: model.fit(X, y))
     loaded = fitprint.load_model(f"runs:/{run.id}/model")
@@ -57,7 +61,9 @@ def test_signature(recorded):
     X, y = load_iris(return_X_y=True, as_frame=True)
     run = recorded.of(lambda: Ridge().fit(X, y))
     (model,) = run.models
-    assert [field["name"] for field in model.facts["signature"]["inputs"]["fields"]] == list(X.columns)
+    assert [field["name"] for field in model.facts["signature"]["inputs"]["fields"]] == list(
+        X.columns
+    )
     assert model.facts["signature"]["outputs"] is not None
 
 
@@ -73,7 +79,10 @@ def test_model_of_a_search(recorded):
     """A search's model is its best estimator."""
     search = GridSearchCV(Ridge(), {"alpha": [0.1, 10.0]})
     run = recorded.of(lambda: search.fit(*load_diabetes(return_X_y=True)))
-    assert fitprint.load_model(f"runs:/{run.id}/model").get_params() == search.best_estimator_.get_params()
+    assert (
+        fitprint.load_model(f"runs:/{run.id}/model").get_params()
+        == search.best_estimator_.get_params()
+    )
     assert all(child.models == () for child in run.children())
 
 
@@ -100,7 +109,9 @@ def test_model_that_cannot_be_saved(recorded):
 
 
 def test_last_state_of_a_sequence(recorded, tmp_path):
-    """A sequence of partial fits ends with the program, and its model is what the last call left."""
+    """A sequence of partial fits ends with the program,
+    and its model is what the last call left.
+    """
     script = f"""
 import fitprint
 fitprint.configure(home={str(tmp_path / "home")!r}, notice=False, context=False, strict=True)
@@ -115,7 +126,14 @@ print(model.t_)
 """
     database = f"sqlite:///{tmp_path / 'home' / 'fitprint.db'}"
     environment = {**os.environ, "FITPRINT_STORE": database}
-    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    output = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+    )
     assert output.stderr == ""
     fitprint.configure(home=tmp_path / "home", store=database)
     (run,) = fitprint.search_runs()
@@ -138,7 +156,10 @@ def test_models_of_many_partial_fits(recorded):
     ("train", "why"),
     [
         (lambda: LabelEncoder().fit(["a", "b"]), "a target alone"),
-        (lambda: CountVectorizer().fit(text for text in ["one two", "two three"]), "no data of which"),
+        (
+            lambda: CountVectorizer().fit(text for text in ["one two", "two three"]),
+            "no data of which",
+        ),
         (lambda: Ridge().fit(memoryview(np.eye(3)), [1.0, 2.0, 3.0]), "could not be inferred"),
     ],
     ids=["target", "generator", "buffer"],
@@ -160,9 +181,11 @@ def test_fault_21_the_last_state_of_a_sequence_has_the_signature(recorded):
 
 
 def test_fault_13c_fits_of_a_loop_write_what_is_new_and_little_of_that(recorded, monkeypatch):
-    """Metrics of one step are one write, a series comes with its first point, and bytes that are there are not written again.
+    """Metrics of one step are one write, a series comes with its first point, and bytes that are
+    there are not written again.
 
-    Profiles that are known, of X, y and the prediction, go with that, and nothing is left for the background.
+    Profiles that are known, of X, y and the prediction, go with that, and nothing is left for the
+    background.
     """
     X, y = load_iris(return_X_y=True)
     write, sizes, behind, made, opened = os.write, [], [], [], os.open
@@ -186,5 +209,7 @@ def test_fault_13c_fits_of_a_loop_write_what_is_new_and_little_of_that(recorded,
     monkeypatch.undo()
     first, second = recorded.runs()
     assert ([], True, []) == (made, len(sizes) <= 16, behind), sizes
-    assert {artifact.digest for artifact in first.artifacts} == {artifact.digest for artifact in second.artifacts}
+    assert {artifact.digest for artifact in first.artifacts} == {
+        artifact.digest for artifact in second.artifacts
+    }
     assert first.metrics.keys() == second.metrics.keys()

@@ -11,7 +11,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_iris, make_classification
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
@@ -159,40 +164,69 @@ def with_partial():
 CLASSES = {
     "alone": Majority,
     "pipeline": lambda: make_pipeline(StandardScaler(), Majority()),
-    "deep pipeline": lambda: make_pipeline(StandardScaler(), Pipeline([("inner", make_pipeline(Scaled(), LogisticRegression()))])),
+    "deep pipeline": lambda: make_pipeline(
+        StandardScaler(), Pipeline([("inner", make_pipeline(Scaled(), LogisticRegression()))])
+    ),
     "search": lambda: GridSearchCV(Majority(), {"shift": [0, 1]}, cv=3, scoring="accuracy"),
     "search class": lambda: Searching(LogisticRegression(max_iter=500), {"C": [1.0, 2.0]}, cv=3),
-    "search in a pipeline": lambda: make_pipeline(StandardScaler(), GridSearchCV(Majority(), {"shift": [0, 1]}, cv=3)),
-    "stacking": lambda: StackingClassifier([("own", Majority()), ("tree", DecisionTreeClassifier())], cv=3),
+    "search in a pipeline": lambda: make_pipeline(
+        StandardScaler(), GridSearchCV(Majority(), {"shift": [0, 1]}, cv=3)
+    ),
+    "stacking": lambda: StackingClassifier(
+        [("own", Majority()), ("tree", DecisionTreeClassifier())], cv=3
+    ),
     "voting": lambda: VotingClassifier([("own", Majority()), ("tree", DecisionTreeClassifier())]),
     "calibrated": lambda: CalibratedClassifierCV(Majority(), cv=3),
     "several outputs": lambda: MultiOutputClassifier(Majority()),
     "one against the rest": lambda: OneVsRestClassifier(Majority()),
     "bagging": lambda: BaggingClassifier(Majority(), n_estimators=3),
-    "function": lambda: make_pipeline(FunctionTransformer(halved), LogisticRegression(max_iter=500)),
-    "vectorized function": lambda: make_pipeline(FunctionTransformer(np.vectorize(lambda v: told("v") or v)), DecisionTreeClassifier()),
+    "function": lambda: make_pipeline(
+        FunctionTransformer(halved), LogisticRegression(max_iter=500)
+    ),
+    "vectorized function": lambda: make_pipeline(
+        FunctionTransformer(np.vectorize(lambda v: told("v") or v)), DecisionTreeClassifier()
+    ),
     "ufunc": lambda: make_pipeline(
-        FunctionTransformer(np.frompyfunc(lambda v: told("v") or v, 1, 1)), StandardScaler(), DecisionTreeClassifier()
+        FunctionTransformer(np.frompyfunc(lambda v: told("v") or v, 1, 1)),
+        StandardScaler(),
+        DecisionTreeClassifier(),
     ),
-    "partial": lambda: make_pipeline(FunctionTransformer(functools.partial(halved)), DecisionTreeClassifier()),
+    "partial": lambda: make_pipeline(
+        FunctionTransformer(functools.partial(halved)), DecisionTreeClassifier()
+    ),
     "columns": lambda: make_pipeline(
-        ColumnTransformer([("own", Scaled(), [0, 1]), ("rest", "passthrough", [2, 3])]), DecisionTreeClassifier()
+        ColumnTransformer([("own", Scaled(), [0, 1]), ("rest", "passthrough", [2, 3])]),
+        DecisionTreeClassifier(),
     ),
-    "union": lambda: make_pipeline(FeatureUnion([("own", Scaled()), ("scaled", StandardScaler())]), DecisionTreeClassifier()),
+    "union": lambda: make_pipeline(
+        FeatureUnion([("own", Scaled()), ("scaled", StandardScaler())]), DecisionTreeClassifier()
+    ),
     "kernel": lambda: SVC(kernel=kernel),
     "metric": lambda: KNeighborsClassifier(metric=distance),
     "weights": lambda: KNeighborsClassifier(weights=halved),
-    "kernel class": lambda: TransformedTargetRegressor(GaussianProcessRegressor(Kernel(), optimizer=None)),
-    "target": lambda: TransformedTargetRegressor(LinearRegression(), func=halved, inverse_func=halved, check_inverse=False),
+    "kernel class": lambda: TransformedTargetRegressor(
+        GaussianProcessRegressor(Kernel(), optimizer=None)
+    ),
+    "target": lambda: TransformedTargetRegressor(
+        LinearRegression(), func=halved, inverse_func=halved, check_inverse=False
+    ),
     "decision_function": lambda: Deciding(max_iter=500),
     "predict_proba": Probable,
     "score": Scoring,
     "method of the object": with_own_method,
     "partial of the object": with_partial,
-    "scoring": lambda: GridSearchCV(LogisticRegression(max_iter=500), {"C": [1.0, 2.0]}, cv=3, scoring=scoring),
-    "scorer": lambda: GridSearchCV(LogisticRegression(max_iter=500), {"C": [1.0, 2.0]}, cv=3, scoring=make_scorer(loss)),
-    "scores": lambda: GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=3, scoring={"a": make_scorer(loss), "b": scoring}, refit="a"),
-    "scoring of a classifier": lambda: LogisticRegressionCV(Cs=2, cv=3, scoring=scoring, max_iter=500),
+    "scoring": lambda: GridSearchCV(
+        LogisticRegression(max_iter=500), {"C": [1.0, 2.0]}, cv=3, scoring=scoring
+    ),
+    "scorer": lambda: GridSearchCV(
+        LogisticRegression(max_iter=500), {"C": [1.0, 2.0]}, cv=3, scoring=make_scorer(loss)
+    ),
+    "scores": lambda: GridSearchCV(
+        Ridge(), {"alpha": [1.0]}, cv=3, scoring={"a": make_scorer(loss), "b": scoring}, refit="a"
+    ),
+    "scoring of a classifier": lambda: LogisticRegressionCV(
+        Cs=2, cv=3, scoring=scoring, max_iter=500
+    ),
 }
 
 
@@ -216,7 +250,9 @@ def test_fault_13b_own_code_is_called_as_often_as_without_tracking(untracked, ca
 
 def test_fault_13b_a_function_for_texts_is_not_called_once_more(tracked, capsys):
     """The same for a tokenizer, whose data are texts."""
-    model = make_pipeline(CountVectorizer(tokenizer=words, token_pattern=None), LogisticRegression())
+    model = make_pipeline(
+        CountVectorizer(tokenizer=words, token_pattern=None), LogisticRegression()
+    )
     model.fit(["one two", "two three", "three"], [0, 1, 1])
     assert capsys.readouterr().out == "words\n" * 3
     assert "test_own_code.words" in tracked.run().capture["skipped"]["training metrics"]
@@ -225,7 +261,11 @@ def test_fault_13b_a_function_for_texts_is_not_called_once_more(tracked, capsys)
 def test_fault_13b_a_method_put_in_the_place_of_a_class_is_not_called(tracked, monkeypatch):
     """Somebody wraps the method of scikit-learn's class, as a profiler does."""
     original = Ridge.predict
-    monkeypatch.setattr(Ridge, "predict", functools.wraps(original)(lambda self, X: told("predict") or original(self, X)))
+    monkeypatch.setattr(
+        Ridge,
+        "predict",
+        functools.wraps(original)(lambda self, X: told("predict") or original(self, X)),
+    )
     _calls.clear()
     Ridge().fit(X, y)
     assert _calls == []
@@ -233,7 +273,9 @@ def test_fault_13b_a_method_put_in_the_place_of_a_class_is_not_called(tracked, m
 
 
 def test_own_classes_that_only_fit_are_judged(tracked):
-    """A class that defines nothing but its constructor and ``fit`` predicts with scikit-learn's code."""
+    """A class that defines nothing but its constructor and ``fit`` predicts with scikit-learn's
+    code.
+    """
 
     class Careful(DecisionTreeClassifier):
         def __init__(self, max_depth=2):
@@ -251,7 +293,10 @@ def test_metrics_of_own_code_come_from_later_calls(tracked):
     model = Majority().fit(X, y)
     accuracy_score(y, model.predict(X))
     model.score(X, y)
-    assert {name for name in tracked.run().metrics if name.startswith("training_")} == {"training_accuracy_score", "training_score"}
+    assert {name for name in tracked.run().metrics if name.startswith("training_")} == {
+        "training_accuracy_score",
+        "training_score",
+    }
 
 
 def test_own_code_that_is_named_is_called(tracked):
@@ -268,7 +313,7 @@ def test_own_scoring_that_is_named_is_called(tracked):
     assert tracked.of(lambda: model.fit(X, y)).metrics["training_score"] > 0.9
 
 
-# -- how much work -----------------------------------------------------------------------------------------------------
+# -- how much work ---------------------------------------------------------------------------------
 
 
 def test_fault_23_equal_fits_on_a_busy_machine_have_equal_metrics(tracked):
@@ -295,15 +340,26 @@ def test_fault_23_equal_fits_on_a_busy_machine_have_equal_metrics(tracked):
 
 
 def test_fault_23_work_is_told_from_counts(tracked, monkeypatch):
-    """Nobody asks a clock whether to predict: one that runs a thousand times as fast changes nothing."""
+    """Nobody asks a clock whether to predict: one that runs a thousand times as fast changes
+    nothing.
+    """
     import time
 
     features, target = make_classification(3000, 20, random_state=0)
-    models = [RandomForestClassifier(20, random_state=0), KNeighborsClassifier(), SVC(), LogisticRegression()]
-    before = [set(tracked.of(lambda model=model: model.fit(features, target)).metrics) for model in models]
+    models = [
+        RandomForestClassifier(20, random_state=0),
+        KNeighborsClassifier(),
+        SVC(),
+        LogisticRegression(),
+    ]
+    before = [
+        set(tracked.of(lambda model=model: model.fit(features, target)).metrics) for model in models
+    ]
     real = time.perf_counter
     monkeypatch.setattr(time, "perf_counter", lambda: real() * 1000)
-    assert [set(tracked.of(lambda model=model: model.fit(features, target)).metrics) for model in models] == before
+    assert [
+        set(tracked.of(lambda model=model: model.fit(features, target)).metrics) for model in models
+    ] == before
     assert [("training_score" in found) for found in before] == [True, False, False, True]
 
 
@@ -331,11 +387,17 @@ def test_fault_13d_the_reason_names_the_limit_and_what_is_left_of_it(tracked):
 )
 def test_fault_23_steps(model, steps):
     """The documented counts, and little beside them: intercepts, classes and the like."""
-    assert prediction_steps(model.fit(X, y), Call(X, y), 150) == pytest.approx(steps, rel=0.02 if steps > 50_000 else 0.5)
+    assert prediction_steps(model.fit(X, y), Call(X, y), 150) == pytest.approx(
+        steps, rel=0.02 if steps > 50_000 else 0.5
+    )
 
 
-def test_fault_13c_a_class_that_was_judged_is_judged_again_when_a_method_of_it_is_replaced(tracked, monkeypatch):
-    """What is remembered of a framework's class holds for as long as its methods are the same ones."""
+def test_fault_13c_a_class_that_was_judged_is_judged_again_when_a_method_of_it_is_replaced(
+    tracked, monkeypatch
+):
+    """What is remembered of a framework's class holds for as long as its methods are
+    the same ones.
+    """
     _calls.clear()
     before = tracked.of(lambda: DecisionTreeClassifier().fit(X, y))
     monkeypatch.setattr(DecisionTreeClassifier, "predict_proba", prints)
@@ -344,7 +406,9 @@ def test_fault_13c_a_class_that_was_judged_is_judged_again_when_a_method_of_it_i
     after = tracked.of(lambda: DecisionTreeClassifier().fit(X, y))
     assert [] == _calls
     assert "prints" in replaced.capture["skipped"]["training metrics"]
-    assert [True, False, True] == ["training_score" in run.metrics for run in (before, replaced, after)]
+    assert [True, False, True] == [
+        "training_score" in run.metrics for run in (before, replaced, after)
+    ]
 
 
 def test_fault_13c_a_method_that_a_base_gets_anew_is_seen(tracked, monkeypatch):

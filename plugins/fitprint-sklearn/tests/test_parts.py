@@ -1,4 +1,6 @@
-"""Types that other frameworks lend to scikit-learn's models: what a file may do with them, and what not."""
+"""Types that other frameworks lend to scikit-learn's models: what a file may do with them, and what
+not.
+"""
 
 import io
 import json
@@ -35,7 +37,8 @@ X = np.arange(12.0).reshape(6, 2)
 y = np.array([0, 1] * 3)
 
 
-TRIED = ["sklearn"]  # the plugin below is known to this process alone, so no other one could try its parts
+# the plugin below is known to this process alone, so no other one could try its parts
+TRIED = ["sklearn"]
 
 
 class Templates(PickleFlavor):
@@ -76,7 +79,9 @@ def holding(thing):
 
 
 def unpickle(data):
-    return pickles.load(data, Trust(), "model.pkl", is_trusted, is_constructor, parts(), MAKERS, BUILDERS)
+    return pickles.load(
+        data, Trust(), "model.pkl", is_trusted, is_constructor, parts(), MAKERS, BUILDERS
+    )
 
 
 def test_only_a_flavors_own_packages_count():
@@ -94,14 +99,25 @@ def test_models_with_parts_load_without_trust(tmp_path):
 
     packed = pack(model, tmp_path, flavors=[SklearnFlavor()])
 
-    assert ("skops", True, []) == (packed.facts["serialization"], packed.facts["safe"], packed.facts["needs"])
+    assert ("skops", True, []) == (
+        packed.facts["serialization"],
+        packed.facts["safe"],
+        packed.facts["needs"],
+    )
     assert "$x" == load_directory(tmp_path, [SklearnFlavor()], TRIED)[-1].part_.template
     assert "$x" == unpickle(pickle.dumps(model))[-1].part_.template
 
 
 def test_pickled_models_with_parts_need_nothing(tmp_path):
     """Where skops cannot write the model."""
-    model = holding([string.Template("$x"), string.Template("$y"), np.ma.masked_array([1.0], [True]), memoryview])
+    model = holding(
+        [
+            string.Template("$x"),
+            string.Template("$y"),
+            np.ma.masked_array([1.0], [True]),
+            memoryview,
+        ]
+    )
     del model.part_[-1]
     model.vocabulary_ = dict.fromkeys(map(str, range(100_001)))
 
@@ -118,7 +134,9 @@ def test_states_are_looked_at_before_they_are_given(tmp_path, monkeypatch, vocab
     model.vocabulary_ = dict.fromkeys(map(str, range(vocabulary)))
     packed = pack(model, tmp_path, flavors=[SklearnFlavor()])
     given = []
-    monkeypatch.setattr(string.Template, "__setstate__", lambda _, state: given.append(state), raising=False)
+    monkeypatch.setattr(
+        string.Template, "__setstate__", lambda _, state: given.append(state), raising=False
+    )
 
     with pytest.raises(IntegrityError, match="leads astray"):
         load_directory(tmp_path, [SklearnFlavor()], TRIED)
@@ -129,7 +147,12 @@ def test_states_are_given_once_they_were_looked_at(monkeypatch):
     """As the class wants it, and nothing stays on the object."""
     data = pickle.dumps(string.Template("x"))
     assert {"template": "x"} == vars(unpickle(data))
-    monkeypatch.setattr(string.Template, "__setstate__", lambda part, state: vars(part).update(given=state), raising=False)
+    monkeypatch.setattr(
+        string.Template,
+        "__setstate__",
+        lambda part, state: vars(part).update(given=state),
+        raising=False,
+    )
     assert {"given": {"template": "x"}} == vars(unpickle(data))
 
 
@@ -179,7 +202,9 @@ def test_pickles_do_nothing_but_make_bare_objects(attack):
 def test_what_a_pickle_finds_is_no_type():
     """Were a use of the type overlooked, it would be of no use for anything."""
     part, seen = Name("string", "Template"), []
-    found = Reader(b"\x80\x04" + TYPE + b".", Trust(), "model.pkl", is_trusted, {part: seen.append}).load()
+    found = Reader(
+        b"\x80\x04" + TYPE + b".", Trust(), "model.pkl", is_trusted, {part: seen.append}
+    ).load()
 
     assert found is not string.Template
     assert not callable(found)
@@ -203,32 +228,55 @@ def skops_with(change):
 
 
 def node(loader, content=None, name="Template", module="string"):
-    return {"__class__": name, "__module__": module, "__loader__": loader, "content": content, "__id__": 1}
+    return {
+        "__class__": name,
+        "__module__": module,
+        "__loader__": loader,
+        "content": content,
+        "__id__": 1,
+    }
 
 
-TEXT = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": '"x"', "is_json": True, "__id__": 2}
-ARGUMENTS = {"__class__": "tuple", "__module__": "builtins", "__loader__": "TupleNode", "content": [TEXT], "__id__": 3}
+TEXT = {
+    "__class__": "str",
+    "__module__": "builtins",
+    "__loader__": "JsonNode",
+    "content": '"x"',
+    "is_json": True,
+    "__id__": 2,
+}
+ARGUMENTS = {
+    "__class__": "tuple",
+    "__module__": "builtins",
+    "__loader__": "TupleNode",
+    "content": [TEXT],
+    "__id__": 3,
+}
 
 
 def first_protocol(attributes, schema):
     """A function node of skops's first format names what it holds elsewhere than other nodes do."""
-    attributes["more_"] = node("FunctionNode", {"module_path": "string", "function": "Template"}, "str", "builtins")
+    attributes["more_"] = node(
+        "FunctionNode", {"module_path": "string", "function": "Template"}, "str", "builtins"
+    )
     schema["protocol"] = 0
 
 
 SKOPS_ATTACKS = {
     "the type itself": lambda attributes, _: attributes.update(more_=node("TypeNode")),
     "the type as a function": lambda attributes, _: attributes.update(more_=node("FunctionNode")),
-    "a call": lambda attributes, _: attributes.update(more_=node("ConstructorFromReduceNode", ARGUMENTS)),
+    "a call": lambda attributes, _: attributes.update(
+        more_=node("ConstructorFromReduceNode", ARGUMENTS)
+    ),
     "a list of its kind": lambda attributes, _: attributes.update(more_=node("ListNode", [])),
     "a set of its kind": lambda attributes, _: attributes.update(more_=node("SetNode", [TEXT])),
     "a method": lambda attributes, _: attributes.update(
         more_=node("MethodNode", {"func": "substitute", "obj": attributes["part_"]}),
     ),
     "the first protocol": first_protocol,
-    "a command in its state": lambda attributes, _: attributes["part_"]["content"]["content"].update(
-        template=node("FunctionNode", None, "system", os.system.__module__)
-    ),
+    "a command in its state": lambda attributes, _: attributes["part_"]["content"][
+        "content"
+    ].update(template=node("FunctionNode", None, "system", os.system.__module__)),
 }
 
 
@@ -258,7 +306,10 @@ def test_types_that_honest_models_hold_have_to_be_named(tmp_path):
 
     with pytest.raises(UntrustedModelError, match=r'trust=\["sklearn", "string.Template"\]'):
         load_directory(tmp_path, [SklearnFlavor()], TRIED)
-    assert load_directory(tmp_path, [SklearnFlavor()], trust=["string.Template", *TRIED]).func is string.Template
+    assert (
+        load_directory(tmp_path, [SklearnFlavor()], trust=["string.Template", *TRIED]).func
+        is string.Template
+    )
 
 
 def test_without_the_plugin_nothing_is_lent(tmp_path):

@@ -41,7 +41,9 @@ MIXED = pd.DataFrame(
         "kind": pd.Categorical(["a", "b", "a", "c"], categories=["c", "b", "a"]),
         "city": ["Rome", "Oslo", "Rome", "Bonn"],
         "since": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]),
-        "seen": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]).tz_localize("UTC"),
+        "seen": pd.to_datetime(
+            ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]
+        ).tz_localize("UTC"),
         "visits": pd.array([1, None, 3, 4], dtype="Int64"),
         "member": [True, False, True, True],
     }
@@ -102,7 +104,13 @@ def test_one_row_is_a_dict_of_values(predictor):
 
 
 @pytest.mark.parametrize(
-    "give", [lambda X: X, lambda X: X.tolist(), lambda X: pd.DataFrame(X), lambda X: pd.DataFrame(X).astype("Float64")]
+    "give",
+    [
+        lambda X: X,
+        lambda X: X.tolist(),
+        lambda X: pd.DataFrame(X),
+        lambda X: pd.DataFrame(X).astype("Float64"),
+    ],
 )
 def test_model_of_an_array_takes_lists_and_frames(predictor, give):
     """By position; nothing warns of names that the model does not know."""
@@ -119,7 +127,11 @@ def test_sparse_data_stays_sparse(predictor):
 
     loaded = predictor(model, X)
 
-    assert model.predict(X).tolist() == loaded.predict(X).tolist() == loaded.predict(X.toarray()).tolist()
+    assert (
+        model.predict(X).tolist()
+        == loaded.predict(X).tolist()
+        == loaded.predict(X.toarray()).tolist()
+    )
     with pytest.raises(SignatureError, match=r"shape \(n, 8\)"):
         loaded.predict(X[:, :8])
 
@@ -138,21 +150,40 @@ def test_texts_and_records_go_through(predictor):
 def test_mixed_columns_from_json(predictor):
     """A dict as JSON brings it fits a model of numbers, categories and texts."""
     X = MIXED[["age", "size", "kind", "city"]].fillna({"size": 1.6})
-    steps = make_column_transformer((OneHotEncoder(), ["kind", "city"]), (StandardScaler(), ["age", "size"]))
+    steps = make_column_transformer(
+        (OneHotEncoder(), ["kind", "city"]), (StandardScaler(), ["age", "size"])
+    )
     model = make_pipeline(steps, LogisticRegression()).fit(X, [0, 1, 0, 1])
 
-    data = {"city": ["Rome", "Oslo"], "kind": ["c", "a"], "age": [20, 30], "size": [1, 2], "name": ["x", "y"]}
+    data = {
+        "city": ["Rome", "Oslo"],
+        "kind": ["c", "a"],
+        "age": [20, 30],
+        "size": [1, 2],
+        "name": ["x", "y"],
+    }
 
-    expected = model.predict(pd.DataFrame({"age": [20, 30], "size": [1, 2], "kind": ["c", "a"], "city": ["Rome", "Oslo"]}))
+    expected = model.predict(
+        pd.DataFrame(
+            {"age": [20, 30], "size": [1, 2], "kind": ["c", "a"], "city": ["Rome", "Oslo"]}
+        )
+    )
     assert expected.tolist() == predictor(model, X).predict(data).tolist()
 
 
 def test_categories_come_in_the_order_of_the_training():
     """Frameworks that read their codes would take one value for another."""
-    found = same(MIXED, MIXED.assign(kind=pd.Categorical(["a", "b", "d", None], categories=["a", "b", "d"])))
+    found = same(
+        MIXED, MIXED.assign(kind=pd.Categorical(["a", "b", "d", None], categories=["a", "b", "d"]))
+    )
 
-    assert (["c", "b", "a", "d"], [2, 1, 3, -1]) == (found["kind"].cat.categories.tolist(), found["kind"].cat.codes.tolist())
-    assert ["c", "b", "a"] == same(MIXED, MIXED.assign(kind=list("abca")))["kind"].cat.categories.tolist()
+    assert (["c", "b", "a", "d"], [2, 1, 3, -1]) == (
+        found["kind"].cat.categories.tolist(),
+        found["kind"].cat.codes.tolist(),
+    )
+    assert ["c", "b", "a"] == same(MIXED, MIXED.assign(kind=list("abca")))[
+        "kind"
+    ].cat.categories.tolist()
 
 
 def test_facts_of_the_run_hold_no_values_of_the_data(untracked):
@@ -162,7 +193,9 @@ def test_facts_of_the_run_hold_no_values_of_the_data(untracked):
         logged = run.log_model(model, inputs=MIXED[["kind"]])
 
     assert "categories" not in logged.facts["signature"]["inputs"]["fields"][0]
-    assert ("c", "b", "a") == fitprint.load_predictor(f"runs:/{run.id}/model").signature.inputs.fields[0].categories
+    assert ("c", "b", "a") == fitprint.load_predictor(
+        f"runs:/{run.id}/model"
+    ).signature.inputs.fields[0].categories
 
 
 @pytest.mark.parametrize(
@@ -175,16 +208,46 @@ def test_facts_of_the_run_hold_no_values_of_the_data(untracked):
         ),
         (
             lambda data: data.assign(size="tall"),
-            r"column 'size' is string, where the model was given float64: convert it with pandas.to_numeric",
+            (
+                r"column 'size' is string, where the model was given float64: convert it with "
+                r"pandas.to_numeric"
+            ),
         ),
-        (lambda data: data.assign(age=30.5), r"column 'age' is float64, where the model was given int64: it holds more than whole numbers"),
-        (lambda data: data.assign(city=5), r"column 'city' is int64, where the model was given string: convert it with .astype\(str\)"),
-        (lambda data: data.assign(since="2024"), r"column 'since' is string, .*convert it with pandas.to_datetime"),
-        (lambda data: data.assign(since=data["seen"]), r"column 'since' .*take its time zone away with .dt.tz_localize\(None\)"),
+        (
+            lambda data: data.assign(age=30.5),
+            (
+                r"column 'age' is float64, where the model was given int64: it holds more than "
+                r"whole numbers"
+            ),
+        ),
+        (
+            lambda data: data.assign(city=5),
+            (
+                r"column 'city' is int64, where the model was given string: convert it with "
+                r".astype\(str\)"
+            ),
+        ),
+        (
+            lambda data: data.assign(since="2024"),
+            r"column 'since' is string, .*convert it with pandas.to_datetime",
+        ),
+        (
+            lambda data: data.assign(since=data["seen"]),
+            r"column 'since' .*take its time zone away with .dt.tz_localize\(None\)",
+        ),
         (lambda data: data.assign(seen=data["since"]), r"column 'seen' .*give it a time zone"),
-        (lambda data: data.assign(visits=[1.5, None, 2, 3]), "column 'visits' is float64, where the model was given int64"),
-        (lambda data: data.assign(member=["yes", "no", "no", "no"]), "column 'member' is string, where the model was given bool"),
-        (lambda data: data.assign(kind=[1, 2, 3, 4]), r"column 'kind' is int64, where the model was given category\[string\]"),
+        (
+            lambda data: data.assign(visits=[1.5, None, 2, 3]),
+            "column 'visits' is float64, where the model was given int64",
+        ),
+        (
+            lambda data: data.assign(member=["yes", "no", "no", "no"]),
+            "column 'member' is string, where the model was given bool",
+        ),
+        (
+            lambda data: data.assign(kind=[1, 2, 3, 4]),
+            r"column 'kind' is int64, where the model was given category\[string\]",
+        ),
         (lambda data: data.to_numpy()[:, :3], "the model takes 8 columns"),
         (lambda data: {"age": [1, 2], "size": [1.0]}, "no table can be made of the data"),
         (lambda data: "text", "the model takes 8 columns|no table"),
@@ -200,7 +263,10 @@ def test_what_does_not_fit_is_named(change, message):
 def test_safe_widening_passes_unchanged():
     """Integers for floats, other widths, whole floats with missing values for integers."""
     data = MIXED.assign(
-        age=MIXED["age"].astype("int8"), size=[1, 2, 3, 4], visits=[1.0, np.nan, 3.0, 4.0], member=[True, None, False, True]
+        age=MIXED["age"].astype("int8"),
+        size=[1, 2, 3, 4],
+        visits=[1.0, np.nan, 3.0, 4.0],
+        member=[True, None, False, True],
     )
 
     assert data is same(MIXED, data)
@@ -243,7 +309,13 @@ def test_the_callers_data_stays_as_it_was():
 
 
 @pytest.mark.parametrize(
-    "give", [lambda frame: frame.iloc[:0], lambda frame: frame.to_numpy()[:0], lambda frame: [], lambda frame: {name: [] for name in frame}]
+    "give",
+    [
+        lambda frame: frame.iloc[:0],
+        lambda frame: frame.to_numpy()[:0],
+        lambda frame: [],
+        lambda frame: {name: [] for name in frame},
+    ],
 )
 def test_no_rows_give_no_predictions(predictor, give):
     """Where scikit-learn itself would raise."""
@@ -292,7 +364,11 @@ def test_model_without_signature_takes_anything(untracked):
     assert model.predict(FRAME).tolist() == loaded.predict(FRAME).tolist()
 
 
-IMAGES = {"image": np.zeros((3, 4, 4, 1), dtype="float32"), "age": np.arange(3), "word": np.array(["a", "b", "c"])}
+IMAGES = {
+    "image": np.zeros((3, 4, 4, 1), dtype="float32"),
+    "age": np.arange(3),
+    "word": np.array(["a", "b", "c"]),
+}
 
 
 @pytest.mark.parametrize(
@@ -303,8 +379,14 @@ IMAGES = {"image": np.zeros((3, 4, 4, 1), dtype="float32"), "age": np.arange(3),
             {**IMAGES, "image": IMAGES["image"][..., 0]},
             r"input 'image' has the shape \(n, 4, 4\), where the model was given \(n, 4, 4, 1\)",
         ),
-        ({**IMAGES, "age": IMAGES["age"][:2]}, r"differ in their numbers of rows: 'image' has 3, 'age' has 2"),
-        ({**IMAGES, "age": np.array(["x", "y", "z"])}, "column 'age' is string, where the model was given int64"),
+        (
+            {**IMAGES, "age": IMAGES["age"][:2]},
+            r"differ in their numbers of rows: 'image' has 3, 'age' has 2",
+        ),
+        (
+            {**IMAGES, "age": np.array(["x", "y", "z"])},
+            "column 'age' is string, where the model was given int64",
+        ),
         ([1, 2], "the model takes 3 columns"),
         (IMAGES["image"], "the model takes a dict with the keys 'image', 'age', 'word'"),
     ],
@@ -322,10 +404,15 @@ def test_several_arrays_come_in_order_and_as_arrays():
     found = same(IMAGES, given)
 
     assert ["image", "age", "word"] == list(found)
-    assert ((2, 4, 4, 1), "float32", "int64") == (found["image"].shape, found["image"].dtype, found["age"].dtype)
+    assert ((2, 4, 4, 1), "float32", "int64") == (
+        found["image"].shape,
+        found["image"].dtype,
+        found["age"].dtype,
+    )
     flat = {"a": np.zeros(3), "b": np.zeros((3, 1))}
     assert {"a": (2,), "b": (2, 1)} == {
-        name: value.shape for name, value in same(flat, pd.DataFrame({"b": [1, 2], "a": [3.0, 4.0]})).items()
+        name: value.shape
+        for name, value in same(flat, pd.DataFrame({"b": [1, 2], "a": [3.0, 4.0]})).items()
     }
     assert [5.0, 6.0] == same({"a": np.zeros(3)}, [{"a": 5.0}, {"a": 6.0}])["a"].tolist()
 
@@ -354,7 +441,10 @@ def test_lists_of_arrays_are_several_inputs():
     [
         (np.zeros((2, 3)), r"the data has the shape \(n, 3\), where the model was given \(n, 4\)"),
         (np.zeros(4), r"the data has the shape \(n\), where the model was given \(n, 4\)"),
-        (np.zeros((2, 4), dtype="complex64"), "the data is complex64, where the model was given float32"),
+        (
+            np.zeros((2, 4), dtype="complex64"),
+            "the data is complex64, where the model was given float32",
+        ),
         (np.array([["a"] * 4]), "the data is string, where the model was given float32"),
         ([[1, 2, 3, 4], [1, 2]], "differ in length or shape"),
         ([{"a": 1}], "the model takes an array of shape|shape"),
@@ -381,7 +471,20 @@ def test_lists_take_the_type_of_the_signature():
 def arrays():
     shapes = st.lists(st.integers(0, 3), min_size=1, max_size=3)
     dtypes = st.sampled_from(
-        ["bool", "int8", "uint16", "int64", "float16", "float32", "float64", "complex64", "U3", "S2", "M8[ns]", "object"]
+        [
+            "bool",
+            "int8",
+            "uint16",
+            "int64",
+            "float16",
+            "float32",
+            "float64",
+            "complex64",
+            "U3",
+            "S2",
+            "M8[ns]",
+            "object",
+        ]
     )
     return st.builds(lambda shape, dtype: np.zeros(shape, dtype=dtype), shapes, dtypes)
 
@@ -392,10 +495,19 @@ def with_rows(count):
 
 KINDS = st.one_of(
     arrays(),
-    st.integers(0, 3).flatmap(lambda count: st.dictionaries(st.text(max_size=2), with_rows(count), min_size=1, max_size=3)),
-    st.integers(1, 3).flatmap(lambda count: st.lists(with_rows(count).filter(lambda array: array.ndim > 1), min_size=1, max_size=3)),
+    st.integers(0, 3).flatmap(
+        lambda count: st.dictionaries(st.text(max_size=2), with_rows(count), min_size=1, max_size=3)
+    ),
+    st.integers(1, 3).flatmap(
+        lambda count: st.lists(
+            with_rows(count).filter(lambda array: array.ndim > 1), min_size=1, max_size=3
+        )
+    ),
     st.lists(st.text(max_size=3), max_size=4),
-    st.lists(st.fixed_dictionaries({"a": st.integers(), "b": st.text(max_size=2) | st.none()}), max_size=3),
+    st.lists(
+        st.fixed_dictionaries({"a": st.integers(), "b": st.text(max_size=2) | st.none()}),
+        max_size=3,
+    ),
     arrays()
     .filter(lambda array: array.ndim == 2 and array.dtype.kind in "biuf")
     .map(lambda array: scipy.sparse.csr_matrix(array.astype("f8"))),
@@ -405,7 +517,9 @@ KINDS = st.one_of(
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(KINDS)
 def test_data_fits_the_signature_that_was_inferred_from_it(data):
-    """Arrays, dicts and lists of arrays, texts, records, sparse: all come back as they were, also by way of JSON."""
+    """Arrays, dicts and lists of arrays, texts, records, sparse: all come back as they were, also
+    by way of JSON.
+    """
     schema = infer_signature(data).inputs
 
     for known in (schema, Signature.from_json(infer_signature(data).to_json()).inputs):
@@ -432,5 +546,7 @@ def test_polars_frames_fit_and_stay():
     assert [[3.0, 4.0]] == same(np.zeros((2, 2)), pl.DataFrame({"x": [3], "y": [4.0]})).tolist()
     data = pl.DataFrame({"a": [3]})
     assert data is same(pd.DataFrame({"a": [1.0]}), data)
-    with pytest.raises(SignatureError, match=r"column 'b' is int\d+, where the model was given string"):
+    with pytest.raises(
+        SignatureError, match=r"column 'b' is int\d+, where the model was given string"
+    ):
         same(frame, frame.with_columns(b=1))

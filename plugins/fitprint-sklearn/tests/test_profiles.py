@@ -19,7 +19,11 @@ def test_a_fit_leaves_profiles_of_data_and_prediction(tracked):
     run.refresh()
     run = fitprint.get_run(run.id)
     assert [0.0, 38.0] == run.profile("X")["columns"][0]["quantiles"][::32]
-    assert [[0, 10], [1, 10]] == run.profile("y")["columns"][0]["top"] == run.profile("prediction")["columns"][0]["top"]
+    assert (
+        [[0, 10], [1, 10]]
+        == run.profile("y")["columns"][0]["top"]
+        == run.profile("prediction")["columns"][0]["top"]
+    )
     assert [[1, 20]] == run.profile("sample_weight")["columns"][0]["top"]
 
 
@@ -38,4 +42,8 @@ def test_no_profile_of_data_that_are_not_recorded(tracked):
     fitprint.configure(datasets=False)
     run = tracked.of(lambda: LogisticRegression().fit(X, Y))
     deferred.finish(60)
-    assert not [artifact for artifact in fitprint.get_run(run.id).artifacts if artifact.path.startswith("profiles/")]
+    assert not [
+        artifact
+        for artifact in fitprint.get_run(run.id).artifacts
+        if artifact.path.startswith("profiles/")
+    ]

@@ -53,12 +53,14 @@ import fitprint
 X, y = load_diabetes(return_X_y=True)
 
 
-# -- searches ----------------------------------------------------------------------------------------------------------
+# -- searches --------------------------------------------------------------------------------------
 
 
 def test_grid_search(tracked):
     """A search is one run; every candidate is a child with its params, scores, ranks and times."""
-    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0], "fit_intercept": [True, False]}, cv=4)
+    search = GridSearchCV(
+        Ridge(), {"alpha": [0.1, 1.0, 10.0], "fit_intercept": [True, False]}, cv=4
+    )
     run = tracked.of(lambda: search.fit(X, y))
     assert (run.kind, run.status) == ("search", "FINISHED")
     assert {name: value for name, value in run.params.items() if name.startswith("best_")} == {
@@ -72,8 +74,12 @@ def test_grid_search(tracked):
         assert (child.kind, child.status) == ("candidate", "FINISHED")
         assert child.metrics["mean_test_score"] == search.cv_results_["mean_test_score"][position]
         assert child.metrics["rank_test_score"] == search.cv_results_["rank_test_score"][position]
-        assert list(child.history("test_score").value) == [search.cv_results_[f"split{split}_test_score"][position] for split in range(4)]
-        assert {"mean_fit_time", "mean_score_time", "std_fit_time", "std_test_score"} <= set(child.metrics)
+        assert list(child.history("test_score").value) == [
+            search.cv_results_[f"split{split}_test_score"][position] for split in range(4)
+        ]
+        assert {"mean_fit_time", "mean_score_time", "std_fit_time", "std_test_score"} <= set(
+            child.metrics
+        )
         assert run.start_time <= child.start_time <= child.end_time <= run.end_time
     assert children[0].name == "alpha=0.1, fit_intercept=True"
 
@@ -84,15 +90,25 @@ def test_results_table(tracked):
     run = tracked.of(lambda: search.fit(X, y))
     rows = list(csv.DictReader(io.StringIO(run.read("cv_results.csv").decode())))
     assert [json.loads(row["params"]) for row in rows] == search.cv_results_["params"]
-    assert [float(row["mean_test_score"]) for row in rows] == search.cv_results_["mean_test_score"].tolist()
+    assert [float(row["mean_test_score"]) for row in rows] == search.cv_results_[
+        "mean_test_score"
+    ].tolist()
 
 
 def test_search_with_several_metrics(tracked):
     """Each metric has its scores, ranks and splits; the refit metric decides what is best."""
-    search = GridSearchCV(Ridge(), {"alpha": [0.1, 10.0]}, scoring=["r2", "neg_mean_squared_error"], refit="r2", return_train_score=True)
+    search = GridSearchCV(
+        Ridge(),
+        {"alpha": [0.1, 10.0]},
+        scoring=["r2", "neg_mean_squared_error"],
+        refit="r2",
+        return_train_score=True,
+    )
     run = tracked.of(lambda: search.fit(X, y))
     child = run.children()[1]
-    assert {"mean_test_r2", "rank_test_neg_mean_squared_error", "mean_train_r2"} <= set(child.metrics)
+    assert {"mean_test_r2", "rank_test_neg_mean_squared_error", "mean_train_r2"} <= set(
+        child.metrics
+    )
     assert len(child.history("test_r2")) == len(child.history("train_neg_mean_squared_error")) == 5
     assert run.metrics["best_cv_score"] == search.best_score_
 
@@ -106,19 +122,32 @@ def test_search_without_refit(tracked):
 
 def test_randomized_search(tracked):
     """Random searches have their candidates, estimators among the values included."""
-    space = {"ridge__alpha": np.logspace(-2, 2, 50), "standardscaler": [StandardScaler(), None, StandardScaler(with_mean=False)]}
-    search = RandomizedSearchCV(make_pipeline(StandardScaler(), Ridge()), space, n_iter=6, random_state=0)
+    space = {
+        "ridge__alpha": np.logspace(-2, 2, 50),
+        "standardscaler": [StandardScaler(), None, StandardScaler(with_mean=False)],
+    }
+    search = RandomizedSearchCV(
+        make_pipeline(StandardScaler(), Ridge()), space, n_iter=6, random_state=0
+    )
     run = tracked.of(lambda: search.fit(X, y))
     assert len(run.children()) == 6
-    assert {child.params["standardscaler"] for child in run.children()} <= {"StandardScaler()", None, "StandardScaler(with_mean=False)"}
+    assert {child.params["standardscaler"] for child in run.children()} <= {
+        "StandardScaler()",
+        None,
+        "StandardScaler(with_mean=False)",
+    }
 
 
 def test_halving_search(tracked):
     """Each evaluation of a halving search is a child with its iteration and resources."""
-    search = HalvingGridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0, 100.0]}, factor=2, random_state=0)
+    search = HalvingGridSearchCV(
+        Ridge(), {"alpha": [0.1, 1.0, 10.0, 100.0]}, factor=2, random_state=0
+    )
     run = tracked.of(lambda: search.fit(X, y))
     assert len(run.children()) == len(search.cv_results_["params"])
-    assert [child.metrics["n_resources"] for child in run.children()] == search.cv_results_["n_resources"].tolist()
+    assert [child.metrics["n_resources"] for child in run.children()] == search.cv_results_[
+        "n_resources"
+    ].tolist()
     assert run.children()[-1].name.startswith(f"iteration {max(search.cv_results_['iter'])}: ")
 
 
@@ -168,22 +197,32 @@ def test_parallel_search(tracked, backend):
     from joblib import parallel_config
 
     with parallel_config(backend=backend):
-        run = tracked.of(lambda: GridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, n_jobs=2).fit(X, y))
+        run = tracked.of(
+            lambda: GridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, n_jobs=2).fit(X, y)
+        )
     assert len(run.children()) == 3
     assert len(tracked.all()) == 4
 
 
-# -- cross-validation --------------------------------------------------------------------------------------------------
+# -- cross-validation ------------------------------------------------------------------------------
 
 
 def test_cross_val_score(tracked):
-    """It is one run with the score of every fold, the estimator's params, and how it was validated."""
+    """It is one run with the score of every fold, the estimator's params,
+    and how it was validated.
+    """
     scores = []
-    run = tracked.of(lambda: scores.extend(cross_val_score(Ridge(alpha=3), X, y, cv=KFold(4), scoring="r2")))
+    run = tracked.of(
+        lambda: scores.extend(cross_val_score(Ridge(alpha=3), X, y, cv=KFold(4), scoring="r2"))
+    )
     assert (run.kind, run.name) == ("cross-validation", "cross_val_score Ridge")
     assert list(run.history("test_score").value) == scores
     assert run.metrics["mean_test_score"] == pytest.approx(np.mean(scores))
-    assert (run.params["alpha"], run.params["cv"], run.params["scoring"]) == (3, "KFold(n_splits=4)", "r2")
+    assert (run.params["alpha"], run.params["cv"], run.params["scoring"]) == (
+        3,
+        "KFold(n_splits=4)",
+        "r2",
+    )
     assert len(tracked.all()) == 1
 
 
@@ -191,9 +230,18 @@ def test_cross_validate(tracked):
     """Every score and time of every fold is a history."""
     result = {}
     run = tracked.of(
-        lambda: result.update(cross_validate(Ridge(), X, y, scoring=("r2", "neg_mean_squared_error"), return_train_score=True))
+        lambda: result.update(
+            cross_validate(
+                Ridge(), X, y, scoring=("r2", "neg_mean_squared_error"), return_train_score=True
+            )
+        )
     )
-    for name in ("test_r2", "test_neg_mean_squared_error", "train_r2", "train_neg_mean_squared_error"):
+    for name in (
+        "test_r2",
+        "test_neg_mean_squared_error",
+        "train_r2",
+        "train_neg_mean_squared_error",
+    ):
         assert list(run.history(name).value) == result[name].tolist()
     assert list(run.history("fold_fit_time").value) == result["fit_time"].tolist()
 
@@ -212,7 +260,10 @@ def test_cross_val_predict(tracked):
     run = tracked.of(lambda: predicted.append(cross_val_predict(Ridge(), X, y)))
     assert run.metrics["test_mean_squared_error"] == pytest.approx(np.mean((predicted[0] - y) ** 2))
     folds = [test for _, test in KFold(5).split(X)]
-    expected = [1 - ((y[fold] - predicted[0][fold]) ** 2).sum() / ((y[fold] - y[fold].mean()) ** 2).sum() for fold in folds]
+    expected = [
+        1 - ((y[fold] - predicted[0][fold]) ** 2).sum() / ((y[fold] - y[fold].mean()) ** 2).sum()
+        for fold in folds
+    ]
     assert list(run.history("test_score").value) == pytest.approx(expected)
     mean_squared_error(y, predicted[0])
     assert "mean_squared_error" in tracked.run().metrics
@@ -233,7 +284,9 @@ def test_cross_val_predict_with_random_splits(tracked):
 def test_learning_curve(tracked):
     """The step is the number of rows."""
     result = []
-    run = tracked.of(lambda: result.extend(learning_curve(Ridge(), X, y, train_sizes=[50, 100, 200], cv=3)))
+    run = tracked.of(
+        lambda: result.extend(learning_curve(Ridge(), X, y, train_sizes=[50, 100, 200], cv=3))
+    )
     history = run.history("test_score")
     assert list(history.step) == [50] * 3 + [100] * 3 + [200] * 3
     assert list(history.value) == result[2].ravel().tolist()
@@ -242,7 +295,9 @@ def test_learning_curve(tracked):
 
 def test_validation_curve(tracked):
     """The epoch is the value of the parameter."""
-    run = tracked.of(lambda: validation_curve(Ridge(), X, y, param_name="alpha", param_range=[0.5, 5.0], cv=3))
+    run = tracked.of(
+        lambda: validation_curve(Ridge(), X, y, param_name="alpha", param_range=[0.5, 5.0], cv=3)
+    )
     assert list(run.history("mean_test_score").epoch) == [0.5, 5.0]
     assert len(run.history("train_score")) == 6
     assert run.params["param_name"] == "alpha"
@@ -251,19 +306,27 @@ def test_validation_curve(tracked):
 def test_permutation_test(tracked):
     """Score, permutations and p-value are recorded."""
     result = []
-    run = tracked.of(lambda: result.extend(permutation_test_score(Ridge(), X, y, n_permutations=7, cv=3)))
+    run = tracked.of(
+        lambda: result.extend(permutation_test_score(Ridge(), X, y, n_permutations=7, cv=3))
+    )
     assert run.metrics["test_score"] == result[0]
     assert list(run.history("permutation_score").value) == result[1].tolist()
     assert run.metrics["p_value"] == result[2]
 
 
 def test_params_of_function_and_estimator_do_not_clash(tracked):
-    """An argument of the function that the estimator has, too, is recorded under the function's name."""
-    run = tracked.of(lambda: learning_curve(Ridge(random_state=3), X, y, random_state=4, cv=ShuffleSplit(2, random_state=0)))
+    """An argument of the function that the estimator has, too, is recorded under the function's
+    name.
+    """
+    run = tracked.of(
+        lambda: learning_curve(
+            Ridge(random_state=3), X, y, random_state=4, cv=ShuffleSplit(2, random_state=0)
+        )
+    )
     assert (run.params["random_state"], run.params["learning_curve__random_state"]) == (3, 4)
 
 
-# -- sequences ---------------------------------------------------------------------------------------------------------
+# -- sequences -------------------------------------------------------------------------------------
 
 
 def test_partial_fit(tracked):
@@ -271,10 +334,16 @@ def test_partial_fit(tracked):
     data, target = load_digits(return_X_y=True)
     model = SGDClassifier(alpha=0.5)
     for start in range(0, 300, 100):
-        model.partial_fit(data[start : start + 100], target[start : start + 100], classes=list(range(10)))
+        model.partial_fit(
+            data[start : start + 100], target[start : start + 100], classes=list(range(10))
+        )
     run = tracked.run()
     assert list(run.history("rows").value) == [100, 200, 300]
-    assert (run.params["alpha"], run.params["fit__classes"], run.status) == (0.5, list(range(10)), "RUNNING")
+    assert (run.params["alpha"], run.params["fit__classes"], run.status) == (
+        0.5,
+        list(range(10)),
+        "RUNNING",
+    )
     del model
     gc.collect()
     assert tracked.run().status == "FINISHED"
@@ -300,13 +369,15 @@ def test_fit_ends_a_sequence(tracked):
     assert [run.status for run in tracked.runs()] == ["FINISHED", "FINISHED", "RUNNING"]
 
 
-# -- later -------------------------------------------------------------------------------------------------------------
+# -- later -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def judged(tracked):
     """A model that was trained on one half, and the other half."""
-    X_train, X_test, y_train, y_test = train_test_split(*load_breast_cancer(return_X_y=True), random_state=0)
+    X_train, X_test, y_train, y_test = train_test_split(
+        *load_breast_cancer(return_X_y=True), random_state=0
+    )
     model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X_train, y_train)
     return model, X_train, X_test, y_train, y_test
 
@@ -322,7 +393,9 @@ def test_later_score(tracked, judged):
 
 
 def test_later_metrics(tracked, judged):
-    """Metrics of predictions join the model's run, also of a column of the probabilities and of a Series."""
+    """Metrics of predictions join the model's run, also of a column of the probabilities and of a
+    Series.
+    """
     model, _, X_test, _, y_test = judged
     accuracy = accuracy_score(y_test, model.predict(X_test))
     area = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
@@ -391,7 +464,10 @@ def test_permutation_importance(tracked, judged):
     result = permutation_importance(model, X_test, y_test, n_repeats=2, random_state=0)
     run = tracked.run()
     assert "score" not in run.metrics
-    assert json.loads(run.read("plots/permutation_importances.json"))["values"] == result.importances_mean.tolist()
+    assert (
+        json.loads(run.read("plots/permutation_importances.json"))["values"]
+        == result.importances_mean.tolist()
+    )
 
 
 def test_transformers(tracked):
@@ -399,7 +475,10 @@ def test_transformers(tracked):
     model = PCA(3)
     run = tracked.of(lambda: model.fit_transform(load_iris().data))
     assert run.name == "PCA"
-    assert list(run.history("explained_variance_ratio").value) == model.explained_variance_ratio_.tolist()
+    assert (
+        list(run.history("explained_variance_ratio").value)
+        == model.explained_variance_ratio_.tolist()
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -27,10 +27,21 @@ def test_fault_4_secrets_of_a_part_are_in_no_text_of_the_whole(tracked):
     X, y = np.eye(8), np.arange(8) % 2
     pipeline = make_pipeline(Talking("hunter2", "https://bob:hunter2@host"), LogisticRegression())
     runs = [tracked.of(lambda: pipeline.fit(X, y))]
-    runs.append(tracked.of(lambda: GridSearchCV(pipeline, {"talking__api_key": ["hunter2", "hunter3"]}, cv=2).fit(X, y)))
-    recorded = [(run.name, run.params, run.record.documents) for run in (*runs, *runs[1].children())]
+    runs.append(
+        tracked.of(
+            lambda: GridSearchCV(pipeline, {"talking__api_key": ["hunter2", "hunter3"]}, cv=2).fit(
+                X, y
+            )
+        )
+    )
+    recorded = [
+        (run.name, run.params, run.record.documents) for run in (*runs, *runs[1].children())
+    ]
     assert "hunter" not in str(recorded)
-    assert "Talking(api_key='[redacted]', url='https://bob:[redacted]@host')" == runs[0].params["steps"][0][1]
+    assert (
+        "Talking(api_key='[redacted]', url='https://bob:[redacted]@host')"
+        == runs[0].params["steps"][0][1]
+    )
 
 
 def test_fault_4_the_failure_in_a_sequence_is_stored_without_secrets(tracked):

@@ -43,7 +43,9 @@ def reason(run):
 
 
 def test_foreign_estimators_are_not_asked(asked):
-    """What an estimator notes of its predictions is the user's predictions alone, in a pipeline, too."""
+    """What an estimator notes of its predictions is the user's predictions alone, in a pipeline,
+    too.
+    """
     model = Mean().fit(X, y)
     piped = make_pipeline(Mean()).fit(X, y)
     assert (model.asked, piped[-1].asked) == ([], [])
@@ -131,7 +133,9 @@ def test_what_stands_in_the_place_of_a_method_is_not_called(asked):
 
 
 def test_looking_at_the_size_of_an_object_runs_nothing_of_it(asked):
-    """A mock makes a new part, and notes it, whenever an attribute of it is looked up: there is no end to that."""
+    """A mock makes a new part, and notes it, whenever an attribute of it is looked up: there is no
+    end to that.
+    """
 
     class Holding(Mean):
         def fit(self, X, y):
@@ -150,6 +154,8 @@ def test_a_scoring_function_of_the_user_is_not_called_once_more(tracked):
         calls.append(len(X))
         return -abs(y - estimator.predict(X)).mean()
 
-    run = tracked.of(lambda: GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=3, scoring=scoring).fit(X, y))
+    run = tracked.of(
+        lambda: GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=3, scoring=scoring).fit(X, y)
+    )
     assert len(calls) == 6
     assert "your own scoring function" in run.capture["skipped"]["training_score"]

@@ -1,4 +1,6 @@
-"""Nothing about the user's program changes; every way of running in parallel gives the right runs."""
+"""Nothing about the user's program changes; every way of running in parallel gives
+the right runs.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,7 @@ def shape_of_classes() -> dict[str, object]:
     return found
 
 
-# -- import order ------------------------------------------------------------------------------------------------------
+# -- import order ----------------------------------------------------------------------------------
 
 
 def test_names_imported_before(tracked):
@@ -75,7 +77,11 @@ def test_names_imported_before(tracked):
     iris = load_iris(return_X_y=True)
     classifier = DecisionTreeClassifier().fit(iris[0][:-1], iris[1][:-1])
     accuracy_score(iris[1], classifier.predict(iris[0]))
-    assert [run.name for run in tracked.runs()] == ["Ridge", "cross_val_score Ridge", "DecisionTreeClassifier"]
+    assert [run.name for run in tracked.runs()] == [
+        "Ridge",
+        "cross_val_score Ridge",
+        "DecisionTreeClassifier",
+    ]
     assert "accuracy_score" in tracked.runs()[2].metrics
     assert model.coef_.shape == (10,)
 
@@ -116,11 +122,13 @@ cross_val_score(Ridge(), *load_diabetes(return_X_y=True))
 fitprint.autolog(disable=True)
 print([run.name for run in fitprint.search_runs(order_by=["start_time"])])
 """
-    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert (output.stdout, output.stderr) == ("['Ridge', 'cross_val_score Ridge']\n", "")
 
 
-# -- undo --------------------------------------------------------------------------------------------------------------
+# -- undo ------------------------------------------------------------------------------------------
 
 
 def test_undo_leaves_no_residue(untracked):
@@ -131,7 +139,9 @@ def test_undo_leaves_no_residue(untracked):
     Ridge().fit(X, y)
     fitprint.autolog(disable=True)
     after = shape_of_classes()
-    assert {name for name in before.keys() | after.keys() if before.get(name) is not after.get(name)} == set()
+    assert {
+        name for name in before.keys() | after.keys() if before.get(name) is not after.get(name)
+    } == set()
 
 
 def test_with_block(untracked):
@@ -142,7 +152,7 @@ def test_with_block(untracked):
     assert len(untracked.runs()) == 1
 
 
-# -- identity, pickles, repr -------------------------------------------------------------------------------------------
+# -- identity, pickles, repr -----------------------------------------------------------------------
 
 
 def test_functions_keep_what_they_are(untracked):
@@ -150,7 +160,13 @@ def test_functions_keep_what_they_are(untracked):
 
     def facts():
         return {
-            name: (str(inspect.signature(member)), member.__doc__, member.__qualname__, type(member), pickle.dumps(member))
+            name: (
+                str(inspect.signature(member)),
+                member.__doc__,
+                member.__qualname__,
+                type(member),
+                pickle.dumps(member),
+            )
             for name, member in {
                 "Ridge.fit": Ridge.fit,
                 "Ridge.score": Ridge.score,
@@ -237,7 +253,9 @@ def test_guarded_estimators(tracked):
 
 
 def test_mixin_that_overrides_score(tracked):
-    """A mixin behind the estimator in the class statement, with a ``score`` of its own, keeps its place in the method resolution."""
+    """A mixin behind the estimator in the class statement, with a ``score`` of its own, keeps its
+    place in the method resolution.
+    """
 
     class MyScore(RegressorMixin):
         def score(self, X, y, sample_weight=None):
@@ -262,7 +280,7 @@ def test_what_fit_returns(tracked):
     assert Odd().fit(data) is data
 
 
-# -- random state ------------------------------------------------------------------------------------------------------
+# -- random state ----------------------------------------------------------------------------------
 
 
 class Noisy(ClassifierMixin, BaseEstimator):
@@ -305,14 +323,16 @@ def draw(model):
     ids=["own", "pipeline", "dummy", "dummy with a generator", "forest", "sgd"],
 )
 def test_random_numbers_are_the_same(untracked, make):
-    """Global generators and those that an estimator holds give the same numbers, and its predictions are not counted."""
+    """Global generators and those that an estimator holds give the same numbers, and its
+    predictions are not counted.
+    """
     bare = draw(make())
     fitprint.autolog(training_metrics_code=["*"])
     assert draw(make()) == bare
     assert untracked.run().metrics["training_accuracy_score"] > 0
 
 
-# -- data --------------------------------------------------------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------------------
 
 
 def test_data_and_model_are_freed(tracked):
@@ -372,7 +392,7 @@ def test_data_are_not_changed(tracked):
     assert target.equals(before[1])
 
 
-# -- in parallel -------------------------------------------------------------------------------------------------------
+# -- in parallel -----------------------------------------------------------------------------------
 
 
 def test_eight_threads(tracked):
@@ -385,7 +405,10 @@ def test_eight_threads(tracked):
         list(pool.map(train, range(1, 33)))
     runs = tracked.runs()
     assert sorted(run.params["alpha"] for run in runs) == list(range(1, 33))
-    assert all(run.status == "FINISHED" and "training_r2_score" in run.metrics and len(run.datasets) == 2 for run in runs)
+    assert all(
+        run.status == "FINISHED" and "training_r2_score" in run.metrics and len(run.datasets) == 2
+        for run in runs
+    )
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
@@ -394,7 +417,10 @@ def test_workers_inside_a_fit(tracked, backend):
     with parallel_config(backend=backend):
         RandomForestClassifier(4, n_jobs=2, random_state=0).fit(*load_iris(return_X_y=True))
         cross_val_score(DecisionTreeClassifier(), *load_iris(return_X_y=True), n_jobs=2)
-    assert [run.name for run in tracked.all()] == ["RandomForestClassifier", "cross_val_score DecisionTreeClassifier"]
+    assert [run.name for run in tracked.all()] == [
+        "RandomForestClassifier",
+        "cross_val_score DecisionTreeClassifier",
+    ]
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
@@ -433,9 +459,14 @@ if not child:
 os.waitpid(child, 0)
 Ridge(alpha=3).fit(*data)
 print(sorted((run.params["alpha"], run.status, len(run.metrics) > 3) for run in fitprint.search_runs()))
-"""
-    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (output.stdout, output.stderr) == ("[(1, 'FINISHED', True), (2, 'FINISHED', True), (3, 'FINISHED', True)]\n", "")
+"""  # noqa: E501
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (output.stdout, output.stderr) == (
+        "[(1, 'FINISHED', True), (2, 'FINISHED', True), (3, 'FINISHED', True)]\n",
+        "",
+    )
 
 
 def test_fit_inside_a_fit_of_ones_own(tracked):
@@ -492,27 +523,43 @@ if __name__ == "__main__":
     with open("model.pkl", "wb") as file:
         cloudpickle.dump(models[0], file)
     {main}
-"""
+"""  # noqa: E501
 
 
 def test_classes_of_a_script_in_workers(tmp_path):
     """Fits of a script's own classes in workers are recorded."""
     path = Path(tmp_path / "script.py")
     path.write_text(
-        _SCRIPT.format(home=str(tmp_path), main="print(sorted(run.params['a'] for run in fitprint.search_runs()))"), encoding="utf-8"
+        _SCRIPT.format(
+            home=str(tmp_path),
+            main="print(sorted(run.params['a'] for run in fitprint.search_runs()))",
+        ),
+        encoding="utf-8",
     )
-    output = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    output = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert (output.stdout, output.stderr) == ("[1, 2, 3, 4, 5, 6]\n", "")
 
 
 def test_classes_of_a_script(tmp_path):
     """Classes of a script's own go through loky, and pickles of them load where fitprint is not."""
     path = Path(tmp_path / "script.py")
-    path.write_text(_SCRIPT.format(home=str(tmp_path), main="print([model.b_ for model in models])"), encoding="utf-8")
-    output = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    path.write_text(
+        _SCRIPT.format(home=str(tmp_path), main="print([model.b_ for model in models])"),
+        encoding="utf-8",
+    )
+    output = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert (output.stdout, output.stderr) == ("[1, 2, 3, 4, 5, 6]\n", "")
-    load = "import pickle, sys; sys.modules['fitprint'] = None; print(pickle.load(open('model.pkl', 'rb')).fit([[1]]).b_)"
-    output = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, cwd=tmp_path, check=False)
+    load = (
+        "import pickle, sys; sys.modules['fitprint'] = None; "
+        "print(pickle.load(open('model.pkl', 'rb')).fit([[1]]).b_)"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", load], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert (output.stdout, output.stderr) == ("1\n", "")
 
 
@@ -533,7 +580,9 @@ def test_digits_are_quick(tracked):
 
 
 def test_everything_at_once(tmp_path):
-    """Eight threads, four processes and a forked child with a search in it: exactly the expected runs, each complete."""
+    """Eight threads, four processes and a forked child with a search in it: exactly the expected
+    runs, each complete.
+    """
     path = Path(tmp_path / "script.py")
     path.write_text(
         f"""
@@ -565,17 +614,21 @@ if __name__ == "__main__":
     print(sorted(run.params["alpha"] for run in tops if run.name == "Ridge") == list(range(16)))
     print(all(run.metrics["training_score"] > 0.5 and len(run.datasets) == 2 and len(run.models) == 1 for run in tops))
     print([len(run.children()) for run in tops if run.kind == "search"])
-""",
+""",  # noqa: E501
         encoding="utf-8",
     )
-    output = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    output = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     counts = [(("DecisionTreeClassifier", "FINISHED"), 8), (("GridSearchCV", "FINISHED"), 1)]
     counts += [(("Ridge", "FINISHED"), 16), (("candidate", "FINISHED"), 3)]
     assert (output.stdout.splitlines(), output.stderr) == ([str(counts), "True", "True", "[3]"], "")
 
 
 def test_parameters_that_are_drawn_when_they_are_asked_for(untracked):
-    """Asking an estimator for parameters that it draws leaves its generator as it was, deep inside others, too."""
+    """Asking an estimator for parameters that it draws leaves its generator as it was, deep inside
+    others, too.
+    """
 
     class Drawing(ClassifierMixin, BaseEstimator):
         def __init__(self, random_state=None):

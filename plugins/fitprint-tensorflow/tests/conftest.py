@@ -16,10 +16,15 @@ from fitprint.testing.fixtures import runs
 __all__ = ["runs"]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # it announces itself on standard error, with the time
+# it announces itself on standard error, with the time
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-_THEIRS = tuple(f"ignore::{name}:(keras|tensorflow|jax|torch|h5py)" for name in ("DeprecationWarning", "FutureWarning", "UserWarning"))
-_THEIRS += ("ignore:Your input ran out of data:UserWarning",)  # which a finite generator is meant to
+_THEIRS = tuple(
+    f"ignore::{name}:(keras|tensorflow|jax|torch|h5py)"
+    for name in ("DeprecationWarning", "FutureWarning", "UserWarning")
+)
+# which a finite generator is meant to
+_THEIRS += ("ignore:Your input ran out of data:UserWarning",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,13 +53,26 @@ def data() -> tuple[Any, Any]:
 
 @pytest.fixture
 def make() -> Callable[..., Any]:
-    """Give what makes a small compiled network; run eagerly, since tracing takes longer than training."""
+    """Give what makes a small compiled network; run eagerly, since tracing takes longer than
+    training.
+    """
     import keras
 
     def model(*layers: Any, loss: Any = "binary_crossentropy", **options: Any) -> Any:
         keras.utils.set_random_seed(3)
-        made = keras.Sequential([keras.Input((30,)), *layers, keras.layers.Dense(1, "sigmoid", name="out")], name="network")
-        made.compile(**{"optimizer": "adam", "loss": loss, "metrics": ["accuracy"], "jit_compile": False, **options})
+        made = keras.Sequential(
+            [keras.Input((30,)), *layers, keras.layers.Dense(1, "sigmoid", name="out")],
+            name="network",
+        )
+        made.compile(
+            **{
+                "optimizer": "adam",
+                "loss": loss,
+                "metrics": ["accuracy"],
+                "jit_compile": False,
+                **options,
+            }
+        )
         return made
 
     return model

@@ -32,8 +32,13 @@ def written(path, config, **members):
     ],
 )
 def test_fault_5_a_name_has_to_be_what_it_seems(tmp_path, module, name):
-    """What lies below a package of layers need not be one: only what is defined there, by a name of its own, makes models."""
-    path = written(tmp_path / "model.keras", {"class_name": name, "module": module, "config": {}, "registered_name": None})
+    """What lies below a package of layers need not be one: only what is defined there, by a name of
+    its own, makes models.
+    """
+    path = written(
+        tmp_path / "model.keras",
+        {"class_name": name, "module": module, "config": {}, "registered_name": None},
+    )
     assert [f"{module}.{name}"] == list(read_archive(path, {}).needs)
     with pytest.raises(UntrustedModelError, match=name):
         KerasFlavor().load(tmp_path, {"data": "model"}, Trust())
@@ -41,18 +46,28 @@ def test_fault_5_a_name_has_to_be_what_it_seems(tmp_path, module, name):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("keras.layers", "Dense"), ("keras.src.models.functional", "Functional"), ("keras", "Sequential"), ("keras.optimizers", "Adam")],
+    [
+        ("keras.layers", "Dense"),
+        ("keras.src.models.functional", "Functional"),
+        ("keras", "Sequential"),
+        ("keras.optimizers", "Adam"),
+    ],
 )
 def test_what_makes_models_needs_no_trust(tmp_path, module, name):
     """Under its public name and where it is defined."""
-    path = written(tmp_path / "model.keras", {"class_name": name, "module": module, "config": {}, "registered_name": None})
+    path = written(
+        tmp_path / "model.keras",
+        {"class_name": name, "module": module, "config": {}, "registered_name": None},
+    )
     assert {} == read_archive(path, {}).needs
 
 
 def test_fault_5_a_bomb_is_refused_before_it_is_read(tmp_path):
     """A small file of very many zeros, whichever member they are in."""
     written(tmp_path / "model.keras", {}, weights=bytes(100 << 20))
-    with pytest.raises(IntegrityError, match=r"bytes says that it holds 10\d{7}, .*name the flavor in trust"):
+    with pytest.raises(
+        IntegrityError, match=r"bytes says that it holds 10\d{7}, .*name the flavor in trust"
+    ):
         KerasFlavor().load(tmp_path, {"data": "model"}, Trust())
     assert [] == list(read_archive(tmp_path / "model.keras", {}, vast=True).needs)
 

@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend")
+TENSORFLOW = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend"
+)
 
 
 def test_generator_is_consumed_by_keras_alone(tracked, data, make):
@@ -26,7 +28,9 @@ def test_generator_is_consumed_by_keras_alone(tracked, data, make):
 def test_dataset_of_batches_is_told_by_its_specification(tracked, data, make):
     """Nothing is run to learn it."""
     tf = pytest.importorskip("tensorflow")
-    dataset = tf.data.Dataset.from_tensor_slices((data[0][:32], data[1][:32])).batch(8, drop_remainder=True)
+    dataset = tf.data.Dataset.from_tensor_slices((data[0][:32], data[1][:32])).batch(
+        8, drop_remainder=True
+    )
     make().fit(dataset, epochs=2, verbose=0)
     params = tracked.one().params
     assert (params["batch_size"], params["steps_per_epoch"]) == (8, 4)
@@ -49,7 +53,9 @@ def test_py_dataset_is_recorded(tracked, data, make):
 def test_torch_loader_is_recorded(tracked, data, make):
     """Its batch size is the loader's."""
     torch = pytest.importorskip("torch")
-    tensors = torch.utils.data.TensorDataset(torch.from_numpy(data[0][:32]), torch.from_numpy(data[1][:32, None]))
+    tensors = torch.utils.data.TensorDataset(
+        torch.from_numpy(data[0][:32]), torch.from_numpy(data[1][:32, None])
+    )
     make().fit(torch.utils.data.DataLoader(tensors, batch_size=16), verbose=0)
     assert (tracked.one().params["batch_size"], tracked.one().params["steps_per_epoch"]) == (16, 2)
 
@@ -61,7 +67,10 @@ def test_several_inputs_and_outputs_have_a_signature_by_name(runs, data):
     fitprint.autolog()
     a, b = keras.Input((30,), name="a"), keras.Input((2,), name="b")
     both = keras.layers.Concatenate()([a, b])
-    outputs = {"left": keras.layers.Dense(1, name="left")(both), "right": keras.layers.Dense(1, name="right")(both)}
+    outputs = {
+        "left": keras.layers.Dense(1, name="left")(both),
+        "right": keras.layers.Dense(1, name="right")(both),
+    }
     model = keras.Model({"a": a, "b": b}, outputs)
     model.compile("sgd", {"left": "mse", "right": "mae"})
     X = {"a": data[0][:32], "b": data[0][:32, :2]}
@@ -73,7 +82,9 @@ def test_several_inputs_and_outputs_have_a_signature_by_name(runs, data):
     assert [field["name"] for field in signature["outputs"]["fields"]] == ["left", "right"]
     loaded = fitprint.load_predictor(f"runs:/{run.id}/model").predict(X)
     expected = model.predict(X, verbose=0)
-    assert {key: value.tolist() for key, value in loaded.items()} == {key: value.tolist() for key, value in expected.items()}
+    assert {key: value.tolist() for key, value in loaded.items()} == {
+        key: value.tolist() for key, value in expected.items()
+    }
 
 
 @TENSORFLOW
@@ -86,7 +97,9 @@ def test_train_step_of_the_users_is_recorded(tracked, data):
             x, y = batch
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean((self(x, training=True)[:, 0] - y) ** 2)
-            self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            self.optimizer.apply(
+                tape.gradient(loss, self.trainable_variables), self.trainable_variables
+            )
             return {"mine": loss}
 
     inputs = keras.Input((30,))
@@ -94,7 +107,8 @@ def test_train_step_of_the_users_is_recorded(tracked, data):
     model.compile("sgd")
     history = model.fit(data[0][:32], data[1][:32], epochs=2, verbose=0).history
     run = tracked.one()
-    assert {key: list(run.history(key).value) for key in history} == history  # Keras before 3.1 tells none
+    # Keras before 3.1 tells none
+    assert {key: list(run.history(key).value) for key in history} == history
     assert len(run.history("learning_rate").value) == 2
 
 
@@ -148,7 +162,12 @@ def test_integer_tokens_keep_their_type(runs):
 
     fitprint.autolog()
     model = keras.Sequential(
-        [keras.Input((4,), dtype="int32"), keras.layers.Embedding(10, 2), keras.layers.Flatten(), keras.layers.Dense(1)]
+        [
+            keras.Input((4,), dtype="int32"),
+            keras.layers.Embedding(10, 2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
     )
     model.compile("sgd", "mse")
     model.fit(np.ones((8, 4), "int32"), np.ones(8), verbose=0)

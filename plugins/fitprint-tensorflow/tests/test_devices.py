@@ -1,4 +1,6 @@
-"""Trainings over several devices, which processors play here: one run, which tells over what it was spread."""
+"""Trainings over several devices, which processors play here: one run, which tells over what it was
+spread.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,14 @@ if sys.argv[2] == "recorded":
     assert {expected}, told
     predictor = fitprint.load_predictor(f"runs:/{{run.id}}/model")
     assert np.allclose(predictor.predict(X), np.asarray(model(X)), atol=1e-6)  # in a strategy, the first Keras 3 predicts sums
-"""
+"""  # noqa: E501
 _TENSORFLOW = """
 import tensorflow as tf
 processors = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(processors[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     model = train()
-"""
+"""  # noqa: E501
 _JAX = """
 keras.distribution.set_distribution(keras.distribution.DataParallel(devices=keras.distribution.list_devices()))
 model = train()
@@ -53,7 +55,10 @@ model = train()
 
 def weights_of(tmp_path, how, spread, expected):
     program = _PROGRAM.format(spread=spread, expected=expected)
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "CUDA_VISIBLE_DEVICES": ""}
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     command = [sys.executable, "-c", program, str(tmp_path), how]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
@@ -63,8 +68,13 @@ def weights_of(tmp_path, how, spread, expected):
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend")
 def test_a_mirrored_strategy_is_one_run(tmp_path):
     """With two replicas, and the weights that it has unobserved."""
-    expected = 'told["strategy"] == "MirroredStrategy" and told["replicas"] == 2 and len(told["devices"]) == 2'
-    bare, recorded = (weights_of(tmp_path, how, _TENSORFLOW, expected) for how in ("bare", "recorded"))
+    expected = (
+        'told["strategy"] == "MirroredStrategy" and told["replicas"] == 2 and '
+        'len(told["devices"]) == 2'
+    )
+    bare, recorded = (
+        weights_of(tmp_path, how, _TENSORFLOW, expected) for how in ("bare", "recorded")
+    )
     assert bare == recorded
 
 

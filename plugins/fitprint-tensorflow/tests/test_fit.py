@@ -46,7 +46,11 @@ def test_metrics_of_each_epoch_are_recorded_with_epoch_and_step(tracked, data, m
     run = tracked.one()
     for key, values in history.items():
         found = run.history(key)
-        assert (list(found.value), list(found.step), list(found.epoch)) == (values, [0, 1, 2], [0, 1, 2])
+        assert (list(found.value), list(found.step), list(found.epoch)) == (
+            values,
+            [0, 1, 2],
+            [0, 1, 2],
+        )
 
 
 def test_callbacks_none_is_no_failure(tracked, data, make):
@@ -64,11 +68,15 @@ def test_reused_callbacks_list_leaks_no_run(tracked, data, make):
         make().fit(data[0][:32], data[1][:32], epochs=2, callbacks=callbacks, verbose=0)
     assert callbacks == given
     assert log == [("a", 0), ("b", 0), ("a", 1), ("b", 1)] * 2
-    assert [(run.status, len(run.history("loss").value)) for run in tracked.roots()] == [("FINISHED", 2)] * 2
+    assert [(run.status, len(run.history("loss").value)) for run in tracked.roots()] == [
+        ("FINISHED", 2)
+    ] * 2
 
 
 @pytest.mark.parametrize(
-    "wrap", [lambda c: c, lambda c: (c,), lambda c: {"mine": c}, lambda c: [c]], ids=["single", "tuple", "dict", "list"]
+    "wrap",
+    [lambda c: c, lambda c: (c,), lambda c: {"mine": c}, lambda c: [c]],
+    ids=["single", "tuple", "dict", "list"],
 )
 def test_callbacks_of_any_form_are_called_once_for_each_epoch(tracked, data, make, wrap):
     """Keras takes one callback, or a structure of them."""
@@ -81,7 +89,9 @@ def test_callback_list_of_the_users_is_left_as_it_is(tracked, data, make):
     """A ``CallbackList`` is used as it is, with the history that it holds."""
     log: list[Any] = []
     model = make()
-    mine = keras.callbacks.CallbackList([Counting(log)], add_history=True, model=model, epochs=2, verbose=0, steps=1)
+    mine = keras.callbacks.CallbackList(
+        [Counting(log)], add_history=True, model=model, epochs=2, verbose=0, steps=1
+    )
     before = list(mine.callbacks)
     history = model.fit(data[0][:32], data[1][:32], epochs=2, callbacks=mine, verbose=0)
     assert (mine.callbacks, log, history.epoch) == (before, [("", 0), ("", 1)], [0, 1])
@@ -108,20 +118,40 @@ def test_default_batch_size_is_told_as_the_number_that_it_is(tracked, data, make
 
 def test_validation_points_are_recorded_once(tracked, data, make):
     """A validation pass makes the ``val_`` points and no others."""
-    make().fit(data[0][:64], data[1][:64], epochs=2, validation_data=(data[0][64:96], data[1][64:96]), verbose=0)
+    make().fit(
+        data[0][:64],
+        data[1][:64],
+        epochs=2,
+        validation_data=(data[0][64:96], data[1][64:96]),
+        verbose=0,
+    )
     run = tracked.one()
     curves = {key: len(run.history(key).value) for key in run.metrics if key != "fit_time"}
-    assert curves == dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"), 2)
+    assert curves == dict.fromkeys(
+        ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"), 2
+    )
 
 
 def test_early_stopping_invents_no_point(tracked, data, make):
-    """The stop is told in numbers of its own, counted from 0; curves end with the last epoch trained."""
-    stop = keras.callbacks.EarlyStopping("loss", min_delta=10.0, patience=2, restore_best_weights=True)
+    """The stop is told in numbers of its own, counted from 0; curves end with the last epoch
+    trained.
+    """
+    stop = keras.callbacks.EarlyStopping(
+        "loss", min_delta=10.0, patience=2, restore_best_weights=True
+    )
     make().fit(data[0][:32], data[1][:32], epochs=10, callbacks=[stop], verbose=0)
     run = tracked.one()
     assert list(run.history("loss").step) == [0, 1, 2]
-    facts = {key: run.metrics[key] for key in ("best_iteration", "stopped_iteration", "stopped_epoch", "restored_epoch")}
-    assert facts == {"best_iteration": 0, "stopped_iteration": 2, "stopped_epoch": 2, "restored_epoch": 0}
+    facts = {
+        key: run.metrics[key]
+        for key in ("best_iteration", "stopped_iteration", "stopped_epoch", "restored_epoch")
+    }
+    assert facts == {
+        "best_iteration": 0,
+        "stopped_iteration": 2,
+        "stopped_epoch": 2,
+        "restored_epoch": 0,
+    }
     assert run.metrics["best_score"] == run.history("loss").value[0]
     assert "min" == run.summary("best_score").goal
     assert run.params["early_stopping_patience"] == 2
@@ -145,16 +175,23 @@ def test_reduced_learning_rate_shows_in_the_epoch_after(tracked, data, make):
     """``ReduceLROnPlateau`` acts at the end of an epoch, for the next one."""
     reduce = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=100.0)
     make().fit(data[0][:32], data[1][:32], epochs=3, callbacks=[reduce], verbose=0)
-    assert list(tracked.one().history("learning_rate").value) == pytest.approx([0.001, 0.001, 0.0001])
+    assert list(tracked.one().history("learning_rate").value) == pytest.approx(
+        [0.001, 0.001, 0.0001]
+    )
 
 
 def test_schedule_of_keras_is_followed(tracked, data, make):
     """A schedule in the optimizer is told with its settings, and its curve recorded."""
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1, decay_rate=0.5)
-    make(optimizer=keras.optimizers.SGD(schedule)).fit(data[0][:32], data[1][:32], epochs=3, verbose=0)
+    make(optimizer=keras.optimizers.SGD(schedule)).fit(
+        data[0][:32], data[1][:32], epochs=3, verbose=0
+    )
     run = tracked.one()
     assert list(run.history("learning_rate").value) == pytest.approx([0.1, 0.05, 0.025])
-    assert (run.params["optimizer_learning_rate"], run.params["optimizer_learning_rate_decay_rate"]) == ("ExponentialDecay", 0.5)
+    assert (
+        run.params["optimizer_learning_rate"],
+        run.params["optimizer_learning_rate_decay_rate"],
+    ) == ("ExponentialDecay", 0.5)
 
 
 def test_schedule_of_the_users_is_not_called_once_more(tracked, data, make):
@@ -171,7 +208,9 @@ def test_schedule_of_the_users_is_not_called_once_more(tracked, data, make):
 
     def train() -> int:
         calls.clear()
-        make(optimizer=keras.optimizers.SGD(Mine())).fit(data[0][:32], data[1][:32], epochs=2, verbose=0)
+        make(optimizer=keras.optimizers.SGD(Mine())).fit(
+            data[0][:32], data[1][:32], epochs=2, verbose=0
+        )
         return len(calls)
 
     observed = train()
@@ -182,11 +221,18 @@ def test_schedule_of_the_users_is_not_called_once_more(tracked, data, make):
 
 def test_optimizer_loss_and_metrics_are_typed_params(tracked, data, make):
     """Numbers are numbers, as the user wrote them."""
-    make(optimizer=keras.optimizers.Adam(0.002), metrics=["accuracy", keras.metrics.AUC(name="auc")]).fit(
-        data[0][:32], data[1][:32], verbose=0
-    )
+    make(
+        optimizer=keras.optimizers.Adam(0.002), metrics=["accuracy", keras.metrics.AUC(name="auc")]
+    ).fit(data[0][:32], data[1][:32], verbose=0)
     params = tracked.one().params
-    names = ("optimizer", "optimizer_learning_rate", "optimizer_beta_1", "loss", "metrics", "total_params")
+    names = (
+        "optimizer",
+        "optimizer_learning_rate",
+        "optimizer_beta_1",
+        "loss",
+        "metrics",
+        "total_params",
+    )
     assert {name: params[name] for name in names} == {
         "optimizer": "Adam",
         "optimizer_learning_rate": 0.002,
@@ -208,21 +254,35 @@ def test_architecture_and_summary_are_artifacts(tracked, data, make):
 
 def test_callbacks_are_recorded_with_their_settings(tracked, data, make):
     """The document has class and settings of each."""
-    make().fit(data[0][:32], data[1][:32], callbacks=[keras.callbacks.TerminateOnNaN(), Counting([], "mine")], verbose=0)
+    make().fit(
+        data[0][:32],
+        data[1][:32],
+        callbacks=[keras.callbacks.TerminateOnNaN(), Counting([], "mine")],
+        verbose=0,
+    )
     told = tracked.one().record.documents["callbacks"]
-    assert [(entry["class"], entry["config"].get("name")) for entry in told] == [("TerminateOnNaN", None), ("Counting", "mine")]
+    assert [(entry["class"], entry["config"].get("name")) for entry in told] == [
+        ("TerminateOnNaN", None),
+        ("Counting", "mine"),
+    ]
 
 
 def test_checkpoints_of_the_users_are_linked_and_the_last_is_kept(tracked, data, make, tmp_path):
     """Each file is told once, with the epoch that wrote it."""
     (tmp_path / "9-old.weights.h5").write_bytes(b"of another training")
-    callback = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{loss:.1f}.weights.h5", save_weights_only=True)
+    callback = keras.callbacks.ModelCheckpoint(
+        tmp_path / "{epoch}-{loss:.1f}.weights.h5", save_weights_only=True
+    )
     fitprint.configure(models=True)
     make().fit(data[0][:32], data[1][:32], epochs=2, callbacks=[callback], verbose=0)
     run = tracked.one()
     files = run.record.documents["checkpoints"]["files"]
     assert [(Path(file["file"]).name[0], file["epoch"]) for file in files] == [("1", 0), ("2", 1)]
-    kept = [artifact.path for artifact in run.record.artifacts if artifact.path.startswith("checkpoints/")]
+    kept = [
+        artifact.path
+        for artifact in run.record.artifacts
+        if artifact.path.startswith("checkpoints/")
+    ]
     assert kept == [files[-1]["artifact"]]
 
 
@@ -242,7 +302,9 @@ def test_metrics_that_a_callback_adds_to_the_logs_are_recorded(tracked, data, ma
         def on_epoch_end(self, epoch, logs=None):
             logs["mine"] = 10.0 + epoch
 
-    history = make().fit(data[0][:32], data[1][:32], epochs=2, callbacks=[Adding()], verbose=0).history
+    history = (
+        make().fit(data[0][:32], data[1][:32], epochs=2, callbacks=[Adding()], verbose=0).history
+    )
     assert list(tracked.one().history("mine").value) == history["mine"] == [10.0, 11.0]
 
 
@@ -273,7 +335,9 @@ def test_model_history_and_pickle_hold_nothing_of_ours(tracked, data, make):
     model = make()
     result = model.fit(data[0][:32], data[1][:32], verbose=0)
     assert result is model.history
-    assert not [value for value in vars(model).values() if type(value).__module__.startswith("fitprint")]
+    assert not [
+        value for value in vars(model).values() if type(value).__module__.startswith("fitprint")
+    ]
     assert "fitprint" not in repr(sorted(vars(model)))
 
 
@@ -281,13 +345,19 @@ def test_six_threads_give_six_complete_runs(tracked, data, make):
     """Trainings at once do not get into each other's way."""
     models = [make() for _ in range(6)]
     threads = [
-        threading.Thread(target=model.fit, args=(data[0][:32], data[1][:32]), kwargs={"epochs": 2, "verbose": 0}) for model in models
+        threading.Thread(
+            target=model.fit, args=(data[0][:32], data[1][:32]), kwargs={"epochs": 2, "verbose": 0}
+        )
+        for model in models
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [(run.status, run.params["epochs"], len(run.history("loss").value)) for run in tracked.roots()] == [("FINISHED", 2, 2)] * 6
+    assert [
+        (run.status, run.params["epochs"], len(run.history("loss").value))
+        for run in tracked.roots()
+    ] == [("FINISHED", 2, 2)] * 6
 
 
 def test_two_fits_in_one_user_run_are_both_complete(tracked, data, make):
@@ -306,7 +376,10 @@ def test_second_fit_of_a_model_names_the_run_that_it_continues(tracked, data, ma
     model.fit(data[0][:32], data[1][:32], verbose=0)
     model.fit(data[0][:32], data[1][:32], initial_epoch=1, epochs=2, verbose=0)
     first, second = tracked.roots()
-    assert (second.record.tags["continues_run"], list(second.history("loss").step)) == (first.id, [1])
+    assert (second.record.tags["continues_run"], list(second.history("loss").step)) == (
+        first.id,
+        [1],
+    )
 
 
 def test_fit_that_a_subclass_defines_is_recorded_once(tracked, data):

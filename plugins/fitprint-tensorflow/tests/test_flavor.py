@@ -91,7 +91,11 @@ def test_model_that_cannot_be_saved_says_what_and_why(make, tmp_path):
 def test_code_that_is_gone_is_named_with_the_remedy(make, tmp_path):
     """The layer's module is not here."""
     options, entry = saved(make(Halving()), tmp_path)
-    rewrite(tmp_path / "data/model.keras", "config.json", lambda text: text.replace(__name__, "gone.away"))
+    rewrite(
+        tmp_path / "data/model.keras",
+        "config.json",
+        lambda text: text.replace(__name__, "gone.away"),
+    )
     options["size"] = None
     with pytest.raises(FitprintError, match=r"gone\.away\.Halving.*custom_object_scope"):
         KerasFlavor().load(tmp_path, options, Trust(["gone.away.Halving"]))
@@ -113,13 +117,48 @@ def test_lambda_runs_only_for_who_trusts_lambdas(make, data, tmp_path):
     "node",
     [
         {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
-        {"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "eval"},
-        {"module": "keras.utils", "class_name": "function", "config": "get_file", "registered_name": "get_file"},
-        {"module": "keras.config", "class_name": "function", "config": "enable_unsafe_deserialization", "registered_name": None},
-        {"module": "keras.models", "class_name": "function", "config": "load_model", "registered_name": "load_model"},
-        {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "x"}, "registered_name": None},
-        {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}, "registered_name": None},
-        {"module": "subprocess", "class_name": "Popen", "config": {"args": "x"}, "registered_name": None},
+        {
+            "module": "builtins",
+            "class_name": "function",
+            "config": "eval",
+            "registered_name": "eval",
+        },
+        {
+            "module": "keras.utils",
+            "class_name": "function",
+            "config": "get_file",
+            "registered_name": "get_file",
+        },
+        {
+            "module": "keras.config",
+            "class_name": "function",
+            "config": "enable_unsafe_deserialization",
+            "registered_name": None,
+        },
+        {
+            "module": "keras.models",
+            "class_name": "function",
+            "config": "load_model",
+            "registered_name": "load_model",
+        },
+        {
+            "module": "keras.layers",
+            "class_name": "TFSMLayer",
+            "config": {"filepath": "x"},
+            "registered_name": None,
+        },
+        {
+            "module": "keras.layers",
+            "class_name": "StringLookup",
+            "config": {"vocabulary": "/etc/passwd"},
+            "registered_name": None,
+        },
+        {
+            "module": "subprocess",
+            "class_name": "Popen",
+            "config": {"args": "x"},
+            "registered_name": None,
+        },
         {"class_name": "__typespec__", "spec_name": "Popen", "module": "subprocess", "config": {}},
     ],
     ids=lambda node: str(node.get("config"))[:20] + node["class_name"],
@@ -164,10 +203,26 @@ def test_model_that_mlflow_wrote_is_read(make, data, tmp_path):
     model = make()
     saved(model, tmp_path)
     expected = model.predict(data[0], verbose=0)
-    keras_options = {"data": "data", "keras_version": keras.__version__, "keras_backend": "tensorflow", "save_exported_model": False}
-    tensorflow_options = {"data": "data", "model_type": "keras", "keras_version": keras.__version__, "save_format": "keras", "code": None}
-    for flavor, options in ((KerasFlavor(), keras_options), (TensorFlowFlavor(), tensorflow_options)):
-        assert np.array_equal(flavor.load(tmp_path, options, Trust()).predict(data[0], verbose=0), expected)
+    keras_options = {
+        "data": "data",
+        "keras_version": keras.__version__,
+        "keras_backend": "tensorflow",
+        "save_exported_model": False,
+    }
+    tensorflow_options = {
+        "data": "data",
+        "model_type": "keras",
+        "keras_version": keras.__version__,
+        "save_format": "keras",
+        "code": None,
+    }
+    for flavor, options in (
+        (KerasFlavor(), keras_options),
+        (TensorFlowFlavor(), tensorflow_options),
+    ):
+        assert np.array_equal(
+            flavor.load(tmp_path, options, Trust()).predict(data[0], verbose=0), expected
+        )
 
 
 def test_saved_model_on_request_is_a_program_that_has_to_be_trusted(make, data, tmp_path, capsys):

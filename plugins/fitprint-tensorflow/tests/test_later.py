@@ -1,4 +1,6 @@
-"""What is done beside ``fit``: evaluations, batches by hand, loops, summaries, wrappers and searches."""
+"""What is done beside ``fit``: evaluations, batches by hand, loops, summaries, wrappers and
+searches.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ class Network(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
-        self.model_ = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(self.units), keras.layers.Dense(1, "sigmoid")])
+        self.model_ = keras.Sequential(
+            [
+                keras.Input((X.shape[1],)),
+                keras.layers.Dense(self.units),
+                keras.layers.Dense(1, "sigmoid"),
+            ]
+        )
         self.model_.compile("adam", "binary_crossentropy")
         self.model_.fit(X, y, epochs=self.epochs, verbose=0)
         return self
@@ -72,10 +80,16 @@ def test_batches_in_a_loop_belong_to_its_run(tracked, data, make):
 def test_batches_without_a_run_are_one_run_of_the_model(tracked, data, make):
     """All calls with one model are one run, which ends when the model is gone."""
     model = make()
-    losses = [model.train_on_batch(data[0][:8], data[1][:8], return_dict=True)["loss"] for _ in range(3)]
+    losses = [
+        model.train_on_batch(data[0][:8], data[1][:8], return_dict=True)["loss"] for _ in range(3)
+    ]
     model.fit(data[0][:8], data[1][:8], verbose=0)
     first, second = tracked.roots()
-    assert (list(first.history("loss").value), first.status, second.status) == (losses, "FINISHED", "FINISHED")
+    assert (list(first.history("loss").value), first.status, second.status) == (
+        losses,
+        "FINISHED",
+        "FINISHED",
+    )
 
 
 def test_gradient_tape_in_a_loop(tracked, data, make):
@@ -116,7 +130,11 @@ def test_wrapper_and_keras_are_one_run(tracked, data):
     """The epochs of the network inside join the estimator's run."""
     Network(epochs=3).fit(*data)
     run = tracked.one()
-    assert (run.params["units"], len(run.history("loss").value), run.params["batch_size"]) == (2, 3, 32)
+    assert (run.params["units"], len(run.history("loss").value), run.params["batch_size"]) == (
+        2,
+        3,
+        32,
+    )
 
 
 def test_search_over_a_wrapper_is_one_parent_with_its_candidates(tracked, data):
@@ -137,7 +155,11 @@ def test_model_that_a_callback_trains_joins_the_run_under_its_own_keys(tracked, 
 
     make().fit(data[0][:32], data[1][:32], epochs=2, callbacks=[Nested()], verbose=0)
     run = tracked.one()
-    assert (len(run.history("loss").value), len(run.history("part2_loss").value), run.params["epochs"]) == (2, 3, 2)
+    assert (
+        len(run.history("loss").value),
+        len(run.history("part2_loss").value),
+        run.params["epochs"],
+    ) == (2, 3, 2)
 
 
 def test_tensorflow_names_are_the_same_classes(tracked, data):

@@ -42,7 +42,9 @@ mlflow.{module}.save_model(model, "theirs")
 
 
 def in_mlflow(program, folder):
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 

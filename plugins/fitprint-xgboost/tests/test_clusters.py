@@ -1,4 +1,6 @@
-"""Trainings that Dask spreads over workers, in this process and in others: one run for each call, complete."""
+"""Trainings that Dask spreads over workers, in this process and in others: one run for each call,
+complete.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ if __name__ == "__main__":
     assert list(local.predict(X)) == list((estimator.get_booster().predict(xgboost.DMatrix(X)) > 0.5).astype(int))
     assert not any(run.capture.get("failed") for run in (native, fitted))
     print("done")
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("where", ["threads", "processes"])
@@ -83,7 +85,7 @@ runs = fitprint.search_runs(order_by=["attributes.start_time"])
 assert ["xgboost.dask.train", "DaskXGBClassifier"] == [run.name for run in runs]
 assert all("asynchronous" in run.capture["skipped"]["training"] for run in runs)
 print("done")
-"""
+"""  # noqa: E501
 
 
 def test_an_asynchronous_client_gets_what_it_waits_for(tmp_path):
@@ -118,16 +120,20 @@ runs = fitprint.search_runs(order_by=["attributes.start_time"])
 assert ["xgboost.train", "XGBClassifier", "xgboost.dask.train"] == [run.name for run in runs], runs
 assert [2, 2, 2] == [len(run.history(key)) for run, key in zip(runs, ["train-rmse", "validation_0-logloss", "train-rmse"])]
 print("done")
-"""
+"""  # noqa: E501
 
 
 def test_trainings_inside_tasks_of_the_users_own_are_runs(tmp_path):
-    """Only what a worker trains for ``xgboost.dask`` is the client's to record, one worker or many."""
+    """Only what a worker trains for ``xgboost.dask`` is the client's to record,
+    one worker or many.
+    """
     assert "done" == last_line_of(_IN_A_TASK, tmp_path)
 
 
 def last_line_of(script, folder, *arguments):
-    """Run a program that records into a home of its own, and return the last line that it prints."""
+    """Run a program that records into a home of its own,
+    and return the last line that it prints.
+    """
     (folder / "program.py").write_text(script, encoding="utf-8")
     command = [sys.executable, "program.py", str(folder / "home"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)

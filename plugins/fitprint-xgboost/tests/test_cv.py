@@ -9,7 +9,12 @@ from xgboost.callback import EarlyStopping
 
 import fitprint
 
-PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 2, "nthread": 1}
+PARAMS = {
+    "objective": "binary:logistic",
+    "eval_metric": ["auc", "logloss"],
+    "max_depth": 2,
+    "nthread": 1,
+}
 
 
 def test_mean_and_deviation_of_every_round(runs, matrices):
@@ -41,8 +46,16 @@ def test_folds_of_ones_own(runs, matrices):
     fitprint.autolog()
     rows = np.arange(400)
     xgboost.cv(PARAMS, matrices[0], 2, folds=StratifiedKFold(4))
-    xgboost.cv(PARAMS, matrices[0], 2, folds=[(rows[rows % 3 != part], rows[rows % 3 == part]) for part in range(3)])
-    assert [run.params["folds"] for run in runs.roots()] == ["StratifiedKFold(n_splits=4)", "<3 splits>"]
+    xgboost.cv(
+        PARAMS,
+        matrices[0],
+        2,
+        folds=[(rows[rows % 3 != part], rows[rows % 3 == part]) for part in range(3)],
+    )
+    assert [run.params["folds"] for run in runs.roots()] == [
+        "StratifiedKFold(n_splits=4)",
+        "<3 splits>",
+    ]
 
 
 def test_the_folds_are_no_runs(runs, matrices):

@@ -37,20 +37,35 @@ def paths(run):
     return {artifact.path for artifact in run.record.artifacts}
 
 
-# -- one estimator -----------------------------------------------------------------------------------------------------
+# -- one estimator ---------------------------------------------------------------------------------
 
 
 def test_a_classifier(runs, split):
-    """One run with parameters, curves, training metrics, importances, configuration and the model."""
+    """One run with parameters, curves, training metrics, importances,
+    configuration and the model.
+    """
     fitprint.autolog()
     model = fitted(split)
     run = runs.one()
     assert (run.name, run.status) == ("XGBClassifier", "FINISHED")
-    assert list(run.history("validation_0-logloss").value) == model.evals_result()["validation_0"]["logloss"]
+    assert (
+        list(run.history("validation_0-logloss").value)
+        == model.evals_result()["validation_0"]["logloss"]
+    )
     assert run.metrics["training_accuracy_score"] == model.score(*split[0])
-    assert [(dataset.name, dataset.role) for dataset in run.record.datasets] == [("X", "train"), ("y", "train"), ("validation_0", "eval")]
-    assert {"plots/feature_importances.json", "plots/feature_importances_by_type.json", "model/model.ubj"} <= paths(run)
-    assert run.record.documents["xgboost_config"]["learner"]["objective"]["name"] == "binary:logistic"
+    assert [(dataset.name, dataset.role) for dataset in run.record.datasets] == [
+        ("X", "train"),
+        ("y", "train"),
+        ("validation_0", "eval"),
+    ]
+    assert {
+        "plots/feature_importances.json",
+        "plots/feature_importances_by_type.json",
+        "model/model.ubj",
+    } <= paths(run)
+    assert (
+        run.record.documents["xgboost_config"]["learner"]["objective"]["name"] == "binary:logistic"
+    )
 
 
 def test_nothing_that_is_left_at_none_counts_as_set(runs, split):
@@ -65,17 +80,28 @@ def test_nothing_that_is_left_at_none_counts_as_set(runs, split):
         "n_estimators",
         "n_jobs",
     }
-    assert all(entry.value is None for name, entry in params.items() if entry.provenance == "default" and name == "reg_alpha")
+    assert all(
+        entry.value is None
+        for name, entry in params.items()
+        if entry.provenance == "default" and name == "reg_alpha"
+    )
 
 
 @pytest.mark.parametrize("how", ["argument", "callback"])
 def test_early_stopping(runs, split, how):
     """Base 0, as the model tells."""
     fitprint.autolog()
-    options = {"early_stopping_rounds": 2} if how == "argument" else {"callbacks": [EarlyStopping(rounds=2)]}
+    options = (
+        {"early_stopping_rounds": 2}
+        if how == "argument"
+        else {"callbacks": [EarlyStopping(rounds=2)]}
+    )
     model = fitted(split, n_estimators=300, **options)
     metrics = runs.one().metrics
-    assert (metrics["best_iteration"], metrics["best_score"]) == (model.best_iteration, model.best_score)
+    assert (metrics["best_iteration"], metrics["best_score"]) == (
+        model.best_iteration,
+        model.best_score,
+    )
     assert metrics["stopped_iteration"] == len(runs.one().history("validation_0-logloss")) - 1
 
 
@@ -97,15 +123,29 @@ _NO_GENERATORS = int(xgboost.__version__.partition(".")[0]) < 3
 
 @pytest.mark.parametrize(
     "make",
-    [np.random.RandomState, pytest.param(np.random.default_rng, marks=pytest.mark.skipif(_NO_GENERATORS, reason="XGBoost takes none"))],
+    [
+        np.random.RandomState,
+        pytest.param(
+            np.random.default_rng,
+            marks=pytest.mark.skipif(_NO_GENERATORS, reason="XGBoost takes none"),
+        ),
+    ],
 )
 def test_a_generator_is_not_drawn_from(runs, split, make):
-    """XGBoost draws its seed when it is asked for parameters; that we ask changes nothing, alone or in a pipeline."""
+    """XGBoost draws its seed when it is asked for parameters; that we ask changes nothing, alone or
+    in a pipeline.
+    """
 
     def train(generator):
         model = classifier(subsample=0.5, random_state=generator).fit(*split[0])
-        piped = make_pipeline(StandardScaler(), classifier(subsample=0.5, random_state=generator)).fit(*split[0])
-        return model.get_booster().get_dump(), piped[-1].get_booster().get_dump(), generator.bytes(8)
+        piped = make_pipeline(
+            StandardScaler(), classifier(subsample=0.5, random_state=generator)
+        ).fit(*split[0])
+        return (
+            model.get_booster().get_dump(),
+            piped[-1].get_booster().get_dump(),
+            generator.bytes(8),
+        )
 
     bare = train(make(3))
     fitprint.autolog()
@@ -160,11 +200,15 @@ def test_six_threads(runs, split):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(one, range(1, 7)))
     assert sorted(run.params["max_depth"] for run in runs.roots()) == [1, 2, 3, 4, 5, 6]
-    assert [(run.status, len(run.history("validation_0-logloss"))) for run in runs.roots()] == [("FINISHED", 5)] * 6
+    assert [(run.status, len(run.history("validation_0-logloss"))) for run in runs.roots()] == [
+        ("FINISHED", 5)
+    ] * 6
 
 
 def test_two_fits_in_one_run(runs, split):
-    """The first is recorded on the user's run, the second on a child of it; neither mixes with the other."""
+    """The first is recorded on the user's run, the second on a child of it; neither mixes with the
+    other.
+    """
     fitprint.autolog()
     with fitprint.start_run("mine"):
         fitted(split, max_depth=1)
@@ -199,7 +243,9 @@ def test_ranking(runs, split):
     """Groups are counted on the evaluation sets."""
     fitprint.autolog()
     groups = np.repeat(range(40), 10)
-    XGBRanker(n_estimators=3).fit(*split[0], qid=groups, eval_set=[split[0]], eval_qid=[groups], verbose=False)
+    XGBRanker(n_estimators=3).fit(
+        *split[0], qid=groups, eval_set=[split[0]], eval_qid=[groups], verbose=False
+    )
     run = runs.one()
     assert run.record.datasets[-1].facts["groups"] == 40
     assert any(name.startswith("validation_0-ndcg") for name in run.metrics)
@@ -251,18 +297,30 @@ def test_a_subclass_of_the_users(runs, split):
     assert run.record.params["max_depth"].provenance == "default"
 
 
-# -- inside scikit-learn's ---------------------------------------------------------------------------------------------
+# -- inside scikit-learn's -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("frameworks", [["*"], ["xgboost"]])
 def test_a_search_is_one_run_with_true_children(runs, split, frameworks):
     """Not a run for each fit; also where scikit-learn itself is left out."""
     fitprint.autolog(include_frameworks=frameworks)
-    GridSearchCV(classifier(), {"max_depth": [1, 2], "learning_rate": [0.1, 0.3]}, cv=2).fit(*split[0])
+    GridSearchCV(classifier(), {"max_depth": [1, 2], "learning_rate": [0.1, 0.3]}, cv=2).fit(
+        *split[0]
+    )
     search = runs.one()
     children = [run for run in runs.all() if run.parent_id == search.id]
-    assert (search.record.kind, search.status, len(children), len(runs)) == ("search", "FINISHED", 4, 5)
-    assert sorted((run.params["max_depth"], run.params["learning_rate"]) for run in children) == [(1, 0.1), (1, 0.3), (2, 0.1), (2, 0.3)]
+    assert (search.record.kind, search.status, len(children), len(runs)) == (
+        "search",
+        "FINISHED",
+        4,
+        5,
+    )
+    assert sorted((run.params["max_depth"], run.params["learning_rate"]) for run in children) == [
+        (1, 0.1),
+        (1, 0.3),
+        (2, 0.1),
+        (2, 0.3),
+    ]
     assert all(run.status == "FINISHED" and "mean_test_score" in run.metrics for run in children)
 
 
@@ -278,13 +336,18 @@ def test_a_cross_validation_is_one_run(runs, split):
     """Its folds are points."""
     fitprint.autolog()
     cross_val_score(classifier(), *split[0], cv=3)
-    assert (runs.one().record.kind, len(runs.one().history("test_score"))) == ("cross-validation", 3)
+    assert (runs.one().record.kind, len(runs.one().history("test_score"))) == (
+        "cross-validation",
+        3,
+    )
 
 
 def test_a_pipeline_has_the_rounds_of_its_last_step(runs, split):
     """One run, with curves and importances of the booster inside."""
     fitprint.autolog()
-    pipeline = make_pipeline(StandardScaler(), classifier(callbacks=[LearningRateScheduler([0.3] * 5)]))
+    pipeline = make_pipeline(
+        StandardScaler(), classifier(callbacks=[LearningRateScheduler([0.3] * 5)])
+    )
     pipeline.fit(*split[0], xgbclassifier__eval_set=[split[1]], xgbclassifier__verbose=False)
     run = runs.one()
     assert (run.name, len(run.history("validation_0-logloss"))) == ("Pipeline", 5)
@@ -295,7 +358,9 @@ def test_a_pipeline_has_the_rounds_of_its_last_step(runs, split):
 @pytest.mark.parametrize(
     "around",
     [
-        lambda model: StackingClassifier([("first", model), ("second", classifier(max_depth=1))], LogisticRegression(), cv=2),
+        lambda model: StackingClassifier(
+            [("first", model), ("second", classifier(max_depth=1))], LogisticRegression(), cv=2
+        ),
         lambda model: VotingClassifier([("first", model), ("second", classifier(max_depth=1))]),
         OneVsRestClassifier,
         lambda model: CalibratedClassifierCV(model, cv=2),

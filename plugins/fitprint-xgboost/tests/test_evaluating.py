@@ -29,7 +29,10 @@ def test_a_classifier_has_the_numbers_of_scikit_learn(tracked, data):
     model = xgboost.XGBClassifier(n_estimators=5).fit(X, y)
     found = fitprint.evaluate(model, test.assign(label=true), "label")
     assert metrics.accuracy_score(true, model.predict(test)) == found.metrics["accuracy_score"]
-    assert metrics.roc_auc_score(true, model.predict_proba(test)[:, 1]) == found.metrics["roc_auc_score"]
+    assert (
+        metrics.roc_auc_score(true, model.predict_proba(test)[:, 1])
+        == found.metrics["roc_auc_score"]
+    )
     (run,) = fitprint.search_runs()
     assert run.id == found.run
 
@@ -42,19 +45,27 @@ def test_a_boosters_probabilities_are_understood(tracked, data):
     found = fitprint.evaluate(booster, test, true)
     assert metrics.accuracy_score(true, said > 0.5) == found.metrics["accuracy_score"]
     assert metrics.roc_auc_score(true, said) == found.metrics["roc_auc_score"]
-    assert found.metrics == fitprint.evaluate(booster, test.assign(side=1, label=true), "label", by="side").metrics
-    assert ("the model predicts probabilities: they are taken for those of the classes 0 to 1",) == found.notes
+    assert (
+        found.metrics
+        == fitprint.evaluate(booster, test.assign(side=1, label=true), "label", by="side").metrics
+    )
+    assert (
+        "the model predicts probabilities: they are taken for those of the classes 0 to 1",
+    ) == found.notes
 
 
 def test_a_boosters_probabilities_of_many_classes_are_understood(tracked):
     """One column for each class."""
     X, y = load_iris(return_X_y=True)
-    booster = xgboost.train({"objective": "multi:softprob", "num_class": 3}, xgboost.DMatrix(X, y), 3)
+    booster = xgboost.train(
+        {"objective": "multi:softprob", "num_class": 3}, xgboost.DMatrix(X, y), 3
+    )
     said = booster.predict(xgboost.DMatrix(X))
     found = fitprint.evaluate(booster, X, y)
     assert metrics.accuracy_score(y, said.argmax(axis=1)) == found.metrics["accuracy_score"]
     assert metrics.log_loss(y, said) == found.metrics["log_loss"]
-    assert found.metrics == fitprint.evaluate(booster, X, np.eye(3)[y]).metrics  # one column for each class in the target, too
+    # one column for each class in the target, too
+    assert found.metrics == fitprint.evaluate(booster, X, np.eye(3)[y]).metrics
 
 
 def test_a_booster_of_quantities_is_none_of_classes(tracked):
@@ -63,4 +74,7 @@ def test_a_booster_of_quantities_is_none_of_classes(tracked):
     y = X[:, 0] * 3 + X[:, 1]
     booster = xgboost.train({}, xgboost.DMatrix(X, y), 3)
     found = fitprint.evaluate(booster, X, y)
-    assert ("regression", metrics.r2_score(y, booster.predict(xgboost.DMatrix(X)))) == (found.task, found.metrics["r2_score"])
+    assert ("regression", metrics.r2_score(y, booster.predict(xgboost.DMatrix(X)))) == (
+        found.task,
+        found.metrics["r2_score"],
+    )

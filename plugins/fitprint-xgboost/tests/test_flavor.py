@@ -24,7 +24,11 @@ from fitprint_sklearn.flavor import SklearnFlavor
 from fitprint_xgboost.flavor import XGBoostFlavor
 
 FLAVORS = [PickleFlavor(), SklearnFlavor(), XGBoostFlavor()]
-BOOSTER = "flavors:\n  python_function: {{loader_module: mlflow.xgboost, data: {file}}}\n  xgboost: {{data: {file}{more}}}\n"
+BOOSTER = (
+    "flavors:\n"
+    "  python_function: {{loader_module: mlflow.xgboost, data: {file}}}\n"
+    "  xgboost: {{data: {file}{more}}}\n"
+)
 
 
 class Labelled(XGBClassifier):
@@ -67,22 +71,32 @@ def by_mlflow(model, folder, file, more=""):
     return folder
 
 
-# -- ours --------------------------------------------------------------------------------------------------------------
+# -- ours ------------------------------------------------------------------------------------------
 
 
 def test_the_flavor_is_the_nearest():
     """It takes boosters and estimators, but no pipeline that contains one."""
     assert choose_flavor(classifier(), FLAVORS).name == "xgboost"
     assert choose_flavor(classifier().get_booster(), FLAVORS).name == "xgboost"
-    assert choose_flavor(make_pipeline(StandardScaler(), XGBClassifier()), FLAVORS).name == "sklearn"
+    assert (
+        choose_flavor(make_pipeline(StandardScaler(), XGBClassifier()), FLAVORS).name == "sklearn"
+    )
 
 
 def test_parameters_come_back(tmp_path):
     """An estimator has the parameters that it had, those that XGBoost's file leaves out, too."""
-    model = classifier(learning_rate=0.2, missing=-1.0, random_state=7, early_stopping_rounds=None, reg_lambda=np.float64(2.0))
+    model = classifier(
+        learning_rate=0.2,
+        missing=-1.0,
+        random_state=7,
+        early_stopping_rounds=None,
+        reg_lambda=np.float64(2.0),
+    )
     loaded = round_trip(model, tmp_path / "model")
     before, after = model.get_params(), loaded.get_params()
-    assert {name: value for name, value in before.items() if value == value} == {n: v for n, v in after.items() if v == v}
+    assert {name: value for name, value in before.items() if value == value} == {
+        n: v for n, v in after.items() if v == v
+    }
     assert type(loaded) is XGBClassifier
     assert loaded.classes_.tolist() == [0, 1]
 
@@ -110,22 +124,33 @@ def test_best_iteration_and_names_come_back(tmp_path):
     """They are in XGBoost's own file."""
     features, target = data()
     frame = pd.DataFrame(features, columns=["a", "b c", "d"])
-    model = XGBClassifier(n_estimators=30, early_stopping_rounds=2, n_jobs=1).fit(frame, target, eval_set=[(frame, target)], verbose=False)
+    model = XGBClassifier(n_estimators=30, early_stopping_rounds=2, n_jobs=1).fit(
+        frame, target, eval_set=[(frame, target)], verbose=False
+    )
     loaded = round_trip(model, tmp_path / "model")
-    assert (loaded.best_iteration, list(loaded.feature_names_in_)) == (model.best_iteration, ["a", "b c", "d"])
+    assert (loaded.best_iteration, list(loaded.feature_names_in_)) == (
+        model.best_iteration,
+        ["a", "b c", "d"],
+    )
     assert np.array_equal(loaded.predict_proba(frame), model.predict_proba(frame))
 
 
 def test_categories(tmp_path):
     """A model of categories predicts the same."""
-    frame = pd.DataFrame({"colour": pd.Categorical(["red", "blue", "green"] * 20), "size": np.arange(60.0)})
-    model = XGBRegressor(n_estimators=3, enable_categorical=True, tree_method="hist", n_jobs=1).fit(frame, np.arange(60) % 3)
+    frame = pd.DataFrame(
+        {"colour": pd.Categorical(["red", "blue", "green"] * 20), "size": np.arange(60.0)}
+    )
+    model = XGBRegressor(n_estimators=3, enable_categorical=True, tree_method="hist", n_jobs=1).fit(
+        frame, np.arange(60) % 3
+    )
     loaded = round_trip(model, tmp_path / "model")
     assert np.array_equal(loaded.predict(frame), model.predict(frame))
 
 
 def test_a_subclass_of_the_users_needs_trust(tmp_path):
-    """It is refused with the call that trusts it, and comes back as the class that it was, with plain attributes."""
+    """It is refused with the call that trusts it, and comes back as the class that it was, with
+    plain attributes.
+    """
     model = classifier(Labelled, unit="cm")
     named = f"{Labelled.__module__}.Labelled"
     sys.modules.setdefault(Labelled.__module__, sys.modules[__name__])
@@ -138,7 +163,9 @@ def test_a_subclass_of_the_users_needs_trust(tmp_path):
 
 
 def test_a_class_that_is_none_of_xgboosts_is_refused(tmp_path):
-    """Whatever a description names as the class: nothing is imported or made without trust, and nothing else with it."""
+    """Whatever a description names as the class: nothing is imported or made without trust, and
+    nothing else with it.
+    """
     pack(classifier(), tmp_path / "model", flavors=FLAVORS)
     options = {"data": "model.ubj", "model_class": "subprocess.Popen"}
     with pytest.raises(UntrustedModelError, match=r"subprocess\.Popen"):
@@ -153,7 +180,13 @@ def test_a_model_of_a_newer_xgboost(tmp_path):
     path = tmp_path / "model" / "model.ubj"
     path.write_bytes(path.read_bytes().replace(b"gradient_booster", b"gradient_boosted"))
     options = {"data": "model.ubj", "xgb_version": "99.1.0"}
-    with pytest.raises(FitprintError, match=r"saved by XGBoost 99\.1\.0, and XGBoost .* cannot read it .*: install xgboost>=99\.1\.0"):
+    with pytest.raises(
+        FitprintError,
+        match=(
+            r"saved by XGBoost 99\.1\.0, and XGBoost .* cannot read it .*: install "
+            r"xgboost>=99\.1\.0"
+        ),
+    ):
         XGBoostFlavor().load(tmp_path / "model", options, Trust())
 
 
@@ -167,7 +200,7 @@ def test_a_logged_model_loads(runs, matrices, split):
     assert np.array_equal(wrapped.predict(split[1][0]), model.predict(split[1][0]))
 
 
-# -- MLflow's ----------------------------------------------------------------------------------------------------------
+# -- MLflow's --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("file", ["model.ubj", "model.json"])
@@ -179,11 +212,14 @@ def test_a_booster_that_mlflow_saved(tmp_path, file):
     assert np.array_equal(loaded.predict(matrix), model.predict(matrix))
 
 
-@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # XGBoost's own, on the ending of the file's name
+# XGBoost's own, on the ending of the file's name
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_a_booster_that_mlflow_saved_in_the_format_xgb(tmp_path):
     """The ending says nothing of what is in the file."""
     model = classifier().get_booster()
-    loaded = load_directory(by_mlflow(model, tmp_path / "model", "model.xgb", ", model_format: xgb"), FLAVORS)
+    loaded = load_directory(
+        by_mlflow(model, tmp_path / "model", "model.xgb", ", model_format: xgb"), FLAVORS
+    )
     matrix = xgboost.DMatrix(data()[0])
     assert np.array_equal(loaded.predict(matrix), model.predict(matrix))
 
@@ -191,7 +227,9 @@ def test_a_booster_that_mlflow_saved_in_the_format_xgb(tmp_path):
 def test_an_estimator_that_mlflow_saved(tmp_path):
     """It is of the class that MLflow names."""
     model = classifier()
-    folder = by_mlflow(model, tmp_path / "model", "model.ubj", ", model_class: xgboost.sklearn.XGBClassifier")
+    folder = by_mlflow(
+        model, tmp_path / "model", "model.ubj", ", model_class: xgboost.sklearn.XGBClassifier"
+    )
     loaded = load_directory(folder, FLAVORS)
     assert type(loaded) is XGBClassifier
     assert np.array_equal(loaded.predict(data()[0]), model.predict(data()[0]))

@@ -1,4 +1,6 @@
-"""Trainings on a GPU, with data in its memory and in the computer's: nothing changes, and nothing is missing from the run."""
+"""Trainings on a GPU, with data in its memory and in the computer's: nothing changes, and nothing
+is missing from the run.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +48,19 @@ def trainings(split):
 
     def classifier(convert):
         data = convert(X), convert(y)
-        return XGBClassifier(device="cuda", n_estimators=10).fit(*data, eval_set=[data], verbose=False).get_booster()
+        return (
+            XGBClassifier(device="cuda", n_estimators=10)
+            .fit(*data, eval_set=[data], verbose=False)
+            .get_booster()
+        )
 
     return {
-        "train": lambda: xgboost.train(PARAMS, matrix, 10, evals=[(test, "test")], verbose_eval=False),
-        "quantile": lambda: xgboost.train(PARAMS, quantile, 10, evals=[(quantile, "train")], verbose_eval=False),
+        "train": lambda: xgboost.train(
+            PARAMS, matrix, 10, evals=[(test, "test")], verbose_eval=False
+        ),
+        "quantile": lambda: xgboost.train(
+            PARAMS, quantile, 10, evals=[(quantile, "train")], verbose_eval=False
+        ),
         "numpy": lambda: classifier(plain),
         "cupy": lambda: classifier(cupy_array),
         "torch": lambda: classifier(tensor),
@@ -67,7 +77,9 @@ def test_the_same_model_and_a_whole_run(runs, split, name):
     run = runs.one()
     assert ("FINISHED", None) == (run.status, run.capture.get("failed"))
     assert 10 == len(run.history(next(key for key in run.metrics if key.endswith("-logloss"))))
-    assert run.record.documents["xgboost_config"]["learner"]["generic_param"]["device"].startswith("cuda")
+    assert run.record.documents["xgboost_config"]["learner"]["generic_param"]["device"].startswith(
+        "cuda"
+    )
     loaded = fitprint.load_model(f"runs:/{run.id}/model")
     assert recorded.get_dump() == getattr(loaded, "get_booster", lambda: loaded)().get_dump()
 
@@ -81,12 +93,19 @@ def test_data_on_the_device_are_told_like_others(runs, split, convert):
         XGBClassifier(device="cuda", n_estimators=10).fit(*data)
     host, device = sorted(runs.all(), key=lambda run: run.start_time)
     assert [data.digest for data in host.datasets] == [data.digest for data in device.datasets]
-    facts = [{name: data.facts.get(name) for name in ("shape", "device", "summary")} for data in device.datasets]
+    facts = [
+        {name: data.facts.get(name) for name in ("shape", "device", "summary")}
+        for data in device.datasets
+    ]
     assert ["cuda:0", "cuda:0"] == [fact.pop("device") for fact in facts]
-    assert facts == [{name: data.facts.get(name) for name in ("shape", "summary")} for data in host.datasets]
+    assert facts == [
+        {name: data.facts.get(name) for name in ("shape", "summary")} for data in host.datasets
+    ]
     training = {key for key in host.metrics if key.startswith("training_")}
     assert "training_roc_auc" in training
-    assert {key: host.metrics[key] for key in training} == pytest.approx({key: device.metrics[key] for key in training})
+    assert {key: host.metrics[key] for key in training} == pytest.approx(
+        {key: device.metrics[key] for key in training}
+    )
 
 
 def test_weights_and_quantities_on_the_device(runs, split):
@@ -102,7 +121,9 @@ def test_weights_and_quantities_on_the_device(runs, split):
 
 @pytest.mark.parametrize("kind", ["classifier", "pipeline", "search"])
 def test_what_xgboost_says_once_is_left_to_the_user(tmp_path, kind):
-    """It warns of data that are not on the model's device, once in a process: where the user predicts, not where we do."""
+    """It warns of data that are not on the model's device, once in a process: where the user
+    predicts, not where we do.
+    """
     program = f"""
 import sys, warnings
 import fitprint
@@ -127,7 +148,7 @@ with warnings.catch_warnings(record=True) as after:
     model.predict(X)
 run = next(run for run in fitprint.search_runs())
 print(len(before), ["mismatched devices" in str(warning.message) for warning in after], "training_accuracy_score" in run.metrics)
-"""
+"""  # noqa: E501
     command = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["0 [True] True"], done.stderr
@@ -138,9 +159,13 @@ def test_searches_and_pipelines(runs, split):
     fitprint.autolog()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # XGBoost's own, on data that are not on the device
-        GridSearchCV(XGBClassifier(device="cuda", n_estimators=3), {"max_depth": [1, 2]}, cv=2).fit(*split[0])
+        GridSearchCV(XGBClassifier(device="cuda", n_estimators=3), {"max_depth": [1, 2]}, cv=2).fit(
+            *split[0]
+        )
         make_pipeline(StandardScaler(), XGBClassifier(device="cuda", n_estimators=3)).fit(*split[0])
-    assert ["GridSearchCV", "Pipeline"] == sorted(run.name for run in runs.all() if run.parent_id is None)
+    assert ["GridSearchCV", "Pipeline"] == sorted(
+        run.name for run in runs.all() if run.parent_id is None
+    )
     assert 2 == len([run for run in runs.all() if run.parent_id])
     assert not any(run.capture.get("failed") for run in runs.all())
 

@@ -12,7 +12,9 @@ PARAMS = {"objective": "binary:logistic", "eval_metric": "logloss", "max_depth":
 
 
 def test_a_loop_of_updates(runs, matrices):
-    """One run with a point for each round, although the loop tells no iteration, and with what XGBoost made of the parameters."""
+    """One run with a point for each round, although the loop tells no iteration, and with what
+    XGBoost made of the parameters.
+    """
     fitprint.autolog()
     train, test = matrices
     booster = xgboost.Booster(PARAMS, [train, test])
@@ -53,7 +55,11 @@ def test_a_loop_with_an_objective_of_ones_own(runs, matrices):
     fitprint.autolog()
     booster = xgboost.Booster({"nthread": 1}, [matrices[0]])
     for number in fitprint.loop(range(2)):
-        booster.update(matrices[0], number, lambda predicted, data: (predicted - data.get_label(), np.ones_like(predicted)))
+        booster.update(
+            matrices[0],
+            number,
+            lambda predicted, data: (predicted - data.get_label(), np.ones_like(predicted)),
+        )
         booster.eval(matrices[0], "train")
     assert len(runs.one().history("train-rmse")) == 2
     assert len(runs.one().record.datasets) == 1
@@ -74,7 +80,9 @@ def test_evaluation_later(runs, matrices):
     """It adds no point to the curves of the training, not even inside the same run."""
     fitprint.autolog()
     with fitprint.start_run():
-        booster = xgboost.train(PARAMS, matrices[0], 3, evals=[(matrices[1], "eval")], verbose_eval=False)
+        booster = xgboost.train(
+            PARAMS, matrices[0], 3, evals=[(matrices[1], "eval")], verbose_eval=False
+        )
         booster.eval(matrices[1])
     booster.eval(matrices[1])
     run = runs.one()

@@ -19,13 +19,24 @@ def table():
 
 
 def categorical():
-    model = XGBClassifier(n_estimators=3, max_depth=3, enable_categorical=True, max_cat_to_onehot=1, tree_method="hist", n_jobs=1)
+    model = XGBClassifier(
+        n_estimators=3,
+        max_depth=3,
+        enable_categorical=True,
+        max_cat_to_onehot=1,
+        tree_method="hist",
+        n_jobs=1,
+    )
     return model.fit(table(), np.tile([0, 1, 2, 1], 30)).get_booster()
 
 
 def numeric(**params):
     features = np.random.RandomState(0).normal(size=(120, 3))
-    return XGBRegressor(n_estimators=3, max_depth=3, n_jobs=1, **params).fit(features, features[:, 0]).get_booster()
+    return (
+        XGBRegressor(n_estimators=3, max_depth=3, n_jobs=1, **params)
+        .fit(features, features[:, 0])
+        .get_booster()
+    )
 
 
 MODELS = {
@@ -47,7 +58,13 @@ def test_honest_models_are_whole(name, form):
 
 def tree(change):
     """Change the first tree that asks for categories."""
-    return lambda model: change(next(tree for tree in model["learner"]["gradient_booster"]["model"]["trees"] if tree["categories_nodes"]))
+    return lambda model: change(
+        next(
+            tree
+            for tree in model["learner"]["gradient_booster"]["model"]["trees"]
+            if tree["categories_nodes"]
+        )
+    )
 
 
 def put(name, place, value):
@@ -58,8 +75,12 @@ CHANGES = {
     "a child outside": put("left_children", 0, 1 << 20),
     "a negative child": put("right_children", 0, -7),
     "a child that is the root": put("left_children", 0, 0),
-    "a circle": tree(lambda found: (found["left_children"].__setitem__(1, 1), found["parents"].__setitem__(1, 1))),
-    "one child twice": tree(lambda found: found["right_children"].__setitem__(0, found["left_children"][0])),
+    "a circle": tree(
+        lambda found: (found["left_children"].__setitem__(1, 1), found["parents"].__setitem__(1, 1))
+    ),
+    "one child twice": tree(
+        lambda found: found["right_children"].__setitem__(0, found["left_children"][0])
+    ),
     "a parent that is another": put("parents", 2, 1),
     "no root": put("parents", 0, 2),
     "a feature that there is not": put("split_indices", 0, 1 << 30),
@@ -73,23 +94,38 @@ CHANGES = {
     "more categories than there are": put("categories_sizes", 0, 1 << 30),
     "a vast category": put("categories", 0, 1 << 30),
     "categories that nobody has": tree(
-        lambda found: [found[name].clear() for name in ("categories_nodes", "categories_segments", "categories_sizes")]
+        lambda found: [
+            found[name].clear()
+            for name in ("categories_nodes", "categories_segments", "categories_sizes")
+        ]
     ),
-    "a class that there is not": lambda model: model["learner"]["gradient_booster"]["model"]["tree_info"].__setitem__(0, 1 << 20),
-    "fewer trees than it says": lambda model: model["learner"]["gradient_booster"]["model"]["trees"].pop(),
-    "features that there are not": lambda model: model["learner"]["learner_model_param"].update(num_feature="1"),
-    "vastly many features": lambda model: model["learner"]["learner_model_param"].update(num_feature="99999999999"),
+    "a class that there is not": lambda model: model["learner"]["gradient_booster"]["model"][
+        "tree_info"
+    ].__setitem__(0, 1 << 20),
+    "fewer trees than it says": lambda model: model["learner"]["gradient_booster"]["model"][
+        "trees"
+    ].pop(),
+    "features that there are not": lambda model: model["learner"]["learner_model_param"].update(
+        num_feature="1"
+    ),
+    "vastly many features": lambda model: model["learner"]["learner_model_param"].update(
+        num_feature="99999999999"
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_fault_2_every_index_is_followed(name, tmp_path):
-    """A file whose trees lead astray is refused before XGBoost reads it, whatever the directory says of its size."""
+    """A file whose trees lead astray is refused before XGBoost reads it, whatever the directory
+    says of its size.
+    """
     model = json.loads(bytes(categorical().save_raw("json")))
     CHANGES[name](model)
     text = json.dumps(model)
     (tmp_path / "model.json").write_text(text)
-    (tmp_path / "MLmodel").write_text(f"flavors:\n  xgboost: {{data: model.json, size: {len(text)}}}\n")
+    (tmp_path / "MLmodel").write_text(
+        f"flavors:\n  xgboost: {{data: model.json, size: {len(text)}}}\n"
+    )
     with pytest.raises(IntegrityError, match="is damaged"):
         load_directory(tmp_path, [XGBoostFlavor()], ["xgboost"])
 

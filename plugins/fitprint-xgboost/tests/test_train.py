@@ -21,7 +21,12 @@ from xgboost.callback import EarlyStopping, LearningRateScheduler, TrainingCallb
 import fitprint
 from fitprint.errors import SignatureError
 
-PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 2, "nthread": 1}
+PARAMS = {
+    "objective": "binary:logistic",
+    "eval_metric": ["auc", "logloss"],
+    "max_depth": 2,
+    "nthread": 1,
+}
 
 
 def train(matrices, rounds=6, **options):
@@ -59,7 +64,7 @@ class Ending(TrainingCallback):
         return epoch == 3
 
 
-# -- rounds ------------------------------------------------------------------------------------------------------------
+# -- rounds ----------------------------------------------------------------------------------------
 
 
 def test_every_round_of_every_evaluation_set(runs, matrices):
@@ -91,7 +96,10 @@ def test_a_callbacks_list_used_again(runs, matrices):
     train(matrices, 6, callbacks=callbacks)
     train(matrices, 8, callbacks=callbacks)
     assert callbacks == given
-    assert [(run.status, len(steps(run))) for run in runs.roots()] == [("FINISHED", 4), ("FINISHED", 4)]
+    assert [(run.status, len(steps(run))) for run in runs.roots()] == [
+        ("FINISHED", 4),
+        ("FINISHED", 4),
+    ]
 
 
 def test_a_callback_that_ends_the_training(runs, matrices):
@@ -150,7 +158,9 @@ def test_six_threads(runs, split):
     def one(depth):
         data, test = (xgboost.DMatrix(features, target) for features, target in split)
         start.wait()
-        xgboost.train({**PARAMS, "max_depth": depth}, data, 8, evals=[(test, "test")], verbose_eval=False)
+        xgboost.train(
+            {**PARAMS, "max_depth": depth}, data, 8, evals=[(test, "test")], verbose_eval=False
+        )
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(one, range(1, 7)))
@@ -166,17 +176,25 @@ def test_two_trainings_in_one_run(runs, matrices):
         train(matrices, 5)
     first, second = runs.all()
     assert (first.name, len(steps(first)), first.params["num_boost_round"]) == ("mine", 3, 3)
-    assert (second.parent_id, len(steps(second)), second.params["num_boost_round"]) == (first.id, 5, 5)
+    assert (second.parent_id, len(steps(second)), second.params["num_boost_round"]) == (
+        first.id,
+        5,
+        5,
+    )
 
 
-# -- early stopping and schedules --------------------------------------------------------------------------------------
+# -- early stopping and schedules ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["argument", "callback"])
 def test_early_stopping(runs, matrices, how):
     """It is told in three numbers, counted from 0, and no point is added to a curve."""
     fitprint.autolog()
-    options = {"early_stopping_rounds": 2} if how == "argument" else {"callbacks": [EarlyStopping(rounds=2, data_name="test")]}
+    options = (
+        {"early_stopping_rounds": 2}
+        if how == "argument"
+        else {"callbacks": [EarlyStopping(rounds=2, data_name="test")]}
+    )
     booster = train(matrices, 300, **options)
     metrics, count = runs.one().metrics, booster.num_boosted_rounds()
     assert count < 300
@@ -206,7 +224,9 @@ def test_no_early_stopping(runs, matrices):
 
 @pytest.mark.parametrize("rates", [[0.5, 0.25, 0.125, 0.0625], lambda number: 0.5 / 2**number])
 def test_learning_rate_schedule(runs, matrices, rates):
-    """Each round has the rate that it was trained with: what the schedule says after a round counts for the next."""
+    """Each round has the rate that it was trained with: what the schedule says after a round counts
+    for the next.
+    """
     schedule = LearningRateScheduler(rates)
     before = dict(vars(schedule))
     bare = train(matrices, 4, callbacks=[schedule])
@@ -217,7 +237,7 @@ def test_learning_rate_schedule(runs, matrices, rates):
     assert booster.get_dump() == bare.get_dump()
 
 
-# -- what is recorded --------------------------------------------------------------------------------------------------
+# -- what is recorded ------------------------------------------------------------------------------
 
 
 def test_params_and_what_xgboost_makes_of_them(runs, matrices):
@@ -226,7 +246,10 @@ def test_params_and_what_xgboost_makes_of_them(runs, matrices):
     train(matrices)
     run = runs.one()
     assert {name: run.params[name] for name in PARAMS} == PARAMS
-    assert (run.record.params["max_depth"].provenance, run.record.params["num_boost_round"].provenance) == ("set", "set")
+    assert (
+        run.record.params["max_depth"].provenance,
+        run.record.params["num_boost_round"].provenance,
+    ) == ("set", "set")
     learner = run.record.documents["xgboost_config"]["learner"]
     assert learner["gradient_booster"]["tree_train_param"]["max_depth"] == "2"
     assert "rng_state" not in learner["generic_param"]
@@ -236,7 +259,10 @@ def test_rounds_by_default(runs, matrices):
     """What the user did not give is marked so."""
     fitprint.autolog()
     xgboost.train(PARAMS, matrices[0])
-    assert (runs.one().params["num_boost_round"], runs.one().record.params["num_boost_round"].provenance) == (10, "default")
+    assert (
+        runs.one().params["num_boost_round"],
+        runs.one().record.params["num_boost_round"].provenance,
+    ) == (10, "default")
 
 
 def test_params_as_pairs(runs, matrices):
@@ -273,23 +299,41 @@ def test_objective_and_metric_of_ones_own(runs, matrices):
         verbose_eval=False,
     )
     run = runs.one()
-    assert (run.params["obj"].rpartition(".")[2], run.params["custom_metric"].rpartition(".")[2]) == ("squared_log", "mean_error")
+    assert (
+        run.params["obj"].rpartition(".")[2],
+        run.params["custom_metric"].rpartition(".")[2],
+    ) == ("squared_log", "mean_error")
     assert list(run.history("test-mean-error").value) == told["test"]["mean-error"]
 
 
 def test_facts_on_matrices(runs, split):
-    """Shape, names, missing values, a summary of labels and weights; a matrix that is given twice is told twice."""
+    """Shape, names, missing values, a summary of labels and weights; a matrix that is given twice
+    is told twice.
+    """
     fitprint.autolog()
     features, target = split[0]
     features = features.copy()
     features[:7, 0] = np.nan
     names = [f"column {number}" for number in range(30)]
-    data = xgboost.DMatrix(features, target, weight=np.linspace(1, 2, 400), feature_names=names, base_margin=np.zeros(400))
+    data = xgboost.DMatrix(
+        features,
+        target,
+        weight=np.linspace(1, 2, 400),
+        feature_names=names,
+        base_margin=np.zeros(400),
+    )
     xgboost.train(PARAMS, data, 2, evals=[(data, "train")], verbose_eval=False)
     first, second = runs.one().record.datasets
-    assert [(dataset.name, dataset.role) for dataset in (first, second)] == [("dtrain", "train"), ("train", "eval")]
+    assert [(dataset.name, dataset.role) for dataset in (first, second)] == [
+        ("dtrain", "train"),
+        ("train", "eval"),
+    ]
     assert first.facts == second.facts
-    assert (first.facts["shape"], first.facts["missing"], first.facts["feature_names"]) == ([400, 30], 7, names)
+    assert (first.facts["shape"], first.facts["missing"], first.facts["feature_names"]) == (
+        [400, 30],
+        7,
+        names,
+    )
     assert (first.facts["target"]["summary"]["n_classes"], first.facts["base_margin"]) == (2, True)
     assert first.facts["weights"]["digest"].startswith("sha256:")
 
@@ -358,7 +402,9 @@ def test_a_linear_booster_has_coefficients(runs, split, classes):
     fitprint.autolog()
     features, target = split[0]
     data = xgboost.DMatrix(features, target if classes == 2 else np.arange(400) % 3)
-    params = {"booster": "gblinear", "nthread": 1} | ({} if classes == 2 else {"objective": "multi:softprob", "num_class": 3})
+    params = {"booster": "gblinear", "nthread": 1} | (
+        {} if classes == 2 else {"objective": "multi:softprob", "num_class": 3}
+    )
     xgboost.train(params, data, 2)
     plot = document(runs.one(), "plots/feature_coefficients.json")
     assert plot["kind"] == "coefficients"
@@ -370,7 +416,14 @@ def test_dart_with_a_schedule(runs, matrices):
     """Its learning rate is found, too."""
     fitprint.autolog()
     params = {**PARAMS, "booster": "dart", "rate_drop": 0.1, "eta": 0.4}
-    xgboost.train(params, matrices[0], 2, evals=[(matrices[1], "test")], callbacks=[LearningRateScheduler([0.2, 0.1])], verbose_eval=False)
+    xgboost.train(
+        params,
+        matrices[0],
+        2,
+        evals=[(matrices[1], "test")],
+        callbacks=[LearningRateScheduler([0.2, 0.1])],
+        verbose_eval=False,
+    )
     assert np.allclose(list(runs.one().history("learning_rate").value), [0.4, 0.2])
 
 
@@ -379,7 +432,9 @@ def test_several_outputs(runs, split):
     fitprint.autolog()
     features, target = split[0]
     data = xgboost.DMatrix(features, np.column_stack([target, features[:, 0]]))
-    xgboost.train({"tree_method": "hist", "nthread": 1}, data, 2, evals=[(data, "train")], verbose_eval=False)
+    xgboost.train(
+        {"tree_method": "hist", "nthread": 1}, data, 2, evals=[(data, "train")], verbose_eval=False
+    )
     run = runs.one()
     assert (run.status, steps(run, "train-rmse")) == ("FINISHED", [0, 1])
 
@@ -393,13 +448,17 @@ def test_continued_training(runs, matrices, tmp_path):
     train(matrices, 2, xgb_model=tmp_path / "first.json")
     parent, child, from_file = runs.roots()
     assert child.tags["continues_run"] == parent.id
-    assert child.record.documents["continuation"] == {"model": "Booster", "rounds": 3, "run": parent.id}
+    assert child.record.documents["continuation"] == {
+        "model": "Booster",
+        "rounds": 3,
+        "run": parent.id,
+    }
     assert child.record.documents["booster"]["rounds"] == 5
     assert steps(child) == [0, 1]
     assert from_file.tags["continues_file"] == "first.json"
 
 
-# -- nothing changes ---------------------------------------------------------------------------------------------------
+# -- nothing changes -------------------------------------------------------------------------------
 
 
 def test_pickles_of_the_function_and_of_the_model(runs, matrices):
@@ -424,7 +483,13 @@ def test_sparse_data_stay_sparse(runs):
     def peak():
         tracemalloc.start()
         try:
-            xgboost.train({"nthread": 1, "max_depth": 2}, matrix, 2, evals=[(matrix, "train")], verbose_eval=False)
+            xgboost.train(
+                {"nthread": 1, "max_depth": 2},
+                matrix,
+                2,
+                evals=[(matrix, "train")],
+                verbose_eval=False,
+            )
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -467,25 +532,44 @@ print(trained, len(told), hash(str(numbers)))
 
 
 def test_a_linear_booster_warns_when_it_is_used(tmp_path):
-    """The newest XGBoost warns of it whenever a booster gets its configuration: where it would have."""
+    """The newest XGBoost warns of it whenever a booster gets its configuration: where it would
+    have.
+    """
     outputs = []
     for how in ("bare", "recorded"):
         command = [sys.executable, "-c", _LINEAR, str(tmp_path), how]
         environment = os.environ | {"PYTHONHASHSEED": "0"}
-        outputs.append(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+        outputs.append(
+            subprocess.run(
+                command, capture_output=True, text=True, check=True, env=environment
+            ).stdout
+        )
     assert outputs[0] == outputs[1]
     assert outputs[0]
 
 
 def test_warnings_come_from_where_they_came(runs, matrices):
-    """XGBoost warns when it first looks at its parameters: that is still in the training, not in what we ask."""
+    """XGBoost warns when it first looks at its parameters: that is still in the training, not in
+    what we ask.
+    """
     first = train(matrices, 1)
 
     def told():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            for options in ({}, {"callbacks": [LearningRateScheduler([0.3] * 3)]}, {"xgb_model": first, "early_stopping_rounds": 2}):
-                xgboost.train({"no_such": 1}, matrices[0], 3, evals=[(matrices[1], "test")], verbose_eval=False, **options)
+            for options in (
+                {},
+                {"callbacks": [LearningRateScheduler([0.3] * 3)]},
+                {"xgb_model": first, "early_stopping_rounds": 2},
+            ):
+                xgboost.train(
+                    {"no_such": 1},
+                    matrices[0],
+                    3,
+                    evals=[(matrices[1], "test")],
+                    verbose_eval=False,
+                    **options,
+                )
         return [(warning.category, warning.filename, warning.lineno) for warning in caught]
 
     bare = told()
@@ -495,7 +579,9 @@ def test_warnings_come_from_where_they_came(runs, matrices):
 
 
 def test_the_signature_is_told_by_the_features(runs):
-    """A frame's columns by name and type, an array's by number; what a booster was trained on can be predicted for."""
+    """A frame's columns by name and type, an array's by number; what a booster was trained on can
+    be predicted for.
+    """
     frame = load_breast_cancer(as_frame=True).data.iloc[:, :3].assign(count=range(569))
     target = load_breast_cancer().target
     fitprint.autolog()
@@ -503,7 +589,12 @@ def test_the_signature_is_told_by_the_features(runs):
         xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(data, target), 2)
         run = runs.roots()[-1]
         predictor = fitprint.load_predictor(f"runs:/{run.id}/model")
-        assert (predictor.signature.inputs.container, len(predictor.signature.inputs.fields)) == taken
+        assert (
+            predictor.signature.inputs.container,
+            len(predictor.signature.inputs.fields),
+        ) == taken
         assert len(predictor.predict(data)) == 569
     with pytest.raises(SignatureError, match="count"):
-        fitprint.load_predictor(f"runs:/{runs.roots()[0].id}/model").predict(frame.drop(columns="count"))
+        fitprint.load_predictor(f"runs:/{runs.roots()[0].id}/model").predict(
+            frame.drop(columns="count")
+        )

@@ -1,4 +1,6 @@
-"""The one way to read the bytes of artifacts: in the home first, then where all bring them who use the store."""
+"""The one way to read the bytes of artifacts: in the home first, then where all bring them who use
+the store.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,10 @@ class Blobs:
         """Open the bytes for reading, unchecked.
 
         Raises:
-            PendingBytesError: they are in the home where they were recorded, which the message names.
-            ArtifactNotFoundError: ``digest`` is not a digest, nothing is kept under it, or the bytes are lost.
+            PendingBytesError: they are in the home where they were recorded, which the message
+                names.
+            ArtifactNotFoundError: ``digest`` is not a digest, nothing is kept under it, or the
+                bytes are lost.
             StoreError: the artifact store cannot be reached.
         """
         if self._staging.size_of(digest) is None:
@@ -60,5 +64,11 @@ class Blobs:
 
     def change(self, digest: str) -> IntegrityError:
         """Return the error for bytes that do not match their digest."""
-        where = self._staging.path_of(digest) if digest in self._staging else f"{digest}, in the artifact store,"
-        return IntegrityError(f"{where} has changed since it was written: its bytes do not match its name")
+        where = (
+            self._staging.path_of(digest)
+            if digest in self._staging
+            else f"{digest}, in the artifact store,"
+        )
+        return IntegrityError(
+            f"{where} has changed since it was written: its bytes do not match its name"
+        )

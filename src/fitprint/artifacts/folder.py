@@ -1,4 +1,6 @@
-"""An artifact store in a folder, ``file:///path``, also on a file system that several machines share."""
+"""An artifact store in a folder, ``file:///path``, also on a file system that several machines
+share.
+"""
 
 from __future__ import annotations
 
@@ -73,4 +75,7 @@ class FolderArtifacts:
             raise self._unreachable(f"there is no folder {self._root.parent}")
 
     def _unreachable(self, reason: str) -> StoreError:
-        return StoreError(f"the artifact store {self.uri} cannot be reached ({reason}): is it mounted, and may you read it?")
+        return StoreError(
+            f"the artifact store {self.uri} cannot be reached ({reason}): is it mounted, and may "
+            "you read it?"
+        )

@@ -32,7 +32,8 @@ class MemoryArtifacts:
         self.uri = uri
         self._kept: dict[str, bytes] = {}
 
-    def put(self, digest: str, source: Source, size: int) -> None:  # noqa: ARG002 - it is that of the bytes
+    # it is that of the bytes
+    def put(self, digest: str, source: Source, size: int) -> None:  # noqa: ARG002
         if digest in self._kept:
             return
         data = b"".join(iter(lambda: source.read(_PIECE), b""))

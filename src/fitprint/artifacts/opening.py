@@ -33,14 +33,19 @@ def _memory(uri: str) -> ArtifactStore:
     return shared(uri)
 
 
-BUILTIN: Mapping[str, Opener] = {"file": Opener(_file, "on-read"), "memory": Opener(_memory, "on-read")}
+BUILTIN: Mapping[str, Opener] = {
+    "file": Opener(_file, "on-read"),
+    "memory": Opener(_memory, "on-read"),
+}
 
 
 def default_for(store_uri: str) -> str | None:
-    """Return where the artifacts of a backend store lie if nobody chose: beside a database file, with a memory store in memory.
+    """Return where the artifacts of a backend store lie if nobody chose: beside a database file,
+    with a memory store in memory.
 
-    The name of a folder is one beside the database file, wherever that lies: ``team.db.artifacts`` for ``team.db``, and the home's
-    ``blobs`` for the ``fitprint.db`` of a home. None for other stores: artifacts stay in the homes that recorded them.
+    The name of a folder is one beside the database file, wherever that lies: ``team.db.artifacts``
+    for ``team.db``, and the home's ``blobs`` for the ``fitprint.db`` of a home. None for other
+    stores: artifacts stay in the homes that recorded them.
     """
     if store_uri.startswith("memory:"):
         return store_uri
@@ -51,15 +56,20 @@ def default_for(store_uri: str) -> str | None:
 
 
 def resolved(place: str, store_uri: str) -> str:
-    """Return the URL of an artifact store that may be named as a folder beside the store's database file.
+    """Return the URL of an artifact store that may be named as a folder beside the store's database
+    file.
 
     Raises:
         StoreError: it is a path that leads elsewhere.
     """
     if "://" in place:
         return place
-    if Path(place).name != place or place in ("", ".."):  # the store's own word, which others may have written
-        raise StoreError(f"the store names {shown(place)} as the folder of its artifacts, which is no name beside its database")
+    # the store's own word, which others may have written
+    if Path(place).name != place or place in ("", ".."):
+        raise StoreError(
+            f"the store names {shown(place)} as the folder of its artifacts, which is no name "
+            "beside its database"
+        )
     folder = Path(store_uri.removeprefix(_SQLITE)).absolute().parent
     return f"file://{quote(str(folder / place))}"
 

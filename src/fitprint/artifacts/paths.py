@@ -25,22 +25,33 @@ def checked_path(path: str) -> str:
         raise FitprintError(f"an artifact's path is a text such as 'plots/roc.png', not {path!r}")
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
     if not parts or path.startswith("/") or ".." in parts or "\0" in path:
-        raise FitprintError(f"an artifact's path must be relative and stay inside the run, not {path!r}")
+        raise FitprintError(
+            f"an artifact's path must be relative and stay inside the run, not {path!r}"
+        )
     if path.isascii() and len(path) <= _MOST_BYTES:
         return "/".join(parts)
     try:
         longest = max(len(os.fsencode(part)) for part in parts)
     except UnicodeEncodeError:
-        raise FitprintError(f"no file can have the name {path!r}; give the artifact another one") from None
+        raise FitprintError(
+            f"no file can have the name {path!r}; give the artifact another one"
+        ) from None
     if longest > _MOST_BYTES:
-        raise FitprintError(f"a name in the artifact's path {path[:40]!r}… has {longest} bytes, no file can have more than {_MOST_BYTES}")
+        raise FitprintError(
+            f"a name in the artifact's path {path[:40]!r}… has {longest} bytes, no file can have "
+            f"more than {_MOST_BYTES}"
+        )
     return "/".join(parts)
 
 
 def files_below(artifacts: Iterable[Artifact], folder: str) -> tuple[Artifact, ...]:
     """Return the artifacts below a folder, by their paths inside it."""
     prefix = f"{folder.strip('/')}/"
-    return tuple(Artifact(each.path.removeprefix(prefix), each.digest, each.size) for each in artifacts if each.path.startswith(prefix))
+    return tuple(
+        Artifact(each.path.removeprefix(prefix), each.digest, each.size)
+        for each in artifacts
+        if each.path.startswith(prefix)
+    )
 
 
 def file_name(name: str) -> str:
@@ -49,7 +60,11 @@ def file_name(name: str) -> str:
         return name
     plain = name.translate({ord("/"): "_", ord("\\"): "_", 0: "_"}).encode("utf-8", "replace")
     if len(plain) > _MOST_BYTES - 55:
-        plain = plain[:120] + b"-" + sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:32].encode()
+        plain = (
+            plain[:120]
+            + b"-"
+            + sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:32].encode()
+        )
     return plain.decode("utf-8", "replace")
 
 
@@ -69,8 +84,14 @@ class Places:
         folders = [path[:at] for at, letter in enumerate(path) if letter == "/"]
         file = next((folder for folder in folders if folder in self._files), None)
         if file is not None:
-            raise FitprintError(f"the artifact {path!r} cannot be recorded: {file!r} is a file of this run; give it another path")
+            raise FitprintError(
+                f"the artifact {path!r} cannot be recorded: {file!r} is a file of this run; give "
+                "it another path"
+            )
         if path in self._folders:
-            raise FitprintError(f"the artifact {path!r} cannot be recorded: it is a folder of this run; give it another path")
+            raise FitprintError(
+                f"the artifact {path!r} cannot be recorded: it is a folder of this run; give it "
+                "another path"
+            )
         self._files.add(path)
         self._folders.update(folders)

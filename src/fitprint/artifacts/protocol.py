@@ -1,4 +1,6 @@
-"""What an artifact store is: bytes by digest, where every reader of a backend store can get them."""
+"""What an artifact store is: bytes by digest, where every reader of a backend store
+can get them.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ class Source(Protocol):
 
 
 class ArtifactStore(Protocol):
-    """Content-addressed bytes. A digest is ``sha256:`` and 64 hexadecimal digits. Safe from threads and processes.
+    """Content-addressed bytes.
 
-    It is never called on a training thread. Only bytes come here that a run has recorded: they lie in the home of who recorded them
-    until then, and longer.
+    A digest is ``sha256:`` and 64 hexadecimal digits. Safe from threads and processes.
+
+    It is never called on a training thread. Only bytes come here that a run has recorded: they lie
+    in the home of who recorded them until then, and longer.
 
     Attributes:
         uri: the URL that it was opened with, without a password: it is shown.
@@ -27,15 +31,18 @@ class ArtifactStore(Protocol):
     uri: str
 
     def put(self, digest: str, source: Source, size: int) -> None:
-        """Keep the bytes that the source gives, ``size`` in number, under their digest. They appear whole or not at all.
+        """Keep the bytes that the source gives, ``size`` in number, under their digest.
 
-        Bytes that are there already are neither read nor written. Several processes may put the same bytes at once. The source is read
-        in pieces, and never held in memory whole.
+        They appear whole or not at all.
+
+        Bytes that are there already are neither read nor written. Several processes may put the
+        same bytes at once. The source is read in pieces, and never held in memory whole.
 
         Raises:
             ArtifactNotFoundError: ``digest`` is not a digest.
             IntegrityError: the source gave other bytes; nothing is kept.
-            StoreError: they cannot be kept, or the store cannot be reached; it will be tried again later.
+            StoreError: they cannot be kept, or the store cannot be reached; it will be tried again
+                later.
         """
 
     def open(self, digest: str) -> BinaryIO:

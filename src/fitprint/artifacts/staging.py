@@ -1,4 +1,7 @@
-"""Where the bytes of artifacts are put first: a folder of this machine, beside the journal. Nothing else knows its paths."""
+"""Where the bytes of artifacts are put first: a folder of this machine, beside the journal.
+
+Nothing else knows its paths.
+"""
 
 from __future__ import annotations
 
@@ -28,26 +31,32 @@ if TYPE_CHECKING:
 __all__ = ["Staging"]
 
 _PIECE = 1 << 20
-_TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}|(?:model|load|import)-(?P<pid>[0-9]+)-\w+|(?:model|load|import)-\w+)")
+_TEMPORARY = re.compile(
+    r"\.(?:[0-9a-f]{32}|(?:model|load|import)-(?P<pid>[0-9]+)-\w+|(?:model|load|import)-\w+)"
+)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TOUCH_SECONDS = 600  # a small part of the shortest grace that makes sense
 _DOOMED = ".gc-"  # begins the name of a blob that is being removed
-_OLD_SECONDS = 86_400  # processes of other machines cannot be asked for; no file is that long on its way
+# processes of other machines cannot be asked for; no file is that long on its way
+_OLD_SECONDS = 86_400
 
 
 class Staging:
     """Content-addressed files below ``root``: the bytes of ``sha256:abcdef…`` lie in ``ab/cdef…``.
 
-    A blob appears whole or not at all, and is its owner's alone (see :mod:`fitprint.access`). Threads and processes may put the same
-    bytes at once. What is put here stays: whoever brings it to an artifact store copies it.
+    A blob appears whole or not at all, and is its owner's alone (see :mod:`fitprint.access`).
+    Threads and processes may put the same bytes at once. What is put here stays: whoever brings it
+    to an artifact store copies it.
 
     Args:
         root: the folder; it is made when something is put.
         advice: what to do when its disk is full.
     """
 
-    def __init__(self, root: str | os.PathLike[str], advice: str = "free space, or set FITPRINT_HOME") -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], advice: str = "free space, or set FITPRINT_HOME"
+    ) -> None:
         self.root = Path(root)
         self._folder = str(self.root)
         self._advice = advice
@@ -59,19 +68,24 @@ class Staging:
             ArtifactNotFoundError: ``digest`` is not a digest.
         """
         if not _DIGEST.fullmatch(digest):
-            raise ArtifactNotFoundError(f"{digest!r} is not a digest; one looks like sha256: and 64 hexadecimal digits")
+            raise ArtifactNotFoundError(
+                f"{digest!r} is not a digest; one looks like sha256: and 64 hexadecimal digits"
+            )
         return Path(self._place(digest))
 
     def _place(self, digest: str) -> str:
         return f"{self._folder}/{digest[7:9]}/{digest[9:]}"
 
     def put_bytes(self, *pieces: bytes) -> str:
-        """Keep the bytes, given in one or more pieces, and return their digest; bytes that are there already are not written again."""
+        """Keep the bytes, given in one or more pieces, and return their digest; bytes that are
+        there already are not written again.
+        """
         total = hashlib.sha256()
         for piece in pieces:
             total.update(piece)
         digest = _spoken(total)
-        if not _is_there(self._place(digest), sum(map(len, pieces))):  # most often it is: no Path is made for that
+        # most often it is: no Path is made for that
+        if not _is_there(self._place(digest), sum(map(len, pieces))):
             target = self.path_of(digest)
             with self._new(target.parent) as (temporary, file):
                 file.writelines(pieces)
@@ -113,7 +127,8 @@ class Staging:
         return moved
 
     def take(self, digest: str, source: Source, size: int) -> None:
-        """Keep bytes whose digest is known, from a source of ``size`` bytes that is read in pieces; those that are there are not read.
+        """Keep bytes whose digest is known, from a source of ``size`` bytes that is read in pieces;
+        those that are there are not read.
 
         When this returns they outlive a loss of power.
 
@@ -144,7 +159,8 @@ class Staging:
         os.link(self.path_of(digest), path)
 
     def temporary(self, prefix: str) -> tempfile.TemporaryDirectory[str]:
-        """Make a temporary folder from which files move here by a rename, and to which blobs can be linked.
+        """Make a temporary folder from which files move here by a rename, and to which blobs can be
+        linked.
 
         Args:
             prefix: ``.model-``, ``.load-`` or ``.import-``: what is left of such a folder is swept.
@@ -170,7 +186,9 @@ class Staging:
         except FileNotFoundError:
             raise ArtifactNotFoundError(f"the bytes of {digest} are not in {self.root}") from None
         except OSError as error:
-            raise StoreError(f"the bytes of {digest} cannot be read from {path}: {error.strerror or error}") from error
+            raise StoreError(
+                f"the bytes of {digest} cannot be read from {path}: {error.strerror or error}"
+            ) from error
 
     def read(self, digest: str) -> bytes:
         """Return the bytes, checked against the digest.
@@ -182,16 +200,23 @@ class Staging:
         with self.open(digest) as file:
             data = file.read()
         if _spoken(hashlib.sha256(data)) != digest:
-            raise IntegrityError(f"{self.path_of(digest)} has changed since it was written: its bytes do not match its name")
+            raise IntegrityError(
+                f"{self.path_of(digest)} has changed since it was written: its bytes do not match "
+                "its name"
+            )
         return data
 
     def leftovers(self, *, deep: bool = False) -> list[Path]:
-        """Return what processes that were killed have left below the root: folders and files with a dot, a day old, whose process is gone.
+        """Return what processes that were killed have left below the root: folders and files with a
+        dot, a day old, whose process is gone.
 
-        With ``deep`` the folders of the blobs are looked through, too, where files of that kind may lie.
+        With ``deep`` the folders of the blobs are looked through, too, where files of that kind may
+        lie.
         """
         names = self.root.glob(".*")
-        return sorted(path for path in (*names, *(self.root.glob("??/.*") if deep else ())) if _is_left(path))
+        return sorted(
+            path for path in (*names, *(self.root.glob("??/.*") if deep else ())) if _is_left(path)
+        )
 
     def sweep(self, *, deep: bool = False) -> list[Path]:
         """Remove what :meth:`leftovers` returns, and return it."""
@@ -203,11 +228,14 @@ class Staging:
                 path.unlink(missing_ok=True)
         return found
 
-    def collect(self, needed: Collection[str], grace: float, *, dry_run: bool = False) -> dict[str, int]:
+    def collect(
+        self, needed: Collection[str], grace: float, *, dry_run: bool = False
+    ) -> dict[str, int]:
         """Remove the bytes that nobody needs, and return them: their sizes by digest.
 
-        What was put here less than ``grace`` seconds ago stays: its record may be on the way. To put bytes that are here already counts,
-        for it makes their time new; a file is renamed before the last look at its time, so that nobody finds it there who comes later.
+        What was put here less than ``grace`` seconds ago stays: its record may be on the way. To
+        put bytes that are here already counts, for it makes their time new; a file is renamed
+        before the last look at its time, so that nobody finds it there who comes later.
         """
         found: dict[str, int] = {}
         for path in self._blobs():
@@ -228,7 +256,9 @@ class Staging:
         return found
 
     def _blobs(self) -> Iterator[Path]:
-        """Yield the files of blobs, none behind a link; what a collection that was killed had taken away is put back first."""
+        """Yield the files of blobs, none behind a link; what a collection that was killed had taken
+        away is put back first.
+        """
         for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
             if folder.is_symlink():
                 continue
@@ -238,7 +268,9 @@ class Staging:
                     doomed.unlink(missing_ok=True)
                 else:
                     doomed.rename(original)
-            yield from sorted(path for path in folder.iterdir() if re.fullmatch(r"[0-9a-f]{62}", path.name))
+            yield from sorted(
+                path for path in folder.iterdir() if re.fullmatch(r"[0-9a-f]{62}", path.name)
+            )
 
     def _taken_away(self, path: Path, grace: float) -> bool:
         """Remove a file unless somebody has put it again meanwhile."""
@@ -274,7 +306,9 @@ class Staging:
 
     @contextmanager
     def _new(self, folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
-        """Open a file in ``folder`` under a name that nobody else uses; it is gone afterwards unless it was renamed."""
+        """Open a file in ``folder`` under a name that nobody else uses; it is gone afterwards
+        unless it was renamed.
+        """
         with self._spoken_errors(folder):
             make_folder(folder)
             temporary = folder / f".{new_id()}"
@@ -290,7 +324,9 @@ class Staging:
             yield
         except OSError as error:
             advice = f": {self._advice}" if error.errno in _FULL else ""
-            raise StoreError(f"cannot keep bytes of or below {path}: {error.strerror or error}{advice}") from error
+            raise StoreError(
+                f"cannot keep bytes of or below {path}: {error.strerror or error}{advice}"
+            ) from error
 
 
 def _copy(source: Source, target: BinaryIO) -> tuple[str, int]:
@@ -320,9 +356,11 @@ def _digest_of(path: Path) -> str:
 
 
 def _is_there(target: str | Path, size: int) -> bool:
-    """Return whether the blob is there in full length; a torn one, left by a full disk of old, is written anew.
+    """Return whether the blob is there in full length; a torn one, left by a full disk of old, is
+    written anew.
 
-    One that is there gets a new time now and then, by which it is seen that somebody needs it (see :meth:`Staging.collect`).
+    One that is there gets a new time now and then, by which it is seen that somebody needs it (see
+    :meth:`Staging.collect`).
     """
     try:
         facts = os.stat(target)  # noqa: PTH116 - spares a Path

@@ -1,1 +1,3 @@
-"""Observing frameworks: the plugin author's API, patching and its undoing, and the driver of observers."""
+"""Observing frameworks: the plugin author's API, patching and its undoing, and the driver of
+observers.
+"""

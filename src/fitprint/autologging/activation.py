@@ -40,7 +40,9 @@ def is_on() -> bool:
 
 
 class Autolog:
-    """What ``autolog()`` returns: as a context manager it puts everything back as it was before the call."""
+    """What ``autolog()`` returns: as a context manager it puts everything back as it was before the
+    call.
+    """
 
     def __init__(self, was_on: bool, given: dict[str, Any]) -> None:
         self._was_on = was_on
@@ -61,13 +63,14 @@ class Autolog:
 def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
     """Record every training call of every framework that a plugin is installed for, from here on.
 
-    It does not matter whether frameworks are imported before or after, or whether functions of theirs were. Called again, it
-    takes up what came since. Used in a ``with`` statement, everything is as before when the block is left.
+    It does not matter whether frameworks are imported before or after, or whether functions of
+    theirs were. Called again, it takes up what came since. Used in a ``with`` statement, everything
+    is as before when the block is left.
 
     Args:
         disable: switch off instead, and restore every patched attribute.
-        settings: any settings, as for :func:`fitprint.configure`; a framework's own by a dict under its name,
-            such as ``sklearn={"max_candidates": 20}``.
+        settings: any settings, as for :func:`fitprint.configure`; a framework's own by a dict under
+            its name, such as ``sklearn={"max_candidates": 20}``.
 
     Raises:
         SettingsError: an unknown setting or a value of the wrong type; nothing is changed.
@@ -85,7 +88,9 @@ def autolog(*, disable: bool = False, **settings: Any) -> Autolog:
 
 
 def _role() -> tuple[Role, str]:
-    """Return the role of workers that are sent work here, and the run of the call under way (see ``RunToken``)."""
+    """Return the role of workers that are sent work here, and the run of the call under way (see
+    ``RunToken``).
+    """
     if not _patcher.on:
         return "off", ""
     call = inside()
@@ -109,7 +114,9 @@ def follow(role: Role) -> None:
 
 
 def present(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what a function or bound method that was obtained before it was patched would be by now."""
+    """Return what a function or bound method that was obtained before it was patched would be by
+    now.
+    """
     return _patcher.present(function)
 
 
@@ -126,7 +133,11 @@ def _switch_on() -> None:
     chosen = workspace.current().settings
     frameworks = hooks().registered("register_frameworks")
     if not frameworks:
-        hooks().problem("no framework plugin is installed, so nothing is recorded: install one, such as fitprint-sklearn", "autolog")
+        hooks().problem(
+            "no framework plugin is installed, so nothing is recorded: install one, such as "
+            "fitprint-sklearn",
+            "autolog",
+        )
     if not _patcher.on:
         _patcher.on = True
         for patches in hooks().ask_each("register_carriers", lambda carrier: carrier.patches()):
@@ -139,7 +150,11 @@ def _switch_on() -> None:
         _tell_misfits()
         if frameworks:
             _watch_unrecorded(chosen)
-    chosen_names = {name for name in frameworks if wanted(name, chosen["include_frameworks"], chosen["exclude_frameworks"])}
+    chosen_names = {
+        name
+        for name in frameworks
+        if wanted(name, chosen["include_frameworks"], chosen["exclude_frameworks"])
+    }
     needed = chosen_names.union(*(frameworks[name].within for name in chosen_names))
     for framework in frameworks.values():
         if framework.name in _patcher.installed or framework.name not in needed:
@@ -149,13 +164,25 @@ def _switch_on() -> None:
             _engine.callers.add(framework, targets)
             _patcher.install(framework.name, targets)
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
-            hooks().problem(f"{framework.name} cannot be observed: {type(error).__name__}: {error}", framework.name, error)
+            hooks().problem(
+                f"{framework.name} cannot be observed: {type(error).__name__}: {error}",
+                framework.name,
+                error,
+            )
     _patcher.refresh()
 
 
 def _tell_misfits() -> None:
-    """Say once of each plugin that is for another version of its framework; what works still works."""
-    for distribution in sorted({plugin.distribution for plugin in hooks().found if plugin.distribution not in ("", "fitprint")}):
+    """Say once of each plugin that is for another version of its framework;
+    what works still works.
+    """
+    for distribution in sorted(
+        {
+            plugin.distribution
+            for plugin in hooks().found
+            if plugin.distribution not in ("", "fitprint")
+        }
+    ):
         try:
             found = misfits(distribution)
         except (ValueError, ImportError):  # a range or metadata of another's that cannot be read
@@ -165,8 +192,12 @@ def _tell_misfits() -> None:
 
 
 def _watch_unrecorded(chosen: Settings) -> None:
-    """Say of each framework that is imported, and that one more plugin would record, which plugin that is."""
-    have = {plugin.distribution for plugin in hooks().found} | {PLUGINS.get(name, "") for name in hooks().registered("register_frameworks")}
+    """Say of each framework that is imported, and that one more plugin would record, which plugin
+    that is.
+    """
+    have = {plugin.distribution for plugin in hooks().found} | {
+        PLUGINS.get(name, "") for name in hooks().registered("register_frameworks")
+    }
     include, exclude = chosen["include_frameworks"], chosen["exclude_frameworks"]
     for name, package in PLUGINS.items():
         if package not in have and not hooks().leaves_out(name) and wanted(name, include, exclude):
@@ -176,8 +207,13 @@ def _watch_unrecorded(chosen: Settings) -> None:
 def _tell_unrecorded(module: ModuleType) -> None:
     name = module.__name__
     others = [other for other in PLUGINS if other != name and other in sys.modules]
-    if name not in ("sklearn", "tensorflow") or not others:  # these two are imported by the others, for purposes of their own
-        hooks().problem(f"{name} is imported, and no installed plugin records its trainings: pip install {PLUGINS[name]}", "autolog")
+    # these two are imported by the others, for purposes of their own
+    if name not in ("sklearn", "tensorflow") or not others:
+        hooks().problem(
+            f"{name} is imported, and no installed plugin records its trainings: pip install "
+            f"{PLUGINS[name]}",
+            "autolog",
+        )
 
 
 def _switch_off() -> None:
@@ -187,8 +223,9 @@ def _switch_off() -> None:
     _unwatch_warnings()
 
 
-# The interpreter calls ``warnings._showwarnmsg`` for each warning that passes the user's filters. Ours calls the one
-# before it, so that everything is shown, collected or raised as ever; filters and ``showwarning`` are not touched.
+# The interpreter calls ``warnings._showwarnmsg`` for each warning that passes the user's filters.
+# Ours calls the one before it, so that everything is shown, collected or raised as ever; filters
+# and ``showwarning`` are not touched.
 _shown: tuple[Any, Any] | None = None
 
 

@@ -11,11 +11,17 @@ from typing import Any
 __all__ = ["Arguments", "ImpossibleCall"]
 
 
-class ImpossibleCall(TypeError):  # noqa: N818 - the error is the user's, and the function says so itself
-    """The arguments of a call do not fit the function. An observer need not care: such a call is not recorded."""
+# the error is the user's, and the function says so itself
+class ImpossibleCall(TypeError):  # noqa: N818
+    """The arguments of a call do not fit the function.
+
+    An observer need not care: such a call is not recorded.
+    """
 
 
-_signatures: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature] = weakref.WeakKeyDictionary()
+_signatures: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -35,7 +41,14 @@ class Arguments:
 
     __slots__ = ("_bound", "_function", "_is_method", "_replaced", "args", "kwargs")
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, is_method: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        is_method: bool,
+    ) -> None:
         self._function = function
         self._is_method = is_method
         self._bound: inspect.BoundArguments | None = None
@@ -91,18 +104,26 @@ class Arguments:
             TypeError: it takes no such argument.
         """
         parameters = _signature(self._function).parameters
-        if name not in parameters and all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values()):
+        if name not in parameters and all(
+            parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values()
+        ):
             raise TypeError(f"{self._function.__qualname__} takes no argument {name!r}")
         self._replaced[name] = value
 
     def final(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return what the function is called with: exactly what was given, but for replaced arguments."""
+        """Return what the function is called with: exactly what was given, but for replaced
+        arguments.
+        """
         if not self._replaced:
             return self.args, self.kwargs
         parameters = _signature(self._function).parameters
-        kinds: set[Any] = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+        kinds: set[Any] = {
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        }
         if all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters.values()):
-            kinds.add(inspect.Parameter.KEYWORD_ONLY)  # a wrapper may still take them by position: the user's call stays what it was
+            # a wrapper may still take them by position: the user's call stays what it was
+            kinds.add(inspect.Parameter.KEYWORD_ONLY)
         names = [name for name, parameter in parameters.items() if parameter.kind in kinds]
         args, kwargs = list(self.args), dict(self.kwargs)
         for name, value in self._replaced.items():

@@ -1,4 +1,6 @@
-"""One observed call, as the engine drives it: step by step, the user's own call exactly once, and every failure of ours kept here."""
+"""One observed call, as the engine drives it: step by step, the user's own call exactly once, and
+every failure of ours kept here.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Call"]
 
-_MANY_TRAININGS = {"search", "cross-validation"}  # kinds of runs whose inner calls are no part of one training
+# kinds of runs whose inner calls are no part of one training
+_MANY_TRAININGS = {"search", "cross-validation"}
 
 
 class Call:
@@ -41,7 +44,8 @@ class Call:
         function: what the user calls, unpatched.
         arguments: what it is called with.
         instance: the object whose method is called; None for a function.
-        outer: the call that this one is nested in, on whose run it records; None for an outermost call.
+        outer: the call that this one is nested in, on whose run it records; None for an outermost
+            call.
         position: number of this nested call within the outer one, from 1; 0 for an outermost call.
         fit: what its observer gets.
         run: what it records on; None before that begins.
@@ -71,7 +75,8 @@ class Call:
         self.arguments = Arguments(function, args, kwargs, is_method=is_method)
         self.instance: Any = args[0] if is_method and args else None
         self.outer = outer
-        self.position: int = 0 if outer is None else next(outer._nested)  # noqa: SLF001 - of this class
+        # of this class
+        self.position: int = 0 if outer is None else next(outer._nested)  # noqa: SLF001
         self.report: dict[str, Any] = {} if outer is None else outer.report
         self.warnings: list[dict[str, Any]] = [] if outer is None else outer.warnings
         self.run: Run | None = None if outer is None else outer.run
@@ -88,7 +93,7 @@ class Call:
         self._gathering: JournalWriter | None = None
         self.fit: Fit = Fit(self)
 
-    # -- what others ask ---------------------------------------------------------------------------------------------
+    # -- what others ask ---------------------------------------------------------------------------
 
     @property
     def waits(self) -> bool:
@@ -96,7 +101,9 @@ class Call:
         return bool(self._begin)
 
     def begin(self) -> None:
-        """Observe this call from here on, if it waits for that: of several threads the first does so."""
+        """Observe this call from here on, if it waits for that: of several threads the first does
+        so.
+        """
         try:
             begin = self._begin.pop()
         except IndexError:
@@ -105,9 +112,13 @@ class Call:
 
     @property
     def takes_nested(self) -> bool:
-        """Whether a call that the user's code makes now, inside this one, is a part of its training."""
+        """Whether a call that the user's code makes now, inside this one, is a part of its
+        training.
+        """
         is_training = not self.is_note and self.fit.kind not in _MANY_TRAININGS
-        return is_training and self.run is not None and self.in_user_code and self.skip_reason is None
+        return (
+            is_training and self.run is not None and self.in_user_code and self.skip_reason is None
+        )
 
     def begun_run(self) -> Run:
         """Return the run of this call, which begins now if it has not."""
@@ -119,7 +130,9 @@ class Call:
         return self.run
 
     def record_on(self, run: Run, *, as_note: bool = False) -> None:
-        """Record what follows on a run that is there; ``as_note``: the call is no run of its own."""
+        """Record what follows on a run that is there; ``as_note``:
+        the call is no run of its own.
+        """
         self.run, self._ends_run = run, False
         self.is_note = self.is_note or as_note
 
@@ -134,14 +147,16 @@ class Call:
             self.fit.overhead += time.perf_counter() - began
 
     def release(self) -> None:
-        """Forget the user's objects: a context that was copied inside the call may keep this one alive."""
+        """Forget the user's objects: a context that was copied inside the call may keep this one
+        alive.
+        """
         self.ended = True
         self.instance, self.outer = None, None
         self.arguments.release()
         self._begin.clear()
         self.fit.release()
 
-    # -- step by step ------------------------------------------------------------------------------------------------
+    # -- step by step ------------------------------------------------------------------------------
 
     def make(self) -> Any:
         """Make the user's call, observed. What it returns and raises is the function's own."""
@@ -152,7 +167,8 @@ class Call:
             self._guarded("the call", self._before)
             args, kwargs = self._arguments()
             if self.run is not None and not self.is_note:
-                before = context.push(self.run)  # what the user's code logs inside the call belongs to its run
+                # what the user's code logs inside the call belongs to its run
+                before = context.push(self.run)
             started = time.perf_counter()
             result = self.function(*args, **kwargs)
         except BaseException as error:
@@ -176,10 +192,14 @@ class Call:
                 step()
             finally:
                 self._settle()
-        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
+        except Exception as error:  # noqa: BLE001
+            # a failure of ours must not become one of the user's
             fit = self.fit
             fit.failed(what, error)
-            problem = f"observing {what} of {fit.framework}'s {fit.subject} failed: {type(error).__name__}: {error}"
+            problem = (
+                f"observing {what} of {fit.framework}'s {fit.subject} failed: "
+                f"{type(error).__name__}: {error}"
+            )
             hooks().problem(problem, fit.framework, error)
         finally:
             self.in_user_code = True
@@ -192,11 +212,13 @@ class Call:
             gathering.settle()
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if self._observer is None:  # skipped, or it failed: perhaps before it had replaced all that it meant to
+        # skipped, or it failed: perhaps before it had replaced all that it meant to
+        if self._observer is None:
             return self.arguments.args, self.arguments.kwargs
         try:
             return self.arguments.final()
-        except (TypeError, ValueError):  # the call does not fit the function, which will say so itself
+        except (TypeError, ValueError):
+            # the call does not fit the function, which will say so itself
             return self.arguments.args, self.arguments.kwargs
 
     def _before(self) -> None:
@@ -218,7 +240,10 @@ class Call:
             self.engine.end_sequence(self.instance)
         observer = observer_of(self.target.observe)(self.fit)
         if observer is None:
-            raise TypeError("the observer is no generator: it needs one `yield`, above which the call has not happened yet")
+            raise TypeError(
+                "the observer is no generator: it needs one `yield`, above which the call has not "
+                "happened yet"
+            )
         try:
             next(observer)
         except StopIteration:
@@ -281,5 +306,9 @@ class Call:
 
     def _whole_report(self) -> dict[str, Any]:
         cost = self._cost + time.perf_counter() - self._step_began + self.fit.overhead
-        head = {"framework": self.framework, "function": self.function.__qualname__, "cost_ms": round(cost * 1000, 3)}
+        head = {
+            "framework": self.framework,
+            "function": self.function.__qualname__,
+            "cost_ms": round(cost * 1000, 3),
+        }
         return {**head, **self.report, **({"warnings": self.warnings} if self.warnings else {})}

@@ -1,7 +1,9 @@
-"""Whose code makes a call: the user's, or that of a framework, for which training something is a step of its own work.
+"""Whose code makes a call: the user's, or that of a framework, for which training something is a
+step of its own work.
 
-scikit-learn's ``predict`` may fit an encoder, and a resampler of imbalanced-learn fits neighbours: no run of the user's. Only the code
-that makes the call counts, found by its frame, and not what called that code: what a framework calls back of the user's is the user's.
+scikit-learn's ``predict`` may fit an encoder, and a resampler of imbalanced-learn fits neighbours:
+no run of the user's. Only the code that makes the call counts, found by its frame, and not what
+called that code: what a framework calls back of the user's is the user's.
 """
 
 from __future__ import annotations
@@ -21,16 +23,22 @@ _MOST_FRAMES = 16  # that another tool may put between its wrapper and what it w
 
 
 class Callers:
-    """Tells the frames of the user's code from those of the observed frameworks and their helpers. Any other package is the user's."""
+    """Tells the frames of the user's code from those of the observed frameworks and their helpers.
+
+    Any other package is the user's.
+    """
 
     def __init__(self) -> None:
         self._packages: set[str] = set()
         self._passing: dict[str, set[str]] = {}
-        # By name of a module: None if it is the user's, else the names of its functions that only pass the user's calls on.
+        # By name of a module: None if it is the user's, else the names of its functions that only
+        # pass the user's calls on.
         self._verdicts: dict[str, set[str] | None] = {}
 
     def add(self, framework: Framework, targets: Iterable[Target]) -> None:
-        """Count the packages of a framework's targets, and those that it names as its helpers, as no user's."""
+        """Count the packages of a framework's targets, and those that it names as its helpers, as
+        no user's.
+        """
         packages = {target.path.partition(":")[0].partition(".")[0] for target in targets}
         self._packages |= packages.union(framework.helpers)
         for path in framework.passing:
@@ -45,12 +53,15 @@ class Callers:
         self._verdicts.clear()
 
     def is_user(self, frame: FrameType | None) -> bool:
-        """Tell whether a call that this frame makes is the user's; None is where Python begins, such as a thread."""
+        """Tell whether a call that this frame makes is the user's; None is where Python begins,
+        such as a thread.
+        """
         while frame is not None:
             module: Any = frame.f_globals.get("__name__")
             try:
                 passing = self._verdicts[module]
-            except (KeyError, TypeError):  # code that is executed in a dict of the user's may say anything of its name
+            except (KeyError, TypeError):
+                # code that is executed in a dict of the user's may say anything of its name
                 passing = self._judge(module)
             if passing is None:
                 return True
@@ -74,7 +85,9 @@ def _is_of_tests(part: str) -> bool:
 
 
 def frame_beyond(frame: FrameType | None, code: CodeType) -> FrameType | None:
-    """Return the frame that called a wrapper of another tool's, given its code, if the wrapper is close above; else the frame itself."""
+    """Return the frame that called a wrapper of another tool's, given its code, if the wrapper is
+    close above; else the frame itself.
+    """
     above = frame
     for _ in range(_MOST_FRAMES):
         if above is None:

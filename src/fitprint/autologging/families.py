@@ -1,4 +1,6 @@
-"""Families of classes: the methods of a base class and of all that derives from it, now or later."""
+"""Families of classes: the methods of a base class and of all that derives from it,
+now or later.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ __all__ = ["Family"]
 class Family:
     """The methods of a base class and all that derives from it."""
 
-    def __init__(self, patcher: Patcher, base: type, targets: Mapping[str, tuple[SubclassMethod, Choose]]) -> None:
+    def __init__(
+        self, patcher: Patcher, base: type, targets: Mapping[str, tuple[SubclassMethod, Choose]]
+    ) -> None:
         self._patcher = patcher
         self._base = base
         self._targets = targets
@@ -30,7 +34,9 @@ class Family:
             self._patch_owner(owner)
 
     def classes(self) -> Iterator[type]:
-        """Iterate over the base, its subclasses, and the mixins from which they may have a method, each once."""
+        """Iterate over the base, its subclasses, and the mixins from which they may have a method,
+        each once.
+        """
         found: dict[type, None] = {}
         waiting: dict[type, None] = {self._base: None}
         while waiting:
@@ -48,7 +54,9 @@ class Family:
 
     def watch_new(self) -> None:
         """See classes that are defined later, through ``__init_subclass__``."""
-        owner = next((cls for cls in self._base.__mro__[:-1] if "__init_subclass__" in vars(cls)), None)
+        owner = next(
+            (cls for cls in self._base.__mro__[:-1] if "__init_subclass__" in vars(cls)), None
+        )
         if owner is None:
             self._watch_plain()
         else:
@@ -77,7 +85,8 @@ class Family:
         patch = self._patch_new
 
         def defined(cls: type, /, **kwargs: Any) -> None:
-            super(base, cls).__init_subclass__(**kwargs)  # type: ignore[misc]  # base is a class known at run time only
+            # base is a class known at run time only
+            super(base, cls).__init_subclass__(**kwargs)  # type: ignore[misc]
             patch(cls)
 
         replacement: Any = classmethod(defined)
@@ -95,5 +104,10 @@ class Family:
         try:
             for owner in cls.__mro__:
                 self._patch_owner(owner)
-        except Exception as error:  # noqa: BLE001 - an error here would make the user's class statement fail
-            hooks().problem(f"{cls.__qualname__} cannot be observed: {type(error).__name__}: {error}", "autolog", error)
+        except Exception as error:  # noqa: BLE001
+            # an error here would make the user's class statement fail
+            hooks().problem(
+                f"{cls.__qualname__} cannot be observed: {type(error).__name__}: {error}",
+                "autolog",
+                error,
+            )

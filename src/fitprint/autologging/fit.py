@@ -1,4 +1,5 @@
-"""The page that an author of a plugin reads: one observed call, what it was given, and what is added to the record.
+"""The page that an author of a plugin reads: one observed call, what it was given, and what is
+added to the record.
 
 Nothing here raises: what cannot be recorded becomes a line of the run's capture report.
 """
@@ -31,12 +32,15 @@ class Fit(Recorder):
         function: what the user calls, unpatched.
         instance: the object whose method is called; None for a function.
         framework: name of the framework.
-        subject: what trains, in a word: the class of the instance or the function's name. It names the run.
+        subject: what trains, in a word: the class of the instance or the function's name. It names
+            the run.
         kind: kind of the run; an observer may set it above the yield, before it records anything.
         call: number of this call in a sequence, from 1.
         elapsed: seconds that the user's call took (below the yield).
-        overhead: seconds that parts of the observer took during the user's call, such as callbacks; they add to it.
-        outer: the training call that this one is nested in, on whose run it records; None for an outermost call.
+        overhead: seconds that parts of the observer took during the user's call, such as callbacks;
+            they add to it.
+        outer: the training call that this one is nested in, on whose run it records; None for an
+            outermost call.
         position: number of this nested call within the outer one, from 1; 0 for an outermost call.
     """
 
@@ -46,7 +50,9 @@ class Fit(Recorder):
         self.function = call.function
         self.instance: Any = call.instance
         self.framework = call.framework
-        self.subject = type(call.instance).__name__ if call.instance is not None else call.function.__name__
+        self.subject = (
+            type(call.instance).__name__ if call.instance is not None else call.function.__name__
+        )
         self.kind = call.target.kind
         self.call = 1
         self.elapsed = 0.0
@@ -55,11 +61,14 @@ class Fit(Recorder):
         self.position = call.position
         self._descriptions: dict[int, Description] = {}
 
-    # -- the call --------------------------------------------------------------------------------------------------
+    # -- the call ----------------------------------------------------------------------------------
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The arguments by position, as the user gave them; of a method the instance is the first. Where they fit: ``arguments``."""
+        """The arguments by position, as the user gave them; of a method the instance is the first.
+
+        Where they fit: ``arguments``.
+        """
         return self._call.arguments.args
 
     @property
@@ -77,7 +86,9 @@ class Fit(Recorder):
         return self._call.arguments.by_name()
 
     def argument(self, name: str, default: Any = None) -> Any:
-        """Return one argument as the user gave it, however it was given; ``default`` if there is none of this name."""
+        """Return one argument as the user gave it, however it was given; ``default`` if there is
+        none of this name.
+        """
         return self.arguments.get(name, default)
 
     def given(self, name: str) -> bool:
@@ -85,7 +96,9 @@ class Fit(Recorder):
         return self._call.arguments.given(name)
 
     def replace_argument(self, name: str, value: Any) -> None:
-        """Call the user's function with another value for this argument. The user's own object must not be changed: pass a copy.
+        """Call the user's function with another value for this argument.
+
+        The user's own object must not be changed: pass a copy.
 
         Raises:
             TypeError: the function takes no such argument.
@@ -94,7 +107,8 @@ class Fit(Recorder):
 
     @contextmanager
     def ours(self, what: str) -> Iterator[None]:
-        """Run a part of the observer inside the user's call, such as a callback: it neither raises nor warns, and its time counts as ours.
+        """Run a part of the observer inside the user's call, such as a callback: it neither raises
+        nor warns, and its time counts as ours.
 
         Args:
             what: the part, as the capture report names it if it fails.
@@ -102,7 +116,7 @@ class Fit(Recorder):
         with self._call.ours(), self.part(what, quiet=True):
             yield
 
-    # -- the run ---------------------------------------------------------------------------------------------------
+    # -- the run -----------------------------------------------------------------------------------
 
     @property
     def run(self) -> Run:
@@ -124,7 +138,9 @@ class Fit(Recorder):
         return self._call.skip_reason is not None
 
     def note_on(self, run: Run) -> None:
-        """Record what follows on a run that is there, which neither begins nor ends with this call."""
+        """Record what follows on a run that is there, which neither begins nor ends
+        with this call.
+        """
         self._call.record_on(run, as_note=True)
 
     def options(self) -> Mapping[str, Any]:
@@ -140,21 +156,29 @@ class Fit(Recorder):
 
         If the user's call raises, the children that are open end with it, as FAILED.
         """
-        run = open_run(name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace)
+        run = open_run(
+            name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace
+        )
         self._call.children = [*(child for child in self._call.children if child.is_open), run]
         return Child(run, self._report)
 
     def identify(self, trained: Any, **tags: str) -> None:
-        """Tag the run with what is trained, and with the version of its framework where that tells it (``__version__``).
+        """Tag the run with what is trained, and with the version of its framework where that tells
+        it (``__version__``).
 
         Args:
-            trained: the class or function, or its path, such as "xgboost.core.Booster"; None if there is none to speak of.
+            trained: the class or function, or its path, such as "xgboost.core.Booster"; None if
+                there is none to speak of.
             tags: further ones, such as versions of other packages (``jax_version="0.9"``).
         """
         with self.part("tags", quiet=True):
             found: dict[str, str] = {}
             if trained is not None:
-                path = trained if isinstance(trained, str) else f"{trained.__module__}.{trained.__qualname__}"
+                path = (
+                    trained
+                    if isinstance(trained, str)
+                    else f"{trained.__module__}.{trained.__qualname__}"
+                )
                 found = {"estimator_name": path.rpartition(".")[2], "estimator_class": path}
             version = getattr(sys.modules.get(self.framework), "__version__", None)
             if isinstance(version, str):
@@ -162,7 +186,8 @@ class Fit(Recorder):
             self.run.set_tags(found | tags)
 
     def continues(self, model: Any, rounds: Callable[[Any], int | None]) -> None:
-        """Record which model a training goes on from, and the run that made it, where that is known.
+        """Record which model a training goes on from, and the run that made it, where that is
+        known.
 
         Args:
             model: the object, or the path of a file; None if the training begins anew.
@@ -184,7 +209,9 @@ class Fit(Recorder):
             self.document("continuation", told)
 
     def described(self, data: Any) -> Description:
-        """Return what data of this call are: they are asked once, also where several parts of the record need it."""
+        """Return what data of this call are: they are asked once, also where several parts of the
+        record need it.
+        """
         found = self._descriptions.get(id(data))
         if found is None:
             from fitprint.data.description import described
@@ -199,14 +226,16 @@ class Fit(Recorder):
             data: the object.
             name: a short name.
             role: "train", "eval", "test" or another word.
-            hints: of :meth:`fitprint.data.description.Description.dataset`, such as ``kind="target"``.
+            hints: of :meth:`fitprint.data.description.Description.dataset`, such as
+                ``kind="target"``.
         """
         if data is not None and self.setting("datasets"):
             with self.part(f"dataset {name}"):
                 self.run.log_input(self.described(data), name, role, **hints)
 
     def profile(self, data: Any, *, name: str, role: str = "train") -> None:
-        """Record a profile of data's values, if data are recorded at all: of predictions, or beside facts that the plugin found.
+        """Record a profile of data's values, if data are recorded at all: of predictions, or beside
+        facts that the plugin found.
 
         Args:
             data: the object, or what :meth:`described` says of it. It is not kept alive.
@@ -217,11 +246,15 @@ class Fit(Recorder):
             with self.part(f"profile {name}", quiet=True):
                 self.run.log_profile(data, name, role)
 
-    def dataset_facts(self, facts: Mapping[str, Any], *, name: str, role: str = "train", digest: str = "") -> None:
-        """Record facts that the plugin itself found, if data are recorded at all: on a framework's own containers, and on files.
+    def dataset_facts(
+        self, facts: Mapping[str, Any], *, name: str, role: str = "train", digest: str = ""
+    ) -> None:
+        """Record facts that the plugin itself found, if data are recorded at all: on a framework's
+        own containers, and on files.
 
         Args:
-            facts: JSON values; those that :meth:`fitprint.data.description.Description.dataset` names have the same meaning here.
+            facts: JSON values; those that :meth:`fitprint.data.description.Description.dataset`
+                names have the same meaning here.
             name: a short name.
             role: "train", "eval", "test" or another word.
             digest: of the content, if it is known without copying or converting it.
@@ -243,14 +276,27 @@ class Fit(Recorder):
             self.skipped("model", "the setting `models` is off")
             return
         with self.part("model"):
-            register = self._registered_name() if path == "model" and self.run.parent_id is None else None
+            register = (
+                self._registered_name() if path == "model" and self.run.parent_id is None else None
+            )
             facts = self.run.log_model(model, path, register=register, **options).facts
-            if facts.get("signature") is None and "signature" not in self._report.get("skipped", {}):
-                problems = [problem for problem in facts.get("problems", ()) if "signature" in problem]
-                self.skipped("signature", problems[0] if problems else "there are no data of which columns and types can be told")
+            if facts.get("signature") is None and "signature" not in self._report.get(
+                "skipped", {}
+            ):
+                problems = [
+                    problem for problem in facts.get("problems", ()) if "signature" in problem
+                ]
+                self.skipped(
+                    "signature",
+                    problems[0]
+                    if problems
+                    else "there are no data of which columns and types can be told",
+                )
 
     def _registered_name(self) -> str | None:
-        """Return the name under which models are to be registered, if there is one that can be; else the capture report says so."""
+        """Return the name under which models are to be registered, if there is one that can be;
+        else the capture report says so.
+        """
         name: str | None = self.setting("register")
         if not name:
             return None
@@ -262,7 +308,9 @@ class Fit(Recorder):
         return None if wrong else name
 
     def link(self, subject: Any) -> None:
-        """Remember that an object (a model, its predictions) belongs to this run, for as long as it lives."""
+        """Remember that an object (a model, its predictions) belongs to this run, for as long as it
+        lives.
+        """
         self._call.engine.origins.remember(subject, self.run)
 
     def linked(self, subject: Any) -> Run | None:
@@ -271,12 +319,16 @@ class Fit(Recorder):
         return run
 
     def when_sequence_ends(self, action: Callable[[], None]) -> None:
-        """Call ``action`` before the run of this sequence ends (it must not keep the instance alive). The last one given counts."""
+        """Call ``action`` before the run of this sequence ends (it must not keep the instance
+        alive). The last one given counts.
+        """
         sequence = self._call.engine.sequence_of(self.instance)
         if sequence is not None:
             sequence.at_end = action
 
     def release(self) -> None:
-        """Forget the user's objects: a context that was copied inside the call may keep this handle alive."""
+        """Forget the user's objects: a context that was copied inside the call may keep this handle
+        alive.
+        """
         self.instance, self.outer = None, None
         self._descriptions.clear()

@@ -1,4 +1,6 @@
-"""Driving observers: whether a call is a run, running it exactly once, and keeping every failure of ours to ourselves."""
+"""Driving observers: whether a call is a run, running it exactly once, and keeping every failure of
+ours to ourselves.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ from fitprint.settings import wanted
 
 __all__ = ["INSIDE", "Engine", "inside", "note_warning"]
 
-# The observed call that this context is in; True in one of another thread or process, and in a call that is no run and holds none.
+# The observed call that this context is in; True in one of another thread or process, and in a call
+# that is no run and holds none.
 INSIDE: ContextVar[Call | bool | None] = ContextVar("fitprint_inside", default=None)
 
 _MOST_WARNINGS = 100
@@ -39,13 +42,18 @@ _MOST_WARNINGS = 100
 def _caller() -> FrameType | None:
     """Return the frame of what calls a replacement; None if no code of Python's does."""
     try:
-        return sys._getframe(4)  # noqa: SLF001 - this, choose, the hook, the replacement; nothing else costs less
+        # this, choose, the hook, the replacement; nothing else costs less
+        return sys._getframe(4)  # noqa: SLF001
     except ValueError:
         return None
 
 
-def _call_unseen(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Make a call that is no run, such as a prediction, or a training that is a step of a framework's: nor is anything inside it."""
+def _call_unseen(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Make a call that is no run, such as a prediction, or a training that is a step of a
+    framework's: nor is anything inside it.
+    """
     token = INSIDE.set(True)
     try:
         return function(*args, **kwargs)
@@ -54,18 +62,26 @@ def _call_unseen(function: Callable[..., Any], args: tuple[Any, ...], kwargs: di
 
 
 def _is_same(target: Target, other: Target) -> bool:
-    """Tell whether two calls are of one function, such as of another tool's wrapper and of what that calls in turn."""
-    return isinstance(target, Function) and isinstance(other, Function) and target.path == other.path
+    """Tell whether two calls are of one function, such as of another tool's wrapper and of what
+    that calls in turn.
+    """
+    return (
+        isinstance(target, Function) and isinstance(other, Function) and target.path == other.path
+    )
 
 
 def inside() -> Call | bool | None:
-    """Return the observed call under way in this context, True if no call in it is to be seen, None if there is none."""
+    """Return the observed call under way in this context, True if no call in it is to be seen, None
+    if there is none.
+    """
     call = INSIDE.get()
     return None if isinstance(call, Call) and call.ended else call
 
 
 class _Sequence:
-    """Calls with one instance that are one run, such as those of ``partial_fit``; that may be the user's run ``around`` them."""
+    """Calls with one instance that are one run, such as those of ``partial_fit``; that may be the
+    user's run ``around`` them.
+    """
 
     def __init__(self, run: Run, around: Run | None) -> None:
         self.run = run
@@ -84,7 +100,7 @@ class Engine:
         self._orphans: deque[_Sequence] = deque()
         self._lock = threading.Lock()
 
-    # -- what a call asks --------------------------------------------------------------------------------------------
+    # -- what a call asks --------------------------------------------------------------------------
 
     def setting(self, name: str) -> Any:
         return current().settings[name]
@@ -95,7 +111,8 @@ class Engine:
     def run_for(self, call: Call) -> tuple[Run, bool]:
         """Return the run of a call that has none yet, and whether it ends with the call.
 
-        The first call inside a run that the user opened is recorded on that run, each further one on a child of it.
+        The first call inside a run that the user opened is recorded on that run, each further one
+        on a child of it.
         """
         around = current_run()
         role = "note" if call.is_note else call.target.role
@@ -106,19 +123,25 @@ class Engine:
         run = open_run(name=call.fit.subject, parent=around, kind=call.fit.kind)
         return run, role != "sequence" or not self._begin_sequence(call.instance, run, around)
 
-    # -- calls -------------------------------------------------------------------------------------------------------
+    # -- calls -------------------------------------------------------------------------------------
 
     def choose(self, framework: str, target: Target, args: tuple[Any, ...]) -> StandIn | None:
-        """Return what is to make a call of the code two frames above, None if nobody is to see it: it is inside another, or not the user's.
+        """Return what is to make a call of the code two frames above, None if nobody is to see it:
+        it is inside another, or not the user's.
 
-        What is looked up here has returned when the call is made: a call that nobody sees has no frame of the engine's below it.
+        What is looked up here has returned when the call is made: a call that nobody sees has no
+        frame of the engine's below it.
         """
         around = INSIDE.get()
         if around is not None and not (isinstance(around, Call) and around.ended):
             return self._choose_inside(around, framework, target)
         if is_off():
             return None
-        if self._is_strange(target, args) if target.role == "note" else not self._is_users(target, args, _caller()):
+        if (
+            self._is_strange(target, args)
+            if target.role == "note"
+            else not self._is_users(target, args, _caller())
+        ):
             return _call_unseen
         return functools.partial(self.call, framework, target)
 
@@ -129,10 +152,14 @@ class Engine:
             around.begin()
         if target.nested is None or not around.takes_nested or _is_same(around.target, target):
             return None
-        return functools.partial(self._call_nested, around, framework, replace(target, observe=target.nested))
+        return functools.partial(
+            self._call_nested, around, framework, replace(target, observe=target.nested)
+        )
 
     def _is_users(self, target: Target, args: tuple[Any, ...], frame: FrameType | None) -> bool:
-        """Tell whether a call that a frame makes is the user's, also where another tool's wrapper stands between them."""
+        """Tell whether a call that a frame makes is the user's, also where another tool's wrapper
+        stands between them.
+        """
         if not self.callers.is_user(frame):
             return False
         if isinstance(target, Function) or not args:
@@ -143,7 +170,14 @@ class Engine:
             return True
         return self.callers.is_user(frame_beyond(frame, standing.__code__))
 
-    def call(self, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self,
+        framework: str,
+        target: Target,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
         """Run the user's call, observed. What it returns and raises is the function's own."""
         call = Call(self, framework, target, function, args, kwargs)
         token = INSIDE.set(call)
@@ -156,7 +190,13 @@ class Engine:
                 self.end_orphans()
 
     def _call_nested(
-        self, outer: Call, framework: str, target: Target, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        outer: Call,
+        framework: str,
+        target: Target,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Any:
         call = Call(self, framework, target, function, args, kwargs, outer)
         token = INSIDE.set(call)
@@ -167,7 +207,9 @@ class Engine:
             call.release()
 
     def _is_strange(self, target: Target, args: tuple[Any, ...]) -> bool:
-        """Tell whether a method to be noted belongs to an object that no run knows, and may not join one."""
+        """Tell whether a method to be noted belongs to an object that no run knows, and may not
+        join one.
+        """
         if isinstance(target, Function) or not args or self.origins.recall(args[0]) is not None:
             return False
         return not (isinstance(target, Method) and target.joins and current_run() is not None)
@@ -183,16 +225,28 @@ class Engine:
         if settings["include_classes"] == ["*"] and not settings["exclude_classes"]:
             return True
         subject = type(call.instance) if call.instance is not None else call.function
-        return wanted(f"{subject.__module__}.{subject.__qualname__}", settings["include_classes"], settings["exclude_classes"])
+        return wanted(
+            f"{subject.__module__}.{subject.__qualname__}",
+            settings["include_classes"],
+            settings["exclude_classes"],
+        )
 
-    # -- sequences ---------------------------------------------------------------------------------------------------
+    # -- sequences ---------------------------------------------------------------------------------
 
     def _begin_sequence(self, instance: Any, run: Run, around: Run | None) -> bool:
-        """Let further calls with the instance be recorded on the run; False if its death could not be seen."""
-        key, sequence, orphans, sequences = id(instance), _Sequence(run, around), self._orphans, self._sequences
+        """Let further calls with the instance be recorded on the run; False if its death could not
+        be seen.
+        """
+        key, sequence, orphans, sequences = (
+            id(instance),
+            _Sequence(run, around),
+            self._orphans,
+            self._sequences,
+        )
 
         def forget(reference: weakref.ref[Any]) -> None:
-            # Run by the garbage collector: no lock, no logging. The next observed call ends the run.
+            # Run by the garbage collector: no lock, no logging. The next observed call ends the
+            # run.
             entry = sequences.get(key)
             if entry is not None and entry[0] is reference:
                 del sequences[key]
@@ -224,8 +278,11 @@ class Engine:
         try:
             if sequence.at_end is not None:
                 sequence.at_end()
-        except Exception as failure:  # noqa: BLE001 - the end of a run must not become an error of the user's program
-            hooks().problem(f"the end of a run could not be recorded whole: {failure}", "autolog", failure)
+        except Exception as failure:  # noqa: BLE001
+            # the end of a run must not become an error of the user's program
+            hooks().problem(
+                f"the end of a run could not be recorded whole: {failure}", "autolog", failure
+            )
         if sequence.run is not sequence.around:
             sequence.run.end(status, error=error)
 
@@ -263,13 +320,20 @@ class Engine:
 
 
 def note_warning(message: Any) -> bool:
-    """Take note of a warning about to be shown; True if it is one of ours, which the user is not to see."""
+    """Take note of a warning about to be shown; True if it is one of ours, which the user is not to
+    see.
+    """
     call = inside()
     if not isinstance(call, Call):
         return False
     if len(call.warnings) < _MOST_WARNINGS:
         call.warnings.append(
-            {"category": message.category.__name__, "message": told(str(message.message)), "file": message.filename, "line": message.lineno}
+            {
+                "category": message.category.__name__,
+                "message": told(str(message.message)),
+                "file": message.filename,
+                "line": message.lineno,
+            }
             | ({} if call.in_user_code else {"raised_by": "fitprint"})
         )
     return not call.in_user_code

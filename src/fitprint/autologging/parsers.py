@@ -13,14 +13,19 @@ from fitprint.recording.configuration import note_configuration, plain_configura
 
 __all__ = ["PATCHES"]
 
-# Programs and libraries that parse flags for purposes of their own, such as those of the test runner that runs the user's code.
-_OTHERS = frozenset("IPython _pytest coverage fitprint hydra ipykernel pytest traitlets unittest".split())
+# Programs and libraries that parse flags for purposes of their own, such as those of the test
+# runner that runs the user's code.
+_OTHERS = frozenset(
+    "IPython _pytest coverage fitprint hydra ipykernel pytest traitlets unittest".split()
+)
 _OURS = f"{__package__}."
 _inner: ContextVar[bool] = ContextVar("fitprint_parses", default=False)
 
 
 def _choose_parse(_: tuple[Any, ...]) -> StandIn | None:
-    """Let parsers of subcommands, which are called inside, tell nothing: the one around them tells it all."""
+    """Let parsers of subcommands, which are called inside, tell nothing: the one around them tells
+    it all.
+    """
     return None if _inner.get() else _parse
 
 
@@ -65,16 +70,24 @@ def _note_job(values: list[Any]) -> None:
 def _attempt(note: Callable[[], None]) -> None:
     try:
         note()
-    except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's program
-        hooks().problem(f"the configuration cannot be recorded: {type(error).__name__}: {error}", "configuration", error)
+    except Exception as error:  # noqa: BLE001
+        # a failure of ours must not become one of the user's program
+        hooks().problem(
+            f"the configuration cannot be recorded: {type(error).__name__}: {error}",
+            "configuration",
+            error,
+        )
 
 
 PATCHES: dict[str, Choose] = {
-    # The outermost of these is asked: a subclass may add to what it returns, and not each of them calls the next in every Python.
+    # The outermost of these is asked: a subclass may add to what it returns, and not each of them
+    # calls the next in every Python.
     "argparse:ArgumentParser.parse_args": _choose_parse,
     "argparse:ArgumentParser.parse_intermixed_args": _choose_parse,
     "argparse:ArgumentParser.parse_known_args": _choose_parse,
     "argparse:ArgumentParser.parse_known_intermixed_args": _choose_parse,
     "hydra.core.utils:run_job": _choose_job,
 }
-"""What stands in the place of parsers while autologging is on: see :meth:`fitprint.autologging.patching.Patcher.replace`."""
+"""What stands in the place of parsers while autologging is on: see
+:meth:`fitprint.autologging.patching.Patcher.replace`.
+"""

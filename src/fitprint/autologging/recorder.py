@@ -21,11 +21,15 @@ from fitprint.recording.run import Run
 
 __all__ = ["Child", "Recorder"]
 
-_told = functools.lru_cache(maxsize=256)(told)  # the same reasons come again and again, and may quote an error of the user's
+# the same reasons come again and again, and may quote an error of the user's
+_told = functools.lru_cache(maxsize=256)(told)
 
 
 class Recorder:
-    """What can be added to a run, each item failing alone. The base of :class:`fitprint.autologging.fit.Fit` and :class:`Child`."""
+    """What can be added to a run, each item failing alone.
+
+    The base of :class:`fitprint.autologging.fit.Fit` and :class:`Child`.
+    """
 
     def __init__(self, report: dict[str, Any]) -> None:
         self._report = report
@@ -35,7 +39,9 @@ class Recorder:
         """The run that is recorded on."""
         raise NotImplementedError
 
-    def params(self, params: Mapping[str, Any], *, defaults: Iterable[str] = (), resolved: bool = False) -> None:
+    def params(
+        self, params: Mapping[str, Any], *, defaults: Iterable[str] = (), resolved: bool = False
+    ) -> None:
         """Record hyperparameters.
 
         Args:
@@ -44,24 +50,40 @@ class Recorder:
             resolved: the values are what the framework made of the user's.
         """
         with self.part("params"):
-            self.run.log_params(params, provenance="resolved" if resolved else "set", defaults=defaults)
+            self.run.log_params(
+                params, provenance="resolved" if resolved else "set", defaults=defaults
+            )
 
     def metric(
-        self, key: str, value: float, *, step: int | None = None, epoch: float | None = None, goal: Literal["min", "max"] | None = None
+        self,
+        key: str,
+        value: float,
+        *,
+        step: int | None = None,
+        epoch: float | None = None,
+        goal: Literal["min", "max"] | None = None,
     ) -> None:
         """Record one point of a metric, at once."""
         with self.part(f"metric {key}", quiet=True):
             self.run.log_metric(key, value, step, epoch, goal=goal)
 
-    def metrics(self, metrics: Mapping[str, float], *, step: int | None = None, epoch: float | None = None) -> None:
+    def metrics(
+        self, metrics: Mapping[str, float], *, step: int | None = None, epoch: float | None = None
+    ) -> None:
         """Record one point of each metric, at once."""
         try:
             self.run.log_metrics(metrics, step, epoch)
-        except Exception as error:  # noqa: BLE001 - written out, since this is called in every round of a training
+        except Exception as error:  # noqa: BLE001
+            # written out, since this is called in every round of a training
             self._gone_wrong("metrics", error)
 
     def history(
-        self, key: str, values: Iterable[float], *, steps: Iterable[int] | None = None, goal: Literal["min", "max"] | None = None
+        self,
+        key: str,
+        values: Iterable[float],
+        *,
+        steps: Iterable[int] | None = None,
+        goal: Literal["min", "max"] | None = None,
     ) -> None:
         """Record a whole curve."""
         with self.part(f"history {key}"):
@@ -73,7 +95,9 @@ class Recorder:
             self.run.set_tags(tags)
 
     def data(self, path: str, content: Any) -> None:
-        """Record a JSON artifact, such as the points of a curve from which a plot is drawn later."""
+        """Record a JSON artifact, such as the points of a curve from which a plot is
+        drawn later.
+        """
         with self.part(path):
             self.run.log_bytes(media.json_bytes(content), path)
 
@@ -100,10 +124,13 @@ class Recorder:
         if isinstance(error, StoreError):  # such as a disk that is full
             self.run.tell_lost(name, error)
             return
-        hooks().problem(f"recording {name} failed: {type(error).__name__}: {error}", "autolog", error)
+        hooks().problem(
+            f"recording {name} failed: {type(error).__name__}: {error}", "autolog", error
+        )
 
     def part(self, name: str, *, quiet: bool = False) -> AbstractContextManager[None]:
-        """Run a part of the observer by itself: if it fails, the capture report says so, and the rest goes on.
+        """Run a part of the observer by itself: if it fails, the capture report says so, and the
+        rest goes on.
 
         Args:
             name: the part, as the capture report names it.
@@ -118,7 +145,9 @@ class Recorder:
 
 
 class _Part(AbstractContextManager[None]):
-    """A part of an observer; written out, for a fit has dozens of them, and a generator for each costs twice as much."""
+    """A part of an observer; written out, for a fit has dozens of them, and a generator for each
+    costs twice as much.
+    """
 
     __slots__ = ("_name", "_quiet", "_recorder")
 
@@ -130,10 +159,16 @@ class _Part(AbstractContextManager[None]):
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
         if error is None:
             if not self._quiet:
-                self._recorder._gone_right(self._name)  # noqa: SLF001 - the other half of this class
+                # the other half of this class
+                self._recorder._gone_right(self._name)  # noqa: SLF001
         elif isinstance(error, Exception):  # a failure of ours must not become one of the user's
             self._recorder._gone_wrong(self._name, error)  # noqa: SLF001 - the same
             return True
@@ -152,6 +187,8 @@ class Child(Recorder):
         """The child run."""
         return self._child
 
-    def end(self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None) -> None:
+    def end(
+        self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None
+    ) -> None:
         """End the child run; ``at`` is its end in microseconds, now by default."""
         self._child.end(status, error=error, at=clock.now() if at is None else at)

@@ -1,4 +1,6 @@
-"""What stands in the place of a function: a real one, which asks a interceptor whether anybody is to see the call."""
+"""What stands in the place of a function: a real one, which asks a interceptor whether anybody is
+to see the call.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,15 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, Union
 
-__all__ = ["Choose", "Interceptor", "StandIn", "dead_interceptor", "interceptor_of", "is_replacement", "replacement_of"]
+__all__ = [
+    "Choose",
+    "Interceptor",
+    "StandIn",
+    "dead_interceptor",
+    "interceptor_of",
+    "is_replacement",
+    "replacement_of",
+]
 
 # Makes a call in the place of the caller, given (function, args, kwargs).
 StandIn = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -16,27 +26,36 @@ Choose = Callable[[tuple[Any, ...]], Union[StandIn, None]]
 
 
 class Interceptor:
-    """What a replacement asks: true while patches are on, and callable with the arguments of a call.
+    """What a replacement asks: true while patches are on, and callable with the arguments of a
+    call.
 
-    Several targets may cover one function. Of those whose base the first argument is an instance of, the one with the nearest
-    base is asked, whichever came first.
+    Several targets may cover one function. Of those whose base the first argument is an instance
+    of, the one with the nearest base is asked, whichever came first.
 
-    Pickled by value (cloudpickle does so with classes of ``__main__``) it becomes ``False``: the copy that is loaded
-    elsewhere calls the original, and needs no fitprint.
+    Pickled by value (cloudpickle does so with classes of ``__main__``) it becomes ``False``: the
+    copy that is loaded elsewhere calls the original, and needs no fitprint.
     """
 
     __slots__ = ("_claims", "_patcher")
 
     def __init__(self, patcher: Any, choose: Choose | None = None) -> None:
         self._patcher = patcher
-        self._claims: tuple[tuple[type | None, object, Choose], ...] = () if choose is None else ((None, None, choose),)
+        self._claims: tuple[tuple[type | None, object, Choose], ...] = (
+            () if choose is None else ((None, None, choose),)
+        )
 
     def claim(self, base: type, target: object, choose: Choose) -> None:
-        """Let a target be asked of calls with instances of a base; of targets with the same base, the first one is."""
+        """Let a target be asked of calls with instances of a base; of targets with the same base,
+        the first one is.
+        """
         if any(target is other for _, other, _ in self._claims):
             return
         nearer = [claim for claim in self._claims if claim[0] not in base.__mro__[1:]]
-        self._claims = (*nearer, (base, target, choose), *(claim for claim in self._claims if claim not in nearer))
+        self._claims = (
+            *nearer,
+            (base, target, choose),
+            *(claim for claim in self._claims if claim not in nearer),
+        )
 
     def is_of(self, patcher: object) -> bool:
         """Tell whose interceptor this is."""
@@ -63,19 +82,26 @@ class Interceptor:
 
 
 def replacement_of(function: FunctionType, interceptor: Interceptor) -> Callable[..., Any]:
-    """Return a real function that stands for ``function`` and asks the interceptor. A call that nobody is to see costs this one frame."""
+    """Return a real function that stands for ``function`` and asks the interceptor.
+
+    A call that nobody is to see costs this one frame.
+    """
 
     # Only closure variables are used: a copy pickled by value drags no module of ours along.
     @functools.wraps(function)
     def observed(*args: Any, **kwargs: Any) -> Any:
-        call = interceptor(args) if interceptor else None  # asked once: another thread may switch on in between
+        # asked once: another thread may switch on in between
+        call = interceptor(args) if interceptor else None
         return call(function, args, kwargs) if call else function(*args, **kwargs)
 
     return observed
 
 
-# The code of every replacement: a copy that came by value has equal code, and False for a interceptor.
-_CODE = next(constant for constant in replacement_of.__code__.co_consts if isinstance(constant, CodeType))
+# The code of every replacement: a copy that came by value has equal code, and False for a
+# interceptor.
+_CODE = next(
+    constant for constant in replacement_of.__code__.co_consts if isinstance(constant, CodeType)
+)
 
 
 def is_replacement(function: object) -> bool:
@@ -90,7 +116,9 @@ def interceptor_of(replacement: Any) -> Interceptor:
 
 
 def dead_interceptor(function: Any) -> Any:
-    """Return the cell of the interceptor, if this is a replacement that came by value and asks nobody; else None."""
+    """Return the cell of the interceptor, if this is a replacement that came by value and asks
+    nobody; else None.
+    """
     code = getattr(function, "__code__", None)
     if code is None or code is _CODE or code.co_name != _CODE.co_name or code != _CODE:
         return None
@@ -99,4 +127,6 @@ def dead_interceptor(function: Any) -> Any:
 
 
 def _cell_of(function: Any) -> Any:
-    return dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))["interceptor"]
+    return dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))[
+        "interceptor"
+    ]

@@ -15,15 +15,18 @@ Goal = Literal["min", "max"]
 
 
 class Rounds:
-    """Writes the metrics of each round as it ends, so that they are kept if the next one raises or the process dies.
+    """Writes the metrics of each round as it ends, so that they are kept if the next one raises or
+    the process dies.
 
-    Made by an observer for one call, and called by the callback that it hands to the framework. Nothing here raises. Steps have base
-    0, whatever the framework counts from. In the second and further nested calls within one training, such as those of the members of a
-    voting estimator, keys begin with ``part<position>_``.
+    Made by an observer for one call, and called by the callback that it hands to the framework.
+    Nothing here raises. Steps have base 0, whatever the framework counts from. In the second and
+    further nested calls within one training, such as those of the members of a voting estimator,
+    keys begin with ``part<position>_``.
 
     Args:
         fit: the call.
-        goal: tells of a key whether less ("min") or more ("max") is better, None where that is not known.
+        goal: tells of a key whether less ("min") or more ("max") is better, None where that is not
+            known.
     """
 
     def __init__(self, fit: Fit, goal: Callable[[str], Goal | None] | None = None) -> None:
@@ -64,16 +67,20 @@ class Rounds:
         stopped_iteration: int | None = None,
         metric: str | None = None,
     ) -> None:
-        """Record how early stopping ended the training, as facts of one number each; no point is added to a curve.
+        """Record how early stopping ended the training, as facts of one number each; no point is
+        added to a curve.
 
         Args:
             best_iteration: the round with the best score, from 0.
             best_score: the score of that round.
             stopped_iteration: the last round that was trained, from 0.
-            metric: key of the metric that decided: whether a low or a high score is the better one is the same of both.
+            metric: key of the metric that decided: whether a low or a high score is the better one
+                is the same of both.
         """
         facts = {"best_iteration": best_iteration, "stopped_iteration": stopped_iteration}
-        self._fit.metrics({f"{self._prefix}{key}": value for key, value in facts.items() if value is not None})
+        self._fit.metrics(
+            {f"{self._prefix}{key}": value for key, value in facts.items() if value is not None}
+        )
         if best_score is not None:
             goal = None if metric is None else self._told(metric) or goal_of(metric)
             self._fit.metric(f"{self._prefix}best_score", best_score, goal=goal)

@@ -1,14 +1,22 @@
-"""Wrappers of other tools around a function, and what they hold: where one came first, the function inside it is exchanged.
+"""Wrappers of other tools around a function, and what they hold: where one came first, the function
+inside it is exchanged.
 
-A wrapper may be a closure, a bound method, a ``functools.partial``, an object that is called, or a proxy of wrapt's. Nothing of it is
-called, compared or asked by name.
+A wrapper may be a closure, a bound method, a ``functools.partial``, an object that is called, or a
+proxy of wrapt's. Nothing of it is called, compared or asked by name.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterator, Mapping
-from types import CellType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    CellType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 from fitprint.autologging.replacements import is_replacement
@@ -20,14 +28,21 @@ _LEAVES = (type, ModuleType, str, bytes, int, float, type(None))
 
 
 def inside_of(wrapper: Any, until: Collection[int] = ()) -> Iterator[Any]:
-    """Yield the wrapper and everything that it holds and may call, near things first. Replacements of ours and those ids end the way."""
+    """Yield the wrapper and everything that it holds and may call, near things first.
+
+    Replacements of ours and those ids end the way.
+    """
     waiting, seen = [wrapper], {id(wrapper)}
     for holder in waiting:
         yield holder
         if is_replacement(holder) or id(holder) in until:
             continue
         for value in _held(holder):
-            if id(value) not in seen and not issubclass(type(value), _LEAVES) and len(waiting) < _MOST:
+            if (
+                id(value) not in seen
+                and not issubclass(type(value), _LEAVES)
+                and len(waiting) < _MOST
+            ):
                 seen.add(id(value))
                 waiting.append(value)
 
@@ -38,7 +53,10 @@ def holds(wrapper: Any, function: object) -> bool:
 
 
 def exchange(wrapper: Any, table: Mapping[int, Any]) -> bool:
-    """Let a wrapper call, in the place of each object of the table (by id), what the table says. Tell whether it held any."""
+    """Let a wrapper call, in the place of each object of the table (by id), what the table says.
+
+    Tell whether it held any.
+    """
     found = False
     for holder in list(inside_of(wrapper, table)):
         if not is_replacement(holder) and id(holder) not in table:
@@ -70,13 +88,19 @@ def _exchange_in(holder: Any, table: Mapping[int, Any]) -> bool:
             if id(content) in table:
                 cell.cell_contents, found = table[id(content)], True
         if any(id(value) in table for value in holder.__defaults__ or ()):
-            holder.__defaults__, found = tuple(table.get(id(value), value) for value in holder.__defaults__ or ()), True
+            holder.__defaults__, found = (
+                tuple(table.get(id(value), value) for value in holder.__defaults__ or ()),
+                True,
+            )
         found |= _exchange_values(holder.__kwdefaults__ or {}, table)
     elif type(holder) is functools.partial:
         args = tuple(table.get(id(value), value) for value in holder.args)
         keywords = {name: table.get(id(value), value) for name, value in holder.keywords.items()}
-        if id(holder.func) in table or any(id(value) in table for value in (*holder.args, *holder.keywords.values())):
-            restate: Any = holder.__setstate__  # type: ignore[attr-defined]  # as copying a partial does
+        if id(holder.func) in table or any(
+            id(value) in table for value in (*holder.args, *holder.keywords.values())
+        ):
+            # as copying a partial does
+            restate: Any = holder.__setstate__  # type: ignore[attr-defined]
             restate((table.get(id(holder.func), holder.func), args, keywords, vars(holder) or None))
             found = True
     else:

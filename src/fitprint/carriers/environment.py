@@ -1,4 +1,6 @@
-"""Environment variables: for child processes of any kind, and for programs in other languages between them and us."""
+"""Environment variables: for child processes of any kind, and for programs in other languages
+between them and us.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["CARRIER", "Environment"]
 
 _RUN = "FITPRINT_RUN"
-_DESTINATION = "FITPRINT_DESTINATION"  # in the place of FITPRINT_STORE, which a child may have inherited with the password
+# in the place of FITPRINT_STORE, which a child may have inherited with the password
+_DESTINATION = "FITPRINT_DESTINATION"
 
 
 class Environment(Carrier):
-    """``FITPRINT_RUN`` holds a run's id, and the home and the store stand beside it; or it holds the text of a whole token."""
+    """``FITPRINT_RUN`` holds a run's id, and the home and the store stand beside it; or it holds
+    the text of a whole token.
+    """
 
     name = "environment"
 
@@ -33,7 +38,9 @@ class Environment(Carrier):
         destination = run.workspace.destination
         variables = {_RUN: run.id, "FITPRINT_HOME": str(run.workspace.home)}
         if destination.public is not None:
-            variables[_DESTINATION if destination.whole_uri else "FITPRINT_STORE"] = destination.public
+            variables[_DESTINATION if destination.whole_uri else "FITPRINT_STORE"] = (
+                destination.public
+            )
         from fitprint.recording.workspace import given
 
         if "artifacts" in given():  # what a variable or a file says reaches the child by itself

@@ -1,7 +1,7 @@
 """joblib: the threads and processes to which ``Parallel`` hands its tasks.
 
-Context variables do not reach pool threads, and a process pool has its own interpreters, which keep the environment that they began with.
-So each task of a ``Parallel`` call takes along what it needs.
+Context variables do not reach pool threads, and a process pool has its own interpreters, which keep
+the environment that they began with. So each task of a ``Parallel`` call takes along what it needs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Tasks that are sent to other threads and processes, with what they have to know there.
 
-- Inside an observed call, threads learn that they are inside; tasks sent to processes are sent as they are, since the
-  workers observe nothing by themselves.
-- Outside, a worker process observes while it runs the task, with the settings and the run of the process that sent it.
+- Inside an observed call, threads learn that they are inside; tasks sent to processes are sent as
+  they are, since the workers observe nothing by themselves.
+- Outside, a worker process observes while it runs the task, with the settings and the run of the
+  process that sent it.
 """
 
 from __future__ import annotations
@@ -36,11 +37,16 @@ def sending(*, far: bool = True) -> Callable[[Callable[..., Any]], Task]:
 
 
 class Task:
-    """The function of a task. In another thread it knows what the sender knew; pickled, it takes the sender's token along."""
+    """The function of a task.
+
+    In another thread it knows what the sender knew; pickled, it takes the sender's token along.
+    """
 
     __slots__ = ("_arrival", "_function", "_inside", "_runs")
 
-    def __init__(self, inside: Any, runs: Any, arrival: _Arrival | None, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, inside: Any, runs: Any, arrival: _Arrival | None, function: Callable[..., Any]
+    ) -> None:
         self._inside = inside
         self._runs = runs
         self._arrival = arrival
@@ -56,11 +62,17 @@ class Task:
             INSIDE.reset(inside)
 
     def __reduce__(self) -> Any:
-        return (_FarTask, (self._arrival, self._function)) if self._arrival is not None else (functools.partial, (self._function,))
+        return (
+            (_FarTask, (self._arrival, self._function))
+            if self._arrival is not None
+            else (functools.partial, (self._function,))
+        )
 
 
 class _Arrival:
-    """A token on its way; unpickling it, before the function that follows it, makes the worker ready to observe."""
+    """A token on its way; unpickling it, before the function that follows it, makes the worker
+    ready to observe.
+    """
 
     __slots__ = ("text",)
 
@@ -100,7 +112,8 @@ def _decoded(text: str) -> tuple[RunToken, dict[str, Any]]:
 
 
 def arrive(text: str) -> RunToken | None:
-    """In a worker: take over settings, and be ready to observe, as the process does that sent the token. Return the token.
+    """In a worker: take over settings, and be ready to observe, as the process does that sent the
+    token. Return the token.
 
     Nothing is raised: what is wrong is told, the worker goes on by itself, and None is returned.
     """
@@ -110,10 +123,16 @@ def arrive(text: str) -> RunToken | None:
         if token.role == "observer":
             activation.follow(token.role)
     except TokenError as error:
-        hooks().problem(f"a worker was handed a run, and cannot use it: {error}; it records by itself", "carriers")
+        hooks().problem(
+            f"a worker was handed a run, and cannot use it: {error}; it records by itself",
+            "carriers",
+        )
         return None
-    except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's task
-        hooks().problem(f"a worker process cannot record: {type(error).__name__}: {error}", "carriers", error)
+    except Exception as error:  # noqa: BLE001
+        # a failure of ours must not become one of the user's task
+        hooks().problem(
+            f"a worker process cannot record: {type(error).__name__}: {error}", "carriers", error
+        )
         return None
     return token
 
@@ -122,15 +141,21 @@ def arrive(text: str) -> RunToken | None:
 def working_for(text: str) -> Iterator[None]:
     """In a worker: go on as the process that sent the token, for the length of a task.
 
-    Its run is current, training calls are observed as its role says, and afterwards the worker observes nothing, until the next task.
+    Its run is current, training calls are observed as its role says, and afterwards the worker
+    observes nothing, until the next task.
     """
     token = arrive(text)
     run = None
     if token is not None and token.run:
         try:
             run = run_of(token)
-        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's task
-            hooks().problem(f"a worker process cannot record: {type(error).__name__}: {error}", "carriers", error)
+        except Exception as error:  # noqa: BLE001
+            # a failure of ours must not become one of the user's task
+            hooks().problem(
+                f"a worker process cannot record: {type(error).__name__}: {error}",
+                "carriers",
+                error,
+            )
     observes = token is not None and token.role == "observer"
     inside = INSIDE.set(None if observes else True)
     before = context.enter_worker(run)

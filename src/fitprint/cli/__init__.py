@@ -1,7 +1,8 @@
 """The command line: ``fitprint COMMAND ...``, and ``python -m fitprint``.
 
-Exit status: 0 all is well, 1 something is wrong (said on standard error, without a traceback), 2 the arguments make no sense.
-``fitprint exec`` and ``python -m fitprint SCRIPT`` end as the script does.
+Exit status: 0 all is well, 1 something is wrong (said on standard error, without a traceback), 2
+the arguments make no sense. ``fitprint exec`` and ``python -m fitprint SCRIPT`` end as the script
+does.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _open_streams()
         where = f" ({error.filename})" if error.filename else ""
-        print(f"fitprint: {error.strerror or error}{where}; `fitprint doctor` may know why", file=sys.stderr)
+        print(
+            f"fitprint: {error.strerror or error}{where}; `fitprint doctor` may know why",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         return 130
@@ -50,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _open_streams() -> None:
     """Where the program was started without an output, let what is written to it go nowhere."""
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the program
+        # as long as the program
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
@@ -85,7 +90,9 @@ def _run_command(name: str, words: list[str]) -> int:
     from fitprint.cli.command import parser_of
 
     try:
-        arguments = parser_of(command).parse_args(_joined(words) if name in ("ls", "compare", "views") else words)
+        arguments = parser_of(command).parse_args(
+            _joined(words) if name in ("ls", "compare", "views") else words
+        )
     except SystemExit as end:  # argparse has said all
         return end.code if isinstance(end.code, int) else 2
     return command.run(arguments)
@@ -97,11 +104,15 @@ def _is_script(name: str) -> bool:
 
     from fitprint.cli.catalogue import is_built_in
 
-    return name == "-m" or (not is_built_in(name) and (name.endswith(".py") or Path(name).is_file()))
+    return name == "-m" or (
+        not is_built_in(name) and (name.endswith(".py") or Path(name).is_file())
+    )
 
 
 def _joined(words: list[str]) -> list[str]:
-    """Join ``--sort`` with an ordering that begins with a dash, which would look like an option of its own."""
+    """Join ``--sort`` with an ordering that begins with a dash, which would look like an option of
+    its own.
+    """
     joined: list[str] = []
     for word in words:
         if joined and joined[-1] == "--sort":

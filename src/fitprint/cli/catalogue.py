@@ -1,4 +1,7 @@
-"""Which commands there are. A command of ours is imported when it runs, or when its arguments are asked for."""
+"""Which commands there are.
+
+A command of ours is imported when it runs, or when its arguments are asked for.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ class BuiltIn:
         help: one sentence.
     """
 
-    def __init__(self, name: str, module: str, help: str) -> None:  # noqa: A002 - as it is called in a command
+    # as it is called in a command
+    def __init__(self, name: str, module: str, help: str) -> None:  # noqa: A002
         self.name = name
         self.help = help
         self._module = module
@@ -51,31 +55,71 @@ _BUILT_IN = (  # in the order of the help
     BuiltIn("diff", "differing", "Show how a run differs from another, code included."),
     BuiltIn("views", "viewing", "List saved views; save, show or remove one."),
     BuiltIn("query", "querying", "Ask the store in SQL."),
-    BuiltIn("evaluate", "evaluating", "Compute metrics of a recorded model on data, and record them on its run."),
+    BuiltIn(
+        "evaluate",
+        "evaluating",
+        "Compute metrics of a recorded model on data, and record them on its run.",
+    ),
     BuiltIn("get", "getting", "Copy a run's artifacts: a file, a folder such as a model, or all."),
     BuiltIn("plot", "plotting", "Plot curves of runs, in the terminal or to a file."),
     BuiltIn("tail", "tailing", "Print the points of a run as they come, until it ends."),
     BuiltIn("exec", "executing", "Run a Python script, unchanged, and record its training."),
-    BuiltIn("demo", "demonstrating", "Train a few scikit-learn models with the one line of autologging, and list the runs."),
+    BuiltIn(
+        "demo",
+        "demonstrating",
+        "Train a few scikit-learn models with the one line of autologging, and list the runs.",
+    ),
     BuiltIn("tag", "tagging", "Set or remove tags of runs."),
     BuiltIn("note", "noting", "Read or write what a run is about."),
     BuiltIn("rename", "renaming", "Give a run another name."),
-    BuiltIn("experiments", "experimenting", "List experiments; create, rename, archive, restore, note or tag one."),
-    BuiltIn("models", "registering", "List registered models; register, promote, compare, roll back and remove versions."),
+    BuiltIn(
+        "experiments",
+        "experimenting",
+        "List experiments; create, rename, archive, restore, note or tag one.",
+    ),
+    BuiltIn(
+        "models",
+        "registering",
+        "List registered models; register, promote, compare, roll back and remove versions.",
+    ),
     BuiltIn("rm", "removing", "Move runs to the trash."),
     BuiltIn("restore", "restoring", "Take runs out of the trash."),
     BuiltIn("purge", "purging", "Erase runs that are in the trash, for good."),
-    BuiltIn("gc", "collecting", "Free the bytes that nothing refers to, and runs that were long in the trash."),
+    BuiltIn(
+        "gc",
+        "collecting",
+        "Free the bytes that nothing refers to, and runs that were long in the trash.",
+    ),
     BuiltIn("du", "measuring", "Show which experiments or runs take how many bytes."),
-    BuiltIn("export", "exporting", "Write runs with their artifacts to one portable file, or as a page to read."),
+    BuiltIn(
+        "export",
+        "exporting",
+        "Write runs with their artifacts to one portable file, or as a page to read.",
+    ),
     BuiltIn("import", "importing", "Take in runs that `fitprint export` wrote."),
-    BuiltIn("sync", "syncing", "Deliver what the journals hold to the store, and artifacts to the artifact store."),
+    BuiltIn(
+        "sync",
+        "syncing",
+        "Deliver what the journals hold to the store, and artifacts to the artifact store.",
+    ),
     BuiltIn("plugins", "plugins", "List plugins, check one, or begin a new one."),
     BuiltIn("doctor", "doctor", "Find out what is broken, and what to do about it."),
     BuiltIn("docs", "documenting", "Read the reference in the terminal."),
-    BuiltIn("config", "configuration", "Show every setting: its value, where that comes from, and what it means."),
-    BuiltIn("completion", "completing", "Print a script that lets a shell complete command lines of fitprint."),
-    BuiltIn("mcp", "serving", "Answer an assistant's questions about runs, by the Model Context Protocol."),
+    BuiltIn(
+        "config",
+        "configuration",
+        "Show every setting: its value, where that comes from, and what it means.",
+    ),
+    BuiltIn(
+        "completion",
+        "completing",
+        "Print a script that lets a shell complete command lines of fitprint.",
+    ),
+    BuiltIn(
+        "mcp",
+        "serving",
+        "Answer an assistant's questions about runs, by the Model Context Protocol.",
+    ),
 )
 _BY_NAME = {command.name: command for command in _BUILT_IN}
 
@@ -91,7 +135,10 @@ def is_built_in(name: str) -> bool:
 
 
 def find_command(name: str) -> Command | None:
-    """Return the command of this name, or None. Plugins are looked at only if it is none of fitprint's own."""
+    """Return the command of this name, or None.
+
+    Plugins are looked at only if it is none of fitprint's own.
+    """
     return _BY_NAME.get(name) or all_commands().get(name)
 
 

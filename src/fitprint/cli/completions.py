@@ -1,6 +1,8 @@
-"""Scripts by which shells complete command lines: all that they need stands in them, so that completing starts no Python.
+"""Scripts by which shells complete command lines: all that they need stands in them, so that
+completing starts no Python.
 
-A library for it, shtab, would be a dependency of every installation, for what is some lines a shell.
+A library for it, shtab, would be a dependency of every installation, for what is some lines a
+shell.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ _MOST_HELP = 70  # characters of what stands beside an option
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """An option: its flags, whether a value must follow, and the values that there are if these are known."""
+    """An option: its flags, whether a value must follow, and the values that there are if these are
+    known.
+    """
 
     flags: Sequence[str]
     help: str
@@ -36,9 +40,15 @@ class _Words:
 
 def script(shell: str, commands: Mapping[str, Command]) -> str:
     """Return the script for one of :data:`SHELLS`."""
-    known = {"fitprint": _Words(words={name: _short(command.help) for name, command in commands.items()})}
-    known["fitprint"].options.append(_Option(("-h", "--help"), "show all commands", takes_value=False, choices=()))
-    known["fitprint"].options.append(_Option(("-V", "--version"), "show the version", takes_value=False, choices=()))
+    known = {
+        "fitprint": _Words(words={name: _short(command.help) for name, command in commands.items()})
+    }
+    known["fitprint"].options.append(
+        _Option(("-h", "--help"), "show all commands", takes_value=False, choices=())
+    )
+    known["fitprint"].options.append(
+        _Option(("-V", "--version"), "show the version", takes_value=False, choices=())
+    )
     for name, command in commands.items():
         _add(f"fitprint {name}", parser_of(command), known)
     return SHELLS[shell](known)
@@ -50,7 +60,9 @@ def _add(place: str, parser: argparse.ArgumentParser, known: dict[str, _Words]) 
         choices = [str(choice) for choice in action.choices or ()]
         if action.option_strings:
             takes_value = action.nargs not in (0, "?")
-            found.options.append(_Option(action.option_strings, _short(action.help or ""), takes_value, choices))
+            found.options.append(
+                _Option(action.option_strings, _short(action.help or ""), takes_value, choices)
+            )
         elif isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             helps = {pseudo.dest: pseudo.help or "" for pseudo in action._choices_actions}  # noqa: SLF001
             for verb, below in action.choices.items():
@@ -79,7 +91,9 @@ def _places(known: Mapping[str, _Words]) -> str:
 
 
 def _valued(known: Mapping[str, _Words]) -> Iterator[tuple[list[str], Sequence[str]]]:
-    """Yield the places behind options that take a value, and the values if these are known; those that may be anything come last."""
+    """Yield the places behind options that take a value, and the values if these are known; those
+    that may be anything come last.
+    """
     anything: list[str] = []
     for place, words in known.items():
         for option in words.options:
@@ -95,7 +109,10 @@ def _bash(known: Mapping[str, _Words]) -> str:
     lines = [
         "# bash completion of fitprint",
         "_fitprint() {",
-        "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} place=fitprint index words=",
+        (
+            "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} "
+            "place=fitprint index words="
+        ),
         "    for ((index = 1; index < COMP_CWORD; index++)); do",
         '        case "$place ${COMP_WORDS[index]}" in',
         f'            {_places(known)}) place="$place ${{COMP_WORDS[index]}}" ;;',
@@ -105,14 +122,26 @@ def _bash(known: Mapping[str, _Words]) -> str:
         '    case "$place $previous" in',
     ]
     for behind, values in _valued(known):
-        reply = f'COMPREPLY=($(compgen -W {_quoted(" ".join(values))} -- "$current")); ' if values else ""
+        reply = (
+            f'COMPREPLY=($(compgen -W {_quoted(" ".join(values))} -- "$current")); '
+            if values
+            else ""
+        )
         lines.append(f"        {_either(behind)}) {reply}return ;;")
     lines += ["    esac", '    case "$place" in']
     for place, words in known.items():
         flags = " ".join(flag for option in words.options for flag in option.flags)
         others = " ".join(words.words)
-        lines.append(f"        {_quoted(place)}) if [[ $current == -* ]]; then words={_quoted(flags)}; else words={_quoted(others)}; fi ;;")
-    lines += ["    esac", '    COMPREPLY=($(compgen -W "$words" -- "$current"))', "}", "complete -o default -F _fitprint fitprint"]
+        lines.append(
+            f"        {_quoted(place)}) if [[ $current == -* ]]; then words={_quoted(flags)}; else "
+            f"words={_quoted(others)}; fi ;;"
+        )
+    lines += [
+        "    esac",
+        '    COMPREPLY=($(compgen -W "$words" -- "$current"))',
+        "}",
+        "complete -o default -F _fitprint fitprint",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -134,14 +163,22 @@ def _zsh(known: Mapping[str, _Words]) -> str:
         lines.append(f"        {_either(behind)}) {reply}; return ;;")
     lines += ["    esac", '    case "$place" in']
     for place, words in known.items():
-        flags = " ".join(_quoted(f"{flag}:{option.help}") for option in words.options for flag in option.flags)
+        flags = " ".join(
+            _quoted(f"{flag}:{option.help}") for option in words.options for flag in option.flags
+        )
         others = " ".join(_quoted(f"{word}:{told}") for word, told in words.words.items())
-        lines.append(f"        {_quoted(place)}) if [[ ${{words[CURRENT]}} == -* ]]; then found=({flags}); else found=({others}); fi ;;")
+        lines.append(
+            f"        {_quoted(place)}) if [[ ${{words[CURRENT]}} == -* ]]; then found=({flags}); "
+            f"else found=({others}); fi ;;"
+        )
     lines += [
         "    esac",
         "    if (( $#found )); then _describe fitprint found; else _files; fi",
         "}",
-        'if [[ $funcstack[1] == _fitprint ]]; then _fitprint "$@"; else compdef _fitprint fitprint; fi',
+        (
+            'if [[ $funcstack[1] == _fitprint ]]; then _fitprint "$@"; else compdef _fitprint '
+            "fitprint; fi"
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -161,10 +198,22 @@ def _fish(known: Mapping[str, _Words]) -> str:
     ]
     for place, words in known.items():
         here = f"complete -c fitprint -n {_fish_quoted(f'__fitprint_at {place}')}"
-        lines += [f"{here} -f -a {_fish_quoted(word)} -d {_fish_quoted(told)}" for word, told in words.words.items()]
+        lines += [
+            f"{here} -f -a {_fish_quoted(word)} -d {_fish_quoted(told)}"
+            for word, told in words.words.items()
+        ]
         for option in words.options:
-            flags = " ".join(f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in option.flags)
-            value = f" -x -a {_fish_quoted(' '.join(option.choices))}" if option.choices else " -r" if option.takes_value else ""
+            flags = " ".join(
+                f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
+                for flag in option.flags
+            )
+            value = (
+                f" -x -a {_fish_quoted(' '.join(option.choices))}"
+                if option.choices
+                else " -r"
+                if option.takes_value
+                else ""
+            )
             lines.append(f"{here} {flags}{value} -d {_fish_quoted(option.help)}")
     return "\n".join(lines) + "\n"
 

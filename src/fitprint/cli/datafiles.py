@@ -1,4 +1,6 @@
-"""Data in files, as a command takes them: CSV and Parquet, by pandas where it is installed; CSV also without it."""
+"""Data in files, as a command takes them: CSV and Parquet, by pandas where it is installed; CSV
+also without it.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,29 @@ from fitprint.errors import FitprintError
 
 __all__ = ["read_data"]
 
-_READERS = {".csv": "read_csv", ".tsv": "read_csv", ".parquet": "read_parquet", ".pq": "read_parquet"}
+_READERS = {
+    ".csv": "read_csv",
+    ".tsv": "read_csv",
+    ".parquet": "read_parquet",
+    ".pq": "read_parquet",
+}
 
 
 def read_data(name: str) -> Any:
-    """Return the data in a file: a pandas data frame, or a dict of columns where pandas is not installed.
+    """Return the data in a file: a pandas data frame, or a dict of columns where pandas is not
+    installed.
 
     Raises:
-        FitprintError: there is no such file, it is of another kind, or it cannot be read; the message says why.
+        FitprintError: there is no such file, it is of another kind, or it cannot be read; the
+            message says why.
     """
     path = Path(name)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise FitprintError(f"{name} is no data file that can be read; give a file that ends in {', '.join(_READERS)}")
+        raise FitprintError(
+            f"{name} is no data file that can be read; give a file that ends in "
+            f"{', '.join(_READERS)}"
+        )
     if not path.is_file():
         raise FitprintError(f"there is no file {name}")
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -33,13 +45,17 @@ def read_data(name: str) -> Any:
         pandas: Any = import_module("pandas")
     except ImportError:
         if reader == "read_parquet":
-            raise FitprintError(f"{name} can only be read with pandas: pip install pandas pyarrow") from None
+            raise FitprintError(
+                f"{name} can only be read with pandas: pip install pandas pyarrow"
+            ) from None
         return _columns(path, separator)
     options = {"sep": separator} if reader == "read_csv" else {}
     try:
         return getattr(pandas, reader)(path, **options)
     except Exception as error:
-        raise FitprintError(f"{name} cannot be read: {type(error).__name__}: {error_text(error)}") from error
+        raise FitprintError(
+            f"{name} cannot be read: {type(error).__name__}: {error_text(error)}"
+        ) from error
 
 
 def _columns(path: Path, separator: str) -> dict[str, list[Any]]:
@@ -54,7 +70,10 @@ def _columns(path: Path, separator: str) -> dict[str, list[Any]]:
     rows = [row for row in rows if row]
     for number, row in enumerate(rows, 1):
         if len(row) != len(head):
-            raise FitprintError(f"{path} cannot be read: row {number} has {len(row)} cells, and there are {len(head)} columns")
+            raise FitprintError(
+                f"{path} cannot be read: row {number} has {len(row)} cells, and there are "
+                f"{len(head)} columns"
+            )
     if len(set(head)) < len(head):
         raise FitprintError(f"{path} cannot be read: two columns have the same name")
     return {name: _typed([row[place] for row in rows]) for place, name in enumerate(head)}

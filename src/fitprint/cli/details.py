@@ -29,9 +29,12 @@ _METRICS = 12
 _PARAMS = 16
 _FOLDERS = 10  # files and folders at the top
 _TRACEBACK = 12  # lines, the last ones
-_PACKAGES = frozenset(  # that matter where one looks at a run; all of them are in its environment.json
-    "catboost fitprint imbalanced-learn jax keras lightgbm lightning numpy pandas polars pyarrow scikit-learn scipy statsmodels tensorflow "
-    "torch transformers xgboost".split()
+# that matter where one looks at a run; all of them are in its environment.json
+_PACKAGES = frozenset(
+    (
+        "catboost fitprint imbalanced-learn jax keras lightgbm lightning numpy pandas polars "
+        "pyarrow scikit-learn scipy statsmodels tensorflow torch transformers xgboost"
+    ).split()
 )
 
 
@@ -49,9 +52,15 @@ def run_details(run: Run) -> dict[str, Any]:
 
 
 def sections(run: Run, terminal: Terminal, *, whole: bool) -> Iterator[tuple[str, list[str]]]:
-    """Yield title and lines of every section that has something to say: as much as fits a screen, or the ``whole`` of it."""
+    """Yield title and lines of every section that has something to say: as much as fits a screen,
+    or the ``whole`` of it.
+    """
     record = run.record
-    report = run.capture if whole else {name: run.capture[name] for name in ("skipped", "failed") if run.capture.get(name)}
+    report = (
+        run.capture
+        if whole
+        else {name: run.capture[name] for name in ("skipped", "failed") if run.capture.get(name)}
+    )
     yield "", _head(run, record, terminal)
     styled: dict[str, Callable[[], list[str]]] = {
         "Metrics": lambda: _metrics(run, record, terminal, whole=whole),
@@ -60,8 +69,14 @@ def sections(run: Run, terminal: Terminal, *, whole: bool) -> Iterator[tuple[str
     parts: dict[str, Callable[[], Sequence[str]]] = {
         "Note": lambda: str(record.documents.get("note", "")).splitlines(),
         "Tags": lambda: [f"{key} = {value}" for key, value in sorted(record.tags.items())],
-        "Data": lambda: [line for dataset in record.datasets for line in _dataset(run, dataset, whole=whole)],
-        "Models": lambda: [line for model in record.models for line in _model(record.id, model.path, model.flavor, model.facts)],
+        "Data": lambda: [
+            line for dataset in record.datasets for line in _dataset(run, dataset, whole=whole)
+        ],
+        "Models": lambda: [
+            line
+            for model in record.models
+            for line in _model(record.id, model.path, model.flavor, model.facts)
+        ],
         "Artifacts": lambda: _tree(record.artifacts) if whole else _folders(record.artifacts),
         "Environment": lambda: _environment(run.environment, run.seeds, whole=whole),
         "Capture": lambda: _capture(report),
@@ -77,16 +92,22 @@ def sections(run: Run, terminal: Terminal, *, whole: bool) -> Iterator[tuple[str
 
 
 def _told(tell: Callable[[], Sequence[str]]) -> list[str]:
-    """Return a section of facts that may come from elsewhere: their form is anybody's, and none of them steers a terminal."""
+    """Return a section of facts that may come from elsewhere: their form is anybody's, and none of
+    them steers a terminal.
+    """
     try:
         return [clean(line) for line in tell()]
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        return [clean(f"cannot be shown, for it has another form than fitprint gives it: {error!r}")]
+        return [
+            clean(f"cannot be shown, for it has another form than fitprint gives it: {error!r}")
+        ]
 
 
 def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
     now = clock.now()
-    status = terminal.style(terminal.status_sign(record.status) + record.status, terminal.status_style(record.status))
+    status = terminal.style(
+        terminal.status_sign(record.status) + record.status, terminal.status_style(record.status)
+    )
     end = now if record.end_time is None else record.end_time
     lines = [
         f"{terminal.style(clean(record.name), 'bold')}  {status}",
@@ -94,7 +115,10 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
         f"experiment  {clean(record.experiment)}",
         f"kind        {clean(record.kind)}",
         f"started     {moment(record.start_time)} ({age((now - record.start_time) / 1e6)} ago)",
-        f"took        {duration((end - record.start_time) / 1e6)}{' so far' if record.end_time is None else ''}",
+        (
+            f"took        {duration((end - record.start_time) / 1e6)}"
+            f"{' so far' if record.end_time is None else ''}"
+        ),
     ]
     if used := _usage(run.usage):
         lines.append(f"used        {used}")
@@ -108,18 +132,28 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
         told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
         lines.append(f"children    {len(children)} ({told})")
     if record.deleted_time is not None:
-        lines.append(f"in trash    since {moment(record.deleted_time)}; `fitprint restore {short_id(record.id)}` takes it back")
+        lines.append(
+            f"in trash    since {moment(record.deleted_time)}; "
+            f"`fitprint restore {short_id(record.id)}` takes it back"
+        )
     return lines
 
 
 def _usage(used: Mapping[str, Any]) -> str:
     """Return what the run used, in a line; what is not worth a word is left out."""
-    told = {name: float(value) for name, value in used.items() if isinstance(value, (int, float)) and 0 <= value < _ABSURD}
+    told = {
+        name: float(value)
+        for name, value in used.items()
+        if isinstance(value, (int, float)) and 0 <= value < _ABSURD
+    }
     parts = [f"{duration(told['cpu_seconds'])} of CPU"] if "cpu_seconds" in told else []
     if "children_cpu_seconds" in told:
         parts.append(f"{duration(told['children_cpu_seconds'])} in other processes")
     if "peak_memory" in told:
-        parts.append(f"{size(int(max(told['peak_memory'], told.get('children_peak_memory', 0))))} of memory at most")
+        parts.append(
+            f"{size(int(max(told['peak_memory'], told.get('children_peak_memory', 0))))} of memory "
+            "at most"
+        )
     for name, verb in (("read_bytes", "read from disk"), ("written_bytes", "written to disk")):
         if told.get(name, 0) >= _MUCH:
             parts.append(f"{size(int(told[name]))} {verb}")
@@ -138,9 +172,22 @@ def _metrics(run: Run, record: RunRecord, terminal: Terminal, *, whole: bool) ->
     curves = [summary.count > 1 for summary in found]
     columns = [
         Column("metric", [clean(key) for key in keys]),
-        Column("last", [number(summary.last) for summary in found], right=True, styles=["yellow"] * len(keys)),
-        Column("best", _where(curves, [number(summary.best) for summary in found]), 1, right=True, styles=["bold"] * len(keys)),
-        Column("at step", _where(curves, [str(summary.best_step) for summary in found]), 3, right=True),
+        Column(
+            "last",
+            [number(summary.last) for summary in found],
+            right=True,
+            styles=["yellow"] * len(keys),
+        ),
+        Column(
+            "best",
+            _where(curves, [number(summary.best) for summary in found]),
+            1,
+            right=True,
+            styles=["bold"] * len(keys),
+        ),
+        Column(
+            "at step", _where(curves, [str(summary.best_step) for summary in found]), 3, right=True
+        ),
         Column("goal", _where(curves, [summary.goal for summary in found]), 4),
         Column("points", [str(summary.count) for summary in found], 2, right=True),
         Column("", [_curve(run, key, terminal) for key in keys], 5, most=_CURVE),
@@ -159,21 +206,32 @@ def _where(wanted: Sequence[bool], cells: Sequence[str]) -> list[str]:
 def _curve(run: Run, key: str, terminal: Terminal) -> str:
     if not 1 < run.record.metrics[key].count <= _MOST_POINTS:
         return ""
-    return sparkline(run.history(key, max_points=4 * _CURVE).value, _CURVE, unicode=terminal.unicode)
+    return sparkline(
+        run.history(key, max_points=4 * _CURVE).value, _CURVE, unicode=terminal.unicode
+    )
 
 
 def _params(record: RunRecord, terminal: Terminal, *, whole: bool) -> list[str]:
-    """Return what the user set first, then what the framework chose; of defaults only the number, unless the whole is asked for."""
+    """Return what the user set first, then what the framework chose; of defaults only the number,
+    unless the whole is asked for.
+    """
     if not record.params:
         return []
     ranks = {"set": 0, "config": 1, "resolved": 2, "default": 3}
     every = sorted(record.params.items(), key=lambda item: (ranks[item[1].provenance], item[0]))
-    params = every if whole else [item for item in every if item[1].provenance != "default"][:_PARAMS]
+    params = (
+        every if whole else [item for item in every if item[1].provenance != "default"][:_PARAMS]
+    )
     styles = ["dim" if param.provenance == "default" else "" for _, param in params]
     columns = [
         Column("parameter", [clean(key) for key, _ in params], styles=styles),
         Column("value", [value_text(param.value) for _, param in params], styles=styles),
-        Column("", [_provenance(param.provenance, param.spilled) for _, param in params], 1, styles=["dim"] * len(params)),
+        Column(
+            "",
+            [_provenance(param.provenance, param.spilled) for _, param in params],
+            1,
+            styles=["dim"] * len(params),
+        ),
     ]
     lines = render(columns, terminal, most=100)[0].splitlines() if params else []
     defaults = len(every) - len(params) if len(params) < _PARAMS else 0
@@ -220,7 +278,12 @@ def _profile(column: Mapping[str, Any]) -> str:
 
 
 def _model(run_id: str, path: str, flavor: str, facts: Mapping[str, Any]) -> Iterator[str]:
-    told = [flavor, str(facts.get("class", "")), str(facts.get("serialization", "")), size(facts["size"]) if "size" in facts else ""]
+    told = [
+        flavor,
+        str(facts.get("class", "")),
+        str(facts.get("serialization", "")),
+        size(facts["size"]) if "size" in facts else "",
+    ]
     yield f"{clean(path)}  {'  '.join(clean(word) for word in told if word)}"
     signature = facts.get("signature") or {}
     for side in ("inputs", "outputs"):
@@ -233,8 +296,11 @@ def _model(run_id: str, path: str, flavor: str, facts: Mapping[str, Any]) -> Ite
 
 def _schema(schema: Mapping[str, Any]) -> str:
     fields = [
-        f"{'' if field['name'] is None else clean(str(field['name'])) + ': '}{clean(str(field['type']))}"
-        f"{list(field['shape']) if 'shape' in field else ''}{'?' if field['nullable'] else ''}"
+        (
+            f"{'' if field['name'] is None else clean(str(field['name'])) + ': '}"
+            f"{clean(str(field['type']))}"
+            f"{list(field['shape']) if 'shape' in field else ''}{'?' if field['nullable'] else ''}"
+        )
         for field in schema["fields"]
     ]
     more = [f"... {len(fields) - _MOST_FIELDS} more"] if len(fields) > _MOST_FIELDS else []
@@ -256,12 +322,17 @@ def _tree(artifacts: Sequence[Artifact]) -> list[str]:
 
 
 def _folders(artifacts: Sequence[Artifact]) -> list[str]:
-    """Return in a line what lies at the top: files with their size, folders with the number of their files."""
+    """Return in a line what lies at the top: files with their size, folders with the number of
+    their files.
+    """
     counts: dict[str, int] = {}
     for artifact in artifacts:
         name, sign, _ = artifact.path.partition("/")
         counts[name + sign] = counts.get(name + sign, 0) + 1
-    told = [f"{name} ({count})" if name.endswith("/") else name for name, count in sorted(counts.items())]
+    told = [
+        f"{name} ({count})" if name.endswith("/") else name
+        for name, count in sorted(counts.items())
+    ]
     more = [f"... {len(told) - _FOLDERS} more"] if len(told) > _FOLDERS else []
     return ["  ".join(map(clean, [*told[:_FOLDERS], *more]))] if told else []
 
@@ -271,7 +342,11 @@ def _environment(facts: Mapping[str, Any], seeds: Mapping[str, Any], *, whole: b
     packages, hardware = _part(facts, "packages"), _part(facts, "hardware")
     versions, cpu = _part(packages, "installed"), _part(hardware, "cpu")
     pools = _part(facts, "threads").get("pools") or ()
-    names = [name for name in packages.get("imported") or () if name in versions and (whole or name in _PACKAGES)]
+    names = [
+        name
+        for name in packages.get("imported") or ()
+        if name in versions and (whole or name in _PACKAGES)
+    ]
     told: dict[str, str] = {
         "command": " ".join(map(str, process.get("command") or ())),
         "user": f"{process['user']} on {process.get('host')}" if process.get("user") else "",
@@ -279,13 +354,21 @@ def _environment(facts: Mapping[str, Any], seeds: Mapping[str, Any], *, whole: b
         "packages": ", ".join(f"{name} {versions[name]}" for name in names),
         "git": _commit(git),
         "script": str(_part(git, "script").get("path") or ""),
-        "cpu": f"{cpu.get('model')}, {cpu.get('usable')} of {cpu.get('count')} usable" if cpu else "",
-        "memory": size(_part(hardware, "memory").get("total") or 0) if _part(hardware, "memory").get("total") else "",
+        "cpu": f"{cpu.get('model')}, {cpu.get('usable')} of {cpu.get('count')} usable"
+        if cpu
+        else "",
+        "memory": size(_part(hardware, "memory").get("total") or 0)
+        if _part(hardware, "memory").get("total")
+        else "",
         "threads": ", ".join(f"{pool.get('library')} {pool.get('threads')}" for pool in pools),
         "seeds": ", ".join(f"{name} {str(seed)[:19]}" for name, seed in seeds.items()),
         "gpu": ", ".join(str(gpu.get("model", "unknown")) for gpu in hardware.get("gpus") or ()),
     }
-    shown = told if whole else {name: told[name] for name in ("command", "python", "packages", "git", "gpu")}
+    shown = (
+        told
+        if whole
+        else {name: told[name] for name in ("command", "python", "packages", "git", "gpu")}
+    )
     return [f"{name:10}{clean(value)}" for name, value in shown.items() if value]
 
 
@@ -304,12 +387,16 @@ def _commit(git: Mapping[str, Any]) -> str:
 def _capture(report: Mapping[str, Any]) -> list[str]:
     if not report:
         return []
-    function = f"{clean(str(report.get('framework', '')))} {clean(str(report.get('function', '')))}".strip()
+    function = (
+        f"{clean(str(report.get('framework', '')))} {clean(str(report.get('function', '')))}"
+    ).strip()
     lines = [f"{function}, {report.get('cost_ms', 0)} ms"] if function else []
     for name in ("captured", "skipped", "failed"):
         content = report.get(name)
         if isinstance(content, Mapping):
-            lines += [f"{name}: {clean(str(key))}: {clean(str(value))}" for key, value in content.items()]
+            lines += [
+                f"{name}: {clean(str(key))}: {clean(str(value))}" for key, value in content.items()
+            ]
         elif content:
             lines.append(f"{name}: {', '.join(clean(str(item)) for item in content)}")
     return lines
@@ -325,7 +412,10 @@ def _warnings(report: Mapping[str, Any]) -> list[str]:
 
 def _failure(record: RunRecord, *, whole: bool) -> list[str]:
     failure = record.documents.get("failure")
-    texts = [record.error or "", str(failure.get("error", "")) if isinstance(failure, Mapping) else ""]
+    texts = [
+        record.error or "",
+        str(failure.get("error", "")) if isinstance(failure, Mapping) else "",
+    ]
     lines = [clean(line) for text in texts for line in text.splitlines()]
     cut = 0 if whole else max(0, len(lines) - _TRACEBACK)
     return [*([f"... {cut} more lines; --all shows all"] if cut else []), *lines[cut:]]

@@ -1,6 +1,8 @@
-"""Curves in a terminal: dots of braille, in a color for each; letters where there are not enough colors, or no Unicode.
+"""Curves in a terminal: dots of braille, in a color for each; letters where there are not enough
+colors, or no Unicode.
 
-That is little code. A library for it, plotext, takes 0.3 s to import, twice what a whole command may take, and would have to be installed.
+That is little code. A library for it, plotext, takes 0.3 s to import, twice what a whole command
+may take, and would have to be installed.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ __all__ = ["draw"]
 
 _COLORS = ("cyan", "yellow", "green", "violet", "red", "blue")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # bits of U+2800, by row and column
+# bits of U+2800, by row and column
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _LARGE = 20  # curves that are named
 
 
 class _Canvas:
-    """Rows of characters, each of which has some dots; of curves that meet in a character, the last one shows."""
+    """Rows of characters, each of which has some dots; of curves that meet in a character, the last
+    one shows.
+    """
 
     def __init__(self, terminal: Terminal, width: int, height: int, *, braille: bool) -> None:
         self._terminal, self._width, self._height = terminal, width, height
@@ -33,11 +38,18 @@ class _Canvas:
 
     def line(self, points: Sequence[tuple[float, float]], curve: int) -> None:
         """Draw a line through points, whose coordinates go from 0 to 1, upwards."""
-        places = [(x * (self._width * self._across - 1), (1 - y) * (self._height * self._down - 1)) for x, y in points]
+        places = [
+            (x * (self._width * self._across - 1), (1 - y) * (self._height * self._down - 1))
+            for x, y in points
+        ]
         for (x, y), (to_x, to_y) in pairwise([places[0], *places]):
             count = max(1, round(max(abs(to_x - x), abs(to_y - y))))
             for step in range(1, count + 1):
-                self._dot(round(x + (to_x - x) * step / count), round(y + (to_y - y) * step / count), curve)
+                self._dot(
+                    round(x + (to_x - x) * step / count),
+                    round(y + (to_y - y) * step / count),
+                    curve,
+                )
 
     def _dot(self, x: int, y: int, curve: int) -> None:
         cell = y // self._down, x // self._across
@@ -45,7 +57,10 @@ class _Canvas:
         self._cells[cell] = bits | _DOTS[y % self._down][x % self._across], curve
 
     def rows(self) -> list[str]:
-        return ["".join(self._character(row, column) for column in range(self._width)).rstrip() for row in range(self._height)]
+        return [
+            "".join(self._character(row, column) for column in range(self._width)).rstrip()
+            for row in range(self._height)
+        ]
 
     def _character(self, row: int, column: int) -> str:
         bits, curve = self._cells.get((row, column), (0, 0))
@@ -57,25 +72,43 @@ class _Canvas:
         return self._terminal.style(sign, _COLORS[curve % len(_COLORS)])
 
 
-def draw(panel: Panel, terminal: Terminal, width: int, height: int, *, log: bool = False) -> list[str]:
-    """Return lines of at most ``width`` columns: title, ``height`` rows of curves with their axes, and what each curve is."""
+def draw(
+    panel: Panel, terminal: Terminal, width: int, height: int, *, log: bool = False
+) -> list[str]:
+    """Return lines of at most ``width`` columns: title, ``height`` rows of curves with their axes,
+    and what each curve is.
+    """
     title = terminal.style(clean(panel.title)[:width], "bold")
-    parts = [[[(x, math.log10(y) if log else y) for x, y in part] for part in curve.segments(log=log)] for curve in panel.curves]
+    parts = [
+        [[(x, math.log10(y) if log else y) for x, y in part] for part in curve.segments(log=log)]
+        for curve in panel.curves
+    ]
     points = [point for curve in parts for part in curve for point in part]
     if not points:
         what = "above zero, as a logarithmic axis needs" if log else "a number"
-        return [title, f"  {sum(len(curve.y) for curve in panel.curves)} points, none of them {what}"]
+        return [
+            title,
+            f"  {sum(len(curve.y) for curve in panel.curves)} points, none of them {what}",
+        ]
     left, right = _bounds([x for x, _ in points])
     low, high = _bounds([y for _, y in points])
-    labels = {row: number(_value(_between(high, low, row / (height - 1)), log=log)) for row in (0, (height - 1) // 2, height - 1)}
+    labels = {
+        row: number(_value(_between(high, low, row / (height - 1)), log=log))
+        for row in (0, (height - 1) // 2, height - 1)
+    }
     gutter = max(map(len, labels.values()))
     told_apart = len(parts) <= (len(_COLORS) if terminal.color else 1)
-    canvas = _Canvas(terminal, max(10, width - gutter - 3), height, braille=terminal.unicode and told_apart)
+    canvas = _Canvas(
+        terminal, max(10, width - gutter - 3), height, braille=terminal.unicode and told_apart
+    )
     for place, curve in enumerate(parts):
         for part in curve:
             canvas.line([(_share(x, left, right), _share(y, low, high)) for x, y in part], place)
     signs = "┤│└─" if terminal.unicode else "+|+-"
-    rows = [f"{labels.get(row, ''):>{gutter}} {signs[row not in labels]}{line}" for row, line in enumerate(canvas.rows())]
+    rows = [
+        f"{labels.get(row, ''):>{gutter}} {signs[row not in labels]}{line}"
+        for row, line in enumerate(canvas.rows())
+    ]
     span = max(10, width - gutter - 3)
     ends = number(float(left)), number(float(right))
     below = f"{ends[0]}{panel.below:^{max(0, span - len(ends[0]) - len(ends[1]))}}{ends[1]}"
@@ -110,7 +143,9 @@ def _between(first: float, last: float, share: float) -> float:
 
 
 def _share(value: float, least: float, most: float) -> float:
-    """Return where a value lies between two others, from 0 to 1; halved, so that the range of the largest floats is still one."""
+    """Return where a value lies between two others, from 0 to 1; halved, so that the range of the
+    largest floats is still one.
+    """
     span = most / 2 - least / 2
     return (value / 2 - least / 2) / span if span else 0.5
 

@@ -39,24 +39,40 @@ class Column:
     attached: bool = False
 
 
-def render(columns: Sequence[Column], terminal: Terminal, *, most: int = 28, whole: bool = False) -> tuple[str, list[str]]:
+def render(
+    columns: Sequence[Column], terminal: Terminal, *, most: int = 28, whole: bool = False
+) -> tuple[str, list[str]]:
     """Return the table's lines, and the titles of the columns for which there was no room.
 
-    Columns get room by their rank; where one is too wide, narrower ones behind it may take the room that is left. A cell has at most
-    ``most`` characters. If ``whole`` is set, no column is left out.
+    Columns get room by their rank; where one is too wide, narrower ones behind it may take the room
+    that is left. A cell has at most ``most`` characters. If ``whole`` is set, no column is left
+    out.
     """
     limit = None if whole else terminal.width
     named = [replace(column, title=cut(column.title, _MOST_LONG)) for column in columns]
-    placed = [_laid(column, column.most or most, breaks=limit is not None and terminal.is_interactive) for column in named]
-    fitting = range(len(named)) if limit is None else _fitting(named, [width for width, _, _ in placed], limit)
+    placed = [
+        _laid(column, column.most or most, breaks=limit is not None and terminal.is_interactive)
+        for column in named
+    ]
+    fitting = (
+        range(len(named))
+        if limit is None
+        else _fitting(named, [width for width, _, _ in placed], limit)
+    )
     shown, laid = [named[place] for place in fitting], [placed[place] for place in fitting]
     kept = set(fitting)
-    dropped = [column.title for place, column in enumerate(named) if place not in kept and column.title]
+    dropped = [
+        column.title for place, column in enumerate(named) if place not in kept and column.title
+    ]
     height = max((len(title) for _, title, _ in laid), default=0)
     lines = []
     for line in range(height):
         parts = [
-            _set(title[line - height + len(title)] if line >= height - len(title) else "", width, right=column.right)
+            _set(
+                title[line - height + len(title)] if line >= height - len(title) else "",
+                width,
+                right=column.right,
+            )
             for column, (width, title, _) in zip(shown, laid, strict=True)
         ]
         lines.append(terminal.style(_GAP.join(parts).rstrip(), "bold"))
@@ -76,7 +92,9 @@ def _fitting(columns: Sequence[Column], widths: Sequence[int], limit: int) -> Se
     kept: set[int] = set()
     for place in sorted(range(len(columns)), key=lambda place: columns[place].rank):
         taken = widths[place] + len(_GAP)
-        if columns[place].rank == 0 or (taken <= left and (not columns[place].attached or place - 1 in kept)):
+        if columns[place].rank == 0 or (
+            taken <= left and (not columns[place].attached or place - 1 in kept)
+        ):
             kept.add(place)
             left -= taken
     return sorted(kept)
@@ -84,9 +102,15 @@ def _fitting(columns: Sequence[Column], widths: Sequence[int], limit: int) -> Se
 
 def markdown(columns: Sequence[Column]) -> str:
     """Return the table in GitHub's Markdown."""
-    rows = [[column.title for column in columns], ["---:" if column.right else "---" for column in columns]]
+    rows = [
+        [column.title for column in columns],
+        ["---:" if column.right else "---" for column in columns],
+    ]
     rows += [list(row) for row in zip(*(column.cells for column in columns), strict=True)]
-    return "\n".join("| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row) + " |" for row in rows)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row) + " |"
+        for row in rows
+    )
 
 
 def _laid(column: Column, most: int, *, breaks: bool) -> tuple[int, list[str], list[str]]:

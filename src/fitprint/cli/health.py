@@ -18,7 +18,14 @@ import fitprint
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import FitprintError, PendingBytesError
 from fitprint.hooks.manager import hooks
-from fitprint.journal.delivery import is_for, journals, leftovers, read_writer, set_aside, writer_is_gone
+from fitprint.journal.delivery import (
+    is_for,
+    journals,
+    leftovers,
+    read_writer,
+    set_aside,
+    writer_is_gone,
+)
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
 from fitprint.recording.homes import temporary_home
@@ -44,7 +51,9 @@ _SAMPLE_BYTES = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found: "broken" means that something is lost, at risk or refused; then the message says what to do."""
+    """What a check found: "broken" means that something is lost, at risk or refused; then the
+    message says what to do.
+    """
 
     check: str
     state: State
@@ -54,9 +63,15 @@ class Finding:
 def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
     """Yield what was found, corner by corner.
 
-    With ``deep`` every artifact is read, else a sample of the newest. With ``aside`` journals that cannot be delivered are put aside.
+    With ``deep`` every artifact is read, else a sample of the newest. With ``aside`` journals that
+    cannot be delivered are put aside.
     """
-    yield Finding("versions", "ok", f"fitprint {fitprint.__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
+    yield Finding(
+        "versions",
+        "ok",
+        f"fitprint {fitprint.__version__}, Python {platform.python_version()}, "
+        f"{platform.platform(terse=True)}",
+    )
     try:
         workspace = current()
     except FitprintError as error:
@@ -76,7 +91,11 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
         yield from _delivery(workspace, aside=aside)
         store = workspace.store
         yield from _store(store)
-        yield Finding("store", "ok", f"{workspace.store_uri}: {sum(each.run_count for each in store.experiments())} runs")
+        yield Finding(
+            "store",
+            "ok",
+            f"{workspace.store_uri}: {sum(each.run_count for each in store.experiments())} runs",
+        )
         yield from _pending(workspace, store)
         yield from _artifacts(workspace, store, deep=deep)
     except (FitprintError, OSError) as error:
@@ -84,7 +103,11 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
 
 
 def _settings(workspace: Workspace) -> Iterator[Finding]:
-    chosen = [f"{name} from {origin}" for name, origin in workspace.settings.origins.items() if origin != "default"]
+    chosen = [
+        f"{name} from {origin}"
+        for name, origin in workspace.settings.origins.items()
+        if origin != "default"
+    ]
     yield Finding("settings", "ok", "; ".join(chosen) or "all as they come")
     for problem in workspace.settings.problems:
         yield Finding("settings", "broken", problem)
@@ -96,11 +119,15 @@ def _plugins() -> Iterator[Finding]:
     for plugin in hooks().found:
         if plugin.problem:
             origin = f" ({plugin.distribution} {plugin.version})" if plugin.distribution else ""
-            advice = f"repair or uninstall it, or leave it out: FITPRINT_DISABLE_PLUGINS={plugin.name}"
+            advice = (
+                f"repair or uninstall it, or leave it out: FITPRINT_DISABLE_PLUGINS={plugin.name}"
+            )
             yield Finding("plugins", "broken", f"{plugin.name}{origin}: {plugin.problem}; {advice}")
         for misfit in misfits(plugin.distribution) if plugin.distribution else ():
             yield Finding("plugins", "broken", misfit)
-    working = [f"{plugin.name} {plugin.version}".strip() for plugin in hooks().found if not plugin.problem]
+    working = [
+        f"{plugin.name} {plugin.version}".strip() for plugin in hooks().found if not plugin.problem
+    ]
     yield Finding("plugins", "ok", ", ".join(working))
 
 
@@ -111,47 +138,73 @@ def _home(workspace: Workspace) -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        message = f"{folder} cannot be written ({error.strerror}): set FITPRINT_HOME to a folder that can be"
+        message = (
+            f"{folder} cannot be written ({error.strerror}): set FITPRINT_HOME to a folder "
+            "that can be"
+        )
         yield Finding("home", "broken", message)
     else:
         yield Finding("home", "ok", f"{home} can be written")
     mode = folder.stat().st_mode
     if folder == home and mode & stat.S_IRWXO:
-        message = f"{home} is open to other users (mode {stat.S_IMODE(mode):o}): close it with chmod 700 {home}"
+        message = (
+            f"{home} is open to other users (mode {stat.S_IMODE(mode):o}): close it with "
+            f"chmod 700 {home}"
+        )
         yield Finding("home", "broken", message)
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
         return
     if free < _LITTLE_SPACE:
-        yield Finding("disk", "broken", f"only {size(free)} are free where {home} lies: make room, or records will be lost")
+        yield Finding(
+            "disk",
+            "broken",
+            f"only {size(free)} are free where {home} lies: make room, or records will be lost",
+        )
     else:
         yield Finding("disk", "ok", f"{size(free)} free")
     refuge = temporary_home()
     if refuge != home and refuge.is_dir():
-        message = f"a home could not be written once, its runs lie in {refuge}: read them with FITPRINT_HOME={refuge}, then remove it"
+        message = (
+            f"a home could not be written once, its runs lie in {refuge}: read them with "
+            f"FITPRINT_HOME={refuge}, then remove it"
+        )
         yield Finding("home", "warning", message)
 
 
 def _damaged_journals(workspace: Workspace) -> Iterator[Finding]:
     for folder in sorted((workspace.home / "journal").glob(".damaged-*")):
         writer = read_writer(folder)
-        by = f", written by process {writer['pid']} on {writer.get('host')}" if "pid" in writer else ""
+        by = (
+            f", written by process {writer['pid']} on {writer.get('host')}"
+            if "pid" in writer
+            else ""
+        )
         damages = [damage for stretch in read_journal(folder) for damage in stretch.damage]
-        told = "; ".join(f"{damage.segment}: {damage.size} bytes at {damage.offset}: {damage.reason}" for damage in damages)
+        told = "; ".join(
+            f"{damage.segment}: {damage.size} bytes at {damage.offset}: {damage.reason}"
+            for damage in damages
+        )
         message = (
-            f"{folder}{by}: {told or 'records could not be read'}. What was intact is in the store; "
-            f"remove the folder if that is enough, or rename it to {folder.name.removeprefix('.damaged-')} to have it read again"
+            f"{folder}{by}: {told or 'records could not be read'}. What was intact is in the "
+            "store; remove the folder if that is enough, or rename it to "
+            f"{folder.name.removeprefix('.damaged-')} to have it read again"
         )
         yield Finding("journals", "broken", message)
 
 
 def _leftovers(workspace: Workspace) -> Iterator[Finding]:
-    """Remove what killed programs have left, and tell of it; half journals go with the delivery that follows."""
+    """Remove what killed programs have left, and tell of it; half journals go with the delivery
+    that follows.
+    """
     found = [*leftovers(workspace.home / "journal"), *workspace.staging.sweep(deep=True)]
     if found:
         names = ", ".join(path.name for path in found[:5]) + (", ..." if len(found) > 5 else "")
-        message = f"programs that were killed left {len(found)} half-written files or folders, which are removed: {names}"
+        message = (
+            f"programs that were killed left {len(found)} half-written files or folders, "
+            f"which are removed: {names}"
+        )
         yield Finding("home", "warning", message)
 
 
@@ -174,20 +227,35 @@ def _journals(workspace: Workspace, store: Store) -> Iterator[Finding]:
         for segment in segments(journal):
             if int(segment.stem) >= number:
                 waiting += segment.stat().st_size - (offset if int(segment.stem) == number else 0)
-    yield Finding("journals", "ok", f"{live} of programs that run, {left} of programs that have ended, {size(waiting)} not delivered yet")
+    yield Finding(
+        "journals",
+        "ok",
+        f"{live} of programs that run, {left} of programs that have ended, {size(waiting)} not "
+        "delivered yet",
+    )
     for other, count in elsewhere.items():
-        yield Finding("journals", "warning", f"{count} journals here are for another store, {_named(other, workspace)}")
+        yield Finding(
+            "journals",
+            "warning",
+            f"{count} journals here are for another store, {_named(other, workspace)}",
+        )
 
 
 def _named(destination: str, workspace: Workspace) -> str:
     """Return how a store is called, and how what is recorded for it gets there."""
     if _DIGEST.fullmatch(destination):
         return (
-            f"which an earlier version named by a digest ({destination}): set FITPRINT_STORE to the whole URI that was set then, "
-            f'and run `fitprint sync`; if it is {workspace.store_uri}, write "{workspace.destination.address}" instead of the digest in '
+            f"which an earlier version named by a digest ({destination}): set FITPRINT_STORE to "
+            "the whole URI that was set then, "
+            f"and run `fitprint sync`; if it is {workspace.store_uri}, write "
+            f'"{workspace.destination.address}" instead of the digest in '
             "their writer.json"
         )
-    place = f"{destination}: set FITPRINT_STORE to it" if destination else "the home's own: unset FITPRINT_STORE"
+    place = (
+        f"{destination}: set FITPRINT_STORE to it"
+        if destination
+        else "the home's own: unset FITPRINT_STORE"
+    )
     return f"{place} and run `fitprint sync`"
 
 
@@ -197,11 +265,21 @@ def _delivery(workspace: Workspace, *, aside: bool) -> Iterator[Finding]:
         yield _undelivered(workspace.home / "journal" / journal, reason, aside=aside)
     if done.killed:
         ids = ", ".join(short_id(run) for run in done.killed)
-        yield Finding("journals", "warning", f"the programs that recorded these runs ended without a word, they are KILLED now: {ids}")
+        yield Finding(
+            "journals",
+            "warning",
+            "the programs that recorded these runs ended without a word, they are KILLED now: "
+            f"{ids}",
+        )
     for journal, damages in done.damage.items():
         for damage in damages:
             place = f"{damage.segment}, {damage.size} bytes at {damage.offset}: {damage.reason}"
-            yield Finding("journals", "broken", f"{workspace.home / 'journal' / journal}: {place}; all intact records were delivered")
+            yield Finding(
+                "journals",
+                "broken",
+                f"{workspace.home / 'journal' / journal}: {place}; all intact records were "
+                "delivered",
+            )
     for problem in done.problems.values():
         yield Finding("journals", "broken", problem)
 
@@ -209,11 +287,21 @@ def _delivery(workspace: Workspace, *, aside: bool) -> Iterator[Finding]:
 def _undelivered(journal: Path, reason: str, *, aside: bool) -> Finding:
     told = f"{journal} cannot be delivered ({reason})"
     if not writer_is_gone(journal):
-        return Finding("journals", "broken", f"{told}; its program still runs: look again when that has ended")
+        return Finding(
+            "journals", "broken", f"{told}; its program still runs: look again when that has ended"
+        )
     if not aside:
-        return Finding("journals", "broken", f"{told}; `fitprint doctor --set-aside` puts it aside, nothing of it is removed")
+        return Finding(
+            "journals",
+            "broken",
+            f"{told}; `fitprint doctor --set-aside` puts it aside, nothing of it is removed",
+        )
     place = set_aside(journal)
-    return Finding("journals", "warning", f"{told}; it lies in {place} now: rename it to {journal.name} to have it delivered again")
+    return Finding(
+        "journals",
+        "warning",
+        f"{told}; it lies in {place} now: rename it to {journal.name} to have it delivered again",
+    )
 
 
 def _store(store: Store) -> Iterator[Finding]:
@@ -221,7 +309,9 @@ def _store(store: Store) -> Iterator[Finding]:
     health = store.check()
     for problem in health.problems:
         yield Finding("store", "broken", problem)
-    told = ([] if health.size is None else [size(health.size)]) + ([health.details] if health.details else [])
+    told = ([] if health.size is None else [size(health.size)]) + (
+        [health.details] if health.details else []
+    )
     if told and not health.problems:
         yield Finding("store", "ok", ", ".join(told))
 
@@ -235,13 +325,31 @@ def _pending(workspace: Workspace, store: Store) -> Iterator[Finding]:
     lost = [item for item in waiting if workspace.shared.is_lost(item)]
     here = [item for item in waiting if item.digest in workspace.staging]
     if lost:
-        yield Finding("artifacts", "broken", f"{counted(lost)} were recorded here, never arrived in {uri} and are gone: train again")
+        yield Finding(
+            "artifacts",
+            "broken",
+            f"{counted(lost)} were recorded here, never arrived in {uri} and are gone: train again",
+        )
     if here:
-        yield Finding("artifacts", "warning", f"{counted(here)} of this home are not in {uri} yet: run `fitprint sync`")
-    for origin in sorted({item.origin for item in waiting if item not in lost and item not in here}):
-        items = [item for item in waiting if item.origin == origin and item not in lost and item not in here]
+        yield Finding(
+            "artifacts",
+            "warning",
+            f"{counted(here)} of this home are not in {uri} yet: run `fitprint sync`",
+        )
+    for origin in sorted(
+        {item.origin for item in waiting if item not in lost and item not in here}
+    ):
+        items = [
+            item
+            for item in waiting
+            if item.origin == origin and item not in lost and item not in here
+        ]
         where = origin or "in homes that nobody knows"
-        yield Finding("artifacts", "warning", f"{counted(items)} are not in {uri} yet, recorded {where}: run `fitprint sync` there")
+        yield Finding(
+            "artifacts",
+            "warning",
+            f"{counted(items)} are not in {uri} yet, recorded {where}: run `fitprint sync` there",
+        )
     if uri and not waiting:
         yield Finding("artifacts", "ok", f"{uri} has all that was recorded")
 
@@ -250,13 +358,18 @@ def _restored(workspace: Workspace, digests: Iterable[str]) -> Iterator[Finding]
     """Bring artifacts again that somebody removed where others read them."""
     restored = workspace.shared.restore(digests) if workspace.shares_bytes() else []
     if restored:
-        message = f"{len(restored)} artifacts had been removed from {workspace.shared.uri}, and are there again, from this home"
+        message = (
+            f"{len(restored)} artifacts had been removed from {workspace.shared.uri}, and "
+            "are there again, from this home"
+        )
         yield Finding("artifacts", "warning", message)
 
 
 def _artifacts(workspace: Workspace, store: Store, *, deep: bool) -> Iterator[Finding]:
     runs, _ = matching(store, "", [], None, limit=None if deep else _SAMPLE_RUNS)
-    owners: dict[str, tuple[RunRecord, Artifact]] = {artifact.digest: (run, artifact) for run in runs for artifact in run.artifacts}
+    owners: dict[str, tuple[RunRecord, Artifact]] = {
+        artifact.digest: (run, artifact) for run in runs for artifact in run.artifacts
+    }
     yield from _restored(workspace, owners)
     read = bad = 0
     for run, artifact in owners.values():
@@ -269,11 +382,18 @@ def _artifacts(workspace: Workspace, store: Store, *, deep: bool) -> Iterator[Fi
         except (FitprintError, OSError) as error:
             bad += 1
             if bad <= 20:
-                message = f"{artifact.path} of run {run.name} ({short_id(run.id)}): {error}; or train again"
+                message = (
+                    f"{artifact.path} of run {run.name} ({short_id(run.id)}): {error}; or "
+                    "train again"
+                )
                 yield Finding("artifacts", "broken", message)
         read += artifact.size
     if bad > 20:
         yield Finding("artifacts", "broken", f"... and {bad - 20} more")
     how = "all" if deep else f"of the newest {len(runs)} runs"
     if not bad:
-        yield Finding("artifacts", "ok", f"{len(owners)} files ({how}), {size(read)} read and found as they were recorded")
+        yield Finding(
+            "artifacts",
+            "ok",
+            f"{len(owners)} files ({how}), {size(read)} read and found as they were recorded",
+        )

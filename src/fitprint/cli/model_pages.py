@@ -12,20 +12,43 @@ from fitprint.recording.versions import RegisteredModel
 from fitprint.registered import ModelVersionRecord
 from fitprint.views.wording import age, clean, number
 
-__all__ = ["aliases_text", "bytes_of", "pairs_text", "print_lines", "print_table", "version_columns"]
+__all__ = [
+    "aliases_text",
+    "bytes_of",
+    "pairs_text",
+    "print_lines",
+    "print_table",
+    "version_columns",
+]
 
 
 def version_columns(found: Sequence[ModelVersionRecord]) -> Iterator[Column]:
     """Yield the columns of a table of versions."""
     now = clock.now()
-    yield Column("version", [f"{clean(each.name)}/{each.version}" for each in found], styles=["bold"] * len(found))
+    yield Column(
+        "version",
+        [f"{clean(each.name)}/{each.version}" for each in found],
+        styles=["bold"] * len(found),
+    )
     yield Column("aliases", [" ".join(f"@{alias}" for alias in each.aliases) for each in found], 1)
     yield Column("registered", [age((now - each.created) / 1e6) for each in found], 2, right=True)
     yield Column("by", [clean(each.actor) for each in found], 5)
     yield Column("flavor", [clean(each.model.flavor) for each in found], 4)
-    keys = sorted({f"{data}_{metric}" for each in found for data, one in each.evaluations.items() for metric in one.metrics})
+    keys = sorted(
+        {
+            f"{data}_{metric}"
+            for each in found
+            for data, one in each.evaluations.items()
+            for metric in one.metrics
+        }
+    )
     for place, key in enumerate(keys):
-        yield Column(clean(key), [_evaluated(each, key) for each in found], 3 if place == 0 else 7 + place, right=True)
+        yield Column(
+            clean(key),
+            [_evaluated(each, key) for each in found],
+            3 if place == 0 else 7 + place,
+            right=True,
+        )
     if any(each.stage != "None" for each in found):
         yield Column("stage", [each.stage for each in found], 4)
     yield Column("run", [each.run_id[-6:] for each in found], 3)

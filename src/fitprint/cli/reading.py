@@ -23,11 +23,17 @@ __all__ = ["archived", "goals", "nothing_yet", "only_run", "run_named", "run_of"
 
 
 def nothing_yet() -> str:
-    """Return why there is nothing to read; "" if there is something. Unlike opening the store, asking makes no files."""
+    """Return why there is nothing to read; "" if there is something.
+
+    Unlike opening the store, asking makes no files.
+    """
     workspace = current()
     if workspace.settings["store"] or workspace.home.exists():
         return ""
-    return f"no runs are recorded yet in {workspace.home}: call fitprint.autolog() in a script, or try `fitprint demo`"
+    return (
+        f"no runs are recorded yet in {workspace.home}: call fitprint.autolog() in a script, "
+        "or try `fitprint demo`"
+    )
 
 
 def store() -> Store:
@@ -45,7 +51,10 @@ def run_named(name: str) -> Run:
     """Return the run that an argument names; where older ones have the same name, say so."""
     found = find_run(store(), name, current().settings["metric"])
     if found.namesakes:
-        tell(f"several runs are called {clean(name)!r}; this is the newest, {short_id(found.record.id)}")
+        tell(
+            f"several runs are called {clean(name)!r}; this is the newest, "
+            f"{short_id(found.record.id)}"
+        )
     return run_of(found.record)
 
 
@@ -57,18 +66,25 @@ def run_of(record: RunRecord) -> Run:
 
 
 def only_run(name: str) -> Run:
-    """Return the run that an argument names, if no other has the same name: for what changes or removes it."""
+    """Return the run that an argument names, if no other has the same name: for what changes or
+    removes it.
+    """
     record = find_only(store(), name, current().settings["metric"])
     return run_of(record)
 
 
 def archived(store: Store) -> str:
     """Return the names of the experiments in the archive that have runs."""
-    return ", ".join(clean(each.name) for each in store.experiments() if each.archived_time is not None and each.run_count)
+    return ", ".join(
+        clean(each.name)
+        for each in store.experiments()
+        if each.archived_time is not None and each.run_count
+    )
 
 
 def goals(metric: Sequence[str] = ()) -> Goals:
-    """Return the metrics by which runs are judged: these, else as the setting says and the experiments' tags.
+    """Return the metrics by which runs are judged: these, else as the setting says and the
+    experiments' tags.
 
     Raises:
         FitprintError: no run has any of these.
@@ -76,6 +92,9 @@ def goals(metric: Sequence[str] = ()) -> Goals:
     if metric:
         known = current().known_store().keys().metrics
         if not set(metric) & set(known):
-            raise FitprintError(f"no run has a metric {shown(metric[0])}, by which runs are to be judged{nearest(metric[0], known)}")
+            raise FitprintError(
+                f"no run has a metric {shown(metric[0])}, by which runs are to be "
+                f"judged{nearest(metric[0], known)}"
+            )
         return Goals(tuple(metric))
     return Goals.told(current().settings["metric"], current().known_store().experiments())

@@ -20,10 +20,11 @@ __all__ = ["run_module", "run_script", "run_source"]
 
 
 def run_script(path: str, arguments: Sequence[str], before: Callable[[], None]) -> int:
-    """Run a file (or a folder or archive with a ``__main__``) as ``python PATH ARGUMENTS`` does, and return the exit status.
+    """Run a file (or a folder or archive with a ``__main__``) as ``python PATH ARGUMENTS`` does,
+    and return the exit status.
 
-    The script is ``__main__``, sees its arguments and its folder first in ``sys.path``; tracebacks show nothing of ours.
-    ``SystemExit`` leaves as it was raised.
+    The script is ``__main__``, sees its arguments and its folder first in ``sys.path``; tracebacks
+    show nothing of ours. ``SystemExit`` leaves as it was raised.
 
     Args:
         path: the script.
@@ -35,9 +36,13 @@ def run_script(path: str, arguments: Sequence[str], before: Callable[[], None]) 
     """
     script = Path(path)
     if not script.exists():
-        raise FitprintError(f"there is no script {path!r}; give the path of a Python file, or -m and the name of a module")
+        raise FitprintError(
+            f"there is no script {path!r}; give the path of a Python file, or -m and the name of a "
+            "module"
+        )
     sys.argv = [path, *arguments]
-    file = path if script.is_absolute() else f"{working_folder() or '.'}/{path}"  # not tidied up, as the interpreter does not
+    # not tidied up, as the interpreter does not
+    file = path if script.is_absolute() else f"{working_folder() or '.'}/{path}"
     if script.is_dir() or _is_archive(script):
         _set_first_path(file)
         return _run_as_main("__main__", before, alter_argv=False)
@@ -50,10 +55,13 @@ def run_script(path: str, arguments: Sequence[str], before: Callable[[], None]) 
 def run_source(source: bytes, file: str, before: Callable[[], None]) -> int:
     """Run the source of a script whose file is ``file``; see :func:`run_script`."""
     main = _new_main()
-    main.__dict__.update(__file__=file, __cached__=None, __loader__=SourceFileLoader("__main__", file))
+    main.__dict__.update(
+        __file__=file, __cached__=None, __loader__=SourceFileLoader("__main__", file)
+    )
 
     def body() -> None:
-        exec(compile(source, file, "exec", dont_inherit=True), main.__dict__)  # noqa: S102 - this is the user's program
+        # this is the user's program
+        exec(compile(source, file, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
 
     return _guarded(body, before)
 
@@ -78,7 +86,13 @@ def _run_as_main(name: str, before: Callable[[], None], *, alter_argv: bool) -> 
 
 def _new_main() -> ModuleType:
     main = ModuleType("__main__")
-    main.__dict__.update(__builtins__=sys.modules["builtins"], __annotations__={}, __doc__=None, __package__=None, __spec__=None)
+    main.__dict__.update(
+        __builtins__=sys.modules["builtins"],
+        __annotations__={},
+        __doc__=None,
+        __package__=None,
+        __spec__=None,
+    )
     sys.modules["__main__"] = main
     return main
 
@@ -107,13 +121,16 @@ def _guarded(body: Callable[[], None], before: Callable[[], None]) -> int:
         body()
     except SystemExit:
         raise
-    except BaseException as error:  # noqa: BLE001 - shown as the interpreter shows it, when it is no longer being handled
+    except BaseException as error:  # noqa: BLE001
+        # shown as the interpreter shows it, when it is no longer being handled
         failure = error
     return 0 if failure is None else _shown(failure)
 
 
 def _shown(error: BaseException) -> int:
-    """Show the traceback without the frames of ours, through the user's ``sys.excepthook``, and return the exit status."""
+    """Show the traceback without the frames of ours, through the user's ``sys.excepthook``, and
+    return the exit status.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
         trace = trace.tb_next
@@ -127,7 +144,9 @@ def _shown(error: BaseException) -> int:
     return 1
 
 
-def _call_hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _call_hook(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -135,7 +154,8 @@ def _call_hook(kind: type[BaseException], error: BaseException, trace: Traceback
             pass
     try:
         sys.excepthook(kind, error, trace)
-    except Exception as failure:  # noqa: BLE001 - a hook of the user's that fails, as the interpreter treats it
+    except Exception as failure:  # noqa: BLE001
+        # a hook of the user's that fails, as the interpreter treats it
         print("Error in sys.excepthook:", file=sys.stderr)
         failure.__traceback__ = failure.__traceback__ and failure.__traceback__.tb_next
         sys.__excepthook__(type(failure), failure, failure.__traceback__)
@@ -144,7 +164,9 @@ def _call_hook(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _end_by_interrupt() -> None:
-    """See to it that the process ends by the signal, after all else, as Python programs do that were interrupted."""
+    """See to it that the process ends by the signal, after all else, as Python programs do that
+    were interrupted.
+    """
 
     def end() -> None:
         atexit.unregister(end)

@@ -21,7 +21,12 @@ __all__ = ["add_metrics", "add_query", "add_view", "apply_view", "listed", "sele
 
 def add_query(parser: argparse.ArgumentParser) -> None:
     """Declare the option ``-q FILTER``."""
-    parser.add_argument("-q", "--query", metavar="FILTER", help="all runs that match instead, such as \"status = 'FAILED'\"")
+    parser.add_argument(
+        "-q",
+        "--query",
+        metavar="FILTER",
+        help="all runs that match instead, such as \"status = 'FAILED'\"",
+    )
 
 
 def add_metrics(parser: argparse.ArgumentParser, told: str) -> None:
@@ -32,7 +37,10 @@ def add_metrics(parser: argparse.ArgumentParser, told: str) -> None:
 
 def add_view(parser: argparse.ArgumentParser) -> None:
     """Declare the option ``--view NAME``."""
-    words = "a listing that was saved (see `fitprint views`); filters given beside it hold, too, and other options replace what it says"
+    words = (
+        "a listing that was saved (see `fitprint views`); filters given beside it hold, too, "
+        "and other options replace what it says"
+    )
     parser.add_argument("--view", metavar="NAME", help=words)
 
 
@@ -60,7 +68,9 @@ def apply_view(arguments: argparse.Namespace) -> None:
 
 
 def listed(arguments: argparse.Namespace, most: int | None) -> tuple[list[Run], bool]:
-    """Return the runs of a filter, or of a view, in its order, and whether there are more; at most ``most`` unless --top says otherwise."""
+    """Return the runs of a filter, or of a view, in its order, and whether there are more; at most
+    ``most`` unless --top says otherwise.
+    """
     store = reading.store()
     given = vars(arguments)
     name = given.get("experiment")
@@ -78,11 +88,17 @@ def listed(arguments: argparse.Namespace, most: int | None) -> tuple[list[Run], 
 def tags_of(words: list[str], removed: list[str]) -> dict[str, str | None]:
     """Return the tags that ``KEY=VALUE`` and ``KEY`` set, and None for those to remove."""
     pairs = [word.partition("=") for word in words]
-    return {**{key: value if sign else "true" for key, sign, value in pairs}, **dict.fromkeys(removed)}
+    return {
+        **{key: value if sign else "true" for key, sign, value in pairs},
+        **dict.fromkeys(removed),
+    }
 
 
-def selected(names: Sequence[str], query: str | None, *, everything: bool = False) -> Sequence[Run] | None:
-    """Return the runs, all or none: a name that fits nothing, or several runs, is an error before anything is done.
+def selected(
+    names: Sequence[str], query: str | None, *, everything: bool = False
+) -> Sequence[Run] | None:
+    """Return the runs, all or none: a name that fits nothing, or several runs, is an error before
+    anything is done.
 
     Where both names and a filter are given, or neither, that is said, and None returned.
     """

@@ -1,4 +1,6 @@
-"""A server of the Model Context Protocol on standard input and output, by the protocol's own SDK."""
+"""A server of the Model Context Protocol on standard input and output,
+by the protocol's own SDK.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +29,29 @@ def new_server() -> Any:
     from mcp.server import MCPServer
     from mcp.types import ToolAnnotations
 
-    server = MCPServer("fitprint", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING")
-    reads = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+    server = MCPServer(
+        "fitprint", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING"
+    )
+    reads = ToolAnnotations(
+        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    )
     for answer in ANSWERS:
-        server.add_tool(_tool(answer), description=description(answer), annotations=reads, structured_output=False)
+        server.add_tool(
+            _tool(answer),
+            description=description(answer),
+            annotations=reads,
+            structured_output=False,
+        )
     return server
 
 
 def serve(server: Any) -> None:
-    """Answer until standard input ends. The SDK keeps standard output for itself, and sends what else is printed to standard error."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # an exception would wait for the thread that waits for the next line
+    """Answer until standard input ends.
+
+    The SDK keeps standard output for itself, and sends what else is printed to standard error.
+    """
+    # an exception would wait for the thread that waits for the next line
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         server.run("stdio")
     finally:
@@ -53,7 +68,9 @@ def _tool(answer: Callable[..., Mapping[str, Any]]) -> Callable[..., str]:
         except FitprintError as error:
             raise ToolError(_sentence(str(error))) from None
         except OSError as error:
-            raise ToolError(_sentence(f"{error.strerror or error}; `fitprint doctor` may know why")) from None
+            raise ToolError(
+                _sentence(f"{error.strerror or error}; `fitprint doctor` may know why")
+            ) from None
 
     return tool
 

@@ -14,7 +14,8 @@ _ASCII = "_.-~=+*#"
 def sparkline(values: Sequence[float], width: int, *, unicode: bool = True) -> str:
     """Return at most ``width`` characters that rise and fall as the values do.
 
-    Where there are more values than characters, each stands for an even stretch by its last value. NaN and infinities leave a gap.
+    Where there are more values than characters, each stands for an even stretch by its last value.
+    NaN and infinities leave a gap.
     """
     levels = _BLOCKS if unicode else _ASCII
     count = min(len(values), width)

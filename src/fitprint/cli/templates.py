@@ -33,7 +33,7 @@ packages = [$packages]
 testpaths = ["tests"]
 addopts = ["--import-mode=importlib"]
 filterwarnings = ["error"]
-"""
+"""  # noqa: E501
 
 _PLUGIN = '''\
 """fitprint for $name."""
@@ -68,7 +68,7 @@ def observe(fit):
 $above
     $yielded
 $below
-'''
+'''  # noqa: E501
 
 _ABOVE_STAND_IN = """\
     # Above the yield: the call, before it runs. `fit.instance` is the object, `fit.argument` finds arguments however they were given.
@@ -81,17 +81,17 @@ _ABOVE_STAND_IN = """\
         fit.metric("loss", loss, step=number, goal="min")  # written at once: it is kept if training fails later
 
     # Never change what is the user's: a new list, in which theirs come first.
-    fit.replace_argument("callbacks", [*(fit.argument("callbacks") or ()), each_round])"""
+    fit.replace_argument("callbacks", [*(fit.argument("callbacks") or ()), each_round])"""  # noqa: E501
 
 _BELOW_STAND_IN = """\
     # Below the yield: the call has returned. If it raised, nothing here runs, and the run is FAILED; a `finally` around the yield does.
-    fit.model(model)"""
+    fit.model(model)"""  # noqa: E501
 
 _BUILT_STAND_IN = """\
         "model": Line(rate=0.1, rounds=10),
         "x": [0.0, 1.0, 2.0, 3.0],
         "y": [0.1, 1.9, 4.1, 6.0],
-        "seen": [],  # a callback of the user's writes into it: a plugin that swallows that leaves it empty, and fails"""
+        "seen": [],  # a callback of the user's writes into it: a plugin that swallows that leaves it empty, and fails"""  # noqa: E501
 
 _CONFORMANCE = '''\
 """What this plugin is held against: calls that train, and what their records must hold."""
@@ -118,14 +118,14 @@ class ${cls}Conformance(FrameworkConformance):
     framework = $cls()
     # One case for each way to train. `params`, `metrics` (with their number of points) and `datasets` are what a record must hold.  CHANGE
     cases = (Case("$case", build, train$told$record),)
-'''
+'''  # noqa: E501
 
 PREDICT = '''
 def predict(model):
     """Return what must be the same with fitprint as without: of a model that holds a time or a random id, predictions alone are."""
     return model.predict(build()["$rows"])
 
-'''
+'''  # noqa: E501
 
 _TEST_CONFORMANCE = '''\
 """The plugin keeps the promises of autologging: one test for each check and case."""
@@ -141,7 +141,7 @@ _CONFTEST = '''\
 from fitprint.testing.fixtures import runs
 
 __all__ = ["runs"]
-'''
+'''  # noqa: E501
 
 _TEST_RECORD = '''\
 """What the kit cannot know of $name."""
@@ -174,21 +174,21 @@ Records every training call of $name once `fitprint.autolog()` has been called.
 $todo
 
 How targets, observers and cases work: the guide "Write a framework plugin in an hour" of fitprint's documentation.
-"""
+"""  # noqa: E501
 
 _TODO_STAND_IN = """\
 Everything works already, with `${name}_stand_in` in the place of the framework. To aim it at the real one, look for `CHANGE`:
 
 1. `pyproject.toml`: the framework and the oldest version that you support. Take `src/${name}_stand_in` off the wheel, and delete it.
 2. `src/$package/framework.py`: the distribution, the targets (which calls train), and the observer (what they tell).
-3. `src/$package/conformance.py`: how to make such a call on little data, and what its record must hold."""
+3. `src/$package/conformance.py`: how to make such a call on little data, and what its record must hold."""  # noqa: E501
 
 _TODO_AIMED = """\
 It is aimed at `$target`. What is guessed from its signature is marked `CHANGE`:
 
 1. `src/$package/conformance.py`: how to make such a call on little data, and what its record must hold.
 2. `src/$package/framework.py`: what else trains, and what else a call tells, such as metrics of each round.
-3. `pyproject.toml`: the oldest version of the framework that passes."""
+3. `pyproject.toml`: the oldest version of the framework that passes."""  # noqa: E501
 
 _STAND_IN_SOURCE = '''\
 """A stand-in for the framework, so that all here works before anything is changed. CHANGE: delete it."""
@@ -212,7 +212,7 @@ class Line:
 
     def predict(self, x):
         return [self.slope * at for at in x]
-'''
+'''  # noqa: E501
 
 # Paths below the new folder, and their contents; both with places.
 FILES = {
@@ -228,7 +228,10 @@ FILES = {
 
 # What stands in those places: with a framework that comes along, and where one is named.
 STAND_IN = {
-    "range_comment": 'CHANGE: your framework and the oldest version that your tests pass with, such as "$name>=1.0".',
+    "range_comment": (
+        "CHANGE: your framework and the oldest version that your tests pass with, "
+        'such as "$name>=1.0".'
+    ),
     "requirement": "",
     "packages": '"src/$package", "src/${name}_stand_in"',
     "framework_distribution": "$distribution",
@@ -238,7 +241,10 @@ STAND_IN = {
     "above": _ABOVE_STAND_IN,
     "yielded": "yield",
     "below": _BELOW_STAND_IN,
-    "imports": "    from ${name}_stand_in import Line  # CHANGE: imported here, for other processes call this, too\n",
+    "imports": (
+        "    from ${name}_stand_in import Line  # CHANGE: imported here, for other "
+        "processes call this, too\n"
+    ),
     "built": _BUILT_STAND_IN,
     "names": "model, x, y, seen",
     "call": "    return model.fit(x, y, callbacks=[lambda number, loss: seen.append(number)])",
@@ -253,7 +259,10 @@ STAND_IN = {
 STAND_IN_FILES = {"src/${name}_stand_in/__init__.py": _STAND_IN_SOURCE}
 
 AIMED = {
-    "range_comment": "The version that was installed when this was written. CHANGE: name the oldest one that your tests pass with.",
+    "range_comment": (
+        "The version that was installed when this was written. CHANGE: name the "
+        "oldest one that your tests pass with."
+    ),
     "packages": '"src/$package"',
     "todo": _TODO_AIMED,
     "change": "",

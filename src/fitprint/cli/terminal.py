@@ -10,13 +10,30 @@ from fitprint.views.widths import display_width
 
 __all__ = ["Terminal", "agreed", "display_width", "tell"]
 
-_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "violet": "35", "cyan": "36"}
-_STATUS = {"RUNNING": ("◐", "blue"), "FINISHED": ("●", "green"), "FAILED": ("✕", "red"), "KILLED": ("■", "yellow"), "LOST": ("?", "violet")}
+_STYLES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "violet": "35",
+    "cyan": "36",
+}
+_STATUS = {
+    "RUNNING": ("◐", "blue"),
+    "FINISHED": ("●", "green"),
+    "FAILED": ("✕", "red"),
+    "KILLED": ("■", "yellow"),
+    "LOST": ("?", "violet"),
+}
 _PLAIN_WIDTH = 120  # of what is read in a log, a mail or a pager
 
 
 class Terminal:
-    """An output stream. A pipe or a file is plain: no colors, and of a usual width, which ``COLUMNS`` may change.
+    """An output stream.
+
+    A pipe or a file is plain: no colors, and of a usual width, which ``COLUMNS`` may change.
 
     Attributes:
         width: in columns; None if it is not known.
@@ -28,8 +45,15 @@ class Terminal:
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = sys.stdout if stream is None else stream
         self.is_interactive = interactive = self.stream.isatty()
-        self.color = interactive and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        self.unicode = (getattr(self.stream, "encoding", None) or "ascii").lower().replace("-", "").startswith(("utf", "gb18030"))
+        self.color = (
+            interactive and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
+        self.unicode = (
+            (getattr(self.stream, "encoding", None) or "ascii")
+            .lower()
+            .replace("-", "")
+            .startswith(("utf", "gb18030"))
+        )
         self.width = _width(self.stream, interactive=interactive)
 
     def style(self, text: str, *styles: str) -> str:

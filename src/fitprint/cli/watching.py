@@ -21,7 +21,8 @@ _END = "\x1b[?25h\x1b[?1049l"  # the one that was there before
 
 
 def watch(find: Callable[[], _T], show: Callable[[_T], None], pause: float) -> NoReturn:
-    """Show what is found every ``pause`` seconds, until an interrupt; where nobody looks at a terminal, only what differs from the last.
+    """Show what is found every ``pause`` seconds, until an interrupt; where nobody looks at a
+    terminal, only what differs from the last.
 
     Raises:
         KeyboardInterrupt: that is how it ends.
@@ -35,7 +36,8 @@ def watch(find: Callable[[], _T], show: Callable[[_T], None], pause: float) -> N
             began = time.monotonic()
             if is_terminal:
                 page = _Page(sys.stdout)
-                with redirect_stdout(page), redirect_stderr(page):  # what is said of the table stands below it
+                # what is said of the table stands below it
+                with redirect_stdout(page), redirect_stderr(page):
                     show(find())
                 sys.stdout.write(_screen(page.getvalue(), _height(sys.stdout)))
             elif (found := find()) != last:
@@ -50,7 +52,9 @@ def watch(find: Callable[[], _T], show: Callable[[_T], None], pause: float) -> N
 
 
 def rest(began: float, pause: float) -> None:
-    """Wait from a look that began then until the next: ``pause`` seconds, or so long that looks take a tenth of the time."""
+    """Wait from a look that began then until the next: ``pause`` seconds, or so long that looks
+    take a tenth of the time.
+    """
     time.sleep(max(pause, _SHARE * (time.monotonic() - began)))
 
 
@@ -62,7 +66,8 @@ def seconds(text: str) -> float:
         value = 0.0
     if not _LEAST <= value <= 86_400:
         raise argparse.ArgumentTypeError(
-            f"must be a number of seconds, {_LEAST} at least, not {text!r} (other arguments stand before --watch)"
+            f"must be a number of seconds, {_LEAST} at least, not {text!r} (other arguments stand "
+            "before --watch)"
         )
     return value
 
@@ -86,7 +91,9 @@ class _Page(io.StringIO):
 
 
 def _screen(text: str, height: int | None) -> str:
-    """Return what puts the text in the place of what the screen shows, line by line so that nothing flickers."""
+    """Return what puts the text in the place of what the screen shows, line by line so that nothing
+    flickers.
+    """
     lines = text.rstrip("\n").split("\n")
     if height is not None and len(lines) > height:
         lines = [*lines[: height - 1], f"… {len(lines) - height + 1} more lines"]

@@ -1,4 +1,7 @@
-"""What surrounds a run: code, command, Python, packages, hardware. Read only: nothing of the process or the machine is changed."""
+"""What surrounds a run: code, command, Python, packages, hardware.
+
+Read only: nothing of the process or the machine is changed.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,16 @@ __all__ = ["collect"]
 
 
 def collect(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return JSON facts by section: ``python``, ``packages``, ``hardware``, ``threads``, ``process`` and ``git``.
+    """Return JSON facts by section: ``python``, ``packages``, ``hardware``, ``threads``,
+    ``process`` and ``git``.
 
-    A section that fails is ``{"error": "..."}``; the others are not affected. Secrets are redacted everywhere. For any
-    thread; takes some 20 ms and runs ``git``, for at most 10 seconds, if the script lies in a repository.
+    A section that fails is ``{"error": "..."}``; the others are not affected. Secrets are redacted
+    everywhere. For any thread; takes some 20 ms and runs ``git``, for at most 10 seconds, if the
+    script lies in a repository.
 
     Args:
-        settings: ``code_patch`` (default True) decides whether uncommitted changes and source texts are kept.
+        settings: ``code_patch`` (default True) decides whether uncommitted changes and source texts
+            are kept.
     """
     from fitprint.context.code import describe_code, find_script
     from fitprint.context.hardware import describe_hardware

@@ -1,7 +1,9 @@
-"""Values that stand beside the name of a secret: in assignments, arguments, mappings and calls of any language, in settings and headers.
+"""Values that stand beside the name of a secret: in assignments, arguments, mappings and calls of
+any language, in settings and headers.
 
-First the names of a line are found, then behind each its value is read, no further than to where the next name begins, unless it is
-itself a literal. What a line leaves open (a bracket, a quote, a name without its value) goes on in the next.
+First the names of a line are found, then behind each its value is read, no further than to where
+the next name begins, unless it is itself a literal. What a line leaves open (a bracket, a quote, a
+name without its value) goes on in the next.
 """
 
 from __future__ import annotations
@@ -24,8 +26,11 @@ _HEAD = re.compile(
 # By function the argument that is a secret; where none is said, all behind the first may be.
 _PLACES = {
     **dict.fromkeys(
-        "AzureKeyCredential Fernet SecretBytes SecretStr check_password generate_password_hash hmac.new hmac.digest make_password "
-        "notebook_login set_password".split(),
+        (
+            "AzureKeyCredential Fernet SecretBytes SecretStr check_password "
+            "generate_password_hash hmac.new hmac.digest make_password notebook_login "
+            "set_password"
+        ).split(),
         0,
     ),
     **dict.fromkeys("Credentials credentials jwt.decode jwt.encode".split(), 1),
@@ -35,16 +40,22 @@ _CALL = re.compile(
     r"(?<!\w)(?P<call>HTTP(?:Basic|Digest|Proxy)Auth|BasicAuth|UsernamePassword\w{0,20}|authenticate|basic_auth|create_(?:super)?user|login"
     rf"|{'|'.join(map(re.escape, sorted(_PLACES, reverse=True)))})\("
 )
-_ENTRY = re.compile(r"""(?i)(?<![\w.-])(?:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<name>[\w.-]+)""")
+_ENTRY = re.compile(
+    r"""(?i)(?<![\w.-])(?:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<name>[\w.-]+)"""
+)
 _ENTRY_VALUE = re.compile(r"""(?i)(?<![\w.-])value["']?[ \t]{0,8}[:=][ \t]{0,8}""")
 _ELEMENT = re.compile(r"<(?P<name>[\w.:-]{1,100})>(?P<value>[^<>\r\n]+)</")
-_NAMED_ELEMENT = re.compile(r"""(?:name|key)=["'](?P<name>[\w.:-]{1,100})["'][^<>]{0,100}>(?P<value>[^<>\r\n]+)</""")
+_NAMED_ELEMENT = re.compile(
+    r"""(?:name|key)=["'](?P<name>[\w.:-]{1,100})["'][^<>]{0,100}>(?P<value>[^<>\r\n]+)</"""
+)
 _SQL = re.compile(
-    r"(?i:(?<![\w.-])(?:identified[ \t]{1,8}(?:with[ \t]{1,8}[\w\"'`]{1,60}[ \t]{1,8})?(?:by|as)|password)[ \t]{1,8}(?='))"
+    r"(?i:(?<![\w.-])(?:identified[ \t]{1,8}(?:with[ \t]{1,8}[\w\"'`]{1,60}[ \t]{1,8})?(?:by|as)|password)[ \t]{1,8}(?='))"  # noqa: E501
     r"|(?<![\w.-])(?:SECRET|TOKEN|KEY)[ \t]{1,8}(?=')"
 )
 # A name and a text behind it without any sign: of the C preprocessor, of Lisp.
-_SIGNLESS = re.compile(r"""(?:\#[ \t]{0,8}define[ \t]{1,8}|(?<![\w:)]):)(?P<name>[A-Za-z][\w-]{0,100})[ \t]{1,8}(?=["'])""")
+_SIGNLESS = re.compile(
+    r"""(?:\#[ \t]{0,8}define[ \t]{1,8}|(?<![\w:)]):)(?P<name>[A-Za-z][\w-]{0,100})[ \t]{1,8}(?=["'])"""  # noqa: E501
+)
 _EXPANSION = re.compile(r"""\$\{(?P<name>\w{1,100}):?[-=](?P<value>[^\s{}$"'`]{1,200})\}""")
 _DEFAULT = re.compile(r"(?<![\w.])default[ \t]{0,8}=[ \t]{0,8}")
 _TOKEN = re.compile(
@@ -56,34 +67,50 @@ _BODY = {mark: re.compile(rf"[^{mark}\\]*(?:\\.[^{mark}\\]*)*", re.DOTALL) for m
 _SPACE = re.compile(r"[ \t]*")
 _BARE = re.compile(r"""[^\s"'`(),;&\[\]{}|<>\\]+""")
 _HEADER_VALUE = re.compile(r"""[^"'`\r\n]+""")
-_SCHEME = re.compile(r"""(?i)(?:(?:bearer|basic|digest|token|apikey|negotiate)[ \t]{1,8})?(?P<value>[^\s"'`,;]+)""")
+_SCHEME = re.compile(
+    r"""(?i)(?:(?:bearer|basic|digest|token|apikey|negotiate)[ \t]{1,8})?(?P<value>[^\s"'`,;]+)"""
+)
 _BLOCK = re.compile(r"[|>][-+0-9]{0,3}[ \t]*(?=[\r\n])")
 _COMMAND_BEHIND = re.compile(r"[ \t]{1,8}[\w./$\"'-]")  # DB_PASSWORD=x psql
 _SETTING_BEHIND = re.compile(r"[ \t]{1,8}\w{1,40}=(?!=)")  # password=x host=y
 _ATTRIBUTE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z")
 _CONSTANT = re.compile(r"[A-Z]+(?:_[A-Z0-9]+)+\Z")
 _STEPS = 400  # words of values on one line; what stands behind them is replaced unread
-_TYPES = frozenset("any bool bytes dict float int list object optional set str string tuple union".split())
-_LEADING = frozenset(("", "-", "+", "export", "set", "setenv", "env", "ENV", "ARG", "$"))  # what a line may have before a setting
+_TYPES = frozenset(
+    "any bool bytes dict float int list object optional set str string tuple union".split()
+)
+# what a line may have before a setting
+_LEADING = frozenset(("", "-", "+", "export", "set", "setenv", "env", "ENV", "ARG", "$"))
 # What may stand before a literal that is a part of the value.
 _OPERATORS = frozenset(("", "quote", "+", "or", "and", "else", "|", "?", ":", "(", "[", "{", ","))
 _JOINING = frozenset(("or", "and", "if", "else", "in", "is", "not"))
 # Calls that only dress a literal up, and functions to which a name and its value are given.
-_DRESSING = frozenset("Field Secret Some b64decode b64encode bytearray bytes field from fromhex quote quote_plus str".split())
+_DRESSING = frozenset(
+    (
+        "Field Secret Some b64decode b64encode bytearray bytes field from fromhex quote "
+        "quote_plus str"
+    ).split()
+)
 _SETTING = frozenset(
-    "addHeader add_header define get getenv get_env header pop put putenv set setHeader setProperty set_header setdefault setenv".split()
+    (
+        "addHeader add_header define get getenv get_env header pop put putenv set setHeader "
+        "setProperty set_header setdefault setenv"
+    ).split()
 )
 _SETTING_OF = frozenset(("__setattr__", "setattr", "setitem"))  # given an object first
 _LOOK_BACK = 80  # characters in which a function stands before its arguments
 _DECLARING = frozenset(("add_argument", "option", "Option"))
-_DOUBTFUL = frozenset(("?", "==", "===", "!=", "!=="))  # a word behind these is one that is compared, or any argument
+# a word behind these is one that is compared, or any argument
+_DOUBTFUL = frozenset(("?", "==", "===", "!=", "!=="))
 _HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie"))
 _MAPPINGS = frozenset(("passwords", "secrets", "tokens", "keys"))  # from names to secrets
 
 
 @dataclass(slots=True)
 class Open:
-    """A value that is being read: what it is called, the brackets and the quote that stand open, and what came last."""
+    """A value that is being read: what it is called, the brackets and the quote that stand open,
+    and what came last.
+    """
 
     name: str
     sign: str = "="
@@ -109,7 +136,9 @@ class Open:
             return self.last in ("(", "default", "quote")
         if kind == "call":
             here = self.place in (-1, self.commas)
-            return self.last == "key" or (here and self.last in ((",", "quote") if self.place else ("(", "quote")))
+            return self.last == "key" or (
+                here and self.last in ((",", "quote") if self.place else ("(", "quote"))
+            )
         return self.last in _OPERATORS
 
     @property
@@ -120,7 +149,8 @@ class Open:
 def secrets_of(line: str, *, prose: bool = False) -> tuple[list[Span], Open | None]:
     """Return where the secrets of a line, or of a piece of one, stand, and what it leaves open.
 
-    In ``prose``, such as the message of an error, a bare word behind ``password=`` is the password, whatever follows.
+    In ``prose``, such as the message of an error, a bare word behind ``password=`` is the password,
+    whatever follows.
     """
     spans: list[Span] = []
     left: Open | None = None
@@ -134,21 +164,30 @@ def secrets_of(line: str, *, prose: bool = False) -> tuple[list[Span], Open | No
             left = _read(line, at, max(at, end), value, spans)
             steps = value.steps
     if "</" in line:
-        spans += [match.span("value") for pattern in (_ELEMENT, _NAMED_ELEMENT) for match in pattern.finditer(line) if _is_element(match)]
+        spans += [
+            match.span("value")
+            for pattern in (_ELEMENT, _NAMED_ELEMENT)
+            for match in pattern.finditer(line)
+            if _is_element(match)
+        ]
     if "${" in line:
         spans += [match.span("value") for match in _EXPANSION.finditer(line) if _is_element(match)]
     return spans, left
 
 
 def continued(line: str, value: Open) -> tuple[list[Span], Open | None]:
-    """Return where the secrets of a value stand that the line before left open, and what stays open."""
+    """Return where the secrets of a value stand that the line before left open, and what stays
+    open.
+    """
     spans: list[Span] = []
     value.steps = 0
     start = 1 if line[:1] in ("+", "-") else 0  # of a patch
     text = line[start:].strip()
     if value.indent >= 0:
         inside = not text or _indent(line) > value.indent
-        return [_stripped(line, start, len(line))] if text and inside else [], value if inside else None
+        return [
+            _stripped(line, start, len(line))
+        ] if text and inside else [], value if inside else None
     if value.sign == "entry":
         match = _ENTRY_VALUE.search(line, 0, 100)
         if match is None or line[start : match.start()].strip(" \t\"'"):
@@ -161,10 +200,14 @@ def continued(line: str, value: Open) -> tuple[list[Span], Open | None]:
 
 
 def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
-    """Yield for each name of a secret where it begins, where its value does, and what is known of that."""
+    """Yield for each name of a secret where it begins, where its value does, and what is known of
+    that.
+    """
     for match in _HEAD.finditer(line):
         name, sign = match["name"], match["sign"]
-        if not is_secret_name(name.removeprefix("-D")) or (sign in _DOUBTFUL and not is_strong_name(name)):
+        if not is_secret_name(name.removeprefix("-D")) or (
+            sign in _DOUBTFUL and not is_strong_name(name)
+        ):
             continue
         tight = line[match.start("sign") - 1 : match.start("sign")] not in (" ", "\t")
         value = Open(name, sign, bool(match["close"]), tight)
@@ -176,7 +219,11 @@ def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
         for match in _CALL.finditer(line):
             place = _PLACES.get(match["call"], -1)
             kind = "dressing" if not place and "." not in match["call"] else "call"
-            yield match.start(), match.end(), Open("password", "call", brackets=[kind], last="(", place=place)
+            yield (
+                match.start(),
+                match.end(),
+                Open("password", "call", brackets=[kind], last="(", place=place),
+            )
     if "'" in line:
         for match in _SQL.finditer(line):
             yield match.start(), match.end(), Open("password")
@@ -205,7 +252,9 @@ def _given(line: str, match: re.Match[str], value: Open) -> Iterator[tuple[int, 
 
 
 def _function(line: str, at: int) -> tuple[str | None, bool]:
-    """Return the function among whose arguments the text at ``at`` stands, and whether it is the first of them."""
+    """Return the function among whose arguments the text at ``at`` stands, and whether it is the
+    first of them.
+    """
     first, depth = True, 0
     for position in range(at - 1, max(-1, at - _LOOK_BACK), -1):
         sign = line[position]
@@ -226,11 +275,17 @@ def _function(line: str, at: int) -> tuple[str | None, bool]:
 
 
 def _is_element(match: re.Match[str]) -> bool:
-    return is_secret_name(match["name"]) and not is_harmless(match["name"], match["value"]) and "{" not in match["value"]
+    return (
+        is_secret_name(match["name"])
+        and not is_harmless(match["name"], match["value"])
+        and "{" not in match["value"]
+    )
 
 
 def _read(line: str, at: int, end: int, value: Open, spans: list[Span]) -> Open | None:
-    """Read the value that begins at ``at``, note its secrets, and return it if the line leaves it open."""
+    """Read the value that begins at ``at``, note its secrets, and return it if the line leaves it
+    open.
+    """
     begin = _SPACE.match(line, at).end()  # type: ignore[union-attr]  # it always matches
     value.tight = value.tight and begin == at
     behind = line[begin : begin + 2].strip()
@@ -252,7 +307,9 @@ def _read(line: str, at: int, end: int, value: Open, spans: list[Span]) -> Open 
 
 
 def _scan(line: str, at: int, end: int, value: Open, spans: list[Span]) -> Open | None:
-    """Read an expression up to its end, or to ``end``: note the literals that are the value, step over those that are not."""
+    """Read an expression up to its end, or to ``end``: note the literals that are the value, step
+    over those that are not.
+    """
     if value.mark:
         at = _literal(line, at, len(line), value, spans, reads=True)
     while at < end and not value.mark:
@@ -321,28 +378,43 @@ def _bracket(sign: str, value: Open) -> str:
     if value.last not in _OPERATORS or value.last == "quote":
         dressing = sign == "(" and value.last.rpartition(".")[2] in _DRESSING
         return "dressing" if dressing else "arguments"
-    if sign == "{" and words_of(value.name)[-1:] != [] and words_of(value.name)[-1] not in _MAPPINGS:
+    if (
+        sign == "{"
+        and words_of(value.name)[-1:] != []
+        and words_of(value.name)[-1] not in _MAPPINGS
+    ):
         return "arguments"
     if value.brackets and value.brackets[-1] in ("arguments", "call"):
         return "arguments"
     return sign
 
 
-def _literal(line: str, start: int, end: int, value: Open, spans: list[Span], *, reads: bool) -> int:
-    """Step over a literal whose text begins at ``start``, note it if it is a secret, and return where it ends."""
+def _literal(
+    line: str, start: int, end: int, value: Open, spans: list[Span], *, reads: bool
+) -> int:
+    """Step over a literal whose text begins at ``start``, note it if it is a secret, and return
+    where it ends.
+    """
     mark = value.mark
     if len(mark) == 1:
-        stop = _BODY[mark].match(line, start, end).end()  # type: ignore[union-attr]  # it always matches
+        # it always matches
+        stop = _BODY[mark].match(line, start, end).end()  # type: ignore[union-attr]
     else:
         stop = line.find(mark, start, end)
     closed = 0 <= stop < end and line.startswith(mark, stop)
     if not closed:
         stop = end
-    if reads and not (line[stop + len(mark) :].lstrip(" \t").startswith(":") and value.brackets[-1:] == ["{"]):
+    if reads and not (
+        line[stop + len(mark) :].lstrip(" \t").startswith(":") and value.brackets[-1:] == ["{"]
+    ):
         span = _stripped(line, start, stop)
         if span[0] < span[1] and _is_secret(value, line[slice(*span)]):
             spans.append(span)
-    goes_on = not closed and (mark[-3:] in ('"""', "'''") or line[start:stop].endswith(("\\\n", "\\\r\n")) or line[-1:] not in ("\n", "\r"))
+    goes_on = not closed and (
+        mark[-3:] in ('"""', "'''")
+        or line[start:stop].endswith(("\\\n", "\\\r\n"))
+        or line[-1:] not in ("\n", "\r")
+    )
     value.last = "quote"
     if not goes_on:
         value.mark = ""
@@ -353,7 +425,12 @@ def _is_secret(value: Open, text: str) -> bool:
     name = value.name
     if not is_strong_name(name) and (len(text) < 4 or " " in text):
         return False
-    if (value.formatted and "{" in text) or (value.mark == "`" and "${" in text) or _CONSTANT.match(text) or text.lower() in name.lower():
+    if (
+        (value.formatted and "{" in text)
+        or (value.mark == "`" and "${" in text)
+        or _CONSTANT.match(text)
+        or text.lower() in name.lower()
+    ):
         return False
     if value.sign in _DOUBTFUL and (text.startswith("-") or text.isalpha()):
         return False
@@ -367,8 +444,13 @@ def _stripped(line: str, start: int, end: int) -> Span:
 
 
 def _bare(line: str, at: int, value: Open) -> Span | None:
-    """Return where a value without quotes stands (``.env``, YAML, a header, the query of an address), if it is a secret."""
-    name, begins = value.name, line[: min(at, 200)].partition(value.name)[0].lstrip("+-").strip() in _LEADING
+    """Return where a value without quotes stands (``.env``, YAML, a header, the query of an
+    address), if it is a secret.
+    """
+    name, begins = (
+        value.name,
+        line[: min(at, 200)].partition(value.name)[0].lstrip("+-").strip() in _LEADING,
+    )
     if name.lower() in _HEADERS:
         return _header(line, at, value)
     match = _BARE.match(line, at)
@@ -417,10 +499,18 @@ def _is_code(value: Open, bare: str, behind: str) -> bool:
         return True
     if value.prose and value.tight and value.sign == "=" and is_strong_name(value.name):
         return False
-    if len(bare) >= 12 and any(map(str.isdigit, bare)) and any(map(str.isalpha, bare)) and not is_words(bare):
+    if (
+        len(bare) >= 12
+        and any(map(str.isdigit, bare))
+        and any(map(str.isalpha, bare))
+        and not is_words(bare)
+    ):
         return False
     tight = value.tight and value.sign == "="
-    if tight and (_SETTING_BEHIND.match(behind) or ((value.name.isupper() or value.name[0] == "-") and _COMMAND_BEHIND.match(behind))):
+    if tight and (
+        _SETTING_BEHIND.match(behind)
+        or ((value.name.isupper() or value.name[0] == "-") and _COMMAND_BEHIND.match(behind))
+    ):
         return False
     if behind.lstrip(" \t")[:1] not in ("", "&", ";", "#", '"', "'", "\r", "\n", "\\"):
         return True

@@ -1,4 +1,6 @@
-"""Secrets among the words of a command: behind flags with secret names, and where known programs take theirs."""
+"""Secrets among the words of a command: behind flags with secret names, and where known programs
+take theirs.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from fitprint.context.secret_names import is_harmless, is_secret_name
 
 __all__ = ["PROGRAMS", "secret_words"]
 
-# By program the flags that a secret follows: apart or attached, only attached (+), as `user:password` (:) or `user%password` (%).
+# By program the flags that a secret follows: apart or attached, only attached (+), as
+# `user:password` (:) or `user%password` (%).
 _FLAGS = {
     "curl": "-u: --user: -U: --proxy-user:",
     "http": "-a: --auth:",
@@ -20,7 +23,18 @@ _FLAGS = {
     "mongorestore": "-p",
     "cqlsh": "-p",
     "redis-cli": "-a",
-    **dict.fromkeys(("ldapadd", "ldapcompare", "ldapdelete", "ldapmodify", "ldapmodrdn", "ldapsearch", "ldapwhoami"), "-w"),
+    **dict.fromkeys(
+        (
+            "ldapadd",
+            "ldapcompare",
+            "ldapdelete",
+            "ldapmodify",
+            "ldapmodrdn",
+            "ldapsearch",
+            "ldapwhoami",
+        ),
+        "-w",
+    ),
     "ldappasswd": "-w -s -a",
     "sqlcmd": "-P",
     "bcp": "-P",
@@ -44,11 +58,25 @@ _INNER = {
     ("openssl", "enc"): "-k -K",
     ("openssl", "dgst"): "-hmac",
 }
-_GIVING = frozenset("-D -e --build-arg --env --from-literal --set --set-string -v".split())  # before `name=value`
+# before `name=value`
+_GIVING = frozenset("-D -e --build-arg --env --from-literal --set --set-string -v".split())
 _NAMING = frozenset(("rclone",))  # programs that take names and their values by turns
-_KEYED = frozenset(("comet", "kaggle", "neptune", "swanlab", "vault", "wandb"))  # their `login` is given a key
-_SETTERS = frozenset(("%env", "%set_env", "ARG", "ENV", "config", "set", "setenv", "setx"))  # before a name and its value
-PROGRAMS = frozenset((*_FLAGS, *(program for program, _ in _INNER), *_KEYED, *_NAMING, *_SETTERS, "htpasswd", "isql", "kubectl"))
+# their `login` is given a key
+_KEYED = frozenset(("comet", "kaggle", "neptune", "swanlab", "vault", "wandb"))
+# before a name and its value
+_SETTERS = frozenset(("%env", "%set_env", "ARG", "ENV", "config", "set", "setenv", "setx"))
+PROGRAMS = frozenset(
+    (
+        *_FLAGS,
+        *(program for program, _ in _INNER),
+        *_KEYED,
+        *_NAMING,
+        *_SETTERS,
+        "htpasswd",
+        "isql",
+        "kubectl",
+    )
+)
 _KEY_LENGTH = 16
 
 
@@ -59,7 +87,11 @@ def secret_words(words: Sequence[str], program: str = "") -> Iterator[tuple[int,
         words: of one or of several commands.
         program: whose flags are meant until the words name one.
     """
-    return ((at, start) for at, start in _candidates(words, program) if not is_harmless("password", words[at][start:]))
+    return (
+        (at, start)
+        for at, start in _candidates(words, program)
+        if not is_harmless("password", words[at][start:])
+    )
 
 
 def _candidates(words: Sequence[str], program: str) -> Iterator[tuple[int, int]]:
@@ -74,20 +106,40 @@ def _candidates(words: Sequence[str], program: str) -> Iterator[tuple[int, int]]
         if word.startswith("pass:") and before.startswith("-pass"):
             yield position, 5
         if before == "login" and program in _KEYED:
-            yield from ((at, 0) for at in range(position, len(words)) if len(words[at]) >= _KEY_LENGTH and words[at].isalnum())
-        if before == "htpasswd" and word.startswith("-") and "b" in word and position + 3 < len(words):
+            yield from (
+                (at, 0)
+                for at in range(position, len(words))
+                if len(words[at]) >= _KEY_LENGTH and words[at].isalnum()
+            )
+        if (
+            before == "htpasswd"
+            and word.startswith("-")
+            and "b" in word
+            and position + 3 < len(words)
+        ):
             yield position + 3, 0
         if before == "isql" and position + 2 < len(words):
             yield position + 2, 0
-        sets = before in _SETTERS or program in _NAMING or (before.startswith("-") and words[max(0, position - 2)] in _SETTERS)
-        if sets and is_secret_name(word) and position + 1 < len(words) and _is_value(words[position + 1]):
+        sets = (
+            before in _SETTERS
+            or program in _NAMING
+            or (before.startswith("-") and words[max(0, position - 2)] in _SETTERS)
+        )
+        if (
+            sets
+            and is_secret_name(word)
+            and position + 1 < len(words)
+            and _is_value(words[position + 1])
+        ):
             yield position + 1, 0
         given, sign, _ = word.partition("=")
         if before in _GIVING and sign and is_secret_name(given):
             yield position, len(given) + 1
 
 
-def _flagged(words: Sequence[str], position: int, flags: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _flagged(
+    words: Sequence[str], position: int, flags: Sequence[str]
+) -> Iterator[tuple[int, int]]:
     word = words[position]
     for known in flags:
         flag, how = known.rstrip("+:%"), known[-1] if known[-1] in "+:%" else ""
@@ -103,7 +155,8 @@ def _flagged(words: Sequence[str], position: int, flags: Sequence[str]) -> Itera
         if how in (":", "%"):
             user, sign, value = value.partition(how)
             start += len(user) + 1
-            if not sign or (user.isdigit() and value.isdigit()) or value.startswith("//"):  # user and group, an address
+            # user and group, an address
+            if not sign or (user.isdigit() and value.isdigit()) or value.startswith("//"):
                 continue
         if not value.startswith("-"):
             yield at, start

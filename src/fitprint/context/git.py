@@ -1,4 +1,6 @@
-"""git, asked from outside: it takes no lock, asks nothing, and is given up when it takes too long."""
+"""git, asked from outside: it takes no lock, asks nothing,
+and is given up when it takes too long.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,12 @@ from fitprint.context.redaction import redact_text
 __all__ = ["GitError", "Repository", "head_of"]
 
 _SECONDS = 10.0  # for all calls of git together
-# Whatever the user has configured: no monitor is started, names are told as they are, and a patch is one that `git apply` takes.
-_CONFIGURATION = "core.fsmonitor core.splitIndex core.quotepath diff.noprefix diff.mnemonicPrefix diff.suppressBlankEmpty".split()
+# Whatever the user has configured: no monitor is started, names are told as they are, and a patch
+# is one that `git apply` takes.
+_CONFIGURATION = (
+    "core.fsmonitor core.splitIndex core.quotepath diff.noprefix "
+    "diff.mnemonicPrefix diff.suppressBlankEmpty"
+).split()
 
 
 class GitError(Exception):
@@ -44,14 +50,22 @@ class Repository:
             name, _, address = line.partition(" ")
             remotes[name[len("remote.") : -len(".url")]] = address
         wanted = (upstream.partition("/")[0], "origin")
-        return next((remotes[name] for name in wanted if name in remotes), next(iter(remotes.values())) if len(remotes) == 1 else "")
+        return next(
+            (remotes[name] for name in wanted if name in remotes),
+            next(iter(remotes.values())) if len(remotes) == 1 else "",
+        )
 
     def ask(
-        self, limit: int, *arguments: str, allowed: tuple[int, ...] = (0,), variables: Mapping[str, str] | None = None
+        self,
+        limit: int,
+        *arguments: str,
+        allowed: tuple[int, ...] = (0,),
+        variables: Mapping[str, str] | None = None,
     ) -> tuple[bytes, bool]:
         """Return what git writes, up to ``limit`` bytes, and whether there was more.
 
-        git takes no lock, asks nothing, fetches nothing, starts no monitor, hook or pager, and is ended when the time is up.
+        git takes no lock, asks nothing, fetches nothing, starts no monitor, hook or pager, and is
+        ended when the time is up.
 
         Args:
             limit: of the bytes.
@@ -62,16 +76,37 @@ class Repository:
         Raises:
             GitError: it was, or there is no git, or it says that something is wrong.
         """
-        unwanted = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_TRACE", "GIT_DIFF_OPTS")
+        unwanted = (
+            "GIT_DIR",
+            "GIT_WORK_TREE",
+            "GIT_INDEX_FILE",
+            "GIT_PREFIX",
+            "GIT_OBJECT_DIRECTORY",
+            "GIT_TRACE",
+            "GIT_DIFF_OPTS",
+        )
         environment = {name: value for name, value in os.environ.items() if name not in unwanted}
-        environment.update(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", GIT_NO_LAZY_FETCH="1", LC_ALL="C")
+        environment.update(
+            GIT_OPTIONAL_LOCKS="0",
+            GIT_TERMINAL_PROMPT="0",
+            GIT_PAGER="cat",
+            GIT_NO_LAZY_FETCH="1",
+            LC_ALL="C",
+        )
         environment.update(variables or {})
         settled = [word for name in _CONFIGURATION for word in ("-c", f"{name}=false")]
         settled += ["-c", f"core.hooksPath={os.devnull}"]
         command = ["git", *settled, "-C", str(self.root), *arguments]
         pipe = subprocess.PIPE
         try:  # from the root folder, for git starts in no folder that is gone
-            process = subprocess.Popen(command, cwd="/", stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment)
+            process = subprocess.Popen(
+                command,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=pipe,
+                env=environment,
+            )
         except OSError as error:
             raise GitError(f"git cannot be run: {error.strerror or error}") from None
         with process:
@@ -85,7 +120,9 @@ class Repository:
                 status = process.wait(max(0.0, self._deadline - time.monotonic()))
             except (TimeoutError, subprocess.TimeoutExpired):
                 process.kill()
-                raise GitError(f"git {arguments[0]} took longer than {_SECONDS:g} seconds") from None
+                raise GitError(
+                    f"git {arguments[0]} took longer than {_SECONDS:g} seconds"
+                ) from None
         if status not in allowed:
             reason = redact_text(output["stderr"].decode("utf-8", "replace").strip()[:500])
             raise GitError(f"git {arguments[0]} failed with status {status}: {reason}")
@@ -123,10 +160,17 @@ def head_of(root: Path) -> dict[str, Any]:
         if not head.startswith("ref: "):
             return {"commit": head, "branch": None}
         reference = head[len("ref: ") :]
-        common = folder / (folder / "commondir").read_text(encoding="utf-8").strip() if (folder / "commondir").is_file() else folder
+        common = (
+            folder / (folder / "commondir").read_text(encoding="utf-8").strip()
+            if (folder / "commondir").is_file()
+            else folder
+        )
         branch = reference.removeprefix("refs/heads/")
         if (common / reference).is_file():
-            return {"commit": (common / reference).read_text(encoding="utf-8").strip(), "branch": branch}
+            return {
+                "commit": (common / reference).read_text(encoding="utf-8").strip(),
+                "branch": branch,
+            }
         for line in (common / "packed-refs").read_text(encoding="utf-8").splitlines():
             if line.endswith(f" {reference}"):
                 return {"commit": line.partition(" ")[0], "branch": branch}

@@ -1,4 +1,6 @@
-"""Processor, memory, limits and accelerators, read from the kernel's files: no library, no driver call."""
+"""Processor, memory, limits and accelerators, read from the kernel's files: no library, no driver
+call.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ _UNLIMITED = 1 << 60  # what the kernel writes for "no limit" is a number of abo
 
 
 def describe_hardware(root: str = "/") -> dict[str, Any]:
-    """Return facts on CPU, memory (bytes), limits of the control group and accelerators; what is not known is left out.
+    """Return facts on CPU, memory (bytes), limits of the control group and accelerators; what is
+    not known is left out.
 
-    Accelerators are those of the machine; ``visible`` tells those that ``CUDA_VISIBLE_DEVICES`` leaves to the process. Their memory and
-    the driver are told where the kernel knows them, or where the program has ``pynvml`` loaded and initialized.
+    Accelerators are those of the machine; ``visible`` tells those that ``CUDA_VISIBLE_DEVICES``
+    leaves to the process. Their memory and the driver are told where the kernel knows them, or
+    where the program has ``pynvml`` loaded and initialized.
 
     Args:
         root: folder that stands for ``/`` (for tests).
@@ -42,7 +46,8 @@ def _cpu(base: Path) -> dict[str, Any]:
     usable = usable_processors()
     if usable is not None:
         facts["usable"] = usable
-    # The kernel makes this file as it is read, which takes long on machines with many processors: the first one will do.
+    # The kernel makes this file as it is read, which takes long on machines with many processors:
+    # the first one will do.
     for line in _read(base / "proc/cpuinfo", 4096).splitlines():
         name, _, value = line.partition(":")
         if name.strip().lower() in ("model name", "cpu model", "hardware"):
@@ -69,7 +74,9 @@ def _memory(base: Path) -> dict[str, int]:
 
 
 def _limits(base: Path) -> dict[str, Any]:
-    """Return the tightest limits of the control group and the groups above it, for both versions of the interface."""
+    """Return the tightest limits of the control group and the groups above it, for both versions of
+    the interface.
+    """
     facts: dict[str, Any] = {}
     for line in _read(base / "proc/self/cgroup", 8192).splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
@@ -79,7 +86,9 @@ def _limits(base: Path) -> dict[str, Any]:
         group = top / path.strip("/")
         while True:
             _tighten(facts, "cpus", _cpu_quota(group))
-            memory = _first_line(group / "memory.max") or _first_line(group / "memory.limit_in_bytes")
+            memory = _first_line(group / "memory.max") or _first_line(
+                group / "memory.limit_in_bytes"
+            )
             _tighten(facts, "memory", int(memory) if memory.isdigit() else None)
             if group in (top, base) or top not in group.parents:
                 break
@@ -90,8 +99,13 @@ def _limits(base: Path) -> dict[str, Any]:
 def _cpu_quota(group: Path) -> float | None:
     quota, _, period = _first_line(group / "cpu.max").partition(" ")
     if not quota:
-        quota, period = _first_line(group / "cpu.cfs_quota_us"), _first_line(group / "cpu.cfs_period_us")
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+        quota, period = (
+            _first_line(group / "cpu.cfs_quota_us"),
+            _first_line(group / "cpu.cfs_period_us"),
+        )
+    return (
+        int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+    )
 
 
 def _tighten(facts: dict[str, Any], name: str, limit: float | None) -> None:
@@ -109,7 +123,10 @@ def _gpus(base: Path) -> list[dict[str, Any]]:
         wanted = [entry.strip() for entry in visible.split(",")]
         for position, gpu in enumerate(gpus):
             uuid = str(gpu.get("uuid", ""))
-            gpu["visible"] = any(entry == str(position) or (len(entry) > 4 and uuid.startswith(entry)) for entry in wanted)
+            gpu["visible"] = any(
+                entry == str(position) or (len(entry) > 4 and uuid.startswith(entry))
+                for entry in wanted
+            )
     return gpus + _amd(base)
 
 
@@ -132,10 +149,17 @@ def _asked(nvml: Any) -> list[dict[str, Any]]:
     try:
         for index in range(nvml.nvmlDeviceGetCount()):
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            facts = {"model": nvml.nvmlDeviceGetName(handle), "uuid": nvml.nvmlDeviceGetUUID(handle)}
-            facts = {name: value.decode() if isinstance(value, bytes) else value for name, value in facts.items()}
+            facts = {
+                "model": nvml.nvmlDeviceGetName(handle),
+                "uuid": nvml.nvmlDeviceGetUUID(handle),
+            }
+            facts = {
+                name: value.decode() if isinstance(value, bytes) else value
+                for name, value in facts.items()
+            }
             gpus.append({**facts, "memory": int(nvml.nvmlDeviceGetMemoryInfo(handle).total)})
-    except Exception:  # noqa: BLE001 - not initialized, or a driver that knows less: the kernel's answer stands
+    except Exception:  # noqa: BLE001
+        # not initialized, or a driver that knows less: the kernel's answer stands
         return []
     return gpus
 

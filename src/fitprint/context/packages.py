@@ -1,4 +1,6 @@
-"""Installed packages, by the names of their metadata folders: no metadata is parsed, ``importlib.metadata`` is not imported."""
+"""Installed packages, by the names of their metadata folders: no metadata is parsed,
+``importlib.metadata`` is not imported.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +14,30 @@ from typing import Any
 
 __all__ = ["describe_packages"]
 
-_METADATA = re.compile(r"(?P<name>[^-]+?)-(?P<version>[0-9v][^-]*?)(?:-py[0-9][^-]*(?:-.*)?)?\.(?:dist|egg)-info\Z")
+_METADATA = re.compile(
+    r"(?P<name>[^-]+?)-(?P<version>[0-9v][^-]*?)(?:-py[0-9][^-]*(?:-.*)?)?\.(?:dist|egg)-info\Z"
+)
 _DEVELOPED = re.compile(r"(?P<name>[^-]+)\.egg-info\Z")
 
-_modules_of: dict[str, frozenset[str]] = {}  # top-level modules by metadata folder, whose name holds the version
+# top-level modules by metadata folder, whose name holds the version
+_modules_of: dict[str, frozenset[str]] = {}
 _lock = threading.Lock()
 
 
 def describe_packages() -> dict[str, Any]:
-    """Return ``{"installed": {name: version}, "imported": [name, ...]}``, names normalized (``scikit-learn``).
+    """Return ``{"installed": {name: version}, "imported": [name, ...]}``, names normalized
+    (``scikit-learn``).
 
-    Where a package is installed twice, the version is that of the first on ``sys.path``, the one that imports find.
-    Packages in zip files, and those without metadata, are not seen. ``imported`` are those of which a module is loaded.
+    Where a package is installed twice, the version is that of the first on ``sys.path``, the one
+    that imports find. Packages in zip files, and those without metadata, are not seen. ``imported``
+    are those of which a module is loaded.
     """
     folders = dict(_folders())
     installed = {name: version for name, (version, _) in folders.items()}
-    return {"installed": dict(sorted(installed.items())), "imported": _imported({name: folder for name, (_, folder) in folders.items()})}
+    return {
+        "installed": dict(sorted(installed.items())),
+        "imported": _imported({name: folder for name, (_, folder) in folders.items()}),
+    }
 
 
 def _folders() -> Iterator[tuple[str, tuple[str, str]]]:
@@ -35,7 +45,8 @@ def _folders() -> Iterator[tuple[str, tuple[str, str]]]:
     seen: set[str] = set()
     for entry in dict.fromkeys(path or "." for path in list(sys.path)):
         try:
-            names = os.listdir(entry)  # noqa: PTH208 - names alone are needed, at a third of the cost
+            # names alone are needed, at a third of the cost
+            names = os.listdir(entry)  # noqa: PTH208
         except OSError:
             continue
         for file in names:
@@ -65,7 +76,11 @@ def _version_inside(folder: str) -> str:
 
 
 def _imported(folders: dict[str, str]) -> list[str]:
-    loaded = {name.partition(".")[0] for name in list(sys.modules)} - sys.stdlib_module_names - {"__main__"}
+    loaded = (
+        {name.partition(".")[0] for name in list(sys.modules)}
+        - sys.stdlib_module_names
+        - {"__main__"}
+    )
     found = {name for name in folders if name.replace("-", "_") in loaded}
     unexplained = loaded - {name.replace("-", "_") for name in found}
     for name, folder in folders.items():

@@ -15,22 +15,30 @@ from fitprint.settings import find_project, working_folder
 
 __all__ = ["describe_process", "describe_python"]
 
-# Variables that decide what is computed, where and how fast; never all: others hold secrets and private matters.
+# Variables that decide what is computed, where and how fast; never all: others hold secrets and
+# private matters.
 _VARIABLES = (
-    "ACCELERATE_MIXED_PRECISION BLIS_NUM_THREADS CUBLAS_WORKSPACE_CONFIG CUDA_DEVICE_ORDER CUDA_LAUNCH_BLOCKING "
-    "CUDA_VISIBLE_DEVICES GOTO_NUM_THREADS GROUP_RANK HF_DATASETS_OFFLINE HF_HUB_OFFLINE HIP_VISIBLE_DEVICES JAX_ENABLE_X64 "
-    "JAX_PLATFORMS KERAS_BACKEND KMP_AFFINITY KMP_BLOCKTIME LOCAL_RANK LOCAL_WORLD_SIZE LOKY_MAX_CPU_COUNT MASTER_ADDR MASTER_PORT "
-    "MKL_NUM_THREADS MKL_THREADING_LAYER NCCL_DEBUG NODE_RANK NUMBA_NUM_THREADS NUMEXPR_NUM_THREADS NVIDIA_TF32_OVERRIDE "
-    "NVIDIA_VISIBLE_DEVICES OMP_NUM_THREADS OMP_PROC_BIND OMP_SCHEDULE OPENBLAS_CORETYPE OPENBLAS_NUM_THREADS PL_GLOBAL_SEED "
-    "PL_SEED_WORKERS POLARS_MAX_THREADS PYTHONHASHSEED PYTHONOPTIMIZE PYTORCH_CUDA_ALLOC_CONF PYTORCH_ENABLE_MPS_FALLBACK RANK "
-    "RAYON_NUM_THREADS ROCR_VISIBLE_DEVICES SCIPY_ARRAY_API SKLEARN_WORKING_MEMORY TF_CPP_MIN_LOG_LEVEL TF_CUDNN_DETERMINISTIC "
-    "TF_DETERMINISTIC_OPS TF_ENABLE_ONEDNN_OPTS TF_FORCE_GPU_ALLOW_GROWTH TF_NUM_INTEROP_THREADS TF_NUM_INTRAOP_THREADS "
-    "TF_USE_LEGACY_KERAS TOKENIZERS_PARALLELISM TORCH_LOGS TZ VECLIB_MAXIMUM_THREADS WORLD_SIZE XLA_FLAGS"
+    "ACCELERATE_MIXED_PRECISION BLIS_NUM_THREADS CUBLAS_WORKSPACE_CONFIG CUDA_DEVICE_ORDER "
+    "CUDA_LAUNCH_BLOCKING CUDA_VISIBLE_DEVICES GOTO_NUM_THREADS GROUP_RANK HF_DATASETS_OFFLINE "
+    "HF_HUB_OFFLINE HIP_VISIBLE_DEVICES JAX_ENABLE_X64 JAX_PLATFORMS KERAS_BACKEND KMP_AFFINITY "
+    "KMP_BLOCKTIME LOCAL_RANK LOCAL_WORLD_SIZE LOKY_MAX_CPU_COUNT MASTER_ADDR MASTER_PORT "
+    "MKL_NUM_THREADS MKL_THREADING_LAYER NCCL_DEBUG NODE_RANK NUMBA_NUM_THREADS "
+    "NUMEXPR_NUM_THREADS NVIDIA_TF32_OVERRIDE NVIDIA_VISIBLE_DEVICES OMP_NUM_THREADS OMP_PROC_BIND "
+    "OMP_SCHEDULE OPENBLAS_CORETYPE OPENBLAS_NUM_THREADS PL_GLOBAL_SEED PL_SEED_WORKERS "
+    "POLARS_MAX_THREADS PYTHONHASHSEED PYTHONOPTIMIZE PYTORCH_CUDA_ALLOC_CONF "
+    "PYTORCH_ENABLE_MPS_FALLBACK RANK RAYON_NUM_THREADS ROCR_VISIBLE_DEVICES SCIPY_ARRAY_API "
+    "SKLEARN_WORKING_MEMORY TF_CPP_MIN_LOG_LEVEL TF_CUDNN_DETERMINISTIC TF_DETERMINISTIC_OPS "
+    "TF_ENABLE_ONEDNN_OPTS TF_FORCE_GPU_ALLOW_GROWTH TF_NUM_INTEROP_THREADS TF_NUM_INTRAOP_THREADS "
+    "TF_USE_LEGACY_KERAS TOKENIZERS_PARALLELISM TORCH_LOGS TZ VECLIB_MAXIMUM_THREADS WORLD_SIZE "
+    "XLA_FLAGS"
 ).split()
 
 # By scheduler: variables by which its jobs are known, the one that is always there first.
 _SCHEDULERS = {
-    "slurm": "SLURM_JOB_ID SLURM_JOB_NAME SLURM_JOB_PARTITION SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_PROCID SLURM_NTASKS",
+    "slurm": (
+        "SLURM_JOB_ID SLURM_JOB_NAME SLURM_JOB_PARTITION SLURM_ARRAY_JOB_ID "
+        "SLURM_ARRAY_TASK_ID SLURM_PROCID SLURM_NTASKS"
+    ),
     "pbs": "PBS_JOBID PBS_JOBNAME PBS_QUEUE PBS_ARRAY_INDEX",
     "lsf": "LSB_JOBID LSB_JOBNAME LSB_QUEUE LSB_JOBINDEX",
     "sge": "SGE_TASK_ID JOB_ID JOB_NAME QUEUE",
@@ -59,13 +67,19 @@ def describe_python() -> dict[str, Any]:
     """Return version, implementation, executable and build of the interpreter."""
     implementation = sys.implementation
     facts: dict[str, Any] = {
-        "version": ".".join(map(str, sys.version_info[:3])) + _level(sys.version_info.releaselevel, sys.version_info.serial),
-        "implementation": {"cpython": "CPython", "pypy": "PyPy"}.get(implementation.name, implementation.name),
+        "version": ".".join(map(str, sys.version_info[:3]))
+        + _level(sys.version_info.releaselevel, sys.version_info.serial),
+        "implementation": {"cpython": "CPython", "pypy": "PyPy"}.get(
+            implementation.name, implementation.name
+        ),
         "executable": Path(sys.executable).name if sys.executable else "",
         "build": sys.version,
         "platform": sys.platform,
         "virtual_environment": sys.prefix != sys.base_prefix,
-        "flags": {name: int(getattr(sys.flags, name)) for name in ("optimize", "dev_mode", "isolated", "utf8_mode", "hash_randomization")},
+        "flags": {
+            name: int(getattr(sys.flags, name))
+            for name in ("optimize", "dev_mode", "isolated", "utf8_mode", "hash_randomization")
+        },
         "recursion_limit": sys.getrecursionlimit(),
     }
     gil = getattr(sys, "_is_gil_enabled", None)
@@ -75,7 +89,8 @@ def describe_python() -> dict[str, Any]:
 
 
 def describe_process(script: Path | None = None) -> dict[str, Any]:
-    """Return command line, script, folder, user, host, system, scheduler and variables of this process.
+    """Return command line, script, folder, user, host, system, scheduler and variables of this
+    process.
 
     Paths below the project are told relative to it, others below the home with ``~``.
 
@@ -95,10 +110,14 @@ def describe_process(script: Path | None = None) -> dict[str, Any]:
         "user": user_name(),
         "host": host_name(),
         "system": {**system(), **_distribution()},
-        "locale": {name: os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in os.environ},
+        "locale": {
+            name: os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in os.environ
+        },
         "encoding": sys.getfilesystemencoding(),
         "timezone": _timezone(),
-        "variables": redact_mapping({name: os.environ[name] for name in _VARIABLES if name in os.environ}),
+        "variables": redact_mapping(
+            {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+        ),
     }
     hints = {"notebook": _notebook(), "container": _container(), "scheduler": _scheduler()}
     return {**facts, **{name: hint for name, hint in hints.items() if hint}}
@@ -122,7 +141,11 @@ def _short(text: str, project: Path | None) -> str:
 
 def _distribution() -> dict[str, str]:
     facts = {}
-    names = [line.partition("=")[2].strip('"') for line in _lines("/etc/os-release") if line.startswith("PRETTY_NAME=")]
+    names = [
+        line.partition("=")[2].strip('"')
+        for line in _lines("/etc/os-release")
+        if line.startswith("PRETTY_NAME=")
+    ]
     if names:
         facts["distribution"] = names[0]
     libc = c_library()
@@ -137,13 +160,19 @@ def _timezone() -> dict[str, Any]:
 def _notebook() -> str:
     if "ipykernel" not in sys.modules and "google.colab" not in sys.modules:
         return "ipython" if hasattr(sys, "ps1") and "IPython" in sys.modules else ""
-    return next((name for name, variable in _NOTEBOOKS.items() if variable in os.environ), "jupyter")
+    return next(
+        (name for name, variable in _NOTEBOOKS.items() if variable in os.environ), "jupyter"
+    )
 
 
 def _container() -> str:
     if "KUBERNETES_SERVICE_HOST" in os.environ:
         return "kubernetes"
-    for mark, name in (("/.dockerenv", "docker"), ("/run/.containerenv", "podman"), ("/singularity", "singularity")):
+    for mark, name in (
+        ("/.dockerenv", "docker"),
+        ("/run/.containerenv", "podman"),
+        ("/singularity", "singularity"),
+    ):
         if Path(mark).exists():
             return name
     if "APPTAINER_CONTAINER" in os.environ or "SINGULARITY_CONTAINER" in os.environ:
@@ -153,11 +182,18 @@ def _container() -> str:
 
 
 def _scheduler() -> dict[str, Any]:
-    """Return the scheduler's name and its variables; the innermost, which is listed first, where there are several."""
+    """Return the scheduler's name and its variables; the innermost, which is listed first, where
+    there are several.
+    """
     for name, variables in _SCHEDULERS.items():
         first, *others = variables.split()
         if first in os.environ:
-            return {"name": name, **redact_mapping({key: os.environ[key] for key in (first, *others) if key in os.environ})}
+            return {
+                "name": name,
+                **redact_mapping(
+                    {key: os.environ[key] for key in (first, *others) if key in os.environ}
+                ),
+            }
     return {}
 
 

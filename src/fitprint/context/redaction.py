@@ -1,10 +1,11 @@
 """Secrets taken out of command lines, variables, URLs and source text.
 
-Three rules, each of them enough: the name beside the value is that of a secret, the value has the shape of a known
-kind of secret, or it looks drawn at random. What is taken out is replaced by ``[redacted]``.
+Three rules, each of them enough: the name beside the value is that of a secret, the value has the
+shape of a known kind of secret, or it looks drawn at random. What is taken out is replaced by
+``[redacted]``.
 
-All of it takes time in proportion to the text, and no call into a regular expression sees more than some thousand characters: another
-thread never waits long for this one.
+All of it takes time in proportion to the text, and no call into a regular expression sees more than
+some thousand characters: another thread never waits long for this one.
 """
 
 from __future__ import annotations
@@ -19,27 +20,56 @@ from fitprint.context.commands import PROGRAMS, secret_words
 from fitprint.context.secret_names import is_harmless, is_secret_name
 from fitprint.context.secret_shapes import REDACTED, without_shapes
 
-__all__ = ["REDACTED", "is_secret_name", "redact_argv", "redact_mapping", "redact_text", "redact_url"]
+__all__ = [
+    "REDACTED",
+    "is_secret_name",
+    "redact_argv",
+    "redact_mapping",
+    "redact_text",
+    "redact_url",
+]
 
 _MOST = 2048  # characters of a line in which names mean something; longer ones are data
-_MOST_MARKED = 12_000  # lines with words of secrets that are read; a text with more of them is no source of a program
+# lines with words of secrets that are read; a text with more of them is no source of a program
+_MOST_MARKED = 12_000
 _ROUNDS = 4
 _INDENT = 4  # of source in a traceback
 _BLOCK = 8192  # characters of the lines that are looked at together
 # Parts of words without which no name, header or command on a line is one of a secret's.
 _STEMS = (
-    *"auth bearer cookie cred csrf curl fernet identified jwt key ldap login mariadb mongo mysql pass phrase pw redis-cli secret".split(),
+    *(
+        "auth bearer cookie cred csrf curl fernet identified jwt key ldap login mariadb mongo "
+        "mysql pass phrase pw redis-cli secret"
+    ).split(),
     *"create_superuser create_user hmac mnemonic pepper sessionid smbclient token webhook".split(),
-    *"backup_code conn_str connection_str ftp( ftp_tls( kinit mfa_seed openssl otp_seed recovery_code stripe_sk unlock_code".split(),
-    *("url.create(", "bcp ", "helm ", "http -a", "https -a", "isql ", "snowsql ", "sqlcmd ", "ssh-keygen ", "sudo -s"),
+    *(
+        "backup_code conn_str connection_str ftp( ftp_tls( kinit mfa_seed openssl otp_seed "
+        "recovery_code stripe_sk unlock_code"
+    ).split(),
+    *(
+        "url.create(",
+        "bcp ",
+        "helm ",
+        "http -a",
+        "https -a",
+        "isql ",
+        "snowsql ",
+        "sqlcmd ",
+        "ssh-keygen ",
+        "sudo -s",
+    ),
     *("pat=", "pat:", "pat ", "pat\t", "pat'", 'pat"', "pat\\", "zip -", "rar -", "7z ", "7za "),
 )
 _HEADER = re.compile(r"(?i)(?<!\w)(bearer|basic|digest|token)(\s{1,8})([A-Za-z0-9._~+/-]{16,}=*)")
-_FLAG = re.compile(r"(?P<flag>(?<![\w.-])--?(?P<name>[A-Za-z][\w.-]*)\s{1,16})(?P<quote>[\"']?)(?P<value>[^\s\"'-][^\s\"']*)(?P=quote)")
-_PROGRAM = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(PROGRAMS)))})(?=[\"']?[\s,])")
+_FLAG = re.compile(
+    r"(?P<flag>(?<![\w.-])--?(?P<name>[A-Za-z][\w.-]*)\s{1,16})(?P<quote>[\"']?)(?P<value>[^\s\"'-][^\s\"']*)(?P=quote)"
+)
+_PROGRAM = re.compile(
+    rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(PROGRAMS)))})(?=[\"']?[\s,])"
+)
 # A text that is written to the standard input of what asks for a password.
 _PIPED = re.compile(
-    r"""(?<![\w.-])(?:echo|printf)[ \t]{1,8}(?:-n[ \t]{1,8})?["']?(?P<value>[^\s"'|&;<>]{1,200})["']?[ \t]{0,8}\|[ \t]{0,8}"""
+    r"""(?<![\w.-])(?:echo|printf)[ \t]{1,8}(?:-n[ \t]{1,8})?["']?(?P<value>[^\s"'|&;<>]{1,200})["']?[ \t]{0,8}\|[ \t]{0,8}"""  # noqa: E501
     r"""(?:sudo[ \t]{1,8}-S|kinit|su\b|[\w ./-]{1,80}--password-stdin|cryptsetup|openssl|gpg)"""
 )
 _SHELL_WORD = re.compile(r"\[redacted\]|[^\s\"'`,\[\]()|;&<>]+")
@@ -54,7 +84,9 @@ _BASE64, _NAME = _LETTERS + "+/=", _LETTERS + "_.@/-"
 
 
 def redact_argv(argv: Sequence[str]) -> list[str]:
-    """Return the arguments of a command, secrets replaced: ``--token X``, ``--token=X``, ``-u user:X``, URLs, known shapes."""
+    """Return the arguments of a command, secrets replaced: ``--token X``, ``--token=X``,
+    ``-u user:X``, URLs, known shapes.
+    """
     words = dict(secret_words(argv, "curl"))
     redacted: list[str] = []
     follows = False  # whether the flag before names a secret
@@ -68,7 +100,9 @@ def redact_argv(argv: Sequence[str]) -> list[str]:
         follows = not sign and argument.startswith("-") and is_secret_name(bare)
         if position in words:
             redacted.append(argument[: words[position]] + REDACTED)
-        elif sign and not bare.strip(_NAME) and is_secret_name(bare) and not is_harmless(bare, value):
+        elif (
+            sign and not bare.strip(_NAME) and is_secret_name(bare) and not is_harmless(bare, value)
+        ):
             redacted.append(f"{name}={REDACTED}")
         else:
             redacted.append(redact_text(argument))
@@ -78,27 +112,36 @@ def redact_argv(argv: Sequence[str]) -> list[str]:
 def redact_mapping(variables: Mapping[str, str]) -> dict[str, str]:
     """Return variables with the values of those that hold secrets replaced."""
     return {
-        name: REDACTED if is_secret_name(name) and not is_harmless(name, value) else redact_text(value) for name, value in variables.items()
+        name: REDACTED
+        if is_secret_name(name) and not is_harmless(name, value)
+        else redact_text(value)
+        for name, value in variables.items()
     }
 
 
 def redact_url(url: str) -> str:
-    """Return the URL without its password, and without secrets in its query; a lone long user name is a token, too."""
+    """Return the URL without its password, and without secrets in its query; a lone long user name
+    is a token, too.
+    """
     return redact_text(url)
 
 
 def redact_text(text: str, *, messages: bool = False) -> str:
-    """Return text (source, a patch, a log) with each secret replaced and all else, line breaks included, as it was.
+    """Return text (source, a patch, a log) with each secret replaced and all else, line breaks
+    included, as it was.
 
-    Of an assignment such as ``password = "..."`` the literal value goes, also where it stands in the lines below; calls, attributes
-    and variables (``os.environ["TOKEN"]``, ``settings.password``) stay. Of private keys the lines between the marks go.
+    Of an assignment such as ``password = "..."`` the literal value goes, also where it stands in
+    the lines below; calls, attributes and variables (``os.environ["TOKEN"]``,
+    ``settings.password``) stay. Of private keys the lines between the marks go.
 
-    A line of more than 2048 characters is data. Where a word of a secret or an address stands in it, all behind its first part is
-    replaced; otherwise known and random shapes are. Where more than 12 000 lines have words of secrets, the lines behind are replaced.
+    A line of more than 2048 characters is data. Where a word of a secret or an address stands in
+    it, all behind its first part is replaced; otherwise known and random shapes are. Where more
+    than 12 000 lines have words of secrets, the lines behind are replaced.
 
     Args:
         text: the text.
-        messages: it is a traceback, a log or a warning: only lines that are indented by four are source, all others are prose.
+        messages: it is a traceback, a log or a warning: only lines that are indented by four are
+            source, all others are prose.
     """
     lines = text.splitlines(keepends=True)
     if _BEGIN in text:
@@ -121,7 +164,8 @@ def _redacted_lines(lines: Sequence[str], messages: bool) -> Iterator[str]:
         marked = _marked(block)
         read += len(marked)
         for number, line in enumerate(block):
-            if left is not None and line.startswith(("@@ ", "diff --git ")):  # the lines behind belong elsewhere
+            # the lines behind belong elsewhere
+            if left is not None and line.startswith(("@@ ", "diff --git ")):
                 left = None
             if left is not None:
                 spans, left = continued(line, left)
@@ -166,14 +210,17 @@ def _marked(lines: Sequence[str]) -> set[int]:
 
 
 def _is_source(line: str) -> bool:
-    """Tell a line of a traceback that shows source, also in a group of exceptions, from a message."""
+    """Tell a line of a traceback that shows source, also in a group of exceptions,
+    from a message.
+    """
     return len(line) - len(line.lstrip(" |")) >= _INDENT
 
 
 def _redacted_names(line: str, near: Sequence[str], *, prose: bool) -> tuple[str, Open | None]:
     """Return the line without what stands beside names, and what it leaves open."""
     left = None
-    for _ in range(_ROUNDS):  # until nothing changes: where a value was, another may be seen to begin
+    # until nothing changes: where a value was, another may be seen to begin
+    for _ in range(_ROUNDS):
         before = line
         line = _HEADER.sub(_redacted_header, line)
         spans, left = secrets_of(line, prose=prose)
@@ -186,14 +233,20 @@ def _redacted_names(line: str, near: Sequence[str], *, prose: bool) -> tuple[str
 
 
 def _redacted_data(line: str, messages: bool) -> str:
-    """Return a long line, taken in pieces that end where a word does; a word that is longer than a piece is replaced."""
+    """Return a long line, taken in pieces that end where a word does; a word that is longer than a
+    piece is replaced.
+    """
     body = line.rstrip(_BREAKS)
     text = body.lower()
     named = "://" in text or any(stem in text for stem in _STEMS)
     parts = []
     at = 0
     while at < len(body):
-        end = len(body) if len(body) - at <= _MOST else max(body.rfind(sign, at, at + _MOST) for sign in " \t,;") + 1
+        end = (
+            len(body)
+            if len(body) - at <= _MOST
+            else max(body.rfind(sign, at, at + _MOST) for sign in " \t,;") + 1
+        )
         if end <= at:
             parts.append(REDACTED)
             end = _end_of_word(body, at)
@@ -216,7 +269,9 @@ def _end_of_word(text: str, at: int) -> int:
 
 
 def _redact_keys(lines: list[str]) -> None:
-    """Replace the lines of private keys, which a patch or a string may have marks around, in place."""
+    """Replace the lines of private keys, which a patch or a string may have marks around,
+    in place.
+    """
     inside = False
     for position, line in enumerate(lines):
         begin = line.find(_BEGIN)
@@ -232,7 +287,9 @@ def _redact_keys(lines: list[str]) -> None:
         elif inside:
             start = 1 if line[:1] in ("+", "-", " ") and not line.startswith("-----") else 0
             core = line[start:].strip(" \t\r\n\"',\\").removesuffix("\\n").removesuffix("\\r")
-            inside = not core.strip(_BASE64) or (": " in core and not core.partition(": ")[0].strip(_NAME))
+            inside = not core.strip(_BASE64) or (
+                ": " in core and not core.partition(": ")[0].strip(_NAME)
+            )
             if inside and core:
                 at = line.index(core, start)
                 lines[position] = f"{line[:at]}{REDACTED}{line[at + len(core) :]}"
@@ -250,7 +307,9 @@ def _without(line: str, spans: Sequence[Span]) -> str:
 
 
 def _redacted_header(match: re.Match[str]) -> str:
-    random = any(map(str.isdigit, match[3])) or (match[1].lower() in ("bearer", "basic") and match[3].lower() != match[3])
+    random = any(map(str.isdigit, match[3])) or (
+        match[1].lower() in ("bearer", "basic") and match[3].lower() != match[3]
+    )
     return f"{match[1]}{match[2]}{REDACTED}" if random else match[0]
 
 
@@ -262,7 +321,11 @@ def _redacted_flag(match: re.Match[str]) -> str:
 
 def _command_spans(line: str) -> Iterator[Span]:
     """Yield the secrets in a command, which may be written as text or as a list of words."""
-    yield from (match.span("value") for match in _PIPED.finditer(line) if "|" in line and not is_harmless("password", match["value"]))
+    yield from (
+        match.span("value")
+        for match in _PIPED.finditer(line)
+        if "|" in line and not is_harmless("password", match["value"])
+    )
     found = _PROGRAM.search(line)
     if found is None:
         return

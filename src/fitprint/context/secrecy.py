@@ -1,6 +1,8 @@
-"""What is not recorded of the user's own values: those whose names say that they are secrets, and secrets in the text of an error.
+"""What is not recorded of the user's own values: those whose names say that they are secrets, and
+secrets in the text of an error.
 
-Only names are looked at, each once, and of most values not even the type is asked again: all other values are recorded exactly.
+Only names are looked at, each once, and of most values not even the type is asked again: all other
+values are recorded exactly.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ KNOWN: dict[str, bool] = {}
 
 
 def withheld(name: str, value: Any) -> Any:
-    """Return the JSON value that is recorded under a name: ``[redacted]`` for each text, if the name is that of a secret.
+    """Return the JSON value that is recorded under a name: ``[redacted]`` for each text, if the
+    name is that of a secret.
 
     A text under another name is as it was, but for the password in an address.
     """
@@ -44,14 +47,20 @@ def withheld(name: str, value: Any) -> Any:
 def _without_passwords(value: Any) -> Any:
     kind = type(value)
     if kind is list:
-        return [_without_passwords(item) for item in value] if any(type(item) in _HOLDING for item in value) else value
+        return (
+            [_without_passwords(item) for item in value]
+            if any(type(item) in _HOLDING for item in value)
+            else value
+        )
     if kind is dict:
         return {key: _without_passwords(item) for key, item in value.items()}
     return told(value) if kind is str and "://" in value and "@" in value else value
 
 
 def tag_texts(items: Iterable[tuple[str, Any]]) -> dict[str, str | None]:
-    """Return tags as they are recorded: values as texts, ``[redacted]`` under the name of a secret, None for one that is removed."""
+    """Return tags as they are recorded: values as texts, ``[redacted]`` under the name of a secret,
+    None for one that is removed.
+    """
     return {name: None if value is None else _tag_text(name, value) for name, value in items}
 
 
@@ -74,11 +83,15 @@ def is_withheld(name: str) -> bool:
 def _is_word(name: str, value: str) -> bool:
     """Tell a token of a language model from one that opens a door."""
     words = [word for word in words_of(name) if not word.isdigit()]
-    return words[-1:] in (["token"], ["tokens"]) and (len(value) < _SHORT or value.isalpha() or " " in value)
+    return words[-1:] in (["token"], ["tokens"]) and (
+        len(value) < _SHORT or value.isalpha() or " " in value
+    )
 
 
 def told(error: str) -> str:
-    """Return the text of an error without secrets; of one that is very long, its beginning and its end."""
+    """Return the text of an error without secrets; of one that is very long, its beginning and its
+    end.
+    """
     from fitprint.context.redaction import redact_text
 
     if len(error) <= _MOST_TOLD:
@@ -87,4 +100,8 @@ def told(error: str) -> str:
     # Whole lines: what is cut in two may not look like a secret any more.
     first, last = error[:half].rpartition("\n")[0], error[-half:].partition("\n")[2]
     left = len(error) - len(first) - len(last)
-    return f"{redact_text(first, messages=True)}\n… {left} characters are left out …\n{redact_text(last, messages=True)}"
+    return (
+        f"{redact_text(first, messages=True)}\n"
+        f"… {left} characters are left out …\n"
+        f"{redact_text(last, messages=True)}"
+    )

@@ -1,6 +1,8 @@
-"""Secrets that are known by their shape, without a name: keys of known kinds, passwords in addresses, letters drawn at random.
+"""Secrets that are known by their shape, without a name: keys of known kinds, passwords in
+addresses, letters drawn at random.
 
-Each pattern takes time in proportion to the text: what may repeat stands between things that it cannot be, or is bounded.
+Each pattern takes time in proportion to the text: what may repeat stands between things that it
+cannot be, or is bounded.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ REDACTED = "[redacted]"
 _KINDS = {
     **dict.fromkeys(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_[A-Za-z0-9]{20,}"),
     "github_pat_": r"github_pat_[A-Za-z0-9_]{20,}",
-    **dict.fromkeys(("glpat-", "gldt-", "glft-", "glrt-", "glsoat-"), r"gl(?:pat|dt|ft|rt|soat)-[\w-]{16,}"),
-    **dict.fromkeys(("AKIA", "ASIA", "ABIA", "ACCA"), r"A(?:KI|SI|BI|CC)A[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    **dict.fromkeys(
+        ("glpat-", "gldt-", "glft-", "glrt-", "glsoat-"), r"gl(?:pat|dt|ft|rt|soat)-[\w-]{16,}"
+    ),
+    **dict.fromkeys(
+        ("AKIA", "ASIA", "ABIA", "ACCA"), r"A(?:KI|SI|BI|CC)A[A-Z0-9]{16}(?![A-Za-z0-9])"
+    ),
     **dict.fromkeys(("xox", "xapp-"), r"(?:xox[a-z]|xapp)-[\w-]{10,}"),  # Slack
     "hf_": r"hf_[A-Za-z0-9]{20,}",
     "api_org_": r"api_org_[A-Za-z0-9]{20,}",
-    "sk-": r"(?<![_-])sk-(?:[a-z]{1,12}[0-9]{0,3}-){0,3}(?=[\w-]{0,64}[0-9])[A-Za-z0-9_]{16,}[\w-]*",  # OpenAI, Anthropic
+    # OpenAI, Anthropic
+    "sk-": r"(?<![_-])sk-(?:[a-z]{1,12}[0-9]{0,3}-){0,3}(?=[\w-]{0,64}[0-9])[A-Za-z0-9_]{16,}[\w-]*",  # noqa: E501
     **dict.fromkeys(("k_live_", "k_test_"), r"[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"),  # Stripe
     "whsec_": r"whsec_[A-Za-z0-9+/=]{16,}",
     "AIza": r"AIza[\w-]{30,}",  # Google
@@ -53,16 +60,22 @@ _KINDS = {
     "eyJ": r"(?<![_-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?",  # JSON web tokens
 }
 _KNOWN = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(dict.fromkeys(_KINDS.values()))})")
-_WEBHOOK = re.compile(r"(https://(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks)/)[\w/-]+")
+_WEBHOOK = re.compile(
+    r"(https://(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks)/)[\w/-]+"
+)
 _AUTHORITY = re.compile(r"[^\s/\"'<>`]*")
 _UNTIL_SPACE = re.compile(r"[^\s\"'<>`]{0,256}")  # of an address whose password has a slash
-_SIGNATURE = re.compile(r"(?i)([?&;](?:x-(?:amz|goog|oss|cos)-|q-)?(?:sig|signature|hmac)=)(?!\[redacted\])([^\s&\"'`<>#\\]{8,})")
+_SIGNATURE = re.compile(
+    r"(?i)([?&;](?:x-(?:amz|goog|oss|cos)-|q-)?(?:sig|signature|hmac)=)(?!\[redacted\])([^\s&\"'`<>#\\]{8,})"
+)
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,}={0,2}(?![A-Za-z0-9+/_=-])")
 _SEPARATORS = re.compile(r"[-_/+.]+")
 _SEGMENT = re.compile(r"[0-9]*(?:(?:[A-Z]?[a-z]+|[A-Z]+)[0-9]*)?\Z")
 _HASH = re.compile(r"(?i)(?:sha|md)[0-9]{1,3}[-:=]")
 _UPPER, _LOWER, _DIGIT = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
-_CLASSES = str.maketrans({**dict.fromkeys(_UPPER, "u"), **dict.fromkeys(_LOWER, "l"), **dict.fromkeys(_DIGIT, "d")})
+_CLASSES = str.maketrans(
+    {**dict.fromkeys(_UPPER, "u"), **dict.fromkeys(_LOWER, "l"), **dict.fromkeys(_DIGIT, "d")}
+)
 _TOKEN_LENGTH = 20  # of a user's name that stands in an address without a password
 
 
@@ -88,7 +101,8 @@ def _without_passwords(line: str) -> str:
         end = _AUTHORITY.match(line, start).end()  # type: ignore[union-attr]  # it always matches
         userinfo, sign, host = line[start:end].rstrip("@").rpartition("@")
         port = host.partition(":")[2]
-        if not sign and port and not port.isdigit() and port[0] not in "{$%":  # the password has a slash
+        # the password has a slash
+        if not sign and port and not port.isdigit() and port[0] not in "{$%":
             end = _UNTIL_SPACE.match(line, start).end()  # type: ignore[union-attr]
             userinfo, sign, host = line[start:end].rstrip("@").rpartition("@")
         if sign and host:
@@ -105,17 +119,27 @@ def _without_passwords(line: str) -> str:
 
 def _redacted_random(match: re.Match[str]) -> str:
     before = match.string[max(0, match.start() - 8) : match.start()]
-    return match[0] if _HASH.search(before + match[0][:8]) or not _looks_random(match[0]) else REDACTED
+    return (
+        match[0] if _HASH.search(before + match[0][:8]) or not _looks_random(match[0]) else REDACTED
+    )
 
 
 def _looks_random(text: str) -> bool:
-    """Tell random letters from words: they mix upper case, lower case and digits, and change between them all the time.
+    """Tell random letters from words: they mix upper case, lower case and digits, and change
+    between them all the time.
 
-    Hexadecimal digests and UUIDs have one case only; words, paths and names in CamelCase change seldom.
+    Hexadecimal digests and UUIDs have one case only; words, paths and names in CamelCase change
+    seldom.
     """
     letters = [letter for letter in text if letter.isalnum()]
     kinds = "".join(letters).translate(_CLASSES)
-    if text.startswith("0x") or not {"u", "l", "d"} <= set(kinds) or kinds.count("d") < 2 or len(kinds) < 20 or is_words(text):
+    if (
+        text.startswith("0x")
+        or not {"u", "l", "d"} <= set(kinds)
+        or kinds.count("d") < 2
+        or len(kinds) < 20
+        or is_words(text)
+    ):
         return False
     changes = sum(first != second for first, second in zip(kinds, kinds[1:], strict=False))  # noqa: RUF007 - `pairwise` is no faster here
     return changes >= 0.42 * len(kinds) and len(set(letters)) >= 0.4 * min(len(letters), 40)

@@ -10,10 +10,12 @@ __all__ = ["describe_threads"]
 
 
 def describe_threads() -> dict[str, Any]:
-    """Return what modules that the program has imported tell; variables such as ``OMP_NUM_THREADS`` stand with those of the process.
+    """Return what modules that the program has imported tell; variables such as ``OMP_NUM_THREADS``
+    stand with those of the process.
 
-    ``pools``, from threadpoolctl, one for each library: ``kind``, ``library``, ``version``, ``threads`` and, of BLAS, ``kernel`` and
-    ``layer``; ``torch``, ``torch_interop`` and ``numexpr``, numbers of threads; ``numpy_blas``, what numpy was built with.
+    ``pools``, from threadpoolctl, one for each library: ``kind``, ``library``, ``version``,
+    ``threads`` and, of BLAS, ``kernel`` and ``layer``; ``torch``, ``torch_interop`` and
+    ``numexpr``, numbers of threads; ``numpy_blas``, what numpy was built with.
     """
     asked: dict[str, Callable[[], Any]] = {
         "pools": _pools,
@@ -43,7 +45,10 @@ def _pools() -> list[dict[str, Any]]:
         "threading_layer": "layer",
     }
     pools = _called("threadpoolctl", "threadpool_info") or []
-    return [{name: pool[given] for given, name in names.items() if pool.get(given) is not None} for pool in pools]
+    return [
+        {name: pool[given] for given, name in names.items() if pool.get(given) is not None}
+        for pool in pools
+    ]
 
 
 def _called(module: str, function: str) -> Any:
@@ -53,5 +58,9 @@ def _called(module: str, function: str) -> Any:
 
 
 def _numpy_blas() -> str:
-    build = getattr(sys.modules.get("numpy.__config__"), "CONFIG", {}).get("Build Dependencies", {}).get("blas", {})
+    build = (
+        getattr(sys.modules.get("numpy.__config__"), "CONFIG", {})
+        .get("Build Dependencies", {})
+        .get("blas", {})
+    )
     return f"{build.get('name', '')} {build.get('version', '')}".strip()

@@ -1,1 +1,3 @@
-"""Data that somebody else's code made: what they are, told without copying, converting, consuming or keeping them."""
+"""Data that somebody else's code made: what they are, told without copying, converting, consuming
+or keeping them.
+"""

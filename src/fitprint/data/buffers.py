@@ -9,11 +9,23 @@ from typing import Any
 
 from fitprint.data.kinds import is_on_device, kind_of
 
-__all__ = ["ARROW_NUMBERS", "EXACT_BYTES", "column_arrays", "has_buffer", "on_host", "quiet", "single_block", "sparse_parts", "texts_of"]
+__all__ = [
+    "ARROW_NUMBERS",
+    "EXACT_BYTES",
+    "column_arrays",
+    "has_buffer",
+    "on_host",
+    "quiet",
+    "single_block",
+    "sparse_parts",
+    "texts_of",
+]
 
 ARROW_NUMBERS = frozenset("double float int8 int16 int32 int64 uint8 uint16 uint32 uint64".split())
 EXACT_BYTES = 4 << 20
-"""Data of up to so many bytes are looked at whole, and copied from a GPU; of larger ones a sample is."""
+"""Data of up to so many bytes are looked at whole, and copied from a GPU; of larger ones a sample
+is.
+"""
 
 _SPARSE_PARTS = {
     "csr": ("data", "indices", "indptr"),
@@ -50,10 +62,17 @@ def column_arrays(frame: Any, positions: Sequence[int]) -> Iterator[Any]:
 
 
 def single_block(frame: Any) -> Any:
-    """Return the two-dimensional array behind a pandas table whose columns all share one, as a view; None for other tables."""
+    """Return the two-dimensional array behind a pandas table whose columns all share one, as a
+    view; None for other tables.
+    """
     blocks: Any = getattr(getattr(frame, "_mgr", None), "blocks", ())
     values = blocks[0].values if len(blocks) == 1 else None
-    if values is None or not has_buffer(values) or values.ndim != 2 or values.shape[0] != frame.shape[1]:
+    if (
+        values is None
+        or not has_buffer(values)
+        or values.ndim != 2
+        or values.shape[0] != frame.shape[1]
+    ):
         return None
     positions = getattr(blocks[0], "mgr_locs", None)
     in_order = positions is not None and getattr(positions, "is_slice_like", False)
@@ -63,11 +82,15 @@ def single_block(frame: Any) -> Any:
 def texts_of(dtypes: Any) -> list[str]:
     """Return the names of many dtypes, most of which are the same."""
     names: dict[Any, str] = {}
-    return [names[dtype] if dtype in names else names.setdefault(dtype, str(dtype)) for dtype in dtypes]
+    return [
+        names[dtype] if dtype in names else names.setdefault(dtype, str(dtype)) for dtype in dtypes
+    ]
 
 
 def sparse_parts(matrix: Any) -> list[Any]:
-    """Return the arrays that make up a scipy sparse matrix, as views; none for formats of Python objects."""
+    """Return the arrays that make up a scipy sparse matrix, as views; none for formats of Python
+    objects.
+    """
     names = _SPARSE_PARTS.get(matrix.format, ())
     if matrix.format == "coo" and len(matrix.shape) != 2:
         return [matrix.data, *matrix.coords]
@@ -82,4 +105,8 @@ def has_buffer(array: Any) -> bool:
 def quiet() -> AbstractContextManager[Any]:
     """Return a guard that keeps numpy's floating-point warnings of this thread to ourselves."""
     numpy = sys.modules.get("numpy")
-    return numpy.errstate(all="ignore") if numpy is not None and hasattr(numpy, "errstate") else nullcontext()
+    return (
+        numpy.errstate(all="ignore")
+        if numpy is not None and hasattr(numpy, "errstate")
+        else nullcontext()
+    )

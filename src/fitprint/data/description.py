@@ -1,7 +1,7 @@
 """What data are, asked once: the answer travels with the call that uses them.
 
-The data are never copied, converted, densified, consumed or evaluated. Small arrays on a GPU are the exception: only a copy tells what is
-in them.
+The data are never copied, converted, densified, consumed or evaluated. Small arrays on a GPU are
+the exception: only a copy tells what is in them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Description:
     """What one object of data is. Each answer is found when it is first asked for, and kept.
 
     Attributes:
-        data: the object; a description keeps it alive, and must not outlive the call that was given it.
+        data: the object; a description keeps it alive, and must not outlive the call that was given
+            it.
         kind: see :func:`fitprint.data.kinds.kind_of`.
     """
 
@@ -51,7 +52,9 @@ class Description:
 
     @cached_property
     def host(self) -> Any:
-        """The data where they can be seen from here: of a small array on a GPU a copy, all others as they are."""
+        """The data where they can be seen from here: of a small array on a GPU a copy, all others
+        as they are.
+        """
         return on_host(self.data, EXACT_BYTES)
 
     @cached_property
@@ -74,7 +77,9 @@ class Description:
         return first_rows(self.data)
 
     def summary(self, discrete: bool | None = None) -> dict[str, Any]:
-        """Return what the data are as a target; see :func:`fitprint.data.targets.describe_target`."""
+        """Return what the data are as a target; see
+        :func:`fitprint.data.targets.describe_target`.
+        """
         if discrete not in self._summaries:
             self._summaries[discrete] = describe_target(self.host, discrete)
         return self._summaries[discrete]
@@ -89,20 +94,25 @@ class Description:
         discrete: bool | None = None,
         feature_names: Sequence[str] | None = None,
     ) -> Dataset:
-        """Return facts on the data; about a millisecond for a megabyte, and no more than some milliseconds for any size.
+        """Return facts on the data; about a millisecond for a megabyte, and no more than some
+        milliseconds for any size.
 
-        Facts, where they can be had at that price: ``type``, ``shape``, ``dtype`` (tables: ``schema``, a list of name, dtype and
-        ``nullable``, whether the dtype can hold missing values), ``bytes``, ``feature_names``, ``missing`` (number of missing values),
-        ``format`` and ``nonzero`` of sparse data, ``file`` where the object knows which it is read from (see
-        :func:`fitprint.data.places.place_of`), and ``digest_of``: "all", or "sample" where the digest covers only evenly spread parts.
-        A target has ``summary``. An array of CuPy's or torch's on a GPU has ``device``; one of up to 4 MiB is copied from there for its
-        digest and summary, a larger one has neither.
+        Facts, where they can be had at that price: ``type``, ``shape``, ``dtype`` (tables:
+        ``schema``, a list of name, dtype and ``nullable``, whether the dtype can hold missing
+        values), ``bytes``, ``feature_names``, ``missing`` (number of missing values), ``format``
+        and ``nonzero`` of sparse data, ``file`` where the object knows which it is read from (see
+        :func:`fitprint.data.places.place_of`), and ``digest_of``: "all", or "sample" where the
+        digest covers only evenly spread parts. A target has ``summary``. An array of CuPy's or
+        torch's on a GPU has ``device``; one of up to 4 MiB is copied from there for its digest and
+        summary, a larger one has neither.
 
         Args:
             name: a short name.
             role: "train", "eval", "test" or another word.
-            kind: what the data are: "features", a "target", or sample "weights" (summarized as a continuous target).
-            target: the target that belongs to the data; its facts, with a digest of its own, become the fact ``target``.
+            kind: what the data are: "features", a "target", or sample "weights" (summarized as a
+                continuous target).
+            target: the target that belongs to the data; its facts, with a digest of its own, become
+                the fact ``target``.
             discrete: whether the target consists of classes; by default told from its values.
             feature_names: names of the features, for data that carry none.
         """
@@ -115,7 +125,9 @@ class Description:
         return Dataset(name, role, digest, facts)
 
     def facts(self, kind: Role = "features", discrete: bool | None = None) -> dict[str, Any]:
-        """Return the facts of :meth:`dataset`, the digest among them; each that cannot be had fails alone, and ``failed`` tells why."""
+        """Return the facts of :meth:`dataset`, the digest among them; each that cannot be had fails
+        alone, and ``failed`` tells why.
+        """
         facts: dict[str, Any] = {"type": type_name(self.data)}
         failed: list[str] = []
 
@@ -132,7 +144,9 @@ class Description:
             if "host" not in vars(self):
                 self.host = self.data
             if kind != "features":
-                summary = attempt("summary", lambda: self.summary(False if kind == "weights" else discrete))
+                summary = attempt(
+                    "summary", lambda: self.summary(False if kind == "weights" else discrete)
+                )
                 facts.update({"summary": summary} if summary else {})
             facts["digest"], coverage = attempt("digest", lambda: self.digest) or ("", "")
             if facts["digest"]:

@@ -9,7 +9,15 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from fitprint.data.buffers import ARROW_NUMBERS, EXACT_BYTES, column_arrays, has_buffer, single_block, sparse_parts, texts_of
+from fitprint.data.buffers import (
+    ARROW_NUMBERS,
+    EXACT_BYTES,
+    column_arrays,
+    has_buffer,
+    single_block,
+    sparse_parts,
+    texts_of,
+)
 from fitprint.data.kinds import kind_of
 
 __all__ = ["digest_data"]
@@ -23,14 +31,18 @@ _TEXT = 256  # characters of each text looked at
 _ITEMS = 256  # columns of a wide table, or entries of a container, that a sample takes
 _LEVELS = 4  # of containers inside containers
 
-_PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex, Decimal, date, datetime, time, timedelta})
+_PLAIN = frozenset(
+    {str, int, float, bool, type(None), bytes, complex, Decimal, date, datetime, time, timedelta}
+)
 
 
 def digest_data(data: Any) -> tuple[str, str]:
-    """Return ``("sha256:...", coverage)``; coverage is "all" or "sample", both are "" where no digest can be had.
+    """Return ``("sha256:...", coverage)``; coverage is "all" or "sample", both are "" where no
+    digest can be had.
 
-    Equal contents with equal shape, dtypes and column names give equal digests in every process, whatever the memory
-    layout; a table's index and an array's class do not count. Nothing is copied but pieces of 256 KiB at a time.
+    Equal contents with equal shape, dtypes and column names give equal digests in every process,
+    whatever the memory layout; a table's index and an array's class do not count. Nothing is copied
+    but pieces of 256 KiB at a time.
     """
     hashing = _Hashing()
     try:
@@ -72,7 +84,9 @@ class _Hashing:
             self.header("column", str(data.name), str(data.dtype), len(data))
             self.columns([data.array])
         elif kind == "polars":
-            self.header("frame", data.shape, [(name, str(dtype)) for name, dtype in data.schema.items()])
+            self.header(
+                "frame", data.shape, [(name, str(dtype)) for name, dtype in data.schema.items()]
+            )
             self.polars([data.to_series(position) for position in self.chosen(data.width)])
         elif kind == "polars-column":
             self.header("column", data.name, str(data.dtype), len(data))
@@ -112,7 +126,12 @@ class _Hashing:
                 self.data(value, level + 1)
 
     def frame(self, frame: Any) -> None:
-        self.header("frame", tuple(map(int, frame.shape)), list(map(str, frame.columns)), texts_of(frame.dtypes))
+        self.header(
+            "frame",
+            tuple(map(int, frame.shape)),
+            list(map(str, frame.columns)),
+            texts_of(frame.dtypes),
+        )
         block = single_block(frame)
         if block is not None and block.nbytes <= EXACT_BYTES:
             self.whole(block.T)
@@ -130,7 +149,9 @@ class _Hashing:
         return [position * (count - 1) // (_ITEMS - 1) for position in range(_ITEMS)]
 
     def columns(self, columns: Iterable[Any]) -> None:
-        """Digest columns of pandas, whose dtypes are known already: arrays, or extension arrays by the arrays inside them."""
+        """Digest columns of pandas, whose dtypes are known already: arrays, or extension arrays by
+        the arrays inside them.
+        """
         columns = list(columns)
         exact = sum(int(column.nbytes) for column in columns) <= EXACT_BYTES
         parts: list[Any] = []
@@ -145,14 +166,18 @@ class _Hashing:
                 parts += [column.codes, column.categories.array]
             elif hasattr(column, "_pa_array"):
                 parts += (_arrow_parts(column) if exact else None) or [column]
-            elif hasattr(column, "_mask") and kind_of(column._data) == "array":  # noqa: SLF001 - the only way to the buffers
-                parts += [_filled(column._data, column._mask), column._mask]  # noqa: SLF001 - the same
+            elif hasattr(column, "_mask") and kind_of(column._data) == "array":  # noqa: SLF001
+                # the only way to the buffers
+                # the same
+                parts += [_filled(column._data, column._mask), column._mask]  # noqa: SLF001
             else:
                 parts.append(column)
         self.contents(parts)
 
     def arrays(self, arrays: Sequence[Any]) -> None:
-        """Digest arrays of any layout in the order of their elements, after their shapes and dtypes."""
+        """Digest arrays of any layout in the order of their elements, after their shapes and
+        dtypes.
+        """
         self.header("arrays", [(tuple(map(int, array.shape)), _dtype(array)) for array in arrays])
         self.contents(arrays)
 
@@ -184,7 +209,8 @@ class _Hashing:
     def bytes(self, data: Any) -> None:
         try:
             self.sha.update(data)
-        except (ValueError, TypeError, BufferError):  # dtypes without a buffer format, such as dates
+        except (ValueError, TypeError, BufferError):
+            # dtypes without a buffer format, such as dates
             self.sha.update(data.view("u1"))
 
     def sample(self, array: Any, windows: int, length: int) -> None:
@@ -196,7 +222,9 @@ class _Hashing:
         last, row = int(array.size) - count, int(array.size) // len(array)
         for window in range(windows):
             start = last * window // max(1, windows - 1)
-            if row > count:  # a piece of a row: another piece each time, also where the windows begin at the same column
+            # a piece of a row: another piece each time, also where the windows begin at the same
+            # column
+            if row > count:
                 start = min(last, start + window * _SHUFFLE % windows * row // windows)
             self.bytes(_piece(array, start, start + count))
 
@@ -207,7 +235,11 @@ class _Hashing:
         share = max(self.objects, _ITEMS) // max(1, len(columns))
         for column in columns:
             dtype = column.dtype
-            if column.null_count() or not (dtype.is_numeric() or dtype.is_temporal()) or dtype.is_decimal():
+            if (
+                column.null_count()
+                or not (dtype.is_numeric() or dtype.is_temporal())
+                or dtype.is_decimal()
+            ):
                 self.some_objects(column, share)
                 continue
             column = column.to_physical()  # noqa: PLW2901 - dates as their integers, without a copy
@@ -241,7 +273,9 @@ class _Hashing:
         step, stride = -(-len(values) // rows), max(1, -(-rows * width // max(1, limit)))
         self.sampled = self.sampled or step > 1 or stride > 1
         chosen = values[::step]
-        self.objects_of(chosen.reshape(len(chosen), -1)[:, ::stride].ravel().tolist(), 0, int(values.size))
+        self.objects_of(
+            chosen.reshape(len(chosen), -1)[:, ::stride].ravel().tolist(), 0, int(values.size)
+        )
 
     def objects_of(self, values: Sequence[Any], level: int, limit: int) -> None:
         """Digest up to ``limit`` evenly spread objects of a list, lists inside it included."""
@@ -263,7 +297,9 @@ class _Hashing:
             kind = type(value)
             if kind in _PLAIN:
                 self.header(self.short(value))
-            elif kind.__module__.partition(".")[0] in ("numpy", "pandas") and not hasattr(value, "__len__"):
+            elif kind.__module__.partition(".")[0] in ("numpy", "pandas") and not hasattr(
+                value, "__len__"
+            ):
                 self.header(kind.__name__, str(value))  # scalars, NaT and NA
             elif kind in (list, tuple) and level < _LEVELS:
                 self.header("list", len(value))
@@ -282,14 +318,18 @@ class _Hashing:
 
 
 def _piece(array: Any, start: int, end: int) -> Any:
-    """Return elements of the array as if it were flat; their bytes, out of a few more, where it is not contiguous."""
+    """Return elements of the array as if it were flat; their bytes, out of a few more, where it is
+    not contiguous.
+    """
     if array.flags.c_contiguous:
         return array.reshape(-1)[start:end]
     row = int(array.size) // len(array)
     if row > end - start:
         return array.flat[start:end]
     first, size = start // row, int(array.itemsize)
-    return array[first : -(-end // row)].tobytes()[(start - first * row) * size : (end - first * row) * size]
+    return array[first : -(-end // row)].tobytes()[
+        (start - first * row) * size : (end - first * row) * size
+    ]
 
 
 def _dtype(array: Any) -> str:
@@ -298,20 +338,30 @@ def _dtype(array: Any) -> str:
 
 
 def _arrow_parts(column: Any) -> list[Any] | None:
-    """Return arrays with the content of an Arrow column, the same however it is cut in chunks; None for types of variable form.
+    """Return arrays with the content of an Arrow column, the same however it is cut in chunks; None
+    for types of variable form.
 
-    The texts themselves and numbers are views; their lengths and the marks of missing values are new, a few bytes a row.
+    The texts themselves and numbers are views; their lengths and the marks of missing values are
+    new, a few bytes a row.
     """
     numpy = sys.modules["numpy"]
     chunks = column._pa_array.chunks  # noqa: SLF001 - there is no public way without a copy
-    missing = [chunk.is_null().to_numpy(zero_copy_only=False) for chunk in chunks] if column._pa_array.null_count else []  # noqa: SLF001
+    missing = (
+        [chunk.is_null().to_numpy(zero_copy_only=False) for chunk in chunks]
+        if column._pa_array.null_count  # noqa: SLF001
+        else []
+    )
     kind = str(column._pa_array.type)  # noqa: SLF001
     if kind in ("string", "large_string"):
         lengths, texts = [], []
         for chunk in chunks:
             _, offsets, data = chunk.buffers()
             width = "i4" if kind == "string" else "i8"
-            places = numpy.frombuffer(offsets, width)[chunk.offset : chunk.offset + len(chunk) + 1] if len(chunk) else numpy.zeros(1, width)
+            places = (
+                numpy.frombuffer(offsets, width)[chunk.offset : chunk.offset + len(chunk) + 1]
+                if len(chunk)
+                else numpy.zeros(1, width)
+            )
             lengths.append(numpy.diff(places).astype("i8"))
             if data is not None:
                 texts.append(numpy.frombuffer(data, "u1")[places[0] : places[-1]])
@@ -322,7 +372,10 @@ def _arrow_parts(column: Any) -> list[Any] | None:
 
 
 def _filled(values: Any, mask: Any) -> Any:
-    """Return the values with zero where they are masked: what stands there has no meaning. Large ones stay as they are."""
+    """Return the values with zero where they are masked: what stands there has no meaning.
+
+    Large ones stay as they are.
+    """
     if values.nbytes > EXACT_BYTES or not mask.any():
         return values
     return sys.modules["numpy"].where(mask, values.dtype.type(), values)

@@ -17,13 +17,21 @@ _ITEMS = 50  # entries of a dict or list of data that are described one by one
 _LOOK = 1000  # elements of a list that are looked at
 _CHUNK = 1 << 16  # elements in which missing values are counted together
 
-_TABULAR = frozenset("array column cupy frame index polars sparse torch".split())  # kinds that are described one by one in a list
-# Array libraries whose `shape` and `dtype` are attributes that compute nothing, also where the array is lazy.
-_SHAPED = frozenset("dask datasets h5py jax jaxlib mlx pyarrow sparse tensorflow tensorstore torch xarray zarr".split())
+# kinds that are described one by one in a list
+_TABULAR = frozenset("array column cupy frame index polars sparse torch".split())
+# Array libraries whose `shape` and `dtype` are attributes that compute nothing, also where the
+# array is lazy.
+_SHAPED = frozenset(
+    (
+        "dask datasets h5py jax jaxlib mlx pyarrow sparse tensorflow tensorstore torch xarray zarr"
+    ).split()
+)
 
 
 def facts_of(data: Any, kind: str) -> dict[str, Any]:
-    """Return facts on data of this kind: shape, dtypes, size in bytes, missing values and the like; what the data raise is raised."""
+    """Return facts on data of this kind: shape, dtypes, size in bytes, missing values and the like;
+    what the data raise is raised.
+    """
     return _FACTS.get(kind, _of_unknown)(data)
 
 
@@ -31,7 +39,9 @@ def _of_array(data: Any) -> dict[str, Any]:
     facts = _typed(data, bytes=int(data.nbytes))
     names = getattr(data.dtype, "names", None)
     if names:
-        facts["schema"] = _schema(names[:MOST_COLUMNS], [data.dtype[name] for name in names[:MOST_COLUMNS]])
+        facts["schema"] = _schema(
+            names[:MOST_COLUMNS], [data.dtype[name] for name in names[:MOST_COLUMNS]]
+        )
     elif data.nbytes <= EXACT_BYTES:
         missing = _missing(data)
         if missing is not None:
@@ -40,7 +50,10 @@ def _of_array(data: Any) -> dict[str, Any]:
 
 
 def _of_frame(data: Any) -> dict[str, Any]:
-    names, dtypes = [str(name) for name in data.columns[:MOST_COLUMNS]], list(data.dtypes)[:MOST_COLUMNS]
+    names, dtypes = (
+        [str(name) for name in data.columns[:MOST_COLUMNS]],
+        list(data.dtypes)[:MOST_COLUMNS],
+    )
     schema = _schema(names, dtypes)
     facts: dict[str, Any] = {"shape": _shape(data), "schema": schema, "feature_names": names}
     block = single_block(data)
@@ -62,7 +75,11 @@ def _of_frame(data: Any) -> dict[str, Any]:
 
 
 def _of_column(data: Any) -> dict[str, Any]:
-    facts: dict[str, Any] = {"shape": _shape(data), "dtype": str(data.dtype), "nullable": _nullable(data.dtype)}
+    facts: dict[str, Any] = {
+        "shape": _shape(data),
+        "dtype": str(data.dtype),
+        "nullable": _nullable(data.dtype),
+    }
     if data.name is not None:
         facts["column"] = str(data.name)
     facts["bytes"] = int(data.array.nbytes)
@@ -72,10 +89,21 @@ def _of_column(data: Any) -> dict[str, Any]:
 
 
 def _of_polars(data: Any) -> dict[str, Any]:
-    schema = [{"name": name, "dtype": str(dtype), "nullable": True} for name, dtype in list(data.schema.items())[:MOST_COLUMNS]]
-    missing = sum(data.to_series(position).null_count() for position in range(min(data.width, MOST_COLUMNS)))
+    schema = [
+        {"name": name, "dtype": str(dtype), "nullable": True}
+        for name, dtype in list(data.schema.items())[:MOST_COLUMNS]
+    ]
+    missing = sum(
+        data.to_series(position).null_count() for position in range(min(data.width, MOST_COLUMNS))
+    )
     names = [entry["name"] for entry in schema]
-    return {"shape": _shape(data), "bytes": int(data.estimated_size()), "schema": schema, "feature_names": names, "missing": int(missing)}
+    return {
+        "shape": _shape(data),
+        "bytes": int(data.estimated_size()),
+        "schema": schema,
+        "feature_names": names,
+        "missing": int(missing),
+    }
 
 
 def _of_polars_column(data: Any) -> dict[str, Any]:
@@ -116,7 +144,9 @@ def _of_sequence(data: Sequence[Any]) -> dict[str, Any]:
         widths = {len(item) for item in look}
         if len(widths) == 1:
             facts["shape"] = [len(data), *widths]
-        facts["elements"] = sorted({type_name(value) for item in look[:100] for value in item[:100]})[:_ITEMS]
+        facts["elements"] = sorted(
+            {type_name(value) for item in look[:100] for value in item[:100]}
+        )[:_ITEMS]
     elif known & _TABULAR and len(data) <= _ITEMS:
         facts["items"] = [_brief(item) for item in data]
     return facts
@@ -135,17 +165,24 @@ def _of_buffer(data: Any) -> dict[str, Any]:
 def _of_unknown(data: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     cls = type(data)
-    if hasattr(cls, "__array_namespace__") or any(base.__module__.partition(".")[0] in _SHAPED for base in cls.__mro__):
+    if hasattr(cls, "__array_namespace__") or any(
+        base.__module__.partition(".")[0] in _SHAPED for base in cls.__mro__
+    ):
         for fact in ("shape", "dtype", "device"):
             value = getattr(data, fact, None)
             if fact == "shape" and isinstance(value, Sequence):
                 facts[fact] = _shape(data)
             elif fact != "shape" and value is not None and not callable(value):
                 facts[fact] = str(value)
-        specification = getattr(data, "element_spec", None)  # what a tf.data pipeline yields, known without running it
+        # what a tf.data pipeline yields, known without running it
+        specification = getattr(data, "element_spec", None)
         if specification is not None:
             facts["elements"] = [str(specification)[:1000]]
-    if "shape" not in facts and (isinstance(data, (Sequence, set, frozenset)) or "torch" in cls.__module__) and hasattr(cls, "__len__"):
+    if (
+        "shape" not in facts
+        and (isinstance(data, (Sequence, set, frozenset)) or "torch" in cls.__module__)
+        and hasattr(cls, "__len__")
+    ):
         facts["shape"] = [len(data)]
     return facts
 
@@ -184,7 +221,9 @@ def _typed(data: Any, **facts: Any) -> dict[str, Any]:
 
 def _schema(names: Sequence[str], dtypes: Sequence[Any]) -> list[dict[str, Any]]:
     told = zip(names, texts_of(dtypes), dtypes, strict=True)
-    return [{"name": name, "dtype": text, "nullable": _nullable(dtype)} for name, text, dtype in told]
+    return [
+        {"name": name, "dtype": text, "nullable": _nullable(dtype)} for name, text, dtype in told
+    ]
 
 
 def _shape(data: Any) -> list[int | None]:
@@ -203,12 +242,16 @@ def _missing(array: Any) -> int | None:
     if not _nullable(array.dtype):
         return None
     if kind_of(array) == "array" and array.dtype.kind in "fcmM":
-        test = sys.modules["numpy"].isnat if array.dtype.kind in "mM" else sys.modules["numpy"].isnan
+        test = (
+            sys.modules["numpy"].isnat if array.dtype.kind in "mM" else sys.modules["numpy"].isnan
+        )
         count = sys.modules["numpy"].count_nonzero
         if array.size <= _CHUNK or array.ndim == 0:
             return int(count(test(array)))
         rows = max(1, _CHUNK * len(array) // int(array.size))
-        return sum(int(count(test(array[start : start + rows]))) for start in range(0, len(array), rows))
+        return sum(
+            int(count(test(array[start : start + rows]))) for start in range(0, len(array), rows)
+        )
     pandas = sys.modules.get("pandas")
     if pandas is None or array.size > _CHUNK:
         return None

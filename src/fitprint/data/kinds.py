@@ -1,4 +1,6 @@
-"""Kinds of data, told by the names of classes: nothing is imported, converted or evaluated for it."""
+"""Kinds of data, told by the names of classes: nothing is imported,
+converted or evaluated for it.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,11 @@ _KINDS = {
 
 
 def kind_of(data: Any) -> str:
-    """Return which kind of data this is, by the names of its class and bases; "" for a kind that is not known.
+    """Return which kind of data this is, by the names of its class and bases; "" for a kind that is
+    not known.
 
-    One of "array", "frame", "column" and "index" (pandas), "polars", "polars-column", "arrow" (a table), "torch", "cupy", "sparse",
-    "sequence", "mapping", "buffer".
+    One of "array", "frame", "column" and "index" (pandas), "polars", "polars-column", "arrow" (a
+    table), "torch", "cupy", "sparse", "sequence", "mapping", "buffer".
     """
     for cls in type(data).__mro__:
         found = _KINDS.get((cls.__module__.partition(".")[0], cls.__name__))
@@ -67,6 +70,8 @@ def is_array(data: Any) -> bool:
 
 
 def is_on_device(data: Any) -> bool:
-    """Tell whether data are an array of CuPy's, or a tensor of torch's on another device than the CPU."""
+    """Tell whether data are an array of CuPy's, or a tensor of torch's on another device than the
+    CPU.
+    """
     kind = kind_of(data)
     return kind == "cupy" or (kind == "torch" and bool(data.device.type != "cpu"))

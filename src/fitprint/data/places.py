@@ -14,9 +14,11 @@ _FILES = 20
 
 
 def place_of(data: Any) -> dict[str, Any]:
-    """Return the files that data are read from, as their libraries name them; {} where that is not known.
+    """Return the files that data are read from, as their libraries name them; {} where that is not
+    known.
 
-    ``file``, of a mapped array of numpy's also ``offset``, of h5py's data sets also ``part``; ``files`` of data sets in several.
+    ``file``, of a mapped array of numpy's also ``offset``, of h5py's data sets also ``part``;
+    ``files`` of data sets in several.
     """
     if kind_of(data) == "array":
         return _mapped(data)
@@ -27,7 +29,11 @@ def place_of(data: Any) -> dict[str, Any]:
         source = data.encoding.get("source")
         return {} if source is None else {"file": _told(source)}
     if package == "datasets":
-        files = [_told(entry["filename"]) for entry in getattr(data, "cache_files", None) or () if isinstance(entry, dict)]
+        files = [
+            _told(entry["filename"])
+            for entry in getattr(data, "cache_files", None) or ()
+            if isinstance(entry, dict)
+        ]
         return {"files": files[:_FILES]} if files else {}
     return {}
 

@@ -1,4 +1,6 @@
-"""Profiles: what the values of data were like, in a few kilobytes, so that other data can be compared with them later."""
+"""Profiles: what the values of data were like, in a few kilobytes, so that other data can be
+compared with them later.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ _TYPES = {
 
 
 def text_digest(text: str | bytes) -> str:
-    """Return what stands for a text in profiles: the first 16 hexadecimal digits of its SHA-256. Equal texts have equal ones everywhere."""
+    """Return what stands for a text in profiles: the first 16 hexadecimal digits of its SHA-256.
+
+    Equal texts have equal ones everywhere.
+    """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     return hashlib.sha256(data).hexdigest()[:16]
 
@@ -51,22 +56,32 @@ def text_digest(text: str | bytes) -> str:
 def profile(sample: Sample, *, values: bool = True, readable: Iterable[str] = ()) -> dict[str, Any]:
     """Return what a sample's values are like, as JSON of at most 64 kB.
 
-    ``rows`` of the data, and ``columns``: of each ``name``, ``type`` ("number", "text", "bytes", "bool", "time", "duration", "mixed",
-    "empty"), ``count`` of the cells that were looked at, and how many of them were ``missing``. Further columns are named in ``others``,
-    and ``more`` is the number of those that are not even named. With ``values`` a column has also:
+    ``rows`` of the data, and ``columns``: of each ``name``, ``type`` ("number", "text", "bytes",
+    "bool", "time", "duration", "mixed", "empty"), ``count`` of the cells that were looked at, and
+    how many of them were ``missing``. Further columns are named in ``others``, and ``more`` is the
+    number of those that are not even named. With ``values`` a column has also:
 
-    - numbers: ``mean``, ``std`` and 33 ``quantiles`` (from the least to the greatest, even steps) of the finite ones, to nine digits;
-      ``infinite``, how many are not. Times are microseconds since 1970, UTC where they have a zone; durations are microseconds.
-    - at most 32 distinct whole numbers, and truths: ``top``, pairs of value and count, the most frequent first.
-    - texts and bytes: ``distinct``, how many there are; ``lengths``, the least, the median and the greatest; ``top`` of those that occur
-      more than once, each as its :func:`text_digest` unless the column's name matches a glob of ``readable``.
+    - numbers: ``mean``, ``std`` and 33 ``quantiles`` (from the least to the greatest, even steps)
+      of the finite ones, to nine digits; ``infinite``, how many are not. Times are microseconds
+      since 1970, UTC where they have a zone; durations are microseconds.
+    - at most 32 distinct whole numbers, and truths: ``top``, pairs of value and count, the most
+      frequent first.
+    - texts and bytes: ``distinct``, how many there are; ``lengths``, the least, the median and the
+      greatest; ``top`` of those that occur more than once, each as its :func:`text_digest` unless
+      the column's name matches a glob of ``readable``.
     - mixed: ``types``, counts of Python's types.
     """
     told: list[dict[str, Any]] = []
     names = list(sample.others)
     left = _BYTES - _NAMES_BYTES
     for place, column in enumerate(sample.columns):
-        found = _bounded(_column(column, values=values, readable=any(fnmatchcase(column.name, glob) for glob in readable)))
+        found = _bounded(
+            _column(
+                column,
+                values=values,
+                readable=any(fnmatchcase(column.name, glob) for glob in readable),
+            )
+        )
         left -= _size(found) + 2
         if left < 0:
             names = [each.name for each in sample.columns[place:]] + names
@@ -107,23 +122,30 @@ def _column(column: SampledColumn, *, values: bool, readable: bool) -> dict[str,
         facts |= {"type": kind, "count": count, "missing": count - len(found)}
         if values and len(found):
             facts |= _TELLERS[kind](found, readable)
-    except Exception as error:  # noqa: BLE001 - values of any kind may fail in any way, and each column fails alone
+    except Exception as error:  # noqa: BLE001
+        # values of any kind may fail in any way, and each column fails alone
         facts["failed"] = f"{type(error).__name__}: {error}"[:200]
     return facts
 
 
-# -- reading -------------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def _read(column: SampledColumn) -> tuple[str, Any, int]:
-    """Return the type of a column, its present values (an array of numbers, or a list) and the number of all."""
+    """Return the type of a column, its present values (an array of numbers, or a list) and the
+    number of all.
+    """
     values = column.values
     if hasattr(values, "to_pylist"):  # of pyarrow
         is_number = str(values.type) in ARROW_NUMBERS and not values.null_count
         values = values.to_numpy() if is_number else values.to_pylist()
     elif hasattr(values, "null_count"):  # of polars
         is_number = values.dtype.is_float() or values.dtype.is_integer()
-        values = values.to_numpy() if is_number and not values.null_count() and "numpy" in sys.modules else values.to_list()
+        values = (
+            values.to_numpy()
+            if is_number and not values.null_count() and "numpy" in sys.modules
+            else values.to_list()
+        )
     if hasattr(values, "dtype"):
         return (*_of_array(values, column.missing), len(values))
     return (*_of_list([value for value in values if not _is_missing(value)]), len(values))
@@ -170,17 +192,21 @@ def _microseconds(value: date) -> int:
     return (value.replace(tzinfo=None) - _EPOCH) // _MICROSECOND
 
 
-# -- telling -------------------------------------------------------------------------------------------------------------
+# -- telling ---------------------------------------------------------------------------------------
 
 
 def _numbers(values: Any, _: bool = False) -> dict[str, Any]:
     ordered = _ordered(values)
-    facts: dict[str, Any] = {"infinite": len(values) - len(ordered)} if len(ordered) < len(values) else {}
+    facts: dict[str, Any] = (
+        {"infinite": len(values) - len(ordered)} if len(ordered) < len(values) else {}
+    )
     if len(ordered):
         mean, std = _moments(ordered)
         facts |= {"mean": _rounded(mean), "std": _rounded(std)}
         ordered = ordered.tolist() if hasattr(ordered, "tolist") else ordered
-        facts["quantiles"] = [_rounded(_quantile(ordered, place / (_QUANTILES - 1))) for place in range(_QUANTILES)]
+        facts["quantiles"] = [
+            _rounded(_quantile(ordered, place / (_QUANTILES - 1))) for place in range(_QUANTILES)
+        ]
         if counts := _whole(ordered):
             facts["top"] = [[int(value), count] for value, count in _ranked(counts)]
     return facts
@@ -194,7 +220,9 @@ def _times(values: Any, _: bool = False) -> dict[str, Any]:
 
 
 def _ordered(values: Any) -> Any:
-    """Return the finite numbers as floats in their order, an array or a list; whole numbers beyond floats are not finite."""
+    """Return the finite numbers as floats in their order, an array or a list; whole numbers beyond
+    floats are not finite.
+    """
     if hasattr(values, "dtype"):
         numpy = sys.modules["numpy"]
         with numpy.errstate(all="ignore"):
@@ -213,7 +241,9 @@ def _float(value: Any) -> float:
 
 
 def _moments(ordered: Any) -> tuple[float, float]:
-    """Return mean and standard deviation; scaled, since squares of large numbers are beyond floats."""
+    """Return mean and standard deviation; scaled, since squares of large numbers are
+    beyond floats.
+    """
     scale = max(abs(float(ordered[0])), abs(float(ordered[-1]))) or 1.0
     if hasattr(ordered, "dtype"):
         scaled = ordered / scale
@@ -235,7 +265,9 @@ def _whole(ordered: Sequence[float]) -> Counter[float]:
     counts: Counter[float] = Counter()
     for start in range(0, len(ordered), 512):
         counts.update(ordered[start : start + 512])
-        if len(counts) > _TOP or not all(value.is_integer() and abs(value) < 2**53 for value in counts):
+        if len(counts) > _TOP or not all(
+            value.is_integer() and abs(value) < 2**53 for value in counts
+        ):
             return Counter()
     return counts
 
@@ -269,7 +301,13 @@ def _truths(values: Sequence[bool], _: bool) -> dict[str, Any]:
 
 
 def _mixed(values: Sequence[Any], _: bool) -> dict[str, Any]:
-    return {"types": dict(_ranked(Counter("other" if value is OTHER else type(value).__name__ for value in values)))}
+    return {
+        "types": dict(
+            _ranked(
+                Counter("other" if value is OTHER else type(value).__name__ for value in values)
+            )
+        )
+    }
 
 
 _TELLERS: dict[str, Any] = {

@@ -7,7 +7,8 @@ from typing import Any
 __all__ = ["PEEK", "first_rows", "row_count", "spread"]
 
 _EXAMPLE = 5
-PEEK = 100  # values of an object column, or items of a list, that are looked at: spread, the first among them
+# values of an object column, or items of a list, that are looked at: spread, the first among them
+PEEK = 100
 
 
 def row_count(data: Any) -> int | None:
@@ -22,7 +23,9 @@ def row_count(data: Any) -> int | None:
 
 
 def first_rows(data: Any) -> Any:
-    """Return a copy of the first five rows, which keeps nothing of the data alive; None of data that cannot be cut."""
+    """Return a copy of the first five rows, which keeps nothing of the data alive; None of data
+    that cannot be cut.
+    """
     if isinstance(data, (str, bytes)):
         return None
     try:
@@ -33,7 +36,8 @@ def first_rows(data: Any) -> Any:
 
 
 def spread(length: int, count: int = PEEK) -> list[int]:
-    """Return the positions of at most so many of ``length`` items, the first among them: spread, but not evenly.
+    """Return the positions of at most so many of ``length`` items, the first among them: spread,
+    but not evenly.
 
     Data often repeats itself in even steps: records of several kinds in turn, or columns.
     """

@@ -1,4 +1,6 @@
-"""Samples of data for a profile: a copy of a few thousand evenly spread cells, of every kind of data, and nothing else."""
+"""Samples of data for a profile: a copy of a few thousand evenly spread cells, of every kind of
+data, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,13 @@ MOST_COLUMNS = 128  # of which values are taken; of others the names
 _NAMES = 2000  # of columns that are named
 _CELLS = 65_536  # of all columns together, but
 _FEWEST_ROWS = 1024  # of each
-_OBJECTS = 8192  # Python objects of all columns together: each is touched while the training waits, at half a microsecond
+# Python objects of all columns together: each is touched while the training waits, at half a
+# microsecond
+_OBJECTS = 8192
 _FEWEST_OBJECTS = 256  # of each column, nevertheless
-_WINDOWS = 64  # places in a file from which neighbouring rows are taken: each further place may be a read from the disk
+# places in a file from which neighbouring rows are taken: each further place may be a read from the
+# disk
+_WINDOWS = 64
 _LEVELS = 2  # of data inside data
 
 OTHER = ...
@@ -40,8 +46,10 @@ class SampledColumn:
 
     Attributes:
         name: label as text; "" for data without labels.
-        values: an array of numpy (a copy), a list of plain Python values, or a series or array of polars or pyarrow (a copy).
-        missing: True where the array beside it has no meaning; None where it says itself what is missing.
+        values: an array of numpy (a copy), a list of plain Python values, or a series or array of
+            polars or pyarrow (a copy).
+        missing: True where the array beside it has no meaning; None where it says itself what is
+            missing.
     """
 
     name: str
@@ -67,9 +75,11 @@ class Sample:
 
 
 def sample(described: Description) -> Sample | None:
-    """Return a sample of data; None of kinds of which none can be taken without converting or computing something.
+    """Return a sample of data; None of kinds of which none can be taken without converting or
+    computing something.
 
-    At most 8192 rows, evenly spread and the same each time. Data in the memory of a GPU are cut there, and only what was cut is fetched.
+    At most 8192 rows, evenly spread and the same each time. Data in the memory of a GPU are cut
+    there, and only what was cut is fetched.
     """
     found = _taken(described.data)
     if found is None:
@@ -86,7 +96,9 @@ _Found = tuple[Iterable[SampledColumn], Sequence[Any]]
 def _taken(data: Any, level: int = 0) -> _Found | None:
     """Take cells of data whose methods are a library's own, or are not called for it."""
     kind = kind_of(data)
-    if kind not in _TAKERS or type(data).__module__.partition(".")[0] not in _OWNERS.get(kind, (type(data).__module__.partition(".")[0],)):
+    if kind not in _TAKERS or type(data).__module__.partition(".")[0] not in _OWNERS.get(
+        kind, (type(data).__module__.partition(".")[0],)
+    ):
         return None
     return _TAKERS[kind](data, level)
 
@@ -97,7 +109,9 @@ def _count(rows: int, columns: int) -> int:
 
 @lru_cache(maxsize=4)
 def _positions(rows: int, count: int, windows: int = 0) -> Any:
-    """Return evenly spread positions, for numpy if that is there; neighbours at so many places, if ``windows`` are given."""
+    """Return evenly spread positions, for numpy if that is there; neighbours at so many places, if
+    ``windows`` are given.
+    """
     numpy = sys.modules.get("numpy")
     if rows <= count:
         return slice(None)
@@ -110,7 +124,7 @@ def _positions(rows: int, count: int, windows: int = 0) -> Any:
     return numbers * rows // count + numbers * 40_499 % (rows // count)
 
 
-# -- arrays --------------------------------------------------------------------------------------------------------------
+# -- arrays ----------------------------------------------------------------------------------------
 
 
 def _of_array(data: Any, _: int = 0) -> _Found | None:
@@ -120,7 +134,11 @@ def _of_array(data: Any, _: int = 0) -> _Found | None:
     array = data.view(sys.modules["numpy"].ndarray)
     if array.dtype.names:
         names = array.dtype.names
-        return (SampledColumn(name, _cells(array[name], len(names))) for name in names if array.ndim == 1), names
+        return (
+            SampledColumn(name, _cells(array[name], len(names)))
+            for name in names
+            if array.ndim == 1
+        ), names
     if not array.ndim:
         return None
     if array.ndim == 2:
@@ -134,7 +152,9 @@ def _of_array(data: Any, _: int = 0) -> _Found | None:
 
 
 def _pooled(array: Any) -> Any:
-    """Return cells of an array of many dimensions, of some rows some, as an array of one dimension."""
+    """Return cells of an array of many dimensions, of some rows some,
+    as an array of one dimension.
+    """
     rows = array[_positions(len(array), 256)]
     return rows.reshape(-1)
 
@@ -148,12 +168,18 @@ def _columns(array: Any) -> Sequence[Any]:
     chosen = _positions(len(array), _count(len(array), width), _WINDOWS if _is_mapped(array) else 0)
     if array.flags.f_contiguous and _is_plain(array) and not isinstance(chosen, slice):
         return [column.take(chosen) for column in array.T]
-    whole = array.take(chosen, axis=0) if array.flags.c_contiguous and _is_plain(array) and not isinstance(chosen, slice) else array[chosen]
+    whole = (
+        array.take(chosen, axis=0)
+        if array.flags.c_contiguous and _is_plain(array) and not isinstance(chosen, slice)
+        else array[chosen]
+    )
     return list(whole.T if whole.base is None else whole.copy().T)
 
 
 def _is_plain(array: Any) -> bool:
-    """Tell whether numpy takes cells of this array without making a copy of the whole of it before."""
+    """Tell whether numpy takes cells of this array without making a copy of the whole
+    of it before.
+    """
     return bool(array.flags.aligned and array.dtype.isnative)
 
 
@@ -166,24 +192,35 @@ def _is_mapped(array: Any) -> bool:
 
 
 def _cells(array: Any, width: int = 1) -> Any:
-    """Return cells of an array of one dimension, or of pandas' own kind of array: a copy, or a list of plain values."""
+    """Return cells of an array of one dimension, or of pandas' own kind of array: a copy, or a list
+    of plain values.
+    """
     if has_buffer(array):
-        chosen = _positions(len(array), _count(len(array), width), _WINDOWS if _is_mapped(array) else 0)
+        chosen = _positions(
+            len(array), _count(len(array), width), _WINDOWS if _is_mapped(array) else 0
+        )
         taken = array[chosen]
         return taken.copy() if isinstance(chosen, slice) else taken
     taken = array[:: _stride(len(array), width)]
-    inside = getattr(taken, "_pa_array", None)  # of pandas' columns on Arrow, whose cells one by one take microseconds
+    # of pandas' columns on Arrow, whose cells one by one take microseconds
+    inside = getattr(taken, "_pa_array", None)
     return _plain(list(taken)) if inside is None else inside
 
 
 def _stride(rows: int, width: int) -> int:
-    """Return which rows are taken where each cell is an object of Python's: each first, second, third ..."""
-    count = min(_count(rows, width), max(_FEWEST_OBJECTS, _OBJECTS // max(1, min(width, MOST_COLUMNS))))
+    """Return which rows are taken where each cell is an object of Python's: each first, second,
+    third ...
+    """
+    count = min(
+        _count(rows, width), max(_FEWEST_OBJECTS, _OBJECTS // max(1, min(width, MOST_COLUMNS)))
+    )
     return max(1, -(-rows // max(1, count)))
 
 
 def _plain(values: list[Any]) -> list[Any]:
-    """Return a list in which nothing has code of its own: scalars of numpy as Python's, missing values as None, others as ``OTHER``."""
+    """Return a list in which nothing has code of its own: scalars of numpy as Python's, missing
+    values as None, others as ``OTHER``.
+    """
     if _PLAIN.issuperset(map(type, values)):
         return values
     return [value if type(value) in _PLAIN else _scalar(value) for value in values]
@@ -195,14 +232,15 @@ def _scalar(value: Any) -> Any:
     if package == "pandas" and kind.__name__ in ("NAType", "NaTType"):
         return None
     if package == "pandas" and kind.__name__ == "Timestamp":
-        return datetime(1970, 1, 1) + timedelta(microseconds=value.value // 1000)  # noqa: DTZ001 - in UTC, as all without a zone
+        # in UTC, as all without a zone
+        return datetime(1970, 1, 1) + timedelta(microseconds=value.value // 1000)  # noqa: DTZ001
     if package == "numpy" and getattr(value, "shape", None) == ():
         plain = value.item()
         return plain if type(plain) in _PLAIN else OTHER
     return OTHER
 
 
-# -- tables --------------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def _of_frame(data: Any, _: int = 0) -> _Found:
@@ -212,7 +250,9 @@ def _of_frame(data: Any, _: int = 0) -> _Found:
     if block is not None:
         return map(SampledColumn, map(str, labels[:MOST_COLUMNS]), _columns(block)), labels
     arrays = column_arrays(data, range(min(width, MOST_COLUMNS)))
-    return (_extension(str(label), array, width) for label, array in zip(labels, arrays, strict=False)), labels
+    return (
+        _extension(str(label), array, width) for label, array in zip(labels, arrays, strict=False)
+    ), labels
 
 
 def _of_column(data: Any, _: int = 0) -> _Found:
@@ -245,7 +285,9 @@ def _of_polars(data: Any, _: int = 0) -> _Found:
 
 def _of_polars_column(data: Any, _: int = 0) -> _Found:
     chosen = _positions(len(data), MOST_ROWS)
-    return [SampledColumn(data.name, data.clone() if isinstance(chosen, slice) else data.gather(chosen))], (data.name,)
+    return [
+        SampledColumn(data.name, data.clone() if isinstance(chosen, slice) else data.gather(chosen))
+    ], (data.name,)
 
 
 def _of_arrow(data: Any, _: int = 0) -> _Found:
@@ -261,7 +303,9 @@ def _of_sparse(data: Any, _: int = 0) -> _Found | None:
     columns = [SampledColumn("stored values", _cells(data.data))]
     if data.format == "csr" and data.shape[0]:
         chosen = _positions(data.shape[0], MOST_ROWS)
-        columns.append(SampledColumn("stored in a row", data.indptr[1:][chosen] - data.indptr[:-1][chosen]))
+        columns.append(
+            SampledColumn("stored in a row", data.indptr[1:][chosen] - data.indptr[:-1][chosen])
+        )
     return columns, [column.name for column in columns]
 
 
@@ -271,7 +315,11 @@ def _of_tensor(data: Any, _: int = 0) -> _Found | None:
         return None
     if len(data.shape) > 1:
         data = data[:, :MOST_COLUMNS]
-    rows = _count(data.shape[0], data.shape[1] if len(data.shape) == 2 else 1) if len(data.shape) < 3 else 256
+    rows = (
+        _count(data.shape[0], data.shape[1] if len(data.shape) == 2 else 1)
+        if len(data.shape) < 3
+        else 256
+    )
     step = max(1, -(-data.shape[0] // rows))
     if not hasattr(data, "detach"):
         return _of_array(data[::step].get())
@@ -279,12 +327,16 @@ def _of_tensor(data: Any, _: int = 0) -> _Found | None:
     return _of_array((cut.cpu() if data.device.type != "cpu" else cut).numpy())
 
 
-# -- Python's containers -------------------------------------------------------------------------------------------------
+# -- Python's containers ---------------------------------------------------------------------------
 
 
 def _of_sequence(data: Sequence[Any], level: int) -> _Found | None:
     chosen = _positions(len(data), MOST_ROWS)
-    items = list(data) if isinstance(chosen, slice) else [data[place] for place in spread(len(data), MOST_ROWS)]
+    items = (
+        list(data)
+        if isinstance(chosen, slice)
+        else [data[place] for place in spread(len(data), MOST_ROWS)]
+    )
     types = {type(item) for item in items}
     if items and types <= {list, tuple}:
         width = min(map(len, items))
@@ -292,13 +344,24 @@ def _of_sequence(data: Sequence[Any], level: int) -> _Found | None:
             return [SampledColumn("lengths", [len(item) for item in items])], ("lengths",)
         items = items[:: _stride(len(items), width)]
         names = [str(place) for place in range(min(width, MOST_COLUMNS + _NAMES))]
-        taken = (SampledColumn(names[place], _plain([item[place] for item in items])) for place in range(min(width, MOST_COLUMNS)))
+        taken = (
+            SampledColumn(names[place], _plain([item[place] for item in items]))
+            for place in range(min(width, MOST_COLUMNS))
+        )
         return taken, range(width)
     if items and types <= {dict}:
         keys = list(dict.fromkeys(key for item in items[:_FEWEST_ROWS] for key in item))
         items = items[:: _stride(len(items), len(keys))]
-        return (SampledColumn(str(key), _plain([item.get(key) for item in items])) for key in keys[:MOST_COLUMNS]), keys
-    if items and len(items) <= MOST_COLUMNS and all(kind_of(item) in _TAKERS for item in items) and not types & {bytes, bytearray}:
+        return (
+            SampledColumn(str(key), _plain([item.get(key) for item in items]))
+            for key in keys[:MOST_COLUMNS]
+        ), keys
+    if (
+        items
+        and len(items) <= MOST_COLUMNS
+        and all(kind_of(item) in _TAKERS for item in items)
+        and not types & {bytes, bytearray}
+    ):
         return _of_entries(dict(enumerate(items)), level)
     return [SampledColumn("", _plain(items))], ("",)
 
@@ -311,7 +374,10 @@ def _of_entries(data: Mapping[Any, Any], level: int) -> _Found | None:
         found = _taken(value, level + 1)
         if found is not None:
             taken = islice(found[0], MOST_COLUMNS - len(columns))
-            columns += [SampledColumn(f"{key} {column.name}".rstrip(), column.values, column.missing) for column in taken]
+            columns += [
+                SampledColumn(f"{key} {column.name}".rstrip(), column.values, column.missing)
+                for column in taken
+            ]
     return columns, [column.name for column in columns]
 
 

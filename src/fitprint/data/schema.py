@@ -26,12 +26,15 @@ class Field:
 
     Attributes:
         name: label of the column; None for a nameless array.
-        type: "bool", "int8" ... "uint64", "float16" ... "float128", "complex64" ..., "string", "bytes", "datetime[ns]",
-            "datetime[ns, UTC]", "timedelta[ns]", "category[string]", "object" (mixed values), "null" (nothing but missing
-            values), or a library's own word such as "period[M]".
+        type: "bool", "int8" ... "uint64", "float16" ... "float128", "complex64" ..., "string",
+            "bytes", "datetime[ns]", "datetime[ns, UTC]", "timedelta[ns]", "category[string]",
+            "object" (mixed values), "null" (nothing but missing values), or a library's own word
+            such as "period[M]".
         shape: -1 stands for any length.
-        nullable: the data has room for missing values. This is apart from the type: an integer column may be nullable.
-        categories: the values of a categorical column in their order; None for others, for very many, and for unusual ones.
+        nullable: the data has room for missing values. This is apart from the type: an integer
+            column may be nullable.
+        categories: the values of a categorical column in their order; None for others, for very
+            many, and for unusual ones.
         required: False if data may lack it; so only in signatures that MLflow wrote.
     """
 
@@ -48,9 +51,11 @@ class Schema:
     """The shape of one argument or result of a model.
 
     Attributes:
-        container: "table" (a data frame), "series", "array", "sparse", "arrays" (a dict of arrays), "tensors" (a list of arrays
-            of two or more dimensions), "list", "records" (a list of dicts) or "scalar".
-        fields: columns in order; exactly one, nameless, for array, sparse, list and scalar; those of tensors are named 0, 1, ...
+        container: "table" (a data frame), "series", "array", "sparse", "arrays" (a dict of arrays),
+            "tensors" (a list of arrays of two or more dimensions), "list", "records" (a list of
+            dicts) or "scalar".
+        fields: columns in order; exactly one, nameless, for array, sparse, list and scalar; those
+            of tensors are named 0, 1, ...
     """
 
     container: str
@@ -65,7 +70,11 @@ class Schema:
         """Return the schema as JSON values; without ``values`` it holds none of the data's own."""
         fields = []
         for field in self.fields:
-            entry: dict[str, Any] = {"name": field.name, "type": field.type, "nullable": field.nullable}
+            entry: dict[str, Any] = {
+                "name": field.name,
+                "type": field.type,
+                "nullable": field.nullable,
+            }
             if field.shape != (-1,):
                 entry["shape"] = list(field.shape)
             if values and field.categories is not None:
@@ -97,7 +106,8 @@ def _field_from_json(entry: Mapping[str, Any]) -> Field:
 
 
 def schema_of(data: Any) -> Schema:
-    """Return the schema of data: a numpy array, pandas or polars frame or series, Arrow table, scipy sparse matrix, dict, list, or scalar.
+    """Return the schema of data: a numpy array, pandas or polars frame or series, Arrow table,
+    scipy sparse matrix, dict, list, or scalar.
 
     Arrays and typed columns are never read; of object columns and lists at most 100 values are.
 
@@ -119,12 +129,16 @@ def schema_of(data: Any) -> Schema:
         return _list(data)
     if data is None or isinstance(data, str | bytes | bool | int | float | complex):
         return Schema("scalar", (Field(None, type_of_values((data,)), (), nullable=False),))
-    raise SignatureError(f"no schema can be inferred from a {type(data).__module__}.{type(data).__qualname__}")
+    raise SignatureError(
+        f"no schema can be inferred from a {type(data).__module__}.{type(data).__qualname__}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class FrameColumn:
-    """A column of a data frame, or (``position`` None) a series: its label and dtype, and ways to its values."""
+    """A column of a data frame, or (``position`` None) a series: its label and dtype, and ways to
+    its values.
+    """
 
     label: Label
     dtype: Any
@@ -135,7 +149,11 @@ class FrameColumn:
         """Return the column itself, a pandas or polars series."""
         if self.position is None:
             return self.owner
-        return self.owner.iloc[:, self.position] if hasattr(self.owner, "iloc") else self.owner.to_series(self.position)
+        return (
+            self.owner.iloc[:, self.position]
+            if hasattr(self.owner, "iloc")
+            else self.owner.to_series(self.position)
+        )
 
     def peek(self) -> list[Any]:
         """Return at most 100 values."""
@@ -149,12 +167,20 @@ class FrameColumn:
     def is_missing(self) -> bool:
         """Tell if there is no value at all."""
         found = self.series()
-        return bool(found.isna().all()) if hasattr(found, "iloc") else bool(found.null_count() == len(found))
+        return (
+            bool(found.isna().all())
+            if hasattr(found, "iloc")
+            else bool(found.null_count() == len(found))
+        )
 
     def floats(self) -> Any:
         """Return all values as a float64 array, NaN where missing."""
         found = self.series()
-        return found.to_numpy(dtype="float64", na_value=float("nan")) if hasattr(found, "iloc") else found.to_numpy()
+        return (
+            found.to_numpy(dtype="float64", na_value=float("nan"))
+            if hasattr(found, "iloc")
+            else found.to_numpy()
+        )
 
 
 def columns(data: Any) -> list[FrameColumn]:
@@ -163,12 +189,16 @@ def columns(data: Any) -> list[FrameColumn]:
         return [FrameColumn(label(data.name), data.dtype, data)]
     dtypes = data.dtypes.tolist() if hasattr(data, "iloc") else data.dtypes
     return [
-        FrameColumn(label(name), dtype, data, position) for position, (name, dtype) in enumerate(zip(data.columns, dtypes, strict=True))
+        FrameColumn(label(name), dtype, data, position)
+        for position, (name, dtype) in enumerate(zip(data.columns, dtypes, strict=True))
     ]
 
 
 def type_of(dtype: object, peek: Callable[[], Sequence[Any]]) -> tuple[str, bool]:
-    """Return our word for a dtype, and if it has room for missing values. Values are looked at only where the dtype is object."""
+    """Return our word for a dtype, and if it has room for missing values.
+
+    Values are looked at only where the dtype is object.
+    """
     if type(dtype).__module__.partition(".")[0] == "polars":
         return _polars_type(dtype), True
     kind = getattr(dtype, "kind", None)
@@ -240,7 +270,12 @@ def _exact(name: Any) -> Label:
 
 def _column(column: FrameColumn) -> Field:
     word, nullable = type_of(column.dtype, column.peek)
-    return Field(column.label, word, nullable=nullable, categories=_categories(column.dtype) if word.startswith("category[") else None)
+    return Field(
+        column.label,
+        word,
+        nullable=nullable,
+        categories=_categories(column.dtype) if word.startswith("category[") else None,
+    )
 
 
 def _categories(dtype: Any) -> tuple[Label, ...] | None:
@@ -266,7 +301,11 @@ def _entry(name: Label, value: Any) -> Field:
 
 
 def _list(data: Sequence[Any]) -> Schema:
-    if data and len(data) <= MOST_TENSORS and all(is_array(item) and len(item.shape) > 1 and not is_sparse(item) for item in data):
+    if (
+        data
+        and len(data) <= MOST_TENSORS
+        and all(is_array(item) and len(item.shape) > 1 and not is_sparse(item) for item in data)
+    ):
         return Schema("tensors", tuple(_array(number, item) for number, item in enumerate(data)))
     sample = _some(data)
     if sample and all(isinstance(item, Mapping) for item in sample):
@@ -274,7 +313,11 @@ def _list(data: Sequence[Any]) -> Schema:
         return Schema(
             "records",
             tuple(
-                Field(name, type_of_values(item.get(name) for item in sample), nullable=any(item.get(name) is None for item in sample))
+                Field(
+                    name,
+                    type_of_values(item.get(name) for item in sample),
+                    nullable=any(item.get(name) is None for item in sample),
+                )
                 for name in names
             ),
         )
@@ -287,15 +330,26 @@ def _sequence(name: Label, data: Any) -> Field:
         return Field(name, type_of_values((data,)), (), nullable=data is None)
     sample = _some(data)
     shape: tuple[int, ...] = (-1,)
-    while sample and all(isinstance(item, list | tuple) or (is_array(item) and len(item.shape) > 0) for item in sample):
+    while sample and all(
+        isinstance(item, list | tuple) or (is_array(item) and len(item.shape) > 0)
+        for item in sample
+    ):
         lengths = {len(item) for item in sample}
         shape = (*shape, lengths.pop() if len(lengths) == 1 else -1)
-        sample = [value for item in sample[:10] for value in item][:MOST_PEEKED]  # of rows every column
-    return Field(name, type_of_values(sample), shape, nullable=any(_type_of_value(value) == "null" for value in sample))
+        # of rows every column
+        sample = [value for item in sample[:10] for value in item][:MOST_PEEKED]
+    return Field(
+        name,
+        type_of_values(sample),
+        shape,
+        nullable=any(_type_of_value(value) == "null" for value in sample),
+    )
 
 
 def peek_array(data: Any) -> Sequence[Any]:
-    """Return a few values of an array of objects: of an array of rows, those of every column in a few rows."""
+    """Return a few values of an array of objects: of an array of rows, those of every column in a
+    few rows.
+    """
     if is_sparse(data):
         data = data.data
     if not data.shape or not data.size:
@@ -315,26 +369,35 @@ def _type_of_value(value: Any) -> str:
     kind = type(value)
     word = _WORDS.get(kind)
     if word is not None:
-        return "null" if word == "float64" and value != value else word  # NaN alone differs from itself
+        # NaN alone differs from itself
+        return "null" if word == "float64" and value != value else word
     if kind.__module__.startswith("pandas"):
         if kind.__name__ in {"NAType", "NaTType"}:
             return "null"
         if kind.__name__ in {"Timestamp", "Timedelta"}:
             tz = getattr(value, "tz", None)
-            return f"{'datetime' if kind.__name__ == 'Timestamp' else 'timedelta'}[ns{f', {tz}' if tz is not None else ''}]"
+            return (
+                f"{'datetime' if kind.__name__ == 'Timestamp' else 'timedelta'}[ns"
+                f"{f', {tz}' if tz is not None else ''}]"
+            )
     dtype = getattr(value, "dtype", None)
     if dtype is not None and getattr(value, "shape", None) == ():  # a numpy scalar
         word, _ = type_of(dtype, list)
         family = word.rstrip("0123456789")
-        return "null" if value != value else {"int": "int64", "uint": "int64", "float": "float64"}.get(family, word)
+        return (
+            "null"
+            if value != value
+            else {"int": "int64", "uint": "int64", "float": "float64"}.get(family, word)
+        )
     for base in (str, bytes, bool, int, float):
         if isinstance(value, base):
             return _WORDS[base]
     if kind.__module__ == "datetime":
         tz = getattr(value, "tzinfo", None)
-        return {"datetime": f"datetime[us{f', {tz}' if tz is not None else ''}]", "timedelta": "timedelta[us]"}.get(
-            kind.__name__, kind.__name__
-        )
+        return {
+            "datetime": f"datetime[us{f', {tz}' if tz is not None else ''}]",
+            "timedelta": "timedelta[us]",
+        }.get(kind.__name__, kind.__name__)
     return "decimal" if kind.__name__ == "Decimal" else "object"
 
 
@@ -351,7 +414,14 @@ _WORDS: dict[type, str] = {
 
 
 def _plain_word(name: str) -> str:
-    return {"str": "string", "boolean": "bool", "double": "float64", "half": "float16", "long": "int64", "int": "int32"}.get(name, name)
+    return {
+        "str": "string",
+        "boolean": "bool",
+        "double": "float64",
+        "half": "float16",
+        "long": "int64",
+        "int": "int32",
+    }.get(name, name)
 
 
 def _polars_type(dtype: object) -> str:
@@ -360,17 +430,34 @@ def _polars_type(dtype: object) -> str:
     if word in {"Categorical", "Enum"}:
         return "category[string]"
     if word in {"Datetime", "Duration"}:
-        arguments = dict(part.strip().split("=") for part in name.partition("(")[2].rstrip(")").split(",") if "=" in part)
+        arguments = dict(
+            part.strip().split("=")
+            for part in name.partition("(")[2].rstrip(")").split(",")
+            if "=" in part
+        )
         unit = arguments.get("time_unit", "us").strip("'")
         zone = arguments.get("time_zone", "None").strip("'")
-        return f"{'datetime' if word == 'Datetime' else 'timedelta'}[{unit}{'' if zone == 'None' else f', {zone}'}]"
-    return {"String": "string", "Utf8": "string", "Binary": "bytes", "Boolean": "bool", "Null": "null", "Object": "object"}.get(
-        word, word.lower()
-    )
+        return (
+            f"{'datetime' if word == 'Datetime' else 'timedelta'}[{unit}"
+            f"{'' if zone == 'None' else f', {zone}'}]"
+        )
+    return {
+        "String": "string",
+        "Utf8": "string",
+        "Binary": "bytes",
+        "Boolean": "bool",
+        "Null": "null",
+        "Object": "object",
+    }.get(word, word.lower())
 
 
 def _arrow_table(table: Any) -> Schema:
-    return Schema("table", tuple(Field(field.name, _arrow_type(str(field.type)), nullable=True) for field in table.schema))
+    return Schema(
+        "table",
+        tuple(
+            Field(field.name, _arrow_type(str(field.type)), nullable=True) for field in table.schema
+        ),
+    )
 
 
 def _arrow_type(name: str) -> str:
@@ -380,5 +467,11 @@ def _arrow_type(name: str) -> str:
     if word.startswith("dictionary<"):
         values = word.partition("values=")[2].partition(",")[0]
         return f"category[{_arrow_type(values)}]"
-    known = {"double": "float64", "float": "float32", "halffloat": "float16", "large_string": "string", "string_view": "string"}
+    known = {
+        "double": "float64",
+        "float": "float32",
+        "halffloat": "float16",
+        "large_string": "string",
+        "string_view": "string",
+    }
     return known.get(word) or {"binary": "bytes", "large_binary": "bytes"}.get(word, name)

@@ -20,19 +20,24 @@ _CHUNK = 1 << 16
 
 
 def describe_target(data: Any, discrete: bool | None = None) -> dict[str, Any]:
-    """Return JSON facts on a target, sample weights or predictions; empty where nothing can be told cheaply.
+    """Return JSON facts on a target, sample weights or predictions; empty where nothing can be told
+    cheaply.
 
-    - Classes: ``{"kind": "discrete", "n_classes", "classes", "counts"}``: the 100 most frequent, in order of the class.
-    - Quantities: ``{"kind": "continuous", "count", "min", "max", "mean", "std"}`` over the finite values, of which there are ``count``.
-    - Several outputs: ``{"kind": "multilabel", "outputs", "positives"}`` where all are 0 or 1, else ``{"kind": "multioutput",
-      "outputs", "columns": [...]}`` with the facts of up to 100 columns.
+    - Classes: ``{"kind": "discrete", "n_classes", "classes", "counts"}``: the 100 most frequent, in
+      order of the class.
+    - Quantities: ``{"kind": "continuous", "count", "min", "max", "mean", "std"}`` over the finite
+      values, of which there are ``count``.
+    - Several outputs: ``{"kind": "multilabel", "outputs", "positives"}`` where all are 0 or 1, else
+      ``{"kind": "multioutput", "outputs", "columns": [...]}`` with the facts of up to 100 columns.
 
-    Where there are more than a million elements, evenly spread ones are looked at, and ``of`` is "sample".
+    Where there are more than a million elements, evenly spread ones are looked at, and ``of`` is
+    "sample".
 
     Args:
         data: array, column, one-column table, list or sparse indicator matrix; only read.
-        discrete: whether the values are classes. By default texts, booleans and objects are, whole numbers with at most
-            100 and floats with at most 20 distinct values, all of them whole, too.
+        discrete: whether the values are classes. By default texts, booleans and objects are, whole
+            numbers with at most 100 and floats with at most 20 distinct values, all of them whole,
+            too.
     """
     kind = kind_of(data)
     if kind == "sparse":
@@ -40,7 +45,9 @@ def describe_target(data: Any, discrete: bool | None = None) -> dict[str, Any]:
     if kind == "frame":
         if data.shape[1] != 1:
             columns = [data.iloc[:, position] for position in range(min(data.shape[1], _CLASSES))]
-            return _outputs(data.shape[1], [describe_target(column, discrete) for column in columns])
+            return _outputs(
+                data.shape[1], [describe_target(column, discrete) for column in columns]
+            )
         data, kind = data.iloc[:, 0], "column"
     if kind in ("column", "index"):
         data = _plain_column(data)
@@ -136,7 +143,14 @@ def _range(array: Any) -> dict[str, Any]:
     for start in chunks:
         distance = _finite(numpy, array[start : start + _CHUNK]) - mean
         squares += float(numpy.dot(distance, distance))
-    return {"kind": "continuous", "count": count, "min": low, "max": high, "mean": mean, "std": math.sqrt(squares / count)}
+    return {
+        "kind": "continuous",
+        "count": count,
+        "min": low,
+        "max": high,
+        "mean": mean,
+        "std": math.sqrt(squares / count),
+    }
 
 
 def _finite(numpy: Any, chunk: Any) -> Any:
@@ -148,13 +162,21 @@ def _finite(numpy: Any, chunk: Any) -> Any:
 def _of_columns(array: Any, discrete: bool | None) -> dict[str, Any]:
     numpy = sys.modules["numpy"]
     outputs = int(array.shape[1])
-    if array.dtype.kind in "biu" and array.size <= _ELEMENTS and array.size and array.min() >= 0 and array.max() <= 1:
+    if (
+        array.dtype.kind in "biu"
+        and array.size <= _ELEMENTS
+        and array.size
+        and array.min() >= 0
+        and array.max() <= 1
+    ):
         positives = numpy.count_nonzero(array, axis=0)[:_CLASSES].tolist()
         return {"kind": "multilabel", "outputs": outputs, "positives": positives}
     if array.dtype.kind not in "biufOSU":
         return {}
     step = max(1, -(-int(array.size) // _ELEMENTS))
-    columns = [_of_array(array[::step, position], discrete) for position in range(min(outputs, _CLASSES))]
+    columns = [
+        _of_array(array[::step, position], discrete) for position in range(min(outputs, _CLASSES))
+    ]
     return {**_outputs(outputs, columns), **({"of": "sample"} if step > 1 else {})}
 
 
@@ -201,4 +223,11 @@ def _range_of_numbers(items: list[float]) -> dict[str, Any]:
         return {"kind": "continuous", "count": 0}
     mean = math.fsum(finite) / len(finite)
     spread = math.sqrt(math.fsum((item - mean) ** 2 for item in finite) / len(finite))
-    return {"kind": "continuous", "count": len(finite), "min": min(finite), "max": max(finite), "mean": mean, "std": spread}
+    return {
+        "kind": "continuous",
+        "count": len(finite),
+        "min": min(finite),
+        "max": max(finite),
+        "mean": mean,
+        "std": spread,
+    }

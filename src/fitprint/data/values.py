@@ -17,7 +17,15 @@ from typing import Any
 from fitprint.context.secrecy import KNOWN, is_withheld, withheld
 from fitprint.errors import InvalidParamError
 
-__all__ = ["PREVIEW_LIMIT", "error_text", "number_or_text", "param_value", "preview", "strip_addresses", "type_name"]
+__all__ = [
+    "PREVIEW_LIMIT",
+    "error_text",
+    "number_or_text",
+    "param_value",
+    "preview",
+    "strip_addresses",
+    "type_name",
+]
 
 PREVIEW_LIMIT = 8192
 """Longest JSON text, in characters, that a parameter has without spilling to an artifact."""
@@ -27,7 +35,8 @@ _DEPTH = 24  # levels of nested containers
 _NODES = 1_000_000  # values inside one parameter
 _ELEMENTS = 1000  # of an array that is written out
 _BYTES = 1024  # of a byte string that is written out
-_HUGE = 1 << 4096  # integers from here on are written in hexadecimal: decimal text of them takes quadratic time
+# integers from here on are written in hexadecimal: decimal text of them takes quadratic time
+_HUGE = 1 << 4096
 
 _SCALARS = frozenset({str, float, bool, type(None)})
 _PLAIN = _SCALARS | {int}
@@ -48,7 +57,9 @@ def error_text(error: BaseException) -> str:
 
 
 def number_or_text(value: Any) -> Any:
-    """Return the number that a text writes, as an int where it is one; what writes none, or is no text, as it is."""
+    """Return the number that a text writes, as an int where it is one; what writes none, or is no
+    text, as it is.
+    """
     for kind in (int, float) if isinstance(value, str) else ():
         try:
             return kind(value)
@@ -58,29 +69,43 @@ def number_or_text(value: Any) -> Any:
 
 
 def type_name(value: Any) -> str:
-    """Return the name by which users know the class: that of the outermost package that has it, such as ``pandas.DataFrame``."""
+    """Return the name by which users know the class: that of the outermost package that has it,
+    such as ``pandas.DataFrame``.
+    """
     cls = type(value)
     if cls.__module__ == "builtins":
         return str(cls.__qualname__)
     parts = cls.__module__.split(".")
     packages = (".".join(parts[:count]) for count in range(1, len(parts)))
-    public = next((package for package in packages if vars(sys.modules.get(package, sys)).get(cls.__name__) is cls), cls.__module__)
+    public = next(
+        (
+            package
+            for package in packages
+            if vars(sys.modules.get(package, sys)).get(cls.__name__) is cls
+        ),
+        cls.__module__,
+    )
     return f"{public}.{cls.__qualname__}"
 
 
 def param_value(value: Any, key: str = "") -> Any:
-    """Return the JSON value of a parameter: None, bool, int, float (NaN and infinities exact), str, list or dict.
+    """Return the JSON value of a parameter: None, bool, int, float (NaN and infinities exact), str,
+    list or dict.
 
     The same value gives the same result in every process. What JSON does not know is written so:
 
-    - tuples and deques as lists, sets as sorted lists; arrays of up to 1000 elements as nested lists,
-      larger ones and tables as ``{"type", "shape", "dtype", "digest"}``;
-    - keys of dicts as the text of their own JSON value (``1`` as ``"1"``), with `` (int)`` behind it where two keys would be one;
-    - an Enum member as ``Class.NAME``, one that is also a str or number as its value; paths, dates and times as text;
-    - functions and classes as ``module.qualname``; bytes as their ``repr`` up to 1 KiB, else as type, size and digest;
+    - tuples and deques as lists, sets as sorted lists; arrays of up to 1000 elements as nested
+      lists, larger ones and tables as ``{"type", "shape", "dtype", "digest"}``;
+    - keys of dicts as the text of their own JSON value (``1`` as ``"1"``), with `` (int)`` behind
+      it where two keys would be one;
+    - an Enum member as ``Class.NAME``, one that is also a str or number as its value; paths, dates
+      and times as text;
+    - functions and classes as ``module.qualname``; bytes as their ``repr`` up to 1 KiB, else as
+      type, size and digest;
     - any other object as its ``repr`` without memory addresses;
     - a text in a dict under the name of a secret, such as ``password``, as ``[redacted]``;
-    - a container inside itself, below 24 levels, or beyond a million values as a short text in ``<>``.
+    - a container inside itself, below 24 levels, or beyond a million values as a short text in
+      ``<>``.
 
     Args:
         value: anything; it is neither changed nor kept.
@@ -99,11 +124,15 @@ def param_value(value: Any, key: str = "") -> Any:
     except Exception as error:
         named = f"parameter {key!r} of" if key else "a value of"
         reason = f"{type(error).__name__}: {error_text(error)}"
-        raise InvalidParamError(f"{named} type {type_name(value)} has no recordable form, its own code failed with {reason}") from error
+        raise InvalidParamError(
+            f"{named} type {type_name(value)} has no recordable form, its own code failed with "
+            f"{reason}"
+        ) from error
 
 
 def preview(value: Any, limit: int = PREVIEW_LIMIT) -> Any:
-    """Return ``value`` itself (the same object) if its JSON has at most ``limit`` characters, else a text with its beginning.
+    """Return ``value`` itself (the same object) if its JSON has at most ``limit`` characters, else
+    a text with its beginning.
 
     Args:
         value: what :func:`param_value` returned.
@@ -208,7 +237,11 @@ class _Conversion:
         if isinstance(value, os.PathLike):
             return os.fsdecode(value)
         if isinstance(value, (bytes, bytearray)):
-            return repr(bytes(value)) if len(value) <= _BYTES else {**_summary(value), "size": len(value)}
+            return (
+                repr(bytes(value))
+                if len(value) <= _BYTES
+                else {**_summary(value), "size": len(value)}
+            )
         if isinstance(value, partial):
             return self.partial(value)
         if hasattr(cls, "shape") or hasattr(cls, "tolist"):
@@ -226,10 +259,15 @@ class _Conversion:
 
     def array(self, value: Any) -> Any:
         shape = getattr(value, "shape", None)
-        size = math.prod(shape) if isinstance(shape, tuple) and all(isinstance(side, int) for side in shape) else len(value)
+        size = (
+            math.prod(shape)
+            if isinstance(shape, tuple) and all(isinstance(side, int) for side in shape)
+            else len(value)
+        )
         if size > _ELEMENTS or not hasattr(value, "tolist"):
             return _summary(value)
-        if getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):  # dates: numbers without their unit else
+        # dates: numbers without their unit else
+        if getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
             value = value.astype(str)
         plain = value.tolist()
         if type(plain) is type(value):  # numpy's long double has no Python counterpart

@@ -16,9 +16,22 @@ from fitprint.api import off
 from fitprint.arguments import shown
 from fitprint.data.description import Description, described
 from fitprint.data.kinds import is_sparse, kind_of
-from fitprint.data.parts import column_of, labels_of, length_of, missing_rows, values_of, without_column
+from fitprint.data.parts import (
+    column_of,
+    labels_of,
+    length_of,
+    missing_rows,
+    values_of,
+    without_column,
+)
 from fitprint.errors import FitprintError
-from fitprint.evaluating.judges import chosen_judges, default_judges, judged, registered_metrics, slices_of
+from fitprint.evaluating.judges import (
+    chosen_judges,
+    default_judges,
+    judged,
+    registered_metrics,
+    slices_of,
+)
 from fitprint.evaluating.subjects import Subject, subject_of
 from fitprint.models.flavor import class_name
 from fitprint.models.outcomes import Respondent
@@ -40,7 +53,10 @@ def evaluate(
     model: Any,
     data: Any,
     target: Any,
-    metrics: Mapping[str, Callable[[Any, Any], Any] | str] | Collection[Callable[[Any, Any], Any] | str] | str | None = None,
+    metrics: Mapping[str, Callable[[Any, Any], Any] | str]
+    | Collection[Callable[[Any, Any], Any] | str]
+    | str
+    | None = None,
     *,
     name: str = "test",
     by: Any = None,
@@ -48,30 +64,36 @@ def evaluate(
 ) -> Evaluation:
     """Return how good a model is on data, and record it on the model's run.
 
-    The run gets a metric ``NAME_METRIC`` for each metric, such as ``test_accuracy_score``, the facts on the data with their digest, and
-    the artifact ``evaluations/NAME.json``. A metric gets a further point if its value or the data have changed since the run was evaluated
-    under the same name. Nothing else is recorded: the predictions that this takes are no calls of yours, and the model and the random
-    generators of Python and numpy stay as they are.
+    The run gets a metric ``NAME_METRIC`` for each metric, such as ``test_accuracy_score``, the
+    facts on the data with their digest, and the artifact ``evaluations/NAME.json``. A metric gets a
+    further point if its value or the data have changed since the run was evaluated under the same
+    name. Nothing else is recorded: the predictions that this takes are no calls of yours, and the
+    model and the random generators of Python and numpy stay as they are.
 
     Args:
-        model: a run, or what names one (see :func:`get_run`), which has a model; ``RUN/path`` or ``runs:/RUN/path`` for one of several; a
-            version of a registered model, or its URI ``models:/NAME/3``; a folder with an ``MLmodel``; or an object with ``predict``.
-            The run of an object is the one that trained it, if it was autologged or loaded with :func:`load_predictor`, else the current
-            run; without either, nothing is recorded. Versions that are this model learn how good it is, too.
-        data: a data frame, an array, a dict of columns or a list of records: what the model predicts from. Columns that it does not
-            know are left out.
+        model: a run, or what names one (see :func:`get_run`), which has a model; ``RUN/path`` or
+            ``runs:/RUN/path`` for one of several; a version of a registered model, or its URI
+            ``models:/NAME/3``; a folder with an ``MLmodel``; or an object with ``predict``. The run
+            of an object is the one that trained it, if it was autologged or loaded with
+            :func:`load_predictor`, else the current run; without either, nothing is recorded.
+            Versions that are this model learn how good it is, too.
+        data: a data frame, an array, a dict of columns or a list of records: what the model
+            predicts from. Columns that it does not know are left out.
         target: the name of a column of ``data``, or the true values.
-        metrics: names, such as ``["f1_score", "balanced_accuracy_score"]``, or functions ``f(true, predicted)`` under names of yours:
-            ``{"cost": f}``. By default those that are usual for classes or quantities.
+        metrics: names, such as ``["f1_score", "balanced_accuracy_score"]``, or functions
+            ``f(true, predicted)`` under names of yours: ``{"cost": f}``. By default those that are
+            usual for classes or quantities.
         name: a short name of the data: letters, digits, ``_``, ``-`` and ``.``.
-        by: the name of a column of ``data``, or a value for each row: the same metrics for the rows of each value. The largest 20 groups
-            are shown, all others together.
+        by: the name of a column of ``data``, or a value for each row: the same metrics for the rows
+            of each value. The largest 20 groups are shown, all others together.
         trust: as for :func:`load_model`.
 
     Raises:
-        RunNotFoundError, AmbiguousRunError, ModelNotFoundError, UntrustedModelError: there is no such model, or it cannot be loaded.
+        RunNotFoundError, AmbiguousRunError, ModelNotFoundError, UntrustedModelError: there is no
+            such model, or it cannot be loaded.
         SignatureError: the data do not fit the model; the message names the column.
-        FitprintError: the data have no rows, no such column, or a target with missing values; a metric is not known or fails.
+        FitprintError: the data have no rows, no such column, or a target with missing values; a
+            metric is not known or fails.
     """
     name = _checked_name(name)
     wanted = chosen_judges(metrics)
@@ -83,7 +105,9 @@ def evaluate(
         takes = {each.takes for each in (wanted or registered_metrics().values())} - {"predictions"}
         outcome = respondent.answer(true, takes)
         judges = wanted or default_judges(outcome.task)
-        found, notes = judged(judges, outcome, class_name(subject.predictor.model), chosen=bool(wanted))
+        found, notes = judged(
+            judges, outcome, class_name(subject.predictor.model), chosen=bool(wanted)
+        )
         slices = slices_of([each for each in judges if each.name in found], outcome, groups)
     evaluation = Evaluation(
         name=name,
@@ -102,28 +126,45 @@ def evaluate(
         notes=tuple([*respondent.notes, *notes][:_MOST_NOTES]),
     )
     goals = {each.name: each.goal for each in judges}
-    evaluation = _recorded(evaluation, subject.run, features, described(true), goals, is_registered=subject.version is not None)
+    evaluation = _recorded(
+        evaluation,
+        subject.run,
+        features,
+        described(true),
+        goals,
+        is_registered=subject.version is not None,
+    )
     _tell_registry(evaluation, subject, goals)
     return evaluation
 
 
-# -- the data ------------------------------------------------------------------------------------------------------------
+# -- the data --------------------------------------------------------------------------------------
 
 
 def _is_label(data: Any, value: Any) -> bool:
-    """Tell whether a value names a column: a text does always, a number or tuple only where there is such a column."""
+    """Tell whether a value names a column: a text does always, a number or tuple only where there
+    is such a column.
+    """
     if isinstance(value, str):
         return True
-    return isinstance(value, (int, tuple)) and not isinstance(value, bool) and value in (labels_of(data) or ())
+    return (
+        isinstance(value, (int, tuple))
+        and not isinstance(value, bool)
+        and value in (labels_of(data) or ())
+    )
 
 
 def _parts(data: Any, target: Any, by: Any) -> tuple[Description, Any, Any]:
     """Return features, target and the values to slice by, looked at."""
     if data is None or isinstance(data, (bool, int, float, str, bytes)):
         told = "give a data frame, an array, a dict of columns or a list of records"
-        raise FitprintError(f"there are no data in {shown(data)}: {told} (`fitprint evaluate` reads files)")
+        raise FitprintError(
+            f"there are no data in {shown(data)}: {told} (`fitprint evaluate` reads files)"
+        )
     if target is None:
-        raise FitprintError("the target is missing: give the name of a column of the data, or the true values")
+        raise FitprintError(
+            "the target is missing: give the name of a column of the data, or the true values"
+        )
     features, true = data, target
     if _is_label(data, target):
         true = column_of(data, target, "the target")
@@ -132,15 +173,25 @@ def _parts(data: Any, target: Any, by: Any) -> tuple[Description, Any, Any]:
     true = _true_values(true)
     rows = length_of(features)
     if rows is None and isinstance(features, Mapping):
-        raise FitprintError("a dict of data holds columns, which are lists or arrays: {'a': [1.0]} instead of {'a': 1.0}")
+        raise FitprintError(
+            "a dict of data holds columns, which are lists or arrays: {'a': [1.0]} instead of "
+            "{'a': 1.0}"
+        )
     if rows == 0 or len(true) == 0:
-        raise FitprintError("there are no rows to evaluate on" if rows in (0, len(true)) else _lengths("the target", len(true), rows))
+        raise FitprintError(
+            "there are no rows to evaluate on"
+            if rows in (0, len(true))
+            else _lengths("the target", len(true), rows)
+        )
     if rows is not None and len(true) != rows:
         raise FitprintError(_lengths("the target", len(true), rows))
     missing = missing_rows(true)
     if missing:
         what = "1 missing value" if len(missing) == 1 else f"{len(missing)} missing values"
-        raise FitprintError(f"the target has {what}, the first in row {missing[0]} (counted from 0): leave these rows out")
+        raise FitprintError(
+            f"the target has {what}, the first in row {missing[0]} (counted from 0): leave these "
+            "rows out"
+        )
     return described(features), true, None if groups is None else _groups(groups, len(true))
 
 
@@ -148,10 +199,14 @@ def _true_values(target: Any) -> Any:
     if is_sparse(target):
         target = target.toarray()
     if isinstance(target, (bytes, Mapping)) or length_of(target) is None:
-        raise FitprintError(f"the target must be the name of a column or the true values, not {shown(target)}")
+        raise FitprintError(
+            f"the target must be the name of a column or the true values, not {shown(target)}"
+        )
     values = values_of(target)
     if getattr(getattr(values, "dtype", None), "kind", "") in "Mm" and hasattr(values, "dtype"):
-        raise FitprintError("the target holds times, of which there are no metrics: give numbers or classes")
+        raise FitprintError(
+            "the target holds times, of which there are no metrics: give numbers or classes"
+        )
     return values
 
 
@@ -161,14 +216,21 @@ def _lengths(what: str, length: int, rows: int | None) -> str:
 
 def _groups(values: Any, count: int) -> list[Any]:
     """Return a value for each row, None where it is missing."""
-    values = None if isinstance(values, (bytes, Mapping)) or length_of(values) is None else values_of(values)
+    values = (
+        None
+        if isinstance(values, (bytes, Mapping)) or length_of(values) is None
+        else values_of(values)
+    )
     if values is None or getattr(values, "ndim", 1) != 1:
         raise FitprintError("the slices are those of a column's name, or of one value for each row")
     if len(values) != count:
         raise FitprintError(_lengths("the column to slice by", len(values), count))
     missing = set(missing_rows(values))
     if kind_of(values) == "array" and values.dtype.kind in "Mm":
-        return [None if row in missing else _MIDNIGHT.sub("", item) for row, item in enumerate(values.astype(str).tolist())]
+        return [
+            None if row in missing else _MIDNIGHT.sub("", item)
+            for row, item in enumerate(values.astype(str).tolist())
+        ]
     items = values.tolist() if hasattr(values, "tolist") else list(values)
     plain = [item if isinstance(item, (str, int, float)) else str(item) for item in items]
     return [None if row in missing else item for row, item in enumerate(plain)]
@@ -187,12 +249,15 @@ def _same_randomness() -> Iterator[None]:
             numpy.set_state(of_numpy)
 
 
-# -- the record ----------------------------------------------------------------------------------------------------------
+# -- the record ------------------------------------------------------------------------------------
 
 
 def _checked_name(name: Any) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise FitprintError(f"the name of the data must be a short word of letters, digits, '_', '-' and '.', not {shown(name)}")
+        raise FitprintError(
+            "the name of the data must be a short word of letters, digits, '_', '-' and '.', not "
+            f"{shown(name)}"
+        )
     return name
 
 
@@ -212,14 +277,26 @@ def _recorded(
     if run is None and is_registered:
         return evaluation
     if run is None:
-        note = "not recorded: the model has no run, and none is current; call this inside `with fitprint.start_run():`"
+        note = (
+            "not recorded: the model has no run, and none is current; call this inside "
+            "`with fitprint.start_run():`"
+        )
         return replace(evaluation, notes=(*evaluation.notes, note))
     run.refresh()  # somebody else may have evaluated it
     path = f"evaluations/{evaluation.name}.json"
     before = _before(run, path)
-    is_same = before.get("digest") == dataset.digest != "" and before.get("target_digest") == target_digest
+    is_same = (
+        before.get("digest") == dataset.digest != ""
+        and before.get("target_digest") == target_digest
+    )
     if before and not is_same:
-        evaluation = replace(evaluation, notes=(*evaluation.notes, f"these are other data than those that were {evaluation.name!r} before"))
+        evaluation = replace(
+            evaluation,
+            notes=(
+                *evaluation.notes,
+                f"these are other data than those that were {evaluation.name!r} before",
+            ),
+        )
     for key, value in evaluation.metrics.items():
         if not (is_same and before["metrics"].get(key) == strict(value)):
             run.log_metric(f"{evaluation.name}_{key}", value, goal=goals[key])
@@ -231,15 +308,24 @@ def _recorded(
 
 
 def _tell_registry(evaluation: Evaluation, subject: Subject, goals: Mapping[str, str]) -> None:
-    """Tell the versions that are this model how good it is: that which was named, and those that were registered from the run."""
+    """Tell the versions that are this model how good it is: that which was named, and those that
+    were registered from the run.
+    """
     versions = [subject.version] if subject.version is not None else []
     registry = current().known_store().registry if subject.run is not None else None
     if subject.run is not None and registry is not None:
         path = subject.predictor.uri.partition(":/")[2].partition("/")[2] or "model"
-        own = [] if subject.version is not None else searched(current(), f"run_id = '{subject.run.id}'")
+        own = (
+            []
+            if subject.version is not None
+            else searched(current(), f"run_id = '{subject.run.id}'")
+        )
         versions += [each for each in own if each.record.model.path == path]
     found = ModelEvaluation(
-        evaluation.digest, evaluation.target_digest, dict(evaluation.metrics), {key: goals[key] for key in evaluation.metrics}
+        evaluation.digest,
+        evaluation.target_digest,
+        dict(evaluation.metrics),
+        {key: goals[key] for key in evaluation.metrics},
     )
     for version in versions:
         if version.record.evaluations.get(evaluation.name) != found:
@@ -247,7 +333,9 @@ def _tell_registry(evaluation: Evaluation, subject: Subject, goals: Mapping[str,
 
 
 def _before(run: Run, path: str) -> Mapping[str, Any]:
-    """Return what the run says of the evaluation before; nothing if there was none, or its bytes are elsewhere."""
+    """Return what the run says of the evaluation before; nothing if there was none, or its bytes
+    are elsewhere.
+    """
     try:
         if not any(artifact.path == path for artifact in run.record.artifacts):
             return {}

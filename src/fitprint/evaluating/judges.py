@@ -1,4 +1,6 @@
-"""Judging what a model said: which metrics are meant, and their numbers, of all rows and of slices."""
+"""Judging what a model said: which metrics are meant, and their numbers,
+of all rows and of slices.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ from fitprint.views.evaluation import Slice
 __all__ = ["Judge", "chosen_judges", "default_judges", "judged", "registered_metrics", "slices_of"]
 
 _MOST_SLICES = 20
-_NO_METRICS = "no plugin brings metrics: pip install fitprint-sklearn, or give functions, such as metrics={'cost': function}"
+_NO_METRICS = (
+    "no plugin brings metrics: pip install fitprint-sklearn, or give functions, such "
+    "as metrics={'cost': function}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +59,64 @@ def chosen_judges(metrics: Any) -> list[Judge]:
     else:
         items = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
         if isinstance(items, (bytes, bytearray)) or not isinstance(items, Collection):
-            raise FitprintError(f"metrics are names or functions, such as ['f1_score'] or {{'cost': function}}, not {shown(metrics)}")
-        pairs = [(getattr(item, "__name__", None) if callable(item) else item, item) for item in items]
+            raise FitprintError(
+                "metrics are names or functions, such as ['f1_score'] or {'cost': function}, not "
+                f"{shown(metrics)}"
+            )
+        pairs = [
+            (getattr(item, "__name__", None) if callable(item) else item, item) for item in items
+        ]
     if not pairs:
         raise FitprintError("the list of metrics is empty; leave it out for the usual ones")
-    return list({each.name: each for each in (_one_judge(key, item) for key, item in pairs)}.values())
+    return list(
+        {each.name: each for each in (_one_judge(key, item) for key, item in pairs)}.values()
+    )
 
 
 def _one_judge(name: Any, metric: Any) -> Judge:
     if not isinstance(name, str) or not name.strip() or name == "<lambda>":
-        raise FitprintError(f"a metric needs a name: give {{'name': function}} instead of {shown(metric if name == '<lambda>' else name)}")
+        raise FitprintError(
+            "a metric needs a name: give {'name': function} instead of "
+            f"{shown(metric if name == '<lambda>' else name)}"
+        )
     if callable(metric):
         return Judge(name, lambda outcome: metric(outcome.true, outcome.predicted), goal_of(name))
     if not isinstance(metric, str):
-        raise FitprintError(f"the metric {shown(name)} must be a name or a function, not {shown(metric)}")
+        raise FitprintError(
+            f"the metric {shown(name)} must be a name or a function, not {shown(metric)}"
+        )
     registered = registered_metrics()
     if not registered:
         raise FitprintError(f"the metric {shown(metric)} is not known: {_NO_METRICS}")
     found = registered.get(metric)
     if found is None:
         near = get_close_matches(metric, registered, 1, 0.5)
-        known = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(registered))}"
+        known = (
+            f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(registered))}"
+        )
         raise FitprintError(f"the metric {shown(metric)} is not known; {known}")
     return Judge(name, found.compute, found.goal, found.takes)
 
 
 def default_judges(task: Task) -> list[Judge]:
-    found = [Judge(name, each.compute, each.goal, each.takes) for name, each in registered_metrics().items() if task in each.default_for]
+    found = [
+        Judge(name, each.compute, each.goal, each.takes)
+        for name, each in registered_metrics().items()
+        if task in each.default_for
+    ]
     if not found:
         raise FitprintError(f"no plugin brings metrics for {task}; choose some with metrics=[...]")
     return found
 
 
-def judged(wanted: list[Judge], outcome: Outcome, model: str, *, chosen: bool) -> tuple[dict[str, float], list[str]]:
+def judged(
+    wanted: list[Judge], outcome: Outcome, model: str, *, chosen: bool
+) -> tuple[dict[str, float], list[str]]:
     """Return the metrics, and what is to be said of them.
 
     Args:
-        chosen: somebody chose them: one that fails is an error. Of the usual ones, one that fails is left out, with a note.
+        chosen: somebody chose them: one that fails is an error. Of the usual ones, one that fails
+            is left out, with a note.
     """
     found: dict[str, float] = {}
     notes: list[str] = []
@@ -98,7 +124,11 @@ def judged(wanted: list[Judge], outcome: Outcome, model: str, *, chosen: bool) -
     for metric in wanted:
         if not _can_be_had(metric, outcome):
             if chosen:
-                takes = "probabilities, or a decision function for two classes" if metric.takes == "scores" else metric.takes
+                takes = (
+                    "probabilities, or a decision function for two classes"
+                    if metric.takes == "scores"
+                    else metric.takes
+                )
                 raise FitprintError(f"{metric.name} takes {takes}, which a {model} does not give")
             continue
         try:
@@ -136,9 +166,19 @@ def _value(metric: Judge, outcome: Outcome) -> tuple[float, list[str]]:
         except InvalidMetricError:
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, FitprintError) else f"{type(error).__name__}: {error_text(error)}"
-            raise FitprintError(f"{metric.name} could not be computed: {' '.join(reason.split())}") from error
-    return value, [f"{metric.name}: {error_text(each.message)}" for each in caught if isinstance(each.message, Warning)]
+            reason = (
+                str(error)
+                if isinstance(error, FitprintError)
+                else f"{type(error).__name__}: {error_text(error)}"
+            )
+            raise FitprintError(
+                f"{metric.name} could not be computed: {' '.join(reason.split())}"
+            ) from error
+    return value, [
+        f"{metric.name}: {error_text(each.message)}"
+        for each in caught
+        if isinstance(each.message, Warning)
+    ]
 
 
 def slices_of(wanted: list[Judge], outcome: Outcome, groups: list[Any] | None) -> tuple[Slice, ...]:

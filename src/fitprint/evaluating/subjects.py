@@ -21,7 +21,9 @@ __all__ = ["Subject", "subject_of"]
 
 
 class Subject(NamedTuple):
-    """A model, the run on which its evaluation is recorded, if there is one, and the version of a registered model that it is, if it is."""
+    """A model, the run on which its evaluation is recorded, if there is one, and the version of a
+    registered model that it is, if it is.
+    """
 
     predictor: Predictor
     run: Run | None
@@ -44,7 +46,10 @@ def subject_of(model: Any, trust: Collection[str]) -> Subject:
         raise FitprintError(f"give a trained model, not the class {model.__name__}")
     if not callable(getattr(model, "predict", None)) and not callable(model):
         told = f"a {type_name(model)} is no model: it has no method predict"
-        raise FitprintError(f"{told}; give a model, a run, or what names a run: an id, a name, @last, runs:/RUN/model")
+        raise FitprintError(
+            f"{told}; give a model, a run, or what names a run: an id, a name, @last, "
+            "runs:/RUN/model"
+        )
     from fitprint.autologging.activation import engine
 
     run: Run | None = engine().origins.recall(model)
@@ -67,25 +72,34 @@ def _named_model(text: str, trust: Collection[str]) -> Subject:
                 return _recorded_model(get_run(run_name), path, trust)
             except RunNotFoundError:
                 pass
-        raise RunNotFoundError(f"{error}; nor is there a folder of this name with an MLmodel file") from None
+        raise RunNotFoundError(
+            f"{error}; nor is there a folder of this name with an MLmodel file"
+        ) from None
 
 
 def _recorded_model(run: Run, path: str, trust: Collection[str]) -> Subject:
     paths = [model.path for model in run.record.models]
     if not paths:
         told = f"the run {run.name} ({short_id(run.id)}) has no model"
-        raise FitprintError(f"{told}: record models (the setting `models`), call run.log_model(model), or give the model itself")
+        raise FitprintError(
+            f"{told}: record models (the setting `models`), call run.log_model(model), or give the "
+            "model itself"
+        )
     if not path:
         if len(paths) > 1 and "model" not in paths:
             told = ", ".join(sorted(paths)[:8])
-            raise FitprintError(f"the run {run.name} has {len(paths)} models: {told}; give {run.name}/PATH")
+            raise FitprintError(
+                f"the run {run.name} has {len(paths)} models: {told}; give {run.name}/PATH"
+            )
         path = "model" if "model" in paths else paths[0]
     with off():
         return Subject(load_predictor(f"runs:/{run.id}/{path}", trust), run)
 
 
 def _version(version: ModelVersion, trust: Collection[str]) -> Subject:
-    """Return a version of a registered model; its evaluation is recorded on its run, too, while there is one."""
+    """Return a version of a registered model; its evaluation is recorded on its run, too, while
+    there is one.
+    """
     run = None
     if version.run_id is not None:
         try:
@@ -98,4 +112,6 @@ def _version(version: ModelVersion, trust: Collection[str]) -> Subject:
 
 def _run_of(uri: str) -> Run | None:
     scheme, _, rest = uri.partition(":/")
-    return get_run(rest.strip("/").partition("/")[0]) if scheme == "runs" and rest.strip("/") else None
+    return (
+        get_run(rest.strip("/").partition("/")[0]) if scheme == "runs" and rest.strip("/") else None
+    )

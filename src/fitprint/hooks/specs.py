@@ -1,12 +1,15 @@
 """The hooks, in four shapes of name that tell the calling rule.
 
-- ``register_*`` is called once; the lists are joined, a duplicate key is an error that names both plugins.
+- ``register_*`` is called once; the lists are joined, a duplicate key is an error that names both
+  plugins.
 - ``collect_*`` returns a mapping; the mappings are merged.
 - ``on_*`` notifies; what it returns is ignored.
-- ``decide_*`` asks whether something may be done; a text is a no, and its reason. A plugin that fails says no.
+- ``decide_*`` asks whether something may be done; a text is a no, and its reason. A plugin that
+  fails says no.
 
-An implementation may take fewer arguments than the specification. A plugin that fails is reported once through
-``on_problem`` and passed over; with the setting ``strict`` its error is raised instead.
+An implementation may take fewer arguments than the specification. A plugin that fails is reported
+once through ``on_problem`` and passed over; with the setting ``strict`` its error is raised
+instead.
 """
 
 from __future__ import annotations
@@ -39,7 +42,8 @@ __all__ = [
 
 @hookspec
 def register_frameworks() -> Sequence[Any]:
-    """Return the frameworks to observe, each derived from ``fitprint.autologging.framework.Framework``. Key: its ``name``.
+    """Return the frameworks to observe, each derived from
+    ``fitprint.autologging.framework.Framework``. Key: its ``name``.
 
     Called at the first ``autolog()``. The framework itself must not be imported here.
     """
@@ -48,7 +52,9 @@ def register_frameworks() -> Sequence[Any]:
 
 @hookspec
 def register_flavors() -> Sequence[Any]:
-    """Return the model flavors, each derived from ``fitprint.models.flavor.Flavor``. Key: its ``name``.
+    """Return the model flavors, each derived from ``fitprint.models.flavor.Flavor``.
+
+    Key: its ``name``.
 
     Called when the first model is saved or loaded.
     """
@@ -57,46 +63,55 @@ def register_flavors() -> Sequence[Any]:
 
 @hookspec
 def register_stores() -> Mapping[str, Opener]:
-    """Return backend stores as ``{scheme: Opener(open)}``; ``open(uri)`` returns a ``fitprint.stores.protocol.Store``.
+    """Return backend stores as ``{scheme: Opener(open)}``; ``open(uri)`` returns a
+    ``fitprint.stores.protocol.Store``.
 
-    What no other program can look at says ``Opener(open, delivery="on-read")`` (see ``fitprint.hooks.openers``). Called when a store is
-    chosen, or opened.
+    What no other program can look at says ``Opener(open, delivery="on-read")`` (see
+    ``fitprint.hooks.openers``). Called when a store is chosen, or opened.
     """
     raise NotImplementedError
 
 
 @hookspec
 def register_artifact_stores() -> Mapping[str, Opener]:
-    """Return artifact stores as ``{scheme: Opener(open)}``; ``open(url)`` returns a ``fitprint.artifacts.protocol.ArtifactStore``.
+    """Return artifact stores as ``{scheme: Opener(open)}``; ``open(url)`` returns a
+    ``fitprint.artifacts.protocol.ArtifactStore``.
 
-    One at hand, such as a folder, says ``Opener(open, delivery="on-read")``. Called when one is chosen, when bytes are brought there, or
-    read. ``open`` gets the whole URL, with a password if it has one.
+    One at hand, such as a folder, says ``Opener(open, delivery="on-read")``. Called when one is
+    chosen, when bytes are brought there, or read. ``open`` gets the whole URL, with a password if
+    it has one.
     """
     raise NotImplementedError
 
 
 @hookspec
 def register_carriers() -> Sequence[Any]:
-    """Return carriers, which take the current run along to other workers, each a ``fitprint.carriers.Carrier``. Key: its ``name``.
+    """Return carriers, which take the current run along to other workers, each a
+    ``fitprint.carriers.Carrier``. Key: its ``name``.
 
-    Called when the process records or observes for the first time. The library that starts the workers must not be imported here.
+    Called when the process records or observes for the first time. The library that starts the
+    workers must not be imported here.
     """
     raise NotImplementedError
 
 
 @hookspec
 def register_metrics() -> Mapping[str, Metric]:
-    """Return metrics as ``{name: Metric(compute)}``, for :func:`fitprint.evaluate`; ``compute(outcome)`` returns a number.
+    """Return metrics as ``{name: Metric(compute)}``, for :func:`fitprint.evaluate`;
+    ``compute(outcome)`` returns a number.
 
-    ``outcome`` is a :class:`fitprint.hooks.metrics.Outcome`: what is true, what was predicted, and probabilities where the model gives
-    them. Called when a model is evaluated. The framework itself must not be imported here.
+    ``outcome`` is a :class:`fitprint.hooks.metrics.Outcome`: what is true, what was predicted, and
+    probabilities where the model gives them. Called when a model is evaluated. The framework itself
+    must not be imported here.
     """
     raise NotImplementedError
 
 
 @hookspec
 def register_settings() -> Sequence[Setting]:
-    """Return the plugin's settings; their names begin with the plugin's own namespace and a dot. Key: the name.
+    """Return the plugin's settings; their names begin with the plugin's own namespace and a dot.
+
+    Key: the name.
 
     Called when settings are read first.
     """
@@ -105,7 +120,9 @@ def register_settings() -> Sequence[Setting]:
 
 @hookspec
 def register_commands() -> Sequence[Any]:
-    """Return commands for the command line, each a ``fitprint.cli.command.Command``. Key: its ``name``.
+    """Return commands for the command line, each a ``fitprint.cli.command.Command``.
+
+    Key: its ``name``.
 
     Called when the command line starts.
     """
@@ -114,29 +131,39 @@ def register_commands() -> Sequence[Any]:
 
 @hookspec
 def collect_run_context(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return JSON facts on the process that all its runs share, by section, such as ``{"git": {...}}``.
+    """Return JSON facts on the process that all its runs share, by section, such as
+    ``{"git": {...}}``.
 
-    Called in a background thread, once per process and again for runs that start later than a minute after.
+    Called in a background thread, once per process and again for runs that start later than a
+    minute after.
     """
     raise NotImplementedError
 
 
 @hookspec
 def decide_transition(name: str, version: int, alias: str) -> str | None:
-    """Return why ``alias`` of the registered model ``name`` must not lead to ``version``, or None if it may.
+    """Return why ``alias`` of the registered model ``name`` must not lead to ``version``, or None
+    if it may.
 
-    Called in the process that asks for it, before the store's own rules are. Where everybody writes to the database directly it is advice.
+    Called in the process that asks for it, before the store's own rules are. Where everybody writes
+    to the database directly it is advice.
     """
     raise NotImplementedError
 
 
 @hookspec
 def on_run_ended(run: str, status: str, home: str) -> None:
-    """A run of this process ended with "FINISHED", "FAILED" or "KILLED". Called on the thread that ended it; be brief."""
+    """A run of this process ended with "FINISHED", "FAILED" or "KILLED".
+
+    Called on the thread that ended it; be brief.
+    """
     raise NotImplementedError
 
 
 @hookspec
 def on_problem(problem: str, source: str) -> None:
-    """Something of fitprint's own failed, and the program goes on. ``source`` names the part or plugin. Told once each."""
+    """Something of fitprint's own failed, and the program goes on.
+
+    ``source`` names the part or plugin. Told once each.
+    """
     raise NotImplementedError

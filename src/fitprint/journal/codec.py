@@ -1,8 +1,11 @@
-"""Events as JSON text and back. Non-finite numbers are written as ``NaN``, ``Infinity`` and ``-Infinity``.
+"""Events as JSON text and back.
 
-Every field of every event has a rule, and both directions keep it: what cannot be read is not written, and nothing that breaks a
-rule reaches a store. A field may be added at the end where versions that do not know it may do without; what they must not miss is an
-event of a new name, at which they stop.
+Non-finite numbers are written as ``NaN``, ``Infinity`` and ``-Infinity``.
+
+Every field of every event has a rule, and both directions keep it: what cannot be read is not
+written, and nothing that breaks a rule reaches a store. A field may be added at the end where
+versions that do not know it may do without; what they must not miss is an event of a new name, at
+which they stop.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ _BY_NAME: dict[str, Any] = {
 _EVENT_NAME = re.compile(r"[A-Z][A-Za-z]{2,50}")  # of those to come, too
 _EXPERIMENT_ID = re.compile(r"[0-9a-f]{32}")
 _FIELDS = {name: tuple(field.name for field in fields(cls)) for name, cls in _BY_NAME.items()}
-_VALUES: dict[str, Callable[[Event], tuple[Any, ...]]] = {name: attrgetter(*names) for name, names in _FIELDS.items()}
+_VALUES: dict[str, Callable[[Event], tuple[Any, ...]]] = {
+    name: attrgetter(*names) for name, names in _FIELDS.items()
+}
 
 
 def _plain(value: object) -> object:
@@ -57,18 +62,23 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_encode = json.JSONEncoder(separators=(",", ":"), default=_plain, check_circular=False, ensure_ascii=False).encode
+_encode = json.JSONEncoder(
+    separators=(",", ":"), default=_plain, check_circular=False, ensure_ascii=False
+).encode
 
 
 class UnknownRecordError(ValueError):
-    """A record is of a kind that only a newer fitprint knows: it is intact, and must not be passed over."""
+    """A record is of a kind that only a newer fitprint knows: it is intact, and must not be passed
+    over.
+    """
 
 
 def encode_event(event: Event) -> bytes:
     """Return the event as UTF-8 JSON: a list of its name and its fields in order.
 
     Raises:
-        FitprintError: something inside has no JSON form, or is none of the values that such an event may have.
+        FitprintError: something inside has no JSON form, or is none of the values that such an
+            event may have.
     """
     name = type(event).__name__
     try:
@@ -77,12 +87,15 @@ def encode_event(event: Event) -> bytes:
         text = _encode([name, *values]).encode("utf-8", "backslashreplace")
         _check(name, values, text)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise FitprintError(f"not recorded: a record of the kind {name} cannot be written, for {_reason(error)}") from error
+        raise FitprintError(
+            f"not recorded: a record of the kind {name} cannot be written, for {_reason(error)}"
+        ) from error
     return text
 
 
 def decode_event(text: bytes) -> Event:
-    """Return the event that :func:`encode_event` wrote; fields that a newer fitprint added are passed over.
+    """Return the event that :func:`encode_event` wrote; fields that a newer fitprint added are
+    passed over.
 
     Raises:
         UnknownRecordError: the event has a name that this version does not know.
@@ -98,7 +111,9 @@ def decode_event(text: bytes) -> Event:
         if name == "ParamsLogged":
             content["params"] = {key: Param(*param[:3]) for key, param in content["params"].items()}
         elif name == "ArtifactsLogged":
-            content["artifacts"] = tuple(Artifact(*artifact[:3]) for artifact in content["artifacts"])
+            content["artifacts"] = tuple(
+                Artifact(*artifact[:3]) for artifact in content["artifacts"]
+            )
         elif name == "DatasetLogged":
             content["dataset"] = Dataset(*content["dataset"][:4])
         elif name == "BytesArrived":
@@ -107,7 +122,9 @@ def decode_event(text: bytes) -> Event:
             content["model"] = LoggedModel(*content["model"][:4])
         elif name == "ModelVersionCreated":
             content["model"] = LoggedModel(*content["model"][:4])
-            content["artifacts"] = tuple(Artifact(*artifact[:3]) for artifact in content["artifacts"])
+            content["artifacts"] = tuple(
+                Artifact(*artifact[:3]) for artifact in content["artifacts"]
+            )
         event: Event = _BY_NAME[name](**content)
         kind = type(event).__name__
         _check(kind, _VALUES[kind](event), text)
@@ -117,10 +134,14 @@ def decode_event(text: bytes) -> Event:
 
 
 def _reason(error: BaseException) -> str:
-    return f"it nests lists and dicts deeper than {_MOST_LEVELS} levels" if isinstance(error, RecursionError) else str(error)
+    return (
+        f"it nests lists and dicts deeper than {_MOST_LEVELS} levels"
+        if isinstance(error, RecursionError)
+        else str(error)
+    )
 
 
-# -- what fields may hold ----------------------------------------------------------------------------------------------
+# -- what fields may hold --------------------------------------------------------------------------
 
 _MOST_BYTES = 1 << 28  # of one event; databases take texts of a few times this size
 _MOST_LEVELS = 100
@@ -146,7 +167,11 @@ def _is_experiment_id(value: Any) -> bool:
 
 
 def _is_param(value: Any) -> bool:
-    return isinstance(value, Param) and value.provenance in PROVENANCES and (value.spilled is None or isinstance(value.spilled, str))
+    return (
+        isinstance(value, Param)
+        and value.provenance in PROVENANCES
+        and (value.spilled is None or isinstance(value.spilled, str))
+    )
 
 
 def _is_dataset(value: Any) -> bool:
@@ -155,12 +180,22 @@ def _is_dataset(value: Any) -> bool:
 
 
 def _is_artifact(value: Any) -> bool:
-    sound = isinstance(value, Artifact) and _is_name(value.path) and _is_name(value.digest) and value.digest.isprintable()
+    sound = (
+        isinstance(value, Artifact)
+        and _is_name(value.path)
+        and _is_name(value.digest)
+        and value.digest.isprintable()
+    )
     return sound and type(value.size) is int and 0 <= value.size <= _MOST_SIZE
 
 
 def _is_model(value: Any) -> bool:
-    sound = isinstance(value, LoggedModel) and _is_name(value.path) and _is_text(value.flavor) and _is_text(value.digest)
+    sound = (
+        isinstance(value, LoggedModel)
+        and _is_name(value.path)
+        and _is_text(value.flavor)
+        and _is_text(value.digest)
+    )
     return sound and value.digest.isprintable() and _is_mapping(value.facts)
 
 
@@ -192,7 +227,10 @@ _RULES: dict[str, _Rule] = {
     "artifacts": lambda value: isinstance(value, tuple) and all(map(_is_artifact, value)),
     "model": _is_model,
     "uri": _is_name,
-    "digests": lambda value: isinstance(value, tuple) and all(isinstance(digest, str) and digest.isprintable() for digest in value),
+    "digests": lambda value: (
+        isinstance(value, tuple)
+        and all(isinstance(digest, str) and digest.isprintable() for digest in value)
+    ),
     "consumer": _is_name,
     "holder": _is_name,
     "seconds": lambda value: isinstance(value, (int, float)) and 0 <= value <= _MOST_SECONDS,
@@ -206,15 +244,19 @@ _RULES: dict[str, _Rule] = {
     "version": _is_count,
     "expected": lambda value: value is None or _is_count(value),
     "back": lambda value: isinstance(value, bool),
-    "changes": lambda value: _all_by_name(value, lambda _: True),  # what each may be is judged where they are folded
+    # what each may be is judged where they are folded
+    "changes": lambda value: _all_by_name(value, lambda _: True),
 }
 
 
 _ELSE = {
-    ("RunStarted", "experiment"): _is_name,  # whoever starts a run knows the experiment's name, and no id
+    # whoever starts a run knows the experiment's name, and no id
+    ("RunStarted", "experiment"): _is_name,
     ("ModelVersionCreated", "run"): _is_text,  # none, where it came from elsewhere
 }
-_CHECKS = {name: [_ELSE.get((name, field), _RULES[field]) for field in _FIELDS[name]] for name in _BY_NAME}
+_CHECKS = {
+    name: [_ELSE.get((name, field), _RULES[field]) for field in _FIELDS[name]] for name in _BY_NAME
+}
 
 
 def _check(name: str, values: Sequence[Any], text: bytes) -> None:
@@ -223,15 +265,21 @@ def _check(name: str, values: Sequence[Any], text: bytes) -> None:
         if not rule(value):
             raise ValueError(f"its {_FIELDS[name][position]!r} cannot be {_shown(value)}")
     if len(text) > _MOST_BYTES:
-        raise ValueError(f"it has {len(text) >> 20} MiB, more than the {_MOST_BYTES >> 20} that a record may have")
-    if len(text) > _MOST_LEVELS and text.count(b"[") + text.count(b"{") > _MOST_LEVELS:  # counting is cheap, and few events have so many
+        raise ValueError(
+            f"it has {len(text) >> 20} MiB, more than the {_MOST_BYTES >> 20} that a record may "
+            "have"
+        )
+    # counting is cheap, and few events have so many
+    if len(text) > _MOST_LEVELS and text.count(b"[") + text.count(b"{") > _MOST_LEVELS:
         _check_levels(json.loads(text))
 
 
 def _check_levels(value: Any) -> None:
     level = [value]
     for _ in range(_MOST_LEVELS):
-        inside = (item for each in level for item in (each.values() if isinstance(each, dict) else each))
+        inside = (
+            item for each in level for item in (each.values() if isinstance(each, dict) else each)
+        )
         level = [item for item in inside if isinstance(item, (dict, list))]
         if not level:
             return

@@ -1,7 +1,7 @@
 """From journals to a store, exactly once, and the truth about writers that are gone.
 
-A journal's lock is held by its writer. Who can take it knows that the writer has ended, however it ended: the runs
-that it left open become KILLED with the time of their last record.
+A journal's lock is held by its writer. Who can take it knows that the writer has ended, however it
+ended: the runs that it left open become KILLED with the time of their last record.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ _MOST_REFUSALS = 3  # of journals, and none accepted: it is the store that does 
 
 @dataclass(slots=True)
 class Delivery:
-    """What one delivery did: batches kept, runs it had to end, and by journal: damage, why it was not delivered, what else is wrong."""
+    """What one delivery did: batches kept, runs it had to end, and by journal: damage, why it was
+    not delivered, what else is wrong.
+    """
 
     batches: int = 0
     killed: list[str] = field(default_factory=list)
@@ -66,7 +68,9 @@ class Delivery:
 
 
 def former_destination(uri: str) -> str:
-    """Return the word for a store that journals kept before they kept its address: a digest of the whole URI."""
+    """Return the word for a store that journals kept before they kept its address: a digest of the
+    whole URI.
+    """
     return hashlib.sha256(uri.encode()).hexdigest()[:16]
 
 
@@ -76,7 +80,9 @@ def journals(root: Path) -> list[Path]:
 
 
 def leftovers(root: Path) -> list[Path]:
-    """Return what processes that were killed have left below ``root``: journals half removed, or never begun."""
+    """Return what processes that were killed have left below ``root``: journals half removed, or
+    never begun.
+    """
     try:
         return _journals_and_leftovers(root)[1]
     except OSError:
@@ -91,8 +97,14 @@ def _journals_and_leftovers(root: Path) -> tuple[list[Path], list[Path]]:
     except FileNotFoundError:
         return [], []
     names = [entry.name for entry in found if entry.name.startswith(".")]
-    left = [root / name for name in names if name.startswith(_DELIVERED) or (_UNBORN.fullmatch(name) and _is_abandoned(root / name))]
-    return [Path(entry.path) for entry in found if not entry.name.startswith(".") and entry.is_dir()], left
+    left = [
+        root / name
+        for name in names
+        if name.startswith(_DELIVERED) or (_UNBORN.fullmatch(name) and _is_abandoned(root / name))
+    ]
+    return [
+        Path(entry.path) for entry in found if not entry.name.startswith(".") and entry.is_dir()
+    ], left
 
 
 def _is_abandoned(folder: Path) -> bool:
@@ -105,7 +117,8 @@ def _is_abandoned(folder: Path) -> bool:
 def read_writer(journal: Path) -> dict[str, Any]:
     """Return what the writer said of itself; {} if that is lost."""
     try:
-        content = json.loads(read_regular(f"{journal}/writer.json"))  # a text spares what a Path takes
+        # a text spares what a Path takes
+        content = json.loads(read_regular(f"{journal}/writer.json"))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -124,18 +137,24 @@ def writer_is_gone(journal: Path) -> bool:
         return False
 
 
-def deliver(root: Path, store: Store, destinations: Collection[str] = ("",), *, patience: float = PATIENCE) -> Delivery:
-    """Hand everything that the journals below ``root`` hold for this store to it, and settle the journals of ended writers.
+def deliver(
+    root: Path, store: Store, destinations: Collection[str] = ("",), *, patience: float = PATIENCE
+) -> Delivery:
+    """Hand everything that the journals below ``root`` hold for this store to it, and settle the
+    journals of ended writers.
 
-    ``destinations`` are the words for the store that writers may have written down ("destination" in ``writer.json``; "" for the
-    home's own store): what was recorded for one store is not delivered to another. Where a writer knew the store's id, that counts, too.
+    ``destinations`` are the words for the store that writers may have written down ("destination"
+    in ``writer.json``; "" for the home's own store): what was recorded for one store is not
+    delivered to another. Where a writer knew the store's id, that counts, too.
 
-    A journal that was delivered whole and whose writer is gone is removed; where part of it could not be read it is
-    kept as ``.damaged-<id>`` for a human. One that cannot be delivered stays as it is, is named in :attr:`Delivery.failed`, and
-    holds up no other. Processes that deliver the same folder take turns.
+    A journal that was delivered whole and whose writer is gone is removed; where part of it could
+    not be read it is kept as ``.damaged-<id>`` for a human. One that cannot be delivered stays as
+    it is, is named in :attr:`Delivery.failed`, and holds up no other. Processes that deliver the
+    same folder take turns.
 
     Raises:
-        StoreBusyError: for ``patience`` seconds others did not let us; of the journals only those of this process were delivered.
+        StoreBusyError: for ``patience`` seconds others did not let us; of the journals only those
+            of this process were delivered.
         StoreVersionError: only a newer fitprint may write to the store.
         StoreError: the store refused; what it did not keep stays in the journals.
     """
@@ -146,7 +165,9 @@ def deliver(root: Path, store: Store, destinations: Collection[str] = ("",), *, 
     deadline = time.monotonic() + patience
     with turn(root, patience) as holder:
         store.patience = max(deadline - time.monotonic(), 0.0)
-        if holder:  # it knows nothing of records that came meanwhile; those of this process are ours to deliver at any time
+        # it knows nothing of records that came meanwhile; those of this process are ours to deliver
+        # at any time
+        if holder:
             found, old = [journal for journal in found if is_own(journal.name)], []
         for folder in old:
             shutil.rmtree(folder, ignore_errors=True)
@@ -156,7 +177,9 @@ def deliver(root: Path, store: Store, destinations: Collection[str] = ("",), *, 
     return done
 
 
-def _deliver_each(found: list[Path], store: Store, destinations: Collection[str], done: Delivery) -> None:
+def _deliver_each(
+    found: list[Path], store: Store, destinations: Collection[str], done: Delivery
+) -> None:
     """Deliver the journals one by one; what is wrong with one holds up no other.
 
     Raises:
@@ -182,7 +205,11 @@ def _deliver_each(found: list[Path], store: Store, destinations: Collection[str]
             if not accepted and len(refusals) == _MOST_REFUSALS:
                 break  # each may cost the time of a connection
         except Exception as error:  # noqa: BLE001 - a journal is a file, and may hold anything
-            done.failed[journal.name] = str(error) if isinstance(error, FitprintError) else f"{type(error).__name__}: {error}"
+            done.failed[journal.name] = (
+                str(error)
+                if isinstance(error, FitprintError)
+                else f"{type(error).__name__}: {error}"
+            )
     if refusals and not accepted:
         raise refusals[0]
 
@@ -190,24 +217,30 @@ def _deliver_each(found: list[Path], store: Store, destinations: Collection[str]
 def is_for(writer: dict[str, Any], store: Store, destinations: Collection[str]) -> bool:
     """Tell whether a journal, of which its writer says this, is for the store."""
     destination = writer.get("destination", "")
-    return destination in destinations or bool(destination and writer.get("store") and writer["store"] == store.id)
+    return destination in destinations or bool(
+        destination and writer.get("store") and writer["store"] == store.id
+    )
 
 
 def _check_writer(journal: Path, writer: dict[str, Any], store: Store) -> None:
-    """Refuse a journal that was half removed, and may have been for another store than the home's own."""
+    """Refuse a journal that was half removed, and may have been for another store than the home's
+    own.
+    """
     if not writer and not (journal / "writer.json").exists() and not store.position(journal.name):
         raise FitprintError("its writer.json is gone, which says for which store it was recorded")
 
 
 def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: Delivery) -> None:
-    gone = writer_is_gone(journal)  # asked before reading: what a writer wrote last is then read for certain
+    # asked before reading: what a writer wrote last is then read for certain
+    gone = writer_is_gone(journal)
     start = store.position(journal.name)
     while True:
         try:
             position, whole = _hand_over(journal, store, start, writer, done, gone=gone)
             break
         except StoreError:
-            further = store.position(journal.name)  # another process may have delivered some of this in the meantime
+            # another process may have delivered some of this in the meantime
+            further = store.position(journal.name)
             if further <= start:
                 raise
             start = further
@@ -219,7 +252,10 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
             _tell_life(journal.name, position, store, writer)
         return
     if store.position(journal.name) < position:  # the URI leads to another store by now
-        raise StoreError(f"the store {store.uri} was replaced while it was filled; the journals keep what it lacks: try again")
+        raise StoreError(
+            f"the store {store.uri} was replaced while it was filled; the journals keep what it "
+            "lacks: try again"
+        )
     _remove(journal) if gone else _drop_delivered_segments(journal, position)
 
 
@@ -233,8 +269,18 @@ def _tell_life(journal: str, position: int, store: Store, writer: dict[str, Any]
         store.append(Batch(journal, position, position, (), writer))
 
 
-def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery, *, gone: bool) -> tuple[int, bool]:
-    """Give the store what the journal holds from ``position`` on; return the position behind that, and whether that is all of it."""
+def _hand_over(
+    journal: Path,
+    store: Store,
+    position: int,
+    writer: dict[str, Any],
+    done: Delivery,
+    *,
+    gone: bool,
+) -> tuple[int, bool]:
+    """Give the store what the journal holds from ``position`` on; return the position behind that,
+    and whether that is all of it.
+    """
     _tell_gap(journal, position, done)
     if writer.get("format", FORMAT) > FORMAT:
         _tell_newer(journal, f"records of format {writer['format']}", writer, done)
@@ -242,7 +288,11 @@ def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any
     for stretch in read_journal(journal, position):
         if stretch.damage:
             _mark_damaged(journal)
-        torn = [Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, _TORN)] if stretch.torn and gone else []
+        torn = (
+            [Damage("the last segment", stretch.end & 0xFFFFFFFFFF, stretch.torn, _TORN)]
+            if stretch.torn and gone
+            else []
+        )
         if stretch.damage or torn:
             done.damage.setdefault(journal.name, []).extend([*stretch.damage, *torn])
         if stretch.end > position:
@@ -258,25 +308,30 @@ def _hand_over(journal: Path, store: Store, position: int, writer: dict[str, Any
 def _tell_newer(journal: Path, what: str, writer: dict[str, Any], done: Delivery) -> None:
     by = f"by fitprint {writer['fitprint']}" if "fitprint" in writer else "by a newer fitprint"
     done.problems[journal.name] = (
-        f"the journal {journal} was written {by} and holds {what}, which this version does not know: upgrade fitprint to see the rest "
-        "of it (everything before is delivered, nothing is removed)"
+        f"the journal {journal} was written {by} and holds {what}, which this version does not "
+        "know: upgrade fitprint to see the rest of it (everything before is delivered, nothing is "
+        "removed)"
     )
 
 
 def _tell_gap(journal: Path, position: int, done: Delivery) -> None:
     """Tell of segments that this store lacks and nobody can give it any more."""
     next_segment = split_position(position)[0]
-    if os.path.exists(f"{journal}/{segment_name(next_segment)}"):  # noqa: PTH110 - as nearly always; cheaper than a list of Paths
+    # as nearly always; cheaper than a list of Paths
+    if os.path.exists(f"{journal}/{segment_name(next_segment)}"):  # noqa: PTH110
         return
     first = next((int(path.stem) for path in segments(journal)), 1)
     if first > next_segment:
         done.problems[journal.name] = (
-            f"the beginning of the journal {journal} (before {segment_name(first)}) is missing in this store: it was delivered to the "
-            "one that was here before, and removed then; bring that file back, and read again, to have all of it"
+            f"the beginning of the journal {journal} (before {segment_name(first)}) is missing in "
+            "this store: it was delivered to the one that was here before, and removed then; bring "
+            "that file back, and read again, to have all of it"
         )
 
 
-def _settle(journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery) -> int:
+def _settle(
+    journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery
+) -> int:
     """End the runs that a writer, now gone, left open; return the position behind that."""
     left = store.open_runs(journal.name)
     if left:
@@ -305,7 +360,10 @@ def _drop_delivered_segments(journal: Path, position: int) -> None:
 
 
 def _remove(journal: Path) -> None:
-    """Take a delivered journal away. It loses its name first: one that is half removed must not be taken for a journal."""
+    """Take a delivered journal away.
+
+    It loses its name first: one that is half removed must not be taken for a journal.
+    """
     if (journal / _DAMAGED).exists():
         set_aside(journal)
         return
@@ -314,12 +372,15 @@ def _remove(journal: Path) -> None:
         journal.rename(doomed)
     except OSError as error:
         if journal.is_dir() and os.access(journal.parent, os.W_OK):
-            raise FitprintError(f"the delivered journal {journal} cannot be removed: {error}; remove it by hand") from error
+            raise FitprintError(
+                f"the delivered journal {journal} cannot be removed: {error}; remove it by hand"
+            ) from error
     shutil.rmtree(doomed, ignore_errors=True)  # what is left of it goes with a later delivery
 
 
 def set_aside(journal: Path) -> Path:
-    """Rename a journal so that deliveries pass over it, and return its new place; renamed back it is a journal again.
+    """Rename a journal so that deliveries pass over it, and return its new place; renamed back it
+    is a journal again.
 
     Raises:
         FitprintError: it cannot be renamed.
@@ -329,5 +390,7 @@ def set_aside(journal: Path) -> Path:
         journal.rename(aside)
     except OSError as error:
         if journal.is_dir() and os.access(journal.parent, os.W_OK):
-            raise FitprintError(f"the journal {journal} cannot be renamed to {aside.name}: {error}; do it by hand") from error
+            raise FitprintError(
+                f"the journal {journal} cannot be renamed to {aside.name}: {error}; do it by hand"
+            ) from error
     return aside

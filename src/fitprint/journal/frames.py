@@ -1,7 +1,8 @@
 r"""The on-disk format, version 1.
 
-A journal is a directory ``<id>/`` with ``writer.json`` (who writes), ``writer.lock`` (held while the writer lives) and
-segments ``00000001.log``, ``00000002.log`` ... A segment is a sequence of frames, all integers little-endian::
+A journal is a directory ``<id>/`` with ``writer.json`` (who writes), ``writer.lock`` (held while
+the writer lives) and segments ``00000001.log``, ``00000002.log`` ... A segment is a sequence of
+frames, all integers little-endian::
 
     4 bytes  magic, b"\xf1FPJ"
     4 bytes  length of the payload, unsigned
@@ -21,16 +22,19 @@ kind   rest of the payload
 8-31   kinds to come
 =====  ============================================================================================
 
-A file ``damaged`` in the directory says that a delivery met damage there: nothing of such a journal is removed, and when its writer
-is gone it is renamed to ``.damaged-<id>``. Beside the journals, ``.delivery.lock`` is held by whoever delivers and says who that is
-(``{"pid", "host", "since"}``), and ``.delivered-<id>`` is a journal that is being removed.
+A file ``damaged`` in the directory says that a delivery met damage there: nothing of such a journal
+is removed, and when its writer is gone it is renamed to ``.damaged-<id>``. Beside the journals,
+``.delivery.lock`` is held by whoever delivers and says who that is (``{"pid", "host", "since"}``),
+and ``.delivered-<id>`` is a journal that is being removed.
 
-Who meets a kind of frame, an event or a format that is beyond its version stops before it, leaves the rest to a newer fitprint, and
-removes nothing. ``format``, in the first frame and in ``writer.json``, is the lowest version of this format that can read what was
-written. It grows when frames that exist change, not with a new kind or event.
+Who meets a kind of frame, an event or a format that is beyond its version stops before it, leaves
+the rest to a newer fitprint, and removes nothing. ``format``, in the first frame and in
+``writer.json``, is the lowest version of this format that can read what was written. It grows when
+frames that exist change, not with a new kind or event.
 
-A segment can be read by itself. After damage a reader goes on at the next magic whose checksum is right.
-"""
+A segment can be read by itself. After damage a reader goes on at the next magic whose checksum is
+right.
+"""  # noqa: E501
 
 from __future__ import annotations
 

@@ -27,14 +27,27 @@ __all__ = ["Damage", "Stretch", "read_journal", "segments"]
 
 _POINT_FRAME = struct.Struct("<8xI37s")  # checksum and payload of a frame that holds a single point
 _POINT_BYTES = _POINT_FRAME.size
-_POINT_COLUMNS = ((17, "q"), (25, "q"), (33, "d"), (41, "d"))  # those of a History: offset in the frame, type
+# those of a History: offset in the frame, type
+_POINT_COLUMNS = ((17, "q"), (25, "q"), (33, "d"), (41, "d"))
 _SERIES_AT = 13
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
-_SERIES_HEAD = re.compile(re.escape(frames.MAGIC) + rb".{8}" + re.escape(bytes([frames.SERIES])), re.DOTALL)
-_SEGMENT_NAME = re.compile(r"0[0-7][0-9]{6}\.log")  # eight million of them: positions stay below 2**63
+_SERIES_HEAD = re.compile(
+    re.escape(frames.MAGIC) + rb".{8}" + re.escape(bytes([frames.SERIES])), re.DOTALL
+)
+# eight million of them: positions stay below 2**63
+_SEGMENT_NAME = re.compile(r"0[0-7][0-9]{6}\.log")
 _MOST_POINTS = 1 << 16
 # What code that expects other content may raise at a record: odd content is damage like any other.
-_ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, struct.error)
+_ODD = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+)
 _USUAL_TIMES = b"\0\1"  # highest bytes of all times from 1970 to the latest that a record may have
 
 
@@ -52,9 +65,9 @@ class Damage:
 class Stretch:
     """Consecutive intact events of a journal, from position ``start`` up to ``end``.
 
-    ``closed``: the journal's last frame was read. ``torn``: bytes after ``end`` that are no whole frame yet
-    (a write under way, or the last breath of a writer that died). ``unknown``: what stands at ``end`` that only a newer fitprint
-    knows; "" if there is nothing of the kind.
+    ``closed``: the journal's last frame was read. ``torn``: bytes after ``end`` that are no whole
+    frame yet (a write under way, or the last breath of a writer that died). ``unknown``: what
+    stands at ``end`` that only a newer fitprint knows; "" if there is nothing of the kind.
     """
 
     start: int
@@ -69,17 +82,20 @@ class Stretch:
 def segments(journal: Path) -> list[Path]:
     """Return the journal's segments that are still there, oldest first."""
     try:
-        names = os.listdir(journal)  # noqa: PTH208 - a journal is looked at whenever somebody reads runs, and has other files, too
+        # a journal is looked at whenever somebody reads runs, and has other files, too
+        names = os.listdir(journal)  # noqa: PTH208
     except OSError:
         return []
     return [journal / name for name in sorted(filter(_SEGMENT_NAME.fullmatch, names))]
 
 
-def read_journal(journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20) -> Iterator[Stretch]:
+def read_journal(
+    journal: Path, position: int = 0, *, batch_bytes: int = 8 << 20
+) -> Iterator[Stretch]:
     """Yield what the journal holds from ``position`` on, in stretches of about ``batch_bytes``.
 
-    Damaged bytes are passed over and listed. A torn tail ends the last stretch and is left for the next call, and so is everything
-    from a record on that this version does not know.
+    Damaged bytes are passed over and listed. A torn tail ends the last stretch and is left for the
+    next call, and so is everything from a record on that this version does not know.
     """
     first, offset = frames.split_position(position)
     paths = [path for path in segments(journal) if int(path.stem) >= first]
@@ -149,12 +165,14 @@ class _Segment:
         self._hand_over(points, stretch)
         unknown = sum(map(len, points.values()))
         if unknown:
-            stretch.damage.append(Damage(self._name, self._at, 0, f"{unknown} metric points whose definition is lost"))
+            stretch.damage.append(
+                Damage(self._name, self._at, 0, f"{unknown} metric points whose definition is lost")
+            )
         stretch.end = frames.position(number, self._at)
         self.done = self._at >= len(self._data) or stretch.torn > 0
         return stretch
 
-    # -- frames --------------------------------------------------------------------------------------------------
+    # -- frames ------------------------------------------------------------------------------------
 
     def _frame_size(self, at: int) -> int:
         """Return the size of the whole, intact frame at ``at``, or 0."""
@@ -163,12 +181,19 @@ class _Segment:
             return 0
         magic, length, checksum = frames.HEADER.unpack_from(data, at)
         end = at + 12 + length
-        if magic != frames.MAGIC or length == 0 or end > len(data) or crc32(self._view[at + 12 : end]) != checksum:
+        if (
+            magic != frames.MAGIC
+            or length == 0
+            or end > len(data)
+            or crc32(self._view[at + 12 : end]) != checksum
+        ):
             return 0
         return 12 + int(length)
 
     def _pass_over(self, stretch: Stretch, *, last: bool) -> bool:
-        """Go to the next intact frame and note the damage; False if there is none and the tail may still grow."""
+        """Go to the next intact frame and note the damage; False if there is none and the tail may
+        still grow.
+        """
         at = self._data.find(frames.MAGIC, self._at + 1)
         while at >= 0 and not self._frame_size(at):
             at = self._data.find(frames.MAGIC, at + 1)
@@ -186,7 +211,8 @@ class _Segment:
         try:
             if kind == frames.EVENT:
                 event = decode_event(payload[1:])
-                # An end that follows points must not overtake them: hand over what was gathered so far.
+                # An end that follows points must not overtake them: hand over what was gathered so
+                # far.
                 self._hand_over(points, stretch)
                 stretch.events.append(event)
             elif kind == frames.SERIES:
@@ -206,11 +232,22 @@ class _Segment:
         except UnknownRecordError:
             raise
         except _ODD as error:
-            stretch.damage.append(Damage(self._name, self._at, len(payload), f"a record of kind {kind} is not understood: {error}"))
+            stretch.damage.append(
+                Damage(
+                    self._name,
+                    self._at,
+                    len(payload),
+                    f"a record of kind {kind} is not understood: {error}",
+                )
+            )
 
     def _define(self, text: bytes) -> None:
         number, run, key, goal = json.loads(text.decode("utf-8", "surrogatepass"))
-        if type(number) is not int or not all(isinstance(name, str) and name for name in (run, key)) or goal not in (None, "min", "max"):
+        if (
+            type(number) is not int
+            or not all(isinstance(name, str) and name for name in (run, key))
+            or goal not in (None, "min", "max")
+        ):
             raise ValueError("it defines no metric")
         self._series[number] = (run, key, goal)
 
@@ -231,7 +268,11 @@ class _Segment:
     def _take_points(self, points: dict[int, History]) -> int:
         """Take as many single points as stand in a row here, and return their size in bytes."""
         data, at = self._data, self._at
-        if at + _POINT_BYTES > len(data) or not data.startswith(_POINT_HEAD, at) or data[at + 12 : at + 13] != b"\1":
+        if (
+            at + _POINT_BYTES > len(data)
+            or not data.startswith(_POINT_HEAD, at)
+            or data[at + 12 : at + 13] != b"\1"
+        ):
             return 0
         if not data.startswith(_POINT_HEAD, at + _POINT_BYTES):
             return self._take_point(at, points)
@@ -246,7 +287,9 @@ class _Segment:
             return 0
         end = at + intact * _POINT_BYTES
         numbers = _column(data, at + _SERIES_AT, end, "I")
-        history = History(*(_column(data, at + offset, end, code) for offset, code in _POINT_COLUMNS))
+        history = History(
+            *(_column(data, at + offset, end, code) for offset, code in _POINT_COLUMNS)
+        )
         if numbers.count(numbers[0]) == intact:
             _add(points, numbers[0], history)
         else:
@@ -267,7 +310,9 @@ class _Segment:
         return _POINT_BYTES
 
     def _count_points(self, at: int) -> int:
-        """Return how many frames in a row look like single points, by comparing their constant bytes column by column."""
+        """Return how many frames in a row look like single points, by comparing their constant
+        bytes column by column.
+        """
         data = self._data
         count = 1
         for most in (16, 256, 4096, _MOST_POINTS):
@@ -285,7 +330,9 @@ class _Segment:
 
 
 def _column(data: bytes, first: int, end: int, typecode: str) -> array[Any]:
-    """Return one column of equal frames that stand in a row: gathered byte by byte, which is done in C for all rows at once."""
+    """Return one column of equal frames that stand in a row: gathered byte by byte, which is done
+    in C for all rows at once.
+    """
     width = array(typecode).itemsize
     column = bytearray(-(-(end - first) // _POINT_BYTES) * width)
     for byte in range(width):
@@ -294,11 +341,15 @@ def _column(data: bytes, first: int, end: int, typecode: str) -> array[Any]:
 
 
 def _add(points: dict[int, History], number: int, more: History) -> None:
-    """Add points to those of their series; a time that no record may have becomes the nearest that one may have."""
+    """Add points to those of their series; a time that no record may have becomes the nearest that
+    one may have.
+    """
     if len(more.timestamp) == 1 and clock.EARLIEST <= more.timestamp[0] <= clock.LATEST:
         pass  # as of most metrics of a run that has very many
     elif to_little(more.timestamp)[7::8].translate(None, _USUAL_TIMES):
-        more.timestamp[:] = array("q", (min(max(time, clock.EARLIEST), clock.LATEST) for time in more.timestamp))
+        more.timestamp[:] = array(
+            "q", (min(max(time, clock.EARLIEST), clock.LATEST) for time in more.timestamp)
+        )
     if number in points:
         points[number].extend(more)
     else:

@@ -1,4 +1,6 @@
-"""Taking turns at a folder of journals: who has the turn says so in the lock's file, and nobody waits without limit."""
+"""Taking turns at a folder of journals: who has the turn says so in the lock's file, and nobody
+waits without limit.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 def turn(root: Path, patience: float) -> Iterator[str]:
     """Wait for our turn to deliver the journals below ``root``, and give it back after the block.
 
-    Yields "" if it is our turn, and otherwise, when ``patience`` seconds are over, a sentence that says whose it is. In a folder that
-    cannot be written nobody else delivers either.
+    Yields "" if it is our turn, and otherwise, when ``patience`` seconds are over, a sentence that
+    says whose it is. In a folder that cannot be written nobody else delivers either.
     """
     try:
         lock = _open(f"{root}/.delivery.lock")
@@ -40,7 +42,8 @@ def turn(root: Path, patience: float) -> Iterator[str]:
             _sign(lock)
             yield ""
         finally:
-            # Closing is not enough: a process forked in the meantime has the file, and with it the lock, too.
+            # Closing is not enough: a process forked in the meantime has the file, and with it the
+            # lock, too.
             unlock(lock)
     finally:
         os.close(lock)
@@ -72,7 +75,8 @@ def _sign(lock: int) -> None:
     """Write down who has the turn, for those who wait."""
     note = {"pid": os.getpid(), "host": host_name(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
     try:
-        os.write(lock, json.dumps(note).encode().ljust(_NOTE_BYTES))  # of one length: to cut a file may take the disk's time
+        # of one length: to cut a file may take the disk's time
+        os.write(lock, json.dumps(note).encode().ljust(_NOTE_BYTES))
     except OSError:
         pass  # a full disk: those who wait learn less
 

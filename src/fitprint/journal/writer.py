@@ -1,8 +1,8 @@
 """Appending to the journal of this process.
 
-Each call returns once its record is in the kernel (``write(2)``): it outlives the process, also under SIGKILL.
-Nothing here raises into the caller for a reason of the disk: what cannot be written is kept in memory, within a
-limit, tried again, and told once through the ``on_problem`` callable.
+Each call returns once its record is in the kernel (``write(2)``): it outlives the process, also
+under SIGKILL. Nothing here raises into the caller for a reason of the disk: what cannot be written
+is kept in memory, within a limit, tried again, and told once through the ``on_problem`` callable.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class JournalWriter:
         facts: JSON facts on the writer, kept in ``writer.json``.
         on_problem: called with a sentence when writing fails, once until it works again.
         on_open: called when a journal was opened, also by a forked child.
-        on_look: called with each look at our own files, at most about once a second, where others may wait for it: it takes no time.
-        durability: what a record survives: the end of this process, or with "power" a power cut, at the price of an ``fdatasync`` each.
+        on_look: called with each look at our own files, about once a second; it takes no time.
+        durability: with "power", each record survives a power cut, by an ``fdatasync`` each.
         segment_bytes: a segment that has grown beyond this is ended.
         held_bytes: how much is kept in memory while writing fails.
     """
@@ -84,7 +84,7 @@ class JournalWriter:
 
     def _reset(self) -> None:
         """Become a writer that has written nothing (also the state of a forked child)."""
-        self._lock = threading.RLock()  # re-entrant: a signal handler may log while its thread is logging
+        self._lock = threading.RLock()  # re-entrant: a signal handler may log inside a call
         self.id = ""
         self._file = -1
         self._lock_file = -1
@@ -92,13 +92,13 @@ class JournalWriter:
         self._path = ""
         self._displaced = False
         self._look_at = 0
-        self._stop = min(self._segment_bytes, _LOOK_BYTES)  # size at which writing pauses, to look or to go on in a new segment
+        self._stop = min(self._segment_bytes, _LOOK_BYTES)  # size at which writing pauses
         self._segment = 0
         self._size = 0
         self._series: dict[tuple[str, str], int] = {}
         self._next_number = 0
         self._held = bytearray()  # goes to the file before anything else; may begin inside a record
-        self._gathering: set[int] = set()  # threads whose records wait in there for those that follow
+        self._gathering: set[int] = set()  # threads whose records wait for those that follow
         self._lost = 0
         self._retry_at = 0.0
         self._told = False
@@ -107,7 +107,7 @@ class JournalWriter:
         self._let_go()
         self._reset()
 
-    # -- recording -----------------------------------------------------------------------------------------------
+    # -- recording ---------------------------------------------------------------------------------
 
     def point(
         self,
@@ -124,7 +124,8 @@ class JournalWriter:
         Raises:
             struct.error: step is not a 64-bit integer.
         """
-        # The hot path of every training loop: spelled out, because each call and look-up shows in it.
+        # The hot path of every training loop: spelled out, because each call and look-up shows in
+        # it.
         with self._lock:
             if time_us >= self._look_at:
                 self._look(time_us)
@@ -149,8 +150,19 @@ class JournalWriter:
             if self._size >= self._stop:
                 self._pause()
 
-    def _first_point(self, run: str, key: str, step: int, time_us: int, value: float, epoch: float, goal: str | None) -> None:
-        """Append the first point of a series in this segment, with the series' definition before it."""
+    def _first_point(
+        self,
+        run: str,
+        key: str,
+        step: int,
+        time_us: int,
+        value: float,
+        epoch: float,
+        goal: str | None,
+    ) -> None:
+        """Append the first point of a series in this segment, with the series' definition before
+        it.
+        """
         number, definition = self._define(run, key, goal)
         payload = _pack_point(1, number, step, time_us, value, epoch)
         self._series[run, key] = number
@@ -158,7 +170,14 @@ class JournalWriter:
         if self._size >= self._stop:
             self._pause()
 
-    def points(self, run: str, values: Mapping[str, float], step: int, time_us: int, epoch: float = _NO_EPOCH) -> None:
+    def points(
+        self,
+        run: str,
+        values: Mapping[str, float],
+        step: int,
+        time_us: int,
+        epoch: float = _NO_EPOCH,
+    ) -> None:
         """Append one point of each metric, as one write.
 
         Raises:
@@ -186,34 +205,46 @@ class JournalWriter:
         """Append events, as one write.
 
         Raises:
-            FitprintError: an event has content that no reader would understand; none of the events is written.
+            FitprintError: an event has content that no reader would understand; none of the events
+                is written.
             ValueError: a goal is neither "min" nor "max"; the same.
         """
-        parts = [event if isinstance(event, MetricPoints) else event_frame(event) for event in events]
+        parts = [
+            event if isinstance(event, MetricPoints) else event_frame(event) for event in events
+        ]
         with self._lock:
             if events and events[0].time >= self._look_at:
                 self._look(events[0].time)
             fresh: dict[tuple[str, str], int] = {}
-            data = b"".join(part if isinstance(part, bytes) else self._points_frame(part, fresh) for part in parts)
+            data = b"".join(
+                part if isinstance(part, bytes) else self._points_frame(part, fresh)
+                for part in parts
+            )
             self._series.update(fresh)
             self._put(data)
             if self._size >= self._stop:
                 self._pause()
 
     def _points_frame(self, points: MetricPoints, fresh: dict[tuple[str, str], int]) -> bytes:
-        """Return the frame of a curve, and before it the definition of a series that is none of this segment yet, noted as fresh."""
+        """Return the frame of a curve, and before it the definition of a series that is none of
+        this segment yet, noted as fresh.
+        """
         series, definition = (points.run, points.key), b""
         number = self._series.get(series, fresh.get(series))
         if number is None:
             number, definition = self._define(*series, points.goal)
             fresh[series] = number
-        return definition + frames.frame(frames.POINTS_BODY.pack(frames.POINTS, number, len(points.points)) + points.points.to_bytes())
+        return definition + frames.frame(
+            frames.POINTS_BODY.pack(frames.POINTS, number, len(points.points))
+            + points.points.to_bytes()
+        )
 
     def _define(self, run: str, key: str, goal: str | None) -> tuple[int, bytes]:
-        """Return a number for a new series of this segment, and the frame that defines it, which goes before its first points.
+        """Return a number for a new series of this segment, and the frame that defines it, which
+        goes before its first points.
 
-        The series counts as known from just before the two are written: what cannot be written in between leaves none behind that
-        no reader knows. Called with the lock held.
+        The series counts as known from just before the two are written: what cannot be written in
+        between leaves none behind that no reader knows. Called with the lock held.
         """
         if goal is not None and goal not in ("min", "max"):
             raise ValueError(f"a goal is 'min' or 'max', not {goal!r}")
@@ -222,9 +253,11 @@ class JournalWriter:
         return number, definition(number, run, key, goal)
 
     def gather(self) -> None:
-        """Let what this thread appends wait until it calls :meth:`settle`, for one write; what another thread records comes behind it.
+        """Let what this thread appends wait until it calls :meth:`settle`, for one write; what
+        another thread records comes behind it.
 
-        For a moment's records of ours, of which none is of use without the last: a kill takes them all.
+        For a moment's records of ours, of which none is of use without the last: a kill takes them
+        all.
         """
         self._gathering.add(threading.get_ident())
 
@@ -234,7 +267,8 @@ class JournalWriter:
             self._gathering.discard(threading.get_ident())
             self._retry_at = 0.0
             if self._held:
-                self._recover() or self._recover()  # the second time to files that were opened again
+                # the second time to files that were opened again
+                self._recover() or self._recover()
             if self._size >= self._stop:
                 self._pause()
 
@@ -244,7 +278,7 @@ class JournalWriter:
         else:
             self._write(data)
 
-    # -- the file ------------------------------------------------------------------------------------------------
+    # -- the file ----------------------------------------------------------------------------------
 
     def _write(self, data: bytes) -> None:
         if (self._file < 0 or self._held) and not self._recover():
@@ -262,7 +296,10 @@ class JournalWriter:
             self._make_safe()
 
     def _fail(self, rest: bytes, error: OSError | None) -> None:
-        """Keep what the disk did not take of a record. The file ends inside the record until the rest follows."""
+        """Keep what the disk did not take of a record.
+
+        The file ends inside the record until the rest follows.
+        """
         self._held += rest
         if error is not None and error.errno == errno.EBADF:
             self.look()
@@ -280,14 +317,22 @@ class JournalWriter:
         self._retry_at = time.monotonic() + 0.2
         if not self._told:
             self._told = True
-            reason = error.strerror if error is not None and error.strerror else "the disk took only part of a record"
+            reason = (
+                error.strerror
+                if error is not None and error.strerror
+                else "the disk took only part of a record"
+            )
             self._on_problem(
-                f"the journal in {self._root} cannot be written ({reason}); training goes on, records are kept in memory "
-                f"(up to {self._held_limit >> 20} MiB) and written when this works again: free space, or set FITPRINT_HOME"
+                f"the journal in {self._root} cannot be written ({reason}); training goes on, "
+                f"records are kept in memory (up to {self._held_limit >> 20} MiB) and written when "
+                "this works again: free space, or set FITPRINT_HOME"
             )
 
     def _recover(self) -> bool:
-        """Open the journal, or write what was held. Return whether the file is ready for the next record."""
+        """Open the journal, or write what was held.
+
+        Return whether the file is ready for the next record.
+        """
         if self._retry_at and time.monotonic() < self._retry_at:
             return False
         if self._file < 0:
@@ -340,14 +385,19 @@ class JournalWriter:
         self._on_open()
 
     def _make(self, journal: str, segment: int, content: bytes) -> list[int]:
-        """Make a journal with one segment, and return the descriptors of its lock and its segment."""
+        """Make a journal with one segment, and return the descriptors of its lock and
+        its segment.
+        """
         made = self._root / f".{journal}"
         make_folder(made)
         opened: list[int] = []
         try:
             opened.append(new_file(made / "writer.lock"))
             try_lock(opened[0])
-            write_private(made / "writer.json", json.dumps({"journal": journal, "format": frames.FORMAT, **self._facts()}))
+            write_private(
+                made / "writer.json",
+                json.dumps({"journal": journal, "format": frames.FORMAT, **self._facts()}),
+            )
             opened.append(new_file(made / frames.segment_name(segment), content))
             # Readers pass over names with a dot: the journal appears whole and locked.
             made.rename(self._root / journal)
@@ -374,7 +424,9 @@ class JournalWriter:
         self._held[:0] = frames.frame(b"\5" + json.dumps(head).encode())
 
     def _rotate(self) -> None:
-        """Go on in a new segment. Nothing may be held: it would refer to definitions of this one."""
+        """Go on in a new segment. Nothing may be held:
+        it would refer to definitions of this one.
+        """
         if self._held:
             return
         path = self._root / self.id / frames.segment_name(self._segment + 1)
@@ -398,7 +450,7 @@ class JournalWriter:
         except OSError:
             pass  # what follows, or the released lock, tells as much
 
-    # -- what others do to the files -----------------------------------------------------------------------------------
+    # -- what others do to the files ---------------------------------------------------------------
 
     def _pause(self) -> None:
         self._look(self._look_at - _LOOK_US)
@@ -412,7 +464,9 @@ class JournalWriter:
             self._look(self._look_at - _LOOK_US)
 
     def _look(self, time_us: int) -> None:
-        """See that the descriptors lead to our files, and these lie where readers look: at most what came since the last look is astray."""
+        """See that the descriptors lead to our files, and these lie where readers look: at most
+        what came since the last look is astray.
+        """
         self._look_at = time_us + _LOOK_US
         self._stop = min(self._segment_bytes, self._size + _LOOK_BYTES)
         self._on_look()
@@ -432,12 +486,15 @@ class JournalWriter:
         elif not self._displaced:
             self._displaced = True
             self._on_problem(
-                f"the journal {self._root / self.id} was moved: what this program records goes on into it, where it lies now; artifacts go "
-                f"to {self._root.parent} as before: bring the two together when the program has ended"
+                f"the journal {self._root / self.id} was moved: what this program records goes on "
+                f"into it, where it lies now; artifacts go to {self._root.parent} as before: bring "
+                "the two together when the program has ended"
             )
 
     def _reopen(self) -> None:
-        """Go on in our own files after something closed their descriptors; the numbers may be others' now, and are let go."""
+        """Go on in our own files after something closed their descriptors; the numbers may be
+        others' now, and are let go.
+        """
         folder = self._root / self.id
         size = self._size
         try:
@@ -449,20 +506,33 @@ class JournalWriter:
             self._let_go()
             self._take(lock, file)
             self._size = os.fstat(self._file).st_size
-            told = f"up to {size - self._size} bytes of records went astray" if size > self._size else "nothing is lost"
-        except OSError:  # a reader took this program for dead, and the journal away: what is recorded from here on is another one
+            told = (
+                f"up to {size - self._size} bytes of records went astray"
+                if size > self._size
+                else "nothing is lost"
+            )
+        except OSError:
+            # a reader took this program for dead, and the journal away: what is recorded from here
+            # on is another one
             self._let_go()
             self._file = self._lock_file = -1
             self._places = (None, None)
-            told = "its runs may have been taken for KILLED, and up to a second of records went astray"
-        self._held[:0] = b"".join(definition(number, run, key, None) for (run, key), number in self._series.items())  # some may be astray
+            told = (
+                "its runs may have been taken for KILLED, and up to a second of records went astray"
+            )
+        # some may be astray
+        self._held[:0] = b"".join(
+            definition(number, run, key, None) for (run, key), number in self._series.items()
+        )
         self._on_problem(
-            f"something closed the files of the journal {folder} (such as os.closerange): {told}; recording goes on. Close by number only "
-            "what you have opened"
+            f"something closed the files of the journal {folder} (such as os.closerange): {told}; "
+            "recording goes on. Close by number only what you have opened"
         )
 
     def _lock_again(self, path: Path) -> int:
-        """Return a descriptor of the lock's file, locked: another one for the lock that we hold, if that is still the one at the path."""
+        """Return a descriptor of the lock's file, locked: another one for the lock that we hold, if
+        that is still the one at the path.
+        """
         if self._places[1] is not None and place(self._lock_file) == self._places[1]:
             status = os.stat(path) if path.exists() else None  # noqa: PTH116 - spares a few calls
             if status is not None and (status.st_dev, status.st_ino) == self._places[1]:
@@ -476,12 +546,17 @@ class JournalWriter:
         return number
 
     def _restore(self) -> None:
-        """Write a journal that was deleted once more: who has a file open still has what it holds."""
+        """Write a journal that was deleted once more: who has a file open still has
+        what it holds.
+        """
         folder = self._root / self.id
         try:
             content = content_of(self._file)
             if folder.is_dir():
-                lock, file = self._lock_again(folder / "writer.lock"), new_file(folder / frames.segment_name(self._segment), content)
+                lock, file = (
+                    self._lock_again(folder / "writer.lock"),
+                    new_file(folder / frames.segment_name(self._segment), content),
+                )
             else:
                 lock, file = self._make(self.id, self._segment, content)
         except OSError as error:
@@ -490,12 +565,15 @@ class JournalWriter:
         self._let_go()
         self._take(lock, file)
         self._on_problem(
-            f"the journal {folder} was deleted while this program records; what it had recorded in this segment ({len(content)} bytes) "
-            "and what follows is there again"
+            f"the journal {folder} was deleted while this program records; what it had recorded in "
+            f"this segment ({len(content)} bytes) and what follows is there again"
         )
 
     def close(self) -> None:
-        """End the journal: all it holds is written, its lock is released. A later record opens a new journal."""
+        """End the journal: all it holds is written, its lock is released.
+
+        A later record opens a new journal.
+        """
         with self._lock:
             self.look()
             if self._held:
@@ -503,7 +581,10 @@ class JournalWriter:
                 self._recover()
             if self._lost or self._held:
                 lost = self._lost + len(self._held)
-                self._on_problem(f"{lost} bytes of records could not be written to the journal in {self._root} and are lost")
+                self._on_problem(
+                    f"{lost} bytes of records could not be written to the journal in {self._root} "
+                    "and are lost"
+                )
             if self._file >= 0:
                 self._write_end(b'{"closed": true}')
                 self._let_go()

@@ -1,1 +1,3 @@
-"""Models at rest: signatures, model directories that MLflow can load too, and loading under named trust."""
+"""Models at rest: signatures, model directories that MLflow can load too, and loading under named
+trust.
+"""

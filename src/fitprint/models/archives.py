@@ -1,4 +1,6 @@
-"""ZIP archives in models: one that would become vastly larger than it is gets refused before anything of it is read."""
+"""ZIP archives in models: one that would become vastly larger than it is gets refused before
+anything of it is read.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ _INNER = (".npz", ".zip", ".keras")
 
 
 def opened(path: Path | IO[bytes], *, vast: bool = False) -> zipfile.ZipFile:
-    """Open an archive whose contents, those of archives in it included, have a size that fits its own.
+    """Open an archive whose contents, those of archives in it included, have a size that fits its
+    own.
 
-    Python's reader gives no more of a file than the directory of the archive says, so that the sizes in it hold.
+    Python's reader gives no more of a file than the directory of the archive says, so that the
+    sizes in it hold.
 
     Args:
         vast: the caller has said that the size is right.
@@ -31,8 +35,12 @@ def opened(path: Path | IO[bytes], *, vast: bool = False) -> zipfile.ZipFile:
     archive = zipfile.ZipFile(path)
     try:
         size = _size(archive)
-        if not all(0 <= entry.header_offset < size and 0 <= entry.compress_size <= size for entry in archive.infolist()):
-            raise zipfile.BadZipFile("it has files outside of itself")  # for the stated size Python reserves memory before it reads
+        if not all(
+            0 <= entry.header_offset < size and 0 <= entry.compress_size <= size
+            for entry in archive.infolist()
+        ):
+            # for the stated size Python reserves memory before it reads
+            raise zipfile.BadZipFile("it has files outside of itself")
         if not vast:
             _check(archive, max(_SMALL, _RATIO * size), size)
     except BaseException:
@@ -58,7 +66,7 @@ def _check(archive: zipfile.ZipFile, most: int, size: int) -> int:
                     total += _check(found, most - total, size)
     if total > most:
         raise IntegrityError(
-            f"an archive of {size} bytes says that it holds {total}, which no honest model does; if you know who made it, "
-            "name the flavor in trust to load it all the same"
+            f"an archive of {size} bytes says that it holds {total}, which no honest model does; "
+            "if you know who made it, name the flavor in trust to load it all the same"
         )
     return total

@@ -1,8 +1,10 @@
-"""Arrays and what belongs to them, made of what a pickle says of memory only after that was found to be true.
+"""Arrays and what belongs to them, made of what a pickle says of memory only after that was found
+to be true.
 
-NumPy believes what it is told: a dtype that is said to hold no objects, while it does, makes pointers of raw bytes. So a pickle never
-describes a dtype to NumPy. The description is read here, NumPy makes a dtype of it in its own way, and the lengths that the pickle
-states are compared with it. NumPy is only imported by pickles that name it.
+NumPy believes what it is told: a dtype that is said to hold no objects, while it does, makes
+pointers of raw bytes. So a pickle never describes a dtype to NumPy. The description is read here,
+NumPy makes a dtype of it in its own way, and the lengths that the pickle states are compared with
+it. NumPy is only imported by pickles that name it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from fitprint.models.reader import Builder, Maker, StandIn, refuse
 
 __all__ = ["BUILDERS", "MAKERS", "strayed"]
 
-_PLAIN = re.compile(r"[<>|=]?(?:(b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SUV][0-9]{1,9}|[mM]8)|(O[48]?))")
+_PLAIN = re.compile(
+    r"[<>|=]?(?:(b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SUV][0-9]{1,9}|[mM]8)|(O[48]?))"
+)
 _UNIT = re.compile(r"Y|M|W|D|h|m|s|ms|us|μs|ns|ps|fs|as")
 _ALIGNED = 0x80
 _SIZE = 1 << 30  # bytes of one element
@@ -31,13 +35,17 @@ def _numpy() -> Any:
     return sys.modules["numpy"]
 
 
-# -- dtypes ------------------------------------------------------------------------------------------------------------
+# -- dtypes ----------------------------------------------------------------------------------------
 
 
 def _dtype(reader: Any, make: Any, *arguments: Any) -> Any:
     """Make a dtype of one of the short forms in which NumPy itself pickles; a state may follow."""
     spec = arguments[0] if arguments else None
-    if not isinstance(spec, str) or not (found := _PLAIN.fullmatch(spec)) or not all(type(more) in {bool, int} for more in arguments[1:]):
+    if (
+        not isinstance(spec, str)
+        or not (found := _PLAIN.fullmatch(spec))
+        or not all(type(more) in {bool, int} for more in arguments[1:])
+    ):
         raise refuse(f"describes a dtype by {spec!r}"[:200])
     made = make("O" if found[2] else spec, False, True)
     if made.itemsize > _SIZE:
@@ -95,7 +103,9 @@ def _described(
             raise refuse("states another size of a numpy.dtype")
         if type(more) is dict and more and target.kind not in "mM":
             described = dtype(described, metadata=more)
-    if (inner is not None or fields is not None) and (size != described.itemsize or size != target.itemsize or target.kind != "V"):
+    if (inner is not None or fields is not None) and (
+        size != described.itemsize or size != target.itemsize or target.kind != "V"
+    ):
         raise refuse("states another size of a numpy.dtype")
     return described
 
@@ -124,7 +134,12 @@ def _timed(target: Any, more: Any) -> Any:
     unit = unit.decode() if isinstance(unit, bytes) else unit
     if unit == "generic":
         return target
-    if not _UNIT.fullmatch(unit) or type(count) is not int or not 0 < count < 1 << 31 or (divisor, event) != (1, 1):
+    if (
+        not _UNIT.fullmatch(unit)
+        or type(count) is not int
+        or not 0 < count < 1 << 31
+        or (divisor, event) != (1, 1)
+    ):
         raise refuse("has times in a unit that there is not")
     return _numpy().dtype(f"{target.kind}8[{count}{unit}]")
 
@@ -138,12 +153,16 @@ def _vouched(reader: Any, dtype: Any) -> Any:
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
-    if type(shape) is not tuple or len(shape) > 32 or not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
+    if (
+        type(shape) is not tuple
+        or len(shape) > 32
+        or not all(type(length) is int and 0 <= length < 1 << 62 for length in shape)
+    ):
         raise refuse("has an array of a shape that there is not")
     return shape
 
 
-# -- arrays ------------------------------------------------------------------------------------------------------------
+# -- arrays ----------------------------------------------------------------------------------------
 
 
 def _empty(reader: Any, make: Any, *arguments: Any) -> Any:
@@ -165,7 +184,9 @@ def _empty_masked(reader: Any, make: Any, *arguments: Any) -> Any:
     return made
 
 
-def _content(reader: Any, shape: Any, dtype: Any, data: Any, *, copied: bool = True) -> bytes | bytearray | list[Any]:
+def _content(
+    reader: Any, shape: Any, dtype: Any, data: Any, *, copied: bool = True
+) -> bytes | bytearray | list[Any]:
     """Return what an array is to hold, found to have the length that its shape and dtype ask for.
 
     Args:
@@ -185,7 +206,9 @@ def _content(reader: Any, shape: Any, dtype: Any, data: Any, *, copied: bool = T
 
 
 def _check_truths(array: Any) -> None:
-    """See that truth values are 0 or 1: NumPy's own code counts on it, and would write behind what it reserved."""
+    """See that truth values are 0 or 1: NumPy's own code counts on it, and would write behind what
+    it reserved.
+    """
     if array.dtype.names is not None:
         for name in array.dtype.names:
             _check_truths(array[name])
@@ -207,7 +230,9 @@ def _build_array(reader: Any, target: Any, state: Any) -> None:
 
 
 def _check_nesting(reader: Any, target: Any, items: Iterable[Any]) -> None:
-    depth = 1 + max((reader.depths[id(item)][0] for item in items if id(item) in reader.depths), default=0)
+    depth = 1 + max(
+        (reader.depths[id(item)][0] for item in items if id(item) in reader.depths), default=0
+    )
     if depth > _NESTING:
         raise refuse("nests arrays or dtypes deeply")
     reader.depths[id(target)] = (depth, target)
@@ -222,10 +247,18 @@ def _build_masked(reader: Any, target: Any, state: Any) -> None:
     numpy = _numpy()
     content = _content(reader, shape, dtype, data)
     masks = sys.modules["numpy.ma"].make_mask_descr(dtype)
-    if isinstance(content, list) or type(mask) is not bytes or len(mask) != math.prod(shape) * masks.itemsize:
+    if (
+        isinstance(content, list)
+        or type(mask) is not bytes
+        or len(mask) != math.prod(shape) * masks.itemsize
+    ):
         raise refuse("has a masked array of another length than it states")
     _check_truths(numpy.frombuffer(mask, masks))
-    if not (plain(fill) or isinstance(fill, numpy.generic) or (type(fill) is numpy.ndarray and not fill.dtype.hasobject)):
+    if not (
+        plain(fill)
+        or isinstance(fill, numpy.generic)
+        or (type(fill) is numpy.ndarray and not fill.dtype.hasobject)
+    ):
         raise refuse("fills a masked array with objects")
     target.__setstate__((1, shape, dtype, bool(fortran), content, mask, fill))
     _check_truths(numpy.asarray(target))
@@ -235,8 +268,13 @@ def _from_buffer(reader: Any, make: Any, *arguments: Any) -> Any:
     if not 4 <= len(arguments) <= 5:
         raise refuse("has a buffer of another form")
     data, dtype, shape, order, *axes = arguments
-    content = _content(reader, shape, dtype, data, copied=False)  # an array lies on it, so that it can no more change its length
-    if isinstance(content, list) or order not in {"C", "F", "K"} or not all(_is_order(more, len(shape)) for more in axes):
+    # an array lies on it, so that it can no more change its length
+    content = _content(reader, shape, dtype, data, copied=False)
+    if (
+        isinstance(content, list)
+        or order not in {"C", "F", "K"}
+        or not all(_is_order(more, len(shape)) for more in axes)
+    ):
         raise refuse("has a buffer of another form")
     made = make(content, *arguments[1:])
     _check_truths(made)
@@ -259,7 +297,7 @@ def _scalar(reader: Any, make: Any, *arguments: Any) -> Any:
     return made
 
 
-# -- generators --------------------------------------------------------------------------------------------------------
+# -- generators ------------------------------------------------------------------------------------
 
 _GENERATORS = frozenset("MT19937 PCG64 PCG64DXSM Philox SFC64".split())
 
@@ -273,7 +311,9 @@ def _bit_generator(reader: Any, make: Any, *arguments: Any) -> Any:
 def _generator(reader: Any, make: Any, *arguments: Any) -> Any:
     first, *more = arguments or ("MT19937",)
     known = [reader.name_of(argument) for argument in more]
-    if len(more) > 1 or not all(name is not None and name.name == "__bit_generator_ctor" for name in known):
+    if len(more) > 1 or not all(
+        name is not None and name.name == "__bit_generator_ctor" for name in known
+    ):
         raise refuse("makes a generator in another way")
     if not (_is_kind(reader, first) or type(first).__name__ in _GENERATORS):
         raise refuse("makes a generator of another type")
@@ -290,13 +330,21 @@ def _is_kind(reader: Any, named: Any) -> bool:
 def _seed_sequence(reader: Any, make: Any, *arguments: Any) -> Any:
     kind, number, state = arguments if len(arguments) == 3 else (None, None, None)
     name = reader.name_of(kind)
-    if name is None or name.name != "SeedSequence" or type(number) is not int or not _is_data(state):
+    if (
+        name is None
+        or name.name != "SeedSequence"
+        or type(number) is not int
+        or not _is_data(state)
+    ):
         raise refuse("makes a seed sequence in another way")
     return make(kind, number, state)
 
 
 def _is_data(value: Any) -> bool:
-    """Tell if a value is a tree of plain values, with arrays of numbers as leaves. What stands in it many times is looked at once."""
+    """Tell if a value is a tree of plain values, with arrays of numbers as leaves.
+
+    What stands in it many times is looked at once.
+    """
     seen: set[int] = set()
     waiting = [(value, 0)]
     while waiting:
@@ -307,15 +355,26 @@ def _is_data(value: Any) -> bool:
         if type(found) in {tuple, list, dict}:
             if depth >= _NESTING:
                 return False
-            waiting += [(item, depth + 1) for item in (found.values() if type(found) is dict else found)]
-        elif not (isinstance(found, _numpy().generic) or (type(found) is _numpy().ndarray and not found.dtype.hasobject)):
+            waiting += [
+                (item, depth + 1) for item in (found.values() if type(found) is dict else found)
+            ]
+        elif not (
+            isinstance(found, _numpy().generic)
+            or (type(found) is _numpy().ndarray and not found.dtype.hasobject)
+        ):
             return False
     return True
 
 
 def _build_random(_: Any, target: Any, state: Any) -> None:
-    """Give a generator its state, and see that it stands inside of its numbers: it would read on from wherever it stood."""
-    given, seeds = state if type(state) is tuple and len(state) == 2 and type(state[0]) is dict else (state, None)
+    """Give a generator its state, and see that it stands inside of its numbers: it would read on
+    from wherever it stood.
+    """
+    given, seeds = (
+        state
+        if type(state) is tuple and len(state) == 2 and type(state[0]) is dict
+        else (state, None)
+    )
     if not _is_data(given) or not (seeds is None or type(seeds).__name__ == "SeedSequence"):
         raise refuse("gives a generator a state of another form")
     target.__setstate__(state)
@@ -327,7 +386,9 @@ def _build_random(_: Any, target: Any, state: Any) -> None:
 def strayed(generator: Any) -> str | None:
     """Tell what is wrong with a bit generator's place among its numbers; None if nothing is."""
     state = generator.state
-    limits = {"MT19937": ("state", "pos", 624), "Philox": (None, "buffer_pos", 4)}.get(state.get("bit_generator", ""))
+    limits = {"MT19937": ("state", "pos", 624), "Philox": (None, "buffer_pos", 4)}.get(
+        state.get("bit_generator", "")
+    )
     if limits is None:
         return None
     below, key, most = limits
@@ -342,7 +403,9 @@ def _build_seeds(_: Any, target: Any, state: Any) -> None:
 
 
 def _named(table: Mapping[str, Any]) -> dict[Name, Any]:
-    return {Name(*path.rsplit(".", 1)): what for paths, what in table.items() for path in paths.split()}
+    return {
+        Name(*path.rsplit(".", 1)): what for paths, what in table.items() for path in paths.split()
+    }
 
 
 MAKERS: Mapping[Name, Maker] = _named(
@@ -363,7 +426,10 @@ BUILDERS: Mapping[Name, Builder] = _named(
         "numpy.dtype": _build_dtype,
         "numpy.ndarray": _build_array,
         "numpy.ma.MaskedArray numpy.ma.core.MaskedArray": _build_masked,
-        "numpy.random.bit_generator.BitGenerator numpy.random.mtrand.RandomState numpy.random._generator.Generator": _build_random,
+        (
+            "numpy.random.bit_generator.BitGenerator numpy.random.mtrand.RandomState "
+            "numpy.random._generator.Generator"
+        ): _build_random,
         "numpy.random.bit_generator.SeedSequence": _build_seeds,
     }
 )

@@ -1,4 +1,6 @@
-"""Batches: data for a prediction, checked and brought into the form in which the model was given its own."""
+"""Batches: data for a prediction, checked and brought into the form in which the model was given
+its own.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,10 @@ __all__ = ["conform", "empty", "rows"]
 def conform(schema: Schema, data: Any) -> Any:
     """Return the data as the model takes it.
 
-    A model of named columns gets a data frame with just these columns in this order, a model of an array an array, a model of
-    several arrays a dict or a list of them. What is a frame or array already is not copied; sparse data stays sparse. Values keep
-    their types, with these exceptions: lists get the type of the signature, plain values of what was a category get the model's
+    A model of named columns gets a data frame with just these columns in this order, a model of an
+    array an array, a model of several arrays a dict or a list of them. What is a frame or array
+    already is not copied; sparse data stays sparse. Values keep their types, with these exceptions:
+    lists get the type of the signature, plain values of what was a category get the model's
     categories, and columns without any value get the type that they had.
 
     Raises:
@@ -47,7 +50,11 @@ def rows(data: Any) -> int | None:
         data = next(iter(data.values()), None)
     elif isinstance(data, list | tuple) and data and is_array(data[0]) and len(data[0].shape) > 1:
         data = data[0]
-    return row_count(data) if is_array(data) or is_frame(data) or isinstance(data, list | tuple) else None
+    return (
+        row_count(data)
+        if is_array(data) or is_frame(data) or isinstance(data, list | tuple)
+        else None
+    )
 
 
 def empty(schema: Schema) -> Any:
@@ -73,7 +80,7 @@ def empty(schema: Schema) -> Any:
     raise LookupError(schema.container)
 
 
-# -- named columns -------------------------------------------------------------------------------------------------------
+# -- named columns ---------------------------------------------------------------------------------
 
 
 def _table(schema: Schema, data: Any) -> Any:
@@ -90,7 +97,11 @@ def _frame(schema: Schema, data: Any) -> Any:
         if isinstance(data, Mapping):
             if all(_is_single(value) for value in data.values()):
                 data = {key: [value] for key, value in data.items()}
-            return _framed(dict(enumerate(map(_column_of, data.values()))), list(data)) if data else _rowless(schema)
+            return (
+                _framed(dict(enumerate(map(_column_of, data.values()))), list(data))
+                if data
+                else _rowless(schema)
+            )
         if is_series(data) and len(schema.fields) == 1:
             return _framed({0: data}, schema.names)
         if isinstance(data, list | tuple):
@@ -100,7 +111,9 @@ def _frame(schema: Schema, data: Any) -> Any:
                 return _framed_records(data)
             if len(schema.fields) == 1 and all(_is_single(item) for item in data):
                 data = [[item] for item in data]
-            if all(isinstance(item, list | tuple) for item in data) and {len(item) for item in data} == {len(schema.fields)}:
+            if all(isinstance(item, list | tuple) for item in data) and {
+                len(item) for item in data
+            } == {len(schema.fields)}:
                 return _framed(dict(enumerate(zip(*data, strict=True))), schema.names)
         if getattr(getattr(data, "dtype", None), "names", None):
             return pandas.DataFrame(data)
@@ -112,7 +125,10 @@ def _frame(schema: Schema, data: Any) -> Any:
     except (ValueError, TypeError) as error:
         raise SignatureError(f"no table can be made of the data: {error}") from error
     Signature(schema).enforce(data)
-    raise SignatureError(f"no table can be made of a {type(data).__qualname__}: give a data frame, a dict of columns, or a list of records")
+    raise SignatureError(
+        f"no table can be made of a {type(data).__qualname__}: give a data frame, a dict of "
+        "columns, or a list of records"
+    )
 
 
 def _column_of(value: Any) -> Any:
@@ -127,7 +143,10 @@ def _rowless(schema: Schema) -> Any:
 
 
 def _framed(found: Mapping[int, Any], names: Sequence[Any]) -> Any:
-    data = {position: _exact(list(value)) if isinstance(value, list | tuple) else value for position, value in found.items()}
+    data = {
+        position: _exact(list(value)) if isinstance(value, list | tuple) else value
+        for position, value in found.items()
+    }
     return _labelled(_pandas("").DataFrame(data), names)
 
 
@@ -143,8 +162,12 @@ def _framed_records(data: Sequence[Mapping[Any, Any]]) -> Any:
 
 
 def _exact(values: list[Any]) -> Any:
-    """Return values of which pandas would make floats as they are, if a float has no room for one of them: an identifier, say."""
-    if not any(type(value) is int and abs(value) > _EXACT_FLOAT for value in values) or all(type(value) is int for value in values):
+    """Return values of which pandas would make floats as they are, if a float has no room for one
+    of them: an identifier, say.
+    """
+    if not any(type(value) is int and abs(value) > _EXACT_FLOAT for value in values) or all(
+        type(value) is int for value in values
+    ):
         return values
     return _pandas("").Series(values, dtype=object)
 
@@ -163,12 +186,18 @@ def _labelled(frame: Any, names: Sequence[Any]) -> Any:
     """Name the columns, each by the very label: pandas would make one kind of several."""
     pandas = _pandas("")
     alike = {type(name) for name in names} in ({str}, {int})
-    frame.columns = pandas.Index(list(names)) if alike else pandas.Index(list(names), dtype=object, tupleize_cols=False)
+    frame.columns = (
+        pandas.Index(list(names))
+        if alike
+        else pandas.Index(list(names), dtype=object, tupleize_cols=False)
+    )
     return frame
 
 
 def _typed(schema: Schema, frame: Any) -> Any:
-    """Give plain values their categories, and columns without any value the type that the model knows."""
+    """Give plain values their categories, and columns without any value the type that the model
+    knows.
+    """
     if not hasattr(frame, "iloc"):  # polars
         return frame
     given, found = frame, columns(frame)
@@ -178,7 +207,9 @@ def _typed(schema: Schema, frame: Any) -> Any:
         series = column.series()
         if field.categories is not None:
             values = _categorical(field, series)
-        elif (word := type_of(column.dtype, column.peek)[0]) == "null" or not fits(field.type, word):
+        elif (word := type_of(column.dtype, column.peek)[0]) == "null" or not fits(
+            field.type, word
+        ):
             values = _typeless(field, series)
         else:
             continue
@@ -190,7 +221,8 @@ def _typed(schema: Schema, frame: Any) -> Any:
 
 
 def _categorical(field: Field, series: Any) -> Any:
-    """Return the column with the model's categories in the model's order; those that it does not know come after them.
+    """Return the column with the model's categories in the model's order; those that it does not
+    know come after them.
 
     Some frameworks read the codes of categories alone.
     """
@@ -200,17 +232,26 @@ def _categorical(field: Field, series: Any) -> Any:
     if found == known:
         return series
     present = set(known)
-    new = [value for value in (found if found is not None else series.dropna().unique().tolist()) if value not in present]
-    return pandas.Series(pandas.Categorical(series, categories=known + new), index=series.index, name=series.name)
+    new = [
+        value
+        for value in (found if found is not None else series.dropna().unique().tolist())
+        if value not in present
+    ]
+    return pandas.Series(
+        pandas.Categorical(series, categories=known + new), index=series.index, name=series.name
+    )
 
 
 def _typeless(field: Field, series: Any) -> Any:
-    """Return a column of nothing but missing values, or of none at all, in the type that the model knows."""
+    """Return a column of nothing but missing values, or of none at all, in the type that the model
+    knows.
+    """
     if not series.isna().all():  # only the values that were looked at are missing
         return series
     family = field.type.rstrip("0123456789")
     if family in _NUMBERS:
-        dtype = field.type if family == "float" or not len(series) else "float64"  # has room for missing values
+        # has room for missing values
+        dtype = field.type if family == "float" or not len(series) else "float64"
     elif field.type.startswith(("datetime[", "timedelta[")):
         dtype = field.type.replace("[", "64[", 1)
     else:
@@ -220,7 +261,7 @@ def _typeless(field: Field, series: Any) -> Any:
     return _pandas("").Series(None, index=series.index, name=series.name, dtype=dtype)
 
 
-# -- arrays --------------------------------------------------------------------------------------------------------------
+# -- arrays ----------------------------------------------------------------------------------------
 
 
 def _array(schema: Schema, data: Any) -> Any:
@@ -237,12 +278,18 @@ def _array(schema: Schema, data: Any) -> Any:
 def _dense(field: Field, data: Any) -> Any:
     """Return a frame or series as an array of the field's shape."""
     found = data.to_numpy()
-    if found.dtype == object and field.type.rstrip("0123456789") in _NUMBERS and hasattr(data, "iloc"):
+    if (
+        found.dtype == object
+        and field.type.rstrip("0123456789") in _NUMBERS
+        and hasattr(data, "iloc")
+    ):
         found = _floats_of(field, found)
     elif found.dtype.kind == "f":
         for column in columns(data):
             if getattr(column.dtype, "kind", "") in "iu" and _is_rounded(column.series()):
-                raise SignatureError(f"{_where(field)}: not all of its values fit into {found.dtype}")
+                raise SignatureError(
+                    f"{_where(field)}: not all of its values fit into {found.dtype}"
+                )
     if len(field.shape) == 2 and found.ndim == 1:
         return found.reshape(-1, 1)
     return found[:, 0] if len(field.shape) == 1 and found.ndim == 2 else found
@@ -257,13 +304,16 @@ def _from_lists(field: Field, data: Sequence[Any]) -> Any:
         found = numpy.asarray(data, dtype=object if field.type == "object" else None)
         given = found if found.dtype == object else numpy.asarray(data, dtype=object)
     except (ValueError, OverflowError) as error:
-        raise SignatureError(f"{_where(field)}: its rows differ in length or shape ({error})") from error
+        raise SignatureError(
+            f"{_where(field)}: its rows differ in length or shape ({error})"
+        ) from error
     if found.dtype.kind in "US" and not _is_same(given, found):
         found = given  # numpy makes texts of numbers beside texts, and cuts zeros at the end
     Signature(Schema("array", (field,))).enforce(found)
     family = field.type.rstrip("0123456789")
     if found.dtype.kind in "biuf" and family in _NUMBERS and found.dtype != field.type:
-        if family == "float" or found.dtype.kind != "f":  # else whole numbers with missing values among them
+        # else whole numbers with missing values among them
+        if family == "float" or found.dtype.kind != "f":
             found = found.astype(field.type)
     elif found.dtype.kind not in "biufc":
         return found
@@ -280,14 +330,18 @@ def _floats_of(field: Field, found: Any) -> Any:
     try:
         floats[~missing] = found[~missing].astype("float64")
     except (TypeError, ValueError, OverflowError) as error:
-        raise SignatureError(f"{_where(field)}: it holds other values than numbers ({error})") from error
+        raise SignatureError(
+            f"{_where(field)}: it holds other values than numbers ({error})"
+        ) from error
     if not _is_same(found[~missing], floats[~missing]):
         raise SignatureError(f"{_where(field)}: not all of its values fit into float64")
     return floats
 
 
 def _is_same(given: Any, made: Any) -> bool:
-    """Tell whether numpy has made the same values of Python's: floats may have been rounded to fewer digits, nothing else."""
+    """Tell whether numpy has made the same values of Python's: floats may have been rounded to
+    fewer digits, nothing else.
+    """
     if given.shape != made.shape:
         return False
     values = given.ravel().tolist()
@@ -315,9 +369,17 @@ def _is_rounded(series: Any) -> bool:
 def _arrays(schema: Schema, data: Any) -> Any:
     if is_frame(data):
         fields = {field.name: field for field in schema.fields}
-        data = {column.label: _dense(fields.get(column.label, _ANY), column.series()) for column in columns(data)}
-    elif isinstance(data, list | tuple) and data and all(isinstance(item, Mapping) for item in data):
-        data = {key: [row.get(key) for row in data] for key in dict.fromkeys(key for row in data for key in row)}
+        data = {
+            column.label: _dense(fields.get(column.label, _ANY), column.series())
+            for column in columns(data)
+        }
+    elif (
+        isinstance(data, list | tuple) and data and all(isinstance(item, Mapping) for item in data)
+    ):
+        data = {
+            key: [row.get(key) for row in data]
+            for key in dict.fromkeys(key for row in data for key in row)
+        }
     elif is_array(data) and len(schema.fields) == 1:
         data = {schema.names[0]: data}
     if isinstance(data, Mapping):
@@ -331,9 +393,18 @@ def _arrays(schema: Schema, data: Any) -> Any:
 def _tensors(schema: Schema, data: Any) -> Any:
     given = [data] if is_array(data) and len(schema.fields) == 1 else data
     if not isinstance(given, list | tuple) or len(given) != len(schema.fields):
-        what = f"{len(given)} items" if isinstance(given, list | tuple) else f"a {type(given).__qualname__}"
-        raise SignatureError(f"the model takes a list of {len(schema.fields)} arrays; it was given {what}")
-    found = [_array(Schema("array", (field,)), value) for field, value in zip(schema.fields, given, strict=True)]
+        what = (
+            f"{len(given)} items"
+            if isinstance(given, list | tuple)
+            else f"a {type(given).__qualname__}"
+        )
+        raise SignatureError(
+            f"the model takes a list of {len(schema.fields)} arrays; it was given {what}"
+        )
+    found = [
+        _array(Schema("array", (field,)), value)
+        for field, value in zip(schema.fields, given, strict=True)
+    ]
     _same_length(schema.fields, found)
     return found
 
@@ -347,7 +418,9 @@ def _input(field: Field | None, value: Any) -> Any:
 
 
 def _same_length(fields: Sequence[Field], found: Any) -> None:
-    lengths = {field.name: rows(value) for field, value in zip(fields, found, strict=True) if field.shape}
+    lengths = {
+        field.name: rows(value) for field, value in zip(fields, found, strict=True) if field.shape
+    }
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
         raise SignatureError(f"the inputs differ in their numbers of rows: {told}")
@@ -359,7 +432,9 @@ _ANY = Field(None, "object")
 
 
 def _no_rows(field: Field) -> tuple[int, ...]:
-    return tuple(0 if place == 0 or length == -1 else length for place, length in enumerate(field.shape))
+    return tuple(
+        0 if place == 0 or length == -1 else length for place, length in enumerate(field.shape)
+    )
 
 
 def _dtype(field: Field) -> Any:
@@ -375,7 +450,11 @@ def _where(field: Field) -> str:
 
 
 def _is_single(value: Any) -> bool:
-    return value is None or isinstance(value, str | bytes) or not (hasattr(value, "__len__") or getattr(value, "shape", ()) != ())
+    return (
+        value is None
+        or isinstance(value, str | bytes)
+        or not (hasattr(value, "__len__") or getattr(value, "shape", ()) != ())
+    )
 
 
 def _pandas(why: str) -> Any:

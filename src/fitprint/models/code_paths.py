@@ -1,4 +1,6 @@
-"""Code that a model directory brings along (MLflow's ``code_paths``): imported only for who names its files."""
+"""Code that a model directory brings along (MLflow's ``code_paths``): imported only for who names
+its files.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ class ModelCode:
 
     Attributes:
         folder: the folder.
-        names: the modules and packages in it as a caller names them, such as "code/features.py", sorted.
+        names: the modules and packages in it as a caller names them, such as "code/features.py",
+            sorted.
     """
 
     folder: Path
@@ -45,20 +48,32 @@ def model_code(directory: Path, options: Mapping[str, Any]) -> ModelCode | None:
         return None
     folder = directory / str(name)
     if not folder.resolve().is_relative_to(directory.resolve()):
-        raise IntegrityError(f"the model names the code {name!r}, which lies outside of its directory")
+        raise IntegrityError(
+            f"the model names the code {name!r}, which lies outside of its directory"
+        )
     if not folder.is_dir():
         return None
-    found = sorted(path.name for path in folder.iterdir() if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__"))
+    found = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")
+    )
     return ModelCode(folder, tuple(f"{str(name).strip('/')}/{entry}" for entry in found))
 
 
 @contextmanager
 def importable(code: ModelCode | None, trust: Trust) -> Iterator[None]:
-    """Let the modules be imported while the model is loaded, and after, if the caller named all of them; else do nothing.
+    """Let the modules be imported while the model is loaded, and after, if the caller named all of
+    them; else do nothing.
 
-    They come last on ``sys.path``: they cannot take the place of what is installed. If loading fails they are gone again.
+    They come last on ``sys.path``: they cannot take the place of what is installed. If loading
+    fails they are gone again.
     """
-    folder = str(code.folder) if code is not None and code.names and all(name in trust for name in code.names) else None
+    folder = (
+        str(code.folder)
+        if code is not None and code.names and all(name in trust for name in code.names)
+        else None
+    )
     if folder is None or folder in sys.path:
         yield
         return

@@ -1,4 +1,6 @@
-"""What a pickle may have Python's own types make: plain values of plain values, in the forms that their own pickles have."""
+"""What a pickle may have Python's own types make: plain values of plain values, in the forms that
+their own pickles have.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,18 @@ def plain(value: object) -> bool:
     return kind in _ATOMS or (kind.__module__, kind.__name__) in _SINGLE
 
 
-_SINGLE = {("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), *(("datetime", name) for name in _DATED)}
+_SINGLE = {
+    ("decimal", "Decimal"),
+    ("fractions", "Fraction"),
+    ("uuid", "UUID"),
+    *(("datetime", name) for name in _DATED),
+}
 
 
 def _refused(made: Any) -> pickle.UnpicklingError:
-    return pickle.UnpicklingError(f"it makes a {getattr(made, '__name__', made)} of what no honest pickle does")
+    return pickle.UnpicklingError(
+        f"it makes a {getattr(made, '__name__', made)} of what no honest pickle does"
+    )
 
 
 def _of_atoms(_: Any, make: Any, *arguments: Any) -> Any:
@@ -39,7 +48,8 @@ def _of_atoms(_: Any, make: Any, *arguments: Any) -> Any:
 
 
 def _int(_: Any, make: Any, *arguments: Any) -> Any:
-    if not all(type(argument) in _NUMERIC for argument in arguments):  # a Decimal of a few letters can be a number of millions of digits
+    # a Decimal of a few letters can be a number of millions of digits
+    if not all(type(argument) in _NUMERIC for argument in arguments):
         raise _refused(make)
     return make(*arguments)
 
@@ -53,15 +63,22 @@ def _text(reader: Any, make: Any, *arguments: Any) -> Any:
 
 def _bytes(reader: Any, make: Any, *arguments: Any) -> Any:
     # a number would be a length
-    if (arguments and type(arguments[0]) not in {bytes, bytearray, str, list}) or not _is_encoding(arguments):
+    if (arguments and type(arguments[0]) not in {bytes, bytearray, str, list}) or not _is_encoding(
+        arguments
+    ):
         raise _refused(make)
     reader.spend(_length(arguments))
     return make(*arguments)
 
 
 def _is_encoding(arguments: tuple[Any, ...]) -> bool:
-    """Tell if a text is named an encoding that takes time in proportion to its length; there are others."""
-    return len(arguments) < 2 or (type(arguments[1]) is str and arguments[1].lower().replace("-", "").replace("_", "") in _ENCODINGS)
+    """Tell if a text is named an encoding that takes time in proportion to its length; there are
+    others.
+    """
+    return len(arguments) < 2 or (
+        type(arguments[1]) is str
+        and arguments[1].lower().replace("-", "").replace("_", "") in _ENCODINGS
+    )
 
 
 def _length(arguments: tuple[Any, ...]) -> int:
@@ -69,7 +86,9 @@ def _length(arguments: tuple[Any, ...]) -> int:
 
 
 def _container(reader: Any, make: Any, *arguments: Any) -> Any:
-    """Make a list, a dict and their like of another one; what a file can count up, such as a range, is none."""
+    """Make a list, a dict and their like of another one; what a file can count up, such as a range,
+    is none.
+    """
     if len(arguments) > 1 or not all(type(argument) in _CONTAINERS for argument in arguments):
         raise _refused(make)
     given = arguments[0] if arguments else ()
@@ -92,27 +111,40 @@ def _counter(_: Any, make: Any, *arguments: Any) -> Any:
 
 
 def _defaultdict(reader: Any, make: Any, *arguments: Any) -> Any:
-    if len(arguments) > 1 or not all(argument is None or reader.name_of(argument) for argument in arguments):
+    if len(arguments) > 1 or not all(
+        argument is None or reader.name_of(argument) for argument in arguments
+    ):
         raise _refused(make)
     return make(*arguments)
 
 
 def _deque(_: Any, make: Any, *arguments: Any) -> Any:
-    if len(arguments) > 2 or not all(type(argument) in {list, tuple, int, type(None)} for argument in arguments):
+    if len(arguments) > 2 or not all(
+        type(argument) in {list, tuple, int, type(None)} for argument in arguments
+    ):
         raise _refused(make)
     return make(*arguments)
 
 
 def _fraction(_: Any, make: Any, *arguments: Any) -> Any:
-    if not all(type(argument) is int or (type(argument) is str and _FRACTION.fullmatch(argument)) for argument in arguments):
+    if not all(
+        type(argument) is int or (type(argument) is str and _FRACTION.fullmatch(argument))
+        for argument in arguments
+    ):
         raise _refused(make)
     return make(*arguments)
 
 
 def _reconstruct(reader: Any, make: Any, *arguments: Any) -> Any:
-    """Do as ``copyreg`` does for the oldest protocols: bare objects, and subclasses of the plain types."""
+    """Do as ``copyreg`` does for the oldest protocols: bare objects, and subclasses of the plain
+    types.
+    """
     cls, base, state = arguments if len(arguments) == 3 else (None, None, None)
-    if isinstance(cls, type) and reader.name_of(cls) is not None and base in {object, dict, list, set, tuple, *_ATOMS}:
+    if (
+        isinstance(cls, type)
+        and reader.name_of(cls) is not None
+        and base in {object, dict, list, set, tuple, *_ATOMS}
+    ):
         fits = state is None if base is object else type(state) is base
         if isinstance(base, type) and issubclass(base, set):
             reader.check_keys(state)

@@ -1,4 +1,6 @@
-"""Model directories: what :func:`pack` writes for a model, and what is known of a directory without loading it."""
+"""Model directories: what :func:`pack` writes for a model, and what is known of a directory without
+loading it.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,27 @@ from fitprint.entities import Artifact
 from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.flavor import Flavor, FlavorEntry, choose_flavor, class_name
 from fitprint.models.hashing import digest_of
-from fitprint.models.mlmodel import Example, example_files, mlmodel_texts, read_mlmodel, signature_from_mlflow
+from fitprint.models.mlmodel import (
+    Example,
+    example_files,
+    mlmodel_texts,
+    read_mlmodel,
+    signature_from_mlflow,
+)
 from fitprint.models.requirements import requirements
 from fitprint.models.signature import Signature
 
-__all__ = ["MANIFEST", "Manifest", "Packed", "describe", "directory_digest", "flavor_for", "pack", "read_manifest", "verify"]
+__all__ = [
+    "MANIFEST",
+    "Manifest",
+    "Packed",
+    "describe",
+    "directory_digest",
+    "flavor_for",
+    "pack",
+    "read_manifest",
+    "verify",
+]
 
 MANIFEST = "fitprint.json"
 _FORMAT = 1
@@ -34,7 +52,8 @@ class Packed:
         files: every file below the directory, with its path there, digest and size.
         flavor: name of the flavor that wrote it.
         digest: over the paths and digests of all files.
-        facts: JSON facts: class, serialization, safe, needs, requirements, signature, size, problems.
+        facts: JSON facts: class, serialization, safe, needs, requirements, signature, size,
+            problems.
     """
 
     files: tuple[Artifact, ...]
@@ -49,7 +68,8 @@ class Manifest:
 
     Attributes:
         flavors: the flavors' parts by name, as in ``MLmodel``.
-        flavor: name of the flavor that wrote the files; None for a directory that another tool wrote.
+        flavor: name of the flavor that wrote the files; None for a directory that another tool
+            wrote.
         class_name: dotted name of the model's class, "" if not told.
         files: files with digests; empty for a directory that another tool wrote.
         needs: names that a caller has to trust.
@@ -78,12 +98,14 @@ def pack(
     input_example: object = None,
     thorough: bool = True,
 ) -> Packed:
-    """Write a model directory that fitprint and MLflow load: ``MLmodel``, the flavor's files, requirements and a manifest.
+    """Write a model directory that fitprint and MLflow load: ``MLmodel``, the flavor's files,
+    requirements and a manifest.
 
     Args:
         directory: an empty or missing directory. Nothing in it depends on where it lies.
         flavors: the flavors to choose from; ``flavor`` names one of them.
-        input_example: kept in MLflow's form; one that cannot be is told in ``facts["problems"]`` and the model is kept.
+        input_example: kept in MLflow's form; one that cannot be is told in ``facts["problems"]``
+            and the model is kept.
         thorough: look through all installed distributions for what the model requires, if need be.
 
     Raises:
@@ -92,7 +114,15 @@ def pack(
     make_folder(directory)
     chosen = flavor_for(model, flavors, flavor)
     entry = chosen.save(model, directory)
-    packed, texts = describe(model, chosen.name, entry, _files(directory, entry.digests), signature, input_example, thorough=thorough)
+    packed, texts = describe(
+        model,
+        chosen.name,
+        entry,
+        _files(directory, entry.digests),
+        signature,
+        input_example,
+        thorough=thorough,
+    )
     for name, text in texts.items():
         (directory / name).write_bytes(text)
         settle_modes(directory / name, directory)
@@ -118,7 +148,8 @@ def describe(
     *,
     thorough: bool = False,
 ) -> tuple[Packed, dict[str, bytes]]:
-    """Return what there is to say of a model whose files are written, and the texts, by name, that make a model directory of them.
+    """Return what there is to say of a model whose files are written, and the texts, by name, that
+    make a model directory of them.
 
     Args:
         files: the flavor's own.
@@ -129,8 +160,13 @@ def describe(
     texts: dict[str, str] = {}
     if input_example is not None:
         try:
-            example, texts = input_example if isinstance(input_example, Example) else example_files(input_example)
-        except Exception as error:  # noqa: BLE001 - an example may be any object, and is not worth the model
+            example, texts = (
+                input_example
+                if isinstance(input_example, Example)
+                else example_files(input_example)
+            )
+        except Exception as error:  # noqa: BLE001
+            # an example may be any object, and is not worth the model
             problems.append(f"the input example was not kept: {error}")
     required = requirements(entry.modules, thorough=thorough)
     texts = texts | mlmodel_texts(flavor, entry, signature, example)
@@ -138,19 +174,31 @@ def describe(
     written = {name: text.encode() for name, text in texts.items()}
     own = [file for file in files if file.path not in written]
     found = [*own, *(_artifact(name, text) for name, text in written.items())]
-    content = _manifest(class_name(model), flavor, entry, signature, required, sorted(found, key=lambda file: file.path))
+    content = _manifest(
+        class_name(model),
+        flavor,
+        entry,
+        signature,
+        required,
+        sorted(found, key=lambda file: file.path),
+    )
     written[MANIFEST] = json.dumps(content, indent=1).encode()
     found.append(_artifact(MANIFEST, written[MANIFEST]))
-    facts: dict[str, Any] = {key: content[key] for key in ("class", "serialization", "safe", "needs", "requirements")}
+    facts: dict[str, Any] = {
+        key: content[key] for key in ("class", "serialization", "safe", "needs", "requirements")
+    }
     facts["signature"] = signature.to_json(values=False) if signature is not None else None
     facts["size"] = sum(file.size for file in found)
     if problems:
         facts["problems"] = problems
-    return Packed(tuple(found), flavor, directory_digest({file.path: file.digest for file in found}), facts), written
+    return Packed(
+        tuple(found), flavor, directory_digest({file.path: file.digest for file in found}), facts
+    ), written
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Return what a model directory says of itself, ours or MLflow's; no model code is imported or run.
+    """Return what a model directory says of itself, ours or MLflow's; no model code is imported or
+    run.
 
     Raises:
         FitprintError: it is no model directory.
@@ -162,7 +210,11 @@ def read_manifest(directory: Path) -> Manifest:
         content = read_mlmodel(directory)
         try:
             signature = signature_from_mlflow(content.get("signature"))
-            return _sound(Manifest(flavors=content["flavors"], requirements=_listed(directory), signature=signature))
+            return _sound(
+                Manifest(
+                    flavors=content["flavors"], requirements=_listed(directory), signature=signature
+                )
+            )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise IntegrityError(f"MLmodel cannot be read: {error!r}") from error
     except (UnicodeDecodeError, OSError) as error:
@@ -172,7 +224,10 @@ def read_manifest(directory: Path) -> Manifest:
         if type(found["format"]) is not int or found["format"] < 1:
             raise ValueError("it has no format")
         if found["format"] > _FORMAT:
-            raise FitprintError(f"the model directory was written by a newer fitprint (format {found['format']}): update fitprint")
+            raise FitprintError(
+                f"the model directory was written by a newer fitprint (format {found['format']}): "
+                "update fitprint"
+            )
         described = found["signature"]
         manifest = Manifest(
             flavors={found["flavor"]: found["options"]},
@@ -181,7 +236,9 @@ def read_manifest(directory: Path) -> Manifest:
             serialization=found["serialization"],
             safe=found["safe"],
             needs=tuple(found["needs"]),
-            files=tuple(Artifact(path, digest, size) for path, (digest, size) in found["files"].items()),
+            files=tuple(
+                Artifact(path, digest, size) for path, (digest, size) in found["files"].items()
+            ),
             requirements=tuple(found["requirements"]),
             python=found["python"],
             signature=Signature.from_json(described) if described is not None else None,
@@ -197,7 +254,14 @@ def _sound(manifest: Manifest) -> Manifest:
     Raises:
         ValueError: one is not.
     """
-    texts = [*manifest.flavors, *manifest.needs, *manifest.requirements, manifest.class_name, manifest.serialization, manifest.python]
+    texts = [
+        *manifest.flavors,
+        *manifest.needs,
+        *manifest.requirements,
+        manifest.class_name,
+        manifest.serialization,
+        manifest.python,
+    ]
     texts += [text for file in manifest.files for text in (file.path, file.digest)]
     parts = all(isinstance(part, (Mapping, type(None))) for part in manifest.flavors.values())
     if not parts or not all(isinstance(text, str) for text in texts):
@@ -217,14 +281,23 @@ def verify(directory: Path, manifest: Manifest, known: Mapping[str, str] | None 
     expected = {file.path: file for file in manifest.files}
     for path, file in expected.items():
         try:
-            digest = known[path] if known is not None and path in known else digest_of(directory / path)[0]
+            digest = (
+                known[path]
+                if known is not None and path in known
+                else digest_of(directory / path)[0]
+            )
         except OSError:
             raise IntegrityError(f"{path} is missing from the model directory") from None
         if digest != file.digest:
-            raise IntegrityError(f"{path} has changed since the model was recorded: it is {digest}, recorded was {file.digest}")
+            raise IntegrityError(
+                f"{path} has changed since the model was recorded: it is {digest}, recorded was "
+                f"{file.digest}"
+            )
     for path in sorted(_paths(directory)):
         if path not in expected and path != MANIFEST:
-            raise IntegrityError(f"{path} is in the model directory, but was not when the model was recorded")
+            raise IntegrityError(
+                f"{path} is in the model directory, but was not when the model was recorded"
+            )
 
 
 def _manifest(
@@ -256,21 +329,27 @@ def _listed(directory: Path) -> tuple[str, ...]:
         lines = read_regular(directory / "requirements.txt").decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return ()
-    return tuple(line.strip() for line in lines if re.fullmatch(r"[\w.-]+==[\w.+!-]+", line.strip()))
+    return tuple(
+        line.strip() for line in lines if re.fullmatch(r"[\w.-]+==[\w.+!-]+", line.strip())
+    )
 
 
 def _by_name(flavors: Sequence[Flavor], name: str) -> Flavor:
     for flavor in flavors:
         if flavor.name == name:
             return flavor
-    raise FitprintError(f"no installed plugin has a model flavor {name!r}; there are: {', '.join(sorted(f.name for f in flavors))}")
+    raise FitprintError(
+        f"no installed plugin has a model flavor {name!r}; there are: "
+        f"{', '.join(sorted(f.name for f in flavors))}"
+    )
 
 
 def _files(directory: Path, digests: Mapping[str, str]) -> list[Artifact]:
     known = {path: (digest, (directory / path).stat().st_size) for path, digest in digests.items()}
     paths = sorted(_paths(directory))
     for path in paths:
-        settle_modes(directory / path, directory)  # the umask of a program may keep even its owner from reading
+        # the umask of a program may keep even its owner from reading
+        settle_modes(directory / path, directory)
     return [Artifact(path, *(known.get(path) or digest_of(directory / path))) for path in paths]
 
 
@@ -279,7 +358,9 @@ def _artifact(path: str, content: bytes) -> Artifact:
 
 
 def _paths(directory: Path) -> list[str]:
-    return [path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()]
+    return [
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()
+    ]
 
 
 def directory_digest(digests: Mapping[str, str]) -> str:

@@ -35,17 +35,25 @@ class Source(Protocol):
 
 
 FindSource = Callable[[str], tuple[Source, str]]
-"""Returns what a URI leads to, and the path of its model; raises ModelNotFoundError for one of another scheme."""
+"""Returns what a URI leads to, and the path of its model; raises ModelNotFoundError for one of
+another scheme.
+"""
 
 
-def fetch_model(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource) -> Any:
+def fetch_model(
+    uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource
+) -> Any:
     """Load the model that a URI leads to; see :func:`fitprint.load_model`."""
     uri = _text_of(uri)
     return _fetch(uri, Trust(trust, uri), flavors, find).model
 
 
-def fetch_predictor(uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource) -> Predictor:
-    """Load the model that a URI leads to, and its signature; see :func:`fitprint.load_predictor`."""
+def fetch_predictor(
+    uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource
+) -> Predictor:
+    """Load the model that a URI leads to, and its signature;
+    see :func:`fitprint.load_predictor`.
+    """
     uri = _text_of(uri)
     found = _fetch(uri, Trust(trust, uri, "load_predictor"), flavors, find)
     return Predictor(found.model, found.flavor, found.manifest.signature, uri)
@@ -55,7 +63,10 @@ def _text_of(uri: object) -> str:
     if isinstance(uri, os.PathLike):
         uri = os.fspath(uri)
     if not isinstance(uri, str):
-        raise ModelNotFoundError(f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with an MLmodel file")
+        raise ModelNotFoundError(
+            f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with "
+            "an MLmodel file"
+        )
     return uri
 
 
@@ -64,9 +75,11 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find: FindSour
     scheme, separator, rest = uri.partition(":/")
     if not separator or scheme == "file":
         directory = Path(rest if separator else uri)
-        if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        # Path.is_dir raises for a name that is too long
+        if not os.path.isdir(directory):  # noqa: PTH112
             raise ModelNotFoundError(
-                f"there is no model directory {uri!r}; give runs:/RUN/model, models:/NAME@ALIAS, or a folder with an MLmodel file"
+                f"there is no model directory {uri!r}; give runs:/RUN/model, models:/NAME@ALIAS, "
+                "or a folder with an MLmodel file"
             )
         return open_directory(directory, found, trust)
     run, path = find(uri)
@@ -78,19 +91,26 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find: FindSour
         except ArtifactNotFoundError as error:
             raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
         trust.own = own_files(run.record, path)
-        trust.foreign_seal = not trust.own and any(model.facts.get("seal") for model in run.record.models)
+        trust.foreign_seal = not trust.own and any(
+            model.facts.get("seal") for model in run.record.models
+        )
         return open_directory(directory, found, trust, checking)
 
 
 def own_files(record: Any, path: str) -> dict[str, str]:
-    """Return the digests of a model's files, by path in its directory, if a program of this user recorded it, to judge by its seal.
+    """Return the digests of a model's files, by path in its directory, if a program of this user
+    recorded it, to judge by its seal.
 
     Else nothing. The bytes are compared with the digests elsewhere.
     """
     prefix = path.strip("/")
     below = f"{prefix}/"
     seals = [model.facts.get("seal") for model in record.models if model.path == prefix]
-    digests = {artifact.path.removeprefix(below): artifact.digest for artifact in record.artifacts if artifact.path.startswith(below)}
+    digests = {
+        artifact.path.removeprefix(below): artifact.digest
+        for artifact in record.artifacts
+        if artifact.path.startswith(below)
+    }
     return digests if any(is_own(directory_digest(digests), found) for found in seals) else {}
 
 
@@ -103,9 +123,11 @@ def _folder_beside(staging: Any) -> tempfile.TemporaryDirectory[str]:
 
 
 def _place(run: Source, path: str, directory: Path) -> tuple[Path, Checking | None]:
-    """Lay out a recorded directory; return where it lies, and the check of its bytes if that is still to be finished.
+    """Lay out a recorded directory; return where it lies, and the check of its bytes if that is
+    still to be finished.
 
-    The files are the blobs under second names, which costs no copy; where that cannot be they are copies.
+    The files are the blobs under second names, which costs no copy; where that cannot be they are
+    copies.
     """
     prefix = path.strip("/")
     digests = {

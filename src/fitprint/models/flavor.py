@@ -1,4 +1,6 @@
-"""What a model flavor is: it knows the models of some packages, writes them to a directory and reads them back."""
+"""What a model flavor is: it knows the models of some packages, writes them to a directory and
+reads them back.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +36,17 @@ class FlavorEntry:
     """What a flavor says of the files that it wrote.
 
     Attributes:
-        options: the flavor's own part of ``MLmodel``, JSON values, paths relative to the directory; ``load`` is given it back.
+        options: the flavor's own part of ``MLmodel``, JSON values, paths relative to the directory;
+            ``load`` is given it back.
         serialization: name of the format, such as "skops" or "pickle".
         safe: loading runs no code that is not the framework's own, unless the caller names it.
         needs: names that a caller has to trust to load the model, sorted.
-        modules: modules (dotted or not) that must be importable to load the model; requirements are made from them.
+        modules: modules (dotted or not) that must be importable to load the model; requirements are
+            made from them.
         pyfunc: MLflow's ``python_function`` part; None where MLflow has no loader for these files.
-        digests: of files, by path, where the flavor took them while it wrote (:func:`fitprint.models.hashing.write_hashed`); the
-            other files are read again for theirs.
+        digests: of files, by path, where the flavor took them while it wrote
+            (:func:`fitprint.models.hashing.write_hashed`); the other files are read again for
+            theirs.
     """
 
     options: Mapping[str, Any]
@@ -58,22 +63,31 @@ Kept = tuple[FlavorEntry, Mapping[str, Sequence[bytes]]]
 
 
 class Flavor(ABC):
-    """A model format; a plugin's derives from this class, and defines what its models need beyond it.
+    """A model format; a plugin's derives from this class, and defines what its models need beyond
+    it.
 
-    Stateless, usable from several threads, and picklable where it has a :meth:`trial`; its module has to be importable then.
+    Stateless, usable from several threads, and picklable where it has a :meth:`trial`; its module
+    has to be importable then.
 
     Attributes:
-        name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same models, MLflow's name.
-        packages: top-level packages whose classes it knows, such as ``("sklearn",)``; empty for a flavor of last resort.
-        parts: plain model types of the flavor's own packages, ``{module: names}``, that a file in another flavor's format (skops,
-            pickle) may hold without the caller's trust, such as a booster's estimator in a pipeline. A file can make such an object,
-            without arguments (``cls.__new__(cls)``), and give it any state (``__setstate__``, or else its ``__dict__``); it can neither
-            call the type nor get hold of the type itself. List a type only if this runs nothing but the framework's own reading of model
-            bytes, whatever the state is: no imports by name, no reading of paths, no evaluation of text, no calls of what the state holds.
-        keep: None, or a quicker way to keep a model at home, where its owner's seal vouches for the bytes: a method that takes the model
-            and returns its :class:`FlavorEntry` and its files, in pieces by path, while the user waits: nothing is imported, nor loaded
-            back. ``load`` reads them without a question if ``trust.own`` has the digest of their bytes, else as a stranger's. ``save``
-            writes what may travel then: :mod:`fitprint.bundles` converts to it when a run leaves its home.
+        name: unique, and the key of its part in ``MLmodel``; where MLflow has a flavor for the same
+            models, MLflow's name.
+        packages: top-level packages whose classes it knows, such as ``("sklearn",)``; empty for a
+            flavor of last resort.
+        parts: plain model types of the flavor's own packages, ``{module: names}``, that a file in
+            another flavor's format (skops, pickle) may hold without the caller's trust, such as a
+            booster's estimator in a pipeline. A file can make such an object, without arguments
+            (``cls.__new__(cls)``), and give it any state (``__setstate__``, or else its
+            ``__dict__``); it can neither call the type nor get hold of the type itself. List a type
+            only if this runs nothing but the framework's own reading of model bytes, whatever the
+            state is: no imports by name, no reading of paths, no evaluation of text, no calls of
+            what the state holds.
+        keep: None, or a quicker way to keep a model at home, where its owner's seal vouches for the
+            bytes: a method that takes the model and returns its :class:`FlavorEntry` and its files,
+            in pieces by path, while the user waits: nothing is imported, nor loaded back. ``load``
+            reads them without a question if ``trust.own`` has the digest of their bytes, else as a
+            stranger's. ``save`` writes what may travel then: :mod:`fitprint.bundles` converts to it
+            when a run leaves its home.
     """
 
     name: str
@@ -83,7 +97,9 @@ class Flavor(ABC):
 
     @abstractmethod
     def accepts(self, model: object) -> bool:
-        """Tell if this flavor can save the model, from the names of ``type(model).__mro__`` alone: nothing is imported."""
+        """Tell if this flavor can save the model, from the names of ``type(model).__mro__`` alone:
+        nothing is imported.
+        """
 
     @abstractmethod
     def save(self, model: object, directory: Path) -> FlavorEntry:
@@ -105,14 +121,16 @@ class Flavor(ABC):
         """
 
     def predict(self, model: Any, data: Any, **options: Any) -> Any:
-        """Return the model's predictions for a batch, by default of its own ``predict``, or by calling a model that is a function.
+        """Return the model's predictions for a batch, by default of its own ``predict``, or by
+        calling a model that is a function.
 
         Args:
             model: what ``load`` returned.
-            data: fits the model's signature. A model of named columns gets a data frame with these columns in this order, those
-                that were categories with the categories of the training; a model of an array gets a numpy array, or a sparse
-                matrix if the caller has one; a model of several arrays a dict or a list of them. Without a signature it is what
-                the caller gave.
+            data: fits the model's signature. A model of named columns gets a data frame with these
+                columns in this order, those that were categories with the categories of the
+                training; a model of an array gets a numpy array, or a sparse matrix if the caller
+                has one; a model of several arrays a dict or a list of them. Without a signature it
+                is what the caller gave.
             options: the caller's, for the framework's own ``predict``.
 
         Raises:
@@ -121,26 +139,35 @@ class Flavor(ABC):
         predict = getattr(model, "predict", None)
         if predict is None:
             if isinstance(model, type) or not callable(model):
-                raise FitprintError(f"a {class_name(model)} has no method predict; fitprint.load_model returns the model itself")
+                raise FitprintError(
+                    f"a {class_name(model)} has no method predict; fitprint.load_model returns the "
+                    "model itself"
+                )
             predict = model
         return predict(data, **options)
 
-    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:  # noqa: B027 - most need not look
-        """Look at the state that a file wants to give one of :attr:`parts`, before it is given. By default it may be any.
+    # most need not look
+    def check_state(self, kind: str, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Look at the state that a file wants to give one of :attr:`parts`, before it is given.
+
+        By default it may be any.
 
         Args:
             kind: the part's ``module.name``.
-            state: by attribute. What is neither a plain value nor bytes may be an object of any kind.
+            state: by attribute. What is neither a plain value nor bytes may be an object of any
+                kind.
 
         Raises:
             IntegrityError: it would lead the framework's compiled code astray, or cannot be told.
         """
 
-    def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:  # noqa: ARG002 - for those who tell them apart
-        """Tell if ``load`` would take the very same files from a stranger: damaged bytes neither crash it nor run anything.
+    # for those who tell them apart
+    def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:  # noqa: ARG002
+        """Tell if ``load`` would take the very same files from a stranger: damaged bytes neither
+        crash it nor run anything.
 
-        Then it need not wait for the digests of large files, which are taken meanwhile. What it returned is handed out only if they
-        are right.
+        Then it need not wait for the digests of large files, which are taken meanwhile. What it
+        returned is handed out only if they are right.
         """
         return False
 
@@ -149,20 +176,24 @@ class Flavor(ABC):
         directory: Path,  # noqa: ARG002
         options: Mapping[str, Any],  # noqa: ARG002
     ) -> Callable[[Any, Signature | None], None] | None:
-        """Return what predicts with a model that was loaded in a process of its own, given the model and its signature, if it has one.
+        """Return what predicts with a model that was loaded in a process of its own, given the
+        model and its signature, if it has one.
 
-        A framework that reads files with compiled code may crash of damaged or hostile bytes. Files that this user did not record are
-        therefore first read in a process that may die of it (:mod:`fitprint.models.trials`). What is returned should lead many ways
-        through the model (:mod:`fitprint.models.trial_data`). What it raises does not matter.
+        A framework that reads files with compiled code may crash of damaged or hostile bytes. Files
+        that this user did not record are therefore first read in a process that may die of it
+        (:mod:`fitprint.models.trials`). What is returned should lead many ways through the model
+        (:mod:`fitprint.models.trial_data`). What it raises does not matter.
 
-        None, the default, says that these files cannot crash anything: reading them follows every index and length, or is plain Python.
-        It is asked before anything is read, so it must not give the files to the framework, nor believe what their directory says of them.
+        None, the default, says that these files cannot crash anything: reading them follows every
+        index and length, or is plain Python. It is asked before anything is read, so it must not
+        give the files to the framework, nor believe what their directory says of them.
         """
         return None
 
 
 def parts_of(flavors: Iterable[Flavor]) -> dict[tuple[str, str], StateCheck]:
-    """Return the ``(module, name)`` of all parts that the flavors state, as far as they belong to the flavors' own packages.
+    """Return the ``(module, name)`` of all parts that the flavors state, as far as they belong to
+    the flavors' own packages.
 
     Each has what looks at the state that a file wants to give it.
     """
@@ -178,8 +209,9 @@ def parts_of(flavors: Iterable[Flavor]) -> dict[tuple[str, str], StateCheck]:
 def choose_flavor(model: object, flavors: Iterable[Flavor]) -> Flavor:
     """Return the flavor that knows the model best.
 
-    Among the flavors that accept it, that is the one whose package comes first among the model's class and its bases: a class
-    of one framework that derives from another's belongs to the former. A flavor of last resort is taken if no other accepts.
+    Among the flavors that accept it, that is the one whose package comes first among the model's
+    class and its bases: a class of one framework that derives from another's belongs to the former.
+    A flavor of last resort is taken if no other accepts.
 
     Raises:
         FitprintError: no flavor accepts the model.
@@ -190,7 +222,10 @@ def choose_flavor(model: object, flavors: Iterable[Flavor]) -> Flavor:
     lineage = [base.__module__.partition(".")[0] for base in type(model).__mro__]
 
     def distance(flavor: Flavor) -> int:
-        return min((lineage.index(package) for package in flavor.packages if package in lineage), default=len(lineage))
+        return min(
+            (lineage.index(package) for package in flavor.packages if package in lineage),
+            default=len(lineage),
+        )
 
     return min(accepting, key=distance)
 
@@ -213,9 +248,13 @@ def file_within(directory: Path, name: object) -> Path:
     try:
         inside, there = path.resolve().is_relative_to(directory.resolve()), path.is_file()
     except (OSError, ValueError) as error:
-        raise IntegrityError(f"the model names the file {shown(name)}, which no file can be called ({error})") from error
+        raise IntegrityError(
+            f"the model names the file {shown(name)}, which no file can be called ({error})"
+        ) from error
     if not inside:
-        raise IntegrityError(f"the model names the file {name!r}, which lies outside of its directory")
+        raise IntegrityError(
+            f"the model names the file {name!r}, which lies outside of its directory"
+        )
     if not there:
         raise IntegrityError(f"{name} is missing from the model directory")
     return path

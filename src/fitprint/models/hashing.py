@@ -60,7 +60,8 @@ def write_hashed(path: Path, *pieces: bytes | memoryview) -> str:
 
 
 class Checking:
-    """Files that are compared with their digests: small ones at once, large ones by another thread until :meth:`finish`.
+    """Files that are compared with their digests: small ones at once, large ones by another thread
+    until :meth:`finish`.
 
     Args:
         directory: where the files lie.
@@ -79,7 +80,11 @@ class Checking:
         large = [name for name in expected if (directory / name).stat().st_size >= _LARGE]
         for name in expected.keys() - set(large):
             self._check(name)
-        self._thread = threading.Thread(target=self._check_all, args=(large,), name="fitprint-digest") if large else None
+        self._thread = (
+            threading.Thread(target=self._check_all, args=(large,), name="fitprint-digest")
+            if large
+            else None
+        )
         if self._thread is not None:
             self._thread.start()
 
@@ -104,5 +109,6 @@ class Checking:
     def _check(self, name: str) -> None:
         if digest_of(self._directory / name)[0] != self.expected[name]:
             raise IntegrityError(
-                f"the bytes of '{self._source}/{name}' have changed since they were recorded; `fitprint doctor` checks all"
+                f"the bytes of '{self._source}/{name}' have changed since they were recorded; "
+                "`fitprint doctor` checks all"
             )

@@ -1,4 +1,6 @@
-"""The ``MLmodel`` file, MLflow's description of a model directory, and the forms that MLflow gives to signatures and examples."""
+"""The ``MLmodel`` file, MLflow's description of a model directory, and the forms that MLflow gives
+to signatures and examples.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,34 @@ from fitprint.models import yaml_text
 from fitprint.models.flavor import FlavorEntry
 from fitprint.models.signature import Signature
 
-__all__ = ["FILE", "Example", "example_files", "mlmodel_texts", "read_example", "read_mlmodel", "signature_from_mlflow"]
+__all__ = [
+    "FILE",
+    "Example",
+    "example_files",
+    "mlmodel_texts",
+    "read_example",
+    "read_mlmodel",
+    "signature_from_mlflow",
+]
 
 FILE = "MLmodel"
 EXAMPLE_ROWS = 5
 
 
-def mlmodel_texts(name: str, entry: FlavorEntry, signature: Signature | None, example: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the texts of ``MLmodel`` and of the ``python_env.yaml`` that MLflow makes an environment from, by name."""
+def mlmodel_texts(
+    name: str, entry: FlavorEntry, signature: Signature | None, example: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Return the texts of ``MLmodel`` and of the ``python_env.yaml`` that MLflow makes an
+    environment from, by name.
+    """
     python = platform.python_version()
     flavors: dict[str, Any] = {name: entry.options}
     if entry.pyfunc is not None:
-        flavors["python_function"] = {**entry.pyfunc, "env": {"virtualenv": "python_env.yaml"}, "python_version": python}
+        flavors["python_function"] = {
+            **entry.pyfunc,
+            "env": {"virtualenv": "python_env.yaml"},
+            "python_version": python,
+        }
     content: dict[str, Any] = {"flavors": flavors}
     if example is not None:
         content["saved_input_example_info"] = example
@@ -60,7 +78,10 @@ def read_mlmodel(directory: Path) -> dict[str, Any]:
     try:
         content = yaml_text.load(read_regular(directory / FILE).decode())
     except FileNotFoundError:
-        raise FitprintError(f"{directory.name} is no model directory: it has neither a fitprint.json nor an {FILE} file") from None
+        raise FitprintError(
+            f"{directory.name} is no model directory: it has neither a fitprint.json nor an {FILE} "
+            "file"
+        ) from None
     except (yaml_text.YamlError, UnicodeDecodeError, OSError) as error:
         raise IntegrityError(f"{FILE} cannot be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("flavors"), dict):
@@ -69,7 +90,9 @@ def read_mlmodel(directory: Path) -> dict[str, Any]:
 
 
 def signature_from_mlflow(content: Mapping[str, Any] | None) -> Signature | None:
-    """Return the signature of an ``MLmodel`` file, as far as our words tell it; None where it has none."""
+    """Return the signature of an ``MLmodel`` file, as far as our words tell it; None where it has
+    none.
+    """
     if not content:
         return None
     inputs, outputs = (_schema_from_mlflow(content.get(side)) for side in ("inputs", "outputs"))
@@ -79,9 +102,10 @@ def signature_from_mlflow(content: Mapping[str, Any] | None) -> Signature | None
 def _signature_to_mlflow(signature: Signature) -> dict[str, str | None] | None:
     """Return MLflow's ``signature``; None where it can tell neither side.
 
-    MLflow converts what it is given until it fits. Inputs are told only if its words for them let the very data that they were
-    inferred from through unchanged, so that a model predicts the same under MLflow as under its own framework: not so for
-    nullable integers and booleans, categories, time zones, unnamed or repeated columns, sparse data, lists and series.
+    MLflow converts what it is given until it fits. Inputs are told only if its words for them let
+    the very data that they were inferred from through unchanged, so that a model predicts the same
+    under MLflow as under its own framework: not so for nullable integers and booleans, categories,
+    time zones, unnamed or repeated columns, sparse data, lists and series.
     """
     inputs = _columns_to_mlflow(signature.inputs) or _tensors_to_mlflow(signature.inputs)
     outputs = _columns_to_mlflow(signature.outputs) or _tensors_to_mlflow(signature.outputs)
@@ -122,17 +146,34 @@ _FROM_MLFLOW = {
 
 
 def _columns_to_mlflow(schema: Schema | None) -> list[dict[str, Any]] | None:
-    if schema is None or schema.container != "table" or len(set(schema.names)) != len(schema.names) or not schema.fields:
+    if (
+        schema is None
+        or schema.container != "table"
+        or len(set(schema.names)) != len(schema.names)
+        or not schema.fields
+    ):
         return None
     numbered = schema.names == tuple(range(len(schema.names)))
     told = []
     for field in schema.fields:
-        word = _TO_MLFLOW.get("datetime" if field.type.startswith("datetime[") and "," not in field.type else field.type)
+        word = _TO_MLFLOW.get(
+            "datetime"
+            if field.type.startswith("datetime[") and "," not in field.type
+            else field.type
+        )
         exact = not field.nullable or word in {"float", "double", "string", "binary", "datetime"}
-        if word is None or not exact or not (numbered or (isinstance(field.name, str) and field.name)):
+        if (
+            word is None
+            or not exact
+            or not (numbered or (isinstance(field.name, str) and field.name))
+        ):
             return None
         # "required" tells MLflow if the column may be absent, not if its values may
-        told.append({"type": word, "required": True} if numbered else {"type": word, "name": field.name, "required": True})
+        told.append(
+            {"type": word, "required": True}
+            if numbered
+            else {"type": word, "name": field.name, "required": True}
+        )
     return told
 
 
@@ -142,9 +183,19 @@ def _tensors_to_mlflow(schema: Schema | None) -> list[dict[str, Any]] | None:
     told = []
     for field in schema.fields:
         dtype = {"string": "str"}.get(field.type, field.type)
-        known = dtype in {"str", "bytes", "object"} or dtype.rstrip("0123456789") in {"bool", "int", "uint", "float", "complex"}
+        known = dtype in {"str", "bytes", "object"} or dtype.rstrip("0123456789") in {
+            "bool",
+            "int",
+            "uint",
+            "float",
+            "complex",
+        }
         named = schema.container == "arrays"
-        if not known or not field.shape or (named and not (isinstance(field.name, str) and field.name)):
+        if (
+            not known
+            or not field.shape
+            or (named and not (isinstance(field.name, str) and field.name))
+        ):
             return None
         tensor = {"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": list(field.shape)}}
         told.append({"name": field.name, **tensor} if named else tensor)
@@ -166,7 +217,8 @@ def _schema_from_mlflow(text: Any) -> Schema | None:
             Field(
                 entry["name"] if named else position,
                 _FROM_MLFLOW.get(entry["type"], "object"),
-                nullable=not entry.get("required", True) or entry["type"] not in {"boolean", "integer", "long"},
+                nullable=not entry.get("required", True)
+                or entry["type"] not in {"boolean", "integer", "long"},
                 required=entry.get("required", True),
             )
             for position, entry in enumerate(entries)
@@ -179,11 +231,18 @@ def _schema_from_mlflow(text: Any) -> Schema | None:
 def _tensor_from_mlflow(entry: Mapping[str, Any]) -> Field:
     dtype = entry["tensor-spec"]["dtype"]
     word = {"str": "string"}.get(dtype, dtype)
-    return Field(entry.get("name"), word, tuple(entry["tensor-spec"]["shape"]), nullable=word.startswith(("float", "complex", "object")))
+    return Field(
+        entry.get("name"),
+        word,
+        tuple(entry["tensor-spec"]["shape"]),
+        nullable=word.startswith(("float", "complex", "object")),
+    )
 
 
 class Example(NamedTuple):
-    """An input example in MLflow's form: what ``MLmodel`` says of it, and the texts of its files, by name."""
+    """An input example in MLflow's form: what ``MLmodel`` says of it, and the texts of its files,
+    by name.
+    """
 
     info: dict[str, Any]
     texts: dict[str, str]
@@ -194,7 +253,11 @@ def read_example(directory: Path) -> Example | None:
     info = read_mlmodel(directory).get("saved_input_example_info")
     if not isinstance(info, dict):
         return None
-    names = [name for key in ("artifact_path", "serving_input_path") if isinstance(name := info.get(key), str)]
+    names = [
+        name
+        for key in ("artifact_path", "serving_input_path")
+        if isinstance(name := info.get(key), str)
+    ]
     return Example(info, {name: (directory / name).read_text(encoding="utf-8") for name in names})
 
 
@@ -206,19 +269,36 @@ def example_files(data: Any) -> Example:
     Raises:
         FitprintError: there is no form for such data.
     """
-    info: dict[str, Any] = {"artifact_path": "input_example.json", "serving_input_path": "serving_input_example.json"}
+    info: dict[str, Any] = {
+        "artifact_path": "input_example.json",
+        "serving_input_path": "serving_input_example.json",
+    }
     if is_frame(data):
         found = columns(data[:EXAMPLE_ROWS])
-        rows = [list(row) for row in zip(*(_plain(column.series().to_list()) for column in found), strict=True)]
+        rows = [
+            list(row)
+            for row in zip(*(_plain(column.series().to_list()) for column in found), strict=True)
+        ]
         labels = [column.label for column in found]
-        content: Any = {"data": rows} if labels == list(range(len(labels))) else {"columns": labels, "data": rows}
-        info |= {"type": "dataframe", "pandas_orient": "split" if "columns" in content else "values"}
+        content: Any = (
+            {"data": rows}
+            if labels == list(range(len(labels)))
+            else {"columns": labels, "data": rows}
+        )
+        info |= {
+            "type": "dataframe",
+            "pandas_orient": "split" if "columns" in content else "values",
+        }
         serving = {"dataframe_split": content}
     elif is_sparse(data):
         if data.format not in {"csr", "csc"}:
-            raise FitprintError(f"an input example may be a csr or csc matrix, not a {data.format} one")
+            raise FitprintError(
+                f"an input example may be a csr or csc matrix, not a {data.format} one"
+            )
         part = data[:EXAMPLE_ROWS]
-        content = {name: getattr(part, name).tolist() for name in ("data", "indices", "indptr")} | {"shape": list(part.shape)}
+        content = {name: getattr(part, name).tolist() for name in ("data", "indices", "indptr")} | {
+            "shape": list(part.shape)
+        }
         info["type"] = f"sparse_matrix_{data.format}"
         serving = {"inputs": part.toarray().tolist()}
     elif is_array(data) and hasattr(data, "tolist"):
@@ -234,8 +314,17 @@ def example_files(data: Any) -> Example:
         info["type"] = "json_object"
         serving = {"inputs": content}
     else:
-        raise FitprintError(f"a {type(data).__module__}.{type(data).__qualname__} cannot be kept as an input example")
-    return Example(info, {"input_example.json": json.dumps(content), "serving_input_example.json": json.dumps(serving)})
+        raise FitprintError(
+            f"a {type(data).__module__}.{type(data).__qualname__} cannot be kept as an input "
+            "example"
+        )
+    return Example(
+        info,
+        {
+            "input_example.json": json.dumps(content),
+            "serving_input_example.json": json.dumps(serving),
+        },
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -27,8 +27,9 @@ class Scan:
     Attributes:
         names: all that it looks up.
         called: those of them that it calls.
-        odd: names with which it does what no honest pickler does: it changes what it has looked up, or calls what a call gave it.
-            A name without a module stands for one that only running the pickle would tell.
+        odd: names with which it does what no honest pickler does: it changes what it has looked up,
+            or calls what a call gave it. A name without a module stands for one that only running
+            the pickle would tell.
         uses: how often each name comes to lie on the stack.
         makings: how often of these a new object is made of it, without arguments.
     """
@@ -41,8 +42,14 @@ class Scan:
 
     @property
     def only_made(self) -> set[Name]:
-        """Names of which the pickle makes new objects, without arguments, and does nothing else with them."""
-        return {name for name, count in self.makings.items() if self.uses[name] == count and name not in self.odd}
+        """Names of which the pickle makes new objects, without arguments, and does nothing else
+        with them.
+        """
+        return {
+            name
+            for name, count in self.makings.items()
+            if self.uses[name] == count and name not in self.odd
+        }
 
 
 class _Made:
@@ -79,12 +86,13 @@ def dotted(module: str, name: str) -> str:
 
 
 _COMPUTED = Name("", "<what only running the pickle would tell>")
-_OBJECT_SCALARS = {Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")}  # may give back what it was given
+# may give back what it was given
+_OBJECT_SCALARS = {Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")}
 _MARK = object()
 _UNKNOWN = object()  # a value that does not matter here
 _VALUES = {
-    "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING",
-    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4",
+    "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4",
 }  # fmt: skip
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
@@ -184,7 +192,8 @@ def _build(found: Scan, target: object) -> None:
     elif (
         isinstance(target, _Made)
         and target.by.module.startswith("numpy")
-        and (target.shared or target.by in _OBJECT_SCALARS)  # an array or dtype that others use already would change below them
+        # an array or dtype that others use already would change below them
+        and (target.shared or target.by in _OBJECT_SCALARS)
     ):
         found.odd.add(target.by)
 

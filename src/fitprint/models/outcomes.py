@@ -1,4 +1,6 @@
-"""What a model says of rows whose target is known, asked once: predictions, and probabilities where they are wanted."""
+"""What a model says of rows whose target is known, asked once: predictions, and probabilities where
+they are wanted.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ from typing import Any, Literal
 from fitprint.arguments import shown
 from fitprint.data.description import described
 from fitprint.data.kinds import is_array, kind_of
-from fitprint.data.parts import labels_of, length_of, rows_of, values_of, with_columns, without_column
+from fitprint.data.parts import (
+    labels_of,
+    length_of,
+    rows_of,
+    values_of,
+    with_columns,
+    without_column,
+)
 from fitprint.data.values import error_text, type_name
 from fitprint.errors import FitprintError
 from fitprint.hooks.metrics import Outcome, Task
@@ -44,7 +53,8 @@ class Respondent:
 
         Args:
             true: the target, an array or a list (n,) or (n, outputs).
-            wanted: of "probabilities" and "scores" those that are asked for, where the model has them.
+            wanted: of "probabilities" and "scores" those that are asked for, where the model has
+                them.
 
         Raises:
             FitprintError: the model fails, or returns another number of rows.
@@ -64,7 +74,11 @@ class Respondent:
         if task == "classification" and wanted and classes is not None:
             if callable(getattr(self.model, "predict_proba", None)):
                 probabilities = self._optional("predict_proba")
-            if probabilities is None and "scores" in wanted and callable(getattr(self.model, "decision_function", None)):
+            if (
+                probabilities is None
+                and "scores" in wanted
+                and callable(getattr(self.model, "decision_function", None))
+            ):
                 scores = self._optional("decision_function")
             if getattr(probabilities, "shape", None) != (len(true), len(classes)):
                 probabilities = None
@@ -79,11 +93,16 @@ class Respondent:
             raise
         except Exception as error:
             reason = " ".join(error_text(error).split())
-            raise FitprintError(f"{type(self.model).__name__}.{what} failed on these data: {type(error).__name__}: {reason}") from error
+            raise FitprintError(
+                f"{type(self.model).__name__}.{what} failed on these data: {type(error).__name__}: "
+                f"{reason}"
+            ) from error
 
     def _optional(self, what: str) -> Any:
         try:
-            batch = self._features if self._inputs is None else conform(self._inputs, self._features)
+            batch = (
+                self._features if self._inputs is None else conform(self._inputs, self._features)
+            )
             return self._ask(what, lambda: getattr(self.model, what)(batch))
         except FitprintError as error:
             self.notes.append(str(error))
@@ -95,23 +114,36 @@ class Respondent:
         return found if is_array(found) and len(found.shape) == 1 else None
 
     def _task(self, true: Any, predicted: Any) -> Task:
-        """Tell what the model does: as it says itself, or else as its predictions and the target look."""
+        """Tell what the model does: as it says itself, or else as its predictions and the target
+        look.
+        """
         said = _said_task(self.model)
         if said == "clusterer":
-            self.notes.append("the model is a clustering: its labels are compared with the target as they are")
+            self.notes.append(
+                "the model is a clustering: its labels are compared with the target as they are"
+            )
         if said in ("classification", "regression"):
             return said
         target = described(true).summary()
         if target.get("kind") == "continuous":
             return "regression"
         if target.get("kind") == "multioutput":
-            return "regression" if any(column.get("kind") == "continuous" for column in target["columns"]) else "classification"
-        if described(predicted).summary().get("kind") == "continuous" and _bare_probabilities(true, predicted) is None:
+            return (
+                "regression"
+                if any(column.get("kind") == "continuous" for column in target["columns"])
+                else "classification"
+            )
+        if (
+            described(predicted).summary().get("kind") == "continuous"
+            and _bare_probabilities(true, predicted) is None
+        ):
             return "regression"
         return "classification"
 
     def _of_bare_probabilities(self, true: Any, predicted: Any) -> Outcome | None:
-        """Understand a network's or a booster's probabilities, which it gives in the place of classes."""
+        """Understand a network's or a booster's probabilities, which it gives in the place of
+        classes.
+        """
         if self._classes() is not None:
             return None
         if _is_one_hot(true) and getattr(predicted, "shape", None) == true.shape:
@@ -119,9 +151,23 @@ class Respondent:
         probabilities = _bare_probabilities(true, predicted)
         if probabilities is None:
             return None
-        classes = probabilities.argmax(axis=1) if probabilities.shape[1] > 2 else (probabilities[:, 1] > 0.5).astype("int64")
-        self.notes.append(f"the model predicts probabilities: they are taken for those of the classes 0 to {probabilities.shape[1] - 1}")
-        return Outcome("classification", true, classes, probabilities, None, list(range(probabilities.shape[1])))
+        classes = (
+            probabilities.argmax(axis=1)
+            if probabilities.shape[1] > 2
+            else (probabilities[:, 1] > 0.5).astype("int64")
+        )
+        self.notes.append(
+            "the model predicts probabilities: they are taken for those of the classes 0 to "
+            f"{probabilities.shape[1] - 1}"
+        )
+        return Outcome(
+            "classification",
+            true,
+            classes,
+            probabilities,
+            None,
+            list(range(probabilities.shape[1])),
+        )
 
 
 def part_of(outcome: Outcome, rows: list[int]) -> Outcome:
@@ -136,14 +182,23 @@ def part_of(outcome: Outcome, rows: list[int]) -> Outcome:
 
 
 def _is_one_hot(true: Any) -> bool:
-    """Tell whether a target (n, classes) has a 1 for the class of each row, and 0 for all others."""
-    if not is_array(true) or len(true.shape) != 2 or true.shape[1] < 2 or true.dtype.kind not in "biuf":
+    """Tell whether a target (n, classes) has a 1 for the class of each row,
+    and 0 for all others.
+    """
+    if (
+        not is_array(true)
+        or len(true.shape) != 2
+        or true.shape[1] < 2
+        or true.dtype.kind not in "biuf"
+    ):
         return False
     return bool(((true == 0) | (true == 1)).all() and (true.sum(axis=1) == 1).all())
 
 
 def _bare_probabilities(true: Any, predicted: Any) -> Any:
-    """Return predictions as probabilities (n, k) of the classes 0 to k - 1, if they look like that; None if not."""
+    """Return predictions as probabilities (n, k) of the classes 0 to k - 1, if they look like that;
+    None if not.
+    """
     if (
         not is_array(predicted)
         or predicted.dtype.kind != "f"
@@ -164,7 +219,9 @@ def _bare_probabilities(true: Any, predicted: Any) -> Any:
 
 
 def _said_task(model: Any) -> Task | Literal["clusterer"] | None:
-    """Return what a model says of itself, by the conventions of scikit-learn that other frameworks follow."""
+    """Return what a model says of itself, by the conventions of scikit-learn that other frameworks
+    follow.
+    """
     said = getattr(model, "_estimator_type", None)
     if said is None:
         try:
@@ -175,13 +232,18 @@ def _said_task(model: Any) -> Task | Literal["clusterer"] | None:
         return "classification" if said == "classifier" else "regression"
     if said == "clusterer":
         return "clusterer"
-    if callable(getattr(model, "predict_proba", None)) or getattr(model, "classes_", None) is not None:
+    if (
+        callable(getattr(model, "predict_proba", None))
+        or getattr(model, "classes_", None) is not None
+    ):
         return "classification"
     return None
 
 
 def _known_columns(model: Any, inputs: Any, features: Any, aside: Any) -> Any:
-    """Return the columns that the model was trained on, as far as it says which, or how many there are without the one put aside."""
+    """Return the columns that the model was trained on, as far as it says which, or how many there
+    are without the one put aside.
+    """
     labels = labels_of(features)
     if labels is None:
         return features
@@ -201,8 +263,16 @@ def _known_columns(model: Any, inputs: Any, features: Any, aside: Any) -> Any:
 
 
 def _names(model: Any) -> list[str] | None:
-    """Return the names of the columns that a model was trained on, under the attribute that its framework has for them."""
-    for attribute in ("feature_names_in_", "feature_names_", "feature_names", "feature_name_", "feature_name"):
+    """Return the names of the columns that a model was trained on, under the attribute that its
+    framework has for them.
+    """
+    for attribute in (
+        "feature_names_in_",
+        "feature_names_",
+        "feature_names",
+        "feature_name_",
+        "feature_name",
+    ):
         try:
             found = getattr(model, attribute, None)
             names = list(found() if callable(found) else () if found is None else found)
@@ -214,8 +284,13 @@ def _names(model: Any) -> list[str] | None:
 
 
 def _tabular(model: Any, features: Any, names: list[str] | None) -> Any:
-    """Return columns or records as a data frame, or as an array, where the model is one of tables."""
-    if kind_of(features) not in ("mapping", "sequence") and getattr(getattr(features, "dtype", None), "names", None) is None:
+    """Return columns or records as a data frame, or as an array,
+    where the model is one of tables.
+    """
+    if (
+        kind_of(features) not in ("mapping", "sequence")
+        and getattr(getattr(features, "dtype", None), "names", None) is None
+    ):
         return features
     if not isinstance(getattr(model, "n_features_in_", None), int):
         return features
@@ -227,7 +302,8 @@ def _tabular(model: Any, features: Any, names: list[str] | None) -> Any:
 
 
 def _check_words(true: Any, predicted: Any) -> None:
-    """Raise where one of target and predictions are texts and the other numbers: then nothing can be right.
+    """Raise where one of target and predictions are texts and the other numbers: then nothing can
+    be right.
 
     Raises:
         FitprintError: it is so.
@@ -235,11 +311,21 @@ def _check_words(true: Any, predicted: Any) -> None:
     told = []
     for values in (true, predicted):
         kind = values.dtype.kind if is_array(values) else ""
-        told.append("texts" if kind and kind in "US" else "numbers" if kind and kind in "biuf" else "")
+        told.append(
+            "texts" if kind and kind in "US" else "numbers" if kind and kind in "biuf" else ""
+        )
     if set(told) == {"texts", "numbers"}:
-        first = [", ".join(dict.fromkeys(shown(value) for value in values.ravel()[:100].tolist())) for values in (true, predicted)]
-        what = f"the target holds {told[0]} ({first[0][:60]}), and the model predicts {told[1]} ({first[1][:60]})"
-        raise FitprintError(f"{what}: give the target in the form in which the model was trained on it")
+        first = [
+            ", ".join(dict.fromkeys(shown(value) for value in values.ravel()[:100].tolist()))
+            for values in (true, predicted)
+        ]
+        what = (
+            f"the target holds {told[0]} ({first[0][:60]}), and the model predicts {told[1]} "
+            f"({first[1][:60]})"
+        )
+        raise FitprintError(
+            f"{what}: give the target in the form in which the model was trained on it"
+        )
 
 
 def _width(model: Any, inputs: Any) -> int | None:

@@ -14,7 +14,10 @@ __all__ = ["PickleFlavor"]
 
 
 class PickleFlavor(Flavor):
-    """Any Python object, as a pickle. Unsafe by nature: it loads only for a caller who names all that it refers to."""
+    """Any Python object, as a pickle.
+
+    Unsafe by nature: it loads only for a caller who names all that it refers to.
+    """
 
     name = "pickle"
     packages = ()
@@ -29,7 +32,9 @@ class PickleFlavor(Flavor):
         (directory / "model.pkl").write_bytes(data)
         return FlavorEntry(
             options={"file": "model.pkl", "serialization_format": serialization},
-            pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"} if callable(getattr(model, "predict", None)) else None,
+            pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"}
+            if callable(getattr(model, "predict", None))
+            else None,
             serialization=serialization,
             safe=False,
             needs=pickles.needs(found.names),
@@ -40,7 +45,9 @@ class PickleFlavor(Flavor):
         found = pickled(model)
         entry = FlavorEntry(
             options={"file": "model.pkl", "serialization_format": found.serialization},
-            pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"} if callable(getattr(model, "predict", None)) else None,
+            pyfunc={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"}
+            if callable(getattr(model, "predict", None))
+            else None,
             serialization=found.serialization,
             safe=False,
             modules=sorted({*found.modules, *({"cloudpickle"} & {found.serialization})}),

@@ -1,4 +1,6 @@
-"""The user's own pickles: written in one pass, with what the program has imported already, and read back under the user's seal."""
+"""The user's own pickles: written in one pass, with what the program has imported already, and read
+back under the user's seal.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,12 @@ class Pickled:
 
 
 def pickled(model: object) -> Pickled:
-    """Pickle a model: by reference to its classes, or by value where references would lead nowhere elsewhere.
+    """Pickle a model: by reference to its classes, or by value where references would lead nowhere
+    elsewhere.
 
-    That is so for what the program itself defines. cloudpickle writes such a model, the copy that the program has imported; it is
-    only imported if the program has none, and a model without it would be lost.
+    That is so for what the program itself defines. cloudpickle writes such a model, the copy that
+    the program has imported; it is only imported if the program has none, and a model without it
+    would be lost.
 
     Raises:
         FitprintError: the model cannot be pickled; the text names the part at fault.
@@ -66,12 +70,19 @@ def pickled(model: object) -> Pickled:
     except Exception as error:  # noqa: BLE001 - the same
         if isinstance(problem, _RefusedError):
             return _by_reference(model)
-        remedy = " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
+        remedy = (
+            " (cloudpickle may be able to: install it)" if isinstance(error, ImportError) else ""
+        )
         at_fault = part_at_fault(model, dumps)
         if at_fault is not None:
             path = at_fault.partition(", a ")[0]
-            remedy += f". At fault is {at_fault}: del {path} before the model is saved, or leave it out in __getstate__"
-        raise FitprintError(f"a {type(model).__qualname__} cannot be pickled: {problem}{remedy}") from problem
+            remedy += (
+                f". At fault is {at_fault}: del {path} before the model is saved, or leave "
+                "it out in __getstate__"
+            )
+        raise FitprintError(
+            f"a {type(model).__qualname__} cannot be pickled: {problem}{remedy}"
+        ) from problem
 
 
 def _by_reference(model: object) -> Pickled:
@@ -95,7 +106,8 @@ def _cloudpickle() -> Any:
 def load_own(directory: Path, path: Path, trust: Trust) -> Any:
     """Unpickle what a program of this user recorded, without a question.
 
-    The bytes are compared with their sealed digest where they lie in memory: no one can exchange them between the look and the use.
+    The bytes are compared with their sealed digest where they lie in memory: no one can exchange
+    them between the look and the use.
 
     Raises:
         IntegrityError: they are not what was recorded.
@@ -104,12 +116,15 @@ def load_own(directory: Path, path: Path, trust: Trust) -> Any:
     data = path.read_bytes()
     name = path.relative_to(directory).as_posix()
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != trust.own.get(name):
-        raise IntegrityError(f"the bytes of {name} of {trust.uri} have changed since they were recorded")
+        raise IntegrityError(
+            f"the bytes of {name} of {trust.uri} have changed since they were recorded"
+        )
     try:
         return pickle.loads(data)  # noqa: S301 - the user's own program wrote these very bytes
     except (AttributeError, ImportError) as error:
         raise FitprintError(
-            f"{trust.uri} refers to code that cannot be found here ({error}): define or import it under the same name before loading"
+            f"{trust.uri} refers to code that cannot be found here ({error}): define or import it "
+            "under the same name before loading"
         ) from error
 
 
@@ -118,7 +133,9 @@ class _RefusedError(Exception):
 
 
 class _Stream:
-    """What a pickler writes to: it keeps the pieces, and stops the pickler at the first that holds a certain text."""
+    """What a pickler writes to: it keeps the pieces, and stops the pickler at the first that holds
+    a certain text.
+    """
 
     def __init__(self, refused: bytes | None = None) -> None:
         self.pieces: list[bytes] = []
@@ -135,10 +152,15 @@ class _Stream:
         for piece in filter(_holds_names, self.pieces):
             for end in _REFERENCE.finditer(piece):
                 found = _NAMED.search(piece, max(0, end.end() - _LONGEST), end.end())
-                if found is not None and (name := found[1].decode("ascii", "replace")) in sys.modules:
+                if (
+                    found is not None
+                    and (name := found[1].decode("ascii", "replace")) in sys.modules
+                ):
                     yield name
 
 
 def _holds_names(piece: bytes) -> bool:
-    """Tell a frame of the pickle, or its small beginning, from the content of a large array or text."""
+    """Tell a frame of the pickle, or its small beginning, from the content of a large array or
+    text.
+    """
     return piece.startswith(_FRAME) or len(piece) < 1 << 16

@@ -16,14 +16,17 @@ class Predictor:
 
     Attributes:
         model: the framework's own object, as :func:`fitprint.load_model` returns it.
-        signature: of the model's inputs and outputs; None if it was recorded without one, and then nothing is checked.
+        signature: of the model's inputs and outputs; None if it was recorded without one, and then
+            nothing is checked.
         flavor: name of the flavor that loaded it.
         uri: where it was loaded from.
     """
 
     __slots__ = ("_flavor", "flavor", "model", "signature", "uri")
 
-    def __init__(self, model: Any, flavor: Flavor, signature: Signature | None = None, uri: str = "") -> None:
+    def __init__(
+        self, model: Any, flavor: Flavor, signature: Signature | None = None, uri: str = ""
+    ) -> None:
         self.model = model
         self.signature = signature
         self.flavor = flavor.name
@@ -33,17 +36,20 @@ class Predictor:
     def predict(self, data: Any, **options: Any) -> Any:
         """Return the predictions for a batch, in the framework's own form.
 
-        Columns are put into the model's order and others are left out. Integers may stand for floats, any width for another,
-        floats for integers only if they are whole numbers or missing, plain values for categories; nothing else is converted,
-        least of all texts. A batch without rows gives no predictions, in the form of the signature's outputs, if that is known.
+        Columns are put into the model's order and others are left out. Integers may stand for
+        floats, any width for another, floats for integers only if they are whole numbers or
+        missing, plain values for categories; nothing else is converted, least of all texts. A batch
+        without rows gives no predictions, in the form of the signature's outputs, if that is known.
 
         Args:
-            data: a data frame, a dict of columns (or of single values: one row), a list of records or rows, an array, a dict or
-                list of arrays for a model with several inputs, or a sparse matrix where the model takes one.
+            data: a data frame, a dict of columns (or of single values: one row), a list of records
+                or rows, an array, a dict or list of arrays for a model with several inputs, or a
+                sparse matrix where the model takes one.
             options: for the framework's own ``predict``.
 
         Raises:
-            SignatureError: the data does not fit; the text names the column or input and the remedy.
+            SignatureError: the data does not fit; the text names the column or input and the
+                remedy.
             FitprintError: the model has no way to predict.
         """
         signature = self.signature

@@ -1,4 +1,6 @@
-"""MLflow's ``python_function`` models that no other flavor reads: code of their own loads them, so all of it has to be trusted."""
+"""MLflow's ``python_function`` models that no other flavor reads: code of their own loads them, so
+all of it has to be trusted.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ _PYTHON_MODEL = "mlflow.pyfunc.model"
 
 
 class PyfuncFlavor(Flavor):
-    """What MLflow saved with ``python_model=``, ``loader_module=`` or a flavor of which no plugin is installed.
+    """What MLflow saved with ``python_model=``, ``loader_module=`` or a flavor of which no plugin
+    is installed.
 
-    It only reads. The names that a caller has to trust are the loader's function, each file of code that the directory brings,
-    and, where the loader is MLflow's own for Python models, what the pickle of that model refers to.
+    It only reads. The names that a caller has to trust are the loader's function, each file of code
+    that the directory brings, and, where the loader is MLflow's own for Python models, what the
+    pickle of that model refers to.
     """
 
     name = "python_function"
@@ -39,35 +43,53 @@ class PyfuncFlavor(Flavor):
     def load(self, directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
         loader = str(options.get("loader_module") or "")
         if not all(part.isidentifier() for part in loader.split(".")):
-            raise IntegrityError(f"the model names {loader!r} as the module that loads it, which is no module's name")
+            raise IntegrityError(
+                f"the model names {loader!r} as the module that loads it, which is no module's name"
+            )
         needed = {f"{loader}._load_pyfunc", *_files_of_code(directory, options)}
-        if loader == _PYTHON_MODEL and (pickled := options.get("python_model")) is not None and not str(pickled).endswith(".py"):
+        if (
+            loader == _PYTHON_MODEL
+            and (pickled := options.get("python_model")) is not None
+            and not str(pickled).endswith(".py")
+        ):
             needed.update(needs(scan(file_within(directory, pickled).read_bytes()).names))
         trust.require(needed, "MLmodel")
         data = _within(directory, options.get("data") or ".")
         try:
-            load = importlib.import_module(loader)._load_pyfunc  # noqa: SLF001 - the name that MLflow gave to it
+            # the name that MLflow gave to it
+            load = importlib.import_module(loader)._load_pyfunc  # noqa: SLF001
         except ImportError as error:
             package = loader.partition(".")[0]
-            raise FitprintError(f"{trust.uri} is loaded by {loader}, which cannot be imported ({error}): pip install {package}") from error
+            raise FitprintError(
+                f"{trust.uri} is loaded by {loader}, which cannot be imported ({error}): pip "
+                f"install {package}"
+            ) from error
         return load(str(data))
 
     def predict(self, model: Any, data: Any, **options: Any) -> Any:
         """Return the predictions; ``options`` are MLflow's ``params``, where the model has any."""
         parameters = inspect.signature(model.predict).parameters
-        return model.predict(data, params=options or None) if "params" in parameters else model.predict(data, **options)
+        return (
+            model.predict(data, params=options or None)
+            if "params" in parameters
+            else model.predict(data, **options)
+        )
 
 
 def _files_of_code(directory: Path, options: Mapping[str, Any]) -> set[str]:
     code = model_code(directory, options)
-    scripts = {value for value in options.values() if isinstance(value, str) and value.endswith(".py")}
+    scripts = {
+        value for value in options.values() if isinstance(value, str) and value.endswith(".py")
+    }
     return scripts | set(code.names if code is not None else ())
 
 
 def _within(directory: Path, name: object) -> Path:
     path = directory / str(name)
     if not path.resolve().is_relative_to(directory.resolve()):
-        raise IntegrityError(f"the model names the file {name!r}, which lies outside of its directory")
+        raise IntegrityError(
+            f"the model names the file {name!r}, which lies outside of its directory"
+        )
     if not path.exists():
         raise IntegrityError(f"{name} is missing from the model directory")
     return path

@@ -1,7 +1,8 @@
-"""Reading a pickle step by step: each call, state and item is looked at, with the very values, before anything is done with it.
+"""Reading a pickle step by step: each call, state and item is looked at, with the very values,
+before anything is done with it.
 
-Python's own reader in C does what a pickle says. This one is a subclass of the reader in Python, so that nothing in a file can come
-to pass otherwise than by a method below.
+Python's own reader in C does what a pickle says. This one is a subclass of the reader in Python, so
+that nothing in a file can come to pass otherwise than by a method below.
 """
 
 from __future__ import annotations
@@ -21,13 +22,19 @@ from fitprint.models.trust import Trust
 __all__ = ["Builder", "Maker", "Reader", "StandIn", "refuse"]
 
 Known = Callable[[str, str], bool]
-Maker = Any  # a callable, given the reader, what the name stands for and the arguments; returns the new object; or a StandIn
-Builder = Callable[[Any, Any, Any], None]  # given the reader, the object and the state that it is to have
+# a callable, given the reader, what the name stands for and the arguments; returns the new object;
+# or a StandIn
+Maker = Any
+# given the reader, the object and the state that it is to have
+Builder = Callable[[Any, Any, Any], None]
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
-_Base: Any = pickle._Unpickler  # type: ignore[attr-defined, unused-ignore]  # noqa: SLF001 - Python's own reader in Python
+# Python's own reader in Python
+_Base: Any = pickle._Unpickler  # type: ignore[attr-defined, unused-ignore]  # noqa: SLF001
 _HEAP_TYPE = 1 << 9  # the flag of types that are written in Python
 _KEY_DEPTH = 8  # tuples in tuples: their hash is taken without a look at the stack
-_KEY_ITEMS = 1000  # in all of them together: a tuple that stands in another twice counts twice, as it does for the hash
+# in all of them together: a tuple that stands in another twice counts twice, as it does for the
+# hash
+_KEY_ITEMS = 1000
 _COPIED = 1 << 26  # items and bytes that a file may have copied, beyond 64 times its size
 
 
@@ -37,7 +44,9 @@ def refuse(told: str) -> pickle.UnpicklingError:
 
 
 class StandIn:
-    """Stands for a type that a file may name to makers, which alone understand it, and never holds."""
+    """Stands for a type that a file may name to makers, which alone understand it,
+    and never holds.
+    """
 
     __slots__ = ("name",)
 
@@ -62,15 +71,20 @@ class Reader(_Base):  # type: ignore[misc]
     """Reads one pickle.
 
     Args:
-        is_trusted: tells of ``(module, name)`` if the pickle may refer to it; what the caller trusts it may refer to besides.
-        parts: types of which it may make bare objects and nothing else, with what looks at the state that it gives them.
-        makers: what makes objects in the place of functions and types that must not be called with anything at all.
-        builders: what gives a state to objects of types that are not written in Python, by the name of the type.
+        is_trusted: tells of ``(module, name)`` if the pickle may refer to it; what the caller
+            trusts it may refer to besides.
+        parts: types of which it may make bare objects and nothing else, with what looks at the
+            state that it gives them.
+        makers: what makes objects in the place of functions and types that must not be called with
+            anything at all.
+        builders: what gives a state to objects of types that are not written in Python, by the name
+            of the type.
 
     Attributes:
         fresh: objects that have been made and await their state, by their id.
         made: dtypes and numbers of NumPy's that it vouches for, by their id.
-        depths: how deeply arrays of objects and dtypes are nested in each other, with them, by their id.
+        depths: how deeply arrays of objects and dtypes are nested in each other, with them, by
+            their id.
     """
 
     def __init__(
@@ -83,7 +97,8 @@ class Reader(_Base):  # type: ignore[misc]
         makers: Mapping[Name, Maker] = _NOTHING,
         builders: Mapping[Name, Builder] = _NOTHING,
     ) -> None:
-        super().__init__(io.BytesIO(data), fix_imports=False)  # a name that was checked must not turn into another
+        # a name that was checked must not turn into another
+        super().__init__(io.BytesIO(data), fix_imports=False)
         self._trust = trust
         self._file = file
         self._is_trusted = is_trusted
@@ -108,7 +123,7 @@ class Reader(_Base):  # type: ignore[misc]
         if self._left < 0:
             raise refuse("copies the same content again and again")
 
-    # -- names ---------------------------------------------------------------------------------------------------------
+    # -- names -------------------------------------------------------------------------------------
 
     def find_class(self, module: str, name: str) -> Any:
         found = self._find(module, name)
@@ -136,7 +151,7 @@ class Reader(_Base):  # type: ignore[misc]
         known = self._found.get(id(found))
         return known[1] if known is not None else None
 
-    # -- calls ---------------------------------------------------------------------------------------------------------
+    # -- calls -------------------------------------------------------------------------------------
 
     def _call(self, called: Any, arguments: Any) -> Any:
         name = self.name_of(called)
@@ -165,7 +180,12 @@ class Reader(_Base):  # type: ignore[misc]
             return kind.__new__(kind, *arguments, **named)
         if named:
             raise refuse("makes objects with named arguments")
-        if arguments == () and isinstance(kind, type) and name is not None and kind.__flags__ & _HEAP_TYPE:
+        if (
+            arguments == ()
+            and isinstance(kind, type)
+            and name is not None
+            and kind.__flags__ & _HEAP_TYPE
+        ):
             return kind.__new__(kind)  # type: ignore[call-overload]
         return self._call(kind, arguments)
 
@@ -188,7 +208,7 @@ class Reader(_Base):  # type: ignore[misc]
     def get_extension(self, code: int) -> None:
         raise refuse(f"refers to what has the number {code} in this process")
 
-    # -- states --------------------------------------------------------------------------------------------------------
+    # -- states ------------------------------------------------------------------------------------
 
     def load_build(self) -> None:
         state = self.stack.pop()
@@ -202,8 +222,12 @@ class Reader(_Base):  # type: ignore[misc]
             _give(target, known[1], state)
         elif self.name_of(target) is not None:
             raise refuse("changes what it has looked up")
-        elif plain(target) and not (type(state) is dict and all(type(key) is str and type(value) is int for key, value in state.items())):
-            raise refuse(f"gives a {name.name} a state that is no number")  # what is hashed must be what it says
+        elif plain(target) and not (
+            type(state) is dict
+            and all(type(key) is str and type(value) is int for key, value in state.items())
+        ):
+            # what is hashed must be what it says
+            raise refuse(f"gives a {name.name} a state that is no number")
         elif (builder := self._builder(kind)) is not None and dotted(*name) not in self._trust:
             builder(self, target, state)
         elif not kind.__flags__ & _HEAP_TYPE and id(target) not in self._given:
@@ -219,13 +243,17 @@ class Reader(_Base):  # type: ignore[misc]
             raise refuse(f"gives a state that is no dict to an object of {dotted(*name)}")
 
     def _builder(self, kind: type) -> Builder | None:
-        """Return what gives objects of a type their state: the type's own, or else that of the nearest type below it in C."""
+        """Return what gives objects of a type their state: the type's own, or else that of the
+        nearest type below it in C.
+        """
         for base in kind.__mro__:
-            if (builder := self._builders.get(Name(base.__module__, base.__qualname__))) is not None:
+            if (
+                builder := self._builders.get(Name(base.__module__, base.__qualname__))
+            ) is not None:
                 return builder
         return None
 
-    # -- items ---------------------------------------------------------------------------------------------------------
+    # -- items -------------------------------------------------------------------------------------
 
     def load_append(self) -> None:
         value = self.stack.pop()
@@ -286,23 +314,33 @@ class Reader(_Base):  # type: ignore[misc]
             self.check_key(key)
 
     def check_key(self, key: Any) -> None:
-        """See that a value's hash is taken without harm: of tuples nested very deeply it overflows the C stack.
+        """See that a value's hash is taken without harm: of tuples nested very deeply it overflows
+        the C stack.
 
         Raises:
-            pickle.UnpicklingError: it is no plain value, name or ordinary object, or nested too deeply.
+            pickle.UnpicklingError: it is no plain value, name or ordinary object, or nested too
+                deeply.
         """
         waiting, count = [(key, 0)], 0
         while waiting:
             found, depth = waiting.pop()
             kind: Any = type(found)
             count += 1
-            if kind in {str, int, float, bool, bytes, complex, type(None)} or self.name_of(found) is not None:
+            if (
+                kind in {str, int, float, bool, bytes, complex, type(None)}
+                or self.name_of(found) is not None
+            ):
                 continue
             if kind in {tuple, frozenset}:
                 if depth > _KEY_DEPTH or count + len(waiting) + len(found) > _KEY_ITEMS:
                     raise refuse("nests tuples deeply in a key")
                 waiting += [(item, depth + 1) for item in found]
-            elif not (plain(found) or id(found) in self.made or kind.__hash__ is object.__hash__ or self._is_trusted_object(found)):
+            elif not (
+                plain(found)
+                or id(found) in self.made
+                or kind.__hash__ is object.__hash__
+                or self._is_trusted_object(found)
+            ):
                 raise refuse(f"makes a key of a {kind.__qualname__}")
 
     def _is_trusted_object(self, target: object) -> bool:
@@ -327,7 +365,9 @@ class Reader(_Base):  # type: ignore[misc]
 
 def _give(part: Any, check: StateCheck, state: Any) -> None:
     if type(state) is not dict or "__setstate__" in state:
-        raise pickle.UnpicklingError(f"a {type(part).__name__} is given a state that no honest one has")
+        raise pickle.UnpicklingError(
+            f"a {type(part).__name__} is given a state that no honest one has"
+        )
     check(state)
     setter = getattr(type(part), "__setstate__", None)
     if setter is not None:

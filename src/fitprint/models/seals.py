@@ -1,8 +1,9 @@
 """Seals: how a user's own recordings are told from what came from elsewhere.
 
-A model is sealed when it is recorded from memory: a keyed hash of its directory's digest, under a key that lies in the user's own
-state folder and in no home, bundle or store. Whoever hands over a home, a database or a bundle can copy seals but cannot make one, so a
-valid seal says: these very bytes were written by fitprint in a program of this user.
+A model is sealed when it is recorded from memory: a keyed hash of its directory's digest, under a
+key that lies in the user's own state folder and in no home, bundle or store. Whoever hands over a
+home, a database or a bundle can copy seals but cannot make one, so a valid seal says: these very
+bytes were written by fitprint in a program of this user.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _KEY_BYTES = 32
 
 
 def key_path() -> Path | None:
-    """Return where the user's key lies: ``fitprint/seal.key`` in the state folder; None for a user without a home directory."""
+    """Return where the user's key lies: ``fitprint/seal.key`` in the state folder; None for a user
+    without a home directory.
+    """
     place = _key_place()
     return Path(place) if place is not None else None
 
@@ -33,7 +36,8 @@ def _key_place() -> str | None:
     """Return the same as a text: each model asks for it, and a Path takes longer than the seal."""
     state = os.environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):  # noqa: PTH117 - the same
-        state = os.path.expanduser("~/.local/state")  # noqa: PTH111 - Path.expanduser raises where there is no home directory
+        # Path.expanduser raises where there is no home directory
+        state = os.path.expanduser("~/.local/state")  # noqa: PTH111
     return f"{state}/fitprint/seal.key" if os.path.isabs(state) else None  # noqa: PTH117 - the same
 
 
@@ -79,7 +83,9 @@ def _read(path: Path) -> bytes | None:
 
 
 def _make(path: Path) -> bytes | None:
-    """Make the key; of several processes that do so at once one wins, and all read what it wrote."""
+    """Make the key; of several processes that do so at once one wins,
+    and all read what it wrote.
+    """
     draft = path.with_name(f".{new_id()}")
     try:
         make_folder(path.parent)

@@ -25,11 +25,13 @@ class Signature:
     outputs: Schema | None = None
 
     def enforce(self, data: Any) -> Any:
-        """Return the data if the model's inputs may look like this, with columns in the model's order and no others.
+        """Return the data if the model's inputs may look like this, with columns in the model's
+        order and no others.
 
-        Data from which the signature was inferred always fits. Widening fits (integers for floats, other widths), and so does
-        an integer column that pandas turned into floats to make room for missing values. Whether the model can take missing
-        values is the model's to say. Values are never converted; nothing is copied unless columns are moved or left out.
+        Data from which the signature was inferred always fits. Widening fits (integers for floats,
+        other widths), and so does an integer column that pandas turned into floats to make room for
+        missing values. Whether the model can take missing values is the model's to say. Values are
+        never converted; nothing is copied unless columns are moved or left out.
 
         Raises:
             SignatureError: it names the column that is missing or of another type.
@@ -49,7 +51,9 @@ class Signature:
         return data
 
     def to_json(self, *, values: bool = True) -> dict[str, Any]:
-        """Return the signature as JSON values; without ``values`` it holds none of the data's own, such as categories."""
+        """Return the signature as JSON values; without ``values`` it holds none of the data's own,
+        such as categories.
+        """
         return {
             "inputs": self.inputs.to_json(values=values) if self.inputs is not None else None,
             "outputs": self.outputs.to_json(values=values) if self.outputs is not None else None,
@@ -68,14 +72,16 @@ class Signature:
 def infer_signature(inputs: object, outputs: object = None) -> Signature:
     """Return the signature of a model that was given ``inputs`` and, where known, gave ``outputs``.
 
-    Takes numpy arrays, pandas and polars frames and series, Arrow tables, scipy sparse matrices, dicts of arrays, lists and scalars, and
-    what :func:`fitprint.data.description.described` told of them.
-    Nothing is copied, and at most 100 values of each object column are read.
+    Takes numpy arrays, pandas and polars frames and series, Arrow tables, scipy sparse matrices,
+    dicts of arrays, lists and scalars, and what :func:`fitprint.data.description.described` told of
+    them. Nothing is copied, and at most 100 values of each object column are read.
 
     Raises:
         SignatureError: the data is of none of these kinds.
     """
-    return Signature(described(inputs).schema, described(outputs).schema if outputs is not None else None)
+    return Signature(
+        described(inputs).schema, described(outputs).schema if outputs is not None else None
+    )
 
 
 def _enforce_frame(schema: Schema, frame: Any) -> Any:
@@ -83,7 +89,8 @@ def _enforce_frame(schema: Schema, frame: Any) -> Any:
     if schema.container not in _NAMED:
         _enforce_columns(schema, found)
         return frame
-    places: dict[Label, list[FrameColumn]] = defaultdict(list)  # a label may occur more than once: its occurrences match in order
+    # a label may occur more than once: its occurrences match in order
+    places: dict[Label, list[FrameColumn]] = defaultdict(list)
     for column in found:
         places[column.label].append(column)
     order = []
@@ -106,7 +113,11 @@ def _enforce_arrow(schema: Schema, table: Any) -> Any:
         if len(schema.fields[0].shape) != 2 or schema.fields[0].shape[1] != len(found.fields):
             raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
         for field in found.fields:
-            _check_type(replace(schema.fields[0], name=field.name), field.type, partial(_floats, table, field.name))
+            _check_type(
+                replace(schema.fields[0], name=field.name),
+                field.type,
+                partial(_floats, table, field.name),
+            )
         return table
     types = {field.name: field.type for field in found.fields}
     for field in schema.fields:
@@ -120,7 +131,9 @@ def _enforce_arrow(schema: Schema, table: Any) -> Any:
 
 def _enforce_mapping(schema: Schema, data: Mapping[Any, Any]) -> Mapping[Any, Any]:
     if schema.container not in _NAMED:
-        raise SignatureError(f"the model takes {_told(schema)}, not a dict with the keys {_names(data)}")
+        raise SignatureError(
+            f"the model takes {_told(schema)}, not a dict with the keys {_names(data)}"
+        )
     found = dict(zip(data, schema_of(data).fields, strict=True))
     keys = {field.name: key for key, field in found.items()}
     for field in schema.fields:
@@ -148,7 +161,11 @@ def _enforce_rows(schema: Schema, data: Any) -> Any:
             elif not field.nullable:
                 raise _missing(field, list(types), schema)
         return data
-    if found.container != "list" or len(found.fields[0].shape) != 2 or found.fields[0].shape[1] not in {-1, len(schema.fields)}:
+    if (
+        found.container != "list"
+        or len(found.fields[0].shape) != 2
+        or found.fields[0].shape[1] not in {-1, len(schema.fields)}
+    ):
         raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
     for position, field in enumerate(schema.fields):
         values = [row[position] for row in data]
@@ -163,7 +180,10 @@ def _enforce_array(schema: Schema, data: Any) -> None:
     found = schema_of(data)
     field = found.fields[0]
     if schema.container == "arrays":
-        raise SignatureError(f"the model takes a dict with the keys {_names(schema.names)}; it was given {_told(found)}")
+        raise SignatureError(
+            f"the model takes a dict with the keys {_names(schema.names)}; it was given "
+            f"{_told(found)}"
+        )
     if schema.container not in _NAMED:
         _check_shape(schema.fields[0], field.shape)
         _check_type(schema.fields[0], field.type, partial(_floats, data))
@@ -175,11 +195,22 @@ def _enforce_array(schema: Schema, data: Any) -> None:
 
 
 def _enforce_columns(schema: Schema, found: Sequence[FrameColumn]) -> None:
-    """Check the columns of a frame, or a series, against a schema that knows no labels, or only one."""
+    """Check the columns of a frame, or a series, against a schema that knows no labels, or only
+    one.
+    """
     first = schema.fields[0]
-    width = len(schema.fields) if schema.container in _NAMED else first.shape[1] if len(first.shape) == 2 else 1
+    width = (
+        len(schema.fields)
+        if schema.container in _NAMED
+        else first.shape[1]
+        if len(first.shape) == 2
+        else 1
+    )
     if len(found) != width or len(first.shape) > 2:
-        raise SignatureError(f"the model takes {_told(schema)}; it was given {len(found)} column{'s' if len(found) != 1 else ''}")
+        raise SignatureError(
+            f"the model takes {_told(schema)}; it was given {len(found)} "
+            f"column{'s' if len(found) != 1 else ''}"
+        )
     for column in found:
         _check_column(replace(first, name=column.label), column)
 
@@ -191,16 +222,25 @@ def _check_column(field: Field, column: FrameColumn) -> None:
 
 
 def _check_type(field: Field, word: str, floats: Callable[[], Any]) -> None:
-    if not fits(field.type, word) and not (word.startswith("float") and _fits_by_value(field.type, floats())):
+    if not fits(field.type, word) and not (
+        word.startswith("float") and _fits_by_value(field.type, floats())
+    ):
         where = "the data" if field.name is None else f"column {field.name!r}"
-        raise SignatureError(f"{where} is {word}, where the model was given {field.type}: {_remedy(field.type, word)}")
+        raise SignatureError(
+            f"{where} is {word}, where the model was given {field.type}: "
+            f"{_remedy(field.type, word)}"
+        )
 
 
 def _remedy(expected: str, word: str) -> str:
     """Tell how data of the type ``word`` is made what the model was given."""
     family, other = (text.partition("[")[0].rstrip("0123456789") for text in (expected, word))
     if family == other == "datetime":
-        return "take its time zone away with .dt.tz_localize(None)" if "," in word else "give it a time zone with .dt.tz_localize"
+        return (
+            "take its time zone away with .dt.tz_localize(None)"
+            if "," in word
+            else "give it a time zone with .dt.tz_localize"
+        )
     if family == "datetime":
         return "convert it with pandas.to_datetime"
     if family in {"int", "uint"} and other == "float":
@@ -213,9 +253,14 @@ def _remedy(expected: str, word: str) -> str:
 
 
 def _check_shape(field: Field, shape: tuple[int, ...]) -> None:
-    if len(field.shape) != len(shape) or any(-1 not in pair and pair[0] != pair[1] for pair in zip(field.shape, shape, strict=True)):
+    if len(field.shape) != len(shape) or any(
+        -1 not in pair and pair[0] != pair[1] for pair in zip(field.shape, shape, strict=True)
+    ):
         where = "the data" if field.name is None else f"input {field.name!r}"
-        raise SignatureError(f"{where} has the shape {_shape(shape)}, where the model was given {_shape(field.shape)}")
+        raise SignatureError(
+            f"{where} has the shape {_shape(shape)}, where the model was given "
+            f"{_shape(field.shape)}"
+        )
 
 
 _NAMED = {"table", "arrays", "records"}
@@ -240,11 +285,14 @@ def fits(expected: str, word: str) -> bool:
 
 
 def _fits_by_value(expected: str, found: Any) -> bool:
-    """Tell if floats are nothing but integers (or booleans) and missing values, or nothing but missing values."""
+    """Tell if floats are nothing but integers (or booleans) and missing values, or nothing but
+    missing values.
+    """
     numpy: Any = sys.modules.get("numpy")
     family = expected.removeprefix("category[").rstrip("]").rstrip("0123456789")
     if numpy is None or isinstance(found, list | tuple):
-        present = [value for value in found if value is not None and value == value]  # NaN differs from itself
+        # NaN differs from itself
+        present = [value for value in found if value is not None and value == value]
         if family in {"int", "uint"}:
             return all(float(value).is_integer() for value in present)
         return not present or (family == "bool" and all(value in {0, 1} for value in present))
@@ -252,11 +300,15 @@ def _fits_by_value(expected: str, found: Any) -> bool:
     missing = numpy.isnan(found)
     if family in {"int", "uint"}:
         return bool((missing | (numpy.trunc(found) == found)).all())
-    return bool(missing.all()) or (family == "bool" and bool((missing | (found == 0) | (found == 1)).all()))
+    return bool(missing.all()) or (
+        family == "bool" and bool((missing | (found == 0) | (found == 1)).all())
+    )
 
 
 def _floats(data: Any, position: Label = None) -> Any:
-    """Return the floats of an array, a series or a list, or of one column of a two-dimensional array or an Arrow table."""
+    """Return the floats of an array, a series or a list, or of one column of a two-dimensional
+    array or an Arrow table.
+    """
     if is_arrow(data):
         return data.column(position).to_pylist()
     if is_sparse(data):
@@ -275,7 +327,10 @@ def _missing(field: Field, found: Sequence[Label], schema: Schema) -> SignatureE
     extra = [name for name in found if name not in known]
     beside = f"; the data has {_names(extra)}, which the model does not know" if extra else ""
     what = "input" if len(field.shape) > 1 else "column"
-    return SignatureError(f"{what} {field.name!r} ({field.type}) is missing{beside}: add it, or give it the name that the model knows")
+    return SignatureError(
+        f"{what} {field.name!r} ({field.type}) is missing{beside}: add it, or give it the name "
+        "that the model knows"
+    )
 
 
 def _names(names: Any) -> str:
@@ -286,7 +341,10 @@ def _names(names: Any) -> str:
 def _told(schema: Schema) -> str:
     if schema.container in _NAMED:
         return f"{len(schema.fields)} columns ({_names(schema.names)})"
-    return f"{'an' if schema.container == 'array' else 'a'} {schema.container} of shape {_shape(schema.fields[0].shape)}"
+    return (
+        f"{'an' if schema.container == 'array' else 'a'} {schema.container} of shape "
+        f"{_shape(schema.fields[0].shape)}"
+    )
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -34,7 +34,8 @@ def store_model(
 
     Args:
         path: directory inside the run.
-        signature: of the model; by default inferred from ``inputs`` and ``outputs``, if they are given.
+        signature: of the model; by default inferred from ``inputs`` and ``outputs``, if they are
+            given.
         limit: most bytes that are kept.
 
     Raises:
@@ -69,21 +70,41 @@ def _kept(
     signature: Signature | None,
     input_example: Any,
 ) -> Packed:
-    """Keep what the flavor gave in memory; texts that are there already, since models have them in common, are not written again."""
+    """Keep what the flavor gave in memory; texts that are there already, since models have them in
+    common, are not written again.
+    """
     entry, contents = kept
     sizes = {path: sum(map(len, pieces)) for path, pieces in contents.items()}
     _check_size(sum(sizes.values()), limit)
-    files = [Artifact(path, staging.put_bytes(*pieces), sizes[path]) for path, pieces in contents.items()]
+    files = [
+        Artifact(path, staging.put_bytes(*pieces), sizes[path]) for path, pieces in contents.items()
+    ]
     packed, texts = describe(model, flavor, entry, files, signature, input_example)
     for text in texts.values():
         staging.put_bytes(text)
     return packed
 
 
-def _packed(model: Any, flavor: Flavor, staging: Staging, limit: float, signature: Signature | None, input_example: Any) -> Packed:
-    """Let the flavor write into a folder beside the blobs, from which the files move to their places by a rename."""
+def _packed(
+    model: Any,
+    flavor: Flavor,
+    staging: Staging,
+    limit: float,
+    signature: Signature | None,
+    input_example: Any,
+) -> Packed:
+    """Let the flavor write into a folder beside the blobs, from which the files move to their
+    places by a rename.
+    """
     with staging.temporary(".model-") as folder:
-        packed = pack(model, Path(folder), flavors=[flavor], signature=signature, input_example=input_example, thorough=False)
+        packed = pack(
+            model,
+            Path(folder),
+            flavors=[flavor],
+            signature=signature,
+            input_example=input_example,
+            thorough=False,
+        )
         _check_size(packed.facts["size"], limit)
         for file in packed.files:
             staging.adopt(Path(folder) / file.path, file.digest)
@@ -93,6 +114,6 @@ def _packed(model: Any, flavor: Flavor, staging: Staging, limit: float, signatur
 def _check_size(size: int, limit: float) -> None:
     if size > limit:
         raise FitprintError(
-            f"the model has {size / 2**20:.1f} MiB, more than the setting model_limit_mb allows ({limit / 2**20:.1f}); "
-            "raise it to record the model"
+            f"the model has {size / 2**20:.1f} MiB, more than the setting model_limit_mb allows "
+            f"({limit / 2**20:.1f}); raise it to record the model"
         )

@@ -1,4 +1,6 @@
-"""Models that leave their home: what was kept under its owner's seal is written anew, in a form that needs none."""
+"""Models that leave their home: what was kept under its owner's seal is written anew, in a form
+that needs none.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,15 @@ from fitprint.models.trust import Trust
 __all__ = ["portable"]
 
 
-def portable(record: RunRecord, home: Blobs, target: Staging, flavors: Mapping[str, Flavor]) -> RunRecord:
+def portable(
+    record: RunRecord, home: Blobs, target: Staging, flavors: Mapping[str, Flavor]
+) -> RunRecord:
     """Return a run's record with its models as they are to travel.
 
-    The user's own models are loaded for this, here and now, which needs their frameworks and classes. A model that cannot be, or that
-    somebody else recorded, leaves as it lies at home; who loads it is asked for trust. A model that was written anew keeps the digest
-    of what was recorded as the fact ``recorded``.
+    The user's own models are loaded for this, here and now, which needs their frameworks and
+    classes. A model that cannot be, or that somebody else recorded, leaves as it lies at home; who
+    loads it is asked for trust. A model that was written anew keeps the digest of what was recorded
+    as the fact ``recorded``.
 
     Args:
         home: what reads the run's artifacts.
@@ -45,17 +50,27 @@ def portable(record: RunRecord, home: Blobs, target: Staging, flavors: Mapping[s
             converted, files = _written_anew(model, digests, home, target, flavors)
         except (IntegrityError, PendingBytesError):
             raise
-        except Exception as error:  # noqa: BLE001 - the user's own classes run here and may raise anything
-            told = f"the model at {model.path!r} of run {record.id} leaves as a {model.facts.get('serialization')}: {error}"
+        except Exception as error:  # noqa: BLE001
+            # the user's own classes run here and may raise anything
+            told = (
+                f"the model at {model.path!r} of run {record.id} leaves as a "
+                f"{model.facts.get('serialization')}: {error}"
+            )
             hooks().problem(told, "export", error)
             continue
         models[place] = converted
-        artifacts = [artifact for artifact in artifacts if not artifact.path.startswith(f"{model.path}/")] + files
+        artifacts = [
+            artifact for artifact in artifacts if not artifact.path.startswith(f"{model.path}/")
+        ] + files
     return replace(record, models=tuple(models), artifacts=tuple(artifacts))
 
 
 def _written_anew(
-    model: LoggedModel, digests: Mapping[str, str], home: Blobs, target: Staging, flavors: Mapping[str, Flavor]
+    model: LoggedModel,
+    digests: Mapping[str, str],
+    home: Blobs,
+    target: Staging,
+    flavors: Mapping[str, Flavor],
 ) -> tuple[LoggedModel, list[Artifact]]:
     found = tuple(flavors.values())
     trust = Trust(uri=model.path)

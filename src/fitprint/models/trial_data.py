@@ -9,12 +9,30 @@ from typing import Any
 
 __all__ = ["attempt", "odd_rows"]
 
-_ODD = (0.0, 1.0, -1.0, 0.5, 2.0, 1e-30, -1e-30, 1e30, -1e30, 3e38, -3e38, math.inf, -math.inf, math.nan, 2.0**31, -(2.0**31))
+_ODD = (
+    0.0,
+    1.0,
+    -1.0,
+    0.5,
+    2.0,
+    1e-30,
+    -1e-30,
+    1e30,
+    -1e30,
+    3e38,
+    -3e38,
+    math.inf,
+    -math.inf,
+    math.nan,
+    2.0**31,
+    -(2.0**31),
+)
 _MOST = 200_000  # numbers
 
 
 def odd_rows(features: int, *, whole: bool = False) -> list[list[float]]:
-    """Return rows of numbers: some the same in all columns, some at random, of all sizes; the same at each call.
+    """Return rows of numbers: some the same in all columns, some at random, of all sizes; the same
+    at each call.
 
     Args:
         whole: only small whole numbers, such as the codes of categories.
@@ -33,7 +51,14 @@ def odd_rows(features: int, *, whole: bool = False) -> list[list[float]]:
     rows = [[odd] * features for odd in _ODD[: count // 2]]
     for number in range(count - len(rows)):
         scale = 10.0 ** draw.uniform(-3, 4)
-        rows.append([draw.choice(_ODD) if number % 3 == 0 and draw.random() < 0.3 else draw.gauss(0, scale) for _ in range(features)])
+        rows.append(
+            [
+                draw.choice(_ODD)
+                if number % 3 == 0 and draw.random() < 0.3
+                else draw.gauss(0, scale)
+                for _ in range(features)
+            ]
+        )
     return rows
 
 

@@ -1,4 +1,6 @@
-"""The other side of :mod:`fitprint.models.trials`: the process that is copied for each trial, and the copies, which hold them."""
+"""The other side of :mod:`fitprint.models.trials`: the process that is copied for each trial, and
+the copies, which hold them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from fitprint.platform.processes import bound
 
 __all__ = ["serve"]
 
-_MEMORY = 4 << 30  # bytes of addresses that a trial may take beyond what is there, and eight times its files
+# bytes of addresses that a trial may take beyond what is there, and eight times its files
+_MEMORY = 4 << 30
 _GRACE = 2  # seconds after which a copy that should be gone is ended
 
 
@@ -34,7 +37,8 @@ def serve() -> None:
     warnings.simplefilter("ignore")
     while line := sys.stdin.buffer.readline():
         request = json.loads(line)
-        flavor = pickle.loads(base64.b64decode(request["flavor"]))  # noqa: S301 - of the process that started this one
+        # of the process that started this one
+        flavor = pickle.loads(base64.b64decode(request["flavor"]))  # noqa: S301
         for package in flavor.packages:
             try:
                 importlib.import_module(package)
@@ -45,7 +49,11 @@ def serve() -> None:
 
 
 def _by_a_copy(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    ended = run_copy(lambda: json.dumps(_held(flavor, request)).encode(), 2 * request["seconds"] + _GRACE, sys.stdin.fileno())
+    ended = run_copy(
+        lambda: json.dumps(_held(flavor, request)).encode(),
+        2 * request["seconds"] + _GRACE,
+        sys.stdin.fileno(),
+    )
     if ended.told is None or is_out_of_time(ended.signal):
         return {"hung": request["seconds"], "busy": is_out_of_time(ended.signal, of_cpu=True)}
     if ended.signal:
@@ -54,7 +62,9 @@ def _by_a_copy(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _held(flavor: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the model and predict with it, within limits; what prediction raises is no matter: the data is made up."""
+    """Load the model and predict with it, within limits; what prediction raises is no matter: the
+    data is made up.
+    """
     directory = Path(request["directory"])
     _limit(directory, request["seconds"])
     trust = Trust(request["trust"], request["uri"], request["verb"])

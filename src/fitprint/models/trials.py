@@ -1,8 +1,10 @@
-"""Trials: what compiled code makes of a foreign file is seen in a process that may die of it, before this one reads the file.
+"""Trials: what compiled code makes of a foreign file is seen in a process that may die of it,
+before this one reads the file.
 
-A damaged or hostile file can make a framework's compiled code read or write where it must not, and no reader of ours can follow every
-format. So bytes that this user did not record are first loaded by a limited process, which predicts with the model, too. That process
-is started once, imports the framework, and is then copied for each trial; it is no sandbox, but one that may crash or hang.
+A damaged or hostile file can make a framework's compiled code read or write where it must not, and
+no reader of ours can follow every format. So bytes that this user did not record are first loaded
+by a limited process, which predicts with the model, too. That process is started once, imports the
+framework, and is then copied for each trial; it is no sandbox, but one that may crash or hang.
 """
 
 from __future__ import annotations
@@ -38,13 +40,15 @@ _START = 120  # seconds until the process has imported what it needs
 _COPIES = CAN_COPY and sys.platform == "linux"  # elsewhere frameworks do not survive a fork
 _NOTES = 1000  # that are kept for the user
 _BOOT = (
-    "import json, sys; told = json.loads(sys.stdin.buffer.readline()); sys.path[:] = told['path']; sys.argv = ['fitprint-trial']; "
-    "from fitprint.models.trial_process import serve; serve()"
+    "import json, sys; told = json.loads(sys.stdin.buffer.readline()); sys.path[:] = told['path']; "
+    "sys.argv = ['fitprint-trial']; from fitprint.models.trial_process import serve; serve()"
 )
-# One thread, so that the process can be copied; no GPU, whose memory the caller may need; freed memory is overwritten, so that what
-# reads it shows.
+# One thread, so that the process can be copied; no GPU, whose memory the caller may need; freed
+# memory is overwritten, so that what reads it shows.
 _SURROUNDINGS = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+    **dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+    ),
     "CUDA_VISIBLE_DEVICES": "",
     "MALLOC_PERTURB_": "165",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -77,7 +81,8 @@ def try_first(directory: Path, flavor: Flavor, options: Mapping[str, Any], trust
     answer = _trial_process.hold(request, trust)
     if answer.get("died") or answer.get("hung"):
         raise IntegrityError(_verdict(answer, flavor, trust))
-    if (error := answer.get("error")) is not None and not trust.names:  # names of the caller's own program may not be found there
+    # names of the caller's own program may not be found there
+    if (error := answer.get("error")) is not None and not trust.names:
         kind = getattr(errors, error[0], FitprintError)
         raise kind(error[1])
     if error is None:
@@ -92,8 +97,10 @@ def _verdict(answer: Mapping[str, Any], flavor: Flavor, trust: Trust) -> str:
         else f"died ({_signal_name(answer['died'])}) of reading it or predicting with it"
     )
     return (
-        f"{trust.uri} was not loaded: it is not this user's own recording, and a process that tried it first {how}, as this process would "
-        f'have. It is damaged or hostile; who knows better can name "{flavor.name}" in trust to load it without a trial'
+        f"{trust.uri} was not loaded: it is not this user's own recording, and a process that "
+        f"tried it first {how}, as this process would "
+        f'have. It is damaged or hostile; who knows better can name "{flavor.name}" in trust to '
+        "load it without a trial"
     )
 
 
@@ -108,12 +115,15 @@ def _pickled(flavor: Flavor, trust: Trust) -> bytes:
     try:
         return pickle.dumps(flavor)
     except Exception as error:
-        raise _untried(trust, flavor.name, f"its flavor cannot be handed to another process ({error})") from error
+        raise _untried(
+            trust, flavor.name, f"its flavor cannot be handed to another process ({error})"
+        ) from error
 
 
 def _untried(trust: Trust, flavor: str, why: str) -> FitprintError:
     return FitprintError(
-        f"{trust.uri} was not loaded: it is not this user's own recording, so another process has to try it first, and {why}. Name "
+        f"{trust.uri} was not loaded: it is not this user's own recording, so another process has "
+        f"to try it first, and {why}. Name "
         f'"{flavor}" in trust to load it without a trial, if you know who made it'
     )
 
@@ -129,12 +139,16 @@ class TrialProcess:
     def hold(self, request: Mapping[str, Any], trust: Trust) -> Mapping[str, Any]:
         """Return how the trial of a request ended.
 
-        A copy that died, or waited without end, may have done so because it is a copy: whether it was the file, a process of its own
-        tells.
+        A copy that died, or waited without end, may have done so because it is a copy: whether it
+        was the file, a process of its own tells.
         """
         with self._lock:
             answer = self._ask(request, trust) if _COPIES else None
-            if answer is None or answer.get("died") or (answer.get("hung") and not answer.get("busy")):
+            if (
+                answer is None
+                or answer.get("died")
+                or (answer.get("hung") and not answer.get("busy"))
+            ):
                 self.close()
                 answer = self._ask({**request, "alone": True}, trust)
                 self.close()
@@ -162,12 +176,20 @@ class TrialProcess:
         return ended if request.get("alone") else None
 
     def _started(self, flavor: str, trust: Trust) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
+        if (
+            self._process is not None
+            and self._owner == os.getpid()
+            and self._process.poll() is None
+        ):
             return self._process
         python = _python()
         if python is None:
-            raise _untried(trust, flavor, f"this program ({sys.executable or 'embedded'}) names no Python to start it with: "
-                           "multiprocessing.set_executable does")  # fmt: skip
+            raise _untried(
+                trust,
+                flavor,
+                f"this program ({sys.executable or 'embedded'}) names no Python to start it with: "
+                "multiprocessing.set_executable does",
+            )
         try:
             self._process = subprocess.Popen(
                 [python, "-I", "-c", _BOOT],
@@ -179,7 +201,9 @@ class TrialProcess:
                 cwd="/",
             )
             assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps({"path": [os.path.abspath(part) for part in sys.path]}).encode() + b"\n")  # noqa: PTH100
+            self._process.stdin.write(
+                json.dumps({"path": [os.path.abspath(part) for part in sys.path]}).encode() + b"\n"  # noqa: PTH100
+            )
         except OSError as error:
             raise _untried(trust, flavor, f"{python} cannot be started ({error})") from error
         self._owner = os.getpid()
@@ -204,12 +228,18 @@ class TrialProcess:
 
 
 def _python() -> str | None:
-    """Return a Python like this one: what :mod:`multiprocessing` would start, where that is a Python at all."""
+    """Return a Python like this one: what :mod:`multiprocessing` would start, where that is a
+    Python at all.
+    """
     from multiprocessing import spawn
 
     named = spawn.get_executable()
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    known = [os.fsdecode(named) if named else "", getattr(sys, "_base_executable", "") or "", os.path.join(sys.exec_prefix, "bin", version)]  # noqa: PTH118
+    known = [
+        os.fsdecode(named) if named else "",
+        getattr(sys, "_base_executable", "") or "",
+        os.path.join(sys.exec_prefix, "bin", version),  # noqa: PTH118
+    ]
     for path in known if not getattr(sys, "frozen", False) else known[2:]:
         if Path(path).name.startswith(("python", "pypy")) and os.access(path, os.X_OK):
             return path
@@ -221,18 +251,23 @@ _passed: set[str] = set()
 atexit.register(_trial_process.close)
 
 
-# -- what is known to go well ------------------------------------------------------------------------------------------
+# -- what is known to go well ----------------------------------------------------------------------
 
 
 def _key(directory: Path, flavor: Flavor, options: Mapping[str, Any], trust: Trust) -> str:
     """Return a digest of all that a trial depends on."""
-    files = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    files = sorted(
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()
+    )
     facts = {
         "files": {name: digest_of(directory / name)[0] for name in files},
         "flavor": [type(flavor).__module__, type(flavor).__qualname__],
         "options": options,
         "trust": sorted(trust.names),
-        "versions": {name: installed_version(name) for name in ("fitprint", "numpy", "scipy", *flavor.packages)},
+        "versions": {
+            name: installed_version(name)
+            for name in ("fitprint", "numpy", "scipy", *flavor.packages)
+        },
         "python": sys.version,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode()).hexdigest()

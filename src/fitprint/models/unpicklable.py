@@ -14,7 +14,8 @@ _PLAIN = (str, bytes, bytearray, int, float, complex, type(None))
 
 
 def part_at_fault(model: object, dumps: Callable[[Any], Any] = pickle.dumps) -> str | None:
-    """Return the path to the innermost part that cannot be pickled and what it is; None where no part alone is to blame.
+    """Return the path to the innermost part that cannot be pickled and what it is; None where no
+    part alone is to blame.
 
     Example:
         >>> part_at_fault({"a": [1, (item for item in "")]})
@@ -48,7 +49,9 @@ def _children(part: object) -> Iterator[tuple[str, object]]:
 
 def _is_plain(part: object) -> bool:
     dtype = getattr(part, "dtype", None)
-    return isinstance(part, _PLAIN) or (dtype is not None and getattr(dtype, "hasobject", True) is False)
+    return isinstance(part, _PLAIN) or (
+        dtype is not None and getattr(dtype, "hasobject", True) is False
+    )
 
 
 def _is_picklable(part: object, dumps: Callable[[Any], Any]) -> bool:

@@ -1,6 +1,8 @@
-"""``MLmodel`` files as text: written in the part of YAML that all readers understand alike, and read with PyYAML where others wrote them.
+"""``MLmodel`` files as text: written in the part of YAML that all readers understand alike, and
+read with PyYAML where others wrote them.
 
-What :func:`dump` wrote is read without PyYAML, and only that: a text counts as ours if writing its content again gives the same text.
+What :func:`dump` wrote is read without PyYAML, and only that: a text counts as ours if writing its
+content again gives the same text.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ def load(text: str) -> Any:
     """Read one document: None, bool, int, float, str, list and dict. Dates stay text.
 
     Raises:
-        YamlError: it is not YAML, names types of a program, or is deeper or longer than any ``MLmodel`` file.
+        YamlError: it is not YAML, names types of a program, or is deeper or longer than any
+            ``MLmodel`` file.
         FitprintError: somebody else wrote it, and PyYAML is not installed.
     """
     ours = _own(text)
@@ -104,12 +107,21 @@ def _escaped(character: str) -> str:
     if " " <= character <= "~":
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
 
 
-# -- what we wrote -----------------------------------------------------------------------------------------------------
+# -- what we wrote ---------------------------------------------------------------------------------
 
-_ENTRY = re.compile(r'(?P<indent> *)(?:(?P<dash>-)|(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s":]+)):)(?: (?P<value>.+))?')
+_ENTRY = re.compile(
+    r'(?P<indent> *)(?:(?P<dash>-)|(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s":]+)):)(?: '
+    r"(?P<value>.+))?"
+)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))")
 _WORDS: dict[str, Any] = {
     "null": None,
@@ -140,9 +152,15 @@ def _nested(entries: list[Any], at: int, indent: int) -> tuple[Any, int]:
     is_list = bool(entries[at]["dash"])
     items: list[Any] = []
     keys: list[Any] = []
-    while at < len(entries) and len(entries[at]["indent"]) == indent and bool(entries[at]["dash"]) == is_list:
+    while (
+        at < len(entries)
+        and len(entries[at]["indent"]) == indent
+        and bool(entries[at]["dash"]) == is_list
+    ):
         entry = entries[at]
-        keys.append(entry["plain"] if entry["plain"] is not None else _unescaped(entry["quoted"] or ""))
+        keys.append(
+            entry["plain"] if entry["plain"] is not None else _unescaped(entry["quoted"] or "")
+        )
         at += 1
         if entry["value"] is not None:
             items.append(_read(entry["value"]))
@@ -164,10 +182,15 @@ def _read(text: str) -> Any:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)) if found[4] is None else found[4], text)
+    return _ESCAPE.sub(
+        lambda found: (
+            chr(int(found[1] or found[2] or found[3], 16)) if found[4] is None else found[4]
+        ),
+        text,
+    )
 
 
-# -- what others wrote -------------------------------------------------------------------------------------------------
+# -- what others wrote -----------------------------------------------------------------------------
 
 
 def _of_others(text: str) -> Any:
@@ -175,10 +198,12 @@ def _of_others(text: str) -> Any:
         import yaml
     except ImportError:
         raise FitprintError(
-            "an MLmodel file that fitprint has not written is read with PyYAML, which is not installed: pip install 'fitprint[mlflow]'"
+            "an MLmodel file that fitprint has not written is read with PyYAML, which is not "
+            "installed: pip install 'fitprint[mlflow]'"
         ) from None
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast, where it was built
+    # ten times as fast, where it was built
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         """Reads dates as text, which MLflow means them to be."""
 
     Loader.yaml_implicit_resolvers = {
@@ -186,20 +211,32 @@ def _of_others(text: str) -> Any:
         for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     if len(text) > _MOST_LETTERS:
-        raise YamlError(f"it has {len(text)} characters, more than the {_MOST_LETTERS} that are read")
+        raise YamlError(
+            f"it has {len(text)} characters, more than the {_MOST_LETTERS} that are read"
+        )
     if "<<" in text and text.count("*") > _MOST_MERGED:
         raise YamlError("it merges mappings more often than any MLmodel file does")
     try:
         content = yaml.load(text, Loader)  # noqa: S506 - a safe loader
         _check(content)
-    except (yaml.YAMLError, AttributeError, LookupError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        AttributeError,
+        LookupError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         # A tag such as !!int before what is none makes PyYAML stumble in one of these ways.
         raise YamlError(" ".join(str(error).split()) or "it nests too deep") from error
     return content
 
 
 def _check(content: Any) -> None:
-    """Raise ValueError where there is more than any ``MLmodel`` file has, as of anchors inside anchors, or something that JSON has not."""
+    """Raise ValueError where there is more than any ``MLmodel`` file has, as of anchors inside
+    anchors, or something that JSON has not.
+    """
     level, values = [content], 0
     for _ in range(_MOST_LEVELS):
         values += len(level)

@@ -1,4 +1,6 @@
-"""Copies of this process that do one thing and end, and the process groups and pipes of those that were started."""
+"""Copies of this process that do one thing and end, and the process groups and pipes of those that
+were started.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ __all__ = [
 ]
 
 CAN_COPY = hasattr(os, "fork")  # whether this system can
-DEAD = getattr(signal, "SIGKILL", signal.SIGTERM)  # with which a process is ended; for Windows any will do
+# with which a process is ended; for Windows any will do
+DEAD = getattr(signal, "SIGKILL", signal.SIGTERM)
 _OUT_OF_TIME = {getattr(signal, name, None) for name in ("SIGALRM", "SIGXCPU")} - {None}
 
 
@@ -35,7 +38,8 @@ class Ended(NamedTuple):
     """How a copy ended.
 
     Attributes:
-        told: what it has written; None if it was ended, since that took too long or nobody waits any more.
+        told: what it has written; None if it was ended, since that took too long or nobody waits
+            any more.
         signal: the signal that ended it; 0 for none.
         status: its exit status; 0 where a signal ended it.
     """
@@ -98,7 +102,9 @@ def _until_end(handle: int, seconds: float, until: int) -> bytes | None:
 
 
 def status_of(child: int) -> int | None:
-    """Return the exit status of a copy that has ended, minus the signal that ended it; None as long as it runs."""
+    """Return the exit status of a copy that has ended, minus the signal that ended it; None as long
+    as it runs.
+    """
     if sys.platform != "win32":
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -107,7 +113,9 @@ def status_of(child: int) -> int | None:
 
 
 def wait_for(child: int, seconds: float) -> int | None:
-    """Return the exit status of a copy, minus the signal that ended it; None if it was ended here since it took longer."""
+    """Return the exit status of a copy, minus the signal that ended it; None if it was ended here
+    since it took longer.
+    """
     if sys.platform != "win32":
         deadline = time.monotonic() + seconds
         while True:
@@ -132,7 +140,8 @@ def end(pid: int) -> None:
 
 
 def end_group(pid: int) -> None:
-    """End at once a process that was started in a session of its own, and all that it has started, where the system knows those.
+    """End at once a process that was started in a session of its own, and all that it has started,
+    where the system knows those.
 
     Raises:
         OSError: there is none, or it is somebody else's.
@@ -151,12 +160,16 @@ def limit_time(seconds: int) -> None:
 
 
 def is_out_of_time(number: int, *, of_cpu: bool = False) -> bool:
-    """Tell whether this signal ends who has used up its time (``of_cpu``: that of the processor)."""
+    """Tell whether this signal ends who has used up its time (``of_cpu``:
+    that of the processor).
+    """
     return number == getattr(signal, "SIGXCPU", 0) != 0 if of_cpu else number in _OUT_OF_TIME
 
 
 def read_line(handle: int, seconds: float) -> bytes | None:
-    """Read a line from a pipe; None after that time without a piece of it, and what there is at the end of the file."""
+    """Read a line from a pipe; None after that time without a piece of it, and what there is at the
+    end of the file.
+    """
     found = b""
     while not found.endswith(b"\n"):
         piece = _read_piece(handle, seconds)
@@ -173,7 +186,9 @@ def _read_piece(handle: int, seconds: float) -> bytes | None:
         return os.read(handle, 1 << 16) if select.select([handle], [], [], seconds)[0] else None
     else:  # only sockets can be waited for
         pieces: list[bytes] = []
-        thread = threading.Thread(target=lambda: pieces.append(os.read(handle, 1 << 16)), daemon=True)
+        thread = threading.Thread(
+            target=lambda: pieces.append(os.read(handle, 1 << 16)), daemon=True
+        )
         thread.start()
         thread.join(seconds)
         return pieces[0] if pieces else None

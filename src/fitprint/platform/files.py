@@ -8,12 +8,33 @@ import sys
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["NEW", "OPEN", "READ", "UNFOLLOWED", "lifted", "make_safe", "place", "read_at", "set_mode"]
+__all__ = [
+    "NEW",
+    "OPEN",
+    "READ",
+    "UNFOLLOWED",
+    "lifted",
+    "make_safe",
+    "place",
+    "read_at",
+    "set_mode",
+]
 
 # Bytes as they are, and not for the programs that this one starts.
-OPEN = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
+OPEN = (
+    os.O_RDWR
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOINHERIT", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 NEW = OPEN | os.O_CREAT | os.O_EXCL
-READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # no wait
+# no wait
+READ = (
+    os.O_RDONLY
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 UNFOLLOWED = READ | getattr(os, "O_NOFOLLOW", 0)  # and no link
 _LOWEST = 500
 
@@ -34,16 +55,20 @@ def make_safe(number: int) -> None:
 
 
 def lifted(number: int) -> int:
-    """Return the descriptor under a number above those that are usual, which ``os.closerange(3, 100)`` and its like do not reach.
+    """Return the descriptor under a number above those that are usual, which
+    ``os.closerange(3, 100)`` and its like do not reach.
 
-    Programs close ranges of descriptors without asking whose they are, and the numbers go to the files that are opened next.
+    Programs close ranges of descriptors without asking whose they are, and the numbers go to the
+    files that are opened next.
     """
     if sys.platform == "win32":
         return number
     else:
         limit = os.sysconf("SC_OPEN_MAX")
         try:
-            high = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, min(_LOWEST, limit // 2) if limit > 0 else _LOWEST)
+            high = fcntl.fcntl(
+                number, fcntl.F_DUPFD_CLOEXEC, min(_LOWEST, limit // 2) if limit > 0 else _LOWEST
+            )
         except OSError:  # all of those are taken
             return number
         os.close(number)
@@ -60,7 +85,8 @@ def place(number: int) -> tuple[int, int] | None:
 
 
 def read_at(number: int, size: int, offset: int) -> bytes:
-    """Return at most so many bytes of an open file from a place, b"" behind its end; what is appended next goes to its end as ever.
+    """Return at most so many bytes of an open file from a place, b"" behind its end; what is
+    appended next goes to its end as ever.
 
     Raises:
         OSError: it cannot be read.

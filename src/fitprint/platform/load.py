@@ -1,6 +1,7 @@
 """What this program's processes and the machine under them use at a moment.
 
-A look costs some 100 microseconds, and on Linux some 50 for each process below this one and 10 for each thread.
+A look costs some 100 microseconds, and on Linux some 50 for each process below this one and 10 for
+each thread.
 """
 
 from __future__ import annotations
@@ -43,12 +44,14 @@ class TreeLoad(NamedTuple):
 
 
 class MachineLoad(NamedTuple):
-    """What the whole machine uses, which may be more than a container sees; what the system does not say is None.
+    """What the whole machine uses, which may be more than a container sees; what the system does
+    not say is None.
 
     Attributes:
         busy: seconds of all processors together that were not idle, of ``passed``.
         memory: bytes in use, of ``memory_total``.
-        disk: bytes of the root's file system that are used, and ``disk_free`` those that are free for users.
+        disk: bytes of the root's file system that are used, and ``disk_free`` those that are free
+            for users.
         received: bytes from networks, and ``sent`` bytes to networks.
     """
 
@@ -68,7 +71,9 @@ def tree_load() -> TreeLoad:
         return _tree_load()
     else:
         used = usage()
-        return TreeLoad(used.cpu + (used.children_cpu or 0.0), None, None, None, used.read, used.written)
+        return TreeLoad(
+            used.cpu + (used.children_cpu or 0.0), None, None, None, used.read, used.written
+        )
 
 
 def _tree_load() -> TreeLoad:
@@ -99,11 +104,14 @@ def _tree() -> Iterator[str]:
         pid = waiting.pop()
         yield pid
         try:
-            threads = os.listdir(f"/proc/{pid}/task")[:_MOST_THREADS]  # noqa: PTH208 - spares a Path
+            # spares a Path
+            threads = os.listdir(f"/proc/{pid}/task")[:_MOST_THREADS]  # noqa: PTH208
         except OSError:
             continue
         for thread in threads:
-            waiting += _read(f"/proc/{pid}/task/{thread}/children").decode("ascii", "replace").split()
+            waiting += (
+                _read(f"/proc/{pid}/task/{thread}/children").decode("ascii", "replace").split()
+            )
 
 
 def machine_load() -> MachineLoad:
@@ -120,13 +128,17 @@ def _machine_load() -> MachineLoad:
     idle = sum(spent[3:5])
     memory = {
         name: int(value.split()[0]) * 1024
-        for name, sign, value in (line.partition(b":") for line in _read("/proc/meminfo").splitlines()[:5])
+        for name, sign, value in (
+            line.partition(b":") for line in _read("/proc/meminfo").splitlines()[:5]
+        )
         if sign
     }
     total, available = memory.get(b"MemTotal"), memory.get(b"MemAvailable")
     used = None if total is None or available is None else total - available
     received, sent = _network()
-    return MachineLoad((sum(spent) - idle) / _TICKS, sum(spent) / _TICKS, used, total, received=received, sent=sent)
+    return MachineLoad(
+        (sum(spent) - idle) / _TICKS, sum(spent) / _TICKS, used, total, received=received, sent=sent
+    )
 
 
 def _disk() -> tuple[int | None, int | None]:

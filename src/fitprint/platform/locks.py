@@ -10,7 +10,8 @@ if sys.platform != "win32":
     import fcntl
 
     def try_lock(number: int) -> bool:
-        """Take the lock on the open file for this process alone, without waiting; False if another has it.
+        """Take the lock on the open file for this process alone, without waiting; False if another
+        has it.
 
         Raises:
             OSError: the file system knows no locks.
@@ -30,11 +31,13 @@ else:
     import msvcrt
     import os
 
-    # A lock of Windows keeps others from reading the bytes that it is on: it lies where no file has any.
+    # A lock of Windows keeps others from reading the bytes that it is on: it lies where no file has
+    # any.
     _BEYOND = 1 << 40
 
     def try_lock(number: int) -> bool:
-        """Take the lock on the open file for this process alone, without waiting; False if another has it.
+        """Take the lock on the open file for this process alone, without waiting; False if another
+        has it.
 
         Raises:
             OSError: the file system knows no locks.

@@ -1,4 +1,6 @@
-"""Processes: what happens to them when they are copied, whether they live, what they have used, and how they are bounded."""
+"""Processes: what happens to them when they are copied, whether they live, what they have used, and
+how they are bounded.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,16 @@ from typing import NamedTuple
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Usage", "at_fork", "bound", "die_with_parent", "is_gone", "no_file_above", "own_peak", "usage"]
+__all__ = [
+    "Usage",
+    "at_fork",
+    "bound",
+    "die_with_parent",
+    "is_gone",
+    "no_file_above",
+    "own_peak",
+    "usage",
+]
 
 
 def at_fork(
@@ -24,8 +35,14 @@ def at_fork(
 ) -> None:
     """Have functions called around each fork of this process, where there are forks."""
     if hasattr(os, "register_at_fork"):
-        given = {"before": before, "after_in_parent": after_in_parent, "after_in_child": after_in_child}
-        os.register_at_fork(**{name: function for name, function in given.items() if function is not None})
+        given = {
+            "before": before,
+            "after_in_parent": after_in_parent,
+            "after_in_child": after_in_child,
+        }
+        os.register_at_fork(
+            **{name: function for name, function in given.items() if function is not None}
+        )
 
 
 def is_gone(pid: int) -> bool:
@@ -46,10 +63,12 @@ class Usage(NamedTuple):
 
     Attributes:
         cpu: seconds of CPU, of all its threads.
-        peak: bytes of memory that it, or on Linux whoever started it, had at most; see :func:`own_peak`.
+        peak: bytes of memory that it, or on Linux whoever started it, had at most; see
+            :func:`own_peak`.
         read: bytes read from disks.
         written: bytes written to disks.
-        children_cpu: seconds of CPU of processes that it started, and that have ended and were waited for.
+        children_cpu: seconds of CPU of processes that it started, and that have ended and were
+            waited for.
         children_peak: bytes of memory that the largest of them had at most.
     """
 
@@ -66,18 +85,29 @@ def usage() -> Usage:
     if sys.platform == "win32":
         return Usage(time.process_time())
     else:
-        own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+        own, children = (
+            resource.getrusage(resource.RUSAGE_SELF),
+            resource.getrusage(resource.RUSAGE_CHILDREN),
+        )
         cpu, children_cpu = own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime
         if sys.platform == "darwin":  # bytes, and no count of blocks
             return Usage(cpu, own.ru_maxrss, None, None, children_cpu, children.ru_maxrss)
         else:
-            return Usage(cpu, own.ru_maxrss * 1024, 512 * own.ru_inblock, 512 * own.ru_oublock, children_cpu, children.ru_maxrss * 1024)
+            return Usage(
+                cpu,
+                own.ru_maxrss * 1024,
+                512 * own.ru_inblock,
+                512 * own.ru_oublock,
+                children_cpu,
+                children.ru_maxrss * 1024,
+            )
 
 
 def own_peak(used: Usage) -> int | None:
     """Return how many bytes of memory this process had at most.
 
-    Linux counts on from the peak of the program that started this one; while that is not passed, the program's own stands elsewhere.
+    Linux counts on from the peak of the program that started this one; while that is not passed,
+    the program's own stands elsewhere.
     """
     if used.peak != _before:
         return used.peak
@@ -102,13 +132,18 @@ def bound(*, seconds: int, memory: int) -> None:
     """
     if sys.platform != "win32":
         used = resource.getrusage(resource.RUSAGE_SELF)
-        limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds + int(used.ru_utime + used.ru_stime) + 1}
+        limits = {
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_CPU: seconds + int(used.ru_utime + used.ru_stime) + 1,
+        }
         if taken := _memory_taken():
             limits[resource.RLIMIT_AS] = taken + memory
         for kind, most in limits.items():
             try:
                 hard = resource.getrlimit(kind)[1]
-                resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+                resource.setrlimit(
+                    kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+                )
             except (OSError, ValueError):
                 pass
 
@@ -117,7 +152,9 @@ def _memory_taken() -> int:
     """Return how many bytes of addresses this process has; 0 where the system does not say."""
     if sys.platform != "win32":
         try:
-            return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * os.sysconf(
+                "SC_PAGE_SIZE"
+            )
         except (OSError, ValueError):
             pass
     return 0
@@ -135,7 +172,9 @@ def die_with_parent() -> None:
 
 @contextmanager
 def no_file_above(size: int) -> Iterator[None]:
-    """Let this process make no file grow beyond some bytes, as if the disk were full; where the system has no such limit, do nothing."""
+    """Let this process make no file grow beyond some bytes, as if the disk were full; where the
+    system has no such limit, do nothing.
+    """
     if sys.platform == "win32":
         yield
     else:

@@ -14,9 +14,11 @@ _MOMENT = 0.0002  # seconds between two looks at whether the system has let a th
 
 
 class UnseenThread:
-    """A daemon thread that ``threading.enumerate()`` leaves out: a program that joins all threads there are does not wait for it.
+    """A daemon thread that ``threading.enumerate()`` leaves out: a program that joins all threads
+    there are does not wait for it.
 
-    The work must not lead to ``threading.current_thread()``, as ``logging`` does: ``threading`` knows the thread from there on.
+    The work must not lead to ``threading.current_thread()``, as ``logging`` does: ``threading``
+    knows the thread from there on.
 
     Raises:
         RuntimeError: the interpreter is about to end, or has too many.
@@ -36,8 +38,12 @@ class UnseenThread:
             self._working.release()
 
     def is_alive(self) -> bool:
-        """Tell whether the work goes on, or the system still has the thread, which Python counts when it forks."""
-        return self._working.locked() or (sys.platform == "linux" and Path(f"/proc/self/task/{self._number}").exists())
+        """Tell whether the work goes on, or the system still has the thread, which Python counts
+        when it forks.
+        """
+        return self._working.locked() or (
+            sys.platform == "linux" and Path(f"/proc/self/task/{self._number}").exists()
+        )
 
     def join(self, limit: float) -> None:
         """Wait for the end, at most so many seconds."""

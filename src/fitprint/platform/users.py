@@ -38,7 +38,9 @@ def host_name() -> str:
 
 @functools.cache
 def boot_id() -> str:
-    """Return what tells this start of the machine from others, 8 digits; "" where the system does not say."""
+    """Return what tells this start of the machine from others, 8 digits; "" where the system does
+    not say.
+    """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii")[:8]
     except (OSError, ValueError):
@@ -61,5 +63,9 @@ def strangers(owners: set[int]) -> set[int]:
 
 
 def is_mine_alone(about: os.stat_result) -> bool:
-    """Tell whether a file is this user's, and nobody else may open it; where files have no owners the folder decides, and all are."""
-    return not hasattr(os, "geteuid") or (about.st_uid == os.geteuid() and not stat.S_IMODE(about.st_mode) & 0o077)
+    """Tell whether a file is this user's, and nobody else may open it; where files have no owners
+    the folder decides, and all are.
+    """
+    return not hasattr(os, "geteuid") or (
+        about.st_uid == os.geteuid() and not stat.S_IMODE(about.st_mode) & 0o077
+    )

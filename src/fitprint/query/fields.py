@@ -40,7 +40,14 @@ ENTITIES: dict[str, Entity] = {
     "attr": "attribute",
     "run": "attribute",
 }
-AGGREGATES: dict[str, Aggregate] = {"last": "last", "min": "min", "max": "max", "best": "best", "first": "first", "count": "count"}
+AGGREGATES: dict[str, Aggregate] = {
+    "last": "last",
+    "min": "min",
+    "max": "max",
+    "best": "best",
+    "first": "first",
+    "count": "count",
+}
 DATASET_FIELDS = {"name": "name", "digest": "digest", "context": "role", "role": "role"}
 
 ATTRIBUTES: dict[str, Kind] = {
@@ -97,7 +104,9 @@ _KINDS: dict[str, Kind] = {**VERSION_ATTRIBUTES, **ATTRIBUTES}
 
 
 class Vocabulary(NamedTuple):
-    """The attributes of what is searched: their kinds, other words for them, and the one that says what is newest."""
+    """The attributes of what is searched: their kinds, other words for them, and the one that says
+    what is newest.
+    """
 
     attributes: Mapping[str, Kind]
     aliases: Mapping[str, str]
@@ -106,7 +115,9 @@ class Vocabulary(NamedTuple):
 
 RUNS = Vocabulary(ATTRIBUTES, _ALIASES, "start_time")
 VERSIONS = Vocabulary(VERSION_ATTRIBUTES, _VERSION_ALIASES, "created")
-"""Versions of registered models; params, metrics and datasets are those of their runs, tags are their own."""
+"""Versions of registered models; params, metrics and datasets are those of their runs, tags are
+their own.
+"""
 
 
 def attribute(name: str, vocabulary: Vocabulary = RUNS) -> Field | None:
@@ -134,6 +145,8 @@ def suggestion(name: str, vocabulary: Vocabulary = RUNS) -> str:
     prefix, dot, rest = name.partition(".")
     if dot and (close := get_close_matches(prefix.lower(), ENTITIES, 1, 0.7)):
         return f"did you mean {close[0]}.{rest}?"
-    if close := get_close_matches(name.lower(), [*vocabulary.attributes, *vocabulary.aliases], 1, 0.75):
+    if close := get_close_matches(
+        name.lower(), [*vocabulary.attributes, *vocabulary.aliases], 1, 0.75
+    ):
         return f"did you mean attributes.{close[0]}?"
     return f"did you mean metrics.{name} or params.{name}?"

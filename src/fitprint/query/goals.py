@@ -14,7 +14,10 @@ _PARTS = re.compile(
 )
 _LETTERS = re.compile("[a-z]+")
 _WORDS = frozenset(
-    "mse rmse mae mape smape msle rmsle medae ppl wer cer eer fid aic bic nll rss sse err fpr fnr kl time ms cost costs price ece".split()
+    (
+        "mse rmse mae mape smape msle rmsle medae ppl wer cer eer fid aic bic nll rss sse err "
+        "fpr fnr kl time ms cost costs price ece"
+    ).split()
 )
 # What a name must have so that one may say that more of it is better.
 _MORE = re.compile(
@@ -25,20 +28,31 @@ _MORE = re.compile(
 
 
 def is_told(key: str) -> bool:
-    """Tell whether a name itself says which direction is better, so that nobody is misled by a guess."""
+    """Tell whether a name itself says which direction is better, so that nobody is misled by a
+    guess.
+    """
     small = key.lower()
-    return goal_of(key) == "min" or _OPPOSITES.search(small) is not None or _MORE.search(small) is not None
+    return (
+        goal_of(key) == "min"
+        or _OPPOSITES.search(small) is not None
+        or _MORE.search(small) is not None
+    )
 
 
 def goal_of(key: str) -> Literal["min", "max"]:
     """Return "min" for keys that read like a loss, an error, a distance or a time, else "max".
 
-    Names of the opposite, such as ``neg_mean_squared_error`` and ``batches_per_second``, give "max".
+    Names of the opposite, such as ``neg_mean_squared_error`` and ``batches_per_second``, give
+    "max".
     """
     key = key.lower()
     if _OPPOSITES.search(key):
         return "max"
     if _PARTS.search(key):
         return "min"
-    words = _LETTERS.findall(key) if key.isascii() else "".join(letter if letter.isalpha() else " " for letter in key).split()
+    words = (
+        _LETTERS.findall(key)
+        if key.isascii()
+        else "".join(letter if letter.isalpha() else " " for letter in key).split()
+    )
     return "max" if _WORDS.isdisjoint(words) else "min"

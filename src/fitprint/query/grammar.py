@@ -14,24 +14,30 @@
     aggregate  := last | min | max | best | first | count
     ordering   := field ["asc" | "desc"] ("," field ["asc" | "desc"])*
 
-Keywords may have any case; ``==`` and ``<>`` are read as ``=`` and ``!=``. Text stands in single or double quotes, a
-quote inside is doubled. A key with unusual characters stands in backticks or double quotes: ``metrics.`my key```.
+Keywords may have any case; ``==`` and ``<>`` are read as ``=`` and ``!=``. Text stands in single or
+double quotes, a quote inside is doubled. A key with unusual characters stands in backticks or
+double quotes: ``metrics.`my key```.
 
-- ``metrics.loss`` is the value logged last, ``min(metrics.loss)`` or ``min(loss)`` the least, ``best(loss)`` the better
-  of least and greatest, ``count(loss)`` the number of points. Values are numbers, also ``inf`` and ``nan``.
-  NaN equals ``nan``, differs from every number, and is neither less nor greater than one.
-- ``params.C >= 1`` compares numbers (also those logged as text), ``params.solver = 'lbfgs'`` compares the text form,
-  which is what Python's ``str`` gives: ``params.C = '1.0'`` finds 1.0. ``true``, ``false`` and ``none`` need no quotes.
-- ``tags.team``, ``datasets.name``, ``datasets.digest`` and ``datasets.context`` (the role) are texts. A comparison of
-  data sets holds if it does for one of the run's.
-- Attributes need no prefix: ``id``, ``name``, ``status``, ``experiment``, ``kind``, ``parent_id``, ``error``,
-  ``start_time``, ``end_time``, ``last_time`` and ``duration`` (seconds, of ended runs). Times are compared with numbers
-  (milliseconds since the epoch; one means that whole millisecond) or ISO texts (``'2024-05-01T12:00'``, UTC unless it
-  says otherwise). ``run_id``, ``run_name`` and ``created`` are understood.
-- Of versions of registered models the attributes are ``name``, ``version``, ``alias``, ``run_id``, ``flavor``, ``digest``, ``stage``,
-  ``actor``, ``note`` and ``created``; tags are the version's own, params, metrics and data sets those of its run.
-- ``!=``, ``not in`` and ``not like`` hold only for runs that have the key; ``not (...)`` holds wherever ``(...)`` does not.
-"""
+- ``metrics.loss`` is the value logged last, ``min(metrics.loss)`` or ``min(loss)`` the least,
+  ``best(loss)`` the better of least and greatest, ``count(loss)`` the number of points. Values are
+  numbers, also ``inf`` and ``nan``. NaN equals ``nan``, differs from every number, and is neither
+  less nor greater than one.
+- ``params.C >= 1`` compares numbers (also those logged as text), ``params.solver = 'lbfgs'``
+  compares the text form, which is what Python's ``str`` gives: ``params.C = '1.0'`` finds 1.0.
+  ``true``, ``false`` and ``none`` need no quotes.
+- ``tags.team``, ``datasets.name``, ``datasets.digest`` and ``datasets.context`` (the role) are
+  texts. A comparison of data sets holds if it does for one of the run's.
+- Attributes need no prefix: ``id``, ``name``, ``status``, ``experiment``, ``kind``, ``parent_id``,
+  ``error``, ``start_time``, ``end_time``, ``last_time`` and ``duration`` (seconds, of ended runs).
+  Times are compared with numbers (milliseconds since the epoch; one means that whole millisecond)
+  or ISO texts (``'2024-05-01T12:00'``, UTC unless it says otherwise). ``run_id``, ``run_name`` and
+  ``created`` are understood.
+- Of versions of registered models the attributes are ``name``, ``version``, ``alias``, ``run_id``,
+  ``flavor``, ``digest``, ``stage``, ``actor``, ``note`` and ``created``; tags are the version's
+  own, params, metrics and data sets those of its run.
+- ``!=``, ``not in`` and ``not like`` hold only for runs that have the key; ``not (...)`` holds
+  wherever ``(...)`` does not.
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -42,8 +48,28 @@ from typing import Literal
 from fitprint.arguments import checked_names, checked_text
 from fitprint.entities import STATUSES
 from fitprint.errors import QueryError
-from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator, Or, Order, Query, Scalar
-from fitprint.query.fields import AGGREGATES, DATASET_FIELDS, ENTITIES, RUNS, Vocabulary, attribute, kind, suggestion
+from fitprint.query.expressions import (
+    And,
+    Comparison,
+    Expression,
+    Field,
+    Not,
+    Operator,
+    Or,
+    Order,
+    Query,
+    Scalar,
+)
+from fitprint.query.fields import (
+    AGGREGATES,
+    DATASET_FIELDS,
+    ENTITIES,
+    RUNS,
+    Vocabulary,
+    attribute,
+    kind,
+    suggestion,
+)
 from fitprint.query.lexing import Token, tokens
 from fitprint.query.times import microseconds, within_millisecond
 
@@ -56,7 +82,14 @@ _MAX_COMPARISONS = 200
 _MAX_FIELDS = 40  # different params, metrics and tags; a database joins one table for each
 _MAX_ITEMS = 700  # of all lists together; a database binds one variable for each
 
-_COMPARISONS: dict[str, Operator] = {"=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_COMPARISONS: dict[str, Operator] = {
+    "=": "=",
+    "!=": "!=",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+}
 
 
 def parse(
@@ -72,8 +105,8 @@ def parse(
 
     Args:
         filter_string: the condition (see the module's grammar).
-        order_by: items such as ``"metrics.loss asc"``; one text may hold several with commas between.
-            Runs that tie are ordered by start, newest first.
+        order_by: items such as ``"metrics.loss asc"``; one text may hold several with commas
+            between. Runs that tie are ordered by start, newest first.
         experiments: names of experiments; None means all.
         deleted: whether runs in the trash are left out, included, or the only ones.
         parent: only children of the run with this id.
@@ -82,11 +115,17 @@ def parse(
     Raises:
         QueryError: the filter or the ordering cannot be understood; the error knows the position.
     """
-    where = _Parser(checked_text(filter_string, "a filter", QueryError, empty=True), vocabulary).filter()
+    where = _Parser(
+        checked_text(filter_string, "a filter", QueryError, empty=True), vocabulary
+    ).filter()
     if parent is not None:
         child = Comparison(Field("attribute", "parent_id"), "=", parent)
         where = child if where is None else And((child, where))
-    order = [item for text in checked_names(order_by, "an ordering", QueryError) for item in _Parser(text, vocabulary).ordering()]
+    order = [
+        item
+        for text in checked_names(order_by, "an ordering", QueryError)
+        for item in _Parser(text, vocabulary).ordering()
+    ]
     newest = Order(Field("attribute", vocabulary.newest), descending=True)
     if all(item.field != newest.field for item in order):
         order.append(newest)
@@ -94,7 +133,9 @@ def parse(
         raise QueryError(f"an ordering may have at most {_MAX_FIELDS} items")
     if deleted not in ("exclude", "include", "only"):
         raise QueryError(f'deleted is "exclude", "include" or "only", not {deleted!r}')
-    names = None if experiments is None else checked_names(experiments, "the experiments", QueryError)
+    names = (
+        None if experiments is None else checked_names(experiments, "the experiments", QueryError)
+    )
     return Query(where, tuple(order), names, deleted)
 
 
@@ -103,7 +144,9 @@ class _Parser:
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         if len(text) > _MAX_LENGTH:
-            raise QueryError(f"a filter may have at most {_MAX_LENGTH} characters, this one has {len(text)}")
+            raise QueryError(
+                f"a filter may have at most {_MAX_LENGTH} characters, this one has {len(text)}"
+            )
         self.text = text
         self.vocabulary = vocabulary
         self.tokens = list(tokens(text))
@@ -195,11 +238,16 @@ class _Parser:
             return Comparison(field, "not in" if negated else "in", self.values(field))
         if word.keyword("like", "ilike"):
             if str(word.value).lower() == "like":
-                return Comparison(field, "not like" if negated else "like", self.pattern(field, word))
+                return Comparison(
+                    field, "not like" if negated else "like", self.pattern(field, word)
+                )
             return Comparison(field, "not ilike" if negated else "ilike", self.pattern(field, word))
         if negated:
             raise self.error("expected 'in', 'like' or 'ilike' after 'not'", word)
-        raise self.error("expected a comparison: = != < <= > >= in, not in, like, ilike, is null, is not null", sign)
+        raise self.error(
+            "expected a comparison: = != < <= > >= in, not in, like, ilike, is null, is not null",
+            sign,
+        )
 
     def negation(self) -> bool:
         if self.at.keyword("not"):
@@ -263,10 +311,14 @@ class _Parser:
             return self.prefixed(token)
         if token.kind in ("backtick", "double"):
             return self.named(str(token.value), token)
-        raise self.error("expected a field, such as metrics.loss, params.C, tags.team or status", token)
+        raise self.error(
+            "expected a field, such as metrics.loss, params.C, tags.team or status", token
+        )
 
     def prefixed(self, token: Token) -> Field:
-        """Return the field that begins with the word ``token``, whose key may stand in quotes right behind it."""
+        """Return the field that begins with the word ``token``, whose key may stand in quotes right
+        behind it.
+        """
         prefix, dot, key = str(token.value).partition(".")
         entity = ENTITIES.get(prefix.lower())
         if not dot or entity is None:
@@ -277,7 +329,11 @@ class _Parser:
         if entity == "dataset":
             name = DATASET_FIELDS.get(key.lower())
             if name is None:
-                raise self.error(f"data sets have no {key!r}: use datasets.name, datasets.digest or datasets.context", token)
+                raise self.error(
+                    f"data sets have no {key!r}: use datasets.name, datasets.digest or "
+                    "datasets.context",
+                    token,
+                )
             return Field("dataset", name)
         return Field(entity, key)
 
@@ -292,9 +348,13 @@ class _Parser:
     def named(self, name: str, token: Token) -> Field:
         field = attribute(name, self.vocabulary)
         if field is None and self.at.sign("("):
-            raise self.error(f"there is no aggregate {name!r}; there are: {', '.join(AGGREGATES)}", token)
+            raise self.error(
+                f"there is no aggregate {name!r}; there are: {', '.join(AGGREGATES)}", token
+            )
         if field is None:
-            raise self.error(f"there is no attribute {name!r}; {suggestion(name, self.vocabulary)}", token)
+            raise self.error(
+                f"there is no attribute {name!r}; {suggestion(name, self.vocabulary)}", token
+            )
         return field
 
     def metric(self) -> str:
@@ -324,7 +384,11 @@ class _Parser:
                 raise self.error(f"{_spoken(field)} is text: write the value in quotes", token)
             if what == "time":
                 if not math.isfinite(token.value) or abs(token.value) > 9e15:
-                    raise self.error("a time is a number of milliseconds since 1970 or an ISO text such as '2024-05-01'", token)
+                    raise self.error(
+                        "a time is a number of milliseconds since 1970 or an ISO text such as "
+                        "'2024-05-01'",
+                        token,
+                    )
                 return round(token.value * 1000)
             return token.value
         if token.keyword("true", "false", "none") and what == "param":
@@ -342,12 +406,18 @@ class _Parser:
         if what == "time":
             time = microseconds(text)
             if time is None:
-                raise self.error("cannot read this time; write it like '2024-05-01' or '2024-05-01T12:30:00+02:00'", token)
+                raise self.error(
+                    "cannot read this time; write it like '2024-05-01' or "
+                    "'2024-05-01T12:30:00+02:00'",
+                    token,
+                )
             return time
         if field != Field("attribute", "status"):
             return text
         if text.upper() not in STATUSES:
-            raise self.error(f"no run has the status {text!r}; there are: {', '.join(STATUSES)}", token)
+            raise self.error(
+                f"no run has the status {text!r}; there are: {', '.join(STATUSES)}", token
+            )
         return text.upper()
 
     # orderings
@@ -357,8 +427,13 @@ class _Parser:
         while True:
             token = self.at
             field = self.field()
-            if field.entity == "dataset" or field.key == "alias" == self.vocabulary.aliases.get("aliases"):
-                raise self.error("nothing can be ordered by data sets or aliases, of which there may be several", token)
+            if field.entity == "dataset" or field.key == "alias" == self.vocabulary.aliases.get(
+                "aliases"
+            ):
+                raise self.error(
+                    "nothing can be ordered by data sets or aliases, of which there may be several",
+                    token,
+                )
             items.append(Order(field, self.direction()))
             if not self.at.sign(","):
                 break

@@ -15,7 +15,10 @@ _TokenKind = Literal["number", "word", "backtick", "double", "single", "sign", "
 
 
 class Token(NamedTuple):
-    """A word of a query. ``value`` is the number or the text without its quotes; the offsets include them."""
+    """A word of a query.
+
+    ``value`` is the number or the text without its quotes; the offsets include them.
+    """
 
     kind: _TokenKind
     value: Union[float, str]
@@ -67,7 +70,8 @@ def tokens(text: str) -> Iterator[Token]:
         found = match(text, at)
         if found is None:
             raise QueryError(_complaint(text, at), text, at)
-        kind: _TokenKind = found.lastgroup  # type: ignore[assignment]  # the groups of the pattern are the kinds
+        # the groups of the pattern are the kinds
+        kind: _TokenKind = found.lastgroup  # type: ignore[assignment]
         value: float | str = found[kind]
         if kind == "number":
             value = float(value)
@@ -87,7 +91,13 @@ def _complaint(text: str, at: int) -> str:
     if sign in "'\"`":
         return f"the quote {sign} is never closed"
     if sign.isdigit() or sign in "+-.":
-        return "this is not a number; a name that begins with a digit is written in quotes, like params.`2nd`"
+        return (
+            "this is not a number; a name that begins with a digit is written in quotes, like "
+            "params.`2nd`"
+        )
     if sign in _WORDS:
         return f"cannot read {sign!r} here; write {_WORDS[sign]}"
-    return f"cannot read {sign!r} here; a key with unusual characters is written in quotes, like metrics.`my key`"
+    return (
+        f"cannot read {sign!r} here; a key with unusual characters is written in quotes, like "
+        "metrics.`my key`"
+    )

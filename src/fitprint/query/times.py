@@ -8,7 +8,9 @@ __all__ = ["microseconds", "within_millisecond"]
 
 
 def microseconds(text: str) -> int | None:
-    """Return the moment that an ISO text names, UTC unless it says otherwise; None if it is not one."""
+    """Return the moment that an ISO text names, UTC unless it says otherwise; None if it is not
+    one.
+    """
     from datetime import datetime, timedelta, timezone
 
     try:
@@ -21,7 +23,9 @@ def microseconds(text: str) -> int | None:
 
 
 def within_millisecond(field: Field, operator: Operator, start: int) -> Expression:
-    """Compare ``field`` with the whole millisecond that begins at ``start``: a run that began 0.3 ms later began in it."""
+    """Compare ``field`` with the whole millisecond that begins at ``start``: a run that began 0.3
+    ms later began in it.
+    """
     end = start + 1000
     if operator == "=":
         return And((Comparison(field, ">=", start), Comparison(field, "<", end)))

@@ -28,10 +28,14 @@ def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> 
 
     Raises:
         RefusedError: the store refused one of them; the others are done.
-        StoreError: the store has not answered. The acts stay in the journal, and are decided when that is delivered.
+        StoreError: the store has not answered. The acts stay in the journal, and are decided when
+            that is delivered.
     """
     workspace.writer.append(*acts)
-    waiting = "; what you asked for is written down, and is done or refused when it is delivered (see `fitprint sync`)"
+    waiting = (
+        "; what you asked for is written down, and is done or refused when it is delivered "
+        "(see `fitprint sync`)"
+    )
     try:
         if patience is not None:
             workspace.sync(patience)
@@ -41,7 +45,11 @@ def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> 
         raise type(error)(f"{error}{waiting}") from error
     if None in decisions:
         raise StoreError(f"the store {workspace.store_uri} has not taken it yet{waiting}")
-    refusals = [decision.refusal for decision in decisions if decision is not None and decision.refusal is not None]
+    refusals = [
+        decision.refusal
+        for decision in decisions
+        if decision is not None and decision.refusal is not None
+    ]
     if refusals:
         raise RefusedError("; ".join(refusals))
 
@@ -55,14 +63,18 @@ class RunActs(RunReader):
         Raises:
             FitprintError: it is no text, or one without a letter.
         """
-        perform(self.workspace, RunRenamed(self.id, clock.now(), new_id(), "", checked_name(name, "the name of a run")))
+        perform(
+            self.workspace,
+            RunRenamed(self.id, clock.now(), new_id(), "", checked_name(name, "the name of a run")),
+        )
         self._changed(name=name)
 
     def move(self, experiment: str | Experiment) -> None:
         """Let the run, without those below it, belong to another experiment.
 
         Raises:
-            ExperimentNotFoundError: there is none of this name; :func:`fitprint.create_experiment` makes one.
+            ExperimentNotFoundError: there is none of this name; :func:`fitprint.create_experiment`
+                makes one.
         """
         from fitprint.stores.naming import find_experiment
 
@@ -72,12 +84,17 @@ class RunActs(RunReader):
 
     def set_note(self, text: str) -> None:
         """Write down what the run is about (Markdown), in place of the note before."""
-        perform(self.workspace, RunNoted(self.id, clock.now(), new_id(), "", checked_text(text, "a note", empty=True)))
+        perform(
+            self.workspace,
+            RunNoted(self.id, clock.now(), new_id(), "", checked_text(text, "a note", empty=True)),
+        )
         self._changed()
 
     @property
     def note(self) -> str:
-        """What somebody wrote down about the run (Markdown); setting it writes a new one in its place."""
+        """What somebody wrote down about the run (Markdown); setting it writes a new one in its
+        place.
+        """
         return str(self.record.documents.get("note", ""))
 
     @note.setter

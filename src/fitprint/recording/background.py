@@ -1,4 +1,6 @@
-"""Delivery in the background to a store that others look at: never on a thread of the user's, and never longer than allowed."""
+"""Delivery in the background to a store that others look at: never on a thread of the user's, and
+never longer than allowed.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,14 @@ class BackgroundDelivery:
     def begin(self) -> None:
         """Begin to deliver, unless that goes on already. A forked child begins anew.
 
-        Where no thread can start, since the interpreter is about to end or has too many, what is recorded waits for whoever looks.
+        Where no thread can start, since the interpreter is about to end or has too many, what is
+        recorded waits for whoever looks.
         """
         if self._thread is None or not self._thread.is_alive() or self._ending.is_set():
             ending = threading.Event()
-            thread = threading.Thread(target=self._work, args=(ending,), name="fitprint-delivery", daemon=True)
+            thread = threading.Thread(
+                target=self._work, args=(ending,), name="fitprint-delivery", daemon=True
+            )
             try:
                 thread.start()
             except RuntimeError:
@@ -62,12 +67,15 @@ class BackgroundDelivery:
             except FitprintError as error:
                 self._tell(str(error))
                 pause = min(2 * pause, _SLOWEST_SECONDS)
-            except Exception as error:  # noqa: BLE001 - a store is anybody's code, and this is the last line of its thread
+            except Exception as error:  # noqa: BLE001
+                # a store is anybody's code, and this is the last line of its thread
                 self._tell(f"{type(error).__name__}: {error}")
                 pause = min(2 * pause, _SLOWEST_SECONDS)
             else:
                 self._failing = False
-                pause = min(max(_EVERY_SECONDS, _REST * (time.perf_counter() - began)), _SLOWEST_SECONDS)
+                pause = min(
+                    max(_EVERY_SECONDS, _REST * (time.perf_counter() - began)), _SLOWEST_SECONDS
+                )
                 if not needed:
                     return
             if is_last:
@@ -77,8 +85,8 @@ class BackgroundDelivery:
         if not self._failing:
             self._failing = True
             self._on_problem(
-                f"the store cannot be reached ({problem}); records stay in the journal and are delivered when it can, "
-                "at the latest by `fitprint sync`"
+                f"the store cannot be reached ({problem}); records stay in the journal and are "
+                "delivered when it can, at the latest by `fitprint sync`"
             )
 
     def finish(self, limit: float) -> None:
@@ -89,11 +97,15 @@ class BackgroundDelivery:
         self._ending.set()
         thread.join(limit)
         if thread.is_alive():
-            self._on_problem(f"delivery did not end within {limit:g} s; `fitprint sync` delivers the rest")
+            self._on_problem(
+                f"delivery did not end within {limit:g} s; `fitprint sync` delivers the rest"
+            )
 
 
 class _Forks:
-    """What a delivery holds, and a fork waits for: a child could neither use nor import anew what was being imported just then."""
+    """What a delivery holds, and a fork waits for: a child could neither use nor import anew what
+    was being imported just then.
+    """
 
     def __init__(self) -> None:
         self.delivering = threading.Lock()
@@ -122,4 +134,6 @@ def _after_fork_in_child() -> None:
     _forks = _Forks()
 
 
-at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)

@@ -1,4 +1,6 @@
-"""What a home holds that nobody needs any more, and how it goes: runs long in the trash, and bytes to which no record refers."""
+"""What a home holds that nobody needs any more, and how it goes: runs long in the trash, and bytes
+to which no record refers.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +43,23 @@ class Collected(NamedTuple):
     stores: tuple[str, ...]
 
 
-def collect_garbage(*, trash_days: float | None = None, grace_hours: float = 24.0, dry_run: bool = False) -> Collected:
-    """Free what nobody needs: runs that were in the trash for long, and bytes in this home to which nothing refers.
+def collect_garbage(
+    *, trash_days: float | None = None, grace_hours: float = 24.0, dry_run: bool = False
+) -> Collected:
+    """Free what nobody needs: runs that were in the trash for long, and bytes in this home to which
+    nothing refers.
 
-    Bytes are kept that a run has, also one in the trash; that a version of a registered model has, also a removed one; that a journal
-    speaks of which is not delivered; and that somebody put here, or would have put here again, in the last hours. All stores are asked
-    into which this home has ever recorded.
+    Bytes are kept that a run has, also one in the trash; that a version of a registered model has,
+    also a removed one; that a journal speaks of which is not delivered; and that somebody put here,
+    or would have put here again, in the last hours. All stores are asked into which this home has
+    ever recorded.
 
     Args:
-        trash_days: purge runs that are in the trash for so many days; by default as the setting ``trash_days`` says, and none without it.
-        grace_hours: keep bytes that were put here in so many hours. Less than one is safe only while nothing records into this home: a
-            run may be about to name bytes that are here already.
+        trash_days: purge runs that are in the trash for so many days; by default as the setting
+            ``trash_days`` says, and none without it.
+        grace_hours: keep bytes that were put here in so many hours. Less than one is safe only
+            while nothing records into this home: a run may be about to name bytes that are here
+            already.
         dry_run: free nothing, and say what would be.
 
     Raises:
@@ -62,10 +70,16 @@ def collect_garbage(*, trash_days: float | None = None, grace_hours: float = 24.
     for value, name in ((days, "trash_days"), (grace_hours, "grace_hours")):
         if value is None and name == "trash_days":
             continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not 0 <= value <= _MOST
+        ):
             raise FitprintError(f"{name} must be a number from 0 on, not {shown(value)}")
     store = workspace.store
-    runs = [] if days is None else list(_long_in_trash(store, clock.now() - round(days * _DAY * 1e6)))
+    runs = (
+        [] if days is None else list(_long_in_trash(store, clock.now() - round(days * _DAY * 1e6)))
+    )
     others = _other_stores(workspace)
     if runs and not dry_run:
         perform(workspace, *(RunPurged(run, clock.now(), new_id(), "") for run in runs))
@@ -89,7 +103,11 @@ def _long_in_trash(store: Store, until: int) -> Iterator[str]:
 
     seen: set[str] = set()
     for record in every_run(store, parse("", deleted="only")):
-        if record.id not in seen and record.deleted_time is not None and record.deleted_time <= until:
+        if (
+            record.id not in seen
+            and record.deleted_time is not None
+            and record.deleted_time <= until
+        ):
             together = [each.id for each in moved_together(store, record) if each.id not in seen]
             seen.update(together)
             yield from together
@@ -104,26 +122,36 @@ def _other_stores(workspace: Workspace) -> list[Store]:
     for uri, id_ in workspace.destination.others(workspace.home):
         try:
             found.append(open_store(uri, openers))
-            if id_ not in ("", found[-1].id):  # a file that was removed is a new store, which refers to nothing
+            # a file that was removed is a new store, which refers to nothing
+            if id_ not in ("", found[-1].id):
                 raise StoreError(f"{found[-1].uri} is another store than it was")
         except StoreError as error:
             for store in found:
                 store.close()
             file = workspace.home / "stores.json"
             told = (
-                f"this home has recorded into that store, which must say what it refers to; if it is gone for good, take it out of {file}"
+                "this home has recorded into that store, which must say what it refers to; if "
+                f"it is gone for good, take it out of {file}"
             )
-            raise StoreError(f"nothing is freed: {workspace.destination.hide(str(error))} ({told})") from error
+            raise StoreError(
+                f"nothing is freed: {workspace.destination.hide(str(error))} ({told})"
+            ) from error
     return found
 
 
-def _needed(workspace: Workspace, others: list[Store], doomed: set[str]) -> tuple[set[str], tuple[str, ...]]:
-    """Return the digests of all bytes that something refers to, and which stores were asked; ``doomed`` runs count no more."""
+def _needed(
+    workspace: Workspace, others: list[Store], doomed: set[str]
+) -> tuple[set[str], tuple[str, ...]]:
+    """Return the digests of all bytes that something refers to, and which stores were asked;
+    ``doomed`` runs count no more.
+    """
     stores = [workspace.known_store(), *others]
     needed: set[str] = set()
-    for folder in (workspace.home / "journal").glob("*"):  # before the stores: what is delivered meanwhile is then seen by one of both
+    # before the stores: what is delivered meanwhile is then seen by one of both
+    for folder in (workspace.home / "journal").glob("*"):
         if folder.is_dir():
-            delivered = max(store.position(folder.name) for store in stores)  # 0 for one that was put aside
+            # 0 for one that was put aside
+            delivered = max(store.position(folder.name) for store in stores)
             try:
                 needed.update(_spoken_of(folder, delivered))
             except FileNotFoundError:

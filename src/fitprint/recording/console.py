@@ -1,8 +1,10 @@
-"""What the program printed while a run was open: each line with its time, without secrets, and not all of it where that is much.
+"""What the program printed while a run was open: each line with its time, without secrets, and not
+all of it where that is much.
 
-Nothing stands between the program and its streams: they are the objects that they were, with the same encoding, buffer and descriptor.
-Only the method ``write`` of an object is called through a function of ours, which notes the text when it has been written. What is
-written past it (by C code, by other processes, to ``sys.stdout.buffer``) is not seen.
+Nothing stands between the program and its streams: they are the objects that they were, with the
+same encoding, buffer and descriptor. Only the method ``write`` of an object is called through a
+function of ours, which notes the text when it has been written. What is written past it (by C code,
+by other processes, to ``sys.stdout.buffer``) is not seen.
 """
 
 from __future__ import annotations
@@ -38,8 +40,11 @@ _PIECE = 64 << 10  # characters that are written down together
 _LONGEST = 4096  # characters of a line
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0  # seconds between two times that lines are written down
 _MOST_FAILURES = 3  # of ours, after which no more is kept
-# What a terminal takes as a command: texts with an end of their own, those that begin with CSI (colours), and short ones
-_COMMANDS = re.compile(r"\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
+# What a terminal takes as a command: texts with an end of their own, those that begin with CSI
+# (colours), and short ones
+_COMMANDS = re.compile(
+    r"\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]"
+)
 
 
 class ConsoleLine(NamedTuple):
@@ -47,7 +52,8 @@ class ConsoleLine(NamedTuple):
 
     Attributes:
         time: of its end, in microseconds since the Unix epoch; ``stream`` is "stdout" or "stderr".
-        text: without the end of the line, and without colours; of one that was overwritten (a progress bar), what stood there last.
+        text: without the end of the line, and without colours; of one that was overwritten (a
+            progress bar), what stood there last.
     """
 
     time: int
@@ -56,7 +62,9 @@ class ConsoleLine(NamedTuple):
 
 
 class _Tape:
-    """The lines of one run: those that are to be written down, those of the end, and those that are not complete."""
+    """The lines of one run: those that are to be written down, those of the end, and those that are
+    not complete.
+    """
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -68,7 +76,8 @@ class _Tape:
         self.tail_size = 0
         self.left_out = 0
         self.files = 0
-        self.waiting: list[Callable[[], None]] = []  # pieces for which there was no room in the background
+        # pieces for which there was no room in the background
+        self.waiting: list[Callable[[], None]] = []
         self.is_over = False
         self.pause = _FIRST_PAUSE
         self.next = time.monotonic() + self.pause
@@ -86,7 +95,9 @@ class _Tape:
         return self.size > _PIECE or time.monotonic() > self.next
 
     def _split(self, text: str) -> list[str]:
-        """Return the lines, without those of the middle for which there could be room neither at the beginning nor at the end."""
+        """Return the lines, without those of the middle for which there could be room neither at
+        the beginning nor at the end.
+        """
         first, last = self.room // _LINE, _TAIL // _LINE + 1
         if text.count("\n") <= first + last:
             return text.split("\n")
@@ -121,9 +132,11 @@ class _Tape:
         self.is_over = True
 
     def hand_over(self) -> None:
-        """Have the lines written down in the background; if too much waits there, they wait here, and those of a run that is over do not.
+        """Have the lines written down in the background; if too much waits there, they wait here,
+        and those of a run that is over do not.
 
-        It is called without the lock: what is deferred has a lock of its own, in which a signal handler may print.
+        It is called without the lock: what is deferred has a lock of its own, in which a signal
+        handler may print.
         """
         with _state.lock:
             if self.lines:
@@ -134,7 +147,9 @@ class _Tape:
             self.pause = min(2 * self.pause, _LONGEST_PAUSE)
             self.next = time.monotonic() + self.pause
         limit = self.run.workspace.settings["exit_wait"]
-        left = [piece for piece in pieces if not defer("what the program printed", piece, limit=limit)]
+        left = [
+            piece for piece in pieces if not defer("what the program printed", piece, limit=limit)
+        ]
         with _state.lock:
             if not self.is_over:
                 self.waiting, left = left + self.waiting, []
@@ -151,12 +166,17 @@ def _last_state(line: str) -> str:
 def _keep(run: Run, lines: list[ConsoleLine], number: int) -> None:
     from fitprint.context.redaction import redact_text
 
-    plain = [_COMMANDS.sub("", line.text) for line in lines]  # a colour within a secret would hide it
-    texts = redact_text("\n".join(plain), messages=True).split("\n")  # a secret may have several lines
+    # a colour within a secret would hide it
+    plain = [_COMMANDS.sub("", line.text) for line in lines]
+    # a secret may have several lines
+    texts = redact_text("\n".join(plain), messages=True).split("\n")
     if len(texts) != len(lines):
         texts = [redact_text(text, messages=True) for text in plain]
     told = [[line.time, line.stream, text] for line, text in zip(lines, texts, strict=True)]
-    run.log_text("".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in told), f"{FOLDER}/{number:04}.jsonl")
+    run.log_text(
+        "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in told),
+        f"{FOLDER}/{number:04}.jsonl",
+    )
 
 
 def read_lines(files: Iterable[bytes]) -> Iterator[ConsoleLine]:
@@ -170,7 +190,7 @@ def read_lines(files: Iterable[bytes]) -> Iterator[ConsoleLine]:
             yield ConsoleLine(at, stream, text)
 
 
-# -- the streams ---------------------------------------------------------------------------------------------------------------
+# -- the streams -----------------------------------------------------------------------------------
 
 
 class _Replaced(NamedTuple):
@@ -189,7 +209,8 @@ class _Replaced(NamedTuple):
 
 class _Console:
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # re-entrant: a signal handler may print while its thread does
+        # re-entrant: a signal handler may print while its thread does
+        self.lock = threading.RLock()
         self.tapes: dict[str, _Tape] = {}
         self.replaced: list[_Replaced] = []
         self.writing: set[int] = set()  # threads that are within a `write` of ours
@@ -208,11 +229,16 @@ def watch(run: Run) -> None:
         hidden = [name for name in _STREAMS if not _replace(name, run.id)]
     for name in hidden:
         kind = type(getattr(sys, name)).__name__
-        hooks().problem(f"what is written to sys.{name} cannot be recorded: a {kind} lets no one see it", "console")
+        hooks().problem(
+            f"what is written to sys.{name} cannot be recorded: a {kind} lets no one see it",
+            "console",
+        )
 
 
 def unwatch(run: Run) -> None:
-    """Keep no more of what is printed; a stream is as before when the last run goes that is recorded through it."""
+    """Keep no more of what is printed; a stream is as before when the last run goes that is
+    recorded through it.
+    """
     with _state.lock:
         tape = _state.tapes.pop(run.id, None)
         for known in _state.replaced:
@@ -228,7 +254,9 @@ def _finish(tape: _Tape) -> None:
             tape.end(clock.now())
         tape.hand_over()
     except Exception as error:  # noqa: BLE001 - such as a disk that is full; the program goes on
-        hooks().problem(f"what the program printed could not be recorded: {error}", "console", error)
+        hooks().problem(
+            f"what the program printed could not be recorded: {error}", "console", error
+        )
 
 
 def _replace(name: str, run: str) -> bool:
@@ -243,7 +271,8 @@ def _replace(name: str, run: str) -> bool:
     try:
         original, own, runs = stream.write, _own(stream), {run}
         ours = _Replaced(stream, _noting(name, original, runs), own, runs)
-        # Past a `__setattr__` of the stream's class: it may pass ours on to another stream, to which this one writes
+        # Past a `__setattr__` of the stream's class: it may pass ours on to another stream, to
+        # which this one writes
         object.__setattr__(stream, "write", ours.write)
     except Exception:  # noqa: BLE001 - there are no bounds to what stands in for a stream
         return False
@@ -269,7 +298,9 @@ def _own(stream: Any) -> Any:
 
 
 def _noting(name: str, original: Any, runs: set[str]) -> Any:
-    """Return a function that writes as the original does, and notes what the program has written while there are runs."""
+    """Return a function that writes as the original does, and notes what the program has written
+    while there are runs.
+    """
 
     @functools.wraps(original)
     def write(*args: Any, **kwargs: Any) -> Any:
@@ -288,7 +319,8 @@ def _noting(name: str, original: Any, runs: set[str]) -> Any:
                 _note(name, *kwargs.values())
         except RecursionError:  # the program stands as deep as it can: this text is missing
             pass
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, the program's own call has been made
+        except Exception as error:  # noqa: BLE001
+            # whatever goes wrong, the program's own call has been made
             _failed(error)
         return result
 
@@ -299,7 +331,8 @@ def _restore() -> None:
     """Give the streams their own method back through which no run is recorded."""
     for known in _state.replaced:
         with contextlib.suppress(Exception):  # what stands in for a stream may be gone by now
-            if not known.runs and known.stream.write is known.write:  # else another tool's wrapper stays, and ours lets everything through
+            # else another tool's wrapper stays, and ours lets everything through
+            if not known.runs and known.stream.write is known.write:
                 _give_back(known)
     _state.replaced[:] = [known for known in _state.replaced if known.runs]
 
@@ -330,11 +363,17 @@ def _failed(error: Exception) -> None:
             _state.tapes.clear()
     for tape in tapes:
         _finish(tape)
-    hooks().problem(f"what the program prints cannot be recorded: {type(error).__name__}: {error}", "console", error)
+    hooks().problem(
+        f"what the program prints cannot be recorded: {type(error).__name__}: {error}",
+        "console",
+        error,
+    )
 
 
 def _tapes() -> list[_Tape]:
-    """Return the tapes of the runs that are current where something is printed; of all, where none is."""
+    """Return the tapes of the runs that are current where something is printed; of all, where none
+    is.
+    """
     known = _state.tapes
     return [known[run.id] for run in snapshot()[0] if run.id in known] or list(known.values())
 

@@ -21,18 +21,24 @@ class RunContents(RunFiles):
     """A run on which data, models and documents are recorded."""
 
     def log_input(self, data: Any, name: str = "data", role: str = "train", **hints: Any) -> None:
-        """Record facts on data that the run uses: shape, schema, digest, and a profile of the values; never the data.
+        """Record facts on data that the run uses: shape, schema, digest, and a profile of the
+        values; never the data.
 
         Args:
-            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`, which has no profile.
+            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`,
+                which has no profile.
             name: a short name.
             role: "train", "eval", "test" or another word.
-            hints: of :meth:`fitprint.data.description.Description.dataset`, such as ``kind="target"``.
+            hints: of :meth:`fitprint.data.description.Description.dataset`, such as
+                ``kind="target"``.
         """
         from fitprint.data.description import described
 
         if data is None or isinstance(data, (bool, int, float)):
-            raise FitprintError(f"log_input takes data, such as an array or a data frame, not {shown(data)}; log_param takes a value")
+            raise FitprintError(
+                f"log_input takes data, such as an array or a data frame, not {shown(data)}; "
+                "log_param takes a value"
+            )
         if isinstance(data, Dataset):
             self._journal.append(events.DatasetLogged(self.id, clock.now(), data))
             return
@@ -46,15 +52,18 @@ class RunContents(RunFiles):
         try:
             for part, description in parts:
                 profiles += self._profile(description, part, role)
-        except Exception as error:  # noqa: BLE001 - data of any kind may fail in any way, and each fact fails alone
+        except Exception as error:  # noqa: BLE001
+            # data of any kind may fail in any way, and each fact fails alone
             failed = [*dataset.facts.get("failed", ()), f"profile: {type(error).__name__}: {error}"]
             dataset = replace(dataset, facts={**dataset.facts, "failed": failed})
         self._journal.append(events.DatasetLogged(self.id, clock.now(), dataset), *profiles)
 
     def log_profile(self, data: Any, name: str, role: str = "train") -> None:
-        """Record a profile of data's values and nothing else, as of predictions: counts, missing values, quantiles, frequent values.
+        """Record a profile of data's values and nothing else, as of predictions: counts, missing
+        values, quantiles, frequent values.
 
-        A sample of at most 8192 rows is copied; the rest is done in the background. See the setting ``profile``.
+        A sample of at most 8192 rows is copied; the rest is done in the background. See the setting
+        ``profile``.
 
         Args:
             data: as in :meth:`log_input`.
@@ -65,7 +74,9 @@ class RunContents(RunFiles):
             self._journal.append(*known)
 
     def _profile(self, data: Any, name: str, role: str) -> list[events.ArtifactsLogged]:
-        """Have a profile recorded, and return the event that does so at once, where it is known already."""
+        """Have a profile recorded, and return the event that does so at once, where it is known
+        already.
+        """
         if self.workspace.settings["profile"] == "off":
             return []
         from fitprint.data.description import described
@@ -74,7 +85,13 @@ class RunContents(RunFiles):
         return record_profile(self, described(data), name, role)
 
     def log_model(
-        self, model: Any, path: str = "model", *, flavor: str | None = None, register: str | None = None, **options: Any
+        self,
+        model: Any,
+        path: str = "model",
+        *,
+        flavor: str | None = None,
+        register: str | None = None,
+        **options: Any,
     ) -> LoggedModel:
         """Record a model as a directory below ``path`` that MLflow can load, too.
 
@@ -82,8 +99,10 @@ class RunContents(RunFiles):
             model: any object that a flavor knows; others are pickled, and marked so.
             path: directory inside the run.
             flavor: name of the flavor, instead of the first that knows the model.
-            register: name of the registered model of which it becomes a version; nobody waits for that (see :func:`register_model`).
-            options: ``signature``, or ``inputs`` and ``outputs`` to infer one from, and ``input_example``.
+            register: name of the registered model of which it becomes a version; nobody waits for
+                that (see :func:`register_model`).
+            options: ``signature``, or ``inputs`` and ``outputs`` to infer one from, and
+                ``input_example``.
 
         Raises:
             FitprintError: the model cannot be saved.
@@ -100,14 +119,23 @@ class RunContents(RunFiles):
         flavors = hooks().registered("register_flavors")
         staging = self.workspace.staging
         try:
-            artifacts, logged = store_model(model, checked_path(path), staging, flavors, flavor=flavor, limit=limit, **options)
+            artifacts, logged = store_model(
+                model, checked_path(path), staging, flavors, flavor=flavor, limit=limit, **options
+            )
         except OSError as error:
             reason = error.strerror or error
-            raise StoreError(f"the model {path!r} cannot be kept in {staging.root} ({reason}): free space, or set FITPRINT_HOME") from error
+            raise StoreError(
+                f"the model {path!r} cannot be kept in {staging.root} ({reason}): free space, or "
+                "set FITPRINT_HOME"
+            ) from error
         recorded: list[events.Event] = [events.ModelLogged(self.id, clock.now(), logged)]
         if register:
             files = files_below(artifacts, logged.path)
-            recorded.append(events.ModelVersionCreated(register, clock.now(), new_id(), "", self.id, logged, files))
+            recorded.append(
+                events.ModelVersionCreated(
+                    register, clock.now(), new_id(), "", self.id, logged, files
+                )
+            )
         self._artifacts(artifacts, *recorded)
         return logged
 

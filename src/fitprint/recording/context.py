@@ -2,11 +2,13 @@
 
 The rule, in this order:
 
-1. the innermost open run that was opened in this context (:mod:`contextvars`: an asyncio task has the runs of the task
-   that created it, and what it opens itself is its own; a forked child has the runs of its parent);
-2. in a thread other than the main one that has opened none: the innermost run that the main thread has open, if all
-   runs that it has open are nested in one another;
-3. the run that this process was handed by the one that started it (see :mod:`fitprint.recording.token`).
+1. the innermost open run that was opened in this context (:mod:`contextvars`: an asyncio task has
+   the runs of the task that created it, and what it opens itself is its own; a forked child has the
+   runs of its parent);
+2. in a thread other than the main one that has opened none: the innermost run that the main thread
+   has open, if all runs that it has open are nested in one another;
+3. the run that this process was handed by the one that started it (see
+   :mod:`fitprint.recording.token`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,13 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fitprint.recording.token import Role, RunToken, forget_inherited, inherit_token, inherited_token
+from fitprint.recording.token import (
+    Role,
+    RunToken,
+    forget_inherited,
+    inherit_token,
+    inherited_token,
+)
 from fitprint.recording.workspace import existing, given
 
 if TYPE_CHECKING:
@@ -49,7 +57,8 @@ __all__ = [
 
 
 class Position(NamedTuple):
-    """Where a context stands in ``fitprint.loop``: metrics logged without a step or epoch get these.
+    """Where a context stands in ``fitprint.loop``: metrics logged without a step or epoch get
+    these.
 
     ``inner_counts``: how many iterations the loops inside this one have done so far, by name.
     """
@@ -117,7 +126,9 @@ def leave_run(run: Run) -> None:
 
 
 def inherit_run(run: Run | None) -> None:
-    """Make the run current wherever this process has no other; None: forget what it was handed, and look for that anew."""
+    """Make the run current wherever this process has no other; None: forget what it was handed, and
+    look for that anew.
+    """
     global _inherited, _is_known
     _inherited, _is_known = run, run is not None
     if run is None:
@@ -126,7 +137,9 @@ def inherit_run(run: Run | None) -> None:
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Know no run in this block: neither those that are open here, nor one that this process was handed. Afterwards all is as before."""
+    """Know no run in this block: neither those that are open here, nor one that this process was
+    handed. Afterwards all is as before.
+    """
     global _inherited, _is_known
     before, open_runs, inherited = snapshot(), list(_main_thread_runs), (_inherited, _is_known)
     restore(((), 0))
@@ -142,7 +155,9 @@ def apart() -> Iterator[None]:
 
 
 def inherit(token: RunToken) -> None:
-    """Make the token's run current wherever this process has no other, in the place of what it was handed before."""
+    """Make the token's run current wherever this process has no other, in the place of what it was
+    handed before.
+    """
     global _inherited, _is_known
     inherit_token(token)
     _inherited, _is_known = None, False
@@ -151,13 +166,16 @@ def inherit(token: RunToken) -> None:
 def current_token() -> RunToken:
     """Return what another process needs to go on as this one does here and now."""
     here = existing()
-    if here is None:  # nothing was recorded here: what this process was handed goes on, and nothing is made for that
+    # nothing was recorded here: what this process was handed goes on, and nothing is made for that
+    if here is None:
         token = inherited_token() or RunToken()
     else:
         run = current_run()
         token = here.token() if run is None or run.workspace.home != here.home else run.token()
         shown = here.shown_settings()
-        token = replace(token, settings={name: shown[name] for name in given() if name not in ("home", "store")})
+        token = replace(
+            token, settings={name: shown[name] for name in given() if name not in ("home", "store")}
+        )
     if _tell_role is None:
         return replace(token, role="", call="")
     role, call = _tell_role()
@@ -165,7 +183,9 @@ def current_token() -> RunToken:
 
 
 def tell_role(teller: Callable[[], tuple[Role, str]]) -> None:
-    """Say what tells the role of workers that are sent work here and now, and the call under way (see :class:`RunToken`)."""
+    """Say what tells the role of workers that are sent work here and now, and the call under way
+    (see :class:`RunToken`).
+    """
     global _tell_role
     _tell_role = teller
 
@@ -176,7 +196,9 @@ def snapshot() -> tuple[tuple[Run, ...], int]:
 
 
 def push(run: Run) -> tuple[tuple[Run, ...], int]:
-    """Make the run current in this context alone, and return what :func:`restore` takes to undo it."""
+    """Make the run current in this context alone, and return what :func:`restore`
+    takes to undo it.
+    """
     before = snapshot()
     _runs.set((*before[0], run))
     return before
@@ -191,7 +213,9 @@ def restore(state: tuple[tuple[Run, ...], int]) -> tuple[tuple[Run, ...], int]:
 
 
 def enter_worker(run: Run | None) -> tuple[tuple[Run, ...], int]:
-    """Make a worker's context know what the one that sent it a task did; :func:`restore` takes what this returns."""
+    """Make a worker's context know what the one that sent it a task did; :func:`restore` takes what
+    this returns.
+    """
     return restore(((run,) if run is not None else (), 0))
 
 
@@ -203,7 +227,8 @@ def is_off() -> bool:
 class off(ContextDecorator):  # noqa: N801 - reads as a verb
     """Switch autologging off for a block or a function, in this thread or task only.
 
-    Blocks may be nested, and one object may be used again. What is logged by hand is recorded all the same.
+    Blocks may be nested, and one object may be used again. What is logged by hand is recorded all
+    the same.
 
     Example:
         >>> with fitprint.off():

@@ -1,4 +1,6 @@
-"""Work for which no training waits: one thread of the process does it, and ends soon after there is none."""
+"""Work for which no training waits: one thread of the process does it, and ends soon after there is
+none.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from fitprint.recording.ending import at_end
 
 __all__ = ["defer", "end_before_fork", "finish"]
 
-_LINGER = 0.05  # seconds that the thread waits for more: to start one for each of many small fits would cost more than the work
+# seconds that the thread waits for more: to start one for each of many small fits would cost more
+# than the work
+_LINGER = 0.05
 _MOST = 64  # pieces of work that wait, each of which may hold some megabytes
 _FORK_SECONDS = 3.0  # most that a fork waits for
 
@@ -23,7 +27,8 @@ class _Deferred:
     """What waits in this process, and who does it."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # re-entrant: a signal handler may record while its thread does
+        # re-entrant: a signal handler may record while its thread does
+        self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.hurry = False  # somebody waits for the thread to end
         self.waiting: deque[tuple[str, Callable[[], None]]] = deque()
@@ -35,7 +40,8 @@ _state = _Deferred()
 
 
 def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
-    """Have work done in the background, in the order given; False if too much waits already, or there can be no thread.
+    """Have work done in the background, in the order given; False if too much waits already, or
+    there can be no thread.
 
     Args:
         what: the work, for the message if it fails.
@@ -68,7 +74,9 @@ def finish(limit: float) -> None:
 
 
 def _hurried() -> threading.Thread | None:
-    """Return the thread, which ends as soon as nothing waits; None if there is none, or it is this one."""
+    """Return the thread, which ends as soon as nothing waits; None if there is none, or it is this
+    one.
+    """
     with _state.lock:
         thread = _state.thread
         if thread is None or thread is threading.current_thread():
@@ -90,7 +98,8 @@ def _work() -> None:
             what, work = state.waiting.popleft()
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - the background must not end in a traceback on the user's screen
+        except Exception as error:  # noqa: BLE001
+            # the background must not end in a traceback on the user's screen
             hooks().problem(f"{what} could not be recorded: {error}", "deferred")
         del work
 
@@ -103,7 +112,8 @@ _slow: WeakSet[threading.Thread | UnseenThread] = WeakSet()
 
 
 def end_before_fork(thread: threading.Thread | UnseenThread) -> None:
-    """Wait, before a fork, for a thread of ours that is about to end; one that did not end in time is not waited for again.
+    """Wait, before a fork, for a thread of ours that is about to end; one that did not end in time
+    is not waited for again.
 
     What it is importing could not be imported in the child any more.
     """

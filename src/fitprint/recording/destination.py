@@ -1,4 +1,6 @@
-"""The store that records of this process are for: its name in journals and child processes, and what opens it."""
+"""The store that records of this process are for: its name in journals and child processes, and
+what opens it.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,16 @@ _told_ids: dict[str, str] = {}  # of stores, by address, as run tokens told them
 
 
 class Destination:
-    """The store that was chosen, or the home's own, which asks for no address: most programs never import how those are made.
+    """The store that was chosen, or the home's own, which asks for no address: most programs never
+    import how those are made.
 
-    A process that a run's variables made current names the store without its password; the password is in ``FITPRINT_STORE``,
-    which it may have inherited, or in the file of credentials, or nowhere: then it records, and others deliver.
+    A process that a run's variables made current names the store without its password; the password
+    is in ``FITPRINT_STORE``, which it may have inherited, or in the file of credentials, or
+    nowhere: then it records, and others deliver.
 
     Attributes:
-        address: what all spellings of the URI that was chosen have in common; "" for the home's own store.
+        address: what all spellings of the URI that was chosen have in common; "" for the home's own
+            store.
         public: that URI, without a password; None for the home's own store.
         store_id: the store's own id; "" as long as it is not known here.
     """
@@ -57,7 +62,9 @@ class Destination:
         return self.public or _own(home)
 
     def is_shared(self, home: Path) -> bool:
-        """Tell whether others may look at the store who cannot look into this home: they see what this process has delivered."""
+        """Tell whether others may look at the store who cannot look into this home: they see what
+        this process has delivered.
+        """
         if self.is_own(home):
             return False
         from fitprint.hooks.openers import is_at_hand
@@ -66,15 +73,23 @@ class Destination:
 
     @property
     def whole_uri(self) -> str | None:
-        """The URI that was chosen if it holds a password, and so must not leave this machine; else None."""
+        """The URI that was chosen if it holds a password, and so must not leave this machine; else
+        None.
+        """
         return self._chosen if self.public != self._chosen else None
 
     def facts(self, home: Path) -> dict[str, Any]:
-        """Return what a journal says of its store: the address, "" for the home's own, and the id where it is known."""
+        """Return what a journal says of its store: the address, "" for the home's own, and the id
+        where it is known.
+        """
         if self.is_own(home):
             return {"destination": ""}
         self.store_id = _known_ids(home).get(self.address) or _told_ids.get(self.address, "")
-        return {"destination": self.address, "store": self.store_id} if self.store_id else {"destination": self.address}
+        return (
+            {"destination": self.address, "store": self.store_id}
+            if self.store_id
+            else {"destination": self.address}
+        )
 
     def names(self, home: Path) -> set[str]:
         """Return all that journals for this store may call it.
@@ -87,7 +102,8 @@ class Destination:
         return {self.address, former_destination(self._given), former_destination(self._whole())}
 
     def others(self, home: Path) -> list[tuple[str, str]]:
-        """Return other stores into which the home has recorded, each with its URI, with what gives access, and its id, "" for the own.
+        """Return other stores into which the home has recorded, each with its URI, with what gives
+        access, and its id, "" for the own.
 
         Raises:
             StoreError: others can read the file of credentials.
@@ -96,7 +112,14 @@ class Destination:
 
         is_own = self.is_own(home)
         own = [(_own(home), "")] if not is_own and (home / "fitprint.db").exists() else []
-        return [*own, *((whole(address), id_) for address, id_ in _known_ids(home).items() if is_own or address != self.address)]
+        return [
+            *own,
+            *(
+                (whole(address), id_)
+                for address, id_ in _known_ids(home).items()
+                if is_own or address != self.address
+            ),
+        ]
 
     def _whole(self) -> str:
         from fitprint.stores.addresses import whole
@@ -115,7 +138,11 @@ class Destination:
         try:
             store = open_store(uri, hooks().registered("register_stores"))
         except StoreError as error:
-            may_lack_password = uri == self.public and not uri.startswith(_WITHOUT_PASSWORD) and not isinstance(error, UnknownStoreError)
+            may_lack_password = (
+                uri == self.public
+                and not uri.startswith(_WITHOUT_PASSWORD)
+                and not isinstance(error, UnknownStoreError)
+            )
             told = self.hide(str(error)) + (self._advice() if may_lack_password else "")
             if told == str(error):
                 raise
@@ -129,7 +156,10 @@ class Destination:
         from fitprint.stores.addresses import credentials_file
 
         file = credentials_file()
-        return f" (no password for {self.address} was found: set FITPRINT_STORE to the whole URI, or write that to {file}, chmod 600)"
+        return (
+            f" (no password for {self.address} was found: set FITPRINT_STORE to the whole "
+            f"URI, or write that to {file}, chmod 600)"
+        )
 
     def hide(self, text: str) -> str:
         """Return the text without passwords of the store."""

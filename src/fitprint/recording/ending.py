@@ -1,8 +1,9 @@
 """The truth about how the program ends, without touching signals.
 
-A process that is killed leaves its journal's lock behind, and readers draw the conclusion. For all other ends this module
-knows: an exception that ended the program, and the status that ``sys.exit`` was called with while a run stood open. The
-status of a ``raise SystemExit(status)`` cannot be known outside a ``with`` block; it counts as a good end.
+A process that is killed leaves its journal's lock behind, and readers draw the conclusion. For all
+other ends this module knows: an exception that ended the program, and the status that ``sys.exit``
+was called with while a run stood open. The status of a ``raise SystemExit(status)`` cannot be known
+outside a ``with`` block; it counts as a good end.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _outermost: FrameType | None = None  # the program's own frame, which tells how 
 
 
 def at_end(callback: Callable[[], None]) -> None:
-    """Call this when the program ends, before those that were added earlier; added again, it is called once. It must not raise."""
+    """Call this when the program ends, before those that were added earlier; added again, it is
+    called once. It must not raise.
+    """
     if not _callbacks:
         atexit.register(_run_callbacks)
         if _is_child():
@@ -43,8 +46,9 @@ def _run_callbacks() -> None:
     while _callbacks:
         _callbacks.pop()()
     if _was_interrupted():
-        # Python lets a program that Ctrl-C ended die of the signal, but forgets about it as soon as a text is executed: what was
-        # imported since may have done that. An interrupt that is raised the same way once more brings it back.
+        # Python lets a program that Ctrl-C ended die of the signal, but forgets about it as soon as
+        # a text is executed: what was imported since may have done that. An interrupt that is
+        # raised the same way once more brings it back.
         try:
             exec("raise KeyboardInterrupt")  # noqa: S102 - as said above
         except KeyboardInterrupt:
@@ -52,39 +56,60 @@ def _run_callbacks() -> None:
 
 
 def _was_interrupted() -> bool:
-    """Tell whether a script, or the text of ``-c``, was ended by Ctrl-C: not a module of ``-m``, and nothing in an interpreter."""
+    """Tell whether a script, or the text of ``-c``, was ended by Ctrl-C: not a module of ``-m``,
+    and nothing in an interpreter.
+    """
     main: Any = sys.modules.get("__main__")
     found = getattr(sys, "last_traceback", None)
-    if found is None or hasattr(sys, "ps1") or not isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+    if (
+        found is None
+        or hasattr(sys, "ps1")
+        or not isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
+    ):
         return False
     frame = found.tb_frame
-    return frame.f_back is None and frame.f_globals is vars(main) and getattr(main, "__spec__", None) is None
+    return (
+        frame.f_back is None
+        and frame.f_globals is vars(main)
+        and getattr(main, "__spec__", None) is None
+    )
 
 
 def outcome_of(error: BaseException | None) -> tuple[RunStatus, str | None]:
     """Return status and traceback text of a block that ended with ``error`` (None: it ended well).
 
-    An exception means FAILED, an interrupt by the user and the cancellation of a task KILLED. ``SystemExit`` is judged by its
-    status: 0 or None means FINISHED; so does the closing of a generator that holds the block.
+    An exception means FAILED, an interrupt by the user and the cancellation of a task KILLED.
+    ``SystemExit`` is judged by its status: 0 or None means FINISHED; so does the closing of a
+    generator that holds the block.
     """
-    if error is None or isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0)):
+    if (
+        error is None
+        or isinstance(error, GeneratorExit)
+        or (isinstance(error, SystemExit) and error.code in (None, 0))
+    ):
         return "FINISHED", None
     text = _told(error)
     if isinstance(error, SystemExit):
         return "FAILED", f"the program ended with exit status {error.code!r}\n{text}"
     asyncio = sys.modules.get("asyncio")
-    interrupted = isinstance(error, KeyboardInterrupt) or (asyncio is not None and isinstance(error, asyncio.CancelledError))
+    interrupted = isinstance(error, KeyboardInterrupt) or (
+        asyncio is not None and isinstance(error, asyncio.CancelledError)
+    )
     return ("KILLED" if interrupted else "FAILED"), text
 
 
 def _told(error: BaseException) -> str:
-    """Return the traceback as the user knows it: without our frames between the others. The exception itself is not touched."""
+    """Return the traceback as the user knows it: without our frames between the others.
+
+    The exception itself is not touched.
+    """
     told = traceback.TracebackException(type(error), error, error.__traceback__)
     ours = hooks().folders()
     waiting, seen = [told], {id(told)}
     for each in waiting:
         each.stack = traceback.StackSummary.from_list(_without(ours, each.stack))
-        linked = (each.__cause__, each.__context__, *(getattr(each, "exceptions", None) or ()))  # of a group
+        # of a group
+        linked = (each.__cause__, each.__context__, *(getattr(each, "exceptions", None) or ()))
         for other in linked:
             if other is not None and id(other) not in seen:
                 seen.add(id(other))
@@ -92,14 +117,27 @@ def _told(error: BaseException) -> str:
     return "".join(told.format())
 
 
-def _without(folders: tuple[str, ...], stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
-    """Leave out frames of files in the folders, but for the last ones: what raised the error is a part of the story."""
-    last = max((number for number, frame in enumerate(stack) if not frame.filename.startswith(folders)), default=-1)
-    return [frame for number, frame in enumerate(stack) if number > last or not frame.filename.startswith(folders)]
+def _without(
+    folders: tuple[str, ...], stack: traceback.StackSummary
+) -> list[traceback.FrameSummary]:
+    """Leave out frames of files in the folders, but for the last ones: what raised the error is a
+    part of the story.
+    """
+    last = max(
+        (number for number, frame in enumerate(stack) if not frame.filename.startswith(folders)),
+        default=-1,
+    )
+    return [
+        frame
+        for number, frame in enumerate(stack)
+        if number > last or not frame.filename.startswith(folders)
+    ]
 
 
 def outcome_of_program() -> tuple[RunStatus, str | None]:
-    """Return status and traceback text for runs that stand open when the interpreter, or a process of multiprocessing, ends."""
+    """Return status and traceback text for runs that stand open when the interpreter, or a process
+    of multiprocessing, ends.
+    """
     error = sys.exc_info()[1]
     if error is not None:
         return outcome_of(error)
@@ -109,7 +147,13 @@ def outcome_of_program() -> tuple[RunStatus, str | None]:
         return "FINISHED", None
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     if error is None and _is_child() and _outermost is not None and not _has_returned(_outermost):
-        return "FAILED", "the process was ended by an exception, which multiprocessing has written to standard error"
+        return (
+            "FAILED",
+            (
+                "the process was ended by an exception, which multiprocessing has written to "
+                "standard error"
+            ),
+        )
     return outcome_of(error)
 
 
@@ -119,10 +163,15 @@ def _is_child() -> bool:
 
 
 def _find_outermost() -> FrameType:
-    """Return the frame in which the program, or the work of a process of multiprocessing, runs as a whole."""
+    """Return the frame in which the program, or the work of a process of multiprocessing, runs as a
+    whole.
+    """
     frame = sys._getframe()  # noqa: SLF001 - documented, for purposes like this
     while (outer := frame.f_back) is not None:
-        if outer.f_code.co_name == "_bootstrap" and outer.f_globals.get("__name__") == "multiprocessing.process":
+        if (
+            outer.f_code.co_name == "_bootstrap"
+            and outer.f_globals.get("__name__") == "multiprocessing.process"
+        ):
             break
         frame = outer
     return frame
@@ -136,7 +185,9 @@ def _has_returned(frame: FrameType | None) -> bool:
 
 
 def watch_exit() -> None:
-    """Note the status given to ``sys.exit`` from here on, until :func:`unwatch_exit` was called as often."""
+    """Note the status given to ``sys.exit`` from here on, until :func:`unwatch_exit` was called as
+    often.
+    """
     global _watchers, _watched, _exit_status, _outermost
     _watchers += 1
     _exit_status = None

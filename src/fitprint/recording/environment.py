@@ -1,4 +1,6 @@
-"""Environment, code and hardware of the process, collected in the background and shared by its runs."""
+"""Environment, code and hardware of the process, collected in the background and shared by its
+runs.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ class _Environment:
     """What is known of this process, and the runs that wait for it."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # re-entrant: a signal handler may begin a run while its thread does
+        # re-entrant: a signal handler may begin a run while its thread does
+        self.lock = threading.RLock()
         self.known: dict[str, tuple[float, tuple[Artifact, ...]]] = {}  # by home
         self.waiting: list[tuple[Workspace, str]] = []
 
@@ -39,7 +42,9 @@ _state = _Environment()
 
 
 def attach_environment(workspace: Workspace, run_id: str) -> None:
-    """See to it that the run gets its ``environment.json``: at once if the facts are known, else when they are."""
+    """See to it that the run gets its ``environment.json``: at once if the facts are known, else
+    when they are.
+    """
     if not workspace.settings["context"]:
         return
     with _state.lock:
@@ -47,7 +52,11 @@ def attach_environment(workspace: Workspace, run_id: str) -> None:
         if not artifacts or time.monotonic() - taken > _FRESH_SECONDS:
             is_under_way = any(other is workspace for other, _ in _state.waiting)
             _state.waiting.append((workspace, run_id))
-            if not is_under_way and not defer("the environment", lambda: _collect(workspace), limit=workspace.settings["exit_wait"]):
+            if not is_under_way and not defer(
+                "the environment",
+                lambda: _collect(workspace),
+                limit=workspace.settings["exit_wait"],
+            ):
                 _state.waiting.pop()
             return
     workspace.writer.append(ArtifactsLogged(run_id, clock.now(), artifacts))
@@ -62,7 +71,9 @@ def _collect(workspace: Workspace) -> None:
     finally:
         with _state.lock:
             served = [run_id for other, run_id in _state.waiting if other is workspace]
-            _state.waiting = [(other, run_id) for other, run_id in _state.waiting if other is not workspace]
+            _state.waiting = [
+                (other, run_id) for other, run_id in _state.waiting if other is not workspace
+            ]
             if artifacts:
                 _state.known[str(workspace.home)] = (time.monotonic(), artifacts)
     workspace.writer.append(*(ArtifactsLogged(run_id, clock.now(), artifacts) for run_id in served))
@@ -73,7 +84,9 @@ def _put(workspace: Workspace, path: str, data: bytes) -> Artifact:
 
 
 def _files(facts: Mapping[str, Any]) -> list[tuple[str, bytes]]:
-    """Return what is kept of the facts, by path: the texts of the code in files of their own, which the facts then name."""
+    """Return what is kept of the facts, by path: the texts of the code in files of their own, which
+    the facts then name.
+    """
     git = dict(facts.get("git") or {})
     files = []
     for name, path, key in (("patch", _PATCH, "text"), ("sources", _SOURCES, "texts")):
@@ -81,7 +94,12 @@ def _files(facts: Mapping[str, Any]) -> list[tuple[str, bytes]]:
         content = part.pop(key, None)
         if content:
             files.append(
-                (path, _bytes(content) if key == "text" else media.zip_bytes({name: _bytes(text) for name, text in content.items()}))
+                (
+                    path,
+                    _bytes(content)
+                    if key == "text"
+                    else media.zip_bytes({name: _bytes(text) for name, text in content.items()}),
+                )
             )
             git[name] = {"artifact": path, **part}
     return [(_PATH, media.json_bytes({**facts, "git": git} if git else facts)), *files]

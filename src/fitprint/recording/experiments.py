@@ -59,11 +59,13 @@ def get_experiment(name: str | Experiment) -> Experiment:
     return find_experiment(current().store, name)
 
 
-def create_experiment(name: str, *, tags: Mapping[str, Any] | None = None, note: str = "") -> Experiment:
+def create_experiment(
+    name: str, *, tags: Mapping[str, Any] | None = None, note: str = ""
+) -> Experiment:
     """Make an experiment without a run.
 
-    Nobody has to: an experiment begins to exist with its first run. A former name of another experiment belongs to the new one from
-    now on.
+    Nobody has to: an experiment begins to exist with its first run. A former name of another
+    experiment belongs to the new one from now on.
 
     Raises:
         RefusedError: there is an experiment of this name.
@@ -84,8 +86,9 @@ def create_experiment(name: str, *, tags: Mapping[str, Any] | None = None, note:
 def rename_experiment(name: str | Experiment, new_name: str) -> Experiment:
     """Give an experiment another name, and return it.
 
-    Runs that start under the former name belong to it all the same, such as those of scripts that still say it and of machines that
-    were offline, until another experiment gets that name, by :func:`create_experiment` or by this.
+    Runs that start under the former name belong to it all the same, such as those of scripts that
+    still say it and of machines that were offline, until another experiment gets that name, by
+    :func:`create_experiment` or by this.
 
     Raises:
         ExperimentNotFoundError: there is no experiment ``name``.
@@ -96,7 +99,8 @@ def rename_experiment(name: str | Experiment, new_name: str) -> Experiment:
 
 
 def archive_experiment(name: str | Experiment) -> Experiment:
-    """Hide an experiment and its runs from listings, unless they are asked for by its name, and return it; nothing is deleted.
+    """Hide an experiment and its runs from listings, unless they are asked for by its name, and
+    return it; nothing is deleted.
 
     ``search_runs(["flowers"])`` and ``fitprint ls flowers`` ask for it; a filter does not.
 
@@ -118,7 +122,8 @@ def restore_experiment(name: str | Experiment) -> Experiment:
 
 
 def set_experiment_tags(name: str | Experiment, tags: Mapping[str, Any]) -> Experiment:
-    """Set tags of an experiment, and return it; values become text, under the name of a secret ``[redacted]``; None removes a tag.
+    """Set tags of an experiment, and return it; values become text, under the name of a secret
+    ``[redacted]``; None removes a tag.
 
     Raises:
         ExperimentNotFoundError: there is no experiment ``name``.
@@ -127,7 +132,8 @@ def set_experiment_tags(name: str | Experiment, tags: Mapping[str, Any]) -> Expe
 
 
 def set_experiment_note(name: str | Experiment, text: str) -> Experiment:
-    """Write down what an experiment is about (Markdown), in place of the note before, and return it.
+    """Write down what an experiment is about (Markdown), in place of the note before, and return
+    it.
 
     Raises:
         ExperimentNotFoundError: there is no experiment ``name``.

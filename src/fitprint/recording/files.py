@@ -1,4 +1,6 @@
-"""The artifacts of a run: bytes, texts, pictures, tables and copies of files, each under its path."""
+"""The artifacts of a run: bytes, texts, pictures, tables and copies of files,
+each under its path.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ __all__ = ["RunFiles"]
 
 
 class RunFiles(RunActs):
-    """A run to which artifacts are logged. What the disk does not take is told, and the training goes on without it."""
+    """A run to which artifacts are logged.
+
+    What the disk does not take is told, and the training goes on without it.
+    """
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
         super().__init__(workspace, run_id, record)
@@ -35,7 +40,8 @@ class RunFiles(RunActs):
         """Record bytes as the artifact ``path``.
 
         Raises:
-            StoreError: the disk does not take them. The verbs below tell that, and let the training go on.
+            StoreError: the disk does not take them. The verbs below tell that, and let the training
+                go on.
         """
         digest = self.workspace.staging.put_bytes(data)
         self._artifacts([Artifact(path, digest, len(data))])
@@ -56,8 +62,8 @@ class RunFiles(RunActs):
             return  # told already: a disk that is full refuses every artifact of a training
         self.workspace.refusals.add(reason)
         hooks().problem(
-            f"the artifact {path!r} of run {self.id} could not be stored ({error}); training goes on without it, and without all that "
-            "cannot be stored for this reason",
+            f"the artifact {path!r} of run {self.id} could not be stored ({error}); training goes "
+            "on without it, and without all that cannot be stored for this reason",
             "artifacts",
             error,
         )
@@ -79,15 +85,21 @@ class RunFiles(RunActs):
         self._put(path, media.json_bytes(content))
 
     def log_figure(self, figure: Any, path: str) -> None:
-        """Record a Matplotlib or Plotly figure as the artifact ``path``, whose suffix decides the format."""
+        """Record a Matplotlib or Plotly figure as the artifact ``path``, whose suffix decides the
+        format.
+        """
         self._put(path, media.figure_bytes(figure, checked_path(path)))
 
     def log_image(self, image: Any, path: str) -> None:
-        """Record a picture (PIL, or an array of shape H×W, H×W×3 or H×W×4) as the artifact ``path``."""
+        """Record a picture (PIL, or an array of shape H×W, H×W×3 or H×W×4) as the artifact
+        ``path``.
+        """
         self._put(path, media.image_bytes(image, checked_path(path)))
 
     def log_table(self, table: Any, path: str) -> None:
-        """Record a table (data frame, dict of columns or list of dicts) as the artifact ``path``."""
+        """Record a table (data frame, dict of columns or list of dicts) as the
+        artifact ``path``.
+        """
         self._put(path, media.table_bytes(table, checked_path(path)))
 
     def log_artifact(self, file: str | os.PathLike[str], path: str | None = None) -> None:
@@ -102,7 +114,10 @@ class RunFiles(RunActs):
         """
         source = checked_place(file, "the file to record")
         if not source.is_file():
-            raise FitprintError(f"there is no file {source} to record; give the path of a file (log_artifacts takes a folder)")
+            raise FitprintError(
+                f"there is no file {source} to record; give the path of a file (log_artifacts "
+                "takes a folder)"
+            )
         self._artifacts(self._put_file(source, source.name if path is None or path == "" else path))
 
     def log_artifacts(self, folder: str | os.PathLike[str], path: str = "") -> None:
@@ -113,10 +128,21 @@ class RunFiles(RunActs):
         """
         source = checked_place(folder, "the folder to record")
         if not source.is_dir():
-            raise FitprintError(f"there is no folder {source} to record; give the path of a folder (log_artifact takes a file)")
+            raise FitprintError(
+                f"there is no folder {source} to record; give the path of a folder (log_artifact "
+                "takes a file)"
+            )
         found = sorted(file for file in source.rglob("*") if file.is_file())
-        prefix = f"{checked_path(path)}/" if checked_text(path, "a path inside the run", empty=True).strip("/") else ""
-        self._artifacts(artifact for file in found for artifact in self._put_file(file, prefix + file.relative_to(source).as_posix()))
+        prefix = (
+            f"{checked_path(path)}/"
+            if checked_text(path, "a path inside the run", empty=True).strip("/")
+            else ""
+        )
+        self._artifacts(
+            artifact
+            for file in found
+            for artifact in self._put_file(file, prefix + file.relative_to(source).as_posix())
+        )
 
     def _put_file(self, file: Path, path: str) -> list[Artifact]:
         try:

@@ -10,7 +10,9 @@ __all__ = ["MetricHistory"]
 
 
 class MetricHistory(History):
-    """The points of one metric in the order in which they were logged (see :class:`fitprint.entities.History`)."""
+    """The points of one metric in the order in which they were logged (see
+    :class:`fitprint.entities.History`).
+    """
 
     __slots__ = ()
 

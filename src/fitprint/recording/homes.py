@@ -17,7 +17,8 @@ _IGNORE = "# Made by fitprint: runs are no source code.\n*\n"
 
 
 def make_home(home: Path, mode: str | None = None) -> None:
-    """Make the home folder, which no version control takes up, and see who can read it (see the setting ``home_mode``).
+    """Make the home folder, which no version control takes up, and see who can read it (see the
+    setting ``home_mode``).
 
     Raises:
         OSError: it cannot be made.
@@ -33,7 +34,10 @@ def make_home(home: Path, mode: str | None = None) -> None:
 
 
 def home_of(chosen: str | None) -> Path:
-    """Return the home: the folder that was chosen, else that of the project. Where neither can be told, it is a temporary one."""
+    """Return the home: the folder that was chosen, else that of the project.
+
+    Where neither can be told, it is a temporary one.
+    """
     passed_over: list[str] = []
     try:
         if chosen:
@@ -42,7 +46,9 @@ def home_of(chosen: str | None) -> Path:
         reason = why_foreign(home)
         if not reason:
             return home
-        return _home_elsewhere(f"{home} {reason}", f"choose it all the same with FITPRINT_HOME={home}, or ")
+        return _home_elsewhere(
+            f"{home} {reason}", f"choose it all the same with FITPRINT_HOME={home}, or "
+        )
     except OSError as error:
         return _home_elsewhere(f"the working directory cannot be found ({error.strerror})")
     except RuntimeError as error:  # nobody knows where ~ is
@@ -57,7 +63,10 @@ def _home_elsewhere(reason: str, choice: str = "") -> Path:
         home = make_temporary_home()
     except OSError:
         home = temporary_home()  # the writer says that it cannot be written
-    hooks().problem(f"{reason}; recording to {home} instead: {choice}set FITPRINT_HOME to a folder of yours", "home")
+    hooks().problem(
+        f"{reason}; recording to {home} instead: {choice}set FITPRINT_HOME to a folder of yours",
+        "home",
+    )
     return home
 
 

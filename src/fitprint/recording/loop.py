@@ -1,4 +1,6 @@
-"""Hand-written training loops: position, throughput and a progress line, from one word around the iterable."""
+"""Hand-written training loops: position, throughput and a progress line, from one word around the
+iterable.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +27,18 @@ _left: ContextVar[Run | None] = ContextVar("fitprint_left_loop", default=None)
 class Loop(Generic[Item]):
     """Go over ``iterable`` and record the loop around it.
 
-    Metrics that the body logs without a step get the loop's: the number of the iteration, from 0. In a loop inside another
-    one, steps go on counting from one round of the outer loop to the next, and the outer loop's iteration is the epoch.
-    Each loop records ``<name>_per_second`` when it ends (an inner loop: each time), with the outer loop's step.
+    Metrics that the body logs without a step get the loop's: the number of the iteration, from 0.
+    In a loop inside another one, steps go on counting from one round of the outer loop to the next,
+    and the outer loop's iteration is the epoch. Each loop records ``<name>_per_second`` when it
+    ends (an inner loop: each time), with the outer loop's step.
 
-    Without a current run the loop opens one, which ends with it. If the body leaves the loop early (``break``, an exception),
-    that run ends with the next loop or with the program, and tells how that ended.
+    Without a current run the loop opens one, which ends with it. If the body leaves the loop early
+    (``break``, an exception), that run ends with the next loop or with the program, and tells how
+    that ended.
 
     Args:
-        iterable: anything that can be iterated over, once or often; it is asked for one item at a time.
+        iterable: anything that can be iterated over, once or often; it is asked for one item at a
+            time.
         name: what one iteration is called.
         total: number of iterations, for the progress line; ``len(iterable)`` by default.
         progress: draw a progress line on standard error; by default if that is a terminal.
@@ -58,8 +63,13 @@ class Loop(Generic[Item]):
         progress: bool | None = None,
         run_name: str | None = None,
     ) -> None:
-        if not (hasattr(type(iterable), "__iter__") or hasattr(type(iterable), "__getitem__")) or isinstance(iterable, type):
-            raise FitprintError(f"a loop goes over what has items, such as range(10) or a data loader, not over {shown(iterable)}")
+        if not (
+            hasattr(type(iterable), "__iter__") or hasattr(type(iterable), "__getitem__")
+        ) or isinstance(iterable, type):
+            raise FitprintError(
+                "a loop goes over what has items, such as range(10) or a data loader, not over "
+                f"{shown(iterable)}"
+            )
         self._iterable = iterable
         self._name = checked_text(name, "a loop's name")
         self._total = checked_count(total, "total") if total is not None else _length(iterable)
@@ -67,12 +77,18 @@ class Loop(Generic[Item]):
             checked_truth(progress, "progress")
         if run_name is not None:
             checked_text(run_name, "a run's name", empty=True)
-        self._progress = sys.stderr is not None and not sys.stderr.closed and (sys.stderr.isatty() if progress is None else progress)
+        self._progress = (
+            sys.stderr is not None
+            and not sys.stderr.closed
+            and (sys.stderr.isatty() if progress is None else progress)
+        )
         self._run_name = run_name
 
     def __len__(self) -> int:
         if self._total is None:
-            raise TypeError("the length of this loop is not known; give it as fitprint.loop(..., total=...)")
+            raise TypeError(
+                "the length of this loop is not known; give it as fitprint.loop(..., total=...)"
+            )
         return self._total
 
     def __iter__(self) -> Iterator[Item]:
@@ -87,7 +103,8 @@ class Loop(Generic[Item]):
             run = open_run(name=self._run_name, kind="loop")
             make_current(run)
             _left.set(run)
-        # Inner loops go on counting where they stood in the round before: the counts belong to this loop's rounds.
+        # Inner loops go on counting where they stood in the round before: the counts belong to this
+        # loop's rounds.
         counts: dict[str, int] = {}
         first = 0 if outer is None else outer.inner_counts.get(self._name, 0)
         done, started = 0, time.perf_counter()
@@ -106,7 +123,11 @@ class Loop(Generic[Item]):
                 outer.inner_counts[self._name] = first + done
             elapsed = time.perf_counter() - started
             if run.is_open and done:
-                run.log_metric(f"{self._name}_per_second", done / max(elapsed, 1e-9), step=None if outer is None else outer.step)
+                run.log_metric(
+                    f"{self._name}_per_second",
+                    done / max(elapsed, 1e-9),
+                    step=None if outer is None else outer.step,
+                )
             if self._progress:
                 self._draw(done, started)
                 sys.stderr.write("\n")

@@ -1,4 +1,7 @@
-"""Texts, JSON, figures, pictures and tables as the bytes of a file. Nothing is imported but what the caller's objects come from."""
+"""Texts, JSON, figures, pictures and tables as the bytes of a file.
+
+Nothing is imported but what the caller's objects come from.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +28,25 @@ def text_bytes(text: str) -> bytes:
 def json_bytes(content: Any) -> bytes:
     """Return the content as strict JSON, UTF-8, indented by two blanks.
 
-    Numbers that JSON does not know are written as the texts ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, of which Python's
-    ``float()`` and JavaScript's ``Number()`` make the same numbers again; ``null`` would make one of the three.
-    Objects and keys that JSON does not know are written as :func:`fitprint.data.values.param_value` does.
+    Numbers that JSON does not know are written as the texts ``"NaN"``, ``"Infinity"`` and
+    ``"-Infinity"``, of which Python's ``float()`` and JavaScript's ``Number()`` make the same
+    numbers again; ``null`` would make one of the three. Objects and keys that JSON does not know
+    are written as :func:`fitprint.data.values.param_value` does.
 
     Raises:
         FitprintError: the content contains itself.
     """
     try:
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=param_value)
+        text = json.dumps(
+            content, indent=2, ensure_ascii=False, allow_nan=False, default=param_value
+        )
     except (TypeError, ValueError, RecursionError):
         try:
             text = json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False)
         except RecursionError:
-            raise FitprintError("a dict or list that contains itself has no JSON form; log the parts instead") from None
+            raise FitprintError(
+                "a dict or list that contains itself has no JSON form; log the parts instead"
+            ) from None
     return text_bytes(text)
 
 
@@ -57,18 +65,30 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
 
 
 def figure_bytes(figure: Any, path: str) -> bytes:
-    """Return a Matplotlib or Plotly figure in the format that the path's suffix names (PNG without one).
+    """Return a Matplotlib or Plotly figure in the format that the path's suffix names (PNG without
+    one).
 
-    Anything with a ``figure`` of Matplotlib is taken, too: axes, a scikit-learn display, a seaborn grid. Plotly figures
-    are written as ``.html`` (one file with all it needs) or ``.json``, other formats by Plotly's own exporter.
+    Anything with a ``figure`` of Matplotlib is taken, too: axes, a scikit-learn display, a seaborn
+    grid. Plotly figures are written as ``.html`` (one file with all it needs) or ``.json``, other
+    formats by Plotly's own exporter.
 
     Raises:
         FitprintError: not a figure, or its library cannot write this format.
     """
     suffix = _suffix(path) or "png"
-    drawn = next((found for found in _figures(figure) if hasattr(found, "savefig") or hasattr(found, "to_plotly_json")), None)
+    drawn = next(
+        (
+            found
+            for found in _figures(figure)
+            if hasattr(found, "savefig") or hasattr(found, "to_plotly_json")
+        ),
+        None,
+    )
     if drawn is None:
-        raise FitprintError(f"{type_name(figure)} is not a Matplotlib or Plotly figure; save it to a file and log_artifact() that")
+        raise FitprintError(
+            f"{type_name(figure)} is not a Matplotlib or Plotly figure; save it to a file and "
+            "log_artifact() that"
+        )
     try:
         if hasattr(drawn, "savefig"):
             return _saved(drawn.savefig, format=suffix)
@@ -85,13 +105,15 @@ def image_bytes(image: Any, path: str) -> bytes:
     """Return a picture as PNG, a PIL image in the format that the path's suffix names.
 
     Args:
-        image: a PIL image, or an array (anything with a buffer) of shape height x width, alone or with 1 (grey), 2 (grey and alpha),
-            3 (RGB) or 4 (RGBA) channels at the end: booleans, integers from 0 to 255, or floats from 0 to 1, which are rounded to
-            256 levels; of floats, what lies outside is clipped and NaN is 0.
+        image: a PIL image, or an array (anything with a buffer) of shape height x width, alone or
+            with 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels at the end: booleans,
+            integers from 0 to 255, or floats from 0 to 1, which are rounded to 256 levels; of
+            floats, what lies outside is clipped and NaN is 0.
         path: where the picture will be kept.
 
     Raises:
-        FitprintError: the shape, type or range is not that of a picture, or PIL cannot write the format.
+        FitprintError: the shape, type or range is not that of a picture, or PIL cannot write the
+            format.
     """
     suffix = _suffix(path) or "png"
     if hasattr(image, "save") and hasattr(image, "getbands"):
@@ -101,8 +123,12 @@ def image_bytes(image: Any, path: str) -> bytes:
         except Exception as error:
             raise FitprintError(f"the picture cannot be written as {path!r}: {error}") from error
     if suffix != "png":
-        raise FitprintError(f"arrays are written as PNG, not as {path!r}; end the path with .png, or give a PIL image")
-    if hasattr(image, "detach") and hasattr(image, "cpu"):  # torch: a copy on the host is what is wanted here
+        raise FitprintError(
+            f"arrays are written as PNG, not as {path!r}; end the path with .png, or give a PIL "
+            "image"
+        )
+    # torch: a copy on the host is what is wanted here
+    if hasattr(image, "detach") and hasattr(image, "cpu"):
         image = image.detach().cpu().numpy()
     if hasattr(image, "dtype") and hasattr(image, "astype"):
         image = _eight_bits(image)
@@ -110,35 +136,44 @@ def image_bytes(image: Any, path: str) -> bytes:
         pixels = memoryview(image)
     except TypeError:
         raise FitprintError(
-            f"{type_name(image)} is not a picture; give a PIL image or an array of shape H x W, H x W x 3 or H x W x 4"
+            f"{type_name(image)} is not a picture; give a PIL image or an array of shape H x W, H "
+            "x W x 3 or H x W x 4"
         ) from None
     return _png(pixels)
 
 
 def table_bytes(table: Any, path: str) -> bytes:
-    """Return a table as JSON of the form ``{"columns": [...], "data": [[...], ...]}``, or as CSV where the path ends with ``.csv``.
+    """Return a table as JSON of the form ``{"columns": [...], "data": [[...], ...]}``, or as CSV
+    where the path ends with ``.csv``.
 
-    JSON is the form because it keeps numbers, texts, booleans and missing values apart, which CSV does not;
-    ``pandas.read_json(path, orient="split")`` reads it. Numbers that JSON does not know are written as in :func:`json_bytes`.
+    JSON is the form because it keeps numbers, texts, booleans and missing values apart, which CSV
+    does not; ``pandas.read_json(path, orient="split")`` reads it. Numbers that JSON does not know
+    are written as in :func:`json_bytes`.
 
     Args:
-        table: a pandas or polars data frame (an index other than the row number is kept as ``"index"``, in CSV as the first column),
-            a dict of columns of equal length, or a list of dicts, whose missing entries are null.
-        path: where the table will be kept; it ends with ``.json``, ``.csv`` or without a suffix (JSON).
+        table: a pandas or polars data frame (an index other than the row number is kept as
+            ``"index"``, in CSV as the first column), a dict of columns of equal length, or a list
+            of dicts, whose missing entries are null.
+        path: where the table will be kept; it ends with ``.json``, ``.csv`` or without a suffix
+            (JSON).
 
     Raises:
         FitprintError: not a table, columns of different lengths, or another suffix.
     """
     suffix = _suffix(path) or "json"
     if suffix not in ("json", "csv"):
-        raise FitprintError(f"tables are written as JSON or CSV, not as {path!r}; end the path with .json or .csv")
+        raise FitprintError(
+            f"tables are written as JSON or CSV, not as {path!r}; end the path with .json or .csv"
+        )
     columns, rows, index = _table(table)
     if suffix == "csv":
         return _csv(columns, rows, index)
     content: dict[str, Any] = {"columns": columns, "data": rows}
     if index is not None:
         content["index"] = index
-    return text_bytes(json.dumps(_strict(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    return text_bytes(
+        json.dumps(_strict(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    )
 
 
 def _suffix(path: str) -> str:
@@ -154,10 +189,17 @@ def _saved(save: Any, **options: Any) -> bytes:
 
 
 def _figures(figure: Any) -> Sequence[Any]:
-    return [found for found in (figure, *(getattr(figure, name, None) for name in ("figure", "figure_", "fig"))) if found is not None]
+    return [
+        found
+        for found in (
+            figure,
+            *(getattr(figure, name, None) for name in ("figure", "figure_", "fig")),
+        )
+        if found is not None
+    ]
 
 
-# -- JSON ------------------------------------------------------------------------------------------------------------
+# -- JSON ------------------------------------------------------------------------------------------
 
 
 def _strict(value: Any) -> Any:
@@ -166,7 +208,11 @@ def _strict(value: Any) -> Any:
     if kind is str or kind is int or kind is bool or value is None:
         return value
     if kind is float:
-        return value if math.isfinite(value) else ("NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity")
+        return (
+            value
+            if math.isfinite(value)
+            else ("NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity")
+        )
     if isinstance(value, Mapping):
         strict: dict[str, Any] = {}
         for key, item in value.items():
@@ -178,7 +224,7 @@ def _strict(value: Any) -> Any:
     return _strict(param_value(value))
 
 
-# -- tables ----------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def _table(table: Any) -> tuple[list[str], list[Sequence[Any]], list[Any] | None]:
@@ -198,7 +244,10 @@ def _table(table: Any) -> tuple[list[str], list[Sequence[Any]], list[Any] | None
     if isinstance(table, (list, tuple)) and all(isinstance(row, Mapping) for row in table):
         names = list(dict.fromkeys(name for row in table for name in row))
         return _names(names), [[row.get(name) for name in names] for row in table], None
-    raise FitprintError(f"{type_name(table)} is not a table; give a data frame, a dict of columns or a list of dicts")
+    raise FitprintError(
+        f"{type_name(table)} is not a table; give a data frame, a dict of columns or a list of "
+        "dicts"
+    )
 
 
 def _names(columns: Sequence[Any]) -> list[str]:
@@ -209,7 +258,9 @@ def _column(name: Any, values: Any) -> list[Any]:
     if hasattr(values, "tolist"):
         values = values.tolist()
     if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__iter__"):
-        raise FitprintError(f"column {name!r} of a table must be a list of values, not {type_name(values)}")
+        raise FitprintError(
+            f"column {name!r} of a table must be a list of values, not {type_name(values)}"
+        )
     return list(values)
 
 
@@ -220,11 +271,13 @@ def _csv(columns: list[str], rows: Sequence[Sequence[Any]], index: list[Any] | N
     file = StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns if index is None else ["", *columns])
-    writer.writerows(rows if index is None else [[label, *row] for label, row in zip(index, rows, strict=True)])
+    writer.writerows(
+        rows if index is None else [[label, *row] for label, row in zip(index, rows, strict=True)]
+    )
     return text_bytes(file.getvalue())
 
 
-# -- pictures --------------------------------------------------------------------------------------------------------
+# -- pictures --------------------------------------------------------------------------------------
 
 
 def _eight_bits(array: Any) -> Any:
@@ -236,7 +289,10 @@ def _eight_bits(array: Any) -> Any:
         scaled = sys.modules["numpy"].nan_to_num(array.clip(0.0, 1.0), nan=0.0)
         return (scaled * 255).round().astype("uint8")
     if kind in ("i", "u") and array.size and not 0 <= int(array.min()) <= int(array.max()) <= 255:
-        raise FitprintError(f"a picture of integers holds values from 0 to 255, not from {array.min()} to {array.max()}; scale it")
+        raise FitprintError(
+            f"a picture of integers holds values from 0 to 255, not from {array.min()} to "
+            f"{array.max()}; scale it"
+        )
     if kind in ("i", "u"):
         return array.astype("uint8")
     raise FitprintError(f"a picture holds booleans, integers or floats, not {array.dtype}")
@@ -246,13 +302,26 @@ def _png(pixels: memoryview) -> bytes:
     """Return bytes of shape H x W or height x width x channels as a PNG file."""
     shape = pixels.shape or ()
     channels = shape[2] if len(shape) == 3 else 1
-    if len(shape) not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in shape or pixels.itemsize != 1:
-        advice = "; move the channels to the end" if len(shape) == 3 and shape[0] in (1, 3, 4) else ""
-        raise FitprintError(f"a picture has the shape H x W, H x W x 3 or H x W x 4 and one byte a channel, not {tuple(shape)}{advice}")
+    if (
+        len(shape) not in (2, 3)
+        or channels not in (1, 2, 3, 4)
+        or 0 in shape
+        or pixels.itemsize != 1
+    ):
+        advice = (
+            "; move the channels to the end" if len(shape) == 3 and shape[0] in (1, 3, 4) else ""
+        )
+        raise FitprintError(
+            "a picture has the shape H x W, H x W x 3 or H x W x 4 and one byte a channel, not "
+            f"{tuple(shape)}{advice}"
+        )
     height, width = shape[:2]
     flat = memoryview(pixels.tobytes())
     stride = width * channels
-    lines = b"".join(b"\0" + flat[start : start + stride] for start in range(0, height * stride, stride))  # 0: no filter
+    # 0: no filter
+    lines = b"".join(
+        b"\0" + flat[start : start + stride] for start in range(0, height * stride, stride)
+    )
     color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
     parts = (b"IHDR", header), (b"IDAT", zlib.compress(lines, 6)), (b"IEND", b"")

@@ -20,7 +20,10 @@ SCHEME = "models:/"
 """With which the URIs of versions begin."""
 
 _MOST_DIGITS = 18  # of a number; no version has more
-_FORMS = "models:/NAME@ALIAS, models:/NAME/3, models:/NAME/latest, each with ?at=2026-05-01T12:00:00Z if you like"
+_FORMS = (
+    "models:/NAME@ALIAS, models:/NAME/3, models:/NAME/latest, each with "
+    "?at=2026-05-01T12:00:00Z if you like"
+)
 
 
 def registry_of(store: Store) -> ModelRegistry:
@@ -32,14 +35,16 @@ def registry_of(store: Store) -> ModelRegistry:
     registry = store.registry
     if registry is None:
         raise StoreError(
-            f"the store {store.uri} keeps no registered models; a SQLite file does: set the setting `store` to sqlite:///PATH, or to what "
-            "the page of another store's plugin says"
+            f"the store {store.uri} keeps no registered models; a SQLite file does: set the "
+            "setting `store` to sqlite:///PATH, or to what the page of another store's plugin says"
         )
     return registry
 
 
 class ModelURI(NamedTuple):
-    """What a ``models:/`` URI says: a name, and a version, alias, stage or "latest"; the time for which it is asked, if it is."""
+    """What a ``models:/`` URI says: a name, and a version, alias, stage or "latest"; the time for
+    which it is asked, if it is.
+    """
 
     name: str
     alias: str | None = None
@@ -59,7 +64,9 @@ class ModelURI(NamedTuple):
             key, _, moment = options.partition("=")
             at = microseconds(moment) if key == "at" else None
             if at is None:
-                raise ModelNotFoundError(f"{shown(options)} in {shown(uri)} is no time: write ?at=2026-05-01T12:00:00Z")
+                raise ModelNotFoundError(
+                    f"{shown(options)} in {shown(uri)} is no time: write ?at=2026-05-01T12:00:00Z"
+                )
         name, sign, alias = text.partition("@")
         if sign:
             return cls(name, alias, at=at)
@@ -77,7 +84,9 @@ def found_model(registry: ModelRegistry, name: str) -> RegisteredModelRecord:
         names = [model.name for model in registry.models() if model.deleted_time is None]
         have = ", ".join(map(shown, names[:20])) or "none; fitprint.register_model(...) makes one"
         near = nearest(name, names) or f"; there are: {have}"
-        raise RegisteredModelNotFoundError(f"there is no registered model {shown(name)}{near}") from None
+        raise RegisteredModelNotFoundError(
+            f"there is no registered model {shown(name)}{near}"
+        ) from None
 
 
 def number_of(registry: ModelRegistry, model: RegisteredModelRecord, asked: ModelURI) -> int:
@@ -90,13 +99,20 @@ def number_of(registry: ModelRegistry, model: RegisteredModelRecord, asked: Mode
         latest = model.latest if asked.at is None else _latest_at(registry, model, asked.at)
         if latest is None:
             when = "" if asked.at is None else f" at {told_time(asked.at)}"
-            raise RegisteredModelNotFoundError(f"the registered model {model.name} had no version{when}")
+            raise RegisteredModelNotFoundError(
+                f"the registered model {model.name} had no version{when}"
+            )
         return latest
     stage = next((each for each in STAGES if each.lower() == asked.version.lower()), None)
     if stage is None or asked.at is not None:
-        raise RegisteredModelNotFoundError(f"{shown(asked.version)} is no version of {model.name}: write {_FORMS}")
+        raise RegisteredModelNotFoundError(
+            f"{shown(asked.version)} is no version of {model.name}: write {_FORMS}"
+        )
 
-    same = [Comparison(Field("attribute", key), "=", value) for key, value in (("name", model.name), ("stage", stage))]
+    same = [
+        Comparison(Field("attribute", key), "=", value)
+        for key, value in (("name", model.name), ("stage", stage))
+    ]
     query = Query(And(tuple(same)), (Order(Field("attribute", "created"), descending=True),))
     found = registry.search(query, limit=1).versions
     if not found:
@@ -104,7 +120,9 @@ def number_of(registry: ModelRegistry, model: RegisteredModelRecord, asked: Mode
     return found[0].version
 
 
-def of_alias(registry: ModelRegistry, model: RegisteredModelRecord, alias: str, at: int | None) -> int:
+def of_alias(
+    registry: ModelRegistry, model: RegisteredModelRecord, alias: str, at: int | None
+) -> int:
     if at is None:
         number = model.aliases.get(alias)
     else:
@@ -113,9 +131,16 @@ def of_alias(registry: ModelRegistry, model: RegisteredModelRecord, alias: str, 
     if number:
         return number
     if at is not None:
-        raise RegisteredModelNotFoundError(f"the alias {model.name}@{alias} led to no version at {told_time(at)}")
-    have = ", ".join(f"@{each} (version {version})" for each, version in model.aliases.items()) or "none"
-    raise RegisteredModelNotFoundError(f"the registered model {model.name} has no alias {shown(alias)}; its aliases: {have}")
+        raise RegisteredModelNotFoundError(
+            f"the alias {model.name}@{alias} led to no version at {told_time(at)}"
+        )
+    have = (
+        ", ".join(f"@{each} (version {version})" for each, version in model.aliases.items())
+        or "none"
+    )
+    raise RegisteredModelNotFoundError(
+        f"the registered model {model.name} has no alias {shown(alias)}; its aliases: {have}"
+    )
 
 
 def _latest_at(registry: ModelRegistry, model: RegisteredModelRecord, at: int) -> int | None:
@@ -124,4 +149,6 @@ def _latest_at(registry: ModelRegistry, model: RegisteredModelRecord, at: int) -
 
 
 def told_time(time: int) -> str:
-    return datetime.fromtimestamp(time // 1_000_000, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(time // 1_000_000, tz=timezone.utc).strftime(
+        "%Y-%m-%d %H:%M:%S UTC"
+    )

@@ -1,7 +1,9 @@
-"""Curves of what long runs use: one thread of the process looks from time to time, for all runs that are open.
+"""Curves of what long runs use: one thread of the process looks from time to time, for all runs
+that are open.
 
-It is started by a run and sleeps until one is ten seconds old; some seconds after the last one it ends. Before a fork it ends, too, for a
-process with threads should not be copied, and a program is told so; it begins again with the next run, or with records of the next second.
+It is started by a run and sleeps until one is ten seconds old; some seconds after the last one it
+ends. Before a fork it ends, too, for a process with threads should not be copied, and a program is
+told so; it begins again with the next run, or with records of the next second.
 """
 
 from __future__ import annotations
@@ -55,10 +57,12 @@ class _Watched:
 
 class _Monitor:
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # re-entrant: a signal handler may begin a run while its thread does
+        # re-entrant: a signal handler may begin a run while its thread does
+        self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.watched: dict[str, _Watched] = {}
-        self.thread: UnseenThread | None = None  # a program that waits for all its threads must not wait for this one
+        # a program that waits for all its threads must not wait for this one
+        self.thread: UnseenThread | None = None
         self.last: _Look | None = None
         self.is_ending = False
 
@@ -88,7 +92,8 @@ def resume() -> None:
     global paused
     if paused:
         with _state.lock:
-            paused = _state.thread is not None and _state.is_ending  # it took too long to end before the fork, and is still about to
+            # it took too long to end before the fork, and is still about to
+            paused = _state.thread is not None and _state.is_ending
             if _state.watched and not paused:
                 _begin()
 
@@ -104,11 +109,13 @@ def _begin() -> None:
 def _work(state: _Monitor) -> None:
     try:
         _look_again_and_again(state)
-    except Exception as error:  # noqa: BLE001 - a thread of ours must not end in a traceback on the user's screen
+    except Exception as error:  # noqa: BLE001
+        # a thread of ours must not end in a traceback on the user's screen
         told = f"curves of what the process uses end here: {type(error).__name__}: {error}"
         with state.lock:
             state.thread = state.last = None
-        with suppress(RuntimeError):  # whoever is told may log it, which a thread that is to stay unseen must not
+        # whoever is told may log it, which a thread that is to stay unseen must not
+        with suppress(RuntimeError):
             threading.Thread(target=hooks().problem, args=(told, "monitor"), daemon=True).start()
 
 
@@ -125,16 +132,23 @@ def _passed(state: _Monitor) -> float:
     """Return for how long nobody has looked: a fork may have ended the thread that was about to."""
     with state.lock:
         since = [watched.since for watched in state.watched.values()]
-    return time.monotonic() - (min(since, default=time.monotonic()) if state.last is None else state.last.at)
+    return time.monotonic() - (
+        min(since, default=time.monotonic()) if state.last is None else state.last.at
+    )
 
 
 def _sleep(state: _Monitor, passed: float) -> bool:
-    """Wait for the next look; False if there is none, and whoever begins a run from here on starts another thread."""
+    """Wait for the next look; False if there is none, and whoever begins a run from here on starts
+    another thread.
+    """
     with state.lock:
         while (pause := _pause(state)) is not None:
-            if not state.changed.wait_for(lambda: state.is_ending or not state.watched, pause - passed):
+            if not state.changed.wait_for(
+                lambda: state.is_ending or not state.watched, pause - passed
+            ):
                 return True
-            if state.changed.wait_for(lambda: state.is_ending, _SHORTEST):  # the next of many short runs finds a thread
+            # the next of many short runs finds a thread
+            if state.changed.wait_for(lambda: state.is_ending, _SHORTEST):
                 break
         state.thread = None
         return False
@@ -145,7 +159,8 @@ def _pause(state: _Monitor) -> float | None:
     if not state.watched:
         return None
     ages = [time.monotonic() - watched.since for watched in state.watched.values()]
-    # A look is compared with the one before, so the first one comes before there is anything to record.
+    # A look is compared with the one before, so the first one comes before there is anything to
+    # record.
     return min(max(min(ages) / _PART, _SHORTEST), _LONGEST)
 
 
@@ -157,33 +172,48 @@ def _record(state: _Monitor, before: _Look, now: _Look) -> None:
         if watched.first is None:
             watched.first = before if before.at >= watched.since else now
         if now.at - watched.since >= _FIRST:
-            found = {_PREFIX + name: round(value, 3) for name, value in (shared | _network(watched.first, now)).items()}
+            found = {
+                _PREFIX + name: round(value, 3)
+                for name, value in (shared | _network(watched.first, now)).items()
+            }
             chosen = {name: value for name, value in found.items() if wanted(name, *watched.globs)}
             time_us = clock.now()  # before the question: no point is later than the run's end
             if watched.run.id in state.watched:
-                # Without our lock: who holds the writer's may be in a signal handler that begins or ends a run. And past the run, which
-                # counts steps of its own: here a step is a second of its life.
-                watched.run.workspace.writer.points(watched.run.id, chosen, int(now.at - watched.since), time_us)
+                # Without our lock: who holds the writer's may be in a signal handler that begins or
+                # ends a run. And past the run, which counts steps of its own: here a step is a
+                # second of its life.
+                watched.run.workspace.writer.points(
+                    watched.run.id, chosen, int(now.at - watched.since), time_us
+                )
 
 
 def _curves(before: _Look, now: _Look) -> dict[str, float]:
-    """Return what has been used between two looks, and what is in use at the second; names of the machine's are MLflow's."""
+    """Return what has been used between two looks, and what is in use at the second; names of the
+    machine's are MLflow's.
+    """
     passed = now.at - before.at
     tree, machine = now.tree, now.machine
-    cpu = max(0.0, tree.cpu - before.tree.cpu)  # a process whose parent has ended leaves the tree, and takes its seconds along
+    # a process whose parent has ended leaves the tree, and takes its seconds along
+    cpu = max(0.0, tree.cpu - before.tree.cpu)
     found: dict[str, float | None] = {
         "process_cpu_utilization_percentage": 100 * cpu / passed,  # of one processor
         "process_memory_usage_megabytes": _mega(tree.memory),
         "process_threads": tree.threads,
         "processes": tree.processes,
         "process_read_megabytes_per_second": _mega(_more(before.tree.read, tree.read), passed),
-        "process_written_megabytes_per_second": _mega(_more(before.tree.written, tree.written), passed),
-        "cpu_utilization_percentage": _share(_more(before.machine.busy, machine.busy), _more(before.machine.passed, machine.passed)),
+        "process_written_megabytes_per_second": _mega(
+            _more(before.tree.written, tree.written), passed
+        ),
+        "cpu_utilization_percentage": _share(
+            _more(before.machine.busy, machine.busy), _more(before.machine.passed, machine.passed)
+        ),
         "system_memory_usage_megabytes": _mega(machine.memory),
         "system_memory_usage_percentage": _share(machine.memory, machine.memory_total),
         "disk_usage_megabytes": _mega(machine.disk),
         "disk_available_megabytes": _mega(machine.disk_free),
-        "disk_usage_percentage": _share(machine.disk, (machine.disk or 0) + (machine.disk_free or 0)),
+        "disk_usage_percentage": _share(
+            machine.disk, (machine.disk or 0) + (machine.disk_free or 0)
+        ),
     }
     return {**_known(found), **now.gpus}
 
@@ -199,7 +229,9 @@ def _network(before: _Look, now: _Look) -> dict[str, float]:
 
 
 def _gpus() -> dict[str, float]:
-    """Return what GPUs are used for, where the program itself has their library loaded and initialized."""
+    """Return what GPUs are used for, where the program itself has their library loaded and
+    initialized.
+    """
     nvml: Any = sys.modules.get("pynvml")
     found: dict[str, float] = {}
     count = 0
@@ -253,7 +285,9 @@ def _end() -> None:
 
 def _before_fork() -> None:
     global paused
-    paused = False  # until the fork is done, no record brings the thread back: other threads go on, and ours finish what waits
+    # until the fork is done, no record brings the thread back: other threads go on, and ours finish
+    # what waits
+    paused = False
     if _state.thread is not None:
         _end()
 
@@ -268,4 +302,6 @@ def _after_fork_in_child() -> None:
     _state, paused = _Monitor(), False
 
 
-at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)

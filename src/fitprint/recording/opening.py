@@ -1,4 +1,6 @@
-"""Opening runs: new ones, those that go on, and those that another process has open; and ending them with the program."""
+"""Opening runs: new ones, those that go on, and those that another process has open; and ending
+them with the program.
+"""
 
 from __future__ import annotations
 
@@ -44,31 +46,58 @@ def open_run(
     run = Run(workspace, run_id or new_id())
     started = clock.now() if at is None else at
     if run_id is None:
-        belongs = experiment or (_experiment_of(parent) if parent is not None else "") or workspace.settings["experiment"]
+        belongs = (
+            experiment
+            or (_experiment_of(parent) if parent is not None else "")
+            or workspace.settings["experiment"]
+        )
         parent_id = None if parent is None else parent.id
-        run.start(events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind), is_now=at is None)
+        run.start(
+            events.RunStarted(run.id, started, belongs, name or new_name(), parent_id, kind),
+            is_now=at is None,
+        )
     else:
         record = workspace.store.run(run_id)
         if record.deleted_time is not None:
-            raise FitprintError(f"the run {record.name} is in the trash; take it out first: fitprint restore {short_id(run_id)}")
-        started = max(started, record.end_time or 0, record.last_time)  # a clock that went back must not hide this life
-        run.start(events.RunStarted(run.id, started, record.experiment, record.name, record.parent_id, record.kind, resumed=True))
+            raise FitprintError(
+                f"the run {record.name} is in the trash; take it out first: fitprint restore "
+                f"{short_id(run_id)}"
+            )
+        # a clock that went back must not hide this life
+        started = max(started, record.end_time or 0, record.last_time)
+        run.start(
+            events.RunStarted(
+                run.id,
+                started,
+                record.experiment,
+                record.name,
+                record.parent_id,
+                record.kind,
+                resumed=True,
+            )
+        )
     if tags:
         run.set_tags(tags)
     return run
 
 
 def _experiment_of(parent: Run) -> str:
-    """Return the experiment of a run that another process may have opened; "" where that cannot be told, which is told."""
+    """Return the experiment of a run that another process may have opened; "" where that cannot be
+    told, which is told.
+    """
     try:
         return parent.experiment
     except StoreError as error:
-        hooks().problem(f"the experiment of the run {parent.id} is not known here: {error}", "store")
+        hooks().problem(
+            f"the experiment of the run {parent.id} is not known here: {error}", "store"
+        )
         return ""
 
 
 def attached_run(run_id: str, workspace: Workspace | None = None) -> Run:
-    """Return a handle that logs to a run which another process has open, and which that process ends."""
+    """Return a handle that logs to a run which another process has open, and which that process
+    ends.
+    """
     return Run(workspace or current(), run_id).attach("")
 
 
@@ -76,21 +105,24 @@ _stand_ins: dict[str, Run] = {}
 
 
 def run_of(token: RunToken) -> Run:
-    """Return a handle that logs to the run of a token. Where this process cannot record on that run, it is one of its own, below it, and
-    that is told.
+    """Return a handle that logs to the run of a token. Where this process cannot record on that
+    run, it is one of its own, below it, and that is told.
     """
     attached = Run(current(), token.run).attach(token.experiment)
     if not token.elsewhere:
         return attached
     run = _stand_ins.get(token.run)
     if run is None or not run.is_open:
-        run = open_run(experiment=token.experiment or current().settings["experiment"], parent=attached)
+        run = open_run(
+            experiment=token.experiment or current().settings["experiment"], parent=attached
+        )
         _stand_ins[token.run] = run
         run.end_with_program()
         hooks().problem(
-            f"the run {token.run} cannot be recorded on from here, for {token.elsewhere}; this process records to {run.workspace.home} "
-            f"instead, on the run {run.name} below it: bring them together with `fitprint export` and `fitprint import`, or let both use "
-            "a store that both can reach",
+            f"the run {token.run} cannot be recorded on from here, for {token.elsewhere}; this "
+            f"process records to {run.workspace.home} instead, on the run {run.name} below it: "
+            "bring them together with `fitprint export` and `fitprint import`, or let both use a "
+            "store that both can reach",
             "carriers",
         )
     return run

@@ -1,4 +1,6 @@
-"""Profiles of a run's data: a sample is taken while the training waits, the rest is done in the background."""
+"""Profiles of a run's data: a sample is taken while the training waits, the rest is done in the
+background.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["profile_path", "record_profile"]
 
 _MOST_KNOWN = 16
-_SMALL = 1 << 16  # bytes of an array of which a digest is taken to know whether it is the same as before
-_known: dict[tuple[Any, ...], tuple[str, int]] = {}  # digests and sizes of profiles: many trainings in a row learn from the same data
+# bytes of an array of which a digest is taken to know whether it is the same as before
+_SMALL = 1 << 16
+# digests and sizes of profiles: many trainings in a row learn from the same data
+_known: dict[tuple[Any, ...], tuple[str, int]] = {}
 
 
 def profile_path(name: str, role: str) -> str:
@@ -38,10 +42,14 @@ def profile_path(name: str, role: str) -> str:
     return f"profiles/{file_name(role) or '_'}/{file_name(name) or '_'}.json"
 
 
-def record_profile(run: RunFiles, description: Description, name: str, role: str) -> list[ArtifactsLogged]:
-    """Return the event of a profile that is known; else take a sample, and let its profile be recorded on the run in the background.
+def record_profile(
+    run: RunFiles, description: Description, name: str, role: str
+) -> list[ArtifactsLogged]:
+    """Return the event of a profile that is known; else take a sample, and let its profile be
+    recorded on the run in the background.
 
-    Nothing is recorded where that is switched off, of kinds of data of which no sample can be taken, and while too much waits.
+    Nothing is recorded where that is switched off, of kinds of data of which no sample can be
+    taken, and while too much waits.
     """
     if run.workspace.settings["profile"] == "off":
         return []
@@ -53,23 +61,43 @@ def record_profile(run: RunFiles, description: Description, name: str, role: str
             return [ArtifactsLogged(run.id, clock.now(), (Artifact(path, *known),))]
         taken = sample(description)
     if taken is not None:
-        defer(f"the profile of {name!r}", lambda: _record(run, key, taken, path), limit=workspace.settings["exit_wait"])
+        defer(
+            f"the profile of {name!r}",
+            lambda: _record(run, key, taken, path),
+            limit=workspace.settings["exit_wait"],
+        )
     return []
 
 
 def _key(run: RunFiles, description: Description) -> tuple[Any, ...] | None:
-    """Return what says that data are the same as others; None where that would take long to find out, or was for a part of them only."""
+    """Return what says that data are the same as others; None where that would take long to find
+    out, or was for a part of them only.
+    """
     data = description.data
-    is_plain = type(data).__module__ == "numpy" and type(data).__name__ == "ndarray" and data.dtype.kind in "biufc"
-    digest, coverage = description.digest if is_plain and data.nbytes <= _SMALL else vars(description).get("digest", ("", ""))
+    is_plain = (
+        type(data).__module__ == "numpy"
+        and type(data).__name__ == "ndarray"
+        and data.dtype.kind in "biufc"
+    )
+    digest, coverage = (
+        description.digest
+        if is_plain and data.nbytes <= _SMALL
+        else vars(description).get("digest", ("", ""))
+    )
     settings = run.workspace.settings
-    return (run.workspace.home, digest, settings["profile"], *settings["profile_values"]) if coverage == "all" else None
+    return (
+        (run.workspace.home, digest, settings["profile"], *settings["profile_values"])
+        if coverage == "all"
+        else None
+    )
 
 
 def _record(run: RunFiles, key: tuple[Any, ...] | None, taken: Sample, path: str) -> None:
     settings = run.workspace.settings
     with quiet():
-        found = profile(taken, values=settings["profile"] == "full", readable=settings["profile_values"])
+        found = profile(
+            taken, values=settings["profile"] == "full", readable=settings["profile_values"]
+        )
     text = json.dumps(found, separators=(",", ":"), allow_nan=False)
     run.log_text(text, path)
     if key is not None:

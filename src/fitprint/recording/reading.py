@@ -12,8 +12,21 @@ from typing import TYPE_CHECKING, Any
 from fitprint import clock
 from fitprint.arguments import checked_place, checked_text, shown
 from fitprint.artifacts.paths import checked_path
-from fitprint.entities import OPEN_STATUSES, Artifact, Dataset, LoggedModel, MetricSummary, RunRecord, RunStatus
-from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, MetricNotFoundError
+from fitprint.entities import (
+    OPEN_STATUSES,
+    Artifact,
+    Dataset,
+    LoggedModel,
+    MetricSummary,
+    RunRecord,
+    RunStatus,
+)
+from fitprint.errors import (
+    ArtifactNotFoundError,
+    FitprintError,
+    IntegrityError,
+    MetricNotFoundError,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,15 +47,17 @@ _NAME = 60  # characters of a metric's name in a short text
 class RunReader:
     """One run as the store knows it.
 
-    A run that is still going on is looked up at each access, and so is one to which this handle has added something after its end; any
-    other is looked up once.
+    A run that is still going on is looked up at each access, and so is one to which this handle has
+    added something after its end; any other is looked up once.
     """
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
         self.workspace = workspace
         self._record = record
-        self._known: RunStatus | None = None  # the status, where it is known without a look into the store
-        self._adds_later = False  # whether something was recorded through this handle while the run was not open
+        # the status, where it is known without a look into the store
+        self._known: RunStatus | None = None
+        # whether something was recorded through this handle while the run was not open
+        self._adds_later = False
         self.is_open = False
         self.id = run_id
 
@@ -55,8 +70,14 @@ class RunReader:
                 return f"<fitprint.Run {short_id(self.id)} {shown(self.name)}, RUNNING>"
             record = self.record
             metric = own_metric(record)
-            value = "" if metric is None else f", {clean(metric[:_NAME])} {number(record.metrics[metric].last)}"
-            return f"<fitprint.Run {short_id(self.id)} {shown(record.name)}, {record.status}{value}>"
+            value = (
+                ""
+                if metric is None
+                else f", {clean(metric[:_NAME])} {number(record.metrics[metric].last)}"
+            )
+            return (
+                f"<fitprint.Run {short_id(self.id)} {shown(record.name)}, {record.status}{value}>"
+            )
         except FitprintError:  # the store cannot be read
             return f"<fitprint.Run {short_id(self.id)}>"
 
@@ -100,7 +121,9 @@ class RunReader:
 
     @property
     def status(self) -> RunStatus:
-        """RUNNING, FINISHED, FAILED, KILLED, or LOST: it goes on, but its machine gave no sign of life for five minutes."""
+        """RUNNING, FINISHED, FAILED, KILLED, or LOST: it goes on, but its machine gave no sign of
+        life for five minutes.
+        """
         return self.record.status
 
     @property
@@ -131,7 +154,9 @@ class RunReader:
     def duration(self) -> float:
         """Seconds from start to end; up to now while the run goes on."""
         record = self.record
-        return ((clock.now() if record.end_time is None else record.end_time) - record.start_time) / 1e6
+        return (
+            (clock.now() if record.end_time is None else record.end_time) - record.start_time
+        ) / 1e6
 
     @property
     def error(self) -> str | None:
@@ -140,15 +165,22 @@ class RunReader:
 
     @property
     def params(self) -> dict[str, Any]:
-        """Hyperparameters with their types. A large value is whole, also where the store keeps a preview only."""
-        return {key: self._whole(param.spilled) if param.spilled else param.value for key, param in self.record.params.items()}
+        """Hyperparameters with their types.
+
+        A large value is whole, also where the store keeps a preview only.
+        """
+        return {
+            key: self._whole(param.spilled) if param.spilled else param.value
+            for key, param in self.record.params.items()
+        }
 
     def _whole(self, path: str) -> Any:
         try:
             return json.loads(self.read(path))
         except (ValueError, RecursionError) as error:
             raise IntegrityError(
-                f"the artifact {path!r} of run {self.id} holds no parameter any more: other bytes were logged there"
+                f"the artifact {path!r} of run {self.id} holds no parameter any more: other bytes "
+                "were logged there"
             ) from error
 
     @property
@@ -164,7 +196,10 @@ class RunReader:
         """
         metrics = self.record.metrics
         if checked_text(key, "a metric's name", MetricNotFoundError, empty=True) not in metrics:
-            raise MetricNotFoundError(f"run {self.id} has no metric {shown(key)}; its metrics: {', '.join(sorted(metrics)[:20]) or 'none'}")
+            raise MetricNotFoundError(
+                f"run {self.id} has no metric {shown(key)}; its metrics: "
+                f"{', '.join(sorted(metrics)[:20]) or 'none'}"
+            )
         return metrics[key]
 
     def history(self, key: str, *, max_points: int | None = None) -> MetricHistory:
@@ -172,18 +207,23 @@ class RunReader:
 
         Args:
             key: name of the metric.
-            max_points: return at most so many (at least 4): first, last and the extremes of even stretches.
+            max_points: return at most so many (at least 4): first, last and the extremes of even
+                stretches.
         """
         from fitprint.recording.histories import MetricHistory
 
         name = checked_text(key, "a metric's name", empty=True)
-        return MetricHistory.of(self.workspace.store.metric_history(self.id, name, max_points=max_points))
+        return MetricHistory.of(
+            self.workspace.store.metric_history(self.id, name, max_points=max_points)
+        )
 
     def plot(self, *metrics: str, x: Axis = "step", log: bool = False) -> Any:
-        """Return a figure with a panel for each metric: of Matplotlib, or of Plotly where only that is imported.
+        """Return a figure with a panel for each metric: of Matplotlib, or of Plotly where only that
+        is imported.
 
         Args:
-            metrics: names or patterns such as "val_*"; by default the metric by which one would judge the run.
+            metrics: names or patterns such as "val_*"; by default the metric by which one would
+                judge the run.
             x: draw over the "step", the "time" or the "epoch".
             log: whether the axis of the values is logarithmic.
 
@@ -208,28 +248,34 @@ class RunReader:
 
     @property
     def capture(self) -> Mapping[str, Any]:
-        """The capture report: what was captured, skipped or failed, and how many milliseconds it cost."""
+        """The capture report: what was captured, skipped or failed, and how many milliseconds it
+        cost.
+        """
         report = self.record.documents.get("capture", {})
         return report if isinstance(report, Mapping) else {}
 
     @property
     def usage(self) -> Mapping[str, Any]:
-        """What the process used from the start of the run to its end; {} while it goes on, and for a run that was killed.
+        """What the process used from the start of the run to its end; {} while it goes on, and for
+        a run that was killed.
 
-        ``cpu_seconds`` of all threads; ``peak_memory``, the most bytes that the process had since it began; ``read_bytes`` and
-        ``written_bytes`` from and to disks; where processes that it had started ended meanwhile, ``children_cpu_seconds``; and
-        ``children_peak_memory``, the most bytes that the largest of them had, if that is more than this process had. Runs that are
-        open at the same time in one process are not told apart.
+        ``cpu_seconds`` of all threads; ``peak_memory``, the most bytes that the process had since
+        it began; ``read_bytes`` and ``written_bytes`` from and to disks; where processes that it
+        had started ended meanwhile, ``children_cpu_seconds``; and ``children_peak_memory``, the
+        most bytes that the largest of them had, if that is more than this process had. Runs that
+        are open at the same time in one process are not told apart.
         """
         used = self.record.documents.get("usage", {})
         return used if isinstance(used, Mapping) else {}
 
     @property
     def seeds(self) -> Mapping[str, Any]:
-        """Where the random generators of the process stood when the training began; {} if that was not recorded.
+        """Where the random generators of the process stood when the training began; {} if that was
+        not recorded.
 
-        Seeds where they can be seen, else digests of states: equal digests mean that the same numbers followed. ``PYTHONHASHSEED`` and
-        ``PL_GLOBAL_SEED`` as they were set, ``random``, ``numpy`` (its global generator) and ``torch``.
+        Seeds where they can be seen, else digests of states: equal digests mean that the same
+        numbers followed. ``PYTHONHASHSEED`` and ``PL_GLOBAL_SEED`` as they were set, ``random``,
+        ``numpy`` (its global generator) and ``torch``.
         """
         seeds = self.record.documents.get("seeds", {})
         return seeds if isinstance(seeds, Mapping) else {}
@@ -241,27 +287,38 @@ class RunReader:
 
     @property
     def console(self) -> tuple[ConsoleLine, ...]:
-        """What the program printed during the run, if the setting ``console`` was on; what this process still does for it is waited for."""
+        """What the program printed during the run, if the setting ``console`` was on; what this
+        process still does for it is waited for.
+        """
         from fitprint.recording import deferred
         from fitprint.recording.console import FOLDER, read_lines
 
         deferred.finish(self.workspace.settings["exit_wait"])
-        paths = sorted(artifact.path for artifact in self.record.artifacts if artifact.path.startswith(f"{FOLDER}/"))
+        paths = sorted(
+            artifact.path
+            for artifact in self.record.artifacts
+            if artifact.path.startswith(f"{FOLDER}/")
+        )
         return tuple(read_lines(map(self.read, paths)))
 
     def _json(self, path: str) -> Mapping[str, Any]:
         try:
             content = json.loads(self.read(path))
-        except (ArtifactNotFoundError, ValueError, RecursionError):  # the file may be one of the user's own
+        except (ArtifactNotFoundError, ValueError, RecursionError):
+            # the file may be one of the user's own
             return {}
         return content if isinstance(content, Mapping) else {}
 
     def profile(self, name: str, role: str = "train") -> Mapping[str, Any]:
-        """Return what the values of a data set were like; {} if that was not recorded. What this process still does for it is waited for.
+        """Return what the values of a data set were like; {} if that was not recorded.
 
-        ``rows`` and ``columns``: of each ``name``, ``type``, ``count`` of the cells looked at, ``missing``, and what fits the type:
-        ``quantiles``, ``mean`` and ``std``, or ``top``, the most frequent values with their counts. The columns that were too many are
-        named in ``others``. The profile of the prediction for the training data has the name "prediction", if there was one.
+        What this process still does for it is waited for.
+
+        ``rows`` and ``columns``: of each ``name``, ``type``, ``count`` of the cells looked at,
+        ``missing``, and what fits the type: ``quantiles``, ``mean`` and ``std``, or ``top``, the
+        most frequent values with their counts. The columns that were too many are named in
+        ``others``. The profile of the prediction for the training data has the name "prediction",
+        if there was one.
 
         Args:
             name: of the data set.
@@ -275,14 +332,19 @@ class RunReader:
 
     def children(self) -> list[Self]:
         """Return the runs below this one, oldest first."""
-        return [type(self)(self.workspace, record.id, record=record) for record in self.workspace.store.children(self.id)]
+        return [
+            type(self)(self.workspace, record.id, record=record)
+            for record in self.workspace.store.children(self.id)
+        ]
 
     def read(self, path: str) -> bytes:
         """Return the bytes of an artifact, checked against their digest.
 
         Raises:
-            ArtifactNotFoundError: the run has no artifact at this path; the message lists what it has.
-            PendingBytesError: its bytes are still where they were recorded; the message says where, and what to do.
+            ArtifactNotFoundError: the run has no artifact at this path; the message lists what it
+                has.
+            PendingBytesError: its bytes are still where they were recorded; the message says where,
+                and what to do.
             IntegrityError: the stored bytes have changed.
         """
         checked_text(path, "an artifact's path", empty=True)
@@ -293,22 +355,30 @@ class RunReader:
         folder = f"{path.rstrip('/')}/" if path else ""
         if below := [name for name in have if name.startswith(folder)]:
             what = repr(path) if path else "all"
-            raise ArtifactNotFoundError(f"{what} of run {self.id} is a folder; name one of its files: {', '.join(below[:20])}")
-        raise ArtifactNotFoundError(f"run {self.id} has no artifact {path!r}; its artifacts: {', '.join(have[:20]) or 'none'}")
+            raise ArtifactNotFoundError(
+                f"{what} of run {self.id} is a folder; name one of its files: "
+                f"{', '.join(below[:20])}"
+            )
+        raise ArtifactNotFoundError(
+            f"run {self.id} has no artifact {path!r}; its artifacts: "
+            f"{', '.join(have[:20]) or 'none'}"
+        )
 
     def download(self, path: str = "", destination: str | Path | None = None) -> Path:
         """Copy an artifact, or all below a folder of artifacts, and return where it lies.
 
         Args:
             path: of a file or folder inside the run; "" for all.
-            destination: a file is written to this path, or into it if it is a folder; a folder's content is written below it.
-                By default a new folder named after the run's id.
+            destination: a file is written to this path, or into it if it is a folder; a folder's
+                content is written below it. By default a new folder named after the run's id.
 
         Raises:
             ArtifactNotFoundError: the run has nothing at this path.
-            PendingBytesError: bytes are still where they were recorded; the message says where, and what to do.
+            PendingBytesError: bytes are still where they were recorded; the message says where, and
+                what to do.
             IntegrityError: the stored bytes have changed.
-            FitprintError: some files could not be written; the message names them, all others are there.
+            FitprintError: some files could not be written; the message names them, all others are
+                there.
         """
         folder = checked_text(path, "an artifact's path", empty=True).strip("/")
         chosen = [
@@ -318,7 +388,11 @@ class RunReader:
         ]
         if not chosen:
             self.read(folder)  # raises, with the list of what there is
-        target = checked_place(destination, "the place to copy to") if destination is not None else Path(f"run-{short_id(self.id)}")
+        target = (
+            checked_place(destination, "the place to copy to")
+            if destination is not None
+            else Path(f"run-{short_id(self.id)}")
+        )
         if len(chosen) == 1 and chosen[0].path == folder:
             file = target / Path(folder).name if target.is_dir() or destination is None else target
             self._copy(chosen[0], file)
@@ -326,12 +400,19 @@ class RunReader:
         failed = []
         for artifact in chosen:
             try:
-                self._copy(artifact, target / checked_path(artifact.path[len(folder) :].lstrip("/")))
+                self._copy(
+                    artifact, target / checked_path(artifact.path[len(folder) :].lstrip("/"))
+                )
             except (OSError, UnicodeError) as error:
                 failed.append(f"{artifact.path!r} ({_reason(artifact, chosen, error)})")
         if failed:
-            told = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
-            raise FitprintError(f"not copied to {target}: {told}; all else is there. `fitprint get RUN PATH -o FILE` copies one file")
+            told = ", ".join(failed[:5]) + (
+                f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+            )
+            raise FitprintError(
+                f"not copied to {target}: {told}; all else is there. "
+                "`fitprint get RUN PATH -o FILE` copies one file"
+            )
         return target
 
     def _copy(self, artifact: Artifact, file: Path) -> None:
@@ -343,11 +424,16 @@ class RunReader:
                 copy.write(piece)
         if f"sha256:{total.hexdigest()}" != artifact.digest:
             file.unlink()
-            raise IntegrityError(f"the bytes of {artifact.path!r} have changed since they were recorded; `fitprint doctor` checks all")
+            raise IntegrityError(
+                f"the bytes of {artifact.path!r} have changed since they were recorded; "
+                "`fitprint doctor` checks all"
+            )
 
 
 def _reason(artifact: Artifact, others: Iterable[Artifact], error: Exception) -> str:
-    """Return why the artifact could not be copied: another one may have its path, or that of a folder of it."""
+    """Return why the artifact could not be copied: another one may have its path, or that of a
+    folder of it.
+    """
     for other in others:
         if artifact.path.startswith(f"{other.path}/"):
             return f"{other.path!r} is a file"

@@ -18,7 +18,13 @@ from fitprint.events import ModelVersionCreated, RegisteredModelEdited
 from fitprint.ids import new_id
 from fitprint.recording.model_uris import SCHEME, found_model, registry_of
 from fitprint.recording.reading import RunReader
-from fitprint.recording.versions import ModelVersion, RegisteredModel, decided, get_model_version, searched
+from fitprint.recording.versions import (
+    ModelVersion,
+    RegisteredModel,
+    decided,
+    get_model_version,
+    searched,
+)
 from fitprint.recording.workspace import Workspace, current
 from fitprint.stores.registry import KNOWN
 
@@ -43,11 +49,13 @@ def register_model(
 ) -> ModelVersion:
     """Register a recorded model under a name, and return its version.
 
-    The version keeps the model's files, whatever becomes of its run. The same model of the same run is registered once: the next time,
-    the version that there is is returned. What :func:`fitprint.evaluate` found on the run goes with it.
+    The version keeps the model's files, whatever becomes of its run. The same model of the same run
+    is registered once: the next time, the version that there is is returned. What
+    :func:`fitprint.evaluate` found on the run goes with it.
 
     Args:
-        model: a run (its model ``model``), ``runs:/RUN/PATH``, ``models:/NAME/VERSION``, or a folder with an ``MLmodel`` file.
+        model: a run (its model ``model``), ``runs:/RUN/PATH``, ``models:/NAME/VERSION``, or a
+            folder with an ``MLmodel`` file.
         name: of the registered model, which begins to exist with its first version.
         alias: an alias that is to lead to the version.
         tags: tags of the version.
@@ -56,15 +64,20 @@ def register_model(
 
     Raises:
         ModelNotFoundError: ``model`` leads to no model.
-        RefusedError: the name is none, or a rule does not let the version have the alias (it is registered all the same).
-        RegistryUnreachableError: the store cannot be reached within the setting ``registry_wait``; the request is written down, and the
-            version appears when it is delivered.
+        RefusedError: the name is none, or a rule does not let the version have the alias (it is
+            registered all the same).
+        RegistryUnreachableError: the store cannot be reached within the setting ``registry_wait``;
+            the request is written down, and the version appears when it is delivered.
     """
     workspace = current()
     name = checked_text(name, "the name of a registered model")
-    act = _request(workspace, model, name, _texts(tags or {}), checked_text(note, "a note", empty=True), reason)
+    act = _request(
+        workspace, model, name, _texts(tags or {}), checked_text(note, "a note", empty=True), reason
+    )
     decision = decided(workspace, act)
-    made = ModelVersion(workspace, registry_of(workspace.store).version(name, decision.version or 0))
+    made = ModelVersion(
+        workspace, registry_of(workspace.store).version(name, decision.version or 0)
+    )
     if decision.about == KNOWN:  # what was said of it now is to hold all the same
         if act.changes.get("tags"):
             made.set_tags(act.changes["tags"])
@@ -74,20 +87,33 @@ def register_model(
         try:
             get_registered_model(name).promote(made.version, alias, reason=reason)
         except RefusedError as error:
-            raise RefusedError(f"{error} ({name}/{made.version} is registered all the same)") from error
+            raise RefusedError(
+                f"{error} ({name}/{made.version} is registered all the same)"
+            ) from error
         made.refresh()
     return made
 
 
-def _request(workspace: Workspace, model: Any, name: str, tags: Mapping[str, str | None], note: str, reason: str) -> ModelVersionCreated:
+def _request(
+    workspace: Workspace,
+    model: Any,
+    name: str,
+    tags: Mapping[str, str | None],
+    note: str,
+    reason: str,
+) -> ModelVersionCreated:
     reason = checked_text(reason, "a reason", empty=True)
     run_id, logged, files, evaluations = _material(workspace, model)
     changes: dict[str, Any] = {"tags": tags, "note": note, "evaluations": evaluations}
     given = {key: value for key, value in changes.items() if value}
-    return ModelVersionCreated(name, clock.now(), new_id(), "", run_id, logged, files, given, reason)
+    return ModelVersionCreated(
+        name, clock.now(), new_id(), "", run_id, logged, files, given, reason
+    )
 
 
-def _material(workspace: Workspace, model: Any) -> tuple[str, LoggedModel, tuple[Artifact, ...], Mapping[str, Any]]:
+def _material(
+    workspace: Workspace, model: Any
+) -> tuple[str, LoggedModel, tuple[Artifact, ...], Mapping[str, Any]]:
     """Return the run, the model, its files and what is known of how good it is."""
     if isinstance(model, os.PathLike):
         model = os.fspath(model)
@@ -95,7 +121,10 @@ def _material(workspace: Workspace, model: Any) -> tuple[str, LoggedModel, tuple
         model = get_model_version(model)
     if isinstance(model, ModelVersion):
         record = model.record
-        evaluations = {data: [e.digest, e.target_digest, dict(e.metrics), dict(e.goals)] for data, e in record.evaluations.items()}
+        evaluations = {
+            data: [e.digest, e.target_digest, dict(e.metrics), dict(e.goals)]
+            for data, e in record.evaluations.items()
+        }
         return record.run_id, record.model, record.artifacts, evaluations
     run, path = _run_of(workspace, model)
     if run is None:
@@ -103,7 +132,9 @@ def _material(workspace: Workspace, model: Any) -> tuple[str, LoggedModel, tuple
     logged = next((each for each in run.record.models if each.path == path), None)
     if logged is None:
         have = ", ".join(f"runs:/{run.id}/{each.path}" for each in run.record.models) or "none"
-        raise ModelNotFoundError(f"the run {run.record.name} has no model {path!r}; its models: {have}")
+        raise ModelNotFoundError(
+            f"the run {run.record.name} has no model {path!r}; its models: {have}"
+        )
     return run.id, logged, files_below(run.record.artifacts, path), evaluations_of(run)
 
 
@@ -113,8 +144,13 @@ def _run_of(workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
         model.refresh()  # somebody may have recorded a model by another handle
         paths = [each.path for each in model.record.models]
         return model, paths[0] if len(paths) == 1 else "model"
-    text = checked_text(model, "the model to register: a run, runs:/RUN/PATH, models:/NAME/VERSION or a folder", ModelNotFoundError)
-    if os.path.isfile(os.path.join(text, "MLmodel")):  # noqa: PTH113, PTH118 - no error for odd names
+    text = checked_text(
+        model,
+        "the model to register: a run, runs:/RUN/PATH, models:/NAME/VERSION or a folder",
+        ModelNotFoundError,
+    )
+    # no error for odd names
+    if os.path.isfile(os.path.join(text, "MLmodel")):  # noqa: PTH113, PTH118
         return None, text
     name, _, path = text.removeprefix("runs:/").strip("/").partition("/")
     run = _run_named(workspace, name)
@@ -128,7 +164,9 @@ def _run_named(workspace: Workspace, name: str) -> RunReader:
     return RunReader(workspace, record.id, record)
 
 
-def _from_folder(workspace: Workspace, folder: str) -> tuple[str, LoggedModel, tuple[Artifact, ...], Mapping[str, Any]]:
+def _from_folder(
+    workspace: Workspace, folder: str
+) -> tuple[str, LoggedModel, tuple[Artifact, ...], Mapping[str, Any]]:
     """Keep the files of a model directory, and return what they are."""
     from fitprint.models.directory import directory_digest, read_manifest
 
@@ -139,14 +177,18 @@ def _from_folder(workspace: Workspace, folder: str) -> tuple[str, LoggedModel, t
         digest, size = workspace.staging.put_file(path)
         files.append(Artifact(checked_path(path.relative_to(root).as_posix()), digest, size))
     digest = directory_digest({file.path: file.digest for file in files})
-    flavor = manifest.flavor or next((each for each in manifest.flavors if each != "python_function"), "python_function")
+    flavor = manifest.flavor or next(
+        (each for each in manifest.flavors if each != "python_function"), "python_function"
+    )
     facts = {
         "class": manifest.class_name,
         "serialization": manifest.serialization,
         "safe": manifest.safe,
         "needs": list(manifest.needs),
         "requirements": list(manifest.requirements),
-        "signature": manifest.signature.to_json(values=False) if manifest.signature is not None else None,
+        "signature": manifest.signature.to_json(values=False)
+        if manifest.signature is not None
+        else None,
         "size": sum(file.size for file in files),
     }
     return "", LoggedModel("model", flavor, digest, facts), tuple(files), {}
@@ -164,30 +206,48 @@ def evaluations_of(run: RunReader) -> dict[str, Any]:
             data = name.removesuffix(".json")
             metrics = {key: float(value) for key, value in content["metrics"].items()}
             summaries = run.record.metrics
-            goals = {key: summaries[f"{data}_{key}"].goal for key in metrics if f"{data}_{key}" in summaries}
+            goals = {
+                key: summaries[f"{data}_{key}"].goal
+                for key in metrics
+                if f"{data}_{key}" in summaries
+            }
             found[data] = [str(content["digest"]), str(content["target_digest"]), metrics, goals]
         except (FitprintError, ValueError, TypeError, KeyError, AttributeError):
             continue  # a file of the user's own
     return found
 
 
-def create_registered_model(name: str, *, tags: Mapping[str, Any] | None = None, note: str = "") -> RegisteredModel:
-    """Make a registered model without a version; nobody has to, for it begins to exist with its first one.
+def create_registered_model(
+    name: str, *, tags: Mapping[str, Any] | None = None, note: str = ""
+) -> RegisteredModel:
+    """Make a registered model without a version; nobody has to, for it begins to exist with its
+    first one.
 
     Raises:
         RefusedError: there is one of this name.
     """
     workspace = current()
-    changes: dict[str, Any] = {"created": True, "note": checked_text(note, "a note", empty=True), "tags": _texts(tags or {})}
+    changes: dict[str, Any] = {
+        "created": True,
+        "note": checked_text(note, "a note", empty=True),
+        "tags": _texts(tags or {}),
+    }
     given = {key: value for key, value in changes.items() if value}
-    decided(workspace, RegisteredModelEdited(checked_text(name, "a name"), clock.now(), new_id(), "", given))
+    decided(
+        workspace,
+        RegisteredModelEdited(checked_text(name, "a name"), clock.now(), new_id(), "", given),
+    )
     return get_registered_model(name)
 
 
 def registered_models() -> list[RegisteredModel]:
     """Return all registered models, by name."""
     workspace = current()
-    return [RegisteredModel(workspace, record) for record in registry_of(workspace.store).models() if record.deleted_time is None]
+    return [
+        RegisteredModel(workspace, record)
+        for record in registry_of(workspace.store).models()
+        if record.deleted_time is None
+    ]
 
 
 def get_registered_model(name: str) -> RegisteredModel:
@@ -197,7 +257,12 @@ def get_registered_model(name: str) -> RegisteredModel:
         RegisteredModelNotFoundError: there is none; the message says what there is.
     """
     workspace = current()
-    return RegisteredModel(workspace, found_model(registry_of(workspace.store), checked_text(name, "the name of a registered model")))
+    return RegisteredModel(
+        workspace,
+        found_model(
+            registry_of(workspace.store), checked_text(name, "the name of a registered model")
+        ),
+    )
 
 
 def search_model_versions(
@@ -206,15 +271,17 @@ def search_model_versions(
     """Return the versions of registered models that match a filter.
 
     Args:
-        filter_string: such as ``name = 'churn' and metrics.val_auc > 0.9``: attributes and tags of versions, params, metrics and data sets
-            of their runs; see :mod:`fitprint.query`.
+        filter_string: such as ``name = 'churn' and metrics.val_auc > 0.9``: attributes and tags of
+            versions, params, metrics and data sets of their runs; see :mod:`fitprint.query`.
         order_by: such as ``"metrics.val_auc desc"``; newest first by default.
         max_results: return at most so many.
 
     Raises:
         QueryError: the filter or the ordering cannot be understood.
     """
-    return searched(current(), filter_string, order_by or (), checked_count(max_results, "max_results"))
+    return searched(
+        current(), filter_string, order_by or (), checked_count(max_results, "max_results")
+    )
 
 
 def _texts(tags: Mapping[str, Any]) -> dict[str, str | None]:

@@ -28,7 +28,13 @@ from fitprint.recording import console, media, monitor
 from fitprint.recording.configuration import configured
 from fitprint.recording.contents import RunContents
 from fitprint.recording.context import POSITION, leave_run
-from fitprint.recording.ending import at_end, outcome_of, outcome_of_program, unwatch_exit, watch_exit
+from fitprint.recording.ending import (
+    at_end,
+    outcome_of,
+    outcome_of_program,
+    unwatch_exit,
+    watch_exit,
+)
 from fitprint.recording.environment import attach_environment
 from fitprint.recording.resources import used_since
 from fitprint.recording.tags import Tags
@@ -46,11 +52,14 @@ _NAN = math.nan
 class Run(RunContents):
     """A handle on a run: logs to it while it is open, and reads it at any time.
 
-    ``is_open`` tells whether the run was started, resumed or inherited through this handle and has not ended.
-    Used as a context manager it ends with the block: FINISHED, FAILED if an exception leaves the block, KILLED at an interrupt.
+    ``is_open`` tells whether the run was started, resumed or inherited through this handle and has
+    not ended. Used as a context manager it ends with the block: FINISHED, FAILED if an exception
+    leaves the block, KILLED at an interrupt.
     """
 
-    def __init__(self, workspace: Workspace, run_id: str, *, record: RunRecord | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, run_id: str, *, record: RunRecord | None = None
+    ) -> None:
         super().__init__(workspace, run_id, record)
         self._process = 0  # the process that opened it here and may end it
         self._fits = 0
@@ -58,12 +67,13 @@ class Run(RunContents):
         self._watches_exit = False
         self._started: events.RunStarted | None = None
         self._told_experiment = ""  # by the process that opened it
-        self._seeded: dict[str, Any] = {}  # where the random generators stood when a training of the run began
+        # where the random generators stood when a training of the run began
+        self._seeded: dict[str, Any] = {}
         self._configuration: dict[str, Any] = {}  # what the program was configured with then
         self._before: Usage | None = None  # what the process had used when the run began
         self._before_end: list[Callable[[Run, RunStatus], None]] = []
 
-    # -- life ----------------------------------------------------------------------------------------------------
+    # -- life --------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -82,7 +92,11 @@ class Run(RunContents):
 
     @property
     def parent_id(self) -> str | None:
-        return self._started.parent if self._started is not None and not self._started.resumed else super().parent_id
+        return (
+            self._started.parent
+            if self._started is not None and not self._started.resumed
+            else super().parent_id
+        )
 
     def start(self, started: events.RunStarted, *, is_now: bool = True) -> None:
         """Write down that the run begins, now or at a time that is past."""
@@ -101,7 +115,9 @@ class Run(RunContents):
                 console.watch(self)
 
     def _begun(self) -> list[events.Event]:
-        """Return the events that tell where the random generators stand, and what the program is configured with; of both what is new."""
+        """Return the events that tell where the random generators stand, and what the program is
+        configured with; of both what is new.
+        """
         settings = self.workspace.settings
         seeds = describe_seeds() if settings["context"] else {}
         configuration = configured() if settings["configuration"] else {}
@@ -111,18 +127,26 @@ class Run(RunContents):
         if configuration != self._configuration:
             include, exclude = settings["include_params"], settings["exclude_params"]
             named = {f"config.{key}": value for key, value in configuration.items()}
-            params = {key: self._param(key, value, "config") for key, value in named.items() if wanted(key, include, exclude)}
+            params = {
+                key: self._param(key, value, "config")
+                for key, value in named.items()
+                if wanted(key, include, exclude)
+            }
             told += [events.ParamsLogged(self.id, clock.now(), params)] if params else []
         self._seeded, self._configuration = seeds, configuration
         return told
 
-    def end(self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None) -> None:
-        """End the run; ending it twice changes nothing, and a forked child cannot end its parent's run.
+    def end(
+        self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None
+    ) -> None:
+        """End the run; ending it twice changes nothing, and a forked child cannot end its parent's
+        run.
 
         Args:
             status: FINISHED, FAILED or KILLED.
             error: text of the traceback, if there is one; secrets in it are replaced.
-            at: time of the end in microseconds, now by default; not before the start, whatever the clock says.
+            at: time of the end in microseconds, now by default; not before the start, whatever the
+                clock says.
 
         Raises:
             FitprintError: there is no such status or no such time.
@@ -130,7 +154,10 @@ class Run(RunContents):
         if status not in TERMINAL_STATUSES:
             raise FitprintError(f"a run ends as FINISHED, FAILED or KILLED, not {status!r}")
         if at is not None and not clock.is_time(at):
-            raise FitprintError(f"a run ends at a time in whole microseconds since the Unix epoch (time.time_ns() // 1000), not at {at!r}")
+            raise FitprintError(
+                "a run ends at a time in whole microseconds since the Unix epoch (time.time_ns() "
+                f"// 1000), not at {at!r}"
+            )
         if not self.is_owned:
             if self._process:  # a forked child takes its leave
                 self.is_open = False
@@ -152,16 +179,23 @@ class Run(RunContents):
         if self._watches_exit:
             self._watches_exit = False
             unwatch_exit()
-        ended = max(clock.now() if at is None else at, self._started.time if self._started is not None else 0)
+        ended = max(
+            clock.now() if at is None else at,
+            self._started.time if self._started is not None else 0,
+        )
         end = events.RunEnded(self.id, ended, status, None if error is None else told(str(error)))
         if self._before is not None:
-            self.workspace.writer.append(events.DocumentLogged(self.id, ended, "usage", used_since(self._before)), end)
+            self.workspace.writer.append(
+                events.DocumentLogged(self.id, ended, "usage", used_since(self._before)), end
+            )
         else:
             self.workspace.writer.append(end)
         hooks().notify("on_run_ended", run=self.id, status=status, home=str(self.workspace.home))
 
     def before_end(self, action: Callable[[Run, RunStatus], None]) -> None:
-        """Call this with the run and its status before the run ends here; added again, it is called once. It must not raise."""
+        """Call this with the run and its status before the run ends here; added again, it is called
+        once. It must not raise.
+        """
         if action not in self._before_end:
             self._before_end.append(action)
 
@@ -178,7 +212,12 @@ class Run(RunContents):
             unwatch_exit()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         status, text = outcome_of(error)
         self.end(status, error=text)
 
@@ -188,7 +227,9 @@ class Run(RunContents):
         return self._process == os.getpid()
 
     def claim_fit(self) -> bool:
-        """Tell the first observed training call of this run that it is the first, and all others that they are not."""
+        """Tell the first observed training call of this run that it is the first, and all others
+        that they are not.
+        """
         if not self.is_owned:
             return False
         with self._lock:
@@ -199,8 +240,9 @@ class Run(RunContents):
         return is_first
 
     def environ(self) -> dict[str, str]:
-        """Return the variables that make this run current in a child process. No password is among them: a child that is to read from
-        a store which needs one finds it in its own ``FITPRINT_STORE``, or in ``~/.config/fitprint/credentials``; recording needs none.
+        """Return the variables that make this run current in a child process. No password is among
+        them: a child that is to read from a store which needs one finds it in its own
+        ``FITPRINT_STORE``, or in ``~/.config/fitprint/credentials``; recording needs none.
 
         Example:
             >>> subprocess.run(command, env={**os.environ, **run.environ()})
@@ -210,7 +252,9 @@ class Run(RunContents):
 
     def token(self) -> RunToken:
         """Return what another process needs to log to this run."""
-        experiment = self._started.experiment if self._started is not None else self._told_experiment
+        experiment = (
+            self._started.experiment if self._started is not None else self._told_experiment
+        )
         return replace(self.workspace.token(), run=self.id, experiment=experiment)
 
     def attach(self, experiment: str) -> Run:
@@ -218,7 +262,7 @@ class Run(RunContents):
         self.is_open, self._told_experiment = True, experiment
         return self
 
-    # -- params and tags -----------------------------------------------------------------------------------------
+    # -- params and tags ---------------------------------------------------------------------------
 
     def log_param(self, key: str, value: Any, *, provenance: Provenance = "set") -> None:
         """Record one hyperparameter; logged again, the later value stands.
@@ -226,11 +270,21 @@ class Run(RunContents):
         Raises:
             InvalidParamError: the value cannot be represented, or the name is no text.
         """
-        self.log_params({checked_text(key, "a parameter's name", InvalidParamError): value}, provenance=provenance)
+        self.log_params(
+            {checked_text(key, "a parameter's name", InvalidParamError): value},
+            provenance=provenance,
+        )
 
-    def log_params(self, params: Mapping[Any, Any], *, provenance: Provenance = "set", defaults: Iterable[str] = ()) -> None:
-        """Record hyperparameters. Numbers, booleans, None, texts, lists and dicts keep their type; other objects become text. Texts under
-        the name of a secret (``api_key``, ``password``), also inside a dict, become ``[redacted]``.
+    def log_params(
+        self,
+        params: Mapping[Any, Any],
+        *,
+        provenance: Provenance = "set",
+        defaults: Iterable[str] = (),
+    ) -> None:
+        """Record hyperparameters. Numbers, booleans, None, texts, lists and dicts keep their type;
+        other objects become text. Texts under the name of a secret (``api_key``, ``password``),
+        also inside a dict, become ``[redacted]``.
 
         What is longer than 8 KiB as JSON is kept whole as an artifact ``params/<key>.json``.
 
@@ -240,7 +294,8 @@ class Run(RunContents):
             defaults: names of those that have the framework's default.
 
         Raises:
-            InvalidParamError: some could not be represented; the message names them, all others are recorded.
+            InvalidParamError: some could not be represented; the message names them, all others are
+                recorded.
         """
         items = checked_items(params, "log_params({'lr': 0.1})", InvalidParamError)
         settings = self.workspace.settings
@@ -256,20 +311,28 @@ class Run(RunContents):
             if choosy and not wanted(key, include, exclude):
                 continue
             try:
-                good[key] = self._param(key, withheld(key, param_value(value)), "default" if key in defaults else provenance)
+                good[key] = self._param(
+                    key,
+                    withheld(key, param_value(value)),
+                    "default" if key in defaults else provenance,
+                )
             except InvalidParamError as error:
                 bad.append(f"{key!r} ({error})")
         if good:
             self._journal.append(events.ParamsLogged(self.id, clock.now(), good))
         if bad:
-            raise InvalidParamError(f"not recorded: {', '.join(bad)}; log a text of your own instead, such as repr(value)")
+            raise InvalidParamError(
+                f"not recorded: {', '.join(bad)}; log a text of your own instead, such as "
+                "repr(value)"
+            )
 
     def _param(self, key: str, value: Any, provenance: Any) -> Param:
         shown = preview(value)
         if shown is value:
             return Param(value, provenance)
         path = f"params/{file_name(key)}.json"
-        kept = self._put(path, media.text_bytes(json.dumps(value, ensure_ascii=False)))  # with NaN as NaN, for it is read back
+        # with NaN as NaN, for it is read back
+        kept = self._put(path, media.text_bytes(json.dumps(value, ensure_ascii=False)))
         return Param(shown, provenance, path if kept else None)
 
     @property
@@ -282,7 +345,8 @@ class Run(RunContents):
         self.set_tags({checked_text(key, "a tag's name"): value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags; values become text, under the name of a secret ``[redacted]``; None removes a tag.
+        """Set tags; values become text, under the name of a secret ``[redacted]``; None removes a
+        tag.
 
         Raises:
             FitprintError: some names are no text; the message names them, all other tags are set.
@@ -298,9 +362,11 @@ class Run(RunContents):
         super()._changed(name, experiment)
         if self._started is not None:
             started = self._started
-            self._started = replace(started, name=name or started.name, experiment=experiment or started.experiment)
+            self._started = replace(
+                started, name=name or started.name, experiment=experiment or started.experiment
+            )
 
-    # -- metrics -------------------------------------------------------------------------------------------------
+    # -- metrics -----------------------------------------------------------------------------------
 
     def log_metric(
         self,
@@ -317,8 +383,10 @@ class Run(RunContents):
         Args:
             key: name of the metric.
             value: a number; NaN and infinities are kept exactly.
-            step: whole number; by default that of the ``fitprint.loop`` around, else one more than the step before, from 0.
-            epoch: number of the epoch, also a fraction; by default, where no step is given either, that of the loops around.
+            step: whole number; by default that of the ``fitprint.loop`` around, else one more than
+                the step before, from 0.
+            epoch: number of the epoch, also a fraction; by default, where no step is given either,
+                that of the loops around.
             timestamp: a ``datetime``, or milliseconds since the Unix epoch; now by default.
             goal: whether less or more is better, for ``best``; by default guessed from the name.
 
@@ -347,7 +415,8 @@ class Run(RunContents):
                 if epoch is None:
                     epoch = position.epoch
         try:
-            if goal is not None and goal not in ("min", "max"):  # of a known metric the writer does not look at it
+            # of a known metric the writer does not look at it
+            if goal is not None and goal not in ("min", "max"):
                 raise ValueError(goal)
             now = time_ns() // 1000 if timestamp is None else microseconds(timestamp)
             self._point(self.id, key, step, now, value, _NAN if epoch is None else epoch, goal)
@@ -355,18 +424,23 @@ class Run(RunContents):
                 self._next_step[key] = (step if type(step) is int else int(step)) + 1
         except (struct.error, TypeError, ValueError, OverflowError) as error:
             raise InvalidMetricError(
-                f"metric {key!r} was not recorded: step must be a whole number, epoch a number, timestamp a datetime or milliseconds, "
-                f"and goal 'min' or 'max', not {shown(step)}, {shown(epoch)}, {shown(timestamp)} and {shown(goal)}"
+                f"metric {key!r} was not recorded: step must be a whole number, epoch a number, "
+                "timestamp a datetime or milliseconds, and goal 'min' or 'max', not "
+                f"{shown(step)}, {shown(epoch)}, {shown(timestamp)} and {shown(goal)}"
             ) from error
 
     def _point(self, *point: Any) -> None:
-        """Record a point; while the run is open, the writer's own function lies over this one, which costs a call less."""
+        """Record a point; while the run is open, the writer's own function lies over this one,
+        which costs a call less.
+        """
         self._journal.point(*point)
 
     def _admit(self, key: Any) -> int | None:
         """Decide on a metric seen for the first time: its first step, or None to leave it out."""
         if not isinstance(key, str) or not key:
-            raise InvalidMetricError(f"a metric's name must be a text that is not empty, not {key!r}")
+            raise InvalidMetricError(
+                f"a metric's name must be a text that is not empty, not {key!r}"
+            )
         settings = self.workspace.settings
         if self.is_open:
             self._point = self._journal.point  # type: ignore[method-assign]
@@ -377,7 +451,12 @@ class Run(RunContents):
                 try:
                     following = max(self.history(key).step, default=-1) + 1
                 except FitprintError as error:  # recording does not depend on the store
-                    hooks().problem(f"steps of {key!r} are counted from 0, for the store cannot be read: {error}", "store", error)
+                    hooks().problem(
+                        f"steps of {key!r} are counted from 0, for the store cannot be read: "
+                        f"{error}",
+                        "store",
+                        error,
+                    )
         return self._next_step.setdefault(key, following)  # another thread may have been faster
 
     def log_metrics(
@@ -390,7 +469,8 @@ class Run(RunContents):
         """Record one point of each metric; see :meth:`log_metric`.
 
         Raises:
-            InvalidMetricError: some are not numbers; the message names them, all others are recorded.
+            InvalidMetricError: some are not numbers; the message names them, all others are
+                recorded.
         """
         if timestamp is None:
             if self._log_round(metrics, step, epoch):
@@ -405,10 +485,20 @@ class Run(RunContents):
         if bad:
             raise InvalidMetricError("; ".join(bad))
 
-    def _log_round(self, metrics: Mapping[str, float], step: int | None, epoch: float | None) -> bool:
-        """Record the metrics of a round with one write; False, and nothing recorded, where one of them needs a closer look."""
+    def _log_round(
+        self, metrics: Mapping[str, float], step: int | None, epoch: float | None
+    ) -> bool:
+        """Record the metrics of a round with one write; False, and nothing recorded, where one of
+        them needs a closer look.
+        """
         following = self._next_step
-        if step is None and isinstance(metrics, dict) and metrics and following.keys().isdisjoint(metrics) and POSITION.get() is None:
+        if (
+            step is None
+            and isinstance(metrics, dict)
+            and metrics
+            and following.keys().isdisjoint(metrics)
+            and POSITION.get() is None
+        ):
             return self._log_first(metrics, epoch)
         if type(step) is not int:
             return False
@@ -417,7 +507,9 @@ class Run(RunContents):
                 if type(value) is not float or following[key] is None:
                     return False
             self._adds_later = self._adds_later or not self.is_open
-            self.workspace.writer.points(self.id, metrics, step, time_ns() // 1000, _NAN if epoch is None else epoch)
+            self.workspace.writer.points(
+                self.id, metrics, step, time_ns() // 1000, _NAN if epoch is None else epoch
+            )
             for key in metrics:
                 following[key] = step + 1
         except (AttributeError, KeyError, TypeError, struct.error):
@@ -428,7 +520,11 @@ class Run(RunContents):
         """Do so with the first points of metrics, of which nobody gave the step."""
         with self._lock:
             plain = all(type(value) is float for value in metrics.values())
-            return plain and all(self._admit(key) == 0 for key in metrics) and self._log_round(metrics, 0, epoch)
+            return (
+                plain
+                and all(self._admit(key) == 0 for key in metrics)
+                and self._log_round(metrics, 0, epoch)
+            )
 
     def log_history(
         self,
@@ -451,7 +547,8 @@ class Run(RunContents):
             goal: as for :meth:`log_metric`.
 
         Raises:
-            InvalidMetricError: a value is not a number, or the columns differ in length; nothing is recorded.
+            InvalidMetricError: a value is not a number, or the columns differ in length; nothing is
+                recorded.
         """
         try:
             column = array("d", values)
@@ -467,8 +564,14 @@ class Run(RunContents):
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidMetricError(f"metric {key!r} was not recorded: {error}") from error
         if {len(each) for each in points.columns} != {count}:
-            raise InvalidMetricError(f"metric {key!r} was not recorded: {count} values need as many steps, epochs and times")
-        if count and (self._next_step[key] if key in self._next_step else self._admit(key)) is not None:
+            raise InvalidMetricError(
+                f"metric {key!r} was not recorded: {count} values need as many steps, epochs and "
+                "times"
+            )
+        if (
+            count
+            and (self._next_step[key] if key in self._next_step else self._admit(key)) is not None
+        ):
             self._journal.append(events.MetricPoints(self.id, now, key, points, goal))
             self._next_step[key] = points.step[-1] + 1
 

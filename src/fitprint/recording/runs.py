@@ -13,7 +13,8 @@ class Runs(list[Run]):
     """The runs that a search has found, in its order: a list, which a notebook shows as a table."""
 
     def to_pandas(self) -> Any:
-        """Return a ``pandas.DataFrame`` with a row for each run (see :func:`fitprint.tables.to_pandas`).
+        """Return a ``pandas.DataFrame`` with a row for each run (see
+        :func:`fitprint.tables.to_pandas`).
 
         Raises:
             FitprintError: pandas is not installed.
@@ -23,7 +24,8 @@ class Runs(list[Run]):
         return to_pandas([run.record for run in self])
 
     def to_polars(self) -> Any:
-        """Return a ``polars.DataFrame`` with a row for each run (see :func:`fitprint.tables.to_polars`).
+        """Return a ``polars.DataFrame`` with a row for each run (see
+        :func:`fitprint.tables.to_polars`).
 
         Raises:
             FitprintError: polars is not installed.

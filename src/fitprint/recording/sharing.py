@@ -1,8 +1,10 @@
-"""The bytes of artifacts where all can read them who use the store: which artifact store that is, and what is brought there.
+"""The bytes of artifacts where all can read them who use the store: which artifact store that is,
+and what is brought there.
 
-Bytes travel behind the events that speak of them. What is still to be brought is written down nowhere here: it is what the store says is
-pending and this home has. So it survives whatever happens to the process: bytes that arrived without a word are found there by the next
-one, a word without bytes is never given.
+Bytes travel behind the events that speak of them. What is still to be brought is written down
+nowhere here: it is what the store says is pending and this home has. So it survives whatever
+happens to the process: bytes that arrived without a word are found there by the next one, a word
+without bytes is never given.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedBytes", "Uploaded"]
 
-_TOLD_TOGETHER, _TOLD_BYTES = 200, 256 << 20  # digests and bytes after which their arrival is told, so that little is done twice
+# digests and bytes after which their arrival is told, so that little is done twice
+_TOLD_TOGETHER, _TOLD_BYTES = 200, 256 << 20
 _MOST_REFUSALS = 3  # one after the other: each may cost the time of a connection
 _MOST_AT_A_LOOK = 64 << 20  # bytes that a look at runs brings
 _EVERY_SECONDS = 1.0
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0  # seconds between attempts in the background while they fail
+# seconds between attempts in the background while they fail
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 
 
 @dataclass(slots=True)
@@ -82,12 +86,14 @@ class SharedBytes:
         self._pause, self._retry_at = 0.0, 0.0
         self._more_came = False
 
-    # -- which artifact store ----------------------------------------------------------------------------------------------------
+    # -- which artifact store ----------------------------------------------------------------------
 
     def place(self, store: Store) -> ArtifactStore | None:
-        """Return the artifact store of the store; None if the bytes stay in the homes that recorded them.
+        """Return the artifact store of the store; None if the bytes stay in the homes that recorded
+        them.
 
-        The first who comes chooses it for all, by the setting ``artifacts`` or by the store's default.
+        The first who comes chooses it for all, by the setting ``artifacts`` or by the store's
+        default.
 
         Raises:
             StoreError: it cannot be opened; the message holds no password.
@@ -119,13 +125,18 @@ class SharedBytes:
         if self._chosen:
             self._open_whole(self._chosen).close()  # a mistake is told before it binds
             return public(self._chosen)
-        return None if self._workspace.destination.is_own(self._workspace.home) else default_for(store.uri)
+        return (
+            None
+            if self._workspace.destination.is_own(self._workspace.home)
+            else default_for(store.uri)
+        )
 
     def _compare(self, kept: str, store: Store) -> None:
         if self._chosen and address_of(self._chosen) != address_of(resolved(kept, store.uri)):
             hooks().problem(
-                f"the store {store.uri} keeps its artifacts in {resolved(kept, store.uri)}, as was chosen when it was first used; "
-                f"the setting artifacts = {public(self._chosen)} is passed over: take it back",
+                f"the store {store.uri} keeps its artifacts in {resolved(kept, store.uri)}, as was "
+                f"chosen when it was first used; the setting artifacts = {public(self._chosen)} is "
+                "passed over: take it back",
                 "artifacts",
             )
 
@@ -160,13 +171,14 @@ class SharedBytes:
             start = store.position(self._journal)
             store.append(Batch(self._journal, start, start + 1, [event], self._workspace.facts()))
 
-    # -- reading -----------------------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def open(self, digest: str) -> BinaryIO:
         """Open bytes that are not in this home, unchecked.
 
         Raises:
-            PendingBytesError: they are in the home where they were recorded, which the message names.
+            PendingBytesError: they are in the home where they were recorded, which the message
+                names.
             ArtifactNotFoundError: they are lost, or no artifact store was chosen.
             StoreError: the artifact store cannot be reached.
         """
@@ -174,8 +186,9 @@ class SharedBytes:
         place = self.place(store)
         if place is None:
             raise ArtifactNotFoundError(
-                f"the bytes of {digest} are not in {self._staging.root}, and the store {store.uri} has no artifact store: set "
-                "FITPRINT_ARTIFACTS to one that all can reach, and run `fitprint sync` where the run was recorded"
+                f"the bytes of {digest} are not in {self._staging.root}, and the store {store.uri} "
+                "has no artifact store: set FITPRINT_ARTIFACTS to one that all can reach, and run "
+                "`fitprint sync` where the run was recorded"
             )
         try:
             with self._discreet():
@@ -184,55 +197,80 @@ class SharedBytes:
             waiting = next(iter(store.pending([digest])), None)
             if waiting is not None:
                 raise PendingBytesError(
-                    f"the bytes of {digest} have not arrived in {public(place.uri)}: {self._whereabouts(waiting)}"
+                    f"the bytes of {digest} have not arrived in {public(place.uri)}: "
+                    f"{self._whereabouts(waiting)}"
                 ) from None
             raise ArtifactNotFoundError(
-                f"the bytes of {digest} are lost: they arrived in {public(place.uri)} and are gone from there: `fitprint doctor` "
-                "in the home that recorded them puts them there again, if it still has them"
+                f"the bytes of {digest} are lost: they arrived in {public(place.uri)} and are gone "
+                "from there: `fitprint doctor` in the home that recorded them puts them there "
+                "again, if it still has them"
             ) from None
 
     def _fetched(self, digest: str, place: ArtifactStore) -> BinaryIO:
-        """Keep bytes of a distant artifact store in this home, so that they travel once, and open them."""
+        """Keep bytes of a distant artifact store in this home, so that they travel once, and open
+        them.
+        """
         with place.open(digest) as source:
             try:
                 self._staging.take(digest, source, -1)
             except IntegrityError:
-                raise IntegrityError(f"the bytes of {digest} in {public(place.uri)} have changed: they do not match their name") from None
+                raise IntegrityError(
+                    f"the bytes of {digest} in {public(place.uri)} have changed: they do not match "
+                    "their name"
+                ) from None
             except StoreError:
                 return place.open(digest)  # a home that cannot be written, or is full
         return self._staging.open(digest)
 
     def is_lost(self, waiting: PendingBytes) -> bool:
-        """Tell whether pending bytes were recorded in this home, which does not have them any more."""
+        """Tell whether pending bytes were recorded in this home,
+        which does not have them any more.
+        """
         here = self._workspace.facts()
-        mine = all(waiting.writer.get(name) and waiting.writer[name] == here.get(name) for name in ("host", "home"))
+        mine = all(
+            waiting.writer.get(name) and waiting.writer[name] == here.get(name)
+            for name in ("host", "home")
+        )
         return mine and waiting.digest not in self._staging
 
     def _whereabouts(self, waiting: PendingBytes) -> str:
         """Say in words where pending bytes lie, and what is to be done."""
         if self.is_lost(waiting):
-            return f"they were recorded here, and {self._staging.root} does not have them any more: they are lost, unless there is a copy"
+            return (
+                f"they were recorded here, and {self._staging.root} does not have them any "
+                "more: they are lost, unless there is a copy"
+            )
         if not waiting.origin:
-            return "nobody knows who recorded them; run `fitprint sync` in the homes that use this store"
+            return (
+                "nobody knows who recorded them; run `fitprint sync` in the homes that use "
+                "this store"
+            )
         home = waiting.writer.get("home")
-        return f"they were recorded {waiting.origin}; run `fitprint sync` there" + (f" with FITPRINT_HOME={home}" if home else "")
+        return f"they were recorded {waiting.origin}; run `fitprint sync` there" + (
+            f" with FITPRINT_HOME={home}" if home else ""
+        )
 
-    # -- bringing ----------------------------------------------------------------------------------------------------------------
+    # -- bringing ----------------------------------------------------------------------------------
 
-    def bring(self, *, most: float = float("inf"), between: Callable[[], None] = lambda: None) -> Uploaded:
-        """Bring what is pending and lies here, small things first, and tell the store what has arrived.
+    def bring(
+        self, *, most: float = float("inf"), between: Callable[[], None] = lambda: None
+    ) -> Uploaded:
+        """Bring what is pending and lies here, small things first, and tell the store what has
+        arrived.
 
         Args:
             most: bytes to bring now; what does not fit is left.
             between: called between two pieces; what it raises ends the round.
 
         Raises:
-            StoreError: the artifact store cannot be opened, or the store does not answer; nothing is lost.
+            StoreError: the artifact store cannot be opened, or the store does not answer; nothing
+                is lost.
         """
         done = Uploaded()
         store = self._workspace.known_store()
         place = self.place(store)
-        if place is None or not self._lock.acquire(blocking=most == float("inf")):  # who only looks does not wait for another thread
+        # who only looks does not wait for another thread
+        if place is None or not self._lock.acquire(blocking=most == float("inf")):
             return done
         told = _Arrived(lambda digests: self._append(store, BytesArrived(clock.now(), digests)))
         try:
@@ -248,7 +286,14 @@ class SharedBytes:
             self._lock.release()
         return done
 
-    def _bring_one(self, item: PendingBytes, place: ArtifactStore, most: float, between: Callable[[], None], done: Uploaded) -> bool:
+    def _bring_one(
+        self,
+        item: PendingBytes,
+        place: ArtifactStore,
+        most: float,
+        between: Callable[[], None],
+        done: Uploaded,
+    ) -> bool:
         """Tell whether the bytes are in the artifact store now; if not, ``done`` says why."""
         try:
             if item.digest not in self._staging:
@@ -263,7 +308,9 @@ class SharedBytes:
                 done.refusals = 0
                 return True
         except IntegrityError:
-            done.failed[item.digest] = f"{self._staging.path_of(item.digest)} has changed since it was recorded"
+            done.failed[item.digest] = (
+                f"{self._staging.path_of(item.digest)} has changed since it was recorded"
+            )
         except ArtifactNotFoundError:
             done.elsewhere.append(item)  # removed under our hands
         except (StoreError, OSError) as error:
@@ -274,7 +321,8 @@ class SharedBytes:
     def bring_to_read(self) -> None:
         """Bring what can be brought in a moment, and tell what cannot.
 
-        A program that records leaves it to a thread of its own; what goes to a distant artifact store is left to background delivery.
+        A program that records leaves it to a thread of its own; what goes to a distant artifact
+        store is left to background delivery.
         """
         try:
             place = self.place(self._workspace.known_store())
@@ -288,7 +336,9 @@ class SharedBytes:
             self._tell_delay(str(error))
 
     def bring_in_background(self) -> bool:
-        """Bring everything, and deliver events meanwhile, unless that failed a moment ago; tell whether something may be left."""
+        """Bring everything, and deliver events meanwhile, unless that failed a moment ago; tell
+        whether something may be left.
+        """
         if time.monotonic() < self._retry_at:
             return True
         self._more_came = False
@@ -298,7 +348,8 @@ class SharedBytes:
             failed = {"": str(error)}
         if failed:
             self._tell_delay(next(iter(failed.values())))
-            self._pause = min(max(2 * self._pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)  # events go on meanwhile
+            # events go on meanwhile
+            self._pause = min(max(2 * self._pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)
             self._retry_at = time.monotonic() + self._pause
         else:
             self._pause = self._retry_at = 0.0
@@ -307,10 +358,14 @@ class SharedBytes:
     @property
     def is_distant(self) -> bool:
         """Whether bytes go to an artifact store that is known to be distant."""
-        return self._opened is not None and not is_at_hand(self._opened_with, hooks().registered("register_artifact_stores"))
+        return self._opened is not None and not is_at_hand(
+            self._opened_with, hooks().registered("register_artifact_stores")
+        )
 
     def _deliver_events(self) -> Callable[[], None]:
-        """Return what delivers events once a second, however large the bytes are that travel meanwhile."""
+        """Return what delivers events once a second, however large the bytes are that travel
+        meanwhile.
+        """
         delivered_at = time.monotonic()
 
         def deliver() -> None:
@@ -325,7 +380,10 @@ class SharedBytes:
         return deliver
 
     def _tell_delay(self, reason: str) -> None:
-        told = f"artifacts could not be brought to where others read them ({reason}); they stay in {self._staging.root}"
+        told = (
+            f"artifacts could not be brought to where others read them ({reason}); they stay "
+            f"in {self._staging.root}"
+        )
         hooks().problem(f"{told}, and `fitprint sync` brings them", "artifacts")
 
     def _tell(self, done: Uploaded, place: ArtifactStore) -> None:
@@ -335,13 +393,14 @@ class SharedBytes:
         if done.left:
             size = sum(item.size for item in done.left)
             hooks().problem(
-                f"{len(done.left)} large files ({size / 1e6:.0f} MB) are not in {public(place.uri)} yet, so that others cannot read them: "
-                "run `fitprint sync`",
+                f"{len(done.left)} large files ({size / 1e6:.0f} MB) are not in "
+                f"{public(place.uri)} yet, so that others cannot read them: run `fitprint sync`",
                 "artifacts",
             )
 
     def restore(self, digests: Iterable[str]) -> list[str]:
-        """Bring bytes again that had arrived, are not in the artifact store any more, and are here; return their digests.
+        """Bring bytes again that had arrived, are not in the artifact store any more, and are here;
+        return their digests.
 
         Raises:
             StoreError: the artifact store does not take them.
@@ -351,20 +410,25 @@ class SharedBytes:
         if place is None:
             return []
         waiting = {item.digest for item in store.pending()}
-        gone = [digest for digest in digests if digest not in waiting and digest in self._staging and digest not in place]
+        gone = [
+            digest
+            for digest in digests
+            if digest not in waiting and digest in self._staging and digest not in place
+        ]
         for digest in gone:
             with self._staging.open(digest) as source:
                 place.put(digest, source, self._staging.size_of(digest) or 0)
         return gone
 
-    # -- the thread of a program that records ------------------------------------------------------------------------------------
+    # -- the thread of a program that records ------------------------------------------------------
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="fitprint-bytes", daemon=True)
         _watch_forks()
         try:
             self._thread.start()
-        except RuntimeError:  # the interpreter is about to end, or has too many: `fitprint sync` brings them
+        except RuntimeError:
+            # the interpreter is about to end, or has too many: `fitprint sync` brings them
             self._thread = None
             return
         _threads.add(self._thread)
@@ -375,7 +439,8 @@ class SharedBytes:
             place = self.place(self._workspace.known_store())
             if place is not None:
                 self._tell(self.bring(), place)
-        except Exception as error:  # noqa: BLE001 - the background must not end in a traceback on the user's screen
+        except Exception as error:  # noqa: BLE001
+            # the background must not end in a traceback on the user's screen
             self._tell_delay(str(error) or type(error).__name__)
 
     def finish(self) -> None:
@@ -385,7 +450,11 @@ class SharedBytes:
         if thread is not None:
             thread.join(limit)
             if thread.is_alive():
-                hooks().problem(f"artifacts could not all be brought within {limit:g} s; `fitprint sync` brings the rest", "artifacts")
+                hooks().problem(
+                    f"artifacts could not all be brought within {limit:g} s; `fitprint sync` "
+                    "brings the rest",
+                    "artifacts",
+                )
 
     def close(self) -> None:
         """Close the artifact store; it is opened again when it is needed."""
@@ -402,7 +471,9 @@ def _watch_forks() -> None:
     global _watches_forks
     if not _watches_forks:
         _watches_forks = True
-        at_fork(before=_before_fork)  # only now: of what is called before a fork, the latest comes first, and stores stop the thread
+        # only now: of what is called before a fork, the latest comes first, and stores stop the
+        # thread
+        at_fork(before=_before_fork)
 
 
 def _before_fork() -> None:

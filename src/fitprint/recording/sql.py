@@ -15,9 +15,11 @@ _DAY = 86_400.0  # seconds
 
 
 def sql(statement: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:
-    """Return what a statement of SQL gives over the views ``runs``, ``params``, ``metrics``, ``tags`` ...
+    """Return what a statement of SQL gives over the views ``runs``, ``params``, ``metrics``,
+    ``tags`` ...
 
-    It reads, and can do nothing else. The reference has all views and their columns, and ``fitprint query`` shows them.
+    It reads, and can do nothing else. The reference has all views and their columns, and
+    ``fitprint query`` shows them.
 
     Args:
         statement: such as ``"SELECT name, duration FROM runs WHERE status = 'FAILED'"``.
@@ -25,7 +27,8 @@ def sql(statement: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryR
         timeout: seconds after which the statement is stopped.
 
     Raises:
-        QueryError: the statement cannot be understood, would do something else than read the views, or takes too long.
+        QueryError: the statement cannot be understood, would do something else than read the views,
+            or takes too long.
         StoreError: the store has no SQL.
         FitprintError: an argument is of the wrong type.
 
@@ -40,5 +43,7 @@ def sql(statement: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryR
 
 def _checked_seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _DAY:
-        raise FitprintError(f"timeout is a number of seconds, more than 0 and up to a day, not {shown(value)}")
+        raise FitprintError(
+            f"timeout is a number of seconds, more than 0 and up to a day, not {shown(value)}"
+        )
     return float(value)

@@ -13,7 +13,9 @@ _MISSING: Any = object()
 
 
 class Tags(dict[str, str]):
-    """Tags by name. Setting one records it, removing one removes it from the run; a copy is a plain dict.
+    """Tags by name.
+
+    Setting one records it, removing one removes it from the run; a copy is a plain dict.
 
     Values become text, under the name of a secret ``[redacted]``.
     """

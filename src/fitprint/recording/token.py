@@ -1,8 +1,9 @@
-"""A run token: what another process needs to go on where this one stands, as a value, and as a short text that can travel anywhere.
+"""A run token: what another process needs to go on where this one stands, as a value, and as a
+short text that can travel anywhere.
 
-The text is ``fitprint.VERSION.BODY``, of letters, digits, dots, ``-`` and ``_``: it fits a variable, a tag, an address or a pickle.
-Reading it is strict. A version that adds or changes anything has another number; a process that does not know it says so and records
-by itself.
+The text is ``fitprint.VERSION.BODY``, of letters, digits, dots, ``-`` and ``_``: it fits a
+variable, a tag, an address or a pickle. Reading it is strict. A version that adds or changes
+anything has another number; a process that does not know it says so and records by itself.
 """
 
 from __future__ import annotations
@@ -19,15 +20,24 @@ from fitprint.errors import TokenError
 from fitprint.hooks.manager import built_in
 from fitprint.platform.users import boot_id, host_name
 
-__all__ = ["Local", "Role", "RunToken", "forget_inherited", "inherit_token", "inherited_token", "is_run_id"]
+__all__ = [
+    "Local",
+    "Role",
+    "RunToken",
+    "forget_inherited",
+    "inherit_token",
+    "inherited_token",
+    "is_run_id",
+]
 
 VERSION = 1
 _PREFIX = "fitprint."
 _LONGEST = 100_000  # characters
 _NOT_SETTINGS = {"home", "store"}  # they have places of their own in a token
 
-# What a worker does with training calls: records them ("observer"), leaves them to whoever sent it ("quiet"), does not look at them since
-# autologging was switched off ("off"), or nothing, since nobody ever asked for autologging ("").
+# What a worker does with training calls: records them ("observer"), leaves them to whoever sent it
+# ("quiet"), does not look at them since autologging was switched off ("off"), or nothing, since
+# nobody ever asked for autologging ("").
 Role = Literal["observer", "quiet", "off", ""]
 _ROLES = frozenset(get_args(Role))
 
@@ -58,14 +68,17 @@ class Local:
 
 @dataclass(frozen=True)
 class RunToken:
-    """What another process needs to go on where this one stands. No connection and no password is in it.
+    """What another process needs to go on where this one stands.
+
+    No connection and no password is in it.
 
     Attributes:
         run: id of the current run; "" if there is none.
         call: id of the run of the observed call that is under way; "" outside of one.
         role: what the worker does with training calls (see :data:`Role`).
         experiment: name of the run's experiment; "" if it is not known.
-        settings: those that were configured in code, by name, without passwords; neither the home nor the store.
+        settings: those that were configured in code, by name, without passwords; neither the home
+            nor the store.
         store: the store's URI without credentials; "" where the process finds it by itself.
         store_id: the store's own id; "" where it is not known yet.
         local: what counts on this machine only; None if nothing does.
@@ -86,7 +99,11 @@ class RunToken:
         from base64 import urlsafe_b64encode
 
         said = {name: value for name, value in asdict(self).items() if value}
-        body = urlsafe_b64encode(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+        body = urlsafe_b64encode(
+            json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(
+                "utf-8", "surrogatepass"
+            )
+        )
         return f"{_PREFIX}{VERSION}.{body.decode().rstrip('=')}"
 
     @classmethod
@@ -96,15 +113,21 @@ class RunToken:
         Raises:
             TokenError: it is none, is of a newer version, or says what no token says.
         """
-        match = re.fullmatch(r"fitprint\.(\d{1,9})\.([\w-]*)", text, re.ASCII) if len(text) <= _LONGEST else None
+        match = (
+            re.fullmatch(r"fitprint\.(\d{1,9})\.([\w-]*)", text, re.ASCII)
+            if len(text) <= _LONGEST
+            else None
+        )
         if match is None:
-            raise TokenError("it is no token of fitprint; hand on what RunToken.encode() returned, as it is")
+            raise TokenError(
+                "it is no token of fitprint; hand on what RunToken.encode() returned, as it is"
+            )
         if int(match[1]) != VERSION:
             from fitprint import __version__
 
             raise TokenError(
-                f"it is a token of version {int(match[1])}, and fitprint {__version__}, which runs here, reads version {VERSION}: "
-                "install the same fitprint here as there"
+                f"it is a token of version {int(match[1])}, and fitprint {__version__}, which runs "
+                f"here, reads version {VERSION}: install the same fitprint here as there"
             )
         return cls(**_checked(_said(match[2])))
 
@@ -114,13 +137,18 @@ class RunToken:
         if self.local is None or _is_distant(self.store):
             return ""
         if not self.local.is_here():
-            return f"its home {self.local.home} lies on {self.local.host or 'another machine'}, and this process runs on {host_name()}"
+            return (
+                f"its home {self.local.home} lies on {self.local.host or 'another machine'}, "
+                f"and this process runs on {host_name()}"
+            )
         if self.run and self.local.home and not Path(self.local.home).is_dir():
             return f"its home {self.local.home} is gone"
         return ""
 
     def settings_here(self) -> dict[str, Any]:
-        """Return all settings that the token stands for in this process: what counts on one machine only is left out on others."""
+        """Return all settings that the token stands for in this process: what counts on one machine
+        only is left out on others.
+        """
         settings = dict(self.settings)
         if self.elsewhere:
             settings.pop("artifacts", None)  # that of a store which this process does not use
@@ -147,9 +175,13 @@ def _said(body: str) -> dict[str, Any]:
     from base64 import urlsafe_b64decode
 
     try:
-        said = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode("utf-8", "surrogatepass"))
+        said = json.loads(
+            urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode("utf-8", "surrogatepass")
+        )
     except (ValueError, RecursionError):
-        raise TokenError("it is damaged; hand on what RunToken.encode() returned, as it is") from None
+        raise TokenError(
+            "it is damaged; hand on what RunToken.encode() returned, as it is"
+        ) from None
     if not isinstance(said, dict):
         raise TokenError("it is no token of fitprint: it says nothing by name")
     return said
@@ -175,7 +207,10 @@ def _checked(said: dict[str, Any]) -> dict[str, Any]:
         if local.home and not (Path(local.home).is_absolute() and _can_be_a_path(local.home)):
             raise TokenError("its home is no absolute path")
     texts = _texts(said)
-    if not all(is_run_id(texts[name]) for name in ("run", "call") if texts.get(name)) or texts.get("role", "") not in _ROLES:
+    if (
+        not all(is_run_id(texts[name]) for name in ("run", "call") if texts.get(name))
+        or texts.get("role", "") not in _ROLES
+    ):
         raise TokenError("its run, call or role is none")
     return {**texts, "settings": settings, "local": local}
 
@@ -197,11 +232,15 @@ def _texts(said: Mapping[str, Any]) -> dict[str, str]:
 
 _inherited: RunToken | None = None
 _is_known = False
-problems: list[str] = []  # with what this process was started with; told as soon as there is somebody to tell it to
+# with what this process was started with; told as soon as there is somebody to tell it to
+problems: list[str] = []
 
 
 def inherited_token() -> RunToken | None:
-    """Return what this process has from the one that started it; None if nothing. It is looked for once, and nothing is raised."""
+    """Return what this process has from the one that started it; None if nothing.
+
+    It is looked for once, and nothing is raised.
+    """
     global _is_known, _inherited
     if not _is_known:
         _is_known = True
@@ -209,7 +248,10 @@ def inherited_token() -> RunToken | None:
             try:
                 found: RunToken | None = carrier.received()
             except TokenError as error:
-                problems.append(f"this process was handed a run through {carrier.name}, and cannot use it: {error}; it records by itself")
+                problems.append(
+                    f"this process was handed a run through {carrier.name}, and cannot use it: "
+                    f"{error}; it records by itself"
+                )
                 continue
             if found is not None:
                 _inherited = found if _inherited is None else _joined(_inherited, found)
@@ -224,7 +266,9 @@ def _joined(first: RunToken, second: RunToken) -> RunToken:
 
 
 def inherit_token(token: RunToken) -> None:
-    """Take a token for what this process has from the one that started it, in the place of what it may have found."""
+    """Take a token for what this process has from the one that started it, in the place of what it
+    may have found.
+    """
     global _is_known, _inherited
     _is_known, _inherited = True, token
 

@@ -15,10 +15,12 @@ __all__ = ["check_curve", "metric_value", "microseconds"]
 
 
 def metric_value(key: str, value: Any) -> float:
-    """Return a metric as the float that it equals: a real number, a scalar of an array library or an array of one element.
+    """Return a metric as the float that it equals: a real number, a scalar of an array library or
+    an array of one element.
 
     Raises:
-        InvalidMetricError: it is a str (also of digits), None, complex, or has not exactly one element.
+        InvalidMetricError: it is a str (also of digits), None, complex, or has not exactly one
+            element.
     """
     kind = type(value)
     if kind is float:
@@ -38,7 +40,9 @@ def metric_value(key: str, value: Any) -> float:
 
 
 def check_curve(key: Any, goal: Any, times: Iterable[int]) -> None:
-    """Raise TypeError or ValueError where a curve has a name, a goal or times that no metric has."""
+    """Raise TypeError or ValueError where a curve has a name,
+    a goal or times that no metric has.
+    """
     if not isinstance(key, str):
         raise TypeError("its name must be a text")
     if goal not in (None, "min", "max"):
@@ -53,7 +57,11 @@ def microseconds(timestamp: datetime | float) -> int:
     Raises:
         TypeError, ValueError, OverflowError: it is no time that a record may have.
     """
-    time = int(timestamp.timestamp() * 1_000_000) if isinstance(timestamp, datetime) else int(timestamp) * 1000
+    time = (
+        int(timestamp.timestamp() * 1_000_000)
+        if isinstance(timestamp, datetime)
+        else int(timestamp) * 1000
+    )
     if not clock.is_time(time):
         raise ValueError(f"{timestamp!r} is no time that a calendar shows")
     return time

@@ -24,7 +24,15 @@ from fitprint.events import AliasMoved, ModelVersionEdited, RegisteredModelEdite
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.acts import perform
-from fitprint.recording.model_uris import SCHEME, ModelURI, found_model, number_of, of_alias, registry_of, told_time
+from fitprint.recording.model_uris import (
+    SCHEME,
+    ModelURI,
+    found_model,
+    number_of,
+    of_alias,
+    registry_of,
+    told_time,
+)
 from fitprint.recording.reading import RunReader
 from fitprint.recording.workspace import Workspace, current
 from fitprint.registered import STAGES, ModelEvaluation, ModelVersionRecord, RegisteredModelRecord
@@ -43,9 +51,9 @@ def get_model_version(uri: str | ModelVersion) -> ModelVersion:
     """Return the version that a URI leads to.
 
     Args:
-        uri: ``models:/NAME@ALIAS``, ``models:/NAME/3``, ``models:/NAME/latest``, or a stage in the place of a number. With
-            ``?at=2026-05-01T12:00:00Z`` it is the version of that time, by the store's clock (stages have no past). ``models:/`` may be
-            left out.
+        uri: ``models:/NAME@ALIAS``, ``models:/NAME/3``, ``models:/NAME/latest``, or a stage in the
+            place of a number. With ``?at=2026-05-01T12:00:00Z`` it is the version of that time, by
+            the store's clock (stages have no past). ``models:/`` may be left out.
 
     Raises:
         RegisteredModelNotFoundError: there is no such version; the message says what there is.
@@ -60,14 +68,22 @@ def get_model_version(uri: str | ModelVersion) -> ModelVersion:
     number = number_of(registry, model, asked)
     record = registry.version(asked.name, number)
     if asked.at is not None and record.created > asked.at:
-        raise RegisteredModelNotFoundError(f"version {number} of {model.name} was registered later: {told_time(record.created)}")
+        raise RegisteredModelNotFoundError(
+            f"version {number} of {model.name} was registered later: {told_time(record.created)}"
+        )
     if asked.at is None and record.deleted_time is not None:
-        raise RegisteredModelNotFoundError(f"version {number} of {model.name} was removed: `fitprint models restore {model.name}/{number}`")
+        raise RegisteredModelNotFoundError(
+            f"version {number} of {model.name} was removed: `fitprint models restore "
+            f"{model.name}/{number}`"
+        )
     return ModelVersion(workspace, record)
 
 
 class ModelVersion:
-    """A version of a registered model. What it says is as it was when it was looked up; :meth:`refresh` looks again."""
+    """A version of a registered model.
+
+    What it says is as it was when it was looked up; :meth:`refresh` looks again.
+    """
 
     def __init__(self, workspace: Workspace, record: ModelVersionRecord) -> None:
         self.workspace = workspace
@@ -75,10 +91,15 @@ class ModelVersion:
 
     def __repr__(self) -> str:
         aliases = "".join(f" @{alias}" for alias in self.aliases)
-        return f"<fitprint.ModelVersion {self.name}/{self.version}{aliases}, {self.record.model.flavor}>"
+        return (
+            f"<fitprint.ModelVersion {self.name}/{self.version}{aliases}, "
+            f"{self.record.model.flavor}>"
+        )
 
     def __eq__(self, other: object) -> bool:
-        return self.record.id == other.record.id if isinstance(other, ModelVersion) else NotImplemented
+        return (
+            self.record.id == other.record.id if isinstance(other, ModelVersion) else NotImplemented
+        )
 
     def __hash__(self) -> int:
         return hash(self.record.id)
@@ -129,16 +150,30 @@ class ModelVersion:
     def metrics(self) -> Mapping[str, float]:
         """What is known of how good it is: ``DATA_METRIC`` for each evaluation."""
         evaluations = self.record.evaluations.items()
-        return {f"{data}_{metric}": value for data, each in evaluations for metric, value in each.metrics.items()}
+        return {
+            f"{data}_{metric}": value
+            for data, each in evaluations
+            for metric, value in each.metrics.items()
+        }
 
     @property
     def source(self) -> RunReader:
-        """The version as a run that has it as its model ``model``: what reads and downloads a run's files does so for the version's."""
+        """The version as a run that has it as its model ``model``: what reads and downloads a run's
+        files does so for the version's.
+        """
         model = self.record.model
         logged = LoggedModel("model", model.flavor, model.digest, model.facts)
-        files = tuple(Artifact(f"model/{file.path}", file.digest, file.size) for file in self.record.artifacts)
+        files = tuple(
+            Artifact(f"model/{file.path}", file.digest, file.size) for file in self.record.artifacts
+        )
         shown_as = RunRecord(
-            f"{self.name}/{self.version}", self.name, "", "FINISHED", self.record.created, models=(logged,), artifacts=files
+            f"{self.name}/{self.version}",
+            self.name,
+            "",
+            "FINISHED",
+            self.record.created,
+            models=(logged,),
+            artifacts=files,
         )
         return RunReader(self.workspace, shown_as.id, record=shown_as)
 
@@ -153,7 +188,9 @@ class ModelVersion:
             PendingBytesError: bytes are still where they were recorded.
             IntegrityError: the stored bytes have changed.
         """
-        return self.source.download("model", destination if destination is not None else Path(f"{self.name}-{self.version}"))
+        return self.source.download(
+            "model", destination if destination is not None else Path(f"{self.name}-{self.version}")
+        )
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags; values become text, and None removes one."""
@@ -164,12 +201,17 @@ class ModelVersion:
         self._edit({"note": checked_text(text, "a note", empty=True)})
 
     def set_stage(self, stage: str, *, reason: str = "") -> None:
-        """Put it into one of MLflow's stages: None, Staging, Production or Archived. Aliases say more."""
+        """Put it into one of MLflow's stages: None, Staging, Production or Archived.
+
+        Aliases say more.
+        """
         known = next((each for each in STAGES if each.lower() == str(stage).lower()), stage)
         self._edit({"stage": known}, reason)
 
     def compare(self, other: ModelVersion | str) -> VersionComparison:
-        """Return how ``other``, a version or its URI, differs from this one: would callers break, model, evaluations, its run."""
+        """Return how ``other``, a version or its URI, differs from this one: would callers break,
+        model, evaluations, its run.
+        """
         other = get_model_version(other)
         from fitprint.views.model_versions import compared_versions
 
@@ -177,20 +219,36 @@ class ModelVersion:
 
     def _run(self) -> RunRecord | None:
         try:
-            return self.workspace.known_store().run(self.record.run_id) if self.record.run_id else None
+            return (
+                self.workspace.known_store().run(self.record.run_id) if self.record.run_id else None
+            )
         except RunNotFoundError:
             return None
 
     def tell_evaluation(self, data: str, found: ModelEvaluation) -> None:
         """Record how good it is on named data; :func:`fitprint.evaluate` does."""
-        self._edit({"evaluations": {data: [found.digest, found.target_digest, dict(found.metrics), dict(found.goals)]}})
+        self._edit(
+            {
+                "evaluations": {
+                    data: [
+                        found.digest,
+                        found.target_digest,
+                        dict(found.metrics),
+                        dict(found.goals),
+                    ]
+                }
+            }
+        )
 
     def approve(self, alias: str, *, reason: str = "") -> None:
-        """Approve that an alias leads to it, where the alias asks for approvals by others (see :meth:`RegisteredModel.set_rules`)."""
+        """Approve that an alias leads to it, where the alias asks for approvals by others (see
+        :meth:`RegisteredModel.set_rules`).
+        """
         self._edit({"approved": checked_text(alias, "an alias")}, reason)
 
     def delete(self, *, reason: str = "") -> None:
-        """Take it out of the lists; its number is not given again, and :meth:`restore` brings it back.
+        """Take it out of the lists; its number is not given again, and :meth:`restore` brings it
+        back.
 
         Raises:
             RefusedError: an alias leads to it.
@@ -203,12 +261,18 @@ class ModelVersion:
 
     def _edit(self, changes: Mapping[str, Any], reason: str = "") -> None:
         reason = checked_text(reason, "a reason", empty=True)
-        decided(self.workspace, ModelVersionEdited(self.name, clock.now(), new_id(), "", self.version, changes, reason))
+        decided(
+            self.workspace,
+            ModelVersionEdited(self.name, clock.now(), new_id(), "", self.version, changes, reason),
+        )
         self.refresh()
 
 
 class RegisteredModel:
-    """A registered model, its versions and aliases. What it says is as it was when it was looked up; each of its verbs looks again."""
+    """A registered model, its versions and aliases.
+
+    What it says is as it was when it was looked up; each of its verbs looks again.
+    """
 
     def __init__(self, workspace: Workspace, record: RegisteredModelRecord) -> None:
         self.workspace = workspace
@@ -217,10 +281,17 @@ class RegisteredModel:
     def __repr__(self) -> str:
         count = self.record.version_count
         aliases = "".join(f", @{alias} is {number}" for alias, number in self.aliases.items())
-        return f"<fitprint.RegisteredModel {self.name!r}, {count} {'version' if count == 1 else 'versions'}{aliases}>"
+        return (
+            f"<fitprint.RegisteredModel {self.name!r}, {count} "
+            f"{'version' if count == 1 else 'versions'}{aliases}>"
+        )
 
     def __eq__(self, other: object) -> bool:
-        return self.record.id == other.record.id if isinstance(other, RegisteredModel) else NotImplemented
+        return (
+            self.record.id == other.record.id
+            if isinstance(other, RegisteredModel)
+            else NotImplemented
+        )
 
     def __hash__(self) -> int:
         return hash(self.record.id)
@@ -257,7 +328,9 @@ class RegisteredModel:
         self.record = registry_of(self.workspace.store).model(self.name)
 
     def versions(self, filter_string: str = "") -> list[ModelVersion]:
-        """Return its versions that match a filter, newest first (see :func:`search_model_versions`)."""
+        """Return its versions that match a filter, newest first (see
+        :func:`search_model_versions`).
+        """
         from fitprint.query.expressions import And, Comparison, Expression, Field
 
         def of_this(where: Expression | None) -> Expression:
@@ -274,10 +347,13 @@ class RegisteredModel:
 
     def removed_version(self, version: int) -> ModelVersion:
         """Return a version that was removed, or not, by its number."""
-        return ModelVersion(self.workspace, registry_of(self.workspace.store).version(self.name, version))
+        return ModelVersion(
+            self.workspace, registry_of(self.workspace.store).version(self.name, version)
+        )
 
     def promote(self, version: int | str, alias: str, *, reason: str = "") -> ModelVersion:
-        """Let an alias lead to a version, if it still leads to where it did when this handle was looked up, and return the version.
+        """Let an alias lead to a version, if it still leads to where it did when this handle was
+        looked up, and return the version.
 
         Args:
             version: its number, another alias, or "latest".
@@ -285,7 +361,8 @@ class RegisteredModel:
             reason: why; it stands in the history.
 
         Raises:
-            RefusedError: somebody else has moved it meanwhile, or a rule says no; the message says why.
+            RefusedError: somebody else has moved it meanwhile, or a rule says no; the message says
+                why.
         """
         found = self.version(version)
         alias = checked_text(alias, "an alias").removeprefix("@")
@@ -306,7 +383,8 @@ class RegisteredModel:
         self._move(checked_text(alias, "an alias").removeprefix("@"), 0, None, reason=reason)
 
     def rollback(self, alias: str, *, reason: str = "") -> ModelVersion:
-        """Let an alias lead to the version to which it led before, and return that; no rule is asked, for it had passed them.
+        """Let an alias lead to the version to which it led before, and return that; no rule is
+        asked, for it had passed them.
 
         Raises:
             RefusedError: it led to no other version that is still there.
@@ -315,16 +393,21 @@ class RegisteredModel:
         self._move(alias, 0, self.aliases.get(alias, 0), back=True, reason=reason)
         return self.version(alias)
 
-    def set_rules(self, alias: str, *, approvals: int = 0, beats: str = "", reason: str = "") -> None:
-        """Say what must hold before an alias leads to another version, in place of what held before.
+    def set_rules(
+        self, alias: str, *, approvals: int = 0, beats: str = "", reason: str = ""
+    ) -> None:
+        """Say what must hold before an alias leads to another version, in place of what held
+        before.
 
-        On a store that many open directly this is advice: who can write to the database can change it.
+        On a store that many open directly this is advice: who can write to the database can change
+        it.
 
         Args:
             alias: the alias.
-            approvals: how many people, others than the one who moves it, must approve a version (:meth:`ModelVersion.approve`).
-            beats: a metric such as "test_accuracy_score", by which a version must be better than the one before, both evaluated on
-                the same data by :func:`fitprint.evaluate`.
+            approvals: how many people, others than the one who moves it, must approve a version
+                (:meth:`ModelVersion.approve`).
+            beats: a metric such as "test_accuracy_score", by which a version must be better than
+                the one before, both evaluated on the same data by :func:`fitprint.evaluate`.
             reason: why.
         """
         alias = checked_text(alias, "an alias").removeprefix("@")
@@ -365,30 +448,53 @@ class RegisteredModel:
             raise FitprintError(f"at() takes a datetime, not {shown(time)}")
         moment = (time.astimezone(timezone.utc) - _EPOCH) // timedelta(microseconds=1)
         try:
-            number = of_alias(registry_of(self.workspace.store), self.record, alias.removeprefix("@"), moment)
+            number = of_alias(
+                registry_of(self.workspace.store), self.record, alias.removeprefix("@"), moment
+            )
         except RegisteredModelNotFoundError:
             return None
-        return ModelVersion(self.workspace, registry_of(self.workspace.store).version(self.name, number))
+        return ModelVersion(
+            self.workspace, registry_of(self.workspace.store).version(self.name, number)
+        )
 
     def _ask_plugins(self, version: ModelVersion, alias: str) -> None:
         """Let plugins say no. One that fails says no, too."""
-        for plugin, answer in hooks().decide("decide_transition", name=self.name, version=version.version, alias=alias):
-            raise RefusedError(f"the plugin {plugin} does not let version {version.version} of {self.name} have @{alias}: {answer}")
+        for plugin, answer in hooks().decide(
+            "decide_transition", name=self.name, version=version.version, alias=alias
+        ):
+            raise RefusedError(
+                f"the plugin {plugin} does not let version {version.version} of {self.name} have "
+                f"@{alias}: {answer}"
+            )
 
-    def _move(self, alias: str, version: int, expected: int | None, *, back: bool = False, reason: str) -> None:
+    def _move(
+        self, alias: str, version: int, expected: int | None, *, back: bool = False, reason: str
+    ) -> None:
         reason = checked_text(reason, "a reason", empty=True)
-        decided(self.workspace, AliasMoved(self.name, clock.now(), new_id(), "", alias, version, expected, back, reason))
+        decided(
+            self.workspace,
+            AliasMoved(
+                self.name, clock.now(), new_id(), "", alias, version, expected, back, reason
+            ),
+        )
         self.refresh()
 
     def _edit(self, changes: Mapping[str, Any], reason: str = "") -> None:
         reason = checked_text(reason, "a reason", empty=True)
-        decided(self.workspace, RegisteredModelEdited(self.name, clock.now(), new_id(), "", changes, reason))
+        decided(
+            self.workspace,
+            RegisteredModelEdited(self.name, clock.now(), new_id(), "", changes, reason),
+        )
         name = changes.get("name", self.name)
         self.record = registry_of(self.workspace.store).model(name)
 
 
 def searched(
-    workspace: Workspace, text: str = "", order_by: Any = (), most: int = 100_000, narrowed: Callable[[Any], Any] = lambda where: where
+    workspace: Workspace,
+    text: str = "",
+    order_by: Any = (),
+    most: int = 100_000,
+    narrowed: Callable[[Any], Any] = lambda where: where,
 ) -> list[ModelVersion]:
     """Return the versions that match a filter, whose condition ``narrowed`` may change."""
     from dataclasses import replace

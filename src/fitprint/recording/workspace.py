@@ -1,4 +1,6 @@
-"""Where this process records: settled settings, the home folder, the journal, the blobs, and the store that reads."""
+"""Where this process records: settled settings, the home folder, the journal, the blobs, and the
+store that reads.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,15 @@ from fitprint.recording.destination import Destination, note_store_id
 from fitprint.recording.ending import at_end
 from fitprint.recording.homes import home_of, make_home, make_temporary_home
 from fitprint.recording.token import Local, RunToken, inherited_token, problems
-from fitprint.settings import CORE_SETTINGS, Setting, Settings, check_names, flat, load_settings, sound
+from fitprint.settings import (
+    CORE_SETTINGS,
+    Setting,
+    Settings,
+    check_names,
+    flat,
+    load_settings,
+    sound,
+)
 
 if TYPE_CHECKING:
     from fitprint.artifacts.blobs import Blobs
@@ -62,7 +72,8 @@ class Workspace:
         self._background: BackgroundDelivery | None = None
         self._patience = _READING_PATIENCE
         self._is_swept = False
-        self.refusals: set[str] = set()  # reasons for which artifacts could not be stored, which are told once
+        # reasons for which artifacts could not be stored, which are told once
+        self.refusals: set[str] = set()
         _all.add(self)
 
     def _settle_in(self, home: Path) -> None:
@@ -83,7 +94,9 @@ class Workspace:
         return self.shared if self.shares_bytes() else None
 
     def shares_bytes(self) -> bool:
-        """Tell whether bytes of artifacts go to another place than this home, in which nobody ever waits for any."""
+        """Tell whether bytes of artifacts go to another place than this home, in which nobody ever
+        waits for any.
+        """
         is_alone = self.destination.is_own(self.home) and not self.settings["artifacts"]
         return not is_alone or self.known_store().artifact_uri is not None
 
@@ -109,7 +122,10 @@ class Workspace:
 
     @property
     def writer(self) -> JournalWriter:
-        """The journal of this process. If the home cannot be written, the home moves to a temporary folder, and that is told."""
+        """The journal of this process.
+
+        If the home cannot be written, the home moves to a temporary folder, and that is told.
+        """
         if self._writer is None:
             with self._lock:
                 if self._writer is None:
@@ -118,7 +134,9 @@ class Workspace:
 
     def token(self) -> RunToken:
         """Return what another process needs to record here."""
-        return RunToken(store=self.store_uri, store_id=self.destination.store_id, local=Local.of(self.home))
+        return RunToken(
+            store=self.store_uri, store_id=self.destination.store_id, local=Local.of(self.home)
+        )
 
     def _open_writer(self) -> JournalWriter:
         try:
@@ -131,7 +149,9 @@ class Workspace:
         return writer
 
     def _brings_at_hand(self) -> bool:
-        """Tell whether artifacts go to no other place than one at hand, as far as the settings say."""
+        """Tell whether artifacts go to no other place than one at hand,
+        as far as the settings say.
+        """
         chosen: str | None = self.settings["artifacts"]
         if not chosen:
             return True
@@ -140,7 +160,8 @@ class Workspace:
         return is_at_hand(chosen, hooks().registered("register_artifact_stores"))
 
     def _deliver_in_background(self) -> bool:
-        self._may_lack_bytes |= bool(self.sync(_READING_PATIENCE).batches)  # no longer: who looks meanwhile waits for the same store
+        # no longer: who looks meanwhile waits for the same store
+        self._may_lack_bytes |= bool(self.sync(_READING_PATIENCE).batches)
         if self._may_lack_bytes and self.shares_bytes():
             self._may_lack_bytes = self.shared.bring_in_background()
         is_distant = self._shared is not None and self._shared.is_distant
@@ -154,8 +175,9 @@ class Workspace:
         except OSError:
             return self._new_writer(self.home)  # keeps records in memory, says so, and tries again
         hooks().problem(
-            f"the folder {self.home} cannot be written ({error.strerror}); recording to {home} instead: "
-            f"set FITPRINT_HOME to a folder that can be written, or read these runs with FITPRINT_HOME={home}",
+            f"the folder {self.home} cannot be written ({error.strerror}); recording to {home} "
+            "instead: set FITPRINT_HOME to a folder that can be written, or read these runs with "
+            f"FITPRINT_HOME={home}",
             "journal",
         )
         self._settle_in(home)
@@ -175,14 +197,17 @@ class Workspace:
         )
 
     def _begin_background(self) -> None:
-        """Deliver from a thread, as long as the journal is open, what somebody may wait for who cannot look into this home."""
+        """Deliver from a thread, as long as the journal is open, what somebody may wait for who
+        cannot look into this home.
+        """
         if not self.destination.is_shared(self.home) and self._brings_at_hand():
             return
         if self._background is None:
             from fitprint.recording.background import BackgroundDelivery
 
             self._background = BackgroundDelivery(
-                self._deliver_in_background, lambda problem: hooks().problem(self.destination.hide(problem), "store")
+                self._deliver_in_background,
+                lambda problem: hooks().problem(self.destination.hide(problem), "store"),
             )
         self._background.begin()
         at_end(self._finish_background)
@@ -201,16 +226,27 @@ class Workspace:
         return shown
 
     def whole_uris(self) -> tuple[str, ...]:
-        """Return the URIs that were chosen here and hold a password: of the store, and of the artifact store."""
+        """Return the URIs that were chosen here and hold a password: of the store, and of the
+        artifact store.
+        """
         artifacts = self.settings["artifacts"]
-        whole = (self.destination.whole_uri, artifacts if artifacts != self.shown_settings()["artifacts"] else None)
+        whole = (
+            self.destination.whole_uri,
+            artifacts if artifacts != self.shown_settings()["artifacts"] else None,
+        )
         return tuple(uri for uri in whole if uri is not None)
 
     def facts(self, home: Path | None = None) -> dict[str, Any]:
-        """Return what journals say of this process, also of the home where bytes have a way to go from there."""
+        """Return what journals say of this process, also of the home where bytes have a way to go
+        from there.
+        """
         home = home or self.home
         facts = {**_describe_process(), **self.destination.facts(home)}
-        return {**facts, "home": str(home)} if facts["destination"] or self.settings["artifacts"] else facts
+        return (
+            {**facts, "home": str(home)}
+            if facts["destination"] or self.settings["artifacts"]
+            else facts
+        )
 
     def sync(self, patience: float = PATIENCE) -> Delivery:
         """Deliver what the journals of this home hold to the store.
@@ -221,11 +257,17 @@ class Workspace:
         """
         if self._writer is not None:
             self._writer.settle()
-            self._writer.look()  # what this process recorded is to be there, whatever became of its files
+            # what this process recorded is to be there, whatever became of its files
+            self._writer.look()
         if not self._is_swept:
             self._is_swept = True
             self.staging.sweep()
-        done = deliver(self.home / "journal", self.known_store(), self.destination.names(self.home), patience=patience)
+        done = deliver(
+            self.home / "journal",
+            self.known_store(),
+            self.destination.names(self.home),
+            patience=patience,
+        )
         for problem in done.problems.values():
             hooks().problem(problem, "journal")
         for journal, reason in done.failed.items():
@@ -242,11 +284,16 @@ class Workspace:
             done = self.sync(self._patience)
         except StoreBusyError as error:
             self._patience = 0.0  # whoever looks again and again waits once
-            hooks().problem(f"{error}; the newest records may be missing from what you see", "store")
+            hooks().problem(
+                f"{error}; the newest records may be missing from what you see", "store"
+            )
             return Delivery()
         except StoreVersionError as error:
             self.known_store()  # raises the like if it cannot even be read
-            told = f"{error} (what is recorded meanwhile stays in the journals, and is missing from what you see)"
+            told = (
+                f"{error} (what is recorded meanwhile stays in the journals, and is missing "
+                "from what you see)"
+            )
             hooks().problem(told, "store")
             return Delivery(problems={"": told})
         self._patience = _READING_PATIENCE
@@ -275,7 +322,8 @@ class Workspace:
             StoreError: it cannot be opened.
         """
         with self._lock:
-            if self.destination.public is None and (self._store is None or not self.home.is_dir()):  # also where it was moved under us
+            # also where it was moved under us
+            if self.destination.public is None and (self._store is None or not self.home.is_dir()):
                 make_home(self.home, self.settings["home_mode"])
             if self._store is None:
                 self._store = self.destination.open(self.home)
@@ -283,7 +331,8 @@ class Workspace:
 
     @property
     def store(self) -> Store:
-        """The store, with everything delivered that was recorded so far (what others hold up is told, and missing).
+        """The store, with everything delivered that was recorded so far (what others hold up is
+        told, and missing).
 
         Raises:
             StoreError: the store cannot be opened, or refused a delivery.
@@ -293,7 +342,10 @@ class Workspace:
             return self.known_store()
 
     def close(self) -> None:
-        """Close journal and stores, after what is done in the background. Recording again opens them again."""
+        """Close journal and stores, after what is done in the background.
+
+        Recording again opens them again.
+        """
         deferred.finish(self.settings["exit_wait"])
         self._finish_background()
         if self._shared is not None:
@@ -320,7 +372,8 @@ def all_open() -> list[Workspace]:
 
 
 _all: weakref.WeakSet[Workspace] = weakref.WeakSet()
-_inherited: list[Store] = []  # of the parent: a child must neither use nor close (hence not forget) its connections
+# of the parent: a child must neither use nor close (hence not forget) its connections
+_inherited: list[Store] = []
 
 
 def _after_fork_in_child() -> None:
@@ -348,10 +401,12 @@ def declared_settings() -> list[Setting]:
 
 
 def settle(call: Mapping[str, Any] | None = None) -> Settings:
-    """Find the plugins and settle all settings; what is wrong in a file or a variable is told, and passed over.
+    """Find the plugins and settle all settings; what is wrong in a file or a variable is told, and
+    passed over.
 
     Raises:
-        SettingsError: ``call`` has an unknown name or a value of the wrong type; inside :func:`strictly`, a file or a variable has.
+        SettingsError: ``call`` has an unknown name or a value of the wrong type; inside
+            :func:`strictly`, a file or a variable has.
     """
     _find_plugins(call or {})
     settings = load_settings(declared_settings(), call=call)
@@ -366,7 +421,9 @@ def settle(call: Mapping[str, Any] | None = None) -> Settings:
 
 @contextmanager
 def strictly() -> Iterator[None]:
-    """Let what is wrong in a file or a variable raise, too: a command is stopped by it, a training is not."""
+    """Let what is wrong in a file or a variable raise, too: a command is stopped by it, a training
+    is not.
+    """
     global _strict
     before, _strict = _strict, True
     try:
@@ -398,7 +455,9 @@ def existing() -> Workspace | None:
 
 
 def use(workspace: Workspace | None) -> Workspace | None:
-    """Make this the workspace of the process (None: a new one at the next use), and return the one before."""
+    """Make this the workspace of the process (None: a new one at the next use), and return the one
+    before.
+    """
     global _current
     with _current_lock:
         previous, _current = _current, workspace
@@ -423,7 +482,9 @@ def _given_here() -> dict[str, Any]:
 
 
 def admitted(token: RunToken) -> dict[str, Any]:
-    """Return the settings of a token as far as this process knows them; the others are told, and passed over."""
+    """Return the settings of a token as far as this process knows them; the others are told, and
+    passed over.
+    """
     settings = token.settings_here()
     origin = "the process that handed on its run"
     _find_plugins(sound(settings, origin, SETTLED_FIRST)[0])
@@ -436,7 +497,8 @@ def admitted(token: RunToken) -> dict[str, Any]:
 
 
 def inherit(settings: Mapping[str, Any]) -> None:
-    """Set the settings of another process (see :func:`admitted`) in the place of all that were given here.
+    """Set the settings of another process (see :func:`admitted`) in the place of all that were
+    given here.
 
     Raises:
         SettingsError: as :func:`configure` does.
@@ -464,21 +526,29 @@ def configure(**settings: Any) -> None:
     """Set settings in code, over file and environment. Runs that are open go on where they began.
 
     Args:
-        settings: names of settings, such as ``store="sqlite:///runs.db"``; a plugin's by a dict under its name; None takes a setting, or
-            all of a plugin's, back.
+        settings: names of settings, such as ``store="sqlite:///runs.db"``; a plugin's by a dict
+            under its name; None takes a setting, or all of a plugin's, back.
 
     Raises:
         SettingsError: an unknown name or a value of the wrong type; nothing is changed.
     """
     merged = {**_given_here(), **flat(settings)}
     back = tuple(name for name, value in merged.items() if value is None)
-    merged = {name: value for name, value in merged.items() if name not in back and not name.startswith(tuple(f"{name}." for name in back))}
+    merged = {
+        name: value
+        for name, value in merged.items()
+        if name not in back and not name.startswith(tuple(f"{name}." for name in back))
+    }
     settled = settle(merged)
     check_names([*back, *settings], declared_settings(), "call")
     _given.clear()
     _given.update(merged)
     with _current_lock:
-        if _current is None or (_current.settings["home"], _current.settings["store"], _current.settings["artifacts"]) != (
+        if _current is None or (
+            _current.settings["home"],
+            _current.settings["store"],
+            _current.settings["artifacts"],
+        ) != (
             settled["home"],
             settled["store"],
             settled["artifacts"],

@@ -1,4 +1,6 @@
-"""Where a store is, apart from what opens it: an address can be shown, compared, handed on and written down."""
+"""Where a store is, apart from what opens it: an address can be shown, compared, handed on and
+written down.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,20 @@ from typing import NamedTuple
 from fitprint.errors import StoreError
 from fitprint.platform.users import strangers
 
-__all__ = ["address_of", "credentials_file", "hidden", "public", "remember", "unknown_scheme", "whole"]
+__all__ = [
+    "address_of",
+    "credentials_file",
+    "hidden",
+    "public",
+    "remember",
+    "unknown_scheme",
+    "whole",
+]
 
 _DEFAULT_PORTS = {"http": "80", "https": "443", "postgresql": "5432"}
 _SAME_SCHEMES = {"postgres": "postgresql"}
-_SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|cred|auth|user|sig|jwt")  # in the name of a part of the query
+# in the name of a part of the query
+_SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|cred|auth|user|sig|jwt")
 _TOKEN_LENGTH = 20  # a user without a password, and as long as this, is a token
 
 
@@ -36,7 +47,12 @@ def _split(uri: str) -> _Parts:
         return _Parts(scheme, "", "", "", rest, "")
     place = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if "@" not in place and "@" in rest and ":" in place and not place.rpartition(":")[2].isdigit():
-        place = rest.rpartition("@")[0] + "@" + re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]  # a password with a slash
+        # a password with a slash
+        place = (
+            rest.rpartition("@")[0]
+            + "@"
+            + re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+        )
     path, _, query = rest[len(place) :].partition("#")[0].partition("?")
     login, _, host = place.rpartition("@")
     user, _, password = login.partition(":")
@@ -46,11 +62,15 @@ def _split(uri: str) -> _Parts:
 
 
 def _harmless(query: str) -> str:
-    return "&".join(part for part in query.split("&") if part and not _SECRET.search(part.partition("=")[0]))
+    return "&".join(
+        part for part in query.split("&") if part and not _SECRET.search(part.partition("=")[0])
+    )
 
 
 def public(uri: str) -> str:
-    """Return the URI without password, token and secret parts of its query: fit to be shown and handed on."""
+    """Return the URI without password, token and secret parts of its query: fit to be shown and
+    handed on.
+    """
     if "://" not in uri:
         return uri if "@" not in uri else f"…@{uri.rpartition('@')[2]}"
     parts = _split(uri)
@@ -62,7 +82,9 @@ def public(uri: str) -> str:
 
 
 def address_of(uri: str) -> str:
-    """Return what all spellings of a store's URI have in common, whoever opens it: no user or password, no usual port, absolute paths."""
+    """Return what all spellings of a store's URI have in common, whoever opens it: no user or
+    password, no usual port, absolute paths.
+    """
     if "://" not in uri:
         return public(uri)
     parts = _split(uri)
@@ -70,7 +92,8 @@ def address_of(uri: str) -> str:
     if scheme == "sqlite":
         path = parts.path.removeprefix("/")
         try:
-            return f"sqlite:///{os.path.abspath(path)}" if path else uri  # noqa: PTH100 - normalizes, too
+            # normalizes, too
+            return f"sqlite:///{os.path.abspath(path)}" if path else uri  # noqa: PTH100
         except OSError:  # the working directory is gone
             return f"sqlite:///{path}"
     host = parts.host.lower()
@@ -82,8 +105,14 @@ def address_of(uri: str) -> str:
 
 
 def hidden(text: str, uri: str) -> str:
-    """Return a text without what of the URI must not be shown, such as an error of the one who opens it."""
-    secrets = [part.partition("=")[2] for part in _split(uri).query.split("&") if _SECRET.search(part.partition("=")[0])]
+    """Return a text without what of the URI must not be shown, such as an error of the one who
+    opens it.
+    """
+    secrets = [
+        part.partition("=")[2]
+        for part in _split(uri).query.split("&")
+        if _SECRET.search(part.partition("=")[0])
+    ]
     text = text.replace(uri, public(uri))
     for secret in (_split(uri).password, *secrets):
         if len(secret) > 2:
@@ -93,12 +122,15 @@ def hidden(text: str, uri: str) -> str:
 
 def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the file of the user's own that may hold whole URIs, one a line."""
-    configuration = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", "/"), ".config")  # noqa: PTH118
+    configuration = environment.get("XDG_CONFIG_HOME") or os.path.join(  # noqa: PTH118
+        environment.get("HOME", "/"), ".config"
+    )
     return Path(configuration) / "fitprint" / "credentials"
 
 
 def whole(uri: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the URI with password: of those in ``FITPRINT_STORE`` and ``FITPRINT_ARTIFACTS``, remembered, or in the file of credentials.
+    """Return the URI with password: of those in ``FITPRINT_STORE`` and ``FITPRINT_ARTIFACTS``,
+    remembered, or in the file of credentials.
 
     It stays as it is if there is none.
 
@@ -110,14 +142,18 @@ def whole(uri: str, environment: Mapping[str, str] = os.environ) -> str:
     address = address_of(uri)
     told = (environment.get(name, "") for name in ("FITPRINT_STORE", "FITPRINT_ARTIFACTS"))
     known = [*told, *_remembered.values(), *_kept(credentials_file(environment))]
-    return next((each for each in known if public(each) != each and address_of(each) == address), uri)
+    return next(
+        (each for each in known if public(each) != each and address_of(each) == address), uri
+    )
 
 
 _remembered: dict[str, str] = {}  # by address
 
 
 def remember(uri: str) -> None:
-    """Remember a whole URI, which a parent has handed to this process beside its token, in the place of another of the same address."""
+    """Remember a whole URI, which a parent has handed to this process beside its token, in the
+    place of another of the same address.
+    """
     _remembered[address_of(uri)] = uri
 
 
@@ -149,7 +185,13 @@ def unknown_scheme(uri: str, known: Iterable[str], what: str, example: str) -> s
     choice = ", ".join(f"{name}://" for name in schemes)
     scheme, colon, _ = uri.partition("://")
     if not colon:
-        return f"{public(uri)!r} is not the URI of one of the {what}: it needs a scheme ({choice}), as in {example}"
+        return (
+            f"{public(uri)!r} is not the URI of one of the {what}: it needs a scheme "
+            f"({choice}), as in {example}"
+        )
     close = get_close_matches(scheme, schemes, 1)
     hint = f"; did you mean {close[0]}://?" if close else ""
-    return f"no installed plugin provides {what} at {scheme}://{hint}; use {choice}, or install a plugin that brings this one"
+    return (
+        f"no installed plugin provides {what} at {scheme}://{hint}; use {choice}, or install "
+        "a plugin that brings this one"
+    )

@@ -1,8 +1,10 @@
-"""What has changed since when: the kinds of change, their numbers, and who follows them; shared by every store of ours.
+"""What has changed since when: the kinds of change, their numbers, and who follows them; shared by
+every store of ours.
 
-A store numbers what it keeps. A subject that a batch changes gets the next number, in the step in which the batch is kept and in the
-order in which batches are, whatever the times of their events. For each kind of change of a subject the latest number counts: so there are
-few, however often something changed, and who reads beyond a number misses no kind.
+A store numbers what it keeps. A subject that a batch changes gets the next number, in the step in
+which the batch is kept and in the order in which batches are, whatever the times of their events.
+For each kind of change of a subject the latest number counts: so there are few, however often
+something changed, and who reads beyond a number misses no kind.
 """
 
 from __future__ import annotations
@@ -24,7 +26,17 @@ from fitprint.events import (
     RunStarted,
 )
 
-__all__ = ["KINDS", "ChangeLog", "Numbered", "Subject", "Touched", "followed", "kind_of", "number_of", "page_of"]
+__all__ = [
+    "KINDS",
+    "ChangeLog",
+    "Numbered",
+    "Subject",
+    "Touched",
+    "followed",
+    "kind_of",
+    "number_of",
+    "page_of",
+]
 
 KINDS: tuple[ChangeKind, ...] = ("started", "recorded", "ended", "edited", "purged")
 
@@ -52,7 +64,8 @@ def kind_of(event: Union[RunEvent, ExperimentAct]) -> ChangeKind:
 
 
 def number_of(cursor: str, last: int) -> int:
-    """Return the number beyond which a cursor asks for changes, in a store whose last number is ``last``.
+    """Return the number beyond which a cursor asks for changes, in a store whose last number is
+    ``last``.
 
     Raises:
         QueryError: it is no cursor of this store.
@@ -60,7 +73,10 @@ def number_of(cursor: str, last: int) -> int:
     if not cursor:
         return 0
     if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > 18 or int(cursor) > last:
-        raise QueryError(f"the cursor {cursor[:40]!r} is none of this store, as it is now: begin with the first change (an empty cursor)")
+        raise QueryError(
+            f"the cursor {cursor[:40]!r} is none of this store, as it is now: begin with the first "
+            "change (an empty cursor)"
+        )
     return int(cursor)
 
 
@@ -75,14 +91,17 @@ class ChangeLog:
 
     def __init__(self) -> None:
         self.last = 0
-        self._numbers: dict[Subject, dict[ChangeKind, int]] = {}  # the subject that was changed last stands last
+        # the subject that was changed last stands last
+        self._numbers: dict[Subject, dict[ChangeKind, int]] = {}
 
     def add(self, touched: Touched) -> None:
         """Number what a batch changed."""
         for subject, kinds in touched.items():
             self.last += 1
             before = self._numbers.pop(subject, {})
-            self._numbers[subject] = ({} if "purged" in kinds else before) | dict.fromkeys(kinds, self.last)
+            self._numbers[subject] = ({} if "purged" in kinds else before) | dict.fromkeys(
+                kinds, self.last
+            )
 
     def since(self, cursor: str, limit: int, is_shown: Callable[[Subject], bool]) -> Changes:
         """Return the changes after the cursor of those subjects that are shown."""
@@ -93,14 +112,22 @@ class ChangeLog:
             if latest <= number:
                 break
             if is_shown(subject):
-                found.append((latest, Change(*subject, tuple(kind for kind in KINDS if numbers.get(kind, 0) > number))))
+                found.append(
+                    (
+                        latest,
+                        Change(
+                            *subject, tuple(kind for kind in KINDS if numbers.get(kind, 0) > number)
+                        ),
+                    )
+                )
         return page_of(found, cursor, limit)
 
 
 def followed(known: Consumer | None, event: ChangesFollowed, now: int) -> Consumer | None:
     """Return what becomes of a consumer at ``now``, by the store's clock.
 
-    Who has the lease may always renew it, move on or give it back; somebody else gets it once it has run out.
+    Who has the lease may always renew it, move on or give it back; somebody else gets it once it
+    has run out.
     """
     is_holder = known is not None and known.holder == event.holder
     if not is_holder and (event.cursor is not None or (known is not None and now < known.until)):

@@ -1,25 +1,31 @@
 """Metric history as bytes: columns of 64-bit numbers, each in the form that says it shortest.
 
-A chunk is four bytes, little-endian, of which the highest is its codec and the others its number of points, and then columns. In codec 3
-these are those of a :class:`fitprint.entities.History`, in its order. In codec 4, a *pack*, points of several metrics of a run lie one
-after the other; before their columns come four bytes that say how many pieces there are, and three columns of these: the number of the
-metric's key, how many points the metric has before the piece, and how many the piece has. Each column begins with a byte that names
-its form:
+A chunk is four bytes, little-endian, of which the highest is its codec and the others its number of
+points, and then columns. In codec 3 these are those of a :class:`fitprint.entities.History`, in its
+order. In codec 4, a *pack*, points of several metrics of a run lie one after the other; before
+their columns come four bytes that say how many pieces there are, and three columns of these: the
+number of the metric's key, how many points the metric has before the piece, and how many the piece
+has. Each column begins with a byte that names its form:
 
-- 0, planes: a word of two bits for each of its eight planes (plane 0 holds the least significant byte of every number), and the planes:
-  0 as they are, one byte for each point; 1 one byte, which all points share; 2 four bytes that say how many follow, deflated.
-- 1, a line: the first number and what is added each time, eight bytes each; of floats the second is zero.
-- 3, growing: three numbers of eight bytes, and then the column in rows of 128 numbers, or in sixteen rows where there are fewer than 2048
-  (the last may be shorter), in planes: of the first row what each is above a line, of which the first two numbers say where it begins
-  and what is added each time; of the others what each is above the one over it, less the third number. So few additions of long rows
-  give all of them.
+- 0, planes: a word of two bits for each of its eight planes (plane 0 holds the least significant
+  byte of every number), and the planes: 0 as they are, one byte for each point; 1 one byte, which
+  all points share; 2 four bytes that say how many follow, deflated.
+- 1, a line: the first number and what is added each time, eight bytes each; of floats the second is
+  zero.
+- 3, growing: three numbers of eight bytes, and then the column in rows of 128 numbers, or in
+  sixteen rows where there are fewer than 2048 (the last may be shorter), in planes: of the first
+  row what each is above a line, of which the first two numbers say where it begins and what is
+  added each time; of the others what each is above the one over it, less the third number. So few
+  additions of long rows give all of them.
 - 4, growing little: the same with four planes, where the higher halves of all numbers are the same.
 
-Only whole numbers have the forms 3 and 4, and only those that begin at zero or above the forms 1, 3 and 4.
+Only whole numbers have the forms 3 and 4, and only those that begin at zero or above the forms 1, 3
+and 4.
 
-Codecs 0 to 2 are only read; their columns are steps, times, epochs and values. In codec 0 these are planes without a form, in codec 2 there
-is one point, of four numbers, eight bytes each. Codec 1 has the form 2 for what grows: the first number, and what each grows by, in
-planes, where the n-th numbers of all groups of sixteen come together.
+Codecs 0 to 2 are only read; their columns are steps, times, epochs and values. In codec 0 these are
+planes without a form, in codec 2 there is one point, of four numbers, eight bytes each. Codec 1 has
+the form 2 for what grows: the first number, and what each grows by, in planes, where the n-th
+numbers of all groups of sixteen come together.
 
 Numbers keep every bit: NaN payloads, infinities and signed zeros come back as they were.
 """
@@ -42,17 +48,21 @@ from fitprint.errors import CorruptStoreError
 __all__ = ["FULL", "Piece", "decode", "encode", "pack", "unpack"]
 
 FULL = 8192
-"""Points of a chunk that is never rewritten: few enough for a processor's cache, so that they are read faster than four times as many."""
+"""Points of a chunk that is never rewritten: few enough for a processor's cache, so that they are
+read faster than four times as many.
+"""
 
 _MOST = 16_384  # points of a chunk, for earlier versions wrote as many
 _PLANES_ONLY, _SINGLE, _SERIES, _PACK = 0, 2, 3, 4  # codecs
 _PLANES, _LINE, _GROUPS, _GROWING, _GROWING_LITTLE = range(5)
 _FORMS = [bytes([form]) for form in range(5)]
 _GROUPS_OF = 16  # numbers, in codec 1
-_ROW, _ROWS = 128, 16  # most numbers of a row, and rows of what has fewer than as many rows of that length
+# most numbers of a row, and rows of what has fewer than as many rows of that length
+_ROW, _ROWS = 128, 16
 _SHORT = 128  # points of a plane that is not worth the time
 _SAMPLE = 1024
-_WORTHWHILE = 0.9  # of the size; most planes of a mantissa are noise, and trying them costs more than all else
+# of the size; most planes of a mantissa are noise, and trying them costs more than all else
+_WORTHWHILE = 0.9
 _HALF = 1 << 32
 _BEFORE = ("step", "timestamp", "epoch", "value")  # the columns of codecs 0 to 2
 _NOW = ("step", "timestamp", "value", "epoch")
@@ -102,7 +112,14 @@ def pack(pieces: Sequence[Piece]) -> bytes:
         array("q", [piece.start for piece in pieces]),
         array("q", [len(piece.points) for piece in pieces]),
     )
-    return b"".join([_head(_PACK, len(together)), struct.pack("<I", len(pieces)), *map(_whole_numbers, about), _columns(together)])
+    return b"".join(
+        [
+            _head(_PACK, len(together)),
+            struct.pack("<I", len(pieces)),
+            *map(_whole_numbers, about),
+            _columns(together),
+        ]
+    )
 
 
 def unpack(chunk: bytes) -> list[Piece]:
@@ -126,7 +143,10 @@ def unpack(chunk: bytes) -> list[Piece]:
         if sum(counts) != count or min(counts, default=1) < 1:
             raise ValueError("its pieces have other points than it has")
         ends = accumulate(counts)
-        return [Piece(key, start, together.part(end - size, end)) for key, start, size, end in zip(keys, starts, counts, ends, strict=True)]
+        return [
+            Piece(key, start, together.part(end - size, end))
+            for key, start, size, end in zip(keys, starts, counts, ends, strict=True)
+        ]
 
 
 @contextmanager
@@ -135,11 +155,12 @@ def _told() -> Iterator[None]:
         yield
     except _ODD as error:
         raise CorruptStoreError(
-            f"a piece of a metric's history is damaged ({error}); the other metrics and runs can still be read"
+            f"a piece of a metric's history is damaged ({error}); the other metrics and runs can "
+            "still be read"
         ) from error
 
 
-# -- writing -----------------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 
 
 def _head(codec: int, count: int) -> bytes:
@@ -147,7 +168,14 @@ def _head(codec: int, count: int) -> bytes:
 
 
 def _columns(history: History) -> bytes:
-    return b"".join([_whole_numbers(history.step), _whole_numbers(history.timestamp), _floats(history.value), _floats(history.epoch)])
+    return b"".join(
+        [
+            _whole_numbers(history.step),
+            _whole_numbers(history.timestamp),
+            _floats(history.value),
+            _floats(history.epoch),
+        ]
+    )
 
 
 def _whole_numbers(column: array[int]) -> bytes:
@@ -155,7 +183,11 @@ def _whole_numbers(column: array[int]) -> bytes:
     if first < 0:
         return _FORMS[_PLANES] + _planes(column)
     stride = column[1] - first if count > 1 else 0
-    if stride >= 0 and column[-1] == first + stride * (count - 1) and column == _line(first, stride, count):
+    if (
+        stride >= 0
+        and column[-1] == first + stride * (count - 1)
+        and column == _line(first, stride, count)
+    ):
         return _FORMS[_LINE] + struct.pack("<qq", first, stride)
     return _growing(column) or _FORMS[_PLANES] + _planes(column)
 
@@ -170,7 +202,8 @@ def _growing(column: array[int]) -> bytes:
     most = max(max(top) - start, max(growth, default=0) - least)
     if min(start, stride, least) < 0 or most >= _HALF * _HALF // 2:
         return b""
-    little = most < _HALF and start // _HALF == max(column[-width:]) // _HALF  # none is above those below it
+    # none is above those below it
+    little = most < _HALF and start // _HALF == max(column[-width:]) // _HALF
     form, code = (_GROWING_LITTLE, "I") if little else (_GROWING, "q")
     rows = array(code, map(sub, top, repeat(start)))
     rows.extend(array(code, map(sub, growth, repeat(least))))
@@ -197,7 +230,9 @@ def _planes(column: array[Any]) -> bytes:
         if plane.count(plane[0]) == len(plane):
             word |= 1 << 2 * number
             plane = plane[:1]
-        elif len(plane) >= _SHORT and len(zlib.compress(plane[:_SAMPLE], 1)) < _WORTHWHILE * len(plane[:_SAMPLE]):
+        elif len(plane) >= _SHORT and len(zlib.compress(plane[:_SAMPLE], 1)) < _WORTHWHILE * len(
+            plane[:_SAMPLE]
+        ):
             packed = zlib.compress(plane, 1)
             word |= 2 << 2 * number
             plane = struct.pack("<I", len(packed)) + packed
@@ -206,7 +241,7 @@ def _planes(column: array[Any]) -> bytes:
     return b"".join(parts)
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def _codec_and_count(chunk: bytes) -> tuple[int, int]:
@@ -217,7 +252,9 @@ def _codec_and_count(chunk: bytes) -> tuple[int, int]:
     return codec, count
 
 
-def _read(chunk: bytes, at: int, count: int, column: array[Any], *, planes_only: bool = False) -> int:
+def _read(
+    chunk: bytes, at: int, count: int, column: array[Any], *, planes_only: bool = False
+) -> int:
     """Add to the column what stands at ``at``, and return the place behind it."""
     form = _PLANES if planes_only else chunk[at]
     at += not planes_only
@@ -247,7 +284,12 @@ def _read_groups(chunk: bytes, at: int, count: int, column: array[int]) -> int:
     groups = -(-count // _GROUPS_OF)
     width = 8 * groups
     at, growth = _unpacked(chunk, at + 8, groups * _GROUPS_OF, 8)
-    rows = list(accumulate(int.from_bytes(growth[start : start + width], "little") for start in range(0, len(growth), width)))
+    rows = list(
+        accumulate(
+            int.from_bytes(growth[start : start + width], "little")
+            for start in range(0, len(growth), width)
+        )
+    )
     starts = accumulate(from_little("q", rows[-1].to_bytes(width, "little")), initial=first)
     base = int.from_bytes(to_little(array("q", islice(starts, groups))), "little")
     points: array[int] = array("q", bytes(len(growth)))
@@ -278,7 +320,9 @@ _READERS = (_read_line, _read_groups, _read_growing, _read_growing_little)
 
 
 def _sums(rows: bytearray, start: int, stride: int, least: int, code: str) -> bytes:
-    """Add rows of numbers at once, as very long integers: nothing is carried from one number into the next, for none is negative."""
+    """Add rows of numbers at once, as very long integers: nothing is carried from one number into
+    the next, for none is negative.
+    """
     size = array(code).itemsize
     width = _width(len(rows) // size) * size
     numbers, ones = _lanes(width // size, code)
@@ -287,7 +331,8 @@ def _sums(rows: bytearray, start: int, stride: int, least: int, code: str) -> by
     found = []
     for at in range(0, len(rows), width):
         row += int.from_bytes(rows[at : at + width], "little") + more
-        # What the last row lacks may grow beyond what a number holds, and into what is cut off here: all of that lies behind the others.
+        # What the last row lacks may grow beyond what a number holds, and into what is cut off
+        # here: all of that lies behind the others.
         found.append(row.to_bytes(width + size, "little")[:width])
     return b"".join(found)[: len(rows)]
 
@@ -312,12 +357,18 @@ def _counted(first: int, count: int) -> bytearray:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[bytes, bytes]:
-    """Return the lowest and the second byte of all numbers of two bytes, the lowest for as many as a chunk may have beyond."""
-    return bytes(range(256)) * (_MOST // 256 + 1), b"".join(bytes([high]) * 256 for high in range(256))
+    """Return the lowest and the second byte of all numbers of two bytes, the lowest for as many as
+    a chunk may have beyond.
+    """
+    return bytes(range(256)) * (_MOST // 256 + 1), b"".join(
+        bytes([high]) * 256 for high in range(256)
+    )
 
 
 def _unpacked(chunk: bytes, at: int, count: int, width: int) -> tuple[int, bytearray]:
-    """Return the place behind the planes that begin at ``at``, and the numbers that they hold, little-endian."""
+    """Return the place behind the planes that begin at ``at``, and the numbers that they hold,
+    little-endian.
+    """
     (word,) = struct.unpack_from("<H", chunk, at)
     at += 2
     raw = bytearray(width * count)

@@ -15,12 +15,19 @@ from fitprint.stores.values import number_of, text_of, texts_equal_to
 
 __all__ = ["Searched", "is_wanted", "matches", "order", "page", "place_of"]
 
-_POSITIVE: dict[Operator, Operator] = {"!=": "=", "not in": "in", "not like": "like", "not ilike": "ilike"}
+_POSITIVE: dict[Operator, Operator] = {
+    "!=": "=",
+    "not in": "in",
+    "not like": "like",
+    "not ilike": "ilike",
+}
 _ORDERINGS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 class Searched(Protocol):
-    """What a query is evaluated on, a run or a version of a registered model; its attributes have the names of the query's."""
+    """What a query is evaluated on, a run or a version of a registered model; its attributes have
+    the names of the query's.
+    """
 
     @property
     def id(self) -> str: ...
@@ -66,7 +73,9 @@ def matches(where: Expression | None, run: Searched) -> bool:
 
 
 def place_of(run: Searched, columns: Sequence[SortColumn]) -> Place:
-    """Return the run's place in the ordering: its value in each column (None: missing or NaN), then its id."""
+    """Return the run's place in the ordering: its value in each column (None: missing or NaN), then
+    its id.
+    """
     place: Place = []
     for column in columns:
         found = _values(column.field, run)
@@ -79,20 +88,26 @@ def place_of(run: Searched, columns: Sequence[SortColumn]) -> Place:
 
 
 def order(columns: Sequence[SortColumn], one: Place, other: Place) -> int:
-    """Return less than 0, 0 or more than 0 as ``one`` comes before ``other``, is it, or comes after it."""
-    for column, left, right in zip(columns, one, other, strict=False):  # the id, which comes last, has no column
+    """Return less than 0, 0 or more than 0 as ``one`` comes before ``other``, is it, or comes after
+    it.
+    """
+    # the id, which comes last, has no column
+    for column, left, right in zip(columns, one, other, strict=False):
         if left == right:
             continue
         if left is None or right is None:
             return 1 if left is None else -1
-        return -1 if (left < right) != column.descending else 1  # type: ignore[operator]  # a column holds one type
+        # a column holds one type
+        return -1 if (left < right) != column.descending else 1  # type: ignore[operator]
     return (str(one[-1]) > str(other[-1])) - (str(one[-1]) < str(other[-1]))
 
 
 def _values(field: Field, run: Searched) -> Sequence[Any]:
     """Return what the run has for a field: nothing, one value, or for data sets any number."""
     if field.entity == "metric":
-        return (getattr(run.metrics[field.key], field.aggregate),) if field.key in run.metrics else ()
+        return (
+            (getattr(run.metrics[field.key], field.aggregate),) if field.key in run.metrics else ()
+        )
     if field.entity == "param":
         return (run.params[field.key].value,) if field.key in run.params else ()
     if field.entity == "tag":
@@ -116,7 +131,10 @@ def _compare(comparison: Comparison, values: Sequence[Any]) -> bool:
         return bool(values)
     positive = _POSITIVE.get(comparison.operator)
     if positive is None:
-        return any(_holds(comparison.field, comparison.operator, comparison.value, value) for value in values)
+        return any(
+            _holds(comparison.field, comparison.operator, comparison.value, value)
+            for value in values
+        )
     return any(not _holds(comparison.field, positive, comparison.value, value) for value in values)
 
 
@@ -144,8 +162,8 @@ def _is_nan(value: Any) -> bool:
 def _is_like(text: str, pattern: str) -> bool:
     """Tell whether a text fulfils a pattern of ``%`` (anything) and ``_`` (one character).
 
-    Each part between two ``%`` is taken where it comes first: to try the later places, as a regular expression does, takes time
-    without bound and finds nothing else.
+    Each part between two ``%`` is taken where it comes first: to try the later places, as a regular
+    expression does, takes time without bound and finds nothing else.
     """
     first, *others = pattern.split("%")
     if not others:
@@ -172,4 +190,7 @@ def _find(text: str, part: str, at: int, end: int) -> int:
 def _fits(text: str, at: int, part: str) -> bool:
     if "_" not in part:
         return text.startswith(part, at)
-    return all(wanted in ("_", found) for wanted, found in zip(part, text[at : at + len(part)], strict=True))
+    return all(
+        wanted in ("_", found)
+        for wanted, found in zip(part, text[at : at + len(part)], strict=True)
+    )

@@ -1,4 +1,6 @@
-"""How events become experiments, and which experiment a name means: the one place that knows, shared by every store of ours."""
+"""How events become experiments, and which experiment a name means: the one place that knows,
+shared by every store of ours.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ ALWAYS = -(2**63)
 """Since when the first experiment of a name has had it."""
 
 Bearers = list[tuple[int, str]]
-"""Who bore a name: the time since when, and the experiment's id; the first ``ALWAYS``, the last until now."""
+"""Who bore a name: the time since when, and the experiment's id; the first ``ALWAYS``, the last
+until now.
+"""
 
 
 @dataclass(slots=True)
@@ -45,8 +49,9 @@ class ExperimentDraft:
 class Experiments:
     """Experiments by id, and who bore which name since when.
 
-    A name leads to the experiment that bore it at the time, also where that is called otherwise by now. So what a journal recorded before
-    a renaming, or a program that does not know of it, belongs where it should.
+    A name leads to the experiment that bore it at the time, also where that is called otherwise by
+    now. So what a journal recorded before a renaming, or a program that does not know of it,
+    belongs where it should.
 
     Args:
         spelled: gives a text the form in which the store keeps it.
@@ -59,7 +64,9 @@ class Experiments:
         self._spelled = spelled
 
     def of_start(self, event: RunStarted) -> str:
-        """Return the id of the experiment of a run that starts; a name that nobody ever bore begins to exist."""
+        """Return the id of the experiment of a run that starts; a name that nobody ever bore begins
+        to exist.
+        """
         name = self._spelled(event.experiment)
         bearers = self.bearers.get(name)
         if not bearers:
@@ -81,7 +88,9 @@ class Experiments:
         if isinstance(act, ExperimentCreated):
             name = self._free(act.name)
             if act.experiment in self.by_id:
-                raise RefusedError(f"the store has an experiment with the id {act.experiment} already")
+                raise RefusedError(
+                    f"the store has an experiment with the id {act.experiment} already"
+                )
             self._add(act.experiment, name, act.time)
             return
         experiment = self.by_id.get(act.experiment)
@@ -130,5 +139,7 @@ class Experiments:
 
 
 def _drawn(name: str, run: str) -> str:
-    """Return an id for the experiment that begins with a run: the same whenever a store folds its events anew."""
+    """Return an id for the experiment that begins with a run: the same whenever a store folds its
+    events anew.
+    """
     return hashlib.sha256(f"{run}\0{name}".encode("utf-8", "backslashreplace")).hexdigest()[:32]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
-from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import (
+    Changes,
+    Consumer,
+    Decision,
+    Experiment,
+    History,
+    PendingBytes,
+    RunRecord,
+)
 from fitprint.query.grammar import Query
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Keys, ModelRegistry, OpenRun, Page, Store
@@ -14,14 +22,16 @@ __all__ = ["FoldedStore"]
 
 
 class FoldedStore(Store):
-    """A store that answers as the memory store does; how it keeps batches (``append``), and its ``id``, are its own."""
+    """A store that answers as the memory store does; how it keeps batches (``append``), and its
+    ``id``, are its own.
+    """
 
     @abstractmethod
     def folded(self) -> MemoryStore:
         """Return everything in memory, with what others have appended since; asked at each call.
 
-        Acts are decided once: set :attr:`fitprint.stores.memory.MemoryStore.now` to the time at which a batch was kept, before it is
-        appended there.
+        Acts are decided once: set :attr:`fitprint.stores.memory.MemoryStore.now` to the time at
+        which a batch was kept, before it is appended there.
         """
 
     def position(self, journal: str) -> int:

@@ -1,8 +1,9 @@
 """How events become a run: the one place that knows, shared by every store of ours.
 
-A :class:`Draft` is what some events say of one run. The memory store folds all of a run's events into one draft; the SQL
-store folds a batch's events into a draft that begins with the run's stored :class:`Life`, and writes down what it says.
-:mod:`fitprint.stores.records` hands each event to the draft of its subject.
+A :class:`Draft` is what some events say of one run. The memory store folds all of a run's events
+into one draft; the SQL store folds a batch's events into a draft that begins with the run's stored
+:class:`Life`, and writes down what it says. :mod:`fitprint.stores.records` hands each event to the
+draft of its subject.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from dataclasses import dataclass, field
 from itertools import filterfalse
 from typing import Any, Literal
 
-from fitprint.entities import Artifact, Dataset, History, LoggedModel, MetricSummary, Param, RunStatus
+from fitprint.entities import (
+    Artifact,
+    Dataset,
+    History,
+    LoggedModel,
+    MetricSummary,
+    Param,
+    RunStatus,
+)
 from fitprint.errors import StoreError
 from fitprint.events import (
     ArtifactsLogged,
@@ -49,15 +58,17 @@ NEVER = -(2**63)
 class Life:
     """The life-cycle of a run, as events in any order of arrival tell it.
 
-    The earliest start gives the run its experiment, parent, kind and start time; the latest gives it its name and its
-    owner. An end that is older than the latest start is the end of an earlier life and changes nothing. Where somebody moved or
-    renamed the run, that counts in place of what starts say.
+    The earliest start gives the run its experiment, parent, kind and start time; the latest gives
+    it its name and its owner. An end that is older than the latest start is the end of an earlier
+    life and changes nothing. Where somebody moved or renamed the run, that counts in place of what
+    starts say.
 
     Attributes:
         experiment: the experiment's id; None until the first start: such a run stays hidden.
         opened: time of the latest start.
         owner: the journal of the latest start.
-        moved: time of the latest move to another experiment, and ``renamed`` that of the latest renaming; None if there was none.
+        moved: time of the latest move to another experiment, and ``renamed`` that of the latest
+            renaming; None if there was none.
     """
 
     id: str
@@ -107,7 +118,8 @@ _NO_POINTS = History()
 
 @dataclass(slots=True)
 class Points:
-    """Points of one metric in the order in which they arrived, and the summary of those before them.
+    """Points of one metric in the order in which they arrived, and the summary of those before
+    them.
 
     Attributes:
         before: summary of the points that came before ``history[seen:]``; None if none did.
@@ -122,7 +134,9 @@ class Points:
     _lent: bool = False
 
     def add(self, event: MetricPoints) -> None:
-        """Add points; a first event, as of most metrics of a run that has very many, lends its columns until there is another."""
+        """Add points; a first event, as of most metrics of a run that has very many, lends its
+        columns until there is another.
+        """
         if not len(self.history):
             self.history, self._lent = event.points, True
         else:
@@ -141,12 +155,18 @@ class Points:
         if before is None and total == 1:  # as of most metrics of a run that has very many
             value, step = history.value[0], history.step[0]
             self.seen = 1
-            self.before = MetricSummary(value, step, history.timestamp[0], value, step, value, step, value, 1, goal)
+            self.before = MetricSummary(
+                value, step, history.timestamp[0], value, step, value, step, value, 1, goal
+            )
             return self.before
         steps, values = history.step[self.seen :], history.value[self.seen :]
         first, count = values[0], len(values)
         least, most = _extremes(values)
-        least_step, most_step = (steps[values.index(least)], steps[values.index(most)]) if not math.isnan(least) else (steps[0], steps[0])
+        least_step, most_step = (
+            (steps[values.index(least)], steps[values.index(most)])
+            if not math.isnan(least)
+            else (steps[0], steps[0])
+        )
         if before is not None:
             first, count = before.first, before.count + count
             if not least < before.min and before.min == before.min:
@@ -154,7 +174,18 @@ class Points:
             if not most > before.max and before.max == before.max:
                 most, most_step = before.max, before.max_step
         self.seen = total
-        self.before = MetricSummary(values[-1], steps[-1], history.timestamp[-1], least, least_step, most, most_step, first, count, goal)
+        self.before = MetricSummary(
+            values[-1],
+            steps[-1],
+            history.timestamp[-1],
+            least,
+            least_step,
+            most,
+            most_step,
+            first,
+            count,
+            goal,
+        )
         return self.before
 
 
@@ -233,14 +264,17 @@ def is_sign_of_life(batch: Batch, position: int) -> bool:
 
 
 def is_new(batch: Batch, position: int) -> bool:
-    """Return whether a store that has kept the batch's journal up to ``position`` is to fold the batch in.
+    """Return whether a store that has kept the batch's journal up to ``position`` is to fold the
+    batch in.
 
     Raises:
-        StoreError: it is new, but does not begin there: somebody else has delivered in the meantime, or the store is another than before.
+        StoreError: it is new, but does not begin there: somebody else has delivered in the
+            meantime, or the store is another than before.
     """
     if batch.end > position != batch.start:
         raise StoreError(
-            f"the store has journal {batch.journal} up to {position}, not up to {batch.start}: another process was faster, or the store "
-            "was replaced meanwhile; nothing is lost, try again"
+            f"the store has journal {batch.journal} up to {position}, not up to {batch.start}: "
+            "another process was faster, or the store was replaced meanwhile; nothing is lost, try "
+            "again"
         )
     return batch.end > position

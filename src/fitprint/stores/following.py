@@ -1,4 +1,6 @@
-"""Following the changes of a store under a name: by one process at a time, each change at least once."""
+"""Following the changes of a store under a name: by one process at a time, each change at least
+once.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ __all__ = ["follow"]
 _PAGE = 100  # changes, which are handed over again where a process ends among them
 
 
-def follow(store: Store, consumer: str, on_change: Callable[[Change], None], *, seconds: float = 60.0) -> int:
-    """Hand over what changed since the consumer was here last; see :func:`fitprint.follow_changes`."""
+def follow(
+    store: Store, consumer: str, on_change: Callable[[Change], None], *, seconds: float = 60.0
+) -> int:
+    """Hand over what changed since the consumer was here last;
+    see :func:`fitprint.follow_changes`.
+    """
     lease = _Lease(store, consumer, seconds)
     handled = 0
     page = store.changes(lease.cursor, limit=_PAGE)
@@ -37,7 +43,8 @@ def follow(store: Store, consumer: str, on_change: Callable[[Change], None], *, 
                     return handled
                 on_change(change)
                 handled += 1
-            if not lease.take(page.cursor) or len(page.items) < _PAGE:  # what was changed on the way comes the next time
+            # what was changed on the way comes the next time
+            if not lease.take(page.cursor) or len(page.items) < _PAGE:
                 return handled
     finally:
         lease.give_back()
@@ -65,7 +72,9 @@ class _Lease:
         return time.monotonic() > self._taken + self._seconds / 2
 
     def take(self, cursor: str | None = None) -> bool:
-        """Take the lease or renew it, with the cursor up to which everything was handled; return whether this process has it now."""
+        """Take the lease or renew it, with the cursor up to which everything was handled; return
+        whether this process has it now.
+        """
         known = self._store.consumer(self._consumer)
         if known is not None and known.holder != self._holder and clock.now() < known.until:
             return False
@@ -91,7 +100,15 @@ class _Lease:
         while True:
             position = self._store.position(self._journal)
             try:
-                self._store.append(Batch(self._journal, position, position + 1, [asked], {"host": host_name(), "pid": os.getpid()}))
+                self._store.append(
+                    Batch(
+                        self._journal,
+                        position,
+                        position + 1,
+                        [asked],
+                        {"host": host_name(), "pid": os.getpid()},
+                    )
+                )
             except StoreError:
                 if self._store.position(self._journal) == position:
                     raise

@@ -1,4 +1,6 @@
-"""Which runs belong together: a run and all below it, those in the trash included where they are meant."""
+"""Which runs belong together: a run and all below it, those in the trash included where they are
+meant.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,15 @@ _PARENT = Field("attribute", "parent_id")
 
 
 def moved_together(store: Store, run: RunRecord) -> list[RunRecord]:
-    """Return the run and what goes with it to the trash or out of it: all runs below it that are live, or that went there with it."""
+    """Return the run and what goes with it to the trash or out of it: all runs below it that are
+    live, or that went there with it.
+    """
     return list(family(store, run, lambda child: child.deleted_time == run.deleted_time))
 
 
-def family(store: Store, run: RunRecord, belongs: Callable[[RunRecord], bool]) -> Iterator[RunRecord]:
+def family(
+    store: Store, run: RunRecord, belongs: Callable[[RunRecord], bool]
+) -> Iterator[RunRecord]:
     """Yield the run and all runs below it that belong to it, each once, parents first."""
     seen = {run.id}
     waiting = [run]
@@ -38,5 +44,8 @@ def family(store: Store, run: RunRecord, belongs: Callable[[RunRecord], bool]) -
 
 
 def _children(store: Store, run_id: str) -> Iterator[RunRecord]:
-    query = replace(parse("", order_by=["start_time", "id"], deleted="include"), where=Comparison(_PARENT, "=", run_id))
+    query = replace(
+        parse("", order_by=["start_time", "id"], deleted="include"),
+        where=Comparison(_PARENT, "=", run_id),
+    )
     return every_run(store, query)

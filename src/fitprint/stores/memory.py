@@ -7,9 +7,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from fitprint.entities import Artifact, Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord, RunStatus
+from fitprint.entities import (
+    Artifact,
+    Changes,
+    Consumer,
+    Decision,
+    Experiment,
+    History,
+    PendingBytes,
+    RunRecord,
+    RunStatus,
+)
 from fitprint.errors import RunNotFoundError
-from fitprint.events import ArtifactsLogged, Batch, ChangesFollowed, Event, ModelVersionCreated, RunPurged
+from fitprint.events import (
+    ArtifactsLogged,
+    Batch,
+    ChangesFollowed,
+    Event,
+    ModelVersionCreated,
+    RunPurged,
+)
 from fitprint.ids import is_short_for, new_id
 from fitprint.query.grammar import Query
 from fitprint.stores import evaluation, paging
@@ -35,9 +52,11 @@ def shared(uri: str) -> MemoryStore:
 
 
 class MemoryStore(Store):
-    """A store that lasts as long as the object; its methods may be called from several threads at once.
+    """A store that lasts as long as the object; its methods may be called from several threads at
+    once.
 
-    A store that keeps batches and folds them anew can use one, and set ``now`` to the time at which it first took the batch.
+    A store that keeps batches and folds them anew can use one, and set ``now`` to the time at which
+    it first took the batch.
     """
 
     lost_after = LOST_AFTER
@@ -49,7 +68,8 @@ class MemoryStore(Store):
         self._arrivals = Arrivals()
         self._writers: dict[str, Mapping[str, Any]] = {}
         self._positions: dict[str, int] = {}
-        self._heard: dict[str, int] = {}  # when journals whose writers give signs of life were heard last
+        # when journals whose writers give signs of life were heard last
+        self._heard: dict[str, int] = {}
         self._changes = ChangeLog()
         self._consumers: dict[str, Consumer] = {}
         self._lock = threading.RLock()
@@ -74,13 +94,22 @@ class MemoryStore(Store):
             if not is_new(batch, self.position(batch.journal)):
                 return
             events = tuple(batch.events)  # read to their end before anything is kept
-            asked = {event.run for event in events if isinstance(event, RunPurged)} - self._records.purged
+            asked = {
+                event.run for event in events if isinstance(event, RunPurged)
+            } - self._records.purged
             had = {run: self._digests_of([run]) for run in asked}
             for event in events:
                 self._records.fold(event, batch)
-            doomed = {digest for run in asked & self._records.purged for digest in had[run]}  # a purge may have been refused
-            self._arrivals.forget(doomed - {artifact.digest for artifact, _ in self._artifacts()} if doomed else ())
-            self._arrivals.fold([event for event in events if self._has_files(event)], batch.journal, self._artifacts)
+            # a purge may have been refused
+            doomed = {digest for run in asked & self._records.purged for digest in had[run]}
+            self._arrivals.forget(
+                doomed - {artifact.digest for artifact, _ in self._artifacts()} if doomed else ()
+            )
+            self._arrivals.fold(
+                [event for event in events if self._has_files(event)],
+                batch.journal,
+                self._artifacts,
+            )
             for event in events:
                 if isinstance(event, ChangesFollowed):
                     self._follow(event)
@@ -91,10 +120,15 @@ class MemoryStore(Store):
                 self._heard[batch.journal] = self.now()
 
     def _has_files(self, event: Event) -> bool:
-        """Tell whether the files that the event logs, if it logs any, belong to something that is there."""
+        """Tell whether the files that the event logs, if it logs any, belong to something that is
+        there.
+        """
         if isinstance(event, ArtifactsLogged):
             return event.run not in self._records.purged
-        return not isinstance(event, ModelVersionCreated) or self._records.decisions[event.id].refusal is None
+        return (
+            not isinstance(event, ModelVersionCreated)
+            or self._records.decisions[event.id].refusal is None
+        )
 
     def _follow(self, event: ChangesFollowed) -> None:
         known = followed(self._consumers.get(event.consumer), event, self.now())
@@ -108,7 +142,11 @@ class MemoryStore(Store):
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         with self._lock:
             lives = [draft.life for draft in self._records.runs.values()]
-            return [OpenRun(life.id, life.last_time) for life in lives if life.owner == journal and life.status == "RUNNING"]
+            return [
+                OpenRun(life.id, life.last_time)
+                for life in lives
+                if life.owner == journal and life.status == "RUNNING"
+            ]
 
     def run(self, run_id: str) -> RunRecord:
         with self._lock:
@@ -118,8 +156,17 @@ class MemoryStore(Store):
             return self._run(draft)
 
     def resolve(self, text: str) -> Sequence[str]:
-        found = [run for run in self.runs() if run.id.startswith(text) or run.name == text or is_short_for(text, run.id)]
-        return [run.id for run in sorted(found, key=lambda run: (run.deleted_time is not None, -run.start_time, run.id))][:10]
+        found = [
+            run
+            for run in self.runs()
+            if run.id.startswith(text) or run.name == text or is_short_for(text, run.id)
+        ]
+        return [
+            run.id
+            for run in sorted(
+                found, key=lambda run: (run.deleted_time is not None, -run.start_time, run.id)
+            )
+        ][:10]
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
         found = [run for run in self.runs() if run.parent_id == run_id and run.deleted_time is None]
@@ -127,8 +174,12 @@ class MemoryStore(Store):
 
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
         columns = paging.columns(query)
-        archived = self._archived() if query.experiments is None and query.deleted == "exclude" else set()
-        runs = [run for run in self.runs() if run.experiment not in archived and _in_scope(query, run)]
+        archived = (
+            self._archived() if query.experiments is None and query.deleted == "exclude" else set()
+        )
+        runs = [
+            run for run in self.runs() if run.experiment not in archived and _in_scope(query, run)
+        ]
         found = {run.id: (evaluation.place_of(run, columns), run) for run in runs}
         places = evaluation.page(query, [place for place, _ in found.values()], token)
         page = [found[str(place[-1])][1] for place in places[:limit]]
@@ -146,7 +197,11 @@ class MemoryStore(Store):
         with self._lock:
             drafts = list(self._records.experiments.by_id.values())
             former = self._former_names()
-            lives = [draft.life for draft in self._records.runs.values() if draft.life.deleted_time is None]
+            lives = [
+                draft.life
+                for draft in self._records.runs.values()
+                if draft.life.deleted_time is None
+            ]
         times: dict[str | None, list[int]] = {}
         for life in lives:
             times.setdefault(life.experiment, []).append(life.last_time)
@@ -168,7 +223,11 @@ class MemoryStore(Store):
 
     def _archived(self) -> set[str]:
         with self._lock:
-            return {draft.name for draft in self._records.experiments.by_id.values() if draft.archived is not None}
+            return {
+                draft.name
+                for draft in self._records.experiments.by_id.values()
+                if draft.archived is not None
+            }
 
     def _former_names(self) -> dict[str, list[str]]:
         """Return, by experiment, the names that lead there now and are not its own."""
@@ -198,8 +257,14 @@ class MemoryStore(Store):
 
     def keys(self, experiment: str | None = None) -> Keys:
         with self._lock:
-            drafts = [draft for draft in self._records.runs.values() if draft.life.experiment is not None]
-            chosen = [draft for draft in drafts if experiment is None or experiment == self._name_of(draft)]
+            drafts = [
+                draft for draft in self._records.runs.values() if draft.life.experiment is not None
+            ]
+            chosen = [
+                draft
+                for draft in drafts
+                if experiment is None or experiment == self._name_of(draft)
+            ]
             return Keys(
                 params=tuple(sorted({key for draft in chosen for key in draft.params})),
                 metrics=tuple(sorted({key for draft in chosen for key in draft.points})),
@@ -215,8 +280,15 @@ class MemoryStore(Store):
             logged, arrived = self._arrivals.logged, self._arrivals.arrived
             if self._arrivals.uri is None:
                 return []
-            waiting = (digest for digest in (logged if digests is None else digests) if digest in logged and digest not in arrived)
-            return [PendingBytes(digest, logged[digest][0], self._writers.get(logged[digest][1], {})) for digest in waiting]
+            waiting = (
+                digest
+                for digest in (logged if digests is None else digests)
+                if digest in logged and digest not in arrived
+            )
+            return [
+                PendingBytes(digest, logged[digest][0], self._writers.get(logged[digest][1], {}))
+                for digest in waiting
+            ]
 
     @property
     def registry(self) -> ModelRegistry:
@@ -234,7 +306,9 @@ class MemoryStore(Store):
         """Keep everything: the store is gone when nobody refers to it."""
 
     def _digests_of(self, runs: Iterable[str]) -> set[str]:
-        found = (self._records.runs[run].artifacts.values() for run in runs if run in self._records.runs)
+        found = (
+            self._records.runs[run].artifacts.values() for run in runs if run in self._records.runs
+        )
         return {artifact.digest for artifacts in found for artifact in artifacts}
 
     def _artifacts(self) -> Iterator[tuple[Artifact, str]]:
@@ -252,13 +326,21 @@ class MemoryStore(Store):
 
     def _run(self, draft: Draft) -> RunRecord:
         heard = self._heard.get(draft.life.owner or "")
-        is_lost = heard is not None and draft.life.status == "RUNNING" and heard + LOST_AFTER * 1e6 < self.now()
+        is_lost = (
+            heard is not None
+            and draft.life.status == "RUNNING"
+            and heard + LOST_AFTER * 1e6 < self.now()
+        )
         return _record(draft, self._name_of(draft), "LOST" if is_lost else draft.life.status)
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, those in the trash too."""
         with self._lock:
-            return [self._run(draft) for draft in self._records.runs.values() if draft.life.experiment is not None]
+            return [
+                self._run(draft)
+                for draft in self._records.runs.values()
+                if draft.life.experiment is not None
+            ]
 
 
 def _in_scope(query: Query, run: RunRecord) -> bool:

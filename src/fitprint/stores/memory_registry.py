@@ -32,7 +32,10 @@ class MemoryRegistry(ModelRegistry):
 
     def models(self) -> Sequence[RegisteredModelRecord]:
         with self._folded().held() as records:
-            return sorted((_model(records.registry, each) for each in records.registry.by_id.values()), key=lambda model: model.name)
+            return sorted(
+                (_model(records.registry, each) for each in records.registry.by_id.values()),
+                key=lambda model: model.name,
+            )
 
     def model(self, name: str) -> RegisteredModelRecord:
         with self._folded().held() as records:
@@ -42,7 +45,9 @@ class MemoryRegistry(ModelRegistry):
         with self._folded().held() as records:
             model = self._found(records.registry, name)
             if number not in model.versions:
-                raise RegisteredModelNotFoundError(f"the registered model {model.name!r} has no version {number}")
+                raise RegisteredModelNotFoundError(
+                    f"the registered model {model.name!r} has no version {number}"
+                )
             return version_record(model, model.versions[number])
 
     def search(self, query: Query, *, limit: int = 100, token: str | None = None) -> VersionPage:
@@ -51,16 +56,33 @@ class MemoryRegistry(ModelRegistry):
         with folded.held() as records:
             runs = {run.id: run for run in folded.runs()}
             models = records.registry.by_id.values()
-            versions = [version_record(model, version) for model in models for version in model.versions.values()]
+            versions = [
+                version_record(model, version)
+                for model in models
+                for version in model.versions.values()
+            ]
         candidates = [_Candidate.of(each, runs.get(each.run_id)) for each in versions]
-        chosen = [each for each in candidates if evaluation.is_wanted(query, each.deleted_time) and evaluation.matches(query.where, each)]
+        chosen = [
+            each
+            for each in candidates
+            if evaluation.is_wanted(query, each.deleted_time)
+            and evaluation.matches(query.where, each)
+        ]
         found = {each.id: (evaluation.place_of(each, columns), each.record) for each in chosen}
         places = evaluation.page(query, [place for place, _ in found.values()], token)
         page = [found[str(place[-1])][1] for place in places[:limit]]
-        return VersionPage(page, paging.token(query, places[limit - 1]) if len(places) > limit else None)
+        return VersionPage(
+            page, paging.token(query, places[limit - 1]) if len(places) > limit else None
+        )
 
     def decisions(
-        self, model_id: str, *, act: str | None = None, alias: str | None = None, until: int | None = None, limit: int = 1000
+        self,
+        model_id: str,
+        *,
+        act: str | None = None,
+        alias: str | None = None,
+        until: int | None = None,
+        limit: int = 1000,
     ) -> Sequence[Decision]:
         with self._folded().held() as records:
             found = [
@@ -76,13 +98,21 @@ class MemoryRegistry(ModelRegistry):
     def _found(self, registry: Registry, name: str) -> ModelDraft:
         model = registry.find(name)
         if model is None:
-            raise RegisteredModelNotFoundError(f"there is no registered model {name!r} in {self._folded().uri}")
+            raise RegisteredModelNotFoundError(
+                f"there is no registered model {name!r} in {self._folded().uri}"
+            )
         return model
 
 
 def _model(registry: Registry, draft: ModelDraft) -> RegisteredModelRecord:
-    former = [name for name, id_ in registry.names.items() if id_ == draft.id and name != draft.name]
-    numbers = [each.number for each in draft.versions.values() if draft.removed(each.created, each.deleted) is None]
+    former = [
+        name for name, id_ in registry.names.items() if id_ == draft.id and name != draft.name
+    ]
+    numbers = [
+        each.number
+        for each in draft.versions.values()
+        if draft.removed(each.created, each.deleted) is None
+    ]
     return model_record(draft, tuple(sorted(former)), max(numbers, default=None))
 
 

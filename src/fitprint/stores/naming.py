@@ -21,9 +21,16 @@ def find_experiment(store: Store, name: str | Experiment) -> Experiment:
         ExperimentNotFoundError: there is none; the message says what there is.
         FitprintError: the name is no text.
     """
-    name = name.id if isinstance(name, Experiment) else checked_text(name, "an experiment's name or id")
+    name = (
+        name.id
+        if isinstance(name, Experiment)
+        else checked_text(name, "an experiment's name or id")
+    )
     known = store.experiments()
-    for is_meant in (lambda each: name in (each.name, each.id), lambda each: name in each.former_names):
+    for is_meant in (
+        lambda each: name in (each.name, each.id),
+        lambda each: name in each.former_names,
+    ):
         found = next(filter(is_meant, known), None)
         if found is not None:
             return found
@@ -31,5 +38,9 @@ def find_experiment(store: Store, name: str | Experiment) -> Experiment:
 
     names = [each.name for each in known]
     near = get_close_matches(name, names, 1)
-    have = f"did you mean {shown(near[0])}?" if near else f"there are: {', '.join(map(shown, names[:20])) or 'none'}"
+    have = (
+        f"did you mean {shown(near[0])}?"
+        if near
+        else f"there are: {', '.join(map(shown, names[:20])) or 'none'}"
+    )
     raise ExperimentNotFoundError(f"there is no experiment {shown(name)}; {have}")

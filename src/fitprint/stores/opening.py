@@ -41,10 +41,17 @@ def open_store(uri: str, openers: Mapping[str, Opener] = BUILTIN) -> Store:
     scheme, colon, _ = uri.partition("://")
     opener = openers.get(scheme) if colon else None
     if opener is None:
-        raise UnknownStoreError(unknown_scheme(uri, openers, "stores", f"sqlite:///{public(uri).lstrip('/') or 'fitprint.db'}"))
+        raise UnknownStoreError(
+            unknown_scheme(
+                uri, openers, "stores", f"sqlite:///{public(uri).lstrip('/') or 'fitprint.db'}"
+            )
+        )
     store = opener.open(uri)
     from fitprint.stores.protocol import Store
 
     if not isinstance(store, Store):
-        raise PluginError(f"a {type(store).__qualname__}, for {scheme}://, does not derive from fitprint.stores.protocol.Store")
+        raise PluginError(
+            f"a {type(store).__qualname__}, for {scheme}://, does not derive from "
+            "fitprint.stores.protocol.Store"
+        )
     return store

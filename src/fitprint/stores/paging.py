@@ -1,4 +1,6 @@
-"""Pages of runs, and the tokens that say where the next one begins: the place of the last run shown, not a count of runs."""
+"""Pages of runs, and the tokens that say where the next one begins: the place of the last run
+shown, not a count of runs.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,18 @@ def every_run(store: Store, query: Query, page_size: int = 500) -> Iterator[RunR
 
 
 def columns(query: Query) -> Sequence[SortColumn]:
-    """Return the columns of the query's ordering; an item of params has two, its numbers and then its texts."""
+    """Return the columns of the query's ordering; an item of params has two, its numbers and then
+    its texts.
+    """
     result = []
     for item in query.order:
         if item.field.entity == "param":
             result.append(SortColumn(item.field, text=False, descending=item.descending))
-        result.append(SortColumn(item.field, text=kind(item.field) in ("text", "param"), descending=item.descending))
+        result.append(
+            SortColumn(
+                item.field, text=kind(item.field) in ("text", "param"), descending=item.descending
+            )
+        )
     return result
 
 
@@ -62,18 +70,25 @@ def place(query: Query, token: str) -> Place:
     Raises:
         QueryError: the token belongs to another query, or is none at all.
     """
-    expected: list[type | tuple[type, ...]] = [str if column.text else (int, float) for column in columns(query)]
+    expected: list[type | tuple[type, ...]] = [
+        str if column.text else (int, float) for column in columns(query)
+    ]
     try:
         mark: object
         last: Place
-        mark, *last = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+        mark, *last = json.loads(
+            base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        )
     except (ValueError, TypeError):
         mark, last = None, []
     if (
         mark != _mark(query)
         or len(last) != len(expected) + 1
         or not isinstance(last[-1], str)
-        or not all(value is None or isinstance(value, types) for value, types in zip(last, expected, strict=False))
+        or not all(
+            value is None or isinstance(value, types)
+            for value, types in zip(last, expected, strict=False)
+        )
     ):
         raise QueryError("this page token belongs to another query; ask for the first page again")
     return last

@@ -2,8 +2,9 @@
 
 A store folds the events of journals into records. It is never called on a training thread.
 
-Every answer is that of the store which the URI leads to at the time, also where its files were deleted, replaced or brought back
-from a copy since it was opened: a journal is removed on the word of ``position``.
+Every answer is that of the store which the URI leads to at the time, also where its files were
+deleted, replaced or brought back from a copy since it was opened: a journal is removed on the word
+of ``position``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import (
+    Changes,
+    Consumer,
+    Decision,
+    Experiment,
+    History,
+    PendingBytes,
+    RunRecord,
+)
 from fitprint.errors import StoreError
 from fitprint.events import Batch
 
@@ -27,7 +36,9 @@ __all__ = ["Health", "Keys", "ModelRegistry", "OpenRun", "Page", "Store"]
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run that a journal started or resumed and that has not ended, with the time of its last event."""
+    """A run that a journal started or resumed and that has not ended, with the time of its last
+    event.
+    """
 
     id: str
     last_time: int
@@ -66,7 +77,9 @@ class Health:
 
 
 class ModelRegistry(ABC):
-    """The registered models of a store, as the acts on them that the store folded say (see :mod:`fitprint.stores.registry`)."""
+    """The registered models of a store, as the acts on them that the store folded say (see
+    :mod:`fitprint.stores.registry`).
+    """
 
     @abstractmethod
     def models(self) -> Sequence[RegisteredModelRecord]:
@@ -74,7 +87,8 @@ class ModelRegistry(ABC):
 
     @abstractmethod
     def model(self, name: str) -> RegisteredModelRecord:
-        """Return the registered model of this name, or else the one that was called so before, removed ones too.
+        """Return the registered model of this name, or else the one that was called so before,
+        removed ones too.
 
         Raises:
             RegisteredModelNotFoundError: there is none.
@@ -85,12 +99,14 @@ class ModelRegistry(ABC):
         """Return a version of a registered model (see :meth:`model`), removed ones too.
 
         Raises:
-            RegisteredModelNotFoundError: there is no such registered model, or it has no such version.
+            RegisteredModelNotFoundError: there is no such registered model, or it has no such
+                version.
         """
 
     @abstractmethod
     def search(self, query: Query, *, limit: int = 100, token: str | None = None) -> VersionPage:
-        """Return the versions that match a query in the vocabulary of versions, in its order; removed ones as ``query.deleted`` says.
+        """Return the versions that match a query in the vocabulary of versions, in its order;
+        removed ones as ``query.deleted`` says.
 
         Raises:
             QueryError: the token is not one that this store returned for this query.
@@ -98,7 +114,13 @@ class ModelRegistry(ABC):
 
     @abstractmethod
     def decisions(
-        self, model_id: str, *, act: str | None = None, alias: str | None = None, until: int | None = None, limit: int = 1000
+        self,
+        model_id: str,
+        *,
+        act: str | None = None,
+        alias: str | None = None,
+        until: int | None = None,
+        limit: int = 1000,
     ) -> Sequence[Decision]:
         """Return what was decided about a registered model, the latest first, refusals too.
 
@@ -112,16 +134,17 @@ class ModelRegistry(ABC):
 
 
 class Store(ABC):
-    """A backend store; a plugin's derives from this class, and defines all that has no default here.
+    """A backend store; a plugin's derives from this class, and defines all that has no default
+    here.
 
     Instances may be used from several threads, one call at a time each.
 
     Attributes:
         uri: what the store was opened with, without a password: it is shown.
-        patience: seconds that a call waits for others which write to the store; who delivers sets it. A store that waits for nobody
-            need not look at it.
-        lost_after: seconds after the last sign of life of a writer, by the store's clock, from which its open runs are LOST; None where
-            the store keeps no such signs.
+        patience: seconds that a call waits for others which write to the store; who delivers sets
+            it. A store that waits for nobody need not look at it.
+        lost_after: seconds after the last sign of life of a writer, by the store's clock, from
+            which its open runs are LOST; None where the store keeps no such signs.
     """
 
     uri: str
@@ -131,30 +154,40 @@ class Store(ABC):
     @property
     @abstractmethod
     def id(self) -> str:
-        """A text drawn when the store was made (see :func:`fitprint.ids.new_id`) and kept in it, the same for all who open it."""
+        """A text drawn when the store was made (see :func:`fitprint.ids.new_id`) and kept in it,
+        the same for all who open it.
+        """
 
     @abstractmethod
     def append(self, batch: Batch) -> None:
         """Fold the batch in, atomically, together with its end position.
 
-        A batch whose ``end`` is not beyond :meth:`position` changes nothing (delivery may repeat itself). One without events that begins
-        and ends there says that the writer lives: a store that keeps such signs (``lost_after``) keeps its time.
-        Events of runs that the store has not seen are kept; such a run stays hidden until its ``RunStarted``. Acts (see
-        :mod:`fitprint.events`) are decided here, once; :class:`fitprint.stores.records.Records` does all of it.
+        A batch whose ``end`` is not beyond :meth:`position` changes nothing (delivery may repeat
+        itself). One without events that begins and ends there says that the writer lives: a store
+        that keeps such signs (``lost_after``) keeps its time. Events of runs that the store has not
+        seen are kept; such a run stays hidden until its ``RunStarted``. Acts (see
+        :mod:`fitprint.events`) are decided here, once; :class:`fitprint.stores.records.Records`
+        does all of it.
 
         Raises:
-            StoreError: nothing of the batch was kept, such as where it does not begin at :meth:`position`; it will be offered again from
-                there. See :func:`fitprint.stores.folding.is_new`.
-            StoreVersionError: a newer fitprint made the store such that this one must not write to it; it can be read.
+            StoreError: nothing of the batch was kept, such as where it does not begin at
+                :meth:`position`; it will be offered again from there. See
+                :func:`fitprint.stores.folding.is_new`.
+            StoreVersionError: a newer fitprint made the store such that this one must not write to
+                it; it can be read.
         """
 
     @abstractmethod
     def position(self, journal: str) -> int:
-        """Return the end position of the last batch of this journal that was kept, where the URI leads now; 0 if none was."""
+        """Return the end position of the last batch of this journal that was kept, where the URI
+        leads now; 0 if none was.
+        """
 
     @abstractmethod
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
-        """Return the runs that this journal owns (it started or resumed them last) and that are RUNNING."""
+        """Return the runs that this journal owns (it started or resumed them last) and that are
+        RUNNING.
+        """
 
     @abstractmethod
     def run(self, run_id: str) -> RunRecord:
@@ -166,9 +199,11 @@ class Store(ABC):
 
     @abstractmethod
     def resolve(self, text: str) -> Sequence[str]:
-        """Return up to ten ids of runs whose name is ``text``, whose id begins with it, or for whose id it is short.
+        """Return up to ten ids of runs whose name is ``text``, whose id begins with it, or for
+        whose id it is short.
 
-        What is short for an id says :func:`fitprint.ids.is_short_for`. Newest first, those in the trash last.
+        What is short for an id says :func:`fitprint.ids.is_short_for`. Newest first, those in the
+        trash last.
         """
 
     @abstractmethod
@@ -185,7 +220,8 @@ class Store(ABC):
 
     @abstractmethod
     def search_runs(self, query: Query, *, limit: int = 100, token: str | None = None) -> Page:
-        """Return the runs that match, in the query's order; those of experiments in the archive only where the query names experiments.
+        """Return the runs that match, in the query's order; those of experiments in the archive
+        only where the query names experiments.
 
         Raises:
             QueryError: the token is not one that this store returned for this query.
@@ -195,7 +231,8 @@ class Store(ABC):
     def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
         """Return the points of one metric in the order logged; an empty history for an unknown key.
 
-        With ``max_points`` (at least 4) at most that many: first, last and the extremes of even stretches.
+        With ``max_points`` (at least 4) at most that many: first, last and the extremes of even
+        stretches.
         """
 
     @abstractmethod
@@ -204,16 +241,20 @@ class Store(ABC):
 
     @abstractmethod
     def decision(self, act_id: str) -> Decision | None:
-        """Return what was decided about the act with this id; None where it has not come, or carried no id."""
+        """Return what was decided about the act with this id; None where it has not come, or
+        carried no id.
+        """
 
     @abstractmethod
     def changes(self, since: str = "", *, limit: int = 1000) -> Changes:
-        """Return what happened to runs and experiments after the cursor ``since`` ("": from the beginning), in the order it was kept.
+        """Return what happened to runs and experiments after the cursor ``since`` ("": from the
+        beginning), in the order it was kept.
 
-        A change is after all that anybody could read before it was kept: who goes on from cursor to cursor misses nothing, however many
-        write at once and however old the events are. For each kind of change of a subject the latest counts, so what happens again
-        moves behind, and the feed is no longer than there are subjects. A run shows once its start has come. What is told of
-        bytes is no change (see :meth:`pending`).
+        A change is after all that anybody could read before it was kept: who goes on from cursor to
+        cursor misses nothing, however many write at once and however old the events are. For each
+        kind of change of a subject the latest counts, so what happens again moves behind, and the
+        feed is no longer than there are subjects. A run shows once its start has come. What is told
+        of bytes is no change (see :meth:`pending`).
 
         Raises:
             QueryError: the cursor is none of the store to which the URI leads now.
@@ -221,7 +262,9 @@ class Store(ABC):
 
     @abstractmethod
     def consumer(self, name: str) -> Consumer | None:
-        """Return who follows the changes under this name, as :class:`fitprint.events.ChangesFollowed` said it; None if nobody ever did."""
+        """Return who follows the changes under this name, as
+        :class:`fitprint.events.ChangesFollowed` said it; None if nobody ever did.
+        """
 
     @abstractmethod
     def keys(self, experiment: str | None = None) -> Keys:
@@ -230,21 +273,24 @@ class Store(ABC):
     @property
     @abstractmethod
     def artifact_uri(self) -> str | None:
-        """The URL of the artifact store, as the first :class:`fitprint.events.ArtifactStoreChosen` said it.
+        """The URL of the artifact store, as the first :class:`fitprint.events.ArtifactStoreChosen`
+        said it.
 
         None where none did: artifacts stay in the homes that recorded them, and nothing is pending.
         """
 
     @abstractmethod
     def pending(self, digests: Iterable[str] | None = None) -> Sequence[PendingBytes]:
-        """Return the bytes of artifacts that have not arrived in the artifact store, all or those of ``digests``.
+        """Return the bytes of artifacts that have not arrived in the artifact store, all or those
+        of ``digests``.
 
-        Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or after their artifacts were logged.
-        Nobody waits for what only purged runs have.
+        Bytes count as arrived once :class:`fitprint.events.BytesArrived` has named them, before or
+        after their artifacts were logged. Nobody waits for what only purged runs have.
         """
 
     def digests(self, without: Collection[str] = ()) -> set[str]:
-        """Return the digests of all bytes that runs and versions of registered models have, those in the trash and removed ones too.
+        """Return the digests of all bytes that runs and versions of registered models have, those
+        in the trash and removed ones too.
 
         By default they are gathered from the records; a store that knows them sooner says so.
 
@@ -255,10 +301,19 @@ class Store(ABC):
         from fitprint.stores.paging import every_run
 
         everything = Query(None, (Order(Field("attribute", "start_time")),), deleted="include")
-        found = {file.digest for run in every_run(self, everything) if run.id not in without for file in run.artifacts}
+        found = {
+            file.digest
+            for run in every_run(self, everything)
+            if run.id not in without
+            for file in run.artifacts
+        }
         registry, token = self.registry, None
         while registry is not None:
-            page = registry.search(Query(None, (Order(Field("attribute", "created")),), deleted="include"), limit=1000, token=token)
+            page = registry.search(
+                Query(None, (Order(Field("attribute", "created")),), deleted="include"),
+                limit=1000,
+                token=token,
+            )
             found.update(file.digest for version in page.versions for file in version.artifacts)
             token = page.token
             if token is None:
@@ -267,20 +322,26 @@ class Store(ABC):
 
     @property
     def views(self) -> Sequence[View]:
-        """What :meth:`query` reads: all of :data:`fitprint.stores.views.VIEWS`, or by default nothing, for the store has no SQL."""
+        """What :meth:`query` reads: all of :data:`fitprint.stores.views.VIEWS`, or by default
+        nothing, for the store has no SQL.
+        """
         return ()
 
     def query(self, sql: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:  # noqa: ARG002 - for those that have SQL
-        """Return up to ``limit`` rows that one statement of SQL gives over the :attr:`views`; it reads, and can do nothing else.
+        """Return up to ``limit`` rows that one statement of SQL gives over the :attr:`views`; it
+        reads, and can do nothing else.
 
         By default a store has no SQL.
 
         Raises:
-            QueryError: the statement cannot be understood, would do something else than read the views, or takes longer than
-                ``timeout`` seconds.
+            QueryError: the statement cannot be understood, would do something else than read the
+                views, or takes longer than ``timeout`` seconds.
             StoreError: the store has no SQL.
         """
-        raise StoreError(f"the store {self.uri} has no SQL; filters work on every store: `fitprint ls -q FILTER`, fitprint.search_runs()")
+        raise StoreError(
+            f"the store {self.uri} has no SQL; filters work on every store: "
+            "`fitprint ls -q FILTER`, fitprint.search_runs()"
+        )
 
     @property
     def registry(self) -> ModelRegistry | None:
@@ -288,7 +349,8 @@ class Store(ABC):
         return None
 
     def check(self) -> Health:
-        """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long as reading everything.
+        """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long
+        as reading everything.
 
         By default there is nothing to look at.
 

@@ -56,7 +56,12 @@ class Records:
             self.touched["experiment", id_] = kinds
         for id_, kinds in self.registry.touched.items():
             self.touched["registered model", id_] = kinds
-        taken, self.touched, self.experiments.touched, self.registry.touched = self.touched, {}, {}, {}
+        taken, self.touched, self.experiments.touched, self.registry.touched = (
+            self.touched,
+            {},
+            {},
+            {},
+        )
         return taken
 
     def fold(self, event: Event, batch: Batch) -> None:
@@ -74,8 +79,13 @@ class Records:
             draft.fold(event, batch.journal, self.experiments)
             kinds = self.touched.setdefault(("run", event.run), set())
             kinds.add(kind_of(event))
-            if was_hidden and draft.life.experiment is not None:  # what came before its start shows now
-                kinds.update(("recorded", "ended") if draft.life.status in TERMINAL_STATUSES else ("recorded",))
+            # what came before its start shows now
+            if was_hidden and draft.life.experiment is not None:
+                kinds.update(
+                    ("recorded", "ended")
+                    if draft.life.status in TERMINAL_STATUSES
+                    else ("recorded",)
+                )
 
     def _draft(self, run: str) -> Draft:
         draft = self.runs.get(run)
@@ -93,12 +103,22 @@ class Records:
         except RefusedError as reason:
             refusal = str(reason)
         if act.id:
-            subject, subject_id = ("experiment", act.experiment) if isinstance(act, EXPERIMENT_ACTS) else ("run", act.run)
+            subject, subject_id = (
+                ("experiment", act.experiment)
+                if isinstance(act, EXPERIMENT_ACTS)
+                else ("run", act.run)
+            )
             name, actor = type(act).__name__, _actor(act, batch)
-            self.decisions[act.id] = Decision(act.id, name, subject, subject_id, actor, act.time, self.now(), refusal)
+            self.decisions[act.id] = Decision(
+                act.id, name, subject, subject_id, actor, act.time, self.now(), refusal
+            )
 
     def _decide_registry(self, act: ModelAct, batch: Batch) -> None:
-        now, actor, name = self.registry.time_of(act, self.now()), _actor(act, batch), type(act).__name__
+        now, actor, name = (
+            self.registry.time_of(act, self.now()),
+            _actor(act, batch),
+            type(act).__name__,
+        )
         try:
             outcome, refusal = self.registry.fold(act, actor, now), None
         except RefusedError as reason:
@@ -106,11 +126,26 @@ class Records:
             if model is not None:
                 model.changed = now  # no two decisions about it have the same time
             version, alias = getattr(act, "version", None) or None, getattr(act, "alias", None)
-            outcome, refusal = Outcome(model.id if model is not None else "", version, alias), str(reason)
+            outcome, refusal = (
+                Outcome(model.id if model is not None else "", version, alias),
+                str(reason),
+            )
         if act.id:
             subject_id, version, alias, before, about = outcome
             self.decisions[act.id] = Decision(
-                act.id, name, "registered model", subject_id, actor, act.time, now, refusal, version, alias, before, act.reason, about
+                act.id,
+                name,
+                "registered model",
+                subject_id,
+                actor,
+                act.time,
+                now,
+                refusal,
+                version,
+                alias,
+                before,
+                act.reason,
+                about,
             )
 
     def _do(self, act: RunAct, batch: Batch) -> None:

@@ -1,4 +1,6 @@
-"""How acts become registered models and their versions: the one place that knows, shared by every store of ours."""
+"""How acts become registered models and their versions: the one place that knows, shared by every
+store of ours.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,24 @@ from typing import Any, NamedTuple
 from fitprint.entities import Artifact, ChangeKind, LoggedModel
 from fitprint.errors import RefusedError
 from fitprint.events import AliasMoved, ModelAct, ModelVersionCreated, RegisteredModelEdited
-from fitprint.registered import STAGES, ModelEvaluation, ModelVersionRecord, RegisteredModelRecord, why_no_name
+from fitprint.registered import (
+    STAGES,
+    ModelEvaluation,
+    ModelVersionRecord,
+    RegisteredModelRecord,
+    why_no_name,
+)
 from fitprint.stores.promotion import checked_rules, judge, spoken
 
-__all__ = ["KNOWN", "ModelDraft", "Outcome", "Registry", "VersionDraft", "model_record", "version_record"]
+__all__ = [
+    "KNOWN",
+    "ModelDraft",
+    "Outcome",
+    "Registry",
+    "VersionDraft",
+    "model_record",
+    "version_record",
+]
 
 _ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _TAKEN = re.compile(r"latest|v?[0-9]+", re.IGNORECASE)  # what means a version by itself
@@ -24,8 +40,8 @@ _MOST_SHOWN = 80  # letters of what was set
 
 @dataclass(slots=True)
 class VersionDraft:
-    """What acts say of one version. A tag that was removed is None; ``deleted`` is when it was removed, None, or, with a minus,
-    when it was brought back though those of its time are gone.
+    """What acts say of one version. A tag that was removed is None; ``deleted`` is when it was
+    removed, None, or, with a minus, when it was brought back though those of its time are gone.
     """
 
     number: int
@@ -52,7 +68,8 @@ class ModelDraft:
     """What acts say of one registered model. A tag that was removed is None.
 
     Attributes:
-        changed: time of the last act on it, done or refused: the next one is later, whatever the clock says.
+        changed: time of the last act on it, done or refused: the next one is later, whatever the
+            clock says.
         last: number of the last version that it ever had.
         count: how many versions there are that were not removed by themselves.
         held: the versions to which each alias led, oldest first, the last of them now; 0 for none.
@@ -85,12 +102,18 @@ class ModelDraft:
         self.deleted, self.cleared, self.count = None, now, 0
 
     def removed(self, created: int, deleted: int | None) -> int | None:
-        """Return since when a version is removed, by itself or with the model; None if it is not."""
+        """Return since when a version is removed, by itself or with the model;
+        None if it is not.
+        """
         if deleted is not None and deleted > 0:
             return deleted
         if self.deleted is not None:
             return self.deleted
-        return self.cleared if self.cleared is not None and max(created, -(deleted or 0)) < self.cleared else None
+        return (
+            self.cleared
+            if self.cleared is not None and max(created, -(deleted or 0)) < self.cleared
+            else None
+        )
 
 
 class Outcome(NamedTuple):
@@ -121,7 +144,9 @@ class Registry:
         return self.by_id.get(self.names.get(self._spelled(name), ""))
 
     def time_of(self, act: ModelAct, now: int) -> int:
-        """Return the time at which the act is decided: now, or right after what was decided of its model before."""
+        """Return the time at which the act is decided: now, or right after what was decided of its
+        model before.
+        """
         model = self.find(act.name)
         return now if model is None else max(now, model.changed + 1)
 
@@ -140,7 +165,9 @@ class Registry:
         else:
             model, version = self._version(act.name, act.version)
             about = _edited(model, version, act.changes, actor, now, self._spelled)
-            outcome = Outcome(model.id, version.number, _text(act.changes.get("approved")) or None, about=about)
+            outcome = Outcome(
+                model.id, version.number, _text(act.changes.get("approved")) or None, about=about
+            )
         self.by_id[outcome.subject_id].changed = now
         kind: ChangeKind = "recorded" if isinstance(act, ModelVersionCreated) else "edited"
         self.touched.setdefault(outcome.subject_id, set()).add(kind)
@@ -151,13 +178,18 @@ class Registry:
         if model is not None and act.run and model.deleted is None:
             key = (act.run, act.model.path, act.model.digest)
             for known in model.versions.values():
-                if (known.run, known.model.path, known.model.digest) == key and model.removed(known.created, known.deleted) is None:
+                if (known.run, known.model.path, known.model.digest) == key and model.removed(
+                    known.created, known.deleted
+                ) is None:
                     return Outcome(model.id, known.number, about=KNOWN)
-        version = VersionDraft((model.last if model else 0) + 1, "", act.run, act.model, act.artifacts, now, actor)
+        version = VersionDraft(
+            (model.last if model else 0) + 1, "", act.run, act.model, act.artifacts, now, actor
+        )
         told = _edited(None, version, act.changes, actor, now, self._spelled)
         if model is None:
             model = self._add(act.name, act.id, now)
-        version.id = _drawn(f"{model.id}/{version.number}", act.id)  # whatever ids acts have, no two versions have the same
+        # whatever ids acts have, no two versions have the same
+        version.id = _drawn(f"{model.id}/{version.number}", act.id)
         if model.deleted is not None:
             model.clear(now)
         model.last = version.number
@@ -190,11 +222,20 @@ class Registry:
         held = model.held.get(alias, ())
         before = held[-1] if held else 0
         if act.expected is not None and act.expected != before:
-            raise RefusedError(f"{model.name}@{alias} leads to {_spoken_version(before)} by now, not to {_spoken_version(act.expected)}")
+            raise RefusedError(
+                f"{model.name}@{alias} leads to {_spoken_version(before)} by now, not to "
+                f"{_spoken_version(act.expected)}"
+            )
         if act.back:
-            places = [place for place, number in enumerate(held[:-1]) if number not in (0, before) and self._is_there(model, number)]
+            places = [
+                place
+                for place, number in enumerate(held[:-1])
+                if number not in (0, before) and self._is_there(model, number)
+            ]
             if not places:
-                raise RefusedError(f"{model.name}@{alias} led to no other version before that is still there")
+                raise RefusedError(
+                    f"{model.name}@{alias} led to no other version before that is still there"
+                )
             model.held[alias] = held[: places[-1] + 1]
             return Outcome(model.id, model.held[alias][-1], alias, before, "back")
         if not act.version:
@@ -206,8 +247,16 @@ class Registry:
             raise RefusedError(f"the registered model {model.name!r} has no version {act.version}")
         version = model.versions[act.version]
         if before != act.version:
-            last = next((number for number in reversed(held) if number), 0)  # it may have been taken from the alias
-            judge(model.rules.get(alias, {}), model.name, alias, version, model.versions.get(last), actor)
+            # it may have been taken from the alias
+            last = next((number for number in reversed(held) if number), 0)
+            judge(
+                model.rules.get(alias, {}),
+                model.name,
+                alias,
+                version,
+                model.versions.get(last),
+                actor,
+            )
             model.held[alias] = (*held, act.version)[-_MOST_HELD:]
         return Outcome(model.id, act.version, alias, before)
 
@@ -255,7 +304,9 @@ class _ModelChanges:
         alias: the one alias whose rules are changed; None if there is no such one.
     """
 
-    def __init__(self, registry: Registry, model: ModelDraft | None, now: int, changes: Mapping[str, Any]) -> None:
+    def __init__(
+        self, registry: Registry, model: ModelDraft | None, now: int, changes: Mapping[str, Any]
+    ) -> None:
         _check_names(changes, {"name", "note", "tags", "rules", "deleted"}, "registered model")
         self._registry = registry
         self._now = now
@@ -275,11 +326,19 @@ class _ModelChanges:
         if self.deleted not in (None, True, False):
             raise RefusedError("'deleted' is true or false")
         if self.deleted is False and model is not None and model.deleted is None:
-            told = f"; its versions from before it was removed come back one by one: {model.name}/1" if model.cleared is not None else ""
+            told = (
+                f"; its versions from before it was removed come back one by one: {model.name}/1"
+                if model.cleared is not None
+                else ""
+            )
             raise RefusedError(f"the registered model {model.name!r} is not removed{told}")
         if self.deleted and model is not None and (aliases := model.aliases):
-            led = ", ".join(f"@{alias} leads to version {number}" for alias, number in sorted(aliases.items()))
-            raise RefusedError(f"the registered model {model.name!r} is in use: {led}; remove the alias first")
+            led = ", ".join(
+                f"@{alias} leads to version {number}" for alias, number in sorted(aliases.items())
+            )
+            raise RefusedError(
+                f"the registered model {model.name!r} is in use: {led}; remove the alias first"
+            )
 
     def do(self, model: ModelDraft) -> str:
         """Make the changes, and return them in words."""
@@ -304,10 +363,17 @@ class _ModelChanges:
 
 
 def _edited(
-    model: ModelDraft | None, version: VersionDraft, changes: Mapping[str, Any], actor: str, now: int, spelled: Callable[[str], str]
+    model: ModelDraft | None,
+    version: VersionDraft,
+    changes: Mapping[str, Any],
+    actor: str,
+    now: int,
+    spelled: Callable[[str], str],
 ) -> str:
     """Make changes of a version, all checked before, and return them in words."""
-    _check_names(changes, {"note", "tags", "stage", "evaluations", "approved", "deleted"}, "model version")
+    _check_names(
+        changes, {"note", "tags", "stage", "evaluations", "approved", "deleted"}, "model version"
+    )
     note = None if "note" not in changes else _checked_text(changes["note"], "a note")
     tags = _checked_tags(changes.get("tags", {}))
     stage = changes.get("stage")
@@ -319,10 +385,15 @@ def _edited(
     if deleted not in (None, True, False) or (model is None and deleted is not None):
         raise RefusedError("'deleted' is true or false, of a version that is there")
     if deleted and model is not None:
-        leading = sorted(alias for alias, number in model.aliases.items() if number == version.number)
+        leading = sorted(
+            alias for alias, number in model.aliases.items() if number == version.number
+        )
         if leading:
             led = " and ".join(f"@{alias}" for alias in leading)
-            raise RefusedError(f"version {version.number} of {model.name!r} is in use by {led}: move the alias first")
+            raise RefusedError(
+                f"version {version.number} of {model.name!r} is in use by {led}: move the alias "
+                "first"
+            )
     is_removed = model is not None and model.removed(version.created, version.deleted) is not None
     if deleted is None and is_removed:
         raise RefusedError(f"version {version.number} was removed: restore it first")
@@ -342,7 +413,9 @@ def _edited(
         version.evaluations.update(evaluations)
         told.append(f"evaluated on {', '.join(sorted(evaluations))}"[:_MOST_SHOWN])
     if approved is not None:
-        version.approvals[approved] = tuple(dict.fromkeys((*version.approvals.get(approved, ()), spelled(actor))))
+        version.approvals[approved] = tuple(
+            dict.fromkeys((*version.approvals.get(approved, ()), spelled(actor)))
+        )
         told.append("approved")
     if deleted is not None:
         if model is not None and deleted != is_removed:
@@ -350,7 +423,9 @@ def _edited(
         if deleted:
             version.deleted = version.deleted if (version.deleted or 0) > 0 else now
         else:
-            version.deleted = None if model is None or model.removed(version.created, None) is None else -now
+            version.deleted = (
+                None if model is None or model.removed(version.created, None) is None else -now
+            )
         told.append("removed" if deleted else "restored")
     return "; ".join(told)
 
@@ -358,7 +433,10 @@ def _edited(
 def _check_names(changes: Mapping[str, Any], known: set[str], what: str) -> None:
     unknown = set(changes) - known
     if unknown:
-        raise RefusedError(f"a {what} has no {', '.join(sorted(unknown))[:_MOST_SHOWN]!r} that this fitprint could change: upgrade it")
+        raise RefusedError(
+            f"a {what} has no {', '.join(sorted(unknown))[:_MOST_SHOWN]!r} that this fitprint "
+            "could change: upgrade it"
+        )
 
 
 def _checked_text(value: Any, what: str) -> str:
@@ -369,7 +447,8 @@ def _checked_text(value: Any, what: str) -> str:
 
 def _checked_tags(tags: Any) -> dict[str, str | None]:
     if not isinstance(tags, Mapping) or not all(
-        isinstance(key, str) and key and (value is None or isinstance(value, str)) for key, value in tags.items()
+        isinstance(key, str) and key and (value is None or isinstance(value, str))
+        for key, value in tags.items()
     ):
         raise RefusedError("tags are texts by name")
     return dict(tags)
@@ -389,7 +468,12 @@ def _checked_evaluation(name: str, value: Any) -> ModelEvaluation:
             raise TypeError
         if not {type(number) for number in metrics.values()} <= {int, float}:
             raise TypeError
-        return ModelEvaluation(digest, target_digest, {key: float(number) for key, number in metrics.items()}, dict(goals))
+        return ModelEvaluation(
+            digest,
+            target_digest,
+            {key: float(number) for key, number in metrics.items()},
+            dict(goals),
+        )
     except (TypeError, ValueError, AttributeError, OverflowError):
         raise RefusedError(f"the evaluation on {name[:_MOST_SHOWN]!r} is none") from None
 
@@ -397,14 +481,17 @@ def _checked_evaluation(name: str, value: Any) -> ModelEvaluation:
 def _checked_alias(alias: Any) -> str:
     if not isinstance(alias, str) or not _ALIAS.fullmatch(alias) or _TAKEN.fullmatch(alias):
         raise RefusedError(
-            f"an alias cannot be called {str(alias)[:_MOST_SHOWN]!r}: it is 1 to 100 letters, digits, '_', '.' and '-', and neither "
-            "'latest' nor a number"
+            f"an alias cannot be called {str(alias)[:_MOST_SHOWN]!r}: it is 1 to 100 letters, "
+            "digits, '_', '.' and '-', and neither 'latest' nor a number"
         )
     return alias
 
 
 def _told_tags(tags: Mapping[str, str | None]) -> str:
-    return ", ".join(f"{key} removed" if value is None else f"{key}={value}" for key, value in sorted(tags.items()))[:_MOST_SHOWN]
+    return ", ".join(
+        f"{key} removed" if value is None else f"{key}={value}"
+        for key, value in sorted(tags.items())
+    )[:_MOST_SHOWN]
 
 
 def _drawn(name: str, act_id: str) -> str:
@@ -420,7 +507,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def model_record(draft: ModelDraft, former_names: tuple[str, ...], latest: int | None) -> RegisteredModelRecord:
+def model_record(
+    draft: ModelDraft, former_names: tuple[str, ...], latest: int | None
+) -> RegisteredModelRecord:
     """Return what a store tells of a registered model."""
     return RegisteredModelRecord(
         id=draft.id,
@@ -451,7 +540,9 @@ def version_record(model: ModelDraft, draft: VersionDraft) -> ModelVersionRecord
         actor=draft.actor,
         note=draft.note,
         tags={key: value for key, value in sorted(draft.tags.items()) if value is not None},
-        aliases=tuple(sorted(alias for alias, number in model.aliases.items() if number == draft.number)),
+        aliases=tuple(
+            sorted(alias for alias, number in model.aliases.items() if number == draft.number)
+        ),
         stage=draft.stage,
         evaluations=dict(draft.evaluations),
         approvals=dict(draft.approvals),

@@ -1,4 +1,6 @@
-"""Fewer points of a long history, with its extremes kept, and no more of it read than that takes."""
+"""Fewer points of a long history, with its extremes kept,
+and no more of it read than that takes.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ class Outline:
     """What stands beside a part of a history, so that few of its points need be read.
 
     Attributes:
-        places: in the part, of the least and the greatest value of each block of it, one pair after the other; where no value of a block
-            is a number, of its first point.
+        places: in the part, of the least and the greatest value of each block of it, one pair after
+            the other; where no value of a block is a number, of its first point.
         points: the first point of the part, those at the places, and the last.
     """
 
@@ -43,13 +45,16 @@ def outline(history: History) -> Outline:
 
 
 class Part:
-    """Consecutive points of a history, which are only read where its outline, if it has one, does not say enough.
+    """Consecutive points of a history, which are only read where its outline, if it has one, does
+    not say enough.
 
     Attributes:
         start: number of points before them, and ``count`` of them.
     """
 
-    def __init__(self, start: int, count: int, read: Callable[[], History], outline: Outline | None = None) -> None:
+    def __init__(
+        self, start: int, count: int, read: Callable[[], History], outline: Outline | None = None
+    ) -> None:
         self.start = start
         self.count = count
         self.outline = outline
@@ -60,14 +65,19 @@ class Part:
         return self._read()
 
     def extremes(self, start: int, end: int) -> Iterator[tuple[int, float]]:
-        """Yield places of the history, and their values, among which are the least and the greatest between two places of it."""
+        """Yield places of the history, and their values, among which are the least and the greatest
+        between two places of it.
+        """
         start, end = max(start - self.start, 0), min(end - self.start, self.count)
         size = BLOCK if self.outline is not None else self.count
         for block in range(start // size, -(-end // size)):
             first, last = max(block * size, start), min(block * size + size, end)
             if self.outline is not None and last - first == min(size, self.count - block * size):
                 for number in (2 * block, 2 * block + 1):
-                    place, value = self.outline.places[number], self.outline.points.value[1 + number]
+                    place, value = (
+                        self.outline.places[number],
+                        self.outline.points.value[1 + number],
+                    )
                     if value == value:
                         yield self.start + place, value
                 continue
@@ -79,7 +89,10 @@ class Part:
         """Return the points at these places of the history."""
         inside = [place - self.start for place in places]
         if self.outline is not None:
-            known = {place: number for number, place in enumerate((0, *self.outline.places, self.count - 1))}
+            known = {
+                place: number
+                for number, place in enumerate((0, *self.outline.places, self.count - 1))
+            }
             if known.keys() >= set(inside):
                 return self.outline.points.at(map(known.__getitem__, inside))
         return self.points.at(inside) if inside else History()
@@ -92,9 +105,11 @@ def enough(max_points: int | None) -> None:
 
 
 def sampled(history: History, max_points: int) -> History:
-    """Return at most ``max_points`` points: the first, the last, and least and greatest of even stretches between.
+    """Return at most ``max_points`` points: the first, the last, and least and greatest of even
+    stretches between.
 
-    NaN is neither least nor greatest; a stretch of nothing but NaN gives one point of it. A short history is returned as it is.
+    NaN is neither least nor greatest; a stretch of nothing but NaN gives one point of it. A short
+    history is returned as it is.
 
     Raises:
         ValueError: ``max_points`` is less than 4.
@@ -109,11 +124,18 @@ def sampled_parts(parts: Sequence[Part], max_points: int) -> History:
     if count <= max_points:
         return History.joined(part.points for part in parts)
     chosen = [0, *_chosen(parts, count, (max_points - 2) // 2), count - 1]
-    return History.joined(part.at(chosen[bisect_left(chosen, part.start) : bisect_left(chosen, part.start + part.count)]) for part in parts)
+    return History.joined(
+        part.at(
+            chosen[bisect_left(chosen, part.start) : bisect_left(chosen, part.start + part.count)]
+        )
+        for part in parts
+    )
 
 
 def _chosen(parts: Sequence[Part], count: int, stretches: int) -> Iterator[int]:
-    """Yield the places of the least and the greatest value of each stretch of what lies between the first and the last."""
+    """Yield the places of the least and the greatest value of each stretch of what lies between the
+    first and the last.
+    """
     inner, number = count - 2, 0
     for stretch in range(stretches):
         start, end = 1 + inner * stretch // stretches, 1 + inner * (stretch + 1) // stretches
@@ -135,7 +157,10 @@ def _value(found: tuple[int, float]) -> float:
 
 
 def _extremes(values: array[float]) -> tuple[int, int] | None:
-    """Return the places of the least and the greatest value; None where there is nothing but NaN."""
-    numbers = values.tolist()  # which is gone through several times, and an array would make each number anew
+    """Return the places of the least and the greatest value;
+    None where there is nothing but NaN.
+    """
+    # which is gone through several times, and an array would make each number anew
+    numbers = values.tolist()
     real = numbers if not math.isnan(sum(numbers)) else list(filterfalse(math.isnan, numbers))
     return (numbers.index(min(real)), numbers.index(max(real))) if real else None

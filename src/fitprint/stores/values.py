@@ -22,7 +22,9 @@ def text_of(value: Any) -> str:
 
 
 def number_of(value: Any) -> float | None:
-    """Return what numeric comparisons see: a number, also one logged as text; None for NaN and for everything else."""
+    """Return what numeric comparisons see: a number, also one logged as text; None for NaN and for
+    everything else.
+    """
     if isinstance(value, str):
         return float(value) if _number().fullmatch(value) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -35,7 +37,9 @@ def number_of(value: Any) -> float | None:
 
 
 def texts_equal_to(literal: Any) -> tuple[str, ...]:
-    """Return the text forms that equal a literal of a query; none for a number, which is compared as one."""
+    """Return the text forms that equal a literal of a query; none for a number, which is compared
+    as one.
+    """
     if isinstance(literal, str):
         return (literal,)
     if isinstance(literal, bool):

@@ -1,10 +1,13 @@
-"""The views that a store with SQL shows, the same on every such store: one for each kind of fact, with a row for each fact.
+"""The views that a store with SQL shows, the same on every such store: one for each kind of fact,
+with a row for each fact.
 
-Ids are texts. Times are ISO 8601 in UTC, to the millisecond, such as ``2026-11-27T16:46:00.000Z``; SQL's own functions for dates read
-them, and they sort as texts. Durations are seconds. NaN is null. Runs in the trash are there, too: ``deleted_time IS NULL`` leaves them
-out. Facts about data and models, and documents, are JSON: ``json_extract(facts, '$.shape[0]')`` takes a part of one.
+Ids are texts. Times are ISO 8601 in UTC, to the millisecond, such as ``2026-11-27T16:46:00.000Z``;
+SQL's own functions for dates read them, and they sort as texts. Durations are seconds. NaN is null.
+Runs in the trash are there, too: ``deleted_time IS NULL`` leaves them out. Facts about data and
+models, and documents, are JSON: ``json_extract(facts, '$.shape[0]')`` takes a part of one.
 
-The points of metrics are in no view, for they are packed: a metric's row says how it began, ended, and what was best.
+The points of metrics are in no view, for they are packed: a metric's row says how it began, ended,
+and what was best.
 """
 
 from __future__ import annotations
@@ -56,7 +59,10 @@ VIEWS: Sequence[View] = (
         {
             "run_id": _RUN,
             "key": "the parameter's name",
-            "value": "a number or a text; True and False are texts, lists and dicts are JSON, None is null, and so is NaN",
+            "value": (
+                "a number or a text; True and False are texts, lists and dicts are JSON, "
+                "None is null, and so is NaN"
+            ),
             "type": "str, int, float, bool, none or json",
             "provenance": "set, config, default or resolved",
             "artifact": "where the value is only a preview: the run's artifact that has all of it",
@@ -108,7 +114,12 @@ VIEWS: Sequence[View] = (
     View(
         "artifacts",
         "a file of a run",
-        {"run_id": _RUN, "path": "where it is inside the run", "digest": "of its bytes", "size": "the number of its bytes"},
+        {
+            "run_id": _RUN,
+            "path": "where it is inside the run",
+            "digest": "of its bytes",
+            "size": "the number of its bytes",
+        },
     ),
     View(
         "documents",
@@ -145,7 +156,10 @@ VIEWS: Sequence[View] = (
             "requested_at": "when somebody asked for it",
             "decided_at": "when it was decided, by the store's clock",
             "refusal": "why it was refused; null where it was done",
-            "version": "of a registered model: the version that was made or changed, or to which an alias leads (0: to none)",
+            "version": (
+                "of a registered model: the version that was made or changed, or to which "
+                "an alias leads (0: to none)"
+            ),
             "alias": "that was moved, approved for or given rules",
             "before": "the version to which the alias led before; 0: to none",
             "reason": "why, in the words of who did it",
@@ -165,8 +179,16 @@ VIEWS: Sequence[View] = (
             "deleted_time": "when it was removed; null if it was not",
         },
     ),
-    View("registered_model_tags", "a tag of a registered model", {"name": _MODEL, "key": "the tag's name", "value": "its text"}),
-    View("model_aliases", "an alias of a registered model", {"name": _MODEL, "alias": "its name", "version": "to which it leads"}),
+    View(
+        "registered_model_tags",
+        "a tag of a registered model",
+        {"name": _MODEL, "key": "the tag's name", "value": "its text"},
+    ),
+    View(
+        "model_aliases",
+        "an alias of a registered model",
+        {"name": _MODEL, "alias": "its name", "version": "to which it leads"},
+    ),
     View(
         "model_versions",
         "a version of a registered model",
@@ -214,7 +236,11 @@ class QueryResult:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"QueryResult({len(self)} {'row' if len(self) == 1 else 'rows'}{' of more' if self.more else ''}: {', '.join(self.columns)})"
+        return (
+            f"QueryResult({len(self)} "
+            f"{'row' if len(self) == 1 else 'rows'}{' of more' if self.more else ''}: "
+            f"{', '.join(self.columns)})"
+        )
 
     def to_pandas(self) -> Any:
         """Return a ``pandas.DataFrame``.
@@ -232,7 +258,11 @@ class QueryResult:
             FitprintError: polars is not installed.
         """
         polars = _library("polars")
-        columns = zip(self.columns, zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns), strict=True)
+        columns = zip(
+            self.columns,
+            zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns),
+            strict=True,
+        )
         return polars.DataFrame({name: _of_one_type(values) for name, values in columns})
 
 

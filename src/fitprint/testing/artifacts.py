@@ -25,7 +25,8 @@ class ArtifactStoreSubject(Conformance):
     """An artifact store under test, and how it is opened.
 
     Attributes:
-        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the check's own.
+        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the
+            check's own.
         across_processes: whether a process that opens the same URL finds the same bytes.
     """
 
@@ -33,8 +34,13 @@ class ArtifactStoreSubject(Conformance):
     across_processes: bool = True
 
     def open(self, folder: Path) -> ArtifactStore:
-        """Open the artifact store of the folder: the same each time. Override it for one that no installed plugin registers."""
-        return open_artifact_store(self.uri.format(folder=folder), hooks().registered("register_artifact_stores"))
+        """Open the artifact store of the folder: the same each time.
+
+        Override it for one that no installed plugin registers.
+        """
+        return open_artifact_store(
+            self.uri.format(folder=folder), hooks().registered("register_artifact_stores")
+        )
 
     @contextmanager
     def opened(self, folder: Path) -> Iterator[ArtifactStore]:
@@ -47,7 +53,9 @@ class ArtifactStoreSubject(Conformance):
 
 
 def bytes_round_trip(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """Bytes come back as they were, also none at all and also from another object of the same artifact store."""
+    """Bytes come back as they were, also none at all and also from another object of the same
+    artifact store.
+    """
     samples = [b"", b"a", bytes(range(256)) * 500, "é🙂\r\n".encode(), b"\0" * 70_000]
     with conformance.opened(folder) as store:
         for data in samples:
@@ -55,7 +63,10 @@ def bytes_round_trip(conformance: ArtifactStoreSubject, folder: Path) -> None:
             expect(_read(store, _digest(data)) == data, f"{len(data)} bytes came back as others")
             expect(_digest(data) in store, "what was kept is not in the artifact store")
     with conformance.opened(folder) as again:
-        expect([_read(again, _digest(data)) for data in samples] == samples, "another object of the same artifact store gives other bytes")
+        expect(
+            [_read(again, _digest(data)) for data in samples] == samples,
+            "another object of the same artifact store gives other bytes",
+        )
 
 
 def put_is_idempotent(conformance: ArtifactStoreSubject, folder: Path) -> None:
@@ -70,23 +81,40 @@ def put_is_idempotent(conformance: ArtifactStoreSubject, folder: Path) -> None:
 
 
 def wrong_bytes_are_refused(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """Bytes that do not match the digest under which they are put are an IntegrityError, and are not kept."""
+    """Bytes that do not match the digest under which they are put are an IntegrityError, and are
+    not kept.
+    """
     data = b"as it was recorded" * 100
-    for what, given in {"changed": b"x" + data[1:], "cut off": data[:-5], "followed by more": data + b"more", "nothing": b""}.items():
+    for what, given in {
+        "changed": b"x" + data[1:],
+        "cut off": data[:-5],
+        "followed by more": data + b"more",
+        "nothing": b"",
+    }.items():
         with conformance.opened(folder) as store:
             try:
                 store.put(_digest(data), io.BytesIO(given), len(data))
             except IntegrityError:
-                expect(_digest(data) not in store, f"bytes that were {what} are kept under the digest of others")
+                expect(
+                    _digest(data) not in store,
+                    f"bytes that were {what} are kept under the digest of others",
+                )
                 continue
-        raise AssertionError(f"bytes that were {what} are taken as if they were the ones of the digest")
+        raise AssertionError(
+            f"bytes that were {what} are taken as if they were the ones of the digest"
+        )
     with conformance.opened(folder) as store:
         _put(store, data)
-        expect(_read(store, _digest(data)) == data, "after wrong bytes were refused, the right ones are not kept")
+        expect(
+            _read(store, _digest(data)) == data,
+            "after wrong bytes were refused, the right ones are not kept",
+        )
 
 
 def upload_cut_off(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """A source that fails midway makes put() raise and leaves nothing that can be seen; the next attempt succeeds."""
+    """A source that fails midway makes put() raise and leaves nothing that can be seen; the next
+    attempt succeeds.
+    """
     data = os.urandom(5 << 20)
 
     def fail() -> None:
@@ -101,16 +129,23 @@ def upload_cut_off(conformance: ArtifactStoreSubject, folder: Path) -> None:
             raise AssertionError("put() returns although its source failed")
         _expect_absent(store, _digest(data))
         _put(store, data)
-        expect(_read(store, _digest(data)) == data, "after an attempt that was cut off the bytes are not kept")
+        expect(
+            _read(store, _digest(data)) == data,
+            "after an attempt that was cut off the bytes are not kept",
+        )
 
 
 def killed_while_putting(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """A process that dies within put() leaves nothing that can be seen, and the next one succeeds."""
+    """A process that dies within put() leaves nothing that can be seen,
+    and the next one succeeds.
+    """
     _need_processes(conformance)
     data = os.urandom(5 << 20)
 
     def die() -> None:
-        conformance.open(folder).put(_digest(data), _Interrupted(data, partial(os._exit, 9)), len(data))
+        conformance.open(folder).put(
+            _digest(data), _Interrupted(data, partial(os._exit, 9)), len(data)
+        )
 
     try:
         forked(die)
@@ -137,7 +172,9 @@ def _see(conformance: ArtifactStoreSubject, folder: Path, data: bytes) -> None:
 
 
 def unknown_digest(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """A digest under which nothing is kept is an ArtifactNotFoundError, and is not in the artifact store."""
+    """A digest under which nothing is kept is an ArtifactNotFoundError, and is not in the artifact
+    store.
+    """
     with conformance.opened(folder) as store:
         _expect_absent(store, _digest(b"never put"))
         _put(store, b"something")
@@ -145,7 +182,9 @@ def unknown_digest(conformance: ArtifactStoreSubject, folder: Path) -> None:
 
 
 def bad_digest_is_refused(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """What is no digest is not found, and nothing is kept under it: no path leads out of the artifact store."""
+    """What is no digest is not found, and nothing is kept under it: no path leads out of the
+    artifact store.
+    """
     (folder / "secret.txt").write_bytes(b"secret")
     digest = _digest(b"something")
     bad = [
@@ -158,7 +197,13 @@ def bad_digest_is_refused(conformance: ArtifactStoreSubject, folder: Path) -> No
         digest.upper(),
         f"{digest}0",
     ]
-    bad += [digest[:-1], f"md5:{digest[7:]}", f"{digest}\n", f"sha256:{'g' * 64}", str(folder / "secret.txt")]
+    bad += [
+        digest[:-1],
+        f"md5:{digest[7:]}",
+        f"{digest}\n",
+        f"sha256:{'g' * 64}",
+        str(folder / "secret.txt"),
+    ]
     with conformance.opened(folder) as store:
         _put(store, b"something")
         for name in bad:
@@ -201,7 +246,9 @@ def large_file(conformance: ArtifactStoreSubject, folder: Path) -> None:
 
 
 def concurrent_puts(conformance: ArtifactStoreSubject, folder: Path) -> None:
-    """Threads that put the same and different bytes at once all succeed, and nobody ever reads a half."""
+    """Threads that put the same and different bytes at once all succeed, and nobody ever reads a
+    half.
+    """
     _put_while_another_does(conformance, folder)
     _at_once(lambda number: _put_and_read(conformance, folder, number))
 
@@ -216,11 +263,17 @@ def _put_while_another_does(conformance: ArtifactStoreSubject, folder: Path) -> 
         source.half.wait(60)
         try:
             _put(other, data)
-            expect(_read(other, _digest(data)) == data, "bytes that another thread was putting came back as others")
+            expect(
+                _read(other, _digest(data)) == data,
+                "bytes that another thread was putting came back as others",
+            )
         finally:
             source.go_on.set()
             putting.join()
-        expect(_read(store, _digest(data)) == data, "bytes that were put twice at once came back as others")
+        expect(
+            _read(store, _digest(data)) == data,
+            "bytes that were put twice at once came back as others",
+        )
 
 
 def _put_and_read(conformance: ArtifactStoreSubject, folder: Path, number: int) -> None:
@@ -229,7 +282,10 @@ def _put_and_read(conformance: ArtifactStoreSubject, folder: Path, number: int) 
         for turn in range(5):
             for data in (shared + bytes([turn]), f"{number}-{turn}".encode() * 5000):
                 _put(store, data)
-                expect(_read(store, _digest(data)) == data, "bytes that were put at once came back as others")
+                expect(
+                    _read(store, _digest(data)) == data,
+                    "bytes that were put at once came back as others",
+                )
 
 
 def _at_once(work: Callable[[int], None]) -> None:
@@ -259,7 +315,9 @@ def closed_twice(conformance: ArtifactStoreSubject, folder: Path) -> None:
     store.close()
     store.close()
     with conformance.opened(folder) as again:
-        expect(_digest(b"kept") in again, "what was kept is gone after the artifact store was closed")
+        expect(
+            _digest(b"kept") in again, "what was kept is gone after the artifact store was closed"
+        )
 
 
 def says_its_url(conformance: ArtifactStoreSubject, folder: Path) -> None:
@@ -272,7 +330,8 @@ class ArtifactStoreConformance(ArtifactStoreSubject):
     """Hold an artifact store against its protocol.
 
     Attributes:
-        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the check's own.
+        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the
+            check's own.
         across_processes: whether a process that opens the same URL finds the same bytes.
 
     Example:
@@ -297,7 +356,9 @@ class ArtifactStoreConformance(ArtifactStoreSubject):
 
 
 class _Halting:
-    """Bytes that stop in the middle until they may go on; where puts wait for each other, for a while only."""
+    """Bytes that stop in the middle until they may go on; where puts wait for each other, for a
+    while only.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._file = io.BytesIO(data)
@@ -353,7 +414,9 @@ def _size(folder: Path) -> int:
 
 
 def _expect_absent(store: ArtifactStore, digest: str) -> None:
-    expect(digest not in store, f"{digest!r}, under which nothing is kept, is in the artifact store")
+    expect(
+        digest not in store, f"{digest!r}, under which nothing is kept, is in the artifact store"
+    )
     try:
         store.open(digest).close()
     except ArtifactNotFoundError:

@@ -37,7 +37,9 @@ class CapturedRuns:
 
     def all(self) -> list[Run]:
         """Return all runs, oldest first, children too."""
-        page = self.workspace.store.search_runs(parse("", order_by="start_time asc, id asc"), limit=100_000)
+        page = self.workspace.store.search_runs(
+            parse("", order_by="start_time asc, id asc"), limit=100_000
+        )
         return [Run(self.workspace, record.id, record=record) for record in page.runs]
 
     def roots(self) -> list[Run]:
@@ -52,39 +54,71 @@ class CapturedRuns:
         """
         found = self.roots()
         if len(found) != 1:
-            raise AssertionError(f"expected one run, found {len(found)}: {', '.join(run.name for run in found) or 'nothing was recorded'}")
+            raise AssertionError(
+                f"expected one run, found {len(found)}: "
+                f"{', '.join(run.name for run in found) or 'nothing was recorded'}"
+            )
         return found[0]
 
 
 @contextmanager
 def captured_runs(
-    *, plugins: Mapping[str, Any] | None = None, installed: bool | None = None, strict: bool = True, **settings: Any
+    *,
+    plugins: Mapping[str, Any] | None = None,
+    installed: bool | None = None,
+    strict: bool = True,
+    **settings: Any,
 ) -> Iterator[CapturedRuns]:
-    """Record into a temporary home and a memory store of its own; afterwards everything is as before, and autologging is off.
+    """Record into a temporary home and a memory store of its own; afterwards everything is as
+    before, and autologging is off.
 
-    Environment and ``pyproject.toml`` have no say. Ids and times are real: metric points take theirs from the kernel.
+    Environment and ``pyproject.toml`` have no say. Ids and times are real: metric points take
+    theirs from the kernel.
 
     Args:
-        plugins: the only plugins beside fitprint's own, by name; by default those that are installed.
-        installed: whether the installed ones take part, too; by default only if no plugins are named.
+        plugins: the only plugins beside fitprint's own, by name; by default those that are
+            installed.
+        installed: whether the installed ones take part, too; by default only if no plugins are
+            named.
         strict: raise what plugins and fitprint itself do wrong, instead of reporting it.
-        settings: any settings; ``context``, ``profile`` and ``notice`` are off unless they are given.
+        settings: any settings; ``context``, ``profile`` and ``notice`` are off unless they are
+            given.
     """
     installed = plugins is None if installed is None else installed
     problems: list[str] = []
     listener = ModuleType("listener")
     listener.on_problem = hookimpl(lambda problem: problems.append(problem))  # type: ignore[attr-defined]  # noqa: PLW0108
     extra = {"fitprint.testing": listener, **(plugins or {})}
-    with tempfile.TemporaryDirectory(prefix="fitprint-", ignore_cleanup_errors=True) as folder, isolated(f"{folder}/home"):
-        call = {"home": f"{folder}/home", "store": f"memory://{folder}", "context": False, "profile": "off", "notice": False, **settings}
-        manager.reset(manager.Hooks(strict=strict, extra=extra, disabled=() if installed else ("*",)))
+    with (
+        tempfile.TemporaryDirectory(prefix="fitprint-", ignore_cleanup_errors=True) as folder,
+        isolated(f"{folder}/home"),
+    ):
+        call = {
+            "home": f"{folder}/home",
+            "store": f"memory://{folder}",
+            "context": False,
+            "profile": "off",
+            "notice": False,
+            **settings,
+        }
+        manager.reset(
+            manager.Hooks(strict=strict, extra=extra, disabled=() if installed else ("*",))
+        )
         workspace.inherit(call)
-        workspace.use(workspace.Workspace(load_settings(workspace.declared_settings(), call=call, environment={}, start=Path(folder))))
+        workspace.use(
+            workspace.Workspace(
+                load_settings(
+                    workspace.declared_settings(), call=call, environment={}, start=Path(folder)
+                )
+            )
+        )
         yield CapturedRuns(workspace.current(), problems)
 
 
 def plugin_of(package: ModuleType | None, **replaced: Any) -> ModuleType:
-    """Return a plugin with the hooks that a package implements, some of them replaced by functions without arguments."""
+    """Return a plugin with the hooks that a package implements, some of them replaced by functions
+    without arguments.
+    """
     plugin = ModuleType("plugin")
     for name, value in vars(package).items() if package is not None else ():
         if hasattr(value, "fitprint_impl"):

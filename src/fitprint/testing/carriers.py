@@ -1,4 +1,6 @@
-"""What a carrier is held against: the run arrives in the worker, nothing else changes, and no password travels."""
+"""What a carrier is held against: the run arrives in the worker, nothing else changes, and no
+password travels.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class CarrierSubject(Conformance):
 
     Attributes:
         carrier: the carrier.
-        library: the module of the library that starts the workers, which the carrier must not import by itself.
+        library: the module of the library that starts the workers, which the carrier must not
+            import by itself.
         takes_settings: whether settings that were configured in code arrive in the worker.
         takes_observation: whether a worker observes where its sender does.
     """
@@ -39,9 +42,11 @@ class CarrierSubject(Conformance):
     takes_observation = True
 
     def send(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function of a module in a worker, another process if there can be one, and return what it returns or raise what it raises.
+        """Call a function of a module in a worker, another process if there can be one, and return
+        what it returns or raise what it raises.
 
-        Called while autologging is on. It may raise :class:`NotApplicable` where the library is not installed.
+        Called while autologging is on. It may raise :class:`NotApplicable` where the library is not
+        installed.
         """
         raise NotImplementedError
 
@@ -50,15 +55,23 @@ class CarrierSubject(Conformance):
         """Record in isolation, with autologging on and the carrier registered."""
         import fitprint
 
-        is_ours = any(carrier.name == self.carrier.name for carrier in built_in("register_carriers"))
-        plugins = {} if is_ours else {"checked": plugin_of(None, register_carriers=lambda: [self.carrier])}
+        is_ours = any(
+            carrier.name == self.carrier.name for carrier in built_in("register_carriers")
+        )
+        plugins = (
+            {}
+            if is_ours
+            else {"checked": plugin_of(None, register_carriers=lambda: [self.carrier])}
+        )
         with captured_runs(plugins=plugins, **settings) as runs:
             fitprint.autolog()
             yield runs
 
 
 def run_arrives(conformance: CarrierSubject) -> None:
-    """What a worker logs is logged to the run that was current where the work was sent, and the worker does not end it."""
+    """What a worker logs is logged to the run that was current where the work was sent, and the
+    worker does not end it.
+    """
     import fitprint
 
     with conformance.observed() as runs:
@@ -67,7 +80,10 @@ def run_arrives(conformance: CarrierSubject) -> None:
             fitprint.log_metric("after", 1.0)
             expect(run.status == "RUNNING", "the worker has ended the run")
         found = set(runs.one().metrics)
-        expect(found == {"from_worker", "after"}, f"the run has the metrics {sorted(found)}, not also that of the worker")
+        expect(
+            found == {"from_worker", "after"},
+            f"the run has the metrics {sorted(found)}, not also that of the worker",
+        )
 
 
 def runs_of_workers_are_children(conformance: CarrierSubject) -> None:
@@ -79,7 +95,10 @@ def runs_of_workers_are_children(conformance: CarrierSubject) -> None:
             conformance.send(_begin, "of a worker")
         found = {each.name: (each.parent_id, each.experiment, each.status) for each in runs.all()}
         expected = (run.id, "of the sender", "FINISHED")
-        expect(found.get("of a worker") == expected, f"the worker's run is {found.get('of a worker')} instead of {expected}")
+        expect(
+            found.get("of a worker") == expected,
+            f"the worker's run is {found.get('of a worker')} instead of {expected}",
+        )
 
 
 def settings_arrive(conformance: CarrierSubject) -> None:
@@ -91,7 +110,10 @@ def settings_arrive(conformance: CarrierSubject) -> None:
     with conformance.observed(exclude_metrics=["left_out"]) as runs:
         with fitprint.start_run():
             conformance.send(_log, "kept", "left_out")
-        expect(set(runs.one().metrics) == {"kept"}, f"with a metric excluded, the worker recorded {sorted(runs.one().metrics)}")
+        expect(
+            set(runs.one().metrics) == {"kept"},
+            f"with a metric excluded, the worker recorded {sorted(runs.one().metrics)}",
+        )
 
 
 def role_arrives(conformance: CarrierSubject) -> None:
@@ -101,13 +123,21 @@ def role_arrives(conformance: CarrierSubject) -> None:
     if not conformance.takes_observation:
         raise NotApplicable("its workers do not observe")
     with conformance.observed():
-        expect(conformance.send(_role) == "observer", f"the worker's role is {conformance.send(_role)!r} where autologging is on")
+        expect(
+            conformance.send(_role) == "observer",
+            f"the worker's role is {conformance.send(_role)!r} where autologging is on",
+        )
         with fitprint.off():
-            expect(conformance.send(_role) != "observer", "the worker observes where autologging is switched off")
+            expect(
+                conformance.send(_role) != "observer",
+                "the worker observes where autologging is switched off",
+            )
 
 
 def without_a_run_there_is_none(conformance: CarrierSubject) -> None:
-    """Where no run is current none is in the worker, also not one that was, when the worker is used again."""
+    """Where no run is current none is in the worker, also not one that was, when the worker is used
+    again.
+    """
     import fitprint
 
     with conformance.observed():
@@ -130,7 +160,10 @@ def results_and_errors_are_the_same(conformance: CarrierSubject) -> None:
         except NotApplicable:
             raise
         except Exception as error:  # noqa: BLE001 - libraries wrap it in errors of theirs
-            expect(isinstance(error, ZeroDivisionError) or "the user's own" in str(error), f"the user's error arrived as {error!r}")
+            expect(
+                isinstance(error, ZeroDivisionError) or "the user's own" in str(error),
+                f"the user's error arrived as {error!r}",
+            )
         else:
             raise AssertionError("an error that the work raised was swallowed")
 
@@ -139,10 +172,16 @@ def no_password_travels(conformance: CarrierSubject) -> None:
     """Neither the token nor the environment of a worker has the password of a store."""
     import fitprint
 
-    with conformance.observed(store=f"conformance://bob:{_PASSWORD}@nowhere/runs", exit_wait=0.0), fitprint.start_run() as run:
+    with (
+        conformance.observed(store=f"conformance://bob:{_PASSWORD}@nowhere/runs", exit_wait=0.0),
+        fitprint.start_run() as run,
+    ):
         known = conformance.send(_known)
         expect(run.id in known, "the worker does not know the run")
-        expect(_PASSWORD not in known, "the worker is told the store's password in its environment or its token")
+        expect(
+            _PASSWORD not in known,
+            "the worker is told the store's password in its environment or its token",
+        )
 
 
 def imports_nothing(conformance: CarrierSubject) -> None:
@@ -166,7 +205,10 @@ def undone(conformance: CarrierSubject) -> None:
             fitprint.autolog()
             expect(attrgetter(place)(found) is not before, f"{path} is not replaced")
             fitprint.autolog(disable=True)
-            expect(attrgetter(place)(found) is before, f"{path} stays replaced when autologging is switched off")
+            expect(
+                attrgetter(place)(found) is before,
+                f"{path} stays replaced when autologging is switched off",
+            )
 
 
 CHECKS: tuple[Check, ...] = (
@@ -196,7 +238,7 @@ class CarrierConformance(CarrierSubject):
     checks = CHECKS
 
 
-# -- in the worker -----------------------------------------------------------------------------------------------------
+# -- in the worker ---------------------------------------------------------------------------------
 
 
 def _log(*keys: str) -> None:
@@ -233,11 +275,15 @@ def _raise(text: str) -> None:
     raise ZeroDivisionError(text)
 
 
-# -- in the fresh process ----------------------------------------------------------------------------------------------
+# -- in the fresh process --------------------------------------------------------------------------
 
 
 def _import_nothing(conformance: CarrierSubject) -> None:
     before = set(sys.modules)
     with conformance.observed():
-        loaded = [name for name in set(sys.modules) - before if name.partition(".")[0] == conformance.library]
+        loaded = [
+            name
+            for name in set(sys.modules) - before
+            if name.partition(".")[0] == conformance.library
+        ]
         expect(not loaded, f"autolog() imports {', '.join(sorted(loaded))}")

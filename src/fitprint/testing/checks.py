@@ -11,7 +11,8 @@ from typing import Any, Protocol, Union
 
 __all__ = ["Check", "Conformance", "Item", "NotApplicable", "expect"]
 
-# Takes any of ``conformance``, ``case`` and ``folder``; raises if the promise is broken; may return a figure to report.
+# Takes any of ``conformance``, ``case`` and ``folder``; raises if the promise is broken; may return
+# a figure to report.
 Check = Callable[..., Union[str, None]]
 
 
@@ -65,18 +66,26 @@ class Item:
             AssertionError: the promise is broken; other exceptions mean the same.
         """
         with tempfile.TemporaryDirectory(prefix="fitprint-") as folder:
-            offered = {"conformance": self.conformance, "case": self.case, "folder": Path(folder).resolve()}
-            return self.check(**{name: offered[name] for name in inspect.signature(self.check).parameters})
+            offered = {
+                "conformance": self.conformance,
+                "case": self.case,
+                "folder": Path(folder).resolve(),
+            }
+            return self.check(
+                **{name: offered[name] for name in inspect.signature(self.check).parameters}
+            )
 
 
 class Conformance:
-    """What all conformance classes share. A subclass whose name pytest collects is a test; any subclass can be run by :meth:`items`.
+    """What all conformance classes share.
+
+    A subclass whose name pytest collects is a test; any subclass can be run by :meth:`items`.
 
     Attributes:
         checks: the checks, in order.
         cases: what the checks that look at cases are run with.
-        expected_failures: why checks are known to fail, by the name of the check, or by its id to mean one case of it.
-            It is strict: a check that passes although it stands here fails.
+        expected_failures: why checks are known to fail, by the name of the check, or by its id to
+            mean one case of it. It is strict: a check that passes although it stands here fails.
     """
 
     checks: Sequence[Check] = ()
@@ -87,7 +96,8 @@ class Conformance:
         """Yield everything that is to be checked.
 
         Raises:
-            ValueError: ``expected_failures`` names a check or case that does not exist, or two cases share a name.
+            ValueError: ``expected_failures`` names a check or case that does not exist, or two
+                cases share a name.
         """
         if len({case.name for case in self.cases}) != len(self.cases):
             raise ValueError(f"{type(self).__name__}.cases: two cases have the same name")
@@ -100,7 +110,10 @@ class Conformance:
                 unknown.discard(item.id)
                 yield Item(check, self, case, reason or self.expected_failures.get(item.id))
         if unknown:
-            raise ValueError(f"{type(self).__name__}.expected_failures: there is no check {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"{type(self).__name__}.expected_failures: there is no check "
+                f"{', '.join(sorted(unknown))}"
+            )
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Make one test of each item (called by pytest)."""
@@ -109,7 +122,11 @@ class Conformance:
         if "item" in metafunc.fixturenames:
             parameters = [
                 pytest.param(
-                    item, id=item.id, marks=[pytest.mark.xfail(reason=item.expected_failure, strict=True)] if item.expected_failure else ()
+                    item,
+                    id=item.id,
+                    marks=[pytest.mark.xfail(reason=item.expected_failure, strict=True)]
+                    if item.expected_failure
+                    else (),
                 )
                 for item in self.items()
             ]

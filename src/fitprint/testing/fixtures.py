@@ -1,4 +1,6 @@
-"""Fixtures for pytest: put ``from fitprint.testing.fixtures import runs`` into your ``conftest.py``."""
+"""Fixtures for pytest: put ``from fitprint.testing.fixtures import runs`` into your
+``conftest.py``.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,9 @@ __all__ = ["runs"]
 
 @pytest.fixture
 def runs() -> Iterator[CapturedRuns]:
-    """Record into a place of the test's own, and return the runs. All installed plugins take part; nothing they do wrong is hidden."""
+    """Record into a place of the test's own, and return the runs.
+
+    All installed plugins take part; nothing they do wrong is hidden.
+    """
     with captured_runs() as captured:
         yield captured

@@ -67,7 +67,9 @@ class JoblibConformance(CarrierConformance):
             parallel: Any = importlib.import_module("joblib")
         except ImportError:
             raise NotApplicable("joblib is not installed") from None
-        return parallel.Parallel(n_jobs=2, backend="loky")([parallel.delayed(function)(*arguments)])[0]
+        return parallel.Parallel(n_jobs=2, backend="loky")(
+            [parallel.delayed(function)(*arguments)]
+        )[0]
 
 
 class MultiprocessingConformance(CarrierConformance):
@@ -107,10 +109,20 @@ class EnvironmentConformance(CarrierConformance):
         from fitprint.recording.context import current_run
 
         run = current_run()
-        variables = {**os.environ, "FITPRINT_NOTICE": "false", **({} if run is None else run.environ())}
+        variables = {
+            **os.environ,
+            "FITPRINT_NOTICE": "false",
+            **({} if run is None else run.environ()),
+        }
         variables["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, sys.path))
         work = pickle.dumps((function, arguments))
-        done = subprocess.run([sys.executable, "-c", _CHILD], input=work, env=variables, capture_output=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", _CHILD],
+            input=work,
+            env=variables,
+            capture_output=True,
+            check=True,
+        )
         result, error = pickle.loads(done.stdout)  # noqa: S301 - of the child
         if error is not None:
             raise error
@@ -137,7 +149,11 @@ def _line() -> Line:
 
 
 def _values() -> dict[str, Any]:
-    return {"weights": [0.1 + 0.2, float("inf"), None], "classes": ("a", b"b"), "nested": {"deep": {1, 2}}}
+    return {
+        "weights": [0.1 + 0.2, float("inf"), None],
+        "classes": ("a", b"b"),
+        "nested": {"deep": {1, 2}},
+    }
 
 
 def _holding(thing: Any) -> Line:
@@ -148,4 +164,7 @@ class PickleFlavorConformance(FlavorConformance):
     """The flavor of last resort."""
 
     flavor = PickleFlavor()
-    cases = (ModelCase("object", _line, _predict, holding=_holding, safe=False), ModelCase("values", _values, safe=False))
+    cases = (
+        ModelCase("object", _line, _predict, holding=_holding, safe=False),
+        ModelCase("values", _values, safe=False),
+    )

@@ -23,8 +23,16 @@ from fitprint.testing.stores.conformance import StoreConformance
 
 __all__ = ["Report", "Result", "check_plugin", "conformances"]
 
-_BASES = {Conformance, FrameworkConformance, StoreConformance, ArtifactStoreConformance, CarrierConformance, FlavorConformance}
-_OUR_OWN = {"core": "fitprint.testing.own"}  # what fitprint itself brings is checked like anybody's plugin
+_BASES = {
+    Conformance,
+    FrameworkConformance,
+    StoreConformance,
+    ArtifactStoreConformance,
+    CarrierConformance,
+    FlavorConformance,
+}
+# what fitprint itself brings is checked like anybody's plugin
+_OUR_OWN = {"core": "fitprint.testing.own"}
 
 _BY_SCHEME = ("register_stores", "register_artifact_stores")
 
@@ -38,7 +46,8 @@ class Result:
     Attributes:
         subject: name of the conformance class.
         check: name of the check, and of the case if there is one.
-        outcome: "known" is a failure that the plugin declares; a declared failure that passes has "failed".
+        outcome: "known" is a failure that the plugin declares; a declared failure that passes has
+            "failed".
         detail: what is wrong, why it was skipped, or a figure.
         seconds: how long it took.
     """
@@ -78,31 +87,48 @@ class Report:
                 subject = result.subject
                 yield subject
             detail = result.detail.strip().splitlines()
-            yield f"  {result.outcome:8}{result.check:{width}}  {detail[0] if detail else ''}".rstrip()
+            yield (
+                f"  {result.outcome:8}{result.check:{width}}  {detail[0] if detail else ''}"
+            ).rstrip()
             if result.outcome == "failed":
                 yield from (f"      {line}" for line in detail[1:])
         counts = {
-            outcome: sum(result.outcome == outcome for result in self.results) for outcome in ("passed", "failed", "skipped", "known")
+            outcome: sum(result.outcome == outcome for result in self.results)
+            for outcome in ("passed", "failed", "skipped", "known")
         }
-        told = [f"{count} {outcome}" for outcome, count in counts.items() if count or outcome == "passed"]
-        yield f"{self.plugin}: {', '.join(told)} in {sum(result.seconds for result in self.results):.1f} s"
+        told = [
+            f"{count} {outcome}"
+            for outcome, count in counts.items()
+            if count or outcome == "passed"
+        ]
+        yield (
+            f"{self.plugin}: {', '.join(told)} in "
+            f"{sum(result.seconds for result in self.results):.1f} s"
+        )
 
 
 def check_plugin(name: str, *, told: Callable[[Result], None] = lambda _: None) -> Report:
-    """Hold an installed plugin against everything that its module ``conformance`` says is to be checked.
+    """Hold an installed plugin against everything that its module ``conformance`` says is to be
+    checked.
 
     Args:
         name: name of the plugin's entry point; "core" for what fitprint itself brings.
         told: called with each result as soon as there is one.
 
     Raises:
-        PluginError: there is no such plugin, it cannot be loaded, or it does not say what is to be checked.
+        PluginError: there is no such plugin, it cannot be loaded, or it does not say what is to be
+            checked.
     """
     plugin, classes = conformances(name)
     results: list[Result] = []
     causes: set[str] = set()
 
-    def add(subject: str, check: str, work: Callable[[], str | None], expected_failure: str | None = None) -> None:
+    def add(
+        subject: str,
+        check: str,
+        work: Callable[[], str | None],
+        expected_failure: str | None = None,
+    ) -> None:
         result = _result(subject, check, work, expected_failure)
         cause, *more = result.detail.strip().splitlines() or [""]
         if more and cause in causes:
@@ -131,14 +157,22 @@ def conformances(name: str) -> tuple[ModuleType, list[type[Conformance]]]:
         if error.name != where:
             raise PluginError(f"{where} cannot be imported: {error}") from error
         raise PluginError(
-            f"the plugin {name!r} does not say what is to be checked: add a module {where} with conformance classes"
+            f"the plugin {name!r} does not say what is to be checked: add a module {where} with "
+            "conformance classes"
         ) from error
     except Exception as error:
         raise PluginError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
-    found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Conformance)]
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Conformance)
+    ]
     classes = [cls for cls in dict.fromkeys(found) if cls not in _BASES]
     if not classes:
-        raise PluginError(f"{where} has no class that derives from FrameworkConformance, StoreConformance or another of fitprint.testing")
+        raise PluginError(
+            f"{where} has no class that derives from FrameworkConformance, StoreConformance or "
+            "another of fitprint.testing"
+        )
     return plugin, classes
 
 
@@ -153,36 +187,71 @@ def _plugin(name: str) -> tuple[ModuleType, str]:
     try:
         plugin = importlib.import_module(point.module)
     except Exception as error:
-        raise PluginError(f"the plugin {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
-    return plugin, f"{point.module if hasattr(plugin, '__path__') else point.module.rpartition('.')[0]}.conformance"
+        raise PluginError(
+            f"the plugin {name!r} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    return (
+        plugin,
+        (
+            f"{point.module if hasattr(plugin, '__path__') else point.module.rpartition('.')[0]}"
+            ".conformance"
+        ),
+    )
 
 
 def everything_is_checked(plugin: ModuleType, classes: list[type[Conformance]]) -> None:
-    """Everything that the plugin registers, of the kinds that the kit knows, has a conformance class, and is all that these check."""
+    """Everything that the plugin registers, of the kinds that the kit knows, has a conformance
+    class, and is all that these check.
+    """
     for cls in classes:
         if issubclass(cls, (FrameworkConformance, FlavorConformance)):
             expect(cls.cases, f"{cls.__name__} has no cases")
     checked = {
-        "register_frameworks": {cls.framework.name for cls in classes if issubclass(cls, FrameworkConformance)},
-        "register_carriers": {cls.carrier.name for cls in classes if issubclass(cls, CarrierConformance)},
-        "register_flavors": {cls.flavor.name for cls in classes if issubclass(cls, FlavorConformance)},
-        "register_stores": {cls.uri.partition(":")[0] for cls in classes if issubclass(cls, StoreConformance)},
-        "register_artifact_stores": {cls.uri.partition(":")[0] for cls in classes if issubclass(cls, ArtifactStoreConformance)},
+        "register_frameworks": {
+            cls.framework.name for cls in classes if issubclass(cls, FrameworkConformance)
+        },
+        "register_carriers": {
+            cls.carrier.name for cls in classes if issubclass(cls, CarrierConformance)
+        },
+        "register_flavors": {
+            cls.flavor.name for cls in classes if issubclass(cls, FlavorConformance)
+        },
+        "register_stores": {
+            cls.uri.partition(":")[0] for cls in classes if issubclass(cls, StoreConformance)
+        },
+        "register_artifact_stores": {
+            cls.uri.partition(":")[0]
+            for cls in classes
+            if issubclass(cls, ArtifactStoreConformance)
+        },
     }
     for hook, names in checked.items():
         if hasattr(plugin, hook):
             brought, by_scheme = getattr(plugin, hook)(), hook in _BY_SCHEME
             kind = "mapping from schemes to openers" if by_scheme else "list"
             right = isinstance(brought, Mapping if by_scheme else Sequence)
-            expect(right, f"{hook} returns an object of the type {type(brought).__name__}; it must return a {kind}")
+            expect(
+                right,
+                f"{hook} returns an object of the type {type(brought).__name__}; it must return a "
+                f"{kind}",
+            )
         else:
             brought = ()
         found = {item if isinstance(item, str) else item.name for item in brought}
-        expect(found >= names, f"{', '.join(sorted(names - found))} is checked, but {hook} of the plugin does not bring it")
-        expect(found <= names, f"{hook} brings {', '.join(sorted(found - names))}, which no conformance class checks")
+        expect(
+            found >= names,
+            f"{', '.join(sorted(names - found))} is checked, but {hook} of the plugin does not "
+            "bring it",
+        )
+        expect(
+            found <= names,
+            f"{hook} brings {', '.join(sorted(found - names))}, which no conformance class checks",
+        )
 
 
-def _result(subject: str, check: str, work: Callable[[], str | None], expected_failure: str | None) -> Result:
+def _result(
+    subject: str, check: str, work: Callable[[], str | None], expected_failure: str | None
+) -> Result:
     outcome: Outcome
     started = time.perf_counter()
     try:
@@ -197,5 +266,11 @@ def _result(subject: str, check: str, work: Callable[[], str | None], expected_f
         if outcome == "failed":
             outcome, detail = "known", expected_failure
         elif outcome == "passed":
-            outcome, detail = "failed", f"it passes, although it is declared as a known failure ({expected_failure}): take it off the list"
+            outcome, detail = (
+                "failed",
+                (
+                    f"it passes, although it is declared as a known failure ({expected_failure}): "
+                    "take it off the list"
+                ),
+            )
     return Result(subject, check, outcome, detail, time.perf_counter() - started)

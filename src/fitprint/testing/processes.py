@@ -26,7 +26,9 @@ _COMMAND = "import sys; from fitprint.testing.processes import main; main(sys.ar
 
 
 class Done:
-    """What a fresh process did: what its function returned, and what was written to its standard output and error."""
+    """What a fresh process did: what its function returned, and what was written to its standard
+    output and error.
+    """
 
     def __init__(self, value: Any, stdout: str, stderr: str) -> None:
         self.value = value
@@ -34,7 +36,9 @@ class Done:
         self.stderr = stderr
 
 
-def in_fresh_process(function: Callable[..., Any], conformance: Any, *, timeout: float = 300, **options: Any) -> Done:
+def in_fresh_process(
+    function: Callable[..., Any], conformance: Any, *, timeout: float = 300, **options: Any
+) -> Done:
     """Call ``function(conformance, **options)`` in a new interpreter with the same import path.
 
     Args:
@@ -44,27 +48,51 @@ def in_fresh_process(function: Callable[..., Any], conformance: Any, *, timeout:
         options: JSON values.
 
     Raises:
-        NotApplicable: the class is defined inside a function, where no other process finds it; or ``function`` raised this.
+        NotApplicable: the class is defined inside a function, where no other process finds it; or
+            ``function`` raised this.
         AssertionError: the function raised; the text ends with its traceback.
         TimeoutError: it took too long.
     """
     kind = type(conformance)
     if "<locals>" in kind.__qualname__:
-        raise NotApplicable(f"{kind.__qualname__} is defined inside a function: move it to a module, where a fresh process finds it")
+        raise NotApplicable(
+            f"{kind.__qualname__} is defined inside a function: move it to a module, where a fresh "
+            "process finds it"
+        )
     with tempfile.TemporaryDirectory(prefix="fitprint-") as folder:
         asked, answer = Path(folder) / "order.json", Path(folder) / "answer.json"
-        place = {"module": kind.__module__, "file": getattr(sys.modules[kind.__module__], "__file__", None), "name": kind.__qualname__}
-        order = {"function": [function.__module__, function.__name__], "class": place, "options": options, "answer": str(answer)}
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")}
+        place = {
+            "module": kind.__module__,
+            "file": getattr(sys.modules[kind.__module__], "__file__", None),
+            "name": kind.__qualname__,
+        }
+        order = {
+            "function": [function.__module__, function.__name__],
+            "class": place,
+            "options": options,
+            "answer": str(answer),
+        }
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")
+        }
         environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, sys.path))
         asked.write_text(json.dumps(order), encoding="utf-8")
         command = [sys.executable, "-c", _COMMAND, str(asked)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, env=environment)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+                env=environment,
+            )
         except subprocess.TimeoutExpired as error:
             raise TimeoutError(f"it did not end within {timeout:.0f} seconds") from error
         if not answer.exists():
-            raise AssertionError(f"the process ended with status {done.returncode}\n{done.stderr[-3000:]}")
+            raise AssertionError(
+                f"the process ended with status {done.returncode}\n{done.stderr[-3000:]}"
+            )
         told = json.loads(answer.read_text(encoding="utf-8"))
     if "not applicable" in told:
         raise NotApplicable(told["not applicable"])
@@ -102,10 +130,14 @@ def _module(name: str, file: str | None) -> Any:
         spec = importlib.util.find_spec(name)
     except ImportError:
         spec = None
-    if spec is not None and (file is None or (spec.origin is not None and Path(spec.origin).resolve() == Path(file).resolve())):
+    if spec is not None and (
+        file is None
+        or (spec.origin is not None and Path(spec.origin).resolve() == Path(file).resolve())
+    ):
         return importlib.import_module(name)
     assert file is not None
-    spec = importlib.util.spec_from_file_location(name, file)  # a test file, which is found by no import
+    # a test file, which is found by no import
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
@@ -126,7 +158,8 @@ def forked(work: Callable[[], None], *, timeout: float = 60) -> None:
     if not CAN_COPY:
         raise NotApplicable("this system copies no processes")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, which is what is looked at
+        # of forking with threads, which is what is looked at
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = copy()
     if child == 0:
         status = 1

@@ -1,4 +1,6 @@
-"""How the code of two runs differs, line by line, from what was recorded of it and what the repository at hand has."""
+"""How the code of two runs differs, line by line, from what was recorded of it and what the
+repository at hand has.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _MOST_WORK = 4_000_000  # lines of the one file times lines of the other that ar
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What was recorded of a run's code: its environment, the patch of what was not committed, and an archive of untracked files."""
+    """What was recorded of a run's code: its environment, the patch of what was not committed, and
+    an archive of untracked files.
+    """
 
     environment: Mapping[str, Any] | None
     patch: bytes = b""
@@ -49,8 +53,8 @@ class Change:
     """Lines that differ.
 
     Attributes:
-        what: "tracked files", "uncommitted changes" (the lines are those of two patches, each with a sign of its own), or
-            "untracked files".
+        what: "tracked files", "uncommitted changes" (the lines are those of two patches, each with
+            a sign of its own), or "untracked files".
         text: a unified diff.
         is_cut: whether there was more.
     """
@@ -60,36 +64,56 @@ class Change:
     is_cut: bool = False
 
 
-def code_changes(old: Sources, new: Sources, repository: Repository | None, notes: list[str]) -> tuple[Change, ...]:
+def code_changes(
+    old: Sources, new: Sources, repository: Repository | None, notes: list[str]
+) -> tuple[Change, ...]:
     """Return what differs, and add to ``notes`` what cannot be told."""
     return (*_tracked(old, new, repository, notes), *_untracked(old, new, notes))
 
 
-def _tracked(old: Sources, new: Sources, repository: Repository | None, notes: list[str]) -> Iterator[Change]:
+def _tracked(
+    old: Sources, new: Sources, repository: Repository | None, notes: list[str]
+) -> Iterator[Change]:
     if (old.commit, old.patch) == (new.commit, new.patch):
         return
     committed = _committed(old, new, repository, notes)
     if committed is not None and committed.text:
         yield committed
     if committed is None or not (old.is_exact and new.is_exact):
-        text, is_cut = _lines_that_differ("uncommitted changes", _decoded(old.patch), _decoded(new.patch))
+        text, is_cut = _lines_that_differ(
+            "uncommitted changes", _decoded(old.patch), _decoded(new.patch)
+        )
         if text:
             yield Change("uncommitted changes", text, is_cut)
 
 
-def _committed(old: Sources, new: Sources, repository: Repository | None, notes: list[str]) -> Change | None:
-    """Return how the files that git tracks differ, with what was not committed if both patches are exact; None if that is not known."""
+def _committed(
+    old: Sources, new: Sources, repository: Repository | None, notes: list[str]
+) -> Change | None:
+    """Return how the files that git tracks differ, with what was not committed if both patches are
+    exact; None if that is not known.
+    """
     if not (old.commit and new.commit):
         if old.commit or new.commit:
-            notes.append("only one of the runs has a commit: their files cannot be compared, only what was not committed")
+            notes.append(
+                "only one of the runs has a commit: their files cannot be compared, only what was "
+                "not committed"
+            )
         return None
     commits = dict.fromkeys((old.commit, new.commit))
     try:
-        missing = [commit[:12] for commit in (commits if repository is None else missing_commits(repository, commits))]
+        missing = [
+            commit[:12]
+            for commit in (commits if repository is None else missing_commits(repository, commits))
+        ]
         if repository is None or missing:
             if len(commits) == 1:  # what was not committed says all
                 return None
-            where = "the git repository here has not" if repository is not None else "this folder is in no git repository; missing"
+            where = (
+                "the git repository here has not"
+                if repository is not None
+                else "this folder is in no git repository; missing"
+            )
             notes.append(
                 f"{where} {' and '.join(missing)}: only what was not committed is compared; "
                 "run this where the code is, or bring the commits in with `git fetch`"
@@ -98,7 +122,10 @@ def _committed(old: Sources, new: Sources, repository: Repository | None, notes:
         exact = old.is_exact and new.is_exact
         states = [State(each.commit, each.patch if exact else b"") for each in (old, new)]
         if not exact:
-            notes.append("the recorded changes are incomplete (secrets, binary files or their end are missing): they are compared as text")
+            notes.append(
+                "the recorded changes are incomplete (secrets, binary files or their end are "
+                "missing): they are compared as text"
+            )
         text, is_cut = difference(repository, *states, limit=_MOST_BYTES)
     except (GitError, OSError) as error:
         notes.append(f"the files of the commits cannot be compared: {error}")
@@ -120,7 +147,9 @@ def _untracked(old: Sources, new: Sources, notes: list[str]) -> Iterator[Change]
 
 
 def _files(sources: Sources, notes: list[str]) -> dict[str, str]:
-    """Return the recorded texts by path: those that git does not track, and the script if no commit has it."""
+    """Return the recorded texts by path: those that git does not track, and the script if no commit
+    has it.
+    """
     files = {}
     script = part(sources.git, "script")
     if isinstance(script.get("source"), str):
@@ -138,12 +167,22 @@ def _files(sources: Sources, notes: list[str]) -> dict[str, str]:
                     data = file.read(left + 1)
                 left -= len(data)
                 if left < 0:
-                    notes.append("untracked files of more than 4 MiB together: the rest is not compared")
+                    notes.append(
+                        "untracked files of more than 4 MiB together: the rest is not compared"
+                    )
                     break
                 files[member.filename] = _decoded(data)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         notes.append(f"untracked files cannot be read: {error}")
-    except Exception as error:  # noqa: BLE001 - zlib's own: an archive from elsewhere may be anything
+    except Exception as error:  # noqa: BLE001
+        # zlib's own: an archive from elsewhere may be anything
         notes.append(f"untracked files cannot be unpacked: {error}")
     return files
 
@@ -153,11 +192,17 @@ def _decoded(data: bytes) -> str:
 
 
 def _lines_that_differ(path: str, before: str | None, after: str | None) -> tuple[str, bool]:
-    """Return a unified diff, and whether it says less than all. None stands for a file that is not there."""
+    """Return a unified diff, and whether it says less than all.
+
+    None stands for a file that is not there.
+    """
     if before == after or not (before or after):
         return "", False
     old, new = (text.removesuffix("\n").split("\n") if text else [] for text in (before, after))
-    names = ["/dev/null" if text is None else f"{side}/{path}" for side, text in (("a", before), ("b", after))]
+    names = [
+        "/dev/null" if text is None else f"{side}/{path}"
+        for side, text in (("a", before), ("b", after))
+    ]
     start = 0  # what is the same at both ends need not be compared
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1
@@ -165,12 +210,27 @@ def _lines_that_differ(path: str, before: str | None, after: str | None) -> tupl
     while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
         end += 1
     if (len(old) - start - end) * (len(new) - start - end) > _MOST_WORK:
-        return f"--- {names[0]}\n+++ {names[1]}\n@@ {len(old)} lines and {len(new)} lines: too many to compare @@\n", True
+        return (
+            (
+                f"--- {names[0]}\n"
+                f"+++ {names[1]}\n"
+                f"@@ {len(old)} lines and {len(new)} lines: too many to compare @@\n"
+            ),
+            True,
+        )
     from difflib import unified_diff
 
     lead = max(0, start - 3)
     tail = max(0, end - 3)
-    hunks = list(unified_diff(old[lead : len(old) - tail], new[lead : len(new) - tail], names[0], names[1], lineterm=""))
+    hunks = list(
+        unified_diff(
+            old[lead : len(old) - tail],
+            new[lead : len(new) - tail],
+            names[0],
+            names[1],
+            lineterm="",
+        )
+    )
     text = "\n".join([*hunks[:2], *(_moved(line, lead) for line in hunks[2:])]) + "\n"
     return text[:_MOST_BYTES], len(text) > _MOST_BYTES
 

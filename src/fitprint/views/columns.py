@@ -1,4 +1,6 @@
-"""Which columns a table of runs has: first what each run is judged by, then what else tells the runs apart."""
+"""Which columns a table of runs has: first what each run is judged by, then what else tells the
+runs apart.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from typing import Any, Literal
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
 from fitprint.stores.protocol import Keys
-from fitprint.views.ranking import Goals, is_held_out, model_of, own_metric, ranked_metrics, ranked_params
+from fitprint.views.ranking import (
+    Goals,
+    is_held_out,
+    model_of,
+    own_metric,
+    ranked_metrics,
+    ranked_params,
+)
 from fitprint.views.wording import clean, value_text
 
 __all__ = ["ATTRIBUTES", "Key", "chosen", "curve_key", "grouping", "telling"]
@@ -24,10 +33,12 @@ class Key:
     """Something that a column shows.
 
     Attributes:
-        kind: of what it is. "own" is the metric of each run by which one would judge it, with its name.
+        kind: of what it is. "own" is the metric of each run by which one would judge it, with its
+            name.
         name: the key; of what is "own", the title.
         others: metrics that stand in where a run has none of this name.
-        chosen: of what is "own", the metric by the run's id; runs whose metric has a column of its own are left out.
+        chosen: of what is "own", the metric by the run's id; runs whose metric has a column of its
+            own are left out.
     """
 
     kind: Literal["metrics", "params", "tags", "attributes", "own"]
@@ -49,7 +60,11 @@ class Key:
         """Return the metric that the column shows of a run; None where it shows none."""
         if self.kind == "own":
             return self.chosen.get(run.id)
-        return next((name for name in (self.name, *self.others) if name in run.metrics), None) if self.kind == "metrics" else None
+        return (
+            next((name for name in (self.name, *self.others) if name in run.metrics), None)
+            if self.kind == "metrics"
+            else None
+        )
 
     def is_in(self, run: RunRecord) -> bool:
         """Tell whether the run has it, be it None."""
@@ -58,15 +73,23 @@ class Key:
         return self.kind == "attributes" or self.name in getattr(run, self.kind)
 
 
-def telling(runs: Sequence[RunRecord], goals: Goals | None = None, *, first: Sequence[Key] = ()) -> list[Key]:
-    """Return what each run is judged by, so that no run is without its metric, then ``first``, and then what else differs.
+def telling(
+    runs: Sequence[RunRecord], goals: Goals | None = None, *, first: Sequence[Key] = ()
+) -> list[Key]:
+    """Return what each run is judged by, so that no run is without its metric, then ``first``, and
+    then what else differs.
 
-    Parameters tell what to try next, and are mostly narrow: there are four, and then two for each further metric.
+    Parameters tell what to try next, and are mostly narrow: there are four, and then two for each
+    further metric.
     """
     judged = _judged(runs, goals or Goals())
     shown = {name for key in judged if key.kind == "metrics" for name in (key.name, *key.others)}
     leading = [*judged, *(key for key in first if key.kind != "metrics" or key.name not in shown)]
-    metrics = [key for name in ranked_metrics(runs) if name not in shown and (key := Key("metrics", name)) not in leading]
+    metrics = [
+        key
+        for name in ranked_metrics(runs)
+        if name not in shown and (key := Key("metrics", name)) not in leading
+    ]
     params = [key for name in ranked_params(runs) if (key := Key("params", name)) not in leading]
     mixed: list[Key] = params[:2]
     del params[:2]
@@ -77,7 +100,9 @@ def telling(runs: Sequence[RunRecord], goals: Goals | None = None, *, first: Seq
 
 
 def _judged(runs: Sequence[RunRecord], goals: Goals) -> list[Key]:
-    """Return one column where one metric is that of all runs; else that of most of them, if it is, and one for the others."""
+    """Return one column where one metric is that of all runs; else that of most of them, if it is,
+    and one for the others.
+    """
     measured = [run for run in runs if run.metrics]
     own = {run.id: own_metric(run, goals) for run in measured}
     counts = Counter(name for name in own.values() if name is not None)
@@ -91,19 +116,31 @@ def _judged(runs: Sequence[RunRecord], goals: Goals) -> list[Key]:
         most, count = counts.most_common(1)[0]
         key = Key("metrics", most)
         if 2 * count < len(measured):
-            return [Key("own", "metric", chosen={run: name for run, name in own.items() if name is not None})]
+            return [
+                Key(
+                    "own",
+                    "metric",
+                    chosen={run: name for run, name in own.items() if name is not None},
+                )
+            ]
     covered = {key.name, *key.others}
     # A run of another experiment may have this metric, too, and be judged by another one.
     left = [
         run
         for run in measured
-        if own[run.id] is not None and (covered.isdisjoint(run.metrics) or goals.metric_of(run) not in (None, *covered))
+        if own[run.id] is not None
+        and (covered.isdisjoint(run.metrics) or goals.metric_of(run) not in (None, *covered))
     ]
     if not left:
         return [key]
     names = {run.id: str(own[run.id]) for run in left}
     alone = set(names.values())
-    return [key, Key("metrics", alone.pop()) if len(alone) == 1 else Key("own", "other metric", chosen=names)]
+    return [
+        key,
+        Key("metrics", alone.pop())
+        if len(alone) == 1
+        else Key("own", "other metric", chosen=names),
+    ]
 
 
 def chosen(patterns: str, runs: Sequence[RunRecord], known: Keys | None = None) -> list[Key]:
@@ -112,7 +149,8 @@ def chosen(patterns: str, runs: Sequence[RunRecord], known: Keys | None = None) 
     Args:
         patterns: names, with ``*`` and ``?`` for letters, with commas between.
         runs: that are shown.
-        known: what all runs of the store have: a name of these may be asked for where no shown run has it.
+        known: what all runs of the store have: a name of these may be asked for where no shown run
+            has it.
 
     Raises:
         FitprintError: a name or pattern fits nothing that the runs have.
@@ -132,7 +170,9 @@ def chosen(patterns: str, runs: Sequence[RunRecord], known: Keys | None = None) 
             Key(each, name)  # type: ignore[arg-type]
             for each, names in have.items()
             for name in names
-            if name == pattern or fnmatchcase(name, pattern) or (dot and each == kind and (name == rest or fnmatchcase(name, rest)))
+            if name == pattern
+            or fnmatchcase(name, pattern)
+            or (dot and each == kind and (name == rest or fnmatchcase(name, rest)))
         ]
         found = (
             found
@@ -146,15 +186,22 @@ def chosen(patterns: str, runs: Sequence[RunRecord], known: Keys | None = None) 
         if not found and runs:
             from difflib import get_close_matches
 
-            near = get_close_matches(rest or pattern, [name for names in have.values() for name in names], 1)
-            hint = f"did you mean {near[0]!r}?" if near else "patterns such as 'val_*' are understood"
-            raise FitprintError(f"none of these runs has a metric, parameter or tag {pattern!r}; {hint}")
+            near = get_close_matches(
+                rest or pattern, [name for names in have.values() for name in names], 1
+            )
+            hint = (
+                f"did you mean {near[0]!r}?" if near else "patterns such as 'val_*' are understood"
+            )
+            raise FitprintError(
+                f"none of these runs has a metric, parameter or tag {pattern!r}; {hint}"
+            )
         keys.update(dict.fromkeys(found))
     return list(keys)
 
 
 def grouping(by: str, runs: Sequence[RunRecord]) -> Callable[[RunRecord], str]:
-    """Return what gives the title of the group that a run belongs to, by its model or by the value of a key; "" where it has none.
+    """Return what gives the title of the group that a run belongs to, by its model or by the value
+    of a key; "" where it has none.
 
     Raises:
         FitprintError: no run has such a key.
@@ -162,18 +209,29 @@ def grouping(by: str, runs: Sequence[RunRecord]) -> Callable[[RunRecord], str]:
     if by == "model":
         return lambda run: clean(model_of(run))
     if not by:
-        raise FitprintError("--by needs a key: 'model', a parameter, a tag, experiment, status or kind")
+        raise FitprintError(
+            "--by needs a key: 'model', a parameter, a tag, experiment, status or kind"
+        )
     key = Key("attributes", by) if by in ("status", "name") else chosen(by, runs)[0]
     return lambda run: clean(value_text(key.of(run))) if key.is_in(run) else ""
 
 
 def curve_key(runs: Sequence[RunRecord], keys: Sequence[Key]) -> Key | None:
-    """Return that metric of ``keys`` whose curve is drawn: one with several points, a loss if there is one."""
+    """Return that metric of ``keys`` whose curve is drawn: one with several points, a loss if there
+    is one.
+    """
     metrics = [
-        key for key in keys if key.kind == "metrics" and any(run.metrics[key.name].count > 1 for run in runs if key.name in run.metrics)
+        key
+        for key in keys
+        if key.kind == "metrics"
+        and any(run.metrics[key.name].count > 1 for run in runs if key.name in run.metrics)
     ]
     return min(
         metrics,
-        key=lambda key: ("loss" not in key.name.lower(), not is_held_out(key.name), keys.index(key)),
+        key=lambda key: (
+            "loss" not in key.name.lower(),
+            not is_held_out(key.name),
+            keys.index(key),
+        ),
         default=None,
     )

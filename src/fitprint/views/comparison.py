@@ -1,11 +1,14 @@
-"""What differs among runs: a row for each metric, parameter, tag and fact, with the value of each run.
+"""What differs among runs: a row for each metric, parameter, tag and fact, with the value of each
+run.
 
-As JSON (``to_dict``, ``fitprint compare --json``) a comparison is an object with ``schema`` (1), ``runs`` (id, name, status, experiment,
-start_time, duration), ``baseline`` (the id of a run, or null), ``sections`` and ``notes``. A section has ``name`` ("metrics", "params",
-"tags", "data", "packages", "environment", "code"), ``hidden`` (the number of rows that are left out) and ``rows``. A row has ``key``,
-``differs``, ``values`` by the id of a run (a run that lacks it is missing), and for metrics ``goal`` ("min", "max" or null), ``best`` (ids)
-and, with a baseline, ``deltas``: by id, ``delta``, ``percent`` and ``better`` (each may be null). A later version may add fields;
-``schema`` changes if one is taken away or means something else. NaN and infinities are texts.
+As JSON (``to_dict``, ``fitprint compare --json``) a comparison is an object with ``schema`` (1),
+``runs`` (id, name, status, experiment, start_time, duration), ``baseline`` (the id of a run, or
+null), ``sections`` and ``notes``. A section has ``name`` ("metrics", "params", "tags", "data",
+"packages", "environment", "code"), ``hidden`` (the number of rows that are left out) and ``rows``.
+A row has ``key``, ``differs``, ``values`` by the id of a run (a run that lacks it is missing), and
+for metrics ``goal`` ("min", "max" or null), ``best`` (ids) and, with a baseline, ``deltas``: by id,
+``delta``, ``percent`` and ``better`` (each may be null). A later version may add fields; ``schema``
+changes if one is taken away or means something else. NaN and infinities are texts.
 """
 
 from __future__ import annotations
@@ -20,15 +23,24 @@ from typing import Any, Literal
 from fitprint.entities import MetricSummary, RunRecord
 from fitprint.errors import FitprintError
 from fitprint.query.goals import is_told
-from fitprint.views.facts import ABSENT, Fact, code_facts, data_facts, environment_facts, package_facts
+from fitprint.views.facts import (
+    ABSENT,
+    Fact,
+    code_facts,
+    data_facts,
+    environment_facts,
+    package_facts,
+)
 from fitprint.views.fields import strict, timestamp
 from fitprint.views.ranking import natural, ranked_metrics, ranked_params
 
 __all__ = ["ABSENT", "Comparison", "Delta", "Row", "Section", "Subject", "compared"]
 
-_OF_MACHINE = "system/"  # metrics of what the process and the machine used, which say nothing about a model
+# metrics of what the process and the machine used, which say nothing about a model
+_OF_MACHINE = "system/"
 _TIME = re.compile(r"(_time|_seconds|_ms|duration)\Z")
-_COUNT = re.compile(r"(\A|_)(n_iter|iterations?|epochs?|rounds|steps)\Z", re.IGNORECASE)  # of which more is neither better nor worse
+# of which more is neither better nor worse
+_COUNT = re.compile(r"(\A|_)(n_iter|iterations?|epochs?|rounds|steps)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +77,10 @@ class Row:
     Attributes:
         values: of each run, in the order of the runs; :data:`ABSENT` where it has none.
         differs: whether the runs have not all the same.
-        counts: whether such a difference makes the runs different; times that something took never do.
-        goal: of a metric: "min" or "max", None if the runs do not agree, for counts such as ``n_iter``, and where the name says nothing.
+        counts: whether such a difference makes the runs different; times that something took never
+            do.
+        goal: of a metric: "min" or "max", None if the runs do not agree, for counts such as
+            ``n_iter``, and where the name says nothing.
         best: of a metric: positions of the runs with the best value, () where that says nothing.
         deltas: of a metric: of each run against the baseline, () without one.
         common: whether every run has it, of those of which that is known.
@@ -86,7 +100,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The rows of one kind. ``hidden`` is the number of those that are left out because they tell nothing."""
+    """The rows of one kind.
+
+    ``hidden`` is the number of those that are left out because they tell nothing.
+    """
 
     name: str
     rows: tuple[Row, ...]
@@ -120,7 +137,9 @@ class Comparison:
         return "\n".join([text, *(["", *hints] if hints else [])])
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{len(section.rows)} {section.name}" for section in self.sections if section.rows)
+        counts = ", ".join(
+            f"{len(section.rows)} {section.name}" for section in self.sections if section.rows
+        )
         return f"<fitprint.Comparison of {len(self.runs)} runs: {counts or 'no difference'}>"
 
     def _repr_html_(self) -> str:
@@ -130,7 +149,9 @@ class Comparison:
 
     def section(self, name: str) -> Section:
         """Return a section; one without rows if there is none of this name."""
-        return next((section for section in self.sections if section.name == name), Section(name, ()))
+        return next(
+            (section for section in self.sections if section.name == name), Section(name, ())
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON values, in the form that the module describes."""
@@ -144,13 +165,19 @@ class Comparison:
                     "status": run.status,
                     "experiment": run.experiment,
                     "start_time": timestamp(run.start_time),
-                    "duration": None if run.end_time is None else (run.end_time - run.start_time) / 1e6,
+                    "duration": None
+                    if run.end_time is None
+                    else (run.end_time - run.start_time) / 1e6,
                 }
                 for run in self.runs
             ],
             "baseline": None if self.baseline is None else ids[self.baseline],
             "sections": [
-                {"name": section.name, "hidden": section.hidden, "rows": [_row_fields(row, ids) for row in section.rows]}
+                {
+                    "name": section.name,
+                    "hidden": section.hidden,
+                    "rows": [_row_fields(row, ids) for row in section.rows],
+                }
                 for section in self.sections
             ],
             "notes": list(self.notes),
@@ -159,16 +186,24 @@ class Comparison:
         return fields
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return a column for each row by its name, such as ``metrics.val_loss``, with a value for each run; None where it has none."""
-        columns: dict[str, list[Any]] = {name: [getattr(run, name) for run in self.runs] for name in ("id", "name", "status", "experiment")}
+        """Return a column for each row by its name, such as ``metrics.val_loss``, with a value for
+        each run; None where it has none.
+        """
+        columns: dict[str, list[Any]] = {
+            name: [getattr(run, name) for run in self.runs]
+            for name in ("id", "name", "status", "experiment")
+        }
         for section in self.sections:
             for row in section.rows:
-                columns[f"{section.name}.{row.key}"] = [None if value is ABSENT else value for value in row.values]
+                columns[f"{section.name}.{row.key}"] = [
+                    None if value is ABSENT else value for value in row.values
+                ]
         return columns
 
     def to_pandas(self) -> Any:
-        """Return a ``pandas.DataFrame`` with a row for each run: ``id``, ``name``, ``status``, ``experiment``, then ``metrics.KEY``
-        (float64), ``params.KEY``, ``tags.KEY``, ``data.KEY`` and so on, with their types.
+        """Return a ``pandas.DataFrame`` with a row for each run: ``id``, ``name``, ``status``,
+        ``experiment``, then ``metrics.KEY`` (float64), ``params.KEY``, ``tags.KEY``, ``data.KEY``
+        and so on, with their types.
 
         Raises:
             FitprintError: pandas is not installed.
@@ -179,7 +214,9 @@ class Comparison:
             raise FitprintError("to_pandas() needs pandas: pip install pandas") from None
         return pandas.DataFrame(
             {
-                name: pandas.Series(values, dtype="float64" if name.startswith("metrics.") else object)
+                name: pandas.Series(
+                    values, dtype="float64" if name.startswith("metrics.") else object
+                )
                 for name, values in self.columns().items()
             }
         )
@@ -189,7 +226,9 @@ def _row_fields(row: Row, ids: Sequence[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "key": row.key,
         "differs": row.differs,
-        "values": {run: value for run, value in zip(ids, row.values, strict=True) if value is not ABSENT},
+        "values": {
+            run: value for run, value in zip(ids, row.values, strict=True) if value is not ABSENT
+        },
     }
     if row.is_metric:
         fields |= {"goal": row.goal, "best": [ids[position] for position in row.best]}
@@ -201,11 +240,18 @@ def _row_fields(row: Row, ids: Sequence[str]) -> dict[str, Any]:
     return fields
 
 
-def compared(subjects: Sequence[Subject], *, baseline: int | None = None, whole: bool = False, notes: Iterable[str] = ()) -> Comparison:
+def compared(
+    subjects: Sequence[Subject],
+    *,
+    baseline: int | None = None,
+    whole: bool = False,
+    notes: Iterable[str] = (),
+) -> Comparison:
     """Return what differs among the runs; with ``whole``, what is the same, too.
 
-    Without ``whole`` are left out: what is equal; parameters that only some of the runs have, and those by default; metrics of the machine;
-    and facts that are never the same twice, such as the number of a process.
+    Without ``whole`` are left out: what is equal; parameters that only some of the runs have, and
+    those by default; metrics of the machine; and facts that are never the same twice, such as the
+    number of a process.
     """
     records = [subject.record for subject in subjects]
     rows = _Rows(records, baseline, whole)
@@ -216,7 +262,11 @@ def compared(subjects: Sequence[Subject], *, baseline: int | None = None, whole:
         (
             rows.metrics(),
             rows.params(),
-            rows.section("tags", [{key: Fact(value) for key, value in record.tags.items()} for record in records], "tag"),
+            rows.section(
+                "tags",
+                [{key: Fact(value) for key, value in record.tags.items()} for record in records],
+                "tag",
+            ),
             rows.section("data", data_facts(records, baseline or 0), "fact"),
             rows.section("packages", _each(environments, package_facts), "fact"),
             rows.section("environment", _each(environments, environment_facts), "fact"),
@@ -234,7 +284,8 @@ def compared(subjects: Sequence[Subject], *, baseline: int | None = None, whole:
 
 
 def _each(
-    environments: Sequence[Mapping[str, Any] | None], facts_of: Callable[[Mapping[str, Any]], dict[str, Fact]]
+    environments: Sequence[Mapping[str, Any] | None],
+    facts_of: Callable[[Mapping[str, Any]], dict[str, Fact]],
 ) -> list[dict[str, Fact] | None]:
     """Return the facts of each environment; many runs share one, which is looked at once."""
     known: dict[int, dict[str, Fact] | None] = {}
@@ -252,7 +303,8 @@ class _Rows:
 
     def section(self, name: str, found: Sequence[Mapping[str, Fact] | None], kind: str) -> Section:
         """Return a section of facts; None stands for a run of which they are not known."""
-        known = list({id(facts): facts for facts in found if facts is not None}.values())  # many runs share what is known of them
+        # many runs share what is known of them
+        known = list({id(facts): facts for facts in found if facts is not None}.values())
         rows = []
         hidden = 0
         for key in _ordered(known):
@@ -265,22 +317,41 @@ class _Rows:
             if not self.whole and (by_default or not counts or (common and not different)):
                 hidden += 1
                 continue
-            values = tuple(ABSENT if facts is None or key not in facts else facts[key].value for facts in found)
-            rows.append(Row(key, values, differs=different or not common, counts=counts, common=common))
+            values = tuple(
+                ABSENT if facts is None or key not in facts else facts[key].value for facts in found
+            )
+            rows.append(
+                Row(key, values, differs=different or not common, counts=counts, common=common)
+            )
         return Section(name, tuple(rows), hidden)
 
     def params(self) -> Section:
-        digests = [{artifact.path: artifact.digest for artifact in record.artifacts} for record in self.records]
+        digests = [
+            {artifact.path: artifact.digest for artifact in record.artifacts}
+            for record in self.records
+        ]
         found = [
             {
-                key: Fact(param.value, known.get(param.spilled) if param.spilled else None, chosen=param.provenance in ("set", "config"))
+                key: Fact(
+                    param.value,
+                    known.get(param.spilled) if param.spilled else None,
+                    chosen=param.provenance in ("set", "config"),
+                )
                 for key, param in record.params.items()
             }
             for record, known in zip(self.records, digests, strict=True)
         ]
         section = self.section("params", found, "param")
         places = {key: place for place, key in enumerate(ranked_params(self.records))}
-        return replace(section, rows=tuple(sorted(section.rows, key=lambda row: (places.get(row.key, len(places)), natural(row.key)))))
+        return replace(
+            section,
+            rows=tuple(
+                sorted(
+                    section.rows,
+                    key=lambda row: (places.get(row.key, len(places)), natural(row.key)),
+                )
+            ),
+        )
 
     def metrics(self) -> Section:
         keys = {key: None for record in self.records for key in record.metrics}
@@ -302,15 +373,25 @@ class _Rows:
         if goal == "max" and not is_told(key):
             goal = None  # nobody said so: "max" is what is taken where a name says nothing
         finite = [value for value in values if value is not ABSENT and math.isfinite(value)]
-        top = None if goal is None or len(set(finite)) < 2 else min(finite) if goal == "min" else max(finite)
+        top = (
+            None
+            if goal is None or len(set(finite)) < 2
+            else min(finite)
+            if goal == "min"
+            else max(finite)
+        )
         return Row(
             key,
             values,
             differs=len({Fact(value).token for value in values}) > 1,
             counts=not _TIME.search(key) and not key.startswith(_OF_MACHINE),
             goal=goal,
-            best=() if top is None else tuple(position for position, value in enumerate(values) if value == top),
-            deltas=() if self.baseline is None else tuple(_delta(value, values[self.baseline], goal) for value in values),
+            best=()
+            if top is None
+            else tuple(position for position, value in enumerate(values) if value == top),
+            deltas=()
+            if self.baseline is None
+            else tuple(_delta(value, values[self.baseline], goal) for value in values),
             common=ABSENT not in values,
             is_metric=True,
         )
@@ -325,11 +406,15 @@ def _delta(value: Any, base: Any, goal: str | None) -> Delta:
     percent = 100 * (delta / abs(base)) if base else None
     if percent is not None and not math.isfinite(percent):
         percent = None
-    return Delta(delta, percent, None if goal is None or not delta else (delta < 0) == (goal == "min"))
+    return Delta(
+        delta, percent, None if goal is None or not delta else (delta < 0) == (goal == "min")
+    )
 
 
 def _ordered(found: Sequence[Mapping[str, Fact]]) -> list[str]:
-    """Return all keys: those that come first in one run before those that come later, so that neighbours stay together."""
+    """Return all keys: those that come first in one run before those that come later, so that
+    neighbours stay together.
+    """
     keys: dict[str, None] = {}
     for facts in found:
         keys.update(dict.fromkeys(facts))

@@ -1,4 +1,6 @@
-"""A comparison as a table in GitHub's Markdown: a column for each run where they are few, else a row for each run."""
+"""A comparison as a table in GitHub's Markdown: a column for each run where they are few, else a
+row for each run.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fitprint.ids import short_ids
-from fitprint.views.comparison_table import MOST_COLUMNS, MOST_ROWS, NOUNS, TITLES, by_turns, cell_text, percent_text, title_text
+from fitprint.views.comparison_table import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NOUNS,
+    TITLES,
+    by_turns,
+    cell_text,
+    percent_text,
+    title_text,
+)
 from fitprint.views.facts import ABSENT
 from fitprint.views.wording import clean, number
 
@@ -27,32 +38,57 @@ def markdown(comparison: Comparison, *, whole: bool = False) -> str:
         whole: whether all rows are wanted, however many.
     """
     ids = short_ids([run.id for run in comparison.runs])
-    names = [f"{_escaped(run.name)} `{short}`" for run, short in zip(comparison.runs, ids, strict=True)]
+    names = [
+        f"{_escaped(run.name)} `{short}`" for run, short in zip(comparison.runs, ids, strict=True)
+    ]
     if comparison.baseline is not None:
         names[comparison.baseline] += " (baseline)"
     most = None if whole else MOST_ROWS
     few = len(names) <= MOST_COLUMNS
-    table, missing = _side_by_side(comparison, names, most) if few else _one_below_the_other(comparison, names, most)
-    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in table), *(["", f"Not shown: {missing}."] if missing else [])])
+    table, missing = (
+        _side_by_side(comparison, names, most)
+        if few
+        else _one_below_the_other(comparison, names, most)
+    )
+    return "\n".join(
+        [
+            *(f"| {' | '.join(cells)} |" for cells in table),
+            *(["", f"Not shown: {missing}."] if missing else []),
+        ]
+    )
 
 
-def _side_by_side(comparison: Comparison, names: list[str], most: int | None) -> tuple[list[list[str]], str]:
+def _side_by_side(
+    comparison: Comparison, names: list[str], most: int | None
+) -> tuple[list[list[str]], str]:
     positions = range(len(names))
     table = [["", *names], ["---", *("---:" for _ in positions)]]
     missing = []
     for section in comparison.sections:
         if section.rows:
-            table.append([f"**{TITLES.get(section.name, section.name)}**", *("" for _ in positions)])
-            table += [[_escaped(title_text(row)), *(_marked(row, position) for position in positions)] for row in section.rows[:most]]
+            table.append(
+                [f"**{TITLES.get(section.name, section.name)}**", *("" for _ in positions)]
+            )
+            table += [
+                [_escaped(title_text(row)), *(_marked(row, position) for position in positions)]
+                for row in section.rows[:most]
+            ]
             if most is not None and len(section.rows) > most:
                 missing.append(f"{len(section.rows) - most} more {NOUNS[section.name][1]}")
     return table, ", ".join(missing)
 
 
-def _one_below_the_other(comparison: Comparison, names: list[str], most: int | None) -> tuple[list[list[str]], str]:
+def _one_below_the_other(
+    comparison: Comparison, names: list[str], most: int | None
+) -> tuple[list[list[str]], str]:
     rows = [row for _, row in islice(by_turns(comparison), most)]
-    table = [["run", *(_escaped(title_text(row)) for row in rows)], ["---", *("---:" for _ in rows)]]
-    table += [[name, *(_marked(row, position) for row in rows)] for position, name in enumerate(names)]
+    table = [
+        ["run", *(_escaped(title_text(row)) for row in rows)],
+        ["---", *("---:" for _ in rows)],
+    ]
+    table += [
+        [name, *(_marked(row, position) for row in rows)] for position, name in enumerate(names)
+    ]
     count = sum(len(section.rows) for section in comparison.sections) - len(rows)
     return table, f"{count} more columns" if count else ""
 
@@ -64,7 +100,9 @@ def _marked(row: Row, position: int) -> str:
     if not row.is_metric:
         return _escaped(cell_text(row, position))
     text = f"**{number(value)}**" if position in row.best else number(value)
-    percent = percent_text(row.deltas[position]) if row.deltas and row.deltas[position].delta else ""
+    percent = (
+        percent_text(row.deltas[position]) if row.deltas and row.deltas[position].delta else ""
+    )
     return f"{text} ({percent})" if percent else text
 
 

@@ -23,17 +23,26 @@ _BETTER, _WORSE = "#2f9e53", "#d4473d"
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """Return the comparison; the best value of a metric is bold, what is better than the baseline green, what is worse red."""
+    """Return the comparison; the best value of a metric is bold, what is better than the baseline
+    green, what is worse red.
+    """
     runs = comparison.runs[:_MOST_RUNS]
     head = [""]
-    for place, (run, short) in enumerate(zip(runs, short_ids([run.id for run in comparison.runs]), strict=False)):
+    for place, (run, short) in enumerate(
+        zip(runs, short_ids([run.id for run in comparison.runs]), strict=False)
+    ):
         base = ", baseline" if place == comparison.baseline else ""
         head.append(f'{text(run.name)} <span class="w">{escape(short)}{base}</span>')
     rows: list[list[str]] = []
     for section in comparison.sections:
         if section.rows:
-            rows.append([f"<b>{escape(TITLES.get(section.name, section.name))}</b>", *[""] * len(runs)])
-            rows += [[text(row.key), *(_cell(row, place) for place in range(len(runs)))] for row in section.rows[:_MOST_ROWS]]
+            rows.append(
+                [f"<b>{escape(TITLES.get(section.name, section.name))}</b>", *[""] * len(runs)]
+            )
+            rows += [
+                [text(row.key), *(_cell(row, place) for place in range(len(runs)))]
+                for row in section.rows[:_MOST_ROWS]
+            ]
         if left := section.hidden + len(section.rows[_MOST_ROWS:]):
             noun = NOUNS.get(section.name, (section.name, section.name))[left != 1]
             rows.append([f'<span class="w">{left} more {escape(noun)}</span>', *[""] * len(runs)])
@@ -49,7 +58,10 @@ def difference_page(difference: Difference) -> str:
     for change in difference.code:
         shown = "\n".join(clean(line) for line in change.text[:_MOST_CODE].splitlines())
         more = "\n..." if change.is_cut or len(change.text) > _MOST_CODE else ""
-        parts.append(f"<details><summary>{text(change.what)}</summary><pre>{escape(shown)}{more}</pre></details>")
+        parts.append(
+            f"<details><summary>{text(change.what)}</summary><pre>{escape(shown)}{more}"
+            "</pre></details>"
+        )
     return "".join(parts)
 
 
@@ -60,5 +72,7 @@ def _cell(row: Row, place: int) -> str:
     delta = row.deltas[place] if row.deltas else None
     if delta is None or delta.delta is None or not delta.delta:
         return value
-    color = {True: f' style="color:{_BETTER}"', False: f' style="color:{_WORSE}"', None: ""}[delta.better]
+    color = {True: f' style="color:{_BETTER}"', False: f' style="color:{_WORSE}"', None: ""}[
+        delta.better
+    ]
     return f"{value} <span{color}>{escape(percent_text(delta) or f'{delta.delta:+.3g}')}</span>"

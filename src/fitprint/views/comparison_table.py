@@ -1,7 +1,8 @@
-"""A comparison as text: runs side by side where they are few and there is room, else a line for each run.
+"""A comparison as text: runs side by side where they are few and there is room, else a line for
+each run.
 
-The best value of a row has a star. Values that are better or worse than the baseline's are green or red where there are colours; the
-arrow behind a metric's name says which direction is better.
+The best value of a row has a star. Values that are better or worse than the baseline's are green or
+red where there are colours; the arrow behind a metric's name says which direction is better.
 """
 
 from __future__ import annotations
@@ -21,7 +22,19 @@ if TYPE_CHECKING:
     from fitprint.entities import RunRecord
     from fitprint.views.comparison import Comparison, Delta, Row
 
-__all__ = ["MOST_COLUMNS", "MOST_ROWS", "NOUNS", "PLAIN", "TITLES", "Page", "by_turns", "cell_text", "percent_text", "render", "title_text"]
+__all__ = [
+    "MOST_COLUMNS",
+    "MOST_ROWS",
+    "NOUNS",
+    "PLAIN",
+    "TITLES",
+    "Page",
+    "by_turns",
+    "cell_text",
+    "percent_text",
+    "render",
+    "title_text",
+]
 
 MOST_COLUMNS = 6  # runs side by side
 _LEAST_CELL = 14  # columns that a run needs for it
@@ -76,7 +89,9 @@ class Page:
 PLAIN = Page()
 
 
-def render(comparison: Comparison, page: Page = PLAIN, *, whole: bool = False) -> tuple[str, list[str]]:
+def render(
+    comparison: Comparison, page: Page = PLAIN, *, whole: bool = False
+) -> tuple[str, list[str]]:
     """Return the text, and sentences on what it leaves out.
 
     Args:
@@ -84,13 +99,19 @@ def render(comparison: Comparison, page: Page = PLAIN, *, whole: bool = False) -
         page: where.
         whole: whether all rows of a section are wanted, however many.
     """
-    titles = (display_width(title_text(row, page)) for section in comparison.sections for row in section.rows)
+    titles = (
+        display_width(title_text(row, page))
+        for section in comparison.sections
+        for row in section.rows
+    )
     most = _MOST_KEY if page.width is None else min(_MOST_KEY, max(_LEAST_KEY, page.width // 3))
     key = min(most, max(_LEAST_KEY, *titles, 0))
     count = len(comparison.runs)
     room = _MOST_CELL if page.width is None else (page.width - key - 2 * count) // count
     if count <= 2 or (count <= MOST_COLUMNS and room >= _LEAST_CELL):
-        lines, hints = _side_by_side(comparison, page, key, min(_MOST_CELL, max(_DIGEST, room)), whole=whole)
+        lines, hints = _side_by_side(
+            comparison, page, key, min(_MOST_CELL, max(_DIGEST, room)), whole=whole
+        )
     else:
         lines, hints = _one_below_the_other(comparison, page)
     return "\n".join(lines), [*comparison.notes, *hints, *_left_out(comparison, page)]
@@ -98,10 +119,19 @@ def render(comparison: Comparison, page: Page = PLAIN, *, whole: bool = False) -
 
 def _left_out(comparison: Comparison, page: Page = PLAIN) -> list[str]:
     """Return in a sentence how many rows are hidden because they tell nothing."""
-    hidden = [f"{section.hidden} {NOUNS[section.name][section.hidden != 1]}" for section in comparison.sections if section.hidden]
+    hidden = [
+        f"{section.hidden} {NOUNS[section.name][section.hidden != 1]}"
+        for section in comparison.sections
+        if section.hidden
+    ]
     if not hidden:
         return []
-    return [f"not shown: {', '.join(hidden)} (equal, or defaults that only some runs have); {page.everything} shows them"]
+    return [
+        (
+            f"not shown: {', '.join(hidden)} (equal, or defaults that only some runs have); "
+            f"{page.everything} shows them"
+        )
+    ]
 
 
 def title_text(row: Row, page: Page = PLAIN) -> str:
@@ -131,10 +161,12 @@ def percent_text(delta: Delta) -> str:
     return f"{delta.percent:+.0f}%" if size >= 100 else f"{delta.percent:+.3g}%"
 
 
-# -- a column for each run ---------------------------------------------------------------------------------------------
+# -- a column for each run -------------------------------------------------------------------------
 
 
-def _side_by_side(comparison: Comparison, page: Page, key: int, room: int, *, whole: bool) -> tuple[list[str], list[str]]:
+def _side_by_side(
+    comparison: Comparison, page: Page, key: int, room: int, *, whole: bool
+) -> tuple[list[str], list[str]]:
     hints = []
     blocks: list[tuple[str, list[tuple[str, str, list[Cell]]]]] = [("", _head(comparison))]
     for section in comparison.sections:
@@ -144,15 +176,21 @@ def _side_by_side(comparison: Comparison, page: Page, key: int, room: int, *, wh
         if len(rows) < len(section.rows):
             noun = NOUNS[section.name][1]
             hints.append(
-                f"these are the first {len(rows)} of {len(section.rows)} {noun} that differ; {page.everything}, {page.exact} have all"
+                f"these are the first {len(rows)} of {len(section.rows)} {noun} that differ; "
+                f"{page.everything}, {page.exact} have all"
             )
     widths = [0] * len(comparison.runs)
     laid = []
     for name, block in blocks:
-        found = [[cells[position] for _, _, cells in block] for position in range(len(comparison.runs))]
+        found = [
+            [cells[position] for _, _, cells in block] for position in range(len(comparison.runs))
+        ]
         parts = _parts(found, room)
         columns = [_aligned(cells, page, room, parts) for cells in found]
-        widths = [max(width, *(used for _, used in column)) for width, column in zip(widths, columns, strict=True)]
+        widths = [
+            max(width, *(used for _, used in column))
+            for width, column in zip(widths, columns, strict=True)
+        ]
         laid.append((name, block, columns))
     lines: list[str] = []
     for name, block, columns in laid:
@@ -175,16 +213,33 @@ def _head(comparison: Comparison) -> list[tuple[str, str, list[Cell]]]:
         ("id", "dim", [[(name, "cyan")] for name in short_ids([run.id for run in runs])]),
     ]
     if comparison.baseline is not None:
-        lines.append(("", "", [[("baseline" if position == comparison.baseline else "", "dim")] for position in range(len(runs))]))
+        lines.append(
+            (
+                "",
+                "",
+                [
+                    [("baseline" if position == comparison.baseline else "", "dim")]
+                    for position in range(len(runs))
+                ],
+            )
+        )
     if len({run.experiment for run in runs}) > 1:
         lines.append(("experiment", "dim", [[(clean(run.experiment[:_LONG]), "")] for run in runs]))
     if any(run.status != "FINISHED" for run in runs):
-        lines.append(("status", "dim", [[(run.status, _STATUS.get(run.status, ""))] for run in runs]))
+        lines.append(
+            ("status", "dim", [[(run.status, _STATUS.get(run.status, ""))] for run in runs])
+        )
     lines.append(("took", "dim", [[(_took(run), "")] for run in runs]))
     return lines
 
 
-_STATUS = {"RUNNING": "blue", "FINISHED": "green", "FAILED": "red", "KILLED": "yellow", "LOST": "violet"}
+_STATUS = {
+    "RUNNING": "blue",
+    "FINISHED": "green",
+    "FAILED": "red",
+    "KILLED": "yellow",
+    "LOST": "violet",
+}
 
 
 def _took(run: RunRecord) -> str:
@@ -194,18 +249,29 @@ def _took(run: RunRecord) -> str:
 
 def _line(row: Row, comparison: Comparison, page: Page, room: int) -> tuple[str, str, list[Cell]]:
     cells = [_cell(row, position) for position in range(len(comparison.runs))]
-    return title_text(row, page), "" if row.differs else "dim", _told_apart(cells, room) if row.differs else cells
+    return (
+        title_text(row, page),
+        "" if row.differs else "dim",
+        _told_apart(cells, room) if row.differs else cells,
+    )
 
 
 def _told_apart(cells: list[Cell], room: int) -> list[Cell]:
-    """Return long texts without the beginning that they share, where the end would be cut off that tells them apart."""
+    """Return long texts without the beginning that they share, where the end would be cut off that
+    tells them apart.
+    """
     texts = [cell[0][0] for cell in cells if len(cell) == 1 and cell[0][0] != "-"]
     first, last = min(texts, default=""), max(texts, default="")
     length = min(len(first), len(last))
-    shared = next((place for place in range(length) if first[place] != last[place]), length) - _BEFORE
+    shared = (
+        next((place for place in range(length) if first[place] != last[place]), length) - _BEFORE
+    )
     if len(texts) < 2 or shared < 2 * _BEFORE or max(map(len, texts)) <= room:
         return cells
-    return [[(f"…{cell[0][0][shared:]}", cell[0][1])] if len(cell) == 1 and cell[0][0] != "-" else cell for cell in cells]
+    return [
+        [(f"…{cell[0][0][shared:]}", cell[0][1])] if len(cell) == 1 and cell[0][0] != "-" else cell
+        for cell in cells
+    ]
 
 
 def _cell(row: Row, position: int) -> Cell:
@@ -226,7 +292,9 @@ def _cell(row: Row, position: int) -> Cell:
 
 
 def _parts(columns: Sequence[Sequence[Cell]], room: int) -> list[int]:
-    """Return which parts of the cells are shown; where a column has no room for all, differences go before percents, in all columns."""
+    """Return which parts of the cells are shown; where a column has no room for all, differences go
+    before percents, in all columns.
+    """
     widths = [_widths(cells) for cells in columns]
     parts = list(range(max(map(len, widths), default=0)))
     while len(parts) > 1 and any(_total(each, parts) > room for each in widths):
@@ -237,10 +305,15 @@ def _parts(columns: Sequence[Sequence[Cell]], room: int) -> list[int]:
 def _widths(cells: Sequence[Cell]) -> list[int]:
     """Return how wide each part of the cells is; a text alone is not set in a row with others."""
     most = max(map(len, cells), default=0)
-    return [max((display_width(cell[part][0]) for cell in cells if len(cell) > max(1, part)), default=0) for part in range(most)]
+    return [
+        max((display_width(cell[part][0]) for cell in cells if len(cell) > max(1, part)), default=0)
+        for part in range(most)
+    ]
 
 
-def _aligned(cells: Sequence[Cell], page: Page, room: int, parts: Sequence[int] | None = None) -> list[tuple[str, int]]:
+def _aligned(
+    cells: Sequence[Cell], page: Page, room: int, parts: Sequence[int] | None = None
+) -> list[tuple[str, int]]:
     """Return the cells of a column of a section with their widths."""
     widths = _widths(cells)
     shown = _parts([cells], room) if parts is None else parts
@@ -253,7 +326,9 @@ def _total(widths: Sequence[int], parts: Sequence[int]) -> int:
     return sum(widths[part] for part in shown) + max(0, len(shown) - 2)
 
 
-def _joined(cell: Cell, widths: Sequence[int], parts: Sequence[int], page: Page, room: int) -> tuple[str, int]:
+def _joined(
+    cell: Cell, widths: Sequence[int], parts: Sequence[int], page: Page, room: int
+) -> tuple[str, int]:
     if len(cell) == 1:
         text, style = cut(cell[0][0], room), cell[0][1]
         lead = " " * (widths[0] - display_width(text)) if len(widths) > 1 and text == "-" else ""
@@ -269,7 +344,7 @@ def _joined(cell: Cell, widths: Sequence[int], parts: Sequence[int], page: Page,
     return shown, used
 
 
-# -- a line for each run -----------------------------------------------------------------------------------------------
+# -- a line for each run ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +359,9 @@ class _Column:
 
 def _one_below_the_other(comparison: Comparison, page: Page) -> tuple[list[str], list[str]]:
     fixed = _fixed(comparison, page)
-    left = None if page.width is None else page.width - sum(column.width + 2 for column in fixed) + 2
+    left = (
+        None if page.width is None else page.width - sum(column.width + 2 for column in fixed) + 2
+    )
     chosen: dict[tuple[str, str], _Column] = {}
     missing: list[str] = []
     for name, row in by_turns(comparison):
@@ -297,18 +374,26 @@ def _one_below_the_other(comparison: Comparison, page: Page) -> tuple[list[str],
             continue
         chosen[name, row.key] = column
         left = None if left is None else left - column.width - 2
-    placed = [chosen.get((section.name, row.key)) for section in comparison.sections for row in section.rows]
+    placed = [
+        chosen.get((section.name, row.key))
+        for section in comparison.sections
+        for row in section.rows
+    ]
     shown = [*fixed, *filter(None, placed)]
     hints = []
     if missing:
         named = ", ".join(clean(key[:_LONG]) for key in missing[:_MOST_NAMED])
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-        hints.append(f"no room for {named}{more}; compare fewer runs, or use {page.exact}, which have all")
+        hints.append(
+            f"no room for {named}{more}; compare fewer runs, or use {page.exact}, which have all"
+        )
     return _grid(shown, page), hints
 
 
 def by_turns(comparison: Comparison) -> Iterator[tuple[str, Row]]:
-    """Yield the rows with their section's name in the order in which they get room: two parameters for each metric, all else after them."""
+    """Yield the rows with their section's name in the order in which they get room: two parameters
+    for each metric, all else after them.
+    """
     metrics, params = (list(comparison.section(name).rows) for name in ("metrics", "params"))
     mixed = [("metrics", row) for row in metrics[:1]] + [("params", row) for row in params[:2]]
     for place in range(max(len(metrics), (len(params) + 1) // 2)):
@@ -316,7 +401,12 @@ def by_turns(comparison: Comparison) -> Iterator[tuple[str, Row]]:
             ("metrics", row) for row in metrics[place + 1 : place + 2]
         ]
     yield from mixed
-    yield from ((section.name, row) for section in comparison.sections if section.name not in ("metrics", "params") for row in section.rows)
+    yield from (
+        (section.name, row)
+        for section in comparison.sections
+        if section.name not in ("metrics", "params")
+        for row in section.rows
+    )
 
 
 def _fixed(comparison: Comparison, page: Page) -> list[_Column]:
@@ -328,15 +418,29 @@ def _fixed(comparison: Comparison, page: Page) -> list[_Column]:
         ("name", [(cut(clean(run.name[:_LONG]), room), "") for run in runs]),
     ]
     if comparison.baseline is not None:
-        parts.append(("", [("baseline" if position == comparison.baseline else "", "dim") for position in range(len(runs))]))
+        parts.append(
+            (
+                "",
+                [
+                    ("baseline" if position == comparison.baseline else "", "dim")
+                    for position in range(len(runs))
+                ],
+            )
+        )
     if any(run.status != "FINISHED" for run in runs):
         parts.insert(0, ("status", [(run.status, _STATUS.get(run.status, "")) for run in runs]))
-    return [_Column([title], _aligned([[part] for part in column], page, room)) for title, column in parts]
+    return [
+        _Column([title], _aligned([[part] for part in column], page, room))
+        for title, column in parts
+    ]
 
 
 def _column(row: Row, comparison: Comparison, page: Page) -> _Column:
     cells = [_cell(row, position) for position in range(len(comparison.runs))]
-    cells = [[("", "")] if value is ABSENT else cell for cell, value in zip(cells, row.values, strict=True)]
+    cells = [
+        [("", "")] if value is ABSENT else cell
+        for cell, value in zip(cells, row.values, strict=True)
+    ]
     # A difference in percent says as much as the difference, in less room.
     cells = [[*cell[:2], cell[3]] if len(cell) > 3 else cell for cell in cells]
     room = _MOST_TITLE + 10
@@ -353,7 +457,10 @@ def _broken(title: str, width: int) -> list[str]:
         else:
             lines.append(piece)
     lines = [line.rstrip() for line in lines]
-    return [cut(line, 2 * width) for line in (lines if len(lines) <= 4 else [*lines[:3], f"{lines[3]}…"])]
+    return [
+        cut(line, 2 * width)
+        for line in (lines if len(lines) <= 4 else [*lines[:3], f"{lines[3]}…"])
+    ]
 
 
 def _grid(columns: Sequence[_Column], page: Page) -> list[str]:
@@ -361,10 +468,19 @@ def _grid(columns: Sequence[_Column], page: Page) -> list[str]:
     lines = []
     for line in range(height):
         above = [height - len(column.title) for column in columns]
-        titles = [column.title[line - top] if line >= top else "" for column, top in zip(columns, above, strict=True)]
-        texts = [title + " " * (column.width - display_width(title)) for title, column in zip(titles, columns, strict=True)]
+        titles = [
+            column.title[line - top] if line >= top else ""
+            for column, top in zip(columns, above, strict=True)
+        ]
+        texts = [
+            title + " " * (column.width - display_width(title))
+            for title, column in zip(titles, columns, strict=True)
+        ]
         lines.append(page.style("  ".join(texts).rstrip(), "bold"))
     for index in range(len(columns[0].cells)):
-        texts = [column.cells[index][0] + " " * (column.width - column.cells[index][1]) for column in columns]
+        texts = [
+            column.cells[index][0] + " " * (column.width - column.cells[index][1])
+            for column in columns
+        ]
         lines.append("  ".join(texts).rstrip())
     return lines

@@ -39,14 +39,18 @@ def curves_of(store: Store) -> Curves:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A curve: what stands beside it, and its points in their order. NaN and infinities are gaps."""
+    """A curve: what stands beside it, and its points in their order.
+    NaN and infinities are gaps.
+    """
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
 
     def segments(self, *, log: bool = False) -> list[list[tuple[float, float]]]:
-        """Return the parts between gaps; on a logarithmic axis what is not above zero is a gap, too."""
+        """Return the parts between gaps; on a logarithmic axis what is not above zero is a gap,
+        too.
+        """
         parts: list[list[tuple[float, float]]] = [[]]
         for x, y in zip(self.x, self.y, strict=True):
             if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log):
@@ -61,7 +65,8 @@ class Panel:
     """Curves that share their axes.
 
     Attributes:
-        title: what the curves show, such as the name of a metric; ``below`` stands at the other axis.
+        title: what the curves show, such as the name of a metric; ``below`` stands at the other
+            axis.
     """
 
     title: str
@@ -70,7 +75,13 @@ class Panel:
 
 
 def panels(
-    store: Store, runs: Sequence[RunRecord], metrics: Sequence[str] = (), *, axis: Axis = "step", goals: Goals | None = None, points: int
+    store: Store,
+    runs: Sequence[RunRecord],
+    metrics: Sequence[str] = (),
+    *,
+    axis: Axis = "step",
+    goals: Goals | None = None,
+    points: int,
 ) -> list[Panel]:
     """Return a panel for each metric, with the curve of each run that has it.
 
@@ -83,9 +94,13 @@ def panels(
         points: at most so many of each curve: first, last and the extremes of even stretches.
 
     Raises:
-        FitprintError: none of the runs has such a metric, they share none, or no epochs were recorded.
+        FitprintError: none of the runs has such a metric, they share none, or no epochs were
+            recorded.
     """
-    labels = [f"{clean(run.name[:_NAME])} ({short})" for run, short in zip(runs, short_ids([run.id for run in runs]), strict=True)]
+    labels = [
+        f"{clean(run.name[:_NAME])} ({short})"
+        for run, short in zip(runs, short_ids([run.id for run in runs]), strict=True)
+    ]
     found = []
     for key in shown_metrics(runs, metrics, goals):
         curves = []
@@ -94,7 +109,9 @@ def panels(
                 history = store.metric_history(run.id, key, max_points=points)
                 curves.append(Curve(label, _places(history, run, axis), history.value))
         if not any(math.isfinite(x) for curve in curves for x in curve.x):
-            raise FitprintError(f"no {axis} was recorded with {key!r}; draw it over the step or the time")
+            raise FitprintError(
+                f"no {axis} was recorded with {key!r}; draw it over the step or the time"
+            )
         found.append(Panel(key, AXES[axis], curves))
     return found
 
@@ -105,14 +122,20 @@ def _places(history: History, run: RunRecord, axis: Axis) -> Sequence[float]:
     return history.epoch if axis == "epoch" else history.step
 
 
-def shown_metrics(runs: Sequence[RunRecord], wanted: Sequence[str] = (), goals: Goals | None = None) -> list[str]:
-    """Return the metrics of some of the runs that these names and patterns mean, or the one that says most and that all have."""
+def shown_metrics(
+    runs: Sequence[RunRecord], wanted: Sequence[str] = (), goals: Goals | None = None
+) -> list[str]:
+    """Return the metrics of some of the runs that these names and patterns mean, or the one that
+    says most and that all have.
+    """
     if not wanted:
         return [_telling(runs, goals)]
     have = sorted({key for run in runs for key in run.metrics}, key=natural)
     chosen: dict[str, None] = {}
     for pattern in wanted:
-        found = [key for key in have if key == pattern] or [key for key in have if fnmatchcase(key, pattern)]
+        found = [key for key in have if key == pattern] or [
+            key for key in have if fnmatchcase(key, pattern)
+        ]
         if not found:
             from difflib import get_close_matches
 
@@ -124,18 +147,28 @@ def shown_metrics(runs: Sequence[RunRecord], wanted: Sequence[str] = (), goals: 
 
 
 def _telling(runs: Sequence[RunRecord], goals: Goals | None) -> str:
-    """Return the metric by which one would judge the first run, of those that all have, with a curve if there is such."""
+    """Return the metric by which one would judge the first run, of those that all have, with a
+    curve if there is such.
+    """
     shared = set.intersection(*(set(run.metrics) for run in runs)) if runs else set()
     curved = {key for key in shared if any(run.metrics[key].count > 1 for run in runs)}
     for keys in (curved, shared):
-        first = replace(runs[0], metrics={key: runs[0].metrics[key] for key in keys}) if keys else None
+        first = (
+            replace(runs[0], metrics={key: runs[0].metrics[key] for key in keys}) if keys else None
+        )
         if first is not None and (own := own_metric(first, goals)) is not None:
             return own
     have = _listed(sorted({key for run in runs for key in run.metrics}, key=natural))
     what = "the run has" if len(runs) == 1 else "these runs share"
-    raise FitprintError(f"{what} no metric to plot; there are: {have}" if have else f"{what} no metrics: there is nothing to plot")
+    raise FitprintError(
+        f"{what} no metric to plot; there are: {have}"
+        if have
+        else f"{what} no metrics: there is nothing to plot"
+    )
 
 
 def _listed(keys: Iterable[str]) -> str:
     keys = list(keys)
-    return ", ".join(clean(key) for key in keys[:10]) + (f" and {len(keys) - 10} more" if len(keys) > 10 else "")
+    return ", ".join(clean(key) for key in keys[:10]) + (
+        f" and {len(keys) - 10} more" if len(keys) > 10 else ""
+    )

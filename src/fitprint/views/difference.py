@@ -1,10 +1,12 @@
 """How one run differs from another: what a comparison of the two says, and the code line by line.
 
-As JSON (``to_dict``, ``fitprint diff --json``) a difference is an object with the fields of a comparison (see
-:mod:`fitprint.views.comparison`), in which the first run is the baseline, and ``differs``; ``packages``: ``added`` and ``removed``
-(versions by name) and ``changed`` (both versions by name); ``columns``: for each data set that differs ``data``, ``added`` and
-``removed`` (types by name), and ``changed`` (both types by name); and ``code``: for each kind of change ``what`` ("tracked files",
-"uncommitted changes", "untracked files"), ``diff`` (a unified diff) and ``cut`` (whether there was more).
+As JSON (``to_dict``, ``fitprint diff --json``) a difference is an object with the fields of a
+comparison (see :mod:`fitprint.views.comparison`), in which the first run is the baseline, and
+``differs``; ``packages``: ``added`` and ``removed`` (versions by name) and ``changed`` (both
+versions by name); ``columns``: for each data set that differs ``data``, ``added`` and ``removed``
+(types by name), and ``changed`` (both types by name); and ``code``: for each kind of change
+``what`` ("tracked files", "uncommitted changes", "untracked files"), ``diff`` (a unified diff) and
+``cut`` (whether there was more).
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ __all__ = ["Changed", "Difference", "Sources", "differing"]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Names that came, went, or mean something else: packages with their versions, or columns of data with their types."""
+    """Names that came, went, or mean something else: packages with their versions, or columns of
+    data with their types.
+    """
 
     what: str
     added: dict[str, Any]
@@ -38,7 +42,11 @@ class Changed:
         return bool(self.added or self.removed or self.changed)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"added": self.added, "removed": self.removed, "changed": {name: list(both) for name, both in self.changed.items()}}
+        return {
+            "added": self.added,
+            "removed": self.removed,
+            "changed": {name: list(both) for name, both in self.changed.items()},
+        }
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,7 +77,10 @@ class Difference:
             "differs": self.differs,
             "packages": self.packages.to_dict(),
             "columns": [{"data": each.what, **each.to_dict()} for each in self.columns],
-            "code": [{"what": change.what, "diff": change.text, "cut": change.is_cut} for change in self.code],
+            "code": [
+                {"what": change.what, "diff": change.text, "cut": change.is_cut}
+                for change in self.code
+            ],
         }
         fields: dict[str, Any] = strict(content)
         return fields
@@ -87,10 +98,19 @@ class Difference:
 
     def __repr__(self) -> str:
         old, new = self.comparison.runs
-        return f"<fitprint.Difference of {short_id(old.id)} and {short_id(new.id)}: {'different' if self.differs else 'no difference'}>"
+        return (
+            f"<fitprint.Difference of {short_id(old.id)} and {short_id(new.id)}: "
+            f"{'different' if self.differs else 'no difference'}>"
+        )
 
 
-def differing(comparison: Comparison, old: Sources, new: Sources, repository: Repository | None, notes: Sequence[str]) -> Difference:
+def differing(
+    comparison: Comparison,
+    old: Sources,
+    new: Sources,
+    repository: Repository | None,
+    notes: Sequence[str],
+) -> Difference:
     """Return the difference of the two runs of a comparison.
 
     Args:
@@ -102,7 +122,12 @@ def differing(comparison: Comparison, old: Sources, new: Sources, repository: Re
     """
     told = list(notes)
     code = code_changes(old, new, repository, told)
-    return Difference(replace(comparison, notes=tuple(told)), _packages(comparison), tuple(_columns(comparison)), code)
+    return Difference(
+        replace(comparison, notes=tuple(told)),
+        _packages(comparison),
+        tuple(_columns(comparison)),
+        code,
+    )
 
 
 def _packages(comparison: Comparison) -> Changed:
@@ -116,7 +141,11 @@ def _packages(comparison: Comparison) -> Changed:
 
 def _columns(comparison: Comparison) -> list[Changed]:
     before, after = named_data(comparison.runs)
-    both = [_changed(name, columns_of(before[name]), columns_of(after[name])) for name in before if name in after]
+    both = [
+        _changed(name, columns_of(before[name]), columns_of(after[name]))
+        for name in before
+        if name in after
+    ]
     return [each for each in both if each]
 
 
@@ -125,5 +154,9 @@ def _changed(what: str, before: dict[str, Any], after: dict[str, Any]) -> Change
         what,
         {name: value for name, value in after.items() if name not in before},
         {name: value for name, value in before.items() if name not in after},
-        {name: (value, after[name]) for name, value in before.items() if name in after and "" != after[name] != value != ""},
+        {
+            name: (value, after[name])
+            for name, value in before.items()
+            if name in after and "" != after[name] != value != ""
+        },
     )

@@ -24,7 +24,9 @@ _MOST_LINE = 500
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def render(difference: Difference, page: Page = PLAIN, *, whole: bool = False) -> tuple[str, list[str]]:
+def render(
+    difference: Difference, page: Page = PLAIN, *, whole: bool = False
+) -> tuple[str, list[str]]:
     """Return the text, and sentences on what it leaves out.
 
     Args:
@@ -34,7 +36,10 @@ def render(difference: Difference, page: Page = PLAIN, *, whole: bool = False) -
     """
     comparison = difference.comparison
     # Packages that differ are told by sign, and columns in a section of their own.
-    sections = tuple(replace(section, rows=()) if section.name == "packages" else section for section in comparison.sections)
+    sections = tuple(
+        replace(section, rows=()) if section.name == "packages" else section
+        for section in comparison.sections
+    )
     text, hints = comparison_table.render(replace(comparison, sections=sections), page, whole=whole)
     lines = [text]
     for changed in (difference.packages, *difference.columns):
@@ -44,13 +49,23 @@ def render(difference: Difference, page: Page = PLAIN, *, whole: bool = False) -
             shown = named if whole else named[:_MOST_NAMES]
             lines += ["", _title(title, page), *(_signed(line, page) for line in shown)]
             if len(shown) < len(named):
-                hints.append(f"these are the first {len(shown)} of {len(named)} {clean(title)}; {page.everything} shows all")
+                hints.append(
+                    f"these are the first {len(shown)} of {len(named)} {clean(title)}; "
+                    f"{page.everything} shows all"
+                )
     for change in difference.code:
         found = change.text.rstrip("\n").split("\n")
         shown = found if whole else found[:_MOST_LINES]
-        lines += ["", _title(change.what, page), *(_signed(line.expandtabs(4)[:_MOST_LINE], page) for line in shown)]
+        lines += [
+            "",
+            _title(change.what, page),
+            *(_signed(line.expandtabs(4)[:_MOST_LINE], page) for line in shown),
+        ]
         if len(shown) < len(found):
-            hints.append(f"these are the first {len(shown)} of {len(found)} lines of {change.what}; {page.everything} shows all")
+            hints.append(
+                f"these are the first {len(shown)} of {len(found)} lines of {change.what}; "
+                f"{page.everything} shows all"
+            )
         if change.is_cut:
             hints.append(f"{change.what}: the difference is too large, and its end is missing")
     return "\n".join(lines), hints
@@ -69,22 +84,36 @@ def _names(changed: Changed) -> Iterator[str]:
 def _signed(line: str, page: Page) -> str:
     if not page.unicode:
         line = line.replace("→", "->")
-    style = "bold" if line.startswith(("--- ", "+++ ", "diff --git ")) else _STYLES.get(line[:1], "")
+    style = (
+        "bold" if line.startswith(("--- ", "+++ ", "diff --git ")) else _STYLES.get(line[:1], "")
+    )
     return page.style(clean(line), *style.split())
 
 
 def markdown(difference: Difference) -> str:
-    """Return the difference in GitHub's Markdown, short enough for a comment: a table, and the code to unfold."""
+    """Return the difference in GitHub's Markdown, short enough for a comment: a table, and the code
+    to unfold.
+    """
     parts = [comparison_markdown.markdown(difference.comparison)]
     for changed in difference.columns:
         named = list(_names(changed))
         more = [f"... {len(named) - _MOST_NAMES} more"] if len(named) > _MOST_NAMES else []
-        parts.append(_folded(f"columns of {changed.what}", "\n".join([*named[:_MOST_NAMES], *more])))
+        parts.append(
+            _folded(f"columns of {changed.what}", "\n".join([*named[:_MOST_NAMES], *more]))
+        )
     left = _MOST_MARKDOWN
     for change in difference.code:
-        text = change.text[:left].rsplit("\n", 1)[0] if len(change.text) > left else change.text.rstrip("\n")
+        text = (
+            change.text[:left].rsplit("\n", 1)[0]
+            if len(change.text) > left
+            else change.text.rstrip("\n")
+        )
         left -= len(text)
-        end = "\n... there is more" if change.is_cut or len(text) < len(change.text.rstrip("\n")) else ""
+        end = (
+            "\n... there is more"
+            if change.is_cut or len(text) < len(change.text.rstrip("\n"))
+            else ""
+        )
         parts.append(_folded(change.what, text + end))
     parts += [cut(clean(note), 400) for note in difference.comparison.notes]
     return "\n\n".join(parts)
@@ -95,4 +124,14 @@ def _folded(title: str, text: str) -> str:
     lines = [clean(line.expandtabs(4)[:_MOST_LINE]) for line in text.split("\n")]
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", "\n".join(lines))), default=0))
     title = re.sub(r"[<>&]", "", clean(title))
-    return "\n".join([f"<details><summary>{title}</summary>", "", f"{fence}diff", *lines, fence, "", "</details>"])
+    return "\n".join(
+        [
+            f"<details><summary>{title}</summary>",
+            "",
+            f"{fence}diff",
+            *lines,
+            fence,
+            "",
+            "</details>",
+        ]
+    )

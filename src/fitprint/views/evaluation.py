@@ -1,10 +1,12 @@
 """What an evaluation found: the metrics of a model on named data, and of slices of the data.
 
-As JSON (``to_dict``, ``fitprint evaluate --json``, the artifact ``evaluations/NAME.json``) it is an object with ``schema`` (1), ``name``,
-``run`` (an id, or null), ``run_name``, ``model``, ``task`` ("classification" or "regression"), ``target``, ``rows``, ``metrics`` (by
-name), ``by`` (a column, or null), ``slices``, ``digest`` and ``target_digest`` of the data, ``time`` (ISO 8601, UTC) and ``notes``. A
-slice has ``value`` (null where the value is missing), ``others`` (how many further values are in it, for the slice of all small groups),
-``rows`` and ``metrics`` (those that can be computed). A later version may add fields; ``schema`` changes if one is taken away or means
+As JSON (``to_dict``, ``fitprint evaluate --json``, the artifact ``evaluations/NAME.json``) it is an
+object with ``schema`` (1), ``name``, ``run`` (an id, or null), ``run_name``, ``model``, ``task``
+("classification" or "regression"), ``target``, ``rows``, ``metrics`` (by name), ``by`` (a column,
+or null), ``slices``, ``digest`` and ``target_digest`` of the data, ``time`` (ISO 8601, UTC) and
+``notes``. A slice has ``value`` (null where the value is missing), ``others`` (how many further
+values are in it, for the slice of all small groups), ``rows`` and ``metrics`` (those that can be
+computed). A later version may add fields; ``schema`` changes if one is taken away or means
 something else. NaN and infinities are texts.
 """
 
@@ -50,7 +52,13 @@ class Slice:
     @property
     def label(self) -> str:
         """The value in words."""
-        return f"{self.others} others" if self.others else "missing" if self.value is None else cut(value_text(self.value), _MOST_VALUE)
+        return (
+            f"{self.others} others"
+            if self.others
+            else "missing"
+            if self.value is None
+            else cut(value_text(self.value), _MOST_VALUE)
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,7 +74,8 @@ class Evaluation:
         target: label of the target's column; None if its values were given.
         rows: number of rows.
         metrics: by name.
-        by: label of the column by which the data are sliced; None if they are not, or the values were given.
+        by: label of the column by which the data are sliced; None if they are not, or the values
+            were given.
         slices: those of the largest groups, largest first, then one of all others.
         digest: of the features.
         target_digest: of the target.
@@ -90,9 +99,14 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{clean(key)} {number(value)}" for key, value in list(self.metrics.items())[:3])
+        told = ", ".join(
+            f"{clean(key)} {number(value)}" for key, value in list(self.metrics.items())[:3]
+        )
         more = f" and {len(self.metrics) - 3} more" if len(self.metrics) > 3 else ""
-        return f"<fitprint.Evaluation {self.name!r} of {_rows(self.rows)}: {told or 'no metric'}{more}>"
+        return (
+            f"<fitprint.Evaluation {self.name!r} of {_rows(self.rows)}: "
+            f"{told or 'no metric'}{more}>"
+        )
 
     def __str__(self) -> str:
         return rendered(self)
@@ -118,7 +132,13 @@ class Evaluation:
             "metrics": dict(self.metrics),
             "by": self.by,
             "slices": [
-                {"value": each.value, "others": each.others, "rows": each.rows, "metrics": dict(each.metrics)} for each in self.slices
+                {
+                    "value": each.value,
+                    "others": each.others,
+                    "rows": each.rows,
+                    "metrics": dict(each.metrics),
+                }
+                for each in self.slices
             ],
             "digest": self.digest,
             "target_digest": self.target_digest,
@@ -129,8 +149,8 @@ class Evaluation:
         return fields
 
     def to_pandas(self) -> Any:
-        """Return a ``pandas.DataFrame`` with a row for all data, then one for each slice: ``slice``, ``rows`` and a column for each metric
-        (float64, NaN where it cannot be computed).
+        """Return a ``pandas.DataFrame`` with a row for all data, then one for each slice:
+        ``slice``, ``rows`` and a column for each metric (float64, NaN where it cannot be computed).
 
         Raises:
             FitprintError: pandas is not installed.
@@ -139,8 +159,14 @@ class Evaluation:
             pandas: Any = import_module("pandas")
         except ImportError:
             raise FitprintError("to_pandas() needs pandas: pip install pandas") from None
-        parts = [("all", self.rows, self.metrics), *((each.label, each.rows, each.metrics) for each in self.slices)]
-        columns: dict[str, Any] = {"slice": [part[0] for part in parts], "rows": [part[1] for part in parts]}
+        parts = [
+            ("all", self.rows, self.metrics),
+            *((each.label, each.rows, each.metrics) for each in self.slices),
+        ]
+        columns: dict[str, Any] = {
+            "slice": [part[0] for part in parts],
+            "rows": [part[1] for part in parts],
+        }
         for key in self.metrics:
             columns[key] = pandas.Series([part[2].get(key) for part in parts], dtype="float64")
         return pandas.DataFrame(columns)
@@ -150,7 +176,8 @@ def rendered(evaluation: Evaluation, width: int | None = _WIDTH) -> str:
     """Return the evaluation as a text: a line for each metric, or with slices for each slice.
 
     Args:
-        width: columns of the terminal; metrics that do not fit beside the slices are named below them. None for any.
+        width: columns of the terminal; metrics that do not fit beside the slices are named below
+            them. None for any.
     """
     head, *rows = _grid(evaluation)
     widths = [max(display_width(row[place]) for row in (head, *rows)) for place in range(len(head))]
@@ -159,7 +186,9 @@ def rendered(evaluation: Evaluation, width: int | None = _WIDTH) -> str:
         shown -= 1
     lines = [_headline(evaluation), ""]
     for row in (head, *rows):
-        cells = [_set(cell, widths[place], right=place > 0) for place, cell in enumerate(row[:shown])]
+        cells = [
+            _set(cell, widths[place], right=place > 0) for place, cell in enumerate(row[:shown])
+        ]
         lines.append("  ".join(cells).rstrip())
     if shown < len(head):
         more = "1 more metric" if len(head) - shown == 1 else f"{len(head) - shown} more metrics"
@@ -175,7 +204,11 @@ def _set(text: str, width: int, *, right: bool) -> str:
 
 def _headline(evaluation: Evaluation) -> str:
     model = evaluation.model.rpartition(".")[2]
-    where = f", recorded on {clean(evaluation.run_name)} ({short_id(evaluation.run)})" if evaluation.run is not None else ", not recorded"
+    where = (
+        f", recorded on {clean(evaluation.run_name)} ({short_id(evaluation.run)})"
+        if evaluation.run is not None
+        else ", not recorded"
+    )
     return f"{evaluation.name}: {clean(model)} on {_rows(evaluation.rows)}{where}"
 
 
@@ -187,10 +220,18 @@ def _grid(evaluation: Evaluation) -> Sequence[Sequence[str]]:
     """Return the lines of the table, the first one of titles."""
     keys = [clean(key) for key in evaluation.metrics]
     if not evaluation.slices:
-        return [("metric", "value"), *zip(keys, map(number, evaluation.metrics.values()), strict=True)]
+        return [
+            ("metric", "value"),
+            *zip(keys, map(number, evaluation.metrics.values()), strict=True),
+        ]
     title = "slice" if evaluation.by is None else cut(clean(str(evaluation.by)), _MOST_LABEL)
-    lines = [(title, "rows", *keys), ("all", str(evaluation.rows), *map(number, evaluation.metrics.values()))]
+    lines = [
+        (title, "rows", *keys),
+        ("all", str(evaluation.rows), *map(number, evaluation.metrics.values())),
+    ]
     for each in evaluation.slices:
-        values = [number(each.metrics[key]) if key in each.metrics else "-" for key in evaluation.metrics]
+        values = [
+            number(each.metrics[key]) if key in each.metrics else "-" for key in evaluation.metrics
+        ]
         lines.append((cut(each.label, _MOST_LABEL), str(each.rows), *values))
     return lines

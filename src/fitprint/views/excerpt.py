@@ -18,15 +18,17 @@ MOST = 50_000
 _NOTED = 4_000  # characters of the notes
 _MOST_NOTES = 20
 _LEAST = 20  # characters that a part must have to be worth showing
-_FLOOR = 4_000  # characters: what is shorter stays whole, and others behind it are left out; half of everything says little
+# characters: what is shorter stays whole, and others behind it are left out; half of everything
+# says little
+_FLOOR = 4_000
 _CUT = "…"
 
 
 def excerpt(content: Mapping[str, Any], most: int = MOST) -> str:
     """Return the content as JSON in ASCII, of at most ``most`` characters (5000 or more).
 
-    Where it is longer, long texts are cut, and of long lists and mappings the last items are left out; ``left_out``, at the beginning,
-    says of what there is more.
+    Where it is longer, long texts are cut, and of long lists and mappings the last items are left
+    out; ``left_out``, at the beginning, says of what there is more.
     """
     whole = strict(content)
     text = _text(whole)
@@ -74,22 +76,34 @@ class _Cutting:
             return items
         return self._shortened(value if isinstance(value, str) else text, most, place)
 
-    def _kept(self, entries: Sequence[_Entry], most: int, place: str) -> Iterator[tuple[str | None, Any]]:
-        """Yield what is kept: short ones whole, and of long ones an equal part, from the first on as far as there is room."""
+    def _kept(
+        self, entries: Sequence[_Entry], most: int, place: str
+    ) -> Iterator[tuple[str | None, Any]]:
+        """Yield what is kept: short ones whole, and of long ones an equal part, from the first on
+        as far as there is room.
+        """
         room = most - 2
         share = max(_level([entry.size for entry in entries], room), min(_FLOOR, most // 4))
         for number, entry in enumerate(entries):
             size = min(entry.size, share)
             if size > room or (size < entry.size and size - entry.before < _LEAST):
                 if entry.key is None:
-                    return  # the first items of a list are a part of it; without one in the middle they are not
+                    # the first items of a list are a part of it; without one in the middle they are
+                    # not
+                    return
                 continue
             room -= size
-            yield entry.key, self.part(entry.value, size - entry.before, _below(place, entry.key, number))
+            yield (
+                entry.key,
+                self.part(entry.value, size - entry.before, _below(place, entry.key, number)),
+            )
 
     def _shortened(self, text: str, most: int, place: str) -> str:
         kept = text[:most]
-        count = bisect_right(range(len(kept) + 1), most, key=lambda end: len(_text(kept[:end] + _CUT))) - 1
+        count = (
+            bisect_right(range(len(kept) + 1), most, key=lambda end: len(_text(kept[:end] + _CUT)))
+            - 1
+        )
         self._note(place, count, len(text), "characters")
         return kept[:count] + _CUT
 
@@ -110,7 +124,9 @@ def _below(place: str, key: str | None, number: int) -> str:
 
 
 def _level(sizes: Sequence[int], room: int) -> int:
-    """Return how long each may be at most so that all have room: what short ones do not need, long ones share."""
+    """Return how long each may be at most so that all have room: what short ones do not need, long
+    ones share.
+    """
     ordered = sorted(sizes)
     for place, size in enumerate(ordered):
         share = room // (len(ordered) - place)

@@ -1,6 +1,8 @@
-"""Facts on data, packages, environment and code of runs, each under a key of its own, so that they can be compared.
+"""Facts on data, packages, environment and code of runs, each under a key of its own, so that they
+can be compared.
 
-The facts come from records of any origin and may have any form: what is not as fitprint writes it is taken as it is, or left out.
+The facts come from records of any origin and may have any form: what is not as fitprint writes it
+is taken as it is, or left out.
 """
 
 from __future__ import annotations
@@ -38,10 +40,19 @@ _DEEPEST = 6
 _MOST_NAMED = 3  # columns that differ and are named in a cell
 # What is never the same twice, or follows from something else that is told.
 _PASSING = (
-    "process.pid process.parent_pid process.scheduler process.command process.script process.folder process.project python.executable "
-    "python.build hardware.memory.available hardware.memory.swap threads git packages"
+    "process.pid process.parent_pid process.scheduler process.command process.script "
+    "process.folder process.project python.executable python.build hardware.memory.available "
+    "hardware.memory.swap threads git packages"
 ).split()
-_OF_CODE = ("process.command", "process.script", "process.folder", "process.project", "git", "packages")  # are told elsewhere
+# are told elsewhere
+_OF_CODE = (
+    "process.command",
+    "process.script",
+    "process.folder",
+    "process.project",
+    "git",
+    "packages",
+)
 
 
 class Absent(Enum):
@@ -74,7 +85,9 @@ class Fact:
 
     @property
     def token(self) -> Any:
-        """Return what is equal for equal values alone: 1 and 1.0 are equal, True is not 1, and NaN is NaN."""
+        """Return what is equal for equal values alone: 1 and 1.0 are equal, True is not 1, and NaN
+        is NaN.
+        """
         return _token(self.value if self.identity is None else self.identity)
 
 
@@ -93,13 +106,15 @@ def _token(value: Any) -> Any:
     return type(value).__name__, repr(value)
 
 
-# -- data ------------------------------------------------------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------------------
 
 Columns = dict[str, str]  # types by name
 
 
 def data_facts(records: Sequence[RunRecord], reference: int) -> list[dict[str, Fact]]:
-    """Return of each run what its data were. Columns are told as they differ from those of the run at ``reference``.
+    """Return of each run what its data were.
+
+    Columns are told as they differ from those of the run at ``reference``.
 
     Data sets are matched by their role where no run has two of one, else by role and name.
     """
@@ -112,11 +127,16 @@ def data_facts(records: Sequence[RunRecord], reference: int) -> list[dict[str, F
         for each in columns:
             if key in each:
                 each[key] = dict.fromkeys(each[key], "")
-    return [dict(_facts(sets, each, columns[reference], shared)) for sets, each in zip(named, columns, strict=True)]
+    return [
+        dict(_facts(sets, each, columns[reference], shared))
+        for sets, each in zip(named, columns, strict=True)
+    ]
 
 
 def named_data(records: Sequence[RunRecord]) -> list[dict[str, Dataset]]:
-    """Return the data sets of each run by the name under which they are compared: their role, and their own name where that is needed."""
+    """Return the data sets of each run by the name under which they are compared: their role, and
+    their own name where that is needed.
+    """
     crowded = {role for record in records for role, count in _roles(record).items() if count > 1}
     return [_named(record, crowded) for record in records]
 
@@ -141,7 +161,10 @@ def _named(record: RunRecord, crowded: set[str]) -> dict[str, Dataset]:
 
 
 def _facts(
-    sets: Mapping[str, Dataset], columns: Mapping[str, Columns], base: Mapping[str, Columns], shared: Collection[str]
+    sets: Mapping[str, Dataset],
+    columns: Mapping[str, Columns],
+    base: Mapping[str, Columns],
+    shared: Collection[str],
 ) -> Iterator[tuple[str, Fact]]:
     for key, dataset in sets.items():
         facts = dataset.facts
@@ -156,7 +179,14 @@ def _facts(
                 told = "×".join(map(str, value)) if isinstance(value, (list, tuple)) else value
                 yield f"{key} {name}", Fact(told, passing=lone and name != "shape")
         if columns[key]:
-            yield f"{key} columns", Fact(_told(columns[key], base.get(key, {})), tuple(columns[key].items()), passing=lone)
+            yield (
+                f"{key} columns",
+                Fact(
+                    _told(columns[key], base.get(key, {})),
+                    tuple(columns[key].items()),
+                    passing=lone,
+                ),
+            )
         target = part(facts, "target")
         if target.get("digest"):
             yield f"{key} target", Fact(target["digest"], passing=lone)
@@ -167,7 +197,10 @@ def columns_of(dataset: Dataset) -> Columns:
     schema, names = dataset.facts.get("schema"), dataset.facts.get("feature_names")
     if isinstance(schema, (list, tuple)):
         fields = [entry for entry in schema if isinstance(entry, Mapping)]
-        return {str(entry.get("name")): str(entry.get("dtype", entry.get("type", ""))) for entry in fields}
+        return {
+            str(entry.get("name")): str(entry.get("dtype", entry.get("type", "")))
+            for entry in fields
+        }
     return dict.fromkeys(map(str, names), "") if isinstance(names, (list, tuple)) else {}
 
 
@@ -178,7 +211,11 @@ def _told(columns: Columns, base: Columns) -> str:
     changes = [
         *(f"+{name}" for name in columns if name not in base),
         *(f"-{name}" for name in base if name not in columns),
-        *(f"{name}: {base[name]} → {kind}" for name, kind in columns.items() if name in base and base[name] != kind),
+        *(
+            f"{name}: {base[name]} → {kind}"
+            for name, kind in columns.items()
+            if name in base and base[name] != kind
+        ),
     ]
     if not changes:
         return f"{len(columns)}, in another order"
@@ -186,14 +223,18 @@ def _told(columns: Columns, base: Columns) -> str:
     return ", ".join([str(len(columns)), *changes[:_MOST_NAMED], *more])
 
 
-# -- environment and code ----------------------------------------------------------------------------------------------
+# -- environment and code --------------------------------------------------------------------------
 
 
 def package_facts(environment: Mapping[str, Any]) -> dict[str, Fact]:
     """Return the versions of the installed packages, those first that the program had imported."""
     packages = part(environment, "packages")
     versions, imported = part(packages, "installed"), packages.get("imported")
-    first = [name for name in imported if isinstance(name, str) and name in versions] if isinstance(imported, (list, tuple)) else []
+    first = (
+        [name for name in imported if isinstance(name, str) and name in versions]
+        if isinstance(imported, (list, tuple))
+        else []
+    )
     return {str(name): Fact(versions[name]) for name in dict.fromkeys([*first, *versions])}
 
 
@@ -259,4 +300,7 @@ def _listed(value: Any) -> Any:
     """Return a list in a line, devices by their model."""
     if not isinstance(value, (list, tuple)):
         return value
-    return ", ".join(str(item["model"]) if isinstance(item, Mapping) and "model" in item else value_text(item) for item in value)
+    return ", ".join(
+        str(item["model"]) if isinstance(item, Mapping) and "model" in item else value_text(item)
+        for item in value
+    )

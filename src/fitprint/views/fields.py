@@ -1,8 +1,10 @@
 """Runs as JSON, in the form that scripts may rely on.
 
 - Names are those of :class:`fitprint.Run`; a later version may add some, and takes none away.
-- Times are ISO 8601 in UTC with microseconds, or null; ``duration`` is in seconds, null while a run goes on.
-- ``params`` keep their types. ``metrics`` are the last values; ``summaries`` have last, min, max, best, first, their steps, count and goal.
+- Times are ISO 8601 in UTC with microseconds, or null; ``duration`` is in seconds, null while a run
+  goes on.
+- ``params`` keep their types. ``metrics`` are the last values; ``summaries`` have last, min, max,
+  best, first, their steps, count and goal.
 - JSON has no NaN and no infinities: they are the texts "NaN", "Infinity" and "-Infinity".
 """
 
@@ -30,20 +32,36 @@ def run_fields(record: RunRecord) -> dict[str, Any]:
         "kind": record.kind,
         "start_time": timestamp(record.start_time),
         "end_time": timestamp(record.end_time),
-        "duration": None if record.end_time is None else (record.end_time - record.start_time) / 1e6,
+        "duration": None
+        if record.end_time is None
+        else (record.end_time - record.start_time) / 1e6,
         "error": record.error,
         "params": {key: param.value for key, param in record.params.items()},
         "metrics": {key: summary.last for key, summary in record.metrics.items()},
         "summaries": {key: _summary(summary) for key, summary in record.metrics.items()},
         "tags": dict(record.tags),
         "datasets": [
-            {"name": dataset.name, "role": dataset.role, "digest": dataset.digest, "facts": dict(dataset.facts)}
+            {
+                "name": dataset.name,
+                "role": dataset.role,
+                "digest": dataset.digest,
+                "facts": dict(dataset.facts),
+            }
             for dataset in record.datasets
         ],
         "models": [
-            {"path": model.path, "flavor": model.flavor, "digest": model.digest, "facts": dict(model.facts)} for model in record.models
+            {
+                "path": model.path,
+                "flavor": model.flavor,
+                "digest": model.digest,
+                "facts": dict(model.facts),
+            }
+            for model in record.models
         ],
-        "artifacts": [{"path": artifact.path, "digest": artifact.digest, "size": artifact.size} for artifact in record.artifacts],
+        "artifacts": [
+            {"path": artifact.path, "digest": artifact.digest, "size": artifact.size}
+            for artifact in record.artifacts
+        ],
         "capture": record.documents.get("capture", {}),
         "usage": record.documents.get("usage", {}),
     }
@@ -87,7 +105,11 @@ def timestamp(time: int | None) -> str | None:
     if time is None:
         return None
     seconds, microseconds = divmod(time, 1_000_000)
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).replace(microsecond=microseconds).isoformat(timespec="microseconds")
+    return (
+        datetime.fromtimestamp(seconds, tz=timezone.utc)
+        .replace(microsecond=microseconds)
+        .isoformat(timespec="microseconds")
+    )
 
 
 def dumped(content: Any) -> str:
@@ -96,7 +118,9 @@ def dumped(content: Any) -> str:
 
 
 def dumped_lines(items: Iterable[Any]) -> Iterator[str]:
-    """Yield a strict JSON list, an item in each line; lists may be long, and indented JSON takes ten times as long to write."""
+    """Yield a strict JSON list, an item in each line; lists may be long, and indented JSON takes
+    ten times as long to write.
+    """
     opening = "["
     for item in items:
         yield f"{opening}{_compact(item)}"

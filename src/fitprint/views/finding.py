@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["WORDS", "FoundRun", "find_only", "find_run", "in_trash", "listed"]
 
-WORDS = "id, beginning or end of one, name, @last, @last:NAME, @best, @best:METRIC, @best:METRIC:FILTER or #tag"
+WORDS = (
+    "id, beginning or end of one, name, @last, @last:NAME, @best, @best:METRIC, "
+    "@best:METRIC:FILTER or #tag"
+)
 """What names a run, for help and messages."""
 
 _MOST_CANDIDATES = 5
@@ -43,13 +46,16 @@ class FoundRun(NamedTuple):
 
 
 def find_run(store: Store, name: Any, judged_by: Sequence[str] = ()) -> FoundRun:
-    """Return the run that is named by its id, the beginning or the end of that (from 4 digits on), its name, or what it is.
+    """Return the run that is named by its id, the beginning or the end of that (from 4 digits on),
+    its name, or what it is.
 
-    Of several runs of one name the newest is meant. What is in the trash stands in nobody's way, and is found where nothing else has the
-    name. ``@last`` is the newest run without a parent, ``@last:NAME`` the newest of that name, ``@best:METRIC`` the one with the best
-    last value of a metric (as the metric's goal says), ``@best:METRIC:FILTER`` the best of those that match, ``@best`` the best by the
-    first metric of ``judged_by`` that any run has, or by the tag ``metric`` of the experiments, if they agree; ``#key`` is the newest run
-    with a tag of that name, ``#key=value`` the newest with that tag.
+    Of several runs of one name the newest is meant. What is in the trash stands in nobody's way,
+    and is found where nothing else has the name. ``@last`` is the newest run without a parent,
+    ``@last:NAME`` the newest of that name, ``@best:METRIC`` the one with the best last value of a
+    metric (as the metric's goal says), ``@best:METRIC:FILTER`` the best of those that match,
+    ``@best`` the best by the first metric of ``judged_by`` that any run has, or by the tag
+    ``metric`` of the experiments, if they agree; ``#key`` is the newest run with a tag of that
+    name, ``#key=value`` the newest with that tag.
 
     Raises:
         RunNotFoundError: there is none.
@@ -69,27 +75,37 @@ def find_run(store: Store, name: Any, judged_by: Sequence[str] = ()) -> FoundRun
     if name in found:
         return FoundRun(store.run(name))
     if not found:
-        raise RunNotFoundError(f"no run has the name or id {shown(name)} in {store.uri}{_like(store, name)}; `fitprint ls` lists runs")
+        raise RunNotFoundError(
+            f"no run has the name or id {shown(name)} in {store.uri}{_like(store, name)}; "
+            "`fitprint ls` lists runs"
+        )
     records = [store.run(run_id) for run_id in found]
     records = [record for record in records if record.deleted_time is None] or records
     by_id = [record for record in records if record.name != name]
     if len(by_id) > 1:
-        raise AmbiguousRunError(f"{shown(name)} is part of several run ids: {listed(by_id)}; give more digits")
+        raise AmbiguousRunError(
+            f"{shown(name)} is part of several run ids: {listed(by_id)}; give more digits"
+        )
     return FoundRun((by_id or records)[0], namesakes=not by_id and len(records) > 1)
 
 
 def find_only(store: Store, name: Any, judged_by: Sequence[str] = ()) -> RunRecord:
-    """Return the run that is named, where it is the only one of its name: for what cannot be looked at again before it is done.
+    """Return the run that is named, where it is the only one of its name: for what cannot be looked
+    at again before it is done.
 
     Raises:
-        AmbiguousRunError: several runs have the name, or a part of an id that is given; the message lists them.
+        AmbiguousRunError: several runs have the name, or a part of an id that is given; the message
+            lists them.
         RunNotFoundError, QueryError, FitprintError: as :func:`find_run` does.
     """
     found = find_run(store, name, judged_by)
     if found.namesakes:
-        same = [record for record in map(store.run, store.resolve(name)) if record.deleted_time is None] or [found.record]
+        same = [
+            record for record in map(store.run, store.resolve(name)) if record.deleted_time is None
+        ] or [found.record]
         raise AmbiguousRunError(
-            f"several runs are called {shown(name)}: {listed(same)}; say which by its id, or the newest by @last:{clean(name)}"
+            f"several runs are called {shown(name)}: {listed(same)}; say which by its id, or the "
+            f"newest by @last:{clean(name)}"
         )
     return found.record
 
@@ -114,7 +130,10 @@ def listed(records: Sequence[RunRecord]) -> str:
     for record in records[:_MOST_CANDIDATES]:
         metric = own_metric(record)
         value = "" if metric is None else f", {clean(metric)} {number(record.metrics[metric].last)}"
-        told.append(f"{short_id(record.id)} ({clean(record.name)}, {age((now - record.start_time) / 1e6)} ago{value})")
+        told.append(
+            f"{short_id(record.id)} ({clean(record.name)}, {age((now - record.start_time) / 1e6)} "
+            f"ago{value})"
+        )
     return "; ".join(told) + (" and more" if len(records) > _MOST_CANDIDATES else "")
 
 
@@ -130,9 +149,17 @@ def _tagged(store: Store, tag: str) -> RunRecord:
     key, sign, value = tag.partition("=")
     if not key:
         raise FitprintError(f"a tag's name stands before the =: #key=value, not #{shown(tag)}")
-    record = _first(store, Comparison(Field("tag", key), "=", value) if sign else Comparison(Field("tag", key), "is not null"))
+    record = _first(
+        store,
+        Comparison(Field("tag", key), "=", value)
+        if sign
+        else Comparison(Field("tag", key), "is not null"),
+    )
     if record is None:
-        raise RunNotFoundError(f"no run has the tag {shown(tag)}{nearest(key, store.keys().tags)}; `fitprint tag RUN {tag}` sets one")
+        raise RunNotFoundError(
+            f"no run has the tag {shown(tag)}{nearest(key, store.keys().tags)}; "
+            f"`fitprint tag RUN {tag}` sets one"
+        )
     return record
 
 
@@ -143,9 +170,15 @@ def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
         agreed = judged_by or (of_experiments.pop() if len(of_experiments) == 1 else ())
         names = [name for name in agreed if name in known]
         if not names and agreed:
-            raise FitprintError(f"no run has a metric {shown(agreed[0])}, by which runs are to be judged{nearest(agreed[0], known)}")
+            raise FitprintError(
+                f"no run has a metric {shown(agreed[0])}, by which runs are to be "
+                f"judged{nearest(agreed[0], known)}"
+            )
         if not names:
-            raise FitprintError("@best needs a metric: @best:METRIC, or the setting `metric` (metric = ['val_auc'] in [tool.fitprint])")
+            raise FitprintError(
+                "@best needs a metric: @best:METRIC, or the setting `metric` (metric = ['val_auc'] "
+                "in [tool.fitprint])"
+            )
         metric, condition = names[0], ""
     else:  # a metric's name may have colons of its own
         fitting = [key for key in known if rest == key or rest.startswith(f"{key}:")]
@@ -161,13 +194,21 @@ def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
     some = _first(store, where)
     if some is None:
         matching = f" that match {shown(condition)}" if condition else ""
-        raise RunNotFoundError(f"there are no runs{matching} with a number for the metric {shown(metric)}")
+        raise RunNotFoundError(
+            f"there are no runs{matching} with a number for the metric {shown(metric)}"
+        )
     best = _first(store, where, Order(field, descending=some.metrics[metric].goal == "max"))
     return some if best is None else best
 
 
-def _first(store: Store, where: Expression, *order: Order, deleted: bool = False) -> RunRecord | None:
-    """Return the first run that meets a condition, in this order and then the newest; None if there is none."""
+def _first(
+    store: Store, where: Expression, *order: Order, deleted: bool = False
+) -> RunRecord | None:
+    """Return the first run that meets a condition, in this order and then the newest; None if there
+    is none.
+    """
     query = parse("", deleted="only" if deleted else "exclude")
-    found = store.search_runs(replace(query, where=where, order=(*order, *query.order)), limit=1).runs
+    found = store.search_runs(
+        replace(query, where=where, order=(*order, *query.order)), limit=1
+    ).runs
     return found[0] if found else None

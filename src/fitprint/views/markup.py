@@ -1,7 +1,8 @@
-"""Runs, experiments and curves as small pieces of HTML, for notebooks: without scripts, without anything from a network.
+"""Runs, experiments and curves as small pieces of HTML, for notebooks: without scripts, without
+anything from a network.
 
-Every text of a record is escaped; colors are such that they can be read on a light and on a dark ground, and all else has the
-color of the text around it.
+Every text of a record is escaped; colors are such that they can be read on a light and on a dark
+ground, and all else has the color of the text around it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,22 @@ from fitprint.views.columns import Key, curve_key, telling
 from fitprint.views.ranking import Goals, own_metric, ranked_metrics, ranked_params
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
-__all__ = ["Curves", "experiments_table", "history_page", "page", "run_page", "runs_table", "svg_curve", "table", "text"]
+__all__ = [
+    "Curves",
+    "experiments_table",
+    "history_page",
+    "page",
+    "run_page",
+    "runs_table",
+    "svg_curve",
+    "table",
+    "text",
+]
 
 Curves = Callable[[str, str, int], Sequence[float]]
-"""Given a run's id, a metric and a number of points, returns values of its curve, at most so many."""
+"""Given a run's id, a metric and a number of points, returns values of its curve,
+at most so many.
+"""
 
 _MOST_RUNS = 100
 _MOST_KEYS = 8
@@ -29,12 +42,21 @@ _MOST_ROWS = 40  # metrics, and parameters, of one run
 _MOST_TEXT = 60
 _POINTS = 24  # of a curve in a table
 _MOST_POINTS = 400  # of a large curve
-_COLORS = {"RUNNING": "#3b82d6", "FINISHED": "#2f9e53", "FAILED": "#d4473d", "KILLED": "#c48a1c", "LOST": "#8b5cb8"}
+_COLORS = {
+    "RUNNING": "#3b82d6",
+    "FINISHED": "#2f9e53",
+    "FAILED": "#d4473d",
+    "KILLED": "#c48a1c",
+    "LOST": "#8b5cb8",
+}
 _STYLE = (
-    "<style>.fitprint{overflow-x:auto}.fitprint table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    ".fitprint th,.fitprint td{text-align:left;padding:2px 8px;border:0;border-bottom:1px solid #8884;white-space:nowrap}"
+    "<style>.fitprint{overflow-x:auto}.fitprint "
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    ".fitprint th,.fitprint td{text-align:left;padding:2px 8px;border:0;border-bottom:1px solid "
+    "#8884;white-space:nowrap}"
     ".fitprint .n{text-align:right}.fitprint .w{opacity:.65}.fitprint svg{vertical-align:middle}"
-    ".fitprint i{font-style:normal;display:inline-block;width:8px;height:8px;border-radius:4px;margin-right:6px}</style>"
+    ".fitprint "
+    "i{font-style:normal;display:inline-block;width:8px;height:8px;border-radius:4px;margin-right:6px}</style>"
 )
 
 
@@ -46,9 +68,17 @@ def page(*parts: str) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
     """Return a table of cells that are HTML already; the columns ``numeric`` are flush right."""
     classes = dict.fromkeys(numeric, ' class="n"')
-    lines = ["<table><tr>", *(f"<th{classes.get(place, '')}>{title}" for place, title in enumerate(head)), "</tr>"]
+    lines = [
+        "<table><tr>",
+        *(f"<th{classes.get(place, '')}>{title}" for place, title in enumerate(head)),
+        "</tr>",
+    ]
     for row in rows:
-        lines += ["<tr>", *(f"<td{classes.get(place, '')}>{cell}" for place, cell in enumerate(row)), "</tr>"]
+        lines += [
+            "<tr>",
+            *(f"<td{classes.get(place, '')}>{cell}" for place, cell in enumerate(row)),
+            "</tr>",
+        ]
     return "".join([*lines, "</table>"])
 
 
@@ -59,7 +89,9 @@ def text(value: str) -> str:
 
 
 def svg_curve(values: Sequence[float], width: int = 80, height: int = 16) -> str:
-    """Return a curve as inline SVG, in the color of the text; NaN and infinities are gaps. "" for less than two numbers."""
+    """Return a curve as inline SVG, in the color of the text; NaN and infinities are gaps. "" for
+    less than two numbers.
+    """
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) < 2:
         return ""
@@ -69,15 +101,27 @@ def svg_curve(values: Sequence[float], width: int = 80, height: int = 16) -> str
     for place, value in enumerate(values):
         if math.isfinite(value):
             level = 0.5 if span == 0 else (value / 2 - least / 2) / span
-            path.append(f"{pen}{place * width / (len(values) - 1):.0f} {1 + (1 - level) * (height - 2):.0f}")
+            path.append(
+                f"{pen}{place * width / (len(values) - 1):.0f} {1 + (1 - level) * (height - 2):.0f}"
+            )
             pen = "L"
         else:
             pen = "M"
-    return f'<svg width="{width}" height="{height}"><path d="{"".join(path)}" fill="none" stroke="currentColor" stroke-width="1.3"/></svg>'
+    return (
+        f'<svg width="{width}" height="{height}"><path d="{"".join(path)}" fill="none" '
+        'stroke="currentColor" stroke-width="1.3"/></svg>'
+    )
 
 
-def runs_table(runs: Sequence[RunRecord], curves: Curves, goals: Goals | None = None, keys: Sequence[Key] | None = None) -> str:
-    """Return a table of runs, in the order given, with these columns, or those that :mod:`fitprint.views.columns` chooses."""
+def runs_table(
+    runs: Sequence[RunRecord],
+    curves: Curves,
+    goals: Goals | None = None,
+    keys: Sequence[Key] | None = None,
+) -> str:
+    """Return a table of runs, in the order given, with these columns, or those that
+    :mod:`fitprint.views.columns` chooses.
+    """
     shown = list(runs[:_MOST_RUNS])
     if not shown:
         return page("no runs")
@@ -92,15 +136,25 @@ def runs_table(runs: Sequence[RunRecord], curves: Curves, goals: Goals | None = 
     rows = []
     for run in shown:
         end = now if run.end_time is None else run.end_time
-        row = [f"{_dot(run.status)}{text(run.name)}", short_id(run.id), *([text(run.experiment)] if many else [])]
+        row = [
+            f"{_dot(run.status)}{text(run.name)}",
+            short_id(run.id),
+            *([text(run.experiment)] if many else []),
+        ]
         row += [age((now - run.start_time) / 1e6), duration((end - run.start_time) / 1e6)]
         for key in keys:
             row.append(_cell(key, run))
             if key is curve:
                 row.append(_curve(run.id, run.metrics.get(key.name), key.name, curves))
         rows.append(row)
-    numeric = [place for place in range(fixed - 2, len(head)) if all(_is_number(row[place]) for row in rows)]
-    more = f'<div class="w">{len(runs) - len(shown)} more runs</div>' if len(runs) > len(shown) else ""
+    numeric = [
+        place
+        for place in range(fixed - 2, len(head))
+        if all(_is_number(row[place]) for row in rows)
+    ]
+    more = (
+        f'<div class="w">{len(runs) - len(shown)} more runs</div>' if len(runs) > len(shown) else ""
+    )
     return page(table(head, rows, numeric), more)
 
 
@@ -109,18 +163,44 @@ def run_page(run: RunRecord, curves: Curves) -> str:
     now = clock.now()
     end = now if run.end_time is None else run.end_time
     own = own_metric(run)
-    facts = f"{escape(run.status)} · {text(run.experiment)} · {moment(run.start_time)} · {duration((end - run.start_time) / 1e6)}"
-    parts = [f'<div>{_dot(run.status)}<b>{text(run.name)}</b> <span class="w">{run.id} · {facts}</span></div>']
+    facts = (
+        f"{escape(run.status)} · {text(run.experiment)} · {moment(run.start_time)} · "
+        f"{duration((end - run.start_time) / 1e6)}"
+    )
+    parts = [
+        (
+            f'<div>{_dot(run.status)}<b>{text(run.name)}</b> <span class="w">{run.id} · '
+            f"{facts}</span></div>"
+        )
+    ]
     if note := str(run.documents.get("note", "")):
         parts.append(f"<div>{text(note)}</div>")
     if run.tags:
-        parts.append(f'<div class="w">{", ".join(f"{text(key)}={text(value)}" for key, value in sorted(run.tags.items()))}</div>')
+        parts.append(
+            '<div class="w">'
+            f"{', '.join(f'{text(key)}={text(value)}' for key, value in sorted(run.tags.items()))}"
+            "</div>"
+        )
     names = list(dict.fromkeys([*([] if own is None else [own]), *ranked_metrics([run])]))
     if names:
-        parts.append(table(["metric", "last", "best", "at step", ""], [_metric(run, key, curves) for key in names[:_MOST_ROWS]], (1, 2, 3)))
+        parts.append(
+            table(
+                ["metric", "last", "best", "at step", ""],
+                [_metric(run, key, curves) for key in names[:_MOST_ROWS]],
+                (1, 2, 3),
+            )
+        )
     params = ranked_params([run])
     if params:
-        parts.append(table(["parameter", "value"], [(text(key), text(value_text(run.params[key].value))) for key in params[:_MOST_ROWS]]))
+        parts.append(
+            table(
+                ["parameter", "value"],
+                [
+                    (text(key), text(value_text(run.params[key].value)))
+                    for key in params[:_MOST_ROWS]
+                ],
+            )
+        )
     left = len(names[_MOST_ROWS:]) + len(run.params) - len(params[:_MOST_ROWS])
     told = [f"{left} more metrics and parameters"] if left > 0 else []
     told += [f"{len(run.artifacts)} artifacts"] if run.artifacts else []
@@ -135,7 +215,8 @@ def experiments_table(experiments: Sequence[Experiment]) -> str:
     now = clock.now()
     rows = [
         (
-            text(each.name) + (' <span class="w">(archived)</span>' if each.archived_time is not None else ""),
+            text(each.name)
+            + (' <span class="w">(archived)</span>' if each.archived_time is not None else ""),
             str(each.run_count),
             "" if each.last_activity is None else age((now - each.last_activity) / 1e6),
             text(each.note),
@@ -153,7 +234,10 @@ def history_page(history: History) -> str:
         return page(f"{len(history)} points, none of them a number")
     facts = {"first": values[0], "last": values[-1], "least": min(finite), "greatest": max(finite)}
     told = " · ".join(f"{name} {number(value)}" for name, value in facts.items())
-    return page(f'<div>{len(history)} points <span class="w">{told}</span></div>', svg_curve(sampled(history, _MOST_POINTS).value, 420, 90))
+    return page(
+        f'<div>{len(history)} points <span class="w">{told}</span></div>',
+        svg_curve(sampled(history, _MOST_POINTS).value, 420, 90),
+    )
 
 
 def _dot(status: str) -> str:
@@ -165,7 +249,11 @@ def _cell(key: Key, run: RunRecord) -> str:
     if metric is not None:
         value = number(run.metrics[metric].last)
         return f"{text(metric)} {value}" if key.kind == "own" else value
-    return text(value_text(key.of(run))) if key.kind not in ("metrics", "own") and key.is_in(run) else ""
+    return (
+        text(value_text(key.of(run)))
+        if key.kind not in ("metrics", "own") and key.is_in(run)
+        else ""
+    )
 
 
 def _metric(run: RunRecord, key: str, curves: Curves) -> Sequence[str]:
@@ -176,7 +264,9 @@ def _metric(run: RunRecord, key: str, curves: Curves) -> Sequence[str]:
 
 
 def _curve(run_id: str, summary: MetricSummary | None, key: str, curves: Curves) -> str:
-    return svg_curve(curves(run_id, key, _POINTS)) if summary is not None and summary.count > 1 else ""
+    return (
+        svg_curve(curves(run_id, key, _POINTS)) if summary is not None and summary.count > 1 else ""
+    )
 
 
 def _is_number(cell: str) -> bool:

@@ -13,10 +13,25 @@ from fitprint.stores.registry import KNOWN
 from fitprint.views.fields import timestamp
 from fitprint.views.wording import clean, number, size, value_text
 
-__all__ = ["Difference", "VersionComparison", "compared_versions", "decision_fields", "deed", "model_fields", "version_fields"]
+__all__ = [
+    "Difference",
+    "VersionComparison",
+    "compared_versions",
+    "decision_fields",
+    "deed",
+    "model_fields",
+    "version_fields",
+]
 
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9._-]+")
-_WIDER = {("integer", "float"), ("integer", "double"), ("long", "double"), ("float", "double"), ("int32", "int64"), ("int64", "float64")}
+_WIDER = {
+    ("integer", "float"),
+    ("integer", "double"),
+    ("long", "double"),
+    ("float", "double"),
+    ("int32", "int64"),
+    ("int64", "float64"),
+}
 
 
 def model_fields(record: RegisteredModelRecord) -> dict[str, Any]:
@@ -49,7 +64,10 @@ def version_fields(record: ModelVersionRecord) -> dict[str, Any]:
         "flavor": model.flavor,
         "digest": model.digest,
         "facts": dict(model.facts),
-        "files": [{"path": file.path, "digest": file.digest, "size": file.size} for file in record.artifacts],
+        "files": [
+            {"path": file.path, "digest": file.digest, "size": file.size}
+            for file in record.artifacts
+        ],
         "created": timestamp(record.created),
         "actor": record.actor,
         "deleted_time": timestamp(record.deleted_time),
@@ -59,7 +77,12 @@ def version_fields(record: ModelVersionRecord) -> dict[str, Any]:
         "note": record.note,
         "approvals": {alias: list(names) for alias, names in record.approvals.items()},
         "evaluations": {
-            data: {"digest": each.digest, "target_digest": each.target_digest, "metrics": dict(each.metrics), "goals": dict(each.goals)}
+            data: {
+                "digest": each.digest,
+                "target_digest": each.target_digest,
+                "metrics": dict(each.metrics),
+                "goals": dict(each.goals),
+            }
             for data, each in record.evaluations.items()
         },
     }
@@ -94,18 +117,26 @@ def _done(decision: Decision, about: str) -> str:
             return "a version registered"
         return f"version {decision.version} {about if about == KNOWN else 'registered'}"
     if decision.act == "AliasMoved":
-        before, after = (f"version {number}" if number else "none" for number in (decision.before, decision.version))
+        before, after = (
+            f"version {number}" if number else "none"
+            for number in (decision.before, decision.version)
+        )
         if decision.refusal is not None:
             return f"@{decision.alias} → {after}"
         return f"@{decision.alias}: {before} → {after}{', back' if about == 'back' else ''}"
     if decision.act == "ModelVersionEdited":
-        return f"version {decision.version}: {about or 'edit'}{f' for @{decision.alias}' if decision.alias else ''}"
+        return (
+            f"version {decision.version}: "
+            f"{about or 'edit'}{f' for @{decision.alias}' if decision.alias else ''}"
+        )
     return about or "edit"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What two versions have in common or not: a section, what it is, and its text in the one and in the other ("-": none)."""
+    """What two versions have in common or not: a section, what it is, and its text in the one and
+    in the other ("-": none).
+    """
 
     section: str
     key: str
@@ -120,7 +151,8 @@ class VersionComparison:
     Attributes:
         before: the version that is compared with.
         after: the other.
-        breaks: what fails for somebody who calls the one like the other, in words; none where nothing does.
+        breaks: what fails for somebody who calls the one like the other, in words; none where
+            nothing does.
         differences: what is not the same.
     """
 
@@ -132,8 +164,18 @@ class VersionComparison:
     def __str__(self) -> str:
         lines = [f"models:/{each.name}/{each.version}" for each in (self.before, self.after)]
         lines = [f"{lines[0]} → {lines[1]}"]
-        lines += [f"callers break: {each}" for each in self.breaks] or ["callers: nothing breaks, as far as the signatures tell"]
-        return "\n".join([*lines, *(f"{each.section} {each.key}: {each.before} → {each.after}" for each in self.differences)])
+        lines += [f"callers break: {each}" for each in self.breaks] or [
+            "callers: nothing breaks, as far as the signatures tell"
+        ]
+        return "\n".join(
+            [
+                *lines,
+                *(
+                    f"{each.section} {each.key}: {each.before} → {each.after}"
+                    for each in self.differences
+                ),
+            ]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -143,15 +185,25 @@ class VersionComparison:
             "after": {"name": self.after.name, "version": self.after.version},
             "breaks": list(self.breaks),
             "differences": [
-                {"section": each.section, "key": each.key, "before": each.before, "after": each.after} for each in self.differences
+                {
+                    "section": each.section,
+                    "key": each.key,
+                    "before": each.before,
+                    "after": each.after,
+                }
+                for each in self.differences
             ],
         }
 
 
 def compared_versions(
-    before: ModelVersionRecord, after: ModelVersionRecord, runs: Sequence[RunRecord | None] = (None, None)
+    before: ModelVersionRecord,
+    after: ModelVersionRecord,
+    runs: Sequence[RunRecord | None] = (None, None),
 ) -> VersionComparison:
-    """Return how ``after`` differs from ``before``; ``runs`` are those that recorded them, where they are still there."""
+    """Return how ``after`` differs from ``before``; ``runs`` are those that recorded them, where
+    they are still there.
+    """
     found = []
     for section, one, other in _sections(before, after, runs):
         for key in sorted(one.keys() | other.keys()):
@@ -165,7 +217,9 @@ _Fields = Mapping[str, Mapping[str, Any]]
 _Sides = tuple[str, Mapping[str, str], Mapping[str, str]]
 
 
-def _sections(before: ModelVersionRecord, after: ModelVersionRecord, runs: Sequence[RunRecord | None]) -> Iterator[_Sides]:
+def _sections(
+    before: ModelVersionRecord, after: ModelVersionRecord, runs: Sequence[RunRecord | None]
+) -> Iterator[_Sides]:
     yield "model", _model(before), _model(after)
     for side in ("inputs", "outputs"):
         yield side[:-1], _described(before, side), _described(after, side)
@@ -173,7 +227,12 @@ def _sections(before: ModelVersionRecord, after: ModelVersionRecord, runs: Seque
         yield "evaluation", _evaluation(before, data), _evaluation(after, data)
     one, other = runs
     if one is not None and other is not None:
-        known = {f"{data}_{key}" for each in (before, after) for data, found in each.evaluations.items() for key in found.metrics}
+        known = {
+            f"{data}_{key}"
+            for each in (before, after)
+            for data, found in each.evaluations.items()
+            for key in found.metrics
+        }
         yield "metric", _metrics(one, known), _metrics(other, known)
         yield "param", _params(one), _params(other)
         yield "data", _data(one), _data(other)
@@ -204,13 +263,20 @@ def _evaluation(version: ModelVersionRecord, data: str) -> dict[str, str]:
     each = version.evaluations.get(data)
     if each is None:
         return {}
-    return {f"{data} digest": each.digest[:19], **{f"{data}_{key}": number(value) for key, value in each.metrics.items()}}
+    return {
+        f"{data} digest": each.digest[:19],
+        **{f"{data}_{key}": number(value) for key, value in each.metrics.items()},
+    }
 
 
 def _requirements(version: ModelVersionRecord) -> dict[str, str]:
     lines = [str(line) for line in version.model.facts.get("requirements") or ()]
     names = [_DISTRIBUTION.match(line) for line in lines]
-    return {found.group(): clean(line[found.end() :]) or "any" for line, found in zip(lines, names, strict=True) if found}
+    return {
+        found.group(): clean(line[found.end() :]) or "any"
+        for line, found in zip(lines, names, strict=True)
+        if found
+    }
 
 
 def _fields(version: ModelVersionRecord, side: str) -> dict[str, Mapping[str, Any]] | None:
@@ -218,7 +284,10 @@ def _fields(version: ModelVersionRecord, side: str) -> dict[str, Mapping[str, An
     described = signature.get(side) if isinstance(signature, Mapping) else None
     if not isinstance(described, Mapping):
         return None
-    return {str(field.get("name") or f"column {place}"): field for place, field in enumerate(described.get("fields", ()), 1)}
+    return {
+        str(field.get("name") or f"column {place}"): field
+        for place, field in enumerate(described.get("fields", ()), 1)
+    }
 
 
 def _described(version: ModelVersionRecord, side: str) -> dict[str, str]:
@@ -226,8 +295,13 @@ def _described(version: ModelVersionRecord, side: str) -> dict[str, str]:
     fields = _fields(version, side)
     if fields is None:
         return {"": "not known"}
-    told = {name: f"{field.get('type')}{field.get('shape') or ''}{'?' if field.get('nullable') else ''}" for name, field in fields.items()}
-    return {clean(key): clean(value) for key, value in told.items()} | {"order": clean(", ".join(fields))}
+    told = {
+        name: f"{field.get('type')}{field.get('shape') or ''}{'?' if field.get('nullable') else ''}"
+        for name, field in fields.items()
+    }
+    return {clean(key): clean(value) for key, value in told.items()} | {
+        "order": clean(", ".join(fields))
+    }
 
 
 def _breaks(before: ModelVersionRecord, after: ModelVersionRecord) -> Iterator[str]:
@@ -235,7 +309,10 @@ def _breaks(before: ModelVersionRecord, after: ModelVersionRecord) -> Iterator[s
     old, new = _fields(before, "inputs"), _fields(after, "inputs")
     if old is None or new is None:
         if (old is None) != (new is None):
-            yield f"only version {(after if new is not None else before).version} has a signature: nobody knows"
+            yield (
+                f"only version {(after if new is not None else before).version} has a "
+                "signature: nobody knows"
+            )
     else:
         yield from _broken_inputs(before, old, new)
     outputs, others = _fields(before, "outputs"), _fields(after, "outputs")
@@ -248,19 +325,37 @@ def _broken_inputs(before: ModelVersionRecord, old: _Fields, new: _Fields) -> It
         known = old.get(name)
         if known is None:
             if field.get("required", True):
-                yield f"it needs the input {clean(name)}, which version {before.version} does not take"
-        elif known.get("type") != field.get("type") and (known.get("type"), field.get("type")) not in _WIDER:
-            yield f"the input {clean(name)} is {clean(str(field.get('type')))} in the place of {clean(str(known.get('type')))}"
+                yield (
+                    f"it needs the input {clean(name)}, which version {before.version} does "
+                    "not take"
+                )
+        elif (
+            known.get("type") != field.get("type")
+            and (known.get("type"), field.get("type")) not in _WIDER
+        ):
+            yield (
+                f"the input {clean(name)} is {clean(str(field.get('type')))} in the place of "
+                f"{clean(str(known.get('type')))}"
+            )
         elif known.get("nullable") and not field.get("nullable"):
             yield f"the input {clean(name)} may not be missing any more"
         elif known.get("shape") != field.get("shape"):
-            yield f"the input {clean(name)} has the shape {field.get('shape')} in the place of {known.get('shape')}"
+            yield (
+                f"the input {clean(name)} has the shape {field.get('shape')} in the place of "
+                f"{known.get('shape')}"
+            )
     gone = [name for name in old if name not in new]
     if gone:
         told = f"{', '.join(map(clean, gone[:5]))}{' ...' if len(gone) > 5 else ''}"
-        yield f"it does not take {told} any more: load_predictor leaves it out, a model that was loaded by load_model may refuse it"
+        yield (
+            f"it does not take {told} any more: load_predictor leaves it out, a model that was "
+            "loaded by load_model may refuse it"
+        )
     if [name for name in old if name in new] != [name for name in new if name in old]:
-        yield "the inputs come in another order: arrays mean something else now, and a model of load_model may refuse frames"
+        yield (
+            "the inputs come in another order: arrays mean something else now, and a model of "
+            "load_model may refuse frames"
+        )
 
 
 def _forms(fields: _Fields) -> list[tuple[Any, Any]]:
@@ -268,4 +363,6 @@ def _forms(fields: _Fields) -> list[tuple[Any, Any]]:
 
 
 def _listed(fields: Mapping[str, Mapping[str, Any]]) -> str:
-    return clean(", ".join(f"{name} {field.get('type')}" for name, field in list(fields.items())[:5]))
+    return clean(
+        ", ".join(f"{name} {field.get('type')}" for name, field in list(fields.items())[:5])
+    )

@@ -37,15 +37,19 @@ class Progress:
     """
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
-        """Look at metrics that have one of these names or match one of these patterns; by default at all that tell of the training."""
+        """Look at metrics that have one of these names or match one of these patterns; by default
+        at all that tell of the training.
+        """
         self._patterns = patterns
         self._seen: dict[str, int] = {}
         self.left_out = 0
 
     def new(self, store: Store, record: RunRecord, most: int) -> list[Step]:
-        """Return what has come since the last look, up to what ``record`` knows of and the last ``most`` of each metric, by time.
+        """Return what has come since the last look, up to what ``record`` knows of and the last
+        ``most`` of each metric, by time.
 
-        A metric that has one more point costs nothing, for the record has it; one with more is read.
+        A metric that has one more point costs nothing, for the record has it; one with more is
+        read.
         """
         self.left_out = 0
         steps: dict[tuple[int, int], Step] = {}

@@ -1,14 +1,18 @@
-"""What tells most about runs: of each run its own metric, and of many runs the parameters that tell them apart.
+"""What tells most about runs: of each run its own metric, and of many runs the parameters that tell
+them apart.
 
-A metric of data held out counts more than one of the training data, whoever named it. What is known of the names:
+A metric of data held out counts more than one of the training data, whoever named it. What is known
+of the names:
 
-- ``val_loss``, ``valid_0-auc``, ``test_score``, ``eval-rmse``, ``mean_test_score`` say it themselves;
+- ``val_loss``, ``valid_0-auc``, ``test_score``, ``eval-rmse``, ``mean_test_score`` say it
+  themselves;
 - so does ``loss`` where there is a ``val_loss`` beside it, and ``training_score``;
-- ``score``, and the names of scikit-learn's functions (``accuracy_score``, ``mean_squared_error``), are of data that the user chose:
-  on the training data they would be called ``training_...``.
+- ``score``, and the names of scikit-learn's functions (``accuracy_score``, ``mean_squared_error``),
+  are of data that the user chose: on the training data they would be called ``training_...``.
 
-A parameter tells as much as it is uncertain for runs of one family (estimator or function): its conditional entropy in bits
-(C. E. Shannon, A Mathematical Theory of Communication, 1948, section 6).
+A parameter tells as much as it is uncertain for runs of one family (estimator or function): its
+conditional entropy in bits (C. E. Shannon, A Mathematical Theory of Communication, 1948, section
+6).
 """
 
 from __future__ import annotations
@@ -22,27 +26,44 @@ from functools import lru_cache
 
 from fitprint.entities import Experiment, RunRecord
 
-__all__ = ["Goals", "family", "is_held_out", "model_of", "natural", "own_metric", "ranked_metrics", "ranked_params"]
+__all__ = [
+    "Goals",
+    "family",
+    "is_held_out",
+    "model_of",
+    "natural",
+    "own_metric",
+    "ranked_metrics",
+    "ranked_params",
+]
 
 _HELD_OUT, _UNKNOWN, _TRAINING, _ASIDE = range(4)
 
 _HELD_OUT_NAMES = re.compile(
     r"(val|valid|validation|test|eval|holdout|heldout|held_out|dev|oob|best|mean_test|mean_val|cv)(?![a-z])|score$"
 )
-_OF_FUNCTIONS = re.compile(r"[a-z0-9_]{1,80}(_score|_error|_deviance|_loss)(_[a-z0-9_]{1,80})?$")  # of sklearn.metrics, with their options
+# of sklearn.metrics, with their options
+_OF_FUNCTIONS = re.compile(r"[a-z0-9_]{1,80}(_score|_error|_deviance|_loss)(_[a-z0-9_]{1,80})?$")
 _TRAINING_NAMES = re.compile(r"(train|training|learn)(?![a-z])")
 _LAST_WORD = re.compile(r"[^_/. -]*$")
-_ASIDE_WORDS = frozenset("time second seconds duration lr rate epoch epochs step steps iter iteration iterations".split())
+_ASIDE_WORDS = frozenset(
+    "time second seconds duration lr rate epoch epochs step steps iter iteration iterations".split()
+)
 _OF_ROUNDS = ("best", "mean", "std", "cv", "val", "valid", "test", "eval")
-_OF_MACHINE = "system/"  # metrics of what the process and the machine used, which say nothing about a model
-_SAYING_LESS = (_OF_MACHINE, "std_", "rank_", "best_score")  # the last is one point of a curve that says what it is
+# metrics of what the process and the machine used, which say nothing about a model
+_OF_MACHINE = "system/"
+# the last is one point of a curve that says what it is
+_SAYING_LESS = (_OF_MACHINE, "std_", "rank_", "best_score")
 _NUMBERS = re.compile(r"(\D*)(\d*)")
 _MOST_NAME = 200  # characters of a name that are looked at
 _REMEMBERED = 1 << 15  # names
 # Parameters of how a training ran and what it printed, which change nothing about the model.
 _OF_MANNER = frozenset(
-    "verbose verbosity verbose_eval logging_level silent log_level metric_period n_jobs nthread num_threads num_thread thread_count "
-    "workers use_multiprocessing max_queue_size pre_dispatch copy copy_X copy_x copy_X_train cache_size memory".split()
+    (
+        "verbose verbosity verbose_eval logging_level silent log_level metric_period n_jobs "
+        "nthread num_threads num_thread thread_count workers use_multiprocessing "
+        "max_queue_size pre_dispatch copy copy_X copy_x copy_X_train cache_size memory"
+    ).split()
 )
 _OWN_NAME = re.compile(r"(?:.*(?:__|[./]))?(.*)", re.DOTALL)
 _LONG = 24  # characters of a value that is no help in a table
@@ -62,8 +83,13 @@ class Goals:
 
     @classmethod
     def told(cls, setting: Sequence[str], experiments: Sequence[Experiment]) -> Goals:
-        """Return what the setting says, and the tag ``metric`` of each experiment that has one (names with commas between)."""
-        tags = {each.name: tuple(filter(None, map(str.strip, each.tags.get("metric", "").split(",")))) for each in experiments}
+        """Return what the setting says, and the tag ``metric`` of each experiment that has one
+        (names with commas between).
+        """
+        tags = {
+            each.name: tuple(filter(None, map(str.strip, each.tags.get("metric", "").split(","))))
+            for each in experiments
+        }
         return cls(tuple(setting), {name: names for name, names in tags.items() if names})
 
     def of(self, run: RunRecord) -> tuple[str, ...]:
@@ -76,21 +102,29 @@ class Goals:
 
 
 def family(run: RunRecord) -> str:
-    """Return what the run has in common with others of its kind: the name of an estimator or function, "" for the user's own runs."""
+    """Return what the run has in common with others of its kind: the name of an estimator or
+    function, "" for the user's own runs.
+    """
     return "" if run.kind == "user" else run.name
 
 
 def model_of(run: RunRecord) -> str:
-    """Return the class of the run's model without its module, or the name of what trained; "" if neither is known."""
+    """Return the class of the run's model without its module, or the name of what trained; "" if
+    neither is known.
+    """
     told = run.models[0].facts.get("class") if run.models else None
     return told.rpartition(".")[2] if isinstance(told, str) and told else family(run)
 
 
 @lru_cache(_REMEMBERED)
 def is_held_out(key: str) -> bool:
-    """Tell whether a metric was measured on other data than the training data, as far as its name says."""
+    """Tell whether a metric was measured on other data than the training data, as far as its name
+    says.
+    """
     small = key[:_MOST_NAME].lower()
-    return _TRAINING_NAMES.match(small) is None and (_HELD_OUT_NAMES.match(small) is not None or _OF_FUNCTIONS.match(small) is not None)
+    return _TRAINING_NAMES.match(small) is None and (
+        _HELD_OUT_NAMES.match(small) is not None or _OF_FUNCTIONS.match(small) is not None
+    )
 
 
 @lru_cache(_REMEMBERED)
@@ -112,9 +146,13 @@ def _group(key: str, run: RunRecord) -> int:
 
 @lru_cache(_REMEMBERED)
 def _manner(key: str) -> int:
-    """Put the verdict after a training first, then what folds and curves came to, and of these what is no loss before losses."""
+    """Put the verdict after a training first, then what folds and curves came to, and of these what
+    is no loss before losses.
+    """
     small = key[:_MOST_NAME].lower()
-    if small in ("score", "accuracy") or (_OF_FUNCTIONS.match(small) and not small.startswith(_OF_ROUNDS)):
+    if small in ("score", "accuracy") or (
+        _OF_FUNCTIONS.match(small) and not small.startswith(_OF_ROUNDS)
+    ):
         return 0
     return 1 if "loss" not in small else 2
 
@@ -132,11 +170,14 @@ def own_metric(run: RunRecord, goals: Goals | None = None) -> str | None:
     first = next(ranked, None)
     if first is None or not math.isnan(run.metrics[first].last):
         return first
-    return next((key for key in ranked if not math.isnan(run.metrics[key].last)), first)  # a number says more than none
+    # a number says more than none
+    return next((key for key in ranked if not math.isnan(run.metrics[key].last)), first)
 
 
 def ranked_metrics(runs: Sequence[RunRecord]) -> list[str]:
-    """Return the metrics that differ between the runs, those that say most first; of one run, all."""
+    """Return the metrics that differ between the runs, those that say most first; of one run,
+    all.
+    """
     groups: dict[str, int] = {}
     counts: Counter[str] = Counter()
     values: dict[str, set[float]] = defaultdict(set)
@@ -146,19 +187,31 @@ def ranked_metrics(runs: Sequence[RunRecord]) -> list[str]:
             groups[key] = min(group, groups.get(key, group))
             counts[key] += 1
             values[key].add(summary.last)
-    telling = [key for key in counts if len(values[key]) > 1 or counts[key] < len(runs) or len(runs) == 1]
+    telling = [
+        key for key in counts if len(values[key]) > 1 or counts[key] < len(runs) or len(runs) == 1
+    ]
     # What most runs have comes first, and of that what was measured on data held out.
     shown = [key for key in telling if not key.startswith(_OF_MACHINE)]
     return sorted(
-        shown, key=lambda key: (groups[key] == _ASIDE, 2 * counts[key] < len(runs), groups[key], -counts[key], _manner(key), natural(key))
+        shown,
+        key=lambda key: (
+            groups[key] == _ASIDE,
+            2 * counts[key] < len(runs),
+            groups[key],
+            -counts[key],
+            _manner(key),
+            natural(key),
+        ),
     )
 
 
 def ranked_params(runs: Sequence[RunRecord]) -> list[str]:
-    """Return the parameters that tell the runs apart, those that tell most first; of one run, those that somebody set.
+    """Return the parameters that tell the runs apart, those that tell most first; of one run, those
+    that somebody set.
 
-    Values that somebody set come before what frameworks chose, and one value that only some of the runs have comes last of them. Behind
-    all others are those that say how much a training printed, or on how many cores it ran.
+    Values that somebody set come before what frameworks chose, and one value that only some of the
+    runs have comes last of them. Behind all others are those that say how much a training printed,
+    or on how many cores it ran.
     """
     values: dict[str, dict[int, str]] = defaultdict(dict)
     set_in: Counter[str] = Counter()
@@ -167,29 +220,56 @@ def ranked_params(runs: Sequence[RunRecord]) -> list[str]:
             values[key][place] = repr(param.value)
             set_in[key] += param.provenance in ("set", "config")
     if len(runs) == 1:
-        return sorted(+set_in, key=lambda key: (_is_of_manner(key), key.startswith("config."), natural(key)))
+        return sorted(
+            +set_in, key=lambda key: (_is_of_manner(key), key.startswith("config."), natural(key))
+        )
     families = [family(run) for run in runs]
-    differing = {key: found for key, found in values.items() if len(found) < len(runs) or len(set(found.values())) > 1}
-    bits = {key: _bits(found, families) for key, found in differing.items() if set_in[key] or len(set(found.values())) > 1}
+    differing = {
+        key: found
+        for key, found in values.items()
+        if len(found) < len(runs) or len(set(found.values())) > 1
+    }
+    bits = {
+        key: _bits(found, families)
+        for key, found in differing.items()
+        if set_in[key] or len(set(found.values())) > 1
+    }
     # What one kind of model has by default and another lacks tells nothing.
     telling = [key for key, told in bits.items() if told > 0 or set_in[key]]
     long = {key: max(map(len, values[key].values())) > _LONG for key in telling}
     return sorted(
-        telling, key=lambda key: (_is_of_manner(key), not set_in[key], long[key], -round(bits[key], 6), -set_in[key], natural(key))
+        telling,
+        key=lambda key: (
+            _is_of_manner(key),
+            not set_in[key],
+            long[key],
+            -round(bits[key], 6),
+            -set_in[key],
+            natural(key),
+        ),
     )
 
 
 def _is_of_manner(key: str) -> bool:
-    """Tell whether a parameter, perhaps one of a part (``fit__verbose``), says nothing about the model."""
+    """Tell whether a parameter, perhaps one of a part (``fit__verbose``), says nothing about the
+    model.
+    """
     own = _OWN_NAME.match(key[-_MOST_NAME:])
     return own is not None and own[1] in _OF_MANNER
 
 
 def _bits(found: Mapping[int, str], families: Sequence[str]) -> float:
-    """Return the conditional entropy of a parameter, given the family; runs without it are as if they had one more value."""
-    counts: Counter[tuple[str, str]] = Counter((name, found.get(place, "")) for place, name in enumerate(families))
+    """Return the conditional entropy of a parameter, given the family; runs without it are as if
+    they had one more value.
+    """
+    counts: Counter[tuple[str, str]] = Counter(
+        (name, found.get(place, "")) for place, name in enumerate(families)
+    )
     sizes = Counter(families)
-    return sum(-count / len(families) * math.log2(count / sizes[name]) for (name, _), count in counts.items())
+    return sum(
+        -count / len(families) * math.log2(count / sizes[name])
+        for (name, _), count in counts.items()
+    )
 
 
 def natural(key: str) -> list[tuple[int, str]]:

@@ -1,4 +1,6 @@
-"""Plots whose data were recorded with a run: the confusion matrix, ROC curves, and the importances of features."""
+"""Plots whose data were recorded with a run: the confusion matrix, ROC curves, and the importances
+of features.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ class Recorded:
     """A plot that runs may have.
 
     Attributes:
-        name: in words; ``paths`` are those of the artifacts that have its data, the first that is there counts.
+        name: in words; ``paths`` are those of the artifacts that have its data, the first that is
+            there counts.
         chart: makes it of the data and a title.
     """
 
@@ -56,7 +59,8 @@ def charts_of(kind: str, runs: Sequence[tuple[str, Callable[[str], bytes | None]
 
     Args:
         kind: a key of :data:`RECORDED`.
-        runs: of each the label, and what returns the bytes of an artifact (None if the run has none at this path).
+        runs: of each the label, and what returns the bytes of an artifact (None if the run has none
+            at this path).
 
     Raises:
         FitprintError: nothing of the kind was recorded with a run, or it cannot be read.
@@ -66,15 +70,37 @@ def charts_of(kind: str, runs: Sequence[tuple[str, Callable[[str], bytes | None]
     for label, read in runs:
         data = next((found for path in recorded.paths if (found := read(path)) is not None), None)
         if data is None:
-            raise FitprintError(f"no {recorded.name} was recorded with {label}: the run has no artifact {' or '.join(recorded.paths)}")
+            raise FitprintError(
+                f"no {recorded.name} was recorded with {label}: the run has no artifact "
+                f"{' or '.join(recorded.paths)}"
+            )
         try:
             if len(data) > _MOST_BYTES:
                 raise ValueError("too large")
             charts.append(recorded.chart(json.loads(data), label))
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
-            raise FitprintError(f"the {recorded.name} of {label} cannot be read: the artifact has another form") from None
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ):
+            raise FitprintError(
+                f"the {recorded.name} of {label} cannot be read: the artifact has another form"
+            ) from None
     panels = [chart for chart in charts if isinstance(chart, Panel)]
-    return charts if not panels else [Panel(panels[0].title, panels[0].below, [curve for panel in panels for curve in panel.curves])]
+    return (
+        charts
+        if not panels
+        else [
+            Panel(
+                panels[0].title,
+                panels[0].below,
+                [curve for panel in panels for curve in panel.curves],
+            )
+        ]
+    )
 
 
 def _confusion(content: Any, label: str) -> Matrix:
@@ -96,8 +122,14 @@ def _roc(content: Any, label: str) -> Panel:
 
 def _importances(content: Any, label: str) -> Bars:
     rows = [content["values"]] if "values" in content else content["rows"]
-    columns = [[0.0 if value is None else float(value) for value in column] for column in zip(*rows, strict=True)]
-    values = [column[0] if len(column) == 1 else math.fsum(map(abs, column)) / len(column) for column in columns]
+    columns = [
+        [0.0 if value is None else float(value) for value in column]
+        for column in zip(*rows, strict=True)
+    ]
+    values = [
+        column[0] if len(column) == 1 else math.fsum(map(abs, column)) / len(column)
+        for column in columns
+    ]
     named = zip((clean(str(name)) for name in content["features"]), values, strict=True)
     return Bars(label, sorted(named, key=lambda item: -abs(item[1])))
 
@@ -107,7 +139,11 @@ RECORDED = {
     "roc": Recorded("ROC curve", ["plots/roc_and_precision_recall.json"], _roc),
     "importances": Recorded(
         "importances of features",
-        ["plots/feature_importances.json", "plots/feature_coefficients.json", "plots/permutation_importances.json"],
+        [
+            "plots/feature_importances.json",
+            "plots/feature_coefficients.json",
+            "plots/permutation_importances.json",
+        ],
         _importances,
     ),
 }

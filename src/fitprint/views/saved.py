@@ -1,7 +1,9 @@
-"""Listings that are kept by name, in the table ``[tool.fitprint.views]`` of the project's ``pyproject.toml``.
+"""Listings that are kept by name, in the table ``[tool.fitprint.views]`` of the project's
+``pyproject.toml``.
 
-They are shared as the project is, and can be written by hand. A file is changed only where the change, read back, is the one that was
-meant: whatever else it holds stays as it is, comments included.
+They are shared as the project is, and can be written by hand. A file is changed only where the
+change, read back, is the one that was meant: whatever else it holds stays as it is, comments
+included.
 """
 
 from __future__ import annotations
@@ -81,7 +83,10 @@ def find_view(name: str, home: str | None = None) -> SavedView:
     """
     views = saved_views(home)
     if name not in views:
-        raise FitprintError(f"there is no view {shown(name)}{nearest(name, views) or '; `fitprint views` lists those that there are'}")
+        raise FitprintError(
+            f"there is no view {shown(name)}"
+            f"{nearest(name, views) or '; `fitprint views` lists those that there are'}"
+        )
     return views[name]
 
 
@@ -93,15 +98,29 @@ def save_view(view: SavedView, home: str | None = None) -> Path:
         FitprintError: it cannot be kept; nothing is changed.
     """
     if not _NAME.fullmatch(view.name):
-        raise FitprintError(f"the name of a view has letters, digits, - and _, and at most 64 of them; {shown(view.name)} has others")
+        raise FitprintError(
+            "the name of a view has letters, digits, - and _, and at most 64 of them; "
+            f"{shown(view.name)} has others"
+        )
     parse(view.filter)
     foreign: list[str] = []
     path = find_file(None, home, foreign)
     if path is None:
-        why = f"{foreign[0].partition(',')[0]}" if foreign else "there is no pyproject.toml in this folder or above it"
-        raise FitprintError(f"{why}; views are kept in that of a project: make one where yours begins (it may be empty)")
+        why = (
+            f"{foreign[0].partition(',')[0]}"
+            if foreign
+            else "there is no pyproject.toml in this folder or above it"
+        )
+        raise FitprintError(
+            f"{why}; views are kept in that of a project: make one where yours begins (it may be "
+            "empty)"
+        )
     _views(path)  # what is wrong there is told first
-    _change(path, view.name, {key: value for key, value in view.fields().items() if value and key != "name"})
+    _change(
+        path,
+        view.name,
+        {key: value for key, value in view.fields().items() if value and key != "name"},
+    )
     return path
 
 
@@ -120,8 +139,12 @@ def remove_view(name: str, home: str | None = None) -> Path:
 
 def _views(path: Path) -> dict[str, SavedView]:
     tables = read_table(path).get(VIEWS, {})
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise FitprintError(f"[{_HEADER}] in {path} must have a table for each view, such as [{_HEADER}.best]")
+    if not isinstance(tables, dict) or not all(
+        isinstance(table, dict) for table in tables.values()
+    ):
+        raise FitprintError(
+            f"[{_HEADER}] in {path} must have a table for each view, such as [{_HEADER}.best]"
+        )
     return {name: _view(name, table, path) for name, table in tables.items()}
 
 
@@ -129,11 +152,20 @@ def _view(name: str, table: Mapping[str, Any], path: Path) -> SavedView:
     known = {key: type(value) for key, value in SavedView(name).fields().items() if key != "name"}
     for key, value in table.items():
         if key not in known:
-            raise FitprintError(f"[{_HEADER}.{name}] in {path} has a key {shown(key)}{nearest(key, known) or f'; there are {list(known)}'}")
-        if type(value) is not known[key] or (known[key] is list and not all(isinstance(each, str) for each in value)):
+            raise FitprintError(
+                f"[{_HEADER}.{name}] in {path} has a key "
+                f"{shown(key)}{nearest(key, known) or f'; there are {list(known)}'}"
+            )
+        if type(value) is not known[key] or (
+            known[key] is list and not all(isinstance(each, str) for each in value)
+        ):
             word = {str: "a text", int: "a whole number", list: "a list of texts"}[known[key]]
-            raise FitprintError(f"{key} of [{_HEADER}.{name}] in {path} must be {word}, not {shown(value)}")
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+            raise FitprintError(
+                f"{key} of [{_HEADER}.{name}] in {path} must be {word}, not {shown(value)}"
+            )
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
     return SavedView(name, **given)
 
 
@@ -141,19 +173,28 @@ def _change(path: Path, name: str, table: Mapping[str, Any] | None) -> None:
     """Put a view's table into a file, or None for no table.
 
     Raises:
-        FitprintError: the file has the view in a form that is not changed here, or it cannot be written; it is as it was.
+        FitprintError: the file has the view in a form that is not changed here, or it cannot be
+            written; it is as it was.
     """
     try:
         path = path.resolve()
         before = path.read_bytes()
         after = _text(before.decode(), name, table).encode()
         views, others = _parts(before, path)
-        wanted = {key: value for key, value in views.items() if key != name} | ({} if table is None else {name: table})
+        wanted = {key: value for key, value in views.items() if key != name} | (
+            {} if table is None else {name: table}
+        )
         if not _says(after, (wanted, others), path):
-            raise FitprintError(f"the view {name!r} is written in a way of its own in {path}; change it there, by hand")
+            raise FitprintError(
+                f"the view {name!r} is written in a way of its own in {path}; change it there, by "
+                "hand"
+            )
         _replace(path, after)
     except OSError as error:
-        raise FitprintError(f"the view {name!r} cannot be changed in {path} ({error.strerror}); the file is as it was") from error
+        raise FitprintError(
+            f"the view {name!r} cannot be changed in {path} ({error.strerror}); the file is as it "
+            "was"
+        ) from error
 
 
 def _says(content: bytes, wanted: tuple[dict[str, Any], str], path: Path) -> bool:
@@ -191,15 +232,30 @@ def _text(before: str, name: str, table: Mapping[str, Any] | None) -> str:
     """Return the text of a file with a view's table, where it was or at the end."""
     end = "\r\n" if "\r\n" in before else "\n"
     lines = before.split(end)
-    header = re.compile(rf"\s*\[\s*tool\s*\.\s*fitprint\s*\.\s*views\s*\.\s*[\"']?{re.escape(name)}[\"']?\s*\]\s*(#.*)?")
+    header = re.compile(
+        rf"\s*\[\s*tool\s*\.\s*fitprint\s*\.\s*views\s*\.\s*[\"']?{re.escape(name)}"
+        r"[\"']?\s*\]\s*(#.*)?"
+    )
     begin = next((number for number, line in enumerate(lines) if header.fullmatch(line)), None)
-    new = [] if table is None else [f"[{_HEADER}.{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
+    new = (
+        []
+        if table is None
+        else [f"[{_HEADER}.{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
+    )
     if begin is None:
         while lines and not lines[-1].strip():
             lines.pop()
         return end.join([*lines, *([""] if lines else []), *new, ""])
-    after = next((number for number in range(begin + 1, len(lines)) if lines[number].lstrip().startswith("[")), len(lines))
-    while not lines[after - 1].strip() or lines[after - 1].lstrip().startswith("#"):  # they belong to what follows
+    after = next(
+        (
+            number
+            for number in range(begin + 1, len(lines))
+            if lines[number].lstrip().startswith("[")
+        ),
+        len(lines),
+    )
+    # they belong to what follows
+    while not lines[after - 1].strip() or lines[after - 1].lstrip().startswith("#"):
         after -= 1
     if table is None and begin and not lines[begin - 1].strip():
         begin -= 1  # with the empty line above it

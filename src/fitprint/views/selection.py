@@ -29,7 +29,9 @@ _NO_CHILD = Comparison(Field("attribute", "parent_id"), "is null")
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A run to list: how deep below a listed parent it stands, and how many children it has that are not listed."""
+    """A run to list: how deep below a listed parent it stands, and how many children it has that
+    are not listed.
+    """
 
     run: RunRecord
     depth: int = 0
@@ -37,7 +39,8 @@ class Selected:
 
 
 def ordering(store: Store, text: str) -> list[str]:
-    """Return ``-val_auc,lr`` as the items of an ordering: a dash means descending; names without a prefix are looked up.
+    """Return ``-val_auc,lr`` as the items of an ordering: a dash means descending; names without a
+    prefix are looked up.
 
     Raises:
         FitprintError: no run has such a key.
@@ -64,7 +67,11 @@ def _order(store: Store, item: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(key, [*keys.metrics, *keys.params, *keys.tags], 1)
-    hint = f"did you mean {near[0]!r}?" if near else "sort by a metric, a parameter, a tag, or by name, status, start_time, duration"
+    hint = (
+        f"did you mean {near[0]!r}?"
+        if near
+        else "sort by a metric, a parameter, a tag, or by name, status, start_time, duration"
+    )
     raise FitprintError(f"no run has a metric, parameter or tag {key!r} to sort by; {hint}")
 
 
@@ -85,11 +92,12 @@ def question(
         order_by: what :func:`ordering` returns.
         experiments: names of experiments; all by default.
         deleted: whether it is about the trash.
-        parents_only: leave out runs that are part of another one, unless the filter asks for ``parent_id``.
+        parents_only: leave out runs that are part of another one, unless the filter asks for
+            ``parent_id``.
 
     Raises:
-        QueryError: filter or ordering cannot be understood, or no run has a metric, a parameter, a tag or an experiment that the filter
-            names (``is null`` may ask for what no run has).
+        QueryError: filter or ordering cannot be understood, or no run has a metric, a parameter, a
+            tag or an experiment that the filter names (``is null`` may ask for what no run has).
     """
     query = parse(filter_string, order_by=order_by, experiments=experiments, deleted=deleted)
     if query.where is not None:
@@ -113,8 +121,12 @@ def matching(
     deleted: Literal["exclude", "only"] = "exclude",
     parents_only: bool = False,
 ) -> tuple[list[RunRecord], bool]:
-    """Return the runs that match, and whether there are more of them than ``limit``; see :func:`question`."""
-    query = question(store, filter_string, order_by, experiment, deleted=deleted, parents_only=parents_only)
+    """Return the runs that match, and whether there are more of them than ``limit``; see
+    :func:`question`.
+    """
+    query = question(
+        store, filter_string, order_by, experiment, deleted=deleted, parents_only=parents_only
+    )
     runs = every_run(store, query, _PAGE if limit is None else min(_PAGE, limit + 1))
     found = list(runs if limit is None else islice(runs, limit + 1))
     more = limit is not None and len(found) > limit
@@ -122,12 +134,17 @@ def matching(
 
 
 def _check_keys(store: Store, where: Expression) -> None:
-    """Refuse a filter with a key that no run has: it is mistyped, and nobody would know why no run matches.
+    """Refuse a filter with a key that no run has: it is mistyped, and nobody would know why no run
+    matches.
 
     ``is null`` may ask for what no run has yet, such as a tag that is still to be set.
     """
     known = store.keys()
-    names = {"metric": ("metric", known.metrics), "param": ("parameter", known.params), "tag": ("tag", known.tags)}
+    names = {
+        "metric": ("metric", known.metrics),
+        "param": ("parameter", known.params),
+        "tag": ("tag", known.tags),
+    }
     if not any(keys for _, keys in names.values()):
         return
     for comparison in _comparisons(where):
@@ -136,10 +153,24 @@ def _check_keys(store: Store, where: Expression) -> None:
         key = comparison.field.key
         word, keys = names.get(comparison.field.entity, ("", (key,)))
         if comparison.field == _EXPERIMENT and comparison.operator == "=":
-            word, key, keys = "experiment", str(comparison.value), [each.name for each in store.experiments()]
+            word, key, keys = (
+                "experiment",
+                str(comparison.value),
+                [each.name for each in store.experiments()],
+            )
         if key not in keys:
-            elsewhere = next((f"; there is a {name} of this name" for name, have in names.values() if key in have), "")
-            raise QueryError(f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} {shown(key)}{elsewhere or nearest(key, keys)}")
+            elsewhere = next(
+                (
+                    f"; there is a {name} of this name"
+                    for name, have in names.values()
+                    if key in have
+                ),
+                "",
+            )
+            raise QueryError(
+                f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} "
+                f"{shown(key)}{elsewhere or nearest(key, keys)}"
+            )
 
 
 def _comparisons(where: Expression) -> Iterator[Comparison]:
@@ -152,17 +183,30 @@ def _comparisons(where: Expression) -> Iterator[Comparison]:
 
 def sort_keys(order_by: Sequence[str]) -> list[Field]:
     """Return the metrics, parameters and tags by which an ordering sorts."""
-    return [item.field for item in parse("", order_by=order_by).order if item.field.entity in ("metric", "param", "tag")]
+    return [
+        item.field
+        for item in parse("", order_by=order_by).order
+        if item.field.entity in ("metric", "param", "tag")
+    ]
 
 
 def tree(store: Store, runs: Sequence[RunRecord], *, unfold: bool) -> list[Selected]:
-    """Return the runs, each followed by its children if ``unfold`` is set, else with their number."""
+    """Return the runs, each followed by its children if ``unfold`` is set,
+    else with their number.
+    """
     listed: list[Selected] = []
     _add(store, runs, (), listed, unfold=unfold)
     return listed
 
 
-def _add(store: Store, runs: Sequence[RunRecord], above: tuple[str, ...], listed: list[Selected], *, unfold: bool) -> None:
+def _add(
+    store: Store,
+    runs: Sequence[RunRecord],
+    above: tuple[str, ...],
+    listed: list[Selected],
+    *,
+    unfold: bool,
+) -> None:
     counts = store.child_counts([run.id for run in runs])
     for run in runs:
         count = counts.get(run.id, 0)

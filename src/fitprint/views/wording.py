@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fitprint.entities import PendingBytes
 
-__all__ = ["age", "below", "clean", "counted", "counted_runs", "duration", "moment", "number", "size", "value_text"]
+__all__ = [
+    "age",
+    "below",
+    "clean",
+    "counted",
+    "counted_runs",
+    "duration",
+    "moment",
+    "number",
+    "size",
+    "value_text",
+]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -33,7 +44,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         exact = repr(value)
         return exact if len(exact) <= 8 else number(value)
-    return clean(json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value))
+    return clean(
+        json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
+    )
 
 
 def below(count: int) -> str:
@@ -50,18 +63,28 @@ def counted_runs(count: int) -> str:
 
 def counted(items: Collection[PendingBytes]) -> str:
     """Return how many artifacts these are, and their size: ``2 artifacts (5.3 kB)``."""
-    return f"{len(items)} {'artifact' if len(items) == 1 else 'artifacts'} ({size(sum(item.size for item in items))})"
+    return (
+        f"{len(items)} {'artifact' if len(items) == 1 else 'artifacts'} "
+        f"({size(sum(item.size for item in items))})"
+    )
 
 
 def clean(text: str) -> str:
-    """Return the text in one line, with control characters (those that steer terminals, too) as escapes."""
+    """Return the text in one line, with control characters (those that steer terminals, too) as
+    escapes.
+    """
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in at most two units: ``42ms``, ``1.5s``, ``12s``, ``3m12s``, ``2h05m``, ``3d04h``."""
+    """Return a length of time in at most two units: ``42ms``, ``1.5s``, ``12s``, ``3m12s``,
+    ``2h05m``, ``3d04h``.
+    """
     if seconds < 0.995:
         milliseconds = max(0.0, seconds) * 1000
         return f"{milliseconds:.0f}ms" if milliseconds >= 9.95 else f"{milliseconds:.2g}ms"
@@ -97,6 +120,8 @@ def size(count: int) -> str:
     amount = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+            return (
+                f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+            )
         amount /= 1000
     return f"{amount:.1f} TB"

@@ -64,7 +64,9 @@ def leaves_a_callback_after_a_failure(fit):
 
 def counts_from_one(fit):
     fit.params(fit.argument("params"))
-    fit.replace_argument("callbacks", [lambda number, loss: fit.metric("loss", loss, step=number + 1)])
+    fit.replace_argument(
+        "callbacks", [lambda number, loss: fit.metric("loss", loss, step=number + 1)]
+    )
     ensemble = yield
     fit.model(ensemble)
 
@@ -98,7 +100,9 @@ def steps_back(fit):
 
 def loses_steps(fit):
     fit.params(fit.argument("params"))
-    fit.replace_argument("callbacks", [lambda number, loss: number % 2 or fit.metric("loss", loss, step=number)])
+    fit.replace_argument(
+        "callbacks", [lambda number, loss: number % 2 or fit.metric("loss", loss, step=number)]
+    )
     ensemble = yield
     fit.model(ensemble)
 
@@ -134,7 +138,9 @@ def skips_in_threads(fit):
 
 def fails_on_a_full_disk(fit):
     run = fit.run
-    fit.replace_argument("callbacks", [lambda number, loss: run.log_metric("loss", loss, step=number)])
+    fit.replace_argument(
+        "callbacks", [lambda number, loss: run.log_metric("loss", loss, step=number)]
+    )
     yield
 
 

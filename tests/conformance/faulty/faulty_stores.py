@@ -66,7 +66,9 @@ class Rewriting(MemoryStore):
 class LosesNaN(Rewriting):
     def rewritten(self, event):
         if isinstance(event, MetricPoints):
-            values = array("d", [0.0 if math.isnan(value) else value for value in event.points.value])
+            values = array(
+                "d", [0.0 if math.isnan(value) else value for value in event.points.value]
+            )
             return replace(event, points=replace(event.points, value=values))
         return event
 
@@ -74,7 +76,9 @@ class LosesNaN(Rewriting):
 class MakesTexts(Rewriting):
     def rewritten(self, event):
         if isinstance(event, ParamsLogged):
-            return replace(event, params={key: Param(str(param.value)) for key, param in event.params.items()})
+            return replace(
+                event, params={key: Param(str(param.value)) for key, param in event.params.items()}
+            )
         return event
 
 
@@ -92,7 +96,9 @@ class PagesByCount(MemoryStore):
     def search_runs(self, query, *, limit=100, token=None):
         start = int(token or 0)
         found = super().search_runs(query, limit=10_000).runs
-        return Page(found[start : start + limit], str(start + limit) if len(found) > start + limit else None)
+        return Page(
+            found[start : start + limit], str(start + limit) if len(found) > start + limit else None
+        )
 
 
 class FindsTooMuch(MemoryStore):
@@ -150,7 +156,11 @@ class PurgesAtWill(MemoryStore):
     def append(self, batch):
         events = []
         for event in batch.events:
-            events += [RunDeleted(event.run, event.time), event] if isinstance(event, RunPurged) else [event]
+            events += (
+                [RunDeleted(event.run, event.time), event]
+                if isinstance(event, RunPurged)
+                else [event]
+            )
         super().append(replace(batch, events=events))
 
 
@@ -172,7 +182,11 @@ class CountsTheTrash(MemoryStore):
 
 class OwnsAllRuns(MemoryStore):
     def open_runs(self, journal):
-        return [found for owner in list(self._positions) for found in super(OwnsAllRuns, self).open_runs(owner)]
+        return [
+            found
+            for owner in list(self._positions)
+            for found in super(OwnsAllRuns, self).open_runs(owner)
+        ]
 
 
 class ClosesOnce(MemoryStore):
@@ -193,7 +207,9 @@ class ChoosesAgain(MemoryStore):
 
 class HasPendingBytesAtHome(MemoryStore):
     def pending(self, digests=None):
-        return super().pending(digests) or [PendingBytes(artifact.digest, artifact.size) for artifact, _ in self._artifacts()]
+        return super().pending(digests) or [
+            PendingBytes(artifact.digest, artifact.size) for artifact, _ in self._artifacts()
+        ]
 
 
 class ForgetsWhoRecorded(MemoryStore):
@@ -215,12 +231,25 @@ class WaitsForever(MemoryStore):
 class TakesArrivalsForRuns(MemoryStore):
     def append(self, batch):
         told = [event for event in batch.events if isinstance(event, BytesArrived)]
-        super().append(replace(batch, events=[*batch.events, *(RunStarted(new_id(), event.time, "Default", "arrived") for event in told)]))
+        super().append(
+            replace(
+                batch,
+                events=[
+                    *batch.events,
+                    *(RunStarted(new_id(), event.time, "Default", "arrived") for event in told),
+                ],
+            )
+        )
 
 
 class ForgetsArrivals(MemoryStore):
     def append(self, batch):
-        super().append(replace(batch, events=[event for event in batch.events if not isinstance(event, BytesArrived)]))
+        super().append(
+            replace(
+                batch,
+                events=[event for event in batch.events if not isinstance(event, BytesArrived)],
+            )
+        )
 
 
 class TellsRefusals(MemoryStore):
@@ -239,7 +268,10 @@ class NumbersByTime(MemoryStore):
     def changes(self, since="", *, limit=1000):
         times = [(run.last_time, run.id) for run in self._runs() if run.last_time > int(since or 0)]
         found = sorted(times)[:limit]
-        return Changes(tuple(Change("run", run, ("started",)) for _, run in found), str(found[-1][0]) if found else since)
+        return Changes(
+            tuple(Change("run", run, ("started",)) for _, run in found),
+            str(found[-1][0]) if found else since,
+        )
 
 
 class SkipsTheRestOfAPage(MemoryStore):
@@ -256,7 +288,11 @@ class KeepsEachChange(MemoryStore):
 
     def append(self, batch):
         super().append(batch)
-        self._kept += [Change("run", event.run, ("recorded",)) for event in batch.events if hasattr(event, "run")]
+        self._kept += [
+            Change("run", event.run, ("recorded",))
+            for event in batch.events
+            if hasattr(event, "run")
+        ]
 
     def changes(self, since="", *, limit=1000):
         start = int(since or 0)
@@ -277,7 +313,9 @@ class GivesLeasesToAll(MemoryStore):
         super().append(batch)
         for event in batch.events:
             if isinstance(event, ChangesFollowed):
-                self._consumers[event.consumer] = Consumer(event.consumer, event.holder, event.cursor or "", 0)
+                self._consumers[event.consumer] = Consumer(
+                    event.consumer, event.holder, event.cursor or "", 0
+                )
 
 
 class HasSql(MemoryStore):
@@ -305,7 +343,13 @@ class HasSql(MemoryStore):
 class ShowsTimesAsNumbers(HasSql):
     def query(self, sql, *, limit=10_000, timeout=10.0):
         found = super().query(sql, limit=limit, timeout=timeout)
-        return replace(found, rows=[tuple(1 if str(value).endswith("Z") else value for value in row) for row in found.rows])
+        return replace(
+            found,
+            rows=[
+                tuple(1 if str(value).endswith("Z") else value for value in row)
+                for row in found.rows
+            ],
+        )
 
 
 class RunsAnything(HasSql):

@@ -20,7 +20,9 @@ def submit(function, *arguments):
     """Return what the function returns, called in a new process."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     work = pickle.dumps((function, arguments))
-    done = subprocess.run([sys.executable, "-c", WORKER], input=work, env=environment, capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], input=work, env=environment, capture_output=True, check=True
+    )
     result, error = pickle.loads(done.stdout)
     if error is not None:
         raise error

@@ -1,4 +1,6 @@
-"""A scikit-learn classifier around a Keras model, as users write them. A module of its own: worker processes import it."""
+"""A scikit-learn classifier around a Keras model, as users write them. A module of its own: worker
+processes import it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ class KerasEstimator(ClassifierMixin, BaseEstimator):
         keras.utils.set_random_seed(0)
         self.classes_, codes = np.unique(y, return_inverse=True)
         outputs = keras.layers.Dense(len(self.classes_), "softmax")
-        self.model_ = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.Dense(self.units, "relu"), outputs])
+        self.model_ = keras.Sequential(
+            [keras.Input(X.shape[1:]), keras.layers.Dense(self.units, "relu"), outputs]
+        )
         self.model_.compile("adam", "sparse_categorical_crossentropy")
         self.model_.fit(X, codes, epochs=self.epochs, verbose=0)
         return self

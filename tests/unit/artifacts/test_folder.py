@@ -29,7 +29,9 @@ def modes(folder: Path) -> set[int]:
 
 
 @pytest.mark.parametrize(("mode", "expected"), [(0o755, {0o700, 0o600}), (0o2770, {0o2770, 0o660})])
-def test_files_are_as_private_as_the_folder_around(tmp_path: Path, mode: int, expected: set[int]) -> None:
+def test_files_are_as_private_as_the_folder_around(
+    tmp_path: Path, mode: int, expected: set[int]
+) -> None:
     """Their owner's alone, unless the folder above is made for a group."""
     above = tmp_path / "above"
     above.mkdir()
@@ -39,7 +41,9 @@ def test_files_are_as_private_as_the_folder_around(tmp_path: Path, mode: int, ex
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
-    """What does not fit is an error that says so, and no half of it is seen; what fits is kept afterwards."""
+    """What does not fit is an error that says so, and no half of it is seen; what fits is kept
+    afterwards.
+    """
     store = FolderArtifacts(f"file://{tmp_path}/bytes")
 
     def fill() -> None:
@@ -55,7 +59,9 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_torn_file_is_written_anew(tmp_path: Path) -> None:
-    """One of another length, such as a copy that somebody broke off, is replaced when its bytes come again."""
+    """One of another length, such as a copy that somebody broke off, is replaced when its bytes
+    come again.
+    """
     store = FolderArtifacts(f"file://{tmp_path}/bytes")
     put(store, b"original")
     (file,) = (path for path in (tmp_path / "bytes").rglob("*") if path.is_file())
@@ -78,7 +84,11 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_mounted_is_no_empty_one(tmp_path: Path) -> None:
     """Nothing is made where it would be, and nothing is said to be missing."""
     store = FolderArtifacts(f"file://{tmp_path}/mount/bytes")
-    for ask in (lambda: put(store, b"data"), lambda: store.open(digest_of(b"data")), lambda: digest_of(b"data") in store):
+    for ask in (
+        lambda: put(store, b"data"),
+        lambda: store.open(digest_of(b"data")),
+        lambda: digest_of(b"data") in store,
+    ):
         with pytest.raises(StoreError, match="cannot be reached .* is it mounted"):
             ask()
     assert [] == list(tmp_path.iterdir())

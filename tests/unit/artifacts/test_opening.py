@@ -12,13 +12,19 @@ from fitprint.errors import StoreError, UnknownStoreError
     ("store", "default", "place"),
     [
         ("sqlite:////shared/team.db", "team.db.artifacts", "file:///shared/team.db.artifacts"),
-        ("sqlite:////shared/a b/%41.db", "%41.db.artifacts", "file:///shared/a%20b/%2541.db.artifacts"),
+        (
+            "sqlite:////shared/a b/%41.db",
+            "%41.db.artifacts",
+            "file:///shared/a%20b/%2541.db.artifacts",
+        ),
         ("sqlite:////home/ada/.fitprint/fitprint.db", "blobs", "file:///home/ada/.fitprint/blobs"),
         ("memory://here", "memory://here", "memory://here"),
     ],
 )
 def test_where_files_go_if_nobody_chose(store: str, default: str, place: str) -> None:
-    """Beside the database, by a name that holds wherever that lies; in memory with a store that is there."""
+    """Beside the database, by a name that holds wherever that lies; in memory with a store that is
+    there.
+    """
     assert default == default_for(store)
     assert place == resolved(default, store)
     assert place == open_artifact_store(place).uri
@@ -36,7 +42,9 @@ def test_other_stores_have_no_default() -> None:
     assert [None, None] == [default_for("postgresql://host/db"), default_for("lines:///runs.jsonl")]
 
 
-@pytest.mark.parametrize("uri", ["file://", "file:///", "file://host/path", "file://relative", "file:///a%00b"])
+@pytest.mark.parametrize(
+    "uri", ["file://", "file:///", "file://host/path", "file://relative", "file:///a%00b"]
+)
 def test_what_is_no_folder_is_refused(uri: str) -> None:
     """With the way to write one."""
     with pytest.raises(StoreError, match="file:///absolute/path"):
@@ -50,7 +58,10 @@ def test_what_is_no_folder_is_refused(uri: str) -> None:
         ("fil:///shared/bytes", "did you mean file://?"),
         (
             "bucket://bob:secret@host/runs",
-            "no installed plugin provides artifact stores at bucket://; use file://, memory://, or install a plugin",
+            (
+                "no installed plugin provides artifact stores at bucket://; use file://, "
+                "memory://, or install a plugin"
+            ),
         ),
     ],
 )

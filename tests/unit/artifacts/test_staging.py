@@ -26,7 +26,9 @@ def files(staging: Staging) -> list[Path]:
     return sorted(path for path in staging.root.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", os.urandom(3_000_000)], ids=["empty", "short", "long"])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", os.urandom(3_000_000)], ids=["empty", "short", "long"]
+)
 def test_bytes_come_back(staging: Staging, data: bytes) -> None:
     """Bytes are kept under their digest, below two letters of it."""
     digest = staging.put_bytes(data)
@@ -89,7 +91,11 @@ def test_a_torn_blob_is_written_anew(staging: Staging, tmp_path: Path) -> None:
     digest = staging.put_bytes(b"original")
     source = tmp_path / "source"
     source.write_bytes(b"original")
-    for put in (lambda: staging.put_bytes(b"original"), lambda: staging.put_file(source), lambda: staging.adopt(source)):
+    for put in (
+        lambda: staging.put_bytes(b"original"),
+        lambda: staging.put_file(source),
+        lambda: staging.adopt(source),
+    ):
         staging.path_of(digest).write_bytes(b"orig")
         put()
         assert staging.read(digest) == b"original"
@@ -152,7 +158,17 @@ def test_threads_put_the_same_bytes(staging: Staging) -> None:
     assert staging.read(digest_of(data)) == data
 
 
-@pytest.mark.parametrize("name", [".model-{pid}-abc", ".load-{pid}-abc", ".import-{pid}-abc", ".model-abcd_efg", ".{hex}", "ab/.{hex}"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".model-{pid}-abc",
+        ".load-{pid}-abc",
+        ".import-{pid}-abc",
+        ".model-abcd_efg",
+        ".{hex}",
+        "ab/.{hex}",
+    ],
+)
 def test_fault_9_what_a_killed_process_left_is_swept(tmp_path: Path, name: str) -> None:
     """It goes a day later, with all that is in it; staging stay."""
     staging = Staging(tmp_path)

@@ -110,7 +110,9 @@ class Toy(Framework):
         self.write(self.name, TOY)
 
     def __getattr__(self, name: str) -> ModuleType:
-        """Import the framework at the first look at ``module`` (no property: older pluggy looks at those of a plugin)."""
+        """Import the framework at the first look at ``module`` (no property: older pluggy looks at
+        those of a plugin).
+        """
         if name != "module":
             raise AttributeError(name)
         return importlib.import_module(self.name)
@@ -132,11 +134,18 @@ class Toy(Framework):
     def method(self, path: str = "Base.fit", **options: Any) -> Method:
         return Method(f"{self.name}:{path}", options.pop("observe", self.observe), **options)
 
-    def subclass_method(self, name: str = "fit", *, base: str = "Base", **options: Any) -> SubclassMethod:
-        return SubclassMethod(f"{self.name}:{base}", name, options.pop("observe", self.observe), **options)
+    def subclass_method(
+        self, name: str = "fit", *, base: str = "Base", **options: Any
+    ) -> SubclassMethod:
+        return SubclassMethod(
+            f"{self.name}:{base}", name, options.pop("observe", self.observe), **options
+        )
 
     def targets(self) -> Sequence[Target]:
-        return self.chosen or [self.function(), *(self.subclass_method(name) for name in ("fit", "fit_predict", "partial_fit"))]
+        return self.chosen or [
+            self.function(),
+            *(self.subclass_method(name) for name in ("fit", "fit_predict", "partial_fit")),
+        ]
 
     @hookimpl
     def register_frameworks(self) -> Sequence[Toy]:

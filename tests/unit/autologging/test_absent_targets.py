@@ -1,4 +1,6 @@
-"""A version of a framework that is not the one a plugin was written for: what is there is observed, what is not is told once."""
+"""A version of a framework that is not the one a plugin was written for: what is there is observed,
+what is not is told once.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from fitprint.autologging.framework import Framework, Function, Method, Subclass
 from fitprint.hooks.markers import hookimpl
 from fitprint.testing import captured_runs
 
-# What the plugin knows: toy 1. The file below is of toy 2, which renamed a function and a class, and moved a module.
+# What the plugin knows: toy 1. The file below is of toy 2, which renamed a function and a class,
+# and moved a module.
 _TRAINING = """
 class Model:
     def fit(self, X):
@@ -54,7 +57,9 @@ def toy(tmp_path, monkeypatch):
     (tmp_path / "toy" / "training.py").write_text(_TRAINING)
     monkeypatch.syspath_prepend(tmp_path)
     plugin = ModuleType("plugin")
-    framework = type("Toy", (Framework,), {"name": "toy", "distribution": "toy", "targets": lambda _: TARGETS})()
+    framework = type(
+        "Toy", (Framework,), {"name": "toy", "distribution": "toy", "targets": lambda _: TARGETS}
+    )()
     plugin.register_frameworks = hookimpl(lambda: [framework])
     with captured_runs(plugins={"toy": plugin}, strict=False) as runs:
         yield runs
@@ -85,10 +90,22 @@ def test_each_absent_target_is_one_line(toy, imported):
     fitprint.autolog()
     assert sorted(
         [
-            "toy's toy.training:train_before cannot be observed: AttributeError: toy.training has no 'train_before'",
-            "toy's toy.training:Gone.fit cannot be observed: AttributeError: toy.training has no 'Gone'",
-            "toy's toy.training:Model.learn cannot be observed: AttributeError: Model has no method 'learn'",
-            "toy's toy.training:Former cannot be observed: AttributeError: toy.training has no 'Former'",
+            (
+                "toy's toy.training:train_before cannot be observed: AttributeError: toy.training "
+                "has no 'train_before'"
+            ),
+            (
+                "toy's toy.training:Gone.fit cannot be observed: AttributeError: toy.training has "
+                "no 'Gone'"
+            ),
+            (
+                "toy's toy.training:Model.learn cannot be observed: AttributeError: Model has no "
+                "method 'learn'"
+            ),
+            (
+                "toy's toy.training:Former cannot be observed: AttributeError: toy.training has no "
+                "'Former'"
+            ),
             "toy's toy.moved cannot be observed: ModuleNotFoundError: toy has no module 'moved'",
         ]
     ) == sorted(toy.problems)
@@ -104,12 +121,16 @@ def test_absence_is_no_reason_to_import(toy):
     """The package is asked for its modules without importing any of them."""
     fitprint.autolog()
     importlib.import_module("toy")
-    assert ["toy's toy.moved cannot be observed: ModuleNotFoundError: toy has no module 'moved'"] == toy.problems
+    assert [
+        "toy's toy.moved cannot be observed: ModuleNotFoundError: toy has no module 'moved'"
+    ] == toy.problems
     assert "toy.training" not in sys.modules
 
 
 def test_a_call_that_does_not_fit_is_the_users_error_alone(toy):
-    """An observer that asks for arguments needs no care for calls that have the wrong ones: nothing is told, and nothing is recorded."""
+    """An observer that asks for arguments needs no care for calls that have the wrong ones: nothing
+    is told, and nothing is recorded.
+    """
     TARGETS.append(Function("toy.training:train_anew", asking))
     try:
         fitprint.autolog()

@@ -45,8 +45,14 @@ def test_blocks_nest(toy: Toy) -> None:
     """The inner block leaves the outer one on, with its own options."""
     with fitprint.autolog(models=False):
         with fitprint.autolog(datasets=False, models=True):
-            assert (True, False) == (workspace.current().settings["models"], workspace.current().settings["datasets"])
-        assert (False, True) == (workspace.current().settings["models"], workspace.current().settings["datasets"])
+            assert (True, False) == (
+                workspace.current().settings["models"],
+                workspace.current().settings["datasets"],
+            )
+        assert (False, True) == (
+            workspace.current().settings["models"],
+            workspace.current().settings["datasets"],
+        )
         toy.module.train({}, [])
     toy.module.train({}, [])
     assert 1 == toy.seen.count(("after", "train"))
@@ -86,7 +92,13 @@ def test_what_was_configured_before_a_block_is_there_after_it(toy: Toy) -> None:
         ({"model": True}, "unknown setting 'model' from call: did you mean 'models'"),
         ({"models": "perhaps"}, "setting 'models' from call must be true or false, not 'perhaps'"),
         ({"disabled": True}, "unknown setting 'disabled'"),
-        ({"absent": {"depth": 3}}, "unknown setting 'absent.depth' from call: no installed plugin has settings of 'absent'"),
+        (
+            {"absent": {"depth": 3}},
+            (
+                "unknown setting 'absent.depth' from call: no installed plugin has settings of "
+                "'absent'"
+            ),
+        ),
     ],
 )
 def test_a_wrong_option_changes_nothing(toy: Toy, options: dict[str, Any], message: str) -> None:
@@ -99,20 +111,27 @@ def test_a_wrong_option_changes_nothing(toy: Toy, options: dict[str, Any], messa
 
 
 def test_a_frameworks_own_options_reach_its_observers(toy: Toy) -> None:
-    """Settings that a plugin registers are given by a dict under its name, kept apart, merged over calls, and taken back."""
+    """Settings that a plugin registers are given by a dict under its name, kept apart, merged over
+    calls, and taken back.
+    """
     seen: list[dict[str, Any]] = []
 
     class Plugin:
         @hookimpl
         def register_settings(self) -> list[Setting]:
-            return [Setting(f"{toy.name}.depth", int, 3, "How deep."), Setting(f"{toy.name}.width", int, 5, "How wide.")]
+            return [
+                Setting(f"{toy.name}.depth", int, 3, "How deep."),
+                Setting(f"{toy.name}.width", int, 5, "How wide."),
+            ]
 
     def observe(fit: Any) -> Generator[None, Any, None]:
         seen.append(dict(fit.options()))
         yield
 
     toy.chosen = [toy.function(observe=observe)]
-    manager.reset(manager.Hooks(disabled=["*"], extra={"toy": toy, "settings": Plugin()}, strict=True))
+    manager.reset(
+        manager.Hooks(disabled=["*"], extra={"toy": toy, "settings": Plugin()}, strict=True)
+    )
     workspace.use(None)
     fitprint.autolog(**{toy.name: {"depth": 4}})
     toy.module.train({}, [])
@@ -121,7 +140,12 @@ def test_a_frameworks_own_options_reach_its_observers(toy: Toy) -> None:
     toy.module.train({}, [])
     fitprint.configure(**{toy.name: {"depth": None}})
     toy.module.train({}, [])
-    assert [{"depth": 4, "width": 5}, {"depth": 4, "width": 6}, {"depth": 4, "width": 5}, {"depth": 3, "width": 5}] == seen
+    assert [
+        {"depth": 4, "width": 5},
+        {"depth": 4, "width": 6},
+        {"depth": 4, "width": 5},
+        {"depth": 3, "width": 5},
+    ] == seen
     with pytest.raises(SettingsError, match=f"did you mean '{toy.name}.depth'"):
         fitprint.autolog(**{toy.name: {"dept": 1}})
 
@@ -176,7 +200,9 @@ def test_without_plugins_that_is_told(toy: Toy) -> None:
     assert "no framework plugin is installed" in told[0]
 
 
-def test_fault_7_a_framework_without_its_plugin_is_told_beside_other_plugins(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_7_a_framework_without_its_plugin_is_told_beside_other_plugins(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once, whenever it is imported; what other frameworks import for themselves is not."""
     told: list[str] = []
 
@@ -193,7 +219,12 @@ def test_fault_7_a_framework_without_its_plugin_is_told_beside_other_plugins(toy
     monkeypatch.setitem(sys.modules, "sklearn", ModuleType("sklearn"))
     fitprint.autolog()
     fitprint.autolog()
-    assert ["catboost is imported, and no installed plugin records its trainings: pip install fitprint-catboost"] == told
+    assert [
+        (
+            "catboost is imported, and no installed plugin records its trainings: pip install "
+            "fitprint-catboost"
+        )
+    ] == told
     fitprint.autolog(disable=True)
     fitprint.autolog(exclude_frameworks=["catboost"])
     assert 1 == len(told)
@@ -208,7 +239,9 @@ def test_disabling_what_is_off_is_nothing(toy: Toy) -> None:
 
 
 def test_a_call_asks_once_whether_anybody_is_to_see_it() -> None:
-    """Patches that are switched on between two looks, by another thread, do not take part in a call that has begun."""
+    """Patches that are switched on between two looks, by another thread, do not take part in a call
+    that has begun.
+    """
 
     class Switched:
         looks = 0
@@ -267,12 +300,18 @@ fitprint.autolog(context=False)
 heavy = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "sqlite3", "joblib", "skops"}
 print(sorted(heavy & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=toy.folder)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=toy.folder
+    )
     assert "[]\n" == done.stdout
 
 
-def test_the_notice_is_one_line_on_standard_error(toy: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first run of a process one line says where runs are; standard output stays the user's, and the setting silences it."""
+def test_the_notice_is_one_line_on_standard_error(
+    toy: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first run of a process one line says where runs are; standard output stays the
+    user's, and the setting silences it.
+    """
     from fitprint import builtin
 
     monkeypatch.setattr(builtin, "_noticed", set())
@@ -302,11 +341,16 @@ def test_a_plugin_for_another_version_is_told(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once, with the versions it supports; what it observes is observed all the same."""
-    for name, version, requires in (("otherboost", "3.1", ""), ("fitprint-otherboost", "1.0", 'otherboost<3; extra == "framework"')):
+    for name, version, requires in (
+        ("otherboost", "3.1", ""),
+        ("fitprint-otherboost", "1.0", 'otherboost<3; extra == "framework"'),
+    ):
         folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
         folder.mkdir()
         line = f"Requires-Dist: {requires}\n" if requires else ""
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{line}", encoding="utf-8")
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{line}", encoding="utf-8"
+        )
     monkeypatch.syspath_prepend(tmp_path)
     manager.hooks().found.append(manager.Found("otherboost", "fitprint-otherboost", "1.0"))
     for _ in range(2):

@@ -65,7 +65,9 @@ def tools(depth):
 
 @pytest.fixture
 def family(toy: Toy) -> Any:
-    """A module of the framework's package, with functions that call what they are given; autologging is on."""
+    """A module of the framework's package, with functions that call what they are given;
+    autologging is on.
+    """
     folder = toy.folder / f"{toy.name}_kit"
     folder.mkdir()
     toy.write(f"{toy.name}_kit/__init__", "")
@@ -114,7 +116,9 @@ def test_whatever_the_framework_trains_holds_no_run(toy: Toy, family: Any, runs:
     assert runs() == []
 
 
-def test_a_function_of_the_users_that_the_framework_calls_is_the_users(toy: Toy, family: Any, runs: Runs) -> None:
+def test_a_function_of_the_users_that_the_framework_calls_is_the_users(
+    toy: Toy, family: Any, runs: Runs
+) -> None:
     family.helps(lambda: toy.module.Base().fit([1]))
     assert [run.name for run in runs()] == ["Base"]
 
@@ -128,14 +132,30 @@ def test_a_prediction_holds_no_run(toy: Toy, family: Any, runs: Runs) -> None:
     assert runs() == []
 
 
-@pytest.mark.parametrize("name", ["toy.tests.test_it", "toy.core_test", "toy.testing.shared", "toy._testing", "toy.conformance"])
-def test_tests_of_the_framework_call_as_users_do(toy: Toy, family: Any, runs: Runs, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["toy.tests.test_it", "toy.core_test", "toy.testing.shared", "toy._testing", "toy.conformance"],
+)
+def test_tests_of_the_framework_call_as_users_do(
+    toy: Toy, family: Any, runs: Runs, name: str
+) -> None:
     exec("fit([1])", {"__name__": name.replace("toy", toy.name, 1), "fit": toy.module.Base().fit})
     assert len(runs()) == 1
 
 
-@pytest.mark.parametrize("names", [{}, {"__name__": None}, {"__name__": ["unhashable"]}, {"__name__": "__main__"}, {"__name__": "toy"}])
-def test_code_of_any_name_is_the_users(toy: Toy, family: Any, runs: Runs, names: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        {},
+        {"__name__": None},
+        {"__name__": ["unhashable"]},
+        {"__name__": "__main__"},
+        {"__name__": "toy"},
+    ],
+)
+def test_code_of_any_name_is_the_users(
+    toy: Toy, family: Any, runs: Runs, names: dict[str, Any]
+) -> None:
     exec("fit([1])", {**names, "fit": toy.module.Base().fit})
     assert len(runs()) == 1
 
@@ -158,7 +178,9 @@ def test_a_thread_begins_where_no_code_of_pythons_calls(toy: Toy, family: Any, r
 
 
 def test_another_tools_wrapper_hides_no_caller(toy: Toy, family: Any, runs: Runs) -> None:
-    """Where a wrapper stands between the framework's code and ours, whoever called the wrapper counts."""
+    """Where a wrapper stands between the framework's code and ours, whoever called the wrapper
+    counts.
+    """
     ours = toy.module.Base.fit
 
     @functools.wraps(ours)
@@ -186,8 +208,12 @@ DEPTHS = {
 
 @pytest.mark.parametrize("what", DEPTHS)
 @pytest.mark.parametrize("state", ["on", "inside off()", "switched off"])
-def test_fault_13a_a_call_inside_costs_one_frame(toy: Toy, family: Any, what: str, state: str) -> None:
-    """However deep: the replacement is all that stands between two of the user's calls, and nothing once it is switched off."""
+def test_fault_13a_a_call_inside_costs_one_frame(
+    toy: Toy, family: Any, what: str, state: str
+) -> None:
+    """However deep: the replacement is all that stands between two of the user's calls, and nothing
+    once it is switched off.
+    """
 
     def depth(levels: int) -> int:
         if state == "inside off()":

@@ -15,7 +15,9 @@ from fitprint.testing import captured_runs
 
 
 def observe(fit):
-    fit.dataset_facts({"type": "toy.Table", "shape": [3, 2]}, name="train", role="eval", digest="abc")
+    fit.dataset_facts(
+        {"type": "toy.Table", "shape": [3, 2]}, name="train", role="eval", digest="abc"
+    )
     yield
 
 
@@ -26,7 +28,13 @@ def plugin(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     plugin = ModuleType("plugin")
     framework = type(
-        "Toy", (Framework,), {"name": "toy", "distribution": "toy", "targets": lambda _: [Function("toytable:train", observe)]}
+        "Toy",
+        (Framework,),
+        {
+            "name": "toy",
+            "distribution": "toy",
+            "targets": lambda _: [Function("toytable:train", observe)],
+        },
     )()
     plugin.register_frameworks = hookimpl(lambda: [framework])
     yield plugin
@@ -34,11 +42,14 @@ def plugin(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("datasets", "expected"), [(True, [("train", "eval", "abc", {"type": "toy.Table", "shape": [3, 2]})]), (False, [])]
+    ("datasets", "expected"),
+    [(True, [("train", "eval", "abc", {"type": "toy.Table", "shape": [3, 2]})]), (False, [])],
 )
 def test_facts_of_a_container_are_recorded_as_told(plugin, datasets, expected):
     """Unless the settings leave data out."""
     with captured_runs(plugins={"toy": plugin}, datasets=datasets) as runs:
         fitprint.autolog()
         importlib.import_module("toytable").train()
-        assert expected == [(data.name, data.role, data.digest, dict(data.facts)) for data in runs.one().datasets]
+        assert expected == [
+            (data.name, data.role, data.digest, dict(data.facts)) for data in runs.one().datasets
+        ]

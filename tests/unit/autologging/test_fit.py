@@ -1,4 +1,6 @@
-"""What an observer has beside recording: who is trained and goes on from what, parts inside the call, skipping, observers by name."""
+"""What an observer has beside recording: who is trained and goes on from what, parts inside the
+call, skipping, observers by name.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def recorded(toy: Toy) -> Callable[..., Run]:
-    """Return the newest run after a call of ``train`` with these callbacks, in which something is done above the yield."""
+    """Return the newest run after a call of ``train`` with these callbacks, in which something is
+    done above the yield.
+    """
 
     works: list[Callable[[Any], None]] = []
 
@@ -45,7 +49,12 @@ def test_what_is_trained_is_tagged(toy: Toy, recorded: Callable[..., Run], by_pa
         toy.module.__version__ = "1.2"
         fit.identify(f"{toy.name}.Base" if by_path else toy.module.Base, other_version="3")
 
-    expected = {"estimator_name": "Base", "estimator_class": f"{toy.name}.Base", f"{toy.name}_version": "1.2", "other_version": "3"}
+    expected = {
+        "estimator_name": "Base",
+        "estimator_class": f"{toy.name}.Base",
+        f"{toy.name}_version": "1.2",
+        "other_version": "3",
+    }
     assert expected.items() <= recorded(identify).tags.items()
 
 
@@ -55,24 +64,36 @@ def test_a_training_that_begins_anew_goes_on_from_nothing(recorded: Callable[...
     assert "continuation" not in run.record.documents
 
 
-def test_a_training_that_goes_on_from_a_file_names_it(recorded: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_training_that_goes_on_from_a_file_names_it(
+    recorded: Callable[..., Run], tmp_path: Path
+) -> None:
     run = recorded(lambda fit: fit.continues(str(tmp_path / "old.model"), lambda _: 1))
     assert "old.model" == run.tags["continues_file"]
-    assert {"model": "str", "file": str(tmp_path / "old.model")} == run.record.documents["continuation"]
+    assert {"model": "str", "file": str(tmp_path / "old.model")} == run.record.documents[
+        "continuation"
+    ]
 
 
-def test_a_training_that_goes_on_from_a_recorded_model_names_its_run(toy: Toy, recorded: Callable[..., Run]) -> None:
+def test_a_training_that_goes_on_from_a_recorded_model_names_its_run(
+    toy: Toy, recorded: Callable[..., Run]
+) -> None:
     """And how many rounds that has; what cannot be told is left out."""
     model = toy.module.Base()
     before = recorded(lambda fit: fit.link(model))
     run = recorded(lambda fit: fit.continues(model, lambda _: 7))
     assert before.id == run.tags["continues_run"]
     assert {"model": "Base", "rounds": 7, "run": before.id} == run.record.documents["continuation"]
-    assert {"model": "Base"} == recorded(lambda fit: fit.continues(toy.module.Base(), lambda _: None)).record.documents["continuation"]
+    assert {"model": "Base"} == recorded(
+        lambda fit: fit.continues(toy.module.Base(), lambda _: None)
+    ).record.documents["continuation"]
 
 
-def test_parts_inside_the_call_neither_raise_nor_warn(recorded: Callable[..., Run], told: list[str]) -> None:
-    """They are told like other failures of ours; what the user's own callbacks do afterwards stays the user's."""
+def test_parts_inside_the_call_neither_raise_nor_warn(
+    recorded: Callable[..., Run], told: list[str]
+) -> None:
+    """They are told like other failures of ours; what the user's own callbacks do afterwards stays
+    the user's.
+    """
     fits: list[Any] = []
 
     def ours(_: Any) -> None:
@@ -128,7 +149,11 @@ lenient.__signature__ = inspect.signature(train)
     fitprint.autolog()
     import lenient_toy  # type: ignore[import-not-found]
 
-    seen = [lenient_toy.lenient([1], 2), lenient_toy.lenient([1], rounds=2), lenient_toy.lenient([1])]
+    seen = [
+        lenient_toy.lenient([1], 2),
+        lenient_toy.lenient([1], rounds=2),
+        lenient_toy.lenient([1]),
+    ]
     assert [3, 3, 3] == seen
 
 
@@ -139,7 +164,10 @@ def test_a_keyword_behind_any_number_of_arguments_is_replaced_by_name(toy: Toy) 
         fit.replace_argument("callbacks", ["ours"])
         yield
 
-    toy.write("variadic_toy", "def train(model, *data, callbacks=()):\n    return model, data, callbacks\n")
+    toy.write(
+        "variadic_toy",
+        "def train(model, *data, callbacks=()):\n    return model, data, callbacks\n",
+    )
     toy.chosen = [type(toy.function())("variadic_toy:train", observe)]
     fitprint.autolog()
     import variadic_toy  # type: ignore[import-not-found]
@@ -149,7 +177,9 @@ def test_a_keyword_behind_any_number_of_arguments_is_replaced_by_name(toy: Toy) 
 
 def test_an_observer_may_be_named(toy: Toy) -> None:
     """Its module is imported at the first call, not before."""
-    toy.write("watching_toy", "seen = []\ndef observe(fit):\n    seen.append(fit.subject)\n    yield\n")
+    toy.write(
+        "watching_toy", "seen = []\ndef observe(fit):\n    seen.append(fit.subject)\n    yield\n"
+    )
     import sys
 
     toy.chosen = [toy.function(observe="watching_toy:observe", nested="watching_toy:observe")]
@@ -160,8 +190,13 @@ def test_an_observer_may_be_named(toy: Toy) -> None:
     assert ["train"] == sys.modules["watching_toy"].seen
 
 
-@pytest.mark.parametrize(("name", "error"), [("no_such_module_here:observe", ModuleNotFoundError), ("json:observe", AttributeError)])
-def test_an_observer_that_is_not_there_is_told(toy: Toy, told: list[str], name: str, error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("no_such_module_here:observe", ModuleNotFoundError), ("json:observe", AttributeError)],
+)
+def test_an_observer_that_is_not_there_is_told(
+    toy: Toy, told: list[str], name: str, error: type[Exception]
+) -> None:
     """The user's call is made all the same."""
     toy.chosen = [toy.function(observe=name)]
     fitprint.autolog()
@@ -172,7 +207,9 @@ def test_an_observer_that_is_not_there_is_told(toy: Toy, told: list[str], name: 
         observer_of(name)
 
 
-def test_fault_4_the_capture_report_holds_no_secrets(toy: Toy, recorded: Callable[..., Run]) -> None:
+def test_fault_4_the_capture_report_holds_no_secrets(
+    toy: Toy, recorded: Callable[..., Run]
+) -> None:
     """It quotes errors of the user's, and warnings."""
 
     def work(fit: Any) -> None:
@@ -183,10 +220,19 @@ def test_fault_4_the_capture_report_holds_no_secrets(toy: Toy, recorded: Callabl
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fitprint.autologging.observing.note_warning(
-                warnings.WarningMessage("login failed: password=hunter, retry", UserWarning, "f.py", 1)  # type: ignore[arg-type]
+                warnings.WarningMessage(
+                    "login failed: password=hunter, retry", UserWarning, "f.py", 1
+                )  # type: ignore[arg-type]
             )
 
     report = recorded(work, theirs).record.documents["capture"]
-    assert "`get_params` failed: ValueError: password=[redacted], user=bob" == report["skipped"]["params"]
-    assert "ValueError: https://bob:[redacted]@host/ cannot be reached" == report["failed"]["curves"]
-    assert ["login failed: password=[redacted], retry"] == [warning["message"] for warning in report["warnings"]]
+    assert (
+        "`get_params` failed: ValueError: password=[redacted], user=bob"
+        == report["skipped"]["params"]
+    )
+    assert (
+        "ValueError: https://bob:[redacted]@host/ cannot be reached" == report["failed"]["curves"]
+    )
+    assert ["login failed: password=[redacted], retry"] == [
+        warning["message"] for warning in report["warnings"]
+    ]

@@ -1,4 +1,6 @@
-"""Calls inside observed calls: what they add to the outer one's run, and which target observes a method."""
+"""Calls inside observed calls: what they add to the outer one's run, and which target observes a
+method.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,10 @@ def boost(toy: Toy) -> Toy:
     """A framework with a function that a fit of its own calls."""
     toy.write(f"{toy.name}_boost", BOOST.format(toy=toy.name))
     function = toy.function(observe=observe_boost, nested=observe_boost)
-    toy.chosen = [type(function)(f"{toy.name}_boost:boost", observe_boost, nested=observe_boost), toy.subclass_method()]
+    toy.chosen = [
+        type(function)(f"{toy.name}_boost:boost", observe_boost, nested=observe_boost),
+        toy.subclass_method(),
+    ]
     fitprint.autolog()
     return toy
 
@@ -98,7 +103,10 @@ def test_further_nested_calls_keep_their_own_keys(boost: Toy, runs: Runs) -> Non
 def test_many_trainings_in_one_call_add_nothing(toy: Toy, runs: Runs, kind: str) -> None:
     toy.write(f"{toy.name}_boost", BOOST.format(toy=toy.name))
     kind_of_function = type(toy.function())
-    toy.chosen = [kind_of_function(f"{toy.name}_boost:boost", observe_boost, nested=observe_boost), toy.subclass_method(kind=kind)]
+    toy.chosen = [
+        kind_of_function(f"{toy.name}_boost:boost", observe_boost, nested=observe_boost),
+        toy.subclass_method(kind=kind),
+    ]
     fitprint.autolog()
     module_of(toy).Committee().fit([1, 2])
     (run,) = runs()
@@ -118,7 +126,12 @@ def test_calls_below_a_nested_call_run_plain(toy: Toy, runs: Runs) -> None:
     module_of(toy).Deep().fit([1, 2])
     (run,) = runs()
     assert "loss" not in run.metrics
-    assert toy.seen == [("before", "Deep"), ("before", "outer"), ("after", "outer"), ("after", "Deep")]
+    assert toy.seen == [
+        ("before", "Deep"),
+        ("before", "outer"),
+        ("after", "outer"),
+        ("after", "Deep"),
+    ]
 
 
 def test_children_of_a_call_that_raises_end_with_it(toy: Toy, runs: Runs) -> None:
@@ -135,23 +148,34 @@ def test_children_of_a_call_that_raises_end_with_it(toy: Toy, runs: Runs) -> Non
     code = BOOST.format(toy=toy.name) + "\ndef tune():\n    boost(2)\n    boost(2, fail_at=1)\n"
     toy.write(f"{toy.name}_boost", code)
     function, path = type(toy.function()), f"{toy.name}_boost"
-    toy.chosen = [function(f"{path}:tune", observe), function(f"{path}:boost", observe, nested=candidate)]
+    toy.chosen = [
+        function(f"{path}:tune", observe),
+        function(f"{path}:boost", observe, nested=candidate),
+    ]
     fitprint.autolog()
     with pytest.raises(ValueError, match="round"):
         module_of(toy).tune()
     (run,) = [run for run in runs() if run.parent_id is None]
-    found = {child.name: (child.status, child.error is not None and "ValueError" in child.error) for child in run.children()}
+    found = {
+        child.name: (child.status, child.error is not None and "ValueError" in child.error)
+        for child in run.children()
+    }
     assert run.status == "FAILED"
     assert found == {"part 1": ("FINISHED", False), "part 2": ("FAILED", True)}
 
 
-def test_a_failing_nested_observer_leaves_the_call_alone(toy: Toy, told: list[str], runs: Runs) -> None:
+def test_a_failing_nested_observer_leaves_the_call_alone(
+    toy: Toy, told: list[str], runs: Runs
+) -> None:
     def fail(fit: Any) -> Generator[None, Any, None]:
         yield
         raise RuntimeError("ours")
 
     toy.write(f"{toy.name}_boost", BOOST.format(toy=toy.name))
-    toy.chosen = [type(toy.function())(f"{toy.name}_boost:boost", fail, nested=fail), toy.subclass_method()]
+    toy.chosen = [
+        type(toy.function())(f"{toy.name}_boost:boost", fail, nested=fail),
+        toy.subclass_method(),
+    ]
     fitprint.autolog()
     assert module_of(toy).Booster().fit([1, 2]).rounds_ == 2
     (run,) = runs()
@@ -165,7 +189,10 @@ def test_the_report_counts_what_nested_observers_cost(boost: Toy, runs: Runs) ->
         fit.overhead += 5.0
         yield
 
-    boost.chosen = [type(boost.function())(f"{boost.name}_boost:boost", slow, nested=slow), boost.subclass_method()]
+    boost.chosen = [
+        type(boost.function())(f"{boost.name}_boost:boost", slow, nested=slow),
+        boost.subclass_method(),
+    ]
     fitprint.autolog(disable=True)
     fitprint.autolog()
     module_of(boost).Booster().fit([1])
@@ -175,14 +202,18 @@ def test_the_report_counts_what_nested_observers_cost(boost: Toy, runs: Runs) ->
 
 @pytest.mark.parametrize("imported_first", [True, False])
 @pytest.mark.parametrize("nearest_first", [True, False])
-def test_the_target_with_the_nearest_base_observes(toy: Toy, runs: Runs, imported_first: bool, nearest_first: bool) -> None:
+def test_the_target_with_the_nearest_base_observes(
+    toy: Toy, runs: Runs, imported_first: bool, nearest_first: bool
+) -> None:
     def observe_nearest(fit: Any) -> Generator[None, Any, None]:
         fit.tags({"observer": "nearest"})
         yield
 
     toy.write(f"{toy.name}_boost", BOOST.format(toy=toy.name))
     nearest = type(toy.subclass_method())(f"{toy.name}_boost:Booster", "fit", observe_nearest)
-    toy.chosen = [nearest, toy.subclass_method()] if nearest_first else [toy.subclass_method(), nearest]
+    toy.chosen = (
+        [nearest, toy.subclass_method()] if nearest_first else [toy.subclass_method(), nearest]
+    )
     if imported_first:
         module_of(toy)
     fitprint.autolog()
@@ -229,7 +260,9 @@ def left_out(toy: Toy, hooked: Callable[[Mapping[str, Any]], None]) -> Toy:
 
 
 def test_a_call_that_trains_what_is_wanted_is_recorded(left_out: Toy, runs: Runs) -> None:
-    """With the framework around left out, its call is still the one run, from its first inner training on."""
+    """With the framework around left out, its call is still the one run, from its first inner
+    training on.
+    """
     module = module_of(left_out)
     module.Committee().fit([1])
     module.Booster().fit([1])

@@ -1,4 +1,6 @@
-"""One user call, one run: what becomes a run, what is recorded on it, and that no failure of ours is ever the user's."""
+"""One user call, one run: what becomes a run, what is recorded on it, and that no failure of ours
+is ever the user's.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def names(runs: Runs) -> list[tuple[str, str]]:
     return [(run.name, run.status) for run in runs()]
 
 
-# -- what is a run ---------------------------------------------------------------------------------------------------
+# -- what is a run ---------------------------------------------------------------------------------
 
 
 def test_an_outermost_call_is_one_run(toy: Toy, runs: Runs) -> None:
@@ -45,7 +47,9 @@ def test_an_outermost_call_is_one_run(toy: Toy, runs: Runs) -> None:
     toy.module.train({}, [], callbacks=[lambda params: toy.module.Base().fit([])])
     assert [("Meta", "FINISHED"), ("Careful", "FINISHED"), ("train", "FINISHED")] == names(runs)
     assert ["fit", "fit", "fit"] == [run.kind for run in runs()]
-    assert 3 == toy.seen.count(("before", "Meta")) + toy.seen.count(("before", "Careful")) + toy.seen.count(("before", "train"))
+    assert 3 == toy.seen.count(("before", "Meta")) + toy.seen.count(
+        ("before", "Careful")
+    ) + toy.seen.count(("before", "train"))
 
 
 def test_a_run_says_how_long_it_took_and_what_was_captured(toy: Toy, runs: Runs) -> None:
@@ -59,8 +63,12 @@ def test_a_run_says_how_long_it_took_and_what_was_captured(toy: Toy, runs: Runs)
     assert "failed" not in run.capture
 
 
-def test_inside_a_users_run_the_first_fit_is_on_it_and_the_others_below(toy: Toy, runs: Runs) -> None:
-    """The user's run gets the first fit, every further one is a child, and it ends with the user's block only."""
+def test_inside_a_users_run_the_first_fit_is_on_it_and_the_others_below(
+    toy: Toy, runs: Runs
+) -> None:
+    """The user's run gets the first fit, every further one is a child, and it ends with the user's
+    block only.
+    """
     fitprint.autolog()
     with fitprint.start_run("mine") as mine:
         toy.module.Base().fit([1])
@@ -130,12 +138,16 @@ def test_a_call_that_its_observer_skips_is_no_run(toy: Toy, runs: Runs) -> None:
 
 
 def test_the_observer_sees_the_call_and_its_result(toy: Toy) -> None:
-    """Arguments by name, defaults included, however they were given; what was given; the instance; the very result; the time."""
+    """Arguments by name, defaults included, however they were given; what was given; the instance;
+    the very result; the time.
+    """
     seen: dict[str, Any] = {}
 
     def observe(fit: Any) -> Generator[None, Any, None]:
         seen["arguments"] = dict(fit.arguments)
-        seen["given"] = {name: fit.given(name) for name in ("params", "rounds", "callbacks", "eta", "nothing")}
+        seen["given"] = {
+            name: fit.given(name) for name in ("params", "rounds", "callbacks", "eta", "nothing")
+        }
         seen["argument"] = (fit.argument("rounds"), fit.argument("nothing", "default"))
         seen["instance"] = fit.instance
         result = yield
@@ -145,8 +157,16 @@ def test_the_observer_sees_the_call_and_its_result(toy: Toy) -> None:
     toy.chosen = [toy.function(observe=observe)]
     fitprint.autolog()
     result = toy.module.train({"a": 1}, [1], eta=0.1)
-    assert {"params": {"a": 1}, "data": [1], "rounds": 10, "callbacks": None, "eta": 0.1} == seen["arguments"]
-    assert {"params": True, "rounds": False, "callbacks": False, "eta": True, "nothing": False} == seen["given"]
+    assert {"params": {"a": 1}, "data": [1], "rounds": 10, "callbacks": None, "eta": 0.1} == seen[
+        "arguments"
+    ]
+    assert {
+        "params": True,
+        "rounds": False,
+        "callbacks": False,
+        "eta": True,
+        "nothing": False,
+    } == seen["given"]
     assert (10, "default") == seen["argument"]
     assert seen["instance"] is None
     assert seen["result"] is result
@@ -213,25 +233,37 @@ def test_settings_decide_what_is_recorded(toy: Toy, runs: Runs) -> None:
         fit.metrics({"loss": 1.0, "debug_loss": 2.0})
 
     toy.chosen = [toy.function(observe=observe)]
-    fitprint.autolog(exclude_params=["verb*"], exclude_metrics=["debug*"], include_metrics=["loss", "debug_loss"])
+    fitprint.autolog(
+        exclude_params=["verb*"], exclude_metrics=["debug*"], include_metrics=["loss", "debug_loss"]
+    )
     toy.module.train({}, [])
     (run,) = runs()
     assert ({"C": 1}, {"loss"}) == (run.params, set(run.metrics))
 
 
-# -- errors of the user ------------------------------------------------------------------------------------------------
+# -- errors of the user ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), StopIteration(1), StopAsyncIteration()], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), StopIteration(1), StopAsyncIteration()],
+    ids=repr,
+)
 def test_the_users_exception_is_untouched(toy: Toy, runs: Runs, error: BaseException) -> None:
-    """The same object leaves with the cause and context that it had, through our frames, and the run tells it."""
+    """The same object leaves with the cause and context that it had, through our frames, and the
+    run tells it.
+    """
     cause, context = LookupError("cause"), OSError("context")
     error.__cause__, error.__context__, error.__suppress_context__ = cause, context, False
     fitprint.autolog()
     with pytest.raises(type(error)) as caught:
         toy.module.Base().fit(error)
     assert error is caught.value
-    assert (cause, context, False) == (error.__cause__, error.__context__, error.__suppress_context__)
+    assert (cause, context, False) == (
+        error.__cause__,
+        error.__context__,
+        error.__suppress_context__,
+    )
     assert "fit" == traceback.extract_tb(error.__traceback__)[-1].name
     (run,) = runs()
     assert ("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED") == run.status
@@ -267,7 +299,9 @@ def test_an_exception_raised_while_another_is_handled_keeps_its_context(toy: Toy
         lambda module: module.Base.fit(),
     ],
 )
-def test_a_call_that_does_not_fit_fails_as_ever(toy: Toy, told: list[str], call: Callable[[Any], Any]) -> None:
+def test_a_call_that_does_not_fit_fails_as_ever(
+    toy: Toy, told: list[str], call: Callable[[Any], Any]
+) -> None:
     """The error's text is the function's own, and its traceback ends where it would without us."""
 
     def observe(fit: Any) -> Generator[None, Any, None]:
@@ -286,7 +320,7 @@ def test_a_call_that_does_not_fit_fails_as_ever(toy: Toy, told: list[str], call:
     assert observed.value.__context__ is None
 
 
-# -- errors of ours ----------------------------------------------------------------------------------------------------
+# -- errors of ours --------------------------------------------------------------------------------
 
 
 def broken(where: str) -> Callable[[Any], Any]:
@@ -320,8 +354,12 @@ def broken(where: str) -> Callable[[Any], Any]:
 
 
 @pytest.mark.parametrize("where", ["above", "below", "twice", "part", "no generator", "at once"])
-def test_an_observer_that_fails_is_told_of_and_changes_nothing(toy: Toy, told: list[str], runs: Runs, where: str) -> None:
-    """The fit's outcome is its own, the run is FINISHED, the report says what failed, and it is told once."""
+def test_an_observer_that_fails_is_told_of_and_changes_nothing(
+    toy: Toy, told: list[str], runs: Runs, where: str
+) -> None:
+    """The fit's outcome is its own, the run is FINISHED, the report says what failed, and it is
+    told once.
+    """
     toy.chosen = [toy.subclass_method(observe=broken(where))]
     fitprint.autolog()
     for _ in range(2):
@@ -382,11 +420,13 @@ def test_a_store_that_is_down_is_no_error_of_the_users(toy: Toy, told: list[str]
         fitprint.search_runs()
 
 
-# -- nothing of the user's is kept or changed ---------------------------------------------------------------------------
+# -- nothing of the user's is kept or changed ------------------------------------------------------
 
 
 def test_neither_data_nor_model_outlives_the_fit(toy: Toy) -> None:
-    """After the call nothing of ours refers to arguments, instance or result, not even a context copied meanwhile."""
+    """After the call nothing of ours refers to arguments, instance or result, not even a context
+    copied meanwhile.
+    """
 
     class Data(list):  # type: ignore[type-arg]
         pass
@@ -395,7 +435,9 @@ def test_neither_data_nor_model_outlives_the_fit(toy: Toy) -> None:
     fitprint.autolog()
     data, params = Data([1]), {}
     model = toy.module.Base().fit(data)
-    result = toy.module.train(params, data, callbacks=[lambda params: contexts.append(contextvars.copy_context())])
+    result = toy.module.train(
+        params, data, callbacks=[lambda params: contexts.append(contextvars.copy_context())]
+    )
     with pytest.raises(ValueError, match="x"):
         toy.module.train(params, data, callbacks=[_raise])
     references = [weakref.ref(data), weakref.ref(model)]
@@ -441,7 +483,9 @@ def test_random_numbers_are_not_drawn(toy: Toy) -> None:
 
 
 def test_warnings_of_the_user_are_shown_and_noted_and_ours_are_not(toy: Toy, runs: Runs) -> None:
-    """A warning inside a fit reaches the user as ever and is in the report; one that our own code provokes does not reach the user."""
+    """A warning inside a fit reaches the user as ever and is in the report; one that our own code
+    provokes does not reach the user.
+    """
 
     def observe(fit: Any) -> Generator[None, Any, None]:
         yield
@@ -451,16 +495,23 @@ def test_warnings_of_the_user_are_shown_and_noted_and_ours_are_not(toy: Toy, run
     fitprint.autolog()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        toy.module.train({}, [], callbacks=[lambda params: warnings.warn("theirs", UserWarning, stacklevel=1)])
+        toy.module.train(
+            {}, [], callbacks=[lambda params: warnings.warn("theirs", UserWarning, stacklevel=1)]
+        )
         warnings.warn("outside", UserWarning, stacklevel=1)
     assert ["theirs", "outside"] == [str(warning.message) for warning in caught]
     (run,) = runs()
-    noted = [(item["category"], item["message"], item.get("raised_by")) for item in run.capture["warnings"]]
+    noted = [
+        (item["category"], item["message"], item.get("raised_by"))
+        for item in run.capture["warnings"]
+    ]
     assert [("UserWarning", "theirs", None), ("UserWarning", "ours", "fitprint")] == noted
 
 
 def test_warnings_turned_into_errors_are_the_users(toy: Toy, runs: Runs) -> None:
-    """Under ``-W error`` a warning of the fit is raised as ever, and one of ours is no error of the user's."""
+    """Under ``-W error`` a warning of the fit is raised as ever, and one of ours is no error of the
+    user's.
+    """
 
     def observe(fit: Any) -> Generator[None, Any, None]:
         yield
@@ -470,7 +521,11 @@ def test_warnings_turned_into_errors_are_the_users(toy: Toy, runs: Runs) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(UserWarning, match="theirs"):
-            toy.module.train({}, [], callbacks=[lambda params: warnings.warn("theirs", UserWarning, stacklevel=1)])
+            toy.module.train(
+                {},
+                [],
+                callbacks=[lambda params: warnings.warn("theirs", UserWarning, stacklevel=1)],
+            )
     assert [("train", "FAILED")] == names(runs)
 
 
@@ -482,7 +537,7 @@ def test_what_is_shown_of_warnings_is_as_before_when_it_is_off(toy: Toy) -> None
     assert before == dict(vars(warnings))
 
 
-# -- threads, tasks, off --------------------------------------------------------------------------------------------------
+# -- threads, tasks, off ---------------------------------------------------------------------------
 
 
 def test_fits_in_many_threads_are_runs_of_their_own(toy: Toy, runs: Runs) -> None:
@@ -492,7 +547,12 @@ def test_fits_in_many_threads_are_runs_of_their_own(toy: Toy, runs: Runs) -> Non
 
     def work(number: int) -> None:
         toy.module.train(
-            {"number": number}, [], callbacks=[lambda params: barrier.wait(10), lambda params: fitprint.log_metric("number", number)]
+            {"number": number},
+            [],
+            callbacks=[
+                lambda params: barrier.wait(10),
+                lambda params: fitprint.log_metric("number", number),
+            ],
         )
 
     with ThreadPoolExecutor(8) as pool:
@@ -502,7 +562,9 @@ def test_fits_in_many_threads_are_runs_of_their_own(toy: Toy, runs: Runs) -> Non
 
 
 def test_threads_inside_a_users_run_share_it(toy: Toy, runs: Runs) -> None:
-    """Threads that the user starts inside a run fit below it; just one of them has it for itself."""
+    """Threads that the user starts inside a run fit below it;
+    just one of them has it for itself.
+    """
     fitprint.autolog()
     with fitprint.start_run("mine") as mine, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: toy.module.Base().fit([]), range(8)))
@@ -517,7 +579,9 @@ def test_tasks_that_interleave_are_runs_of_their_own(toy: Toy, runs: Runs) -> No
         with fitprint.start_run(f"task {number}"):
             for _ in range(3):
                 await asyncio.sleep(0)
-                toy.module.train({}, [], callbacks=[lambda params: fitprint.log_metric("number", number)])
+                toy.module.train(
+                    {}, [], callbacks=[lambda params: fitprint.log_metric("number", number)]
+                )
 
     async def main() -> None:
         await asyncio.gather(*(work(number) for number in range(4)))
@@ -533,7 +597,9 @@ def test_tasks_that_interleave_are_runs_of_their_own(toy: Toy, runs: Runs) -> No
 
 
 def test_off_is_for_this_thread_only(toy: Toy, runs: Runs) -> None:
-    """A block that is off nests, can be used again, decorates, and says nothing about other threads."""
+    """A block that is off nests, can be used again, decorates, and says nothing about other
+    threads.
+    """
     fitprint.autolog()
     quiet = fitprint.off()
     with quiet, quiet:
@@ -593,7 +659,7 @@ def test_what_is_logged_by_hand_inside_off_is_recorded(toy: Toy) -> None:
     assert {"a": 1.0} == run.metrics
 
 
-# -- sequences and notes -------------------------------------------------------------------------------------------------
+# -- sequences and notes ---------------------------------------------------------------------------
 
 
 def sequence(toy: Toy, ends: list[str] | None = None) -> Callable[[Any], Any]:
@@ -607,9 +673,16 @@ def sequence(toy: Toy, ends: list[str] | None = None) -> Callable[[Any], Any]:
 
 
 def test_calls_with_one_object_are_one_run(toy: Toy, runs: Runs) -> None:
-    """All ``partial_fit`` calls of an object are one run, which ends when the object dies or begins anew; others have their own."""
+    """All ``partial_fit`` calls of an object are one run, which ends when the object dies or begins
+    anew; others have their own.
+    """
     ends: list[str] = []
-    toy.chosen = [toy.subclass_method("partial_fit", role="sequence", observe=sequence(toy, ends), kind="stream"), toy.subclass_method()]
+    toy.chosen = [
+        toy.subclass_method(
+            "partial_fit", role="sequence", observe=sequence(toy, ends), kind="stream"
+        ),
+        toy.subclass_method(),
+    ]
     fitprint.autolog()
     first, second = toy.module.Base(), toy.module.Base()
     for _ in range(3):
@@ -631,10 +704,18 @@ def test_calls_with_one_object_are_one_run(toy: Toy, runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED"])
-def test_a_sequence_in_a_run_of_the_users_is_recorded_on_it_and_ends_with_it(toy: Toy, runs: Runs, status: str) -> None:
-    """The first object's calls are the run's own, another's are a child; after the run both begin anew."""
+def test_a_sequence_in_a_run_of_the_users_is_recorded_on_it_and_ends_with_it(
+    toy: Toy, runs: Runs, status: str
+) -> None:
+    """The first object's calls are the run's own, another's are a child; after the run both begin
+    anew.
+    """
     ends: list[str] = []
-    toy.chosen = [toy.subclass_method("partial_fit", role="sequence", observe=sequence(toy, ends), kind="stream")]
+    toy.chosen = [
+        toy.subclass_method(
+            "partial_fit", role="sequence", observe=sequence(toy, ends), kind="stream"
+        )
+    ]
     fitprint.autolog()
     first, second = toy.module.Base(), toy.module.Base()
     with contextlib.suppress(RuntimeError), fitprint.start_run(name="mine"):
@@ -644,10 +725,16 @@ def test_a_sequence_in_a_run_of_the_users_is_recorded_on_it_and_ends_with_it(toy
         if status == "FAILED":
             raise RuntimeError
     mine, child = runs()
-    assert [("mine", status, 3.0), ("Base", status, 3.0)] == [(run.name, run.status, run.metrics["seen"]) for run in (mine, child)]
+    assert [("mine", status, 3.0), ("Base", status, 3.0)] == [
+        (run.name, run.status, run.metrics["seen"]) for run in (mine, child)
+    ]
     assert (mine.id, ["end", "end"]) == (child.parent_id, ends)
     first.partial_fit([1])
-    assert ("Base", "RUNNING", 1.0) == (runs()[-1].name, runs()[-1].status, runs()[-1].metrics["seen"])
+    assert ("Base", "RUNNING", 1.0) == (
+        runs()[-1].name,
+        runs()[-1].status,
+        runs()[-1].metrics["seen"],
+    )
 
 
 def test_an_object_of_a_sequence_that_dies_ends_no_run_of_the_users(toy: Toy, runs: Runs) -> None:
@@ -678,9 +765,13 @@ def test_a_failing_call_of_a_sequence_does_not_end_it(toy: Toy, runs: Runs) -> N
 
 
 def test_objects_without_weak_references_are_recorded_call_by_call(toy: Toy, runs: Runs) -> None:
-    """Where the death of an object cannot be seen, each call is a run of its own, and none stays open."""
+    """Where the death of an object cannot be seen, each call is a run of its own, and none stays
+    open.
+    """
     toy.chosen = [toy.method("Slotted.partial_fit", role="sequence", observe=sequence(toy))]
-    toy.write(toy.name, "class Slotted:\n    __slots__ = ()\n    def partial_fit(self, X): return self\n")
+    toy.write(
+        toy.name, "class Slotted:\n    __slots__ = ()\n    def partial_fit(self, X): return self\n"
+    )
     fitprint.autolog()
     slotted = toy.module.Slotted()
     slotted.partial_fit([1])
@@ -698,7 +789,9 @@ def test_switching_off_ends_sequences(toy: Toy, runs: Runs) -> None:
 
 
 def test_a_note_is_added_to_the_run_of_its_object(toy: Toy, runs: Runs) -> None:
-    """A call to be noted is no run; on an object that a run knows it adds to that run, on others it costs nothing."""
+    """A call to be noted is no run; on an object that a run knows it adds to that run, on others it
+    costs nothing.
+    """
 
     def fitted(fit: Any) -> Generator[None, Any, None]:
         yield
@@ -710,7 +803,10 @@ def test_a_note_is_added_to_the_run_of_its_object(toy: Toy, runs: Runs) -> None:
         fit.note_on(run)
         fit.metric("score", result)
 
-    toy.chosen = [toy.subclass_method(observe=fitted), toy.subclass_method("score", role="note", observe=noted)]
+    toy.chosen = [
+        toy.subclass_method(observe=fitted),
+        toy.subclass_method("score", role="note", observe=noted),
+    ]
     fitprint.autolog()
     model = toy.module.Inheriting().fit([1])
     assert 0.5 == model.score([1])
@@ -720,7 +816,9 @@ def test_a_note_is_added_to_the_run_of_its_object(toy: Toy, runs: Runs) -> None:
 
 
 def test_a_note_may_join_the_current_run(toy: Toy, runs: Runs) -> None:
-    """A target may want to see objects that no run knows: where a run is current; elsewhere they cost nothing."""
+    """A target may want to see objects that no run knows: where a run is current; elsewhere they
+    cost nothing.
+    """
 
     def noted(fit: Any) -> Generator[None, Any, None]:
         yield
@@ -738,7 +836,9 @@ def test_a_note_may_join_the_current_run(toy: Toy, runs: Runs) -> None:
 
 
 def test_a_note_asks_nothing_of_the_users_objects(toy: Toy) -> None:
-    """An attribute called ``base`` of a user's object is neither read nor taken for an array's memory."""
+    """An attribute called ``base`` of a user's object is neither read nor taken for an array's
+    memory.
+    """
 
     def fitted(fit: Any) -> Generator[None, Any, None]:
         yield
@@ -748,7 +848,10 @@ def test_a_note_asks_nothing_of_the_users_objects(toy: Toy) -> None:
         yield
         raise AssertionError("not an object of a run")
 
-    toy.chosen = [toy.subclass_method(observe=fitted), toy.subclass_method("score", role="note", observe=noted)]
+    toy.chosen = [
+        toy.subclass_method(observe=fitted),
+        toy.subclass_method("score", role="note", observe=noted),
+    ]
     fitprint.autolog()
     module = toy.module
 
@@ -765,7 +868,7 @@ def test_a_note_asks_nothing_of_the_users_objects(toy: Toy) -> None:
     assert 0.5 == Touchy().score([1])
 
 
-# -- growth ----------------------------------------------------------------------------------------------------------------
+# -- growth ----------------------------------------------------------------------------------------
 
 
 def test_many_fits_leave_nothing_behind(toy: Toy) -> None:
@@ -776,7 +879,12 @@ def test_many_fits_leave_nothing_behind(toy: Toy) -> None:
     def size() -> tuple[int, ...]:
         gc.collect()
         engine = activation.engine()
-        return len(engine.origins), len(engine._sequences), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+        return (
+            len(engine.origins),
+            len(engine._sequences),
+            threading.active_count(),
+            len(list(Path("/proc/self/fd").iterdir())),
+        )
 
     module.Base().fit([1])
     before, objects = size(), len(gc.get_objects())
@@ -789,7 +897,9 @@ def test_many_fits_leave_nothing_behind(toy: Toy) -> None:
 
 
 def test_fault_13d_the_stored_traceback_is_the_users(toy: Toy, runs: Runs) -> None:
-    """No frame of ours in the text, neither above the error nor above its cause; the exception keeps every frame."""
+    """No frame of ours in the text, neither above the error nor above its cause; the exception
+    keeps every frame.
+    """
     fitprint.autolog()
     base = toy.module.Base
 
@@ -806,8 +916,11 @@ def test_fault_13d_the_stored_traceback_is_the_users(toy: Toy, runs: Runs) -> No
     assert any("replacements.py" in frame.filename for frame in frames)
     (run,) = runs()
     assert "/fitprint/" not in run.error
-    lines = [line.split(", in ")[-1] for line in run.error.splitlines() if line.startswith("  File ")]
-    assert lines == ["fit", "fit", "fit"]  # the user's, and the framework's, for the cause; the user's for the result
+    lines = [
+        line.split(", in ")[-1] for line in run.error.splitlines() if line.startswith("  File ")
+    ]
+    # the user's, and the framework's, for the cause; the user's for the result
+    assert lines == ["fit", "fit", "fit"]
     assert run.error.splitlines()[-1] == "LookupError: result"
 
 

@@ -37,7 +37,10 @@ def test_what_parse_args_returned_is_noted() -> None:
     assert configured() == {"rate": 0.1, "sizes": [3, 4]}
 
 
-@pytest.mark.parametrize("parse", ["parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"])
+@pytest.mark.parametrize(
+    "parse",
+    ["parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"],
+)
 def test_every_way_to_parse_is_seen(parse: str) -> None:
     getattr(parser(), parse)(["--rate", "0.5"])
     assert configured() == {"rate": 0.5, "sizes": None}
@@ -119,16 +122,20 @@ def main(settings):
     print(json.dumps({key: [param.value, param.provenance] for key, param in run.record.params.items()}))
 
 main()
-"""
+"""  # noqa: E501
 
 
 def test_the_configuration_of_a_hydra_job_is_noted(tmp_path: Path) -> None:
     """With what the command line changed, without Hydra's own part and its own flags."""
     pytest.importorskip("hydra")
-    (tmp_path / "settings.yaml").write_text("model: {rate: 0.5, copy: '${model.rate}'}\npassword: hunter2\n")
+    (tmp_path / "settings.yaml").write_text(
+        "model: {rate: 0.5, copy: '${model.rate}'}\npassword: hunter2\n"
+    )
     (tmp_path / "train.py").write_text(HYDRA)
     command = [sys.executable, "train.py", "model.rate=0.7", f"hydra.run.dir={tmp_path / 'out'}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "config.model.rate": [0.7, "config"],

@@ -46,32 +46,61 @@ def idioms(module: types.ModuleType) -> dict[str, Any]:
         "bound signature": str(inspect.signature(fit)),
         "function signature": str(inspect.signature(module.train)),
         "doc": module.Base.fit.__doc__,
-        "name": (module.Base.fit.__name__, module.Base.fit.__qualname__, module.Base.fit.__module__),
-        "kinds": (type(module.Base.fit), type(fit), inspect.isfunction(module.train), inspect.ismethod(fit)),
-        "identity": (module.Base.fit is module.Base.fit, module.Inheriting.fit is module.Base.fit, fit.__func__ is module.Calling.fit),
+        "name": (
+            module.Base.fit.__name__,
+            module.Base.fit.__qualname__,
+            module.Base.fit.__module__,
+        ),
+        "kinds": (
+            type(module.Base.fit),
+            type(fit),
+            inspect.isfunction(module.train),
+            inspect.ismethod(fit),
+        ),
+        "identity": (
+            module.Base.fit is module.Base.fit,
+            module.Inheriting.fit is module.Base.fit,
+            fit.__func__ is module.Calling.fit,
+        ),
         "self": fit.__self__ is instance,
         "equality": fit == instance.fit,
         "by name": pickle.loads(pickle.dumps(module.Base.fit)) is module.Base.fit,
         "function by name": pickle.loads(pickle.dumps(module.train)) is module.train,
         "bound pickle": pickle.loads(pickle.dumps(fit)).__func__ is module.Calling.fit,
         "pickle": pickle.dumps(instance.fit([1])),
-        "copies": (copy.copy(fit).__func__ is module.Calling.fit, copy.deepcopy(module.train) is module.train),
+        "copies": (
+            copy.copy(fit).__func__ is module.Calling.fit,
+            copy.deepcopy(module.train) is module.train,
+        ),
         "attributes": sorted(vars(instance)),
         "inherited": "fit" in vars(module.Inheriting),
         "mro": [cls.__name__ for cls in module.Inheriting.__mro__],
-        "conditional": (hasattr(module.Careful(1), "fit_predict"), hasattr(module.Careful(-1), "fit_predict")),
+        "conditional": (
+            hasattr(module.Careful(1), "fit_predict"),
+            hasattr(module.Careful(-1), "fit_predict"),
+        ),
         "conditional doc": module.Careful.fit_predict.__doc__,
-        "odd": (hasattr(module.Odd(), "fit_predict"), isinstance(vars(module.Odd)["fit_predict"], property)),
+        "odd": (
+            hasattr(module.Odd(), "fit_predict"),
+            isinstance(vars(module.Odd)["fit_predict"], property),
+        ),
         "dir": sorted(name for name in dir(module.Base) if name != "__init_subclass__"),
         "alias": module.start is module.train,
-        "results": (module.train({}, [1]), module.Careful(2).fit_predict([1]), instance.fit([1]) is instance, module.Mixin().score([1])),
+        "results": (
+            module.train({}, [1]),
+            module.Careful(2).fit_predict([1]),
+            instance.fit([1]) is instance,
+            module.Mixin().score([1]),
+        ),
         "annotations": module.train.__annotations__,
         "partial": functools.partial(module.train, {})([1]),
     }
 
 
 def test_ordinary_idioms_give_the_same(toy: Toy) -> None:
-    """Signatures, names, identities, pickles, copies and results are those of the unpatched framework."""
+    """Signatures, names, identities, pickles, copies and results are those of the unpatched
+    framework.
+    """
     module = toy.module
     before = idioms(module)
     fitprint.autolog()
@@ -97,12 +126,20 @@ def test_switching_off_leaves_no_trace(toy: Toy, order: str) -> None:
         assert before == after
     else:
         assert patched != after
-    assert not any(isinstance(cell.cell_contents, Interceptor) for cls in map(vars(module).get, CLASSES) for cell in cells(cls))
+    assert not any(
+        isinstance(cell.cell_contents, Interceptor)
+        for cls in map(vars(module).get, CLASSES)
+        for cell in cells(cls)
+    )
     assert "__init_subclass__" not in vars(module.Base)
 
 
 def cells(cls: Any) -> list[Any]:
-    return [cell for value in vars(cls).values() for cell in (getattr(getattr(value, "fn", value), "__closure__", None) or ())]
+    return [
+        cell
+        for value in vars(cls).values()
+        for cell in (getattr(getattr(value, "fn", value), "__closure__", None) or ())
+    ]
 
 
 def test_switching_on_and_off_again_and_again_leaves_no_trace(toy: Toy) -> None:
@@ -124,12 +161,22 @@ def test_it_does_not_matter_when_the_framework_is_imported(toy: Toy) -> None:
     assert toy.name not in sys.modules
     toy.module.train({}, [])
     toy.module.Base().fit([])
-    assert [("before", "train"), ("after", "train"), ("before", "Base"), ("after", "Base")] == toy.seen
+    assert [
+        ("before", "train"),
+        ("after", "train"),
+        ("before", "Base"),
+        ("after", "Base"),
+    ] == toy.seen
 
 
 def test_names_imported_before_are_observed(toy: Toy) -> None:
-    """A user's ``from framework import train`` may stand above ``autolog()``, and is as before when it is off."""
-    toy.write("user", f"from {toy.name} import train, Base\nimport {toy.name} as framework\nmine = train\n")
+    """A user's ``from framework import train`` may stand above ``autolog()``, and is as before when
+    it is off.
+    """
+    toy.write(
+        "user",
+        f"from {toy.name} import train, Base\nimport {toy.name} as framework\nmine = train\n",
+    )
     user = importlib.import_module("user")
     original = user.train
     fitprint.autolog()
@@ -154,7 +201,9 @@ def test_names_imported_while_it_was_on_are_restored(toy: Toy) -> None:
 
 
 def test_aliases_made_during_the_frameworks_own_import_are_observed(toy: Toy) -> None:
-    """Names that the framework binds to its function before its module is whole lead to the observed one."""
+    """Names that the framework binds to its function before its module is whole lead to the
+    observed one.
+    """
     fitprint.autolog()
     assert toy.module.start is toy.module.train
     (toy.folder / f"{toy.name}p").mkdir()
@@ -171,7 +220,9 @@ def test_aliases_made_during_the_frameworks_own_import_are_observed(toy: Toy) ->
 
 
 def test_a_module_that_is_imported_anew_is_observed_by_the_next_autolog(toy: Toy) -> None:
-    """A module removed from ``sys.modules`` and imported again, as tests and notebooks do, is patched when it is switched on again."""
+    """A module removed from ``sys.modules`` and imported again, as tests and notebooks do, is
+    patched when it is switched on again.
+    """
     fitprint.autolog()
     first = toy.module
     fitprint.autolog(disable=True)
@@ -184,7 +235,9 @@ def test_a_module_that_is_imported_anew_is_observed_by_the_next_autolog(toy: Toy
 
 
 def test_an_import_that_fails_fails_as_ever(toy: Toy) -> None:
-    """The framework's own import error is the user's, and a second try that succeeds is observed."""
+    """The framework's own import error is the user's,
+    and a second try that succeeds is observed.
+    """
     source = (toy.folder / f"{toy.name}.py").read_text()
     toy.write(toy.name, "raise ImportError('missing library')\n")
     fitprint.autolog()
@@ -196,9 +249,19 @@ def test_an_import_that_fails_fails_as_ever(toy: Toy) -> None:
     assert ("after", "train") in toy.seen
 
 
-def test_a_target_that_does_not_exist_is_told_and_the_rest_observed(toy: Toy, told: list[str]) -> None:
-    """A framework of another version: what is gone is named, what is there is observed, the import is not harmed."""
-    toy.chosen = [toy.function("gone"), toy.method("Base.gone"), toy.method("Gone.fit"), toy.function("Base"), toy.function()]
+def test_a_target_that_does_not_exist_is_told_and_the_rest_observed(
+    toy: Toy, told: list[str]
+) -> None:
+    """A framework of another version: what is gone is named, what is there is observed, the import
+    is not harmed.
+    """
+    toy.chosen = [
+        toy.function("gone"),
+        toy.method("Base.gone"),
+        toy.method("Gone.fit"),
+        toy.function("Base"),
+        toy.function(),
+    ]
     fitprint.autolog()
     toy.module.train({}, [])
     assert ("after", "train") in toy.seen
@@ -207,19 +270,25 @@ def test_a_target_that_does_not_exist_is_told_and_the_rest_observed(toy: Toy, to
 
 
 def test_a_half_imported_module_is_observed_when_it_is_whole(toy: Toy) -> None:
-    """``autolog()`` called from inside the framework's import patches what is there by the next ``autolog()``."""
+    """``autolog()`` called from inside the framework's import patches what is there by the next
+    ``autolog()``.
+    """
     source = (toy.folder / f"{toy.name}.py").read_text()
     toy.write(toy.name, "import fitprint\nfitprint.autolog()\n" + source)
     module = toy.module
     fitprint.autolog()
     module.train({}, [])
     module.Base().fit([])
-    assert [("after", "train"), ("after", "Base")] == [item for item in toy.seen if item[0] == "after"]
+    assert [("after", "train"), ("after", "Base")] == [
+        item for item in toy.seen if item[0] == "after"
+    ]
 
 
 @pytest.mark.parametrize("defined", ["before", "after"])
 def test_classes_of_the_user_are_observed(toy: Toy, defined: str) -> None:
-    """Subclasses with a ``fit`` of their own, defined before or after ``autolog()``, at any depth, are observed once a call."""
+    """Subclasses with a ``fit`` of their own, defined before or after ``autolog()``, at any depth,
+    are observed once a call.
+    """
     if defined == "after":
         fitprint.autolog()
     module = toy.module
@@ -237,11 +306,18 @@ def test_classes_of_the_user_are_observed(toy: Toy, defined: str) -> None:
         fitprint.autolog()
     Mine().fit([])
     Deeper().fit([])
-    assert [("before", "Mine"), ("after", "Mine"), ("before", "Deeper"), ("after", "Deeper")] == toy.seen
+    assert [
+        ("before", "Mine"),
+        ("after", "Mine"),
+        ("before", "Deeper"),
+        ("after", "Deeper"),
+    ] == toy.seen
 
 
 def test_a_mixins_method_is_observed_on_subclasses_and_no_one_else(toy: Toy) -> None:
-    """A method that comes from a mixin is patched there; objects of other kinds that share it are left alone."""
+    """A method that comes from a mixin is patched there; objects of other kinds that share it are
+    left alone.
+    """
     toy.chosen = [toy.subclass_method("score")]
     module = toy.module
     fitprint.autolog()
@@ -259,11 +335,18 @@ def test_a_mixins_method_is_observed_on_subclasses_and_no_one_else(toy: Toy) -> 
     assert 0.5 == module.Inheriting().score([])
     assert 0.5 == Stranger().score([])
     assert 42.0 == Mixed().score([])
-    assert [("before", "Inheriting"), ("after", "Inheriting"), ("before", "Mixed"), ("after", "Mixed")] == toy.seen
+    assert [
+        ("before", "Inheriting"),
+        ("after", "Inheriting"),
+        ("before", "Mixed"),
+        ("after", "Mixed"),
+    ] == toy.seen
 
 
 def test_a_subclass_hook_of_the_framework_goes_on_working(toy: Toy) -> None:
-    """``__init_subclass__`` with arguments, of the framework or of the user, is called as ever, once."""
+    """``__init_subclass__`` with arguments, of the framework or of the user, is called as ever,
+    once.
+    """
     toy.write(
         toy.name,
         "class Base:\n    made = []\n"
@@ -297,7 +380,9 @@ def test_a_subclass_hook_of_the_framework_goes_on_working(toy: Toy) -> None:
 
 
 def test_a_plain_class_refuses_class_arguments_as_ever(toy: Toy) -> None:
-    """Where nobody defined ``__init_subclass__``, an unknown class argument is the same error, and ``vars`` gets the hook back out."""
+    """Where nobody defined ``__init_subclass__``, an unknown class argument is the same error, and
+    ``vars`` gets the hook back out.
+    """
     module = toy.module
     with pytest.raises(TypeError) as bare:
         types.new_class("Bad", (module.Base,), {"unknown": 1})
@@ -308,7 +393,9 @@ def test_a_plain_class_refuses_class_arguments_as_ever(toy: Toy) -> None:
 
 
 def test_a_class_that_guards_itself_is_observed(toy: Toy) -> None:
-    """A metaclass that lets nobody change its classes neither notices nor makes the class statement fail."""
+    """A metaclass that lets nobody change its classes neither notices nor makes the class statement
+    fail.
+    """
     fitprint.autolog()
     module = toy.module
 
@@ -359,7 +446,9 @@ def test_classes_made_in_a_loop_can_die(toy: Toy) -> None:
 
 @pytest.mark.parametrize("kind", ["function", "method"])
 def test_another_tools_wrapper_on_top_stays(toy: Toy, kind: str) -> None:
-    """Switched off, ours lets everything through below another tool's wrapper, which stays; switched on again, one call is one run."""
+    """Switched off, ours lets everything through below another tool's wrapper, which stays;
+    switched on again, one call is one run.
+    """
     fitprint.autolog()
     module = toy.module
     owner, name = (module, "train") if kind == "function" else (module.Base, "fit")
@@ -402,9 +491,15 @@ def test_a_wrapper_below_stays_too(toy: Toy) -> None:
 
 
 def test_a_pickled_hook_is_false(toy: Toy) -> None:
-    """By value, a patched function carries ``False`` instead of anything of ours; copies in this process stay what they are."""
+    """By value, a patched function carries ``False`` instead of anything of ours; copies in this
+    process stay what they are.
+    """
     fitprint.autolog()
-    (hook,) = [cell.cell_contents for cell in toy.module.train.__closure__ if isinstance(cell.cell_contents, Interceptor)]
+    (hook,) = [
+        cell.cell_contents
+        for cell in toy.module.train.__closure__
+        if isinstance(cell.cell_contents, Interceptor)
+    ]
     assert pickle.loads(pickle.dumps(hook)) is False
     assert b"fitprint" not in pickle.dumps(hook)
     assert copy.copy(hook) is hook
@@ -415,7 +510,9 @@ def test_a_pickled_hook_is_false(toy: Toy) -> None:
 
 
 def test_modules_with_odd_attributes_are_no_obstacle(toy: Toy) -> None:
-    """Lazy modules, objects in ``sys.modules`` that are no modules, and values that raise when compared are not touched."""
+    """Lazy modules, objects in ``sys.modules`` that are no modules, and values that raise when
+    compared are not touched.
+    """
 
     class Touchy:
         def __eq__(self, other):
@@ -442,7 +539,9 @@ def test_modules_with_odd_attributes_are_no_obstacle(toy: Toy) -> None:
 
 
 def test_calls_under_way_when_it_is_switched_off_end_well(toy: Toy) -> None:
-    """A call that began observed is finished and recorded, whatever happens meanwhile in another thread."""
+    """A call that began observed is finished and recorded, whatever happens meanwhile in another
+    thread.
+    """
     fitprint.autolog()
     module = toy.module
     inside, go_on = threading.Event(), threading.Event()

@@ -60,7 +60,9 @@ def by_default(function: Any) -> Any:
 
 
 def proxy(function: Any) -> Any:
-    return wrapt.FunctionWrapper(function, lambda wrapped, instance, args, kwargs: wrapped(*args, **kwargs))
+    return wrapt.FunctionWrapper(
+        function, lambda wrapped, instance, args, kwargs: wrapped(*args, **kwargs)
+    )
 
 
 STYLES: dict[str, Callable[[Any], Any]] = {
@@ -82,8 +84,15 @@ def package(toy: Toy) -> Any:
     """A package that offers a function of a module of it, as frameworks do."""
     (toy.folder / f"{toy.name}p").mkdir()
     toy.write(f"{toy.name}p/__init__", f"from {toy.name}p.core import train\n")
-    toy.write(f"{toy.name}p/core", "def train(params, rounds=1):\n    return {'params': params, 'rounds': rounds}\n")
-    toy.chosen = [Function(f"{toy.name}p.core:train", toy.observe, nested=toy.observe), toy.subclass_method(), toy.subclass_method("score")]
+    toy.write(
+        f"{toy.name}p/core",
+        "def train(params, rounds=1):\n    return {'params': params, 'rounds': rounds}\n",
+    )
+    toy.chosen = [
+        Function(f"{toy.name}p.core:train", toy.observe, nested=toy.observe),
+        toy.subclass_method(),
+        toy.subclass_method("score"),
+    ]
     return importlib.import_module(f"{toy.name}p")
 
 
@@ -103,7 +112,9 @@ def wrap(package: Any, style: str, place: str) -> tuple[Any, Any]:
 def test_fault_17_a_function_that_another_tool_wrapped_first_is_observed(
     toy: Toy, package: Any, runs: Runs, style: str, place: str
 ) -> None:
-    """By either name, each call is one run, the wrapper is called as ever, and afterwards everything is what it was."""
+    """By either name, each call is one run, the wrapper is called as ever, and afterwards
+    everything is what it was.
+    """
     original = package.train
     before = wrap(package, style, place)
     fitprint.autolog()
@@ -122,7 +133,9 @@ def test_fault_17_a_function_that_another_tool_wrapped_first_is_observed(
 
 
 @STYLE
-def test_fault_17_a_name_that_a_script_imported_is_observed(toy: Toy, package: Any, runs: Runs, style: str) -> None:
+def test_fault_17_a_name_that_a_script_imported_is_observed(
+    toy: Toy, package: Any, runs: Runs, style: str
+) -> None:
     """``from framework import train`` gives a script the other tool's wrapper."""
     wrap(package, style, "public")
     toy.write("script", f"from {toy.name}p import train\n")
@@ -132,22 +145,32 @@ def test_fault_17_a_name_that_a_script_imported_is_observed(toy: Toy, package: A
     assert len(runs()) == 1
 
 
-def test_fault_17_a_wrapper_that_hides_the_function_is_told(toy: Toy, package: Any, told: list[str], runs: Runs) -> None:
-    """What cannot be observed is said: nobody can look into a function that finds its original in a register."""
+def test_fault_17_a_wrapper_that_hides_the_function_is_told(
+    toy: Toy, package: Any, told: list[str], runs: Runs
+) -> None:
+    """What cannot be observed is said: nobody can look into a function that finds its original in a
+    register.
+    """
     register = [package.train]
-    package.train = functools.wraps(package.train)(lambda *args, **kwargs: hidden()(*args, **kwargs))
+    package.train = functools.wraps(package.train)(
+        lambda *args, **kwargs: hidden()(*args, **kwargs)
+    )
     del package.train.__wrapped__
 
     def hidden() -> Any:
         return register[0]
 
     fitprint.autolog()
-    assert [f"calls of {toy.name}p.train cannot be observed"] == [problem.partition(":")[0] for problem in told]
+    assert [f"calls of {toy.name}p.train cannot be observed"] == [
+        problem.partition(":")[0] for problem in told
+    ]
     package.train({})
     assert runs() == []
 
 
-def test_fault_17_a_function_of_the_same_name_is_left_alone(toy: Toy, package: Any, told: list[str], runs: Runs) -> None:
+def test_fault_17_a_function_of_the_same_name_is_left_alone(
+    toy: Toy, package: Any, told: list[str], runs: Runs
+) -> None:
     toy.write(f"{toy.name}p/cluster", "def train(params): return params\n")
     other = importlib.import_module(f"{toy.name}p.cluster")
     train = other.train
@@ -157,11 +180,14 @@ def test_fault_17_a_function_of_the_same_name_is_left_alone(toy: Toy, package: A
 
 
 @STYLE
-def test_fault_17_a_method_that_another_tool_wrapped_first_is_observed(toy: Toy, runs: Runs, style: str) -> None:
+def test_fault_17_a_method_that_another_tool_wrapped_first_is_observed(
+    toy: Toy, runs: Runs, style: str
+) -> None:
     base = toy.module.Base
     original = base.fit
     wrapper = STYLES[style](original)
-    if type(wrapper).__name__ in ("Counted", "partial", "method"):  # they take no part in the descriptor protocol
+    # they take no part in the descriptor protocol
+    if type(wrapper).__name__ in ("Counted", "partial", "method"):
         inner = wrapper
         wrapper = functools.wraps(original)(lambda *args, **kwargs: inner(*args, **kwargs))
     base.fit = wrapper
@@ -176,7 +202,9 @@ def test_fault_17_a_method_that_another_tool_wrapped_first_is_observed(toy: Toy,
 
 
 class Tracker:
-    """Another tool that patches a class: it keeps what it replaced under a name of its own, in the class, and puts that back."""
+    """Another tool that patches a class: it keeps what it replaced under a name of its own, in the
+    class, and puts that back.
+    """
 
     def __init__(self, style: str, owner: Any, name: str) -> None:
         self.owner, self.name, self.style = owner, name, style
@@ -192,28 +220,40 @@ class Tracker:
         delattr(self.owner, f"_original_{self.name}")
 
 
-ORDERS = ["ours theirs -ours -theirs", "ours theirs -theirs -ours", "theirs ours -ours -theirs", "theirs ours -theirs -ours"]
+ORDERS = [
+    "ours theirs -ours -theirs",
+    "ours theirs -theirs -ours",
+    "theirs ours -ours -theirs",
+    "theirs ours -theirs -ours",
+]
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("what", ["method", "function"])
 @pytest.mark.parametrize("style", ["wraps", "a closure", "a default", "a proxy of wrapt's"])
-def test_fault_14_two_tools_in_any_order_leave_the_original(toy: Toy, package: Any, order: str, what: str, style: str) -> None:
+def test_fault_14_two_tools_in_any_order_leave_the_original(
+    toy: Toy, package: Any, order: str, what: str, style: str
+) -> None:
     """On and off in any order, also again: the very object is back, under every name."""
     owner, name = (toy.module.Base, "fit") if what == "method" else (package, "train")
     original = vars(owner)[name]
     for _ in range(2):
         tracker = Tracker(style, owner, name)
         for step in order.split():
-            {"ours": fitprint.autolog, "-ours": lambda: fitprint.autolog(disable=True), "theirs": tracker.on, "-theirs": tracker.off}[
-                step
-            ]()
+            {
+                "ours": fitprint.autolog,
+                "-ours": lambda: fitprint.autolog(disable=True),
+                "theirs": tracker.on,
+                "-theirs": tracker.off,
+            }[step]()
         assert vars(owner)[name] is original
     assert package.core.train is package.train
 
 
 def test_fault_14_a_tool_that_keeps_the_original_elsewhere_gets_it_back(toy: Toy) -> None:
-    """A copy that a tool made of an inherited method in a subclass, and a table of originals that its wrapper reads."""
+    """A copy that a tool made of an inherited method in a subclass, and a table of originals that
+    its wrapper reads.
+    """
     base, inheriting = toy.module.Base, toy.module.Inheriting
     original = base.fit
     fitprint.autolog()
@@ -241,18 +281,28 @@ def test_switched_on_again_a_lost_patch_is_put_back(toy: Toy, runs: Runs) -> Non
 
 @pytest.mark.parametrize("specific_first", [True, False])
 @pytest.mark.parametrize("imported_first", [True, False])
-def test_fault_18_a_target_of_one_class_beats_that_of_a_base(toy: Toy, runs: Runs, specific_first: bool, imported_first: bool) -> None:
-    """Whichever was installed or imported first; also where the class has the method from a base, whose other children are not its."""
+def test_fault_18_a_target_of_one_class_beats_that_of_a_base(
+    toy: Toy, runs: Runs, specific_first: bool, imported_first: bool
+) -> None:
+    """Whichever was installed or imported first; also where the class has the method from a base,
+    whose other children are not its.
+    """
 
     def observe_specific(fit: Any) -> Any:
         fit.tags({"observer": "specific"})
         yield
 
     toy.write(
-        f"{toy.name}m", f"from {toy.name} import Base\nclass Own(Base):\n    def fit(self, X): return self\nclass Plain(Base): pass\n"
+        f"{toy.name}m",
+        f"from {toy.name} import Base\n"
+        "class Own(Base):\n"
+        "    def fit(self, X): return self\n"
+        "class Plain(Base): pass\n",
     )
     specific = [Method(f"{toy.name}m:{cls}.fit", observe_specific) for cls in ("Own", "Plain")]
-    toy.chosen = [*specific, toy.subclass_method()] if specific_first else [toy.subclass_method(), *specific]
+    toy.chosen = (
+        [*specific, toy.subclass_method()] if specific_first else [toy.subclass_method(), *specific]
+    )
     if imported_first:
         importlib.import_module(f"{toy.name}m")
     fitprint.autolog()

@@ -20,7 +20,9 @@ class Done:
 
 
 @pytest.fixture
-def command(home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+def command(
+    home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Done]:
     """Run a command of fitprint."""
     monkeypatch.delenv("COLUMNS", raising=False)
 

@@ -21,7 +21,11 @@ def runs(home):
     """Two runs with the same file, and one with another in another experiment."""
     fitprint.configure(context=False)
     made = []
-    for name, experiment, text in (("a", "one", "kept both"), ("b", "one", "kept both"), ("c", "two", "kept third")):
+    for name, experiment, text in (
+        ("a", "one", "kept both"),
+        ("b", "one", "kept both"),
+        ("c", "two", "kept third"),
+    ):
         with fitprint.start_run(name, experiment=experiment) as run:
             run.log_text(text, "file.txt")
         made.append(run)
@@ -32,9 +36,13 @@ def test_bytes_are_counted(command, runs):
     """What runs have in common counts once; what a line has alone is told."""
     found = json.loads(command("du", "--json").out)
     assert 19 == found["total"]
-    assert [("two", 1, 10, 10), ("one", 2, 9, 9)] == [(each["name"], each["runs"], each["bytes"], each["alone"]) for each in found["lines"]]
+    assert [("two", 1, 10, 10), ("one", 2, 9, 9)] == [
+        (each["name"], each["runs"], each["bytes"], each["alone"]) for each in found["lines"]
+    ]
     by_run = json.loads(command("du", "--by", "run", "--json").out)["lines"]
-    assert [("c", 10, 10), ("a", 9, 0), ("b", 9, 0)] == [(each["name"], each["bytes"], each["alone"]) for each in by_run]
+    assert [("c", 10, 10), ("a", 9, 0), ("b", 9, 0)] == [
+        (each["name"], each["bytes"], each["alone"]) for each in by_run
+    ]
     assert "19 B in all, 1 more lines (--top)" in command("du", "--top", "1").err
 
 
@@ -44,10 +52,20 @@ def test_what_is_freed_is_asked_for(command, runs):
     for run in runs[1:]:
         fitprint.delete_run(run.id)
     asked = command("gc", "--grace", "0", "--trash", "0")
-    assert (1, True) == (asked.status, "nothing was freed of 2 runs of the trash and 1 file (10 B); add --yes" in asked.err)
-    assert "would free 2 runs of the trash and 1 file (10 B)" in command("gc", "--grace", "0", "--trash", "0", "--dry-run").err
+    assert (1, True) == (
+        asked.status,
+        "nothing was freed of 2 runs of the trash and 1 file (10 B); add --yes" in asked.err,
+    )
+    assert (
+        "would free 2 runs of the trash and 1 file (10 B)"
+        in command("gc", "--grace", "0", "--trash", "0", "--dry-run").err
+    )
     done = json.loads(command("gc", "--grace", "0", "--trash", "0", "--yes", "--json").out)
-    assert ({each.id for each in runs[1:]}, 1, False) == (set(done["runs"]), done["blobs"], done["dry_run"])
+    assert ({each.id for each in runs[1:]}, 1, False) == (
+        set(done["runs"]),
+        done["blobs"],
+        done["dry_run"],
+    )
     assert {b"kept both"} == kept()
 
 

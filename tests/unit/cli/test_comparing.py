@@ -45,7 +45,9 @@ def lines(text):
 
 
 def test_two_runs_stand_side_by_side(command, three):
-    """The first is the baseline; a star marks the best, an arrow what is better; what is equal is counted on standard error."""
+    """The first is the baseline; a star marks the best, an arrow what is better; what is equal is
+    counted on standard error.
+    """
     done = command("compare", "first", "second")
     assert 0 == done.status
     found = lines(done.out)
@@ -54,7 +56,10 @@ def test_two_runs_stand_side_by_side(command, three):
     assert ["val_loss", "↓", "0.5", "0.4*", "-0.1", "-20%"] in found
     assert ["lr", "0.1", "0.2"] in found
     assert "solver" not in done.out
-    assert "fitprint: not shown: 1 parameter (equal, or defaults that only some runs have); --all shows them\n" == done.err
+    assert (
+        "fitprint: not shown: 1 parameter (equal, or defaults that only some runs have); --all "
+        "shows them\n"
+    ) == done.err
 
 
 def test_all_shows_what_is_equal(command, three):
@@ -76,13 +81,21 @@ def test_a_filter_names_runs(command, three):
     """In the order asked for, the first of them."""
     found = lines(command("compare", "-q", "params.lr > 0", "--sort", "-score", "--top", "2").out)
     assert ["third", "first"] == found[0]
-    assert ["first", "third"] == lines(command("compare", "-q", "metrics.score > 0.75", "first").out)[0]
+    assert ["first", "third"] == lines(
+        command("compare", "-q", "metrics.score > 0.75", "first").out
+    )[0]
 
 
 def test_many_runs_stand_below_each_other(command, home):
-    """A line for each, with the columns for which there is room; the rest is named with the way to it."""
+    """A line for each, with the columns for which there is room; the rest is named with the way to
+    it.
+    """
     for number in range(8):
-        record(f"run{number}", {f"param_{letter}": number for letter in "abcdefghijkl"}, {"score": number / 10})
+        record(
+            f"run{number}",
+            {f"param_{letter}": number for letter in "abcdefghijkl"},
+            {"score": number / 10},
+        )
     done = command("compare", "-q", "", "--sort", "name")
     found = lines(done.out)
     assert [f"run{number}" for number in range(8)] == [words[1] for words in found[-8:]]
@@ -98,8 +111,18 @@ def test_it_fits(width, count):
     """Whatever the width, no line is longer, and every run is there."""
     subjects = []
     for number in range(count):
-        with_name = RunRecord(f"{number:032}", f"a run with a very long name {number}", "e", "FINISHED", 0, 1)
-        subjects.append(Subject(with_name, {"process": {"host": "h" * 100 + str(number)}, "python": {"version": f"3.{number}"}}))
+        with_name = RunRecord(
+            f"{number:032}", f"a run with a very long name {number}", "e", "FINISHED", 0, 1
+        )
+        subjects.append(
+            Subject(
+                with_name,
+                {
+                    "process": {"host": "h" * 100 + str(number)},
+                    "python": {"version": f"3.{number}"},
+                },
+            )
+        )
     text, _ = render(compared(subjects, baseline=0), Page(width))
     assert max(map(len, text.splitlines())) <= max(width, 60)
     assert all(f"{number:032}"[-6:] in text for number in range(count))
@@ -109,14 +132,23 @@ def test_long_texts_are_told_apart(home):
     """Where the end alone differs, the beginning that they share is left out."""
     base = "a/folder/that/is/deep/" * 4
     one, two = record("a", {"path": f"{base}one.csv"}), record("b", {"path": f"{base}two.csv"})
-    line = next(words for words in lines(str(fitprint.compare([one, two]))) if words[:1] == ["path"])
-    assert ["…", "one.csv", "…", "two.csv"] == [part for word in line[1:] for part in (word[0], word[-7:])]
+    line = next(
+        words for words in lines(str(fitprint.compare([one, two]))) if words[:1] == ["path"]
+    )
+    assert ["…", "one.csv", "…", "two.csv"] == [
+        part for word in line[1:] for part in (word[0], word[-7:])
+    ]
 
 
 def test_colours_say_what_is_better(three):
-    """On a terminal with colours: green and red by the goal; without them there is the sign, and the star."""
+    """On a terminal with colours: green and red by the goal; without them there is the sign, and
+    the star.
+    """
     comparison = fitprint.compare(["first", "second"])
-    text, _ = render(comparison, Page(120, style=lambda text, *styles: f"<{','.join(styles)}:{text}>" if styles else text))
+    text, _ = render(
+        comparison,
+        Page(120, style=lambda text, *styles: f"<{','.join(styles)}:{text}>" if styles else text),
+    )
     assert "<red:-12.5%>" in text
     assert "<green:-20%>" in text
     assert "\x1b" not in str(comparison)
@@ -130,10 +162,17 @@ def test_without_unicode(three):
 
 
 def test_json(command, three):
-    """The form that is documented, on standard output alone; nothing is left out for want of room."""
+    """The form that is documented, on standard output alone;
+    nothing is left out for want of room.
+    """
     done = command("compare", *three, "--json")
     content = json.loads(done.out)
-    assert (1, three, None, "") == (content["schema"], [run["id"] for run in content["runs"]], content["baseline"], done.err)
+    assert (1, three, None, "") == (
+        content["schema"],
+        [run["id"] for run in content["runs"]],
+        content["baseline"],
+        done.err,
+    )
     assert content == fitprint.compare(three).to_dict()
 
 
@@ -141,7 +180,10 @@ def test_csv(command, three):
     """A line for each run, a column for each row, exact."""
     record("fourth", {"lr": [1, 2]}, {"score": 1 / 3})
     rows = list(csv.DictReader(io.StringIO(command("compare", *three, "fourth", "--csv").out)))
-    assert (["0.1", "0.2", "0.3", "[1, 2]"], repr(1 / 3)) == ([row["params.lr"] for row in rows], rows[3]["metrics.score"])
+    assert (["0.1", "0.2", "0.3", "[1, 2]"], repr(1 / 3)) == (
+        [row["params.lr"] for row in rows],
+        rows[3]["metrics.score"],
+    )
 
 
 def test_markdown(command, three):
@@ -220,13 +262,19 @@ def test_a_run_that_goes_on_and_one_that_failed(command, home):
 def test_a_run_that_was_killed(command, tmp_path):
     """What it had recorded is compared."""
     script = (
-        "import fitprint, os, signal\nrun = fitprint.start_run(name='dead')\nrun.log_metric('m', 1.0)\nos.kill(os.getpid(), signal.SIGKILL)"
+        "import fitprint, os, signal\n"
+        "run = fitprint.start_run(name='dead')\n"
+        "run.log_metric('m', 1.0)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
     home = tmp_path / "home"
     environment = {**os.environ, "FITPRINT_HOME": str(home)}
     subprocess.run([sys.executable, "-c", script], env=environment, check=False, timeout=60)
     subprocess.run(
-        [sys.executable, "-c", script.replace("dead", "dead too").replace("1.0", "2.0")], env=environment, check=False, timeout=60
+        [sys.executable, "-c", script.replace("dead", "dead too").replace("1.0", "2.0")],
+        env=environment,
+        check=False,
+        timeout=60,
     )
     done = subprocess.run(
         [sys.executable, "-m", "fitprint", "compare", "dead", "dead too"],
@@ -242,7 +290,9 @@ def test_a_run_that_was_killed(command, tmp_path):
 def test_the_verb_takes_handles_ids_prefixes_and_names(three):
     """The same comparison, whoever is named how."""
     run = fitprint.get_run("second")
-    assert fitprint.compare(["first", run]) == fitprint.compare((each for each in (three[0], three[1])), baseline=fitprint.get_run("first"))
+    assert fitprint.compare(["first", run]) == fitprint.compare(
+        (each for each in (three[0], three[1])), baseline=fitprint.get_run("first")
+    )
 
 
 @pytest.mark.parametrize("runs", ["first", None, 3, [], ["first"], [3, 4], {"a": 1}])
@@ -266,7 +316,9 @@ def test_the_page_is_that_of_the_terminal(monkeypatch):
 
 
 def test_parameters_are_told_as_they_are(home):
-    """A float is never taken for a whole number, and the best of a metric is a star's business alone."""
+    """A float is never taken for a whole number, and the best of a metric is a star's business
+    alone.
+    """
     one, two = record("a", {"lr": 1.0, "n": 1}), record("b", {"lr": 0.123456789, "n": 1.5})
     found = lines(str(fitprint.compare([one, two])))
     assert (["lr", "1.0", "0.1235"], ["n", "1", "1.5"]) == (
@@ -278,7 +330,11 @@ def test_parameters_are_told_as_they_are(home):
 def test_parameters_get_room_beside_metrics(home):
     """Of many runs with many metrics, what was varied is seen, too."""
     subjects = [
-        record(f"r{number}", {"lr": number, "depth": number}, {f"metric_{letter}": number for letter in "abcdefghijkl"})
+        record(
+            f"r{number}",
+            {"lr": number, "depth": number},
+            {f"metric_{letter}": number for letter in "abcdefghijkl"},
+        )
         for number in range(8)
     ]
     head = [word for words in lines(str(fitprint.compare(subjects)))[:4] for word in words]
@@ -288,16 +344,25 @@ def test_parameters_get_room_beside_metrics(home):
 @pytest.mark.parametrize("count", [2, 9])
 def test_markdown_fits_a_comment(command, home, count):
     """With very many rows the first ones are shown, the others counted; --all shows all."""
-    runs = [record(f"r{number}", {f"p{key}": number for key in range(1000)}, {"m": number}) for number in range(count)]
+    runs = [
+        record(f"r{number}", {f"p{key}": number for key in range(1000)}, {"m": number})
+        for number in range(count)
+    ]
     out = command("compare", *runs, "--md").out
     assert len(out) < 30_000
-    assert out.endswith("Not shown: 960 more parameters.\n" if count == 2 else "Not shown: 961 more columns.\n")
+    assert out.endswith(
+        "Not shown: 960 more parameters.\n" if count == 2 else "Not shown: 961 more columns.\n"
+    )
     assert "p999" in command("compare", *runs, "--md", "--all").out
 
 
 def test_columns_show_the_same_parts(home):
     """Where one run has no room for its differences, none shows them; percents are left."""
-    runs = [record("a", {}, {"acc": 0.5}), record("b", {}, {"acc": 0.4}), record("c", {}, {"acc": 0.123456789})]
+    runs = [
+        record("a", {}, {"acc": 0.5}),
+        record("b", {}, {"acc": 0.4}),
+        record("c", {}, {"acc": 0.123456789}),
+    ]
     text, _ = render(fitprint.compare(runs, baseline=runs[0]), Page(58))
     assert ["acc", "↑", "0.5*", "0.4", "-20%", "0.1235", "-75.3%"] in lines(text)
     text, _ = render(fitprint.compare(runs, baseline=runs[0]), Page(120))

@@ -21,7 +21,9 @@ class Odd:
 
     def add_arguments(self, parser):
         parser.add_argument("kind", choices=["it's", "$HOME"], help="a word")
-        parser.add_argument("-l", "--level", choices=["low", "high"], help="it's 50 %% of [this]: that")
+        parser.add_argument(
+            "-l", "--level", choices=["low", "high"], help="it's 50 %% of [this]: that"
+        )
         parser.add_argument("--watch", nargs="?", help="a value may follow")
         parser.add_argument("--file", help="a value must follow")
 
@@ -35,9 +37,20 @@ COMMANDS = {command.name: command for command in [*built_in(), Odd()]}
 def completed(tmp_path, *words):
     """Return what bash offers in the place of the last word."""
     (tmp_path / "completion").write_text(script("bash", COMMANDS), encoding="utf-8")
-    code = 'source ./completion; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _fitprint; printf "%s\\n" "${COMPREPLY[@]}"'
+    code = (
+        'source ./completion; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _fitprint; printf '
+        '"%s\\n" "${COMPREPLY[@]}"'
+    )
     command = [shutil.which("bash"), "-euo", "pipefail", "-c", code, "bash", "fitprint", *words]
-    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert "" == done.stderr
     return done.stdout.split()
 
@@ -45,14 +58,19 @@ def completed(tmp_path, *words):
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 
 
-@pytest.mark.parametrize(("shell", "check"), [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "--no-execute"])])
+@pytest.mark.parametrize(
+    ("shell", "check"),
+    [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "--no-execute"])],
+)
 def test_the_script_is_sound(tmp_path, shell, check):
     """As the shell itself says, where it is installed."""
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell}")
     path = tmp_path / "script"
     path.write_text(script(shell, COMMANDS), encoding="utf-8")
-    done = subprocess.run([*check, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [*check, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
@@ -64,7 +82,13 @@ def test_every_command_and_option_is_in_the_script(shell):
         assert command.name in text
         for action in parser_of(command)._actions:
             for flag in action.option_strings:
-                mark = flag if shell != "fish" else f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
+                mark = (
+                    flag
+                    if shell != "fish"
+                    else f"-l {flag[2:]}"
+                    if flag.startswith("--")
+                    else f"-s {flag[1:]}"
+                )
                 assert mark in text
             if isinstance(action, argparse._SubParsersAction):
                 assert all(verb in text for verb in action.choices)

@@ -36,7 +36,9 @@ def test_tags_are_set_and_removed(command, runs):
 def test_all_runs_that_match_are_tagged(command, runs):
     """With a filter, all words are tags."""
     assert "tagged 2 runs: good=true" in command("tag", "-q", "metrics.loss >= 1", "good").err
-    assert {runs[1].id, runs[2].id} == {run.id for run in fitprint.search_runs(filter_string="tags.good = 'true'")}
+    assert {runs[1].id, runs[2].id} == {
+        run.id for run in fitprint.search_runs(filter_string="tags.good = 'true'")
+    }
 
 
 def test_a_note_is_written_added_to_and_read(command, runs, monkeypatch):
@@ -77,7 +79,10 @@ def test_a_run_is_renamed(command, runs):
     assert runs[0].id == fitprint.get_run("better").id
 
 
-@pytest.mark.parametrize("words", [("tag", "b", "x"), ("note", "b", "x"), ("rename", "b", "x"), ("rm", "b"), ("rm", "a", "b")])
+@pytest.mark.parametrize(
+    "words",
+    [("tag", "b", "x"), ("note", "b", "x"), ("rename", "b", "x"), ("rm", "b"), ("rm", "a", "b")],
+)
 def test_a_name_of_several_runs_is_an_error_for_what_changes_them(command, runs, words):
     """Nothing is done, and the candidates are listed."""
     done = command(*words)
@@ -108,7 +113,17 @@ def test_what_matches_is_removed_with_its_children(command, runs):
     assert 3 == len(fitprint.search_runs())
 
 
-@pytest.mark.parametrize("words", [("rm",), ("rm", "a", "-q", "x"), ("export",), ("tag", "a"), ("purge",), ("purge", "a", "--all")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rm",),
+        ("rm", "a", "-q", "x"),
+        ("export",),
+        ("tag", "a"),
+        ("purge",),
+        ("purge", "a", "--all"),
+    ],
+)
 def test_what_is_to_be_done_must_be_clear(command, runs, words):
     """Status 2, and a word on what to say."""
     done = command(*words)
@@ -147,10 +162,15 @@ def test_experiments_are_listed_and_changed(command, home):
     command("experiments", "tag", "flowers", "metric=val_auc")
     command("experiments", "archive", "empty")
     lines = [line.split() for line in command("experiments").out.splitlines()]
-    assert [["experiment", "runs", "last", "run", "tags", "note"], ["flowers", "1", "0s", "metric=val_auc", "three"]] == lines
+    assert [
+        ["experiment", "runs", "last", "run", "tags", "note"],
+        ["flowers", "1", "0s", "metric=val_auc", "three"],
+    ] == lines
     assert 3 == len(command("experiments", "--all").out.splitlines())
     (told,) = json.loads(command("experiments", "--json").out)
-    assert ("flowers", ["iris"], {"metric": "val_auc"}, 1) == tuple(told[key] for key in ("name", "former_names", "tags", "run_count"))
+    assert ("flowers", ["iris"], {"metric": "val_auc"}, 1) == tuple(
+        told[key] for key in ("name", "former_names", "tags", "run_count")
+    )
     command("experiments", "restore", "empty")
     assert 3 == len(command("experiments").out.splitlines())
     assert 1 == command("experiments", "rename", "nope", "x").status
@@ -202,7 +222,10 @@ def test_a_tag_of_an_experiment_is_removed(command, runs):
 
 def test_a_metric_of_an_experiment_that_no_run_has_is_told(command, runs):
     """It may come; mostly it is mistyped."""
-    assert "no run has a metric 'los' yet" in command("experiments", "tag", "Default", "metric=los").err
+    assert (
+        "no run has a metric 'los' yet"
+        in command("experiments", "tag", "Default", "metric=los").err
+    )
     assert "yet" not in command("experiments", "tag", "Default", "metric=los, loss").err
 
 
@@ -250,8 +273,12 @@ def test_what_is_sorted_by_is_shown(command, home):
     """Also where it would have no room for what it tells."""
     for number in range(3):
         with fitprint.start_run() as run:
-            run.log_metrics({"val_loss": number, "fit_time": number} | {f"m{key}": number for key in range(30)})
-    assert ["val_loss", "fit_time"] == command("ls", "--sort", "-fit_time").out.splitlines()[0].split()[5:7]
+            run.log_metrics(
+                {"val_loss": number, "fit_time": number} | {f"m{key}": number for key in range(30)}
+            )
+    assert ["val_loss", "fit_time"] == command("ls", "--sort", "-fit_time").out.splitlines()[
+        0
+    ].split()[5:7]
 
 
 def test_runs_in_the_archive_are_not_lost(command, runs):
@@ -284,7 +311,9 @@ def test_headings_of_the_table_can_be_sorted_by(command, home):
     assert (["1", "2", "3"], ["3", "2", "1"]) == (names("time"), names("-time"))
 
 
-@pytest.mark.parametrize(("query", "word"), [("name = 'a' && name = 'b'", "and"), ("name = 'a' || name = 'b'", "or")])
+@pytest.mark.parametrize(
+    ("query", "word"), [("name = 'a' && name = 'b'", "and"), ("name = 'a' || name = 'b'", "or")]
+)
 def test_signs_of_other_languages_get_the_word(command, runs, query, word):
     """At the place where they are."""
     assert f"write {word}" in command("ls", "-q", query).err

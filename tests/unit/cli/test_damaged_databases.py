@@ -1,4 +1,6 @@
-"""Databases whose bytes or cells were changed: every look gives a result or an error that says what to do."""
+"""Databases whose bytes or cells were changed: every look gives a result or an error that says what
+to do.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,14 @@ CELLS = [
     b"\0" * 200,
     "\0",
 ]
-VERBS: list[list[str]] = [["ls", "--all"], ["ls", "--json"], ["show", "run 0"], ["show", "--json", "run 2"], ["doctor"], ["rm", "child 3"]]
+VERBS: list[list[str]] = [
+    ["ls", "--all"],
+    ["ls", "--json"],
+    ["show", "run 0"],
+    ["show", "--json", "run 2"],
+    ["doctor"],
+    ["rm", "child 3"],
+]
 
 
 @pytest.fixture
@@ -48,14 +57,30 @@ def database(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("FITPRINT_STORE")
     for number in range(6):
         with fitprint.start_run(f"run {number}", tags={"team": "a"}) as run:
-            run.log_params({"C": 1.5, "n": number, "solver": "lbfgs", "layers": [1, 2], "flag": True, "none": None, "long": "x" * 9000})
+            run.log_params(
+                {
+                    "C": 1.5,
+                    "n": number,
+                    "solver": "lbfgs",
+                    "layers": [1, 2],
+                    "flag": True,
+                    "none": None,
+                    "long": "x" * 9000,
+                }
+            )
             run.log_metrics({"loss": 0.5, "acc": 1.0}, step=1)
             run.log_history("curve", [0.1 * step for step in range(400)])
             run.log_history("gaps", [nan, nan])
             run.log_text("text", "a.txt")
-            run.log_input(Dataset("X", "train", "", {"shape": [1, 2], "names": ["a" * 200, "b" * 200]}))
+            run.log_input(
+                Dataset("X", "train", "", {"shape": [1, 2], "names": ["a" * 200, "b" * 200]})
+            )
             run.log_document("capture", {"captured": ["params"], "more": "y" * 400})
-            run.workspace.writer.append(events.ModelLogged(run.id, 9, LoggedModel("model", "sklearn", "sha256:0", {"size": 3})))
+            run.workspace.writer.append(
+                events.ModelLogged(
+                    run.id, 9, LoggedModel("model", "sklearn", "sha256:0", {"size": 3})
+                )
+            )
             with fitprint.start_run(f"child {number}"):
                 fitprint.log_metric("loss", number)
     fitprint.start_run("failed").end("FAILED", error="traceback")
@@ -97,13 +122,22 @@ def damage_cells(path: Path, chosen: random.Random) -> None:
     """Put a value of another kind into cells, constraints or not."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
+        tables = [
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            )
+        ]
         for _ in range(chosen.choice([1, 1, 5])):
             table = chosen.choice(tables)
-            column = chosen.choice([row[1] for row in connection.execute(f"PRAGMA table_info({table})")])
+            column = chosen.choice(
+                [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            )
             some = "" if chosen.random() < 0.5 else " WHERE abs(random()) % 3 = 0"
             try:
-                connection.execute(f"UPDATE {table} SET {column} = ?{some}", (chosen.choice(CELLS),))
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ?{some}", (chosen.choice(CELLS),)
+                )
             except sqlite3.Error:
                 connection.execute("VACUUM")  # a constraint held: the table is as it was
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -113,13 +147,24 @@ def look(bundle: Path) -> Iterator[Callable[[], object]]:
     """Yield every way to look at runs, and two that add some."""
     for words in VERBS:
         yield lambda words=words: main(words)  # type: ignore[misc]
-    yield lambda: [(dict(run.record.params), dict(run.record.metrics), run.capture) for run in fitprint.search_runs()]
-    yield lambda: fitprint.search_runs(filter_string="params.C = 1.5 and metrics.loss < 2", order_by=["params.n"], max_results=2)
-    yield lambda: [run.history("curve").value for run in fitprint.search_runs()]
-    yield lambda: [run.history(key, max_points=10) for run in fitprint.search_runs() for key in run.metrics]
-    yield lambda: [(run.start_time, run.end_time, run.children(), run.params, run.environment) for run in fitprint.search_runs()]
     yield lambda: [
-        run.download("", bundle.parent / run.id) for run in fitprint.search_runs(filter_string="name like 'run%'", max_results=2)
+        (dict(run.record.params), dict(run.record.metrics), run.capture)
+        for run in fitprint.search_runs()
+    ]
+    yield lambda: fitprint.search_runs(
+        filter_string="params.C = 1.5 and metrics.loss < 2", order_by=["params.n"], max_results=2
+    )
+    yield lambda: [run.history("curve").value for run in fitprint.search_runs()]
+    yield lambda: [
+        run.history(key, max_points=10) for run in fitprint.search_runs() for key in run.metrics
+    ]
+    yield lambda: [
+        (run.start_time, run.end_time, run.children(), run.params, run.environment)
+        for run in fitprint.search_runs()
+    ]
+    yield lambda: [
+        run.download("", bundle.parent / run.id)
+        for run in fitprint.search_runs(filter_string="name like 'run%'", max_results=2)
     ]
     yield fitprint.experiments
     yield lambda: main(["export", "run 1", "run 0", "-o", str(bundle)])
@@ -129,7 +174,9 @@ def look(bundle: Path) -> Iterator[Callable[[], object]]:
 
 
 def look_everywhere(database: Path) -> list[str]:
-    """Look at runs in every way, and return the errors that say what to do; any other error is raised."""
+    """Look at runs in every way, and return the errors that say what to do; any other error is
+    raised.
+    """
     bundle = database.parent / "bundle.zip"
     told = []
     for verb in look(bundle):
@@ -153,7 +200,9 @@ def restore(database: Path) -> None:
 
 
 def attack(database: Path, seeds: range) -> int:
-    """Damage the database once for each seed, and return how many of them could not be read in one way or another."""
+    """Damage the database once for each seed, and return how many of them could not be read in one
+    way or another.
+    """
     unreadable = 0
     for seed in seeds:
         restore(database)
@@ -162,7 +211,9 @@ def attack(database: Path, seeds: range) -> int:
         try:
             unreadable += bool(look_everywhere(database))
         except Exception as error:
-            raise AssertionError(f"the database of seed {seed} makes a raw error: {error!r}") from error
+            raise AssertionError(
+                f"the database of seed {seed} makes a raw error: {error!r}"
+            ) from error
     return unreadable
 
 
@@ -173,26 +224,37 @@ def test_looking_at_a_sound_database_is_no_error(database: Path) -> None:
 
 @pytest.mark.parametrize("first", range(0, 30, 10))
 def test_fault_9_a_damaged_database_never_gives_a_raw_error(database: Path, first: int) -> None:
-    """Bytes, pages, lengths and cells are changed at random: all looks end, in a result or in an error of ours."""
+    """Bytes, pages, lengths and cells are changed at random: all looks end, in a result or in an
+    error of ours.
+    """
     assert attack(database, range(first, first + 10))
 
 
 @pytest.mark.parametrize(
     ("table", "column", "value"),
     [
-        ("runs", "start_time", "text"), ("runs", "status", "GONE"), ("runs", "name", b"\xff"), ("params", "type", "complex"),
-        ("params", "text", b"1"), ("tags", "value", b"a"), ("metrics", "last_step", "x"), ("metrics", "goal", "up"),
-        ("metrics", "last", "x"),
-        ("datasets", "facts", b"["), ("models", "facts", b"[1]"), ("documents", "content", b"x\x9c"), ("chunks", "content", b"\xff" * 40),
-        ("packs", "content", b"\xff" * 40), ("chunks", "outline", b"\xff" * 40), ("chunks", "points", 0), ("chunks", "points", "x"),
-        ("artifacts", "size", "big"), ("keys", "name", b"C"), ("experiments", "name", b"a"),
+        ("runs", "start_time", "text"), ("runs", "status", "GONE"), ("runs", "name", b"\xff"),
+        ("params", "type", "complex"), ("params", "text", b"1"), ("tags", "value", b"a"),
+        ("metrics", "last_step", "x"), ("metrics", "goal", "up"), ("metrics", "last", "x"),
+        ("datasets", "facts", b"["), ("models", "facts", b"[1]"),
+        ("documents", "content", b"x\x9c"), ("chunks", "content", b"\xff" * 40),
+        ("packs", "content", b"\xff" * 40), ("chunks", "outline", b"\xff" * 40),
+        ("chunks", "points", 0), ("chunks", "points", "x"), ("artifacts", "size", "big"),
+        ("keys", "name", b"C"), ("experiments", "name", b"a"),
     ],
 )  # fmt: skip
-def test_fault_9_a_cell_of_the_wrong_kind_is_told(database: Path, table: str, column: str, value: object) -> None:
+def test_fault_9_a_cell_of_the_wrong_kind_is_told(
+    database: Path, table: str, column: str, value: object
+) -> None:
     """The error says that the store is damaged, and what to do."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute(f"UPDATE OR IGNORE fp_{table} SET {column} = ?", (value,))
     with pytest.raises(CorruptStoreError, match="damaged"):
         for run in fitprint.search_runs():
-            dict(run.record.params), dict(run.record.metrics), dict(run.record.documents), run.history("curve")
+            (
+                dict(run.record.params),
+                dict(run.record.metrics),
+                dict(run.record.documents),
+                run.history("curve"),
+            )
             run.history("loss"), run.history("curve", max_points=10)

@@ -26,7 +26,10 @@ def record(name, patch="", params=None, metrics=None, packages=None, columns=Non
             schema = [{"name": column, "dtype": dtype} for column, dtype in columns.items()]
             run.log_input(Dataset("X", "train", f"sha256:{len(columns):064}", {"schema": schema}))
         git = {"commit": commit, "patch": {"exact": True}}
-        run.log_dict({"git": git, "packages": {"installed": packages or {}, "imported": []}}, "environment.json")
+        run.log_dict(
+            {"git": git, "packages": {"installed": packages or {}, "imported": []}},
+            "environment.json",
+        )
         if patch:
             run.log_text(patch, "code/uncommitted.patch")
     return run.id
@@ -36,9 +39,21 @@ def record(name, patch="", params=None, metrics=None, packages=None, columns=Non
 def two(home):
     """Two runs of one commit that differ in everything else."""
     return (
-        record("old", "+lr = 1\n", {"lr": 1}, {"score": 0.5, "fit_time": 1.0}, {"numpy": "1", "scipy": "1"}, {"a": "int64", "b": "int64"}),
         record(
-            "new", "+lr = 2\n", {"lr": 2}, {"score": 0.6, "fit_time": 2.0}, {"numpy": "2", "torch": "1"}, {"a": "float64", "c": "int64"}
+            "old",
+            "+lr = 1\n",
+            {"lr": 1},
+            {"score": 0.5, "fit_time": 1.0},
+            {"numpy": "1", "scipy": "1"},
+            {"a": "int64", "b": "int64"},
+        ),
+        record(
+            "new",
+            "+lr = 2\n",
+            {"lr": 2},
+            {"score": 0.6, "fit_time": 2.0},
+            {"numpy": "2", "torch": "1"},
+            {"a": "float64", "c": "int64"},
         ),
     )
 
@@ -50,7 +65,9 @@ def test_everything_that_differs(command, two):
     told = [line.rstrip() for line in done.out.splitlines()]
     assert ["score", "↑", "0.5", "0.6*", "+0.1", "+20%"] in [line.split() for line in told]
     assert ["+ torch 1", "- scipy 1", "~ numpy 1 → 2"] == told[told.index("PACKAGES") + 1 :][:3]
-    assert ["+ c int64", "- b int64", "~ a int64 → float64"] == told[told.index("COLUMNS OF TRAIN") + 1 :][:3]
+    assert ["+ c int64", "- b int64", "~ a int64 → float64"] == told[
+        told.index("COLUMNS OF TRAIN") + 1 :
+    ][:3]
     assert ["-+lr = 1", "++lr = 2"] == told[told.index("UNCOMMITTED CHANGES") + 4 :][:2]
 
 
@@ -58,36 +75,72 @@ def test_json(command, two):
     """The form that is documented, with the fields of a comparison."""
     content = json.loads(command("diff", "old", "new", "--json").out)
     assert (1, True, two[0]) == (content["schema"], content["differs"], content["baseline"])
-    assert {"added": {"torch": "1"}, "removed": {"scipy": "1"}, "changed": {"numpy": ["1", "2"]}} == content["packages"]
-    assert [{"data": "train", "added": {"c": "int64"}, "removed": {"b": "int64"}, "changed": {"a": ["int64", "float64"]}}] == content[
-        "columns"
+    assert {
+        "added": {"torch": "1"},
+        "removed": {"scipy": "1"},
+        "changed": {"numpy": ["1", "2"]},
+    } == content["packages"]
+    assert [
+        {
+            "data": "train",
+            "added": {"c": "int64"},
+            "removed": {"b": "int64"},
+            "changed": {"a": ["int64", "float64"]},
+        }
+    ] == content["columns"]
+    assert [("uncommitted changes", False)] == [
+        (change["what"], change["cut"]) for change in content["code"]
     ]
-    assert [("uncommitted changes", False)] == [(change["what"], change["cut"]) for change in content["code"]]
     assert content == fitprint.diff(*two).to_dict()
 
 
 def test_exit_code(command, two):
     """1 if the runs differ, but not for times alone, and only if asked for."""
     again = record(
-        "again", "+lr = 1\n", {"lr": 1}, {"score": 0.5, "fit_time": 9.0}, {"numpy": "1", "scipy": "1"}, {"a": "int64", "b": "int64"}
+        "again",
+        "+lr = 1\n",
+        {"lr": 1},
+        {"score": 0.5, "fit_time": 9.0},
+        {"numpy": "1", "scipy": "1"},
+        {"a": "int64", "b": "int64"},
     )
-    assert (0, 1, 1) == tuple(command("diff", *words).status for words in (two, (*two, "--exit-code"), (*two, "--exit-code", "--json")))
+    assert (0, 1, 1) == tuple(
+        command("diff", *words).status
+        for words in (two, (*two, "--exit-code"), (*two, "--exit-code", "--json"))
+    )
     done = command("diff", "old", again, "--exit-code")
-    assert (0, True) == (done.status, "the runs do not differ, but for how long they took" in done.err)
+    assert (0, True) == (
+        done.status,
+        "the runs do not differ, but for how long they took" in done.err,
+    )
 
 
 def test_markdown(command, home):
-    """A table and the code to unfold; nothing recorded ends the fence or is markup outside of it."""
-    done = command("diff", record("old", "+a\n"), record("new", "+```\n+</details><script>\n", {"<b>": 1}), "--md")
+    """A table and the code to unfold; nothing recorded ends the fence or is markup
+    outside of it.
+    """
+    done = command(
+        "diff",
+        record("old", "+a\n"),
+        record("new", "+```\n+</details><script>\n", {"<b>": 1}),
+        "--md",
+    )
     rows = done.out.splitlines()
     assert "<details><summary>uncommitted changes</summary>" in rows
     assert ["````diff", "````"] == [row for row in rows if row.startswith("````")]
-    assert [] == [row for row in rows[: rows.index("````diff")] if "<b>" in row.replace(r"\<b\>", "")]
+    assert [] == [
+        row for row in rows[: rows.index("````diff")] if "<b>" in row.replace(r"\<b\>", "")
+    ]
 
 
 def test_markdown_fits_a_comment(command, home):
     """However long the code is; what is missing is said."""
-    done = command("diff", record("old"), record("new", "".join(f"+line {number}\n" for number in range(50_000))), "--md")
+    done = command(
+        "diff",
+        record("old"),
+        record("new", "".join(f"+line {number}\n" for number in range(50_000))),
+        "--md",
+    )
     assert len(done.out) < 65_000
     assert "... there is more" in done.out
 
@@ -95,16 +148,25 @@ def test_markdown_fits_a_comment(command, home):
 def test_long_lists_and_lines_are_cut_and_counted(command, home):
     """The first ones are shown, all of them with --all."""
     patch = "".join(f"+line {number}\n" for number in range(1000))
-    one, two = record("old"), record("new", patch, packages={f"p{number}": "1" for number in range(100)})
+    one, two = (
+        record("old"),
+        record("new", patch, packages={f"p{number}": "1" for number in range(100)}),
+    )
     short, whole = command("diff", one, two), command("diff", one, two, "--all")
     assert "these are the first 30 of 100 packages; --all shows all" in short.err
     assert "lines of uncommitted changes; --all shows all" in short.err
-    assert ("++line 999" in short.out, "++line 999" in whole.out, "+ p99 1" in whole.out) == (False, True, True)
+    assert ("++line 999" in short.out, "++line 999" in whole.out, "+ p99 1" in whole.out) == (
+        False,
+        True,
+        True,
+    )
 
 
 def test_texts_steer_no_terminal(command, home):
     """What is recorded is shown in one line each, with escapes; tabs are blanks."""
-    one = record("old", "+\tx = 1\x1b[2J\r\n", packages={"a\x1b[2J": "1"}, columns={"b\x1b": "int64"})
+    one = record(
+        "old", "+\tx = 1\x1b[2J\r\n", packages={"a\x1b[2J": "1"}, columns={"b\x1b": "int64"}
+    )
     two = record("new", "+\u202ey\x00\n", packages={"c": "1\x1b]0;x\x07"}, columns={"d\n": "e\x1b"})
     for form in ([], ["--all"], ["--md"]):
         out = command("diff", one, two, *form).out
@@ -114,7 +176,8 @@ def test_texts_steer_no_terminal(command, home):
 
 def test_lines_have_colours(two):
     """Added lines are green, removed ones red."""
-    style = lambda text, *styles: f"<{','.join(styles)}:{text}>" if styles else text  # noqa: E731 - as a terminal's
+    # as a terminal's
+    style = lambda text, *styles: f"<{','.join(styles)}:{text}>" if styles else text  # noqa: E731
     text, _ = render(fitprint.diff(*two), Page(120, style=style))
     assert "<green:++lr = 2>" in text
     assert "<red:-+lr = 1>" in text
@@ -147,7 +210,9 @@ def test_mistakes_are_told(command, two, words, status, told):
 def test_the_verb(two):
     """Handles, ids and names; a short form, and the text when printed."""
     difference = fitprint.diff(fitprint.get_run("old"), two[1])
-    assert f"<fitprint.Difference of {two[0][-6:]} and {two[1][-6:]}: different>" == repr(difference)
+    assert f"<fitprint.Difference of {two[0][-6:]} and {two[1][-6:]}: different>" == repr(
+        difference
+    )
     assert "~ numpy 1 → 2" in str(difference)
     assert "--all" not in str(difference)
 
@@ -166,12 +231,16 @@ def test_artifacts_of_any_content(command, home):
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_repository_of_the_home_is_found_from_elsewhere(command, home, tmp_path, monkeypatch):
-    """The project that recorded the runs has their commits, also where one stands in another repository."""
+    """The project that recorded the runs has their commits, also where one stands in another
+    repository.
+    """
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
     def git(folder, *words):
         words = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words]
-        return subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+        return subprocess.run(
+            words, cwd=folder, check=True, capture_output=True, text=True, env=environment
+        ).stdout.strip()
 
     commits = []
     git(home.parent, "init", "-q")

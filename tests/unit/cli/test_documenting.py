@@ -10,7 +10,9 @@ from fitprint.settings import CORE_SETTINGS
 
 def test_topics_are_listed(command):
     """Without a word."""
-    assert ["filters", "settings", "commands", "verbs", "errors", "NAME"] == [line.split()[0] for line in command("docs").out.splitlines()]
+    assert ["filters", "settings", "commands", "verbs", "errors", "NAME"] == [
+        line.split()[0] for line in command("docs").out.splitlines()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,9 @@ def test_a_topic_is_printed(command, topic, expected):
     assert [] == [text for text in expected if text not in done.out]
 
 
-@pytest.mark.parametrize("topic", ["Run._record", "Run.nope", "nope", "os", "__import__", "Run.log_metric.__globals__"])
+@pytest.mark.parametrize(
+    "topic", ["Run._record", "Run.nope", "nope", "os", "__import__", "Run.log_metric.__globals__"]
+)
 def test_what_is_not_public_is_no_topic(command, topic):
     """Status 1, and where to look."""
     done = command("docs", topic)

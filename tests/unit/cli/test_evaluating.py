@@ -1,4 +1,6 @@
-"""``fitprint evaluate``: files are read, the verdict is printed and recorded, and mistakes are told."""
+"""``fitprint evaluate``: files are read, the verdict is printed and recorded, and mistakes are
+told.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Large:
 
 
 def share(outcome):
-    return sum(a == b for a, b in zip(outcome.true, outcome.predicted, strict=True)) / len(outcome.true)
+    return sum(a == b for a, b in zip(outcome.true, outcome.predicted, strict=True)) / len(
+        outcome.true
+    )
 
 
 CSV = "size,town,kind\n1,Oslo,0\n2,Rome,1\n3,Oslo,1\n4,Bonn,1\n"
@@ -33,8 +37,14 @@ CSV = "size,town,kind\n1,Oslo,0\n2,Rome,1\n3,Oslo,1\n4,Bonn,1\n"
 
 @pytest.fixture
 def recorded(home, tmp_path):
-    """A run with a model, a plugin with a metric, and a file; the working directory has the file."""
-    brought = types.SimpleNamespace(register_metrics=hookimpl(lambda: {"share_score": Metric(share, default_for=["classification"])}))
+    """A run with a model, a plugin with a metric, and a file;
+    the working directory has the file.
+    """
+    brought = types.SimpleNamespace(
+        register_metrics=hookimpl(
+            lambda: {"share_score": Metric(share, default_for=["classification"])}
+        )
+    )
     manager.reset(manager.Hooks(disabled=["*"], extra={"toy": brought}))
     (tmp_path / "work" / "data.csv").write_text(CSV)
     with fitprint.start_run("sizes") as run:
@@ -62,9 +72,25 @@ Rome     1            0
 
 def test_evaluate_prints_json(command, recorded):
     """Under the name that was given; it is what is kept with the run."""
-    done = command("evaluate", "sizes", "data.csv", "--target", "kind", "--metrics", "share_score", "--name", "july", "--json")
+    done = command(
+        "evaluate",
+        "sizes",
+        "data.csv",
+        "--target",
+        "kind",
+        "--metrics",
+        "share_score",
+        "--name",
+        "july",
+        "--json",
+    )
     content = json.loads(done.out)
-    assert (0, 1, "july", {"share_score": 0.75}) == (done.status, content["schema"], content["name"], content["metrics"])
+    assert (0, 1, "july", {"share_score": 0.75}) == (
+        done.status,
+        content["schema"],
+        content["name"],
+        content["metrics"],
+    )
     assert content == json.loads(fitprint.get_run(recorded.id).read("evaluations/july.json"))
 
 
@@ -84,15 +110,39 @@ def test_evaluate_takes_a_folder(command, recorded):
     ("words", "status", "message"),
     [
         (["@last", "data.csv"], 2, "the following arguments are required: --target"),
-        (["@last", "data.csv", "--target", "kind", "--metrics", "a,,b"], 2, "must be names with commas between them, not 'a,,b'"),
-        (["@last", "data.csv", "--target", "knid"], 1, "no column 'knid' for the target; did you mean 'kind'?"),
-        (["@last", "data.csv", "--target", "kind", "--metrics", "shere_score"], 1, "did you mean 'share_score'?"),
+        (
+            ["@last", "data.csv", "--target", "kind", "--metrics", "a,,b"],
+            2,
+            "must be names with commas between them, not 'a,,b'",
+        ),
+        (
+            ["@last", "data.csv", "--target", "knid"],
+            1,
+            "no column 'knid' for the target; did you mean 'kind'?",
+        ),
+        (
+            ["@last", "data.csv", "--target", "kind", "--metrics", "shere_score"],
+            1,
+            "did you mean 'share_score'?",
+        ),
         (["@last", "other.csv", "--target", "kind"], 1, "there is no file other.csv"),
-        (["@last", "data.xls", "--target", "kind"], 1, "give a file that ends in .csv, .tsv, .parquet, .pq"),
+        (
+            ["@last", "data.xls", "--target", "kind"],
+            1,
+            "give a file that ends in .csv, .tsv, .parquet, .pq",
+        ),
         (["@last", "empty.csv", "--target", "kind"], 1, "empty.csv"),
-        (["@last", "binary.csv", "--target", "kind"], 1, "binary.csv cannot be read: UnicodeDecodeError"),
+        (
+            ["@last", "binary.csv", "--target", "kind"],
+            1,
+            "binary.csv cannot be read: UnicodeDecodeError",
+        ),
         (["@last", "binary.parquet", "--target", "kind"], 1, "binary.parquet can"),
-        (["nothing", "data.csv", "--target", "kind"], 1, "nor is there a folder of this name with an MLmodel file"),
+        (
+            ["nothing", "data.csv", "--target", "kind"],
+            1,
+            "nor is there a folder of this name with an MLmodel file",
+        ),
     ],
 )
 def test_evaluate_tells_mistakes(command, recorded, tmp_path, words, status, message):
@@ -123,7 +173,9 @@ def test_csv_is_read_without_pandas(tmp_path, without_pandas):
     """Numbers are numbers, empty cells are missing, the rest is text; empty lines are none."""
     file = tmp_path / "data.csv"
     file.write_text('\ufeffa,b,c,"d, e"\n1,0.5,x,\n\n2,,"y\nz",1\n', encoding="utf-8")
-    assert {"a": [1, 2], "b": [0.5, None], "c": ["x", "y\nz"], "d, e": [None, 1]} == read_data(str(file))
+    assert {"a": [1, 2], "b": [0.5, None], "c": ["x", "y\nz"], "d, e": [None, 1]} == read_data(
+        str(file)
+    )
     (tmp_path / "data.tsv").write_text("a\tb\n1\tx,y\n")
     assert {"a": [1], "b": ["x,y"]} == read_data(str(tmp_path / "data.tsv"))
 

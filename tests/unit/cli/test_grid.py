@@ -17,7 +17,14 @@ def terminal(width: int | None = None) -> Terminal:
 
 def test_columns_are_aligned():
     """Text flush left, numbers flush right, nothing behind the last cell."""
-    text, dropped = render([Column("name", ["a", "bcd"]), Column("n", ["10", "9"], right=True), Column("x", ["", "y"])], terminal())
+    text, dropped = render(
+        [
+            Column("name", ["a", "bcd"]),
+            Column("n", ["10", "9"], right=True),
+            Column("x", ["", "y"]),
+        ],
+        terminal(),
+    )
     assert ["name   n  x", "a     10", "bcd    9  y"] == text.splitlines()
     assert [] == dropped
 
@@ -29,8 +36,14 @@ def test_wide_characters_take_two_columns():
 
 
 def test_what_has_no_room_is_left_out():
-    """Columns of the highest rank go first, those of rank 0 stay, and the titles of the others are told."""
-    columns = [Column("a", ["1" * 10]), Column("b", ["2" * 10], rank=2), Column("c", ["3" * 10], rank=1)]
+    """Columns of the highest rank go first, those of rank 0 stay, and the titles of the others are
+    told.
+    """
+    columns = [
+        Column("a", ["1" * 10]),
+        Column("b", ["2" * 10], rank=2),
+        Column("c", ["3" * 10], rank=1),
+    ]
     text, dropped = render(columns, terminal(25))
     assert ["a           c", "1111111111  3333333333"] == text.splitlines()
     assert ["b"] == dropped
@@ -51,7 +64,9 @@ def test_long_cells_are_cut():
 
 def test_long_titles_are_broken_on_a_terminal():
     """They go on in further lines, so that narrow columns stay narrow."""
-    text, _ = render([Column("id", ["7"]), Column("training_accuracy_score", ["0.5"], rank=1)], terminal(40))
+    text, _ = render(
+        [Column("id", ["7"]), Column("training_accuracy_score", ["0.5"], rank=1)], terminal(40)
+    )
     assert ["    training_", "    accuracy_", "id  score", "7   0.5"] == text.splitlines()
 
 
@@ -62,7 +77,9 @@ def test_markdown_escapes_what_would_break_it():
 
 
 def test_fault_7_a_vast_cell_is_cut_in_one_step():
-    """A text of a million letters is not copied a million times; the width of what is kept alone is measured."""
+    """A text of a million letters is not copied a million times; the width of what is kept alone is
+    measured.
+    """
 
     class Counted(str):
         __slots__ = ()
@@ -80,6 +97,8 @@ def test_fault_7_a_vast_cell_is_cut_in_one_step():
 def test_fault_7_a_vast_title_is_cut_before_it_is_looked_at():
     """Whatever its letters are, also where there is no room for its column."""
     for letter in "x_.漢":
-        text, dropped = render([Column("n", ["1"]), Column(letter * 300_000, ["y"], rank=1)], terminal(20))
+        text, dropped = render(
+            [Column("n", ["1"]), Column(letter * 300_000, ["y"], rank=1)], terminal(20)
+        )
         assert 2 * 60 >= max(map(len, dropped), default=0)
         assert 10 > len(text.splitlines())

@@ -33,20 +33,36 @@ def names(text):
 def three(home):
     """Three runs that differ in one parameter and one metric."""
     return [
-        record("first", {"lr": 0.1, "solver": "a", "epochs": 3}, {"val_loss": [3.0, 2.0, 1.0], "size": 7.0}),
-        record("second", {"lr": 0.2, "solver": "a", "epochs": 3}, {"val_loss": [3.0, 2.5, 0.5], "size": 7.0}),
-        record("third", {"lr": 1.0, "solver": "a", "epochs": 3}, {"val_loss": [1.0, 2.0, 3.0], "size": 7.0}),
+        record(
+            "first",
+            {"lr": 0.1, "solver": "a", "epochs": 3},
+            {"val_loss": [3.0, 2.0, 1.0], "size": 7.0},
+        ),
+        record(
+            "second",
+            {"lr": 0.2, "solver": "a", "epochs": 3},
+            {"val_loss": [3.0, 2.5, 0.5], "size": 7.0},
+        ),
+        record(
+            "third",
+            {"lr": 1.0, "solver": "a", "epochs": 3},
+            {"val_loss": [1.0, 2.0, 3.0], "size": 7.0},
+        ),
     ]
 
 
 def test_the_table_shows_what_tells_runs_apart(command, three):
-    """Newest first; metrics that differ, the curve, then parameters that do; no column for what is the same."""
+    """Newest first; metrics that differ, the curve, then parameters that do; no column for what is
+    the same.
+    """
     done = command("ls")
     assert (0, "") == (done.status, done.err)
     head, *lines = done.out.splitlines()
     assert ["status", "id", "name", "age", "time", "val_loss", "lr"] == head.split()
     assert ["third", "second", "first"] == names(done.out)
-    assert ["▁▅█", "█▇▁", "█▅▁"] == [next(word for word in line.split() if "█" in word) for line in lines]
+    assert ["▁▅█", "█▇▁", "█▅▁"] == [
+        next(word for word in line.split() if "█" in word) for line in lines
+    ]
     assert [run[-6:] for run in reversed(three)] == [line.split()[2] for line in lines]
     assert ["● FINISHED"] * 3 == [line[:10] for line in lines]
 
@@ -56,7 +72,9 @@ def test_one_run_shows_all_its_metrics_and_what_was_set(command, home):
     with fitprint.start_run(name="only") as run:
         run.log_params({"a": 1, "b": 2}, defaults=["b"])
         run.log_metric("m", 0.5)
-    assert ["status", "id", "name", "age", "time", "m", "a"] == command("ls").out.splitlines()[0].split()
+    assert ["status", "id", "name", "age", "time", "m", "a"] == command("ls").out.splitlines()[
+        0
+    ].split()
 
 
 def test_a_default_that_others_lack_is_no_column(command, home):
@@ -97,7 +115,9 @@ def test_age_and_time_are_shown(command, home):
 
 @pytest.mark.parametrize("scheme", ["memory", "sqlite"])
 def test_children_are_folded_with_their_number(command, home, monkeypatch, scheme):
-    """A search with its candidates is one row, whether or not the store can count; what is in the trash does not count."""
+    """A search with its candidates is one row, whether or not the store can count; what is in the
+    trash does not count.
+    """
     monkeypatch.setenv("FITPRINT_STORE", f"{scheme}:///{home}.db")
     with fitprint.start_run(name="search"):
         record("one")
@@ -116,7 +136,9 @@ def test_all_unfolds_children_below_their_parent(command, home):
     record("alone")
     lines = command("ls", "--all").out.splitlines()
     at, end = lines[0].index("name"), lines[0].index("age")
-    assert ["alone", "search", "└ one", "  └ inner", "└ two"] == [line[at : end - 2].rstrip() for line in lines[1:]]
+    assert ["alone", "search", "└ one", "  └ inner", "└ two"] == [
+        line[at : end - 2].rstrip() for line in lines[1:]
+    ]
 
 
 def test_a_filter_that_cannot_be_read_points_at_the_place(command, three):
@@ -141,7 +163,9 @@ def test_a_filter_that_cannot_be_read_points_at_the_place(command, three):
     ],
 )
 def test_sorting(command, three, keys, expected):
-    """By metrics, parameters or attributes; a dash turns the order round, also as a word of its own."""
+    """By metrics, parameters or attributes; a dash turns the order round, also as a word of its
+    own.
+    """
     assert expected == names(command("ls", "--sort", keys).out)
 
 
@@ -175,7 +199,9 @@ def test_top_needs_a_number_above_zero(command, three, top):
 def test_chosen_columns(command, three):
     """Patterns and names, in the order given; an unknown one is an error that suggests."""
     assert ["lr", "val_loss"] == command("ls", "--cols", "l?,val_*").out.splitlines()[0].split()[5:]
-    assert ["epochs", "experiment"] == command("ls", "--cols", "params.epochs,experiment").out.splitlines()[0].split()[5:]
+    assert ["epochs", "experiment"] == command(
+        "ls", "--cols", "params.epochs,experiment"
+    ).out.splitlines()[0].split()[5:]
     done = command("ls", "--cols", "epoch")
     assert (1, "") == (done.status, done.out)
     assert "did you mean 'epochs'?" in done.err
@@ -189,7 +215,10 @@ def test_experiments(command, home):
     assert ["a"] == names(command("ls", "alpha").out)
     assert "experiment" not in command("ls", "alpha").out.splitlines()[0]
     done = command("ls", "alfa")
-    assert (1, "fitprint: there is no experiment 'alfa'; did you mean 'alpha'?\n") == (done.status, done.err)
+    assert (1, "fitprint: there is no experiment 'alfa'; did you mean 'alpha'?\n") == (
+        done.status,
+        done.err,
+    )
 
 
 def test_json_has_the_fields_of_a_run(command, home):
@@ -204,12 +233,16 @@ def test_json_has_the_fields_of_a_run(command, home):
     listed = {entry["name"]: entry for entry in json.loads(done.out, parse_constant=pytest.fail)}
     entry = listed["parent"]
     assert {"parent", "child"} == set(listed)
-    assert (run.id, "FINISHED", "e", None, "user") == tuple(entry[key] for key in ("id", "status", "experiment", "parent_id", "kind"))
+    assert (run.id, "FINISHED", "e", None, "user") == tuple(
+        entry[key] for key in ("id", "status", "experiment", "parent_id", "kind")
+    )
     assert {"C": 1.0, "layers": [1, 2], "none": None, "flag": True} == entry["params"]
     assert isinstance(entry["params"]["C"], float)
     assert {"loss": 1.0, "bad": "-Infinity"} == entry["metrics"]
     summary = entry["summaries"]["loss"]
-    assert (1.0, 2.0, 1.0, 2, 2.0, 3, "min") == tuple(summary[key] for key in ("min", "max", "best", "best_step", "first", "count", "goal"))
+    assert (1.0, 2.0, 1.0, 2, 2.0, 3, "min") == tuple(
+        summary[key] for key in ("min", "max", "best", "best_step", "first", "count", "goal")
+    )
     assert {"team": "a"} == entry["tags"]
     assert ["notes/hello.txt"] == [artifact["path"] for artifact in entry["artifacts"]]
     assert entry["start_time"].endswith("+00:00")
@@ -227,11 +260,17 @@ def test_json_lists_everything(command, home):
 
 def test_csv_has_full_precision(command, three):
     """A row for each run, a column for each key, ready for a spreadsheet."""
-    record("odd", {"layers": [1, "a,b"], "x": None}, {"third": 1 / 3, "nan": math.nan}, {"note": 'say "hi"'})
+    record(
+        "odd",
+        {"layers": [1, "a,b"], "x": None},
+        {"third": 1 / 3, "nan": math.nan},
+        {"note": 'say "hi"'},
+    )
     table = list(csv.DictReader(io.StringIO(command("ls", "--csv").out)))
     assert ["odd", "third", "second", "first"] == [row["name"] for row in table]
     assert (str(1 / 3), "nan", '[1, "a,b"]', "None", 'say "hi"') == tuple(
-        table[0][key] for key in ("metrics.third", "metrics.nan", "params.layers", "params.x", "tags.note")
+        table[0][key]
+        for key in ("metrics.third", "metrics.nan", "params.layers", "params.x", "tags.note")
     )
     assert "" == table[1]["metrics.third"]
 
@@ -313,14 +352,26 @@ def test_a_number_of_rows_is_asked_for_in_words(command, three):
 def test_the_filters_of_the_help_can_be_read(command, three):
     """Each line of the cheat sheet begins with one."""
     sheet = command("ls", "--help").out.partition("filters:\n")[2]
-    filters = [line.strip().partition("  ")[0].replace("...", "name = 'a'") for line in sheet.splitlines() if line.strip()]
+    filters = [
+        line.strip().partition("  ")[0].replace("...", "name = 'a'")
+        for line in sheet.splitlines()
+        if line.strip()
+    ]
     assert 8 == len(filters)
-    record("all of it", {"C": 1.0}, {"loss": 0.1}, {"team": "a"})  # a filter with a key that no run has is an error
+    # a filter with a key that no run has is an error
+    record("all of it", {"C": 1.0}, {"loss": 0.1}, {"team": "a"})
     assert [0] * 8 == [command("ls", "-q", each).status for each in filters]
 
 
 @pytest.mark.parametrize(
-    "words", [("--watch", "0.1"), ("--watch", "iris"), ("--watch", "nan"), ("--watch", "--json"), ("--watch", "3", "--csv")]
+    "words",
+    [
+        ("--watch", "0.1"),
+        ("--watch", "iris"),
+        ("--watch", "nan"),
+        ("--watch", "--json"),
+        ("--watch", "3", "--csv"),
+    ],
 )
 def test_a_watch_without_sense_is_refused(command, home, words):
     """Too often, not a number, and what cannot be shown again in its place."""
@@ -341,7 +392,9 @@ def searched(home):
 
 
 def test_a_filter_lists_parts_of_runs_when_they_are_asked_for(command, searched):
-    """They are like those that they are part of, and would be taken for them; that there are some is said."""
+    """They are like those that they are part of, and would be taken for them; that there are some
+    is said.
+    """
     done = command("ls", "-q", "params.C = 1")
     assert ["search (+2)", "fit"] == names(done.out)
     assert "fitprint: runs that are part of other runs match, too; --all lists them\n" == done.err

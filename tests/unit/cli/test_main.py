@@ -40,22 +40,36 @@ def test_help_lists_every_command(command):
     """``--help`` names each command and what it does."""
     done = command("--help")
     assert 0 == done.status
-    assert [] == [each.name for each in built_in() if f"  {each.name} " not in done.out or each.help not in done.out]
+    assert [] == [
+        each.name
+        for each in built_in()
+        if f"  {each.name} " not in done.out or each.help not in done.out
+    ]
 
 
 def imported(code: str) -> list[str]:
     """Return the modules of the core that a fresh process imports for some code."""
-    code = f"import sys\nfrom fitprint.cli import main\n{code}\nprint(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    code = (
+        f"import sys\nfrom fitprint.cli import main\n{code}\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     return [name for name in done.stderr.split() if name.startswith("fitprint.")]
 
 
 def test_help_imports_no_command(home):
-    """Neither commands nor what records and reads runs: the names and sentences are known before, and those of plugins are asked for."""
+    """Neither commands nor what records and reads runs: the names and sentences are known before,
+    and those of plugins are asked for.
+    """
     modules = imported("main(['--help'])")
     assert "fitprint.hooks.manager" in modules
     assert [] == [
-        name for name in modules if name.startswith(("fitprint.cli.commands", "fitprint.recording", "fitprint.stores", "fitprint.views"))
+        name
+        for name in modules
+        if name.startswith(
+            ("fitprint.cli.commands", "fitprint.recording", "fitprint.stores", "fitprint.views")
+        )
     ]
     assert len(modules) <= 15
 
@@ -99,7 +113,11 @@ def test_every_command_explains_itself(command, name):
 def test_a_misspelt_command_gets_a_suggestion(command):
     """Status 2, on standard error."""
     done = command("shwo")
-    assert (2, "", "fitprint: there is no command 'shwo'; did you mean `fitprint show`?\n") == (done.status, done.out, done.err)
+    assert (2, "", "fitprint: there is no command 'shwo'; did you mean `fitprint show`?\n") == (
+        done.status,
+        done.out,
+        done.err,
+    )
 
 
 def test_arguments_that_make_no_sense_give_status_2(command):
@@ -122,12 +140,19 @@ def test_register_commands_adds_a_command(command):
     manager.reset(manager.Hooks(extra={"greeter": Plugin()}))
     assert "hello you\n" == command("greet", "you").out
     assert "  greet " in command("--help").out
-    assert (1, "fitprint: there is nobody to greet\n") == (command("greet", "nobody").status, command("greet", "nobody").err)
+    assert (1, "fitprint: there is nobody to greet\n") == (
+        command("greet", "nobody").status,
+        command("greet", "nobody").err,
+    )
 
 
 def test_a_plugin_cannot_take_a_command_of_ours(command):
     """The built-in command runs, and the clash is told where plugins are looked at."""
-    taken = type("Taken", (), {"register_commands": hookimpl(lambda self: [type("Ls", (Greeting,), {"name": "ls"})()])})()
+    taken = type(
+        "Taken",
+        (),
+        {"register_commands": hookimpl(lambda self: [type("Ls", (Greeting,), {"name": "ls"})()])},
+    )()
     manager.reset(manager.Hooks(extra={"taker": taken}))
     assert 0 == command("ls").status
 

@@ -29,20 +29,43 @@ def churn(home):
             run.log_metric("acc", number / 10)
             run.log_model(Adds(number))
         runs.append(run)
-    fitprint.register_model(runs[0], "churn", note="first\x1b[2J", tags={"team": "a"}, reason="why not")
+    fitprint.register_model(
+        runs[0], "churn", note="first\x1b[2J", tags={"team": "a"}, reason="why not"
+    )
     return runs
 
 
 def test_the_day_of_a_model(command, churn):
     """Registered, promoted, looked at, rolled back."""
-    done = command("models", "register", "run-2", "churn", "--alias", "challenger", "--tag", "ok", "--note", "second", "--reason", "better")
+    done = command(
+        "models",
+        "register",
+        "run-2",
+        "churn",
+        "--alias",
+        "challenger",
+        "--tag",
+        "ok",
+        "--note",
+        "second",
+        "--reason",
+        "better",
+    )
     assert (0, "fitprint: churn/2 is registered\n") == (done.status, done.err)
-    assert "churn@champion leads to version 1\n" in command("models", "promote", "churn", "1", "champion").err
-    assert "leads to version 2 (before: 1)" in command("models", "promote", "churn", "challenger", "@champion", "--reason", "July").err
+    assert (
+        "churn@champion leads to version 1\n"
+        in command("models", "promote", "churn", "1", "champion").err
+    )
+    assert (
+        "leads to version 2 (before: 1)"
+        in command("models", "promote", "churn", "challenger", "@champion", "--reason", "July").err
+    )
     listed = command("models").out
     assert "@challenger=2 @champion=2" in listed
     assert "2" in listed.splitlines()[1]
-    assert "is back at version 1 (before: 2)" in command("models", "rollback", "churn", "champion").err
+    assert (
+        "is back at version 1 (before: 2)" in command("models", "rollback", "churn", "champion").err
+    )
     told = command("models", "history", "churn").out
     assert "@champion: version 2 → version 1, back" in told
     assert "July" in told
@@ -55,13 +78,27 @@ def test_listings_are_json(command, churn):
     (model,) = json.loads(command("models", "--json").out)
     assert ("churn", 1, {}) == (model["name"], model["latest"], model["aliases"])
     (version,) = json.loads(command("models", "ls", "-q", "tags.team = 'a'", "--json").out)
-    assert ("models:/churn/1", churn[0].id, "pickle") == (version["uri"], version["run_id"], version["flavor"])
+    assert ("models:/churn/1", churn[0].id, "pickle") == (
+        version["uri"],
+        version["run_id"],
+        version["flavor"],
+    )
     assert version == json.loads(command("models", "show", "models:/churn/1", "--json").out)
     assert [version] == json.loads(command("models", "show", "churn", "--json").out)["versions"]
     (line,) = json.loads(command("models", "history", "churn", "--json").out)
-    assert ("ModelVersionCreated", 1, "why not", None) == (line["act"], line["version"], line["reason"], line["refusal"])
+    assert ("ModelVersionCreated", 1, "why not", None) == (
+        line["act"],
+        line["version"],
+        line["reason"],
+        line["refusal"],
+    )
     assert [] == json.loads(command("models", "ls", "-q", "version > 7", "--json").out)
-    assert "churn" == json.loads(command("models", "rename", "churn", "leaving", "--json").out)["former_names"][0]
+    assert (
+        "churn"
+        == json.loads(command("models", "rename", "churn", "leaving", "--json").out)[
+            "former_names"
+        ][0]
+    )
 
 
 def test_nothing_is_registered(command, home):
@@ -82,16 +119,24 @@ def test_versions_are_shown_so_that_no_terminal_is_harmed(command, churn):
 
 def test_rules_and_approvals(command, churn):
     """A rule says in words what it asks for, and a refusal what to do."""
-    done = command("models", "rules", "churn", "champion", "--approvals", "1", "--beats", "test_acc")
+    done = command(
+        "models", "rules", "churn", "champion", "--approvals", "1", "--beats", "test_acc"
+    )
     assert "another person approves and better test_acc than the version before" in done.err
     refused = command("models", "promote", "churn", "1", "champion")
     assert 1 == refused.status
     assert "`fitprint models approve churn 1 champion`" in refused.err
-    assert "approved churn/1 for @champion" in command("models", "approve", "churn", "1", "champion").err
+    assert (
+        "approved churn/1 for @champion"
+        in command("models", "approve", "churn", "1", "champion").err
+    )
     assert "refused: @champion → version 1" in command("models", "history", "churn").out
     assert "rules of @champion" in command("models", "show", "churn").out
     assert "another person approves" in command("models", "rules", "churn", "champion").err
-    assert "no rules" in command("models", "rules", "churn", "champion", "--approvals", "0", "--beats", "").err
+    assert (
+        "no rules"
+        in command("models", "rules", "churn", "champion", "--approvals", "0", "--beats", "").err
+    )
     assert 0 == command("models", "promote", "churn", "1", "champion").status
 
 
@@ -102,14 +147,19 @@ def test_two_versions_are_compared(command, churn):
     assert found.startswith("callers: nothing breaks")
     assert "number" in found
     assert {"metric", "param", "model"} <= {
-        each["section"] for each in json.loads(command("models", "compare", "churn/1", "churn/2", "--json").out)["differences"]
+        each["section"]
+        for each in json.loads(command("models", "compare", "churn/1", "churn/2", "--json").out)[
+            "differences"
+        ]
     }
     assert "nothing differs" in command("models", "compare", "churn/1", "churn/1").err
 
 
 def test_everything_else_is_edited(command, churn):
     """Tags, notes, stages, copies, aliases, removal."""
-    assert "tagged churn/1" in command("models", "tag", "churn/1", "ok", "a=b", "--remove", "team").err
+    assert (
+        "tagged churn/1" in command("models", "tag", "churn/1", "ok", "a=b", "--remove", "team").err
+    )
     assert {"ok": "true", "a": "b"} == fitprint.get_model_version("churn/1").tags
     assert "wrote the note of churn" in command("models", "note", "churn", "about").err
     assert "is in the stage Production" in command("models", "stage", "churn/1", "production").err
@@ -118,7 +168,9 @@ def test_everything_else_is_edited(command, churn):
     refused = command("models", "rm", "churn/1")
     assert (1, True) == (refused.status, "is in use by @champion" in refused.err)
     assert "churn@champion is removed" in command("models", "alias", "churn", "champion").err
-    assert "`fitprint models restore churn/1` brings it back" in command("models", "rm", "churn/1").err
+    assert (
+        "`fitprint models restore churn/1` brings it back" in command("models", "rm", "churn/1").err
+    )
     assert 1 == command("models", "show", "churn/1").status
     assert "churn/1 is back" in command("models", "restore", "churn/1").err
     assert "removed churn;" in command("models", "rm", "churn", "--reason", "old").err

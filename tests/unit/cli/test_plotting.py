@@ -21,7 +21,11 @@ def runs(home):
     for name, factor in (("a", 1.0), ("b", 2.0)):
         with fitprint.start_run(name) as run:
             for step in range(5):
-                run.log_metrics({"loss": factor / (step + 1), "val_loss": factor * (1 + step)}, step=step, epoch=step / 2)
+                run.log_metrics(
+                    {"loss": factor / (step + 1), "val_loss": factor * (1 + step)},
+                    step=step,
+                    epoch=step / 2,
+                )
             run.log_metric("score", factor)
             if name == "b":
                 run.log_history("alone", [1.0, 2.0])
@@ -62,7 +66,9 @@ def test_several_metrics_are_panels_and_a_run_without_one_is_said(command, runs)
     assert "1 of these 2 runs has no 'alone'" in done.err
 
 
-@pytest.mark.parametrize(("axis", "below"), [("step", "step"), ("time", "seconds since the start"), ("epoch", "epoch")])
+@pytest.mark.parametrize(
+    ("axis", "below"), [("step", "step"), ("time", "seconds since the start"), ("epoch", "epoch")]
+)
 def test_the_axis_is_chosen(command, runs, axis, below):
     """Step, time or epoch."""
     assert below in command("plot", "a", "-m", "loss", "-x", axis).out.splitlines()[-2]
@@ -77,7 +83,10 @@ def test_an_axis_that_was_not_recorded_is_an_error(command, runs):
 
 def test_an_unknown_metric_is_an_error_with_a_suggestion(command, runs):
     """Also where nothing is near."""
-    assert "none of these runs has a metric 'val_los'; did you mean 'val_loss'?" in command("plot", "a", "-m", "val_los").err
+    assert (
+        "none of these runs has a metric 'val_los'; did you mean 'val_loss'?"
+        in command("plot", "a", "-m", "val_los").err
+    )
     assert "there are: loss, score, val_loss" in command("plot", "a", "-m", "zzz").err
     assert 1 == command("plot", "a", "-m", "zzz").status
 
@@ -90,10 +99,15 @@ def test_runs_without_a_shared_metric_say_what_there_is(command, runs):
     assert 1 == done.status
     assert "the run has no metrics: there is nothing to plot" in done.err
     run.log_metric("other", 1.0)
-    assert "these runs share no metric to plot; there are: loss, other, score, val_loss" in command("plot", "a", "c").err
+    assert (
+        "these runs share no metric to plot; there are: loss, other, score, val_loss"
+        in command("plot", "a", "c").err
+    )
 
 
-@pytest.mark.parametrize("words", [(), ("a", "-x", "hours"), ("a", "-o", "curve.doc"), ("a", "-o", "curve")])
+@pytest.mark.parametrize(
+    "words", [(), ("a", "-x", "hours"), ("a", "-o", "curve.doc"), ("a", "-o", "curve")]
+)
 def test_arguments_without_sense_are_refused(command, runs, words):
     """With the status for that."""
     assert 2 == command("plot", *words).status
@@ -111,7 +125,9 @@ def test_gaps_stay_gaps():
     assert re.search(r"[⠀-⣿]+ {5,}[⠀-⣿]+", row)
 
 
-@pytest.mark.parametrize("values", [[1.0], [0.0], [-5.0, -5.0], [sys.float_info.max, -sys.float_info.max], [5e-324, 0.0]])
+@pytest.mark.parametrize(
+    "values", [[1.0], [0.0], [-5.0, -5.0], [sys.float_info.max, -sys.float_info.max], [5e-324, 0.0]]
+)
 def test_extreme_curves_are_drawn(values):
     """One point, a level one, and the whole range of floats."""
     lines = drawn(values)
@@ -122,17 +138,23 @@ def test_extreme_curves_are_drawn(values):
 def test_without_a_number_there_is_a_line():
     """That says so."""
     assert ["metric", "  2 points, none of them a number"] == drawn([math.nan, math.inf])
-    assert ["metric", "  2 points, none of them above zero, as a logarithmic axis needs"] == drawn([0.0, -1.0], log=True)
+    assert ["metric", "  2 points, none of them above zero, as a logarithmic axis needs"] == drawn(
+        [0.0, -1.0], log=True
+    )
 
 
 def test_a_logarithmic_axis_is_even_in_powers():
     """Its middle is the geometric one."""
-    assert ["100", "1", "0.01"] == [line.split()[0] for line in drawn([0.01, 100.0], height=9, log=True) if "┤" in line]
+    assert ["100", "1", "0.01"] == [
+        line.split()[0] for line in drawn([0.01, 100.0], height=9, log=True) if "┤" in line
+    ]
 
 
 def test_curves_rise_to_the_right():
     """The first point is in the lowest row at the left, the last in the highest at the right."""
-    rows = [line.partition("┤")[2] or line.partition("│")[2] for line in drawn(list(range(50)))[1:9]]
+    rows = [
+        line.partition("┤")[2] or line.partition("│")[2] for line in drawn(list(range(50)))[1:9]
+    ]
     assert rows[0].rstrip()[-1] != " "
     assert 30 < len(rows[0])
     assert rows[-1][0] != " "
@@ -148,11 +170,23 @@ def test_more_curves_than_can_be_named_are_counted():
 def recorded(home):
     """A run with the data of the plots that plugins record."""
     with fitprint.start_run("model") as run:
-        run.log_dict({"labels": ["cat", "dog\x1b[2J"], "counts": [[7, 1], [2.5, 90]]}, "plots/confusion_matrix.json")
-        curve = {"label": "dog", "positives": 4, "negatives": 2, "true_positives": [2, 4], "false_positives": [0, 2]}
+        run.log_dict(
+            {"labels": ["cat", "dog\x1b[2J"], "counts": [[7, 1], [2.5, 90]]},
+            "plots/confusion_matrix.json",
+        )
+        curve = {
+            "label": "dog",
+            "positives": 4,
+            "negatives": 2,
+            "true_positives": [2, 4],
+            "false_positives": [0, 2],
+        }
         run.log_dict({"curves": [curve]}, "plots/roc_and_precision_recall.json")
         rows = [[1.0, -2.0, None], [3.0, -6.0, 0.5]]
-        run.log_dict({"kind": "coefficients", "features": ["a", "b", "c"], "rows": rows}, "plots/feature_coefficients.json")
+        run.log_dict(
+            {"kind": "coefficients", "features": ["a", "b", "c"], "rows": rows},
+            "plots/feature_coefficients.json",
+        )
     return run
 
 
@@ -198,10 +232,24 @@ def test_what_was_not_recorded_is_an_error(command, runs, kind):
         (
             "roc",
             "plots/roc_and_precision_recall.json",
-            {"curves": [{"label": "a", "negatives": 0, "positives": 1, "true_positives": [1], "false_positives": [0]}]},
+            {
+                "curves": [
+                    {
+                        "label": "a",
+                        "negatives": 0,
+                        "positives": 1,
+                        "true_positives": [1],
+                        "false_positives": [0],
+                    }
+                ]
+            },
         ),
         ("roc", "plots/roc_and_precision_recall.json", {"curves": 7}),
-        ("importances", "plots/feature_importances.json", {"features": ["a", "b"], "values": ["x", {}]}),
+        (
+            "importances",
+            "plots/feature_importances.json",
+            {"features": ["a", "b"], "values": ["x", {}]},
+        ),
     ],
 )
 def test_data_of_another_form_are_an_error(command, home, kind, path, content):
@@ -213,7 +261,15 @@ def test_data_of_another_form_are_an_error(command, home, kind, path, content):
     assert "cannot be read: the artifact has another form" in done.err
 
 
-@pytest.mark.parametrize("words", [("--roc", "--confusion"), ("--roc", "-m", "loss"), ("--roc", "--log"), ("--confusion", "-x", "time")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--roc", "--confusion"),
+        ("--roc", "-m", "loss"),
+        ("--roc", "--log"),
+        ("--confusion", "-x", "time"),
+    ],
+)
 def test_options_that_go_with_curves_alone_are_refused(command, recorded, words):
     """With the status for that."""
     assert 2 == command("plot", "model", *words).status

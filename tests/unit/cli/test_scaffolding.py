@@ -45,10 +45,16 @@ def files(folder):
 
 
 def test_a_new_package_is_whole(command, here):
-    """Build file, plugin, observer, conformance module, tests and a page that says what to do; and the next steps are told."""
+    """Build file, plugin, observer, conformance module, tests and a page that says what to do; and
+    the next steps are told.
+    """
     done = command("plugins", "new", "demo")
     assert 0 == done.status
-    assert "pip install -e 'fitprint-demo[framework,test]'\n  pytest fitprint-demo\n  fitprint plugins check demo" in done.out
+    assert (
+        "pip install -e 'fitprint-demo[framework,test]'\n"
+        "  pytest fitprint-demo\n"
+        "  fitprint plugins check demo"
+    ) in done.out
     assert {
         "README.md",
         "pyproject.toml",
@@ -63,7 +69,9 @@ def test_a_new_package_is_whole(command, here):
 
 
 def test_every_file_is_valid_and_fits_the_screen(command, here):
-    """Python compiles, the build file is TOML with the entry point, and no place is left unfilled."""
+    """Python compiles, the build file is TOML with the entry point,
+    and no place is left unfilled.
+    """
     command("plugins", "new", "demo")
     for path in (here / "fitprint-demo").rglob("*.*"):
         text = path.read_text(encoding="utf-8")
@@ -71,37 +79,53 @@ def test_every_file_is_valid_and_fits_the_screen(command, here):
         assert "\n\n\n\n" not in text
         if path.suffix == ".py":
             compile(text, str(path), "exec")
-    project = tomllib.loads((here / "fitprint-demo/pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((here / "fitprint-demo/pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     assert {"fitprint": {"demo": "fitprint_demo"}} == project["entry-points"]
     assert {"framework": [], "test": ["pytest>=8"]} == project["optional-dependencies"]
 
 
 def test_what_was_written_records_at_once(command, here, imported):
-    """Before anything is changed, the plugin records the training of the stand-in that comes along."""
+    """Before anything is changed, the plugin records the training of the stand-in that
+    comes along.
+    """
     command("plugins", "new", "demo")
     conformance = imported(here / "fitprint-demo/src", "fitprint_demo.conformance")
     with captured_runs(plugins={"demo": importlib.import_module("fitprint_demo")}) as runs:
         importlib.import_module("fitprint").autolog()
         conformance.train(**conformance.build())
-        assert ("Line", "FINISHED", {"rate": 0.1, "rounds": 10}) == (runs.one().name, runs.one().status, runs.one().params)
+        assert ("Line", "FINISHED", {"rate": 0.1, "rounds": 10}) == (
+            runs.one().name,
+            runs.one().status,
+            runs.one().params,
+        )
         assert 10 == len(runs.one().history("loss"))
 
 
 def test_where_to_change_is_marked(command, here):
     """Each file that is about the stand-in says so where it is."""
     command("plugins", "new", "demo")
-    marked = {str(path.relative_to(here)) for path in here.rglob("*.*") if "CHANGE" in path.read_text(encoding="utf-8")}
+    marked = {
+        str(path.relative_to(here))
+        for path in here.rglob("*.*")
+        if "CHANGE" in path.read_text(encoding="utf-8")
+    }
     package = "fitprint-demo/src/fitprint_demo"
-    assert {f"{package}/framework.py", f"{package}/conformance.py", "fitprint-demo/pyproject.toml"} <= marked
+    assert {
+        f"{package}/framework.py",
+        f"{package}/conformance.py",
+        "fitprint-demo/pyproject.toml",
+    } <= marked
 
 
 def test_another_folder_can_be_chosen(command, here):
     """It is made if need be."""
     assert 0 == command("plugins", "new", "my-tool", "--directory", "plugins/ours").status
     assert (here / "plugins/ours/fitprint-my-tool/src/fitprint_my_tool/framework.py").is_file()
-    assert "class MyTool(Framework):" in (here / "plugins/ours/fitprint-my-tool/src/fitprint_my_tool/framework.py").read_text(
-        encoding="utf-8"
-    )
+    assert "class MyTool(Framework):" in (
+        here / "plugins/ours/fitprint-my-tool/src/fitprint_my_tool/framework.py"
+    ).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("in_the_way", ["folder", "empty folder", "file", "dangling link"])
@@ -162,7 +186,10 @@ def test_a_name_is_needed(command, here):
 
 def test_the_options_belong_to_new(command, here):
     """With another action they make no sense."""
-    assert (2, 2) == (command("plugins", "--directory", "x").status, command("plugins", "check", "core", "--framework", "a:b").status)
+    assert (2, 2) == (
+        command("plugins", "--directory", "x").status,
+        command("plugins", "check", "core", "--framework", "a:b").status,
+    )
 
 
 _TOY = """
@@ -192,14 +219,21 @@ def toy(here, imported):
 
 
 def test_a_plugin_can_be_aimed_at_a_method(command, here, toy, imported):
-    """The target is named, what the call takes is guessed from its signature, and no stand-in comes along."""
+    """The target is named, what the call takes is guessed from its signature, and no stand-in comes
+    along.
+    """
     assert 0 == command("plugins", "new", "demo", "--framework", "toy:Mean.fit").status
     assert not (here / "fitprint-demo/src/demo_stand_in").exists()
     conformance = imported(here / "fitprint-demo/src", "fitprint_demo.conformance")
-    assert [("toy:Mean", "fit")] == [(target.path, target.name) for target in conformance.DemoConformance.framework.targets()]
+    assert [("toy:Mean", "fit")] == [
+        (target.path, target.name) for target in conformance.DemoConformance.framework.targets()
+    ]
     given = conformance.build()
     assert ["model", "X", "y", "passes"] == list(given)
-    assert "    return model.fit(X, y=y, passes=passes)\n\n\ndef predict(model):" in inspect.getsource(conformance)
+    assert (
+        "    return model.fit(X, y=y, passes=passes)\n\n\ndef predict(model):"
+        in inspect.getsource(conformance)
+    )
     with captured_runs(plugins={"demo": importlib.import_module("fitprint_demo")}) as runs:
         importlib.import_module("fitprint").autolog()
         conformance.train(**given)
@@ -210,7 +244,9 @@ def test_a_plugin_can_be_aimed_at_a_function(command, here, toy, imported):
     """What it returns is the model; what cannot be guessed is marked."""
     assert 0 == command("plugins", "new", "demo", "--framework", "toy:train").status
     conformance = imported(here / "fitprint-demo/src", "fitprint_demo.conformance")
-    assert {"params": None, "data": [[0.5, 0.0]], "label": [0]} == {key: value and value[:1] for key, value in conformance.build().items()}
+    assert {"params": None, "data": [[0.5, 0.0]], "label": [0]} == {
+        key: value and value[:1] for key, value in conformance.build().items()
+    }
     text = (here / "fitprint-demo/src/fitprint_demo/conformance.py").read_text(encoding="utf-8")
     assert '"params": None,  # CHANGE: a value' in text
     with captured_runs(plugins={"demo": importlib.import_module("fitprint_demo")}) as runs:
@@ -238,14 +274,18 @@ def fit(model, fit, trainer, data):
 
 
 def test_a_trainer_that_is_given_a_model_is_no_model(command, here, imported):
-    """Each argument has a name of its own, and the model that is recorded is the one that was trained."""
+    """Each argument has a name of its own, and the model that is recorded is the one that was
+    trained.
+    """
     (here / "toy.py").write_text(_TRAINER, encoding="utf-8")
     imported(here, "toy")
     assert 0 == command("plugins", "new", "demo", "--framework", "toy:Trainer.fit").status
     conformance = imported(here / "fitprint-demo/src", "fitprint_demo.conformance")
     given = conformance.build()
     assert ["trainer", "model", "data"] == list(given)
-    with captured_runs(plugins={"demo": importlib.import_module("fitprint_demo")}, strict=False) as runs:
+    with captured_runs(
+        plugins={"demo": importlib.import_module("fitprint_demo")}, strict=False
+    ) as runs:
         importlib.import_module("fitprint").autolog()
         conformance.train(**{**given, "model": sys.modules["toy"].Net()})
         assert {"epochs": 3} == runs.one().params
@@ -263,13 +303,19 @@ def test_an_argument_may_have_the_functions_name(command, here, imported):
 
 
 def test_a_framework_in_development_has_a_version(command, here, imported):
-    """A distribution that is installed from its folder names no modules; one that is named as the package is taken for its own."""
+    """A distribution that is installed from its folder names no modules; one that is named as the
+    package is taken for its own.
+    """
     (here / "toy.py").write_text(_TOY, encoding="utf-8")
     (here / "toy-1.3.dist-info").mkdir()
-    (here / "toy-1.3.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.3\n", encoding="utf-8")
+    (here / "toy-1.3.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: toy\nVersion: 1.3\n", encoding="utf-8"
+    )
     imported(here, "toy")
     assert 0 == command("plugins", "new", "demo", "--framework", "toy:train").status
-    project = tomllib.loads((here / "fitprint-demo/pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((here / "fitprint-demo/pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     assert ["toy>=1.3"] == project["optional-dependencies"]["framework"]
 
 
@@ -278,7 +324,10 @@ def test_a_framework_in_development_has_a_version(command, here, imported):
     [
         ("toy", "names no function: write module:Class.fit or module:train"),
         ("toy:a.b.c", "names no function"),
-        ("nowhere_to_be_found:train", "nowhere_to_be_found cannot be imported here (ModuleNotFoundError"),
+        (
+            "nowhere_to_be_found:train",
+            "nowhere_to_be_found cannot be imported here (ModuleNotFoundError",
+        ),
         ("toy:trian", "toy has no 'trian'; it has train"),
         ("toy:Mean.fti", "Mean has no 'fti'; it has fit"),
         ("toy:quick", "is no Python function, so it cannot be observed"),

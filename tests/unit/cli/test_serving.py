@@ -48,7 +48,9 @@ def test_every_answer_says_when_to_ask_for_it(answer):
     text = answers.description(answer)
     assert "Use it " in text
     assert not text.startswith(" ")
-    assert [] == [name for name in answer.__annotations__ if name != "return" and f"    {name}: " not in text]
+    assert [] == [
+        name for name in answer.__annotations__ if name != "return" and f"    {name}: " not in text
+    ]
 
 
 def test_a_query_is_told_the_views():
@@ -78,19 +80,25 @@ class TestAnswers:
 
     def test_runs_are_filtered_sorted_and_limited(self):
         """Those inside others are among those that match."""
-        assert ["inner"] == [run["name"] for run in answers.list_runs("metrics.loss > 1", experiment="iris")["runs"]]
+        assert ["inner"] == [
+            run["name"] for run in answers.list_runs("metrics.loss > 1", experiment="iris")["runs"]
+        ]
         found = answers.list_runs(sort="-C", limit=1, experiment="iris")
         assert (["C 1.0"], True) == ([run["name"] for run in found["runs"]], found["more"])
 
     @pytest.mark.parametrize("limit", [0, 101])
     def test_limits_are_bounded(self, limit):
         """By a sentence with the bounds."""
-        with pytest.raises(FitprintError, match=f"limit is a whole number from 1 to 100, not {limit}"):
+        with pytest.raises(
+            FitprintError, match=f"limit is a whole number from 1 to 100, not {limit}"
+        ):
             answers.list_runs(limit=limit)
 
     def test_a_run_is_shown(self, command):
         """As ``show --json`` does."""
-        assert json.loads(command("show", "C 0.5", "--json").out) == json.loads(excerpt(answers.show_run("C 0.5")))
+        assert json.loads(command("show", "C 0.5", "--json").out) == json.loads(
+            excerpt(answers.show_run("C 0.5"))
+        )
 
     def test_a_run_with_very_many_keys_is_cut(self):
         """The answer is bounded, and says so."""
@@ -100,12 +108,20 @@ class TestAnswers:
         assert len(text) <= MOST
         part = json.loads(text)
         assert "large" == part["name"]
-        assert any(note.startswith("params: ") and note.endswith(" of 5000 entries") for note in part["left_out"])
+        assert any(
+            note.startswith("params: ") and note.endswith(" of 5000 entries")
+            for note in part["left_out"]
+        )
 
     def test_runs_are_compared(self):
         """As by the verbs."""
-        assert fitprint.compare(["C 1.0", "C 0.5"]).to_dict() == answers.compare_runs(["C 1.0", "C 0.5"])
-        assert fitprint.get_run("inner").id == answers.compare_runs(["C 1.0", "C 0.5"], baseline="inner")["baseline"]
+        assert fitprint.compare(["C 1.0", "C 0.5"]).to_dict() == answers.compare_runs(
+            ["C 1.0", "C 0.5"]
+        )
+        assert (
+            fitprint.get_run("inner").id
+            == answers.compare_runs(["C 1.0", "C 0.5"], baseline="inner")["baseline"]
+        )
         assert fitprint.diff("C 1.0", "C 0.5").to_dict() == answers.diff_runs("C 1.0", "C 0.5")
 
     def test_a_history_is_thinned_out(self):
@@ -128,4 +144,6 @@ class TestAnswers:
 
     def test_experiments_are_listed(self):
         """With the number of their runs."""
-        assert {"iris": 3} == {each["name"]: each["run_count"] for each in answers.list_experiments()["experiments"]}
+        assert {"iris": 3} == {
+            each["name"]: each["run_count"] for each in answers.list_experiments()["experiments"]
+        }

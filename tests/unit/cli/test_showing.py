@@ -38,10 +38,14 @@ def run(home):
     made.log_params({"C": 0.5, "tol": 0.1}, defaults=["tol"])
     made.log_history("loss", [3.0, 1.0, 2.0])
     made.log_metric("acc", 0.25)
-    made.log_input(Dataset("X", "train", "sha256:" + "ab" * 32, {"shape": [10, 2], "dtype": "float64"}))
+    made.log_input(
+        Dataset("X", "train", "sha256:" + "ab" * 32, {"shape": [10, 2], "dtype": "float64"})
+    )
     made.log_text("hello", "notes/hello.txt")
     made.log_text("m", "model/MLmodel")
-    current().writer.append(ModelLogged(made.id, 1, LoggedModel("model", "pickle", "sha256:" + "cd" * 32, FACTS)))
+    current().writer.append(
+        ModelLogged(made.id, 1, LoggedModel("model", "pickle", "sha256:" + "cd" * 32, FACTS))
+    )
     current().writer.append(DocumentLogged(made.id, 1, "capture", REPORT))
     fitprint.start_run(name="child").end()
     made.end("FAILED", error="Traceback\nValueError: bad\n")
@@ -80,7 +84,17 @@ def test_everything_is_shown(command, run):
         "ValueError: bad",
     ]
     assert [] == [line for line in expected if line not in text]
-    order = ["METRICS", "PARAMETERS", "TAGS", "DATA", "MODELS", "ARTIFACTS", "CAPTURE", "WARNINGS", "FAILURE"]
+    order = [
+        "METRICS",
+        "PARAMETERS",
+        "TAGS",
+        "DATA",
+        "MODELS",
+        "ARTIFACTS",
+        "CAPTURE",
+        "WARNINGS",
+        "FAILURE",
+    ]
     assert order == [line for line in text.splitlines() if line.isupper()]
 
 
@@ -125,7 +139,8 @@ def test_every_point_can_be_printed(command, home):
     head, *lines = command("show", "r", "--history", "loss").out.splitlines()
     assert ["metric", "step", "epoch", "timestamp", "value"] == head.split("\t")
     assert [("loss", "5", "0.5", repr(1 / 3)), ("loss", "6", "", "nan")] == [
-        (key, step, epoch, value) for key, step, epoch, _, value in (line.split("\t") for line in lines)
+        (key, step, epoch, value)
+        for key, step, epoch, _, value in (line.split("\t") for line in lines)
     ]
 
 
@@ -152,7 +167,10 @@ def test_runs_are_found_by_id_prefix_name_and_last(command, home):
         pass
     with fitprint.start_run(name="second"):
         pass
-    assert [first.id] * 3 == [json.loads(command("show", each, "--json").out)["id"] for each in (first.id, first.id[:20], "first")]
+    assert [first.id] * 3 == [
+        json.loads(command("show", each, "--json").out)["id"]
+        for each in (first.id, first.id[:20], "first")
+    ]
     assert "second" == json.loads(command("show", "@last", "--json").out)["name"]
 
 
@@ -182,7 +200,9 @@ def test_get_copies_artifacts(command, run, home, path, destination, files):
     assert (0, "") == (done.status, done.err)
     work = home.parent
     assert files == {
-        str(file.relative_to(work)): file.read_text() for file in work.rglob("*") if file.is_file() and home not in file.parents
+        str(file.relative_to(work)): file.read_text()
+        for file in work.rglob("*")
+        if file.is_file() and home not in file.parents
     }
     assert (work / done.out.strip()).exists()
 
@@ -190,7 +210,9 @@ def test_get_copies_artifacts(command, run, home, path, destination, files):
 def test_get_copies_everything(command, run, home):
     """Into a folder named after the id, never after the run's name, which may say anything."""
     assert f"run-{run.id[-6:]}\n" == command("get", "rich").out
-    assert {"model/MLmodel": "m", "notes/hello.txt": "hello"} == files_below(home.parent / f"run-{run.id[-6:]}")
+    assert {"model/MLmodel": "m", "notes/hello.txt": "hello"} == files_below(
+        home.parent / f"run-{run.id[-6:]}"
+    )
 
 
 def test_get_of_an_unknown_path_lists_what_there_is(command, run):
@@ -202,7 +224,11 @@ def test_get_of_an_unknown_path_lists_what_there_is(command, run):
 
 def test_get_of_a_tampered_file_is_refused(command, run, home):
     """The bytes no longer match their digest, and nothing is left in the destination."""
-    (artifact,) = [artifact for artifact in fitprint.get_run("rich").artifacts if artifact.path == "notes/hello.txt"]
+    (artifact,) = [
+        artifact
+        for artifact in fitprint.get_run("rich").artifacts
+        if artifact.path == "notes/hello.txt"
+    ]
     blob = current().staging.path_of(artifact.digest)
     blob.chmod(0o600)
     blob.write_text("jello")
@@ -218,7 +244,9 @@ def test_get_of_a_tampered_file_is_refused(command, run, home):
     ids=["size", "fields", "signature", "needs"],
 )
 def test_fault_7_facts_of_another_form_hide_no_others(command, home, facts):
-    """What a bundle or another program says of a model may have any form: its section says so, all others are there."""
+    """What a bundle or another program says of a model may have any form: its section says so, all
+    others are there.
+    """
     with fitprint.start_run(name="odd") as run:
         run.set_tag("team", "a")
         current().writer.append(ModelLogged(run.id, 1, LoggedModel("model", "other", "", facts)))
@@ -229,7 +257,9 @@ def test_fault_7_facts_of_another_form_hide_no_others(command, home, facts):
 
 
 def test_fault_7_no_fact_steers_a_terminal(command, home):
-    """Every line of what may come from elsewhere is made printable, whatever it was put together from."""
+    """Every line of what may come from elsewhere is made printable, whatever it was put together
+    from.
+    """
     with fitprint.start_run() as run:
         facts = {"signature": {"inputs": {"fields": [], "container": "\x1b[2J"}}}
         current().writer.append(ModelLogged(run.id, 1, LoggedModel("model", "other", "", facts)))
@@ -242,22 +272,37 @@ def test_fault_7_numbers_that_no_run_uses_are_passed_over(command, home):
     """A bundle may state any."""
     with fitprint.start_run() as run:
         pass
-    current().writer.append(DocumentLogged(run.id, 1, "usage", {"cpu_seconds": 10**400, "peak_memory": 1e300, "read_bytes": 5 << 20}))
+    current().writer.append(
+        DocumentLogged(
+            run.id,
+            1,
+            "usage",
+            {"cpu_seconds": 10**400, "peak_memory": 1e300, "read_bytes": 5 << 20},
+        )
+    )
     done = command("show", run.id)
     assert 0 == done.status
     assert "used        5.2 MB read from disk\n" in done.out
 
 
 def test_a_profile_is_told_in_a_line_for_each_column(command, home):
-    """The range of numbers, the most frequent of other values, and how much is missing; of many columns the first."""
+    """The range of numbers, the most frequent of other values, and how much is missing; of many
+    columns the first.
+    """
     fitprint.configure(profile="full", profile_values=["word"])
     with fitprint.start_run(name="profiled") as run:
-        run.log_input([{"age": 1, "word": "x", "\x1b[31m": None}, {"age": 3, "word": "x", "\x1b[31m": 2.5}], "rows")
+        run.log_input(
+            [{"age": 1, "word": "x", "\x1b[31m": None}, {"age": 3, "word": "x", "\x1b[31m": 2.5}],
+            "rows",
+        )
         run.log_input([list(range(9))], "wide")
     deferred.finish(60)
     lines = command("show", "profiled", "--all").out.splitlines()
     assert {"  age: number, 1 to 3, median 2", "  word: text, x 100%", "  ... 1 more"} <= set(lines)
-    assert any(line.endswith("number, 2.5 to 2.5, median 2.5, 50% missing") and "\x1b" not in line for line in lines)
+    assert any(
+        line.endswith("number, 2.5 to 2.5, median 2.5, 50% missing") and "\x1b" not in line
+        for line in lines
+    )
 
 
 def test_a_profile_whose_bytes_are_lost_is_not_shown(command, home):
@@ -275,20 +320,34 @@ def test_a_profile_whose_bytes_are_lost_is_not_shown(command, home):
 
 
 def test_what_is_shown_fits_a_screen(command, home):
-    """The metric that counts first, set parameters, the number of defaults and of files; the end of a traceback."""
+    """The metric that counts first, set parameters, the number of defaults and of files; the end of
+    a traceback.
+    """
     made = fitprint.start_run("big")
-    made.log_params({f"p{number}": number for number in range(40)}, defaults=[f"p{number}" for number in range(3, 40)])
+    made.log_params(
+        {f"p{number}": number for number in range(40)},
+        defaults=[f"p{number}" for number in range(3, 40)],
+    )
     made.log_metrics({f"layer_{number}": 1.0 for number in range(40)} | {"val_loss": 0.5})
     for number in range(30):
         made.log_text("x", f"folder/{number}.txt")
         made.log_text("x", f"{number}.txt")
-    current().writer.append(DocumentLogged(made.id, 1, "capture", {"captured": ["params"], "skipped": {"plots": "too large"}}))
+    current().writer.append(
+        DocumentLogged(
+            made.id, 1, "capture", {"captured": ["params"], "skipped": {"plots": "too large"}}
+        )
+    )
     made.end("FAILED", error="\n".join(f"line {number}" for number in range(90)))
     lines = command("show", "big").out.splitlines()
     assert 60 > len(lines)
     at = lines.index("METRICS")
     assert lines[at + 2].startswith("val_loss")
-    assert {"... 29 more metrics; --all shows all", "37 defaults; --all shows all", "line 89", "skipped: plots: too large"} <= set(lines)
+    assert {
+        "... 29 more metrics; --all shows all",
+        "37 defaults; --all shows all",
+        "line 89",
+        "skipped: plots: too large",
+    } <= set(lines)
     assert "captured: params" not in lines
     assert 120 < len(command("show", "big", "--all").out.splitlines())
 

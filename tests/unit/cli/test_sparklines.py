@@ -25,7 +25,9 @@ from fitprint.cli.sparklines import sparkline
     ],
 )
 def test_values_become_heights(values, expected):
-    """The least value is the lowest block, the greatest the highest; what is not finite leaves a gap."""
+    """The least value is the lowest block, the greatest the highest; what is not finite leaves a
+    gap.
+    """
     assert expected == sparkline(values, 20)
 
 

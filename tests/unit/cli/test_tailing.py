@@ -12,7 +12,9 @@ import fitprint
 
 @pytest.fixture
 def run(home):
-    """A run with two metrics that were logged together, one of its own steps, and one of the machine."""
+    """A run with two metrics that were logged together, one of its own steps, and one of the
+    machine.
+    """
     with fitprint.start_run("a\x1b[2J") as run:
         for step in range(30):
             run.log_metrics({"loss": 1 / (step + 1), "val_loss": 2 / (step + 1)}, step=step)
@@ -40,7 +42,10 @@ def test_ten_lines_are_printed_unless_one_says_otherwise(command, run):
 
 def test_metrics_are_chosen_by_name_and_pattern(command, run):
     """Also those of the machine."""
-    assert "val_loss 0.06667" == command("tail", run.id, "-m", "val_*", "-n", "1").out.split("    ")[1].strip()
+    assert (
+        "val_loss 0.06667"
+        == command("tail", run.id, "-m", "val_*", "-n", "1").out.split("    ")[1].strip()
+    )
     assert "system/cpu 1" in command("tail", run.id, "-m", "system/cpu").out
 
 
@@ -48,7 +53,9 @@ def test_a_metric_that_an_ended_run_has_not_is_an_error(command, run):
     """The message names those that it has."""
     done = command("tail", run.id, "-m", "accuracy")
     assert (1, "") == (done.status, done.out)
-    assert "the run has no metric 'accuracy'; its metrics: auc, loss, system/cpu, val_loss" in done.err
+    assert (
+        "the run has no metric 'accuracy'; its metrics: auc, loss, system/cpu, val_loss" in done.err
+    )
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "-1"), ("-n", "many")])
@@ -64,8 +71,12 @@ def test_an_unknown_run_is_an_error(command, run):
 
 def test_json_has_an_object_a_line(command, run):
     """Numbers are exact, and the last object is the end."""
-    *points, end = [json.loads(line) for line in command("tail", run.id, "--json", "-n", "2").out.splitlines()]
-    assert [{"loss": 1 / 30, "val_loss": 2 / 30}, {"auc": "NaN"}] == [point["metrics"] for point in points]
+    *points, end = [
+        json.loads(line) for line in command("tail", run.id, "--json", "-n", "2").out.splitlines()
+    ]
+    assert [{"loss": 1 / 30, "val_loss": 2 / 30}, {"auc": "NaN"}] == [
+        point["metrics"] for point in points
+    ]
     assert [29, 29] == [point["step"] for point in points]
     assert {"time": run.end_time.isoformat(), "status": "FINISHED"} == end
 

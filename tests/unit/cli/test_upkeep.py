@@ -54,7 +54,11 @@ class TestConfig:
         text = command("config").out
         assert "experiment = tuning  (from the environment variable FITPRINT_EXPERIMENT)\n" in text
         assert "models = true\n" in text
-        assert [] == [setting.name for setting in CORE_SETTINGS if f"{setting.name} = " not in text or setting.help not in text]
+        assert [] == [
+            setting.name
+            for setting in CORE_SETTINGS
+            if f"{setting.name} = " not in text or setting.help not in text
+        ]
 
     def test_json(self, command, home):
         """Where something lies is told as it is, not as it was left open."""
@@ -73,7 +77,9 @@ class TestPlugins:
         assert ["core", "ok", "fitprint", fitprint.__version__] == done.out.splitlines()[1].split()
 
     def test_tells_what_does_not(self, command, monkeypatch):
-        """A plugin that cannot be imported is listed with the reason, and the status is 1; other commands go on."""
+        """A plugin that cannot be imported is listed with the reason, and the status is 1; other
+        commands go on.
+        """
         broken = EntryPoint("broken", "there_is_no_such_module", "fitprint")
         monkeypatch.setattr(manager, "entry_points", lambda group: [broken])
         done = command("plugins", "--json")
@@ -98,21 +104,34 @@ class TestDoctor:
         record(note="hello")
         done = command("doctor")
         assert (0, "") == (done.status, done.err)
-        assert {"versions", "settings", "plugins", "home", "disk", "journals", "store", "artifacts"} == {
-            line.split()[1] for line in done.out.splitlines()
-        }
+        assert {
+            "versions",
+            "settings",
+            "plugins",
+            "home",
+            "disk",
+            "journals",
+            "store",
+            "artifacts",
+        } == {line.split()[1] for line in done.out.splitlines()}
         assert {"✓"} == {line[0] for line in done.out.splitlines()}, done.out
 
-    @pytest.mark.parametrize("problems", [(), ("shelf 3 is wet: dry it", "shelf 4 is on fire: leave")])
+    @pytest.mark.parametrize(
+        "problems", [(), ("shelf 3 is wet: dry it", "shelf 4 is on fire: leave")]
+    )
     def test_fault_8_asks_the_store_of_a_plugin(self, command, monkeypatch, problems):
-        """Its own words are told, whatever kind of store it is; what is broken makes the status 1."""
+        """Its own words are told, whatever kind of store it is;
+        what is broken makes the status 1.
+        """
 
         class Shelves(MemoryStore):
             def check(self):
                 return Health(2048, "shelves of 1998", problems)
 
         store = Shelves("shelves://here")
-        plugin = SimpleNamespace(register_stores=hookimpl(lambda: {"shelves": Opener(lambda uri: store)}))
+        plugin = SimpleNamespace(
+            register_stores=hookimpl(lambda: {"shelves": Opener(lambda uri: store)})
+        )
         monkeypatch.setenv("FITPRINT_STORE", "shelves://here")
         manager.reset(manager.Hooks(extra={"shelves": plugin}))
         record()
@@ -138,7 +157,9 @@ class TestDoctor:
         assert ".model-abcdefgh" not in command("doctor").out
 
     def test_fault_7_puts_a_journal_aside_that_cannot_be_delivered(self, command, on_disk, caplog):
-        """Without the option it says what to do; with it the journal is renamed, and renamed back it is delivered."""
+        """Without the option it says what to do; with it the journal is renamed, and renamed back
+        it is delivered.
+        """
         record("first")
         leave_process()
         (journal,) = (path for path in (on_disk / "journal").iterdir() if path.is_dir())
@@ -185,7 +206,9 @@ class TestDoctor:
         file = on_disk / "fitprint.db"
         with sqlite3.connect(file) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'runs_by_name'").fetchone()[0]
+            page = connection.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'runs_by_name'"
+            ).fetchone()[0]
             size = connection.execute("PRAGMA page_size").fetchone()[0]
         connection.close()
         with file.open("r+b") as raw:
@@ -213,7 +236,9 @@ class TestDoctor:
         """With the run and the path."""
         record("lossy", good="1", lost="2", changed="3")
         staging = current().staging
-        digests = {artifact.path: artifact.digest for artifact in fitprint.get_run("lossy").artifacts}
+        digests = {
+            artifact.path: artifact.digest for artifact in fitprint.get_run("lossy").artifacts
+        }
         staging.path_of(digests["lost.txt"]).unlink()
         staging.path_of(digests["changed.txt"]).write_text("4")
         done = command("doctor", "--deep", "--json")
@@ -223,7 +248,9 @@ class TestDoctor:
         ]
 
     def test_names_a_damaged_journal(self, command, on_disk):
-        """A record in the middle was overwritten: the others are in the store, the doctor says which bytes are lost."""
+        """A record in the middle was overwritten: the others are in the store, the doctor says
+        which bytes are lost.
+        """
         with fitprint.start_run(name="a") as run:
             for number in range(1000):
                 run.log_param(f"p{number}", number)
@@ -235,12 +262,19 @@ class TestDoctor:
         first, second = command("doctor", "--json"), command("doctor", "--json")
         for done in (first, second):
             assert 1 == done.status
-            assert any("no intact record" in message and segment.name in message for message in findings(done, "broken"))
+            assert any(
+                "no intact record" in message and segment.name in message
+                for message in findings(done, "broken")
+            )
         assert 990 < len(fitprint.get_run("a").params) < 1000
 
     def test_names_a_broken_plugin(self, command, monkeypatch):
         """With the advice how to leave it out."""
-        monkeypatch.setattr(manager, "entry_points", lambda group: [EntryPoint("broken", "there_is_no_such_module", "fitprint")])
+        monkeypatch.setattr(
+            manager,
+            "entry_points",
+            lambda group: [EntryPoint("broken", "there_is_no_such_module", "fitprint")],
+        )
         done = command("doctor", "--json")
         assert 1 == done.status
         (message,) = findings(done, "broken")
@@ -250,16 +284,24 @@ class TestDoctor:
         use(None)
         assert 0 == command("doctor").status
 
-    def test_names_a_plugin_for_another_version_of_its_framework(self, command, tmp_path, monkeypatch):
+    def test_names_a_plugin_for_another_version_of_its_framework(
+        self, command, tmp_path, monkeypatch
+    ):
         """With the range that it supports, and the version that is there."""
         about = {
             "toy-3.1": "Name: toy\nVersion: 3.1\n",
-            "fitprint_toy-1.0": 'Name: fitprint-toy\nVersion: 1.0\nRequires-Dist: toy<3; extra == "framework"\n',
+            "fitprint_toy-1.0": (
+                'Name: fitprint-toy\nVersion: 1.0\nRequires-Dist: toy<3; extra == "framework"\n'
+            ),
         }
         for name, metadata in about.items():
             (tmp_path / f"{name}.dist-info").mkdir()
-            (tmp_path / f"{name}.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\n{metadata}")
-        (tmp_path / "fitprint_toy-1.0.dist-info" / "entry_points.txt").write_text("[fitprint]\ntoy = fitprint.versions\n")
+            (tmp_path / f"{name}.dist-info" / "METADATA").write_text(
+                f"Metadata-Version: 2.1\n{metadata}"
+            )
+        (tmp_path / "fitprint_toy-1.0.dist-info" / "entry_points.txt").write_text(
+            "[fitprint]\ntoy = fitprint.versions\n"
+        )
         monkeypatch.syspath_prepend(tmp_path)
         manager.reset()
         done = command("doctor", "--json")
@@ -280,14 +322,19 @@ class TestDoctor:
         monkeypatch.setenv("FITPRINT_STORE", "postgresql://host/db")
         done = command("doctor", "--json")
         assert 1 == done.status
-        assert ["no installed plugin provides stores at postgresql://" in message for message in findings(done, "broken")] == [True]
+        assert [
+            "no installed plugin provides stores at postgresql://" in message
+            for message in findings(done, "broken")
+        ] == [True]
 
     def test_names_a_home_that_cannot_be_written(self, command, on_disk):
         """A file stands where the folder should be."""
         on_disk.write_text("")
         done = command("doctor", "--json")
         assert 1 == done.status
-        assert any(f"{on_disk} cannot be written" in message for message in findings(done, "broken"))
+        assert any(
+            f"{on_disk} cannot be written" in message for message in findings(done, "broken")
+        )
 
     def test_names_a_disk_that_is_nearly_full(self, command, on_disk, monkeypatch):
         """Before records are lost."""

@@ -22,13 +22,31 @@ def runs(home, tmp_path, monkeypatch):
 
 def names(text):
     """Return the names of a table."""
-    return [name for line in text.splitlines() for name in ("zero", "one", "two", "three") if f" {name} " in line]
+    return [
+        name
+        for line in text.splitlines()
+        for name in ("zero", "one", "two", "three")
+        if f" {name} " in line
+    ]
 
 
 @pytest.fixture
 def view(command, runs):
     """A view that says something of everything."""
-    words = ["-q", "metrics.val_auc < 0.25", "--sort", "-val_auc", "--cols", "loss,lr", "-m", "val_auc", "--by", "solver", "--top", "2"]
+    words = [
+        "-q",
+        "metrics.val_auc < 0.25",
+        "--sort",
+        "-val_auc",
+        "--cols",
+        "loss,lr",
+        "-m",
+        "val_auc",
+        "--by",
+        "solver",
+        "--top",
+        "2",
+    ]
     done = command("views", "save", "best", "iris", *words)
     assert (0, "") == (done.status, done.out)
     assert "saved the view 'best'" in done.err
@@ -81,7 +99,16 @@ def test_views_are_shown_as_text(command, view):
     command("views", "save", "plain", "--sort", "lr")
     assert "name        plain\nsort        lr\n" == command("views", "show", "plain").out
     table = command("views").out
-    assert ["view", "experiment", "filter", "sort", "columns", "metric", "by", "top"] == table.splitlines()[0].split()
+    assert [
+        "view",
+        "experiment",
+        "filter",
+        "sort",
+        "columns",
+        "metric",
+        "by",
+        "top",
+    ] == table.splitlines()[0].split()
     assert 3 == len(table.splitlines())
 
 
@@ -94,9 +121,15 @@ def test_a_view_is_removed(command, view):
 
 
 def test_runs_are_judged_by_a_metric_that_is_given(command, runs):
-    """In the place of the one that one would choose; one that no run has is an error with a suggestion."""
-    assert ["val_auc", "loss"] == [word for word in command("ls").out.split() if word in ("val_auc", "loss")][:2]
-    assert ["loss", "val_auc"] == [word for word in command("ls", "-m", "loss").out.split() if word in ("val_auc", "loss")][:2]
+    """In the place of the one that one would choose; one that no run has is an error with a
+    suggestion.
+    """
+    assert ["val_auc", "loss"] == [
+        word for word in command("ls").out.split() if word in ("val_auc", "loss")
+    ][:2]
+    assert ["loss", "val_auc"] == [
+        word for word in command("ls", "-m", "loss").out.split() if word in ("val_auc", "loss")
+    ][:2]
     done = command("ls", "-m", "lss")
     assert (1, True) == (done.status, "did you mean 'loss'?" in done.err)
 
@@ -108,17 +141,28 @@ def test_plot_asks_for_runs(command, runs):
 
 
 def test_the_note_of_an_experiment_is_a_report_with_its_views(command, view, tmp_path):
-    """Text as it was written, and in its places the tables of the views: of the experiment, unless they say another."""
+    """Text as it was written, and in its places the tables of the views: of the experiment, unless
+    they say another.
+    """
     command("views", "save", "all", "--sort", "val_auc")
     note = "# So far\n<b>b</b> is better:\n\n![The best](view:best)\nand all:\n![](view:all)\n"
     command("experiments", "note", "iris", note)
     done = command("export", "--note", "iris", "-o", str(tmp_path / "report.html"))
     assert 0 == done.status
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<h1>iris</h1>\n<pre># So far\n&lt;b&gt;b&lt;/b&gt; is better:\n</pre><h2>The best</h2><h3>a</h3>" in text
+    assert (
+        "<h1>iris</h1>\n"
+        "<pre># So far\n"
+        "&lt;b&gt;b&lt;/b&gt; is better:\n"
+        "</pre><h2>The best</h2><h3>a</h3>"
+    ) in text
     best, every = text.split("<h2>all</h2>")
-    assert ["two", "one"] == [name for name in ("two", "one", "three", "zero") if f"</i>{name}<" in best]
-    assert ["one", "two", "three"] == sorted(("one", "two", "three"), key=lambda name: every.index(f"</i>{name}<"))
+    assert ["two", "one"] == [
+        name for name in ("two", "one", "three", "zero") if f"</i>{name}<" in best
+    ]
+    assert ["one", "two", "three"] == sorted(
+        ("one", "two", "three"), key=lambda name: every.index(f"</i>{name}<")
+    )
     assert "zero" not in every
     assert '<th class="n">loss<th class="n">lr</tr>' in best
 

@@ -20,10 +20,24 @@ pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not 
 
 
 def git(folder, *arguments):
-    settings = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+    settings = [
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "init.defaultBranch=main",
+    ]
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     return subprocess.run(
-        ["git", *settings, *arguments], cwd=folder, check=True, capture_output=True, text=True, env=environment
+        ["git", *settings, *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
     ).stdout.strip()
 
 
@@ -50,7 +64,10 @@ def test_a_clean_repository(repository):
         "dirty": False,
         "changed": [],
         "untracked": [],
-        "script": {"path": "src/train.py", "digest": f"sha256:{hashlib.sha256(script.read_bytes()).hexdigest()}"},
+        "script": {
+            "path": "src/train.py",
+            "digest": f"sha256:{hashlib.sha256(script.read_bytes()).hexdigest()}",
+        },
     }
 
 
@@ -59,7 +76,11 @@ def test_changes_are_a_patch_that_applies(repository):
     script = repository / "src" / "train.py"
     script.write_text("print('changed')\n")
     facts = describe_code(script)
-    assert (facts["dirty"], facts["changed"], facts["patch"]["exact"]) == (True, ["src/train.py"], True)
+    assert (facts["dirty"], facts["changed"], facts["patch"]["exact"]) == (
+        True,
+        ["src/train.py"],
+        True,
+    )
     script.write_text("print('train')\n")
     apply(repository, facts["patch"])
     assert script.read_text() == "print('changed')\n"
@@ -81,7 +102,9 @@ def test_a_patch_is_exact_byte_by_byte(repository):
     assert (patch["exact"], (repository / "src" / "train.py").read_bytes()) == (True, content)
 
 
-@pytest.mark.parametrize("setting", ["diff.noprefix", "diff.mnemonicPrefix", "diff.suppressBlankEmpty"])
+@pytest.mark.parametrize(
+    "setting", ["diff.noprefix", "diff.mnemonicPrefix", "diff.suppressBlankEmpty"]
+)
 def test_a_patch_applies_whatever_the_user_has_configured(repository, setting):
     git(repository, "config", setting, "true")
     git(repository, "config", "diff.context", "0")
@@ -108,7 +131,16 @@ def with_submodule(repository, tmp_path):
     (inner / "a.py").write_text("a = 1\n")
     git(inner, "add", ".")
     git(inner, "commit", "-q", "-m", "first")
-    git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "libs/data")
+    git(
+        repository,
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "add",
+        "-q",
+        str(inner),
+        "libs/data",
+    )
     git(repository, "commit", "-q", "-m", "second")
     return repository
 
@@ -119,7 +151,8 @@ def test_commits_of_submodules_are_told(with_submodule):
     git(inner, "commit", "-q", "--allow-empty", "-m", "second")
     facts = describe_code(with_submodule / "src" / "train.py")
     assert facts["submodules"] == {"libs/data": git(inner, "rev-parse", "HEAD")}
-    assert facts["patch"]["left_out"] == ["submodules"]  # `git apply` leaves a submodule where it is
+    # `git apply` leaves a submodule where it is
+    assert facts["patch"]["left_out"] == ["submodules"]
 
 
 def test_changes_in_a_submodule_make_a_patch_inexact(with_submodule):
@@ -153,7 +186,10 @@ def test_a_secret_file_with_a_name_that_is_no_utf8_leaves_the_patch(repository):
         if value == "batterystaple":
             git(repository, "commit", "-q", "-m", "values")
     facts = describe_code(repository / "src" / "train.py")
-    assert (facts["changed"], facts["patch"]["left_out"]) == (["secrets\\xff/password.toml"], ["files with the name of a secret"])
+    assert (facts["changed"], facts["patch"]["left_out"]) == (
+        ["secrets\\xff/password.toml"],
+        ["files with the name of a secret"],
+    )
     assert "swordfish" not in facts["patch"]["text"]
 
 
@@ -215,7 +251,9 @@ def test_secrets_leave_the_patch(repository):
 def test_large_patches_are_cut_and_marked(repository, monkeypatch):
     """The patch ends with a whole line."""
     monkeypatch.setattr(sources, "_PATCH_LIMIT", 1000)
-    (repository / "src" / "train.py").write_text("".join(f"line {number}\n" for number in range(10_000)))
+    (repository / "src" / "train.py").write_text(
+        "".join(f"line {number}\n" for number in range(10_000))
+    )
     facts = describe_code(repository / "src" / "train.py")
     assert (facts["patch"]["exact"], facts["patch"]["left_out"]) == (False, ["the end"])
     assert len(facts["patch"]["text"]) <= 1000
@@ -241,7 +279,9 @@ def test_untracked_files_are_named_and_an_untracked_script_is_kept(repository):
 
 
 def test_texts_of_untracked_sources_are_kept(repository):
-    """Those of upper folders first; what git ignores, other kinds, links, and the code of others are not looked at."""
+    """Those of upper folders first; what git ignores, other kinds, links, and the code of others
+    are not looked at.
+    """
     files = {
         "notes.md": "# ideas\n",
         "conf/model.yaml": "depth: 3\n",
@@ -257,19 +297,30 @@ def test_texts_of_untracked_sources_are_kept(repository):
     (repository / "link.py").symlink_to("/etc/passwd")
     found = describe_code(repository / "src" / "train.py")["sources"]
     assert list(found["texts"]) == ["notes.md", "conf/model.yaml", "conf/deep/er/x.py"]
-    assert (found["texts"]["conf/model.yaml"], found["left_out"]) == ("depth: 3\n", {"link.py": "it is no regular file"})
+    assert (found["texts"]["conf/model.yaml"], found["left_out"]) == (
+        "depth: 3\n",
+        {"link.py": "it is no regular file"},
+    )
     assert "redacted" not in found
 
 
 def test_secrets_leave_untracked_sources(repository):
-    """What was taken out is marked; a file of values that has the name of a secret is not read at all."""
+    """What was taken out is marked; a file of values that has the name of a secret is not read at
+    all.
+    """
     (repository / "load.py").write_text("password = 'hunter2'\n")
     (repository / "clean.py").write_text("x = 1\n")
     (repository / "secrets.toml").write_text("hunter2\n")
     (repository / "api_token.txt").write_text("hunter2\n")
     found = describe_code(repository / "src" / "train.py")["sources"]
-    assert (found["texts"]["load.py"], found["redacted"]) == ("password = '[redacted]'\n", ["load.py"])
-    assert dict.fromkeys(("api_token.txt", "secrets.toml"), "it has the name of a secret") == found["left_out"]
+    assert (found["texts"]["load.py"], found["redacted"]) == (
+        "password = '[redacted]'\n",
+        ["load.py"],
+    )
+    assert (
+        dict.fromkeys(("api_token.txt", "secrets.toml"), "it has the name of a secret")
+        == found["left_out"]
+    )
     assert "hunter2" not in str(found)
 
 
@@ -312,7 +363,10 @@ def test_renamed_and_oddly_named_files(repository):
 def test_credentials_leave_the_remote(repository):
     """The address stays usable, the password does not stay."""
     git(repository, "remote", "add", "origin", "https://user:hunter2@host.example/a/b.git")
-    assert describe_code(repository / "src" / "train.py")["remote"] == "https://user:[redacted]@host.example/a/b.git"
+    assert (
+        describe_code(repository / "src" / "train.py")["remote"]
+        == "https://user:[redacted]@host.example/a/b.git"
+    )
 
 
 def test_a_detached_head_has_no_branch(repository):
@@ -328,7 +382,11 @@ def test_a_repository_without_commits(tmp_path):
     script = tmp_path.resolve() / "train.py"
     script.write_text("x = 1\n")
     facts = describe_code(script)
-    assert (facts["commit"], facts["branch"], facts["script"]["source"]) == (None, "main", "x = 1\n")
+    assert (facts["commit"], facts["branch"], facts["script"]["source"]) == (
+        None,
+        "main",
+        "x = 1\n",
+    )
 
 
 def test_a_script_outside_any_repository_is_kept(tmp_path, monkeypatch):
@@ -337,7 +395,11 @@ def test_a_script_outside_any_repository_is_kept(tmp_path, monkeypatch):
     script = tmp_path.resolve() / "train.py"
     script.write_text("x = 1\n")
     facts = describe_code(script)
-    assert (facts["repository"], facts["script"]["source"], "error" in facts) == (None, "x = 1\n", False)
+    assert (facts["repository"], facts["script"]["source"], "error" in facts) == (
+        None,
+        "x = 1\n",
+        False,
+    )
 
 
 def test_without_git_the_commit_is_read_from_its_files(repository, monkeypatch):
@@ -365,14 +427,20 @@ def test_a_slow_git_is_given_up(repository, tmp_path, monkeypatch):
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(git_module, "_SECONDS", 0.2)
-    assert describe_code(repository / "src" / "train.py")["error"] == "git status took longer than 0.2 seconds"
+    assert (
+        describe_code(repository / "src" / "train.py")["error"]
+        == "git status took longer than 0.2 seconds"
+    )
 
 
 def test_git_takes_no_lock_and_leaves_no_trace(repository):
     """The index is not refreshed: not a byte below the repository changes."""
 
     def state():
-        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(repository.rglob("*"))}
+        return {
+            path: (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in sorted(repository.rglob("*"))
+        }
 
     script = repository / "src" / "train.py"
     os.utime(script)  # git would like to note this
@@ -391,7 +459,9 @@ def test_the_variables_of_a_git_hook_are_ignored(repository, monkeypatch, tmp_pa
 def test_it_works_in_a_thread(repository):
     """Nothing needs the main thread."""
     found = []
-    thread = threading.Thread(target=lambda: found.append(describe_code(repository / "src" / "train.py")))
+    thread = threading.Thread(
+        target=lambda: found.append(describe_code(repository / "src" / "train.py"))
+    )
     thread.start()
     thread.join()
     assert found[0]["branch"] == "main"
@@ -400,6 +470,10 @@ def test_it_works_in_a_thread(repository):
 def test_a_script_that_has_ended_is_still_known(tmp_path):
     """A short one ends while the background is still looking."""
     script = tmp_path / "short.py"
-    script.write_text("import atexit\nfrom fitprint.context.code import find_script\natexit.register(lambda: print(find_script()))\n")
+    script.write_text(
+        "import atexit\n"
+        "from fitprint.context.code import find_script\n"
+        "atexit.register(lambda: print(find_script()))\n"
+    )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == f"{script}\n"

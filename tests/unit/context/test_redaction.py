@@ -1,4 +1,6 @@
-"""Secrets go, everything else stays. No secret here is real: each is put together from parts or made of example text."""
+"""Secrets go, everything else stays. No secret here is real: each is put together from parts or
+made of example text.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fitprint.context.redaction import REDACTED, is_secret_name, redact_argv, redact_mapping, redact_text, redact_url
+from fitprint.context.redaction import (
+    REDACTED,
+    is_secret_name,
+    redact_argv,
+    redact_mapping,
+    redact_text,
+    redact_url,
+)
 
 CORPUS = runpy.run_path(str(Path(__file__).with_name("corpus.py")))
 MARKED = re.compile("«[^»]*»")
@@ -21,7 +30,10 @@ PIECES = [
     *"\\ ' \" ` ( ) [ ] { } = : , ; # + - & | ? @ / . < > $ % ~ _".split(),
     *" \t \n \r\n \n+ \n- \n\t \u2028 \0 \u00df \U0001f511".split(" "),
     *"a A 0 x1 abcd1 hunter2 None f b r or if else default key value name".split(),
-    *"password token API_KEY secret auth Authorization cookie pwd pw --token -p -u bob:pw curl mysql docker login machine".split(),
+    *(
+        "password token API_KEY secret auth Authorization cookie pwd pw --token -p -u bob:pw "
+        "curl mysql docker login machine"
+    ).split(),
     *(
         "password = ",
         "token: ",
@@ -48,18 +60,21 @@ PIECES = [
 TEXT = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=40).map("".join)
 RANDOM = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4"
 SECRET_NAMES = (
-    "API_KEY api-key apiKey apikey OPENAI_API_KEY WANDB_API_KEY AWS_SECRET_ACCESS_KEY aws_session_token secret secret_key client_secret "
-    "password dbPassword db_pass PGPASSWORD passwd pwd passphrase token TOKEN HF_TOKEN hf-token access_token refresh_token auth_token "
-    "github_pat GITHUB_PAT credentials private_key ssh_key authorization bearer cookie jwt account_key encryption_key access_tokens "
-    "password2 password_2 DB_PASSWORD_1 MY_TOKEN_1 TOKEN2 hf_token2 api_key_2 OPENAI_API_KEY_10 secret1"
+    "API_KEY api-key apiKey apikey OPENAI_API_KEY WANDB_API_KEY AWS_SECRET_ACCESS_KEY "
+    "aws_session_token secret secret_key client_secret password dbPassword db_pass PGPASSWORD "
+    "passwd pwd passphrase token TOKEN HF_TOKEN hf-token access_token refresh_token auth_token "
+    "github_pat GITHUB_PAT credentials private_key ssh_key authorization bearer cookie jwt "
+    "account_key encryption_key access_tokens password2 password_2 DB_PASSWORD_1 MY_TOKEN_1 TOKEN2 "
+    "hf_token2 api_key_2 OPENAI_API_KEY_10 secret1"
 ).split()
 ORDINARY_NAMES = (
-    "key keys sort_key primary_key foreign_key dict_key keyboard monkey tokenizer tokenizer_name max_tokens num_tokens n_tokens "
-    "max_new_tokens pad_token eos_token bos_token unk_token mask_token special_tokens token_dim token_ids image_token_id "
-    "tokens_per_second page_token "
-    "author authors authenticator password_file token_path api_key_env ssh_key_path forward_pass passes passenger compass compassion path "
-    "pattern pat patience batch epoch learning_rate secretary random_state secret_name credentials_file "
-    "token1 token_2 max_tokens_2 key1 sha256 password_file2 pad_token_1 v2"
+    "key keys sort_key primary_key foreign_key dict_key keyboard monkey tokenizer tokenizer_name "
+    "max_tokens num_tokens n_tokens max_new_tokens pad_token eos_token bos_token unk_token "
+    "mask_token special_tokens token_dim token_ids image_token_id tokens_per_second page_token "
+    "author authors authenticator password_file token_path api_key_env ssh_key_path forward_pass "
+    "passes passenger compass compassion path pattern pat patience batch epoch learning_rate "
+    "secretary random_state secret_name credentials_file token1 token_2 max_tokens_2 key1 sha256 "
+    "password_file2 pad_token_1 v2"
 ).split()
 SECRETS = [
     "ghp_" + "a1B2" * 9,
@@ -155,7 +170,9 @@ def test_ordinary_names_are_left_alone(name):
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("around", ["{}", 'x = "{}"', "run --name {} --n 3", "+call('{}')", "https://host/{}/x"])
+@pytest.mark.parametrize(
+    "around", ["{}", 'x = "{}"', "run --name {} --n 3", "+call('{}')", "https://host/{}/x"]
+)
 def test_known_and_random_shapes_go_wherever_they_stand(secret, around):
     """The shape alone is enough, without a name."""
     text = around.format(secret)
@@ -177,7 +194,9 @@ def test_innocent_text_stays(line):
 
 
 def test_most_random_keys_are_found():
-    """Of keys drawn from letters and digits, hardly one in a hundred passes; digests and words never go."""
+    """Of keys drawn from letters and digits, hardly one in a hundred passes; digests and words
+    never go.
+    """
     draw = random.Random(0)
     letters = string.ascii_letters + string.digits
     keys = ["".join(draw.choices(letters, k=40)) for _ in range(1000)]
@@ -198,20 +217,29 @@ def test_private_keys_go_and_lines_stay(sign):
         "-----END RSA PRIVATE KEY-----",
         "after = 1",
     ]
-    expected = [line if position in (0, 1, 5, 6) else REDACTED for position, line in enumerate(lines)]
-    assert redact_text("\n".join(sign + line for line in lines)) == "\n".join(sign + line for line in expected)
+    expected = [
+        line if position in (0, 1, 5, 6) else REDACTED for position, line in enumerate(lines)
+    ]
+    assert redact_text("\n".join(sign + line for line in lines)) == "\n".join(
+        sign + line for line in expected
+    )
 
 
 def test_a_private_key_on_one_line_goes():
     """As JSON and variables have it."""
     text = r'"-----BEGIN PRIVATE KEY-----\nMIIEabc\n-----END PRIVATE KEY-----\n", 1'
-    assert redact_text(text) == f'"-----BEGIN PRIVATE KEY-----{REDACTED}-----END PRIVATE KEY-----\\n", 1'
+    assert (
+        redact_text(text)
+        == f'"-----BEGIN PRIVATE KEY-----{REDACTED}-----END PRIVATE KEY-----\\n", 1'
+    )
 
 
 def test_an_open_private_key_does_not_take_the_rest():
     """Where the end is missing, what is no part of a key stays."""
     text = "-----BEGIN PRIVATE KEY-----\nMIIEabc\ndef f(x):\n    return x\n"
-    assert redact_text(text) == f"-----BEGIN PRIVATE KEY-----\n{REDACTED}\ndef f(x):\n    return x\n"
+    assert (
+        redact_text(text) == f"-----BEGIN PRIVATE KEY-----\n{REDACTED}\ndef f(x):\n    return x\n"
+    )
 
 
 def test_line_breaks_are_kept():
@@ -224,15 +252,30 @@ def test_line_breaks_are_kept():
     [
         (["train.py", "--token", "abc"], ["train.py", "--token", REDACTED]),
         (["train.py", "--token=abc", "--n", "3"], ["train.py", f"--token={REDACTED}", "--n", "3"]),
-        (["train.py", "--api-key", "abc", "data.csv"], ["train.py", "--api-key", REDACTED, "data.csv"]),
-        (["train.py", "model.api_key=abc", "lr=0.1"], ["train.py", f"model.api_key={REDACTED}", "lr=0.1"]),
+        (
+            ["train.py", "--api-key", "abc", "data.csv"],
+            ["train.py", "--api-key", REDACTED, "data.csv"],
+        ),
+        (
+            ["train.py", "model.api_key=abc", "lr=0.1"],
+            ["train.py", f"model.api_key={REDACTED}", "lr=0.1"],
+        ),
         (["train.py", "+db.password=a=b"], ["train.py", f"+db.password={REDACTED}"]),
         (["train.py", "--token", "--verbose"], ["train.py", "--token", "--verbose"]),
-        (["train.py", "--max-tokens", "512", "--tokenizer", "bert"], ["train.py", "--max-tokens", "512", "--tokenizer", "bert"]),
+        (
+            ["train.py", "--max-tokens", "512", "--tokenizer", "bert"],
+            ["train.py", "--max-tokens", "512", "--tokenizer", "bert"],
+        ),
         (["train.py", "postgresql://u:pw@h/d"], ["train.py", f"postgresql://u:{REDACTED}@h/d"]),
         (["python", "-c", "login(token='abc12')"], ["python", "-c", f"login(token='{REDACTED}')"]),
-        (["train.py", '{"token": "abc12", "lr": 1}'], ["train.py", f'{{"token": "{REDACTED}", "lr": 1}}']),
-        (["train.py", "--store", "sqlite:///x.db", "-v"], ["train.py", "--store", "sqlite:///x.db", "-v"]),
+        (
+            ["train.py", '{"token": "abc12", "lr": 1}'],
+            ["train.py", f'{{"token": "{REDACTED}", "lr": 1}}'],
+        ),
+        (
+            ["train.py", "--store", "sqlite:///x.db", "-v"],
+            ["train.py", "--store", "sqlite:///x.db", "-v"],
+        ),
     ],
 )
 def test_command_lines(argv, expected):
@@ -243,12 +286,20 @@ def test_command_lines(argv, expected):
 def test_variables():
     """The name decides, and the shape of the value."""
     given = {"HF_TOKEN": "abc", "OMP_NUM_THREADS": "4", "PROXY": "http://u:pw@h", "X": RANDOM}
-    assert redact_mapping(given) == {"HF_TOKEN": REDACTED, "OMP_NUM_THREADS": "4", "PROXY": f"http://u:{REDACTED}@h", "X": REDACTED}
+    assert redact_mapping(given) == {
+        "HF_TOKEN": REDACTED,
+        "OMP_NUM_THREADS": "4",
+        "PROXY": f"http://u:{REDACTED}@h",
+        "X": REDACTED,
+    }
 
 
 def test_urls():
     """Password and query go, host and path stay."""
-    assert redact_url("https://user:pw@host/a?sig=1&api_key=abc1") == f"https://user:{REDACTED}@host/a?sig=1&api_key={REDACTED}"
+    assert (
+        redact_url("https://user:pw@host/a?sig=1&api_key=abc1")
+        == f"https://user:{REDACTED}@host/a?sig=1&api_key={REDACTED}"
+    )
 
 
 def test_redaction_is_settled():
@@ -321,7 +372,9 @@ def test_fault_11_any_command_is_redacted(argv):
 
 
 def test_fault_4_very_many_lines_with_words_of_secrets_cost_no_more():
-    """A text of nothing else is read up to a bound; what stands behind is replaced, line by line."""
+    """A text of nothing else is read up to a bound; what stands behind is replaced,
+    line by line.
+    """
     line = "password = (\n"
     text = line * 12_100 + "weights = 3\n" * 2000 + "'swordfish77'\n"
     redacted = redact_text(text).splitlines()

@@ -16,9 +16,20 @@ LIMIT = 1 << 20
 
 
 def git(folder, *arguments):
-    settings = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+    settings = [
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "init.defaultBranch=main",
+    ]
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    done = subprocess.run(["git", *settings, *arguments], cwd=folder, check=True, capture_output=True, env=environment)
+    done = subprocess.run(
+        ["git", *settings, *arguments], cwd=folder, check=True, capture_output=True, env=environment
+    )
     return done.stdout.decode().strip()
 
 
@@ -49,7 +60,9 @@ def patch(project, content):
 
 def changed(text):
     """Return the lines of a patch that are not context."""
-    return [line for line in text.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return [
+        line for line in text.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
 
 
 def test_two_commits(project):
@@ -65,7 +78,12 @@ def test_what_was_not_committed_counts(project):
     later = patch(project, "one\n2\nthree\nfour\n")
     text, _ = difference(Repository(project), State(old), State(new, later), limit=LIMIT)
     assert ["-two", "+2", "+four"] == changed(text)
-    text, _ = difference(Repository(project), State(new, patch(project, "one\ntwo\nthree\n")), State(old), limit=LIMIT)
+    text, _ = difference(
+        Repository(project),
+        State(new, patch(project, "one\ntwo\nthree\n")),
+        State(old),
+        limit=LIMIT,
+    )
     assert "" == text
 
 
@@ -83,7 +101,9 @@ def test_neither_files_nor_index_nor_objects_are_touched(project):
 
 
 def test_nothing_of_the_repository_runs(project, tmp_path):
-    """No hook, no external diff, no filter and no text conversion that configuration and attributes name."""
+    """No hook, no external diff, no filter and no text conversion that configuration and attributes
+    name.
+    """
     old, new = commits(project)
     later = patch(project, "one\n2\nthree\nfour\n")
     mark = tmp_path / "ran"
@@ -94,7 +114,14 @@ def test_nothing_of_the_repository_runs(project, tmp_path):
         shutil.copy(script, project / ".git" / "hooks" / hook)
     (project / ".git" / "info").mkdir(exist_ok=True)
     (project / ".git" / "info" / "attributes").write_text("*.py diff=odd filter=odd\n")
-    for name in ("diff.external", "diff.odd.command", "diff.odd.textconv", "filter.odd.clean", "filter.odd.smudge", "core.fsmonitor"):
+    for name in (
+        "diff.external",
+        "diff.odd.command",
+        "diff.odd.textconv",
+        "filter.odd.clean",
+        "filter.odd.smudge",
+        "core.fsmonitor",
+    ):
         git(project, "config", name, str(script))
     text, _ = difference(Repository(project), State(old), State(new, later), limit=LIMIT)
     assert (["-two", "+2", "+four"], False) == (changed(text), mark.exists())
@@ -104,7 +131,9 @@ def test_a_patch_that_does_not_apply_is_an_error(project):
     """It was changed, or belongs to something else."""
     old, new = commits(project)
     with pytest.raises(GitError, match="apply"):
-        difference(Repository(project), State(old, patch(project, "1\n2\n3\n")), State(new), limit=LIMIT)
+        difference(
+            Repository(project), State(old, patch(project, "1\n2\n3\n")), State(new), limit=LIMIT
+        )
 
 
 def test_a_long_difference_is_cut(project):

@@ -1,4 +1,6 @@
-"""Values whose names say that they are secrets, and secrets in errors, are not recorded; all others are, exactly."""
+"""Values whose names say that they are secrets, and secrets in errors, are not recorded; all others
+are, exactly.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ def test_fault_4_parameters_named_as_secrets_are_withheld() -> None:
                 "dbPassword": "hunter2",
                 "hf_token": "hf_hunter2x",
                 "client_secrets": ["hunter2", "hunter3"],
-                "config": {"lr": 0.1, "user": {"name": "bob", "password": "hunter2"}, "items": [{"secret": "hunter2"}]},
+                "config": {
+                    "lr": 0.1,
+                    "user": {"name": "bob", "password": "hunter2"},
+                    "items": [{"secret": "hunter2"}],
+                },
             }
         )
     assert {
@@ -28,12 +34,18 @@ def test_fault_4_parameters_named_as_secrets_are_withheld() -> None:
         "dbPassword": REDACTED,
         "hf_token": REDACTED,
         "client_secrets": [REDACTED, REDACTED],
-        "config": {"lr": 0.1, "user": {"name": "bob", "password": REDACTED}, "items": [{"secret": REDACTED}]},
+        "config": {
+            "lr": 0.1,
+            "user": {"name": "bob", "password": REDACTED},
+            "items": [{"secret": REDACTED}],
+        },
     } == run.params
 
 
 def test_fault_4_all_other_parameters_are_exact() -> None:
-    """Numbers, switches and words under such a name, and texts that would be redacted in a source, too."""
+    """Numbers, switches and words under such a name, and texts that would be redacted in a source,
+    too.
+    """
     params = {
         "max_tokens": 512,
         "token": None,
@@ -79,7 +91,10 @@ def test_fault_4_a_vast_error_keeps_both_ends() -> None:
     assert "characters are left out" in error
 
 
-@pytest.mark.parametrize("value", [{"value": "hunter2hunter2"}, [{"v": "hunter2hunter2"}], {"a": {"b": ["hunter2hunter2"]}}])
+@pytest.mark.parametrize(
+    "value",
+    [{"value": "hunter2hunter2"}, [{"v": "hunter2hunter2"}], {"a": {"b": ["hunter2hunter2"]}}],
+)
 def test_texts_inside_what_a_secret_names_are_withheld(value):
     """However deep they stand; numbers stay."""
     with fitprint.start_run() as run:
@@ -103,19 +118,34 @@ def test_a_long_error_is_cut_between_lines(pad):
 
 
 def test_fault_4_a_parameter_loses_the_password_in_an_address() -> None:
-    """Also in a list and in a dict; the rest of the text, and what only looks like an address, stays."""
+    """Also in a list and in a dict; the rest of the text, and what only looks like an address,
+    stays.
+    """
     with fitprint.start_run() as run:
-        run.log_params({"url": "postgresql://bob:hunter2@host/db", "urls": ["s3://data/a", {"b": "https://bob:hunter2@host"}], "at": "a@b"})
+        run.log_params(
+            {
+                "url": "postgresql://bob:hunter2@host/db",
+                "urls": ["s3://data/a", {"b": "https://bob:hunter2@host"}],
+                "at": "a@b",
+            }
+        )
         run.set_tag("where", "postgresql://bob:hunter2@host/db")
     hidden = f"postgresql://bob:{REDACTED}@host/db"
-    assert {"url": hidden, "urls": ["s3://data/a", {"b": f"https://bob:{REDACTED}@host"}], "at": "a@b"} == run.params
+    assert {
+        "url": hidden,
+        "urls": ["s3://data/a", {"b": f"https://bob:{REDACTED}@host"}],
+        "at": "a@b",
+    } == run.params
     assert hidden == run.tags["where"]
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("cannot log in as bob with password=hunter, giving up", "cannot log in as bob with password=[redacted], giving up"),
+        (
+            "cannot log in as bob with password=hunter, giving up",
+            "cannot log in as bob with password=[redacted], giving up",
+        ),
         ("login failed (password=hunter)", "login failed (password=[redacted])"),
         ("password=correct, user=bob", "password=[redacted], user=bob"),
         ("  +-- password=correct, user=bob", "  +-- password=[redacted], user=bob"),
@@ -125,5 +155,7 @@ def test_fault_4_a_parameter_loses_the_password_in_an_address() -> None:
     ],
 )
 def test_fault_4_a_message_has_no_variables(message: str, expected: str) -> None:
-    """A word behind the name of a password in an error or a log is one, whatever follows; in a line of source it is a variable."""
+    """A word behind the name of a password in an error or a log is one, whatever follows; in a line
+    of source it is a variable.
+    """
     assert expected == told(message)

@@ -51,7 +51,14 @@ def test_nothing_global_changes(capfd):
     import signal
 
     def state():
-        return (dict(os.environ), Path.cwd(), list(warnings.filters), random.getstate(), signal.getsignal(signal.SIGCHLD), sys.path[:])
+        return (
+            dict(os.environ),
+            Path.cwd(),
+            list(warnings.filters),
+            random.getstate(),
+            signal.getsignal(signal.SIGCHLD),
+            sys.path[:],
+        )
 
     before = state()
     collect({})
@@ -63,7 +70,8 @@ def test_nothing_heavy_is_imported():
     """No framework, no numpy, no subprocess of Python, and no metadata parser comes with it."""
     code = (
         "import sys; from fitprint.context import collect; collect({});"
-        "print(sorted({'numpy', 'pandas', 'importlib.metadata', 'email', 'asyncio', 'json', 'platform', 'pynvml'} & set(sys.modules)))"
+        "print(sorted({'numpy', 'pandas', 'importlib.metadata', 'email', 'asyncio', 'json', "
+        "'platform', 'pynvml'} & set(sys.modules)))"
     )
     # -S: without the site module, whose .pth files may import anything
     finished = subprocess.run(
@@ -99,11 +107,31 @@ def test_the_process_is_described_relative_to_the_project(tmp_path, monkeypatch)
     write(project, {"pyproject.toml": "", "src/train.py": "", "data/x.csv": ""})
     monkeypatch.chdir(project / "src")
     monkeypatch.setattr(
-        sys, "orig_argv", ["python", str(project / "src/train.py"), "--data", str(project / "data/x.csv"), "--token", "abc"]
+        sys,
+        "orig_argv",
+        [
+            "python",
+            str(project / "src/train.py"),
+            "--data",
+            str(project / "data/x.csv"),
+            "--token",
+            "abc",
+        ],
     )
     facts = describe_process(project / "src" / "train.py")
-    assert (facts["script"], facts["folder"], facts["project"]) == ("src/train.py", "src", "project")
-    assert facts["command"] == ["python", "src/train.py", "--data", "data/x.csv", "--token", "[redacted]"]
+    assert (facts["script"], facts["folder"], facts["project"]) == (
+        "src/train.py",
+        "src",
+        "project",
+    )
+    assert facts["command"] == [
+        "python",
+        "src/train.py",
+        "--data",
+        "data/x.csv",
+        "--token",
+        "[redacted]",
+    ]
     assert (facts["pid"], facts["host"]) == (os.getpid(), os.uname().nodename)
 
 
@@ -113,7 +141,10 @@ def test_only_known_variables_are_told(monkeypatch):
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     monkeypatch.setenv("MY_PRIVATE_MATTER", "private")
     facts = describe_process()
-    assert (facts["variables"]["CUDA_VISIBLE_DEVICES"], facts["variables"]["PYTHONHASHSEED"]) == ("0,1", "7")
+    assert (facts["variables"]["CUDA_VISIBLE_DEVICES"], facts["variables"]["PYTHONHASHSEED"]) == (
+        "0,1",
+        "7",
+    )
     assert "private" not in json.dumps(facts)
 
 
@@ -122,7 +153,11 @@ def test_a_scheduler_is_recognized(monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     monkeypatch.setenv("SLURM_JOB_NAME", "train")
     facts = describe_process()
-    assert facts["scheduler"] == {"name": "slurm", "SLURM_JOB_ID": "4711", "SLURM_JOB_NAME": "train"}
+    assert facts["scheduler"] == {
+        "name": "slurm",
+        "SLURM_JOB_ID": "4711",
+        "SLURM_JOB_NAME": "train",
+    }
 
 
 def test_a_notebook_is_recognized(monkeypatch):
@@ -133,15 +168,23 @@ def test_a_notebook_is_recognized(monkeypatch):
 
 
 def test_packages_are_found_by_their_folders(tmp_path, monkeypatch):
-    """Names are normalized, the first on the path counts, and developed packages have their version inside."""
+    """Names are normalized, the first on the path counts, and developed packages have their version
+    inside.
+    """
     first, second = tmp_path / "first", tmp_path / "second"
     write(
         first,
         {
-            "scikit_learn-1.9.1.dist-info/RECORD": "sklearn/__init__.py,,\nsklearn/base.py,,\nscikit_learn-1.9.1.dist-info/METADATA,,\n",
+            "scikit_learn-1.9.1.dist-info/RECORD": (
+                "sklearn/__init__.py,,\n"
+                "sklearn/base.py,,\n"
+                "scikit_learn-1.9.1.dist-info/METADATA,,\n"
+            ),
             "PyYAML-6.0.dist-info/top_level.txt": "_yaml\nyaml\n",
             "zope.interface-5.0-py3.11-linux-x86_64.egg-info/PKG-INFO": "",
-            "mine.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: mine\nVersion: 0.3.dev1\n\nVersion: no\n",
+            "mine.egg-info/PKG-INFO": (
+                "Metadata-Version: 2.1\nName: mine\nVersion: 0.3.dev1\n\nVersion: no\n"
+            ),
             "single-2.0.dist-info/RECORD": "single_file.py,,\nsingle-2.0.dist-info/METADATA,,\n",
             "notes.txt": "",
             "broken.dist-info/x": "",
@@ -153,7 +196,8 @@ def test_packages_are_found_by_their_folders(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, name, SimpleNamespace())
     facts = describe_packages()
     assert facts["installed"] == {
-        "mine": "0.3.dev1", "other": "1.0rc1", "pyyaml": "6.0", "scikit-learn": "1.9.1", "single": "2.0", "zope-interface": "5.0",
+        "mine": "0.3.dev1", "other": "1.0rc1", "pyyaml": "6.0", "scikit-learn": "1.9.1",
+        "single": "2.0", "zope-interface": "5.0",
     }  # fmt: skip
     assert facts["imported"] == ["mine", "pyyaml", "scikit-learn", "single"]
 
@@ -174,21 +218,36 @@ def test_hardware_is_read_from_the_kernel(tmp_path):
     write(
         tmp_path,
         {
-            "proc/cpuinfo": "processor\t: 0\nmodel name\t: Fast CPU\nflags\t\t: fpu avx2 avx512f\n\nprocessor\t: 1\nmodel name\t: Other\n",
+            "proc/cpuinfo": (
+                "processor\t: 0\n"
+                "model name\t: Fast CPU\n"
+                "flags\t\t: fpu avx2 avx512f\n"
+                "\n"
+                "processor\t: 1\n"
+                "model name\t: Other\n"
+            ),
             "proc/meminfo": "MemTotal:       2048 kB\nMemAvailable:   1024 kB\nSwapTotal: 0 kB\n",
             "proc/self/cgroup": "0::/jobs/one\n",
             "sys/fs/cgroup/jobs/cpu.max": "150000 100000\n",
             "sys/fs/cgroup/jobs/one/cpu.max": "max 100000\n",
             "sys/fs/cgroup/jobs/one/memory.max": "1048576\n",
-            "proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t\t NVIDIA A100\nIRQ: 1\nGPU UUID: \t GPU-abc\n",
+            "proc/driver/nvidia/gpus/0000:01:00.0/information": (
+                "Model: \t\t NVIDIA A100\nIRQ: 1\nGPU UUID: \t GPU-abc\n"
+            ),
             "sys/module/nvidia/version": "550.1\n",
             "sys/class/kfd/kfd/topology/nodes/0/properties": "simd_count 0\n",
-            "sys/class/kfd/kfd/topology/nodes/1/properties": "simd_count 304\ngfx_target_version 90402\n",
+            "sys/class/kfd/kfd/topology/nodes/1/properties": (
+                "simd_count 304\ngfx_target_version 90402\n"
+            ),
             "sys/class/kfd/kfd/topology/nodes/1/name": "mi300\n",
         },
     )
     facts = describe_hardware(str(tmp_path))
-    assert (facts["cpu"]["model"], facts["cpu"]["features"], facts["cpu"]["count"]) == ("Fast CPU", ["avx2", "avx512f"], os.cpu_count())
+    assert (facts["cpu"]["model"], facts["cpu"]["features"], facts["cpu"]["count"]) == (
+        "Fast CPU",
+        ["avx2", "avx512f"],
+        os.cpu_count(),
+    )
     assert facts["memory"] == {"total": 2048 * 1024, "available": 1024 * 1024, "swap": 0}
     assert facts["limits"] == {"cpus": 1.5, "memory": 1048576}
     assert [gpu["model"] for gpu in facts["gpus"]] == ["NVIDIA A100", "mi300"]
@@ -218,12 +277,20 @@ def test_a_machine_without_these_files_is_described(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("visible", "expected"), [("1", [False, True]), ("0,1", [True, True]), ("", [False, False]), ("GPU-b", [False, True])]
+    ("visible", "expected"),
+    [("1", [False, True]), ("0,1", [True, True]), ("", [False, False]), ("GPU-b", [False, True])],
 )
 def test_visible_gpus_are_marked(tmp_path, monkeypatch, visible, expected):
     """By number or by the beginning of the identifier."""
     for position, letter in enumerate("ab"):
-        write(tmp_path, {f"proc/driver/nvidia/gpus/000{position}/information": f"Model: A\nGPU UUID: GPU-{letter}cdef\n"})
+        write(
+            tmp_path,
+            {
+                (f"proc/driver/nvidia/gpus/000{position}/information"): (
+                    f"Model: A\nGPU UUID: GPU-{letter}cdef\n"
+                )
+            },
+        )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert [gpu["visible"] for gpu in describe_hardware(str(tmp_path))["gpus"]] == expected
 
@@ -239,4 +306,6 @@ def test_a_loaded_nvml_is_asked(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert describe_hardware(str(tmp_path))["gpus"] == [{"model": "A100", "uuid": "GPU-1", "memory": 80}]
+    assert describe_hardware(str(tmp_path))["gpus"] == [
+        {"model": "A100", "uuid": "GPU-1", "memory": 80}
+    ]

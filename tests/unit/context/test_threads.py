@@ -26,9 +26,21 @@ def test_nothing_is_imported_to_be_asked():
 
 @pytest.mark.usefixtures("alone")
 def test_imported_modules_are_asked(monkeypatch):
-    pool = {"user_api": "blas", "internal_api": "openblas", "num_threads": 4, "architecture": "Haswell", "filepath": "/home/me/x.so"}
-    monkeypatch.setitem(sys.modules, "threadpoolctl", SimpleNamespace(threadpool_info=lambda: [pool]))
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(get_num_threads=lambda: 3, get_num_interop_threads=lambda: 2))
+    pool = {
+        "user_api": "blas",
+        "internal_api": "openblas",
+        "num_threads": 4,
+        "architecture": "Haswell",
+        "filepath": "/home/me/x.so",
+    }
+    monkeypatch.setitem(
+        sys.modules, "threadpoolctl", SimpleNamespace(threadpool_info=lambda: [pool])
+    )
+    monkeypatch.setitem(
+        sys.modules,
+        "torch",
+        SimpleNamespace(get_num_threads=lambda: 3, get_num_interop_threads=lambda: 2),
+    )
     assert describe_threads() == {
         "pools": [{"kind": "blas", "library": "openblas", "threads": 4, "kernel": "Haswell"}],
         "torch": 3,
@@ -38,9 +50,14 @@ def test_imported_modules_are_asked(monkeypatch):
 
 @pytest.mark.usefixtures("alone")
 def test_one_that_fails_fails_alone(monkeypatch):
-    monkeypatch.setitem(sys.modules, "threadpoolctl", SimpleNamespace(threadpool_info=lambda: 1 / 0))
+    monkeypatch.setitem(
+        sys.modules, "threadpoolctl", SimpleNamespace(threadpool_info=lambda: 1 / 0)
+    )
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(get_num_threads=lambda: 3))
-    assert describe_threads() == {"pools": "cannot be told: ZeroDivisionError: division by zero", "torch": 3}
+    assert describe_threads() == {
+        "pools": "cannot be told: ZeroDivisionError: division by zero",
+        "torch": 3,
+    }
 
 
 def test_the_blas_of_numpy_is_told():

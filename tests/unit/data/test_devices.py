@@ -72,7 +72,10 @@ Tensor.__module__ = "torch"
 
 def test_only_other_devices_count():
     """A tensor on the CPU is data like any other."""
-    assert [True, True, False, False] == [is_on_device(data) for data in (CupyArray([1]), Tensor([1], "cuda"), Tensor([1], "cpu"), [1])]
+    assert [True, True, False, False] == [
+        is_on_device(data)
+        for data in (CupyArray([1]), Tensor([1], "cuda"), Tensor([1], "cpu"), [1])
+    ]
 
 
 @pytest.mark.parametrize("data", [CupyArray([1, 2, 3]), Tensor([1, 2, 3], "cuda")])
@@ -80,7 +83,9 @@ def test_small_arrays_are_copied_to_be_looked_at(data):
     """Digest and shape are told, and where the data are."""
     described = Description(data).dataset("X", "train")
     assert Description(array.array("q", [1, 2, 3])).dataset("X", "train").digest == described.digest
-    assert ([3], "cuda:0", 24, "all") == tuple(described.facts[name] for name in ("shape", "device", "bytes", "digest_of"))
+    assert ([3], "cuda:0", 24, "all") == tuple(
+        described.facts[name] for name in ("shape", "device", "bytes", "digest_of")
+    )
     assert "failed" not in described.facts
 
 

@@ -31,23 +31,42 @@ def test_a_dataset_has_name_role_and_digest():
 
 def test_a_table_of_lists_has_a_shape():
     """Rows of one length are columns; the elements' types are told."""
-    assert facts([[1.0, 2], [3.0, 4], [5.0, 6]]) == {"type": "list", "shape": [3, 2], "elements": ["float", "int"], "digest_of": "all"}
+    assert facts([[1.0, 2], [3.0, 4], [5.0, 6]]) == {
+        "type": "list",
+        "shape": [3, 2],
+        "elements": ["float", "int"],
+        "digest_of": "all",
+    }
 
 
 def test_texts_have_a_length():
     """A list of documents is no table."""
-    assert facts(["a", "b"]) == {"type": "list", "shape": [2], "elements": ["str"], "digest_of": "all"}
+    assert facts(["a", "b"]) == {
+        "type": "list",
+        "shape": [2],
+        "elements": ["str"],
+        "digest_of": "all",
+    }
 
 
 def test_a_dict_of_inputs_is_described_by_item():
     """Each input of a model is told briefly."""
     described = facts({"left": [1, 2], "right": array.array("d", [1.0])})
-    assert described["items"] == {"left": {"type": "list", "shape": [2]}, "right": {"type": "array.array"}}
+    assert described["items"] == {
+        "left": {"type": "list", "shape": [2]},
+        "right": {"type": "array.array"},
+    }
 
 
 def test_a_buffer_has_shape_and_dtype():
     """An array of the standard library is described by its buffer."""
-    assert facts(array.array("d", [1.0, 2.0])) == {"type": "array.array", "shape": [2], "dtype": "d", "bytes": 16, "digest_of": "all"}
+    assert facts(array.array("d", [1.0, 2.0])) == {
+        "type": "array.array",
+        "shape": [2],
+        "dtype": "d",
+        "bytes": 16,
+        "digest_of": "all",
+    }
 
 
 def test_feature_names_are_the_callers():
@@ -58,7 +77,12 @@ def test_feature_names_are_the_callers():
 def test_a_target_belongs_to_its_data():
     """The target's facts and digest stand beside those of the data."""
     target = facts([[1], [2], [3]], target=["a", "b", "a"])["target"]
-    assert target["summary"] == {"kind": "discrete", "n_classes": 2, "classes": ["a", "b"], "counts": [2, 1]}
+    assert target["summary"] == {
+        "kind": "discrete",
+        "n_classes": 2,
+        "classes": ["a", "b"],
+        "counts": [2, 1],
+    }
     assert target["digest"] == digest_data(["a", "b", "a"])[0]
 
 
@@ -108,7 +132,11 @@ def test_array_api_objects_tell_shape_and_dtype():
             raise AssertionError("not needed")
 
     described = facts(Tensor())
-    assert (described["shape"], described["dtype"], described["device"]) == ([2, None], "float32", "gpu:0")
+    assert (described["shape"], described["dtype"], described["device"]) == (
+        [2, None],
+        "float32",
+        "gpu:0",
+    )
 
 
 def test_data_are_not_kept_alive():
@@ -127,7 +155,9 @@ def test_data_are_not_kept_alive():
 
 
 def test_each_fact_fails_alone():
-    """Data that break while they are read cost the facts that needed them, and the failure is told."""
+    """Data that break while they are read cost the facts that needed them,
+    and the failure is told.
+    """
 
     class Broken(list):
         def __getitem__(self, item):
@@ -177,10 +207,16 @@ def test_objects_without_content_have_no_stable_digest():
 
 def test_digests_do_not_depend_on_the_process():
     """Two interpreters with different hash seeds agree."""
-    code = "from fitprint.data.digests import digest_data as d; print(d([1, 'a', None]), d({'x': [1.5, b'b']}), d([object()]))"
+    code = (
+        "from fitprint.data.digests import digest_data as d; print(d([1, 'a', None]), d({'x': "
+        "[1.5, b'b']}), d([object()]))"
+    )
     seen = {
         subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }
@@ -191,9 +227,18 @@ def test_digests_do_not_depend_on_the_process():
     ("target", "expected"),
     [
         ([1, 0, 1], {"kind": "discrete", "n_classes": 2, "classes": [0, 1], "counts": [1, 2]}),
-        ([True, False], {"kind": "discrete", "n_classes": 2, "classes": [False, True], "counts": [1, 1]}),
-        (["a", None], {"kind": "discrete", "n_classes": 2, "classes": [None, "a"], "counts": [1, 1]}),
-        ([0.5, 1.5], {"kind": "continuous", "count": 2, "min": 0.5, "max": 1.5, "mean": 1.0, "std": 0.5}),
+        (
+            [True, False],
+            {"kind": "discrete", "n_classes": 2, "classes": [False, True], "counts": [1, 1]},
+        ),
+        (
+            ["a", None],
+            {"kind": "discrete", "n_classes": 2, "classes": [None, "a"], "counts": [1, 1]},
+        ),
+        (
+            [0.5, 1.5],
+            {"kind": "continuous", "count": 2, "min": 0.5, "max": 1.5, "mean": 1.0, "std": 0.5},
+        ),
         ([], {}),
         ([[1], [2]], {}),
         (object(), {}),
@@ -233,7 +278,9 @@ def test_a_mapped_array_knows_its_file(tmp_path):
 def test_an_address_of_data_is_told_without_what_opens_it():
     """As xarray names where a data set was read from."""
     source = "https://bob:hunter2hunter2@host/x.nc?X-Amz-Signature=abcdef0123456789"
-    opened = type("Dataset", (), {"__module__": "xarray.core.dataset", "encoding": {"source": source}})()
+    opened = type(
+        "Dataset", (), {"__module__": "xarray.core.dataset", "encoding": {"source": source}}
+    )()
     told = facts(opened)["file"]
     assert told.startswith("https://")
     assert "host/x.nc" in told

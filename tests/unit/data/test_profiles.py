@@ -1,4 +1,6 @@
-"""Profiles of Python's own containers: what is told of each kind of values, and that it stays small."""
+"""Profiles of Python's own containers: what is told of each kind of values, and that it stays
+small.
+"""
 
 from __future__ import annotations
 
@@ -52,13 +54,27 @@ def test_few_whole_numbers_are_counted():
 
 def test_truths_are_counted():
     """They are no numbers."""
-    assert {"name": "", "type": "bool", "count": 4, "missing": 1, "top": [[True, 2], [False, 1]]} == column([True, False, None, True])
+    assert {
+        "name": "",
+        "type": "bool",
+        "count": 4,
+        "missing": 1,
+        "top": [[True, 2], [False, 1]],
+    } == column([True, False, None, True])
 
 
 def test_texts_are_told_by_digests():
-    """Equal texts have the same one everywhere; those that occur once are not listed, and long ones are no categories."""
+    """Equal texts have the same one everywhere; those that occur once are not listed, and long ones
+    are no categories.
+    """
     found = column(["a", "b", "a", "c" * 300, "c" * 300, None])
-    assert {"type": "text", "count": 6, "missing": 1, "distinct": 2, "lengths": [1, 1, 300]}.items() <= found.items()
+    assert {
+        "type": "text",
+        "count": 6,
+        "missing": 1,
+        "distinct": 2,
+        "lengths": [1, 1, 300],
+    }.items() <= found.items()
     assert [[hashlib.sha256(b"a").hexdigest()[:16], 2]] == found["top"]
     assert text_digest("a") == found["top"][0][0]
     assert [["ÿ\ud800", 2]] == column(["ÿ\ud800"] * 2, readable=["*"])["top"]
@@ -77,8 +93,15 @@ def test_times_are_microseconds():
     zone = timezone(timedelta(hours=2))
     moments = [date(1970, 1, 2), datetime(1970, 1, 2), datetime(1970, 1, 2, 2, tzinfo=zone)]  # noqa: DTZ001 - meant
     found = column(moments)
-    assert ("time", 86_400_000_000, 0, [86_400_000_000] * 33) == (found["type"], found["mean"], found["std"], found["quantiles"])
-    assert ("duration", 1_500_000) == tuple(column([timedelta(seconds=1.5)])[key] for key in ("type", "mean"))
+    assert ("time", 86_400_000_000, 0, [86_400_000_000] * 33) == (
+        found["type"],
+        found["mean"],
+        found["std"],
+        found["quantiles"],
+    )
+    assert ("duration", 1_500_000) == tuple(
+        column([timedelta(seconds=1.5)])[key] for key in ("type", "mean")
+    )
 
 
 def test_mixed_values_are_counted_by_type():
@@ -104,15 +127,21 @@ def test_only_shapes_if_values_are_not_wanted():
 
 
 def test_rows_and_records_have_columns():
-    """By position, or by key; a key that a record lacks is missing there. Rows of different lengths tell these."""
+    """By position, or by key; a key that a record lacks is missing there. Rows of different lengths
+    tell these.
+    """
     assert ["0", "1"] == [each["name"] for each in told([[1, "a"], (2, "b")])["columns"]]
-    assert [("a", 0), ("b", 1)] == [(each["name"], each["missing"]) for each in told([{"a": 1, "b": 2}, {"a": 3}])["columns"]]
+    assert [("a", 0), ("b", 1)] == [
+        (each["name"], each["missing"]) for each in told([{"a": 1, "b": 2}, {"a": 3}])["columns"]
+    ]
     assert ("lengths", 1.5) == tuple(column([[1], [1, 2]])[key] for key in ("name", "mean"))
 
 
 def test_several_inputs_are_told_one_by_one():
     """A dict or list of data has the columns of each."""
-    assert ["a", "b"] == [each["name"] for each in told({"a": [1, 2], "b": array.array("d", [0.5])})["columns"]]
+    assert ["a", "b"] == [
+        each["name"] for each in told({"a": [1, 2], "b": array.array("d", [0.5])})["columns"]
+    ]
 
 
 @pytest.mark.parametrize("data", [object(), iter([1]), {1, 2}, "text", None, 3])
@@ -153,11 +182,22 @@ def test_long_lists_are_sampled_evenly():
     found = column(data)
     assert found == column(data)
     assert 8192 == found["count"]
-    assert [place * 100_000 / 32 for place in range(33)] == pytest.approx(found["quantiles"], abs=100)
+    assert [place * 100_000 / 32 for place in range(33)] == pytest.approx(
+        found["quantiles"], abs=100
+    )
 
 
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.decimals(), st.dates(), st.datetimes(), st.timedeltas()
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.decimals(),
+    st.dates(),
+    st.datetimes(),
+    st.timedeltas(),
 )
 
 
@@ -170,7 +210,13 @@ def test_anything_has_a_small_profile(rows, values):
         assert len(rows) == each["count"] >= each["missing"]
 
 
-@given(st.dictionaries(st.text(max_size=3000), st.lists(st.text(min_size=200, max_size=256), max_size=3), max_size=200))
+@given(
+    st.dictionaries(
+        st.text(max_size=3000),
+        st.lists(st.text(min_size=200, max_size=256), max_size=3),
+        max_size=200,
+    )
+)
 def test_long_names_and_texts_stay_in_bounds(data):
     """Names are cut, and fewer values are listed."""
     found = told({key: value * 2 for key, value in data.items()}, readable=["*"])

@@ -58,7 +58,9 @@ class Listener:
 
 def plugin(**implementations: Callable[..., Any]) -> types.SimpleNamespace:
     """Return a plugin with these hooks."""
-    return types.SimpleNamespace(**{name: hookimpl(function) for name, function in implementations.items()})
+    return types.SimpleNamespace(
+        **{name: hookimpl(function) for name, function in implementations.items()}
+    )
 
 
 def made(**plugins: Any) -> tuple[Hooks, list[tuple[str, str]]]:
@@ -86,10 +88,22 @@ GOOD = {
 
 
 @pytest.mark.parametrize("hook", GOOD)
-@pytest.mark.parametrize("answer", [raising, lambda: 3, lambda: ["no name"], lambda: (item for item in [1]), lambda: [Named("fine"), None]])
-def test_a_register_hook_that_fails_costs_the_others_nothing(hook: str, answer: Callable[[], Any]) -> None:
-    """register_frameworks, register_flavors, register_stores, register_metrics, register_settings, register_commands:
-    what raises or is no answer is told."""
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raising,
+        lambda: 3,
+        lambda: ["no name"],
+        lambda: (item for item in [1]),
+        lambda: [Named("fine"), None],
+    ],
+)
+def test_a_register_hook_that_fails_costs_the_others_nothing(
+    hook: str, answer: Callable[[], Any]
+) -> None:
+    """register_frameworks, register_flavors, register_stores, register_metrics, register_settings,
+    register_commands: what raises or is no answer is told.
+    """
     hooks, told = made(bad=plugin(**{hook: answer}), good=plugin(**{hook: GOOD[hook]}))
     for _ in range(2):
         assert "good" in hooks.registered(hook)
@@ -108,15 +122,27 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(hook: str, answer: 
     ],
 )
 def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:
-    """Something without the members that others rely on is named with what it has to derive from, and passed over."""
+    """Something without the members that others rely on is named with what it has to derive from,
+    and passed over.
+    """
     foreign = types.SimpleNamespace(name="foreign", distribution="foreign", targets=list)
     hooks, told = made(bad=plugin(**{hook: lambda: [foreign]}), good=plugin(**{hook: GOOD[hook]}))
     assert ["good"] == [name for name in hooks.registered(hook) if name in ("good", "foreign")]
-    assert [("bad", f"the hook {hook} of the plugin 'bad' failed: TypeError: a SimpleNamespace does not derive from {base}")] == told
+    assert [
+        (
+            "bad",
+            (
+                f"the hook {hook} of the plugin 'bad' failed: TypeError: a SimpleNamespace does "
+                f"not derive from {base}"
+            ),
+        )
+    ] == told
 
 
 @pytest.mark.parametrize("hook", ["register_stores", "register_artifact_stores"])
-@pytest.mark.parametrize("factory", [lambda: Named, lambda: Opener(Named, delivery="sometimes")], ids=["bare", "odd"])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "factory", [lambda: Named, lambda: Opener(Named, delivery="sometimes")], ids=["bare", "odd"]
+)  # type: ignore[arg-type]
 def test_fault_8_a_store_says_how_it_is_delivered_to(hook: str, factory: Callable[[], Any]) -> None:
     """A factory alone, or a word that nobody knows, is told; it is not guessed from the scheme."""
     hooks, told = made(bad=plugin(**{hook: lambda: {"mine": factory()}}))
@@ -149,7 +175,10 @@ def test_a_register_hook_is_called_once(hook: str) -> None:
 def test_a_key_that_two_plugins_claim_goes_to_the_first(tmp_path: Path) -> None:
     """The clash is told with both names, and strict raises it."""
     first, second = Named("same"), Named("same")
-    plugins = {"one": plugin(register_flavors=lambda: [first]), "two": plugin(register_flavors=lambda: [second])}
+    plugins = {
+        "one": plugin(register_flavors=lambda: [first]),
+        "two": plugin(register_flavors=lambda: [second]),
+    }
     hooks, told = made(**plugins)
     assert hooks.registered("register_flavors")["same"] is first
     assert 1 == len(told)
@@ -168,13 +197,17 @@ def test_collect_run_context_merges_and_passes_over_what_fails() -> None:
         nothing=plugin(collect_run_context=lambda: None),
         two=plugin(collect_run_context=lambda settings: {"two": settings["x"]}),
     )
-    facts = hooks.collect("collect_run_context", settings={"x": 2, "context": False, "code_patch": False})
+    facts = hooks.collect(
+        "collect_run_context", settings={"x": 2, "context": False, "code_patch": False}
+    )
     assert (1, 2) == (facts["one"], facts["two"])
     assert ["bad", "worse"] == [source for source, _ in told]
 
 
 def test_on_run_ended_notifies_everyone(home: Path) -> None:
-    """One that fails does not keep the others from hearing, is told once, and what it returns is ignored."""
+    """One that fails does not keep the others from hearing, is told once, and what it returns is
+    ignored.
+    """
     heard: list[Any] = []
     hooks, told = made(
         bad=plugin(on_run_ended=raising),
@@ -187,7 +220,9 @@ def test_on_run_ended_notifies_everyone(home: Path) -> None:
 
 
 def test_on_problem_tells_each_problem_once() -> None:
-    """The same text of the same source once, another one again; a reporter that fails hurts nobody; the number is bounded."""
+    """The same text of the same source once, another one again; a reporter that fails hurts nobody;
+    the number is bounded.
+    """
     hooks, told = made(bad=plugin(on_problem=raising))
     for _ in range(3):
         hooks.problem("a", "x")
@@ -201,7 +236,11 @@ def test_on_problem_tells_each_problem_once() -> None:
 def test_on_problem_is_not_called_where_strict_raises() -> None:
     """With strict the error itself leaves."""
     listener = Listener()
-    hooks = Hooks(disabled=["*"], extra={"listener": listener, "bad": plugin(on_run_ended=raising)}, strict=True)
+    hooks = Hooks(
+        disabled=["*"],
+        extra={"listener": listener, "bad": plugin(on_run_ended=raising)},
+        strict=True,
+    )
     with pytest.raises(RuntimeError, match="broken"):
         hooks.notify("on_run_ended", run="a", status="FINISHED", home="h")
     assert [] == listener.told
@@ -212,14 +251,19 @@ def test_on_problem_is_not_called_where_strict_raises() -> None:
     [
         (
             plugin(register_framewroks=nothing),
-            "it implements 'register_framewroks', which is no hook of fitprint; did you mean 'register_frameworks'?",
+            (
+                "it implements 'register_framewroks', which is no hook of fitprint; did you mean "
+                "'register_frameworks'?"
+            ),
         ),
         (plugin(zzz=nothing), "it implements 'zzz', which is no hook of fitprint"),
         (plugin(on_run_ended=lambda run, colour: None), "colour"),
     ],
 )
 def test_a_plugin_that_breaks_the_contract_is_told(bad: Any, message: str) -> None:
-    """A misspelt hook or an argument that there is not: told by the plugin's name; other plugins work; strict raises."""
+    """A misspelt hook or an argument that there is not: told by the plugin's name; other plugins
+    work; strict raises.
+    """
     hooks, told = made(bad=bad, good=plugin(register_flavors=lambda: [Named("good")]))
     assert "good" in hooks.registered("register_flavors")
     assert ["bad"] == [source for source, _ in told]
@@ -232,7 +276,9 @@ def test_a_plugin_that_breaks_the_contract_is_told(bad: Any, message: str) -> No
 
 def test_the_rest_of_a_plugin_with_a_misspelt_hook_works() -> None:
     """What it spells right is used."""
-    hooks, _ = made(mine=plugin(register_framewroks=nothing, register_flavors=lambda: [Named("mine")]))
+    hooks, _ = made(
+        mine=plugin(register_framewroks=nothing, register_flavors=lambda: [Named("mine")])
+    )
     assert "mine" in hooks.registered("register_flavors")
 
 
@@ -254,7 +300,7 @@ def test_the_first_use_may_come_from_many_threads(home: Path) -> None:
     assert 1 == len(set(map(id, seen)))
 
 
-# -- installed distributions ---------------------------------------------------------------------------------------------
+# -- installed distributions -----------------------------------------------------------------------
 
 SCRIPT = """
 import json, sys
@@ -263,25 +309,36 @@ from fitprint.hooks.manager import hooks
 found = hooks().found if len(sys.argv) < 2 else hooks(disabled=sys.argv[1:]).found
 print(json.dumps([[item.name, item.distribution, item.version, item.problem] for item in found if item.distribution.startswith("third")]))
 print(json.dumps(sorted(name for name in hooks().registered("register_stores") if name.startswith("third"))))
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Callable[..., Any]:
-    """Return a function that "installs" distributions with an entry point each, runs a program, and returns what it found."""
+    """Return a function that "installs" distributions with an entry point each, runs a program, and
+    returns what it found.
+    """
 
     def install(name: str, source: str | None, *, point: str = "") -> None:
         (tmp_path / f"{name.replace('-', '_')}-1.2.dist-info").mkdir()
         folder = tmp_path / f"{name.replace('-', '_')}-1.2.dist-info"
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        (folder / "entry_points.txt").write_text(f"[fitprint]\n{point or name} = {name.replace('-', '_')}\n")
+        (folder / "entry_points.txt").write_text(
+            f"[fitprint]\n{point or name} = {name.replace('-', '_')}\n"
+        )
         if source is not None:
             (tmp_path / f"{name.replace('-', '_')}.py").write_text(source)
 
     def run(*arguments: str, **distributions: str | None) -> Any:
         for name, source in distributions.items():
-            install(name.replace("_", "-"), source, point="clash" if source and "clash" in source else "")
-        environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)]), "FITPRINT_HOME": str(tmp_path)}
+            install(
+                name.replace("_", "-"),
+                source,
+                point="clash" if source and "clash" in source else "",
+            )
+        environment = {
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)]),
+            "FITPRINT_HOME": str(tmp_path),
+        }
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", SCRIPT, *arguments],
             capture_output=True,
@@ -306,7 +363,9 @@ def register_stores():
 
 
 def test_installed_plugins_are_found(installed: Callable[..., Any]) -> None:
-    """A distribution with an entry point in the group ``fitprint`` is a plugin, known with its version."""
+    """A distribution with an entry point in the group ``fitprint`` is a plugin, known with its
+    version.
+    """
     found, stores, errors = installed(third_a=STORE % "third+a", third_b=STORE % "third+b")
     assert {"third-a": ["third-a", "1.2", ""], "third-b": ["third-b", "1.2", ""]} == found
     assert ["third+a", "third+b"] == stores
@@ -316,7 +375,10 @@ def test_installed_plugins_are_found(installed: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        (
+            "import nothing_of_this_name",
+            "ModuleNotFoundError: No module named 'nothing_of_this_name'",
+        ),
         ("1 +", "SyntaxError: invalid syntax"),
         ("raise ValueError('another version')", "ValueError: another version"),
         ("raise SystemExit(3)", "SystemExit: 3"),
@@ -337,7 +399,9 @@ def test_a_plugin_that_cannot_be_imported_is_told_and_the_rest_works(
 
 def test_disabled_plugins_are_not_imported(installed: Callable[..., Any]) -> None:
     """A glob of names keeps plugins from being loaded at all."""
-    found, stores, errors = installed("third-b*", third_bad="raise ValueError", third_good=STORE % "third+good")
+    found, stores, errors = installed(
+        "third-b*", third_bad="raise ValueError", third_good=STORE % "third+good"
+    )
     assert ["third-good"] == list(found)
     assert ["third+good"] == stores
     assert "" == errors

@@ -22,7 +22,9 @@ from fitprint.stores.memory import MemoryStore
 
 
 def written(root: Path, *, count: int = 30, segment_bytes: int = 1 << 20) -> bytes:
-    """Write a run with points of one metric and a tag every tenth; return the first segment's bytes."""
+    """Write a run with points of one metric and a tag every tenth; return the first segment's
+    bytes.
+    """
     writer = JournalWriter(root, segment_bytes=segment_bytes)
     writer.append(events.RunStarted("r", 1, "Default", "name"))
     for step in range(count):
@@ -66,8 +68,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return written(tmp_path_factory.mktemp("sample"))
 
 
-def test_a_tail_torn_at_any_byte_loses_only_the_record_that_is_torn(sample: bytes, tmp_path: Path) -> None:
-    """Cut anywhere, a segment gives every whole record before the cut, and says how many bytes are left."""
+def test_a_tail_torn_at_any_byte_loses_only_the_record_that_is_torn(
+    sample: bytes, tmp_path: Path
+) -> None:
+    """Cut anywhere, a segment gives every whole record before the cut, and says how many bytes are
+    left.
+    """
     ends = frame_ends(sample)
     folder = tmp_path / "journal"
     for cut in range(len(sample) + 1):
@@ -81,7 +87,9 @@ def test_a_tail_torn_at_any_byte_loses_only_the_record_that_is_torn(sample: byte
 
 
 def test_reading_goes_on_where_a_torn_tail_was_completed(sample: bytes, tmp_path: Path) -> None:
-    """A record that was half there at the first look is read at the second, and none is read twice."""
+    """A record that was half there at the first look is read at the second,
+    and none is read twice.
+    """
     ends = frame_ends(sample)
     for end in ends[3:20]:
         (tmp_path / frames.segment_name(1)).write_bytes(sample[: end - 5])
@@ -89,7 +97,11 @@ def test_reading_goes_on_where_a_torn_tail_was_completed(sample: bytes, tmp_path
         (tmp_path / frames.segment_name(1)).write_bytes(sample)
         second = list(read_journal(tmp_path, first[-1].end))
         steps = [
-            step for part in (*first, *second) for event in part.events if isinstance(event, MetricPoints) for step in event.points.step
+            step
+            for part in (*first, *second)
+            for event in part.events
+            if isinstance(event, MetricPoints)
+            for step in event.points.step
         ]
         assert list(range(30)) == steps
 
@@ -99,14 +111,20 @@ def test_reading_goes_on_where_a_torn_tail_was_completed(sample: bytes, tmp_path
 def test_corruption_in_the_middle_costs_only_the_records_it_hits(
     sample: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """Bytes overwritten with anything: every record that they do not touch is read, and the damage is named."""
+    """Bytes overwritten with anything: every record that they do not touch is read, and the damage
+    is named.
+    """
     ends = frame_ends(sample)
     first = ends[2]  # behind start, run and definition of the metric
     at = data.draw(st.integers(first, len(sample) - 1))
     junk = data.draw(st.binary(min_size=1, max_size=150))
     spoilt = (sample[:at] + junk + sample[at + len(junk) :])[: len(sample)]
     steps, tags, damage, torn = read(spoilt, tmp_path_factory.mktemp("journal"))
-    touched = {index for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False)) if spoilt[start:end] != sample[start:end]}
+    touched = {
+        index
+        for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
+        if spoilt[start:end] != sample[start:end]
+    }
     kept_steps, kept_tags = expected(sample, ends, touched)
     assert (kept_steps, kept_tags) == (steps, tags)
     assert bool(touched) == bool(damage or torn)
@@ -127,7 +145,9 @@ def expected(data: bytes, ends: list[int], without: set[int]) -> tuple[list[int]
     return steps, tags
 
 
-def test_bytes_put_in_or_taken_out_of_the_middle_cost_only_what_they_hit(sample: bytes, tmp_path: Path) -> None:
+def test_bytes_put_in_or_taken_out_of_the_middle_cost_only_what_they_hit(
+    sample: bytes, tmp_path: Path
+) -> None:
     """Frames are found again wherever they lie."""
     ends = frame_ends(sample)
     draw = random.Random(3)
@@ -136,9 +156,17 @@ def test_bytes_put_in_or_taken_out_of_the_middle_cost_only_what_they_hit(sample:
         width = draw.randrange(1, 60)
         longer = sample[:at] + draw.randbytes(width) + sample[at:]
         shorter = sample[:at] + sample[at + width :]
-        hit = {index for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False)) if start < at < end}
+        hit = {
+            index
+            for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
+            if start < at < end
+        }
         assert expected(sample, ends, hit) == read(longer, tmp_path)[:2]
-        hit = {index for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False)) if start < at + width and end > at}
+        hit = {
+            index
+            for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
+            if start < at + width and end > at
+        }
         assert expected(sample, ends, hit) == read(shorter, tmp_path)[:2]
 
 
@@ -161,7 +189,13 @@ def test_a_damaged_segment_that_is_not_the_last_holds_nothing_up(tmp_path: Path)
     assert len(paths) > 3
     paths[1].write_bytes(paths[1].read_bytes()[:-70])
     stretches = list(read_journal(journal))
-    steps = [step for stretch in stretches for event in stretch.events if isinstance(event, MetricPoints) for step in event.points.step]
+    steps = [
+        step
+        for stretch in stretches
+        for event in stretch.events
+        if isinstance(event, MetricPoints)
+        for step in event.points.step
+    ]
     assert 29 in steps
     assert len(steps) >= 27
     assert ["no intact record"] == [item.reason for stretch in stretches for item in stretch.damage]
@@ -175,18 +209,26 @@ def test_an_empty_segment_and_one_that_is_gone_hold_nothing_up(tmp_path: Path) -
     paths[1].write_bytes(b"")
     paths[2].unlink()
     steps = [
-        step for part in read_journal(journal) for event in part.events if isinstance(event, MetricPoints) for step in event.points.step
+        step
+        for part in read_journal(journal)
+        for event in part.events
+        if isinstance(event, MetricPoints)
+        for step in event.points.step
     ]
     assert 0 in steps
     assert 29 in steps
 
 
 def test_a_damaged_journal_is_delivered_and_kept_for_a_human(tmp_path: Path) -> None:
-    """The store gets what is intact, the journal stays as ``.damaged-…``, and the delivery names the damage once."""
+    """The store gets what is intact, the journal stays as ``.damaged-…``, and the delivery names
+    the damage once.
+    """
     sample = written(tmp_path)
     (journal,) = journals(tmp_path)
     at = frame_ends(sample)[10]
-    (journal / frames.segment_name(1)).write_bytes(sample[: at - 20] + b"?" * 10 + sample[at - 10 :])
+    (journal / frames.segment_name(1)).write_bytes(
+        sample[: at - 20] + b"?" * 10 + sample[at - 10 :]
+    )
     store = MemoryStore()
     damage = deliver(tmp_path, store).damage
     assert [(at - 49, 49)] == [(item.offset, item.size) for item in damage[journal.name]]
@@ -234,8 +276,12 @@ LATER = {
 
 @pytest.mark.parametrize("later", LATER.values(), ids=LATER)
 @pytest.mark.parametrize("closed", [True, False])
-def test_fault_24_delivery_stops_before_what_only_a_newer_version_knows(tmp_path: Path, later: bytes, *, closed: bool) -> None:
-    """What stands before it is delivered, it is told who wrote it, nothing is removed or called damaged, and other journals go on."""
+def test_fault_24_delivery_stops_before_what_only_a_newer_version_knows(
+    tmp_path: Path, later: bytes, *, closed: bool
+) -> None:
+    """What stands before it is delivered, it is told who wrote it, nothing is removed or called
+    damaged, and other journals go on.
+    """
     writer = JournalWriter(tmp_path, facts=lambda: {"fitprint": "7.8.9"}, segment_bytes=400)
     writer.append(events.RunStarted("r", 1, "Default", "name"))
     for step in range(20):
@@ -247,7 +293,9 @@ def test_fault_24_delivery_stops_before_what_only_a_newer_version_knows(tmp_path
     if closed:
         writer.close()
     other = JournalWriter(tmp_path)
-    other.append(events.RunStarted("other", 1, "Default", "name"), events.RunEnded("other", 2, "FINISHED"))
+    other.append(
+        events.RunStarted("other", 1, "Default", "name"), events.RunEnded("other", 2, "FINISHED")
+    )
     other.close()
     store = MemoryStore()
     for _ in range(2):
@@ -256,14 +304,21 @@ def test_fault_24_delivery_stops_before_what_only_a_newer_version_knows(tmp_path
         assert "written by fitprint 7.8.9" in told
         assert "upgrade fitprint" in told
         assert ({}, {}, []) == (done.damage, done.failed, done.killed)
-    assert ("RUNNING", list(range(20))) == (store.run("r").status, list(store.metric_history("r", "loss").step))
+    assert ("RUNNING", list(range(20))) == (
+        store.run("r").status,
+        list(store.metric_history("r", "loss").step),
+    )
     assert "FINISHED" == store.run("other").status
     assert 1 == len(journals(tmp_path))
     writer.close()
 
 
-def test_fault_24_the_next_version_goes_on_where_this_one_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version that knows the event has all of the journal, each point once, however far others had come."""
+def test_fault_24_the_next_version_goes_on_where_this_one_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that knows the event has all of the journal, each point once, however far others
+    had come.
+    """
     writer = JournalWriter(tmp_path)
     writer.append(events.RunStarted("r", 1, "Default", "name"))
     writer.point("r", "loss", 0, 0, 0.0)
@@ -277,7 +332,11 @@ def test_fault_24_the_next_version_goes_on_where_this_one_stopped(tmp_path: Path
     monkeypatch.setitem(codec._FIELDS, "LaterDeleted", codec._FIELDS["RunDeleted"])
     assert {} == deliver(tmp_path, store).problems
     run = store.run("r")
-    assert ("FINISHED", 1, [0, 1]) == (run.status, run.deleted_time, list(store.metric_history("r", "loss").step))
+    assert ("FINISHED", 1, [0, 1]) == (
+        run.status,
+        run.deleted_time,
+        list(store.metric_history("r", "loss").step),
+    )
     assert [] == journals(tmp_path)
 
 

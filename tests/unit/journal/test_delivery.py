@@ -1,4 +1,6 @@
-"""From journals to a store exactly once, whoever fails on the way, and the truth about writers that are gone."""
+"""From journals to a store exactly once, whoever fails on the way, and the truth about writers that
+are gone.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ import pytest
 
 from fitprint import events
 from fitprint.errors import StoreError
-from fitprint.journal.delivery import deliver, former_destination, journals, leftovers, read_writer, writer_is_gone
+from fitprint.journal.delivery import (
+    deliver,
+    former_destination,
+    journals,
+    leftovers,
+    read_writer,
+    writer_is_gone,
+)
 from fitprint.journal.writer import JournalWriter
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.records import Records
@@ -24,7 +33,9 @@ def begin(writer: JournalWriter, run: str = "r", time: int = 1) -> None:
 
 
 class Failing(MemoryStore):
-    """A store that refuses some of the batches: before it keeps them, or after (its answer is lost on the way)."""
+    """A store that refuses some of the batches: before it keeps them, or after (its answer is lost
+    on the way).
+    """
 
     def __init__(self, *, before: set[int] = frozenset(), after: set[int] = frozenset()) -> None:
         super().__init__()
@@ -43,8 +54,12 @@ class Failing(MemoryStore):
 
 @pytest.mark.parametrize("call", range(1, 8))
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_store_that_fails_midway_gets_everything_exactly_once(tmp_path: Path, call: int, *, kept: bool) -> None:
-    """Whether the batch that failed was kept or not, and wherever it stood, repeating the delivery neither loses nor doubles a point."""
+def test_a_store_that_fails_midway_gets_everything_exactly_once(
+    tmp_path: Path, call: int, *, kept: bool
+) -> None:
+    """Whether the batch that failed was kept or not, and wherever it stood, repeating the delivery
+    neither loses nor doubles a point.
+    """
     writer = JournalWriter(tmp_path, segment_bytes=600)
     begin(writer)
     for step in range(50):
@@ -74,7 +89,9 @@ def test_delivering_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_lives_is_told_now_and_then(tmp_path: Path) -> None:
-    """Once where there is nothing new, not with every look; a store that keeps no signs of life is not asked."""
+    """Once where there is nothing new, not with every look; a store that keeps no signs of life is
+    not asked.
+    """
     writer = JournalWriter(tmp_path)
     begin(writer)
     store, without = Failing(), Failing()
@@ -87,7 +104,9 @@ def test_a_writer_that_lives_is_told_now_and_then(tmp_path: Path) -> None:
 
 
 def test_two_deliverers_at_once_take_turns(tmp_path: Path) -> None:
-    """Many threads delivering one folder to one store while a writer writes: each point arrives once, in order."""
+    """Many threads delivering one folder to one store while a writer writes: each point arrives
+    once, in order.
+    """
     writer = JournalWriter(tmp_path, segment_bytes=2000)
     begin(writer)
     store = MemoryStore()
@@ -118,7 +137,9 @@ def test_two_deliverers_at_once_take_turns(tmp_path: Path) -> None:
 
 
 def test_a_process_forked_during_a_delivery_does_not_hold_it_up(tmp_path: Path) -> None:
-    """The turn is given back although a child, forked meanwhile and still alive, has the lock's file open."""
+    """The turn is given back although a child, forked meanwhile and still alive, has the lock's
+    file open.
+    """
     writer = JournalWriter(tmp_path)
     begin(writer)
     read, write = os.pipe()
@@ -165,7 +186,9 @@ def test_segments_of_a_living_writer_go_when_they_are_delivered(tmp_path: Path) 
 
 
 def test_a_run_that_its_writer_left_open_is_killed_at_its_last_record(tmp_path: Path) -> None:
-    """The time of death is that of the last point, and other runs of the journal are left as they ended."""
+    """The time of death is that of the last point, and other runs of the journal are left as they
+    ended.
+    """
     writer = JournalWriter(tmp_path)
     begin(writer, "a", 1)
     begin(writer, "b", 2)
@@ -235,13 +258,18 @@ def test_what_was_recorded_for_one_store_is_not_delivered_to_another(tmp_path: P
     "said",
     [
         lambda store: {"destination": "postgresql://former-host/db", "store": store.id},
-        lambda store: {"destination": "postgresql://host/db", "store": "another, which was here before"},
+        lambda store: {
+            "destination": "postgresql://host/db",
+            "store": "another, which was here before",
+        },
         lambda store: {"destination": former_destination("postgresql://user:secret@host/db")},
     ],
     ids=["by id", "by address", "by the digest of before"],
 )
 def test_fault_25_a_journal_finds_its_store(tmp_path: Path, said: Any) -> None:
-    """The store's id is enough, and so is its address; journals that earlier versions wrote are found by the digest of the URI."""
+    """The store's id is enough, and so is its address; journals that earlier versions wrote are
+    found by the digest of the URI.
+    """
     store = MemoryStore()
     writer = JournalWriter(tmp_path, facts=lambda: said(store))
     begin(writer)
@@ -266,8 +294,12 @@ class Replaced(MemoryStore):
 
 @pytest.mark.parametrize("batches", range(1, 6))
 @pytest.mark.parametrize("closed", [True, False])
-def test_fault_6_a_store_that_is_replaced_during_a_delivery_gets_everything(tmp_path: Path, batches: int, *, closed: bool) -> None:
-    """No journal and no segment is removed before the store that lies there in the end has it, whenever it came there."""
+def test_fault_6_a_store_that_is_replaced_during_a_delivery_gets_everything(
+    tmp_path: Path, batches: int, *, closed: bool
+) -> None:
+    """No journal and no segment is removed before the store that lies there in the end has it,
+    whenever it came there.
+    """
     writer = JournalWriter(tmp_path, segment_bytes=500)
     begin(writer)
     for step in range(40):
@@ -284,7 +316,9 @@ def test_fault_6_a_store_that_is_replaced_during_a_delivery_gets_everything(tmp_
 
 
 def test_fault_6_what_an_older_store_lacks_for_good_is_told(tmp_path: Path) -> None:
-    """A store that was brought back from a copy, after segments that it lacks were removed, gets the rest, and the gap is named."""
+    """A store that was brought back from a copy, after segments that it lacks were removed, gets
+    the rest, and the gap is named.
+    """
     writer = JournalWriter(tmp_path, segment_bytes=500)
     begin(writer)
     store = MemoryStore()
@@ -303,7 +337,9 @@ def test_fault_6_what_an_older_store_lacks_for_good_is_told(tmp_path: Path) -> N
 
 
 def test_fault_13_a_delivery_of_nothing_looks_once(tmp_path: Path) -> None:
-    """Whoever reads runs again and again pays for one look at the folder and one at each journal, and for no file that is there already."""
+    """Whoever reads runs again and again pays for one look at the folder and one at each journal,
+    and for no file that is there already.
+    """
     writer = JournalWriter(tmp_path)
     begin(writer)
     store = MemoryStore()
@@ -311,13 +347,19 @@ def test_fault_13_a_delivery_of_nothing_looks_once(tmp_path: Path) -> None:
     looking, seen = [True], []
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if looking and event in ("open", "os.listdir", "os.scandir") and str(arguments[0]).startswith(str(tmp_path)):
+        if (
+            looking
+            and event in ("open", "os.listdir", "os.scandir")
+            and str(arguments[0]).startswith(str(tmp_path))
+        ):
             seen.append(str(arguments[0]).removeprefix(f"{tmp_path}/"))
 
     sys.addaudithook(watch)  # it cannot be taken back, and looks no more behind this test
     assert 0 == deliver(tmp_path, store).batches
     looking.clear()
-    assert sorted([str(tmp_path), ".delivery.lock", f"{writer.id}/writer.json", writer.id]) == sorted(seen)
+    assert sorted(
+        [str(tmp_path), ".delivery.lock", f"{writer.id}/writer.json", writer.id]
+    ) == sorted(seen)
     writer.close()
 
 
@@ -328,8 +370,12 @@ def test_a_folder_without_journals_has_nothing_to_deliver(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("removed", range(4))
-def test_fault_9_a_reader_killed_while_it_removes_a_journal_leaves_none(tmp_path: Path, removed: int) -> None:
-    """However many of its files are gone, what is left is no journal that another store would be given; the next delivery sweeps it."""
+def test_fault_9_a_reader_killed_while_it_removes_a_journal_leaves_none(
+    tmp_path: Path, removed: int
+) -> None:
+    """However many of its files are gone, what is left is no journal that another store would be
+    given; the next delivery sweeps it.
+    """
     writer = JournalWriter(tmp_path, facts=lambda: {"destination": "elsewhere"})
     begin(writer)
     writer.append(events.RunEnded("r", 2, "FINISHED"))
@@ -356,8 +402,12 @@ def test_fault_9_a_reader_killed_while_it_removes_a_journal_leaves_none(tmp_path
     assert [] == leftovers(tmp_path)
 
 
-def test_fault_9_a_journal_without_its_facts_is_given_to_no_store_but_its_own(tmp_path: Path) -> None:
-    """Half removed by an older fitprint, a journal is delivered only to the store that has some of it; others name it."""
+def test_fault_9_a_journal_without_its_facts_is_given_to_no_store_but_its_own(
+    tmp_path: Path,
+) -> None:
+    """Half removed by an older fitprint, a journal is delivered only to the store that has some of
+    it; others name it.
+    """
     writer = JournalWriter(tmp_path, facts=lambda: {"destination": "elsewhere"})
     begin(writer)
     own, other = MemoryStore(), MemoryStore()
@@ -373,8 +423,12 @@ def test_fault_9_a_journal_without_its_facts_is_given_to_no_store_but_its_own(tm
     assert [] == journals(tmp_path)
 
 
-def test_fault_9_a_journal_that_never_began_is_swept_when_its_writer_is_gone(tmp_path: Path) -> None:
-    """What a writer that was killed at its very beginning left goes after an hour; that of a writer which is at work stays."""
+def test_fault_9_a_journal_that_never_began_is_swept_when_its_writer_is_gone(
+    tmp_path: Path,
+) -> None:
+    """What a writer that was killed at its very beginning left goes after an hour; that of a writer
+    which is at work stays.
+    """
     unborn = tmp_path / f".{'0' * 32}"
     unborn.mkdir()
     assert [] == leftovers(tmp_path)

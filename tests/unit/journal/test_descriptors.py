@@ -1,4 +1,6 @@
-"""Programs that close descriptors which are not theirs, or delete and move what is open: nothing of theirs is harmed, little is lost."""
+"""Programs that close descriptors which are not theirs, or delete and move what is open: nothing of
+theirs is harmed, little is lost.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def steps(root: Path) -> list[int]:
     return list(reading(root).metric_history("r", "loss").step)
 
 
-def test_fault_10_the_usual_ranges_do_not_reach_the_journal(writer: JournalWriter, told: list[str], tmp_path: Path) -> None:
+def test_fault_10_the_usual_ranges_do_not_reach_the_journal(
+    writer: JournalWriter, told: list[str], tmp_path: Path
+) -> None:
     """The descriptors lie above those that programs close by number."""
     assert min(writer._file, writer._lock_file) >= 500
     record(writer, range(10))
@@ -57,10 +61,16 @@ def test_fault_10_the_usual_ranges_do_not_reach_the_journal(writer: JournalWrite
 
 
 @pytest.mark.parametrize("which", ["file", "lock", "both"])
-def test_fault_10_a_descriptor_that_is_closed_is_opened_again(writer: JournalWriter, told: list[str], which: str, tmp_path: Path) -> None:
+def test_fault_10_a_descriptor_that_is_closed_is_opened_again(
+    writer: JournalWriter, told: list[str], which: str, tmp_path: Path
+) -> None:
     """Every point is there, the program does not count as dead, and it is told once."""
     record(writer, range(10))
-    for number in {"file": [writer._file], "lock": [writer._lock_file], "both": [writer._file, writer._lock_file]}[which]:
+    for number in {
+        "file": [writer._file],
+        "lock": [writer._lock_file],
+        "both": [writer._file, writer._lock_file],
+    }[which]:
         os.close(number)
     record(writer, range(10, 3000))
     (journal,) = journals(tmp_path / "home" / "journal")
@@ -72,8 +82,12 @@ def test_fault_10_a_descriptor_that_is_closed_is_opened_again(writer: JournalWri
     assert "nothing is lost" in told[0]
 
 
-def test_fault_10_what_goes_astray_is_bounded_by_count(writer: JournalWriter, told: list[str], tmp_path: Path) -> None:
-    """A file that got our number takes a thousand points at the most; all others are in the journal, and it is told."""
+def test_fault_10_what_goes_astray_is_bounded_by_count(
+    writer: JournalWriter, told: list[str], tmp_path: Path
+) -> None:
+    """A file that got our number takes a thousand points at the most; all others are in the
+    journal, and it is told.
+    """
     record(writer, range(1500))
     with open(tmp_path / "theirs", "w+b", buffering=0) as theirs:
         os.dup2(theirs.fileno(), writer._file)
@@ -81,7 +95,8 @@ def test_fault_10_what_goes_astray_is_bounded_by_count(writer: JournalWriter, to
         record(writer, range(1500, 5000))
         size = os.fstat(theirs.fileno()).st_size
         assert 0 < size <= 49 * 1001
-        assert os.path.samestat(os.fstat(number), os.fstat(theirs.fileno()))  # the number is theirs, and stays open
+        # the number is theirs, and stays open
+        assert os.path.samestat(os.fstat(number), os.fstat(theirs.fileno()))
         os.close(number)
     writer.close()
     found = steps(tmp_path / "home" / "journal")
@@ -91,7 +106,9 @@ def test_fault_10_what_goes_astray_is_bounded_by_count(writer: JournalWriter, to
     assert f"up to {size} bytes of records went astray" in told[0]
 
 
-def test_fault_10_what_goes_astray_is_bounded_by_time(writer: JournalWriter, told: list[str], tmp_path: Path) -> None:
+def test_fault_10_what_goes_astray_is_bounded_by_time(
+    writer: JournalWriter, told: list[str], tmp_path: Path
+) -> None:
     """A program that records now and then looks each time, before it writes."""
     record(writer, range(2))
     with open(tmp_path / "theirs", "w+b") as theirs:
@@ -105,7 +122,9 @@ def test_fault_10_what_goes_astray_is_bounded_by_time(writer: JournalWriter, tol
     assert "nothing is lost" in told[0]
 
 
-def test_fault_10_the_end_of_a_writer_closes_nothing_of_others(writer: JournalWriter, tmp_path: Path) -> None:
+def test_fault_10_the_end_of_a_writer_closes_nothing_of_others(
+    writer: JournalWriter, tmp_path: Path
+) -> None:
     """Numbers that are another's by now stay open, and nothing is written to them."""
     with open(tmp_path / "theirs", "w+b") as theirs:
         numbers = [writer._file, writer._lock_file]
@@ -117,8 +136,12 @@ def test_fault_10_the_end_of_a_writer_closes_nothing_of_others(writer: JournalWr
             os.close(number)
 
 
-def test_fault_10_a_journal_that_a_reader_took_away_is_followed_by_another(writer: JournalWriter, told: list[str], tmp_path: Path) -> None:
-    """Where the lock was lost and a reader took the program for dead, what is recorded afterwards is kept, and it is told."""
+def test_fault_10_a_journal_that_a_reader_took_away_is_followed_by_another(
+    writer: JournalWriter, told: list[str], tmp_path: Path
+) -> None:
+    """Where the lock was lost and a reader took the program for dead, what is recorded afterwards
+    is kept, and it is told.
+    """
     root = tmp_path / "home" / "journal"
     record(writer, range(10))
     for number in (writer._file, writer._lock_file):
@@ -131,13 +154,21 @@ def test_fault_10_a_journal_that_a_reader_took_away_is_followed_by_another(write
     assert "taken for KILLED" in told[0]
 
 
-def test_fault_10_a_point_costs_one_write_and_nothing_else(writer: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten thousand points within a second: as many writes as points, and looks at our files for every thousandth."""
+def test_fault_10_a_point_costs_one_write_and_nothing_else(
+    writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand points within a second: as many writes as points, and looks at our files for
+    every thousandth.
+    """
     record(writer, range(10))
     looks: list[Any] = []
     for name in ("fstat", "stat"):
         original = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda what, original=original, **how: looks.append(what) or original(what, **how))
+        monkeypatch.setattr(
+            os,
+            name,
+            lambda what, original=original, **how: looks.append(what) or original(what, **how),
+        )
 
     def writes() -> int:
         """Count those of this thread: another one, of the test runner's, may write meanwhile."""
@@ -169,7 +200,9 @@ def test_fault_13c_records_that_wait_when_descriptors_are_closed_are_written(
 def test_fault_6_a_home_that_is_deleted_while_a_run_is_open_loses_nothing(
     writer: JournalWriter, told: list[str], before: int, tmp_path: Path
 ) -> None:
-    """What was recorded before the home was deleted is there again with what follows, and it is told once."""
+    """What was recorded before the home was deleted is there again with what follows, and it is
+    told once.
+    """
     record(writer, range(before))
     shutil.rmtree(tmp_path / "home")
     record(writer, range(before, before + 3000))
@@ -199,7 +232,9 @@ def test_fault_6_files_that_are_deleted_from_a_journal_are_written_anew(
     assert 1 == len(told)
 
 
-def test_fault_6_a_program_that_ends_after_its_home_was_deleted_loses_nothing(writer: JournalWriter, tmp_path: Path) -> None:
+def test_fault_6_a_program_that_ends_after_its_home_was_deleted_loses_nothing(
+    writer: JournalWriter, tmp_path: Path
+) -> None:
     """The end is the last look."""
     record(writer, range(10))
     shutil.rmtree(tmp_path / "home")
@@ -207,8 +242,12 @@ def test_fault_6_a_program_that_ends_after_its_home_was_deleted_loses_nothing(wr
     assert list(range(10)) == steps(tmp_path / "home" / "journal")
 
 
-def test_fault_6_a_home_that_is_moved_takes_its_open_journal_along(writer: JournalWriter, told: list[str], tmp_path: Path) -> None:
-    """What is recorded after the move lies where the home lies now, segments included, and it is told once."""
+def test_fault_6_a_home_that_is_moved_takes_its_open_journal_along(
+    writer: JournalWriter, told: list[str], tmp_path: Path
+) -> None:
+    """What is recorded after the move lies where the home lies now, segments included, and it is
+    told once.
+    """
     record(writer, range(10))
     (tmp_path / "home").rename(tmp_path / "moved")
     writer._segment_bytes = 10_000
@@ -220,7 +259,9 @@ def test_fault_6_a_home_that_is_moved_takes_its_open_journal_along(writer: Journ
     assert "was moved" in told[0]
 
 
-def test_fault_6_a_copy_of_a_home_changes_nothing(writer: JournalWriter, told: list[str], tmp_path: Path) -> None:
+def test_fault_6_a_copy_of_a_home_changes_nothing(
+    writer: JournalWriter, told: list[str], tmp_path: Path
+) -> None:
     """The copy has what was recorded until then, the home has all."""
     record(writer, range(10))
     shutil.copytree(tmp_path / "home", tmp_path / "copy")

@@ -1,4 +1,6 @@
-"""A disk that is full, refuses, or comes back: nothing is raised, what fits in memory is written later, and it is told once."""
+"""A disk that is full, refuses, or comes back: nothing is raised, what fits in memory is written
+later, and it is told once.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +51,12 @@ def read_points(root: Path) -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("room", range(150, 330, 9))
-def test_a_full_disk_loses_nothing_that_fits_in_memory(tmp_path: Path, file_limit: None, room: int) -> None:
-    """Wherever in a record the disk is full, records are held, written when there is room again, and the trouble is told once."""
+def test_a_full_disk_loses_nothing_that_fits_in_memory(
+    tmp_path: Path, file_limit: None, room: int
+) -> None:
+    """Wherever in a record the disk is full, records are held, written when there is room again,
+    and the trouble is told once.
+    """
     told: list[str] = []
     writer = JournalWriter(tmp_path, on_problem=told.append)
     writer.open()
@@ -79,8 +85,12 @@ def test_the_end_of_the_journal_writes_what_was_held(tmp_path: Path, file_limit:
     assert {"a": list(range(50))} == read_points(tmp_path)
 
 
-def test_what_does_not_fit_in_memory_is_lost_and_that_is_told(tmp_path: Path, file_limit: None) -> None:
-    """Memory is bounded; what comes after the gap is recorded under the right names, and the end says that something is lost."""
+def test_what_does_not_fit_in_memory_is_lost_and_that_is_told(
+    tmp_path: Path, file_limit: None
+) -> None:
+    """Memory is bounded; what comes after the gap is recorded under the right names, and the end
+    says that something is lost.
+    """
     told: list[str] = []
     writer = JournalWriter(tmp_path, on_problem=told.append, held_bytes=1000)
     writer.open()
@@ -99,7 +109,9 @@ def test_what_does_not_fit_in_memory_is_lost_and_that_is_told(tmp_path: Path, fi
     assert "are lost" in told[1]
 
 
-def test_a_record_larger_than_memory_allows_is_not_cut_in_half(tmp_path: Path, file_limit: None) -> None:
+def test_a_record_larger_than_memory_allows_is_not_cut_in_half(
+    tmp_path: Path, file_limit: None
+) -> None:
     """What the disk took the beginning of is finished later, however large."""
     writer = JournalWriter(tmp_path, held_bytes=100)
     writer.open()
@@ -113,11 +125,16 @@ def test_a_record_larger_than_memory_allows_is_not_cut_in_half(tmp_path: Path, f
     writer.close()
     (journal,) = journals(tmp_path)
     assert [{"a": text}, {"c": "d"}] == [
-        event.tags for part in read_journal(journal) for event in part.events if isinstance(event, events.TagsSet)
+        event.tags
+        for part in read_journal(journal)
+        for event in part.events
+        if isinstance(event, events.TagsSet)
     ]
 
 
-def test_a_disk_that_is_full_at_the_end_of_a_segment_is_no_error(tmp_path: Path, file_limit: None) -> None:
+def test_a_disk_that_is_full_at_the_end_of_a_segment_is_no_error(
+    tmp_path: Path, file_limit: None
+) -> None:
     """Neither the last frame of a segment nor the first of the next may raise."""
     writer = JournalWriter(tmp_path, segment_bytes=400)
     writer.open()
@@ -155,7 +172,9 @@ def test_opening_says_if_the_folder_cannot_be_written(tmp_path: Path) -> None:
         JournalWriter(tmp_path / "file" / "journal").open()
 
 
-def test_a_disk_that_cannot_be_made_safe_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_cannot_be_made_safe_is_told_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An error of ``fdatasync`` does not reach the caller, nor is a record written twice."""
 
     def refuse(number: int) -> None:
@@ -172,7 +191,9 @@ def test_a_disk_that_cannot_be_made_safe_is_told_and_loses_nothing(tmp_path: Pat
     assert 1 == len(told)
 
 
-def test_what_a_full_disk_refused_just_now_is_there_for_who_looks_when_there_is_room(tmp_path: Path, file_limit: None) -> None:
+def test_what_a_full_disk_refused_just_now_is_there_for_who_looks_when_there_is_room(
+    tmp_path: Path, file_limit: None
+) -> None:
     """Nobody waits for the next time that it is tried."""
     writer = JournalWriter(tmp_path)
     writer.open()

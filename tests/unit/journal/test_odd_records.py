@@ -1,4 +1,6 @@
-"""Records whose checksums are right and whose content is not: what is good around them is delivered, nothing wrong reaches a store."""
+"""Records whose checksums are right and whose content is not: what is good around them is
+delivered, nothing wrong reaches a store.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ GOOD: list[events.Event] = [
     events.RunEnded("odd", 2, "FAILED", "traceback"),
     events.RunDeleted("odd", 3),
     events.RunRestored("odd", 4),
-    events.ParamsLogged("odd", 5, {"C": Param(1.5), "long": Param("x", "default", "params/long.json")}),
+    events.ParamsLogged(
+        "odd", 5, {"C": Param(1.5), "long": Param("x", "default", "params/long.json")}
+    ),
     events.TagsSet("odd", 6, {"team": "a", "gone": None}),
     events.DatasetLogged("odd", 7, Dataset("X", "train", DIGEST, {"shape": [1, 2]})),
     events.ArtifactsLogged("odd", 8, (Artifact("a.txt", DIGEST, 3),)),
@@ -53,17 +57,23 @@ GOOD: list[events.Event] = [
 ]
 DEEP = "[" * 5000 + "]" * 5000
 ODD_VALUES: list[Any] = [
-    None, True, 0, -1, 1.5, float("nan"), float("inf"), 2**63, 2**70, -(2**70), 10**400, "", "text", "\0", "\ud800", "x" * 100_000,
-    [], {}, [[]], {"": None}, [1, 2, 3], {"a": {"b": [None]}}, [None] * 50, {"\ud800": 1},
+    None, True, 0, -1, 1.5, float("nan"), float("inf"), 2**63, 2**70, -(2**70), 10**400, "", "text",
+    "\0", "\ud800", "x" * 100_000, [], {}, [[]], {"": None}, [1, 2, 3], {"a": {"b": [None]}},
+    [None] * 50, {"\ud800": 1},
 ]  # fmt: skip
 ODD_PAYLOADS: list[bytes] = [
-    b"\3", b"\3[]", b"\3{}", b"\3null", b"\3[[]]", b"\3[{}]", b"\3[null]", b'\3["RunStarted"]', b'\3["RunEnded","odd"]', b'\3"RunEnded"',
-    b"\3" + DEEP.encode(), b'\3["DocumentLogged","odd",1,"deep",' + DEEP.encode() + b"]", b'\3["RunDeleted","odd",' + b"9" * 5000 + b"]",
-    b"\3\xff\xfe", b"\2", b"\2[]", b"\2[[],1,2,3]", b'\2["a","odd","loss",null]', b'\2[0,1,"loss",null]', b'\2[0,"odd",5,null]',
-    b'\2[0,"odd","loss","up"]', b'\2[0,"odd","loss",[]]', b"\2" + DEEP.encode(), b"\4", b"\4\0\0\0\0", struct.pack("<BII", 4, 0, 0),
-    struct.pack("<BII", 4, 0, 2**32 - 1), struct.pack("<BIIqq", 4, 0, 1, 5, 5), struct.pack("<BII", 4, 0, 3) + b"\0" * 95,
-    struct.pack("<BIIqqdd", 4, 0, 1, 2**63 - 1, 2**63 - 1, 1.0, 1.0), struct.pack("<BIqqdd", 1, 0, -(2**63), -(2**63), 1.0, 1.0),
-    struct.pack("<BIqqd", 1, 0, 0, 0, 1.0), b"\6[]", b"\6null", b"\6{", b"\5[]", b"\0", b"\xff" * 40,
+    b"\3", b"\3[]", b"\3{}", b"\3null", b"\3[[]]", b"\3[{}]", b"\3[null]", b'\3["RunStarted"]',
+    b'\3["RunEnded","odd"]', b'\3"RunEnded"', b"\3" + DEEP.encode(),
+    b'\3["DocumentLogged","odd",1,"deep",' + DEEP.encode() + b"]",
+    b'\3["RunDeleted","odd",' + b"9" * 5000 + b"]", b"\3\xff\xfe", b"\2", b"\2[]", b"\2[[],1,2,3]",
+    b'\2["a","odd","loss",null]', b'\2[0,1,"loss",null]', b'\2[0,"odd",5,null]',
+    b'\2[0,"odd","loss","up"]', b'\2[0,"odd","loss",[]]', b"\2" + DEEP.encode(), b"\4",
+    b"\4\0\0\0\0", struct.pack("<BII", 4, 0, 0), struct.pack("<BII", 4, 0, 2**32 - 1),
+    struct.pack("<BIIqq", 4, 0, 1, 5, 5), struct.pack("<BII", 4, 0, 3) + b"\0" * 95,
+    struct.pack("<BIIqqdd", 4, 0, 1, 2**63 - 1, 2**63 - 1, 1.0, 1.0),
+    struct.pack("<BIqqdd", 1, 0, -(2**63), -(2**63), 1.0, 1.0),
+    struct.pack("<BIqqd", 1, 0, 0, 0, 1.0), b"\6[]", b"\6null", b"\6{", b"\5[]", b"\0",
+    b"\xff" * 40,
 ]  # fmt: skip
 
 
@@ -88,7 +98,9 @@ def mutated(event: events.Event, random: random.Random) -> bytes:
 
 
 def odd_payload(random: random.Random) -> bytes:
-    """Return what stands in a frame: an event with an odd part, an odd frame, or bytes of a good one overwritten; no event to come."""
+    """Return what stands in a frame: an event with an odd part, an odd frame, or bytes of a good
+    one overwritten; no event to come.
+    """
     while True:
         payload = any_payload(random)
         try:
@@ -126,7 +138,9 @@ def journal_around(root: Path, payloads: list[bytes]) -> None:
 
 
 def read_everything(store: Store) -> dict[str, Any]:
-    """Read all that a store knows, values that are made late included, and return the runs by name."""
+    """Read all that a store knows, values that are made late included,
+    and return the runs by name.
+    """
     runs = store.search_runs(parse("", deleted="include")).runs
     for run in runs:
         for part in (run.params, run.metrics, run.tags, run.documents):
@@ -135,7 +149,13 @@ def read_everything(store: Store) -> dict[str, Any]:
             store.metric_history(run.id, key)
         for time in (run.start_time, run.end_time or 0, run.last_time, run.deleted_time or 0):
             datetime.fromtimestamp(time / 1e6, tz=timezone.utc).astimezone().isoformat()
-        json.dumps([dict(run.tags), [dict(dataset.facts) for dataset in run.datasets], [dict(model.facts) for model in run.models]])
+        json.dumps(
+            [
+                dict(run.tags),
+                [dict(dataset.facts) for dataset in run.datasets],
+                [dict(model.facts) for model in run.models],
+            ]
+        )
         store.children(run.id)
     store.experiments()
     store.keys()
@@ -146,12 +166,20 @@ def read_everything(store: Store) -> dict[str, Any]:
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Make empty stores."""
     made = iter(range(10_000))
-    return lambda: MemoryStore() if request.param == "memory" else open_sqlite(f"sqlite:///{tmp_path}/{next(made)}.db")
+    return lambda: (
+        MemoryStore()
+        if request.param == "memory"
+        else open_sqlite(f"sqlite:///{tmp_path}/{next(made)}.db")
+    )
 
 
 @pytest.mark.parametrize("payload", ODD_PAYLOADS)
-def test_fault_7_what_is_good_around_an_odd_frame_is_delivered(tmp_path: Path, stores: Any, payload: bytes) -> None:
-    """A frame that holds what no record holds is damage like any other: the run around it is complete."""
+def test_fault_7_what_is_good_around_an_odd_frame_is_delivered(
+    tmp_path: Path, stores: Any, payload: bytes
+) -> None:
+    """A frame that holds what no record holds is damage like any other: the run around it is
+    complete.
+    """
     journal_around(tmp_path / "journal", [payload])
     with closing(stores()) as store:
         deliver(tmp_path / "journal", store)
@@ -175,7 +203,9 @@ def test_fault_7_no_odd_event_reaches_a_store(tmp_path: Path, stores: Any, seed:
 
 @pytest.mark.parametrize("field", range(1, 7))
 def test_fault_7_an_event_that_cannot_be_read_is_not_written(field: int) -> None:
-    """What a decoder refuses, the encoder refuses before: with the same odd value in the same place both say no, or neither."""
+    """What a decoder refuses, the encoder refuses before: with the same odd value in the same place
+    both say no, or neither.
+    """
     for event in GOOD:
         for value in ODD_VALUES:
             content = json.loads(encode_event(event))
@@ -205,12 +235,17 @@ def test_fault_7_a_run_does_not_end_at_a_time_that_no_calendar_has(home: Path) -
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"timestamp": 2**62}, {"timestamp": float("nan")}, {"timestamp": datetime(9999, 1, 1, tzinfo=timezone.utc)},
-        {"step": 2**63}, {"step": 0.5}, {"epoch": 10**400}, {"goal": "up"}, {"goal": ["max"]},
+        {"timestamp": 2**62}, {"timestamp": float("nan")},
+        {"timestamp": datetime(9999, 1, 1, tzinfo=timezone.utc)}, {"step": 2**63}, {"step": 0.5},
+        {"epoch": 10**400}, {"goal": "up"}, {"goal": ["max"]},
     ],
 )  # fmt: skip
-def test_fault_7_a_point_with_an_impossible_number_is_refused(home: Path, arguments: dict[str, Any]) -> None:
-    """The point is refused with an error that names the metric; those before and after it are recorded."""
+def test_fault_7_a_point_with_an_impossible_number_is_refused(
+    home: Path, arguments: dict[str, Any]
+) -> None:
+    """The point is refused with an error that names the metric; those before and after it are
+    recorded.
+    """
     from fitprint import start_run
 
     with start_run("a") as run:
@@ -223,9 +258,19 @@ def test_fault_7_a_point_with_an_impossible_number_is_refused(home: Path, argume
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"times": [2**62]}, {"times": [2**70]}, {"steps": [2**63]}, {"epochs": ["x"]}, {"goal": "up"}, {"times": []}]
+    "arguments",
+    [
+        {"times": [2**62]},
+        {"times": [2**70]},
+        {"steps": [2**63]},
+        {"epochs": ["x"]},
+        {"goal": "up"},
+        {"times": []},
+    ],
 )
-def test_fault_7_a_curve_with_an_impossible_number_is_refused(home: Path, arguments: dict[str, Any]) -> None:
+def test_fault_7_a_curve_with_an_impossible_number_is_refused(
+    home: Path, arguments: dict[str, Any]
+) -> None:
     """The same for a curve."""
     from fitprint import start_run
 
@@ -234,7 +279,9 @@ def test_fault_7_a_curve_with_an_impossible_number_is_refused(home: Path, argume
     assert {} == run.metrics
 
 
-@pytest.mark.parametrize("call", ["start_run(name=5)", "start_run(experiment=5)", "start_run(experiment=['a'])"])
+@pytest.mark.parametrize(
+    "call", ["start_run(name=5)", "start_run(experiment=5)", "start_run(experiment=['a'])"]
+)
 def test_fault_7_a_run_needs_names_that_are_texts(home: Path, call: str) -> None:
     """A name of another type is refused where it is given."""
     import fitprint
@@ -255,11 +302,17 @@ def test_fault_7_one_journals_fault_does_not_stop_the_others(tmp_path: Path) -> 
     done = deliver(tmp_path, store)
     assert [second.name] == list(done.failed)
     assert "IsADirectoryError" in done.failed[second.name]
-    assert (store.position(first.name) > 0, store.position(second.name), store.position(third.name) > 0) == (True, 0, True)
+    assert (
+        store.position(first.name) > 0,
+        store.position(second.name),
+        store.position(third.name) > 0,
+    ) == (True, 0, True)
 
 
 def test_fault_7_a_store_that_refuses_one_batch_gets_the_others(tmp_path: Path) -> None:
-    """What a store does not take of one journal holds up no other; when it takes nothing at all that is raised."""
+    """What a store does not take of one journal holds up no other; when it takes nothing at all
+    that is raised.
+    """
 
     class Choosy(MemoryStore):
         def append(self, batch: events.Batch) -> None:

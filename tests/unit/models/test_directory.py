@@ -25,7 +25,12 @@ class TextFlavor(Flavor):
     def save(self, model, directory):
         (directory / "parts").mkdir()
         (directory / "parts" / "model.txt").write_text(model.template)
-        return FlavorEntry(options={"file": "parts/model.txt"}, serialization="text", safe=True, modules=["string", "pluggy"])
+        return FlavorEntry(
+            options={"file": "parts/model.txt"},
+            serialization="text",
+            safe=True,
+            modules=["string", "pluggy"],
+        )
 
     def load(self, directory, options, trust):
         return string.Template((directory / options["file"]).read_text())
@@ -36,7 +41,12 @@ FLAVORS = [PickleFlavor(), TextFlavor()]
 
 @pytest.fixture
 def packed(tmp_path):
-    return pack(string.Template("$x"), tmp_path / "model", flavors=FLAVORS, signature=infer_signature([1, 2], ["a", "b"]))
+    return pack(
+        string.Template("$x"),
+        tmp_path / "model",
+        flavors=FLAVORS,
+        signature=infer_signature([1, 2], ["a", "b"]),
+    )
 
 
 def test_model_comes_back(packed, tmp_path):
@@ -46,11 +56,24 @@ def test_model_comes_back(packed, tmp_path):
 
 def test_packed_names_every_file(packed, tmp_path):
     """Paths, digests and sizes are those on disk."""
-    found = {path.relative_to(tmp_path / "model").as_posix() for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(tmp_path / "model").as_posix()
+        for path in (tmp_path / "model").rglob("*")
+        if path.is_file()
+    }
 
     assert found == {file.path for file in packed.files}
-    assert found == {"MLmodel", "fitprint.json", "parts/model.txt", "python_env.yaml", "requirements.txt"}
-    assert all((file.digest, file.size) == digest_of(tmp_path / "model" / file.path) for file in packed.files)
+    assert found == {
+        "MLmodel",
+        "fitprint.json",
+        "parts/model.txt",
+        "python_env.yaml",
+        "requirements.txt",
+    }
+    assert all(
+        (file.digest, file.size) == digest_of(tmp_path / "model" / file.path)
+        for file in packed.files
+    )
 
 
 def test_facts_tell_what_the_model_is(packed):
@@ -70,14 +93,21 @@ def test_facts_tell_what_the_model_is(packed):
 
 def test_equal_models_have_equal_bytes(packed, tmp_path):
     """Nothing in a directory tells where or when it was written."""
-    again = pack(string.Template("$x"), tmp_path / "again", flavors=FLAVORS, signature=infer_signature([1, 2], ["a", "b"]))
+    again = pack(
+        string.Template("$x"),
+        tmp_path / "again",
+        flavors=FLAVORS,
+        signature=infer_signature([1, 2], ["a", "b"]),
+    )
 
     assert packed == again
 
 
 def test_mlmodel_names_the_flavor(packed, tmp_path):
     """The file that MLflow reads has the flavor's part."""
-    assert {"text": {"file": "parts/model.txt"}} == load_yaml((tmp_path / "model" / "MLmodel").read_text())["flavors"]
+    assert {"text": {"file": "parts/model.txt"}} == load_yaml(
+        (tmp_path / "model" / "MLmodel").read_text()
+    )["flavors"]
 
 
 def test_manifest_keeps_the_signature(packed, tmp_path):
@@ -85,7 +115,9 @@ def test_manifest_keeps_the_signature(packed, tmp_path):
     assert infer_signature([1, 2], ["a", "b"]) == read_manifest(tmp_path / "model").signature
 
 
-@pytest.mark.parametrize("name", ["MLmodel", "parts/model.txt", "python_env.yaml", "requirements.txt"])
+@pytest.mark.parametrize(
+    "name", ["MLmodel", "parts/model.txt", "python_env.yaml", "requirements.txt"]
+)
 def test_changed_bytes_are_refused(packed, tmp_path, name):
     """The file is named, whichever it is."""
     with (tmp_path / "model" / name).open("ab") as file:
@@ -134,7 +166,11 @@ def test_the_models_own_word_is_no_trust(tmp_path):
     pack(string.Template("$x"), tmp_path / "model", flavors=FLAVORS, flavor="pickle")
     manifest = read_manifest(tmp_path / "model")
     path = tmp_path / "model" / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"safe": True, "needs": [], "trust": ["string.Template"]}))
+    path.write_text(
+        json.dumps(
+            json.loads(path.read_text()) | {"safe": True, "needs": [], "trust": ["string.Template"]}
+        )
+    )
 
     assert (("string.Template",), False) == (manifest.needs, manifest.safe)
     with pytest.raises(UntrustedModelError):
@@ -146,7 +182,9 @@ def test_refusal_tells_the_uri_that_was_asked_for(tmp_path):
     """The call in the text can be copied."""
     pack(string.Template("$x"), tmp_path / "model", flavors=FLAVORS, flavor="pickle")
 
-    with pytest.raises(UntrustedModelError, match=r'load_model\("runs:/1/model", trust=\["string.Template"\]\)'):
+    with pytest.raises(
+        UntrustedModelError, match=r'load_model\("runs:/1/model", trust=\["string.Template"\]\)'
+    ):
         load_directory(tmp_path / "model", FLAVORS, uri="runs:/1/model")
 
 
@@ -171,7 +209,11 @@ def test_unknown_flavor_is_said(tmp_path):
     (tmp_path / "MLmodel").write_text("flavors: {keras: {data: data}, python_function: {}}\n")
 
     with pytest.raises(
-        FitprintError, match="written as keras, which no installed plugin reads; there are: pickle, text; `pip install fitprint-tensorflow`"
+        FitprintError,
+        match=(
+            "written as keras, which no installed plugin reads; there are: pickle, text; "
+            "`pip install fitprint-tensorflow`"
+        ),
     ):
         load_directory(tmp_path, FLAVORS)
 
@@ -179,36 +221,55 @@ def test_unknown_flavor_is_said(tmp_path):
 def test_versions_are_compared_when_loading_fails(packed, tmp_path):
     """A framework's error comes with what differs from the environment that made the model."""
     path = tmp_path / "model" / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"requirements": ["pluggy==0.1"], "options": {}}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"requirements": ["pluggy==0.1"], "options": {}})
+    )
 
-    with pytest.raises(FitprintError, match=r"KeyError: 'file'\nIt was made with pluggy 0\.1 \(here "):
+    with pytest.raises(
+        FitprintError, match=r"KeyError: 'file'\nIt was made with pluggy 0\.1 \(here "
+    ):
         load_directory(tmp_path / "model", FLAVORS)
 
 
 def test_example_that_cannot_be_kept_costs_only_itself(tmp_path):
     """The model is there, and the problem is told."""
-    packed = pack(string.Template("$x"), tmp_path / "model", flavors=FLAVORS, input_example=object())
+    packed = pack(
+        string.Template("$x"), tmp_path / "model", flavors=FLAVORS, input_example=object()
+    )
 
-    assert ["the input example was not kept: a builtins.object cannot be kept as an input example"] == packed.facts["problems"]
+    assert [
+        "the input example was not kept: a builtins.object cannot be kept as an input example"
+    ] == packed.facts["problems"]
     assert "$x" == load_directory(tmp_path / "model", FLAVORS).template
 
 
 def test_example_is_kept_in_plain_json(tmp_path):
     """Lists and dicts are written as they are."""
-    pack(string.Template("$x"), tmp_path / "model", flavors=FLAVORS, input_example={"x": [1, float("nan"), "a"]})
+    pack(
+        string.Template("$x"),
+        tmp_path / "model",
+        flavors=FLAVORS,
+        input_example={"x": [1, float("nan"), "a"]},
+    )
 
-    assert {"x": [1, None, "a"]} == json.loads((tmp_path / "model" / "input_example.json").read_text())
+    assert {"x": [1, None, "a"]} == json.loads(
+        (tmp_path / "model" / "input_example.json").read_text()
+    )
     verify(tmp_path / "model", read_manifest(tmp_path / "model"))
 
 
 def test_unknown_flavor_name_lists_the_known(tmp_path):
     """A name that is asked for must exist."""
-    with pytest.raises(FitprintError, match="no installed plugin has a model flavor 'txt'; there are: pickle, text"):
+    with pytest.raises(
+        FitprintError, match="no installed plugin has a model flavor 'txt'; there are: pickle, text"
+    ):
         pack(string.Template("$x"), tmp_path / "model", flavors=FLAVORS, flavor="txt")
 
 
 def test_nearest_package_chooses_the_flavor():
-    """A class of one framework that derives from another's belongs to the former, whatever the order of registration."""
+    """A class of one framework that derives from another's belongs to the former, whatever the
+    order of registration.
+    """
 
     class Base:
         __module__ = "alpha.core"
@@ -230,7 +291,9 @@ def test_nearest_package_chooses_the_flavor():
     alpha, beta, last = Known("alpha"), Known("beta"), PickleFlavor()
 
     for flavors in ([alpha, beta, last], [last, beta, alpha]):
-        assert (alpha, beta, beta, last) == tuple(choose_flavor(model, flavors) for model in (Base(), Derived(), Users(), {}))
+        assert (alpha, beta, beta, last) == tuple(
+            choose_flavor(model, flavors) for model in (Base(), Derived(), Users(), {})
+        )
 
 
 def test_model_that_no_flavor_takes_is_said():
@@ -241,18 +304,41 @@ def test_model_that_no_flavor_takes_is_said():
 
 def test_signature_of_an_mlflow_file_is_read(tmp_path):
     """Columns and tensors of a foreign directory are enforced like ours."""
-    columns = '[{"type": "long", "name": "a", "required": true}, {"type": "string", "name": "b", "required": false}]'
-    (tmp_path / "MLmodel").write_text(f"flavors: {{pickle: {{}}}}\nsignature:\n  inputs: '{columns}'\n  outputs: null\n  params: null\n")
+    columns = (
+        '[{"type": "long", "name": "a", "required": true}, {"type": "string", "name": "b", '
+        '"required": false}]'
+    )
+    (tmp_path / "MLmodel").write_text(
+        "flavors: {pickle: {}}\n"
+        "signature:\n"
+        f"  inputs: '{columns}'\n"
+        "  outputs: null\n"
+        "  params: null\n"
+    )
 
     signature = read_manifest(tmp_path).signature
 
     assert [{"a": 1, "b": "x"}] == signature.enforce([{"a": 1, "b": "x"}])
-    with pytest.raises(SignatureError, match="column 'a' is string, where the model was given int64"):
+    with pytest.raises(
+        SignatureError, match="column 'a' is string, where the model was given int64"
+    ):
         signature.enforce([{"a": "x", "b": "x"}])
 
 
 @pytest.mark.parametrize(
-    "key", ["flavor", "options", "class", "serialization", "needs", "files", "requirements", "python", "signature", "format"]
+    "key",
+    [
+        "flavor",
+        "options",
+        "class",
+        "serialization",
+        "needs",
+        "files",
+        "requirements",
+        "python",
+        "signature",
+        "format",
+    ],
 )
 @pytest.mark.parametrize("value", [True, -1, "x", [1], {"a": 1}, ["x", None], {"a": [None, 1]}])
 def test_fault_7_odd_parts_of_a_manifest_are_told(packed, tmp_path, key, value):

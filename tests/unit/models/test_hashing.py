@@ -22,7 +22,10 @@ def test_digest_while_writing_is_that_of_the_file(tmp_path, data):
 
 @pytest.fixture
 def digests(tmp_path):
-    return {name: write_hashed(tmp_path / name, data) for name, data in (("small", SMALL), ("large", LARGE))}
+    return {
+        name: write_hashed(tmp_path / name, data)
+        for name, data in (("small", SMALL), ("large", LARGE))
+    }
 
 
 def test_files_as_they_were_pass(tmp_path, digests):

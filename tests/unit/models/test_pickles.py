@@ -48,7 +48,9 @@ def test_plain_values_need_no_trust(value, protocol):
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_code_never_runs_before_it_is_trusted(tmp_path, protocol):
-    """A pickle that calls something is refused by name, in every protocol, and nothing has happened."""
+    """A pickle that calls something is refused by name, in every protocol, and nothing has
+    happened.
+    """
     target = tmp_path / "made"
 
     with pytest.raises(UntrustedModelError, match=r"\.mkdir"):
@@ -88,7 +90,17 @@ def test_classes_load_once_they_are_named():
         b"\x80\x04\x8c\x08builtins\x8c\x0cint.__call__\x93.",
         b"\x80\x02\x82\x01.",
     ],
-    ids=["global", "inst", "obj", "python 2 eval", "getattr", "stack global", "memo", "attribute of a harmless type", "extension"],
+    ids=[
+        "global",
+        "inst",
+        "obj",
+        "python 2 eval",
+        "getattr",
+        "stack global",
+        "memo",
+        "attribute of a harmless type",
+        "extension",
+    ],
 )
 def test_every_way_to_a_name_is_seen(data):
     """Whichever operation looks the name up."""
@@ -113,7 +125,9 @@ def test_calling_what_a_call_gave_is_refused():
 
 def test_lookup_itself_refuses_what_the_list_missed(tmp_path):
     """The list before is for the message; the look-up is what holds."""
-    unpickler = Reader(pickle.dumps(Bomb(tmp_path / "made")), Trust(), "model.pkl", pickles.is_harmless)
+    unpickler = Reader(
+        pickle.dumps(Bomb(tmp_path / "made")), Trust(), "model.pkl", pickles.is_harmless
+    )
 
     with pytest.raises(UntrustedModelError):
         unpickler.load()
@@ -180,7 +194,9 @@ _COPIES = b"\x80\x04C\xff" + b"x" * 255 + b"\x940(" + b"cbuiltins\nbytearray\nh\
     "data",
     {
         "a UUID that hashes tuples": b"}cuuid\nUUID\n)\x81}X\x03\0\0\0int(NtsbK\x01s.",
-        "a number of a Decimal": b"cbuiltins\nint\ncdecimal\nDecimal\nX\x0a\0\0\x001e99999999\x85R\x85R.",
+        "a number of a Decimal": (
+            b"cbuiltins\nint\ncdecimal\nDecimal\nX\x0a\0\0\x001e99999999\x85R\x85R."
+        ),
         "a slow codec": b"cbuiltins\nbytes\nX\x03\0\0\0abcX\x08\0\0\0punycode\x86R.",
         "a key of one tuple many times": b"}(NNNNNNNNt\x940(" + b"h\0" * 200 + b"tK\x01s.",
     }.items(),

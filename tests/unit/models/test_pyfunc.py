@@ -59,7 +59,9 @@ def test_who_names_loader_and_code_gets_the_model(directory):
     assert sys.path[-1] == str(directory / "code")
 
 
-@pytest.mark.parametrize("trust", [(), TRUST[:1], TRUST[1:], ["own_pyfunc", "code", "code/*", "os.system"]])
+@pytest.mark.parametrize(
+    "trust", [(), TRUST[:1], TRUST[1:], ["own_pyfunc", "code", "code/*", "os.system"]]
+)
 def test_who_leaves_out_any_gets_nothing(directory, trust):
     """No part of the code has run, and it cannot be imported."""
     with pytest.raises(UntrustedModelError, match="own_pyfunc"):
@@ -111,10 +113,16 @@ def test_paths_stay_inside_and_names_are_names(directory, options, message):
 def test_pickles_of_python_models_name_what_they_refer_to(directory):
     """MLflow's own loader unpickles them."""
     (directory / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    write(directory, loader_module="mlflow.pyfunc.model", python_model="python_model.pkl", code=None)
+    write(
+        directory, loader_module="mlflow.pyfunc.model", python_model="python_model.pkl", code=None
+    )
 
     with pytest.raises(
-        UntrustedModelError, match=r"mlflow\.pyfunc\.model\._load_pyfunc +<- can run any code\n +os\.system +<- can run any"
+        UntrustedModelError,
+        match=(
+            r"mlflow\.pyfunc\.model\._load_pyfunc +<- can run any code\n +os\.system +<- can "
+            r"run any"
+        ),
     ):
         load_directory(directory, [])
 
@@ -136,7 +144,9 @@ def test_a_flavor_at_hand_goes_first(directory):
         def load(self, directory, options, trust):
             return "mine"
 
-    (directory / "MLmodel").write_text(json.dumps({"flavors": {"python_function": {"loader_module": "own_pyfunc"}, "mine": {}}}))
+    (directory / "MLmodel").write_text(
+        json.dumps({"flavors": {"python_function": {"loader_module": "own_pyfunc"}, "mine": {}}})
+    )
 
     assert "mine" == load_directory(directory, [Mine()])
 

@@ -14,7 +14,9 @@ def test_modules_become_pinned_distributions():
 
 def test_what_is_in_no_distribution_is_left_out():
     """The standard library, the script, and modules that nobody installed."""
-    assert [] == requirements(["os.path", "__main__", "no_such_module", "builtins", sys.modules[__name__].__name__])
+    assert [] == requirements(
+        ["os.path", "__main__", "no_such_module", "builtins", sys.modules[__name__].__name__]
+    )
 
 
 def test_fault_13_a_distribution_of_another_name_is_found_beside_its_package(tmp_path, monkeypatch):

@@ -81,5 +81,11 @@ def test_a_recorded_model_is_sealed_and_a_logged_folder_is_not(tmp_path: Path):
         run.download("model", tmp_path / "copy")
         run.log_artifacts(tmp_path / "copy", "copy")
     record = fitprint.get_run(run.id).record
-    assert sorted(own_files(record, "model")) == ["MLmodel", "fitprint.json", "model.pkl", "python_env.yaml", "requirements.txt"]
+    assert sorted(own_files(record, "model")) == [
+        "MLmodel",
+        "fitprint.json",
+        "model.pkl",
+        "python_env.yaml",
+        "requirements.txt",
+    ]
     assert own_files(record, "copy") == {}

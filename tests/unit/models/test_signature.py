@@ -20,7 +20,14 @@ class DType:
         self.name = name
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.binary(max_size=3)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=3)
+    | st.binary(max_size=3)
+)
 DATA = (
     st.lists(SCALARS)
     | st.lists(st.lists(st.floats(), min_size=2, max_size=2))
@@ -58,14 +65,18 @@ def test_lists_of_rows_have_a_width():
 
 def test_tensors_are_known_by_their_looks():
     """Any object with a shape and a dtype is an array."""
-    assert Schema("array", (Field(None, "float32", (-1, 3)),)) == schema_of(Tensor((8, 3), DType("float32")))
+    assert Schema("array", (Field(None, "float32", (-1, 3)),)) == schema_of(
+        Tensor((8, 3), DType("float32"))
+    )
 
 
 def test_wrong_type_names_the_column():
     """So does the type that was expected."""
     signature = infer_signature([{"age": 1, "name": "x"}])
 
-    with pytest.raises(SignatureError, match="column 'age' is string, where the model was given int64"):
+    with pytest.raises(
+        SignatureError, match="column 'age' is string, where the model was given int64"
+    ):
         signature.enforce([{"age": "old", "name": "x"}])
 
 
@@ -73,7 +84,10 @@ def test_missing_column_is_named_with_what_is_there_instead():
     """A misspelt column is seen at a glance."""
     signature = infer_signature({"age": [1], "name": ["x"]})
 
-    with pytest.raises(SignatureError, match=r"column 'name' .* is missing; the data has 'nmae', which the model does not know"):
+    with pytest.raises(
+        SignatureError,
+        match=r"column 'name' .* is missing; the data has 'nmae', which the model does not know",
+    ):
         signature.enforce({"age": [1], "nmae": ["x"]})
 
 
@@ -99,7 +113,9 @@ def test_whole_floats_fit_where_integers_were(data):
 
 def test_fractions_do_not_fit_where_integers_were():
     """A column that was counted cannot be measured now."""
-    with pytest.raises(SignatureError, match="the data is float64, where the model was given int64"):
+    with pytest.raises(
+        SignatureError, match="the data is float64, where the model was given int64"
+    ):
         infer_signature([1, 2]).enforce([1.5, 2.0])
 
 

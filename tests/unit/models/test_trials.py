@@ -152,7 +152,9 @@ def test_the_directory_has_no_word_in_it(tmp_path, flavor):
     """Whatever it says of itself."""
     folder = packed("crash", tmp_path, flavor)
     (folder / "fitprint.json").unlink()
-    (folder / "MLmodel").write_text("flavors:\n  brittle: {own: true, trust: brittle, safe: true}\n")
+    (folder / "MLmodel").write_text(
+        "flavors:\n  brittle: {own: true, trust: brittle, safe: true}\n"
+    )
     with pytest.raises(IntegrityError, match="died"):
         load_directory(folder, [flavor])
 
@@ -162,24 +164,35 @@ def test_a_program_without_a_python_says_what_to_do(tmp_path, flavor, monkeypatc
     monkeypatch.setattr(spawn, "get_executable", lambda: str(tmp_path / "program"))
     monkeypatch.setattr(sys, "_base_executable", "")
     monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
-    with pytest.raises(FitprintError, match=r'multiprocessing\.set_executable does.*Name "brittle" in trust'):
+    with pytest.raises(
+        FitprintError, match=r'multiprocessing\.set_executable does.*Name "brittle" in trust'
+    ):
         load_directory(packed("good", tmp_path, flavor), [flavor])
 
 
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells of other processes' ends")
+@pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="only Linux tells of other processes' ends"
+)
 def test_a_program_is_not_run_again(tmp_path, flavor):
-    """The other process imports the flavor, never the script that asked; and it ends with the program."""
+    """The other process imports the flavor, never the script that asked; and it ends with the
+    program.
+    """
     folder = packed("good", tmp_path, flavor)
     script = tmp_path / "script.py"
     script.write_text(
         f"import os, sys; sys.path.insert(0, {str(tmp_path / 'modules')!r})\n"
         f"from {type(flavor).__module__} import Brittle\n"
-        "from fitprint.models.loading import load_directory\nfrom fitprint.models import trials\nfrom pathlib import Path\n"
+        "from fitprint.models.loading import load_directory\n"
+        "from fitprint.models import trials\n"
+        "from pathlib import Path\n"
         f"open({str(tmp_path / 'ran')!r}, 'a').write('x')\n"
-        f"print(load_directory(Path({str(folder)!r}), [Brittle()]), trials._trial_process._process.pid)\n"
+        f"print(load_directory(Path({str(folder)!r}), [Brittle()]), "
+        "trials._trial_process._process.pid)\n"
         "sys.stdout.flush(); os._exit(0)\n"
     )
-    told = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=120).stdout.split()
+    told = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True, timeout=120
+    ).stdout.split()
     assert "good" == told[0]
     assert "x" == (tmp_path / "ran").read_text()
     assert _ends(int(told[1]))
@@ -197,7 +210,9 @@ def _ends(process):
 
 
 def test_trusted_code_may_be_known_here_alone(tmp_path, flavor):
-    """What the caller trusts may only be found in the caller's program: then the other process has nothing to tell but a crash."""
+    """What the caller trusts may only be found in the caller's program: then the other process has
+    nothing to tell but a crash.
+    """
     with pytest.raises(IntegrityError, match=r"^it is damaged$"):
         load_directory(packed("raise", tmp_path, flavor), [flavor], ["__main__.Layer"])
     assert str(os.getpid()) in readers(tmp_path)

@@ -24,7 +24,10 @@ def lock():
     ("model", "told"),
     [
         (Model(a=1, b=lock()), "model.b, a lock"),
-        (Model(steps=[("a", 1), ("b", Model(c={"d": lock()}))]), "model.steps[1][1].c['d'], a lock"),
+        (
+            Model(steps=[("a", 1), ("b", Model(c={"d": lock()}))]),
+            "model.steps[1][1].c['d'], a lock",
+        ),
         (Model(a=Moody()), "model.a, a Moody"),
         ({"a": [1, (item for item in "")]}, "model['a'][1], a generator"),
         (lock(), None),

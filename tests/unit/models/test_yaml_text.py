@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 from fitprint.errors import FitprintError
 from fitprint.models.yaml_text import YamlError, _of_others, dump, load
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+)
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -42,7 +46,14 @@ def test_what_pyyaml_writes_means_the_same(content):
 def test_what_was_written_here_is_read_without_pyyaml(monkeypatch):
     """A model of one's own needs no other package; of somebody else's the message says which."""
     monkeypatch.setitem(sys.modules, "yaml", None)
-    content = {"flavors": {"sklearn": {"code": None, "a b": [1, -2.5, 1e300, math.inf, True, "x: y", {}, [], ["ü\n\U0001f600"]]}}}
+    content = {
+        "flavors": {
+            "sklearn": {
+                "code": None,
+                "a b": [1, -2.5, 1e300, math.inf, True, "x: y", {}, [], ["ü\n\U0001f600"]],
+            }
+        }
+    }
     assert content == load(dump(content))
     with pytest.raises(FitprintError, match=r"pip install 'fitprint\[mlflow\]'"):
         load("flavors: {}\n# by hand\n")
@@ -84,7 +95,11 @@ signature:
 
     assert load(text) == {
         "flavors": {
-            "python_function": {"env": {"conda": "conda.yaml"}, "loader_module": "mlflow.sklearn", "python_version": "3.11.7"},
+            "python_function": {
+                "env": {"conda": "conda.yaml"},
+                "loader_module": "mlflow.sklearn",
+                "python_version": "3.11.7",
+            },
             "sklearn": sklearn,
         },
         "copy": sklearn,
@@ -96,7 +111,10 @@ signature:
             "plain": "a long line",
         },
         "signature": {
-            "inputs": '[{"type": "double", "name": "sepal length (cm)", "required": true}, {"type": "double"}]',
+            "inputs": (
+                '[{"type": "double", "name": "sepal length (cm)", "required": true}, '
+                '{"type": "double"}]'
+            ),
             "outputs": None,
         },
     }
@@ -124,8 +142,9 @@ flavors:   # two of them
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("yes", True), ("Off", False), ("~", None), ("012", 10), ("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("1.5e+3", 1500.0),
-        ("1e5", "1e5"), (".inf", math.inf), ("3.11.7", "3.11.7"), ("2024-01-02", "2024-01-02"), ("NULL", None), ("nULL", "nULL"),
+        ("yes", True), ("Off", False), ("~", None), ("012", 10), ("0x1F", 31), ("0b11", 3),
+        ("1_000", 1000), ("1.5e+3", 1500.0), ("1e5", "1e5"), (".inf", math.inf),
+        ("3.11.7", "3.11.7"), ("2024-01-02", "2024-01-02"), ("NULL", None), ("nULL", "nULL"),
     ],
 )  # fmt: skip
 def test_plain_scalars_have_the_types_of_yaml_1_1(text, value):
@@ -140,8 +159,13 @@ def test_plain_scalars_have_the_types_of_yaml_1_1(text, value):
         "a: !!binary aGVsbG8=\n",
         "a: !!set {x}\n",
         "a: " + "[" * 60 + "]" * 60,
-        "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in pairwise("abcdefg")),
-        "a: &a {x: 1}\n" + "".join(f"{b}: &{b} {{<<: [{', '.join(['*' + a] * 10)}]}}\n" for a, b in pairwise("abcdefghijklmn")),
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in pairwise("abcdefg")),
+        "a: &a {x: 1}\n"
+        + "".join(
+            f"{b}: &{b} {{<<: [{', '.join(['*' + a] * 10)}]}}\n"
+            for a, b in pairwise("abcdefghijklmn")
+        ),
         "a: &a [*a]\n",
         "a: !!timestamp x\n",
         "a: !!bool x\n",

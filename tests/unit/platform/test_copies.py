@@ -18,7 +18,7 @@ from fitprint.platform.copies import limit_time, run_copy
 WORK = {"tells": lambda: b"done", "dies": lambda: os.kill(os.getpid(), signal.SIGSEGV), "leaves": lambda: os._exit(3),
         "hangs": lambda: time.sleep(60), "is limited": lambda: limit_time(1) or time.sleep(60)}
 print(*run_copy(WORK[sys.argv[1]], float(sys.argv[2]), sys.stdin.fileno()))
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,24 @@ print(*run_copy(WORK[sys.argv[1]], float(sys.argv[2]), sys.stdin.fileno()))
     ],
 )
 def test_how_a_copy_ended_is_told(work: str, seconds: float, expected: str) -> None:
-    process = subprocess.Popen([sys.executable, "-c", ASK, work, str(seconds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK, work, str(seconds)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     assert f"{expected}\n" == process.stdout.readline()
     process.communicate(timeout=30)
 
 
 def test_a_copy_ends_when_nobody_waits_for_it() -> None:
-    process = subprocess.Popen([sys.executable, "-c", ASK, "hangs", "60"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK, "hangs", "60"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     output, _ = process.communicate("", timeout=30)
     assert f"None {signal.SIGKILL.value} 0\n" == output
 
@@ -54,7 +64,9 @@ def test_signals_of_time_are_told_from_others() -> None:
 
 
 @pytest.mark.parametrize("platform", [sys.platform, "win32"])
-def test_a_line_is_waited_for_on_every_system(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_is_waited_for_on_every_system(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where pipes cannot be waited for, a thread reads them."""
     monkeypatch.setattr(copies.sys, "platform", platform)
     reading, writing = os.pipe()
@@ -79,7 +91,9 @@ def test_without_forks_nothing_is_copied(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("platform", [sys.platform, "win32"])
-def test_bytes_are_read_from_a_place(platform: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_are_read_from_a_place(
+    platform: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = os.open(f"{tmp_path}/file", files.NEW | os.O_APPEND)
     os.write(number, b"0123456789")
     monkeypatch.setattr(files.sys, "platform", platform)
@@ -92,4 +106,8 @@ def test_bytes_are_read_from_a_place(platform: str, tmp_path: object, monkeypatc
 def test_what_the_system_does_not_say_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (machine.usable_processors() or 1) >= 1
     monkeypatch.setattr(machine.sys, "platform", "win32")
-    assert (None, None, None) == (machine.usable_processors(), machine.memory(), machine.c_library())
+    assert (None, None, None) == (
+        machine.usable_processors(),
+        machine.memory(),
+        machine.c_library(),
+    )

@@ -29,7 +29,9 @@ def test_on_macos_the_drive_itself_is_asked(calls: list[str], tmp_path: Path) ->
     assert ["fcntl 51"] == calls
 
 
-def test_where_the_drive_cannot_be_asked_the_system_is(calls: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_where_the_drive_cannot_be_asked_the_system_is(
+    calls: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """As on a share in the network."""
 
     def refuse(*_: object) -> None:

@@ -20,7 +20,11 @@ def test_processes_below_this_one_count() -> None:
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
-        started.append(subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        )
 
     thread = threading.Thread(target=start)
     thread.start()

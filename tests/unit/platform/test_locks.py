@@ -1,4 +1,6 @@
-"""Locks on files, as this system has them, and as Windows has them, with a stand-in for its module."""
+"""Locks on files, as this system has them, and as Windows has them,
+with a stand-in for its module.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ print(try_lock(os.open(sys.argv[1], os.O_RDWR)))
 
 def taken_elsewhere(path: Path) -> bool:
     """Tell whether another process can take the lock."""
-    done = subprocess.run([sys.executable, "-c", ANOTHER, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ANOTHER, str(path)], capture_output=True, text=True, check=True
+    )
     return done.stdout == "True\n"
 
 
@@ -45,7 +49,9 @@ def test_a_lock_ends_with_the_file(tmp_path: Path) -> None:
 
 
 class Msvcrt(ModuleType):
-    """The locks of Windows: of a range of bytes, from where the file stands; held against others by their open files."""
+    """The locks of Windows: of a range of bytes, from where the file stands; held against others by
+    their open files.
+    """
 
     LK_NBLCK, LK_UNLCK = 2, 0
 
@@ -76,7 +82,9 @@ def of_windows(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_on_windows_a_byte_is_locked_that_no_file_has(of_windows: ModuleType, tmp_path: Path) -> None:
+def test_on_windows_a_byte_is_locked_that_no_file_has(
+    of_windows: ModuleType, tmp_path: Path
+) -> None:
     """So that others can read the file; where the file stands does not change."""
     first = os.open(tmp_path / "lock", files.NEW)
     second = os.open(tmp_path / "lock", files.OPEN)
@@ -92,7 +100,9 @@ def test_on_windows_a_byte_is_locked_that_no_file_has(of_windows: ModuleType, tm
     os.close(second)
 
 
-def test_a_file_system_without_locks_is_an_error(of_windows: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_is_an_error(
+    of_windows: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever asks decides what then."""
 
     def refuse(*_: object) -> None:

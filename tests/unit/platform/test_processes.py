@@ -33,6 +33,8 @@ def test_living_processes_are_not_gone() -> None:
 
 
 def test_a_bounded_process_gets_neither_more_memory_nor_more_time() -> None:
-    done = subprocess.run([sys.executable, "-c", BOUNDED], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", BOUNDED], capture_output=True, text=True, timeout=120, check=False
+    )
     assert "no memory\n" == done.stdout
     assert done.returncode < 0

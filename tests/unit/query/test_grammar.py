@@ -26,17 +26,30 @@ def only(text: str) -> Comparison:
 def test_empty_filter_matches_everything_newest_first() -> None:
     """No filter and no ordering ask for all runs that are not deleted, newest first."""
     query = parse("  ")
-    assert (query.where, query.order, query.experiments, query.deleted) == (None, (NEWEST,), None, "exclude")
+    assert (query.where, query.order, query.experiments, query.deleted) == (
+        None,
+        (NEWEST,),
+        None,
+        "exclude",
+    )
 
 
 def test_the_example_of_the_documentation_is_understood() -> None:
     """And, or and parentheses nest as they read."""
-    query = parse("metrics.val_loss < 0.3 and params.C >= 1 and (tags.team = 'a' or attributes.status != 'FAILED')")
+    query = parse(
+        "metrics.val_loss < 0.3 and params.C >= 1 and (tags.team = 'a' or attributes.status != "
+        "'FAILED')"
+    )
     assert query.where == And(
         (
             Comparison(Field("metric", "val_loss"), "<", 0.3),
             Comparison(Field("param", "C"), ">=", 1.0),
-            Or((Comparison(Field("tag", "team"), "=", "a"), Comparison(Field("attribute", "status"), "!=", "FAILED"))),
+            Or(
+                (
+                    Comparison(Field("tag", "team"), "=", "a"),
+                    Comparison(Field("attribute", "status"), "!=", "FAILED"),
+                )
+            ),
         )
     )
 
@@ -44,7 +57,9 @@ def test_the_example_of_the_documentation_is_understood() -> None:
 def test_and_binds_closer_than_or_and_not_closer_than_and() -> None:
     """Precedence is that of SQL and Python."""
     a, b, c = (Comparison(Field("tag", key), "is null") for key in "abc")
-    assert parse("tags.a is null or not tags.b is null AND tags.c IS NULL").where == Or((a, And((Not(b), c))))
+    assert parse("tags.a is null or not tags.b is null AND tags.c IS NULL").where == Or(
+        (a, And((Not(b), c)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +136,9 @@ def test_fields(text: str, field: Field) -> None:
     ],
 )
 def test_comparisons(text: str, operator: str, value: object) -> None:
-    """Operators and values come out with the type of their field; a time in milliseconds means all of the millisecond."""
+    """Operators and values come out with the type of their field; a time in milliseconds means all
+    of the millisecond.
+    """
     comparison = only(text)
     assert (comparison.operator, comparison.value) == (operator, value)
 
@@ -132,10 +149,16 @@ def test_nan_is_a_number() -> None:
 
 
 def test_equal_milliseconds_are_a_range() -> None:
-    """A run that began within the millisecond equals it, as times have a finer grain here than in MLflow."""
+    """A run that began within the millisecond equals it, as times have a finer grain here than in
+    MLflow.
+    """
     time = Field("attribute", "start_time")
-    assert parse("start_time = 5").where == And((Comparison(time, ">=", 5000), Comparison(time, "<", 6000)))
-    assert parse("start_time != 5").where == Or((Comparison(time, "<", 5000), Comparison(time, ">=", 6000)))
+    assert parse("start_time = 5").where == And(
+        (Comparison(time, ">=", 5000), Comparison(time, "<", 6000))
+    )
+    assert parse("start_time != 5").where == Or(
+        (Comparison(time, "<", 5000), Comparison(time, ">=", 6000))
+    )
 
 
 def test_orderings() -> None:
@@ -156,7 +179,9 @@ def test_a_parent_is_one_more_condition() -> None:
     """Children of a run can be searched like all runs."""
     child = Comparison(Field("attribute", "parent_id"), "=", "p")
     assert parse(parent="p").where == child
-    assert parse("tags.a is null", parent="p").where == And((child, Comparison(Field("tag", "a"), "is null")))
+    assert parse("tags.a is null", parent="p").where == And(
+        (child, Comparison(Field("tag", "a"), "is null"))
+    )
 
 
 def test_one_experiment_may_be_given_as_text() -> None:
@@ -172,7 +197,11 @@ def test_one_experiment_may_be_given_as_text() -> None:
         ("tags.a = 'b' and stauts = 'x'", 17, "did you mean attributes.status?"),
         ("metrcs.x < 1", 0, "did you mean metrics.x?"),
         ("attributes.foo = 'a'", 0, "no attribute 'foo'"),
-        ("avg(metrics.x) < 1", 0, "no aggregate 'avg'; there are: last, min, max, best, first, count"),
+        (
+            "avg(metrics.x) < 1",
+            0,
+            "no aggregate 'avg'; there are: last, min, max, best, first, count",
+        ),
         ("metrics.x =", 11, "expected a value"),
         ("metrics.x 3", 10, "expected a comparison"),
         ("metrics.x < '3'", 12, "without quotes"),
@@ -217,7 +246,10 @@ def test_errors_point_at_the_place_and_say_what_to_do(text: str, position: int, 
     assert str(caught.value).endswith("\n  " + " " * position + "^")
 
 
-@pytest.mark.parametrize("item", ["metrics.loss down", "metrics.loss, ", "datasets.name", "loss", "metrics.loss asc desc"])
+@pytest.mark.parametrize(
+    "item",
+    ["metrics.loss down", "metrics.loss, ", "datasets.name", "loss", "metrics.loss asc desc"],
+)
 def test_bad_orderings_are_refused(item: str) -> None:
     """An ordering has the same errors as a filter."""
     with pytest.raises(QueryError):
@@ -249,20 +281,33 @@ def test_deleted_has_three_choices() -> None:
 
 
 WORDS = st.sampled_from(
-    "metrics.x params.C tags.t attributes.status start_time datasets.name min( best( ( ) , = != < >= in not like ilike is null and or"
-    " 'a' \"b\" `c` 1 -2.5 nan inf true none 1e999 '2024-01-01' metrics. x.y . ` ' \" \x00 é asc desc".split(" ")
+    (
+        "metrics.x params.C tags.t attributes.status start_time datasets.name min( best( ( ) , "
+        "= != < >= in not like ilike is null and or"
+        " 'a' \"b\" `c` 1 -2.5 nan inf true none 1e999 '2024-01-01' metrics. x.y . ` ' \" \x00 "
+        "é asc desc"
+    ).split(" ")
 )
 
 
-@given(st.one_of(st.text(max_size=40), st.text(string.printable, max_size=60), st.lists(WORDS, max_size=12).map(" ".join)))
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.text(string.printable, max_size=60),
+        st.lists(WORDS, max_size=12).map(" ".join),
+    )
+)
 def test_nothing_but_query_errors(text: str) -> None:
-    """Whatever is given, reading ends with a query or a QueryError whose position lies in the text."""
+    """Whatever is given, reading ends with a query or a QueryError whose position lies
+    in the text.
+    """
     cases: list[dict[str, Any]] = [{"filter_string": text}, {"order_by": [text]}]
     for arguments in cases:
         try:
             parse(**arguments)
         except QueryError as error:
-            assert 0 <= error.position <= len(text)  # noqa: PT017 - most texts are errors, a few are not
+            # most texts are errors, a few are not
+            assert 0 <= error.position <= len(text)  # noqa: PT017
 
 
 @pytest.mark.parametrize("name", ["user", "user_id", "USER"])

@@ -1,4 +1,6 @@
-"""Delivery in the background: others see what is recorded, and the thread ends with what it belongs to."""
+"""Delivery in the background: others see what is recorded, and the thread ends with what it belongs
+to.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_others_see_a_run_while_it_goes_on(shared: Path) -> None:
             assert wait_for(lambda key=key: sees(shared, run.id, key))
 
 
-def test_the_thread_ends_with_its_workspace_and_begins_again_with_the_next_record(shared: Path) -> None:
+def test_the_thread_ends_with_its_workspace_and_begins_again_with_the_next_record(
+    shared: Path,
+) -> None:
     """The end delivers what is left; one thread delivers, however often that happens."""
     run = fitprint.start_run()
     assert 1 == threads()
@@ -80,14 +84,18 @@ def test_a_forked_child_delivers_what_it_records(shared: Path) -> None:
         forked(work)
 
 
-def test_a_store_that_nobody_shares_has_no_thread(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_nobody_shares_has_no_thread(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("FITPRINT_STORE")
     with fitprint.start_run() as run:
         run.log_metric("loss", 1.0)
         assert 0 == threads()
 
 
-def test_a_program_that_can_start_no_thread_records_all_the_same(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_can_start_no_thread_records_all_the_same(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it recorded waits in the journal for whoever looks."""
 
     def refuse(_: threading.Thread) -> None:
@@ -122,7 +130,9 @@ def test_delivery_begins_anew_after_an_end_that_took_too_long() -> None:
     assert ["delivery did not end within 0 s; `fitprint sync` delivers the rest"] == told
 
 
-def test_a_store_that_others_write_to_is_tried_again_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_others_write_to_is_tried_again_and_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """It can be reached; only the last time says what is left."""
     thrice, told = threading.Semaphore(0), []
 
@@ -141,7 +151,9 @@ def test_a_store_that_others_write_to_is_tried_again_and_not_told(monkeypatch: p
 
 
 def test_forks_wait_for_a_delivery_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child could not import what was being imported; but a store that hangs does not hold up each fork."""
+    """A child could not import what was being imported; but a store that hangs does not hold up
+    each fork.
+    """
     monkeypatch.setattr(background, "_FORK_SECONDS", 0.01)
     monkeypatch.setattr(background, "_EVERY_SECONDS", 0.0)
     monkeypatch.setattr(background, "_forks", background._Forks())
@@ -167,12 +179,16 @@ def test_forks_wait_for_a_delivery_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert [(False, True), (False, True), (True, False)] == waits
 
 
-def test_threads_that_fork_at_once_give_back_what_they_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_fork_at_once_give_back_what_they_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """One that did not get the lock in time does not keep the other from giving it back."""
     monkeypatch.setattr(background, "_FORK_SECONDS", 0.01)
     monkeypatch.setattr(background, "_forks", background._Forks())
     background._before_fork()
-    other = threading.Thread(target=lambda: (background._before_fork(), background._after_fork_in_parent()))
+    other = threading.Thread(
+        target=lambda: (background._before_fork(), background._after_fork_in_parent())
+    )
     other.start()
     other.join()
     assert background._forks.delivering.locked()

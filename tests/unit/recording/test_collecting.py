@@ -1,4 +1,6 @@
-"""What nobody needs goes, and nothing else: bytes of runs, of versions, of the trash, of journals that wait, of other stores."""
+"""What nobody needs goes, and nothing else: bytes of runs, of versions, of the trash, of journals
+that wait, of other stores.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +126,10 @@ def test_stores_into_which_the_home_recorded_are_asked(tmp_path: Path) -> None:
     for path in tmp_path.glob("other.db*"):
         if path.is_file():
             path.unlink()
-    with pytest.raises(StoreError, match=r"nothing is freed: .* is another store than it was .*take it out of .*stores.json"):
+    with pytest.raises(
+        StoreError,
+        match=r"nothing is freed: .* is another store than it was .*take it out of .*stores.json",
+    ):
         collected()
     assert {b"kept elsewhere", b"kept here"} == blobs()
 
@@ -146,8 +151,12 @@ def test_odd_numbers_are_refused(options: dict[str, Any]) -> None:
         fitprint.collect_garbage(**options)
 
 
-def test_what_is_delivered_while_it_is_collected_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The journals are read before the stores: a record that passes from the one to the other is seen."""
+def test_what_is_delivered_while_it_is_collected_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journals are read before the stores: a record that passes from the one to the other is
+    seen.
+    """
     run_with("moves")
     workspace = current()
     original = type(workspace.known_store()).digests
@@ -164,7 +173,9 @@ def test_what_is_delivered_while_it_is_collected_stays(tmp_path: Path, monkeypat
 
 
 def test_nothing_outside_is_touched(tmp_path: Path) -> None:
-    """Neither behind a link in the place of a folder, nor a folder in the place of a file; what a killed collection left is put back."""
+    """Neither behind a link in the place of a folder, nor a folder in the place of a file; what a
+    killed collection left is put back.
+    """
     root = current().staging.root
     digest = current().staging.put_bytes(b"kept back")
     place = current().staging.path_of(digest)

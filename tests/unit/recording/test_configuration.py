@@ -1,4 +1,6 @@
-"""What the program was configured with: read where it is imported, typed, without secrets, and without keeping anything."""
+"""What the program was configured with: read where it is imported, typed, without secrets, and
+without keeping anything.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,16 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 
 def test_nested_values_have_dotted_names_and_keep_their_types() -> None:
     inner = argparse.Namespace(depth=3, rate=0.1)
-    note_configuration("parser", {"model": {"tree": inner, "name": "a"}, "sizes": (1, 2), "fast": True, "nothing": None, "empty": {}})
+    note_configuration(
+        "parser",
+        {
+            "model": {"tree": inner, "name": "a"},
+            "sizes": (1, 2),
+            "fast": True,
+            "nothing": None,
+            "empty": {},
+        },
+    )
     assert configured() == {
         "model.tree.depth": 3,
         "model.tree.rate": 0.1,
@@ -58,7 +69,14 @@ def test_a_source_that_tells_again_is_heard_again_and_others_stay() -> None:
 
 def test_secrets_are_withheld() -> None:
     """Under their names, and in texts of any name."""
-    note_configuration("parser", {"db": {"password": "hunter2"}, "url": "postgres://me:hunter2@host/d", "more": ["--token=hunter2abc"]})
+    note_configuration(
+        "parser",
+        {
+            "db": {"password": "hunter2"},
+            "url": "postgres://me:hunter2@host/d",
+            "more": ["--token=hunter2abc"],
+        },
+    )
     assert configured()["db.password"] == "[redacted]"
     assert "hunter2" not in str(configured())
 
@@ -90,7 +108,11 @@ def test_nothing_of_the_program_is_kept_alive() -> None:
 
 def test_a_configuration_is_bounded() -> None:
     note_configuration(
-        "parser", {"part": {f"k{number}": number for number in range(400)}, "other": {f"k{number}": 0 for number in range(400)}}
+        "parser",
+        {
+            "part": {f"k{number}": number for number in range(400)},
+            "other": {f"k{number}": 0 for number in range(400)},
+        },
     )
     assert len(configured()) == 500
 
@@ -133,7 +155,9 @@ def test_flags_of_an_installed_program_are_not_the_users(monkeypatch: pytest.Mon
 
 
 def test_the_command_of_click_that_is_running_is_asked() -> None:
-    """With the groups around it; what is typed in hiding stays hidden, and when it has ended it is past."""
+    """With the groups around it; what is typed in hiding stays hidden, and when it has ended it is
+    past.
+    """
     click = pytest.importorskip("click")
     found = []
 
@@ -153,7 +177,9 @@ def test_the_command_of_click_that_is_running_is_asked() -> None:
 
 
 def test_configurations_among_the_global_names_of_the_program_are_read(program: ModuleType) -> None:
-    """References are followed to values; resolvers are not called, and a part that is referred to stands where it is."""
+    """References are followed to values; resolvers are not called, and a part that is referred to
+    stands where it is.
+    """
     omegaconf = pytest.importorskip("omegaconf")
     called = []
     omegaconf.OmegaConf.register_new_resolver("test_called", lambda: called.append(1), replace=True)
@@ -177,11 +203,13 @@ def test_configurations_among_the_global_names_of_the_program_are_read(program: 
     assert called == []
 
 
-# -- on a run ------------------------------------------------------------------------------------------------------------
+# -- on a run --------------------------------------------------------------------------------------
 
 
 def test_a_configuration_is_params_of_the_run() -> None:
-    """Marked as such, beside what the run's own code logs; inner runs of a framework do not repeat them."""
+    """Marked as such, beside what the run's own code logs; inner runs of a framework do not repeat
+    them.
+    """
     from fitprint.recording.opening import open_run
 
     note_configuration("parser", {"rate": 0.5})
@@ -191,7 +219,9 @@ def test_a_configuration_is_params_of_the_run() -> None:
         inner.end()
     told = {key: (param.value, param.provenance) for key, param in run.record.params.items()}
     assert (told, inner.params) == ({"config.rate": (0.5, "config"), "rate": (0.7, "set")}, {})
-    assert [run.id] == [found.id for found in fitprint.search_runs(filter_string="params.config.rate > 0.4")]
+    assert [run.id] == [
+        found.id for found in fitprint.search_runs(filter_string="params.config.rate > 0.4")
+    ]
 
 
 def test_what_is_configured_before_the_first_training_counts() -> None:
@@ -222,7 +252,9 @@ def test_configuration_can_be_switched_off() -> None:
 
 def test_long_lists_are_cut() -> None:
     """Each text is looked through while the program waits."""
-    note_configuration("parser", {"files": [f"{number}.csv" for number in range(10_000)], "counts": (1,) * 101})
+    note_configuration(
+        "parser", {"files": [f"{number}.csv" for number in range(10_000)], "counts": (1,) * 101}
+    )
     found = configured()
     assert [*(f"{number}.csv" for number in range(100)), "… 9900 more"] == found["files"]
     assert [*(1,) * 100, "… 1 more"] == found["counts"]
@@ -239,7 +271,15 @@ def test_long_lists_are_cut() -> None:
 def test_numbers_under_the_name_of_a_secret_are_withheld() -> None:
     """Numbers of a language model's tokens are none."""
     note_configuration(
-        "parser", {"password": 12345678, "db": {"password": [1, 2]}, "max_tokens": 512, "token": 5, "rate": 0.1, "auth": True}
+        "parser",
+        {
+            "password": 12345678,
+            "db": {"password": [1, 2]},
+            "max_tokens": 512,
+            "token": 5,
+            "rate": 0.1,
+            "auth": True,
+        },
     )
     assert {
         "password": "[redacted]",
@@ -251,7 +291,9 @@ def test_numbers_under_the_name_of_a_secret_are_withheld() -> None:
     } == configured()
 
 
-def test_lazy_objects_of_the_program_are_not_made(program: ModuleType, monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
+def test_lazy_objects_of_the_program_are_not_made(
+    program: ModuleType, monkeypatch: pytest.MonkeyPatch, problems: list[str]
+) -> None:
     """Looking for configurations among its global names asks none of them what it stands for."""
 
     class Lazy:

@@ -75,12 +75,22 @@ def test_without_the_setting_streams_are_left_alone() -> None:
 
 
 def test_streams_stay_what_they_are() -> None:
-    """The same objects, of the same type, with the same answers; behind the run nothing of ours is left in them."""
+    """The same objects, of the same type, with the same answers; behind the run nothing of ours is
+    left in them.
+    """
 
     def facts() -> list[Any]:
         found: list[Any] = []
         for stream in (sys.stdout, sys.stderr):
-            found += [id(stream), type(stream), stream.encoding, stream.errors, stream.isatty(), id(stream.buffer), stream.line_buffering]
+            found += [
+                id(stream),
+                type(stream),
+                stream.encoding,
+                stream.errors,
+                stream.isatty(),
+                id(stream.buffer),
+                stream.line_buffering,
+            ]
             found += [stream.name, stream.mode, stream.writable(), stream.newlines]
         return found
 
@@ -115,7 +125,9 @@ def test_errors_of_a_stream_are_the_programs(monkeypatch: pytest.MonkeyPatch) ->
     assert () == run.console
 
 
-def test_a_stream_that_lets_no_one_see_is_told(monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
+def test_a_stream_that_lets_no_one_see_is_told(
+    monkeypatch: pytest.MonkeyPatch, problems: list[str]
+) -> None:
     class Closed:
         __slots__ = ()
 
@@ -128,11 +140,15 @@ def test_a_stream_that_lets_no_one_see_is_told(monkeypatch: pytest.MonkeyPatch, 
         print("a")
         print("b", file=sys.stderr)
     assert [("stderr", "b")] == told(run)
-    assert ["console: what is written to sys.stdout cannot be recorded: a Closed lets no one see it"] == problems
+    assert [
+        "console: what is written to sys.stdout cannot be recorded: a Closed lets no one see it"
+    ] == problems
 
 
 def test_wrappers_of_other_tools_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that was there before is put back, one that came after stays and is not recorded any more."""
+    """One that was there before is put back, one that came after stays and is not recorded any
+    more.
+    """
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
     plain = stream.write
@@ -153,10 +169,18 @@ def test_wrappers_of_other_tools_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_are_taken_out() -> None:
     with fitprint.start_run() as run:
         print("password = 'hunter2'")
-        print("-----BEGIN RSA PRIVATE KEY-----", "MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1P", sep="\n")
+        print(
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1P",
+            sep="\n",
+        )
         print("-----END RSA PRIVATE KEY-----")
     text = "\n".join(line.text for line in run.console)
-    assert ("password = '[redacted]'", False, False) == (text.splitlines()[0], "hunter2" in text, "MIIBOg" in text)
+    assert ("password = '[redacted]'", False, False) == (
+        text.splitlines()[0],
+        "hunter2" in text,
+        "MIIBOg" in text,
+    )
 
 
 def test_a_progress_bar_is_one_line() -> None:
@@ -180,7 +204,9 @@ def test_much_text_is_cut_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None
             print(f"line {number:04}")
         print("x" * 30, end="")
     assert ["line 0000", "line 0001", "line 0002"] == [line.text for line in run.console][:3]
-    assert ["… 96 lines are left out …", "line 0099", "x" * 20 + "…"] == [line.text for line in run.console][3:]
+    assert ["… 96 lines are left out …", "line 0099", "x" * 20 + "…"] == [
+        line.text for line in run.console
+    ][3:]
 
 
 def test_lines_are_written_down_while_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +238,10 @@ def test_inner_runs_of_the_users_print_on_those_around_and_others_do_not() -> No
             print("two")
         with fitprint.start_run(nested=False):
             print("three")
-    assert (["one", "two", "three"], ["two"]) == ([line.text for line in outer.console], [line.text for line in inner.console])
+    assert (["one", "two", "three"], ["two"]) == (
+        [line.text for line in outer.console],
+        [line.text for line in inner.console],
+    )
 
 
 def test_what_threads_print_counts_for_the_run() -> None:
@@ -255,13 +284,19 @@ class Reading(Proxy):
     """One that also passes on what is asked of it first."""
 
     def __getattribute__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "__dict__")["inner"], name) if name == "write" else object.__getattribute__(self, name)
+        return (
+            getattr(object.__getattribute__(self, "__dict__")["inner"], name)
+            if name == "write"
+            else object.__getattribute__(self, name)
+        )
 
 
 class Exchanging(Proxy):
     """One whose class decides what becomes of its method."""
 
-    write = property(lambda self: self.inner.write, lambda self, value: setattr(self.inner, "write", value))  # type: ignore[assignment]
+    write = property(
+        lambda self: self.inner.write, lambda self, value: setattr(self.inner, "write", value)
+    )  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("kind", [Reading, Exchanging])
@@ -273,14 +308,26 @@ def test_fault_1_where_ours_would_not_stand_in_the_stream_it_is_told(
     fitprint.configure(console=True)
     with fitprint.start_run() as run:
         print("a")
-        assert ({}, {"inner": inner}) == (vars(inner), object.__getattribute__(sys.stdout, "__dict__"))
+        assert ({}, {"inner": inner}) == (
+            vars(inner),
+            object.__getattribute__(sys.stdout, "__dict__"),
+        )
     print("b")
     assert ("a\nb\n", []) == (inner.getvalue(), told(run))
-    assert [f"console: what is written to sys.stdout cannot be recorded: a {kind.__name__} lets no one see it"] == problems
+    assert [
+        (
+            f"console: what is written to sys.stdout cannot be recorded: a {kind.__name__} lets no "
+            "one see it"
+        )
+    ] == problems
 
 
-def test_fault_4_no_lock_is_held_where_lines_are_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has the lock of the background may print, while a thread that has printed waits for it."""
+def test_fault_4_no_lock_is_held_where_lines_are_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who has the lock of the background may print,
+    while a thread that has printed waits for it.
+    """
     monkeypatch.setattr(console, "_PIECE", 10)
     with fitprint.start_run() as run:
         thread = threading.Thread(target=print, args=("long enough for a piece",))
@@ -297,7 +344,9 @@ def test_fault_4_no_lock_is_held_where_lines_are_handed_over(monkeypatch: pytest
 
 
 def test_fault_7_one_text_of_many_lines_costs_little() -> None:
-    """Of a million empty ones; and of others the same lines are kept as if they were printed one by one."""
+    """Of a million empty ones; and of others the same lines are kept as if they were printed one by
+    one.
+    """
     text = "\n" * 1_000_000
     with fitprint.start_run() as run:
         sys.stdout.write("first\n")
@@ -315,7 +364,9 @@ def test_fault_7_one_text_of_many_lines_costs_little() -> None:
 
 
 @pytest.mark.parametrize("begun", [0, 3, 300])
-def test_fault_7_one_text_is_kept_like_its_lines_one_by_one(begun: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_7_one_text_is_kept_like_its_lines_one_by_one(
+    begun: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(console, "_HEAD", 3000)
     monkeypatch.setattr(console, "_TAIL", 2000)
     monkeypatch.setattr(console, "_LINE", 50)
@@ -356,9 +407,17 @@ def test_fault_9_colours_hide_no_secret() -> None:
         print("token \x1b[94mghp_abcdefghijklmnopqrstuvwxyz0123456789\x1b[0m")
         print("token \x1b(Bghp_abcdefghijklmnopqrstuvwxyz0123456789\x1b(B\x1b[m")
         print("\x1b[32m'api_key'\x1b[0m: \x1b[38;5;32m'hunter2hunter2'\x1b[0m")
-        print("\x1b]0;a title\x07\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\ \x1b[2K[1] \x1b]no end")
+        print(
+            "\x1b]0;a title\x07\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\ \x1b[2K[1] "
+            "\x1b]no end"
+        )
     texts = [text for _, text in told(run)]
-    assert ["token [redacted]", "token [redacted]", "'api_key': '[redacted]'", "link [1] no end"] == texts
+    assert [
+        "token [redacted]",
+        "token [redacted]",
+        "'api_key': '[redacted]'",
+        "link [1] no end",
+    ] == texts
 
 
 def test_fault_15_a_text_may_hold_what_else_ends_a_line() -> None:
@@ -368,7 +427,9 @@ def test_fault_15_a_text_may_hold_what_else_ends_a_line() -> None:
     assert texts == [text for _, text in told(run)]
 
 
-def test_fault_16_ours_that_another_tool_keeps_notes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_16_ours_that_another_tool_keeps_notes_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
     with fitprint.start_run():
         ours = stream.write
@@ -396,7 +457,9 @@ def test_fault_16_a_slot_gets_its_own_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert ["a", "\n"] * 3 == texts
 
 
-def test_fault_17_a_text_at_the_end_of_the_stack_is_all_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_17_a_text_at_the_end_of_the_stack_is_all_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
 
     def deep(number: int) -> None:
@@ -411,7 +474,9 @@ def test_fault_17_a_text_at_the_end_of_the_stack_is_all_that_is_missing(monkeypa
     assert (("stdout", "0"), ("stdout", "after")) == (told(run)[0], told(run)[-1])
 
 
-def test_fault_17_failures_cost_one_text_each_and_then_what_follows(monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
+def test_fault_17_failures_cost_one_text_each_and_then_what_follows(
+    monkeypatch: pytest.MonkeyPatch, problems: list[str]
+) -> None:
     """What was noted before stays, and what the program prints is written in any case."""
     fitprint.configure(console=True)
     monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
@@ -438,11 +503,18 @@ def test_fault_22_a_stream_that_came_later_is_recorded_by_the_runs_begun_then() 
             assert {} == vars(stream)
         print("three")
     assert "two\n" == stream.getvalue()
-    assert (["one", "two", "three"], ["two"]) == ([line.text for line in outer.console], [line.text for line in inner.console])
+    assert (["one", "two", "three"], ["two"]) == (
+        [line.text for line in outer.console],
+        [line.text for line in inner.console],
+    )
 
 
 def test_fault_22_what_one_stream_writes_to_another_counts_once() -> None:
-    with fitprint.start_run() as outer, contextlib.redirect_stdout(Proxy(sys.stdout)), fitprint.start_run() as inner:
+    with (
+        fitprint.start_run() as outer,
+        contextlib.redirect_stdout(Proxy(sys.stdout)),
+        fitprint.start_run() as inner,
+    ):
         print("a")
     assert ([("stdout", "a")], [("stdout", "a")]) == (told(outer), told(inner))
 
@@ -466,7 +538,9 @@ raise ValueError("the end")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 def test_a_program_that_fails_leaves_its_traceback(programs: Any) -> None:
-    """It is written by Python itself, behind the last line of the program; a child's output is its own."""
+    """It is written by Python itself, behind the last line of the program; a child's output is its
+    own.
+    """
     status, output, errors = programs.run(SCRIPT)
     assert (1, 1) == (status, output.count("past us"))
     found = programs.runs()["a"]

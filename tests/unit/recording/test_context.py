@@ -1,4 +1,6 @@
-"""Which run is current: the documented rule, in threads, tasks, nested runs, and after every way of ending."""
+"""Which run is current: the documented rule, in threads, tasks, nested runs, and after every way of
+ending.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def current() -> str | None:
 
 
 def test_the_innermost_open_run_is_current() -> None:
-    """Runs nest, by blocks or plainly, and the one around is current again when the inner one ends."""
+    """Runs nest, by blocks or plainly, and the one around is current again when the
+    inner one ends.
+    """
     assert current() is None
     with fitprint.start_run("a"):
         with fitprint.start_run("b"):
@@ -57,12 +61,17 @@ def test_runs_may_end_in_any_order() -> None:
 @pytest.mark.parametrize("verb", ["log_param", "log_metric", "set_tag", "log_text", "log_dict"])
 def test_without_a_run_verbs_say_what_to_do(verb: str) -> None:
     """The error names the verb and the way out."""
-    with pytest.raises(NoActiveRunError, match=rf"{verb} needs a current run: call it inside `with fitprint.start_run"):
+    with pytest.raises(
+        NoActiveRunError,
+        match=rf"{verb} needs a current run: call it inside `with fitprint.start_run",
+    ):
         getattr(fitprint, verb)("a", 1)
 
 
 def test_a_thread_shares_the_run_of_the_main_thread() -> None:
-    """Threads that opened none log to the innermost run of the main thread, also threads that began before it."""
+    """Threads that opened none log to the innermost run of the main thread, also threads that began
+    before it.
+    """
     go_on, done = threading.Event(), threading.Event()
     seen: list[str | None] = []
 
@@ -144,7 +153,9 @@ def test_a_run_that_ended_elsewhere_is_no_longer_current() -> None:
 
 
 def test_a_generator_that_is_dropped_inside_a_block_ends_its_run() -> None:
-    """A ``with`` block inside a generator is left when the generator is closed, also in another context."""
+    """A ``with`` block inside a generator is left when the generator is closed, also in another
+    context.
+    """
 
     def work() -> Any:
         with fitprint.start_run("inside"):
@@ -180,7 +191,9 @@ def test_a_task_that_is_cancelled_leaves_a_killed_run() -> None:
 
 
 def test_the_variable_names_a_run_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``FITPRINT_RUN`` makes a run current wherever this process has no other; it is not ended here."""
+    """``FITPRINT_RUN`` makes a run current wherever this process has no other; it is not ended
+    here.
+    """
     run = fitprint.start_run("of another process")
     variables = run.environ()
     contextvars.copy_context().run(run.end)
@@ -207,14 +220,19 @@ def test_the_place_of_files_that_was_configured_goes_to_children(tmp_path: Path)
         assert f"file://{tmp_path}/bytes" == run.environ()["FITPRINT_ARTIFACTS"]
 
 
-def test_a_run_that_was_handed_on_and_is_not_in_the_store_holds_up_nobody(monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
+def test_a_run_that_was_handed_on_and_is_not_in_the_store_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, problems: list[str]
+) -> None:
     """A run inside it begins in the experiment that the settings say, and that is told."""
     monkeypatch.setenv("FITPRINT_RUN", "0123456789abcdef" * 2)
     context.inherit_run(None)
     with fitprint.start_run("inner") as run:
         assert ("Default", "0123456789abcdef" * 2) == (run.experiment, run.parent_id)
     assert 1 == len(problems)
-    assert "the experiment of the run 0123456789abcdef0123456789abcdef is not known here" in problems[0]
+    assert (
+        "the experiment of the run 0123456789abcdef0123456789abcdef is not known here"
+        in problems[0]
+    )
 
 
 def test_many_runs_leave_nothing_behind() -> None:
@@ -222,7 +240,11 @@ def test_many_runs_leave_nothing_behind() -> None:
 
     def size() -> tuple[int, int, int]:
         gc.collect()
-        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir())), len(context._runs.get())
+        return (
+            threading.active_count(),
+            len(list(Path("/proc/self/fd").iterdir())),
+            len(context._runs.get()),
+        )
 
     def work(count: int) -> None:
         for number in range(count):

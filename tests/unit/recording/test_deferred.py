@@ -20,14 +20,20 @@ def test_work_is_done_in_order_by_one_thread():
     """And the thread ends when there is no more."""
     done = []
     for number in range(5):
-        assert deferred.defer("a number", lambda number=number: done.append((number, threading.current_thread().name)), limit=1)
+        assert deferred.defer(
+            "a number",
+            lambda number=number: done.append((number, threading.current_thread().name)),
+            limit=1,
+        )
     deferred.finish(60)
     assert [(number, "fitprint-deferred") for number in range(5)] == done
     assert "fitprint-deferred" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_signal_handler_may_defer_while_its_thread_does(monkeypatch):
-    """The lock is the thread's own: a handler that records in the middle of it does not wait for itself."""
+    """The lock is the thread's own: a handler that records in the middle of it does not wait for
+    itself.
+    """
     done = []
     start = threading.Thread.start
 
@@ -37,7 +43,10 @@ def test_a_signal_handler_may_defer_while_its_thread_does(monkeypatch):
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
-    caller = threading.Thread(target=lambda: deferred.defer("of the thread", lambda: done.append("thread"), limit=1), daemon=True)
+    caller = threading.Thread(
+        target=lambda: deferred.defer("of the thread", lambda: done.append("thread"), limit=1),
+        daemon=True,
+    )
     start(caller)
     caller.join(30)
     assert not caller.is_alive()
@@ -52,7 +61,11 @@ def test_forks_wait_once_for_a_thread_that_does_not_end(monkeypatch):
     thread.start()
     monkeypatch.setattr(deferred, "_FORK_SECONDS", 0.01)
     join = threading.Thread.join
-    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: (waits.append(timeout), join(self, timeout))[1])
+    monkeypatch.setattr(
+        threading.Thread,
+        "join",
+        lambda self, timeout=None: (waits.append(timeout), join(self, timeout))[1],
+    )
     for _ in range(3):
         deferred.end_before_fork(thread)
     monkeypatch.undo()

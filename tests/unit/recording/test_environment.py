@@ -1,4 +1,6 @@
-"""What surrounds a run: kept once for many runs, with the code that no commit has; and where random generators stood."""
+"""What surrounds a run: kept once for many runs, with the code that no commit has; and where random
+generators stood.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ pytestmark = pytest.mark.usefixtures("home")
 def git(folder: Path, *arguments: str) -> None:
     settings = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    subprocess.run(["git", *settings, *arguments], cwd=folder, check=True, capture_output=True, env=environment)
+    subprocess.run(
+        ["git", *settings, *arguments], cwd=folder, check=True, capture_output=True, env=environment
+    )
 
 
 @pytest.fixture
@@ -52,10 +56,14 @@ def test_the_patch_and_untracked_sources_are_artifacts(repository: Path) -> None
     """As they were, byte by byte; the environment names them and holds no text of them."""
     run = recorded("a")
     git(repository, "checkout", "-q", "--force", "HEAD")
-    subprocess.run(["git", "apply", "-"], cwd=repository, input=run.read("code/uncommitted.patch"), check=True)
+    subprocess.run(
+        ["git", "apply", "-"], cwd=repository, input=run.read("code/uncommitted.patch"), check=True
+    )
     assert "depth = 2\n" == (repository / "model.py").read_text()
     with zipfile.ZipFile(io.BytesIO(run.read("code/untracked.zip"))) as archive:
-        assert {"extra.py": b"extra = 1\n"} == {name: archive.read(name) for name in archive.namelist()}
+        assert {"extra.py": b"extra = 1\n"} == {
+            name: archive.read(name) for name in archive.namelist()
+        }
     told = run.environment["git"]
     assert {"artifact": "code/uncommitted.patch", "exact": True} == told["patch"]
     assert {"artifact": "code/untracked.zip", "count": 1} == told["sources"]
@@ -69,14 +77,20 @@ def test_many_runs_share_the_bytes(repository: Path) -> None:
     runs.append(recorded("c"))
     digests = [{artifact.path: artifact.digest for artifact in run.artifacts} for run in runs]
     assert digests[0] == digests[1]
-    assert {digests[0]["code/uncommitted.patch"]} == {found["code/uncommitted.patch"] for found in digests}
+    assert {digests[0]["code/uncommitted.patch"]} == {
+        found["code/uncommitted.patch"] for found in digests
+    }
     assert digests[1]["code/untracked.zip"] != digests[2]["code/untracked.zip"]
 
 
 def test_a_patch_with_secrets_is_marked(repository: Path) -> None:
     (repository / "model.py").write_text("password = 'hunter2'\n")
     run = recorded("a")
-    assert {"artifact": "code/uncommitted.patch", "exact": False, "left_out": ["secrets"]} == run.environment["git"]["patch"]
+    assert {
+        "artifact": "code/uncommitted.patch",
+        "exact": False,
+        "left_out": ["secrets"],
+    } == run.environment["git"]["patch"]
     assert b"hunter2" not in run.read("code/uncommitted.patch")
 
 
@@ -86,7 +100,7 @@ def test_code_is_kept_only_where_that_is_wanted(repository: Path) -> None:
     assert ["environment.json"] == [artifact.path for artifact in run.artifacts]
 
 
-# -- seeds ---------------------------------------------------------------------------------------------------------------
+# -- seeds -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture

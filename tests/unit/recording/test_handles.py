@@ -100,7 +100,13 @@ def test_a_metric_goes_on_after_the_end(home):
 
 def test_a_copy_of_the_tags_is_a_plain_dict(run):
     """It writes nothing."""
-    for made in (copy.copy(run.tags), copy.deepcopy(run.tags), pickle.loads(pickle.dumps(run.tags)), run.tags.copy(), dict(run.tags)):
+    for made in (
+        copy.copy(run.tags),
+        copy.deepcopy(run.tags),
+        pickle.loads(pickle.dumps(run.tags)),
+        run.tags.copy(),
+        dict(run.tags),
+    ):
         assert (dict, {"team": "x"}) == (type(made), made)
 
 

@@ -16,13 +16,20 @@ from fitprint.recording.media import figure_bytes, image_bytes, json_bytes, tabl
 
 
 def read_png(data):
-    """Return width, height, color type and the rows of pixels of a PNG with unfiltered lines, checksums checked."""
+    """Return width, height, color type and the rows of pixels of a PNG with unfiltered lines,
+    checksums checked.
+    """
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     position, chunks = 8, {}
     while position < len(data):
         (length,) = struct.unpack(">I", data[position : position + 4])
-        name, content = data[position + 4 : position + 8], data[position + 8 : position + 8 + length]
-        assert struct.unpack(">I", data[position + 8 + length : position + 12 + length]) == (zlib.crc32(name + content),)
+        name, content = (
+            data[position + 4 : position + 8],
+            data[position + 8 : position + 8 + length],
+        )
+        assert struct.unpack(">I", data[position + 8 + length : position + 12 + length]) == (
+            zlib.crc32(name + content),
+        )
         chunks[name] = content
         position += 12 + length
     assert list(chunks) == [b"IHDR", b"IDAT", b"IEND"]
@@ -63,7 +70,12 @@ def test_json_is_strict_and_keeps_all_numbers():
 def test_json_takes_what_json_does_not_know():
     """Keys, sets, functions and objects get the form that parameters have."""
     content = OrderedDict([((1, 2), {3, 1}), (1, len), ("1", (1, 2)), (None, math.nan)])
-    assert strict(json_bytes(content)) == {"[1, 2]": [1, 3], "1": "builtins.len", "1 (str)": [1, 2], "null": "NaN"}
+    assert strict(json_bytes(content)) == {
+        "[1, 2]": [1, 3],
+        "1": "builtins.len",
+        "1 (str)": [1, 2],
+        "null": "NaN",
+    }
 
 
 def test_json_is_whole_at_any_size():
@@ -79,7 +91,10 @@ def test_json_that_contains_itself_is_refused():
         json_bytes(loop)
 
 
-@pytest.mark.parametrize(("shape", "color"), [((2, 3), 0), ((2, 3, 1), 0), ((2, 3, 2), 4), ((2, 3, 3), 2), ((2, 3, 4), 6)])
+@pytest.mark.parametrize(
+    ("shape", "color"),
+    [((2, 3), 0), ((2, 3, 1), 0), ((2, 3, 2), 4), ((2, 3, 3), 2), ((2, 3, 4), 6)],
+)
 def test_pictures_are_written_as_png(shape, color):
     """Grey, grey with alpha, RGB and RGBA pixels come back from the file as they were."""
     pixels = picture(*shape)
@@ -92,7 +107,9 @@ def test_pictures_are_written_as_png(shape, color):
 def test_other_shapes_are_no_pictures(shape):
     """The error tells shape and remedy."""
     with pytest.raises(FitprintError, match="a picture has the shape"):
-        image_bytes(SimpleBuffer(shape), "p.png") if 0 in shape else image_bytes(picture(*shape), "p.png")
+        image_bytes(SimpleBuffer(shape), "p.png") if 0 in shape else image_bytes(
+            picture(*shape), "p.png"
+        )
 
 
 def SimpleBuffer(shape):
@@ -115,18 +132,35 @@ def test_arrays_are_png_only():
 
 def test_a_pil_image_writes_itself():
     """The suffix decides the format."""
-    image = SimpleNamespace(getbands=lambda: "RGB", save=lambda file, format: file.write(format.encode()))
-    assert [image_bytes(image, path) for path in ("a.png", "a.jpg", "a.webp", "a")] == [b"PNG", b"JPEG", b"WEBP", b"PNG"]
+    image = SimpleNamespace(
+        getbands=lambda: "RGB", save=lambda file, format: file.write(format.encode())
+    )
+    assert [image_bytes(image, path) for path in ("a.png", "a.jpg", "a.webp", "a")] == [
+        b"PNG",
+        b"JPEG",
+        b"WEBP",
+        b"PNG",
+    ]
 
 
 def test_figures_are_saved_in_the_format_of_the_path():
     """Matplotlib's figures and what carries one, Plotly's as HTML or JSON."""
     figure = SimpleNamespace(savefig=lambda file, format: file.write(format.encode()))
     plot = SimpleNamespace(
-        to_plotly_json=dict, to_json=lambda: "{}", to_html=lambda **options: f"<html>{sorted(options)}", to_image=lambda format: b"image"
+        to_plotly_json=dict,
+        to_json=lambda: "{}",
+        to_html=lambda **options: f"<html>{sorted(options)}",
+        to_image=lambda format: b"image",
     )
-    assert [figure_bytes(figure, "a.svg"), figure_bytes(SimpleNamespace(figure_=figure), "a")] == [b"svg", b"png"]
-    assert [figure_bytes(plot, "a.json"), figure_bytes(plot, "a.html")[:6], figure_bytes(plot, "a.png")] == [b"{}", b"<html>", b"image"]
+    assert [figure_bytes(figure, "a.svg"), figure_bytes(SimpleNamespace(figure_=figure), "a")] == [
+        b"svg",
+        b"png",
+    ]
+    assert [
+        figure_bytes(plot, "a.json"),
+        figure_bytes(plot, "a.html")[:6],
+        figure_bytes(plot, "a.png"),
+    ] == [b"{}", b"<html>", b"image"]
 
 
 def test_what_is_no_figure_is_refused():

@@ -1,4 +1,6 @@
-"""Curves of what runs use: from their tenth second on, by one thread, which forks and the end of the program do not meet."""
+"""Curves of what runs use: from their tenth second on, by one thread, which forks and the end of
+the program do not meet.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def look(at: float, cpu: float = 0.0, **gpus: float) -> monitor._Look:
     tree = TreeLoad(cpu, 3 * MEGA, 4, 2, int(at * MEGA), int(2 * at * MEGA))
-    machine = MachineLoad(at, 4 * at, 2 * MEGA, 8 * MEGA, 30 * MEGA, 10 * MEGA, int(at * MEGA), int(3 * at * MEGA))
+    machine = MachineLoad(
+        at, 4 * at, 2 * MEGA, 8 * MEGA, 30 * MEGA, 10 * MEGA, int(at * MEGA), int(3 * at * MEGA)
+    )
     return monitor._Look(at, tree, machine, gpus)
 
 
@@ -40,7 +44,9 @@ def watched(run: fitprint.Run, since: float) -> None:
 
 
 def test_what_was_used_between_two_looks_is_recorded() -> None:
-    """Names and units of the machine's curves are MLflow's; a step is a second of the run's life."""
+    """Names and units of the machine's curves are MLflow's;
+    a step is a second of the run's life.
+    """
     with fitprint.start_run() as run:
         watched(run, since=100.0)
         monitor._record(monitor._state, look(105.0, cpu=1.0), look(111.0, cpu=4.0))
@@ -107,8 +113,16 @@ def test_gpus_are_asked_where_the_program_does_so_itself(monkeypatch: pytest.Mon
         nvmlDeviceGetPowerUsage=lambda handle: 250_000,
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    names = ("memory_usage_megabytes", "memory_usage_percentage", "utilization_percentage", "power_usage_watts")
-    assert dict(zip((f"gpu_0_{name}" for name in names), (2.0, 25.0, 70, 250.0), strict=True)) == monitor._gpus()
+    names = (
+        "memory_usage_megabytes",
+        "memory_usage_percentage",
+        "utilization_percentage",
+        "power_usage_watts",
+    )
+    assert (
+        dict(zip((f"gpu_0_{name}" for name in names), (2.0, 25.0, 70, 250.0), strict=True))
+        == monitor._gpus()
+    )
     nvml.nvmlDeviceGetCount = lambda: 1 / 0
     assert {} == monitor._gpus()
 
@@ -123,13 +137,23 @@ def test_a_gpu_that_does_not_answer_hides_no_other(monkeypatch: pytest.MonkeyPat
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     told = ["1_memory_usage_megabytes", "1_memory_usage_percentage", "1_power_usage_watts"]
-    told += ["2_memory_usage_megabytes", "2_memory_usage_percentage", "2_utilization_percentage", "2_power_usage_watts"]
+    told += [
+        "2_memory_usage_megabytes",
+        "2_memory_usage_percentage",
+        "2_utilization_percentage",
+        "2_power_usage_watts",
+    ]
     assert [f"gpu_{name}" for name in told] == list(monitor._gpus())
 
 
 def test_fault_19_processes_that_leave_the_tree_take_no_cpu_back() -> None:
     """One whose parent has ended is the system's: its seconds are missing at the second look."""
-    assert 0.0 == monitor._curves(look(105.0, cpu=9.0), look(111.0, cpu=2.0))["process_cpu_utilization_percentage"]
+    assert (
+        0.0
+        == monitor._curves(look(105.0, cpu=9.0), look(111.0, cpu=2.0))[
+            "process_cpu_utilization_percentage"
+        ]
+    )
 
 
 def test_the_network_of_a_run_does_not_count_from_before_it() -> None:
@@ -150,14 +174,21 @@ def test_a_run_that_has_ended_gets_no_points() -> None:
     assert (True, {}) == (bool(run.metrics), other.metrics)
 
 
-@pytest.mark.parametrize(("ages", "pause"), [([], None), ([0.0], 5.0), ([3600.0, 1.0], 5.0), ([600.0], 10.0), ([86_400.0], 60.0)])
-def test_pauses_grow_with_the_age_of_the_youngest_run(ages: list[float], pause: float | None) -> None:
+@pytest.mark.parametrize(
+    ("ages", "pause"),
+    [([], None), ([0.0], 5.0), ([3600.0, 1.0], 5.0), ([600.0], 10.0), ([86_400.0], 60.0)],
+)
+def test_pauses_grow_with_the_age_of_the_youngest_run(
+    ages: list[float], pause: float | None
+) -> None:
     for number, age in enumerate(ages):
         monitor._state.watched[str(number)] = SimpleNamespace(since=time.monotonic() - age)  # type: ignore[assignment]
-    assert monitor._pause(monitor._state) == (None if pause is None else pytest.approx(pause, abs=0.1))
+    assert monitor._pause(monitor._state) == (
+        None if pause is None else pytest.approx(pause, abs=0.1)
+    )
 
 
-# -- the thread ----------------------------------------------------------------------------------------------------------
+# -- the thread ------------------------------------------------------------------------------------
 
 
 def until(condition: Callable[[], Any]) -> None:
@@ -184,7 +215,9 @@ def test_one_thread_serves_all_runs_and_ends_after_them() -> None:
     with fitprint.start_run() as run:
         thread = monitor._state.thread
         with fitprint.start_run(nested=False) as other:
-            until(lambda: "system/process_cpu_utilization_percentage" in run.metrics and other.metrics)
+            until(
+                lambda: "system/process_cpu_utilization_percentage" in run.metrics and other.metrics
+            )
             assert thread is monitor._state.thread
             assert thread is not None
             assert thread.is_alive()
@@ -213,19 +246,29 @@ def test_inner_runs_of_a_framework_have_no_curves_of_their_own() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_thread_that_fails_is_told_and_ends(monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
+def test_a_thread_that_fails_is_told_and_ends(
+    monkeypatch: pytest.MonkeyPatch, problems: list[str]
+) -> None:
     monkeypatch.setattr(monitor, "machine_load", lambda: 1 / 0)
     with fitprint.start_run():
         until(lambda: problems and not is_working())
-    assert ["monitor: curves of what the process uses end here: ZeroDivisionError: division by zero"] == problems
+    assert [
+        "monitor: curves of what the process uses end here: ZeroDivisionError: division by zero"
+    ] == problems
 
 
 @pytest.mark.usefixtures("quick")
 def test_fault_3_nobody_waits_for_the_writer_to_begin_or_end_a_run() -> None:
-    """A signal handler may do that while its thread writes, and the points wait until it has written."""
+    """A signal handler may do that while its thread writes, and the points wait until it has
+    written.
+    """
     with fitprint.start_run() as run:
         with run.workspace.writer._lock:
-            until(lambda: "points" in [frame.f_code.co_name for frame in sys._current_frames().values()])
+            until(
+                lambda: (
+                    "points" in [frame.f_code.co_name for frame in sys._current_frames().values()]
+                )
+            )
             is_free = monitor._state.lock.acquire(blocking=False)
             if is_free:
                 monitor._state.lock.release()
@@ -245,7 +288,9 @@ def test_the_thread_of_a_long_run_ends_with_it(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_fault_2_a_program_that_joins_all_its_threads_does_not_wait_for_ours(programs: Any) -> None:
-    """Nor after it has worked: threading lists a thread of others from the moment on at which this asks who it is."""
+    """Nor after it has worked: threading lists a thread of others from the moment on at which this
+    asks who it is.
+    """
     script = """
 import fitprint, threading
 from fitprint.recording import monitor
@@ -256,13 +301,15 @@ with fitprint.start_run("a") as run:
     while "system/processes" not in run.metrics:
         found.append(threading.enumerate())
     print({each.name for threads in found for each in threads}, thread.is_alive(), threading.active_count())
-"""
+"""  # noqa: E501
     assert (0, "{'MainThread'} True 1\n", "") == programs.run(script)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 def test_a_fork_meets_no_thread_of_ours_and_curves_go_on(programs: Any) -> None:
-    """Python warns of a fork with threads. The child records nothing on its parent's run; records of the next second bring them back."""
+    """Python warns of a fork with threads. The child records nothing on its parent's run; records
+    of the next second bring them back.
+    """
     script = """
 import fitprint, os, threading, warnings
 from fitprint.recording import monitor
@@ -281,14 +328,16 @@ with fitprint.start_run("a") as run:
     while len(run.history("system/processes")) == before:
         run.log_metrics({"loss": 1.0})
 print(monitor.paused)
-"""
+"""  # noqa: E501
     status, output, errors = programs.run(script)
     assert (0, "[] 0 True\nFalse\n", "") == (status, output, errors)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 def test_what_is_recorded_while_a_fork_waits_brings_no_thread_back(programs: Any) -> None:
-    """The fork waits for what is done in the background, too, and that may record; so for the second of two forks."""
+    """The fork waits for what is done in the background, too, and that may record; so for the
+    second of two forks.
+    """
     script = """
 import fitprint, os, warnings
 from fitprint import clock
@@ -314,7 +363,9 @@ with fitprint.start_run("a") as run:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 def test_fault_14_forks_that_follow_faster_than_looks_leave_curves(programs: Any) -> None:
-    """As in a training that loads data in processes of its own; any record brings the thread back, which looks at once if it is time."""
+    """As in a training that loads data in processes of its own; any record brings the thread back,
+    which looks at once if it is time.
+    """
     script = """
 import fitprint, os, time
 from fitprint.journal import writer
@@ -332,7 +383,7 @@ with fitprint.start_run("a") as run:
         if "system/processes" in run.metrics:
             break
     print(*sorted(key for key in run.metrics if "processes" in key), monitor._state.last is not None)
-"""
+"""  # noqa: E501
     assert (0, "system/processes True\n", "") == programs.run(script)
 
 

@@ -1,4 +1,6 @@
-"""Registered models in Python: registering, URIs, aliases, rules, history, and what is told of mistakes."""
+"""Registered models in Python: registering, URIs, aliases, rules, history, and what is told of
+mistakes.
+"""
 
 from __future__ import annotations
 
@@ -64,20 +66,40 @@ def churn(home: Any) -> list[fitprint.Run]:
 
 
 def test_a_run_is_registered(churn: list[fitprint.Run]) -> None:
-    """By its handle, its URI, or a name; the version says what it is, and loads as the model that was recorded."""
+    """By its handle, its URI, or a name; the version says what it is, and loads as the model that
+    was recorded.
+    """
     version = fitprint.get_model_version("models:/churn/2")
-    assert ("churn", 2, churn[1].id, "models:/churn/2") == (version.name, version.version, version.run_id, version.uri)
+    assert ("churn", 2, churn[1].id, "models:/churn/2") == (
+        version.name,
+        version.version,
+        version.run_id,
+        version.uri,
+    )
     assert "<fitprint.ModelVersion churn/2, pickle>" == repr(version)
-    assert "<fitprint.RegisteredModel 'churn', 3 versions>" == repr(fitprint.get_registered_model("churn"))
+    assert "<fitprint.RegisteredModel 'churn', 3 versions>" == repr(
+        fitprint.get_registered_model("churn")
+    )
     assert 1 == fitprint.register_model(churn[0], "other").version
-    assert [1, 2] == [fitprint.register_model(each, "named").version for each in ("run-1", f"runs:/{churn[2].id}/model")]
+    assert [1, 2] == [
+        fitprint.register_model(each, "named").version
+        for each in ("run-1", f"runs:/{churn[2].id}/model")
+    ]
 
 
 def _needs(uri: str) -> list[str]:
     return list(fitprint.get_model_version(uri).record.model.facts.get("needs", ()))
 
 
-@pytest.mark.parametrize("uri", ["models:/churn/3", "models:/churn/latest", "models:/churn@champion", "models:/churn/production"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "models:/churn/3",
+        "models:/churn/latest",
+        "models:/churn@champion",
+        "models:/churn/production",
+    ],
+)
 def test_a_version_is_loaded_by_every_form_of_uri(churn: list[fitprint.Run], uri: str) -> None:
     """The stage of MLflow's, too."""
     fitprint.get_registered_model("churn").promote(3, "champion")
@@ -100,15 +122,21 @@ def test_a_version_outlives_its_run(churn: list[fitprint.Run], tmp_path: Path) -
     fitprint.delete_run(churn[0])
     fitprint.purge_run(churn[0].id)
     assert "MLmodel" in {path.name for path in version.download(tmp_path / "copy").iterdir()}
-    assert [2] == list(fitprint.load_predictor("models:/churn/1", trust=_needs("churn/1")).predict([1]))
+    assert [2] == list(
+        fitprint.load_predictor("models:/churn/1", trust=_needs("churn/1")).predict([1])
+    )
 
 
 def test_a_folder_and_a_version_are_registered(churn: list[fitprint.Run], tmp_path: Path) -> None:
-    """A model directory from anywhere, and a version under another name, with what is known of it."""
+    """A model directory from anywhere, and a version under another name,
+    with what is known of it.
+    """
     folder = fitprint.get_model_version("churn/1").download(tmp_path / "copy")
     found = fitprint.register_model(folder, "folder")
     assert (None, "pickle") == (found.run_id, found.record.model.flavor)
-    assert [2] == list(fitprint.load_predictor("models:/folder/1", trust=[f"{Adds.__module__}.Adds"]).predict([1]))
+    assert [2] == list(
+        fitprint.load_predictor("models:/folder/1", trust=[f"{Adds.__module__}.Adds"]).predict([1])
+    )
     copy = fitprint.register_model("models:/churn/3", "copies", tags={"from": 3})
     assert (churn[2].id, {"from": "3"}) == (copy.run_id, copy.tags)
 
@@ -122,8 +150,18 @@ def test_an_alias_moves_and_goes_back(churn: list[fitprint.Run]) -> None:
     assert 1 == model.rollback("champion").version
     with pytest.raises(RefusedError, match="led to no other version"):
         model.rollback("champion")
-    told = [(each.before, each.version, each.reason) for each in model.history("champion") if each.refusal is None]
-    assert [(2, 1, ""), (3, 2, ""), (2, 3, "because of 3"), (1, 2, "because of 2"), (0, 1, "because of 1")] == told
+    told = [
+        (each.before, each.version, each.reason)
+        for each in model.history("champion")
+        if each.refusal is None
+    ]
+    assert [
+        (2, 1, ""),
+        (3, 2, ""),
+        (2, 3, "because of 3"),
+        (1, 2, "because of 2"),
+        (0, 1, "because of 1"),
+    ] == told
     model.delete_alias("champion")
     assert {} == model.aliases
 
@@ -143,13 +181,19 @@ def test_what_was_champion_then(churn: list[fitprint.Run]) -> None:
     model = fitprint.get_registered_model("churn")
     start = datetime.now(timezone.utc)
     for number in (1, 2):
-        with clock.replaced(lambda number=number: round((start + timedelta(hours=number)).timestamp() * 1e6)):
+        with clock.replaced(
+            lambda number=number: round((start + timedelta(hours=number)).timestamp() * 1e6)
+        ):
             model.promote(number, "champion")
     times = [(start + timedelta(hours=hours)) for hours in (0.5, 1.5, 2.5)]
     found = [model.at(time, "champion") for time in times]
     assert [None, 1, 2] == [each and each.version for each in found]
-    assert 1 == fitprint.get_model_version(f"models:/churn@champion?at={times[1].isoformat()}").version
-    assert 3 == fitprint.get_model_version(f"models:/churn/latest?at={times[0].isoformat()}").version
+    assert (
+        1 == fitprint.get_model_version(f"models:/churn@champion?at={times[1].isoformat()}").version
+    )
+    assert (
+        3 == fitprint.get_model_version(f"models:/churn/latest?at={times[0].isoformat()}").version
+    )
     with pytest.raises(RegisteredModelNotFoundError, match="led to no version at"):
         fitprint.get_model_version(f"models:/churn@champion?at={times[0].isoformat()}")
     with pytest.raises(RegisteredModelNotFoundError, match="was registered later"):
@@ -158,7 +202,9 @@ def test_what_was_champion_then(churn: list[fitprint.Run]) -> None:
         fitprint.get_model_version("models:/churn/latest?at=2020-01-01")
 
 
-def test_rules_ask_for_another_person_and_for_a_better_version(churn: list[fitprint.Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_ask_for_another_person_and_for_a_better_version(
+    churn: list[fitprint.Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On the same data, as ``evaluate`` found it."""
     model = fitprint.get_registered_model("churn")
     model.set_rules("champion", approvals=1, beats="test_acc", reason="audit")
@@ -171,9 +217,15 @@ def test_rules_ask_for_another_person_and_for_a_better_version(churn: list[fitpr
         model.promote(1, "champion")
     model.set_rules("champion", beats="test_share")
     model.promote(1, "champion")
-    metrics = {"share": lambda true, predicted: sum(a == b for a, b in zip(true, predicted, strict=True)) / len(true)}
+    metrics = {
+        "share": lambda true, predicted: (
+            sum(a == b for a, b in zip(true, predicted, strict=True)) / len(true)
+        )
+    }
     for number in (1, 2):
-        fitprint.evaluate(f"models:/churn/{number}", [1, 2], [2, 3], metrics, trust=_needs(f"churn/{number}"))
+        fitprint.evaluate(
+            f"models:/churn/{number}", [1, 2], [2, 3], metrics, trust=_needs(f"churn/{number}")
+        )
     assert {"test_share": 1.0} == fitprint.get_model_version("churn/1").metrics
     assert 0.0 == fitprint.get_run(churn[1].id).metrics["test_share"]
     with pytest.raises(RefusedError, match="its test_share is 0, that of version 1 is 1"):
@@ -194,7 +246,10 @@ def test_decide_transition_of_a_plugin_may_say_no(churn: list[fitprint.Run]) -> 
     current()
     manager.reset(manager.Hooks(extra={"says": Says()}))
     model = fitprint.get_registered_model("churn")
-    with pytest.raises(RefusedError, match="the plugin says does not let version 3 of churn have @champion: churn/3 is too new"):
+    with pytest.raises(
+        RefusedError,
+        match="the plugin says does not let version 3 of churn have @champion: churn/3 is too new",
+    ):
         model.promote(3, "champion")
     with pytest.raises(RefusedError, match="it failed: ValueError: oh"):
         model.set_alias("broken", 1)
@@ -206,27 +261,51 @@ def test_a_version_that_nobody_else_could_load_gets_no_alias(churn: list[fitprin
     """Its files must have arrived in the artifact store, where there is one."""
     store = current().store
     file = Artifact("MLmodel", "sha256:" + "ab" * 32, 7)
-    made = ModelVersionCreated("churn", clock.now(), "1" * 32, "ann", "", LoggedModel("model", "toy", "sha256:1"), (file,))
+    made = ModelVersionCreated(
+        "churn", clock.now(), "1" * 32, "ann", "", LoggedModel("model", "toy", "sha256:1"), (file,)
+    )
     position = store.position("j")
-    store.append(Batch("j", position, position + 1, [ArtifactStoreChosen(clock.now(), "memory://elsewhere"), made]))
+    store.append(
+        Batch(
+            "j",
+            position,
+            position + 1,
+            [ArtifactStoreChosen(clock.now(), "memory://elsewhere"), made],
+        )
+    )
     model = fitprint.get_registered_model("churn")
     with pytest.raises(
-        RefusedError, match=r"1 artifact \(7 B\) of it have not arrived in the artifact store and are .*; run `fitprint sync`"
+        RefusedError,
+        match=(
+            r"1 artifact \(7 B\) of it have not arrived in the artifact store and are .*; run "
+            r"`fitprint sync`"
+        ),
     ):
         model.promote(4, "champion")
-    store.append(Batch("j", position + 1, position + 2, [BytesArrived(clock.now(), (file.digest,))]))
+    store.append(
+        Batch("j", position + 1, position + 2, [BytesArrived(clock.now(), (file.digest,))])
+    )
     assert 4 == model.promote(4, "champion").version
 
 
 def test_versions_are_found(churn: list[fitprint.Run]) -> None:
     """By what their runs recorded and by their own facts, in any order."""
     fitprint.get_model_version("churn/2").set_tags({"team": "a", "api_key": "a1b2c3d4e5"})
-    assert [2] == [each.version for each in fitprint.search_model_versions("tags.team = 'a' and metrics.acc > 0.1")]
-    assert [3, 2, 1] == [each.version for each in fitprint.search_model_versions(order_by="params.number desc")]
-    assert [3, 2] == [each.version for each in fitprint.get_registered_model("churn").versions("version > 1")]
+    assert [2] == [
+        each.version
+        for each in fitprint.search_model_versions("tags.team = 'a' and metrics.acc > 0.1")
+    ]
+    assert [3, 2, 1] == [
+        each.version for each in fitprint.search_model_versions(order_by="params.number desc")
+    ]
+    assert [3, 2] == [
+        each.version for each in fitprint.get_registered_model("churn").versions("version > 1")
+    ]
     assert [3] == [each.version for each in fitprint.search_model_versions(max_results=1)]
     assert "[redacted]" == fitprint.get_model_version("churn/2").tags["api_key"]
-    with pytest.raises(QueryError, match="there is no attribute 'verion'; did you mean attributes.version"):
+    with pytest.raises(
+        QueryError, match="there is no attribute 'verion'; did you mean attributes.version"
+    ):
         fitprint.search_model_versions("verion = 1")
 
 
@@ -237,7 +316,12 @@ def test_names_notes_and_removal(churn: list[fitprint.Run]) -> None:
     model.set_note("# About")
     model.set_tags({"team": "a", "other": None})
     found = fitprint.get_registered_model("churn")
-    assert ("leaving", "# About", {"team": "a"}, ("churn",)) == (found.name, found.note, found.tags, found.record.former_names)
+    assert ("leaving", "# About", {"team": "a"}, ("churn",)) == (
+        found.name,
+        found.note,
+        found.tags,
+        found.record.former_names,
+    )
     version = model.version(1)
     version.set_note("first")
     version.delete(reason="old")
@@ -258,7 +342,11 @@ def test_names_notes_and_removal(churn: list[fitprint.Run]) -> None:
 @pytest.mark.parametrize(
     ("uri", "error", "part"),
     [
-        ("models:/churn@nobody", RegisteredModelNotFoundError, "has no alias 'nobody'; its aliases: none"),
+        (
+            "models:/churn@nobody",
+            RegisteredModelNotFoundError,
+            "has no alias 'nobody'; its aliases: none",
+        ),
         ("models:/churn/7", RegisteredModelNotFoundError, "has no version 7"),
         ("models:/chrun/1", RegisteredModelNotFoundError, "did you mean 'churn'"),
         ("models:/churn/1/2", ModelNotFoundError, "is no model URI: write models:/NAME@ALIAS"),
@@ -266,17 +354,25 @@ def test_names_notes_and_removal(churn: list[fitprint.Run]) -> None:
         ("models:/churn?at=yesterday", ModelNotFoundError, "is no time"),
         ("models:/churn?to=2020", ModelNotFoundError, "is no time"),
         ("models:/churn/best", RegisteredModelNotFoundError, "'best' is no version of churn"),
-        ("models:/churn/staging", RegisteredModelNotFoundError, "no version of churn is in the stage Staging"),
+        (
+            "models:/churn/staging",
+            RegisteredModelNotFoundError,
+            "no version of churn is in the stage Staging",
+        ),
         ("models:/churn/" + "9" * 30, RegisteredModelNotFoundError, "has no version"),
     ],
 )
-def test_what_leads_nowhere_is_told(churn: list[fitprint.Run], uri: str, error: type[FitprintError], part: str) -> None:
+def test_what_leads_nowhere_is_told(
+    churn: list[fitprint.Run], uri: str, error: type[FitprintError], part: str
+) -> None:
     """With what there is."""
     with pytest.raises(error, match=part.replace("(", r"\(")):
         fitprint.load_model(uri)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a/b", "a@b", "a:b", "a?b", "x" * 251, " a", "a\n", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a/b", "a@b", "a:b", "a?b", "x" * 251, " a", "a\n", "\ud800"]
+)
 def test_a_name_that_is_none_is_refused(churn: list[fitprint.Run], name: str) -> None:
     """And nothing is registered."""
     with pytest.raises(FitprintError, match="cannot be called|must be a text"):
@@ -326,11 +422,19 @@ def stores(home: Any) -> Iterator[None]:
 def test_a_store_without_a_registry_says_so(stores: None) -> None:
     """And which stores have one."""
     fitprint.configure(store="without://x")
-    with pytest.raises(StoreError, match=r"keeps no registered models; a SQLite file does: set the setting `store` to sqlite:///PATH"):
+    with pytest.raises(
+        StoreError,
+        match=(
+            r"keeps no registered models; a SQLite file does: set the setting `store` to "
+            r"sqlite:///PATH"
+        ),
+    ):
         fitprint.registered_models()
 
 
-def test_a_store_that_is_out_of_reach_leaves_the_request_in_the_journal(stores: None, tmp_path: Path) -> None:
+def test_a_store_that_is_out_of_reach_leaves_the_request_in_the_journal(
+    stores: None, tmp_path: Path
+) -> None:
     """The version is there when it is delivered."""
     run = recorded(1)
     folder = run.download("model", tmp_path / "model")
@@ -351,20 +455,29 @@ def test_versions_are_compared(churn: list[fitprint.Run]) -> None:
     """What their runs recorded, and whether callers break."""
     first, third = (fitprint.get_model_version(f"churn/{number}") for number in (1, 3))
     found = first.compare(third)
-    assert ("metric", "acc", "0.1", "0.3") in [(each.section, each.key, each.before, each.after) for each in found.differences]
+    assert ("metric", "acc", "0.1", "0.3") in [
+        (each.section, each.key, each.before, each.after) for each in found.differences
+    ]
     assert "param number: 1 → 3" in str(found)
     assert () == found.breaks
     assert 1 == found.to_dict()["schema"]
     assert () == first.compare(first).differences
 
 
-def test_a_removed_name_begins_anew_and_its_versions_come_back_one_by_one(churn: list[fitprint.Run]) -> None:
+def test_a_removed_name_begins_anew_and_its_versions_come_back_one_by_one(
+    churn: list[fitprint.Run],
+) -> None:
     """The number goes on; who restores the model, which is there, is told how."""
     model = fitprint.get_registered_model("churn")
     model.delete()
     assert 4 == fitprint.register_model(recorded(4), "churn").version
     model.refresh()
-    with pytest.raises(RefusedError, match="is not removed; its versions from before it was removed come back one by one: churn/1"):
+    with pytest.raises(
+        RefusedError,
+        match=(
+            "is not removed; its versions from before it was removed come back one by one: churn/1"
+        ),
+    ):
         model.restore()
     with pytest.raises(RegisteredModelNotFoundError, match="fitprint models restore churn/1"):
         fitprint.get_model_version("churn/1")
@@ -386,7 +499,9 @@ def test_a_name_that_is_none_is_told_where_it_is_given(home: Any, name: str) -> 
 
 
 def test_rules_are_not_passed_by_detours(churn: list[fitprint.Run]) -> None:
-    """Neither by taking the alias away, nor by another direction of the metric, nor by data of another name."""
+    """Neither by taking the alias away, nor by another direction of the metric, nor by data of
+    another name.
+    """
     model = fitprint.get_registered_model("churn")
     tell(1, test_acc=(0.9, "max"))
     model.promote(1, "champion")
@@ -396,13 +511,17 @@ def test_rules_are_not_passed_by_detours(churn: list[fitprint.Run]) -> None:
     with pytest.raises(RefusedError, match="its test_acc is 0.5, that of version 1 is 0.9"):
         model.promote(2, "champion")
     tell(2, test_acc=(0.1, "min"))
-    with pytest.raises(RefusedError, match=r"is not the same for version 2 \(min\) and version 1 \(max\)"):
+    with pytest.raises(
+        RefusedError, match=r"is not the same for version 2 \(min\) and version 1 \(max\)"
+    ):
         model.promote(2, "champion")
     model.set_rules("champion", beats="test_x_y")
     for number, (data, metric) in ((1, ("test", "x_y")), (2, ("test_x", "y"))):
         found = ModelEvaluation("d", "t", {metric: 0.5 + number}, {metric: "max"})
         model.version(number).tell_evaluation(data, found)
-    with pytest.raises(RefusedError, match="the test_x_y of both versions on data of one name is not known"):
+    with pytest.raises(
+        RefusedError, match="the test_x_y of both versions on data of one name is not known"
+    ):
         model.promote(2, "champion")
 
 
@@ -417,19 +536,36 @@ def test_what_is_said_of_a_version_that_is_there_holds(churn: list[fitprint.Run]
     again = fitprint.register_model(churn[0], "churn", tags={"a": "b"}, note="more")
     assert (1, {"a": "b"}, "more") == (again.version, again.tags, again.note)
     fitprint.get_registered_model("churn").set_rules("champion", approvals=1)
-    with pytest.raises(RefusedError, match=r"\(other/1 is registered all the same\)|\(churn/4 is registered all the same\)"):
+    with pytest.raises(
+        RefusedError,
+        match=r"\(other/1 is registered all the same\)|\(churn/4 is registered all the same\)",
+    ):
         fitprint.register_model(recorded(7), "churn", alias="champion")
 
 
-def version_with(number: int, inputs: list[tuple[str, str]], outputs: list[tuple[str, Any]]) -> ModelVersionRecord:
+def version_with(
+    number: int, inputs: list[tuple[str, str]], outputs: list[tuple[str, Any]]
+) -> ModelVersionRecord:
     signature = {
-        "inputs": {"container": "frame", "fields": [{"name": name, "type": kind, "nullable": False} for name, kind in inputs]},
+        "inputs": {
+            "container": "frame",
+            "fields": [{"name": name, "type": kind, "nullable": False} for name, kind in inputs],
+        },
         "outputs": {
             "container": "array",
-            "fields": [{"name": None, "type": kind, "nullable": False, "shape": shape} for kind, shape in outputs],
+            "fields": [
+                {"name": None, "type": kind, "nullable": False, "shape": shape}
+                for kind, shape in outputs
+            ],
         },
     }
-    return ModelVersionRecord(str(number), "m", number, "", LoggedModel("model", "toy", f"d{number}", {"signature": signature}))
+    return ModelVersionRecord(
+        str(number),
+        "m",
+        number,
+        "",
+        LoggedModel("model", "toy", f"d{number}", {"signature": signature}),
+    )
 
 
 @pytest.mark.parametrize(
@@ -437,12 +573,22 @@ def version_with(number: int, inputs: list[tuple[str, str]], outputs: list[tuple
     [
         ([("b", "double"), ("a", "double")], [("double", [-1])], "another order"),
         ([("a", "double")], [("double", [-1])], "does not take b any more"),
-        ([("a", "double"), ("b", "string")], [("double", [-1])], "the input b is string in the place of double"),
-        ([("a", "double"), ("b", "double"), ("c", "long")], [("double", [-1])], "needs the input c"),
+        (
+            [("a", "double"), ("b", "string")],
+            [("double", [-1])],
+            "the input b is string in the place of double",
+        ),
+        (
+            [("a", "double"), ("b", "double"), ("c", "long")],
+            [("double", [-1])],
+            "needs the input c",
+        ),
         ([("a", "double"), ("b", "double")], [("double", [-1, 2])], "the outputs are others"),
     ],
 )
-def test_what_breaks_callers_is_seen(inputs: list[tuple[str, str]], outputs: list[tuple[str, Any]], told: str) -> None:
+def test_what_breaks_callers_is_seen(
+    inputs: list[tuple[str, str]], outputs: list[tuple[str, Any]], told: str
+) -> None:
     """And shown among the differences."""
     before = version_with(1, [("a", "double"), ("b", "double")], [("double", [-1])])
     found = compared_versions(before, version_with(2, inputs, outputs))

@@ -1,4 +1,6 @@
-"""A run, from start to end: what is logged is what is read, each item fails alone, and every thread may log."""
+"""A run, from start to end: what is logged is what is read, each item fails alone, and every thread
+may log.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ import pytest
 import fitprint
 from fitprint import clock
 from fitprint.entities import Dataset
-from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, InvalidMetricError, InvalidParamError, MetricNotFoundError
+from fitprint.errors import (
+    ArtifactNotFoundError,
+    FitprintError,
+    IntegrityError,
+    InvalidMetricError,
+    InvalidParamError,
+    MetricNotFoundError,
+)
 from fitprint.recording import workspace
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -27,20 +36,33 @@ class Unspeakable:
         raise RuntimeError("no text")
 
 
-# -- life ----------------------------------------------------------------------------------------------------------------
+# -- life ------------------------------------------------------------------------------------------
 
 
 def test_a_run_has_a_name_times_and_an_end() -> None:
-    """Id, name, experiment, kind, status and times are there while it goes on and when it has ended."""
+    """Id, name, experiment, kind, status and times are there while it goes on and when it has
+    ended.
+    """
     before = datetime.now(timezone.utc)
     with fitprint.start_run("mine", experiment="tests", tags={"team": "a", "number": 3}) as run:
         assert 32 == len(run.id)
-        assert ("mine", "tests", "user", "RUNNING", None) == (run.name, run.experiment, run.kind, run.status, run.end_time)
+        assert ("mine", "tests", "user", "RUNNING", None) == (
+            run.name,
+            run.experiment,
+            run.kind,
+            run.status,
+            run.end_time,
+        )
         assert run.is_open
     assert not run.is_open
     assert ("FINISHED", None) == (run.status, run.error)
     assert run.end_time is not None
-    assert before - timedelta(milliseconds=1) <= run.start_time <= run.end_time <= datetime.now(timezone.utc)
+    assert (
+        before - timedelta(milliseconds=1)
+        <= run.start_time
+        <= run.end_time
+        <= datetime.now(timezone.utc)
+    )
     assert {"team": "a", "number": "3"} == run.tags
 
 
@@ -80,16 +102,27 @@ def test_a_status_that_there_is_not_is_refused(status: Any) -> None:
 
 
 def test_a_resumed_run_keeps_what_it_has() -> None:
-    """By id, prefix or name: status RUNNING again, parent, params and steps go on; the new end counts."""
+    """By id, prefix or name: status RUNNING again, parent, params and steps go on; the new end
+    counts.
+    """
     with fitprint.start_run("outer") as outer, fitprint.start_run("mine", tags={"a": "b"}) as run:
         run.log_params({"C": 1})
         run.log_metric("loss", 3.0)
     with fitprint.start_run(run_id=run.id, tags={"c": "d"}) as again:
-        assert (run.id, "mine", outer.id, "RUNNING") == (again.id, again.name, again.parent_id, again.status)
+        assert (run.id, "mine", outer.id, "RUNNING") == (
+            again.id,
+            again.name,
+            again.parent_id,
+            again.status,
+        )
         again.log_metric("loss", 2.0)
         again.log_params({"gamma": 2})
     run.refresh()
-    assert ("FINISHED", {"C": 1, "gamma": 2}, {"a": "b", "c": "d"}) == (run.status, run.params, run.tags)
+    assert ("FINISHED", {"C": 1, "gamma": 2}, {"a": "b", "c": "d"}) == (
+        run.status,
+        run.params,
+        run.tags,
+    )
     assert ([0, 1], [3.0, 2.0]) == (list(run.history("loss").step), list(run.history("loss").value))
 
 
@@ -101,15 +134,33 @@ def test_children_are_below_their_parent() -> None:
                 pass
         with fitprint.start_run("apart", nested=False):
             pass
-    assert [("a", "tests"), ("b", "tests")] == [(child.name, child.experiment) for child in outer.children()]
+    assert [("a", "tests"), ("b", "tests")] == [
+        (child.name, child.experiment) for child in outer.children()
+    ]
     assert "Default" == fitprint.get_run("apart").experiment
 
 
-# -- params and tags ---------------------------------------------------------------------------------------------------
+# -- params and tags -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "value", [True, False, None, 0, -1, 2**70, 1.5, math.inf, -math.inf, "", "text", "caf\udce9", [1, [2.0, None]], {"a": {"b": [True]}}]
+    "value",
+    [
+        True,
+        False,
+        None,
+        0,
+        -1,
+        2**70,
+        1.5,
+        math.inf,
+        -math.inf,
+        "",
+        "text",
+        "caf\udce9",
+        [1, [2.0, None]],
+        {"a": {"b": [True]}},
+    ],
 )
 def test_params_keep_their_type(value: Any) -> None:
     """What JSON knows comes back as it was, non-finite numbers included."""
@@ -142,7 +193,9 @@ def test_a_large_param_is_whole() -> None:
         fitprint.log_params({"text": text, "nested": nested, "small": "y"})
     assert {"text": text, "nested": nested, "small": "y"} == run.params
     assert len(json.dumps(run.record.params["text"].value)) < 10_000
-    assert {"params/text.json", "params/nested.json"} == {artifact.path for artifact in run.artifacts}
+    assert {"params/text.json", "params/nested.json"} == {
+        artifact.path for artifact in run.artifacts
+    }
 
 
 def test_the_later_param_stands_and_tags_can_be_removed() -> None:
@@ -155,7 +208,7 @@ def test_the_later_param_stands_and_tags_can_be_removed() -> None:
     assert ({"C": "two"}, {"a": "1", "c": "x"}) == (run.params, run.tags)
 
 
-# -- metrics -----------------------------------------------------------------------------------------------------------
+# -- metrics ---------------------------------------------------------------------------------------
 
 
 def test_points_are_exact() -> None:
@@ -200,9 +253,20 @@ def test_a_summary_knows_the_best() -> None:
             fitprint.log_metric("loss", value)
             fitprint.log_metric("score", value, goal="max")
     summary = run.summary("loss")
-    assert (3.0, 2.0, 1.0, 3.0, 4) == (summary.first, summary.last, summary.min, summary.max, summary.count)
-    assert ((1.0, 1), (3.0, 0)) == ((summary.best, summary.best_step), (run.summary("score").best, run.summary("score").best_step))
-    with pytest.raises(MetricNotFoundError, match="has no metric 'nothing'; its metrics: loss, score"):
+    assert (3.0, 2.0, 1.0, 3.0, 4) == (
+        summary.first,
+        summary.last,
+        summary.min,
+        summary.max,
+        summary.count,
+    )
+    assert ((1.0, 1), (3.0, 0)) == (
+        (summary.best, summary.best_step),
+        (run.summary("score").best, run.summary("score").best_step),
+    )
+    with pytest.raises(
+        MetricNotFoundError, match="has no metric 'nothing'; its metrics: loss, score"
+    ):
         run.summary("nothing")
     assert 0 == len(run.history("nothing"))
 
@@ -210,7 +274,10 @@ def test_a_summary_knows_the_best() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("loss", "1.0"), "metric 'loss' must be one real number, not str '1.0'; convert it with float"),
+        (
+            ("loss", "1.0"),
+            "metric 'loss' must be one real number, not str '1.0'; convert it with float",
+        ),
         (("loss", None), "metric 'loss' must be one real number, not NoneType"),
         (("loss", [1.0]), "metric 'loss' must be one real number, not list"),
         (("loss", 1j), "metric 'loss' must be one real number, not complex"),
@@ -245,9 +312,18 @@ def test_a_metric_that_is_no_number_costs_no_other() -> None:
 
 
 def test_the_metrics_of_a_round_are_what_they_are_one_by_one() -> None:
-    """Rounds after the first are written at once: nothing of a point is different, and what comes without a step goes on from there."""
-    rounds = [{"loss": 0.5, "score": float("nan")}, {"loss": 0.25, "score": float("inf")}, {"loss": 0.125, "score": 3, "late": 1.0}]
-    with fitprint.start_run(name="rounds") as together, fitprint.start_run(name="points", nested=True) as one_by_one:
+    """Rounds after the first are written at once: nothing of a point is different, and what comes
+    without a step goes on from there.
+    """
+    rounds = [
+        {"loss": 0.5, "score": float("nan")},
+        {"loss": 0.25, "score": float("inf")},
+        {"loss": 0.125, "score": 3, "late": 1.0},
+    ]
+    with (
+        fitprint.start_run(name="rounds") as together,
+        fitprint.start_run(name="points", nested=True) as one_by_one,
+    ):
         for step, values in enumerate(rounds, 7):
             together.log_metrics(values, step, epoch=step / 2)
             for key, value in values.items():
@@ -264,14 +340,21 @@ def test_the_metrics_of_a_round_are_what_they_are_one_by_one() -> None:
     assert list(together.history("loss").step) == [7, 8, 9, 10]
 
 
-def test_fault_13c_first_metrics_without_a_step_are_what_they_are_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_13c_first_metrics_without_a_step_are_what_they_are_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """They are one write; what comes later without a step goes on from there."""
     write, sizes = os.write, []
     values = {"a": 0.5, "b": math.inf, "c": -1.0}
-    with fitprint.start_run(name="together") as together, fitprint.start_run(name="points", nested=True) as one_by_one:
+    with (
+        fitprint.start_run(name="together") as together,
+        fitprint.start_run(name="points", nested=True) as one_by_one,
+    ):
         for key, value in values.items():
             one_by_one.log_metric(key, value)
-        monkeypatch.setattr(os, "write", lambda number, data: sizes.append(len(data)) or write(number, data))
+        monkeypatch.setattr(
+            os, "write", lambda number, data: sizes.append(len(data)) or write(number, data)
+        )
         together.log_metrics(values)
         monkeypatch.undo()
         for run in (together, one_by_one):
@@ -314,7 +397,9 @@ def test_a_curve_that_does_not_fit_is_refused_whole(columns: dict[str, Any]) -> 
 
 def test_what_the_settings_leave_out_is_left_out() -> None:
     """Globs of params and metrics count for what is logged by hand, too."""
-    fitprint.configure(include_metrics=["val_*"], exclude_metrics=["*_debug"], exclude_params=["secret*"])
+    fitprint.configure(
+        include_metrics=["val_*"], exclude_metrics=["*_debug"], exclude_params=["secret*"]
+    )
     with fitprint.start_run() as run:
         fitprint.log_metrics({"val_loss": 1, "loss": 2, "val_debug": 3})
         run.log_history("loss", [1.0])
@@ -322,7 +407,7 @@ def test_what_the_settings_leave_out_is_left_out() -> None:
     assert ({"val_loss": 1.0}, {"C": 1}) == (run.metrics, run.params)
 
 
-# -- files ---------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def test_files_come_back_byte_by_byte(tmp_path: Path) -> None:
@@ -337,21 +422,31 @@ def test_files_come_back_byte_by_byte(tmp_path: Path) -> None:
         fitprint.log_artifact(folder / "b.bin")
         fitprint.log_artifact(folder / "b.bin", "other/name.bin")
         fitprint.log_artifacts(folder.parent, "all")
-    assert ["all/a.txt", "all/deeper/b.bin", "b.bin", "notes/a.json", "notes/hello.txt", "other/name.bin"] == [
-        a.path for a in run.artifacts
-    ]
+    assert [
+        "all/a.txt",
+        "all/deeper/b.bin",
+        "b.bin",
+        "notes/a.json",
+        "notes/hello.txt",
+        "other/name.bin",
+    ] == [a.path for a in run.artifacts]
     assert "héllo\n".encode() == run.read("notes/hello.txt")
     assert {"a": [1, None]} == json.loads(run.read("notes/a.json"))
     assert bytes(range(256)) == run.download("b.bin", tmp_path / "copy.bin").read_bytes()
     target = run.download("all", tmp_path / "target")
-    assert ["a.txt", "deeper/b.bin"] == sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
+    assert ["a.txt", "deeper/b.bin"] == sorted(
+        path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()
+    )
     assert 6 == len([path for path in run.download().rglob("*") if path.is_file()])
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a\0b"])
 def test_a_path_that_leads_out_of_the_run_is_refused(path: str) -> None:
     """Artifacts stay inside."""
-    with fitprint.start_run() as run, pytest.raises(FitprintError, match="must be relative and stay inside the run"):
+    with (
+        fitprint.start_run() as run,
+        pytest.raises(FitprintError, match="must be relative and stay inside the run"),
+    ):
         fitprint.log_text("x", path)
     assert () == run.artifacts
 
@@ -366,7 +461,9 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
             fitprint.log_artifact(tmp_path)
         with pytest.raises(FitprintError, match="there is no folder"):
             fitprint.log_artifacts(tmp_path / "nothing")
-    with pytest.raises(ArtifactNotFoundError, match=r"has no artifact 'b\.txt'; its artifacts: a\.txt"):
+    with pytest.raises(
+        ArtifactNotFoundError, match=r"has no artifact 'b\.txt'; its artifacts: a\.txt"
+    ):
         run.read("b.txt")
 
 
@@ -388,15 +485,19 @@ def test_data_leave_facts_only() -> None:
     with fitprint.start_run() as run:
         fitprint.log_input([[1, 2], [3, 4]], "X", "train")
         fitprint.log_input(Dataset("mine", "test", "sha256:" + "0" * 64, {"rows": 2}))
-    assert [("X", "train"), ("mine", "test")] == [(dataset.name, dataset.role) for dataset in run.datasets]
+    assert [("X", "train"), ("mine", "test")] == [
+        (dataset.name, dataset.role) for dataset in run.datasets
+    ]
     assert {"rows": 2} == run.datasets[1].facts
 
 
-# -- threads ---------------------------------------------------------------------------------------------------------------
+# -- threads ---------------------------------------------------------------------------------------
 
 
 def test_a_handle_may_be_used_from_any_thread() -> None:
-    """Eight threads log to one run at once: nothing is lost, no step is given twice, and each thread's points are in order."""
+    """Eight threads log to one run at once: nothing is lost, no step is given twice, and each
+    thread's points are in order.
+    """
     barrier = threading.Barrier(8)
 
     def work(number: int) -> None:
@@ -423,7 +524,7 @@ def test_many_threads_may_end_a_run() -> None:
     assert not run.is_open
 
 
-# -- time --------------------------------------------------------------------------------------------------------------------
+# -- time ------------------------------------------------------------------------------------------
 
 
 def test_a_clock_that_goes_back_loses_nothing() -> None:
@@ -437,9 +538,15 @@ def test_a_clock_that_goes_back_loses_nothing() -> None:
     assert "FINISHED" == run.status
 
 
-@pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a"), ("x/y", "x/y/z/w"), ("x/y/z", "x")])
-def test_fault_9_a_path_is_not_both_a_file_and_a_folder(first: str, second: str, tmp_path: Path) -> None:
-    """The second is refused where it is logged, by a message with both; the first is recorded, again, too."""
+@pytest.mark.parametrize(
+    ("first", "second"), [("a", "a/b"), ("a/b", "a"), ("x/y", "x/y/z/w"), ("x/y/z", "x")]
+)
+def test_fault_9_a_path_is_not_both_a_file_and_a_folder(
+    first: str, second: str, tmp_path: Path
+) -> None:
+    """The second is refused where it is logged, by a message with both; the first is recorded,
+    again, too.
+    """
     with fitprint.start_run() as run:
         run.log_text("one", first)
         run.log_text("two", first)
@@ -450,7 +557,9 @@ def test_fault_9_a_path_is_not_both_a_file_and_a_folder(first: str, second: str,
 
 
 def test_fault_9_what_can_be_copied_is_copied_beside_a_clash(tmp_path: Path) -> None:
-    """Two handles recorded a file and a folder of one name: the error names both, all else is there."""
+    """Two handles recorded a file and a folder of one name: the error names both, all else is
+    there.
+    """
     from fitprint.recording.opening import attached_run
 
     with fitprint.start_run() as run:
@@ -462,7 +571,9 @@ def test_fault_9_what_can_be_copied_is_copied_beside_a_clash(tmp_path: Path) -> 
     assert ["one", "two"] == [(tmp_path / "all" / path).read_text() for path in ("a", "c/d")]
 
 
-@pytest.mark.parametrize("path", ["x" * 256, "é" * 128, "a/" + "x" * 300 + "/b", "a\ud800", "../a", "/a", "a/../b", ""])
+@pytest.mark.parametrize(
+    "path", ["x" * 256, "é" * 128, "a/" + "x" * 300 + "/b", "a\ud800", "../a", "/a", "a/../b", ""]
+)
 def test_fault_9_a_path_that_no_file_can_have_is_refused(path: str) -> None:
     """It could be recorded and never be copied."""
     with fitprint.start_run() as run, pytest.raises(FitprintError):

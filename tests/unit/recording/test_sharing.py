@@ -66,11 +66,18 @@ def distant() -> dict[str, Distant]:
 def runs(distant: dict[str, Distant]) -> Iterator[CapturedRuns]:
     plugin = ModuleType("plugin")
     plugin.register_artifact_stores = hookimpl(  # type: ignore[attr-defined]
-        lambda: {"distant": Opener(lambda uri: distant.setdefault("it", Distant(uri)), delivery="background")}
+        lambda: {
+            "distant": Opener(
+                lambda uri: distant.setdefault("it", Distant(uri)), delivery="background"
+            )
+        }
     )
     with captured_runs(plugins={"plugin": plugin}, strict=False) as found:
-        assert found.workspace.writer  # opened without a delivery in the background, so that only the test brings anything
-        found.workspace.settings = replace(found.workspace.settings, values={**found.workspace.settings.values, "artifacts": URL})
+        # opened without a delivery in the background, so that only the test brings anything
+        assert found.workspace.writer
+        found.workspace.settings = replace(
+            found.workspace.settings, values={**found.workspace.settings.values, "artifacts": URL}
+        )
         yield found
 
 
@@ -87,7 +94,9 @@ def other_home(runs: CapturedRuns) -> None:
             path.unlink()
 
 
-def test_the_password_stays_where_it_was_set(runs: CapturedRuns, distant: dict[str, Distant]) -> None:
+def test_the_password_stays_where_it_was_set(
+    runs: CapturedRuns, distant: dict[str, Distant]
+) -> None:
     """The store keeps the URL without it; who has it in a setting uploads and reads."""
     record(a="first")
     runs.workspace.sync()
@@ -115,7 +124,9 @@ def test_a_setting_is_shown_without_its_password(runs: CapturedRuns) -> None:
     assert "distant://bob@host/bytes" == runs.workspace.shown_settings()["artifacts"]
 
 
-def test_events_go_on_while_a_large_file_travels(runs: CapturedRuns, distant: dict[str, Distant], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_go_on_while_a_large_file_travels(
+    runs: CapturedRuns, distant: dict[str, Distant], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is logged after an upload began is in the store before it ends."""
     monkeypatch.setattr(sharing, "_EVERY_SECONDS", -1.0)
     seen = []
@@ -158,8 +169,12 @@ def test_wrong_bytes_are_refused(runs: CapturedRuns, distant: dict[str, Distant]
     assert b"first" == runs.one().read("a.txt")
 
 
-def test_a_store_that_does_not_answer_is_not_asked_for_each_file(runs: CapturedRuns, distant: dict[str, Distant]) -> None:
-    """A round ends after some refusals, the next begins later, and it is told once; nothing is lost."""
+def test_a_store_that_does_not_answer_is_not_asked_for_each_file(
+    runs: CapturedRuns, distant: dict[str, Distant]
+) -> None:
+    """A round ends after some refusals, the next begins later, and it is told once; nothing is
+    lost.
+    """
     record(**{f"t{number}": str(number) for number in range(20)})
     runs.workspace.sync()
     assert runs.workspace.shared.uri
@@ -191,7 +206,10 @@ def test_a_wrong_setting_is_told_and_binds_nobody(tmp_path: Path) -> None:
         record(a="first")
         assert b"first" == runs.one().read("a.txt")
         assert runs.workspace.known_store().artifact_uri is None
-        assert any("no installed plugin provides artifact stores at buckets://" in problem for problem in runs.problems)
+        assert any(
+            "no installed plugin provides artifact stores at buckets://" in problem
+            for problem in runs.problems
+        )
 
 
 def test_two_threads_bring_each_file_once(runs: CapturedRuns, distant: dict[str, Distant]) -> None:
@@ -207,12 +225,16 @@ def test_two_threads_bring_each_file_once(runs: CapturedRuns, distant: dict[str,
 
 
 def test_runs_of_a_store_without_an_artifact_store_say_what_to_do(tmp_path: Path) -> None:
-    """A store of a plugin has none until somebody chooses; then what was recorded before is brought, too."""
+    """A store of a plugin has none until somebody chooses; then what was recorded before is
+    brought, too.
+    """
     from fitprint.stores.memory import MemoryStore
 
     stores: dict[str, MemoryStore] = {}
     plugin = ModuleType("plugin")
-    plugin.register_stores = hookimpl(lambda: {"mine": Opener(lambda uri: stores.setdefault(uri, MemoryStore(uri)))})  # type: ignore[attr-defined]
+    plugin.register_stores = hookimpl(
+        lambda: {"mine": Opener(lambda uri: stores.setdefault(uri, MemoryStore(uri)))}
+    )  # type: ignore[attr-defined]
     with captured_runs(plugins={"plugin": plugin}, store="mine://here") as runs:
         record(a="first")
         (digest,) = [artifact.digest for artifact in runs.one().artifacts]

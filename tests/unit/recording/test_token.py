@@ -29,7 +29,9 @@ FULL = RunToken(
 
 
 def text_of(said: Any, version: str = "1") -> str:
-    return f"fitprint.{version}." + urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+    return f"fitprint.{version}." + urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip(
+        "="
+    )
 
 
 @pytest.mark.parametrize("token", [RunToken(), RunToken(RUN), FULL])
@@ -56,7 +58,10 @@ def test_the_text_fits_anywhere() -> None:
         (text_of({"run": RUN})[:-4], "damaged"),
         ("fitprint.1." + urlsafe_b64encode(b"[" * 50_000).decode().rstrip("="), "damaged"),
         (text_of([]), "no token"),
-        (text_of({}, "2"), "version 2, and fitprint .* reads version 1: install the same fitprint here as there"),
+        (
+            text_of({}, "2"),
+            "version 2, and fitprint .* reads version 1: install the same fitprint here as there",
+        ),
         (text_of({}, "0"), "version 0"),
         (text_of({"power": 1}), "'power'"),
         (text_of({"run": "../../etc"}), "none"),
@@ -78,8 +83,13 @@ def test_what_is_no_token_is_refused(text: str, words: str) -> None:
         RunToken.decode(text)
 
 
-_JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-_NAMES = st.sampled_from(["run", "call", "role", "experiment", "settings", "store", "store_id", "local", "home", "other"])
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+_NAMES = st.sampled_from(
+    ["run", "call", "role", "experiment", "settings", "store", "store_id", "local", "home", "other"]
+)
 
 
 _BODIES = st.binary().map(lambda data: "fitprint.1." + urlsafe_b64encode(data).decode())
@@ -97,19 +107,29 @@ def test_hostile_texts_give_our_error_or_a_token(text: str) -> None:
 def test_what_counts_on_one_machine_counts_nowhere_else(tmp_path: Path) -> None:
     """The home and a store that is a file; a distant store counts everywhere."""
     here, there = Local.of(tmp_path), Local(str(tmp_path), "another", "01234567")
-    assert {"home": str(tmp_path), "store": "sqlite:///a.db"} == RunToken(store="sqlite:///a.db", local=here).settings_here()
+    assert {"home": str(tmp_path), "store": "sqlite:///a.db"} == RunToken(
+        store="sqlite:///a.db", local=here
+    ).settings_here()
     assert {} == RunToken(store="sqlite:///a.db", local=there).settings_here()
     assert {"store": "https://host"} == RunToken(store="https://host", local=there).settings_here()
     assert "another" in RunToken(RUN, store="sqlite:///a.db", local=there).elsewhere
-    assert "" == RunToken(RUN, store="https://host", local=there).elsewhere == RunToken(RUN, local=here).elsewhere
+    assert (
+        ""
+        == RunToken(RUN, store="https://host", local=there).elsewhere
+        == RunToken(RUN, local=here).elsewhere
+    )
 
 
 def test_an_artifact_store_goes_with_its_store(tmp_path: Path) -> None:
-    """Where the sender's store is out of reach, a process that records elsewhere must not bind its own store to the sender's folder."""
+    """Where the sender's store is out of reach, a process that records elsewhere must not bind its
+    own store to the sender's folder.
+    """
     artifacts = {"artifacts": "file:///bytes"}
     there = Local(str(tmp_path), "another", "01234567")
     assert {} == RunToken(settings=artifacts, store="sqlite:///a.db", local=there).settings_here()
-    assert {"store": "https://host", **artifacts} == RunToken(settings=artifacts, store="https://host", local=there).settings_here()
+    assert {"store": "https://host", **artifacts} == RunToken(
+        settings=artifacts, store="https://host", local=there
+    ).settings_here()
     assert artifacts == RunToken(settings=artifacts, local=Local.of("")).settings_here()
 
 

@@ -26,14 +26,22 @@ def test_a_run_has_what_its_process_used_meanwhile() -> None:
 
 
 def told_by(script: str) -> list[int]:
-    """Run a small program of its own, whose memory nobody else has made large, and return the numbers that it prints."""
+    """Run a small program of its own, whose memory nobody else has made large, and return the
+    numbers that it prints.
+    """
     start = "import fitprint, subprocess, sys\nfitprint.configure(notice=False)\n"
-    done = subprocess.run([sys.executable, "-c", start + script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", start + script], capture_output=True, text=True, check=True
+    )
     return [int(word) for word in done.stdout.split()]
 
 
 def test_memory_that_was_given_back_counts() -> None:
-    (peak,) = told_by(f"with fitprint.start_run() as run:\n    bytearray({200 * MEGABYTE})\nprint(run.usage['peak_memory'])")
+    (peak,) = told_by(
+        "with fitprint.start_run() as run:\n"
+        f"    bytearray({200 * MEGABYTE})\n"
+        "print(run.usage['peak_memory'])"
+    )
     assert 200 * MEGABYTE <= peak < 400 * MEGABYTE
 
 
@@ -55,8 +63,12 @@ def test_processes_that_ended_count() -> None:
 def test_a_program_does_not_count_the_memory_of_the_one_that_started_it() -> None:
     """Linux hands that on."""
     large = bytearray(300 * MEGABYTE)
-    script = "import fitprint\nrun = fitprint.start_run()\nrun.end()\nprint(run.usage['peak_memory'])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    script = (
+        "import fitprint\nrun = fitprint.start_run()\nrun.end()\nprint(run.usage['peak_memory'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) < len(large)
 
 

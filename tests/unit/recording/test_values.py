@@ -19,7 +19,13 @@ from typing import NamedTuple
 
 import pytest
 
-from fitprint.data.values import PREVIEW_LIMIT, number_or_text, param_value, preview, strip_addresses
+from fitprint.data.values import (
+    PREVIEW_LIMIT,
+    number_or_text,
+    param_value,
+    preview,
+    strip_addresses,
+)
 from fitprint.errors import InvalidMetricError, InvalidParamError
 from fitprint.recording.values import metric_value
 
@@ -49,7 +55,11 @@ class Vector:
     """Stands for an array of a library: shape, dtype, item and tolist."""
 
     def __init__(self, values, shape=None):
-        self.values, self.shape, self.dtype = list(values), shape if shape is not None else (len(values),), "float64"
+        self.values, self.shape, self.dtype = (
+            list(values),
+            shape if shape is not None else (len(values),),
+            "float64",
+        )
 
     def tolist(self):
         return self.values[0] if self.shape == () else self.values
@@ -72,7 +82,24 @@ def outer():
     return inner
 
 
-@pytest.mark.parametrize("value", [None, True, False, 0, -7, 10**30, 1.5, "text", "", [1, "a", None], {"a": [1.0, {"b": True}]}, [], {}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        False,
+        0,
+        -7,
+        10**30,
+        1.5,
+        "text",
+        "",
+        [1, "a", None],
+        {"a": [1.0, {"b": True}]},
+        [],
+        {},
+    ],
+)
 def test_json_values_keep_value_and_type(value):
     """What JSON knows is recorded as it is."""
     recorded = param_value(value)
@@ -96,7 +123,10 @@ def test_nan_and_infinities_are_exact():
         (frozenset({"b", "a"}), ["a", "b"]),
         ({1, "a", None}, [None, 1, "a"]),
         (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
-        ({1: "x", 2.5: "y", None: "z", False: "f"}, {"1": "x", "2.5": "y", "null": "z", "false": "f"}),
+        (
+            {1: "x", 2.5: "y", None: "z", False: "f"},
+            {"1": "x", "2.5": "y", "null": "z", "false": "f"},
+        ),
         ({1: "number", "1": "text"}, {"1": "number", "1 (str)": "text"}),
         ({(1, 2): 3}, {"[1, 2]": 3}),
         (Color.RED, "Color.RED"),
@@ -127,7 +157,9 @@ def test_other_values_have_a_stated_form(value, expected):
 
 
 def test_functions_and_objects_have_no_address():
-    """Closures, lambdas, bound methods and plain objects are told without the place where they lie."""
+    """Closures, lambdas, bound methods and plain objects are told without the place
+    where they lie.
+    """
     module = __name__
     assert param_value(outer()) == f"{module}.outer.<locals>.inner"
     assert param_value(Plain) == f"{module}.Plain"
@@ -145,13 +177,21 @@ def test_subclasses_become_the_plain_type():
 
 def test_large_arrays_are_summarized():
     """An array of more than a thousand elements is told by type and shape, not by its values."""
-    assert param_value(Vector(range(2000))) == {"type": f"{__name__}.Vector", "shape": [2000], "dtype": "float64"}
+    assert param_value(Vector(range(2000))) == {
+        "type": f"{__name__}.Vector",
+        "shape": [2000],
+        "dtype": "float64",
+    }
 
 
 def test_large_bytes_are_summarized():
     """A long byte string is told by size and digest."""
     recorded = param_value(b"x" * 5000)
-    assert (recorded["type"], recorded["size"], recorded["digest"][:7]) == ("bytes", 5000, "sha256:")
+    assert (recorded["type"], recorded["size"], recorded["digest"][:7]) == (
+        "bytes",
+        5000,
+        "sha256:",
+    )
 
 
 def test_a_container_inside_itself_ends():
@@ -209,11 +249,15 @@ def test_values_are_the_same_in_every_process():
     """Sets of texts and reprs do not depend on the hash seed or on addresses."""
     code = (
         "import sys, json; from fitprint.data.values import param_value as p;"
-        "print(json.dumps([p({'b', 'a', 'c', 'd'}), p(object()), p(lambda: 0), p({'x', 1, (2, 3)})]))"
+        "print(json.dumps([p({'b', 'a', 'c', 'd'}), p(object()), p(lambda: 0), p({'x', 1, (2, "
+        "3)})]))"
     )
     seen = {
         subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2", "3")
     }
@@ -223,7 +267,10 @@ def test_values_are_the_same_in_every_process():
 def test_forty_scalars_cost_less_than_fifty_microseconds():
     """The parameters of an ordinary estimator are nearly free."""
     params = [None, 1.0, "l2", 100, False] * 8
-    seconds = min(timeit.repeat(lambda: [param_value(value) for value in params], number=200, repeat=5)) / 200
+    seconds = (
+        min(timeit.repeat(lambda: [param_value(value) for value in params], number=200, repeat=5))
+        / 200
+    )
     assert seconds < 50e-6
 
 
@@ -301,7 +348,17 @@ def test_long_values_are_previewed():
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [("3", 3), ("-0.5", -0.5), ("1e3", 1000.0), ("a", "a"), ("", ""), (0.5, 0.5), (None, None), ([1], [1])]
+    ("value", "number"),
+    [
+        ("3", 3),
+        ("-0.5", -0.5),
+        ("1e3", 1000.0),
+        ("a", "a"),
+        ("", ""),
+        (0.5, 0.5),
+        (None, None),
+        ([1], [1]),
+    ],
 )
 def test_a_text_that_writes_a_number_is_one(value, number):
     """What is no text stays what it is: no fraction is cut."""

@@ -23,14 +23,24 @@ class Write(Protocol):
 
 class Points(Protocol):
     def __call__(
-        self, run: str, key: str, values: Sequence[float], start: int = 0, time: int = 1_000_000, goal: Any = None
+        self,
+        run: str,
+        key: str,
+        values: Sequence[float],
+        start: int = 0,
+        time: int = 1_000_000,
+        goal: Any = None,
     ) -> MetricPoints: ...
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Each of our stores, empty."""
-    store: Store = MemoryStore() if request.param == "memory" else open_sqlite(f"sqlite:///{tmp_path}/fitprint.db")
+    store: Store = (
+        MemoryStore()
+        if request.param == "memory"
+        else open_sqlite(f"sqlite:///{tmp_path}/fitprint.db")
+    )
     yield store
     store.close()
 
@@ -48,9 +58,18 @@ def write(store: Store) -> Write:
 
 @pytest.fixture
 def points() -> Points:
-    """Return points of a metric whose steps count from ``start`` and whose times are a second apart, from ``time``."""
+    """Return points of a metric whose steps count from ``start`` and whose times are a second
+    apart, from ``time``.
+    """
 
-    def points(run: str, key: str, values: Sequence[float], start: int = 0, time: int = 1_000_000, goal: Any = None) -> MetricPoints:
+    def points(
+        run: str,
+        key: str,
+        values: Sequence[float],
+        start: int = 0,
+        time: int = 1_000_000,
+        goal: Any = None,
+    ) -> MetricPoints:
         steps = array("q", range(start, start + len(values)))
         times = array("q", (time + 1_000_000 * index for index in range(len(values))))
         history = History(steps, times, array("d", values), array("d", [nan] * len(values)))

@@ -25,27 +25,49 @@ from fitprint.stores.opening import open_store
     ],
 )
 def test_fault_25_all_spellings_of_a_store_have_one_address(uri: str) -> None:
-    """Neither user nor password, nor the usual port, nor the case of the host makes another store."""
+    """Neither user nor password, nor the usual port,
+    nor the case of the host makes another store.
+    """
     assert "postgresql://host/db" == address_of(uri)
 
 
 def test_fault_25_other_stores_have_other_addresses() -> None:
     """Host, port, path and what a query chooses tell stores apart."""
-    uris = ["pg://a/db", "pg://b/db", "pg://a:1/db", "pg://a/other", "pg://a/db?schema=x", "pg://a/db?schema=y", "memory://a", "memory://b"]
+    uris = [
+        "pg://a/db",
+        "pg://b/db",
+        "pg://a:1/db",
+        "pg://a/other",
+        "pg://a/db?schema=x",
+        "pg://a/db?schema=y",
+        "memory://a",
+        "memory://b",
+    ]
     assert len(uris) == len(set(map(address_of, uris)))
     assert address_of("pg://a/db?b=2&a=1") == address_of("pg://a/db?a=1&b=2")
 
 
-def test_fault_25_a_relative_path_is_that_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two folders have two stores of one relative name, and one store has one address, however its path is written."""
+def test_fault_25_a_relative_path_is_that_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two folders have two stores of one relative name, and one store has one address, however its
+    path is written.
+    """
     monkeypatch.chdir(tmp_path)
-    assert f"sqlite:///{tmp_path}/runs.db" == address_of("sqlite:///runs.db") == address_of(f"sqlite:///{tmp_path}/x/../runs.db")
+    assert (
+        f"sqlite:///{tmp_path}/runs.db"
+        == address_of("sqlite:///runs.db")
+        == address_of(f"sqlite:///{tmp_path}/x/../runs.db")
+    )
 
 
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
-        ("postgresql://bob:secret@host:5432/db?sslmode=require", "postgresql://bob@host:5432/db?sslmode=require"),
+        (
+            "postgresql://bob:secret@host:5432/db?sslmode=require",
+            "postgresql://bob@host:5432/db?sslmode=require",
+        ),
         ("postgresql://bob:se/cr?et@host/db", "postgresql://bob@host/db"),
         ("postgresql://host/db?user=bob&password=secret", "postgresql://host/db"),
         ("https://0123456789secret0123456789@host/runs", "https://host/runs"),
@@ -64,10 +86,19 @@ def test_fault_25_what_is_shown_of_a_store_opens_nothing(uri: str, shown: str) -
 
 def test_fault_25_errors_of_a_database_hold_no_password() -> None:
     """What a driver says of the password alone goes, too."""
-    assert "login bob:[redacted] failed" == hidden("login bob:hunter2 failed", "postgresql://bob:hunter2@host/db")
+    assert "login bob:[redacted] failed" == hidden(
+        "login bob:hunter2 failed", "postgresql://bob:hunter2@host/db"
+    )
 
 
-@pytest.mark.parametrize("uri", ["postgresq://bob:hunter2@host/db", "postgresql:bob:hunter2@host/db", "postgresql://bob:hunter2@host/db"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresq://bob:hunter2@host/db",
+        "postgresql:bob:hunter2@host/db",
+        "postgresql://bob:hunter2@host/db",
+    ],
+)
 def test_fault_25_a_store_that_nobody_provides_is_told_without_its_password(uri: str) -> None:
     """A typing error does not put a password on the screen."""
     with pytest.raises(UnknownStoreError) as raised:
@@ -76,10 +107,14 @@ def test_fault_25_a_store_that_nobody_provides_is_told_without_its_password(uri:
 
 
 def test_fault_25_a_password_is_found_where_it_is_kept(tmp_path: Path) -> None:
-    """The variable comes first, then a file that nobody else can read; another store's password is none."""
+    """The variable comes first, then a file that nobody else can read; another store's password is
+    none.
+    """
     file = tmp_path / "fitprint" / "credentials"
     file.parent.mkdir()
-    file.write_text("# stores\npostgresql://bob:other@elsewhere/db\npostgresql://bob:from-file@HOST:5432/db\n")
+    file.write_text(
+        "# stores\npostgresql://bob:other@elsewhere/db\npostgresql://bob:from-file@HOST:5432/db\n"
+    )
     file.chmod(0o600)
     environment = {"XDG_CONFIG_HOME": str(tmp_path)}
     assert "postgresql://bob:from-file@HOST:5432/db" == whole("postgresql://host/db", environment)

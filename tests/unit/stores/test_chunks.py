@@ -43,16 +43,28 @@ def test_every_bit_comes_back(rows: list[tuple[int, int, int, int]], repeats: in
         assert getattr(back, name).tobytes() == getattr(history, name).tobytes() * 2
 
 
-@pytest.mark.parametrize("damage", [lambda chunk: chunk[:-1], lambda chunk: b"", lambda chunk: chunk[:4] + b"\xaa" * (len(chunk) - 4)])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda chunk: chunk[:-1],
+        lambda chunk: b"",
+        lambda chunk: chunk[:4] + b"\xaa" * (len(chunk) - 4),
+    ],
+)
 def test_damage_is_told(damage: Callable[[bytes], bytes]) -> None:
     """Bytes that are no chunk are reported as damage of the store."""
     count = 300
-    history = History(array("q", range(count)), array("q", range(count)), array("d", range(count)), array("d", [0.5] * count))
+    history = History(
+        array("q", range(count)),
+        array("q", range(count)),
+        array("d", range(count)),
+        array("d", [0.5] * count),
+    )
     with pytest.raises(CorruptStoreError, match="damaged"):
         decode(damage(encode(history)), History())
 
 
-BEFORE = "030000005455010205000000000000005455000104401e18240a06005545000000000000e0f0f83f5505000000000000d0f0003f7f80"
+BEFORE = "030000005455010205000000000000005455000104401e18240a06005545000000000000e0f0f83f5505000000000000d0f0003f7f80"  # noqa: E501
 
 
 def test_chunks_of_before_are_read() -> None:
@@ -60,7 +72,11 @@ def test_chunks_of_before_are_read() -> None:
     back = History()
     decode(bytes.fromhex(BEFORE), back)
     assert (list(back.step), list(back.epoch)) == ([1, 2, 5], [0.5, 1.0, 1.5])
-    assert list(back.timestamp) == [1_700_000_000_000_000, 1_700_000_000_000_001, 1_700_000_000_000_004]
+    assert list(back.timestamp) == [
+        1_700_000_000_000_000,
+        1_700_000_000_000_001,
+        1_700_000_000_000_004,
+    ]
     assert repr(list(back.value)) == "[0.25, inf, -0.0]"
 
 
@@ -85,19 +101,27 @@ def test_chunks_of_one_point_are_read() -> None:
     """In codec 2 there is one point."""
     back = History()
     decode(bytes.fromhex(SINGLE), back)
-    assert back == History(array("q", [3]), array("q", [1_700_000_000_000_000]), array("d", [0.25]), array("d", [0.5]))
+    assert back == History(
+        array("q", [3]), array("q", [1_700_000_000_000_000]), array("d", [0.25]), array("d", [0.5])
+    )
 
 
 def test_the_format_is_what_is_written_down() -> None:
     """The codec and the number of points, then each column: its form, and what belongs to it."""
-    history = History(array("q", [7, 7]), array("q", [3, 13]), array("d", [0.1, 0.2]), array("d", [math.nan] * 2))
+    history = History(
+        array("q", [7, 7]), array("q", [3, 13]), array("d", [0.1, 0.2]), array("d", [math.nan] * 2)
+    )
     line = b"\1"
     values = b"".join(struct.pack("<2d", 0.1, 0.2)[number::8] for number in range(8))
     expected = [
         struct.pack("<I", 2 | 3 << 24),
         line + struct.pack("<qq", 7, 0),
         line + struct.pack("<qq", 3, 10),
-        b"\0" + struct.pack("<H", 0b0001_0101_0101_0101) + bytes(dict.fromkeys(values[:12])) + values[12:14] + values[14:15],
+        b"\0"
+        + struct.pack("<H", 0b0001_0101_0101_0101)
+        + bytes(dict.fromkeys(values[:12]))
+        + values[12:14]
+        + values[14:15],
         line + struct.pack("<dq", math.nan, 0),
     ]
     assert encode(history)[: sum(map(len, expected[:3]))] == b"".join(expected[:3])
@@ -105,11 +129,22 @@ def test_the_format_is_what_is_written_down() -> None:
 
 
 def test_what_grows_is_rows_above_each_other() -> None:
-    """Where the first row begins and grows, and what the others grow by at least; then what is left, in four planes."""
+    """Where the first row begins and grows, and what the others grow by at least; then what is
+    left, in four planes.
+    """
     steps = array("q", [5, 7, 15, 18])
     found = encode(History(steps, steps, array("d", [0.5] * 4), array("d", [0.5] * 4)))
-    growing = b"\4" + struct.pack("<qqq", 5, 0, 2) + struct.pack("<H", 0b0101_0100) + bytes([0, 0, 6, 1]) + bytes(3)
-    assert found == struct.pack("<I", 4 | 3 << 24) + growing * 2 + (b"\1" + struct.pack("<dq", 0.5, 0)) * 2
+    growing = (
+        b"\4"
+        + struct.pack("<qqq", 5, 0, 2)
+        + struct.pack("<H", 0b0101_0100)
+        + bytes([0, 0, 6, 1])
+        + bytes(3)
+    )
+    assert (
+        found
+        == struct.pack("<I", 4 | 3 << 24) + growing * 2 + (b"\1" + struct.pack("<dq", 0.5, 0)) * 2
+    )
 
 
 PIECES = [
@@ -131,14 +166,25 @@ def test_packs_of_any_size_come_back(sizes: list[int], seed: int) -> None:
     for key, size in enumerate(sizes):
         steps, times = ([draw.randrange(10**9) for _ in range(size)] for _ in range(2))
         values = array("d", [draw.gauss(0, 1) for _ in range(size)])
-        pieces.append(Piece(key, draw.randrange(100), History(array("q", steps), array("q", times), values, values[:])))
+        pieces.append(
+            Piece(
+                key,
+                draw.randrange(100),
+                History(array("q", steps), array("q", times), values, values[:]),
+            )
+        )
     assert unpack(pack(pieces)) == pieces
 
 
 def test_metrics_logged_together_take_few_bytes_in_a_pack() -> None:
-    """Fifty metrics of one point take little more than their values; alone, each would take three times as much."""
+    """Fifty metrics of one point take little more than their values; alone, each would take three
+    times as much.
+    """
     draw = random.Random(3)
-    pieces = [Piece(key, 0, History(*map(array, "qqdd", ([1], [10**15], [draw.random()], [math.nan])))) for key in range(50)]
+    pieces = [
+        Piece(key, 0, History(*map(array, "qqdd", ([1], [10**15], [draw.random()], [math.nan]))))
+        for key in range(50)
+    ]
     assert len(pack(pieces)) / 50 < 11
     assert sum(len(encode(piece.points)) for piece in pieces) / 50 > 33
 
@@ -179,17 +225,30 @@ def test_every_form_of_whole_numbers_comes_back(kind: str, count: int, seed: int
     for _ in range(count):
         column.append((number + 2**63) % 2**64 - 2**63)
         number += gaps()
-    history = History(column, column[:], array("d", map(float, range(count))), array("d", [0.0] * count))
+    history = History(
+        column, column[:], array("d", map(float, range(count))), array("d", [0.0] * count)
+    )
     back = History()
     decode(encode(history), back)
     assert back == history
 
 
-@given(st.lists(st.sampled_from([0.1, 0.5, -0.0, 1e300, math.inf, -math.inf, 2.0**-140]), min_size=1, max_size=300), st.booleans())
+@given(
+    st.lists(
+        st.sampled_from([0.1, 0.5, -0.0, 1e300, math.inf, -math.inf, 2.0**-140]),
+        min_size=1,
+        max_size=300,
+    ),
+    st.booleans(),
+)
 def test_every_form_of_floats_comes_back(values: list[float], narrow: bool) -> None:
     """Also those that are kept in half the bytes."""
-    column = array("d", array("f", [min(max(value, -1e30), 1e30) for value in values]) if narrow else values)
-    history = History(array("q", range(len(values))), array("q", range(len(values))), column, column[:])
+    column = array(
+        "d", array("f", [min(max(value, -1e30), 1e30) for value in values]) if narrow else values
+    )
+    history = History(
+        array("q", range(len(values))), array("q", range(len(values))), column, column[:]
+    )
     back = History()
     decode(encode(history), back)
     assert back.value.tobytes() == back.epoch.tobytes() == column.tobytes()
@@ -200,7 +259,9 @@ def test_a_plane_that_is_cut_to_nothing_is_damage() -> None:
     draw = random.Random(2)
     count = 16
     values = array("d", [draw.choice([-1, 1]) * draw.random() for _ in range(count)])
-    history = History(array("q", range(count)), array("q", range(count)), values, array("d", [0.5] * count))
+    history = History(
+        array("q", range(count)), array("q", range(count)), values, array("d", [0.5] * count)
+    )
     whole = encode(history)
     for length in range(4, len(whole)):
         with pytest.raises(CorruptStoreError):
@@ -208,15 +269,26 @@ def test_a_plane_that_is_cut_to_nothing_is_damage() -> None:
 
 
 def test_odd_bytes_are_damage_and_nothing_worse() -> None:
-    """Whatever stands in a chunk, it is read or told, and never makes more points than a chunk can have."""
+    """Whatever stands in a chunk, it is read or told, and never makes more points than a chunk can
+    have.
+    """
     draw = random.Random(1)
     count = 300
     times = array("q", sorted(draw.randrange(10**9) for _ in range(count)))
-    sound = encode(History(array("q", range(count)), times, array("d", [draw.random() for _ in times]), array("d", [0.5] * count)))
+    sound = encode(
+        History(
+            array("q", range(count)),
+            times,
+            array("d", [draw.random() for _ in times]),
+            array("d", [0.5] * count),
+        )
+    )
     for _ in range(3000):
         chunk = bytearray(sound)
         for _ in range(draw.randrange(1, 4)):
-            chunk[draw.choice([draw.randrange(40), draw.randrange(len(chunk))])] = draw.randrange(256)
+            chunk[draw.choice([draw.randrange(40), draw.randrange(len(chunk))])] = draw.randrange(
+                256
+            )
         back = History()
         try:
             decode(bytes(chunk), back)
@@ -227,7 +299,9 @@ def test_odd_bytes_are_damage_and_nothing_worse() -> None:
 
 
 def test_a_loss_curve_takes_few_bytes_a_point() -> None:
-    """A noisy curve of doubles with times to the microsecond is small, one of 32-bit floats smaller still."""
+    """A noisy curve of doubles with times to the microsecond is small, one of 32-bit floats smaller
+    still.
+    """
     random.seed(1)
     count, time = FULL, 1_700_000_000_000_000
     values = [2.0 * math.exp(-index / 5000) + random.gauss(0, 0.02) for index in range(count)]
@@ -237,19 +311,35 @@ def test_a_loss_curve_takes_few_bytes_a_point() -> None:
         times.append(time)
     single = struct.unpack(f"<{count}f", struct.pack(f"<{count}f", *values))
     steps, epochs = array("q", range(count)), array("d", [math.nan] * count)
-    sizes = [len(encode(History(steps, times, array("d", column), epochs))) / count for column in (values, single)]
+    sizes = [
+        len(encode(History(steps, times, array("d", column), epochs))) / count
+        for column in (values, single)
+    ]
     assert sizes[0] < 8.5
     assert sizes[1] < 5
 
 
 @pytest.mark.parametrize("end", [2**32, 7 * 2**32, 2**50, 2**63 - 1])
 def test_numbers_that_end_near_a_power_of_two_come_back(end: int) -> None:
-    """Rows are added up as very long integers; what a last row lacks grows beyond what a number holds, and is cut off."""
+    """Rows are added up as very long integers; what a last row lacks grows beyond what a number
+    holds, and is cut off.
+    """
     for count in (130, 200, 255, 257, 1000, 1025):
         for gap in (0, 5, 10**6):
             chance = random.Random(count)
-            times = array("q", [end - gap - 50_000 * (count - 1 - number) - chance.randrange(40_000) for number in range(count)])
-            history = History(array("q", range(count)), times, array("d", [0.5] * count), array("d", [math.nan] * count))
+            times = array(
+                "q",
+                [
+                    end - gap - 50_000 * (count - 1 - number) - chance.randrange(40_000)
+                    for number in range(count)
+                ],
+            )
+            history = History(
+                array("q", range(count)),
+                times,
+                array("d", [0.5] * count),
+                array("d", [math.nan] * count),
+            )
             back = History()
             decode(encode(history), back)
             assert times == back.timestamp, (count, gap)

@@ -13,12 +13,27 @@ import pytest
 
 from fitprint.entities import Artifact, Dataset, History, Param
 from fitprint.errors import FitprintError
-from fitprint.events import ArtifactsLogged, Batch, DatasetLogged, DocumentLogged, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
+from fitprint.events import (
+    ArtifactsLogged,
+    Batch,
+    DatasetLogged,
+    DocumentLogged,
+    MetricPoints,
+    ParamsLogged,
+    RunEnded,
+    RunStarted,
+    TagsSet,
+)
 from fitprint.query.grammar import parse
 from fitprint.stores.sql.sqlite import open_sqlite
 
 _PAGE = 4096
-_POINTS = History(array("q", range(900)), array("q", range(1, 901)), array("d", [0.5] * 900), array("d", [1.0] * 900))
+_POINTS = History(
+    array("q", range(900)),
+    array("q", range(1, 901)),
+    array("d", [0.5] * 900),
+    array("d", [1.0] * 900),
+)
 
 
 def batch(number: int) -> Batch:
@@ -70,7 +85,10 @@ def cut(data: bytearray, draw: random.Random) -> None:
 def swap(data: bytearray, draw: random.Random) -> None:
     for _ in range(draw.choice((1, 10))):
         one, other = (draw.randrange(len(data) // _PAGE) * _PAGE for _ in range(2))
-        data[one : one + _PAGE], data[other : other + _PAGE] = data[other : other + _PAGE], data[one : one + _PAGE]
+        data[one : one + _PAGE], data[other : other + _PAGE] = (
+            data[other : other + _PAGE],
+            data[one : one + _PAGE],
+        )
 
 
 def blank(data: bytearray, draw: random.Random) -> None:
@@ -83,7 +101,9 @@ def questions(path: Path) -> Iterator[Callable[[], object]]:
     store = open_sqlite(f"sqlite:///{path}")
     try:
         yield lambda: store.search_runs(parse())
-        yield lambda: store.search_runs(parse("metrics.loss < 1 and params.lr > 0 and tags.team = 'x'"))
+        yield lambda: store.search_runs(
+            parse("metrics.loss < 1 and params.lr > 0 and tags.team = 'x'")
+        )
         yield store.experiments
         for number in range(5):
             run = f"{number:032x}"

@@ -1,4 +1,6 @@
-"""The registry of the SQL store against that of the reference: whatever acts came and whatever is asked, both answer the same."""
+"""The registry of the SQL store against that of the reference: whatever acts came and whatever is
+asked, both answer the same.
+"""
 
 from __future__ import annotations
 
@@ -49,13 +51,21 @@ EVALUATIONS = st.dictionaries(
     st.tuples(
         st.sampled_from(["d1", "d2", 0]),
         st.just("t"),
-        st.dictionaries(KEYS, st.one_of(st.floats(0, 1), st.sampled_from([10**400, "1", True, 0])), max_size=2),
+        st.dictionaries(
+            KEYS, st.one_of(st.floats(0, 1), st.sampled_from([10**400, "1", True, 0])), max_size=2
+        ),
         st.just({"x": "min"}),
     ).map(list),
     max_size=2,
 )
 RULES = st.one_of(
-    st.fixed_dictionaries({}, optional={"approvals": st.integers(-1, 2), "beats": st.sampled_from(["test_x", "held_y", "none"])}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "approvals": st.integers(-1, 2),
+            "beats": st.sampled_from(["test_x", "held_y", "none"]),
+        },
+    ),
     st.just("wrong"),
 )
 OF_VERSIONS = st.fixed_dictionaries(
@@ -81,7 +91,15 @@ OF_MODELS = st.fixed_dictionaries(
         "unheard": st.just(1),
     },
 )
-FILES = st.lists(st.builds(Artifact, st.sampled_from(["MLmodel", "data"]), st.sampled_from(["d1", "d2"]), st.integers(0, 9)), max_size=2)
+FILES = st.lists(
+    st.builds(
+        Artifact,
+        st.sampled_from(["MLmodel", "data"]),
+        st.sampled_from(["d1", "d2"]),
+        st.integers(0, 9),
+    ),
+    max_size=2,
+)
 MODELS = st.builds(LoggedModel, st.just("model"), TEXTS, st.sampled_from(["m1", "m2", "m3"]))
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(
@@ -95,26 +113,54 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         FILES.map(lambda found: tuple({each.path: each for each in found}.values())),
         OF_VERSIONS,
     ),
-    st.builds(ModelVersionCreated, st.just("churn"), TIMES, ACTS, ACTORS, RUNS, MODELS, st.just(())),
+    st.builds(
+        ModelVersionCreated, st.just("churn"), TIMES, ACTS, ACTORS, RUNS, MODELS, st.just(())
+    ),
     st.builds(RegisteredModelEdited, NAMES, TIMES, ACTS, ACTORS, OF_MODELS, TEXTS),
     st.builds(ModelVersionEdited, NAMES, TIMES, ACTS, ACTORS, NUMBERS, OF_VERSIONS, TEXTS),
-    st.builds(AliasMoved, NAMES, TIMES, ACTS, ACTORS, ALIASES, NUMBERS, st.one_of(st.none(), NUMBERS), st.booleans(), TEXTS),
-    st.builds(AliasMoved, st.just("churn"), TIMES, ACTS, ACTORS, st.just("champion"), st.integers(1, 3)),
+    st.builds(
+        AliasMoved,
+        NAMES,
+        TIMES,
+        ACTS,
+        ACTORS,
+        ALIASES,
+        NUMBERS,
+        st.one_of(st.none(), NUMBERS),
+        st.booleans(),
+        TEXTS,
+    ),
+    st.builds(
+        AliasMoved, st.just("churn"), TIMES, ACTS, ACTORS, st.just("champion"), st.integers(1, 3)
+    ),
     st.builds(RunStarted, st.sampled_from(["r1", "r2"]), TIMES, st.just("e"), TEXTS),
-    st.builds(ParamsLogged, st.sampled_from(["r1", "r2"]), TIMES, st.dictionaries(KEYS, st.integers(0, 2).map(Param), max_size=2)),
+    st.builds(
+        ParamsLogged,
+        st.sampled_from(["r1", "r2"]),
+        TIMES,
+        st.dictionaries(KEYS, st.integers(0, 2).map(Param), max_size=2),
+    ),
     st.builds(MetricPoints, st.sampled_from(["r1", "r2"]), TIMES, KEYS, st.just(History())),
     st.builds(RunDeleted, st.sampled_from(["r1", "r2"]), TIMES),
     st.builds(RunPurged, st.sampled_from(["r1", "r2"]), TIMES, ACTS, ACTORS),
     st.builds(ArtifactStoreChosen, TIMES, KEYS),
 )
 
-FIELDS = "name version alias run_id flavor digest stage actor note created tags.x tags.y params.x metrics.y".split()
+FIELDS = (
+    "name version alias run_id flavor digest stage actor note created tags.x tags.y "
+    "params.x metrics.y"
+).split()
 LITERALS = st.one_of(
-    TEXTS.filter(lambda text: "\0" not in text).map("'{}'".format), st.sampled_from(["0", "1", "2", "'churn'", "'champion'", "'ann'"])
+    TEXTS.filter(lambda text: "\0" not in text).map("'{}'".format),
+    st.sampled_from(["0", "1", "2", "'churn'", "'champion'", "'ann'"]),
 )
 COMPARISONS = st.one_of(
-    st.tuples(st.sampled_from(FIELDS), st.sampled_from("= != < >= like".split()), LITERALS).map(" ".join),
-    st.tuples(st.sampled_from(FIELDS), st.sampled_from(["in", "not in"]), LITERALS.map("({})".format)).map(" ".join),
+    st.tuples(st.sampled_from(FIELDS), st.sampled_from("= != < >= like".split()), LITERALS).map(
+        " ".join
+    ),
+    st.tuples(
+        st.sampled_from(FIELDS), st.sampled_from(["in", "not in"]), LITERALS.map("({})".format)
+    ).map(" ".join),
     st.tuples(st.sampled_from(FIELDS), st.sampled_from(["is null", "is not null"])).map(" ".join),
 )
 
@@ -128,7 +174,12 @@ def readable(text: str) -> bool:
 
 
 READABLE = COMPARISONS.filter(readable)
-FILTERS = st.one_of(READABLE, READABLE.map("not {}".format), st.tuples(READABLE, READABLE).map(" or ".join), st.just(""))
+FILTERS = st.one_of(
+    READABLE,
+    READABLE.map("not {}".format),
+    st.tuples(READABLE, READABLE).map(" or ".join),
+    st.just(""),
+)
 ORDERS = st.lists(st.sampled_from([field for field in FIELDS if field != "alias"]), max_size=2)
 
 
@@ -143,7 +194,9 @@ def told(registry: ModelRegistry) -> list[object]:
     for model in registry.models():
         found += [model, registry.model(model.name), *registry.decisions(model.id)]
         for alias in ("champion", "spare"):
-            found += registry.decisions(model.id, act="AliasMoved", alias=alias, until=model.changed - 1, limit=2)
+            found += registry.decisions(
+                model.id, act="AliasMoved", alias=alias, until=model.changed - 1, limit=2
+            )
         for number in range(1, 6):
             try:
                 found.append(registry.version(model.name, number))
@@ -157,12 +210,22 @@ def plain(found: object) -> str:
 
 
 BATCHES = st.lists(st.lists(EVENTS, max_size=14), min_size=1, max_size=4)
-QUERIES = st.lists(st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])), min_size=1, max_size=6)
+QUERIES = st.lists(
+    st.tuples(FILTERS, ORDERS, st.sampled_from(["exclude", "include", "only"])),
+    min_size=1,
+    max_size=6,
+)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(batches=BATCHES, queries=QUERIES)
-def test_both_registries_agree(folder: Path, batches: Sequence[list[Event]], queries: Sequence[tuple[str, list[str], Any]]) -> None:
+def test_both_registries_agree(
+    folder: Path, batches: Sequence[list[Event]], queries: Sequence[tuple[str, list[str], Any]]
+) -> None:
     path = folder / f"{uuid4().hex}.db"
     sql = open_sqlite(f"sqlite:///{path}")
     try:
@@ -172,8 +235,12 @@ def test_both_registries_agree(folder: Path, batches: Sequence[list[Event]], que
         path.unlink()
 
 
-def agrees(sql: Store, batches: Sequence[list[Event]], queries: Sequence[tuple[str, list[str], Any]]) -> None:
-    """After any acts in any batches: the same models, versions and decisions, and the same answers page by page."""
+def agrees(
+    sql: Store, batches: Sequence[list[Event]], queries: Sequence[tuple[str, list[str], Any]]
+) -> None:
+    """After any acts in any batches: the same models, versions and decisions, and the same answers
+    page by page.
+    """
     with clock.replaced(lambda: 1_700_000_000_000_000):
         memory = MemoryStore("memory://")
         memory.now = clock.now
@@ -188,7 +255,9 @@ def agrees(sql: Store, batches: Sequence[list[Event]], queries: Sequence[tuple[s
             query = parse(text, order_by=order_by, deleted=deleted, vocabulary=VERSIONS)
             token = None
             while True:
-                expected, found = (store.registry.search(query, limit=2, token=token) for store in (memory, sql))
+                expected, found = (
+                    store.registry.search(query, limit=2, token=token) for store in (memory, sql)
+                )
                 assert plain(found.versions) == plain(expected.versions)
                 assert (found.token is None) == (expected.token is None)
                 token = expected.token

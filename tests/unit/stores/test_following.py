@@ -28,7 +28,9 @@ def runs(write: Callable[..., None]) -> None:
 
 def ask(store: Store, holder: str, seconds: float) -> None:
     position = store.position("lease")
-    store.append(Batch("lease", position, position + 1, [ChangesFollowed(1, "hooks", holder, seconds)]))
+    store.append(
+        Batch("lease", position, position + 1, [ChangesFollowed(1, "hooks", holder, seconds)])
+    )
 
 
 @pytest.mark.usefixtures("runs")
@@ -47,7 +49,9 @@ def test_fault_8_each_change_is_handed_over_once(store: Store, write: Callable[.
 
 @pytest.mark.usefixtures("runs")
 def test_fault_8_what_was_not_finished_comes_again(store: Store) -> None:
-    """An error of the consumer is its caller's, who gets the change again, from whichever process asks next."""
+    """An error of the consumer is its caller's, who gets the change again, from whichever process
+    asks next.
+    """
     told: list[str] = []
 
     def fail_at_the_third(change: Change) -> None:
@@ -63,7 +67,9 @@ def test_fault_8_what_was_not_finished_comes_again(store: Store) -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_fault_8_one_process_follows_at_a_time(store: Store) -> None:
-    """While another has the lease nothing is handed over; once it gave it back, or it ran out, everything is."""
+    """While another has the lease nothing is handed over; once it gave it back, or it ran out,
+    everything is.
+    """
     told: list[Change] = []
     ask(store, "another process", 3600)
     assert (follow(store, "hooks", told.append), told) == (0, [])
@@ -73,12 +79,16 @@ def test_fault_8_one_process_follows_at_a_time(store: Store) -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_fault_8_nobody_else_gets_in_while_one_follows(store: Store) -> None:
-    """Not even from within; what a consumer changes itself comes the next time, so that it comes to an end."""
+    """Not even from within; what a consumer changes itself comes the next time, so that it comes to
+    an end.
+    """
     inner: list[int] = []
 
     def change_and_follow(change: Change) -> None:
         position = store.position("mine")
-        store.append(Batch("mine", position, position + 1, [RunRenamed(RUNS[0], 5, new_id(), "", "again")]))
+        store.append(
+            Batch("mine", position, position + 1, [RunRenamed(RUNS[0], 5, new_id(), "", "again")])
+        )
         inner.append(follow(store, "hooks", lambda _: None))
 
     assert follow(store, "hooks", change_and_follow) == 4
@@ -88,7 +98,9 @@ def test_fault_8_nobody_else_gets_in_while_one_follows(store: Store) -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_fault_8_who_lost_the_lease_stops(store: Store) -> None:
-    """A lease that ran out while a change was handled may be another's: then it goes on with what was not finished."""
+    """A lease that ran out while a change was handled may be another's: then it goes on with what
+    was not finished.
+    """
     told: list[Change] = []
 
     def lose_it(change: Change) -> None:
@@ -101,8 +113,12 @@ def test_fault_8_who_lost_the_lease_stops(store: Store) -> None:
     assert (known.holder, known.cursor) == ("another process", "")
 
 
-def test_fault_8_a_store_that_fails_meanwhile_does_not_hide_the_error_of_the_consumer(tmp_path: Path) -> None:
-    """Where the lease cannot be given back it runs out; the caller gets what the consumer raised."""
+def test_fault_8_a_store_that_fails_meanwhile_does_not_hide_the_error_of_the_consumer(
+    tmp_path: Path,
+) -> None:
+    """Where the lease cannot be given back it runs out;
+    the caller gets what the consumer raised.
+    """
     store = open_sqlite(f"sqlite:///{tmp_path}/fitprint.db")
     store.append(Batch("j", 0, 1, [RunStarted(RUNS[0], 1, "iris", "name")]))
 
@@ -133,10 +149,26 @@ def test_fault_8_processes_that_follow_at_once_hand_over_everything(tmp_path: Pa
     """Of three that begin together each change is handed over by one, and none is lost."""
     store = open_sqlite(f"sqlite:///{tmp_path}/fitprint.db")
     runs = [f"{number:032x}" for number in range(250)]
-    store.append(Batch("j", 0, 1, [event for run in runs for event in (RunStarted(run, 1, "iris", "name"), RunEnded(run, 2, "FINISHED"))]))
+    store.append(
+        Batch(
+            "j",
+            0,
+            1,
+            [
+                event
+                for run in runs
+                for event in (RunStarted(run, 1, "iris", "name"), RunEnded(run, 2, "FINISHED"))
+            ],
+        )
+    )
     store.close()
     command = [sys.executable, "-c", FOLLOWING, store.uri]
-    children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path) for _ in range(3)]
+    children = [
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+        for _ in range(3)
+    ]
     for child in children:
         assert child.stdin is not None
         child.stdin.write("\n")

@@ -1,4 +1,6 @@
-"""What a delivery costs does not grow with what the store holds already, counted in steps of the database's machine."""
+"""What a delivery costs does not grow with what the store holds already, counted in steps of the
+database's machine.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def append(store: SqlStore, events: Sequence[Event], journal: str = "journal") -
 
 
 def point(run: str, key: str) -> MetricPoints:
-    return MetricPoints(run, 1, key, History(array("q", [0]), array("q", [1]), array("d", [0.5]), array("d", [nan])))
+    return MetricPoints(
+        run, 1, key, History(array("q", [0]), array("q", [1]), array("d", [0.5]), array("d", [nan]))
+    )
 
 
 def whole(run: str, number: int) -> list[Event]:
@@ -60,26 +64,48 @@ def test_a_run_costs_the_same_however_many_runs_there_are(store: SqlStore) -> No
     costs = []
     for first, last in ((0, 100), (101, 10_000)):
         for start in range(first, last, 100):
-            some = [event for number in range(start, min(start + 100, last)) for event in whole(f"run{number}", number)]
+            some = [
+                event
+                for number in range(start, min(start + 100, last))
+                for event in whole(f"run{number}", number)
+            ]
             append(store, some, f"journal{start}")
         costs.append(append(store, whole(f"run{last}", last), f"single{last}"))
     assert costs[1] < 1.5 * costs[0]
 
 
 def test_fault_9_new_metrics_cost_the_same_however_many_a_run_has(store: SqlStore) -> None:
-    """A run with very many metrics is delivered in proportion to their number, not to its square."""
+    """A run with very many metrics is delivered in proportion to their number,
+    not to its square.
+    """
     append(store, [RunStarted("run", 1, "Default", "run")])
-    costs = [append(store, [point("run", f"metric {part} {number}") for number in range(200)]) for part in range(40)]
+    costs = [
+        append(store, [point("run", f"metric {part} {number}") for number in range(200)])
+        for part in range(40)
+    ]
     assert costs[-1] < 1.5 * costs[1]
     assert 8000 == len(store.run("run").metrics)
     assert 8000 == len(store.keys("Default").metrics)
 
 
-def test_keys_logged_before_the_start_of_a_run_are_in_the_catalogue_when_it_starts(store: SqlStore) -> None:
+def test_keys_logged_before_the_start_of_a_run_are_in_the_catalogue_when_it_starts(
+    store: SqlStore,
+) -> None:
     """Whatever comes first: the keys of an experiment are those of its runs."""
-    append(store, [point("run", "before"), ParamsLogged("run", 1, {"early": Param(1)}), TagsSet("run", 1, {"old": "a"})])
+    append(
+        store,
+        [
+            point("run", "before"),
+            ParamsLogged("run", 1, {"early": Param(1)}),
+            TagsSet("run", 1, {"old": "a"}),
+        ],
+    )
     assert () == store.keys("Default").metrics
     append(store, [RunStarted("run", 1, "Default", "run")])
     append(store, [point("run", "after"), TagsSet("run", 1, {"new": "b"})])
     keys = store.keys("Default")
-    assert (("early",), ("after", "before"), ("new", "old")) == (keys.params, keys.metrics, keys.tags)
+    assert (("early",), ("after", "before"), ("new", "old")) == (
+        keys.params,
+        keys.metrics,
+        keys.tags,
+    )

@@ -29,7 +29,10 @@ def test_points_come_back_in_the_order_logged(store: Store, write: Any) -> None:
     """Steps, epochs, times and values are kept exactly and are not sorted."""
     steps, times = array("q", [5, 1, 1, -(2**63), 2**63 - 1]), array("q", [9, 3, 7, 0, -5])
     payload = struct.unpack("<d", b"\x01\x00\x00\x00\x00\x00\xf8\xff")[0]
-    values, epochs = array("d", [1.5, INF, -0.0, payload, 5e-324]), array("d", [NAN, 0.5, 1.0, NAN, -INF])
+    values, epochs = (
+        array("d", [1.5, INF, -0.0, payload, 5e-324]),
+        array("d", [NAN, 0.5, 1.0, NAN, -INF]),
+    )
     write(STARTED, MetricPoints(RUN, 9, "m", History(steps, times, values, epochs)))
     history = store.metric_history(RUN, "m")
     assert (history.step, history.timestamp) == (steps, times)
@@ -37,9 +40,18 @@ def test_points_come_back_in_the_order_logged(store: Store, write: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "sizes", [[1] * 40, [100, 1, 1, 1], [1, 2, 4, 8, 16], [chunks.FULL, 1, chunks.FULL - 1, 5], [3 * chunks.FULL + 7, 2]]
+    "sizes",
+    [
+        [1] * 40,
+        [100, 1, 1, 1],
+        [1, 2, 4, 8, 16],
+        [chunks.FULL, 1, chunks.FULL - 1, 5],
+        [3 * chunks.FULL + 7, 2],
+    ],
 )
-def test_histories_grow_batch_by_batch(store: Store, write: Any, points: Any, sizes: list[int]) -> None:
+def test_histories_grow_batch_by_batch(
+    store: Store, write: Any, points: Any, sizes: list[int]
+) -> None:
     """However points arrive, before and after the run's end, the history is all of them."""
     write(STARTED)
     random.seed(3)
@@ -78,7 +90,9 @@ def test_summary(store: Store, write: Any, points: Any) -> None:
         ([[NAN], [1.0], [NAN, 3.0], [-1.0]], (-1.0, 4), (3.0, 3)),
     ],
 )
-def test_extremes_pass_over_nan(store: Store, write: Any, points: Any, batches: Any, least: Any, most: Any) -> None:
+def test_extremes_pass_over_nan(
+    store: Store, write: Any, points: Any, batches: Any, least: Any, most: Any
+) -> None:
     """NaN is neither least nor greatest; infinities are."""
     write(STARTED)
     start = 0
@@ -94,17 +108,26 @@ def test_nothing_but_nan(store: Store, write: Any, points: Any) -> None:
     """If every value is NaN, so is every number of the summary."""
     write(STARTED, points(RUN, "m", [NAN, NAN]), points(RUN, "m", [NAN]))
     summary = store.run(RUN).metrics["m"]
-    assert all(math.isnan(value) for value in (summary.last, summary.min, summary.max, summary.first, summary.best))
+    assert all(
+        math.isnan(value)
+        for value in (summary.last, summary.min, summary.max, summary.first, summary.best)
+    )
     assert summary.count == 3
 
 
 def test_a_goal_that_was_given_counts(store: Store, write: Any, points: Any) -> None:
     """The goal is guessed from the key until it is given, and stays as it was given."""
     write(STARTED, points(RUN, "loss", [1.0, 2.0]), points(RUN, "speed", [1.0]))
-    assert (store.run(RUN).metrics["loss"].goal, store.run(RUN).metrics["speed"].goal) == ("min", "max")
+    assert (store.run(RUN).metrics["loss"].goal, store.run(RUN).metrics["speed"].goal) == (
+        "min",
+        "max",
+    )
     write(points(RUN, "loss", [1.5], goal="max"))
     write(points(RUN, "loss", [1.7]))
-    assert (store.run(RUN).metrics["loss"].goal, store.run(RUN).metrics["loss"].best) == ("max", 2.0)
+    assert (store.run(RUN).metrics["loss"].goal, store.run(RUN).metrics["loss"].best) == (
+        "max",
+        2.0,
+    )
 
 
 def test_a_metric_without_points_is_none(store: Store, write: Any, points: Any) -> None:
@@ -131,8 +154,13 @@ def test_fewer_points_keep_ends_and_extremes(store: Store, write: Any, points: A
     assert (history.step[0], history.step[-1]) == (0, 9_999)
     assert {99.0, -99.0} <= set(history.value)
     assert list(history.step) == sorted(set(history.step))
-    assert all(values[step] == value for step, value in zip(history.step, history.value, strict=True))
-    assert all(time == 1_000_000 * (step + 1) for step, time in zip(history.step, history.timestamp, strict=True))
+    assert all(
+        values[step] == value for step, value in zip(history.step, history.value, strict=True)
+    )
+    assert all(
+        time == 1_000_000 * (step + 1)
+        for step, time in zip(history.step, history.timestamp, strict=True)
+    )
 
 
 def test_fewer_points_of_a_short_history_are_all(store: Store, write: Any, points: Any) -> None:

@@ -32,12 +32,21 @@ def test_memory_is_one_store_for_each_name() -> None:
 def test_factories_of_plugins() -> None:
     """A plugin's scheme opens with the plugin's factory, which is given the whole URI."""
     store = MemoryStore("mine://x")
-    assert open_store("mine://x", {**BUILTIN, "mine": Opener(lambda uri: store if uri == "mine://x" else MemoryStore())}) is store
+    assert (
+        open_store(
+            "mine://x",
+            {**BUILTIN, "mine": Opener(lambda uri: store if uri == "mine://x" else MemoryStore())},
+        )
+        is store
+    )
 
 
 def test_fault_8_a_store_that_does_not_derive_is_told() -> None:
     """Members that all stores have would be missing: what it has to derive from is named."""
-    with pytest.raises(PluginError, match=r"a object, for mine://, does not derive from fitprint\.stores\.protocol\.Store"):
+    with pytest.raises(
+        PluginError,
+        match=r"a object, for mine://, does not derive from fitprint\.stores\.protocol\.Store",
+    ):
         open_store("mine://x", {"mine": Opener(lambda _: object())})
 
 
@@ -46,13 +55,18 @@ def test_fault_8_a_store_that_does_not_derive_is_told() -> None:
     [
         ("sqlit:///a.db", "did you mean sqlite://"),
         ("redis://host", "memory://, sqlite://"),
-        ("postgresql://host/db", "use memory://, sqlite://, or install a plugin that brings this one"),
+        (
+            "postgresql://host/db",
+            "use memory://, sqlite://, or install a plugin that brings this one",
+        ),
         ("runs.db", "sqlite:///runs.db"),
         ("", "needs a scheme"),
     ],
 )
 def test_unknown_schemes_are_told_with_what_to_do(uri: str, words: str) -> None:
-    """The message names the schemes there are, a near miss, and what to do; no package that there is not."""
+    """The message names the schemes there are, a near miss, and what to do; no package that there
+    is not.
+    """
     with pytest.raises(UnknownStoreError) as caught:
         open_store(uri)
     assert words in str(caught.value)

@@ -1,4 +1,6 @@
-"""Where the SQL store keeps points: metrics with few share rows, those with many have chunks, and no point is lost between."""
+"""Where the SQL store keeps points: metrics with few share rows, those with many have chunks, and
+no point is lost between.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,18 @@ def test_histories_stay_in_few_chunks(sqlite: SqlStore, points: Any) -> None:
     """Small batches are merged as they come, and again when the run ends."""
     sqlite.append(Batch("j", 0, 1, [RunStarted(RUN, 1, "iris", "name")]))
     for number in range(300):
-        sqlite.append(Batch("j", number + 1, number + 2, [points(RUN, "m", [float(number)] * 3, start=3 * number)]))
-    (some, points_there), (others, points_elsewhere) = counts(sqlite, "chunks"), counts(sqlite, "packs")
+        sqlite.append(
+            Batch(
+                "j",
+                number + 1,
+                number + 2,
+                [points(RUN, "m", [float(number)] * 3, start=3 * number)],
+            )
+        )
+    (some, points_there), (others, points_elsewhere) = (
+        counts(sqlite, "chunks"),
+        counts(sqlite, "packs"),
+    )
     assert some + others < 16
     assert points_there + points_elsewhere == 900
     sqlite.append(Batch("j", 301, 302, [RunEnded(RUN, 9, "KILLED")]))
@@ -49,7 +61,14 @@ def test_fault_9_metrics_with_few_points_share_a_row(sqlite: SqlStore, points: A
     """Fifty metrics of a run that has ended are one row, however they came."""
     sqlite.append(Batch("j", 0, 1, [RunStarted(RUN, 1, "iris", "name")]))
     for step in range(20):
-        sqlite.append(Batch("j", step + 1, step + 2, [points(RUN, f"m{number}", [float(number)], start=step) for number in range(50)]))
+        sqlite.append(
+            Batch(
+                "j",
+                step + 1,
+                step + 2,
+                [points(RUN, f"m{number}", [float(number)], start=step) for number in range(50)],
+            )
+        )
     (rows, total) = counts(sqlite, "packs")
     assert (rows < 12, total) == (True, 1000)
     assert list(sqlite.metric_history(RUN, "m7").step) == list(range(20))
@@ -59,49 +78,102 @@ def test_fault_9_metrics_with_few_points_share_a_row(sqlite: SqlStore, points: A
 
 
 def test_new_metrics_are_not_packed_again_and_again(sqlite: SqlStore, points: Any) -> None:
-    """Packs that are full and have keys of their own are left where they are, also when the run ends."""
+    """Packs that are full and have keys of their own are left where they are, also when the run
+    ends.
+    """
     sqlite.append(Batch("j", 0, 1, [RunStarted(RUN, 1, "iris", "name")]))
     for part in range(10):
-        sqlite.append(Batch("j", part + 1, part + 2, [points(RUN, f"m{part:02}/{number:04}", [1.0]) for number in range(chunks.FULL)]))
+        sqlite.append(
+            Batch(
+                "j",
+                part + 1,
+                part + 2,
+                [points(RUN, f"m{part:02}/{number:04}", [1.0]) for number in range(chunks.FULL)],
+            )
+        )
     with sqlite.driver.reading() as transaction:
         before = transaction.rows("SELECT generation, part, low, high, points FROM fp_packs")
     sqlite.append(Batch("j", 11, 12, [RunEnded(RUN, 9, "FINISHED")]))
     with sqlite.driver.reading() as transaction:
-        assert transaction.rows("SELECT generation, part, low, high, points FROM fp_packs") == before
+        assert (
+            transaction.rows("SELECT generation, part, low, high, points FROM fp_packs") == before
+        )
     assert len(before) == 10
 
 
-SIZES = [[1, 200, 1, 200, 1], [127, 1, 127, 1], [5] * 60, [4096, 1, 1, 4096], [1, 5000, 3, 3, 3, 3, 3, 3, 3, 3, 130]]
+SIZES = [
+    [1, 200, 1, 200, 1],
+    [127, 1, 127, 1],
+    [5] * 60,
+    [4096, 1, 1, 4096],
+    [1, 5000, 3, 3, 3, 3, 3, 3, 3, 3, 130],
+]
 
 
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("others", [0, 3])
-def test_points_that_move_from_packs_to_chunks_stay_in_order(sqlite: SqlStore, points: Any, sizes: list[int], others: int) -> None:
-    """Few and many points may come in turn, alone or beside other metrics; a run may go on after its end."""
+def test_points_that_move_from_packs_to_chunks_stay_in_order(
+    sqlite: SqlStore, points: Any, sizes: list[int], others: int
+) -> None:
+    """Few and many points may come in turn, alone or beside other metrics; a run may go on after
+    its end.
+    """
     sqlite.append(Batch("j", 0, 1, [RunStarted(RUN, 1, "iris", "name")]))
     total = 0
     for number, size in enumerate(sizes * 2, 1):
-        more = [points(RUN, f"other{index}", [float(number)], start=number) for index in range(others)]
+        more = [
+            points(RUN, f"other{index}", [float(number)], start=number) for index in range(others)
+        ]
         end = [RunEnded(RUN, 9, "FINISHED")] if number == len(sizes) else []
-        sqlite.append(Batch("j", number, number + 1, [points(RUN, "m", [0.5] * size, start=total), *more, *end]))
+        sqlite.append(
+            Batch(
+                "j", number, number + 1, [points(RUN, "m", [0.5] * size, start=total), *more, *end]
+            )
+        )
         total += size
         assert list(sqlite.metric_history(RUN, "m").step) == list(range(total))
     for index in range(others):
-        assert list(sqlite.metric_history(RUN, f"other{index}").step) == list(range(1, 2 * len(sizes) + 1))
+        assert list(sqlite.metric_history(RUN, f"other{index}").step) == list(
+            range(1, 2 * len(sizes) + 1)
+        )
 
 
-def test_fault_9_a_long_curve_is_sampled_without_reading_most_of_it(sqlite: SqlStore, points: Any) -> None:
-    """The outlines beside its chunks say what lies between; what they say is what the points say."""
+def test_fault_9_a_long_curve_is_sampled_without_reading_most_of_it(
+    sqlite: SqlStore, points: Any
+) -> None:
+    """The outlines beside its chunks say what lies between;
+    what they say is what the points say.
+    """
     draw = random.Random(5)
-    values = [draw.gauss(0, 1) if draw.random() < 0.99 else math.nan for _ in range(40 * chunks.FULL)]
-    sqlite.append(Batch("j", 0, 2, [RunStarted(RUN, 1, "iris", "name"), points(RUN, "m", values), RunEnded(RUN, 2, "FINISHED")]))
+    values = [
+        draw.gauss(0, 1) if draw.random() < 0.99 else math.nan for _ in range(40 * chunks.FULL)
+    ]
+    sqlite.append(
+        Batch(
+            "j",
+            0,
+            2,
+            [
+                RunStarted(RUN, 1, "iris", "name"),
+                points(RUN, "m", values),
+                RunEnded(RUN, 2, "FINISHED"),
+            ],
+        )
+    )
     expected = sampled(sqlite.metric_history(RUN, "m"), 12)
     borders = [1 + (len(values) - 2) * number // 5 for number in range(6)]
     divided = {place // chunks.FULL * chunks.FULL for place in borders if place % chunks.FULL}
     with sqlite.driver.writing() as transaction:
-        transaction.many(f"UPDATE fp_chunks SET content = ? WHERE start NOT IN ({', '.join(map(str, divided))})", [(b"\0",)])
+        transaction.many(
+            f"UPDATE fp_chunks SET content = ? WHERE start NOT IN ({', '.join(map(str, divided))})",
+            [(b"\0",)],
+        )
     found = sqlite.metric_history(RUN, "m", max_points=12)
-    assert (found.step, found.value.tobytes(), found.timestamp) == (expected.step, expected.value.tobytes(), expected.timestamp)
+    assert (found.step, found.value.tobytes(), found.timestamp) == (
+        expected.step,
+        expected.value.tobytes(),
+        expected.timestamp,
+    )
 
 
 def test_a_purged_run_leaves_no_points(sqlite: SqlStore, points: Any) -> None:

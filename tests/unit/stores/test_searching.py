@@ -23,7 +23,16 @@ def runs(write: Any, points: Any) -> None:
     params: dict[str, Any] = {"a": 1.0, "b": 10, "c": "lbfgs", "d": True, "e": None, "f": nan}
     for number, (name, value) in enumerate(params.items()):
         parent, kind = ("a", "candidate") if name in "bc" else (None, "fit")
-        events.append(RunStarted(name, (MS + number) * 1000 + 300, "odd" if number % 2 else "even", f"Run-{name}", parent, kind))
+        events.append(
+            RunStarted(
+                name,
+                (MS + number) * 1000 + 300,
+                "odd" if number % 2 else "even",
+                f"Run-{name}",
+                parent,
+                kind,
+            )
+        )
         events.append(ParamsLogged(name, 1, {"same": Param("x"), "C": Param(value)}))
     losses = {"a": [0.5, 0.1, 0.3], "b": [0.2], "c": [nan], "d": [inf, 1.0], "e": [-inf]}
     events += [points(name, "loss", values) for name, values in losses.items()]
@@ -191,12 +200,24 @@ def test_operators(store: Store, filter_string: str, expected: str) -> None:
     ],
 )
 def test_orderings(store: Store, order_by: Any, expected: str) -> None:
-    """What is missing or NaN comes last in both directions; ties are broken by start, newest first."""
+    """What is missing or NaN comes last in both directions; ties are broken by start,
+    newest first.
+    """
     assert "".join(run.id for run in store.search_runs(parse(order_by=order_by)).runs) == expected
 
 
 @pytest.mark.parametrize(
-    "order_by", [(), "start_time", "metrics.loss", "metrics.loss desc", "params.C desc", "tags.team", "params.text", "experiment, duration"]
+    "order_by",
+    [
+        (),
+        "start_time",
+        "metrics.loss",
+        "metrics.loss desc",
+        "params.C desc",
+        "tags.team",
+        "params.text",
+        "experiment, duration",
+    ],
 )
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_pages_join_up(store: Store, order_by: Any, limit: int) -> None:
@@ -223,7 +244,9 @@ def test_pages_stay_in_place_while_runs_arrive(store: Store, write: Any) -> None
     assert [run.id for run in (*first.runs, *second.runs)] == list("fedcba")
 
 
-@pytest.mark.parametrize("token", ["", "x", "not base64!", "bnVsbA", "eyJvZmZzZXQiOiAxMDB9", "WzEsIDIsIDNd", "é"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "not base64!", "bnVsbA", "eyJvZmZzZXQiOiAxMDB9", "WzEsIDIsIDNd", "é"]
+)
 def test_tokens_that_are_none(store: Store, token: str) -> None:
     """A token that the store did not give is an error that says so."""
     with pytest.raises(QueryError, match="another query"):
@@ -241,7 +264,9 @@ def test_experiments_and_parents(store: Store) -> None:
     """A search may be confined to experiments and to the children of a run."""
 
     def ids(**arguments: Any) -> str:
-        return "".join(run.id for run in store.search_runs(parse(order_by="name", **arguments)).runs)
+        return "".join(
+            run.id for run in store.search_runs(parse(order_by="name", **arguments)).runs
+        )
 
     assert ids(experiments=["even"]) == "ace"
     assert ids(experiments=["even", "odd", "nothing"]) == "abcdef"

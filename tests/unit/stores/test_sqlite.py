@@ -18,7 +18,17 @@ import pytest
 
 from fitprint.entities import History, Param
 from fitprint.errors import CorruptStoreError, StoreError, StoreVersionError
-from fitprint.events import Batch, ChangesFollowed, DocumentLogged, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
+from fitprint.events import (
+    Batch,
+    ChangesFollowed,
+    DocumentLogged,
+    Event,
+    MetricPoints,
+    ParamsLogged,
+    RunEnded,
+    RunStarted,
+    TagsSet,
+)
 from fitprint.query.grammar import parse
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.sqlite import SqliteDriver, open_sqlite
@@ -28,8 +38,12 @@ RUN = "1" * 32
 
 
 def forks(test: Any) -> Any:
-    """Mark a test that forks; Python 3.12 warns of doing so where threads run, as they do below pytest-xdist."""
-    test = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")(test)
+    """Mark a test that forks; Python 3.12 warns of doing so where threads run, as they do below
+    pytest-xdist.
+    """
+    test = pytest.mark.filterwarnings(
+        "ignore:This process .* is multi-threaded:DeprecationWarning"
+    )(test)
     return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")(test)
 
 
@@ -46,7 +60,11 @@ def sqlite(path: Path) -> Iterator[SqlStore]:
 
 
 def some_run(run: str = RUN) -> list[Event]:
-    return [RunStarted(run, 1, "iris", "name"), ParamsLogged(run, 2, {"C": Param(1.0)}), DocumentLogged(run, 3, "d", {"a": ["b" * 500]})]
+    return [
+        RunStarted(run, 1, "iris", "name"),
+        ParamsLogged(run, 2, {"C": Param(1.0)}),
+        DocumentLogged(run, 3, "d", {"a": ["b" * 500]}),
+    ]
 
 
 def test_uris_are_relative_or_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +75,9 @@ def test_uris_are_relative_or_absolute(tmp_path: Path, monkeypatch: pytest.Monke
     assert {file.name for file in tmp_path.iterdir()} == {"here.db", "there.db"}
 
 
-@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite://host/file.db", "sqlite:file.db"])
+@pytest.mark.parametrize(
+    "uri", ["sqlite://", "sqlite:///", "sqlite://host/file.db", "sqlite:file.db"]
+)
 def test_uris_that_name_no_file(uri: str) -> None:
     """A URI without a path says how one looks."""
     with pytest.raises(StoreError, match=r"sqlite:///relative/path\.db"):
@@ -87,7 +107,10 @@ def test_a_batch_that_fails_leaves_nothing(sqlite: SqlStore) -> None:
         sqlite.append(Batch("j", 0, 4, [*some_run(), bad]))
     assert (sqlite.position("j"), sqlite.search_runs(parse()).runs) == (0, [])
     sqlite.append(Batch("j", 0, 4, [*some_run(), ParamsLogged(RUN, 2, {"new key": Param(3)})]))
-    assert {key: param.value for key, param in sqlite.run(RUN).params.items()} == {"C": 1.0, "new key": 3}
+    assert {key: param.value for key, param in sqlite.run(RUN).params.items()} == {
+        "C": 1.0,
+        "new key": 3,
+    }
 
 
 def test_a_closed_store_opens_again(sqlite: SqlStore) -> None:
@@ -103,7 +126,11 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         open_sqlite(f"sqlite:///{tmp_path}/no/such/fitprint.db")
 
 
-@pytest.mark.parametrize("content", [b"this is a text file, not a database\n" * 50, os.urandom(5000)], ids=["text", "noise"])
+@pytest.mark.parametrize(
+    "content",
+    [b"this is a text file, not a database\n" * 50, os.urandom(5000)],
+    ids=["text", "noise"],
+)
 def test_a_file_of_another_kind_is_left_alone(path: Path, content: bytes) -> None:
     """What is no database is refused with advice, and not touched."""
     path.write_bytes(content)
@@ -145,24 +172,33 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
         open_sqlite(f"sqlite:///{path}")
 
 
-LATER = [["CREATE TABLE later (x {text})"], [f"UPDATE facts SET value = '{len(STEPS) + 2}' WHERE name = 'writers'"]]
+LATER = [
+    ["CREATE TABLE later (x {text})"],
+    [f"UPDATE facts SET value = '{len(STEPS) + 2}' WHERE name = 'writers'"],
+]
 
 
 def test_fault_24_a_newer_store_that_may_only_be_read_is_read(path: Path) -> None:
-    """Where a newer version says so, this one reads, and refuses to write with advice, whoever was here first."""
+    """Where a newer version says so, this one reads, and refuses to write with advice, whoever was
+    here first.
+    """
     early = open_sqlite(f"sqlite:///{path}")
     early.append(Batch("j", 0, 3, some_run()))
     SqliteDriver(path, "", [*STEPS, *LATER]).close()
     early.close()
     for store in (early, open_sqlite(f"sqlite:///{path}")):
-        with pytest.raises(StoreVersionError, match="can only be read by this one: upgrade fitprint"):
+        with pytest.raises(
+            StoreVersionError, match="can only be read by this one: upgrade fitprint"
+        ):
             store.append(Batch("j", 3, 4, [RunEnded(RUN, 9, "FINISHED")]))
         assert (3, "RUNNING") == (store.position("j"), store.run(RUN).status)
         store.close()
 
 
 def test_fault_24_an_open_store_that_is_upgraded_is_noticed(path: Path) -> None:
-    """A program that had the store open before a newer version came writes nothing that this must not."""
+    """A program that had the store open before a newer version came writes nothing that this must
+    not.
+    """
     store = open_sqlite(f"sqlite:///{path}")
     store.append(Batch("j", 0, 3, some_run()))
     SqliteDriver(path, "", [*STEPS, *LATER]).close()
@@ -191,11 +227,18 @@ def test_the_id_of_a_store_outlives_its_upgrades(path: Path) -> None:
 
 
 def test_an_older_schema_is_upgraded_after_a_backup(path: Path) -> None:
-    """Steps that are new are applied to the data that is there, and the file of before is kept beside it."""
+    """Steps that are new are applied to the data that is there, and the file of before is kept
+    beside it.
+    """
     old = open_sqlite(f"sqlite:///{path}")
     old.append(Batch("j", 0, 3, some_run()))
-    steps = [*STEPS, ["CREATE TABLE later (x {text})"], ["ALTER TABLE later ADD COLUMN y {text}", "INSERT INTO later VALUES ('1', '2')"]]
-    new = SqlStore(SqliteDriver(path, f"sqlite:///{path}", steps))  # while the old one still has the file open
+    steps = [
+        *STEPS,
+        ["CREATE TABLE later (x {text})"],
+        ["ALTER TABLE later ADD COLUMN y {text}", "INSERT INTO later VALUES ('1', '2')"],
+    ]
+    # while the old one still has the file open
+    new = SqlStore(SqliteDriver(path, f"sqlite:///{path}", steps))
     assert new.run(RUN) == old.run(RUN)
     with new.driver.reading() as transaction:
         assert transaction.rows("SELECT x, y FROM later") == [("1", "2")]
@@ -238,7 +281,9 @@ def test_threads_share_a_store(sqlite: SqlStore) -> None:
 
     def work(number: int) -> None:
         for turn in range(20):
-            sqlite.append(Batch(f"j{number}", 3 * turn, 3 * turn + 3, some_run(f"{number:016x}{turn:016x}")))
+            sqlite.append(
+                Batch(f"j{number}", 3 * turn, 3 * turn + 3, some_run(f"{number:016x}{turn:016x}"))
+            )
             sqlite.search_runs(parse("params.C >= 1"), limit=5)
 
     with ThreadPoolExecutor(8) as pool:
@@ -257,8 +302,12 @@ def beside(path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("with_log", [True, False])
-def test_fault_6_a_deleted_file_is_forgotten(sqlite: SqlStore, path: Path, *, with_log: bool) -> None:
-    """After its file was deleted, the store that was open is an empty one, and what it keeps then lies at the path."""
+def test_fault_6_a_deleted_file_is_forgotten(
+    sqlite: SqlStore, path: Path, *, with_log: bool
+) -> None:
+    """After its file was deleted, the store that was open is an empty one, and what it keeps then
+    lies at the path.
+    """
     sqlite.append(Batch("j", 0, 3, some_run()))
     remove(path, *(beside(path) if with_log else ()))
     assert (0, []) == (sqlite.position("j"), sqlite.search_runs(parse()).runs)
@@ -269,10 +318,24 @@ def test_fault_6_a_deleted_file_is_forgotten(sqlite: SqlStore, path: Path, *, wi
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_fault_6_another_file_in_its_place_is_read(sqlite: SqlStore, path: Path, tmp_path: Path, *, closed: bool) -> None:
-    """A store that was renamed over the open one is what is asked from then on; numbers of keys are those of its own."""
+def test_fault_6_another_file_in_its_place_is_read(
+    sqlite: SqlStore, path: Path, tmp_path: Path, *, closed: bool
+) -> None:
+    """A store that was renamed over the open one is what is asked from then on; numbers of keys are
+    those of its own.
+    """
     other = open_sqlite(f"sqlite:///{tmp_path}/other.db")
-    other.append(Batch("k", 0, 3, [RunStarted(RUN, 1, "iris", "other"), ParamsLogged(RUN, 2, {"first": Param(1), "C": Param(7)})]))
+    other.append(
+        Batch(
+            "k",
+            0,
+            3,
+            [
+                RunStarted(RUN, 1, "iris", "other"),
+                ParamsLogged(RUN, 2, {"first": Param(1), "C": Param(7)}),
+            ],
+        )
+    )
     other.close()
     sqlite.append(Batch("j", 0, 3, some_run()))
     sqlite.run(RUN)
@@ -280,15 +343,24 @@ def test_fault_6_another_file_in_its_place_is_read(sqlite: SqlStore, path: Path,
         sqlite.close()
     (tmp_path / "other.db").rename(path)
     run = sqlite.run(RUN)
-    assert ("other", {"first": 1, "C": 7}) == (run.name, {key: param.value for key, param in run.params.items()})
+    assert ("other", {"first": 1, "C": 7}) == (
+        run.name,
+        {key: param.value for key, param in run.params.items()},
+    )
     sqlite.append(Batch("k", 3, 4, [ParamsLogged(RUN, 3, {"C": Param(8)})]))
-    assert {"first": 1, "C": 8} == {key: param.value for key, param in sqlite.run(RUN).params.items()}
+    assert {"first": 1, "C": 8} == {
+        key: param.value for key, param in sqlite.run(RUN).params.items()
+    }
     assert (0, 4) == (sqlite.position("j"), sqlite.position("k"))
 
 
 @pytest.mark.parametrize("names", [["-wal"], ["-wal", "-shm"]])
-def test_fault_6_a_log_that_was_deleted_loses_nothing(sqlite: SqlStore, path: Path, names: list[str]) -> None:
-    """What the open store has of a log that somebody deleted goes into the database, and others see it."""
+def test_fault_6_a_log_that_was_deleted_loses_nothing(
+    sqlite: SqlStore, path: Path, names: list[str]
+) -> None:
+    """What the open store has of a log that somebody deleted goes into the database, and others see
+    it.
+    """
     sqlite.append(Batch("j", 0, 3, some_run()))
     remove(*(path.with_name(f"{path.name}{name}") for name in names))
     assert 3 == sqlite.position("j")
@@ -299,8 +371,12 @@ def test_fault_6_a_log_that_was_deleted_loses_nothing(sqlite: SqlStore, path: Pa
 
 
 @forks
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the connection cannot be told to leave the database alone")
-def test_fault_6_a_log_that_was_deleted_undoes_nothing_of_others(sqlite: SqlStore, path: Path) -> None:
+@pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="the connection cannot be told to leave the database alone"
+)
+def test_fault_6_a_log_that_was_deleted_undoes_nothing_of_others(
+    sqlite: SqlStore, path: Path
+) -> None:
     """Where another process has written since, its runs stay."""
     sqlite.append(Batch("j", 0, 3, some_run()))
     sqlite.close()
@@ -322,7 +398,9 @@ def _write_and_die(path: Path) -> None:
     os._exit(0)
 
 
-def test_fault_6_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_6_a_relative_path_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A program that changes its directory goes on with the file that it opened."""
     monkeypatch.chdir(tmp_path)
     store = open_sqlite("sqlite:///here.db")
@@ -353,8 +431,15 @@ for again in range(2):
 
 
 def test_fault_10_closed_descriptors_do_no_harm_to_other_files(path: Path, tmp_path: Path) -> None:
-    """Where something closed the database's files, nothing is written to files that have their numbers now; others go on."""
-    done = subprocess.run([sys.executable, "-c", CLOSED, f"sqlite:///{path}", tmp_path], capture_output=True, text=True, timeout=60)
+    """Where something closed the database's files, nothing is written to files that have their
+    numbers now; others go on.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSED, f"sqlite:///{path}", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ("True\nTrue\n", "") == (done.stdout, done.stderr)
     assert {0} == {file.stat().st_size for file in tmp_path.glob("file*")}
     store = open_sqlite(f"sqlite:///{path}")
@@ -370,7 +455,10 @@ def _append(path: Path, number: int, batches: int, gate: Any) -> None:
     for batch in range(1, batches):
         steps = array("q", range(batch * 100, batch * 100 + 100))
         values = array("d", steps)
-        events = [MetricPoints(key_run, 5, "loss", History(steps, steps, values, values)) for key_run in (run, "shared")]
+        events = [
+            MetricPoints(key_run, 5, "loss", History(steps, steps, values, values))
+            for key_run in (run, "shared")
+        ]
         store.append(Batch(f"j{number}", batch, batch + 1, events))
     store.append(Batch(f"j{number}", batches, batches + 1, [RunEnded(run, 9, "FINISHED")]))
     store.close()
@@ -378,10 +466,14 @@ def _append(path: Path, number: int, batches: int, gate: Any) -> None:
 
 @forks
 def test_many_processes_make_and_fill_one_store(path: Path) -> None:
-    """32 processes create the file at the same moment and append to it: no error, nothing lost, runs that they share included."""
+    """32 processes create the file at the same moment and append to it: no error, nothing lost,
+    runs that they share included.
+    """
     context = multiprocessing.get_context("fork")
     gate = context.Barrier(32)
-    processes = [context.Process(target=_append, args=(path, number, 6, gate)) for number in range(32)]
+    processes = [
+        context.Process(target=_append, args=(path, number, 6, gate)) for number in range(32)
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -401,7 +493,9 @@ def test_many_processes_make_and_fill_one_store(path: Path) -> None:
 def test_a_fork_while_another_thread_uses_the_store(sqlite: SqlStore, path: Path) -> None:
     """The child does not wait for a thread that only its parent has."""
     with sqlite._lock, ThreadPoolExecutor(1) as pool:
-        process = multiprocessing.get_context("fork").Process(target=_from_child, args=(sqlite, path))
+        process = multiprocessing.get_context("fork").Process(
+            target=_from_child, args=(sqlite, path)
+        )
         pool.submit(process.start).result()
     process.join(60)
     assert process.exitcode == 0
@@ -427,7 +521,14 @@ def test_a_forked_child_has_a_connection_of_its_own(sqlite: SqlStore, path: Path
 def test_documents_are_compressed(sqlite: SqlStore, path: Path) -> None:
     """A long document takes little room."""
     content = {f"package-{number}": "1.0.0" for number in range(2000)}
-    sqlite.append(Batch("j", 0, 2, [RunStarted(RUN, 1, "iris", "name"), DocumentLogged(RUN, 3, "packages", content)]))
+    sqlite.append(
+        Batch(
+            "j",
+            0,
+            2,
+            [RunStarted(RUN, 1, "iris", "name"), DocumentLogged(RUN, 3, "packages", content)],
+        )
+    )
     with sqlite.driver.reading() as transaction:
         ((size,),) = transaction.rows("SELECT LENGTH(content) FROM fp_documents")
     assert size < 15_000
@@ -435,19 +536,55 @@ def test_documents_are_compressed(sqlite: SqlStore, path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["text", b"x", 1.5, 2**63 - 1])
-@pytest.mark.parametrize("place", ["runs.change", "packs.low", "packs.generation", "chunks.start", "consumers.until", "journals.position"])
-def test_odd_cells_where_a_batch_is_kept_are_damage(sqlite: SqlStore, place: str, value: object) -> None:
+@pytest.mark.parametrize(
+    "place",
+    [
+        "runs.change",
+        "packs.low",
+        "packs.generation",
+        "chunks.start",
+        "consumers.until",
+        "journals.position",
+    ],
+)
+def test_odd_cells_where_a_batch_is_kept_are_damage(
+    sqlite: SqlStore, place: str, value: object
+) -> None:
     """Nothing of the batch is kept, and the error says what it is; or the cell did not matter."""
-    many = History(array("q", range(3000)), array("q", range(3000)), array("d", [0.5] * 3000), array("d", [0.0] * 3000))
+    many = History(
+        array("q", range(3000)),
+        array("q", range(3000)),
+        array("d", [0.5] * 3000),
+        array("d", [0.0] * 3000),
+    )
     few = History(array("q", [1]), array("q", [1]), array("d", [0.5]), array("d", [0.0]))
     asked = ChangesFollowed(1, "hooks", "me", 60.0)
-    sqlite.append(Batch("j", 0, 4, [*some_run(), MetricPoints(RUN, 3, "long", many), MetricPoints(RUN, 3, "short", few), asked]))
+    sqlite.append(
+        Batch(
+            "j",
+            0,
+            4,
+            [
+                *some_run(),
+                MetricPoints(RUN, 3, "long", many),
+                MetricPoints(RUN, 3, "short", few),
+                asked,
+            ],
+        )
+    )
     table, _, column = place.partition(".")
     connection: Any = sqlite.driver._connected()  # type: ignore[attr-defined]
     connection.execute(f"UPDATE fp_{table} SET {column} = ?", (value,))
     told = "nothing is lost"
     try:
-        sqlite.append(Batch("j", 4, 5, [MetricPoints(RUN, 4, "long", many), MetricPoints(RUN, 4, "short", few), asked]))
+        sqlite.append(
+            Batch(
+                "j",
+                4,
+                5,
+                [MetricPoints(RUN, 4, "long", many), MetricPoints(RUN, 4, "short", few), asked],
+            )
+        )
     except StoreError as error:
         told = str(error)
     assert "nothing is lost" in told or "is damaged" in told

@@ -38,7 +38,9 @@ def told(old, new, repository=None):
     found = {}
     for change in code_changes(old, new, repository, notes):
         lines = change.text.splitlines()
-        found[change.what] = [line for line in lines if line[:1] in "+-" and line[:4] not in ("+++ ", "--- ")]
+        found[change.what] = [
+            line for line in lines if line[:1] in "+-" and line[:4] not in ("+++ ", "--- ")
+        ]
     return found, notes
 
 
@@ -51,7 +53,9 @@ def project(tmp_path):
 
     def git(*arguments):
         command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
-        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+        return subprocess.run(
+            command, cwd=tmp_path, check=True, capture_output=True, text=True, env=environment
+        ).stdout.strip()
 
     git("init", "-q")
     for content in ("one\n", "two\n"):
@@ -64,7 +68,9 @@ def project(tmp_path):
 def test_commits_and_patches_together(project):
     """The files as they were: what the one has in a commit and the other in a patch is the same."""
     repository, first, second = project
-    assert ({"tracked files": ["-one", "+two"]}, []) == told(sources(first), sources(second), repository)
+    assert ({"tracked files": ["-one", "+two"]}, []) == told(
+        sources(first), sources(second), repository
+    )
     assert ({}, []) == told(sources(first, PATCH % b"two"), sources(second), repository)
     both = told(sources(first, PATCH % b"2"), sources(first, PATCH % b"3"), repository)
     assert ({"tracked files": ["-2", "+3"]}, []) == both
@@ -73,7 +79,9 @@ def test_commits_and_patches_together(project):
 def test_incomplete_patches_are_compared_as_text(project):
     """What was left out of them would make a wrong difference; that is said."""
     repository, first, second = project
-    found, notes = told(sources(first, PATCH % b"[redacted]", exact=False), sources(second), repository)
+    found, notes = told(
+        sources(first, PATCH % b"[redacted]", exact=False), sources(second), repository
+    )
     assert ["-one", "+two"] == found["tracked files"]
     assert ["--one", "-+[redacted]"] == found["uncommitted changes"][-2:]
     assert ["incomplete" in note for note in notes] == [True]
@@ -91,14 +99,20 @@ def test_a_patch_that_does_not_apply_is_compared_as_text(project):
 def test_commits_that_are_not_here(project, has_repository):
     """The patches alone are compared, and the note says what to do."""
     repository, first, _ = project
-    found, notes = told(sources(first, PATCH % b"2"), sources("f" * 40, PATCH % b"3"), repository if has_repository else None)
+    found, notes = told(
+        sources(first, PATCH % b"2"),
+        sources("f" * 40, PATCH % b"3"),
+        repository if has_repository else None,
+    )
     assert {"uncommitted changes": ["-+2", "++3"]} == found
     assert ["f" * 12 in note and "git fetch" in note for note in notes] == [True]
 
 
 def test_the_same_commit_needs_no_repository():
     """Its patches say all."""
-    assert ({"uncommitted changes": ["-+2", "++3"]}, []) == told(sources("a" * 40, PATCH % b"2"), sources("a" * 40, PATCH % b"3"))
+    assert ({"uncommitted changes": ["-+2", "++3"]}, []) == told(
+        sources("a" * 40, PATCH % b"2"), sources("a" * 40, PATCH % b"3")
+    )
 
 
 def test_one_run_without_a_commit():
@@ -119,7 +133,10 @@ def test_hunks_have_the_numbers_of_the_file():
     """Though only the part that differs was compared."""
     lines = [f"line {number}" for number in range(1, 101)]
     (change,) = code_changes(
-        sources(untracked={"a.py": "\n".join(lines)}), sources(untracked={"a.py": "\n".join([*lines[:50], "new", *lines[50:]])}), None, []
+        sources(untracked={"a.py": "\n".join(lines)}),
+        sources(untracked={"a.py": "\n".join([*lines[:50], "new", *lines[50:]])}),
+        None,
+        [],
     )
     assert ["--- a/a.py", "+++ b/a.py", "@@ -48,6 +48,7 @@"] == change.text.splitlines()[:3]
 
@@ -127,26 +144,51 @@ def test_hunks_have_the_numbers_of_the_file():
 def test_an_archive_that_is_none():
     """Whatever bytes were recorded, what can be read is compared."""
     good = zipped({"a.py": "1\n" * 1000})
-    for bad in (b"x", good[: len(good) // 2], good.replace(b"PK\x03\x04", b"PK\x03\x05"), good[:40] + b"\xff" * 10 + good[50:]):
+    for bad in (
+        b"x",
+        good[: len(good) // 2],
+        good.replace(b"PK\x03\x04", b"PK\x03\x05"),
+        good[:40] + b"\xff" * 10 + good[50:],
+    ):
         found, notes = told(Sources({}, untracked=bad), sources())
         assert ({}, 1) == (found, len(notes))
 
 
 def test_an_archive_that_grows_is_given_up():
     """No more than 4 MiB is unpacked."""
-    found, notes = told(sources(untracked={"a.py": "", "bomb.py": b"\n" * (64 << 20), "b.py": "1\n"}), sources())
-    assert ({}, ["untracked files of more than 4 MiB together: the rest is not compared"]) == (found, notes)
+    found, notes = told(
+        sources(untracked={"a.py": "", "bomb.py": b"\n" * (64 << 20), "b.py": "1\n"}), sources()
+    )
+    assert ({}, ["untracked files of more than 4 MiB together: the rest is not compared"]) == (
+        found,
+        notes,
+    )
 
 
 def test_files_that_are_too_long_are_not_compared():
     """It would take long; that they differ is said."""
-    old, new = (sources(untracked={"a.py": "".join(f"{name}{number}\n" for number in range(5000))}) for name in "ab")
+    old, new = (
+        sources(untracked={"a.py": "".join(f"{name}{number}\n" for number in range(5000))})
+        for name in "ab"
+    )
     (change,) = code_changes(old, new, None, [])
-    assert (True, True) == (change.is_cut, "5000 lines and 5000 lines: too many to compare" in change.text)
+    assert (True, True) == (
+        change.is_cut,
+        "5000 lines and 5000 lines: too many to compare" in change.text,
+    )
 
 
 @pytest.mark.parametrize(
-    "odd", [None, 1, "x", [], {"commit": 1, "patch": [], "script": 1}, {"commit": ["a"], "script": {"source": 1}}], ids=repr
+    "odd",
+    [
+        None,
+        1,
+        "x",
+        [],
+        {"commit": 1, "patch": [], "script": 1},
+        {"commit": ["a"], "script": {"source": 1}},
+    ],
+    ids=repr,
 )
 def test_records_of_any_form(odd):
     """What is no text is no commit and no source."""

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from fitprint.views.excerpt import MOST, excerpt
 
-LONG = st.text(max_size=100).map(lambda text: text * 30) | st.integers(0, 500).map(lambda count: [{"key": count}] * count)
+LONG = st.text(max_size=100).map(lambda text: text * 30) | st.integers(0, 500).map(
+    lambda count: [{"key": count}] * count
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | LONG,
-    lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.text(max_size=60), inner, max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=9) | st.dictionaries(st.text(max_size=60), inner, max_size=9)
+    ),
     max_leaves=20,
 )
 
@@ -35,7 +39,9 @@ def test_what_fits_is_whole(content):
 
 def test_numbers_that_json_lacks_are_texts():
     """As everywhere."""
-    assert '{"a":["NaN","Infinity","-Infinity"]}' == excerpt({"a": [float("nan"), float("inf"), float("-inf")]})
+    assert '{"a":["NaN","Infinity","-Infinity"]}' == excerpt(
+        {"a": [float("nan"), float("inf"), float("-inf")]}
+    )
 
 
 def test_a_long_text_is_cut_beside_short_values():
@@ -50,7 +56,9 @@ def test_a_long_text_is_cut_beside_short_values():
 
 def test_the_first_items_of_a_long_list_are_kept():
     """As many as there is room for."""
-    part = json.loads(excerpt({"rows": [[number, "text"] for number in range(10_000)], "more": True}))
+    part = json.loads(
+        excerpt({"rows": [[number, "text"] for number in range(10_000)], "more": True})
+    )
     count = len(part["rows"])
     assert [[number, "text"] for number in range(count)] == part["rows"]
     assert count > 2000
@@ -60,7 +68,11 @@ def test_the_first_items_of_a_long_list_are_kept():
 
 def test_many_keys_do_not_push_out_the_others():
     """A mapping with 12000 keys gives what a small one beside it does not need."""
-    part = json.loads(excerpt({"metrics": {f"metric {number}": 0.5 for number in range(12_000)}, "params": {"C": 1.0}}))
+    part = json.loads(
+        excerpt(
+            {"metrics": {f"metric {number}": 0.5 for number in range(12_000)}, "params": {"C": 1.0}}
+        )
+    )
     assert {"C": 1.0} == part["params"]
     assert len(part["metrics"]) > 1500
     assert [f"metrics: {len(part['metrics'])} of 12000 entries"] == part["left_out"]
@@ -68,7 +80,10 @@ def test_many_keys_do_not_push_out_the_others():
 
 def test_items_of_a_usual_length_are_whole_or_left_out():
     """Half of each of them would say little."""
-    runs = [{"name": f"run {number}", "params": {f"parameter {key}": key for key in range(100)}} for number in range(100)]
+    runs = [
+        {"name": f"run {number}", "params": {f"parameter {key}": key for key in range(100)}}
+        for number in range(100)
+    ]
     part = json.loads(excerpt({"runs": runs}))
     assert runs[: len(part["runs"])] == part["runs"]
     assert [f"runs: {len(part['runs'])} of 100 items"] == part["left_out"]

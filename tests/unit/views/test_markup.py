@@ -15,7 +15,9 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[2J\u202
 
 
 class Tags(HTMLParser):
-    """Collects the elements of a page with their attributes, and checks that they are closed as they were opened."""
+    """Collects the elements of a page with their attributes, and checks that they are closed as
+    they were opened.
+    """
 
     def __init__(self, page):
         super().__init__()
@@ -46,7 +48,16 @@ def pages(home):
     experiments = fitprint.experiments()
     compared, difference = fitprint.compare([run, other]), fitprint.diff(run, other)
     empty = fitprint.search_runs(max_results=0)
-    shown = (compared, difference, run, fitprint.search_runs(), history, experiments, run.history("nan"), empty)
+    shown = (
+        compared,
+        difference,
+        run,
+        fitprint.search_runs(),
+        history,
+        experiments,
+        run.history("nan"),
+        empty,
+    )
     return [item._repr_html_() for item in shown]
 
 
@@ -54,15 +65,42 @@ def test_no_text_of_a_record_becomes_an_element(pages):
     """Nor an attribute; and nothing is fetched from anywhere."""
     for page in pages:
         seen = Tags(page)
-        assert seen.elements <= {"style", "div", "table", "tr", "th", "td", "b", "span", "i", "svg", "path", "details", "summary", "pre"}
-        assert seen.attributes <= {"class", "style", "title", "width", "height", "d", "fill", "stroke", "stroke-width"}
+        assert seen.elements <= {
+            "style",
+            "div",
+            "table",
+            "tr",
+            "th",
+            "td",
+            "b",
+            "span",
+            "i",
+            "svg",
+            "path",
+            "details",
+            "summary",
+            "pre",
+        }
+        assert seen.attributes <= {
+            "class",
+            "style",
+            "title",
+            "width",
+            "height",
+            "d",
+            "fill",
+            "stroke",
+            "stroke-width",
+        }
         assert "://" not in page
         assert "\x1b" not in page
         assert "\u202e" not in page
 
 
 def test_a_report_is_one_file_without_anything_from_elsewhere(home, tmp_path, monkeypatch, capsys):
-    """Of one run with its curves and its note, of several with what differs; hostile texts are texts."""
+    """Of one run with its curves and its note, of several with what differs; hostile texts are
+    texts.
+    """
     from fitprint.cli import main
 
     monkeypatch.chdir(tmp_path)
@@ -73,7 +111,10 @@ def test_a_report_is_one_file_without_anything_from_elsewhere(home, tmp_path, mo
     run.note = f"first line\n{HOSTILE}"
     assert 0 == main(["export", "--html", run.id])
     assert 0 == main(["export", "--html", "--all", "-o", "all.html", "--title", HOSTILE])
-    one, many = (tmp_path / f"{run.id[-6:]}.html").read_text("utf-8"), (tmp_path / "all.html").read_text("utf-8")
+    one, many = (
+        (tmp_path / f"{run.id[-6:]}.html").read_text("utf-8"),
+        (tmp_path / "all.html").read_text("utf-8"),
+    )
     for page in (one, many):
         assert page.startswith("<!doctype html>")
         assert "<script" not in page
@@ -91,7 +132,9 @@ def test_runs_are_shown_with_what_tells_them_apart(home):
             run.log_params({"lr": number / 10, "same": 1})
             run.log_history("val_loss", [number + 1.0, 0.5])
     page = fitprint.search_runs()._repr_html_()
-    assert ["name", "id", "age", "time", "val_loss", "", "lr"] == re.findall(r"<th[^>]*>([^<]*)", page)
+    assert ["name", "id", "age", "time", "val_loss", "", "lr"] == re.findall(
+        r"<th[^>]*>([^<]*)", page
+    )
     assert 3 == page.count("<svg")
     assert "0.2" in page
 
@@ -117,7 +160,9 @@ def test_a_curve_has_gaps_where_there_is_no_number():
 
 
 def test_a_comparison_says_what_differs_and_which_is_better(home):
-    """The best is bold, the difference to the baseline has the color of its direction; what is equal is counted."""
+    """The best is bold, the difference to the baseline has the color of its direction; what is
+    equal is counted.
+    """
     for loss in (0.5, 0.25):
         with fitprint.start_run(f"loss {loss}") as run:
             run.log_params({"lr": loss, "same": 1})

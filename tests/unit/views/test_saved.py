@@ -29,14 +29,25 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-BEST = SavedView("best", "params.solver = \"a\\b\" and tags.ü = 'é'", "iris", "-val_auc,lr", "val_*,lr", ("val_auc", "auc"), "model", 3)
+BEST = SavedView(
+    "best",
+    "params.solver = \"a\\b\" and tags.ü = 'é'",
+    "iris",
+    "-val_auc,lr",
+    "val_*,lr",
+    ("val_auc", "auc"),
+    "model",
+    3,
+)
 
 
 def test_a_view_is_kept_and_found(project):
     """All that it says; and nothing else of the file has changed."""
     save_view(BEST)
     assert BEST == find_view("best")
-    assert project.read_text(encoding="utf-8").startswith(OTHERS + "\n[tool.fitprint.views.best]\nfilter = ")
+    assert project.read_text(encoding="utf-8").startswith(
+        OTHERS + "\n[tool.fitprint.views.best]\nfilter = "
+    )
 
 
 def test_a_view_takes_the_place_of_one_of_its_name(project):
@@ -44,8 +55,10 @@ def test_a_view_takes_the_place_of_one_of_its_name(project):
     save_view(BEST)
     save_view(SavedView("other", sort="lr"))
     save_view(SavedView("best", top=5))
-    assert OTHERS + '\n[tool.fitprint.views.best]\ntop = 5\n\n[tool.fitprint.views.other]\nsort = "lr"\n' == project.read_text(
-        encoding="utf-8"
+    assert (
+        OTHERS
+        + '\n[tool.fitprint.views.best]\ntop = 5\n\n[tool.fitprint.views.other]\nsort = "lr"\n'
+        == project.read_text(encoding="utf-8")
     )
 
 
@@ -71,9 +84,15 @@ def test_views_are_no_settings(project):
 
 def test_a_table_that_was_written_by_hand_is_changed(project):
     """With its empty lines; what is said of the next table stays."""
-    project.write_text("# of best\n[ tool.fitprint.views.'best' ] # it\n\nsort = 'lr'\n\n# of x\n[x]\ny = 1\n", encoding="utf-8")
+    project.write_text(
+        "# of best\n[ tool.fitprint.views.'best' ] # it\n\nsort = 'lr'\n\n# of x\n[x]\ny = 1\n",
+        encoding="utf-8",
+    )
     save_view(SavedView("best", top=1))
-    assert "# of best\n[tool.fitprint.views.best]\ntop = 1\n\n# of x\n[x]\ny = 1\n" == project.read_text(encoding="utf-8")
+    assert (
+        "# of best\n[tool.fitprint.views.best]\ntop = 1\n\n# of x\n[x]\ny = 1\n"
+        == project.read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +100,14 @@ def test_a_table_that_was_written_by_hand_is_changed(project):
     [
         "tool.fitprint.views.best.sort = 'lr'\n",
         "[tool.fitprint.views]\nbest = {sort = 'lr'}\n",
-        "[x]\ny = '''\n[tool.fitprint.views.best]\n'''\n[tool.fitprint.views]\nbest = {sort = 'lr'}\n",
+        (
+            "[x]\n"
+            "y = '''\n"
+            "[tool.fitprint.views.best]\n"
+            "'''\n"
+            "[tool.fitprint.views]\n"
+            "best = {sort = 'lr'}\n"
+        ),
     ],
 )
 def test_a_file_that_is_written_in_its_own_way_is_not_changed(project, text):

@@ -67,13 +67,18 @@ def test_durations_have_two_units(seconds, expected):
     assert expected == wording.duration(seconds)
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(-5, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90000, "1d")])
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(-5, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90000, "1d")]
+)
 def test_ages_have_one_unit(seconds, expected):
     """How long ago, roughly."""
     assert expected == wording.age(seconds)
 
 
-@pytest.mark.parametrize(("count", "expected"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456, "123 kB"), (5 * 10**12, "5.0 TB")])
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456, "123 kB"), (5 * 10**12, "5.0 TB")],
+)
 def test_sizes_have_one_unit(count, expected):
     """Bytes in the largest unit that they fill."""
     assert expected == wording.size(count)

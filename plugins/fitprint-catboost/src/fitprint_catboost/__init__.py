@@ -27,6 +27,10 @@ def register_flavors() -> Sequence[Any]:
 def register_settings() -> Sequence[Setting]:
     return [
         Setting(
-            "catboost.live", bool, False, "Write metrics during training; CatBoost's callbacks take time that grows with rounds squared."
+            "catboost.live",
+            bool,
+            False,
+            "Write metrics during training; CatBoost's callbacks take time that grows with rounds "
+            "squared.",
         )
     ]

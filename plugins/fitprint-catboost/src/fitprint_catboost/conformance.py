@@ -11,7 +11,12 @@ from fitprint_catboost.framework import CatBoostFramework
 
 __all__ = ["CatBoostConformance", "CatBoostFlavorConformance"]
 
-_QUIET = {"logging_level": "Silent", "allow_writing_files": False, "thread_count": 1, "random_seed": 0}
+_QUIET = {
+    "logging_level": "Silent",
+    "allow_writing_files": False,
+    "thread_count": 1,
+    "random_seed": 0,
+}
 
 
 def data() -> dict[str, Any]:
@@ -46,7 +51,10 @@ def predict_frame(model: Any) -> Any:
 def build_classifier() -> dict[str, Any]:
     from catboost import CatBoostClassifier
 
-    return {"model": CatBoostClassifier(iterations=8, depth=2, custom_metric=["AUC"], **_QUIET), **data()}
+    return {
+        "model": CatBoostClassifier(iterations=8, depth=2, custom_metric=["AUC"], **_QUIET),
+        **data(),
+    }
 
 
 def fit_with_eval_sets(model: Any, X: Any, y: Any) -> Any:
@@ -56,15 +64,24 @@ def fit_with_eval_sets(model: Any, X: Any, y: Any) -> Any:
 def build_categories() -> dict[str, Any]:
     from catboost import CatBoostClassifier
 
-    return {"model": CatBoostClassifier(iterations=5, depth=2, cat_features=["colour"], **_QUIET), **frame()}
+    return {
+        "model": CatBoostClassifier(iterations=5, depth=2, cat_features=["colour"], **_QUIET),
+        **frame(),
+    }
 
 
 def build_pools() -> dict[str, Any]:
     from catboost import CatBoostRegressor, Pool
 
     given = data()
-    pools = {"train": Pool(given["X"][:60], given["y"][:60]), "test": Pool(given["X"][60:], given["y"][60:])}
-    return {"model": CatBoostRegressor(iterations=40, learning_rate=0.9, depth=3, **_QUIET), **pools}
+    pools = {
+        "train": Pool(given["X"][:60], given["y"][:60]),
+        "test": Pool(given["X"][60:], given["y"][60:]),
+    }
+    return {
+        "model": CatBoostRegressor(iterations=40, learning_rate=0.9, depth=3, **_QUIET),
+        **pools,
+    }
 
 
 def fit_pools(model: Any, train: Any, test: Any) -> Any:
@@ -94,7 +111,10 @@ def build_train() -> dict[str, Any]:
     from catboost import Pool
 
     given = data()
-    return {"params": {"iterations": 6, "depth": 2, "loss_function": "Logloss", **_QUIET}, "pool": Pool(given["X"], given["y"])}
+    return {
+        "params": {"iterations": 6, "depth": 2, "loss_function": "Logloss", **_QUIET},
+        "pool": Pool(given["X"], given["y"]),
+    }
 
 
 def train(params: Any, pool: Any) -> Any:
@@ -106,14 +126,19 @@ def train(params: Any, pool: Any) -> Any:
 def cross_validate(params: Any, pool: Any) -> Any:
     import catboost
 
-    with tempfile.TemporaryDirectory(prefix="fitprint-") as folder:  # where it makes folders that stay empty
+    # where it makes folders that stay empty
+    with tempfile.TemporaryDirectory(prefix="fitprint-") as folder:
         return catboost.cv(pool, {**params, "train_dir": folder}, fold_count=3, as_pandas=False)
 
 
 def build_search() -> dict[str, Any]:
     from catboost import CatBoostClassifier
 
-    return {"model": CatBoostClassifier(iterations=4, **_QUIET), "grid": {"depth": [1, 2]}, **data()}
+    return {
+        "model": CatBoostClassifier(iterations=4, **_QUIET),
+        "grid": {"depth": [1, 2]},
+        **data(),
+    }
 
 
 def search(model: Any, grid: Any, X: Any, y: Any) -> Any:
@@ -121,7 +146,13 @@ def search(model: Any, grid: Any, X: Any, y: Any) -> Any:
     return model
 
 
-_CURVES = {"learn-Logloss": 8, "validation_0-Logloss": 8, "validation_1-AUC": 8, "best_iteration": 1, "fit_time": 1}
+_CURVES = {
+    "learn-Logloss": 8,
+    "validation_0-Logloss": 8,
+    "validation_1-AUC": 8,
+    "best_iteration": 1,
+    "fit_time": 1,
+}
 
 
 class CatBoostConformance(FrameworkConformance):
@@ -129,8 +160,22 @@ class CatBoostConformance(FrameworkConformance):
 
     framework = CatBoostFramework()
     cases = (
-        Case("classifier", build_classifier, fit_with_eval_sets, predict, params={"depth", "l2_leaf_reg"}, metrics=_CURVES),
-        Case("categories", build_categories, fit, predict_frame, params={"cat_features"}, metrics={"learn-Logloss": 5}),
+        Case(
+            "classifier",
+            build_classifier,
+            fit_with_eval_sets,
+            predict,
+            params={"depth", "l2_leaf_reg"},
+            metrics=_CURVES,
+        ),
+        Case(
+            "categories",
+            build_categories,
+            fit,
+            predict_frame,
+            params={"cat_features"},
+            metrics={"learn-Logloss": 5},
+        ),
         Case(
             "pools",
             build_pools,
@@ -139,12 +184,33 @@ class CatBoostConformance(FrameworkConformance):
             params={"fit__early_stopping_rounds"},
             metrics={"best_score": 1, "stopped_iteration": 1},
         ),
-        Case("callbacks", build_callbacks, fit_callbacks, predict, params={"fit__callbacks"}, metrics={"learn-Logloss": 8}),
+        Case(
+            "callbacks",
+            build_callbacks,
+            fit_callbacks,
+            predict,
+            params={"fit__callbacks"},
+            metrics={"learn-Logloss": 8},
+        ),
         Case("train", build_train, train, predict, params={"depth"}, metrics={"learn-Logloss": 6}),
         Case(
-            "cv", build_train, cross_validate, params={"fold_count"}, metrics={"test-Logloss-mean": 6}, model=None, kind="cross-validation"
+            "cv",
+            build_train,
+            cross_validate,
+            params={"fold_count"},
+            metrics={"test-Logloss-mean": 6},
+            model=None,
+            kind="cross-validation",
         ),
-        Case("search", build_search, search, predict, params={"best_depth"}, metrics={"test-Logloss-mean": 4}, kind="search"),
+        Case(
+            "search",
+            build_search,
+            search,
+            predict,
+            params={"best_depth"},
+            metrics={"test-Logloss-mean": 4},
+            kind="search",
+        ),
     )
 
 
@@ -156,7 +222,9 @@ def build_ranker() -> Any:
     from catboost import CatBoostRanker
 
     given = data()
-    return CatBoostRanker(iterations=3, depth=2, **_QUIET).fit(given["X"], given["y"], group_id=[number // 10 for number in range(80)])
+    return CatBoostRanker(iterations=3, depth=2, **_QUIET).fit(
+        given["X"], given["y"], group_id=[number // 10 for number in range(80)]
+    )
 
 
 def build_regressor() -> Any:

@@ -14,8 +14,8 @@ __all__ = ["DATA", "eval_sets", "is_pool", "record_data", "record_dataset"]
 # Arguments of `fit` that are data, or are recorded otherwise.
 DATA = frozenset(
     """
-    X y eval_set sample_weight group_id group_weight subgroup_id pairs pairs_weight graph baseline init_model callbacks log_cout log_cerr
-    plot plot_file column_description
+    X y eval_set sample_weight group_id group_weight subgroup_id pairs pairs_weight graph baseline
+    init_model callbacks log_cout log_cerr plot plot_file column_description
     """.split()
 )
 _WEIGHTS = ("sample_weight", "group_weight", "pairs_weight")
@@ -25,12 +25,19 @@ _NAMES = 1000  # of features that are listed
 
 def is_pool(data: Any) -> bool:
     """Tell whether an object is a CatBoost pool."""
-    return any(base.__module__ == "catboost.core" and base.__name__ == "Pool" for base in type(data).__mro__)
+    return any(
+        base.__module__ == "catboost.core" and base.__name__ == "Pool"
+        for base in type(data).__mro__
+    )
 
 
 def record_data(fit: Fit, arguments: Mapping[str, Any], *, discrete: bool | None = None) -> None:
-    """Record facts on all data of a training call, evaluation sets by the names that their metrics have."""
-    record_dataset(fit, arguments.get("X"), arguments.get("y"), name="learn", role="train", discrete=discrete)
+    """Record facts on all data of a training call, evaluation sets by the names that their metrics
+    have.
+    """
+    record_dataset(
+        fit, arguments.get("X"), arguments.get("y"), name="learn", role="train", discrete=discrete
+    )
     for name in _WEIGHTS:
         fit.dataset(arguments.get(name), name=name, kind="weights")
     for name in _OTHERS:
@@ -52,7 +59,9 @@ def eval_sets(given: Any) -> Iterator[tuple[str, Any, Any]]:
             yield name, each, None
 
 
-def record_dataset(fit: Fit, data: Any, target: Any = None, *, name: str, role: str, discrete: bool | None = None) -> None:
+def record_dataset(
+    fit: Fit, data: Any, target: Any = None, *, name: str, role: str, discrete: bool | None = None
+) -> None:
     """Record facts on one data set: of a pool those that it tells at once, of a file its path."""
     if data is None or not fit.setting("datasets"):
         return
@@ -66,7 +75,10 @@ def record_dataset(fit: Fit, data: Any, target: Any = None, *, name: str, role: 
 
 
 def _facts_of_pool(pool: Any) -> dict[str, Any]:
-    """Return what a pool knows of itself. Its values are CatBoost's own, and asking for them would copy them."""
+    """Return what a pool knows of itself.
+
+    Its values are CatBoost's own, and asking for them would copy them.
+    """
     facts: dict[str, Any] = {"type": "catboost.Pool", "shape": [pool.num_row(), pool.num_col()]}
     names = list(pool.get_feature_names())
     if any(names):

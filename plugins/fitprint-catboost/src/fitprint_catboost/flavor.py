@@ -21,7 +21,10 @@ _FILE = "model.cb"  # MLflow's name
 
 
 class CatBoostFlavor(Flavor):
-    """CatBoost's own classes. What the user derives from them is a pickle, which brings back the class that it was."""
+    """CatBoost's own classes.
+
+    What the user derives from them is a pickle, which brings back the class that it was.
+    """
 
     name = "catboost"
     packages = ("catboost",)
@@ -34,7 +37,9 @@ class CatBoostFlavor(Flavor):
         if "__model" in state:
             data = state["__model"]
             if type(data) is not bytes or (problem := problem_of(data, "cbm")) is not None:
-                raise IntegrityError(f"a {kind} is damaged: {problem if type(data) is bytes else 'it has no trees'}")
+                raise IntegrityError(
+                    f"a {kind} is damaged: {problem if type(data) is bytes else 'it has no trees'}"
+                )
 
     def accepts(self, model: object) -> bool:
         kind = type(model)
@@ -42,7 +47,10 @@ class CatBoostFlavor(Flavor):
 
     def save(self, model: Any, directory: Path) -> FlavorEntry:
         if not model.is_fitted():
-            raise FitprintError(f"the {type(model).__name__} is not fitted, and CatBoost saves fitted models alone: call fit first")
+            raise FitprintError(
+                f"the {type(model).__name__} is not fitted, and CatBoost saves fitted models "
+                "alone: call fit first"
+            )
         model.save_model(str(directory / _FILE), format="cbm")
         options = {
             "catboost_version": version_beside("catboost"),
@@ -52,7 +60,13 @@ class CatBoostFlavor(Flavor):
             "save_format": "cbm",
         }
         pyfunc = {"loader_module": "mlflow.catboost", "data": _FILE}
-        return FlavorEntry(options=options, serialization="cbm", safe=True, modules=["catboost", "numpy"], pyfunc=pyfunc)
+        return FlavorEntry(
+            options=options,
+            serialization="cbm",
+            safe=True,
+            modules=["catboost", "numpy"],
+            pyfunc=pyfunc,
+        )
 
     def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
         """Predict raw values of odd rows."""
@@ -62,9 +76,15 @@ class CatBoostFlavor(Flavor):
         path = file_within(directory, options.get("data", _FILE))
         kind, form = options.get("model_type"), options.get("save_format", "cbm")
         if kind not in _CLASSES:
-            raise IntegrityError(f"{trust.uri} is of the class {kind!r}, which is none of CatBoost's: {', '.join(_CLASSES)}")
+            raise IntegrityError(
+                f"{trust.uri} is of the class {kind!r}, which is none of CatBoost's: "
+                f"{', '.join(_CLASSES)}"
+            )
         if form not in _FORMATS:
-            raise FitprintError(f"{trust.uri} has the format {form!r}, which CatBoost can write but not read: save it as cbm")
+            raise FitprintError(
+                f"{trust.uri} has the format {form!r}, which CatBoost can write but not read: save "
+                "it as cbm"
+            )
         if not trust.own and (problem := problem_of(path.read_bytes(), str(form))) is not None:
             raise _unreadable(path, options, trust, problem)
         import catboost
@@ -73,14 +93,17 @@ class CatBoostFlavor(Flavor):
         try:
             model.load_model(str(path), format=form)
         except catboost.CatBoostError as error:
-            raise _unreadable(path, options, trust, str(error).strip().splitlines()[-1][:200]) from error
+            raise _unreadable(
+                path, options, trust, str(error).strip().splitlines()[-1][:200]
+            ) from error
         return model
 
 
 def _unreadable(path: Path, options: Mapping[str, Any], trust: Trust, told: str) -> IntegrityError:
     return IntegrityError(
-        f"{path.name} of {trust.uri} cannot be read by CatBoost {installed_version('catboost')} (it was written by "
-        f"{options.get('catboost_version') or 'an unknown version'}): it is damaged ({told}), or a newer CatBoost is needed"
+        f"{path.name} of {trust.uri} cannot be read by CatBoost {installed_version('catboost')} "
+        f"(it was written by {options.get('catboost_version') or 'an unknown version'}): it is "
+        f"damaged ({told}), or a newer CatBoost is needed"
     )
 
 
@@ -89,7 +112,10 @@ def _predict_odd(model: Any, _: object) -> None:
     texts = set(model.get_text_feature_indices())
     for whole in (True, False):
         rows = [
-            [str(value) if place in categories | texts else value for place, value in enumerate(row)]
+            [
+                str(value) if place in categories | texts else value
+                for place, value in enumerate(row)
+            ]
             for row in odd_rows(len(model.feature_names_), whole=whole)
         ]
         attempt(model.predict, rows, prediction_type="RawFormulaVal", thread_count=1)

@@ -14,7 +14,10 @@ _BASE = "catboost.core:CatBoost"
 
 
 class CatBoostFramework(Framework):
-    """CatBoost: models and what the user derives from them, ``cv``, and its own searches. ``catboost.train`` passes on to ``fit``."""
+    """CatBoost: models and what the user derives from them, ``cv``, and its own searches.
+
+    ``catboost.train`` passes on to ``fit``.
+    """
 
     name = "catboost"
     distribution = "catboost"
@@ -27,8 +30,20 @@ class CatBoostFramework(Framework):
             Function("catboost.core:cv", validation.observe_cv, kind="cross-validation"),
             Method(f"{_BASE}.grid_search", searching.observe_search, kind="search"),
             Method(f"{_BASE}.randomized_search", searching.observe_search, kind="search"),
-            Method(f"{_BASE}.select_features", searching.observe_selection, kind="feature-selection"),
-            *([Function("catboost.core:sample_gaussian_process", searching.observe_sampling, kind="search")] if _can_sample() else ()),
+            Method(
+                f"{_BASE}.select_features", searching.observe_selection, kind="feature-selection"
+            ),
+            *(
+                [
+                    Function(
+                        "catboost.core:sample_gaussian_process",
+                        searching.observe_sampling,
+                        kind="search",
+                    )
+                ]
+                if _can_sample()
+                else ()
+            ),
             *(
                 SubclassMethod(_BASE, name, post_training.observe_prediction, role="note")
                 for name in ("predict", "predict_proba", "predict_log_proba")

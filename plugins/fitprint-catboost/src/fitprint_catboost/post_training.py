@@ -1,4 +1,6 @@
-"""What is done with a recorded model later: predictions, and scores of them, which join the model's run."""
+"""What is done with a recorded model later: predictions, and scores of them, which join the model's
+run.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +36,26 @@ def observe_score(fit: Fit) -> Generator[None, Any, None]:
 
 
 def observe_metrics(fit: Fit) -> Generator[None, Any, None]:
-    """Record ``model.eval_metrics(data, metrics)``: all rounds as an artifact, the last ones as metrics ``eval_<metric>``."""
+    """Record ``model.eval_metrics(data, metrics)``: all rounds as an artifact, the last ones as
+    metrics ``eval_<metric>``.
+    """
     run = fit.linked(fit.instance)
     if run is None:
         return
     result = yield
     fit.note_on(run)
-    fit.data("evaluation/eval_metrics.json", {name: list(values) for name, values in result.items()})
+    fit.data(
+        "evaluation/eval_metrics.json", {name: list(values) for name, values in result.items()}
+    )
     for name, values in result.items():
         if len(values):
             fit.metric(f"eval_{name}", float(values[-1]), goal=goal_of(name))
 
 
 def observe_metric(fit: Fit) -> Generator[None, Any, None]:
-    """Record the result of ``catboost.utils.eval_metric`` on the run whose predictions it judges."""
+    """Record the result of ``catboost.utils.eval_metric`` on the run whose
+    predictions it judges.
+    """
     run = fit.linked(fit.argument("approx"))
     metric = fit.argument("metric")
     if run is None or not isinstance(metric, str):

@@ -1,4 +1,6 @@
-"""The observers of CatBoost's own searches, feature selection, and sampling of a Gaussian process."""
+"""The observers of CatBoost's own searches, feature selection,
+and sampling of a Gaussian process.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ _GRIDS = ("param_grid", "param_distributions")
 
 
 def observe_search(fit: Fit) -> Generator[None, Any, None]:
-    """Record one ``grid_search`` or ``randomized_search``. CatBoost tells the best candidate alone, and its cross-validation."""
+    """Record one ``grid_search`` or ``randomized_search``.
+
+    CatBoost tells the best candidate alone, and its cross-validation.
+    """
     arguments = fit.arguments
     model = fit.instance
     given = record_model_params(fit, model)
@@ -27,7 +32,14 @@ def observe_search(fit: Fit) -> Generator[None, Any, None]:
     grid = next((arguments[name] for name in _GRIDS if arguments.get(name) is not None), None)
     grids = grid if isinstance(grid, list) else [grid] if isinstance(grid, Mapping) else []
     if grids:
-        fit.params({"param_grid": [{str(name): written(_plain(values)) for name, values in each.items()} for each in grids]})
+        fit.params(
+            {
+                "param_grid": [
+                    {str(name): written(_plain(values)) for name, values in each.items()}
+                    for each in grids
+                ]
+            }
+        )
     record_data(fit, arguments)
     result = yield
     fit.params({f"best_{name}": value for name, value in result["params"].items()}, resolved=True)
@@ -46,7 +58,9 @@ def _plain(values: Any) -> Any:
 
 
 def observe_selection(fit: Fit) -> Generator[None, Any, None]:
-    """Record one ``select_features``: which features remain, and how the loss changed with each that went."""
+    """Record one ``select_features``: which features remain, and how the loss changed with each
+    that went.
+    """
     arguments = fit.arguments
     model = fit.instance
     given = record_model_params(fit, model)
@@ -67,7 +81,11 @@ def observe_selection(fit: Fit) -> Generator[None, Any, None]:
 def observe_sampling(fit: Fit) -> Generator[None, Any, None]:
     """Record one ``sample_gaussian_process``; the models that it returns belong to the run."""
     arguments = fit.arguments
-    others = {name: value for name, value in arguments.items() if isinstance(value, (bool, int, float, str))}
+    others = {
+        name: value
+        for name, value in arguments.items()
+        if isinstance(value, (bool, int, float, str))
+    }
     fit.params(others, defaults=[name for name in others if not fit.given(name)])
     record_data(fit, arguments)
     models = yield

@@ -19,7 +19,9 @@ _TYPES = ("gain", "split")
 
 
 def record_booster(fit: Fit, booster: Any, iterations: Iterations, training: str | None) -> None:
-    """Record what a trained booster says of itself: resolved parameters, trees, early stopping, importances."""
+    """Record what a trained booster says of itself: resolved parameters, trees, early stopping,
+    importances.
+    """
     best = getattr(booster, "best_iteration", 0)
     with fit.part("early stopping", quiet=True):
         if isinstance(best, int) and best > 0 and iterations.done:
@@ -51,11 +53,14 @@ def record_config(fit: Fit, booster: Any, suffix: str = "") -> None:
 def record_importances(fit: Fit, booster: Any, suffix: str = "") -> None:
     """Record what each feature gained, and how often the trees split on it.
 
-    ``plots/feature_importances_by_type.json`` has both, ``plots/feature_importances.json`` the share of the gain; of a training inside
-    another one only the former, for the latter is the outer training's.
+    ``plots/feature_importances_by_type.json`` has both, ``plots/feature_importances.json`` the
+    share of the gain; of a training inside another one only the former, for the latter is the outer
+    training's.
     """
     names = [str(name) for name in booster.feature_name()]
-    rows = np.array([booster.feature_importance(importance_type=kind) for kind in _TYPES], dtype=float)
+    rows = np.array(
+        [booster.feature_importance(importance_type=kind) for kind in _TYPES], dtype=float
+    )
     shown = np.arange(len(names))
     content: dict[str, Any] = {"kind": "importances"}
     if len(names) > _FEATURES:
@@ -65,7 +70,11 @@ def record_importances(fit: Fit, booster: Any, suffix: str = "") -> None:
     rows = rows[:, shown]
     if fit.outer is None:
         total = rows[0].sum()
-        record_plot(fit, "feature_importances", {**content, "values": _rounded(rows[0] / total if total > 0 else rows[0])})
+        record_plot(
+            fit,
+            "feature_importances",
+            {**content, "values": _rounded(rows[0] / total if total > 0 else rows[0])},
+        )
     by_type = {**content, "rows": [_rounded(row) for row in rows], "labels": list(_TYPES)}
     record_plot(fit, f"feature_importances_by_type{suffix}", by_type)
 

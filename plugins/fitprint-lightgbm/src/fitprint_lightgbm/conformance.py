@@ -26,7 +26,12 @@ def build_native() -> dict[str, Any]:
     X, y = _data()
     train = lightgbm.Dataset(X[:400], y[:400])
     valid = lightgbm.Dataset(X[400:], y[400:], reference=train)
-    return {"params": {"objective": "binary", **_QUIET}, "train_set": train, "valid_sets": [train, valid], "callbacks": []}
+    return {
+        "params": {"objective": "binary", **_QUIET},
+        "train_set": train,
+        "valid_sets": [train, valid],
+        "callbacks": [],
+    }
 
 
 def train(**given: Any) -> Any:
@@ -38,7 +43,10 @@ def train(**given: Any) -> Any:
 def build_stopping() -> dict[str, Any]:
     import lightgbm
 
-    callbacks = [lightgbm.early_stopping(2, verbose=False), lightgbm.reset_parameter(learning_rate=lambda step: 0.5 * 0.9**step)]
+    callbacks = [
+        lightgbm.early_stopping(2, verbose=False),
+        lightgbm.reset_parameter(learning_rate=lambda step: 0.5 * 0.9**step),
+    ]
     return {**build_native(), "callbacks": callbacks}
 
 
@@ -59,7 +67,12 @@ def _predict(model: Any) -> Any:
 
 
 def _text(booster: Any) -> Any:
-    return booster.model_to_string(), booster.best_iteration, dict(booster.best_score), _predict(booster)
+    return (
+        booster.model_to_string(),
+        booster.best_iteration,
+        dict(booster.best_score),
+        _predict(booster),
+    )
 
 
 def build_classifier() -> dict[str, Any]:
@@ -73,14 +86,23 @@ def build_regressor() -> dict[str, Any]:
     from lightgbm import LGBMRegressor
 
     X, y = _data()
-    return {"model": LGBMRegressor(n_estimators=6, verbosity=-1, n_jobs=1), "X": X, "y": y.astype(float)}
+    return {
+        "model": LGBMRegressor(n_estimators=6, verbosity=-1, n_jobs=1),
+        "X": X,
+        "y": y.astype(float),
+    }
 
 
 def build_ranker() -> dict[str, Any]:
     from lightgbm import LGBMRanker
 
     X, y = _data()
-    return {"model": LGBMRanker(n_estimators=6, verbosity=-1, n_jobs=1), "X": X[:560], "y": y[:560], "group": [56] * 10}
+    return {
+        "model": LGBMRanker(n_estimators=6, verbosity=-1, n_jobs=1),
+        "X": X[:560],
+        "y": y[:560],
+        "group": [56] * 10,
+    }
 
 
 def fit(model: Any, X: Any, y: Any, **given: Any) -> Any:
@@ -92,7 +114,9 @@ def fit_evaluated(model: Any, X: Any, y: Any) -> Any:
 
     # From 4.7 on the one is deprecated, before there is no other.
     new = "eval_X" in inspect.signature(type(model).fit).parameters
-    held_out = {"eval_X": (X[400:],), "eval_y": (y[400:],)} if new else {"eval_set": [(X[400:], y[400:])]}
+    held_out = (
+        {"eval_X": (X[400:],), "eval_y": (y[400:],)} if new else {"eval_set": [(X[400:], y[400:])]}
+    )
     return model.fit(X[:400], y[:400], **held_out)
 
 
@@ -101,11 +125,45 @@ class LightGBMConformance(FrameworkConformance):
 
     framework = LightGBMFramework()
     cases = (
-        Case("train", build_native, train, _text, params={"objective"}, metrics={"held_out-binary_logloss": 8, "train-binary_logloss": 8}),
-        Case("stopping", build_stopping, train_until_stopped, _text, metrics={"best_iteration": 1, "stopped_iteration": 1}),
-        Case("cv", build_native, validate, model=None, kind="cross-validation", metrics={"valid-binary_logloss-mean": 5}),
-        Case("classifier", build_classifier, fit_evaluated, _predict, params={"n_estimators"}, metrics={"valid_0-binary_logloss": 6}),
-        Case("regressor", build_regressor, fit, _predict, params={"n_estimators"}, metrics={"training_r2_score": 1}),
+        Case(
+            "train",
+            build_native,
+            train,
+            _text,
+            params={"objective"},
+            metrics={"held_out-binary_logloss": 8, "train-binary_logloss": 8},
+        ),
+        Case(
+            "stopping",
+            build_stopping,
+            train_until_stopped,
+            _text,
+            metrics={"best_iteration": 1, "stopped_iteration": 1},
+        ),
+        Case(
+            "cv",
+            build_native,
+            validate,
+            model=None,
+            kind="cross-validation",
+            metrics={"valid-binary_logloss-mean": 5},
+        ),
+        Case(
+            "classifier",
+            build_classifier,
+            fit_evaluated,
+            _predict,
+            params={"n_estimators"},
+            metrics={"valid_0-binary_logloss": 6},
+        ),
+        Case(
+            "regressor",
+            build_regressor,
+            fit,
+            _predict,
+            params={"n_estimators"},
+            metrics={"training_r2_score": 1},
+        ),
         Case("ranker", build_ranker, fit, _predict, params={"n_estimators"}),
     )
 

@@ -20,16 +20,28 @@ _OPTIONS = ("feature_name", "categorical_feature", "free_raw_data")
 
 def is_dataset(data: Any) -> bool:
     """Tell whether an object is a LightGBM data set."""
-    return any(base.__module__ == "lightgbm.basic" and base.__name__ == "Dataset" for base in type(data).__mro__)
+    return any(
+        base.__module__ == "lightgbm.basic" and base.__name__ == "Dataset"
+        for base in type(data).__mro__
+    )
 
 
 def raw_data(data: Any) -> Description:
-    """Return what the raw data of a data set are. It must not be kept during the training, in which LightGBM may free them."""
+    """Return what the raw data of a data set are.
+
+    It must not be kept during the training, in which LightGBM may free them.
+    """
     return described(vars(data).get("data"))
 
 
-def record_datasets(fit: Fit, arguments: Mapping[str, Any], params: Mapping[str, Any], raw: Description | None = None) -> None:
-    """Record facts on the training data and on all that is evaluated in each round, by the names that their metrics have.
+def record_datasets(
+    fit: Fit,
+    arguments: Mapping[str, Any],
+    params: Mapping[str, Any],
+    raw: Description | None = None,
+) -> None:
+    """Record facts on the training data and on all that is evaluated in each round, by the names
+    that their metrics have.
 
     Args:
         fit: where to.
@@ -54,8 +66,18 @@ def record_datasets(fit: Fit, arguments: Mapping[str, Any], params: Mapping[str,
             record_dataset(fit, data, name=name, role="eval", discrete=discrete)
 
 
-def record_dataset(fit: Fit, data: Any, *, name: str, role: str, discrete: bool | None = None, raw: Description | None = None) -> None:
-    """Record facts on one data set: shape, types, features, label, weights, groups, and whether LightGBM may free the raw data."""
+def record_dataset(
+    fit: Fit,
+    data: Any,
+    *,
+    name: str,
+    role: str,
+    discrete: bool | None = None,
+    raw: Description | None = None,
+) -> None:
+    """Record facts on one data set: shape, types, features, label, weights, groups, and whether
+    LightGBM may free the raw data.
+    """
     if not is_dataset(data):
         return
     with fit.part(f"dataset {name}"):
@@ -78,7 +100,11 @@ def _dataset(data: Any, raw: Description, name: str, role: str, discrete: bool |
     elif isinstance(raw.data, (str, PathLike)):
         digest, facts = "", {"type": "file", "path": str(raw.data)}
     else:
-        hints: dict[str, Any] = {"feature_names": names} if isinstance(names, Sequence) and not isinstance(names, str) else {}
+        hints: dict[str, Any] = (
+            {"feature_names": names}
+            if isinstance(names, Sequence) and not isinstance(names, str)
+            else {}
+        )
         told = raw.dataset(name, role, target=label, discrete=discrete, **hints)
         digest, facts = told.digest, dict(told.facts)
     for attribute in ("weight", "group", "init_score", "position"):
@@ -95,12 +121,20 @@ def _dataset(data: Any, raw: Description, name: str, role: str, discrete: bool |
 
 
 def _facts_of_constructed(data: Any) -> dict[str, Any]:
-    """Return what is known of data whose raw form has been freed, or that are rows of other data."""
+    """Return what is known of data whose raw form has been freed,
+    or that are rows of other data.
+    """
     if _is_constructed(data):
         names = data.get_feature_name()
-        return {"type": "lightgbm.Dataset", "shape": [data.num_data(), data.num_feature()], "feature_names": names[:_NAMES]}
+        return {
+            "type": "lightgbm.Dataset",
+            "shape": [data.num_data(), data.num_feature()],
+            "feature_names": names[:_NAMES],
+        }
     rows = vars(data).get("used_indices")
-    return {"type": "lightgbm.Dataset"} | ({} if rows is None else {"shape": [len(rows), None], "subset": True})
+    return {"type": "lightgbm.Dataset"} | (
+        {} if rows is None else {"shape": [len(rows), None], "subset": True}
+    )
 
 
 def _is_constructed(data: Any) -> bool:

@@ -1,4 +1,6 @@
-"""The observer of estimators' ``fit``: what scikit-learn's plugin records of any estimator, and what is LightGBM's own."""
+"""The observer of estimators' ``fit``: what scikit-learn's plugin records of any estimator, and
+what is LightGBM's own.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ __all__ = ["observe_fit"]
 # Arguments of `fit` that are data, or are recorded otherwise.
 _RECORDED_OTHERWISE = frozenset(
     """
-    X y sample_weight callbacks eval_X eval_class_weight eval_group eval_init_score eval_metric eval_sample_weight eval_set eval_y group
-    init_model
+    X y sample_weight callbacks eval_X eval_class_weight eval_group eval_init_score eval_metric
+    eval_sample_weight eval_set eval_y group init_model
     """.split()
 )
 _EACH = {"eval_sample_weight": "weight", "eval_group": "group"}
@@ -28,7 +30,11 @@ _EACH = {"eval_sample_weight": "weight", "eval_group": "group"}
 def observe_fit(fit: Fit) -> Generator[None, Any, None]:
     """Record one training call of an estimator; its rounds are recorded by the training inside."""
     arguments = fit.arguments
-    others = {name: value for name, value in arguments.items() if name not in _RECORDED_OTHERWISE and value is not None and fit.given(name)}
+    others = {
+        name: value
+        for name, value in arguments.items()
+        if name not in _RECORDED_OTHERWISE and value is not None and fit.given(name)
+    }
     call = Call(arguments.get("X"), arguments.get("y"), arguments.get("sample_weight"), others)
     if _is_part_of_distributed(fit.instance):
         fit.skip("it is one of several workers that train one model")
@@ -52,7 +58,9 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
 
 
 def _observe_distributed(fit: Fit, call: Call) -> Generator[None, Any, None]:
-    """Record a training that Dask spreads over workers: nothing is computed for it, and the model is the one without Dask."""
+    """Record a training that Dask spreads over workers: nothing is computed for it, and the model
+    is the one without Dask.
+    """
     estimators.record_call(fit, fit.instance, call)
     yield
     with fit.part("booster", quiet=True):
@@ -83,18 +91,32 @@ def _record_arguments(fit: Fit, arguments: Mapping[str, Any]) -> None:
 
 
 def _record_evaluation_sets(fit: Fit, arguments: Mapping[str, Any]) -> None:
-    """Record facts on each evaluation set, by the name that its metrics have; the training data themselves are not told again."""
+    """Record facts on each evaluation set, by the name that its metrics have; the training data
+    themselves are not told again.
+    """
     names = arguments.get("eval_names")
-    is_classifier = getattr(fit.instance, "_estimator_type", None) == "classifier" or hasattr(fit.instance, "predict_proba")
+    is_classifier = getattr(fit.instance, "_estimator_type", None) == "classifier" or hasattr(
+        fit.instance, "predict_proba"
+    )
     for position, (features, target) in enumerate(_evaluation_sets(arguments)):
         if features is arguments.get("X") and target is arguments.get("y"):
             continue
         named = isinstance(names, (list, tuple)) and position < len(names)
         name = str(names[position]) if named and names is not None else f"valid_{position}"
-        fit.dataset(features, name=name, role="eval", target=target, discrete=True if is_classifier else None)
+        fit.dataset(
+            features,
+            name=name,
+            role="eval",
+            target=target,
+            discrete=True if is_classifier else None,
+        )
         for argument, part in _EACH.items():
             values = arguments.get(argument)
-            value = values[position] if isinstance(values, (list, tuple)) and position < len(values) else None
+            value = (
+                values[position]
+                if isinstance(values, (list, tuple)) and position < len(values)
+                else None
+            )
             fit.dataset(value, name=f"{name} {part}", role="eval", kind="weights")
 
 
@@ -102,7 +124,11 @@ def _evaluation_sets(arguments: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     sets = arguments.get("eval_set")
     if sets is None and arguments.get("eval_X") is not None:
         features, targets = arguments["eval_X"], arguments.get("eval_y")
-        yield from zip(features, targets, strict=False) if isinstance(features, tuple) and targets is not None else [(features, targets)]
+        yield from (
+            zip(features, targets, strict=False)
+            if isinstance(features, tuple) and targets is not None
+            else [(features, targets)]
+        )
     for pair in [sets] if isinstance(sets, tuple) else sets if isinstance(sets, list) else ():
         features, target = pair
         yield features, target

@@ -1,4 +1,6 @@
-"""The LightGBM flavor: boosters as LightGBM's own text, estimators as scikit-learn's plugin stores them."""
+"""The LightGBM flavor: boosters as LightGBM's own text, estimators as scikit-learn's plugin stores
+them.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ _FILE = "model.lgb"
 class LightGBMFlavor(Flavor):
     """Boosters, and LightGBM's estimators for scikit-learn, the user's own subclasses too.
 
-    A booster is text, and loading it runs no code. An estimator is stored as scikit-learn's are: it comes back as the class that it was.
-    Both are what MLflow's flavor of this name reads and writes.
+    A booster is text, and loading it runs no code. An estimator is stored as scikit-learn's are: it
+    comes back as the class that it was. Both are what MLflow's flavor of this name reads and
+    writes.
     """
 
     name = "lightgbm"
@@ -36,7 +39,9 @@ class LightGBMFlavor(Flavor):
     }  # their state is the booster's text and plain parameters
 
     def check_state(self, kind: str, state: Mapping[str, Any]) -> None:
-        """Refuse a booster, in a model of another framework, that is none or whose trees lead nowhere."""
+        """Refuse a booster, in a model of another framework, that is none or whose trees lead
+        nowhere.
+        """
         if kind == _BOOSTER:
             text = state.get("_handle", state.get("handle"))
             if type(text) is not str:
@@ -45,7 +50,9 @@ class LightGBMFlavor(Flavor):
 
     def accepts(self, model: object) -> bool:
         names = {(base.__module__, base.__name__) for base in type(model).__mro__}
-        return not names.isdisjoint({("lightgbm.basic", "Booster"), ("lightgbm.sklearn", "LGBMModel")})
+        return not names.isdisjoint(
+            {("lightgbm.basic", "Booster"), ("lightgbm.sklearn", "LGBMModel")}
+        )
 
     def save(self, model: object, directory: Path) -> FlavorEntry:
         if hasattr(model, "model_to_string"):
@@ -70,12 +77,19 @@ class LightGBMFlavor(Flavor):
                 return _booster_from(path, trust)
             return _estimator_from(directory, options, trust)
         except _unreadable() as error:
-            raise IntegrityError(f"{path.name} of {trust.uri} cannot be read: {error}{_advice(options)}") from error
+            raise IntegrityError(
+                f"{path.name} of {trust.uri} cannot be read: {error}{_advice(options)}"
+            ) from error
 
 
 def _booster_entry() -> FlavorEntry:
     return FlavorEntry(
-        options={"data": _FILE, "model_class": _BOOSTER, "code": None, "lgb_version": version_beside("lightgbm")},
+        options={
+            "data": _FILE,
+            "model_class": _BOOSTER,
+            "code": None,
+            "lgb_version": version_beside("lightgbm"),
+        },
         pyfunc={"loader_module": "mlflow.lightgbm", "data": _FILE},
         serialization="lightgbm-text",
         safe=True,
@@ -85,10 +99,20 @@ def _booster_entry() -> FlavorEntry:
 
 def _estimator_entry(model: object, entry: FlavorEntry) -> FlavorEntry:
     file = entry.options["pickled_model"]
-    kept = {key: value for key, value in entry.options.items() if key in {"serialization_format", "skops_trusted_types"}}
+    kept = {
+        key: value
+        for key, value in entry.options.items()
+        if key in {"serialization_format", "skops_trusted_types"}
+    }
     return replace(
         entry,
-        options={"data": file, "model_class": class_name(model), **kept, "code": None, "lgb_version": version_beside("lightgbm")},
+        options={
+            "data": file,
+            "model_class": class_name(model),
+            **kept,
+            "code": None,
+            "lgb_version": version_beside("lightgbm"),
+        },
         pyfunc={"loader_module": "mlflow.lightgbm", "data": file},
         modules=sorted({*entry.modules, "lightgbm"}),
     )
@@ -96,7 +120,8 @@ def _estimator_entry(model: object, entry: FlavorEntry) -> FlavorEntry:
 
 def _text_of(booster: Any) -> bytes:
     try:
-        text: str = booster.model_to_string()  # up to the best iteration, as LightGBM itself saves and predicts
+        # up to the best iteration, as LightGBM itself saves and predicts
+        text: str = booster.model_to_string()
     except Exception as error:
         raise FitprintError(f"LightGBM cannot write the booster: {error}") from error
     return text.encode()
@@ -117,7 +142,9 @@ def _booster_from(path: Path, trust: Trust) -> object:
 def _estimator_from(directory: Path, options: Mapping[str, Any], trust: Trust) -> object:
     # MLflow before 3.17 wrote pickles, and said so in no word.
     serialization = options.get("serialization_format", "cloudpickle")
-    return SklearnFlavor().load(directory, {"pickled_model": options["data"], "serialization_format": serialization}, trust)
+    return SklearnFlavor().load(
+        directory, {"pickled_model": options["data"], "serialization_format": serialization}, trust
+    )
 
 
 def _unreadable() -> type[Exception]:
@@ -131,7 +158,10 @@ def _advice(options: Mapping[str, Any]) -> str:
     saved, installed = options.get("lgb_version"), installed_version("lightgbm")
     if not saved or not installed or _numbers(str(saved)) <= _numbers(installed):
         return ""
-    return f" (it was saved by LightGBM {saved}, and {installed} is installed here: install lightgbm>={saved})"
+    return (
+        f" (it was saved by LightGBM {saved}, and {installed} is installed here: install "
+        f"lightgbm>={saved})"
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -144,6 +174,11 @@ def _predict_odd(model: Any, _: object) -> None:
     booster = getattr(model, "booster_", model)
     for whole in (True, False):
         rows = np.array(odd_rows(booster.num_feature(), whole=whole))
-        for options in ({"raw_score": True}, {"pred_leaf": True}, {"pred_contrib": True}, {"num_iteration": 1}):
+        for options in (
+            {"raw_score": True},
+            {"pred_leaf": True},
+            {"pred_contrib": True},
+            {"num_iteration": 1},
+        ):
             attempt(booster.predict, rows, num_threads=1, **options)
     attempt(booster.model_to_string)

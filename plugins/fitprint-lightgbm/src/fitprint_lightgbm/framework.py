@@ -26,8 +26,21 @@ class LightGBMFramework(Framework):
                 "fitprint_lightgbm.training:observe_train",
                 nested="fitprint_lightgbm.training:observe_nested_train",
             ),
-            Function("lightgbm.engine:cv", "fitprint_lightgbm.validation:observe_cv", kind="cross-validation"),
-            SubclassMethod("lightgbm.sklearn:LGBMModel", "fit", "fitprint_lightgbm.estimators:observe_fit"),
+            Function(
+                "lightgbm.engine:cv",
+                "fitprint_lightgbm.validation:observe_cv",
+                kind="cross-validation",
+            ),
+            SubclassMethod(
+                "lightgbm.sklearn:LGBMModel", "fit", "fitprint_lightgbm.estimators:observe_fit"
+            ),
             Method("lightgbm.basic:Booster.update", "fitprint_lightgbm.loops:observe_update"),
-            *(Method(f"lightgbm.basic:Booster.{name}", "fitprint_lightgbm.loops:observe_evaluation", role="note") for name in _EVALUATIONS),
+            *(
+                Method(
+                    f"lightgbm.basic:Booster.{name}",
+                    "fitprint_lightgbm.loops:observe_evaluation",
+                    role="note",
+                )
+                for name in _EVALUATIONS
+            ),
         ]

@@ -1,4 +1,6 @@
-"""Whether a booster's text is whole: LightGBM itself reads what is cut short, and follows trees wherever they lead."""
+"""Whether a booster's text is whole: LightGBM itself reads what is cut short, and follows trees
+wherever they lead.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ _SINGLE = ("num_leaves", "num_cat", "shrinkage", "is_linear")
 
 
 def check_text(text: str, file: str) -> None:
-    """Refuse a booster's text that is not whole, or whose trees lead to nodes, leaves or features that there are not.
+    """Refuse a booster's text that is not whole, or whose trees lead to nodes, leaves or features
+    that there are not.
 
     Raises:
         IntegrityError: it says what is wrong.
@@ -65,7 +68,8 @@ def _check(text: str) -> None:
 
 def _facts(block: str) -> dict[str, str]:
     lines = [line.split("=", 1) for line in block.splitlines() if "=" in line]
-    facts: dict[str, str] = {name: value for name, value in lines}  # noqa: C416 - a pair of texts each
+    # a pair of texts each
+    facts: dict[str, str] = {name: value for name, value in lines}  # noqa: C416
     if len(facts) != len(lines):
         raise ValueError("it says something twice")
     return facts
@@ -75,12 +79,17 @@ def _check_header(facts: dict[str, str], trees: int, features: int) -> None:
     classes, by_iteration = int(facts["num_class"]), int(facts["num_tree_per_iteration"])
     if classes < 1 or by_iteration < 1 or trees % by_iteration:
         raise ValueError("it has not as many trees for each class as it says")
-    if len(facts["feature_names"].split(" ")) != features or len(facts["feature_infos"].split(" ")) != features:
+    if (
+        len(facts["feature_names"].split(" ")) != features
+        or len(facts["feature_infos"].split(" ")) != features
+    ):
         raise ValueError(f"it has not names for {features} features")
 
 
 def _check_parameters(rest: str) -> None:
-    """See that the parameters are a list of what LightGBM knows: it asks for the type of each, without a look whether there is one."""
+    """See that the parameters are a list of what LightGBM knows: it asks for the type of each,
+    without a look whether there is one.
+    """
     _, begun, listed = rest.partition("\nparameters:\n")
     listed, ended, _ = listed.partition("\nend of parameters\n")
     if bool(begun) != bool(ended) or ("parameters" in rest and not begun):
@@ -97,7 +106,8 @@ def _known_parameters() -> frozenset[str]:
     from lightgbm import basic
 
     try:
-        return frozenset(basic._ConfigAliases._get_all_param_aliases())  # noqa: SLF001 - there is no public way
+        # there is no public way
+        return frozenset(basic._ConfigAliases._get_all_param_aliases())  # noqa: SLF001
     except (AttributeError, TypeError):
         return frozenset()
 
@@ -120,13 +130,17 @@ def _check_tree(facts: dict[str, str], number: int, features: int) -> None:
         _check_linear(facts, number, leaves, features)
     if leaves == 1:
         return
-    left, right, split = (_integers(facts[name]) for name in ("left_child", "right_child", "split_feature"))
+    left, right, split = (
+        _integers(facts[name]) for name in ("left_child", "right_child", "split_feature")
+    )
     thresholds, decisions = len(facts["threshold"].split()), _integers(facts["decision_type"])
     if not len(left) == len(right) == len(split) == thresholds == len(decisions) == leaves - 1:
         raise ValueError(f"tree {number} has not as many nodes as it says")
     children = np.concatenate((left, right))
     nodes, ends = np.sort(children[children >= 0]), np.sort(~children[children < 0])
-    if not np.array_equal(nodes, np.arange(1, leaves - 1)) or not np.array_equal(ends, np.arange(leaves)):
+    if not np.array_equal(nodes, np.arange(1, leaves - 1)) or not np.array_equal(
+        ends, np.arange(leaves)
+    ):
         raise ValueError(f"tree {number} leads to nodes or leaves that it does not have")
     if split.min() < 0 or split.max() >= features:
         raise ValueError(f"tree {number} asks for a feature that there is not")
@@ -136,7 +150,11 @@ def _check_tree(facts: dict[str, str], number: int, features: int) -> None:
 def _check_linear(facts: dict[str, str], number: int, leaves: int, features: int) -> None:
     counts, used = _integers(facts["num_features"]), _integers(facts["leaf_features"])
     coefficients, constants = len(facts["leaf_coeff"].split()), len(facts["leaf_const"].split())
-    whole = len(counts) == constants == leaves and counts.min() >= 0 and counts.sum() == len(used) == coefficients
+    whole = (
+        len(counts) == constants == leaves
+        and counts.min() >= 0
+        and counts.sum() == len(used) == coefficients
+    )
     if not whole or (len(used) and (used.min() < 0 or used.max() >= features)):
         raise ValueError(f"the leaves of tree {number} are not as linear as it says")
 
@@ -150,7 +168,12 @@ def _check_categories(facts: dict[str, str], decisions: Any, number: int) -> Non
         return
     bounds, words = _integers(facts["cat_boundaries"]), len(_integers(facts["cat_threshold"]))
     places = np.array(facts["threshold"].split(), dtype=float)[categorical]
-    if len(bounds) != count + 1 or bounds[0] != 0 or bounds[-1] != words or (np.diff(bounds) < 0).any():
+    if (
+        len(bounds) != count + 1
+        or bounds[0] != 0
+        or bounds[-1] != words
+        or (np.diff(bounds) < 0).any()
+    ):
         raise ValueError(f"the categories of tree {number} are not where it says")
     if not ((places >= 0) & (places < count)).all():
         raise ValueError(f"tree {number} asks for categories that there are not")

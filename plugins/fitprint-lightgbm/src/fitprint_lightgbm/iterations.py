@@ -15,19 +15,24 @@ __all__ = ["Iterations", "with_ours"]
 
 
 class Iterations:
-    """Called by LightGBM after each round, before all other callbacks: none of them can end the training before its round is written.
+    """Called by LightGBM after each round, before all other callbacks: none of them can end the
+    training before its round is written.
 
-    Steps are LightGBM's numbers of iterations, from 0; a continued training goes on where the model that it continues ended.
+    Steps are LightGBM's numbers of iterations, from 0; a continued training goes on where the model
+    that it continues ended.
 
     Args:
         fit: the call.
-        scheduled: parameters that a callback of the user's may change in each round, beside the learning rate.
+        scheduled: parameters that a callback of the user's may change in each round, beside the
+            learning rate.
         is_watching: whether there are callbacks that may change any.
     """
 
     before_iteration = False
 
-    def __init__(self, fit: Fit, scheduled: Iterable[str] = (), *, is_watching: bool = True) -> None:
+    def __init__(
+        self, fit: Fit, scheduled: Iterable[str] = (), *, is_watching: bool = True
+    ) -> None:
         self.order = -math.inf
         self._is_watching = is_watching
         self._fit = fit
@@ -35,7 +40,10 @@ class Iterations:
         self._goals: dict[str, Literal["min", "max"]] = {}
         self._keys: dict[tuple[str, str], str] = {}
         self._deviations: dict[str, str] = {}
-        self._watched = tuple((name, "learning_rate" if name in RATES else name) for name in dict.fromkeys((*RATES, *scheduled)))
+        self._watched = tuple(
+            (name, "learning_rate" if name in RATES else name)
+            for name in dict.fromkeys((*RATES, *scheduled))
+        )
         self._seen: dict[str, Any] = {}
         self._in_force: dict[str, float] = {}
         self._changing = {"learning_rate" if name in RATES else name for name in scheduled}
@@ -48,7 +56,8 @@ class Iterations:
         """Record one round; whatever goes wrong is told, and the training goes on."""
         try:
             self._record(environment)
-        except Exception as error:  # noqa: BLE001 - a failure of ours must not become one of the user's
+        except Exception as error:  # noqa: BLE001
+            # a failure of ours must not become one of the user's
             self._fit.failed("a round", error)
 
     def _record(self, environment: Any) -> None:
@@ -68,7 +77,8 @@ class Iterations:
         try:
             if self._is_watching:
                 self._schedule(environment.model, step, values)
-        except Exception as error:  # noqa: BLE001 - parameters may be anything, and the metrics of the round are worth more
+        except Exception as error:  # noqa: BLE001
+            # parameters may be anything, and the metrics of the round are worth more
             self._fit.failed("learning rate", error)
         if values:
             self.rounds.record(step, values)
@@ -76,7 +86,8 @@ class Iterations:
         self.last = step
 
     def _admit(self, data: str, metric: str, is_more_better: bool, *, is_mean: bool) -> str:
-        # Before 4.6 results of cross-validation have the name "cv_agg", and name the data with the metric.
+        # Before 4.6 results of cross-validation have the name "cv_agg", and name the data with the
+        # metric.
         name = metric.replace(" ", "-") if data == "cv_agg" else f"{data}-{metric}"
         key = f"{name}-mean" if is_mean else name
         self._keys[data, metric] = key
@@ -91,7 +102,9 @@ class Iterations:
         return self._goals.get(key)
 
     def _schedule(self, model: Any, step: int, values: dict[str, float]) -> None:
-        """Add the learning rate, and other parameters that callbacks change: from the first round, or from the first change on."""
+        """Add the learning rate, and other parameters that callbacks change: from the first round,
+        or from the first change on.
+        """
         boosters = getattr(model, "boosters", None)
         params = (boosters[0] if boosters else model).params
         for name, key in self._watched:
@@ -113,14 +126,23 @@ class Iterations:
 
         Args:
             best_iteration: as LightGBM tells it, from 1.
-            training: name of the training data, which early stopping pays no heed to; None if they were not evaluated.
+            training: name of the training data, which early stopping pays no heed to; None if they
+                were not evaluated.
         """
         best = best_iteration - 1
-        keys = [key for key in self.curves if training is None or not key.startswith(f"{training}-")]
+        keys = [
+            key for key in self.curves if training is None or not key.startswith(f"{training}-")
+        ]
         place = best - (self.last + 1 - self.done)
         chosen = next((key for key in keys if self._is_best(key, place)), keys[0] if keys else None)
-        score = None if chosen is None or not 0 <= place < len(self.curves[chosen]) else float(self.curves[chosen][place])
-        self.rounds.stopped(best_iteration=best, best_score=score, stopped_iteration=self.last, metric=chosen)
+        score = (
+            None
+            if chosen is None or not 0 <= place < len(self.curves[chosen])
+            else float(self.curves[chosen][place])
+        )
+        self.rounds.stopped(
+            best_iteration=best, best_score=score, stopped_iteration=self.last, metric=chosen
+        )
 
     def _is_best(self, key: str, place: int) -> bool:
         curve = self.curves[key]
@@ -131,7 +153,8 @@ class Iterations:
 def with_ours(callbacks: Any, ours: Iterations) -> list[Any] | None:
     """Return the user's callbacks and ours in a new list; None if LightGBM will refuse the user's.
 
-    LightGBM gives callbacks without an order the one of their place from the end, so ours comes first.
+    LightGBM gives callbacks without an order the one of their place from the end, so ours comes
+    first.
     """
     if callbacks is None:
         return [ours]

@@ -1,4 +1,6 @@
-"""Keeping LightGBM's log lines to ourselves while it works for us: predicting repeats the warnings that training gave."""
+"""Keeping LightGBM's log lines to ourselves while it works for us: predicting repeats the warnings
+that training gave.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _silenced: dict[int, int] = {}  # threads, with the depth of their blocks
 
 
 class _Filter:
-    """Stands for the logger that LightGBM has, and lets through what other threads than ours say."""
+    """Stands for the logger that LightGBM has, and lets through what other threads
+    than ours say.
+    """
 
     def __init__(self, logger: Any) -> None:
         self.logger = logger
@@ -30,7 +34,9 @@ def _ignore(*_arguments: Any, **_options: Any) -> None:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Let LightGBM log nothing in this thread; other threads, and loggers that they register meanwhile, are left alone."""
+    """Let LightGBM log nothing in this thread; other threads, and loggers that they register
+    meanwhile, are left alone.
+    """
     thread, module = threading.get_ident(), sys.modules.get("lightgbm.basic")
     logger = getattr(module, "_LOGGER", None)
     if logger is None:
@@ -38,7 +44,8 @@ def silent() -> Iterator[None]:
         return
     with _lock:
         _silenced[thread] = _silenced.get(thread, 0) + 1
-        if not isinstance(module._LOGGER, _Filter):  # type: ignore[union-attr]  # noqa: SLF001 - LightGBM has no other door
+        # LightGBM has no other door
+        if not isinstance(module._LOGGER, _Filter):  # type: ignore[union-attr]  # noqa: SLF001
             module._LOGGER = _Filter(logger)  # type: ignore[union-attr]  # noqa: SLF001
     try:
         yield

@@ -1,4 +1,6 @@
-"""Hand-written loops of ``Booster.update`` inside ``fitprint.loop``: the loop's run tells what is trained, and how it went."""
+"""Hand-written loops of ``Booster.update`` inside ``fitprint.loop``: the loop's run tells what is
+trained, and how it went.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _looped = SideTable()  # boosters that are trained in a loop, with the loop's ru
 
 
 def observe_update(fit: Fit) -> Generator[None, Any, None]:
-    """Record, at the first update of a booster in a loop, its parameters and data on the loop's run."""
+    """Record, at the first update of a booster in a loop, its parameters and data on the loop's
+    run.
+    """
     run, booster = current_run(), fit.instance
     if run is None or POSITION.get() is None or _looped.recall(booster) is run:
         fit.skip("it is no first update in a loop of fitprint")
@@ -28,12 +32,23 @@ def observe_update(fit: Fit) -> Generator[None, Any, None]:
     fit.link(booster)
     params = dict(getattr(booster, "params", None) or {})
     fit.params({str(name): written(value) for name, value in params.items()})
-    fit.params({name: written(value) for name, value in under_own_names(params).items()}, resolved=True)
+    fit.params(
+        {name: written(value) for name, value in under_own_names(params).items()}, resolved=True
+    )
     fit.identify("lightgbm.basic.Booster")
     if fit.setting("datasets"):
         with fit.part("datasets", quiet=True):
-            record_dataset(fit, fit.argument("train_set") or getattr(booster, "train_set", None), name="train", role="train")
-            for name, data in zip(getattr(booster, "name_valid_sets", ()), getattr(booster, "valid_sets", ()), strict=False):
+            record_dataset(
+                fit,
+                fit.argument("train_set") or getattr(booster, "train_set", None),
+                name="train",
+                role="train",
+            )
+            for name, data in zip(
+                getattr(booster, "name_valid_sets", ()),
+                getattr(booster, "valid_sets", ()),
+                strict=False,
+            ):
                 record_dataset(fit, data, name=str(name), role="eval")
     yield
     record_config(fit, booster)

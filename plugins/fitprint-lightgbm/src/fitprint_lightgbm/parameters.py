@@ -1,4 +1,6 @@
-"""Parameters of a training: as the user gave them, under LightGBM's own names, and as the booster resolved them."""
+"""Parameters of a training: as the user gave them, under LightGBM's own names, and as the booster
+resolved them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,17 @@ from typing import Any
 from fitprint.autologging.fit import Fit
 from fitprint.data.values import number_or_text
 
-__all__ = ["RATES", "callbacks_of", "called", "canonical", "described", "record_params", "resolved_params", "under_own_names", "written"]
+__all__ = [
+    "RATES",
+    "callbacks_of",
+    "called",
+    "canonical",
+    "described",
+    "record_params",
+    "resolved_params",
+    "under_own_names",
+    "written",
+]
 
 RATES = ("learning_rate", "eta", "shrinkage_rate")
 
@@ -18,13 +30,32 @@ _ALIASES = {
     "early_stopping_round": ("early_stopping_rounds", "early_stopping", "n_iter_no_change"),
     "learning_rate": ("shrinkage_rate", "eta"),
     "num_iterations": (
-        *("num_iteration", "n_iter", "num_tree", "num_trees", "num_round", "num_rounds", "nrounds", "num_boost_round", "n_estimators"),
+        *(
+            "num_iteration",
+            "n_iter",
+            "num_tree",
+            "num_trees",
+            "num_round",
+            "num_rounds",
+            "nrounds",
+            "num_boost_round",
+            "n_estimators",
+        ),
         "max_iter",
     ),
     "objective": ("objective_type", "app", "application", "loss"),
 }
 # Arguments of `train` and `cv` that are no parameters, or are recorded elsewhere.
-_ELSEWHERE = {"params", "train_set", "valid_sets", "callbacks", "num_boost_round", "init_model", "feval", "folds"}
+_ELSEWHERE = {
+    "params",
+    "train_set",
+    "valid_sets",
+    "callbacks",
+    "num_boost_round",
+    "init_model",
+    "feval",
+    "folds",
+}
 
 _canonical: dict[str, str] = {}
 
@@ -33,17 +64,22 @@ def canonical() -> Mapping[str, str]:
     """Return LightGBM's own name of a parameter by each of its aliases."""
     if not _canonical:
         try:
-            known = sys.modules["lightgbm.basic"]._ConfigAliases  # noqa: SLF001 - LightGBM has no public list of aliases
+            # LightGBM has no public list of aliases
+            known = sys.modules["lightgbm.basic"]._ConfigAliases  # noqa: SLF001
             known.get("num_iterations")
             table = dict(known.aliases)
         except (AttributeError, KeyError, TypeError):
             table = _ALIASES
-        _canonical.update({alias: name for name, aliases in table.items() for alias in aliases if alias != name})
+        _canonical.update(
+            {alias: name for name, aliases in table.items() for alias in aliases if alias != name}
+        )
     return _canonical
 
 
 def under_own_names(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that were given under an alias, under LightGBM's own name; that name itself prevails over its aliases."""
+    """Return the parameters that were given under an alias, under LightGBM's own name; that name
+    itself prevails over its aliases.
+    """
     names = canonical()
     order = {alias: position for position, alias in enumerate(names)}
     found: dict[str, Any] = {}
@@ -55,18 +91,27 @@ def under_own_names(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def record_params(fit: Fit, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Record the parameters of ``train`` or ``cv``, and return the user's under LightGBM's own names.
+    """Record the parameters of ``train`` or ``cv``, and return the user's under LightGBM's own
+    names.
 
-    What is in ``params`` is recorded as the user called it and, if that is an alias, as resolved under LightGBM's own name, too;
-    ``num_boost_round`` is the number that is in force, wherever it was given.
+    What is in ``params`` is recorded as the user called it and, if that is an alias, as resolved
+    under LightGBM's own name, too; ``num_boost_round`` is the number that is in force, wherever it
+    was given.
     """
     params = arguments.get("params")
     given: dict[str, Any] = dict(params) if isinstance(params, Mapping) else {}
     resolved = under_own_names(given)
     rounds = resolved.get("num_iterations", given.get("num_iterations"))
-    options = {name: value for name, value in arguments.items() if name not in _ELSEWHERE and name not in given}
+    options = {
+        name: value
+        for name, value in arguments.items()
+        if name not in _ELSEWHERE and name not in given
+    }
     fit.params({str(name): written(value) for name, value in given.items()})
-    fit.params({name: written(value) for name, value in options.items()}, defaults=[name for name in options if not fit.given(name)])
+    fit.params(
+        {name: written(value) for name, value in options.items()},
+        defaults=[name for name in options if not fit.given(name)],
+    )
     if rounds is None:
         default = [] if fit.given("num_boost_round") else ["num_boost_round"]
         fit.params({"num_boost_round": arguments.get("num_boost_round")}, defaults=default)
@@ -85,7 +130,9 @@ def record_params(fit: Fit, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def callbacks_of(arguments: Mapping[str, Any]) -> list[Any]:
-    """Return the user's callbacks; none where they are in no collection, which LightGBM will refuse itself."""
+    """Return the user's callbacks; none where they are in no collection, which LightGBM will refuse
+    itself.
+    """
     callbacks = arguments.get("callbacks")
     return list(callbacks) if isinstance(callbacks, (list, tuple, set, frozenset)) else []
 
@@ -94,8 +141,16 @@ def _stopping(callback: Any) -> dict[str, Any]:
     """Return the parameters that the callback of early stopping stands for."""
     if type(callback).__name__ != "_EarlyStoppingCallback":
         return {}
-    names = {"stopping_rounds": "early_stopping_round", "first_metric_only": "first_metric_only", "min_delta": "early_stopping_min_delta"}
-    return {name: vars(callback)[attribute] for attribute, name in names.items() if attribute in vars(callback)}
+    names = {
+        "stopping_rounds": "early_stopping_round",
+        "first_metric_only": "first_metric_only",
+        "min_delta": "early_stopping_min_delta",
+    }
+    return {
+        name: vars(callback)[attribute]
+        for attribute, name in names.items()
+        if attribute in vars(callback)
+    }
 
 
 def described(callback: Any) -> str:
@@ -103,14 +158,29 @@ def described(callback: Any) -> str:
     kind = type(callback)
     if kind.__module__ != "lightgbm.callback":
         return called(callback)
-    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__.strip("_").replace("Callback", ""))
+    name = "".join(
+        f"_{letter.lower()}" if letter.isupper() else letter
+        for letter in kind.__name__.strip("_").replace("Callback", "")
+    )
     options = {**vars(callback), **vars(callback).get("kwargs", {})}
-    shown = ("stopping_rounds", "first_metric_only", "min_delta", "period", *vars(callback).get("kwargs", ()))
-    return f"{name.lstrip('_')}({', '.join(f'{option}={written(options[option])}' for option in shown if option in options)})"
+    shown = (
+        "stopping_rounds",
+        "first_metric_only",
+        "min_delta",
+        "period",
+        *vars(callback).get("kwargs", ()),
+    )
+    return (
+        f"{name.lstrip('_')}("
+        f"{', '.join(f'{option}={written(options[option])}' for option in shown if option in options)}"  # noqa: E501
+        ")"
+    )
 
 
 def called(function: Any) -> str:
-    """Return the name of a function, of what a wrapper wraps, or of the class of a callable object."""
+    """Return the name of a function, of what a wrapper wraps,
+    or of the class of a callable object.
+    """
     for _ in range(8):
         name = getattr(function, "__qualname__", None)
         if isinstance(name, str):

@@ -45,12 +45,22 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
         with fit.part("signature", quiet=True):
             inputs = _schema_of_booster(booster)
         if inputs is None:
-            fit.skipped("signature", "the booster has features of categories, of which it does not tell how they were given")
-    fit.model(booster, signature=None if inputs is None else Signature(inputs, _outputs(booster)), input_example=example)
+            fit.skipped(
+                "signature",
+                "the booster has features of categories, of which it does not tell how they were "
+                "given",
+            )
+    fit.model(
+        booster,
+        signature=None if inputs is None else Signature(inputs, _outputs(booster)),
+        input_example=example,
+    )
 
 
 def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
-    """Record the rounds of ``lightgbm.train`` inside another training, such as that of a scikit-learn wrapper, on its run."""
+    """Record the rounds of ``lightgbm.train`` inside another training, such as that of a
+    scikit-learn wrapper, on its run.
+    """
     arguments = fit.arguments
     fit.continues(arguments.get("init_model"), rounds_of)
     iterations = begin_rounds(fit, arguments)
@@ -62,7 +72,9 @@ def observe_nested_train(fit: Fit) -> Generator[None, Any, None]:
 
 def begin_rounds(fit: Fit, arguments: Mapping[str, Any]) -> Iterations:
     """Put our callback beside the user's, in a list of its own."""
-    may_change = any(type(callback).__name__ not in _HARMLESS for callback in callbacks_of(arguments))
+    may_change = any(
+        type(callback).__name__ not in _HARMLESS for callback in callbacks_of(arguments)
+    )
     iterations = Iterations(fit, schedules(arguments), is_watching=may_change)
     callbacks = with_ours(arguments.get("callbacks"), iterations)
     if callbacks is not None:
@@ -72,32 +84,54 @@ def begin_rounds(fit: Fit, arguments: Mapping[str, Any]) -> Iterations:
 
 def schedules(arguments: Mapping[str, Any]) -> list[str]:
     """Return the names of the parameters that LightGBM's own callback changes in each round."""
-    found = (callback for callback in callbacks_of(arguments) if type(callback).__name__ == "_ResetParameterCallback")
+    found = (
+        callback
+        for callback in callbacks_of(arguments)
+        if type(callback).__name__ == "_ResetParameterCallback"
+    )
     return [name for callback in found for name in vars(callback).get("kwargs", ())]
 
 
 def _name_of_training(arguments: Mapping[str, Any]) -> str | None:
     """Return the name under which the training data are evaluated; None if they are not."""
-    train_set, valid_sets, names = (arguments.get(name) for name in ("train_set", "valid_sets", "valid_names"))
+    train_set, valid_sets, names = (
+        arguments.get(name) for name in ("train_set", "valid_sets", "valid_names")
+    )
     if valid_sets is train_set:
-        return names if isinstance(names, str) else names[0] if isinstance(names, (list, tuple)) and names else "training"
+        return (
+            names
+            if isinstance(names, str)
+            else names[0]
+            if isinstance(names, (list, tuple)) and names
+            else "training"
+        )
     if not isinstance(valid_sets, (list, tuple)):
         return None
-    position = next((position for position, data in enumerate(valid_sets) if data is train_set), None)
+    position = next(
+        (position for position, data in enumerate(valid_sets) if data is train_set), None
+    )
     if position is None:
         return None
     if isinstance(names, str):
         names = [names]
-    return str(names[position]) if isinstance(names, (list, tuple)) and position < len(names) else "training"
+    return (
+        str(names[position])
+        if isinstance(names, (list, tuple)) and position < len(names)
+        else "training"
+    )
 
 
 def _schema(raw: Description) -> Schema | None:
-    """Return what predictions will be asked for: the schema of the training data; None where they are no table or matrix."""
+    """Return what predictions will be asked for: the schema of the training data; None where they
+    are no table or matrix.
+    """
     return raw.schema if len(getattr(raw.data, "shape", ())) == 2 else None
 
 
 def _schema_of_booster(booster: Any) -> Schema | None:
-    """Return what a booster says of its features, where the data are freed, or of another kind; None if some are categories."""
+    """Return what a booster says of its features, where the data are freed, or of another kind;
+    None if some are categories.
+    """
     if booster.pandas_categorical:
         return None
     names = booster.feature_name()
@@ -108,4 +142,6 @@ def _schema_of_booster(booster: Any) -> Schema | None:
 
 def _outputs(booster: Any) -> Schema:
     trees = booster.num_model_per_iteration()
-    return Schema("array", (Field(None, "float64", (-1,) if trees == 1 else (-1, trees), nullable=True),))
+    return Schema(
+        "array", (Field(None, "float64", (-1,) if trees == 1 else (-1, trees), nullable=True),)
+    )

@@ -16,13 +16,17 @@ __all__ = ["observe_cv"]
 
 
 def observe_cv(fit: Fit) -> Generator[None, Any, None]:
-    """Record one cross-validation: mean and standard deviation over the folds of every metric, in each round."""
+    """Record one cross-validation: mean and standard deviation over the folds of every metric, in
+    each round.
+    """
     arguments = fit.arguments
     fit.subject = "lightgbm.cv"
     params = record_params(fit, arguments)
     folds = arguments.get("folds")
     if folds is not None:
-        fit.params({"folds": f"<{type(folds).__name__}>" if hasattr(folds, "__next__") else plain(folds)})
+        fit.params(
+            {"folds": f"<{type(folds).__name__}>" if hasattr(folds, "__next__") else plain(folds)}
+        )
     fit.identify("lightgbm.engine.CVBooster")
     fit.continues(arguments.get("init_model"), rounds_of)
     with fit.part("datasets", quiet=True):
@@ -37,7 +41,9 @@ def observe_cv(fit: Fit) -> Generator[None, Any, None]:
             iterations.stopped(boosters.best_iteration, "train")
     with fit.part("booster"):
         fit.metric("n_splits", len(boosters.boosters))
-        fit.document("booster", {"rounds": iterations.done, "features": boosters.boosters[0].num_feature()})
+        fit.document(
+            "booster", {"rounds": iterations.done, "features": boosters.boosters[0].num_feature()}
+        )
     record_config(fit, boosters.boosters[0])
     fit.link(result.get("cvbooster"))
     for booster in boosters.boosters:

@@ -1,4 +1,6 @@
-"""Columns of values as PostgreSQL's arrays, in the binary form, which takes a tenth of the time that the text takes."""
+"""Columns of values as PostgreSQL's arrays, in the binary form, which takes a tenth of the time
+that the text takes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from psycopg.pq import Format
 
 __all__ = ["Array", "ArrayDumper", "array_of"]
 
-_HEADER = Struct("!iiIii")  # dimensions, whether there are nulls, the type of the elements, their number, the first one's
+# dimensions, whether there are nulls, the type of the elements, their number, the first one's
+_HEADER = Struct("!iiIii")
 _LENGTH = Struct("!i")
 _WHOLE = Struct("!iq")
 _REAL = Struct("!id")

@@ -40,7 +40,9 @@ class PostgresConformance(StoreConformance):
             suppress(psycopg.errors.UniqueViolation),
         ):  # others make it, too
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        return PostgresStore(server().uri(schema).replace("postgresql:", self.uri.partition("{")[0].rstrip("/"), 1))
+        return PostgresStore(
+            server().uri(schema).replace("postgresql:", self.uri.partition("{")[0].rstrip("/"), 1)
+        )
 
     def test_conforms(self, item: Item) -> None:
         server()  # before a check copies this process

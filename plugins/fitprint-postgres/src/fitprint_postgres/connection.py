@@ -1,4 +1,6 @@
-"""The connection of a store: opened when it is needed, and given back soon after, for a server has few of them."""
+"""The connection of a store: opened when it is needed, and given back soon after, for a server has
+few of them.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,19 @@ _DEFAULTS: Mapping[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_FULL = ("too many clients", "too many connections", "connection slots are reserved", "connection limit exceeded")
-_SOON = ("starting up", "shutting down", "not yet accepting connections", "in recovery mode", "terminating connection")
+_FULL = (
+    "too many clients",
+    "too many connections",
+    "connection slots are reserved",
+    "connection limit exceeded",
+)
+_SOON = (
+    "starting up",
+    "shutting down",
+    "not yet accepting connections",
+    "in recovery mode",
+    "terminating connection",
+)
 _left: list[Any] = []  # connections of a parent process, which nobody here may close
 
 
@@ -43,7 +56,8 @@ class Connected(NamedTuple):
 
 
 class Link:
-    """At most one connection, used by one thread at a time; closed when it was idle for half a second. A forked child gets its own.
+    """At most one connection, used by one thread at a time; closed when it was idle for half a
+    second. A forked child gets its own.
 
     Attributes:
         opened: how many connections there were so far.
@@ -51,9 +65,16 @@ class Link:
 
     def __init__(self, uri: str) -> None:
         try:
-            self._parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(uri), "client_encoding": "UTF8"}
+            self._parameters = {
+                **_DEFAULTS,
+                **conninfo.conninfo_to_dict(uri),
+                "client_encoding": "UTF8",
+            }
         except psycopg.Error as error:
-            raise StoreError(f"the URI cannot be read: {str(error).strip()}; write postgresql://user@host/database") from error
+            raise StoreError(
+                f"the URI cannot be read: {str(error).strip()}; write "
+                "postgresql://user@host/database"
+            ) from error
         self.opened = 0
         self._renew()
 
@@ -80,7 +101,9 @@ class Link:
                     threading.Thread(target=self._watch, name="fitprint-idle", daemon=True).start()
 
     def connected(self, patience: float) -> Connected:
-        """Return the connection, opening one where there is none; where the server has no room, wait for it so many seconds."""
+        """Return the connection, opening one where there is none; where the server has no room,
+        wait for it so many seconds.
+        """
         if self._connection is not None and not self._connection.closed:
             return Connected(self._connection, is_new=False)
         deadline = time.monotonic() + patience
@@ -93,11 +116,14 @@ class Link:
                     raise
                 if time.monotonic() > deadline:
                     raise StoreBusyError(
-                        "the server has no free connection for as long as we wait: it is starting or stopping, or its max_connections "
-                        f"are all in use ({str(error).strip().splitlines()[-1]})"
+                        "the server has no free connection for as long as we wait: it is starting "
+                        "or stopping, or its max_connections are all in use "
+                        f"({str(error).strip().splitlines()[-1]})"
                     ) from error
-                time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - so that not all come back at once
-        connection.prepare_threshold = None  # a pooler between us and the server may hand each transaction to another session
+                # so that not all come back at once
+                time.sleep(random.uniform(0.02, 0.2))  # noqa: S311
+        # a pooler between us and the server may hand each transaction to another session
+        connection.prepare_threshold = None
         self._connection = connection
         self.opened += 1
         return Connected(connection, is_new=True)

@@ -26,7 +26,8 @@ _PATIENCE = 30.0  # seconds to wait for other writers
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}"
 _WRITE = (
     "BEGIN; {limits}"
-    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';"  # it goes from the journal
+    # it goes from the journal
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';"  # noqa: E501
     f"{tables.LOCK};"
 )
 _ASK = "BEGIN ISOLATION LEVEL REPEATABLE READ; {limits}"
@@ -39,7 +40,8 @@ _SIZE = """
 """
 _LIMITS = (
     "SET LOCAL lock_timeout = {patience}; SET LOCAL statement_timeout = {timeout};"
-    "SET LOCAL idle_in_transaction_session_timeout = 60000;"  # a host that is gone must not keep the lock
+    # a host that is gone must not keep the lock
+    "SET LOCAL idle_in_transaction_session_timeout = 60000;"
 )
 _TIMEOUT = 60.0  # seconds that a statement may take
 _MUCH = 10_000  # rows of a table, after which PostgreSQL is to look at it
@@ -48,11 +50,15 @@ _CONFLICTS = ("40001", "40P01")
 
 
 class ConflictError(StoreBusyError):
-    """The transaction was undone because of what others did at the same time; it may be tried again at once."""
+    """The transaction was undone because of what others did at the same time; it may be tried again
+    at once.
+    """
 
 
 class PostgresDriver:
-    """A PostgreSQL database, or one schema of it. The connection is closed soon after it was used; forked children get their own.
+    """A PostgreSQL database, or one schema of it.
+
+    The connection is closed soon after it was used; forked children get their own.
 
     Attributes:
         timeout: seconds that a statement may take.
@@ -86,7 +92,8 @@ class PostgresDriver:
             with self._transaction(_WRITE) as (transaction, facts):
                 if not tables.may_write(facts, self.uri, len(self._steps)):
                     raise StoreVersionError(
-                        f"the store {self.uri} was written by a newer fitprint and can only be read by this one: upgrade fitprint"
+                        f"the store {self.uri} was written by a newer fitprint and can only be "
+                        "read by this one: upgrade fitprint"
                     )
                 yield transaction
             self._look_at(transaction)
@@ -107,16 +114,28 @@ class PostgresDriver:
 
     def check(self) -> Health:
         with self.reading() as transaction:
-            rows = transaction.rows("SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'fsync', 'max_connections')")
+            rows = transaction.rows(
+                "SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'fsync', "
+                "'max_connections')"
+            )
             ((size, invalid),) = transaction.rows(_SIZE)
             settings = dict(rows)
         problems = [f"the index {name} is broken: REINDEX INDEX {name}" for name in invalid or ()]
         if settings["fsync"] == "off":
-            problems.append("the server has fsync = off: what it acknowledged is lost when its machine stops; set it to on")
-        return Health(int(size), f"schema {len(self._steps)}, PostgreSQL {settings['server_version']}", tuple(problems))
+            problems.append(
+                "the server has fsync = off: what it acknowledged is lost when its machine stops; "
+                "set it to on"
+            )
+        return Health(
+            int(size),
+            f"schema {len(self._steps)}, PostgreSQL {settings['server_version']}",
+            tuple(problems),
+        )
 
     def missing(self) -> list[str]:
-        """Return the statements that would bring the tables up to date; all of them where there are no tables."""
+        """Return the statements that would bring the tables up to date; all of them where there are
+        no tables.
+        """
         return tables.statements(self._version(), self._steps)
 
     def described(self) -> str:
@@ -129,7 +148,8 @@ class PostgresDriver:
                 f", newer than this fitprint, which knows {needed}" if version > needed else ""
             )
         return (
-            f"the tables are of version {version}, and this fitprint needs {needed}: `fitprint db upgrade` (--dry-run shows what it does)"
+            f"the tables are of version {version}, and this fitprint needs {needed}: "
+            "`fitprint db upgrade` (--dry-run shows what it does)"
         )
 
     def upgrade(self) -> None:
@@ -154,8 +174,12 @@ class PostgresDriver:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[tuple[PostgresTransaction, Mapping[str, str]]]:
-        patience, timeout = (max(int(seconds * 1000), 1) for seconds in (self.patience, self.timeout))
-        connection, facts = self._begun(begin.format(limits=_LIMITS.format(patience=patience, timeout=timeout)))
+        patience, timeout = (
+            max(int(seconds * 1000), 1) for seconds in (self.patience, self.timeout)
+        )
+        connection, facts = self._begun(
+            begin.format(limits=_LIMITS.format(patience=patience, timeout=timeout))
+        )
         try:
             if facts["id"] != self._store:
                 self._store = facts["id"]
@@ -170,7 +194,9 @@ class PostgresDriver:
             raise
 
     def _begun(self, begin: str) -> tuple[psycopg.Connection[Any], Mapping[str, str]]:
-        """Begin a transaction with the store that is there now, and return its facts; nothing has been done in it."""
+        """Begin a transaction with the store that is there now, and return its facts; nothing has
+        been done in it.
+        """
         begin += tables.BEGIN_FACTS
         made = False
         while True:
@@ -197,7 +223,9 @@ class PostgresDriver:
                 raise
 
     def _look_at(self, transaction: PostgresTransaction) -> None:
-        """Let PostgreSQL look at tables of which so much is new that its plans may be wrong: its own time for that may be an hour away."""
+        """Let PostgreSQL look at tables of which so much is new that its plans may be wrong: its
+        own time for that may be an hour away.
+        """
         self._written.update(transaction.written)
         for table in transaction.written:
             if self._written[table] >= max(_MUCH, 2 * self._looked_at[table]):
@@ -212,15 +240,27 @@ class PostgresDriver:
                 connection.execute("ROLLBACK")
         except psycopg.Error:
             pass
-        if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        if (
+            connection.closed
+            or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        ):
             self._link.close()
 
     def _folding(self) -> str:
-        """Return the collation whose ``lower`` knows all letters: those of ICU, or PostgreSQL's own since 18."""
+        """Return the collation whose ``lower`` knows all letters: those of ICU, or PostgreSQL's own
+        since 18.
+        """
         if not self._collation:
             with self._errors(), self._link.held():  # in whatever transaction is going on
-                rows = self._link.connected(self.patience).connection.execute("SELECT collname FROM pg_collation").fetchall()
-            best = next((name for name in ("und-x-icu", "pg_unicode_fast", "pg_c_utf8") if (name,) in rows), "default")
+                rows = (
+                    self._link.connected(self.patience)
+                    .connection.execute("SELECT collname FROM pg_collation")
+                    .fetchall()
+                )
+            best = next(
+                (name for name in ("und-x-icu", "pg_unicode_fast", "pg_c_utf8") if (name,) in rows),
+                "default",
+            )
             self._collation = f'"{best}"'
         return self._collation
 
@@ -240,20 +280,34 @@ class PostgresDriver:
         text = hidden(" ".join(str(error).split()), self._whole)
         state = error.sqlstate or ""
         if state in _CONFLICTS:
-            return ConflictError(f"the store {self.uri} undid a transaction because of another one ({text}); try again")
+            return ConflictError(
+                f"the store {self.uri} undid a transaction because of another one ({text}); try "
+                "again"
+            )
         if state == "55P03":
-            return StoreBusyError(f"the store {self.uri} is locked by others, who have not let it go for as long as we wait")
+            return StoreBusyError(
+                f"the store {self.uri} is locked by others, who have not let it go for as long as "
+                "we wait"
+            )
         hint = {
-            "57014": f"took longer than {self.timeout:g} seconds over a statement, or somebody cancelled it",
+            "57014": (
+                f"took longer than {self.timeout:g} seconds over a statement, or somebody "
+                "cancelled it"
+            ),
             "25P03": "gave up waiting: this program stood still in the middle of a transaction",
-            "25006": "is read-only: it is a standby, or you may not write; name the primary in the URI",
+            "25006": (
+                "is read-only: it is a standby, or you may not write; name the primary in the URI"
+            ),
             "42501": f"does not let you do that ({text}): GRANT the rights, or use another user",
             "53100": f"cannot grow: the server's disk is full ({text})",
             "28P01": "refused the password",
             "3D000": f"has no such database ({text}): make it with createdb",
         }.get(state)
         if "no password supplied" in text:
-            hint = "wants a password: write it into ~/.pgpass, set FITPRINT_STORE to the whole URI, or write that to fitprint's credentials"
+            hint = (
+                "wants a password: write it into ~/.pgpass, set FITPRINT_STORE to the whole "
+                "URI, or write that to fitprint's credentials"
+            )
         if hint is None and isinstance(error, psycopg.OperationalError) and not state:
             hint = f"cannot be reached: {text}"
         return StoreError(f"the store {self.uri} {hint or f'failed: {text}'}")

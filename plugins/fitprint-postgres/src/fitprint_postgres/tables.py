@@ -1,7 +1,8 @@
 """The tables in the database: made where there are none, and brought up to date by a command only.
 
-Whoever connects to an empty database makes them. Steps that came later change the tables under programs that use them, so they wait
-for somebody who says when: ``fitprint db upgrade``. Each is done in one transaction, whole or not at all.
+Whoever connects to an empty database makes them. Steps that came later change the tables under
+programs that use them, so they wait for somebody who says when: ``fitprint db upgrade``. Each is
+done in one transaction, whole or not at all.
 """
 
 from __future__ import annotations
@@ -25,17 +26,22 @@ TYPES: Mapping[str, Any] = {
     "clustered": "",
     "random": "replace(CAST(gen_random_uuid() AS TEXT), '-', '')",
     "time": Written(
-        "to_char(TIMESTAMP 'epoch' + floor(({0} + 500) / 1000.0) * INTERVAL '1 millisecond', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+        "to_char(TIMESTAMP 'epoch' + floor(({0} + 500) / 1000.0) * INTERVAL '1 millisecond', "
+        '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
     ),
     "json": Written("convert_from({0}, 'UTF8')"),
     "param": Written(
-        "CASE WHEN {0}.type = 'none' THEN NULL WHEN {0}.type IN ('float', 'int') THEN to_jsonb({0}.number)"
+        "CASE WHEN {0}.type = 'none' THEN NULL WHEN {0}.type IN ('float', 'int') THEN "
+        "to_jsonb({0}.number)"
         " ELSE to_jsonb(CAST({0}.text AS TEXT)) END"
     ),
 }
 _KIND = 0x66707274  # "fprt", the first half of our advisory locks
 LOCK = f"SELECT pg_advisory_xact_lock({_KIND}, CAST(CAST('facts' AS regclass) AS oid)::int)"
-"""Waits until nobody else writes to the store. There is one lock for each, also where a database holds several in schemas of their own."""
+"""Waits until nobody else writes to the store.
+
+There is one lock for each, also where a database holds several in schemas of their own.
+"""
 
 BEGIN_FACTS = "SELECT name, value FROM facts WHERE name IN ('id', 'steps', 'readers', 'writers')"
 _LOCK_OF_MAKERS = f"SELECT pg_advisory_xact_lock({_KIND}, 0)"
@@ -48,43 +54,63 @@ _FOUND_BY_VALUE = (  # what is written once, so that no update has to change an 
 _OFTEN_UPDATED = ("fp_metrics", "fp_runs", "fp_journals")
 
 
-def make(connection: psycopg.Connection[Any], store: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
-    """Make the tables in the schema in which new tables come, unless somebody else is or was the first."""
+def make(
+    connection: psycopg.Connection[Any], store: str, steps: Sequence[Sequence[str]] = STEPS
+) -> None:
+    """Make the tables in the schema in which new tables come, unless somebody else is or was the
+    first.
+    """
     with connection.transaction():
         connection.execute(_LOCK_OF_MAKERS)
         ((schema, encoding, taken),) = connection.execute(
-            "SELECT current_schema(), current_setting('server_encoding'), to_regclass('facts') IS NOT NULL"
+            "SELECT current_schema(), current_setting('server_encoding'), to_regclass('facts') IS "
+            "NOT NULL"
         ).fetchall()
         if schema is None:
-            raise StoreError(f"the schema that {store} names does not exist: make it with CREATE SCHEMA")
+            raise StoreError(
+                f"the schema that {store} names does not exist: make it with CREATE SCHEMA"
+            )
         if encoding != "UTF8":
-            raise StoreError(f"the database of {store} has the encoding {encoding}: make one with ENCODING 'UTF8'")
+            raise StoreError(
+                f"the database of {store} has the encoding {encoding}: make one with ENCODING "
+                "'UTF8'"
+            )
         if taken:
             return
         try:
             connection.execute(";\n".join(statements(0, steps)))
         except psycopg.errors.DuplicateTable as error:
             raise StoreError(
-                f"the schema {schema!r} of {store} holds tables of another program ({str(error).splitlines()[0]}): give fitprint a "
-                "database of its own, or a schema: CREATE SCHEMA fitprint, and add ?options=-csearch_path%3Dfitprint to the URI"
+                f"the schema {schema!r} of {store} holds tables of another program "
+                f"({str(error).splitlines()[0]}): give fitprint a database of its own, or a "
+                "schema: CREATE SCHEMA fitprint, and add ?options=-csearch_path%3Dfitprint to the "
+                "URI"
             ) from error
 
 
 def statements(version: int, steps: Sequence[Sequence[str]] = STEPS) -> list[str]:
     """Return the statements that bring tables of a version up to date."""
-    found = [statement.format(**TYPES, id=new_id()) for step in steps[version:] for statement in step]
+    found = [
+        statement.format(**TYPES, id=new_id()) for step in steps[version:] for statement in step
+    ]
     if found:
-        found += [f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL" for table, column in _STORED_AS_THEY_ARE]
+        found += [
+            f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL"
+            for table, column in _STORED_AS_THEY_ARE
+        ]
         found += _FOUND_BY_VALUE
         found += [f"ALTER TABLE {table} SET (fillfactor = 70)" for table in _OFTEN_UPDATED]
         found += [
-            f"INSERT INTO facts (name, value) VALUES ('steps', '{len(steps)}') ON CONFLICT (name) DO UPDATE SET value = excluded.value"  # noqa: S608 - a number
+            f"INSERT INTO facts (name, value) VALUES ('steps', '{len(steps)}') ON CONFLICT (name) DO UPDATE SET value = excluded.value"  # noqa: S608, E501 - a number
         ]
     return found
 
 
 def upgrade(connection: psycopg.Connection[Any], steps: Sequence[Sequence[str]] = STEPS) -> None:
-    """Bring the tables up to date; any number may try at once. Programs that use the tables wait meanwhile."""
+    """Bring the tables up to date; any number may try at once.
+
+    Programs that use the tables wait meanwhile.
+    """
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '30s'")
         connection.execute(_LOCK_OF_MAKERS)
@@ -103,9 +129,13 @@ def may_write(facts: Mapping[str, str], store: str, steps: int) -> bool:
     version = int(facts["steps"])
     if version < steps:
         raise StoreVersionError(
-            f"the tables of {store} are of an older version ({version}) than this fitprint needs ({steps}): `fitprint db status` "
-            "says what would be done, and `fitprint db upgrade` does it"
+            f"the tables of {store} are of an older version ({version}) than this fitprint needs "
+            f"({steps}): `fitprint db status` says what would be done, and `fitprint db upgrade` "
+            "does it"
         )
     if version > steps and int(facts["readers"]) > steps:
-        raise StoreVersionError(f"the store {store} was written by a newer fitprint and cannot be read by this one: upgrade fitprint")
+        raise StoreVersionError(
+            f"the store {store} was written by a newer fitprint and cannot be read by this one: "
+            "upgrade fitprint"
+        )
     return version == steps or int(facts["writers"]) <= steps

@@ -22,7 +22,8 @@ Types = MutableMapping[str, Mapping[str, str]]  # of the columns, by table
 
 
 class PostgresTransaction:
-    """A transaction of a connection, which may be in pipeline mode: then nobody waits for answers before rows are asked for.
+    """A transaction of a connection, which may be in pipeline mode: then nobody waits for answers
+    before rows are asked for.
 
     NaN is written as null; JSON that the core deflated is written as it was, for SQL to read it.
 
@@ -52,7 +53,10 @@ class PostgresTransaction:
             self._at_once(into, given)
 
     def _at_once(self, into: Insertion, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows of which some may be there. Everybody takes them in the order of their keys, so that nobody waits in a circle."""
+        """Insert rows of which some may be there.
+
+        Everybody takes them in the order of their keys, so that nobody waits in a circle.
+        """
         if into.key:
             key = itemgetter(*into.key)
             by_key = {key(row): row for row in (rows if into.last_wins else reversed(rows))}
@@ -67,7 +71,8 @@ class PostgresTransaction:
         if known is None or not known.keys() >= set(into.columns):
             known = self._types[into.table] = dict(
                 self.rows(
-                    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0",
+                    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid "
+                    "= to_regclass(?) AND attnum > 0",
                     (into.table,),
                 )
             )
@@ -75,4 +80,7 @@ class PostgresTransaction:
 
 
 def _stored(row: Sequence[Any]) -> list[Any]:
-    return [None if value != value else value.json if value.__class__ is Deflated else value for value in row]
+    return [
+        None if value != value else value.json if value.__class__ is Deflated else value
+        for value in row
+    ]

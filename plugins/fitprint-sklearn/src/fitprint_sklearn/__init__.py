@@ -33,5 +33,11 @@ def register_metrics() -> Mapping[str, Any]:
 @hookimpl
 def register_settings() -> Sequence[Setting]:
     return [
-        Setting("sklearn.max_candidates", int, None, "Most candidates of a search that are recorded, the best; all by default.", least=0)
+        Setting(
+            "sklearn.max_candidates",
+            int,
+            None,
+            "Most candidates of a search that are recorded, the best; all by default.",
+            least=0,
+        )
     ]

@@ -1,7 +1,8 @@
 """Archives of skops in one form: the same model gives the same bytes, so that they are stored once.
 
-skops names its files after the addresses of objects or at random, and notes the time. Here names and addresses become numbers, in the
-order of the archive, and times the first day that the format knows.
+skops names its files after the addresses of objects or at random, and notes the time. Here names
+and addresses become numbers, in the order of the archive, and times the first day that the format
+knows.
 """
 
 from __future__ import annotations
@@ -28,14 +29,18 @@ class _File(NamedTuple):
 
 
 def canonical(data: memoryview) -> list[bytes | memoryview]:
-    """Return the pieces of an archive of skops in the one form; as it is, where it is built otherwise than skops builds them.
+    """Return the pieces of an archive of skops in the one form; as it is, where it is built
+    otherwise than skops builds them.
 
     The files' contents are not copied.
     """
     files = _files(data)
     if files is None or files[-1].name != _SCHEMA:
         return [data]
-    names = {file.name: f"{number}.{file.name.rpartition('.')[2]}" for number, file in enumerate(files[:-1])}
+    names = {
+        file.name: f"{number}.{file.name.rpartition('.')[2]}"
+        for number, file in enumerate(files[:-1])
+    }
     text = json.dumps(_renamed(json.loads(bytes(files[-1].data)), names)).encode()
     renamed = [file._replace(name=names[file.name]) for file in files[:-1]]
     renamed.append(_File(_SCHEMA, memoryview(text), zlib.crc32(text)))
@@ -54,15 +59,41 @@ def canonical(data: memoryview) -> list[bytes | memoryview]:
 
 
 def _files(data: memoryview) -> list[_File] | None:
-    """Return the files in their order; None where the archive is no plain one: too large, compressed, or with more than files."""
+    """Return the files in their order; None where the archive is no plain one: too large,
+    compressed, or with more than files.
+    """
     if len(data) < _END.size:
         return None
     mark, _, _, _, count, size, place, comment = _END.unpack_from(data, len(data) - _END.size)
-    if mark != b"PK\5\6" or comment or count in {0, 0xFFFF} or 0xFFFFFFFF in {size, place} or place + size + _END.size != len(data):
+    if (
+        mark != b"PK\5\6"
+        or comment
+        or count in {0, 0xFFFF}
+        or 0xFFFFFFFF in {size, place}
+        or place + size + _END.size != len(data)
+    ):
         return None
     found = []
     for _ in range(count):
-        mark, _, _, flags, method, _, _, checksum, stored, full, length, more, comment, _, _, _, start = _CENTRAL.unpack_from(data, place)
+        (
+            mark,
+            _,
+            _,
+            flags,
+            method,
+            _,
+            _,
+            checksum,
+            stored,
+            full,
+            length,
+            more,
+            comment,
+            _,
+            _,
+            _,
+            start,
+        ) = _CENTRAL.unpack_from(data, place)
         name = bytes(data[place + _CENTRAL.size : place + _CENTRAL.size + length])
         if mark != b"PK\1\2" or flags or method or stored != full or not name.isascii():
             return None

@@ -1,7 +1,8 @@
-"""How a pickle may make objects of compiled types of scikit-learn's, and of functions bound to arguments: as their own pickles do.
+"""How a pickle may make objects of compiled types of scikit-learn's, and of functions bound to
+arguments: as their own pickles do.
 
-Their constructors and ``__setstate__`` read what they are given without much of a look. What can only be judged in the whole model is
-left to :mod:`fitprint_sklearn.indices`.
+Their constructors and ``__setstate__`` read what they are given without much of a look. What can
+only be judged in the whole model is left to :mod:`fitprint_sklearn.indices`.
 """
 
 from __future__ import annotations
@@ -27,15 +28,24 @@ def _tree(_: Any, make: Any, *arguments: Any) -> Any:
 
 
 def tree_problem(*arguments: Any) -> str | None:
-    """Tell why a tree must not be made of these arguments (features, classes by output, outputs); None if it may."""
+    """Tell why a tree must not be made of these arguments (features, classes by output, outputs);
+    None if it may.
+    """
     if len(arguments) != 3:
         return "makes a tree in another way"
     features, classes, outputs = arguments
-    if not all(isinstance(number, int | np.integer) and 0 <= number < 1 << 31 for number in (features, outputs)):
+    if not all(
+        isinstance(number, int | np.integer) and 0 <= number < 1 << 31
+        for number in (features, outputs)
+    ):
         return "makes a tree of numbers that are none"
     if type(classes) is not np.ndarray or classes.dtype.kind != "i" or classes.shape != (outputs,):
         return "makes a tree of more outputs than it describes"
-    return None if outputs and ((classes >= 1) & (classes < 1 << 31)).all() else "makes a tree without classes"
+    return (
+        None
+        if outputs and ((classes >= 1) & (classes < 1 << 31)).all()
+        else "makes a tree without classes"
+    )
 
 
 def _bare(reader: Any, make: Any, *arguments: Any) -> Any:
@@ -55,10 +65,16 @@ def _of_numbers(_: Any, make: Any, *arguments: Any) -> Any:
 
 
 def _unpickled(reader: Any, make: Any, *arguments: Any) -> Any:
-    """Call a function that Cython makes for a type: with the type, a number and the values of its attributes."""
+    """Call a function that Cython makes for a type: with the type, a number and the values of its
+    attributes.
+    """
     kind, number, state = arguments if len(arguments) == 3 else (None, None, None)
     name = reader.name_of(kind)
-    fits = name is not None and f"__pyx_unpickle_{name.name}" == reader.name_of(make).name and type(number) is int
+    fits = (
+        name is not None
+        and f"__pyx_unpickle_{name.name}" == reader.name_of(make).name
+        and type(number) is int
+    )
     if not fits or not (state is None or (type(state) is tuple and all(map(plain, state)))):
         raise refuse("makes a loss in another way")
     return make(*arguments)
@@ -72,18 +88,30 @@ def _bound(reader: Any, make: Any, *arguments: Any) -> Any:
 
 def _is_function(reader: Any, found: Any) -> bool:
     # a bound function is called by what it is bound in without a look at the stack
-    return reader.name_of(found) is not None and callable(found) and not isinstance(found, functools.partial)
+    return (
+        reader.name_of(found) is not None
+        and callable(found)
+        and not isinstance(found, functools.partial)
+    )
 
 
 def _build_bound(reader: Any, target: Any, state: Any) -> None:
-    function, arguments, named, _ = state if type(state) is tuple and len(state) == 4 else (None,) * 4
-    if not _is_function(reader, function) or type(arguments) is not tuple or type(named) is not dict:
+    function, arguments, named, _ = (
+        state if type(state) is tuple and len(state) == 4 else (None,) * 4
+    )
+    if (
+        not _is_function(reader, function)
+        or type(arguments) is not tuple
+        or type(named) is not dict
+    ):
         raise refuse("binds arguments to what it has not looked up")
     target.__setstate__((function, arguments, named, None))
 
 
 def _build_tree(_: Any, target: Any, state: Any) -> None:
-    if type(state) is not dict or not all(_is_count(state.get(name)) for name in ("max_depth", "node_count")):
+    if type(state) is not dict or not all(
+        _is_count(state.get(name)) for name in ("max_depth", "node_count")
+    ):
         raise refuse("gives a tree a state of another form")
     if not all(type(state.get(name)) is np.ndarray for name in ("nodes", "values")):
         raise refuse("gives a tree a state of another form")
@@ -101,7 +129,11 @@ def _build_bare(reader: Any, target: Any, state: Any) -> None:
     if type(state) is not tuple or any(id(part) in reader.fresh for part in state):
         raise refuse(f"gives a {type(target).__name__} a state of another form")
     for part in state:
-        if not (plain(part) or isinstance(part, np.ndarray | np.generic) or type(part).__module__ == "sklearn.metrics._dist_metrics"):
+        if not (
+            plain(part)
+            or isinstance(part, np.ndarray | np.generic)
+            or type(part).__module__ == "sklearn.metrics._dist_metrics"
+        ):
             if reader.name_of(part) is None:  # a function that measures a distance
                 raise refuse(f"gives a {type(target).__name__} a state of another form")
         elif isinstance(part, np.ndarray) and part.dtype.hasobject:
@@ -118,14 +150,35 @@ MAKERS: Mapping[Name, Maker] = {
     Name("functools", "partial"): _bound,
     Name("sklearn.tree._tree", "Tree"): _tree,
     **dict.fromkeys(
-        [Name(f"sklearn.{module}", "newObj") for module in ("metrics._dist_metrics", "neighbors._ball_tree", "neighbors._kd_tree")], _bare
+        [
+            Name(f"sklearn.{module}", "newObj")
+            for module in ("metrics._dist_metrics", "neighbors._ball_tree", "neighbors._kd_tree")
+        ],
+        _bare,
     ),
-    **dict.fromkeys([name for module in _LOSS_MODULES for name in _names(module, LOSSES) if name.name[0] != "_"], _of_numbers),
-    **dict.fromkeys([name for module in _LOSS_MODULES for name in _names(module, LOSSES) if name.name[0] == "_"], _unpickled),
+    **dict.fromkeys(
+        [
+            name
+            for module in _LOSS_MODULES
+            for name in _names(module, LOSSES)
+            if name.name[0] != "_"
+        ],
+        _of_numbers,
+    ),
+    **dict.fromkeys(
+        [
+            name
+            for module in _LOSS_MODULES
+            for name in _names(module, LOSSES)
+            if name.name[0] == "_"
+        ],
+        _unpickled,
+    ),
     **dict.fromkeys(
         _names(
             "sklearn.linear_model._sgd_fast",
-            "EpsilonInsensitive Hinge Huber Log ModifiedHuber SquaredEpsilonInsensitive SquaredHinge SquaredLoss",
+            "EpsilonInsensitive Hinge Huber Log ModifiedHuber SquaredEpsilonInsensitive "
+            "SquaredHinge SquaredLoss",
         ),
         _of_numbers,
     ),
@@ -133,7 +186,15 @@ MAKERS: Mapping[Name, Maker] = {
 BUILDERS: Mapping[Name, Builder] = {
     Name("functools", "partial"): _build_bound,
     Name("sklearn.tree._tree", "Tree"): _build_tree,
-    **dict.fromkeys(_names("sklearn.neighbors._ball_tree", "BallTree BallTree32 BallTree64"), _build_bare),
+    **dict.fromkeys(
+        _names("sklearn.neighbors._ball_tree", "BallTree BallTree32 BallTree64"), _build_bare
+    ),
     **dict.fromkeys(_names("sklearn.neighbors._kd_tree", "KDTree KDTree32 KDTree64"), _build_bare),
-    **dict.fromkeys(_names("sklearn.metrics._dist_metrics", f"{DISTANCES} PyFuncDistance PyFuncDistance32 PyFuncDistance64"), _build_bare),
+    **dict.fromkeys(
+        _names(
+            "sklearn.metrics._dist_metrics",
+            f"{DISTANCES} PyFuncDistance PyFuncDistance32 PyFuncDistance64",
+        ),
+        _build_bare,
+    ),
 }

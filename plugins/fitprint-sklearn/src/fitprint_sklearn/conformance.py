@@ -36,7 +36,8 @@ def build_logistic() -> dict[str, Any]:
 def build_boosting() -> dict[str, Any]:
     from sklearn.ensemble import GradientBoostingClassifier
 
-    return {"model": GradientBoostingClassifier(n_estimators=5, subsample=0.5), **_data()}  # draws from numpy's global generator
+    # draws from numpy's global generator
+    return {"model": GradientBoostingClassifier(n_estimators=5, subsample=0.5), **_data()}
 
 
 def build_pipeline() -> dict[str, Any]:
@@ -101,10 +102,38 @@ class SklearnConformance(FrameworkConformance):
 
     framework = SklearnFramework()
     cases = (
-        Case("logistic", build_logistic, _fit, _predict, params={"C", "solver"}, metrics={"training_score": 1, "fit_time": 1}),
-        Case("boosting", build_boosting, _fit, _predict, params={"subsample"}, metrics={"training_score": 1}),
-        Case("pipeline", build_pipeline, _fit, _predict, params={"ridge__alpha"}, metrics={"training_score": 1}),
-        Case("forest", build_forest, _fit, _predict, params={"n_estimators"}, metrics={"training_score": 1}),
+        Case(
+            "logistic",
+            build_logistic,
+            _fit,
+            _predict,
+            params={"C", "solver"},
+            metrics={"training_score": 1, "fit_time": 1},
+        ),
+        Case(
+            "boosting",
+            build_boosting,
+            _fit,
+            _predict,
+            params={"subsample"},
+            metrics={"training_score": 1},
+        ),
+        Case(
+            "pipeline",
+            build_pipeline,
+            _fit,
+            _predict,
+            params={"ridge__alpha"},
+            metrics={"training_score": 1},
+        ),
+        Case(
+            "forest",
+            build_forest,
+            _fit,
+            _predict,
+            params={"n_estimators"},
+            metrics={"training_score": 1},
+        ),
         Case("search", build_search, _fit, _predict, kind="search", children=3),
         Case("clusters", build_clusters, fit_predict, params={"n_clusters"}),
         Case("transformer", build_frame, fit_transform, params={"with_mean"}),

@@ -1,4 +1,6 @@
-"""What a fitted estimator tells of its training: curves over its iterations, and facts in one number."""
+"""What a fitted estimator tells of its training: curves over its iterations, and facts in one
+number.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ _NUMBERS: tuple[tuple[str, str, _Goal | None], ...] = (
     ("stress_", "stress", "min"),
     ("dual_gap_", "dual_gap", "min"),
 )
-# Hyperparameters that training chose: recorded as params with the provenance "resolved", under the attribute's name.
+# Hyperparameters that training chose: recorded as params with the provenance "resolved", under the
+# attribute's name.
 _CHOSEN = (
     "alpha_",
     "C_",
@@ -53,7 +56,9 @@ _CHOSEN = (
 
 
 def record_curves_of_training(fit: Fit, estimator: Any) -> None:
-    """Record the curves that the estimator, or the last step of a pipeline, kept while it trained."""
+    """Record the curves that the estimator, or the last step of a pipeline,
+    kept while it trained.
+    """
     state = getattr(unwrapped(estimator), "__dict__", {})
     taken = set()
     for attribute, name, goal, first in _CURVES:
@@ -64,14 +69,25 @@ def record_curves_of_training(fit: Fit, estimator: Any) -> None:
             values = np.asarray(values, dtype=float)
             if values.ndim == 1 and 0 < len(values) <= _POINTS:
                 taken.add(name)
-                # Boosting keeps losses under this name, histogram-based boosting scores, of which the first is before any iteration.
-                start = 1 if attribute == "train_score_" and "oob_improvement_" not in state and "_predictors" not in state else first
+                # Boosting keeps losses under this name, histogram-based boosting scores, of which
+                # the first is before any iteration.
+                start = (
+                    1
+                    if attribute == "train_score_"
+                    and "oob_improvement_" not in state
+                    and "_predictors" not in state
+                    else first
+                )
                 better: _Goal = goal or ("max" if "_predictors" in state else "min")
-                fit.history(name, values.tolist(), steps=range(start, start + len(values)), goal=better)
+                fit.history(
+                    name, values.tolist(), steps=range(start, start + len(values)), goal=better
+                )
 
 
 def record_facts(fit: Fit, estimator: Any) -> None:
-    """Record numbers of the estimator, or of the last step of a pipeline: iterations, losses, what it chose by itself."""
+    """Record numbers of the estimator, or of the last step of a pipeline: iterations, losses, what
+    it chose by itself.
+    """
     final = unwrapped(estimator)
     state = getattr(final, "__dict__", {})
     for attribute, name, goal in _NUMBERS:
@@ -85,7 +101,9 @@ def record_facts(fit: Fit, estimator: Any) -> None:
         fit.params(chosen, resolved=True)
     shares = state.get("explained_variance_ratio_")
     if shares is not None and getattr(shares, "ndim", None) == 1:
-        fit.history("explained_variance_ratio", shares.tolist(), steps=range(1, len(shares) + 1), goal="max")
+        fit.history(
+            "explained_variance_ratio", shares.tolist(), steps=range(1, len(shares) + 1), goal="max"
+        )
 
 
 def _number(value: Any) -> float | None:

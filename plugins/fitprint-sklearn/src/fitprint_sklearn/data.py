@@ -44,10 +44,19 @@ def read_call(arguments: Mapping[str, Any], given: Any) -> Call:
     target = next((name for name in _TARGETS if name in arguments and name != features), None)
     if features is None and names and names[0] != target and given(names[0]):
         features = names[0]
-    if target is None and len(names) > 1 and names[0] == features and names[1].lower().startswith("y"):
+    if (
+        target is None
+        and len(names) > 1
+        and names[0] == features
+        and names[1].lower().startswith("y")
+    ):
         target = names[1]
     taken = {features, target, _WEIGHTS}
-    others = {name: value for name, value in arguments.items() if name not in taken and value is not None and given(name)}
+    others = {
+        name: value
+        for name, value in arguments.items()
+        if name not in taken and value is not None and given(name)
+    }
     return Call(
         None if features is None else arguments[features],
         None if target is None else arguments[target],
@@ -57,7 +66,9 @@ def read_call(arguments: Mapping[str, Any], given: Any) -> Call:
 
 
 def column(target: Any) -> Any:
-    """Return a target as an array: (n,), or (n, k) with several outputs; sparse ones as they are."""
+    """Return a target as an array: (n,), or (n, k) with several outputs;
+    sparse ones as they are.
+    """
     if hasattr(target, "tocsr"):
         return target
     target = np.asarray(target)

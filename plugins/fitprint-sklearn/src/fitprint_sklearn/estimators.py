@@ -26,7 +26,8 @@ def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]
 
     Args:
         fit: the call.
-        call: its arguments by their meaning, from a plugin that knows them better; by default they are told by their names.
+        call: its arguments by their meaning, from a plugin that knows them better; by default they
+            are told by their names.
 
     Returns:
         What the call returned (the value of ``yield from``).
@@ -58,7 +59,10 @@ def observe_fit(fit: Fit, call: Call | None = None) -> Generator[None, Any, Any]
 
 
 def record_call(fit: Fit, estimator: Any, call: Call) -> Mapping[str, Any]:
-    """Record what is known before training: parameters, what the estimator is, and the data. Return the parameters."""
+    """Record what is known before training: parameters, what the estimator is, and the data.
+
+    Return the parameters.
+    """
     params = record_params(fit, estimator)
     fit.identify(type(estimator), **version_tags(estimator))
     with fit.part("estimator", quiet=True):

@@ -1,4 +1,6 @@
-"""The scikit-learn flavor: a pickle under its owner's seal at home; elsewhere skops where it can, else a pickle that is clearly marked."""
+"""The scikit-learn flavor: a pickle under its owner's seal at home; elsewhere skops where it can,
+else a pickle that is clearly marked.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,19 @@ _CAREFUL = ("collections.", "functools.", "numpy.", "scipy.", "sklearn.")
 class SklearnFlavor(Flavor):
     """Estimators: scikit-learn's, third parties' and the user's own.
 
-    What is kept at home is a pickle. What travels is written with skops, whose import brings most of scikit-learn (up to a second, once);
-    a model of very many Python objects, such as a vocabulary of a hundred thousand words, stays a pickle: it loads under the same trust.
+    What is kept at home is a pickle. What travels is written with skops, whose import brings most
+    of scikit-learn (up to a second, once); a model of very many Python objects, such as a
+    vocabulary of a hundred thousand words, stays a pickle: it loads under the same trust.
     """
 
     name = "sklearn"
     packages = ("sklearn",)
 
     def accepts(self, model: object) -> bool:
-        return any(base.__module__ == "sklearn.base" and base.__name__ == "BaseEstimator" for base in type(model).__mro__)
+        return any(
+            base.__module__ == "sklearn.base" and base.__name__ == "BaseEstimator"
+            for base in type(model).__mro__
+        )
 
     def save(self, model: object, directory: Path) -> FlavorEntry:
         from fitprint_sklearn.portable import save
@@ -46,20 +52,36 @@ class SklearnFlavor(Flavor):
         }
         entry = FlavorEntry(
             options=options,
-            pyfunc={"loader_module": "mlflow.sklearn", "model_path": _PICKLE} if hasattr(model, "predict") else None,
+            pyfunc={"loader_module": "mlflow.sklearn", "model_path": _PICKLE}
+            if hasattr(model, "predict")
+            else None,
             serialization=found.serialization,
             safe=False,
-            modules=sorted({*found.modules, "sklearn", "numpy", "scipy", *({"cloudpickle"} & {found.serialization})}),
+            modules=sorted(
+                {
+                    *found.modules,
+                    "sklearn",
+                    "numpy",
+                    "scipy",
+                    *({"cloudpickle"} & {found.serialization}),
+                }
+            ),
         )
         return entry, {_PICKLE: found.pieces}
 
     def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:
         # compiled code of other frameworks may not survive damaged bytes
-        is_own = all(str(name).startswith(_CAREFUL) for name in options.get("skops_trusted_types") or ())
+        is_own = all(
+            str(name).startswith(_CAREFUL) for name in options.get("skops_trusted_types") or ()
+        )
         return options.get("serialization_format") == "skops" and is_own and not trust.names
 
-    def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None] | None:
-        """Predict for odd rows with a model that has parts of other frameworks; scikit-learn's own are looked at when they are read."""
+    def trial(
+        self, directory: Path, options: Mapping[str, Any]
+    ) -> Callable[[Any, object], None] | None:
+        """Predict for odd rows with a model that has parts of other frameworks; scikit-learn's own
+        are looked at when they are read.
+        """
         from fitprint_sklearn.portable import trial
 
         return trial(file_within(directory, options.get("pickled_model", _PICKLE)), options)

@@ -1,4 +1,6 @@
-"""The observer of functions that train: clusterings, and linear models without an estimator around them."""
+"""The observer of functions that train: clusterings, and linear models without an estimator around
+them.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,25 @@ from fitprint_sklearn.parameters import plain
 __all__ = ["observe_function"]
 
 _DATA = {"X", "y", "S", "affinity", "sample_weight", "Xy", "Gram"}
-_OUTPUTS = {"k_means": 1, "dbscan": 1, "affinity_propagation": 1, "mean_shift": 1, "spectral_clustering": None}  # where the labels are
+# where the labels are
+_OUTPUTS = {
+    "k_means": 1,
+    "dbscan": 1,
+    "affinity_propagation": 1,
+    "mean_shift": 1,
+    "spectral_clustering": None,
+}
 
 
 def observe_function(fit: Fit) -> Generator[None, Any, None]:
-    """Record one call of a function that trains: its options and data, and of a clustering what it found. It gives no model to save."""
+    """Record one call of a function that trains: its options and data, and of a clustering what it
+    found. It gives no model to save.
+    """
     options = {name: value for name, value in fit.arguments.items() if name not in _DATA}
-    fit.params({name: plain(value) for name, value in options.items()}, defaults=[name for name in options if not fit.given(name)])
+    fit.params(
+        {name: plain(value) for name, value in options.items()},
+        defaults=[name for name in options if not fit.given(name)],
+    )
     fit.identify(fit.function)
     call = read_call(fit.arguments, fit.given)
     record_data(fit, call)

@@ -31,7 +31,11 @@ def record_importances(fit: Fit, estimator: Any) -> None:
         fit.skipped(f"plots/feature_{kind}.json", "they are sparse")
         return
     values = np.asarray(values, dtype=float)
-    if values.ndim not in (1, 2) or not values.size or (values.ndim == 2 and len(values) * min(_FEATURES, values.shape[1]) > _VALUES):
+    if (
+        values.ndim not in (1, 2)
+        or not values.size
+        or (values.ndim == 2 and len(values) * min(_FEATURES, values.shape[1]) > _VALUES)
+    ):
         return
     rows = np.atleast_2d(values)
     names, features = _names(estimator, final, rows.shape[1]), rows.shape[1]
@@ -52,7 +56,9 @@ def record_importances(fit: Fit, estimator: Any) -> None:
 
 
 def _values(final: Any) -> tuple[str, Any] | None:
-    if hasattr(type(final), "feature_importances_") or "feature_importances_" in getattr(final, "__dict__", ()):
+    if hasattr(type(final), "feature_importances_") or "feature_importances_" in getattr(
+        final, "__dict__", ()
+    ):
         return "importances", _importances(final)
     return ("coefficients", final.coef_) if hasattr(final, "coef_") else None
 
@@ -61,7 +67,9 @@ def _importances(final: Any) -> Any:
     trees = getattr(final, "estimators_", None)
     if isinstance(trees, list) and type(final).__module__ == "sklearn.ensemble._forest":
         # A forest's own property starts threads to ask its trees.
-        shares = [tree.tree_.compute_feature_importances() for tree in trees if tree.tree_.node_count > 1]
+        shares = [
+            tree.tree_.compute_feature_importances() for tree in trees if tree.tree_.node_count > 1
+        ]
         if not shares:
             return np.zeros(final.n_features_in_)
         mean = np.mean(shares, axis=0)

@@ -1,7 +1,9 @@
-"""Bounds of the indices inside trees and sparse matrices, which compiled code follows without looking.
+"""Bounds of the indices inside trees and sparse matrices, which compiled code follows without
+looking.
 
-A type can be trusted and its content still be crafted: a tree whose nodes point outside of their array makes ``predict`` read
-foreign memory or never end. Loading therefore looks at all such indices once, and at the lengths of arrays that have to fit together
+A type can be trusted and its content still be crafted: a tree whose nodes point outside of their
+array makes ``predict`` read foreign memory or never end. Loading therefore looks at all such
+indices once, and at the lengths of arrays that have to fit together
 (:mod:`fitprint_sklearn.lengths`).
 """
 
@@ -22,7 +24,9 @@ __all__ = ["out_of_bounds"]
 
 
 def out_of_bounds(model: object) -> str | None:
-    """Return a sentence on the first tree or matrix below the model that points outside of itself or the features; None if none does."""
+    """Return a sentence on the first tree or matrix below the model that points outside of itself
+    or the features; None if none does.
+    """
     found: Any
     owned: set[int] = set()
     for found in reachable(model):
@@ -33,11 +37,22 @@ def out_of_bounds(model: object) -> str | None:
             problem = _predictor(found)
         elif kind.startswith(("KDTree", "BallTree")):
             problem = _neighbours(found)
-        elif kind in {"bsr_array", "bsr_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix", "coo_array", "coo_matrix"}:
+        elif kind in {
+            "bsr_array",
+            "bsr_matrix",
+            "csc_array",
+            "csc_matrix",
+            "csr_array",
+            "csr_matrix",
+            "coo_array",
+            "coo_matrix",
+        }:
             problem = _sparse(found)
         elif kind == "ndarray":
             problem = "has truth values that are neither 0 nor 1" if _is_untrue(found) else None
-        elif kind == "RandomState" or (kind in _GENERATORS and type(found).__module__.startswith("numpy.random.")):
+        elif kind == "RandomState" or (
+            kind in _GENERATORS and type(found).__module__.startswith("numpy.random.")
+        ):
             problem = strayed(getattr(found, "_bit_generator", found))
         else:
             problem = _features(found) or mismatch(found)
@@ -48,13 +63,20 @@ def out_of_bounds(model: object) -> str | None:
     return None
 
 
-_NODE = np.dtype([("idx_start", np.intp), ("idx_end", np.intp), ("is_leaf", np.intp), ("radius", np.float64)])  # of trees for neighbours
+# of trees for neighbours
+_NODE = np.dtype(
+    [("idx_start", np.intp), ("idx_end", np.intp), ("is_leaf", np.intp), ("radius", np.float64)]
+)
 _GENERATORS = frozenset({"MT19937", "Philox"})
 
 
 def _is_untrue(array: Any) -> bool:
     # NumPy counts them by their sum, and would write behind what it reserved
-    return array.dtype == bool and bool(array.size) and bool(np.ascontiguousarray(array).view(np.uint8).max() > 1)
+    return (
+        array.dtype == bool
+        and bool(array.size)
+        and bool(np.ascontiguousarray(array).view(np.uint8).max() > 1)
+    )
 
 
 def _tree(tree: Any) -> str | None:
@@ -66,7 +88,8 @@ def _tree(tree: Any) -> str | None:
     if ((inner < 0) | (inner >= tree.n_features)).any():
         return "splits on a feature that does not exist"
     problem = _nodes(left, right, leaf)
-    if problem is None and tree.max_depth < _depth(left, right, leaf):  # paths are written into rows of that length
+    # paths are written into rows of that length
+    if problem is None and tree.max_depth < _depth(left, right, leaf):
         return "is deeper than it says"
     return problem
 
@@ -94,16 +117,23 @@ def _predictor(predictor: Any) -> str | None:
     from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
     nodes = predictor.nodes
-    if nodes.dtype != PREDICTOR_RECORD_DTYPE:  # compiled code goes by places, not by the names that a file gives to them
+    # compiled code goes by places, not by the names that a file gives to them
+    if nodes.dtype != PREDICTOR_RECORD_DTYPE:
         return "has nodes of another form"
     return _nodes(nodes["left"], nodes["right"], nodes["is_leaf"] != 0) or _bitsets(predictor)
 
 
 def _bitsets(predictor: Any) -> str | None:
-    nodes = predictor.nodes[(predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)]
+    nodes = predictor.nodes[
+        (predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)
+    ]
     known = min(len(predictor.binned_left_cat_bitsets), len(predictor.raw_left_cat_bitsets))
     shapes = {predictor.binned_left_cat_bitsets.shape[1:], predictor.raw_left_cat_bitsets.shape[1:]}
-    return "names categories that it does not have" if shapes != {(8,)} or (nodes["bitset_idx"] >= known).any() else None
+    return (
+        "names categories that it does not have"
+        if shapes != {(8,)} or (nodes["bitset_idx"] >= known).any()
+        else None
+    )
 
 
 def _neighbours(tree: Any) -> str | None:
@@ -111,12 +141,20 @@ def _neighbours(tree: Any) -> str | None:
     state = tree.__getstate__()
     leaf_size, levels, count = state[4:7]
     samples = len(data)
-    if nodes.dtype != _NODE:  # compiled code goes by places, not by the names that a file gives to them
+    # compiled code goes by places, not by the names that a file gives to them
+    if nodes.dtype != _NODE:
         return "has nodes of another form"
-    if leaf_size < 1 or not samples or len(places) != samples or ((places < 0) | (places >= samples)).any():
+    if (
+        leaf_size < 1
+        or not samples
+        or len(places) != samples
+        or ((places < 0) | (places >= samples)).any()
+    ):
         return "points to samples that it does not have"
     expected = int(math.log2(max(1, (samples - 1) / leaf_size)) + 1)
-    if (levels, count, len(nodes)) != (expected, 2**expected - 1, 2**expected - 1) or not nodes["is_leaf"][count // 2 :].all():
+    if (levels, count, len(nodes)) != (expected, 2**expected - 1, 2**expected - 1) or not nodes[
+        "is_leaf"
+    ][count // 2 :].all():
         return "counts more nodes than it has"
     if bounds.shape != (2 if type(tree).__name__.startswith("KDTree") else 1, count, data.shape[1]):
         return "has bounds of another space than its own"
@@ -127,7 +165,11 @@ def _neighbours(tree: Any) -> str | None:
     if not all(np.isfinite(numbers).all() for numbers in (data, bounds, nodes["radius"])):
         return "has places that are no numbers"
     start, end = nodes["idx_start"], nodes["idx_end"]
-    return "has a node outside of its samples" if ((start < 0) | (end < start) | (end > samples)).any() else None
+    return (
+        "has a node outside of its samples"
+        if ((start < 0) | (end < start) | (end > samples)).any()
+        else None
+    )
 
 
 def _measures(metric: Any, width: int) -> bool:
@@ -136,13 +178,19 @@ def _measures(metric: Any, width: int) -> bool:
     if kind.__module__ != "sklearn.metrics._dist_metrics":
         return False
     _, weights, matrix = metric.__getstate__()[:3]
-    if not (np.isfinite(weights).all() and np.isfinite(matrix).all() and np.min(weights, initial=0) >= 0):
+    if not (
+        np.isfinite(weights).all() and np.isfinite(matrix).all() and np.min(weights, initial=0) >= 0
+    ):
         return False  # a distance that is no number leads the search astray
     if kind.__name__.startswith("Haversine"):
         return width == 2
     if kind.__name__.startswith("SEuclidean"):
         return bool(np.shape(weights) == (width,))
-    return bool(np.shape(matrix) == (width, width)) if kind.__name__.startswith("Mahalanobis") else np.size(weights) in {0, 1, width}
+    return (
+        bool(np.shape(matrix) == (width, width))
+        if kind.__name__.startswith("Mahalanobis")
+        else np.size(weights) in {0, 1, width}
+    )
 
 
 def _sparse(matrix: Any) -> str | None:
@@ -157,7 +205,9 @@ def _sparse(matrix: Any) -> str | None:
 
 
 def _features(estimator: Any) -> str | None:
-    """An estimator checks its input's width for the tree below it, so the tree's must not be larger."""
+    """An estimator checks its input's width for the tree below it, so the tree's must not be
+    larger.
+    """
     attributes = getattr(estimator, "__dict__", None)
     if not isinstance(attributes, dict) or type(tree := attributes.get("tree_")).__name__ != "Tree":
         return None
@@ -168,7 +218,8 @@ def _features(estimator: Any) -> str | None:
 
 
 def _hands_on(found: Any, owned: set[int]) -> str | None:
-    """Only an estimator that clusters may hold the functions that cluster: they take lengths from one of their arguments.
+    """Only an estimator that clusters may hold the functions that cluster: they take lengths from
+    one of their arguments.
 
     Args:
         owned: ids of the attributes of such estimators.
@@ -176,7 +227,9 @@ def _hands_on(found: Any, owned: set[int]) -> str | None:
     if type(found).__name__ == "BisectingKMeans":
         owned.add(id(vars(found)))
     elif id(found) not in owned:
-        for part in found.ravel().tolist() if isinstance(found, np.ndarray) else gc.get_referents(found):
+        for part in (
+            found.ravel().tolist() if isinstance(found, np.ndarray) else gc.get_referents(found)
+        ):
             if type(part) is FunctionType and part.__module__ == "sklearn.cluster._kmeans":
                 return f"would call {part.__name__} with anything"
     return None

@@ -1,4 +1,6 @@
-"""Lengths of arrays that the compiled code of estimators relies on: it takes each from one array, and reads the others without a look."""
+"""Lengths of arrays that the compiled code of estimators relies on: it takes each from one array,
+and reads the others without a look.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ __all__ = ["is_whole", "mismatch"]
 
 
 def mismatch(found: Any) -> str | None:
-    """Tell which arrays of an estimator do not fit together; None if all do, or compiled code reads none of them."""
+    """Tell which arrays of an estimator do not fit together; None if all do, or compiled code reads
+    none of them.
+    """
     for base in type(found).__mro__:
         check = _CHECKS.get(base.__name__)
         if check is not None and base.__module__.startswith(("sklearn.", "scipy.")):
@@ -24,7 +28,9 @@ def mismatch(found: Any) -> str | None:
 
 
 def is_whole(value: object) -> bool:
-    """Tell if a value is a whole number: one that only compares like one may stand for another when it is asked again."""
+    """Tell if a value is a whole number: one that only compares like one may stand for another when
+    it is asked again.
+    """
     return type(value) is int or isinstance(value, np.integer)
 
 
@@ -54,15 +60,24 @@ def _svm(state: Mapping[str, Any]) -> str | None:
     if fits and is_precomputed:
         fits = not total or (support.min() >= 0 and support.max() < state["shape_fit_"][0])
     elif fits:
-        fits = vectors.shape == (total, state["n_features_in_"]) and tuple(state["shape_fit_"])[1:] == (state["n_features_in_"],)
-    return None if fits else "has support vectors, coefficients and classes that do not fit together"
+        fits = vectors.shape == (total, state["n_features_in_"]) and tuple(state["shape_fit_"])[
+            1:
+        ] == (state["n_features_in_"],)
+    return (
+        None if fits else "has support vectors, coefficients and classes that do not fit together"
+    )
 
 
 def _centers(state: Mapping[str, Any]) -> str | None:
     if "cluster_centers_" not in state:
         return None
     width, centers = _width(state), state["cluster_centers_"]
-    if type(centers) is not np.ndarray or centers.ndim != 2 or centers.shape[1] != width or not len(centers):
+    if (
+        type(centers) is not np.ndarray
+        or centers.ndim != 2
+        or centers.shape[1] != width
+        or not len(centers)
+    ):
         return "has centers of another width than it takes"
     if "_counts" in state and state["_counts"].shape != (len(centers),):
         return "counts samples of other centers than it has"
@@ -80,9 +95,14 @@ _TOO_WIDE = "has a tree that reads more features than the estimator takes"
 
 
 def _features_of(member: Any) -> int:
-    """Return how many features a member of an ensemble reads, which gives it data without a look."""
+    """Return how many features a member of an ensemble reads,
+    which gives it data without a look.
+    """
     tree = vars(member)["tree_"]
-    is_tree = any(base.__name__ == "BaseDecisionTree" and base.__module__.startswith("sklearn.") for base in type(member).__mro__)
+    is_tree = any(
+        base.__name__ == "BaseDecisionTree" and base.__module__.startswith("sklearn.")
+        for base in type(member).__mro__
+    )
     if not is_tree or f"{type(tree).__module__}.{type(tree).__name__}" != "sklearn.tree._tree.Tree":
         raise TypeError("a member is no tree")
     return int(tree.n_features)
@@ -100,11 +120,25 @@ def _forest(state: Mapping[str, Any]) -> str | None:
 def _isolation(state: Mapping[str, Any]) -> str | None:
     if "estimators_" not in state:
         return None
-    members, chosen, width, most = state["estimators_"], state["estimators_features_"], _width(state), state["_max_features"]
-    if type(members) is not list or type(chosen) is not list or len(chosen) != len(members) or not is_whole(most):
+    members, chosen, width, most = (
+        state["estimators_"],
+        state["estimators_features_"],
+        _width(state),
+        state["_max_features"],
+    )
+    if (
+        type(members) is not list
+        or type(chosen) is not list
+        or len(chosen) != len(members)
+        or not is_whole(most)
+    ):
         return "has other trees than it counts"
     taken = [width if most == width else len(places) for places in chosen]
-    return _TOO_WIDE if any(_features_of(member) > count for member, count in zip(members, taken, strict=True)) else None
+    return (
+        _TOO_WIDE
+        if any(_features_of(member) > count for member, count in zip(members, taken, strict=True))
+        else None
+    )
 
 
 def _neighbours(state: Mapping[str, Any]) -> str | None:
@@ -115,40 +149,71 @@ def _neighbours(state: Mapping[str, Any]) -> str | None:
         return "has samples of another width than it takes"
     labels = state.get("_y")
     if labels is None or "classes_" not in state:
-        return "has labels of other samples than it has" if labels is not None and len(labels) != count else None
+        return (
+            "has labels of other samples than it has"
+            if labels is not None and len(labels) != count
+            else None
+        )
     classes = state["classes_"] if state["outputs_2d_"] else [state["classes_"]]
     columns = np.reshape(labels, (count, -1))
     fits = columns.dtype.kind in "iu" and columns.shape[1] == len(classes)
-    fits = fits and all(not count or 0 <= columns[:, at].min() <= columns[:, at].max() < len(known) for at, known in enumerate(classes))
+    fits = fits and all(
+        not count or 0 <= columns[:, at].min() <= columns[:, at].max() < len(known)
+        for at, known in enumerate(classes)
+    )
     return None if fits else "has labels of other classes than it has"
 
 
 def _is_numbering(places: Any) -> bool:
     """Tell if a dict gives each of its keys a column of its own."""
-    return type(places) is dict and all(map(is_whole, places.values())) and sorted(places.values()) == list(range(len(places)))
+    return (
+        type(places) is dict
+        and all(map(is_whole, places.values()))
+        and sorted(places.values()) == list(range(len(places)))
+    )
 
 
 def _vocabulary(state: Mapping[str, Any]) -> str | None:
-    return None if "vocabulary_" not in state or _is_numbering(state["vocabulary_"]) else "has words without a column of their own"
+    return (
+        None
+        if "vocabulary_" not in state or _is_numbering(state["vocabulary_"])
+        else "has words without a column of their own"
+    )
 
 
 def _labels(state: Mapping[str, Any]) -> str | None:
     known = state.get("_cached_dict")
-    return None if known is None or _is_numbering(known) else "has classes without a column of their own"
+    return (
+        None
+        if known is None or _is_numbering(known)
+        else "has classes without a column of their own"
+    )
 
 
 def _one_hot(state: Mapping[str, Any]) -> str | None:
     if "categories_" not in state:
         return None
-    kinds, counts, dropped = state["categories_"], state["_n_features_outs"], state["_drop_idx_after_grouping"]
-    places = state["_default_to_infrequent_mappings"] if state["_infrequent_enabled"] else [None] * len(kinds)
+    kinds, counts, dropped = (
+        state["categories_"],
+        state["_n_features_outs"],
+        state["_drop_idx_after_grouping"],
+    )
+    places = (
+        state["_default_to_infrequent_mappings"]
+        if state["_infrequent_enabled"]
+        else [None] * len(kinds)
+    )
     dropped = [None] * len(kinds) if dropped is None else list(dropped)
     if type(counts) is not list or not all(map(is_whole, counts)):
         return "has columns that it does not count"
     for known, count, drop, place in zip(kinds, counts, dropped, places, strict=True):
         found = np.arange(len(known)) if place is None else np.asarray(place)
         columns = int(found.max(initial=-1)) + 1
-        if found.shape != (len(known),) or found.min(initial=0) < 0 or (drop is not None and not (is_whole(drop) and 0 <= drop < columns)):
+        if (
+            found.shape != (len(known),)
+            or found.min(initial=0) < 0
+            or (drop is not None and not (is_whole(drop) and 0 <= drop < columns))
+        ):
             return "has categories without a column"
         if known.dtype.kind not in "OUS" and not (np.diff(known[~np.isnan(known)]) > 0).all():
             return "has categories that are not in order"
@@ -161,8 +226,15 @@ def _boosting(state: Mapping[str, Any]) -> str | None:
     members = state.get("estimators_")
     if members is None:
         return None
-    outputs = state["n_trees_per_iteration_"] if "n_trees_per_iteration_" in state else members.shape[1]
-    if type(members) is not np.ndarray or members.dtype != object or members.ndim != 2 or members.shape[1] != outputs:
+    outputs = (
+        state["n_trees_per_iteration_"] if "n_trees_per_iteration_" in state else members.shape[1]
+    )
+    if (
+        type(members) is not np.ndarray
+        or members.dtype != object
+        or members.ndim != 2
+        or members.shape[1] != outputs
+    ):
         return "has other trees than it counts"
     for member in members.ravel():
         if _features_of(member) > _width(state):
@@ -172,7 +244,11 @@ def _boosting(state: Mapping[str, Any]) -> str | None:
     first = state["init_"]
     if isinstance(first, str) or outputs == 1:
         return None
-    if len(first.classes_) != outputs or len(getattr(first, "class_prior_", first.classes_)) != outputs or not state["_loss"].is_multiclass:
+    if (
+        len(first.classes_) != outputs
+        or len(getattr(first, "class_prior_", first.classes_)) != outputs
+        or not state["_loss"].is_multiclass
+    ):
         return "begins with predictions for other classes than it has"
     return None
 
@@ -189,8 +265,12 @@ def _histograms(state: Mapping[str, Any]) -> str | None:
             places = predictor.nodes["feature_idx"][predictor.nodes["is_leaf"] == 0]
             if places.size and (places.min() < 0 or places.max() >= width):
                 return _TOO_WIDE
-            asked = predictor.nodes[(predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)]["feature_idx"]
-            if asked.size and (asked.min() < 0 or asked.max() >= width or not kinds[asked].astype(bool).all()):
+            asked = predictor.nodes[
+                (predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] != 0)
+            ]["feature_idx"]
+            if asked.size and (
+                asked.min() < 0 or asked.max() >= width or not kinds[asked].astype(bool).all()
+            ):
                 return "asks for categories of a feature that has none"
     return None
 
@@ -210,14 +290,22 @@ def _spline(state: Mapping[str, Any]) -> str | None:
         and 0 <= degree < 64
         and len(knots) >= 2 * degree + 2
         and len(coefficients) >= len(knots) - degree - 1
-        and bool(np.isfinite(knots).all() and (np.diff(knots) >= 0).all() and knots[degree] < knots[len(knots) - degree - 1])
+        and bool(
+            np.isfinite(knots).all()
+            and (np.diff(knots) >= 0).all()
+            and knots[degree] < knots[len(knots) - degree - 1]
+        )
     )
     return None if fits else "has knots, coefficients and a degree that do not fit together"
 
 
 def _hashing(state: Mapping[str, Any]) -> str | None:
     count = state.get("n_features")
-    return None if isinstance(count, int | np.integer) and 0 < count < 1 << 31 else "hashes into no features"
+    return (
+        None
+        if isinstance(count, int | np.integer) and 0 < count < 1 << 31
+        else "hashes into no features"
+    )
 
 
 def _rows_of_lists(state: Mapping[str, Any]) -> str | None:
@@ -227,14 +315,21 @@ def _rows_of_lists(state: Mapping[str, Any]) -> str | None:
     for places, values in zip(rows, data, strict=True):
         if type(places) is not list or type(values) is not list or len(places) != len(values):
             return "has a row of another length than it states"
-        if any(not isinstance(place, int | np.integer) or not 0 <= place < width for place in places):
+        if any(
+            not isinstance(place, int | np.integer) or not 0 <= place < width for place in places
+        ):
             return "points outside of itself"
     return None
 
 
 def _diagonals(state: Mapping[str, Any]) -> str | None:
     data, offsets = state["data"], state["offsets"]
-    fits = data.ndim == 2 and offsets.ndim == 1 and offsets.dtype.kind == "i" and len(data) == len(offsets) == len(np.unique(offsets))
+    fits = (
+        data.ndim == 2
+        and offsets.ndim == 1
+        and offsets.dtype.kind == "i"
+        and len(data) == len(offsets) == len(np.unique(offsets))
+    )
     return None if fits else "has other diagonals than it counts"
 
 

@@ -1,7 +1,8 @@
-"""Metrics as scikit-learn defines them, from arrays that are already checked, at a fraction of its cost.
+"""Metrics as scikit-learn defines them, from arrays that are already checked, at a fraction of its
+cost.
 
-All functions are pure, issue no warnings and change none of their arguments. Shapes: n samples, k classes or outputs.
-``weight`` is a float array (n,) or None.
+All functions are pure, issue no warnings and change none of their arguments. Shapes: n samples, k
+classes or outputs. ``weight`` is a float array (n,) or None.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ __all__ = [
 
 
 def confusion(true: Any, predicted: Any, classes: int, weight: Any = None) -> Any:
-    """Return the matrix (k, k) that counts (or weighs) samples by true class (row) and predicted class (column)."""
-    return np.bincount(true * classes + predicted, weights=weight, minlength=classes * classes).reshape(classes, classes)
+    """Return the matrix (k, k) that counts (or weighs) samples by true class (row) and predicted
+    class (column).
+    """
+    return np.bincount(
+        true * classes + predicted, weights=weight, minlength=classes * classes
+    ).reshape(classes, classes)
 
 
 def classification(true: Any, predicted: Any, classes: int, weight: Any = None) -> dict[str, float]:
@@ -41,7 +46,9 @@ def classification(true: Any, predicted: Any, classes: int, weight: Any = None) 
         weight: of the samples.
     """
     hit = true == predicted
-    hits = np.bincount(true[hit], weights=None if weight is None else weight[hit], minlength=classes)
+    hits = np.bincount(
+        true[hit], weights=None if weight is None else weight[hit], minlength=classes
+    )
     accuracy = _mean(hit, weight)
     return {
         "accuracy_score": accuracy,
@@ -75,7 +82,8 @@ def _ratio(numerator: Any, denominator: Any) -> Any:
 
 
 def multilabel(true: Any, predicted: Any, weight: Any = None) -> dict[str, float]:
-    """Return subset accuracy, and precision, recall and F1 averaged over the labels by their frequency.
+    """Return subset accuracy, and precision, recall and F1 averaged over the labels by their
+    frequency.
 
     Args:
         true: 0 and 1 (n, k), an array or a sparse matrix; sparse matrices are not made dense.
@@ -106,21 +114,31 @@ def _sums(indicator: Any, weight: Any) -> Any:
 
 
 def log_loss(true: Any, proba: Any, weight: Any = None) -> float:
-    """Return the mean of minus the logarithm of the probability (n, k) that was given to the true class."""
+    """Return the mean of minus the logarithm of the probability (n, k) that was given to the true
+    class.
+    """
     chosen = proba[np.arange(len(true)), true]
     tiny = np.finfo(chosen.dtype).eps
     return _mean(-np.log(chosen.clip(tiny, 1 - tiny)), weight)
 
 
 def ranking(scores: Any) -> Any:
-    """Return, for scores (n,) or each column of scores (n, k), the samples from the lowest to the highest: (1, n) or (k, n)."""
-    return np.argsort(scores[None, :] if scores.ndim == 1 else np.ascontiguousarray(scores.T), axis=1)
+    """Return, for scores (n,) or each column of scores (n, k), the samples from the lowest to the
+    highest: (1, n) or (k, n).
+    """
+    return np.argsort(
+        scores[None, :] if scores.ndim == 1 else np.ascontiguousarray(scores.T), axis=1
+    )
 
 
-def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None, orders: Any = None) -> float | None:
-    """Return the area under the ROC curve; with more than two classes, of every class against every other ("ovo"), by frequency.
+def roc_auc(
+    true: Any, scores: Any, classes: int, weight: Any = None, orders: Any = None
+) -> float | None:
+    """Return the area under the ROC curve; with more than two classes, of every class against every
+    other ("ovo"), by frequency.
 
-    None where it is not defined: one class, a class without samples, or weights with more than two classes.
+    None where it is not defined: one class, a class without samples, or weights with more than two
+    classes.
 
     Args:
         true: class numbers (n,).
@@ -142,7 +160,9 @@ def roc_auc(true: Any, scores: Any, classes: int, weight: Any = None, orders: An
         is_positive = ranked == positive
         below = np.cumsum(is_positive)
         beaten = counts[positive] - _halfway(below, is_positive, scores[order, positive])
-        areas[positive] = np.bincount(ranked, weights=beaten, minlength=classes) / (counts[positive] * counts)
+        areas[positive] = np.bincount(ranked, weights=beaten, minlength=classes) / (
+            counts[positive] * counts
+        )
     rows, others = _pairs(classes)
     pairs = (areas[rows, others] + areas[others, rows]) / 2
     frequency = (counts[rows] + counts[others]) / len(true)
@@ -155,7 +175,9 @@ def _pairs(classes: int) -> Any:
 
 
 def _halfway(below: Any, own: Any, ranked: Any) -> Any:
-    """Return, for each sample in order of score, how much of ``own`` has a lower score plus half of what has the same."""
+    """Return, for each sample in order of score, how much of ``own`` has a lower score plus half of
+    what has the same.
+    """
     ends = last_of_each(ranked)
     if len(ends) == len(ranked):
         return below - own / 2
@@ -176,7 +198,9 @@ def last_of_each(ranked: Any) -> Any:
 
 
 def binary_auc(positive: Any, scores: Any, weight: Any = None, order: Any = None) -> float | None:
-    """Return the area under the ROC curve of scores (n,), ties counted half; None where one class has no samples."""
+    """Return the area under the ROC curve of scores (n,), ties counted half; None where one class
+    has no samples.
+    """
     order = np.argsort(scores) if order is None else order
     positive = positive[order]
     mass = np.ones(len(order)) if weight is None else weight[order]
@@ -189,8 +213,12 @@ def binary_auc(positive: Any, scores: Any, weight: Any = None, order: Any = None
 
 
 def multilabel_auc(true: Any, scores: Any, weight: Any = None) -> float | None:
-    """Return the mean of the labels' areas under the ROC curve, by frequency; None where a label has one class only."""
-    areas = [binary_auc(true[:, label] == 1, scores[:, label], weight) for label in range(true.shape[1])]
+    """Return the mean of the labels' areas under the ROC curve, by frequency; None where a label
+    has one class only.
+    """
+    areas = [
+        binary_auc(true[:, label] == 1, scores[:, label], weight) for label in range(true.shape[1])
+    ]
     if any(area is None for area in areas):
         return None
     frequency = _sums(true, weight)
@@ -198,7 +226,9 @@ def multilabel_auc(true: Any, scores: Any, weight: Any = None) -> float | None:
 
 
 def regression(true: Any, predicted: Any, weight: Any = None) -> dict[str, float]:
-    """Return mean squared and absolute error, its root, and R²; several outputs (n, k) are averaged evenly."""
+    """Return mean squared and absolute error, its root, and R²; several outputs (n, k) are averaged
+    evenly.
+    """
     error = true - predicted
     squares = _means(error * error, weight)
     if len(true) < 2:
@@ -218,11 +248,15 @@ def regression(true: Any, predicted: Any, weight: Any = None) -> dict[str, float
 
 def _means(values: Any, weight: Any) -> Any:
     """Return the mean of each output; of one output in an array, too."""
-    return np.atleast_1d(values.mean(axis=0) if weight is None else np.average(values, axis=0, weights=weight))
+    return np.atleast_1d(
+        values.mean(axis=0) if weight is None else np.average(values, axis=0, weights=weight)
+    )
 
 
 def silhouette(points: Any, labels: Any) -> float | None:
-    """Return the mean silhouette of points (n, d) by Euclidean distance; None unless 2 to n - 1 clusters. Takes n² of memory."""
+    """Return the mean silhouette of points (n, d) by Euclidean distance; None unless 2 to n - 1
+    clusters. Takes n² of memory.
+    """
     found, labels = np.unique(labels, return_inverse=True)
     clusters, n = len(found), len(labels)
     if not 2 <= clusters < n:

@@ -1,4 +1,6 @@
-"""Hyperparameters of estimators as recorded values, and which of them the user left at their default."""
+"""Hyperparameters of estimators as recorded values, and which of them the user left at their
+default.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from typing import Any
 from fitprint.context.secrecy import withheld
 from fitprint.data.values import param_value
 
-__all__ = ["asked_params", "defaults_of", "is_estimator", "parameters", "plain", "text_of", "unwrapped"]
+__all__ = [
+    "asked_params",
+    "defaults_of",
+    "is_estimator",
+    "parameters",
+    "plain",
+    "text_of",
+    "unwrapped",
+]
 
 _TEXT = 2000  # characters of an estimator written as text
 _VALUE = 200  # characters of one value in it
@@ -23,17 +33,23 @@ _defaults: weakref.WeakKeyDictionary[type, dict[str, Any]] = weakref.WeakKeyDict
 
 
 def is_estimator(value: Any) -> bool:
-    """Tell whether a value is an object with parameters: an estimator, transformer or the like, and no class."""
+    """Tell whether a value is an object with parameters: an estimator, transformer or the like, and
+    no class.
+    """
     return hasattr(value, "get_params") and not isinstance(value, type)
 
 
 def asked_params(estimator: Any, *, deep: bool) -> dict[str, Any]:
-    """Return what the estimator's `get_params` does, and put random generators back: XGBoost's estimators draw their seed there.
+    """Return what the estimator's `get_params` does, and put random generators back: XGBoost's
+    estimators draw their seed there.
 
     Raises:
         Exception: whatever the estimator's own method raises.
     """
-    states = [(generator, _state(generator)) for generator in _generators(estimator, 0 if deep else _DEPTH)]
+    states = [
+        (generator, _state(generator))
+        for generator in _generators(estimator, 0 if deep else _DEPTH)
+    ]
     try:
         params: dict[str, Any] = estimator.get_params(deep=deep)
     finally:
@@ -46,11 +62,15 @@ def asked_params(estimator: Any, *, deep: bool) -> dict[str, Any]:
 
 
 def _state(generator: Any) -> Any:
-    return generator.get_state() if hasattr(generator, "get_state") else generator.bit_generator.state
+    return (
+        generator.get_state() if hasattr(generator, "get_state") else generator.bit_generator.state
+    )
 
 
 def _generators(subject: Any, depth: int) -> Iterator[Any]:
-    """Yield numpy's random generators that are parameters of an estimator, or of one in it, if they are not of scikit-learn's own."""
+    """Yield numpy's random generators that are parameters of an estimator, or of one in it, if they
+    are not of scikit-learn's own.
+    """
     if isinstance(subject, (list, tuple)):
         for item in subject[:_PARTS]:
             if isinstance(item, (list, tuple)) or is_estimator(item):
@@ -70,7 +90,8 @@ def _generators(subject: Any, depth: int) -> Iterator[Any]:
 def defaults_of(cls: type) -> dict[str, Any]:
     """Return the constructor's parameters of a class that have a default, by name.
 
-    A constructor that takes any further keywords hands them on: those of the next one in the class's MRO count, too.
+    A constructor that takes any further keywords hands them on: those of the next one in the
+    class's MRO count, too.
     """
     defaults = _defaults.get(cls)
     if defaults is None:
@@ -78,13 +99,18 @@ def defaults_of(cls: type) -> dict[str, Any]:
         for owner in cls.__mro__:
             if owner is not cls and "__init__" not in vars(owner):
                 continue
-            constructor: Any = vars(owner).get("__init__") or owner.__init__  # type: ignore[misc]  # the very class's own
+            # the very class's own
+            constructor: Any = vars(owner).get("__init__") or owner.__init__  # type: ignore[misc]
             constructor = getattr(constructor, "deprecated_original", constructor)
             try:
                 parameters = inspect.signature(constructor).parameters.values()
             except (TypeError, ValueError):
                 break
-            defaults = {entry.name: entry.default for entry in parameters if entry.default is not entry.empty} | defaults
+            defaults = {
+                entry.name: entry.default
+                for entry in parameters
+                if entry.default is not entry.empty
+            } | defaults
             if owner is object or not any(entry.kind is entry.VAR_KEYWORD for entry in parameters):
                 break
         _defaults[cls] = defaults
@@ -97,7 +123,8 @@ def is_default(value: Any, default: Any) -> bool:
         return True
     if type(value) is not type(default):
         return False
-    if isinstance(value, float) and value != value and default != default:  # NaN is unequal to itself
+    # NaN is unequal to itself
+    if isinstance(value, float) and value != value and default != default:
         return True
     try:
         return bool(value == default)
@@ -106,7 +133,8 @@ def is_default(value: Any, default: Any) -> bool:
 
 
 def parameters(estimator: Any) -> tuple[dict[str, Any], set[str]]:
-    """Return all parameters, nested ones as ``step__name``, and the names of those that have their default.
+    """Return all parameters, nested ones as ``step__name``, and the names of those that have their
+    default.
 
     Estimators among the values are left as they are; see :func:`plain`.
     """
@@ -123,7 +151,9 @@ def parameters(estimator: Any) -> tuple[dict[str, Any], set[str]]:
 
 
 def plain(value: Any) -> Any:
-    """Return a parameter's value with each estimator in it written as text; everything else is left as it is."""
+    """Return a parameter's value with each estimator in it written as text; everything else is left
+    as it is.
+    """
     if isinstance(value, (str, int, float)) or value is None:
         return value
     if is_estimator(value):
@@ -141,9 +171,11 @@ def plain(value: Any) -> Any:
 
 
 def text_of(estimator: Any) -> str:
-    """Return an estimator as the call that makes it, with the parameters that are not at their default.
+    """Return an estimator as the call that makes it, with the parameters that are not at their
+    default.
 
-    The text depends on class and parameters only: not on scikit-learn's display settings, addresses or fitted state.
+    The text depends on class and parameters only: not on scikit-learn's display settings, addresses
+    or fitted state.
     """
     text = _text(estimator, 0)
     return text if len(text) <= _TEXT else f"{text[:_TEXT]}…"
@@ -153,7 +185,11 @@ def _text(estimator: Any, depth: int) -> str:
     cls = type(estimator)
     defaults = defaults_of(cls)
     try:
-        values = asked_params(estimator, deep=False) if is_estimator(estimator) else _constructor_values(estimator)
+        values = (
+            asked_params(estimator, deep=False)
+            if is_estimator(estimator)
+            else _constructor_values(estimator)
+        )
     except Exception:  # noqa: BLE001 - the user's own get_params may fail in any way
         return f"{cls.__name__}(…)"
     shown = [
@@ -169,7 +205,11 @@ def _value_text(value: Any, depth: int, name: str = "") -> str:
         return "…"
     if is_estimator(value) or _is_setting(value):
         return _text(value, depth)
-    if isinstance(value, (list, tuple)) and len(value) <= 100 and any(is_estimator(item) or isinstance(item, tuple) for item in value):
+    if (
+        isinstance(value, (list, tuple))
+        and len(value) <= 100
+        and any(is_estimator(item) or isinstance(item, tuple) for item in value)
+    ):
         items = ", ".join(_value_text(item, depth + 1) for item in value)
         return f"[{items}]" if isinstance(value, list) else f"({items})"
     text = repr(withheld(name, param_value(value)))
@@ -178,23 +218,39 @@ def _value_text(value: Any, depth: int, name: str = "") -> str:
 
 def _constructor_values(subject: Any) -> dict[str, Any]:
     state = vars(subject)
-    return {name: state[name] for name in inspect.signature(type(subject).__init__).parameters if name in state}
+    return {
+        name: state[name]
+        for name in inspect.signature(type(subject).__init__).parameters
+        if name in state
+    }
 
 
 def _is_setting(value: Any) -> bool:
-    """Tell whether a value is a splitter: its own ``repr`` changes warning filters, which is not for us to do."""
+    """Tell whether a value is a splitter: its own ``repr`` changes warning filters, which is not
+    for us to do.
+    """
     module = sys.modules.get("sklearn.model_selection")
-    return module is not None and isinstance(value, (module.BaseCrossValidator, module.BaseShuffleSplit)) and hasattr(value, "__dict__")
+    return (
+        module is not None
+        and isinstance(value, (module.BaseCrossValidator, module.BaseShuffleSplit))
+        and hasattr(value, "__dict__")
+    )
 
 
 def _is_splits(value: list[Any] | tuple[Any, ...]) -> bool:
     """Tell whether a value is a list of (train, test) index arrays."""
     first = value[0] if value else None
-    return isinstance(first, tuple) and len(first) == 2 and all(getattr(part, "ndim", None) == 1 for part in first)
+    return (
+        isinstance(first, tuple)
+        and len(first) == 2
+        and all(getattr(part, "ndim", None) == 1 for part in first)
+    )
 
 
 def unwrapped(estimator: Any) -> Any:
-    """Return the estimator whose predictions a fitted pipeline or search gives: the last step, the best estimator."""
+    """Return the estimator whose predictions a fitted pipeline or search gives: the last step, the
+    best estimator.
+    """
     for _ in range(8):
         inner = None
         if hasattr(estimator, "best_estimator_"):

@@ -1,4 +1,7 @@
-"""The data from which plots are drawn later, as JSON artifacts below ``plots/``. Their shapes stand in the plugin's README."""
+"""The data from which plots are drawn later, as JSON artifacts below ``plots/``.
+
+Their shapes stand in the plugin's README.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,11 @@ def record_confusion(fit: Recorder, labels: list[Any], matrix: Any) -> None:
     record_plot(fit, "confusion_matrix", {"labels": labels, "counts": matrix.tolist()})
 
 
-def record_curves(fit: Recorder, labels: list[Any], true: Any, scores: Any, weight: Any, orders: Any) -> None:
-    """Record the counts of which ROC and precision-recall curves consist: of the second of two classes, or of each against all others.
+def record_curves(
+    fit: Recorder, labels: list[Any], true: Any, scores: Any, weight: Any, orders: Any
+) -> None:
+    """Record the counts of which ROC and precision-recall curves consist: of the second of two
+    classes, or of each against all others.
 
     Args:
         fit: where to.
@@ -53,7 +59,9 @@ def record_curves(fit: Recorder, labels: list[Any], true: Any, scores: Any, weig
     points = _POINTS if binary else max(_FEWEST, _POINTS // len(labels))
     curves = []
     for row, label in enumerate([1] if binary else range(len(labels))):
-        hits, misses, thresholds = _counts(true == label, scores if binary else scores[:, label], weight, orders[row])
+        hits, misses, thresholds = _counts(
+            true == label, scores if binary else scores[:, label], weight, orders[row]
+        )
         if hits[-1] and misses[-1]:
             shown = _thinned(hits, misses, points)
             curves.append(
@@ -84,11 +92,15 @@ def _counts(positive: Any, scores: Any, weight: Any, order: Any) -> tuple[Any, A
 
 
 def _thinned(hits: Any, misses: Any, points: int) -> Any:
-    """Return the positions of the points to keep: at most so many, evenly along the curve; all of a short one."""
+    """Return the positions of the points to keep: at most so many, evenly along the curve; all of a
+    short one.
+    """
     if len(hits) <= points:
         return slice(None)
     along = hits * (1 / hits[-1]) + misses * (1 / misses[-1])
-    shown = along.searchsorted(along[0] + np.arange(points) * ((along[-1] - along[0]) / (points - 1)))
+    shown = along.searchsorted(
+        along[0] + np.arange(points) * ((along[-1] - along[0]) / (points - 1))
+    )
     shown[-1] = len(hits) - 1
     return shown[metrics.last_of_each(shown)]
 
@@ -97,4 +109,8 @@ def _rounded(values: Any) -> list[float | None]:
     """Return numbers with six digits."""
     values = values.astype(float, copy=False)
     rounded = values.round(6).tolist()
-    return rounded if np.isfinite(values).all() else [value if math.isfinite(value) else None for value in rounded]
+    return (
+        rounded
+        if np.isfinite(values).all()
+        else [value if math.isfinite(value) else None for value in rounded]
+    )

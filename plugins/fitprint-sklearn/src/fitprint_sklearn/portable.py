@@ -1,4 +1,6 @@
-"""How scikit-learn's models travel: as skops where it can, which runs nothing at loading, else as a marked pickle."""
+"""How scikit-learn's models travel: as skops where it can, which runs nothing at loading, else as a
+marked pickle.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,15 @@ from fitprint_sklearn.trust import is_constructor, is_trusted, parts
 
 __all__ = ["load", "save", "trial"]
 
-_VAST = 100_000  # objects; skops takes some 15 microseconds and 400 bytes for each, a hundred times what a pickle does
+# objects; skops takes some 15 microseconds and 400 bytes for each, a hundred times what a pickle
+# does
+_VAST = 100_000
 
 
 def save(model: object, directory: Path) -> FlavorEntry:
-    """Write a model in a form that needs no seal: skops, or else a pickle; see :class:`fitprint.models.flavor.Flavor`."""
+    """Write a model in a form that needs no seal: skops, or else a pickle; see
+    :class:`fitprint.models.flavor.Flavor`.
+    """
     options: dict[str, Any] = {"code": None, "sklearn_version": installed_version("scikit-learn")}
     packed = None if holds_more_than(model, _VAST) else _to_skops(model, directory / "model.skops")
     if packed is not None:
@@ -46,7 +52,9 @@ def save(model: object, directory: Path) -> FlavorEntry:
     options |= {"pickled_model": file, "serialization_format": serialization}
     return FlavorEntry(
         options=options,
-        pyfunc={"loader_module": "mlflow.sklearn", "model_path": file} if hasattr(model, "predict") else None,
+        pyfunc={"loader_module": "mlflow.sklearn", "model_path": file}
+        if hasattr(model, "predict")
+        else None,
         serialization=serialization,
         safe=serialization == "skops",
         needs=needs,
@@ -64,7 +72,9 @@ def load(path: Path, trust: Trust, *, is_pickle: bool) -> object:
     """
     if is_pickle:
         data = path.read_bytes()
-        model = pickles.load(data, trust, path.name, is_trusted, is_constructor, parts(), MAKERS, BUILDERS)
+        model = pickles.load(
+            data, trust, path.name, is_trusted, is_constructor, parts(), MAKERS, BUILDERS
+        )
     else:
         model = _from_skops(path, trust)
     _check_indices(model, path.name, trust)
@@ -72,16 +82,22 @@ def load(path: Path, trust: Trust, *, is_pickle: bool) -> object:
 
 
 def trial(path: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None] | None:
-    """Return what predicts with a model that has parts of other frameworks; scikit-learn's own are looked at when they are read."""
+    """Return what predicts with a model that has parts of other frameworks; scikit-learn's own are
+    looked at when they are read.
+    """
     return _predict_odd if parts().keys() & _names(path, options) else None
 
 
 def _names(path: Path, options: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return what a file refers to; nothing of one that is damaged, which is told when it is loaded."""
+    """Return what a file refers to; nothing of one that is damaged, which is told when it is
+    loaded.
+    """
     try:
         if options.get("serialization_format", "pickle") != "skops":
             return {*scan(path.read_bytes()).names}
-        return {(str(node.get("__module__")), str(node["__class__"])) for node in _nodes(_schema(path))}
+        return {
+            (str(node.get("__module__")), str(node["__class__"])) for node in _nodes(_schema(path))
+        }
     except (IntegrityError, zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError):
         return set()
 
@@ -90,7 +106,11 @@ def _predict_odd(model: Any, _: object) -> None:
     import numpy as np
 
     for whole in (True, False):
-        rows = np.nan_to_num(odd_rows(int(getattr(model, "n_features_in_", 1)), whole=whole), posinf=3e38, neginf=-3e38)
+        rows = np.nan_to_num(
+            odd_rows(int(getattr(model, "n_features_in_", 1)), whole=whole),
+            posinf=3e38,
+            neginf=-3e38,
+        )
         for name in ("predict", "predict_proba", "decision_function", "transform"):
             attempt(lambda name=name, rows=rows: getattr(model, name)(rows))
 
@@ -102,11 +122,13 @@ class _Use(NamedTuple):
     loader: str
 
 
-# Loaders of plain data, and of references to what is merely held; all others call the name or set an object's state.
+# Loaders of plain data, and of references to what is merely held; all others call the name or set
+# an object's state.
 _HOLDERS = {"FunctionNode", "TypeNode"}
 _DATA = {
-    "BytearrayNode", "BytesNode", "CachedNode", "DTypeNode", "DefaultDictNode", "DictNode", "JsonNode", "ListNode", "MaskedArrayNode",
-    "NdArrayNode", "RandomGeneratorNode", "RandomStateNode", "SetNode", "SliceNode", "SparseMatrixNode", "TupleNode",
+    "BytearrayNode", "BytesNode", "CachedNode", "DTypeNode", "DefaultDictNode", "DictNode",
+    "JsonNode", "ListNode", "MaskedArrayNode", "NdArrayNode", "RandomGeneratorNode",
+    "RandomStateNode", "SetNode", "SliceNode", "SparseMatrixNode", "TupleNode",
 }  # fmt: skip
 
 
@@ -172,10 +194,17 @@ def _from_skops(path: Path, trust: Trust) -> object:
 def _foreign(uses: set[_Use]) -> list[str]:
     """Return the names that the frameworks' own models do not use so, sorted.
 
-    A part of another framework is only made bare and given its state; a file that holds the type itself, or calls it, is refused.
+    A part of another framework is only made bare and given its state; a file that holds the type
+    itself, or calls it, is refused.
     """
     lent = {f"{module}.{name}" for module, name in parts()}
-    return sorted({use.name for use in uses if not (use.loader == "ObjectNode" and use.name in lent) and not _is_known(use)})
+    return sorted(
+        {
+            use.name
+            for use in uses
+            if not (use.loader == "ObjectNode" and use.name in lent) and not _is_known(use)
+        }
+    )
 
 
 def _is_known(use: _Use) -> bool:
@@ -188,12 +217,22 @@ def _is_known(use: _Use) -> bool:
 
 
 def _passed(uses: set[_Use]) -> list[str]:
-    """Return the names that skops has to be told to trust: it knows plain data by itself, and arrays only as such."""
-    return sorted({use.name for use in uses if not use.name.startswith("builtins.") and use.name != "numpy.ndarray"})
+    """Return the names that skops has to be told to trust: it knows plain data by itself, and
+    arrays only as such.
+    """
+    return sorted(
+        {
+            use.name
+            for use in uses
+            if not use.name.startswith("builtins.") and use.name != "numpy.ndarray"
+        }
+    )
 
 
 def _schema(path: Path, trust: Trust | None = None) -> Any:
-    with opened(path, vast=trust is not None and (bool(trust.own) or "sklearn" in trust)) as archive:
+    with opened(
+        path, vast=trust is not None and (bool(trust.own) or "sklearn" in trust)
+    ) as archive:
         return json.loads(archive.read("schema.json"))
 
 
@@ -223,19 +262,25 @@ def _uses(schema: Any) -> set[_Use]:
         content = node.get("content")
         if loader == "MethodNode":
             uses.add(_Use(f"{name}.{node['content']['func']}", loader))
-        elif isinstance(content, dict) and "module_path" in content:  # a function, as the first skops wrote it
+        elif isinstance(content, dict) and "module_path" in content:
+            # a function, as the first skops wrote it
             uses.add(_Use(f"{content['module_path']}.{content.get('function')}", loader))
     return uses
 
 
 def _check_states(schema: Any, path: Path) -> None:
-    """Let the frameworks look at the states of the parts that are theirs, before anything is made of them.
+    """Let the frameworks look at the states of the parts that are theirs, before anything is made
+    of them.
 
     Raises:
         IntegrityError: a state is none, or would lead compiled code astray.
     """
     lent = {f"{module}.{name}": check for (module, name), check in parts().items()}
-    states = [(lent[_name_of(node)], node.get("content")) for node in _nodes(schema) if _is_object_of(lent, node)]
+    states = [
+        (lent[_name_of(node)], node.get("content"))
+        for node in _nodes(schema)
+        if _is_object_of(lent, node)
+    ]
     if not states:
         return
     with zipfile.ZipFile(path) as archive:
@@ -249,9 +294,18 @@ def _is_object_of(kinds: Collection[str], node: Mapping[str, Any]) -> bool:
 
 
 def _state(node: Any, archive: zipfile.ZipFile) -> dict[str, Any]:
-    """Return the attributes that a node for them stands for; those that are neither plain values nor bytes as nodes."""
-    if not (isinstance(node, dict) and node.get("__loader__") == "DictNode" and _name_of(node) == "builtins.dict"):
-        raise IntegrityError(f"{archive.filename} is damaged: a part of another framework is given a state that no honest one has")
+    """Return the attributes that a node for them stands for; those that are neither plain values
+    nor bytes as nodes.
+    """
+    if not (
+        isinstance(node, dict)
+        and node.get("__loader__") == "DictNode"
+        and _name_of(node) == "builtins.dict"
+    ):
+        raise IntegrityError(
+            f"{archive.filename} is damaged: a part of another framework is given a state that no "
+            "honest one has"
+        )
     return {name: _value(value, archive) for name, value in node["content"].items()}
 
 

@@ -1,8 +1,10 @@
-"""What is done with a recorded model later: predictions, and scores of them, which join the model's run.
+"""What is done with a recorded model later: predictions, and scores of them, which join the model's
+run.
 
-Names of metrics are stable: ``score`` for the model's own ``score``, else the name of scikit-learn's function, followed by options
-that make it another metric (``f1_score_macro``, ``fbeta_score_beta_2``). On the very object that the model was trained on, ``training_``
-stands before. Called again, a metric gets a further point.
+Names of metrics are stable: ``score`` for the model's own ``score``, else the name of
+scikit-learn's function, followed by options that make it another metric (``f1_score_macro``,
+``fbeta_score_beta_2``). On the very object that the model was trained on, ``training_`` stands
+before. Called again, a metric gets a further point.
 """
 
 from __future__ import annotations
@@ -18,13 +20,40 @@ from fitprint.autologging.fit import Fit
 from fitprint.autologging.side_table import SideTable
 from fitprint.recording.run import Run
 
-__all__ = ["observe_inspection", "observe_metric", "observe_prediction", "observe_score", "remember_training"]
+__all__ = [
+    "observe_inspection",
+    "observe_metric",
+    "observe_prediction",
+    "observe_score",
+    "remember_training",
+]
 
 _trained_on = SideTable()  # model -> weak reference to its training data
 _of_training = SideTable()  # prediction -> True where it was made for the training data
 
-_DATA = {"y_true", "y_pred", "y_score", "y_proba", "y_prob", "pred_decision", "labels_true", "labels_pred", "y1", "y2", "X", "labels"}
-_NO_PART_OF_NAME = _DATA | {"sample_weight", "pos_label", "zero_division", "target_names", "output_dict", "digits", "random_state"}
+_DATA = {
+    "y_true",
+    "y_pred",
+    "y_score",
+    "y_proba",
+    "y_prob",
+    "pred_decision",
+    "labels_true",
+    "labels_pred",
+    "y1",
+    "y2",
+    "X",
+    "labels",
+}
+_NO_PART_OF_NAME = _DATA | {
+    "sample_weight",
+    "pos_label",
+    "zero_division",
+    "target_names",
+    "output_dict",
+    "digits",
+    "random_state",
+}
 _LOWER_IS_BETTER = ("_loss", "_error", "_deviance", "coverage_error", "davies_bouldin_score")
 
 
@@ -57,14 +86,20 @@ def observe_prediction(fit: Fit) -> Generator[None, Any, None]:
     training = _is_training_data(fit.instance, features)
     for part in result if isinstance(result, list) else (result,):
         for subject in (part, _memory_of(part)):
-            if hasattr(subject, "shape") and subject is not features and subject is not _memory_of(features):
+            if (
+                hasattr(subject, "shape")
+                and subject is not features
+                and subject is not _memory_of(features)
+            ):
                 fit.link(subject)
                 if training:
                     _of_training.remember(subject, True)
 
 
 def _memory_of(array: Any) -> Any:
-    """Return the array that owns the memory of another: numpy gives a view of a view the owner as its base."""
+    """Return the array that owns the memory of another: numpy gives a view of a view the owner as
+    its base.
+    """
     base = getattr(array, "base", None)
     return base if isinstance(base, np.ndarray) else None
 
@@ -78,11 +113,16 @@ def observe_score(fit: Fit) -> Generator[None, Any, None]:
     result = yield
     fit.note_on(run)
     if _is_number(result):
-        fit.metric("training_score" if _is_training_data(fit.instance, features) else "score", float(result))
+        fit.metric(
+            "training_score" if _is_training_data(fit.instance, features) else "score",
+            float(result),
+        )
 
 
 def observe_metric(fit: Fit) -> Generator[None, Any, None]:
-    """Record the result of a function of ``sklearn.metrics`` on the run whose predictions it judges."""
+    """Record the result of a function of ``sklearn.metrics`` on the run whose predictions it
+    judges.
+    """
     linked = next(_linked(fit), None)
     if linked is None:
         return
@@ -93,7 +133,11 @@ def observe_metric(fit: Fit) -> Generator[None, Any, None]:
     if _of_training.recall(prediction):
         name = f"training_{name}"
     if _is_number(result):
-        fit.metric(name, float(result), goal="min" if fit.function.__name__.endswith(_LOWER_IS_BETTER) else "max")
+        fit.metric(
+            name,
+            float(result),
+            goal="min" if fit.function.__name__.endswith(_LOWER_IS_BETTER) else "max",
+        )
     elif isinstance(result, str):
         fit.text(f"evaluation/{name}.txt", result)
     else:
@@ -103,7 +147,9 @@ def observe_metric(fit: Fit) -> Generator[None, Any, None]:
 
 
 def observe_inspection(fit: Fit) -> Generator[None, Any, None]:
-    """Keep the many scores that ``permutation_importance`` takes off the model's run, and record its result there."""
+    """Keep the many scores that ``permutation_importance`` takes off the model's run, and record
+    its result there.
+    """
     model = fit.args[0] if fit.args else fit.kwargs.get("estimator")
     run = fit.linked(model)
     result = yield
@@ -111,10 +157,19 @@ def observe_inspection(fit: Fit) -> Generator[None, Any, None]:
         fit.note_on(run)
         names = getattr(model, "feature_names_in_", None)
         features = (
-            [str(name) for name in names] if names is not None else [f"x{position}" for position in range(len(result.importances_mean))]
+            [str(name) for name in names]
+            if names is not None
+            else [f"x{position}" for position in range(len(result.importances_mean))]
         )
-        content = {"kind": "permutation importances", "features": features, "values": result.importances_mean.tolist()}
-        fit.data("plots/permutation_importances.json", content | {"deviations": result.importances_std.tolist()})
+        content = {
+            "kind": "permutation importances",
+            "features": features,
+            "values": result.importances_mean.tolist(),
+        }
+        fit.data(
+            "plots/permutation_importances.json",
+            content | {"deviations": result.importances_std.tolist()},
+        )
 
 
 def _linked(fit: Fit) -> Generator[tuple[Run, Any], None, None]:
@@ -143,7 +198,9 @@ def _metric_name(fit: Fit) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) or (getattr(value, "shape", None) == () and hasattr(value, "dtype"))
+    return isinstance(value, (int, float, np.number)) or (
+        getattr(value, "shape", None) == () and hasattr(value, "dtype")
+    )
 
 
 def _content(result: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Predicting the training data within a limit on work, without leaving a trace, and without running the user's own code."""
+"""Predicting the training data within a limit on work, without leaving a trace, and without running
+the user's own code.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,26 @@ class SkippedError(Exception):
 class TrainingPredictions:
     """Predictions of a fitted estimator for its training data.
 
-    Whether there are any is told from the estimator's class and from counts alone, so that equal trainings have equal metrics.
+    Whether there are any is told from the estimator's class and from counts alone, so that equal
+    trainings have equal metrics.
 
     Attributes:
         rows: number of rows; 0 where it is not known.
         steps: how much work one prediction is.
     """
 
-    def __init__(self, estimator: Any, call: Call, rows: int, params: Mapping[str, Any], limit: float, asked: Iterable[str]) -> None:
-        """Take the setting ``training_metrics_work`` as ``limit``, and ``training_metrics_code`` as ``asked``."""
+    def __init__(
+        self,
+        estimator: Any,
+        call: Call,
+        rows: int,
+        params: Mapping[str, Any],
+        limit: float,
+        asked: Iterable[str],
+    ) -> None:
+        """Take the setting ``training_metrics_work`` as ``limit``, and ``training_metrics_code`` as
+        ``asked``.
+        """
         self._estimator = estimator
         self._call = call
         self._params = params
@@ -51,24 +64,29 @@ class TrainingPredictions:
         left = self._limit * _MILLION - self._spent
         if steps > left:
             rest = "" if not self._spent else f", of which {max(left, 0) / _MILLION:.3g} are left"
-            told = f"{what} takes {steps / _MILLION:.3g} million steps of work, `training_metrics_work` allows {self._limit:g}{rest}"
+            told = (
+                f"{what} takes {steps / _MILLION:.3g} million steps of work, "
+                f"`training_metrics_work` allows {self._limit:g}{rest}"
+            )
             raise SkippedError(told)
         self._spent += steps
 
-    # -- predicting --------------------------------------------------------------------------------------------------
+    # -- predicting --------------------------------------------------------------------------------
 
     @property
     def model(self) -> Any:
         """What predicts: the estimator, or what stands in for it.
 
         Raises:
-            SkippedError: it would run the user's own code, or cannot predict without leaving a trace.
+            SkippedError: it would run the user's own code, or cannot predict without leaving a
+                trace.
         """
         if self._model is None:
             name = own_code(self._estimator, self._asked)
             if name is not None:
                 told = (
-                    f"predicting would run your own code once more: {name}; score the model yourself, or name it in `training_metrics_code`"
+                    f"predicting would run your own code once more: {name}; score the model "
+                    "yourself, or name it in `training_metrics_code`"
                 )
                 raise SkippedError(told)
             self.steps = prediction_steps(self._estimator, self._call, self.rows)
@@ -90,10 +108,14 @@ class TrainingPredictions:
             with undisturbed(model, self._estimator):
                 return on_host(getattr(model, method)(self._call.features))
         except Exception as error:
-            raise SkippedError(f"`{method}` failed on the training data: {type(error).__name__}: {error}") from error
+            raise SkippedError(
+                f"`{method}` failed on the training data: {type(error).__name__}: {error}"
+            ) from error
 
     def score(self) -> Any:
-        """Return what the estimator's own ``score`` says of the training data; what that raises is raised."""
+        """Return what the estimator's own ``score`` says of the training data; what that raises is
+        raised.
+        """
         model = self.model
         self.spend(self.steps, "the estimator's own `score`")
         with undisturbed(model, self._estimator):

@@ -14,7 +14,9 @@ _LEAVES = (type, ModuleType, FunctionType, BuiltinFunctionType, str, bytes, int,
 
 
 def reachable(model: object) -> Iterator[object]:
-    """Yield each object below the model once, plain values left out; classes, modules and functions end the way."""
+    """Yield each object below the model once, plain values left out; classes, modules and functions
+    end the way.
+    """
     seen: set[int] = set()
     stack = [model]
     while stack:
@@ -30,7 +32,9 @@ def reachable(model: object) -> Iterator[object]:
 
 
 def holds_more_than(model: object, limit: int) -> bool:
-    """Tell if the model consists of more Python objects than that, the items of its dicts, lists and object arrays among them."""
+    """Tell if the model consists of more Python objects than that, the items of its dicts, lists
+    and object arrays among them.
+    """
     count = 0
     for found in reachable(model):
         if isinstance(found, dict | list | tuple | set | frozenset):

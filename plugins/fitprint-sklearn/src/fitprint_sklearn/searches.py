@@ -30,8 +30,9 @@ def is_search(estimator: Any) -> bool:
 def record_search(fit: Fit, search: Any, started: int) -> None:
     """Record what a search found.
 
-    On the parent: ``best_<param>``, ``best_cv_score``, the table ``cv_results.csv``, the mean test scores over the candidates.
-    Each candidate is a child with its own params, every mean, standard deviation and rank, and its scores on the splits as a history.
+    On the parent: ``best_<param>``, ``best_cv_score``, the table ``cv_results.csv``, the mean test
+    scores over the candidates. Each candidate is a child with its own params, every mean, standard
+    deviation and rank, and its scores on the splits as a history.
 
     Args:
         fit: the search's call.
@@ -41,15 +42,24 @@ def record_search(fit: Fit, search: Any, started: int) -> None:
     results = getattr(search, "cv_results_", None)
     if not isinstance(results, Mapping) or "params" not in results:
         return
-    columns = {name: _column(values) for name, values in results.items() if name != "params" and not name.startswith("param_")}
-    candidates = [{str(name): plain(value) for name, value in candidate.items()} for candidate in results["params"]]
+    columns = {
+        name: _column(values)
+        for name, values in results.items()
+        if name != "params" and not name.startswith("param_")
+    }
+    candidates = [
+        {str(name): plain(value) for name, value in candidate.items()}
+        for candidate in results["params"]
+    ]
     _record_best(fit, search, candidates)
     fit.metric("n_candidates", len(candidates))
     for name, values in columns.items():
         if name.startswith("mean_test_"):
             fit.history(name, values, goal="max")
     with fit.part("cv_results.csv"):
-        table = {"params": [json.dumps(param_value(candidate)) for candidate in candidates]} | columns
+        table = {
+            "params": [json.dumps(param_value(candidate)) for candidate in candidates]
+        } | columns
         fit.run.log_table(table, "cv_results.csv")
     chosen = _chosen(fit, columns, len(candidates))
     with fit.part("candidates"):
@@ -59,7 +69,9 @@ def record_search(fit: Fit, search: Any, started: int) -> None:
 def _record_best(fit: Fit, search: Any, candidates: list[dict[str, Any]]) -> None:
     best = vars(search).get("best_index_")
     if best is not None:
-        fit.params({f"best_{name}": value for name, value in candidates[int(best)].items()}, resolved=True)
+        fit.params(
+            {f"best_{name}": value for name, value in candidates[int(best)].items()}, resolved=True
+        )
     for attribute, name, goal in (
         ("best_score_", "best_cv_score", "max"),
         ("refit_time_", "refit_time", "min"),
@@ -71,21 +83,34 @@ def _record_best(fit: Fit, search: Any, candidates: list[dict[str, Any]]) -> Non
 
 
 def _column(values: Any) -> list[Any]:
-    return list(np.ma.filled(values.astype(object), None)) if isinstance(values, np.ma.MaskedArray) else np.asarray(values).tolist()
+    return (
+        list(np.ma.filled(values.astype(object), None))
+        if isinstance(values, np.ma.MaskedArray)
+        else np.asarray(values).tolist()
+    )
 
 
 def _chosen(fit: Fit, columns: Mapping[str, list[Any]], count: int) -> list[int]:
-    """Return the positions of the candidates to record: all of them unless the setting says otherwise, then the best."""
+    """Return the positions of the candidates to record: all of them unless the setting says
+    otherwise, then the best.
+    """
     most = fit.options()["max_candidates"]
     if most is None or most >= count:
         return list(range(count))
     fit.skipped("candidates", f"{count - most} of {count}, by the setting `sklearn.max_candidates`")
-    ranks = next((values for name, values in columns.items() if name.startswith("rank_test_")), range(count))
+    ranks = next(
+        (values for name, values in columns.items() if name.startswith("rank_test_")), range(count)
+    )
     return sorted(sorted(range(count), key=lambda position: ranks[position])[:most])
 
 
 def _record_candidates(
-    fit: Fit, search: Any, candidates: list[dict[str, Any]], columns: Mapping[str, list[Any]], chosen: list[int], started: int
+    fit: Fit,
+    search: Any,
+    candidates: list[dict[str, Any]],
+    columns: Mapping[str, list[Any]],
+    chosen: list[int],
+    started: int,
 ) -> None:
     splits = dict(_splits(columns))
     single = {name: values for name, values in columns.items() if not name.startswith("split")}
@@ -100,16 +125,28 @@ def _record_candidates(
         for name, histories in splits.items():
             child.history(name, [history[position] for history in histories], goal="max")
         failed = bool(test_scores) and all(math.isnan(values[position]) for values in test_scores)
-        seconds = sum(columns[name][position] for name in ("mean_fit_time", "mean_score_time") if name in columns) * folds
+        seconds = (
+            sum(
+                columns[name][position]
+                for name in ("mean_fit_time", "mean_score_time")
+                if name in columns
+            )
+            * folds
+        )
         child.end(
             "FAILED" if failed else "FINISHED",
             error="no split of this candidate could be fitted or scored" if failed else None,
-            at=min(clock.now(), started + int(seconds * 1_000_000) if math.isfinite(seconds) else started),
+            at=min(
+                clock.now(),
+                started + int(seconds * 1_000_000) if math.isfinite(seconds) else started,
+            ),
         )
 
 
 def _splits(columns: Mapping[str, list[Any]]) -> Iterator[tuple[str, list[list[Any]]]]:
-    """Yield the splits' columns, in order, by name of the score: ``split0_test_score``, ``split1_test_score`` ... as ``test_score``."""
+    """Yield the splits' columns, in order, by name of the score: ``split0_test_score``,
+    ``split1_test_score`` ... as ``test_score``.
+    """
     found: dict[str, dict[int, list[Any]]] = {}
     for name, values in columns.items():
         split, _, score = name.partition("_")
@@ -120,7 +157,10 @@ def _splits(columns: Mapping[str, list[Any]]) -> Iterator[tuple[str, list[list[A
 
 
 def _name(params: Mapping[str, Any], columns: Mapping[str, list[Any]], position: int) -> str:
-    name = ", ".join(f"{key}={withheld(key, value)}" for key, value in params.items()) or f"candidate {position}"
+    name = (
+        ", ".join(f"{key}={withheld(key, value)}" for key, value in params.items())
+        or f"candidate {position}"
+    )
     if "iter" in columns:
         name = f"iteration {columns['iter'][position]}: {name}"
     return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"

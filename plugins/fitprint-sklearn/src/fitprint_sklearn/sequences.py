@@ -41,7 +41,9 @@ _progress = SideTable()
 
 
 def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:
-    """Record one call of a sequence: params and data at the first, rows, loss and, now and then, the model at each."""
+    """Record one call of a sequence: params and data at the first, rows, loss and, now and then,
+    the model at each.
+    """
     estimator = fit.instance
     call = read_call(fit.arguments, fit.given)
     progress = _progress.recall(estimator) if fit.call > 1 else None
@@ -64,7 +66,11 @@ def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:
     if fit.call == 1:
         with contextlib.suppress(SignatureError):
             progress.signature = infer_signature(fit.described(call.features))
-        fit.when_sequence_ends(_saving_of_last_state(weakref.ref(estimator), progress, fit.run, models=fit.setting("models")))
+        fit.when_sequence_ends(
+            _saving_of_last_state(
+                weakref.ref(estimator), progress, fit.run, models=fit.setting("models")
+            )
+        )
     began = time.monotonic()
     if began - progress.saved_at >= _PATIENCE * progress.saving_took:
         record_model(fit, estimator, call, None)
@@ -73,8 +79,12 @@ def observe_partial_fit(fit: Fit) -> Generator[None, Any, None]:
         progress.saved_call = fit.call
 
 
-def _saving_of_last_state(reference: weakref.ref[Any], progress: _Progress, run: Run, *, models: bool) -> Callable[[], None]:
-    """Return what saves the model as the last call left it, if the model still lives and was not saved since."""
+def _saving_of_last_state(
+    reference: weakref.ref[Any], progress: _Progress, run: Run, *, models: bool
+) -> Callable[[], None]:
+    """Return what saves the model as the last call left it, if the model still lives and was not
+    saved since.
+    """
 
     def save() -> None:
         estimator = reference()

@@ -10,7 +10,14 @@ from fitprint.context.secrecy import withheld
 from fitprint.data.values import param_value
 from fitprint_sklearn.parameters import asked_params, defaults_of, is_default, is_estimator
 
-__all__ = ["class_name", "describe_estimator", "facts_after_fit", "kind_of", "structure_of", "version_tags"]
+__all__ = [
+    "class_name",
+    "describe_estimator",
+    "facts_after_fit",
+    "kind_of",
+    "structure_of",
+    "version_tags",
+]
 
 _PARTS = 1000  # of one estimator that are listed
 _DEPTH = 12
@@ -26,12 +33,15 @@ def class_name(subject: Any) -> str:
 def _tags_of(estimator: Any) -> Any:
     try:
         return estimator.__sklearn_tags__()
-    except Exception:  # noqa: BLE001 - scikit-learn before 1.6 has none, and a user's own class may fail
+    except Exception:  # noqa: BLE001
+        # scikit-learn before 1.6 has none, and a user's own class may fail
         return None
 
 
 def kind_of(estimator: Any) -> str | None:
-    """Return "classifier", "regressor", "clusterer", "outlier_detector", "density_estimator", "transformer", or None."""
+    """Return "classifier", "regressor", "clusterer", "outlier_detector", "density_estimator",
+    "transformer", or None.
+    """
     return _kind(estimator, _tags_of(estimator))
 
 
@@ -55,7 +65,9 @@ def version_tags(estimator: Any) -> dict[str, str]:
 
 
 def _versions_of(estimator: Any) -> dict[str, str]:
-    """Return the versions of scikit-learn and of the package that the estimator's class comes from, by package."""
+    """Return the versions of scikit-learn and of the package that the estimator's class comes from,
+    by package.
+    """
     versions = {}
     for package in dict.fromkeys(("sklearn", type(estimator).__module__.partition(".")[0])):
         version = getattr(sys.modules.get(package), "__version__", None)
@@ -65,14 +77,19 @@ def _versions_of(estimator: Any) -> dict[str, str]:
 
 
 def describe_estimator(estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON document on an estimator: class, kind, versions, capabilities (scikit-learn's tags) and structure.
+    """Return the JSON document on an estimator: class, kind, versions, capabilities (scikit-learn's
+    tags) and structure.
 
     Args:
         estimator: the estimator.
         params: its parameters, nested ones included.
     """
     tags = _tags_of(estimator)
-    document: dict[str, Any] = {"class": class_name(estimator), "kind": _kind(estimator, tags), "versions": _versions_of(estimator)}
+    document: dict[str, Any] = {
+        "class": class_name(estimator),
+        "kind": _kind(estimator, tags),
+        "versions": _versions_of(estimator),
+    }
     if tags is not None:
         document["tags"] = _flat_tags(tags)
     if any(is_estimator(value) or isinstance(value, (list, tuple)) for value in params.values()):
@@ -94,10 +111,12 @@ def _flat_tags(tags: Any) -> dict[str, Any]:
 
 
 def structure_of(estimator: Any, depth: int = 0) -> dict[str, Any]:
-    """Return what an estimator is composed of: its class, the parameters that are not at their default, and its parts.
+    """Return what an estimator is composed of: its class, the parameters that are not at their
+    default, and its parts.
 
-    Each part has a ``name`` (of the step, or of the parameter that holds it) and ``role`` (the parameter), and, in a
-    ColumnTransformer, its ``columns``. What stands in the place of an estimator, such as "passthrough", is its ``value``.
+    Each part has a ``name`` (of the step, or of the parameter that holds it) and ``role`` (the
+    parameter), and, in a ColumnTransformer, its ``columns``. What stands in the place of an
+    estimator, such as "passthrough", is its ``value``.
     """
     node: dict[str, Any] = {"class": class_name(estimator)}
     try:
@@ -133,7 +152,11 @@ def _parts(role: str, value: Any, depth: int) -> list[dict[str, Any]]:
             parts.append({"name": str(position), "role": role, **structure_of(item, depth + 1)})
         elif isinstance(item, (list, tuple)) and len(item) >= 2:
             part = {"name": str(item[0]), "role": role}
-            part.update(structure_of(item[1], depth + 1) if is_estimator(item[1]) else {"value": param_value(item[1])})
+            part.update(
+                structure_of(item[1], depth + 1)
+                if is_estimator(item[1])
+                else {"value": param_value(item[1])}
+            )
             if len(item) > 2:
                 part["columns"] = param_value(item[2])
             parts.append(part)
@@ -141,16 +164,21 @@ def _parts(role: str, value: Any, depth: int) -> list[dict[str, Any]]:
 
 
 def _holds_estimator(item: Any) -> bool:
-    return is_estimator(item) or (isinstance(item, (list, tuple)) and len(item) >= 2 and is_estimator(item[1]))
+    return is_estimator(item) or (
+        isinstance(item, (list, tuple)) and len(item) >= 2 and is_estimator(item[1])
+    )
 
 
 def facts_after_fit(estimator: Any) -> dict[str, Any]:
-    """Return what fitting told of the data: number and names of features, classes (the first 1000)."""
+    """Return what fitting told of the data: number and names of features,
+    classes (the first 1000).
+    """
     facts: dict[str, Any] = {}
     for name in ("n_features_in_", "n_outputs_", "feature_names_in_", "classes_"):
         try:
             value = getattr(estimator, name)
-        except Exception:  # noqa: BLE001, S112 - properties of composites raise where a part has no such attribute
+        except Exception:  # noqa: BLE001, S112
+            # properties of composites raise where a part has no such attribute
             continue
         if hasattr(value, "shape") and value.shape:
             if len(value.shape) == 1:

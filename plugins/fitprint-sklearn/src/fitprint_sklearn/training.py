@@ -27,14 +27,19 @@ _FEWEST_FOR_SHARE = 20  # rows from which a share of outliers says something
 _PAIR = 20  # steps of work for each pair of points, beside those for their coordinates
 _STAGE, _JUDGED = 30_000, 10  # steps of work to score a stage of boosting, and for each of its rows
 
-# Boosting of which a stage adds one member to what the stages before it gave; AdaBoostRegressor asks all of them again at each.
-_BY_STAGES = frozenset("AdaBoostClassifier HistGradientBoostingClassifier HistGradientBoostingRegressor".split())
+# Boosting of which a stage adds one member to what the stages before it gave; AdaBoostRegressor
+# asks all of them again at each.
+_BY_STAGES = frozenset(
+    "AdaBoostClassifier HistGradientBoostingClassifier HistGradientBoostingRegressor".split()
+)
 
-# Classifiers of scikit-learn that predict the class of the highest probability, so that probabilities tell the classes, too.
+# Classifiers of scikit-learn that predict the class of the highest probability, so that
+# probabilities tell the classes, too.
 _BY_PROBABILITY = frozenset(
     """
-    AdaBoostClassifier BaggingClassifier BernoulliNB CalibratedClassifierCV CategoricalNB ComplementNB DecisionTreeClassifier
-    ExtraTreeClassifier ExtraTreesClassifier GaussianNB GradientBoostingClassifier HistGradientBoostingClassifier LogisticRegression
+    AdaBoostClassifier BaggingClassifier BernoulliNB CalibratedClassifierCV CategoricalNB
+    ComplementNB DecisionTreeClassifier ExtraTreeClassifier ExtraTreesClassifier GaussianNB
+    GradientBoostingClassifier HistGradientBoostingClassifier LogisticRegression
     LogisticRegressionCV MLPClassifier MultinomialNB RandomForestClassifier
     """.split()
 )
@@ -43,7 +48,9 @@ _BY_PROBABILITY = frozenset(
 class _Training:
     """One fitted model and its training data."""
 
-    def __init__(self, fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> None:
+    def __init__(
+        self, fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any
+    ) -> None:
         self.fit = fit
         self.estimator = estimator
         self.params = params
@@ -51,10 +58,12 @@ class _Training:
         self.result = result
         self.asked = fit.setting("training_metrics_code")
         self.rows = fit.described(call.features).rows or 0
-        self.predictor = TrainingPredictions(estimator, call, self.rows, params, fit.setting("training_metrics_work"), self.asked)
+        self.predictor = TrainingPredictions(
+            estimator, call, self.rows, params, fit.setting("training_metrics_work"), self.asked
+        )
         self.prediction: Any = None
 
-    # -- kinds -------------------------------------------------------------------------------------------------------
+    # -- kinds -------------------------------------------------------------------------------------
 
     def record(self) -> None:
         kind = kind_of(self.estimator)
@@ -69,13 +78,19 @@ class _Training:
         elif kind in ("classifier", "regressor"):
             self.supervised(kind)
         elif kind is None:
-            guess = {"discrete": "classifier", "multilabel": "classifier", "continuous": "regressor"}
+            guess = {
+                "discrete": "classifier",
+                "multilabel": "classifier",
+                "continuous": "regressor",
+            }
             found = self.fit.described(on_host(self.call.target)).summary().get("kind", "")
             if found in guess:
                 self.supervised(guess[found])
 
     def log(self, values: Mapping[str, float | None]) -> None:
-        self.fit.metrics({f"training_{name}": value for name, value in values.items() if value is not None})
+        self.fit.metrics(
+            {f"training_{name}": value for name, value in values.items() if value is not None}
+        )
 
     def supervised(self, kind: str) -> None:
         true = column(on_host(self.call.target))
@@ -85,9 +100,13 @@ class _Training:
             if predicted.ndim == 2 and predicted.shape[1] == 1:
                 predicted = predicted[:, 0]
             if true.shape != predicted.shape:
-                self.fit.skipped(_METRICS, f"the prediction has shape {predicted.shape}, the target {true.shape}")
+                self.fit.skipped(
+                    _METRICS, f"the prediction has shape {predicted.shape}, the target {true.shape}"
+                )
                 return
-            values: dict[str, float | None] = dict(metrics.regression(_float(true), _float(predicted), weight))
+            values: dict[str, float | None] = dict(
+                metrics.regression(_float(true), _float(predicted), weight)
+            )
             main = "r2_score"
         elif true.ndim == 1:
             values = self.classes(true, weight)
@@ -102,7 +121,9 @@ class _Training:
     def weights(self) -> Any:
         """Return the sample weights (n,), or None."""
         weight = on_host(self.call.weight)
-        if weight is None or (not getattr(weight, "shape", None) and isinstance(weight, (int, float))):
+        if weight is None or (
+            not getattr(weight, "shape", None) and isinstance(weight, (int, float))
+        ):
             return None
         weight = column(np.asarray(weight, dtype=float))
         if weight.shape != (self.rows,) or not weight.sum() > 0:
@@ -110,51 +131,76 @@ class _Training:
         return weight
 
     def score(self, computed: float | None) -> dict[str, float | None]:
-        """Return what the estimator's ``score`` says of the training data; scikit-learn's two usual ones are not computed again."""
+        """Return what the estimator's ``score`` says of the training data; scikit-learn's two usual
+        ones are not computed again.
+        """
         if not hasattr(self.estimator, "score"):
             return {}
         if _has_usual_score(self.estimator):
             return {"score": computed}
         name = own_code(_scorers(self.estimator, self.params), self.asked)
         if name is not None:
-            self.fit.skipped("training_score", f"the estimator's own score would call your own scoring function once more: {name}")
+            self.fit.skipped(
+                "training_score",
+                f"the estimator's own score would call your own scoring function once more: {name}",
+            )
             return {}
         try:
             return {"score": self.predictor.score()}
         except SkippedError as reason:
             self.fit.skipped("training_score", str(reason))
         except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
-            self.fit.skipped("training_score", f"the estimator's own score failed: {type(error).__name__}: {error}")
+            self.fit.skipped(
+                "training_score",
+                f"the estimator's own score failed: {type(error).__name__}: {error}",
+            )
         return {}
 
     def staged(self, true: Any, weight: Any, *, is_classifier: bool) -> None:
         """Record the score after each iteration of boosting that kept no such curve itself."""
         estimator = self.predictor.model
-        if not hasattr(type(estimator), "staged_predict") or len(getattr(estimator, "train_score_", ())):
+        if not hasattr(type(estimator), "staged_predict") or len(
+            getattr(estimator, "train_score_", ())
+        ):
             return
-        stages = len(getattr(estimator, "estimators_", ())) or int(getattr(estimator, "n_iter_", 0) or 0)
+        stages = len(getattr(estimator, "estimators_", ())) or int(
+            getattr(estimator, "n_iter_", 0) or 0
+        )
         scores = []
         try:
             passes = 1 if type(estimator).__name__ in _BY_STAGES else (stages + 1) / 2
-            self.predictor.spend(passes * self.predictor.steps + stages * (_STAGE + self.rows * _JUDGED), "`staged_predict`")
+            self.predictor.spend(
+                passes * self.predictor.steps + stages * (_STAGE + self.rows * _JUDGED),
+                "`staged_predict`",
+            )
             for predicted in estimator.staged_predict(self.call.features):
                 if is_classifier:
                     scores.append(float(np.average(true == predicted, weights=weight)))
                 else:
-                    scores.append(metrics.regression(_float(true), _float(np.asarray(predicted)), weight)["r2_score"])
+                    scores.append(
+                        metrics.regression(_float(true), _float(np.asarray(predicted)), weight)[
+                            "r2_score"
+                        ]
+                    )
         except SkippedError as reason:
             self.fit.skipped("training_staged_score", str(reason))
         except Exception as error:  # noqa: BLE001 - the estimator's own code may fail in any way
-            self.fit.skipped("training_staged_score", f"`staged_predict` failed: {type(error).__name__}: {error}")
+            self.fit.skipped(
+                "training_staged_score", f"`staged_predict` failed: {type(error).__name__}: {error}"
+            )
         if scores:
-            self.fit.history("training_staged_score", scores, steps=range(1, len(scores) + 1), goal="max")
+            self.fit.history(
+                "training_staged_score", scores, steps=range(1, len(scores) + 1), goal="max"
+            )
 
-    # -- classification ----------------------------------------------------------------------------------------------
+    # -- classification ----------------------------------------------------------------------------
 
     def classes(self, true: Any, weight: Any) -> dict[str, float | None]:
         proba, predicted = self.predict_classes()
         if predicted.shape != true.shape:
-            raise SkippedError(f"the prediction has shape {predicted.shape}, the target {true.shape}")
+            raise SkippedError(
+                f"the prediction has shape {predicted.shape}, the target {true.shape}"
+            )
         known = getattr(self.estimator, "classes_", None)
         numbers = _numbers(known, true, predicted)
         is_known = numbers is not None
@@ -166,7 +212,9 @@ class _Training:
             numbers = both[: len(true)], both[len(true) :]
         codes, guesses = numbers
         count = len(known)
-        values: dict[str, float | None] = dict(metrics.classification(codes, guesses, count, weight))
+        values: dict[str, float | None] = dict(
+            metrics.classification(codes, guesses, count, weight)
+        )
         names = [param_value(name) for name in np.asarray(known).tolist()]
         if count <= _MATRIX:
             record_confusion(self.fit, names, metrics.confusion(codes, guesses, count, weight))
@@ -175,12 +223,17 @@ class _Training:
         return values
 
     def predict_classes(self) -> tuple[Any, Any]:
-        """Return probabilities (n, k) or None, and the predicted classes (n,), from one prediction where that tells both."""
+        """Return probabilities (n, k) or None, and the predicted classes (n,), from one prediction
+        where that tells both.
+        """
         if not hasattr(self.estimator, "predict_proba"):
             self.prediction = self.predictor.predict()
             return None, column(self.prediction)
         final = unwrapped(self.estimator)
-        if type(final).__module__.startswith("sklearn.") and type(final).__name__ in _BY_PROBABILITY:
+        if (
+            type(final).__module__.startswith("sklearn.")
+            and type(final).__name__ in _BY_PROBABILITY
+        ):
             proba = np.asarray(self.predictor.predict("predict_proba"))
             self.prediction = np.asarray(self.estimator.classes_).take(proba.argmax(axis=1))
             return proba, self.prediction
@@ -192,7 +245,9 @@ class _Training:
             proba = None
         return proba, column(self.prediction)
 
-    def probabilities(self, codes: Any, proba: Any, names: list[Any], weight: Any) -> dict[str, float | None]:
+    def probabilities(
+        self, codes: Any, proba: Any, names: list[Any], weight: Any
+    ) -> dict[str, float | None]:
         values: dict[str, float | None] = {"log_loss": metrics.log_loss(codes, proba, weight)}
         if not np.isfinite(values["log_loss"]) or proba.size > _SCORES:
             self.fit.skipped("training_roc_auc", "the probabilities are too many or not finite")
@@ -202,7 +257,11 @@ class _Training:
         if len(names) == 2 or np.allclose(proba.sum(axis=1), 1):
             values["roc_auc"] = metrics.roc_auc(codes, scores, len(names), weight, orders)
             if values["roc_auc"] is None:
-                self.fit.skipped("training_roc_auc", "it is not defined for weights with several classes, or for classes without samples")
+                self.fit.skipped(
+                    "training_roc_auc",
+                    "it is not defined for weights with several classes, or for classes without "
+                    "samples",
+                )
         with self.fit.part("plots", quiet=True):
             record_curves(self.fit, names, codes, scores, weight, orders)
         return values
@@ -213,14 +272,20 @@ class _Training:
         if not hasattr(predicted, "tocsr"):
             predicted = np.asarray(predicted)
         if true.shape != predicted.shape:
-            self.fit.skipped(_METRICS, f"the prediction has shape {predicted.shape}, the target {true.shape}")
+            self.fit.skipped(
+                _METRICS, f"the prediction has shape {predicted.shape}, the target {true.shape}"
+            )
             return {}
         if hasattr(true, "tocsr") or hasattr(predicted, "tocsr"):
             return dict(metrics.multilabel(true, predicted, weight))
         if true.dtype.kind not in "biuf" or not np.isin(true, (0, 1)).all():
-            return {"accuracy_score": float(np.average((true == predicted).all(axis=1), weights=weight))}
+            return {
+                "accuracy_score": float(np.average((true == predicted).all(axis=1), weights=weight))
+            }
         true = true.astype(np.int64)
-        values: dict[str, float | None] = dict(metrics.multilabel(true, predicted.astype(np.int64), weight))
+        values: dict[str, float | None] = dict(
+            metrics.multilabel(true, predicted.astype(np.int64), weight)
+        )
         if hasattr(self.estimator, "predict_proba") and true.size <= _SCORES:
             try:
                 proba = self.predictor.predict("predict_proba")
@@ -228,17 +293,24 @@ class _Training:
                 self.fit.skipped("training_roc_auc", str(reason))
                 return values
             if isinstance(proba, list):
-                proba = np.column_stack([part[:, -1] if part.shape[1] == 2 else np.full(len(part), np.nan) for part in proba])
+                proba = np.column_stack(
+                    [
+                        part[:, -1] if part.shape[1] == 2 else np.full(len(part), np.nan)
+                        for part in proba
+                    ]
+                )
             if proba.shape == true.shape and np.isfinite(proba).all():
                 values["roc_auc"] = metrics.multilabel_auc(true, proba, weight)
         return values
 
-    # -- without a target --------------------------------------------------------------------------------------------
+    # -- without a target --------------------------------------------------------------------------
 
     def cluster(self) -> None:
         labels = getattr(self.estimator, "labels_", None)
         if labels is None:
-            labels = self.result if getattr(self.result, "ndim", None) == 1 else self.predictor.predict()
+            labels = (
+                self.result if getattr(self.result, "ndim", None) == 1 else self.predictor.predict()
+            )
         labels = np.asarray(labels)
         if labels.ndim != 1:
             return
@@ -249,16 +321,28 @@ class _Training:
         if noise.any():
             self.fit.metric("noise_share", float(noise.mean()), goal="min")
         points = self.call.features
-        if len(getattr(points, "shape", ())) != 2 or hasattr(points, "tocsr") or len(labels) != self.rows:
+        if (
+            len(getattr(points, "shape", ())) != 2
+            or hasattr(points, "tocsr")
+            or len(labels) != self.rows
+        ):
             return
         try:
-            self.predictor.spend(len(labels) ** 2 * (_PAIR + points.shape[1]), "measuring the distances of all pairs of points")
+            self.predictor.spend(
+                len(labels) ** 2 * (_PAIR + points.shape[1]),
+                "measuring the distances of all pairs of points",
+            )
         except SkippedError as reason:
             self.fit.skipped("training_silhouette_score", str(reason))
             return
         points = np.asarray(on_host(points))
-        if points.dtype.kind in "fiu" and getattr(self.estimator, "metric", "euclidean") != "precomputed":
-            self.log({"silhouette_score": metrics.silhouette(points.astype(float, copy=False), labels)})
+        if (
+            points.dtype.kind in "fiu"
+            and getattr(self.estimator, "metric", "euclidean") != "precomputed"
+        ):
+            self.log(
+                {"silhouette_score": metrics.silhouette(points.astype(float, copy=False), labels)}
+            )
 
     def outliers(self) -> None:
         if self.rows < _FEWEST_FOR_SHARE:
@@ -274,10 +358,14 @@ class _Training:
         self.fit.metric("outlier_share", float(np.mean(np.asarray(labels) == -1)))
 
 
-def record_training(fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any) -> Any:
-    """Record the training metrics of a fitted estimator, and return the prediction that was made for them (None if none was).
+def record_training(
+    fit: Fit, estimator: Any, call: Call, params: Mapping[str, Any], result: Any
+) -> Any:
+    """Record the training metrics of a fitted estimator, and return the prediction that was made
+    for them (None if none was).
 
-    Nothing is recorded where that is switched off, runs the user's own code, is too much work or fails; the capture report says so.
+    Nothing is recorded where that is switched off, runs the user's own code, is too much work or
+    fails; the capture report says so.
     """
     if not fit.setting("training_metrics"):
         fit.skipped(_METRICS, "the setting `training_metrics` is off")
@@ -314,7 +402,10 @@ def _numbers(known: Any, *labels: Any) -> tuple[Any, Any] | None:
 
 def _scorers(estimator: Any, params: Mapping[str, Any]) -> list[Any]:
     """Return what ``score`` may score with, beside the estimator's class."""
-    return [getattr(estimator, "scorer_", None), *(value for name, value in params.items() if name.rpartition("__")[2] == "scoring")]
+    return [
+        getattr(estimator, "scorer_", None),
+        *(value for name, value in params.items() if name.rpartition("__")[2] == "scoring"),
+    ]
 
 
 def _has_usual_score(estimator: Any) -> bool:

@@ -1,4 +1,6 @@
-"""The observers of functions that fit and score a model many times: cross-validation, learning and validation curves."""
+"""The observers of functions that fit and score a model many times: cross-validation, learning and
+validation curves.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def _begin(fit: Fit) -> Mapping[str, Any]:
     fit.subject = f"{fit.function.__name__} {type(estimator).__name__}"
     params = record_params(fit, estimator) if is_estimator(estimator) else {}
     options = {name: value for name, value in arguments.items() if name not in _NOT_PARAMS}
-    names = {name: name if name not in params else f"{fit.function.__name__}__{name}" for name in options}
+    names = {
+        name: name if name not in params else f"{fit.function.__name__}__{name}" for name in options
+    }
     fit.params(
         {names[name]: _described(value) for name, value in options.items()},
         defaults=[names[name] for name in options if not fit.given(name)],
@@ -45,13 +49,21 @@ def _begin(fit: Fit) -> Mapping[str, Any]:
             fit.document("estimator", describe_estimator(estimator, params))
     routed = arguments.get("params") or arguments.get("fit_params") or {}
     others = {"groups": arguments["groups"]} if arguments.get("groups") is not None else {}
-    call = Call(arguments["X"], arguments.get("y"), None, others | (dict(routed) if isinstance(routed, Mapping) else {}))
+    call = Call(
+        arguments["X"],
+        arguments.get("y"),
+        None,
+        others | (dict(routed) if isinstance(routed, Mapping) else {}),
+    )
     record_data(fit, call, discrete=True if kind_of(estimator) == "classifier" else None)
     return arguments
 
 
 def _described(value: Any) -> Any:
-    """Return an option as it is recorded. What can be read only once, such as ``KFold().split(X)``, is only named."""
+    """Return an option as it is recorded.
+
+    What can be read only once, such as ``KFold().split(X)``, is only named.
+    """
     if hasattr(value, "__next__"):
         return f"<{type(value).__name__}>"
     if isinstance(value, Mapping):
@@ -97,32 +109,63 @@ def _record_permutation_test(fit: Fit, _arguments: Mapping[str, Any], result: An
 def _record_learning_curve(fit: Fit, _arguments: Mapping[str, Any], result: Any) -> None:
     """Record the folds' scores by number of training rows, which is the step."""
     sizes = [int(size) for size in result[0]]
-    _record_grid(fit, sizes, None, dict(zip(("train_score", "test_score", "fold_fit_time", "fold_score_time"), result[1:], strict=False)))
+    _record_grid(
+        fit,
+        sizes,
+        None,
+        dict(
+            zip(
+                ("train_score", "test_score", "fold_fit_time", "fold_score_time"),
+                result[1:],
+                strict=False,
+            )
+        ),
+    )
     fit.data("plots/learning_curve.json", _table("train_sizes", sizes, result[1], result[2]))
 
 
 def _record_validation_curve(fit: Fit, arguments: Mapping[str, Any], result: Any) -> None:
-    """Record the folds' scores by value of the parameter: the step is its position, the epoch its value if that is a number."""
-    values = list(arguments["param_range"]) if isinstance(arguments["param_range"], (Sequence, np.ndarray)) else None
+    """Record the folds' scores by value of the parameter: the step is its position, the epoch its
+    value if that is a number.
+    """
+    values = (
+        list(arguments["param_range"])
+        if isinstance(arguments["param_range"], (Sequence, np.ndarray))
+        else None
+    )
     numbers = None
     if values is not None and all(isinstance(value, (int, float, np.number)) for value in values):
         numbers = [float(value) for value in values]
     positions = range(len(result[0]))
     _record_grid(fit, positions, numbers, {"train_score": result[0], "test_score": result[1]})
     shown = list(positions) if values is None else [plain(value) for value in values]
-    fit.data("plots/validation_curve.json", {"param_name": arguments["param_name"]} | _table("param_range", shown, *result))
+    fit.data(
+        "plots/validation_curve.json",
+        {"param_name": arguments["param_name"]} | _table("param_range", shown, *result),
+    )
 
 
-def _record_grid(fit: Fit, steps: Sequence[int], epochs: Sequence[float] | None, scores: Mapping[str, Any]) -> None:
+def _record_grid(
+    fit: Fit, steps: Sequence[int], epochs: Sequence[float] | None, scores: Mapping[str, Any]
+) -> None:
     """Record scores of shape (steps, folds): all of them, and the mean at each step."""
     for name, grid in scores.items():
         with fit.part(name):
             folds = grid.shape[1]
             goal = None if name.endswith("_time") else "max"
-            spread = {"steps": np.repeat(steps, folds).tolist(), "epochs": None if epochs is None else np.repeat(epochs, folds).tolist()}
+            spread = {
+                "steps": np.repeat(steps, folds).tolist(),
+                "epochs": None if epochs is None else np.repeat(epochs, folds).tolist(),
+            }
             fit.run.log_history(name, grid.ravel().tolist(), **spread, goal=goal)  # type: ignore[arg-type]
             if goal is not None:
-                fit.run.log_history(f"mean_{name}", grid.mean(axis=1).tolist(), steps=steps, epochs=epochs, goal="max")
+                fit.run.log_history(
+                    f"mean_{name}",
+                    grid.mean(axis=1).tolist(),
+                    steps=steps,
+                    epochs=epochs,
+                    goal="max",
+                )
 
 
 def _table(axis: str, values: Sequence[Any], train: Any, test: Any) -> dict[str, Any]:
@@ -130,11 +173,18 @@ def _table(axis: str, values: Sequence[Any], train: Any, test: Any) -> dict[str,
 
 
 def _record_cross_val_predict(fit: Fit, arguments: Mapping[str, Any], result: Any) -> None:
-    """Record metrics of the predictions that each row got from the models that had not seen it, by fold where folds can be told."""
+    """Record metrics of the predictions that each row got from the models that had not seen it, by
+    fold where folds can be told.
+    """
     fit.link(result)
     target = arguments.get("y")
     rows = fit.described(arguments["X"]).rows
-    if arguments.get("method", "predict") != "predict" or target is None or getattr(result, "ndim", 0) != 1 or hasattr(result, "tocsr"):
+    if (
+        arguments.get("method", "predict") != "predict"
+        or target is None
+        or getattr(result, "ndim", 0) != 1
+        or hasattr(result, "tocsr")
+    ):
         return
     true = column(target)
     if true.shape != result.shape or rows != len(true):
@@ -146,7 +196,9 @@ def _record_cross_val_predict(fit: Fit, arguments: Mapping[str, Any], result: An
         folds = _folds(arguments)
         if folds:
             main = "accuracy_score" if scores is _of_classes else "r2_score"
-            fit.history("test_score", [scores(true[fold], result[fold])[main] for fold in folds], goal="max")
+            fit.history(
+                "test_score", [scores(true[fold], result[fold])[main] for fold in folds], goal="max"
+            )
             fit.metric("n_splits", len(folds))
 
 
@@ -164,19 +216,27 @@ def _of_quantities(true: Any, predicted: Any) -> dict[str, float]:
 
 
 def _folds(arguments: Mapping[str, Any]) -> list[Any]:
-    """Return the test rows of each fold, if making the splits again changes and consumes nothing; else nothing."""
+    """Return the test rows of each fold, if making the splits again changes and consumes nothing;
+    else nothing.
+    """
     from sklearn.base import is_classifier
     from sklearn.model_selection import check_cv
 
     cv = arguments.get("cv")
     if cv is not None and not isinstance(cv, int):
-        is_splitter = type(cv).__module__ == "sklearn.model_selection._split" and hasattr(cv, "split")
+        is_splitter = type(cv).__module__ == "sklearn.model_selection._split" and hasattr(
+            cv, "split"
+        )
         if not is_splitter or (
-            getattr(cv, "shuffle", hasattr(cv, "random_state")) and not isinstance(getattr(cv, "random_state", None), int)
+            getattr(cv, "shuffle", hasattr(cv, "random_state"))
+            and not isinstance(getattr(cv, "random_state", None), int)
         ):
             return []
     splitter = check_cv(cv, arguments.get("y"), classifier=is_classifier(arguments["estimator"]))
-    return [test for _, test in splitter.split(arguments["X"], arguments.get("y"), arguments.get("groups"))]
+    return [
+        test
+        for _, test in splitter.split(arguments["X"], arguments.get("y"), arguments.get("groups"))
+    ]
 
 
 _RECORD: Mapping[str, Callable[[Fit, Mapping[str, Any], Any], None]] = {

@@ -1,8 +1,10 @@
-"""The metrics that ``fitprint.evaluate`` takes from scikit-learn: each number is what scikit-learn's own function returns.
+"""The metrics that ``fitprint.evaluate`` takes from scikit-learn: each number is what
+scikit-learn's own function returns.
 
-Names are those of the functions in ``sklearn.metrics``. Precision, recall, F1 and Jaccard are averaged over the classes by their
-frequency (``average="weighted"``), as those of the training are; ``_macro`` and ``_micro`` behind a name choose another average. Of more
-than two classes the area under the ROC curve is that of each class against each other, by frequency (``multi_class="ovo"``).
+Names are those of the functions in ``sklearn.metrics``. Precision, recall, F1 and Jaccard are
+averaged over the classes by their frequency (``average="weighted"``), as those of the training are;
+``_macro`` and ``_micro`` behind a name choose another average. Of more than two classes the area
+under the ROC curve is that of each class against each other, by frequency (``multi_class="ovo"``).
 """
 
 from __future__ import annotations
@@ -42,9 +44,15 @@ def _of_scores(outcome: Outcome, *, function: str) -> Any:
 def _roc_auc(outcome: Outcome) -> Any:
     if outcome.classes is not None and len(outcome.classes) > 2:
         if outcome.probabilities is None:
-            raise FitprintError("of more than two classes it takes probabilities, which this model does not give")
+            raise FitprintError(
+                "of more than two classes it takes probabilities, which this model does not give"
+            )
         return _function("roc_auc_score")(
-            outcome.true, outcome.probabilities, multi_class="ovo", average="weighted", labels=outcome.classes
+            outcome.true,
+            outcome.probabilities,
+            multi_class="ovo",
+            average="weighted",
+            labels=outcome.classes,
         )
     return _of_scores(outcome, function="roc_auc_score")
 
@@ -54,9 +62,14 @@ def _second_class(outcome: Outcome) -> tuple[Any, Any]:
     if outcome.classes is None or len(outcome.classes) != 2:
         raise FitprintError("it takes a model of two classes")
     second = outcome.scores if outcome.probabilities is None else outcome.probabilities[:, 1]
-    unknown = set(numpy.unique(outcome.true).tolist()) - set(numpy.asarray(outcome.classes).tolist())
+    unknown = set(numpy.unique(outcome.true).tolist()) - set(
+        numpy.asarray(outcome.classes).tolist()
+    )
     if unknown:
-        raise FitprintError(f"the target has values that the model does not know: {', '.join(map(repr, sorted(unknown, key=str)[:5]))}")
+        raise FitprintError(
+            "the target has values that the model does not know: "
+            f"{', '.join(map(repr, sorted(unknown, key=str)[:5]))}"
+        )
     return numpy.asarray(outcome.true) == outcome.classes[1], second
 
 
@@ -65,7 +78,9 @@ def _plain(name: str, goal: Literal["min", "max"] = "max", *tasks: Task, **optio
 
 
 def _averaged(name: str, *tasks: Task) -> Mapping[str, Metric]:
-    """Return the metric under its three averages; what is divided by zero counts as 0, without a warning."""
+    """Return the metric under its three averages; what is divided by zero counts as 0, without a
+    warning.
+    """
     return {
         name: _plain(name, "max", *tasks, average="weighted", zero_division=0),
         f"{name}_macro": _plain(name, average="macro", zero_division=0),
@@ -81,9 +96,13 @@ METRICS: Mapping[str, Metric] = {
     **_averaged("f1_score", "classification"),
     "log_loss": Metric(_log_loss, "min", _CLASSES, "probabilities"),
     "roc_auc_score": Metric(_roc_auc, "max", _CLASSES, "scores"),
-    "average_precision_score": Metric(partial(_of_scores, function="average_precision_score"), takes="scores"),
+    "average_precision_score": Metric(
+        partial(_of_scores, function="average_precision_score"), takes="scores"
+    ),
     "balanced_accuracy_score": _plain("balanced_accuracy_score"),
-    "brier_score_loss": Metric(partial(_of_scores, function="brier_score_loss"), "min", takes="probabilities"),
+    "brier_score_loss": Metric(
+        partial(_of_scores, function="brier_score_loss"), "min", takes="probabilities"
+    ),
     "cohen_kappa_score": _plain("cohen_kappa_score"),
     "hamming_loss": _plain("hamming_loss", "min"),
     **_averaged("jaccard_score"),

@@ -27,5 +27,11 @@ def register_flavors() -> Sequence[Any]:
 @hookimpl
 def register_settings() -> Sequence[Setting]:
     return [
-        Setting("keras.batch_metrics", int, 0, "Most points of each batch metric that are recorded in an epoch; none by default.", least=0)
+        Setting(
+            "keras.batch_metrics",
+            int,
+            0,
+            "Most points of each batch metric that are recorded in an epoch; none by default.",
+            least=0,
+        )
     ]

@@ -16,15 +16,42 @@ __all__ = ["LAMBDA", "Archive", "read_archive"]
 
 LAMBDA = "keras.layers.Lambda"
 
-# Public packages of Keras whose classes and functions a configuration may name: they make models and nothing else.
+# Public packages of Keras whose classes and functions a configuration may name: they make models
+# and nothing else.
 _MODELLING = frozenset(
-    "activations constraints dtype_policies initializers layers losses metrics models ops optimizers quantizers random regularizers".split()
+    (
+        "activations constraints dtype_policies initializers layers losses metrics models ops "
+        "optimizers quantizers random regularizers"
+    ).split()
 )
-_TOP = frozenset({"DTypePolicy", "FloatDTypePolicy", "Functional", "Initializer", "Layer", "Model", "SeedGenerator", "Sequential"})
+_TOP = frozenset(
+    {
+        "DTypePolicy",
+        "FloatDTypePolicy",
+        "Functional",
+        "Initializer",
+        "Layer",
+        "Model",
+        "SeedGenerator",
+        "Sequential",
+    }
+)
 # These run code or read files that the configuration names.
 _RISKY = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper"})
-_READING = {"IntegerLookup": "vocabulary", "StringLookup": "vocabulary", "TextVectorization": "vocabulary"}
-_BUILTIN = ("activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers")
+_READING = {
+    "IntegerLookup": "vocabulary",
+    "StringLookup": "vocabulary",
+    "TextVectorization": "vocabulary",
+}
+_BUILTIN = (
+    "activations",
+    "constraints",
+    "initializers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "regularizers",
+)
 _NOT_MODELLING = frozenset({"clone_model", "load_model", "model_from_json", "save_model"})
 _FUNCTION = "function"
 
@@ -34,7 +61,8 @@ class Archive:
 
     Attributes:
         version: of the Keras that wrote it.
-        needs: names of code that is not Keras' own, sorted, with the name under which the file asks for each.
+        needs: names of code that is not Keras' own, sorted, with the name under which the file asks
+            for each.
     """
 
     def __init__(self, version: str, needs: Mapping[str, str]) -> None:
@@ -46,7 +74,8 @@ def read_archive(path: Path, functions: Mapping[str, str], *, vast: bool = False
     """Return what a file says of itself; no code of it is imported or run.
 
     Args:
-        functions: where functions are defined, ``{name: "module.name"}``: the file has their names alone.
+        functions: where functions are defined, ``{name: "module.name"}``: the file has their names
+            alone.
         vast: it may be much smaller than what is in it.
 
     Raises:
@@ -71,7 +100,9 @@ def read_archive(path: Path, functions: Mapping[str, str], *, vast: bool = False
 
 
 def _uses(config: Any) -> Iterator[tuple[str, str]]:
-    """Yield the names of all code that is not Keras' own, with the names under which Keras would ask for it."""
+    """Yield the names of all code that is not Keras' own, with the names under which Keras would
+    ask for it.
+    """
     stack = [config]
     while stack:
         node = stack.pop()
@@ -89,13 +120,23 @@ def _use(node: Mapping[str, Any]) -> tuple[str, str] | None:
     name, module, registered = node["class_name"], node.get("module"), node.get("registered_name")
     config = node.get("config")
     if name in _RISKY or name == "__lambda__":
-        return (LAMBDA, LAMBDA) if name in {"Lambda", "__lambda__"} else (f"keras.layers.{name}", name)
-    if name in _READING and isinstance(config, Mapping) and isinstance(config.get(_READING[name]), str):
+        return (
+            (LAMBDA, LAMBDA) if name in {"Lambda", "__lambda__"} else (f"keras.layers.{name}", name)
+        )
+    if (
+        name in _READING
+        and isinstance(config, Mapping)
+        and isinstance(config.get(_READING[name]), str)
+    ):
         return f"keras.layers.{name}", name
     if name == "__typespec__":
         inner = config if isinstance(config, Mapping) else node
         where = str(inner.get("module") or "")
-        return None if where.startswith("tensorflow.") else (f"{where}.{inner.get('spec_name')}", str(inner.get("spec_name")))
+        return (
+            None
+            if where.startswith("tensorflow.")
+            else (f"{where}.{inner.get('spec_name')}", str(inner.get("spec_name")))
+        )
     if name.startswith("__"):
         return None
     if name == _FUNCTION:
@@ -106,17 +147,25 @@ def _use(node: Mapping[str, Any]) -> tuple[str, str] | None:
     if _is_modelling(module, name) and (registered is None or registered == name):
         return None
     if module is None and "module" not in node and registered is None:
-        return None  # in the old way of telling a configuration, which finds Keras' own and what the caller has registered
+        # in the old way of telling a configuration, which finds Keras' own and what the caller has
+        # registered
+        return None
     where = "" if module in (None, "builtins") else f"{module}."
     return f"{where}{name}", str(registered or name)
 
 
 def _is_modelling(module: Any, name: str) -> bool:
-    """Tell whether a module of Keras' has a class or function of that name that makes models, and that is defined in such a module.
+    """Tell whether a module of Keras' has a class or function of that name that makes models, and
+    that is defined in such a module.
 
     Whatever else its modules hold, such as what they import, is of no concern to a configuration.
     """
-    if not isinstance(module, str) or name in _NOT_MODELLING or not name.isidentifier() or not _makes_models(module, name):
+    if (
+        not isinstance(module, str)
+        or name in _NOT_MODELLING
+        or not name.isidentifier()
+        or not _makes_models(module, name)
+    ):
         return False
     try:
         found = vars(importlib.import_module(module)).get(name)
@@ -138,5 +187,7 @@ def _makes_models(module: str, name: str) -> bool:
 
 
 def _is_builtin(name: str) -> bool:
-    """Tell whether Keras has a function of this name, which it then takes, whatever else there is."""
+    """Tell whether Keras has a function of this name, which it then takes,
+    whatever else there is.
+    """
     return any(hasattr(importlib.import_module(f"keras.{module}"), name) for module in _BUILTIN)

@@ -30,7 +30,9 @@ _counts = SideTable()  # run -> how many models train on it
 
 
 def observe_batch(fit: Fit) -> Generator[None, Any, None]:
-    """Record what a batch tells: inside ``fitprint.loop`` or another run on that run, else all batches of a model on one of its own."""
+    """Record what a batch tells: inside ``fitprint.loop`` or another run on that run, else all
+    batches of a model on one of its own.
+    """
     model = fit.instance
     around = current_run()
     if around is not None:
@@ -65,12 +67,18 @@ def _begin(fit: Fit, model: Any, run: Run) -> _Batches:
 
 
 def _names(model: Any, result: Any) -> list[str]:
-    """Return the names of the numbers that a call without ``return_dict`` gives: the loss, then the others in alphabetical order."""
+    """Return the names of the numbers that a call without ``return_dict`` gives: the loss, then the
+    others in alphabetical order.
+    """
     values = _values(result)
     if len(values) == 1:
         return ["loss"]
     others = sorted(name for name in model.get_metrics_result() if name != "loss")
-    return ["loss", *others] if len(others) + 1 == len(values) else ["loss", *(f"metric_{n}" for n in range(1, len(values)))]
+    return (
+        ["loss", *others]
+        if len(others) + 1 == len(values)
+        else ["loss", *(f"metric_{n}" for n in range(1, len(values)))]
+    )
 
 
 def _values(result: Any) -> list[Any]:

@@ -16,7 +16,9 @@ _OFTEN = 50  # files, above which the list of them is written at every tenth onl
 
 
 class Checkpoints:
-    """What the user's callbacks write. Files are told by their paths; the last one of each callback is kept with the run.
+    """What the user's callbacks write.
+
+    Files are told by their paths; the last one of each callback is kept with the run.
 
     Args:
         callbacks: the user's.
@@ -25,9 +27,16 @@ class Checkpoints:
     def __init__(self, callbacks: Iterable[Any]) -> None:
         self._monitors: dict[str, str | None] = {}  # by pattern
         for callback in callbacks:
-            if any(base.__name__ == "ModelCheckpoint" and base.__module__.startswith("keras.") for base in type(callback).__mro__):
-                self._monitors[_pattern(str(callback.filepath))] = callback.monitor if callback.save_best_only else None
-        self._states = {path: _state(path) for pattern in self._monitors for path in _written(pattern)}
+            if any(
+                base.__name__ == "ModelCheckpoint" and base.__module__.startswith("keras.")
+                for base in type(callback).__mro__
+            ):
+                self._monitors[_pattern(str(callback.filepath))] = (
+                    callback.monitor if callback.save_best_only else None
+                )
+        self._states = {
+            path: _state(path) for pattern in self._monitors for path in _written(pattern)
+        }
         self._files: dict[str, dict[str, Any]] = {}
         self._newest: dict[str, str] = {}  # file by pattern
 
@@ -62,7 +71,9 @@ class Checkpoints:
             if not file.is_file():
                 continue
             if file.stat().st_size > limit:
-                fit.skipped(f"checkpoint {file.name}", "it is larger than the setting model_limit_mb allows")
+                fit.skipped(
+                    f"checkpoint {file.name}", "it is larger than the setting model_limit_mb allows"
+                )
                 continue
             self._files[path]["artifact"] = f"checkpoints/{file.name}"
             fit.run.log_artifact(file, f"checkpoints/{file.name}")
@@ -72,7 +83,10 @@ class Checkpoints:
 
 def _pattern(filepath: str) -> str:
     """Return the pattern of a file's names: ``{epoch:02d}`` may be anything."""
-    return "".join(glob.escape(text) + ("*" if field is not None else "") for text, field, _, _ in string.Formatter().parse(filepath))
+    return "".join(
+        glob.escape(text) + ("*" if field is not None else "")
+        for text, field, _, _ in string.Formatter().parse(filepath)
+    )
 
 
 def _written(pattern: str) -> list[str]:

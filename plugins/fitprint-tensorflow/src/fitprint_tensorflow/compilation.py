@@ -1,4 +1,6 @@
-"""What a model was compiled with: optimizer, loss, metrics; and the learning rate while it trains."""
+"""What a model was compiled with: optimizer, loss, metrics;
+and the learning rate while it trains.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from typing import Any
 
 from fitprint.autologging.fit import Fit
 
-__all__ = ["compile_params", "is_discrete", "learning_rate", "optimizer_params", "plain_name", "tidy"]
+__all__ = [
+    "compile_params",
+    "is_discrete",
+    "learning_rate",
+    "optimizer_params",
+    "plain_name",
+    "tidy",
+]
 
 _SETTINGS = ("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile")
 
@@ -34,7 +43,9 @@ def compile_params(fit: Fit, model: Any) -> dict[str, Any]:
 
 
 def optimizer_params(optimizer: Any) -> dict[str, Any]:
-    """Return the class of an optimizer as ``optimizer``, and each of its settings as ``optimizer_<name>``."""
+    """Return the class of an optimizer as ``optimizer``, and each of its settings as
+    ``optimizer_<name>``.
+    """
     return {"optimizer": type(optimizer).__name__} | _flat("optimizer", optimizer.get_config())
 
 
@@ -53,12 +64,16 @@ def _flat(prefix: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_name(subject: Any) -> Any:
-    """Return the name of a loss or metric, given as a name, an object or Keras' description of one; structures keep their form."""
+    """Return the name of a loss or metric, given as a name, an object or Keras' description of one;
+    structures keep their form.
+    """
     if subject is None or isinstance(subject, (str, bool, int, float)):
         return tidy(subject)
     if isinstance(subject, Mapping):
         if "class_name" in subject:
-            is_function = subject["class_name"] == "function" and isinstance(subject.get("config"), str)
+            is_function = subject["class_name"] == "function" and isinstance(
+                subject.get("config"), str
+            )
             return subject["config"] if is_function else subject["class_name"]
         return {str(key): plain_name(value) for key, value in subject.items()}
     if isinstance(subject, (list, tuple)):
@@ -67,7 +82,9 @@ def plain_name(subject: Any) -> Any:
 
 
 def tidy(value: Any) -> Any:
-    """Return numbers that went through single precision as they were written: 0.001 instead of 0.0010000000474974513."""
+    """Return numbers that went through single precision as they were written: 0.001 instead of
+    0.0010000000474974513.
+    """
     if isinstance(value, float):
         single = sys.modules["numpy"].float32(value)
         return float(str(single)) if float(single) == value else value
@@ -86,11 +103,17 @@ def is_discrete(model: Any) -> bool | None:
     name = loss.replace("_", "").lower()
     if name in {"binarycrossentropy", "sparsecategoricalcrossentropy", "binaryfocalcrossentropy"}:
         return True
-    return False if name in {"mse", "mae", "meansquarederror", "meanabsoluteerror", "huber", "logcosh"} else None
+    return (
+        False
+        if name in {"mse", "mae", "meansquarederror", "meanabsoluteerror", "huber", "logcosh"}
+        else None
+    )
 
 
 def learning_rate(fit: Fit, model: Any) -> float | None:
-    """Return the learning rate that the next step would take; None where it cannot be told without running code of the user's."""
+    """Return the learning rate that the next step would take; None where it cannot be told without
+    running code of the user's.
+    """
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     rate = getattr(optimizer, "_learning_rate", None)
@@ -98,7 +121,10 @@ def learning_rate(fit: Fit, model: Any) -> float | None:
         return None
     if callable(rate) and not hasattr(rate, "numpy"):
         if not type(rate).__module__.startswith("keras."):
-            fit.skipped("learning_rate", "it is computed by the user's own code, which is not called once more")
+            fit.skipped(
+                "learning_rate",
+                "it is computed by the user's own code, which is not called once more",
+            )
             return None
         rate = getattr(optimizer, "learning_rate", rate)
     try:

@@ -25,7 +25,11 @@ def _model() -> Any:
     import keras
 
     keras.utils.set_random_seed(7)
-    layers = [keras.Input((4,)), keras.layers.Dense(3, "relu", name="hidden"), keras.layers.Dense(1, "sigmoid", name="out")]
+    layers = [
+        keras.Input((4,)),
+        keras.layers.Dense(3, "relu", name="hidden"),
+        keras.layers.Dense(1, "sigmoid", name="out"),
+    ]
     model = keras.Sequential(layers, name="network")
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     return model
@@ -39,7 +43,10 @@ def build_training() -> dict[str, Any]:
 def build_training_with_callbacks() -> dict[str, Any]:
     from keras.callbacks import EarlyStopping, LearningRateScheduler
 
-    callbacks = [LearningRateScheduler(halved), EarlyStopping("loss", patience=5, restore_best_weights=True)]
+    callbacks = [
+        LearningRateScheduler(halved),
+        EarlyStopping("loss", patience=5, restore_best_weights=True),
+    ]
     return build_training() | {"callbacks": callbacks}
 
 
@@ -50,7 +57,8 @@ def halved(epoch: int, rate: float) -> float:
 def train(model: Any, x: Any, y: Any, callbacks: Any) -> Any:
     model.fit(x, y, 20, _EPOCHS, 0, callbacks, validation_data=(x, y))
     for callback in callbacks or ():
-        callback.set_model(None)  # Keras leaves the model with them, and saving a model gives other bytes each time
+        # Keras leaves the model with them, and saving a model gives other bytes each time
+        callback.set_model(None)
     return model
 
 
@@ -72,7 +80,8 @@ class KerasConformance(FrameworkConformance):
             train,
             predict,
             params={"batch_size", "epochs", "optimizer", "loss", "callbacks"},
-            metrics=_METRICS | {"best_iteration": 1, "best_score": 1, "stopped_iteration": 1, "restored_epoch": 1},
+            metrics=_METRICS
+            | {"best_iteration": 1, "best_score": 1, "stopped_iteration": 1, "restored_epoch": 1},
         ),
     )
 
@@ -86,8 +95,12 @@ def _functional() -> Any:
 
     keras.utils.set_random_seed(7)
     left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
-    joined = keras.layers.Concatenate(name="joined")([keras.layers.Dense(3, name="dense")(left), right])
-    return keras.Model({"left": left, "right": right}, keras.layers.Dense(2, name="out")(joined), name="two")
+    joined = keras.layers.Concatenate(name="joined")(
+        [keras.layers.Dense(3, name="dense")(left), right]
+    )
+    return keras.Model(
+        {"left": left, "right": right}, keras.layers.Dense(2, name="out")(joined), name="two"
+    )
 
 
 def predict_two(model: Any) -> Any:
@@ -98,4 +111,7 @@ class KerasFlavorConformance(FlavorConformance):
     """Sequential and functional models in Keras' own format."""
 
     flavor = KerasFlavor()
-    cases = (ModelCase("sequential", _trained, predict), ModelCase("functional", _functional, predict_two))
+    cases = (
+        ModelCase("sequential", _trained, predict),
+        ModelCase("functional", _functional, predict_two),
+    )

@@ -1,4 +1,6 @@
-"""What is done with a recorded model later: evaluations and predictions, which join the model's run."""
+"""What is done with a recorded model later: evaluations and predictions, which join the model's
+run.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ __all__ = ["observe_evaluation", "observe_prediction"]
 
 
 def observe_evaluation(fit: Fit) -> Generator[None, Any, None]:
-    """Record ``Model.evaluate`` on the model's run: each metric as ``test_<metric>``, which gets a further point each time."""
+    """Record ``Model.evaluate`` on the model's run: each metric as ``test_<metric>``, which gets a
+    further point each time.
+    """
     run = fit.linked(fit.instance)
     if run is None:
         return
@@ -24,15 +28,23 @@ def observe_evaluation(fit: Fit) -> Generator[None, Any, None]:
         return
     fit.note_on(run)
     seen: dict[str, float] = {}
-    fit.replace_argument("callbacks", with_ours(arguments.get("callbacks"), _evaluated()(seen), _silent()(), fit.instance))
+    fit.replace_argument(
+        "callbacks",
+        with_ours(arguments.get("callbacks"), _evaluated()(seen), _silent()(), fit.instance),
+    )
     fit.dataset(arguments.get("x"), name="x_test", role="test")
     fit.dataset(arguments.get("y"), name="y_test", role="test", kind="target")
     yield
     for key, value in seen.items():
         fit.metric(f"test_{key}", value, goal=goal_of(key))
     with fit.part("evaluation", quiet=True):
-        told = {"batch_size": batch_size_of(arguments.get("x"), arguments.get("batch_size")), "steps": arguments.get("steps")}
-        fit.document("evaluation", {"metrics": {f"test_{key}": value for key, value in seen.items()}, **told})
+        told = {
+            "batch_size": batch_size_of(arguments.get("x"), arguments.get("batch_size")),
+            "steps": arguments.get("steps"),
+        }
+        fit.document(
+            "evaluation", {"metrics": {f"test_{key}": value for key, value in seen.items()}, **told}
+        )
 
 
 def observe_prediction(fit: Fit) -> Generator[None, Any, None]:
@@ -64,7 +76,13 @@ def _evaluated() -> Any:
             self._seen = seen
 
         def on_test_end(self, logs: Any = None) -> None:
-            self._seen.update({key: float(value) for key, value in (logs or {}).items() if hasattr(value, "__float__")})
+            self._seen.update(
+                {
+                    key: float(value)
+                    for key, value in (logs or {}).items()
+                    if hasattr(value, "__float__")
+                }
+            )
 
     return Evaluated
 

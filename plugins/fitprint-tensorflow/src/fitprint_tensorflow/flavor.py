@@ -1,4 +1,6 @@
-"""The Keras flavor: the framework's own ``.keras`` file, which holds a configuration and weights, and code by name alone."""
+"""The Keras flavor: the framework's own ``.keras`` file, which holds a configuration and weights,
+and code by name alone.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ class KerasFlavor(Flavor):
     packages = ("keras",)
 
     def accepts(self, model: object) -> bool:
-        return any(base.__module__ == "keras.src.models.model" and base.__name__ == "Model" for base in type(model).__mro__)
+        return any(
+            base.__module__ == "keras.src.models.model" and base.__name__ == "Model"
+            for base in type(model).__mro__
+        )
 
     def save(self, model: object, directory: Path) -> FlavorEntry:
         folder = directory / _FOLDER
@@ -36,7 +41,12 @@ class KerasFlavor(Flavor):
         archive, functions = save_keras(model, folder / _FILE)
         needs = list(archive.needs)
         keras: Any = sys.modules["keras"]
-        options: dict[str, Any] = {"code": None, "data": _FOLDER, "keras_backend": keras.backend.backend(), "save_exported_model": False}
+        options: dict[str, Any] = {
+            "code": None,
+            "data": _FOLDER,
+            "keras_backend": keras.backend.backend(),
+            "save_exported_model": False,
+        }
         options |= {"keras_version": archive.version, "size": (folder / _FILE).stat().st_size}
         if functions:
             options["functions"] = functions
@@ -60,7 +70,9 @@ class KerasFlavor(Flavor):
             from fitprint_tensorflow.savedmodel import load_saved_model
 
             return load_saved_model(directory, f"{name}/model", trust)
-        path = file_within(directory, f"{name}/{_FILE}" if (directory / name).is_dir() else f"{name}.keras")
+        path = file_within(
+            directory, f"{name}/{_FILE}" if (directory / name).is_dir() else f"{name}.keras"
+        )
         return load_keras(path, options, trust)
 
     def predict(self, model: Any, data: Any, **options: Any) -> Any:
@@ -74,7 +86,8 @@ class KerasFlavor(Flavor):
 
 
 def save_keras(model: Any, path: Path) -> tuple[Archive, dict[str, str]]:
-    """Write a model; return what the file says of itself, and where the functions in it are defined.
+    """Write a model; return what the file says of itself, and where the functions in it are
+    defined.
 
     Raises:
         FitprintError: Keras cannot write it; the text names the remedy.
@@ -86,9 +99,15 @@ def save_keras(model: Any, path: Path) -> tuple[Archive, dict[str, str]]:
         told = (str(error).strip().splitlines() or [""])[0][:300]
         foreign = ", ".join(_foreign(model))
         advice = f"; {foreign} is not Keras' own: {_REMEDY}" if foreign else ""
-        raise FitprintError(f"Keras cannot save the model ({type(error).__name__}: {told}){advice}") from error
-    functions = {function.__name__: f"{function.__module__}.{function.__qualname__}" for function in _functions(model)}
-    return read_archive(path, functions, vast=True), functions  # Keras has just written it: what shrinks well is no bomb
+        raise FitprintError(
+            f"Keras cannot save the model ({type(error).__name__}: {told}){advice}"
+        ) from error
+    functions = {
+        function.__name__: f"{function.__module__}.{function.__qualname__}"
+        for function in _functions(model)
+    }
+    # Keras has just written it: what shrinks well is no bomb
+    return read_archive(path, functions, vast=True), functions
 
 
 def load_keras(path: Path, options: Mapping[str, Any], trust: Trust) -> Any:
@@ -101,7 +120,10 @@ def load_keras(path: Path, options: Mapping[str, Any], trust: Trust) -> Any:
     """
     size = options.get("size")
     if size is not None and size != path.stat().st_size:
-        raise IntegrityError(f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, written were {size}")
+        raise IntegrityError(
+            f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, written "
+            f"were {size}"
+        )
     functions = options.get("functions")
     vast = bool(trust.own) or KerasFlavor.name in trust
     archive = read_archive(path, functions if isinstance(functions, dict) else {}, vast=vast)
@@ -115,22 +137,32 @@ def load_keras(path: Path, options: Mapping[str, Any], trust: Trust) -> Any:
     custom = {key: subject for key, subject in found.items() if subject is not None}
     custom |= {key.rpartition(">")[2]: subject for key, subject in custom.items()}
     try:
-        return keras.saving.load_model(path, custom_objects=custom, safe_mode=LAMBDA not in archive.needs)
+        return keras.saving.load_model(
+            path, custom_objects=custom, safe_mode=LAMBDA not in archive.needs
+        )
     except Exception as error:
         told = (str(error).strip().splitlines() or [""])[0][:300]
         here = str(keras.__version__)
         if _release(archive.version) > _release(here):
             raise FitprintError(
-                f"{trust.uri} was saved by Keras {archive.version}, and Keras {here}, which is installed, cannot read it ({told}): "
-                f"install keras>={archive.version}"
+                f"{trust.uri} was saved by Keras {archive.version}, and Keras {here}, which is "
+                f"installed, cannot read it ({told}): install keras>={archive.version}"
             ) from error
-        missing = [name for name, asked in archive.needs.items() if found.get(asked) is None and name != LAMBDA]
+        missing = [
+            name
+            for name, asked in archive.needs.items()
+            if found.get(asked) is None and name != LAMBDA
+        ]
         if missing:
             raise FitprintError(
-                f"{trust.uri} needs {', '.join(missing)}, which cannot be found here ({told}): import the module that defines it, "
-                "decorated with @keras.saving.register_keras_serializable(), or load inside `with keras.saving.custom_object_scope({...})`"
+                f"{trust.uri} needs {', '.join(missing)}, which cannot be found here ({told}): "
+                "import the module that defines it, decorated with "
+                "@keras.saving.register_keras_serializable(), or load inside `with "
+                "keras.saving.custom_object_scope({...})`"
             ) from error
-        raise FitprintError(f"{trust.uri} could not be loaded by Keras {here}: {type(error).__name__}: {told}") from error
+        raise FitprintError(
+            f"{trust.uri} could not be loaded by Keras {here}: {type(error).__name__}: {told}"
+        ) from error
 
 
 def predict_odd(model: Any, _: object) -> None:
@@ -139,7 +171,14 @@ def predict_odd(model: Any, _: object) -> None:
 
     given = getattr(model, "inputs", None) or ()
     for value in (0, 1):
-        arrays = [np.full([2, *(size or 3 for size in tensor.shape[1:])], value, dtype=_plain_dtype(tensor.dtype)) for tensor in given]
+        arrays = [
+            np.full(
+                [2, *(size or 3 for size in tensor.shape[1:])],
+                value,
+                dtype=_plain_dtype(tensor.dtype),
+            )
+            for tensor in given
+        ]
         attempt(model.predict, arrays[0] if len(arrays) == 1 else arrays, verbose=0)
 
 
@@ -170,9 +209,14 @@ def _foreign(model: Any) -> list[str]:
 
 
 def _functions(model: Any) -> Iterator[Any]:
-    """Yield the user's functions that a model was compiled with, and those that its layers apply."""
+    """Yield the user's functions that a model was compiled with,
+    and those that its layers apply.
+    """
     subjects = [getattr(model, "loss", None)]
-    for holder, names in (("_compile_metrics", ("_user_metrics", "_user_weighted_metrics")), ("_compile_loss", ("_user_loss",))):
+    for holder, names in (
+        ("_compile_metrics", ("_user_metrics", "_user_weighted_metrics")),
+        ("_compile_loss", ("_user_loss",)),
+    ):
         inner = getattr(model, holder, None)
         subjects += [getattr(inner, name, None) for name in names]
     stack = list(getattr(model, "_layers", None) or ())
@@ -186,7 +230,11 @@ def _functions(model: Any) -> Iterator[Any]:
             subjects.extend(subject.values())
         elif isinstance(subject, (list, tuple)):
             subjects.extend(subject)  # which TensorFlow may have wrapped: it cannot be added
-        elif callable(subject) and hasattr(subject, "__qualname__") and not subject.__module__.startswith("keras."):
+        elif (
+            callable(subject)
+            and hasattr(subject, "__qualname__")
+            and not subject.__module__.startswith("keras.")
+        ):
             yield subject
 
 

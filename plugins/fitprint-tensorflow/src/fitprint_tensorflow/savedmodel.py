@@ -20,7 +20,8 @@ _LOAD = "tensorflow.saved_model.load"
 
 
 class TensorFlowFlavor(Flavor):
-    """SavedModels of ``tf.Module`` objects, and, with ``flavor="tensorflow"``, of Keras models on the TensorFlow or JAX backend.
+    """SavedModels of ``tf.Module`` objects, and, with ``flavor="tensorflow"``, of Keras models on
+    the TensorFlow or JAX backend.
 
     A SavedModel is a program: it loads for who trusts ``tensorflow.saved_model.load``.
     """
@@ -37,12 +38,19 @@ class TensorFlowFlavor(Flavor):
         subject: Any = model
         try:
             if hasattr(subject, "export") and hasattr(subject, "layers"):
-                quiet = {"verbose": False} if "verbose" in inspect.signature(subject.export).parameters else {}
+                quiet = (
+                    {"verbose": False}
+                    if "verbose" in inspect.signature(subject.export).parameters
+                    else {}
+                )
                 subject.export(str(folder), **quiet)
             else:
                 sys.modules["tensorflow"].saved_model.save(subject, str(folder))
         except Exception as error:
-            raise FitprintError(f"TensorFlow cannot save the model as a SavedModel ({type(error).__name__}: {error})") from error
+            raise FitprintError(
+                f"TensorFlow cannot save the model as a SavedModel ({type(error).__name__}: "
+                f"{error})"
+            ) from error
         options = {"code": None, "model_type": "tf2-module", "saved_model_dir": _FOLDER}
         return FlavorEntry(
             options=options,
@@ -61,12 +69,19 @@ class TensorFlowFlavor(Flavor):
         kind = options.get("model_type") or ("keras" if "save_format" in options else "tf2-module")
         if kind == "keras":
             if options.get("save_format") not in (None, "keras", "tf"):
-                raise FitprintError(f"{trust.uri} is a Keras model in the format {options['save_format']!r}, which only MLflow reads")
-            return load_keras(file_within(directory, f"{options.get('data', 'data')}/model.keras"), {}, trust)
+                raise FitprintError(
+                    f"{trust.uri} is a Keras model in the format {options['save_format']!r}, which "
+                    "only MLflow reads"
+                )
+            return load_keras(
+                file_within(directory, f"{options.get('data', 'data')}/model.keras"), {}, trust
+            )
         return load_saved_model(directory, str(options.get("saved_model_dir", _FOLDER)), trust)
 
     def predict(self, model: Any, data: Any, **options: Any) -> Any:
-        """Return what the model's ``serve`` function, its default signature or the model itself gives."""
+        """Return what the model's ``serve`` function, its default signature or the model itself
+        gives.
+        """
         if hasattr(model, "predict"):
             return model.predict(data, **{"verbose": 0, **options})
         if hasattr(data, "iloc"):
@@ -78,7 +93,12 @@ class TensorFlowFlavor(Flavor):
         tensorflow: Any = sys.modules["tensorflow"]
         names = signature.structured_input_signature[1]
         given = data if isinstance(data, Mapping) else dict.fromkeys(names, data)
-        return signature(**{name: tensorflow.convert_to_tensor(given[name], spec.dtype) for name, spec in names.items()})
+        return signature(
+            **{
+                name: tensorflow.convert_to_tensor(given[name], spec.dtype)
+                for name, spec in names.items()
+            }
+        )
 
 
 def load_saved_model(directory: Path, folder: str, trust: Trust) -> Any:
@@ -95,4 +115,6 @@ def load_saved_model(directory: Path, folder: str, trust: Trust) -> Any:
     try:
         return tf.saved_model.load(str(path.parent))
     except Exception as error:
-        raise IntegrityError(f"{folder} of {trust.uri} is damaged: {type(error).__name__}: {str(error)[:300]}") from error
+        raise IntegrityError(
+            f"{folder} of {trust.uri} is damaged: {type(error).__name__}: {str(error)[:300]}"
+        ) from error

@@ -15,7 +15,9 @@ _DEPTH = 12  # frames between a callback of Keras' and us
 
 
 def observe_scalar(fit: Fit) -> Generator[None, Any, None]:
-    """Record a scalar on the current run, with its step; nothing while a graph is traced, where it has no value."""
+    """Record a scalar on the current run, with its step; nothing while a graph is traced, where it
+    has no value.
+    """
     run = fit.run if fit.outer is not None else current_run()
     if run is None or _is_by_keras():
         return
@@ -37,7 +39,11 @@ def _is_true(written: Any) -> bool:
 
 def _is_known(value: Any) -> bool:
     """Tell whether a value is at hand: a tensor in a graph has none."""
-    return isinstance(value, (int, float)) or hasattr(value, "numpy") or hasattr(value, "__array_interface__")
+    return (
+        isinstance(value, (int, float))
+        or hasattr(value, "numpy")
+        or hasattr(value, "__array_interface__")
+    )
 
 
 def _is_by_keras() -> bool:

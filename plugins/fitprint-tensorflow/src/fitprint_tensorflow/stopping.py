@@ -14,12 +14,26 @@ from fitprint_tensorflow.watching import Watch
 
 __all__ = ["record_callbacks", "record_stop"]
 
-_STOPPING = ("monitor", "min_delta", "patience", "baseline", "restore_best_weights", "start_from_epoch")
+_STOPPING = (
+    "monitor",
+    "min_delta",
+    "patience",
+    "baseline",
+    "restore_best_weights",
+    "start_from_epoch",
+)
 
 
 def record_callbacks(fit: Fit, callbacks: Iterable[Any]) -> None:
     """Record the user's callbacks with their settings."""
-    told = [{"class": type(callback).__name__, "module": type(callback).__module__, "config": _config(callback)} for callback in callbacks]
+    told = [
+        {
+            "class": type(callback).__name__,
+            "module": type(callback).__module__,
+            "config": _config(callback),
+        }
+        for callback in callbacks
+    ]
     if not told:
         return
     fit.document("callbacks", told)
@@ -31,7 +45,10 @@ def record_callbacks(fit: Fit, callbacks: Iterable[Any]) -> None:
 
 
 def record_stop(fit: Fit, callbacks: Iterable[Any], watch: Watch) -> None:
-    """Record how early stopping ended the training. Epochs have base 0, and no point is added to a curve."""
+    """Record how early stopping ended the training.
+
+    Epochs have base 0, and no point is added to a curve.
+    """
     facts = [_stop(callback, watch) for callback in callbacks if _is_stopping(callback)]
     if not facts:
         return
@@ -65,7 +82,9 @@ def _stop(callback: Any, watch: Watch) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a finite number; None of what is none, such as the array that a metric of the user's gave."""
+    """Return a finite number; None of what is none, such as the array that a metric of the user's
+    gave.
+    """
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -74,11 +93,16 @@ def _number(value: Any) -> float | None:
 
 
 def _is_stopping(callback: Any) -> bool:
-    return any(base.__name__ == "EarlyStopping" and base.__module__.startswith("keras.") for base in type(callback).__mro__)
+    return any(
+        base.__name__ == "EarlyStopping" and base.__module__.startswith("keras.")
+        for base in type(callback).__mro__
+    )
 
 
 def _config(callback: Any) -> dict[str, Any]:
-    """Return the settings of a callback: what its constructor takes and it keeps under the same name."""
+    """Return the settings of a callback: what its constructor takes and it keeps under the same
+    name.
+    """
     try:
         names = list(inspect.signature(type(callback).__init__).parameters)
     except (TypeError, ValueError):
@@ -88,7 +112,9 @@ def _config(callback: Any) -> dict[str, Any]:
     for name in names[1:]:
         if name in state:
             told = _plain(state[name])
-            config[name] = abs(told) if name == "min_delta" and isinstance(told, (int, float)) else told
+            config[name] = (
+                abs(told) if name == "min_delta" and isinstance(told, (int, float)) else told
+            )
     return config
 
 

@@ -28,7 +28,8 @@ def describe_model(fit: Fit, model: Any) -> None:
         fit.params(counts, resolved=True)
     with fit.part("architecture", quiet=True):
         fit.data("architecture.json", architecture(fit, model))
-    if isinstance(model, sys.modules["keras"].Model):  # any layer can be trained that derives from Keras' trainer, too
+    # any layer can be trained that derives from Keras' trainer, too
+    if isinstance(model, sys.modules["keras"].Model):
         with fit.part("summary", quiet=True):
             fit.text("model_summary.txt", summary(model))
     with fit.part("devices", quiet=True):
@@ -39,22 +40,39 @@ def architecture(fit: Fit, model: Any) -> Any:
     """Return the model's configuration as Keras tells it; of a model that has none, its layers."""
     keras: Any = sys.modules["keras"]
     for name in unregistered(model):
-        remedy = "decorate it with keras.saving.register_keras_serializable(), or load inside keras.saving.custom_object_scope()"
+        remedy = (
+            "decorate it with keras.saving.register_keras_serializable(), or load inside "
+            "keras.saving.custom_object_scope()"
+        )
         fit.skipped(f"registration of {name}", f"Keras does not know it by name: {remedy}")
     try:
         return _without_addresses(keras.saving.serialize_keras_object(model))
-    except Exception as error:  # noqa: BLE001 - a configuration is the user's own code, which may fail in any way
-        fit.skipped("configuration", f"Keras cannot tell it ({type(error).__name__}: {str(error).strip()[:300]}); the layers are listed")
-    return {"class_name": class_name(model), "name": model.name, "layers": [_layer(layer) for layer in getattr(model, "layers", ())]}
+    except Exception as error:  # noqa: BLE001
+        # a configuration is the user's own code, which may fail in any way
+        fit.skipped(
+            "configuration",
+            f"Keras cannot tell it ({type(error).__name__}: {str(error).strip()[:300]}); the "
+            "layers are listed",
+        )
+    return {
+        "class_name": class_name(model),
+        "name": model.name,
+        "layers": [_layer(layer) for layer in getattr(model, "layers", ())],
+    }
 
 
 def unregistered(model: Any) -> list[str]:
-    """Return the classes of the model and its layers that are not Keras' own, and that Keras cannot find by name."""
+    """Return the classes of the model and its layers that are not Keras' own, and that Keras cannot
+    find by name.
+    """
     keras: Any = sys.modules["keras"]
     found = set()
     for part in _parts(model, set()):
         cls = type(part)
-        if not is_keras_class(cls) and keras.saving.get_registered_object(keras.saving.get_registered_name(cls)) is None:
+        if (
+            not is_keras_class(cls)
+            and keras.saving.get_registered_object(keras.saving.get_registered_name(cls)) is None
+        ):
             found.add(class_name(part))
     return sorted(found)
 
@@ -76,7 +94,10 @@ def devices(model: Any) -> dict[str, Any]:
     """Return backend, precision, devices and the distribution over them."""
     keras: Any = sys.modules["keras"]
     backend = keras.backend.backend()
-    found: dict[str, Any] = {"backend": backend, "dtype_policy": getattr(model.dtype_policy, "name", None)}
+    found: dict[str, Any] = {
+        "backend": backend,
+        "dtype_policy": getattr(model.dtype_policy, "name", None),
+    }
     if backend == "tensorflow":
         tensorflow: Any = sys.modules["tensorflow"]
         found["devices"] = [device.name for device in tensorflow.config.list_logical_devices()]
@@ -99,7 +120,11 @@ def backend() -> dict[str, str]:
     keras: Any = sys.modules["keras"]
     name = keras.backend.backend()
     module = sys.modules.get(name)
-    return {"keras_backend": name} | ({f"{name}_version": str(module.__version__)} if module is not None and name != "numpy" else {})
+    return {"keras_backend": name} | (
+        {f"{name}_version": str(module.__version__)}
+        if module is not None and name != "numpy"
+        else {}
+    )
 
 
 def _count(weights: Any) -> int:
@@ -107,7 +132,11 @@ def _count(weights: Any) -> int:
 
 
 def _layer(layer: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": layer.name, "class_name": class_name(layer), "trainable": layer.trainable}
+    found: dict[str, Any] = {
+        "name": layer.name,
+        "class_name": class_name(layer),
+        "trainable": layer.trainable,
+    }
     if layer.built:
         found["weights"] = [list(weight.shape) for weight in layer.weights]
     inner = getattr(layer, "layers", None)
@@ -128,5 +157,13 @@ def _parts(model: Any, seen: set[int]) -> Iterator[Any]:
 
 def _without_addresses(config: Any) -> Any:
     if isinstance(config, Mapping):
-        return {key: _without_addresses(value) for key, value in config.items() if key != "shared_object_id"}
-    return [_without_addresses(item) for item in config] if isinstance(config, (list, tuple)) else config
+        return {
+            key: _without_addresses(value)
+            for key, value in config.items()
+            if key != "shared_object_id"
+        }
+    return (
+        [_without_addresses(item) for item in config]
+        if isinstance(config, (list, tuple))
+        else config
+    )

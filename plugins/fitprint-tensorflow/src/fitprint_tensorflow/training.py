@@ -44,7 +44,9 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
 
 
 def observe_nested_fit(fit: Fit) -> Generator[None, Any, None]:
-    """Record on the run of the training call around what Keras tells: that of a wrapper of the user's, or of another model."""
+    """Record on the run of the training call around what Keras tells: that of a wrapper of the
+    user's, or of another model.
+    """
     arguments, model = fit.arguments, fit.instance
     if not _is_chief(model):
         fit.skip(_NO_CHIEF)
@@ -78,16 +80,25 @@ def _observe(fit: Fit, model: Any, arguments: Mapping[str, Any]) -> tuple[Watch,
     return _watch(fit, arguments, checkpoints), callbacks
 
 
-def _watch(fit: Fit, arguments: Mapping[str, Any], checkpoints: Checkpoints, *, describes: bool = True) -> Watch:
+def _watch(
+    fit: Fit, arguments: Mapping[str, Any], checkpoints: Checkpoints, *, describes: bool = True
+) -> Watch:
     points = int(fit.options().get("batch_metrics") or 0)
     watch = Watch(fit, batch_points=points, checkpoints=checkpoints, describes=describes)
     opening, closing = callback_types()
     if points > 0:
         rule = (
-            f"at most {points} points of each in an epoch, evenly spread; their values are those of the epoch so far, as Keras tells them"
+            f"at most {points} points of each in an epoch, evenly spread; their values are "
+            "those of the epoch so far, as Keras tells them"
         )
-        fit.document("batch_metrics", {"points": points, "rule": rule, "step": "number of the batch in the training, from 0"})
-    fit.replace_argument("callbacks", with_ours(arguments.get("callbacks"), opening(watch), closing(watch), fit.instance))
+        fit.document(
+            "batch_metrics",
+            {"points": points, "rule": rule, "step": "number of the batch in the training, from 0"},
+        )
+    fit.replace_argument(
+        "callbacks",
+        with_ours(arguments.get("callbacks"), opening(watch), closing(watch), fit.instance),
+    )
     return watch
 
 
@@ -104,7 +115,9 @@ def record_seed(fit: Fit) -> None:
     if keras_seed is not None and keras_seed() is not None:
         found["random_seed"] = int(keras_seed())
     context = sys.modules.get("tensorflow.python.eager.context")
-    seed = context.global_seed() if context is not None and hasattr(context, "global_seed") else None
+    seed = (
+        context.global_seed() if context is not None and hasattr(context, "global_seed") else None
+    )
     if seed is not None:
         found.setdefault("random_seed", int(seed))
     if found:
@@ -123,6 +136,8 @@ def _conclude(fit: Fit, model: Any, watch: Watch, callbacks: list[Any]) -> None:
 
 
 def _is_chief(model: Any) -> bool:
-    """Tell whether this process is to record: of several that train one model together, only the chief does."""
+    """Tell whether this process is to record: of several that train one model together, only the
+    chief does.
+    """
     strategy = getattr(model, "_distribute_strategy", None)  # of the TensorFlow backend
     return bool(getattr(getattr(strategy, "extended", None), "should_save_summary", True))

@@ -1,4 +1,6 @@
-"""Seeing a training while it runs: two callbacks of ours around the user's, which write down each epoch as it ends."""
+"""Seeing a training while it runs: two callbacks of ours around the user's, which write down each
+epoch as it ends.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,34 @@ from fitprint_tensorflow.structure import describe_model
 
 __all__ = ["Watch", "callback_types", "flat", "goal_of", "with_ours"]
 
-_HIGHER = ("acc", "accuracy", "auc", "precision", "recall", "f1", "f1_score", "fbeta_score", "iou", "r2_score", "cosine_similarity", "dice")
-_LOWER = ("loss", "error", "mse", "mae", "mape", "msle", "crossentropy", "divergence", "poisson", "hinge", "logcosh", "perplexity")
+_HIGHER = (
+    "acc",
+    "accuracy",
+    "auc",
+    "precision",
+    "recall",
+    "f1",
+    "f1_score",
+    "fbeta_score",
+    "iou",
+    "r2_score",
+    "cosine_similarity",
+    "dice",
+)
+_LOWER = (
+    "loss",
+    "error",
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "crossentropy",
+    "divergence",
+    "poisson",
+    "hinge",
+    "logcosh",
+    "perplexity",
+)
 
 
 class Watch:
@@ -35,7 +63,9 @@ class Watch:
         epochs: number of epochs that ended.
     """
 
-    def __init__(self, fit: Fit, *, batch_points: int, checkpoints: Checkpoints, describes: bool = True) -> None:
+    def __init__(
+        self, fit: Fit, *, batch_points: int, checkpoints: Checkpoints, describes: bool = True
+    ) -> None:
         self._fit = fit
         self.checkpoints = checkpoints
         self.rounds = Rounds(fit, goal_of)
@@ -53,7 +83,9 @@ class Watch:
         self._kept = 0  # batches of this epoch that were recorded
 
     def begin(self, model: Any, params: Mapping[str, Any] | None) -> None:
-        """Note what Keras made of the arguments, and the model, which is built by now if it can be."""
+        """Note what Keras made of the arguments, and the model,
+        which is built by now if it can be.
+        """
         with self._fit.ours("the beginning"):
             params = params or {}
             self._steps = params.get("steps")
@@ -75,13 +107,17 @@ class Watch:
             describe_model(self._fit, model)
 
     def begin_epoch(self, model: Any, epoch: int) -> None:
-        """Note the learning rate that the epoch begins with, after the user's callbacks had a say."""
+        """Note the learning rate that the epoch begins with,
+        after the user's callbacks had a say.
+        """
         self._epoch, self._batch, self._kept = epoch, -1, 0
         with self._fit.ours("learning rate"):
             self._rate = learning_rate(self._fit, model)
 
     def end_batch(self, batch: int, logs: Mapping[str, float] | None) -> None:
-        """Count the batch, and record the metrics so far in this epoch if that is wanted and it is this batch's turn."""
+        """Count the batch, and record the metrics so far in this epoch if that is wanted and it is
+        this batch's turn.
+        """
         if batch <= self._batch:
             return
         self._batch = batch
@@ -98,7 +134,11 @@ class Watch:
             return
         self._kept += 1
         step = self._steps_before + batch
-        self._fit.metrics({f"batch_{key}": value for key, value in (logs or {}).items()}, step=step, epoch=self._epoch)
+        self._fit.metrics(
+            {f"batch_{key}": value for key, value in (logs or {}).items()},
+            step=step,
+            epoch=self._epoch,
+        )
 
     def end_epoch(self, model: Any, epoch: int, logs: Mapping[str, Any] | None) -> None:
         """Record what Keras found in the epoch, before the user's callbacks."""
@@ -118,7 +158,11 @@ class Watch:
 
     def add_to_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
         """Record what the user's callbacks added to the logs, and the files that they wrote."""
-        added = {key: value for key, value in (logs or {}).items() if key not in self._recorded and _is_number(value)}
+        added = {
+            key: value
+            for key, value in (logs or {}).items()
+            if key not in self._recorded and _is_number(value)
+        }
         if added:
             self.rounds.record(epoch, added, epoch=epoch)
         if self.checkpoints:
@@ -127,7 +171,9 @@ class Watch:
 
 
 def with_ours(theirs: Any, opening: Any, closing: Any, model: Any) -> Any:
-    """Return what to give Keras as ``callbacks``: the user's, in their order, between ours. What the user gave is left alone.
+    """Return what to give Keras as ``callbacks``: the user's, in their order, between ours.
+
+    What the user gave is left alone.
 
     The form is kept, for Keras decides by it whether callbacks run in other threads.
     """
@@ -136,7 +182,8 @@ def with_ours(theirs: Any, opening: Any, closing: Any, model: Any) -> Any:
     if isinstance(theirs, (list, tuple)):
         return [opening, *theirs, closing]
     container = sys.modules["keras"].callbacks.CallbackList
-    if isinstance(theirs, container):  # its methods are those of a callback; Keras tells it neither model nor parameters any more
+    # its methods are those of a callback; Keras tells it neither model nor parameters any more
+    if isinstance(theirs, container):
         for ours in (opening, closing):
             ours.set_model(model)
             ours.set_params(getattr(theirs, "params", None))
@@ -186,7 +233,8 @@ def callback_types() -> tuple[type, type]:
             super().__init__()
             self._watch = watch
 
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
+        # Keras' signature
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             self._watch.begin_epoch(self._model, epoch)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -208,4 +256,6 @@ def goal_of(key: str) -> Literal["min", "max"] | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) or (getattr(value, "shape", None) == () and hasattr(value, "__float__"))
+    return isinstance(value, (int, float)) or (
+        getattr(value, "shape", None) == () and hasattr(value, "__float__")
+    )

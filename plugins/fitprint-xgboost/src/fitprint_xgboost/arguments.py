@@ -1,4 +1,6 @@
-"""The arguments of a call by name, also where XGBoost lets keyword-only ones be given by position."""
+"""The arguments of a call by name, also where XGBoost lets keyword-only ones be given
+by position.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,20 @@ def read_arguments(fit: Fit) -> Arguments:
     if len(fit.args) > len(parameters):
         raise ImpossibleCall
     given = dict(zip(parameters, fit.args, strict=False), **fit.kwargs)
-    defaults = {name: entry.default for name, entry in parameters.items() if entry.default is not entry.empty}
+    defaults = {
+        name: entry.default
+        for name, entry in parameters.items()
+        if entry.default is not entry.empty
+    }
     if not parameters.keys() >= given.keys() or not (defaults | given).keys() >= parameters.keys():
         raise ImpossibleCall
     return Arguments(defaults | given, frozenset(given))
 
 
 def params_of(params: Any) -> dict[Any, Any]:
-    """Return XGBoost's parameters, given as a dict or as a list of pairs in which a name may occur more than once."""
+    """Return XGBoost's parameters, given as a dict or as a list of pairs in which a name may occur
+    more than once.
+    """
     if isinstance(params, Mapping):
         return dict(params)
     values: dict[Any, list[Any]] = {}

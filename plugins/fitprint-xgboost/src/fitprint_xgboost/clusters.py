@@ -1,4 +1,6 @@
-"""Trainings that Dask spreads over workers: one run, recorded by the client, which learns of the rounds when the training has ended."""
+"""Trainings that Dask spreads over workers: one run, recorded by the client, which learns of the
+rounds when the training has ended.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def observe_cluster_train(fit: Fit) -> Generator[None, Any, None]:
     matrices = [(arguments.get("dtrain"), "dtrain", "train")]
     matrices += [(matrix, str(name), "eval") for matrix, name in arguments.get("evals") or ()]
     for matrix, name, role in matrices:
-        fit.dataset(matrix, name=name, role=role, feature_names=getattr(matrix, "feature_names", None))
+        fit.dataset(
+            matrix, name=name, role=role, feature_names=getattr(matrix, "feature_names", None)
+        )
     fit.continues(arguments.get("xgb_model"), rounds_of)
     result = yield
     if not isinstance(result, dict):
@@ -45,7 +49,9 @@ def observe_cluster_train(fit: Fit) -> Generator[None, Any, None]:
 
 
 def observe_spread_fit(fit: Fit, call: Call) -> Generator[None, Any, None]:
-    """Record one training call of an estimator of ``xgboost.dask``: nothing is computed for it, which would go through the cluster."""
+    """Record one training call of an estimator of ``xgboost.dask``: nothing is computed for it,
+    which would go through the cluster.
+    """
     estimator = fit.instance
     estimators.record_call(fit, estimator, call)
     result = yield
@@ -54,7 +60,13 @@ def observe_spread_fit(fit: Fit, call: Call) -> Generator[None, Any, None]:
         return
     booster = estimator.get_booster()
     fit.link(estimator)
-    arguments = Arguments({"early_stopping_rounds": estimator.early_stopping_rounds, "callbacks": estimator.callbacks}, frozenset())
+    arguments = Arguments(
+        {
+            "early_stopping_rounds": estimator.early_stopping_rounds,
+            "callbacks": estimator.callbacks,
+        },
+        frozenset(),
+    )
     _record_history(fit, arguments, getattr(estimator, "evals_result_", None), booster)
     record_config(fit, booster)
     with fit.part("importances", quiet=True):

@@ -11,7 +11,12 @@ from fitprint_xgboost.framework import XGBoostFramework
 __all__ = ["XGBoostConformance", "XGBoostFlavorConformance"]
 
 _ROUNDS = 5
-_BINARY = {"objective": "binary:logistic", "eval_metric": ["logloss", "auc"], "max_depth": 2, "nthread": 1}
+_BINARY = {
+    "objective": "binary:logistic",
+    "eval_metric": ["logloss", "auc"],
+    "max_depth": 2,
+    "nthread": 1,
+}
 
 
 def _arrays() -> tuple[Any, Any]:
@@ -44,10 +49,13 @@ def train(params: Any, dtrain: Any, dtest: Any, callbacks: Any) -> Any:
     import xgboost
 
     evals = [(dtrain, "train"), (dtest, "test")]
-    return xgboost.train(params, dtrain, _ROUNDS, evals=evals, callbacks=callbacks, verbose_eval=False)
+    return xgboost.train(
+        params, dtrain, _ROUNDS, evals=evals, callbacks=callbacks, verbose_eval=False
+    )
 
 
-def cross_validate(params: Any, dtrain: Any, dtest: Any, callbacks: Any) -> Any:  # noqa: ARG001 - all of what is built
+# all of what is built
+def cross_validate(params: Any, dtrain: Any, dtest: Any, callbacks: Any) -> Any:  # noqa: ARG001
     import xgboost
 
     return xgboost.cv(params, dtrain, _ROUNDS, nfold=3, callbacks=callbacks, as_pandas=False)
@@ -61,7 +69,11 @@ def build_estimator() -> dict[str, Any]:
     from xgboost import XGBClassifier
 
     features, target = _arrays()
-    return {"model": XGBClassifier(n_estimators=_ROUNDS, max_depth=2, n_jobs=1), "X": features, "y": target}
+    return {
+        "model": XGBClassifier(n_estimators=_ROUNDS, max_depth=2, n_jobs=1),
+        "X": features,
+        "y": target,
+    }
 
 
 def build_forest() -> dict[str, Any]:
@@ -71,7 +83,14 @@ def build_forest() -> dict[str, Any]:
 
     features, _ = _arrays()
     generator = np.random.RandomState(3)
-    model = XGBRegressor(n_estimators=1, num_parallel_tree=_ROUNDS, max_depth=2, subsample=0.5, random_state=generator, n_jobs=1)
+    model = XGBRegressor(
+        n_estimators=1,
+        num_parallel_tree=_ROUNDS,
+        max_depth=2,
+        subsample=0.5,
+        random_state=generator,
+        n_jobs=1,
+    )
     return {"model": model, "X": features, "y": features[:, 0]}
 
 
@@ -80,7 +99,12 @@ def build_ranker() -> dict[str, Any]:
     from xgboost import XGBRanker
 
     features, target = _arrays()
-    return {"model": XGBRanker(n_estimators=_ROUNDS, n_jobs=1), "X": features, "y": target, "qid": np.repeat(range(6), 10)}
+    return {
+        "model": XGBRanker(n_estimators=_ROUNDS, n_jobs=1),
+        "X": features,
+        "y": target,
+        "qid": np.repeat(range(6), 10),
+    }
 
 
 def fit(model: Any, X: Any, y: Any, **more: Any) -> Any:
@@ -106,7 +130,11 @@ class XGBoostConformance(FrameworkConformance):
             train,
             predict,
             params={"objective", "max_depth", "num_boost_round"},
-            metrics={f"{data}-{metric}": _ROUNDS for data in ("train", "test") for metric in ("logloss", "auc")},
+            metrics={
+                f"{data}-{metric}": _ROUNDS
+                for data in ("train", "test")
+                for metric in ("logloss", "auc")
+            },
         ),
         Case(
             "callbacks",
@@ -114,14 +142,24 @@ class XGBoostConformance(FrameworkConformance):
             train,
             predict,
             params={"callbacks"},
-            metrics={"test-auc": _ROUNDS, "learning_rate": _ROUNDS, "best_iteration": 1, "best_score": 1, "stopped_iteration": 1},
+            metrics={
+                "test-auc": _ROUNDS,
+                "learning_rate": _ROUNDS,
+                "best_iteration": 1,
+                "best_score": 1,
+                "stopped_iteration": 1,
+            },
         ),
         Case(
             "cv",
             build_training,
             cross_validate,
             params={"nfold"},
-            metrics={"test-auc-mean": _ROUNDS, "test-auc-std": _ROUNDS, "train-logloss-mean": _ROUNDS},
+            metrics={
+                "test-auc-mean": _ROUNDS,
+                "test-auc-std": _ROUNDS,
+                "train-logloss-mean": _ROUNDS,
+            },
             model=None,
             kind="cross-validation",
         ),
@@ -133,7 +171,14 @@ class XGBoostConformance(FrameworkConformance):
             params={"max_depth", "n_estimators"},
             metrics={"validation_0-logloss": _ROUNDS, "training_score": 1},
         ),
-        Case("forest", build_forest, fit, predict_with_estimator, params={"n_estimators"}, metrics={"training_score": 1}),
+        Case(
+            "forest",
+            build_forest,
+            fit,
+            predict_with_estimator,
+            params={"n_estimators"},
+            metrics={"training_score": 1},
+        ),
         Case("ranker", build_ranker, fit, predict_with_estimator, params={"n_estimators"}),
     )
 

@@ -1,4 +1,6 @@
-"""Facts on a DMatrix, told by itself: the data are not copied, except labels and weights of moderate number, one at a time."""
+"""Facts on a DMatrix, told by itself: the data are not copied, except labels and weights of
+moderate number, one at a time.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _NAMES = 1000  # features that are named
 _ROWS = 1_000_000  # labels that are looked at: XGBoost hands out a copy of 4 bytes each
 
 
-def record_matrix(fit: Fit, matrix: Any, *, name: str, role: str, discrete: bool | None = None) -> None:
+def record_matrix(
+    fit: Fit, matrix: Any, *, name: str, role: str, discrete: bool | None = None
+) -> None:
     """Record facts on a DMatrix of any kind, also one that was made from an iterator.
 
     Args:
@@ -30,8 +34,12 @@ def record_matrix(fit: Fit, matrix: Any, *, name: str, role: str, discrete: bool
     record_matrices(fit, [(matrix, name, role)], discrete=discrete)
 
 
-def record_matrices(fit: Fit, matrices: Iterable[tuple[Any, str, str]], *, discrete: bool | None = None) -> None:
-    """Record facts on several matrices with name and role; one that occurs again is looked at once."""
+def record_matrices(
+    fit: Fit, matrices: Iterable[tuple[Any, str, str]], *, discrete: bool | None = None
+) -> None:
+    """Record facts on several matrices with name and role;
+    one that occurs again is looked at once.
+    """
     if not fit.setting("datasets"):
         return
     seen: list[tuple[Any, Dataset]] = []

@@ -1,4 +1,6 @@
-"""The observer of estimators' ``fit``: what scikit-learn's plugin records of any estimator, and what is XGBoost's own."""
+"""The observer of estimators' ``fit``: what scikit-learn's plugin records of any estimator, and
+what is XGBoost's own.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,13 @@ from fitprint_xgboost.clusters import is_spread, observe_spread_fit
 
 __all__ = ["observe_fit"]
 
-# Arguments of `fit` that are data, or recorded otherwise: those of evaluation sets with the matrices that are made of them.
+# Arguments of `fit` that are data, or recorded otherwise: those of evaluation sets with the
+# matrices that are made of them.
 _RECORDED_OTHERWISE = frozenset(
-    "X y sample_weight eval_set sample_weight_eval_set base_margin_eval_set eval_group eval_qid xgb_model callbacks".split()
+    (
+        "X y sample_weight eval_set sample_weight_eval_set base_margin_eval_set eval_group "
+        "eval_qid xgb_model callbacks"
+    ).split()
 )
 
 
@@ -32,5 +38,9 @@ def observe_fit(fit: Fit) -> Generator[None, Any, None]:
 
 def _read(fit: Fit) -> Call:
     arguments = fit.arguments
-    others = {name: value for name, value in arguments.items() if name not in _RECORDED_OTHERWISE and value is not None and fit.given(name)}
+    others = {
+        name: value
+        for name, value in arguments.items()
+        if name not in _RECORDED_OTHERWISE and value is not None and fit.given(name)
+    }
     return Call(arguments["X"], arguments.get("y"), arguments.get("sample_weight"), others)

@@ -1,4 +1,6 @@
-"""The XGBoost flavor: the framework's own format, which holds trees and no code, and what makes an estimator of it again."""
+"""The XGBoost flavor: the framework's own format, which holds trees and no code, and what makes an
+estimator of it again.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,9 @@ _OWN = frozenset(f"xgboost.sklearn.{name}" for name in _ESTIMATORS.split())
 class XGBoostFlavor(Flavor):
     """Boosters, and estimators: XGBoost's and subclasses of them.
 
-    The file is what XGBoost itself writes. Parameters of an estimator, which it leaves out, stand in the options, as far as they are
-    numbers, texts, lists and dicts; so do such attributes of a subclass. An estimator of ``xgboost.dask`` comes back without Dask.
+    The file is what XGBoost itself writes. Parameters of an estimator, which it leaves out, stand
+    in the options, as far as they are numbers, texts, lists and dicts; so do such attributes of a
+    subclass. An estimator of ``xgboost.dask`` comes back without Dask.
     """
 
     name = "xgboost"
@@ -40,13 +43,17 @@ class XGBoostFlavor(Flavor):
     }  # their state is the booster's bytes and plain parameters
 
     def check_state(self, kind: str, state: Mapping[str, Any]) -> None:
-        """Refuse a booster, in a model of another framework, of bytes that XGBoost would read beyond their end."""
+        """Refuse a booster, in a model of another framework, of bytes that XGBoost would read
+        beyond their end.
+        """
         if kind == _BOOSTER:
             data = state.get("handle")
             if type(data) is not bytearray:
                 raise IntegrityError("a booster of XGBoost has no trees")
             if (problem := problem_of(bytes(data))) is not None or data[:1] != b"{":
-                raise IntegrityError(f"a booster of XGBoost is damaged: {problem or 'it is of no known format'}")
+                raise IntegrityError(
+                    f"a booster of XGBoost is damaged: {problem or 'it is of no known format'}"
+                )
 
     def accepts(self, model: object) -> bool:
         return any((base.__module__, base.__name__) in _BASES for base in type(model).__mro__)
@@ -55,7 +62,12 @@ class XGBoostFlavor(Flavor):
         subject: Any = model
         named = _named(model)
         is_booster = not hasattr(subject, "get_booster")
-        options: dict[str, Any] = {"code": None, "data": _FILE, "model_format": "ubj", "xgb_version": _version()}
+        options: dict[str, Any] = {
+            "code": None,
+            "data": _FILE,
+            "model_format": "ubj",
+            "xgb_version": _version(),
+        }
         options["model_class"] = _BOOSTER if is_booster else named
         path = directory / _FILE
         if is_booster:
@@ -63,7 +75,8 @@ class XGBoostFlavor(Flavor):
         else:
             try:
                 _base(subject).save_model(subject, path)
-            except TypeError:  # an estimator of no kind, which XGBoost does not want to name in the file
+            except TypeError:
+                # an estimator of no kind, which XGBoost does not want to name in the file
                 subject.get_booster().save_model(path)
             options |= _state_of(subject)
         options["size"] = path.stat().st_size
@@ -74,17 +87,30 @@ class XGBoostFlavor(Flavor):
             serialization="ubj",
             safe=is_own,
             needs=[] if is_own else [named],
-            modules=sorted({"numpy", "scipy", "xgboost", *([] if is_booster else ["sklearn", type(model).__module__])}),
+            modules=sorted(
+                {
+                    "numpy",
+                    "scipy",
+                    "xgboost",
+                    *([] if is_booster else ["sklearn", type(model).__module__]),
+                }
+            ),
         )
 
     def predict(self, model: Any, data: Any, **options: Any) -> Any:
-        """Return predictions; a booster is given a ``DMatrix``, whose features take the booster's names where the data has none."""
+        """Return predictions; a booster is given a ``DMatrix``, whose features take the booster's
+        names where the data has none.
+        """
         if hasattr(model, "get_booster"):
             return model.predict(data, **options)
         from xgboost import DMatrix
 
         names = None if hasattr(data, "columns") else model.feature_names
-        matrix = data if isinstance(data, DMatrix) else DMatrix(data, feature_names=names, enable_categorical=True)
+        matrix = (
+            data
+            if isinstance(data, DMatrix)
+            else DMatrix(data, feature_names=names, enable_categorical=True)
+        )
         return model.predict(matrix, **options)
 
     def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
@@ -98,7 +124,10 @@ class XGBoostFlavor(Flavor):
             trust.require([named], path.name)
         size = options.get("size")
         if size is not None and size != path.stat().st_size:
-            raise IntegrityError(f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, written were {size}")
+            raise IntegrityError(
+                f"{path.name} of {trust.uri} is damaged: it has {path.stat().st_size} bytes, "
+                f"written were {size}"
+            )
         if not trust.own and (problem := problem_of(path.read_bytes())) is not None:
             raise _unreadable(path, options, trust, problem)
         from xgboost import Booster
@@ -116,12 +145,14 @@ class XGBoostFlavor(Flavor):
 
 
 def _unreadable(path: Path, options: Mapping[str, Any], trust: Trust, told: str) -> FitprintError:
-    """Return the error for a file that is damaged, or that a newer XGBoost wrote in a way of its own."""
+    """Return the error for a file that is damaged, or that a newer XGBoost wrote in a way of its
+    own.
+    """
     written, here = str(options.get("xgb_version") or ""), _version() or ""
     if _release(written) > _release(here):
         return FitprintError(
-            f"{trust.uri} was saved by XGBoost {written}, and XGBoost {here}, which is installed, cannot read it ({told}): "
-            f"install xgboost>={written}"
+            f"{trust.uri} was saved by XGBoost {written}, and XGBoost {here}, which is installed, "
+            f"cannot read it ({told}): install xgboost>={written}"
         )
     return IntegrityError(f"{path.name} of {trust.uri} is damaged: {told}")
 
@@ -134,7 +165,12 @@ def _predict_odd(model: Any, _: object) -> None:
     for whole in (True, False):
         rows = np.array(odd_rows(booster.num_features(), whole=whole), dtype=np.float32)
         rows[np.isinf(rows)] = 3e38  # infinity is refused
-        data = DMatrix(rows, feature_names=booster.feature_names, feature_types=booster.feature_types, enable_categorical=True)
+        data = DMatrix(
+            rows,
+            feature_names=booster.feature_names,
+            feature_types=booster.feature_types,
+            enable_categorical=True,
+        )
         for options in ({"output_margin": True}, {"pred_leaf": True}, {"pred_contribs": True}):
             attempt(booster.predict, data, **options)
         attempt(booster.inplace_predict, rows)
@@ -154,22 +190,32 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _named(model: Any) -> str:
-    """Return the name of the model's class; of one that predicts by way of Dask, that of its like without."""
+    """Return the name of the model's class; of one that predicts by way of Dask, that of its like
+    without.
+    """
     module, _, name = class_name(model).rpartition(".")
     local = f"xgboost.sklearn.{name.removeprefix('Dask')}"
     return local if module.startswith("xgboost.dask") and local in _OWN else f"{module}.{name}"
 
 
 def _base(model: Any) -> Any:
-    """Return the nearest class of XGBoost's own: a subclass may have put something else in the place of its methods."""
+    """Return the nearest class of XGBoost's own: a subclass may have put something else in the
+    place of its methods.
+    """
     return next(cls for cls in type(model).__mro__ if f"{cls.__module__}.{cls.__name__}" in _OWN)
 
 
 def _state_of(model: Any) -> dict[str, Any]:
-    """Return the parameters that are not at their default, and attributes of a subclass, as far as JSON can hold them."""
+    """Return the parameters that are not at their default, and attributes of a subclass, as far as
+    JSON can hold them.
+    """
     names = _parameters(type(model))
     state = vars(model)
-    params = {name: state[name] for name, default in names.items() if name in state and not _same(state[name], default)}
+    params = {
+        name: state[name]
+        for name, default in names.items()
+        if name in state and not _same(state[name], default)
+    }
     extra = state.get("kwargs")
     told: dict[str, Any] = {}
     plain = {name: _plain(value) for name, value in params.items()}
@@ -180,14 +226,17 @@ def _state_of(model: Any) -> dict[str, Any]:
     if _named(model) not in _OWN:
         known = {*names, *_FITTED, "kwargs"}
         found = {name: _plain(value) for name, value in state.items() if name not in known}
-        told["attributes"] = {name: value for name, value in found.items() if value is not _LEFT_OUT}
+        told["attributes"] = {
+            name: value for name, value in found.items() if value is not _LEFT_OUT
+        }
         left_out += sorted(name for name, value in found.items() if value is _LEFT_OUT)
     if left_out:
         told["left_out"] = left_out
     return told
 
 
-_FITTED = frozenset("_Booster n_classes_ evals_result_ classes_".split())  # what loading makes anew, or the run has as metrics
+# what loading makes anew, or the run has as metrics
+_FITTED = frozenset("_Booster n_classes_ evals_result_ classes_".split())
 _LEFT_OUT = object()
 
 
@@ -205,7 +254,9 @@ def _parameters(cls: type) -> dict[str, Any]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return value is default or (type(value) is type(default) and (value == default or value != value))
+    return value is default or (
+        type(value) is type(default) and (value == default or value != value)
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -230,9 +281,16 @@ def _estimator(named: str, path: Path, options: Mapping[str, Any]) -> Any:
     try:
         cls: Any = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise FitprintError(f"the model is a {named}, which cannot be imported here ({error}); make its module importable") from error
-    if ("xgboost.sklearn", "XGBModel") not in {(base.__module__, base.__name__) for base in getattr(cls, "__mro__", ())}:
-        raise IntegrityError(f"the model names {named} as its class, which is no estimator of XGBoost's")
+        raise FitprintError(
+            f"the model is a {named}, which cannot be imported here ({error}); make its module "
+            "importable"
+        ) from error
+    if ("xgboost.sklearn", "XGBModel") not in {
+        (base.__module__, base.__name__) for base in getattr(cls, "__mro__", ())
+    }:
+        raise IntegrityError(
+            f"the model names {named} as its class, which is no estimator of XGBoost's"
+        )
     params = {str(key): value for key, value in (options.get("params") or {}).items()}
     try:
         model: Any = cls()

@@ -1,4 +1,6 @@
-"""Whether a model file is whole: XGBoost's reader takes its lengths on trust, and reads beyond the end of one that was cut."""
+"""Whether a model file is whole: XGBoost's reader takes its lengths on trust, and reads beyond the
+end of one that was cut.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,22 @@ from fitprint_xgboost.structure import problem_in
 __all__ = ["problem_of"]
 
 # How numbers are read, by type: one by one, and many at once.
-_FORMS = {"i": "b", "U": "B", "I": "h", "u": "H", "l": "i", "m": "I", "L": "q", "M": "Q", "d": "f", "D": "d"}
-_NUMBERS = {ord(kind): (struct.Struct(f">{form}"), np.dtype(form).newbyteorder(">")) for kind, form in _FORMS.items()}
+_FORMS = {
+    "i": "b",
+    "U": "B",
+    "I": "h",
+    "u": "H",
+    "l": "i",
+    "m": "I",
+    "L": "q",
+    "M": "Q",
+    "d": "f",
+    "D": "d",
+}
+_NUMBERS = {
+    ord(kind): (struct.Struct(f">{form}"), np.dtype(form).newbyteorder(">"))
+    for kind, form in _FORMS.items()
+}
 _LENGTHS = frozenset(map(ord, "iUIlL"))
 _CONSTANTS = {ord("T"): True, ord("F"): False, ord("Z"): None, ord("N"): None}
 _DEPTH = 64
@@ -25,10 +41,11 @@ class _CutError(Exception):
 
 
 def problem_of(data: bytes) -> str | None:
-    """Tell what is wrong with a model file in one of the formats JSON and UBJSON; None if nothing is, or it is of another format.
+    """Tell what is wrong with a model file in one of the formats JSON and UBJSON; None if nothing
+    is, or it is of another format.
 
-    All of it is read: lengths, brackets and types (https://ubjson.org/type-reference), and then each index, count and category
-    (:mod:`fitprint_xgboost.structure`).
+    All of it is read: lengths, brackets and types (https://ubjson.org/type-reference), and then
+    each index, count and category (:mod:`fitprint_xgboost.structure`).
     """
     if not data:
         return "it is empty"

@@ -1,4 +1,6 @@
-"""The observers of hand-written training loops, seen by their evaluations (`Booster.eval`, `Booster.eval_set`), and of predictions."""
+"""The observers of hand-written training loops, seen by their evaluations (`Booster.eval`,
+`Booster.eval_set`), and of predictions.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ __all__ = ["observe_evaluation", "observe_prediction"]
 
 
 def observe_evaluation(fit: Fit) -> Generator[None, Any, None]:
-    """Record the metrics of one evaluation: in a loop as a point of a curve; of a booster that has been trained as `evaluation_<name>`.
+    """Record the metrics of one evaluation: in a loop as a point of a curve; of a booster that has
+    been trained as `evaluation_<name>`.
 
-    `Booster.update` is left alone: XGBoost's warnings name the line that called it, which would be one of ours. What is being trained
-    is recorded with the first evaluation in a run.
+    `Booster.update` is left alone: XGBoost's warnings name the line that called it, which would be
+    one of ours. What is being trained is recorded with the first evaluation in a run.
     """
     booster, around = fit.instance, current_run()
     known = fit.linked(booster)
@@ -32,7 +35,9 @@ def observe_evaluation(fit: Fit) -> Generator[None, Any, None]:
     told = yield
     fit.note_on(run)
     # Many loops leave the iteration at 0: the loop around knows better.
-    step = None if POSITION.get() is not None else _argument(fit, 3 if is_single else 2, "iteration")
+    step = (
+        None if POSITION.get() is not None else _argument(fit, 3 if is_single else 2, "iteration")
+    )
     for part in str(told).split()[1:]:
         key, _, value = part.rpartition(":")
         if in_loop:
@@ -45,7 +50,12 @@ def observe_evaluation(fit: Fit) -> Generator[None, Any, None]:
             fit.continues(booster, rounds_of)
         fit.link(booster)
         record_resolved(fit, record_config(fit, booster))
-        record_matrices(fit, [(evals, str(_argument(fit, 2, "name") or "eval"), "eval")] if is_single else evals_of(fit, evals))
+        record_matrices(
+            fit,
+            [(evals, str(_argument(fit, 2, "name") or "eval"), "eval")]
+            if is_single
+            else evals_of(fit, evals),
+        )
 
 
 def observe_prediction(fit: Fit) -> Generator[None, Any, None]:

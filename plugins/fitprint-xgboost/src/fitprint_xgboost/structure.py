@@ -1,7 +1,8 @@
-"""Whether what a model file of XGBoost's says leads anywhere: XGBoost follows children, features and categories without looking.
+"""Whether what a model file of XGBoost's says leads anywhere: XGBoost follows children, features
+and categories without looking.
 
-What a version of XGBoost does not write is not asked for, but each index, count and length that is there is compared with what it
-counts or points to.
+What a version of XGBoost does not write is not asked for, but each index, count and length that is
+there is compared with what it counts or points to.
 """
 
 from __future__ import annotations
@@ -15,12 +16,23 @@ __all__ = ["problem_in"]
 
 _ROOT = {-1, 0x7FFFFFFF}  # what stands for the parent of a root, by version
 _CATEGORY = 1 << 24  # the largest that a float tells from its neighbours
-_BY_NODE = ("default_left", "loss_changes", "parents", "right_children", "split_conditions", "split_indices", "split_type", "sum_hessian")
+_BY_NODE = (
+    "default_left",
+    "loss_changes",
+    "parents",
+    "right_children",
+    "split_conditions",
+    "split_indices",
+    "split_type",
+    "sum_hessian",
+)
 _LIMIT = 1 << 31
 
 
 def problem_in(model: Mapping[str, Any]) -> str | None:
-    """Tell what in a model, as its file holds it, points outside of itself; None if nothing does."""
+    """Tell what in a model, as its file holds it, points outside of itself;
+    None if nothing does.
+    """
     try:
         _check(model)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -52,7 +64,9 @@ def _check_trees(model: Mapping[str, Any], features: int, groups: int) -> None:
     if info.size and (info.min() < 0 or info.max() >= groups):
         raise ValueError("a tree is for a class that there is not")
     if "iteration_indptr" in model:
-        _check_bounds(_integers(model["iteration_indptr"], "iteration_indptr"), len(trees), "its iterations")
+        _check_bounds(
+            _integers(model["iteration_indptr"], "iteration_indptr"), len(trees), "its iterations"
+        )
     for number, tree in enumerate(trees):
         try:
             _check_tree(tree, features, groups)
@@ -72,7 +86,10 @@ def _check_tree(tree: Mapping[str, Any], features: int, groups: int) -> None:
     weights = len(tree["base_weights"])
     if lengths != {count} or weights not in ({count} if width == 1 else {count, count * width}):
         raise ValueError("has not as many nodes as it says")
-    right, parents = _integers(tree["right_children"], "children"), _integers(tree["parents"], "parents")
+    right, parents = (
+        _integers(tree["right_children"], "children"),
+        _integers(tree["parents"], "parents"),
+    )
     inner = left != -1
     _check_leaves(tree, right[~inner], int((~inner).sum()), width)
     _check_walks(left, right, parents, inner)
@@ -99,7 +116,9 @@ def _check_leaves(tree: Mapping[str, Any], right: Any, leaves: int, width: int) 
 
 
 def _check_walks(left: Any, right: Any, parents: Any, inner: Any) -> None:
-    """See that every walk from the root ends in a leaf: no node has two parents, and none is its own ancestor."""
+    """See that every walk from the root ends in a leaf: no node has two parents, and none is its
+    own ancestor.
+    """
     nodes = np.flatnonzero(inner)
     for children in (left[nodes], right[nodes]):
         if children.size and (children.min() < 1 or children.max() >= len(left)):
@@ -113,7 +132,9 @@ def _check_walks(left: Any, right: Any, parents: Any, inner: Any) -> None:
     if (left[nodes] > nodes).all() and (right[nodes] > nodes).all():
         return
     level, seen = np.zeros(1, dtype=np.int64), 0
-    while level.size:  # each node has one parent, so that what the root does not reach may be a circle, and is not walked
+    # each node has one parent, so that what the root does not reach may be a circle, and is not
+    # walked
+    while level.size:
         seen += len(level)
         level = level[inner[level]]
         level = np.concatenate((left[level], right[level]))
@@ -138,7 +159,13 @@ def _check_categories(tree: Mapping[str, Any], count: int, inner: Any) -> None:
         raise ValueError("asks for categories that there are not")
     if not nodes.size:
         return
-    if nodes[0] < 0 or nodes[-1] >= count or (starts < 0).any() or (sizes < 0).any() or (starts + sizes > len(found)).any():
+    if (
+        nodes[0] < 0
+        or nodes[-1] >= count
+        or (starts < 0).any()
+        or (sizes < 0).any()
+        or (starts + sizes > len(found)).any()
+    ):
         raise ValueError("has categories that are not where it says")
     if found.size and (found.min() < 0 or found.max() >= _CATEGORY):
         raise ValueError("has a category that cannot be")
@@ -146,7 +173,10 @@ def _check_categories(tree: Mapping[str, Any], count: int, inner: Any) -> None:
 
 def _check_names(names: Mapping[str, Any], features: int) -> None:
     """Check the names of categories, which predictions for other encodings look up."""
-    segments, order = _integers(names["feature_segments"], "categories"), _integers(names["sorted_idx"], "categories")
+    segments, order = (
+        _integers(names["feature_segments"], "categories"),
+        _integers(names["sorted_idx"], "categories"),
+    )
     encoded = names["enc"]
     if len(encoded) > features or (len(encoded) and len(segments) != len(encoded) + 1):
         raise ValueError("names categories of features that there are not")

@@ -1,4 +1,6 @@
-"""The observers of ``xgboost.train``: called by the user, and by an estimator that is being fitted."""
+"""The observers of ``xgboost.train``: called by the user,
+and by an estimator that is being fitted.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
     fit.subject = "xgboost.train"
     record_params(fit, arguments)
     fit.identify("xgboost.core.Booster")
-    matrices = [(arguments.get("dtrain"), "dtrain", "train"), *evals_of(fit, arguments.get("evals"))]
+    matrices = [
+        (arguments.get("dtrain"), "dtrain", "train"),
+        *evals_of(fit, arguments.get("evals")),
+    ]
     record_matrices(fit, matrices, discrete=is_discrete(arguments))
     fit.continues(arguments.get("xgb_model"), rounds_of)
     seen = watch(fit, arguments)
@@ -49,7 +54,9 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
 
 
 def record_trained(fit: Fit, booster: Any) -> None:
-    """Record the booster that a call of ``train`` has made: configuration, importances, signature and the model."""
+    """Record the booster that a call of ``train`` has made: configuration, importances, signature
+    and the model.
+    """
     note_trained(booster)
     record_config(fit, booster)
     with fit.part("importances"):
@@ -58,7 +65,10 @@ def record_trained(fit: Fit, booster: Any) -> None:
     with fit.part("signature", quiet=True):
         signature = signature_of(booster)
     if signature is None:
-        fit.skipped("signature", "the booster has features of categories, of which it does not tell how they were given")
+        fit.skipped(
+            "signature",
+            "the booster has features of categories, of which it does not tell how they were given",
+        )
     fit.model(booster, signature=signature)
 
 
@@ -88,7 +98,9 @@ def record_params(fit: Fit, arguments: Arguments) -> None:
     with fit.part("params", quiet=True):
         params = params_of(arguments.get("params"))
         for name, value in arguments.values.items():
-            if name in _RECORDED_OTHERWISE or (name not in arguments.given and name not in {"nfold", "num_boost_round"}):
+            if name in _RECORDED_OTHERWISE or (
+                name not in arguments.given and name not in {"nfold", "num_boost_round"}
+            ):
                 continue
             if name == "callbacks" and isinstance(value, (list, tuple)):
                 params[name] = [type(callback).__name__ for callback in value]
@@ -103,7 +115,11 @@ def is_discrete(arguments: Arguments) -> bool | None:
         objective = params_of(arguments.get("params")).get("objective", "reg:squarederror")
     except (TypeError, ValueError):
         return None
-    if callable(arguments.get("obj")) or not isinstance(objective, str) or objective.startswith("rank:"):
+    if (
+        callable(arguments.get("obj"))
+        or not isinstance(objective, str)
+        or objective.startswith("rank:")
+    ):
         return None
     return objective.startswith(("binary:", "multi:"))
 
@@ -120,12 +136,19 @@ def record_stop(seen: Watch | None, arguments: Arguments) -> None:
     if stops_early(arguments) and seen.best is not None:
         iteration, score = seen.best
         stopped = seen.before + seen.last
-        seen.rounds.stopped(best_iteration=iteration, best_score=score, stopped_iteration=stopped, metric=seen.decided)
+        seen.rounds.stopped(
+            best_iteration=iteration,
+            best_score=score,
+            stopped_iteration=stopped,
+            metric=seen.decided,
+        )
     seen.forget()
 
 
 def is_first_worker() -> bool:
-    """Tell whether this process is to record: of several that train one model together, only the first does, and none for a client."""
+    """Tell whether this process is to record: of several that train one model together, only the
+    first does, and none for a client.
+    """
     collective = getattr(sys.modules["xgboost"], "collective", None)
     if collective is None or not collective.is_distributed():
         return True
@@ -135,6 +158,10 @@ def is_first_worker() -> bool:
 
 
 def _trains_one(estimator: Any) -> bool:
-    """Tell whether an estimator contains exactly one booster: one of XGBoost's own, or a pipeline."""
+    """Tell whether an estimator contains exactly one booster: one of XGBoost's own,
+    or a pipeline.
+    """
     is_pipeline = isinstance(getattr(estimator, "steps", None), list)
-    return is_pipeline or any(cls.__module__ == "xgboost.sklearn" for cls in type(estimator).__mro__)
+    return is_pipeline or any(
+        cls.__module__ == "xgboost.sklearn" for cls in type(estimator).__mro__
+    )

@@ -15,12 +15,16 @@ __all__ = ["observe_cv"]
 
 
 def observe_cv(fit: Fit) -> Generator[None, Any, None]:
-    """Record one cross-validation: mean and standard deviation over the folds of every metric, in each round."""
+    """Record one cross-validation: mean and standard deviation over the folds of every metric, in
+    each round.
+    """
     arguments = read_arguments(fit)
     fit.subject = "xgboost.cv"
     record_params(fit, arguments)
     fit.identify(None)
-    record_matrix(fit, arguments.get("dtrain"), name="dtrain", role="train", discrete=is_discrete(arguments))
+    record_matrix(
+        fit, arguments.get("dtrain"), name="dtrain", role="train", discrete=is_discrete(arguments)
+    )
     seen = watch(fit, arguments)
     yield
     record_stop(seen, arguments)

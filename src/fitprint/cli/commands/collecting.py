@@ -14,22 +14,37 @@ __all__ = ["COMMAND", "Collecting"]
 
 
 class Collecting:
-    """Bytes stay that a run has (one in the trash, too), that a version of a registered model has, of which a journal speaks that is not
-    delivered, and that were put here in the last 24 hours; less than one is safe only while nothing records into this home. All stores are
-    asked into which this home has recorded. Runs in the trash are purged only if --trash or the setting trash_days says after how many
-    days.
+    """Bytes stay that a run has (one in the trash, too), that a version of a registered model has,
+    of which a journal speaks that is not delivered, and that were put here in the last 24 hours;
+    less than one is safe only while nothing records into this home. All stores are asked into which
+    this home has recorded. Runs in the trash are purged only if --trash or the setting trash_days
+    says after how many days.
 
     Examples:
       fitprint gc --dry-run
       fitprint gc --trash 30 --yes
 
-    --json prints an object: runs (ids of those purged from the trash), blobs, bytes, stores, dry_run.
+    --json prints an object: runs (ids of those purged from the trash), blobs, bytes, stores,
+    dry_run.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--trash", metavar="DAYS", type=float, help="purge runs that are in the trash for so many days")
-        parser.add_argument("--grace", metavar="HOURS", type=float, default=24.0, help="keep what was put here in so many hours (24)")
-        parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be freed")
+        parser.add_argument(
+            "--trash",
+            metavar="DAYS",
+            type=float,
+            help="purge runs that are in the trash for so many days",
+        )
+        parser.add_argument(
+            "--grace",
+            metavar="HOURS",
+            type=float,
+            default=24.0,
+            help="keep what was put here in so many hours (24)",
+        )
+        parser.add_argument(
+            "-n", "--dry-run", action="store_true", help="only say what would be freed"
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -37,15 +52,24 @@ class Collecting:
         if nothing := reading.nothing_yet():
             tell(nothing)
             return 0
-        found = collect_garbage(trash_days=arguments.trash, grace_hours=arguments.grace, dry_run=True)
+        found = collect_garbage(
+            trash_days=arguments.trash, grace_hours=arguments.grace, dry_run=True
+        )
         has_some = bool(found.runs or found.blobs)
         if not arguments.dry_run and has_some:
             if not arguments.yes and not agreed(f"free {_told(found)}, for good? [y/N] "):
-                tell(f"nothing was freed of {_told(found)}; add --yes to free it without being asked")
+                tell(
+                    f"nothing was freed of {_told(found)}; add --yes to free it without being asked"
+                )
                 return 1
             found = collect_garbage(trash_days=arguments.trash, grace_hours=arguments.grace)
         if arguments.json:
-            content = {"runs": list(found.runs), "blobs": found.blobs, "bytes": found.size, "stores": list(found.stores)}
+            content = {
+                "runs": list(found.runs),
+                "blobs": found.blobs,
+                "bytes": found.size,
+                "stores": list(found.stores),
+            }
             print(dumped({**content, "dry_run": arguments.dry_run}))
         if not has_some:
             tell("there is nothing to free")
@@ -60,5 +84,7 @@ COMMAND = Collecting()
 def _told(found: Collected) -> str:
     parts = [f"{counted_runs(len(found.runs))} of the trash"] if found.runs else []
     if found.blobs or not parts:
-        parts.append(f"{found.blobs} {'file' if found.blobs == 1 else 'files'} ({size(found.size)})")
+        parts.append(
+            f"{found.blobs} {'file' if found.blobs == 1 else 'files'} ({size(found.size)})"
+        )
     return " and ".join(parts)

@@ -25,38 +25,69 @@ _MOST = 50  # runs of a filter, unless --top says otherwise
 
 
 class Comparing:
-    """Up to six runs stand side by side if there is room; otherwise each run is a line. A star marks the best value of a metric, and the
-    arrow behind a metric's name says which direction is better. With a baseline (of two runs, the first), each metric also shows its
-    distance from the baseline: green if better, red if worse. Metrics are compared by their last value. "-" means that a run has no
-    such value. Values that are equal, and defaults that only some of the runs have, are not shown unless you ask with --all.
+    """Up to six runs stand side by side if there is room; otherwise each run is a line. A star
+    marks the best value of a metric, and the arrow behind a metric's name says which direction is
+    better. With a baseline (of two runs, the first), each metric also shows its distance from the
+    baseline: green if better, red if worse. Metrics are compared by their last value. "-" means
+    that a run has no such value. Values that are equal, and defaults that only some of the runs
+    have, are not shown unless you ask with --all.
 
     fitprint compare @last @best:accuracy_score
     fitprint compare -q "params.C > 0.1" --sort -accuracy_score --top 10 --baseline my-best
     fitprint compare a b c --md >> report.md
 
-    --json prints an object: schema (1), runs (id, name, status, experiment, start_time, duration), baseline (an id or null), sections,
-    notes. Each section has name (metrics, params, tags, data, packages, environment, code), hidden (the number of rows left out) and
-    rows: key, differs, values by run id, and for metrics goal, best (ids) and deltas by run id (delta, percent, better). NaN and
-    infinities are the texts "NaN", "Infinity" and "-Infinity". --csv prints a line for each run, with full precision.
+    --json prints an object: schema (1), runs (id, name, status, experiment, start_time, duration),
+    baseline (an id or null), sections, notes. Each section has name (metrics, params, tags, data,
+    packages, environment, code), hidden (the number of rows left out) and rows: key, differs,
+    values by run id, and for metrics goal, best (ids) and deltas by run id (delta, percent,
+    better). NaN and infinities are the texts "NaN", "Infinity" and "-Infinity". --csv prints a line
+    for each run, with full precision.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
-        parser.add_argument("-q", "--query", metavar="FILTER", help=f"the runs that match, too (at most {_MOST} unless --top says so)")
+        parser.add_argument(
+            "-q",
+            "--query",
+            metavar="FILTER",
+            help=f"the runs that match, too (at most {_MOST} unless --top says so)",
+        )
         add_view(parser)
-        parser.add_argument("--sort", default="", metavar="KEYS", help="order of the runs of the filter or the view, as for `fitprint ls`")
-        parser.add_argument("--top", type=_positive, metavar="N", help="at most N runs of the filter or the view")
-        parser.add_argument("--baseline", metavar="RUN", help="the run to which the others are compared")
+        parser.add_argument(
+            "--sort",
+            default="",
+            metavar="KEYS",
+            help="order of the runs of the filter or the view, as for `fitprint ls`",
+        )
+        parser.add_argument(
+            "--top", type=_positive, metavar="N", help="at most N runs of the filter or the view"
+        )
+        parser.add_argument(
+            "--baseline", metavar="RUN", help="the run to which the others are compared"
+        )
         parser.add_argument("--all", action="store_true", help="show what is equal, too")
         form = parser.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_const", dest="form", const="json", help="print JSON")
-        form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV with full precision")
-        form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
+        form.add_argument(
+            "--json", action="store_const", dest="form", const="json", help="print JSON"
+        )
+        form.add_argument(
+            "--csv",
+            action="store_const",
+            dest="form",
+            const="csv",
+            help="print CSV with full precision",
+        )
+        form.add_argument(
+            "--md", action="store_const", dest="form", const="md", help="print a Markdown table"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         apply_view(arguments)
         if not arguments.runs and arguments.query is None:
-            tell("name two or more runs, such as `fitprint compare @last NAME`, or give a filter: `fitprint compare -q 'params.C > 1'`")
+            tell(
+                "name two or more runs, such as `fitprint compare @last NAME`, or give a filter: "
+                "`fitprint compare -q 'params.C > 1'`"
+            )
             return 2
         if arguments.query is None and (arguments.sort or arguments.top):
             tell("--sort and --top are for the runs of a filter; -q '' means all runs")
@@ -71,7 +102,9 @@ class Comparing:
         elif arguments.form == "md":
             print(comparison_markdown.markdown(comparison, whole=arguments.all))
         else:
-            text, hints = comparison_table.render(comparison, page_of(Terminal()), whole=arguments.all)
+            text, hints = comparison_table.render(
+                comparison, page_of(Terminal()), whole=arguments.all
+            )
             print(text)
             if not any(section.rows for section in comparison.sections):
                 tell("nothing differs among these runs")
@@ -99,7 +132,14 @@ def _write_csv(columns: dict[str, list[Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
-        writer.writerow([json.dumps(strict(value), ensure_ascii=False) if isinstance(value, (list, dict)) else value for value in row])
+        writer.writerow(
+            [
+                json.dumps(strict(value), ensure_ascii=False)
+                if isinstance(value, (list, dict))
+                else value
+                for value in row
+            ]
+        )
 
 
 def _positive(text: str) -> int:

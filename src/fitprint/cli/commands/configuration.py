@@ -14,9 +14,11 @@ __all__ = ["COMMAND", "Configuration"]
 
 
 class Configuration:
-    """A setting is looked for in the call, then in the environment, then in [tool.fitprint] of pyproject.toml.
+    """A setting is looked for in the call, then in the environment, then in [tool.fitprint] of
+    pyproject.toml.
 
-    --json prints a list of objects with name, value, origin, default, type, choices, variable and help.
+    --json prints a list of objects with name, value, origin, default, type, choices, variable and
+    help.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -25,7 +27,11 @@ class Configuration:
     def run(self, arguments: argparse.Namespace) -> int:
         workspace = current()
         settings = workspace.settings
-        effective = {**workspace.shown_settings(), "home": str(workspace.home), "store": workspace.store_uri}
+        effective = {
+            **workspace.shown_settings(),
+            "home": str(workspace.home),
+            "store": workspace.store_uri,
+        }
         rows = [
             {
                 "name": setting.name,
@@ -45,7 +51,10 @@ class Configuration:
         terminal = Terminal()
         for row in rows:
             origin = "" if row["origin"] == "default" else f"  (from {row['origin']})"
-            print(f"{terminal.style(row['name'], 'bold')} = {_value(row['value'])}{terminal.style(origin, 'yellow')}")
+            print(
+                f"{terminal.style(row['name'], 'bold')} = "
+                f"{_value(row['value'])}{terminal.style(origin, 'yellow')}"
+            )
             print(terminal.style(f"    {row['help']}", "dim"))
         return 0
 
@@ -56,4 +65,8 @@ COMMAND = Configuration()
 def _value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(value)
-    return "" if value is None else clean(str(value).lower() if isinstance(value, bool) else str(value))
+    return (
+        ""
+        if value is None
+        else clean(str(value).lower() if isinstance(value, bool) else str(value))
+    )

@@ -57,24 +57,35 @@ class NearestMean(RegressorMixin, BaseEstimator):
 X, y = load_diabetes(return_X_y=True)
 for bins in (4, 8):
     NearestMean(bins=bins).fit(X, y)
-"""
+"""  # noqa: E501
 
 
 class Demonstrating:
-    """The script is run as it is, on data that come with scikit-learn; its runs are recorded where yours would be."""
+    """The script is run as it is, on data that come with scikit-learn; its runs are recorded where
+    yours would be.
+    """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--script", action="store_true", help="print the script instead of running it")
+        parser.add_argument(
+            "--script", action="store_true", help="print the script instead of running it"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.script:
             print(_SCRIPT, end="")
             return 0
         missing = [
-            package for module, package in (("sklearn", "scikit-learn"), ("fitprint_sklearn", "fitprint-sklearn")) if not find_spec(module)
+            package
+            for module, package in (
+                ("sklearn", "scikit-learn"),
+                ("fitprint_sklearn", "fitprint-sklearn"),
+            )
+            if not find_spec(module)
         ]
         if missing:
-            raise FitprintError(f"the demo needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+            raise FitprintError(
+                f"the demo needs {' and '.join(missing)}: pip install {' '.join(missing)}"
+            )
         return _train_and_list()
 
 
@@ -89,17 +100,25 @@ def _train_and_list() -> int:
     from fitprint.recording.workspace import configure, current
     from fitprint.views.selection import tree
 
-    tell("training with `fitprint.autolog()` on scikit-learn's data sets (`fitprint demo --script` shows the script) ...")
+    tell(
+        "training with `fitprint.autolog()` on scikit-learn's data sets (`fitprint demo --script` "
+        "shows the script) ..."
+    )
     configure(notice=False)
     before = {run.id for run in search_runs()}
     status = run_source(_SCRIPT.encode(), "demo.py", lambda: None)
     if status:
         return status
     store = current().store
-    runs = [run.record for run in search_runs(filter_string="parent_id is null") if run.id not in before]
+    runs = [
+        run.record for run in search_runs(filter_string="parent_id is null") if run.id not in before
+    ]
     if not runs:
         raise FitprintError("nothing was recorded; `fitprint doctor` may know why")
     show_table(store, tree(store, runs, unfold=False))
-    tell(f"recorded in {current().home}; now try: fitprint show @last, fitprint ls --all, fitprint ls --sort -best_cv_score")
+    tell(
+        f"recorded in {current().home}; now try: fitprint show @last, fitprint ls --all, fitprint "
+        "ls --sort -best_cv_score"
+    )
     sys.stdout.flush()
     return 0

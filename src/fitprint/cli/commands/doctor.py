@@ -15,16 +15,23 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✕", 
 
 
 class Doctor:
-    """It looks at versions, settings, plugins, the home folder and its disk, the journals, the store and the artifacts.
-    The exit status is 1 if something is broken; each such line says what to do. --set-aside renames journals that cannot be
-    delivered, so that no delivery meets them again; renamed back they are journals again.
+    """It looks at versions, settings, plugins, the home folder and its disk, the journals, the
+    store and the artifacts. The exit status is 1 if something is broken; each such line says what
+    to do. --set-aside renames journals that cannot be delivered, so that no delivery meets them
+    again; renamed back they are journals again.
 
     --json prints a list of objects with check, state ("ok", "warning" or "broken") and message.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--deep", action="store_true", help="read every artifact instead of a sample")
-        parser.add_argument("--set-aside", action="store_true", help="put aside the journals that cannot be delivered; nothing is removed")
+        parser.add_argument(
+            "--deep", action="store_true", help="read every artifact instead of a sample"
+        )
+        parser.add_argument(
+            "--set-aside",
+            action="store_true",
+            help="put aside the journals that cannot be delivered; nothing is removed",
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -34,11 +41,16 @@ class Doctor:
         for finding in findings(deep=arguments.deep, aside=arguments.set_aside):
             broken = broken or finding.state == "broken"
             if arguments.json:
-                found.append({"check": finding.check, "state": finding.state, "message": finding.message})
+                found.append(
+                    {"check": finding.check, "state": finding.state, "message": finding.message}
+                )
                 continue
             sign, color = _SIGNS[finding.state]
             state = f"{terminal.style(sign if terminal.unicode else finding.state, color)}"
-            print(f"{state} {terminal.style(f'{finding.check:10}', 'bold')} {clean(finding.message)}", flush=True)
+            print(
+                f"{state} {terminal.style(f'{finding.check:10}', 'bold')} {clean(finding.message)}",
+                flush=True,
+            )
         if arguments.json:
             print(*dumped_lines(found), sep="\n")
         return int(broken)

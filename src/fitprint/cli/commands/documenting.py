@@ -12,8 +12,9 @@ __all__ = ["COMMAND", "Documenting"]
 
 
 class Documenting:
-    """Topics are `filters` (the search language), `settings`, `commands`, `verbs`, `errors`, the name of a function or class of
-    `fitprint`, such as `search_runs` or `Run`, and of its methods, such as `Run.log_metric`.
+    """Topics are `filters` (the search language), `settings`, `commands`, `verbs`, `errors`, the
+    name of a function or class of `fitprint`, such as `search_runs` or `Run`, and of its methods,
+    such as `Run.log_metric`.
 
     Examples:
       fitprint docs
@@ -22,7 +23,12 @@ class Documenting:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("topic", metavar="TOPIC", nargs="?", help="what to read about; without it, the topics are listed")
+        parser.add_argument(
+            "topic",
+            metavar="TOPIC",
+            nargs="?",
+            help="what to read about; without it, the topics are listed",
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         terminal = Terminal()
@@ -30,7 +36,10 @@ class Documenting:
         if topic is None:
             for name, (summary, _) in _TOPICS.items():
                 print(f"{terminal.style(f'{name:10}', 'bold')}{summary}")
-            print(terminal.style("NAME      ", "bold") + "a function or class of fitprint, or a method: search_runs, Run, Run.log_metric")
+            print(
+                terminal.style("NAME      ", "bold")
+                + "a function or class of fitprint, or a method: search_runs, Run, Run.log_metric"
+            )
             return 0
         if topic in _TOPICS:
             print(_TOPICS[topic][1]())
@@ -59,7 +68,10 @@ def _settings() -> str:
     lines = []
     for setting in declared_settings():
         choices = f", one of {', '.join(map(str, setting.choices))}" if setting.choices else ""
-        lines.append(f"{setting.name} ({setting.type.__name__}{choices}; {variable_of(setting.name)})\n    {setting.help}")
+        lines.append(
+            f"{setting.name} ({setting.type.__name__}{choices}; {variable_of(setting.name)})\n"
+            f"    {setting.help}"
+        )
     return "\n".join(lines)
 
 
@@ -97,7 +109,9 @@ def _summary(value: object) -> str:
 
 
 def _documented(topic: str) -> str | None:
-    """Return signature and docstring of a public name, and of a class its public methods; None if there is no such name."""
+    """Return signature and docstring of a public name, and of a class its public methods; None if
+    there is no such name.
+    """
     import fitprint
     from fitprint import errors
 
@@ -112,7 +126,11 @@ def _documented(topic: str) -> str | None:
     parts = [f"{topic}{_signature(value)}", inspect.getdoc(value) or ""]
     if inspect.isclass(value):
         members = [name for name in dir(value) if not name.startswith("_")]
-        parts.append("\n".join(f"  .{name:20} {_summary(inspect.getattr_static(value, name))}" for name in members))
+        parts.append(
+            "\n".join(
+                f"  .{name:20} {_summary(inspect.getattr_static(value, name))}" for name in members
+            )
+        )
     return "\n\n".join(filter(None, parts))
 
 

@@ -13,33 +13,60 @@ __all__ = ["COMMAND", "Evaluating"]
 
 
 class Evaluating:
-    """MODEL is a run that has a model, RUN/path or runs:/RUN/path for one of several models, or a folder with an MLmodel file. DATA is
-    a CSV, TSV or Parquet file with a column of true values; columns that the model does not know are left out. Without --metrics,
-    the metrics are those usual for classes or quantities; their numbers are those of scikit-learn's functions of the same names. Precision,
-    recall and F1 are averaged over the classes by frequency; `f1_score_macro` and `f1_score_micro` are the other averages.
+    """MODEL is a run that has a model, RUN/path or runs:/RUN/path for one of several models, or a
+    folder with an MLmodel file. DATA is a CSV, TSV or Parquet file with a column of true values;
+    columns that the model does not know are left out. Without --metrics, the metrics are those
+    usual for classes or quantities; their numbers are those of scikit-learn's functions of the same
+    names. Precision, recall and F1 are averaged over the classes by frequency; `f1_score_macro` and
+    `f1_score_micro` are the other averages.
 
-    The run gets metrics such as `test_accuracy_score`, the data's digest, and the artifact `evaluations/test.json`; --name says what
-    stands in the place of `test`. The same numbers of the same data are not recorded twice. The model of a folder has no run:
-    nothing is recorded.
+    The run gets metrics such as `test_accuracy_score`, the data's digest, and the artifact
+    `evaluations/test.json`; --name says what stands in the place of `test`. The same numbers of the
+    same data are not recorded twice. The model of a folder has no run: nothing is recorded.
 
     Examples:
       fitprint evaluate @best:val_loss holdout.csv --target label
       fitprint evaluate 9b6559 july.parquet --target price --name july --by region
       fitprint evaluate @last holdout.csv --target label --metrics f1_score_macro,balanced_accuracy_score --json
 
-    --json prints an object: schema (1), name, run (an id or null), run_name, model, task, target, rows, metrics, by, slices, digest,
-    target_digest, time, notes. Each slice has value, others, rows and metrics. NaN and infinities are the texts "NaN", "Infinity" and
-    "-Infinity".
-    """
+    --json prints an object: schema (1), name, run (an id or null), run_name, model, task, target,
+    rows, metrics, by, slices, digest, target_digest, time, notes. Each slice has value, others,
+    rows and metrics. NaN and infinities are the texts "NaN", "Infinity" and "-Infinity".
+    """  # noqa: E501
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("model", metavar="MODEL", help="a run, RUN/path, runs:/RUN/path, or a folder with an MLmodel file")
-        parser.add_argument("data", metavar="DATA", help="a file that ends in .csv, .tsv, .parquet or .pq")
-        parser.add_argument("--target", metavar="COLUMN", required=True, help="the column of the true values")
-        parser.add_argument("--metrics", metavar="A,B", type=_names, help="names of metrics, with commas between them")
-        parser.add_argument("--by", metavar="COLUMN", help="compute them for the rows of each value of this column, too")
-        parser.add_argument("--name", metavar="NAME", default="test", help="a short name of the data (test)")
-        parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="a type that loading the model may run code of")
+        parser.add_argument(
+            "model",
+            metavar="MODEL",
+            help="a run, RUN/path, runs:/RUN/path, or a folder with an MLmodel file",
+        )
+        parser.add_argument(
+            "data", metavar="DATA", help="a file that ends in .csv, .tsv, .parquet or .pq"
+        )
+        parser.add_argument(
+            "--target", metavar="COLUMN", required=True, help="the column of the true values"
+        )
+        parser.add_argument(
+            "--metrics",
+            metavar="A,B",
+            type=_names,
+            help="names of metrics, with commas between them",
+        )
+        parser.add_argument(
+            "--by",
+            metavar="COLUMN",
+            help="compute them for the rows of each value of this column, too",
+        )
+        parser.add_argument(
+            "--name", metavar="NAME", default="test", help="a short name of the data (test)"
+        )
+        parser.add_argument(
+            "--trust",
+            metavar="NAME",
+            action="append",
+            default=[],
+            help="a type that loading the model may run code of",
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -47,11 +74,18 @@ class Evaluating:
         from fitprint.evaluating import evaluate  # help needs none of it
         from fitprint.views.evaluation import rendered
 
-        if not os.path.isdir(arguments.model):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        # Path.is_dir raises for a name that is too long
+        if not os.path.isdir(arguments.model):  # noqa: PTH112
             reading.store()
         data = read_data(arguments.data)
         found = evaluate(
-            arguments.model, data, arguments.target, arguments.metrics, name=arguments.name, by=arguments.by, trust=arguments.trust
+            arguments.model,
+            data,
+            arguments.target,
+            arguments.metrics,
+            name=arguments.name,
+            by=arguments.by,
+            trust=arguments.trust,
         )
         if arguments.json:
             print(dumped(found.to_dict()))

@@ -12,20 +12,39 @@ __all__ = ["COMMAND", "Executing"]
 
 
 class Executing:
-    """The script runs as under `python`: the same arguments, `__main__`, import path, tracebacks and exit status.
-    `python -m fitprint SCRIPT ...` does the same.
+    """The script runs as under `python`: the same arguments, `__main__`, import path, tracebacks
+    and exit status. `python -m fitprint SCRIPT ...` does the same.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module, as for python -m")
-        parser.add_argument("--console", action="store_true", help="record what the script prints, too (the setting console)")
+        parser.add_argument(
+            "-m",
+            dest="module",
+            action="store_true",
+            help="SCRIPT is the name of a module, as for python -m",
+        )
+        parser.add_argument(
+            "--console",
+            action="store_true",
+            help="record what the script prints, too (the setting console)",
+        )
         parser.add_argument("script", metavar="SCRIPT", help="the script")
-        rest = parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="what the script itself is given")
-        rest.required = False  # before Python 3.14, argparse says that arguments are missing where the script is
+        rest = parser.add_argument(
+            "arguments",
+            metavar="ARGUMENT",
+            nargs=argparse.REMAINDER,
+            help="what the script itself is given",
+        )
+        # before Python 3.14, argparse says that arguments are missing where the script is
+        rest.required = False
 
     def run(self, arguments: argparse.Namespace) -> int:
         run = run_module if arguments.module else run_script
-        return run(arguments.script, arguments.arguments, partial(_begin, {"console": True} if arguments.console else {}))
+        return run(
+            arguments.script,
+            arguments.arguments,
+            partial(_begin, {"console": True} if arguments.console else {}),
+        )
 
 
 COMMAND = Executing()

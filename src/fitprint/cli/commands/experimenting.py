@@ -28,17 +28,24 @@ __all__ = ["COMMAND", "Experimenting"]
 
 _VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "create": ("make an experiment without a run", ("NAME",)),
-    "rename": ("give it another name; runs that start under the old name still belong to it", ("NAME", "NEW_NAME")),
+    "rename": (
+        "give it another name; runs that start under the old name still belong to it",
+        ("NAME", "NEW_NAME"),
+    ),
     "archive": ("take it and its runs out of listings; nothing is deleted", ("NAME",)),
     "restore": ("bring it back from the archive", ("NAME",)),
     "note": ("write down what it is about", ("NAME", "TEXT")),
-    "tag": ("set tags; the tag `metric` names the metric by which its runs are judged", ("NAME", "KEY=VALUE")),
+    "tag": (
+        "set tags; the tag `metric` names the metric by which its runs are judged",
+        ("NAME", "KEY=VALUE"),
+    ),
 }
 
 
 class Experimenting:
-    """An experiment begins to exist with its first run. --json prints a list of objects with id, name, number, created,
-    last_activity, archived_time (ISO 8601, UTC), run_count, former_names, tags and note.
+    """An experiment begins to exist with its first run. --json prints a list of objects with id,
+    name, number, created, last_activity, archived_time (ISO 8601, UTC), run_count, former_names,
+    tags and note.
 
     Examples:
       fitprint experiments
@@ -49,13 +56,28 @@ class Experimenting:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print JSON")
         parser.add_argument("--all", action="store_true", help="list those in the archive, too")
-        verbs = parser.add_subparsers(dest="verb", metavar="VERB", help="what to do with one; without it, they are listed")
+        verbs = parser.add_subparsers(
+            dest="verb", metavar="VERB", help="what to do with one; without it, they are listed"
+        )
         for verb, (help_text, names) in _VERBS.items():
-            one = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.", allow_abbrev=False)
+            one = verbs.add_parser(
+                verb,
+                help=help_text,
+                description=f"{help_text[0].upper()}{help_text[1:]}.",
+                allow_abbrev=False,
+            )
             for name in names:
-                one.add_argument(name.lower().partition("=")[0], metavar=name, nargs="*" if "=" in name else None)
+                one.add_argument(
+                    name.lower().partition("=")[0], metavar=name, nargs="*" if "=" in name else None
+                )
             if verb == "tag":
-                one.add_argument("--remove", metavar="KEY", action="append", default=[], help="a tag to remove; may be given several times")
+                one.add_argument(
+                    "--remove",
+                    metavar="KEY",
+                    action="append",
+                    default=[],
+                    help="a tag to remove; may be given several times",
+                )
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.verb is None:
@@ -68,13 +90,24 @@ class Experimenting:
             "archive": lambda: archive_experiment(arguments.name),
             "restore": lambda: restore_experiment(arguments.name),
             "note": lambda: set_experiment_note(arguments.name, arguments.text),
-            "tag": lambda: set_experiment_tags(arguments.name, tags_of(arguments.key, arguments.remove)),
+            "tag": lambda: set_experiment_tags(
+                arguments.name, tags_of(arguments.key, arguments.remove)
+            ),
         }
         experiment: Experiment = acts[arguments.verb]()
-        metric = Goals.told((), [experiment]).of_experiments.get(experiment.name, ()) if arguments.verb == "tag" else ()
+        metric = (
+            Goals.told((), [experiment]).of_experiments.get(experiment.name, ())
+            if arguments.verb == "tag"
+            else ()
+        )
         if metric and not set(metric) & set(reading.store().keys().metrics):
             tell(f"no run has a metric {clean(metric[0])!r} yet")
-        done = {"create": "created", "rename": "renamed to", "note": "wrote the note of", "tag": "tagged"}
+        done = {
+            "create": "created",
+            "rename": "renamed to",
+            "note": "wrote the note of",
+            "tag": "tagged",
+        }
         tell(f"{done.get(arguments.verb, f'{arguments.verb}d')} {clean(experiment.name)!r}")
         return 0
 
@@ -88,7 +121,11 @@ def _list(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print("[]")
         return 0
-    found = [each for each in reading.store().experiments() if arguments.all or each.archived_time is None]
+    found = [
+        each
+        for each in reading.store().experiments()
+        if arguments.all or each.archived_time is None
+    ]
     if arguments.json:
         print(dumped([experiment_fields(each) for each in found]))
         return 0
@@ -96,15 +133,39 @@ def _list(arguments: argparse.Namespace) -> int:
         tell("there is no experiment")
         return 0
     now = clock.now()
-    ages = ["" if each.last_activity is None else age((now - each.last_activity) / 1e6) for each in found]
+    ages = [
+        "" if each.last_activity is None else age((now - each.last_activity) / 1e6)
+        for each in found
+    ]
     print(
         render(
             [
-                Column("experiment", [clean(each.name) for each in found], styles=["bold"] * len(found)),
+                Column(
+                    "experiment", [clean(each.name) for each in found], styles=["bold"] * len(found)
+                ),
                 Column("runs", [str(each.run_count) for each in found], right=True),
                 Column("last run", ages, 1, right=True),
-                *([Column("archived", ["" if each.archived_time is None else "yes" for each in found], 2)] if arguments.all else []),
-                Column("tags", [clean(", ".join(f"{key}={value}" for key, value in sorted(each.tags.items()))) for each in found], 4),
+                *(
+                    [
+                        Column(
+                            "archived",
+                            ["" if each.archived_time is None else "yes" for each in found],
+                            2,
+                        )
+                    ]
+                    if arguments.all
+                    else []
+                ),
+                Column(
+                    "tags",
+                    [
+                        clean(
+                            ", ".join(f"{key}={value}" for key, value in sorted(each.tags.items()))
+                        )
+                        for each in found
+                    ],
+                    4,
+                ),
                 Column("note", [clean((each.note.splitlines() or [""])[0]) for each in found], 3),
             ],
             Terminal(),

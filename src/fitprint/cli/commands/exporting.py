@@ -29,8 +29,9 @@ _MOST_EMBEDDED = 50  # of a view in a note, unless it says otherwise
 
 
 class Exporting:
-    """The children of a run go with it. Models are written anew with what their frameworks and your own classes need: where these
-    are in files of this folder, write `PYTHONPATH=. fitprint export RUN`. `fitprint import` takes a bundle into any store.
+    """The children of a run go with it. Models are written anew with what their frameworks and your
+    own classes need: where these are in files of this folder, write
+    `PYTHONPATH=. fitprint export RUN`. `fitprint import` takes a bundle into any store.
 
     Examples:
       fitprint export @best:val_auc
@@ -43,16 +44,33 @@ class Exporting:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
         add_view(parser)
-        parser.add_argument("--all", action="store_true", help="all runs, those in the trash left out")
-        parser.add_argument("--html", action="store_true", help="write one HTML file to read instead: tables, curves, and what differs")
+        parser.add_argument(
+            "--all", action="store_true", help="all runs, those in the trash left out"
+        )
+        parser.add_argument(
+            "--html",
+            action="store_true",
+            help="write one HTML file to read instead: tables, curves, and what differs",
+        )
         parser.add_argument(
             "--note",
             metavar="EXPERIMENT",
-            help="write the note of an experiment as HTML instead; a line ![TITLE](view:NAME) is a saved view",
+            help=(
+                "write the note of an experiment as HTML instead; a line ![TITLE](view:NAME) "
+                "is a saved view"
+            ),
         )
-        parser.add_argument("--title", metavar="TEXT", help="heading of the HTML file; by default the run's name, or the number of runs")
         parser.add_argument(
-            "-o", "--output", metavar="FILE", type=Path, help="file to write; by default the first run's id with .fitprint.zip or .html"
+            "--title",
+            metavar="TEXT",
+            help="heading of the HTML file; by default the run's name, or the number of runs",
+        )
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=Path,
+            help="file to write; by default the first run's id with .fitprint.zip or .html",
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -66,7 +84,10 @@ class Exporting:
         ids = [run.id for run in runs]
         file: Path = arguments.output or Path(f"{short_id(ids[0])}.fitprint.zip")
         exported = export_runs(current(), ids, file)
-        tell(f"{len(exported)} {'run' if len(exported) == 1 else 'runs'}, {size(file.stat().st_size)}")
+        tell(
+            f"{len(exported)} {'run' if len(exported) == 1 else 'runs'}, "
+            f"{size(file.stat().st_size)}"
+        )
         print(file)
         return 0
 
@@ -103,13 +124,23 @@ def _write_note(arguments: argparse.Namespace) -> int:
     from fitprint.views.report import note_report
 
     if arguments.runs or arguments.query is not None or arguments.view is not None or arguments.all:
-        tell("--note writes the note of an experiment; the views that it embeds say which runs are shown")
+        tell(
+            "--note writes the note of an experiment; the views that it embeds say which runs are "
+            "shown"
+        )
         return 2
     experiment = find_experiment(reading.store(), arguments.note)
     if not experiment.note:
-        raise FitprintError(f"the experiment {experiment.name!r} has no note; `fitprint experiments note NAME TEXT` writes one")
+        raise FitprintError(
+            f"the experiment {experiment.name!r} has no note; "
+            "`fitprint experiments note NAME TEXT` writes one"
+        )
     file: Path = arguments.output or Path(f"{short_id(experiment.id)}.html")
-    text = note_report(arguments.title or experiment.name, experiment.note, lambda name: _table_of(name, experiment.name))
+    text = note_report(
+        arguments.title or experiment.name,
+        experiment.note,
+        lambda name: _table_of(name, experiment.name),
+    )
     file.write_text(text, encoding="utf-8", errors="backslashreplace")
     tell(size(file.stat().st_size))
     print(file)
@@ -132,5 +163,12 @@ def _table_of(view: str, experiment: str) -> str:
     for run in runs:
         groups.setdefault("" if group_of is None else group_of(run), []).append(run)
     goals = reading.goals(asked.metric)
-    tables = {title: runs_table(found, curves_of(store), goals, keys) for title, found in groups.items()}
-    return "".join(f"<h3>{escape(title)}</h3>{each}" if title else each for title, each in tables.items()) or "<p>no run matches</p>"
+    tables = {
+        title: runs_table(found, curves_of(store), goals, keys) for title, found in groups.items()
+    }
+    return (
+        "".join(
+            f"<h3>{escape(title)}</h3>{each}" if title else each for title, each in tables.items()
+        )
+        or "<p>no run matches</p>"
+    )

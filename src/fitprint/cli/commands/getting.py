@@ -14,22 +14,40 @@ __all__ = ["COMMAND", "Getting"]
 
 
 class Getting:
-    """A file or folder is copied under its own name into the working directory, all artifacts into a folder named after the
-    run's id. Every byte is checked against the digest under which it was recorded. An autologged model lies at the path
-    `model`. The path of what was written is printed.
+    """A file or folder is copied under its own name into the working directory, all artifacts into
+    a folder named after the run's id. Every byte is checked against the digest under which it was
+    recorded. An autologged model lies at the path `model`. The path of what was written is printed.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
-        parser.add_argument("path", metavar="PATH", nargs="?", default="", help="file or folder inside the run; all if left out")
-        parser.add_argument("-o", "--output", metavar="DESTINATION", help="file or folder to write; - writes a file to standard output")
+        parser.add_argument(
+            "path",
+            metavar="PATH",
+            nargs="?",
+            default="",
+            help="file or folder inside the run; all if left out",
+        )
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="DESTINATION",
+            help="file or folder to write; - writes a file to standard output",
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         run = reading.run_named(arguments.run)
         if arguments.output == "-":
             sys.stdout.buffer.write(run.read(arguments.path))
         else:
-            print(run.download(arguments.path, arguments.output or PurePosixPath(arguments.path).name or f"run-{short_id(run.id)}"))
+            print(
+                run.download(
+                    arguments.path,
+                    arguments.output
+                    or PurePosixPath(arguments.path).name
+                    or f"run-{short_id(run.id)}",
+                )
+            )
         return 0
 
 

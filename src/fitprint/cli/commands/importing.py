@@ -13,8 +13,9 @@ __all__ = ["COMMAND", "Importing"]
 
 
 class Importing:
-    """Every byte is checked before anything appears. Importing twice changes nothing: a run that is there already, which its
-    id tells, stays as it is. The ids of the runs that were added are printed.
+    """Every byte is checked before anything appears. Importing twice changes nothing: a run that is
+    there already, which its id tells, stays as it is. The ids of the runs that were added are
+    printed.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -34,27 +34,31 @@ __all__ = ["COMMAND", "Listing", "show_table"]
 _ROWS = 30
 _WATCH = 2.0
 _CURVE = 12
-_NARROW = 120  # columns of a terminal below which a sign stands for the status, and names are shorter
+# columns of a terminal below which a sign stands for the status, and names are shorter
+_NARROW = 120
 _NARROW_NAME = 22
 _MOST_KEYS = 40  # metrics and parameters for which room is sought
 _GROUPS = 50
 _OWN = 36  # characters of a metric with its name
 _MOST_CURVES = 8  # columns of which one may get a curve
 _TITLE = 200  # characters of a name; a column shows fewer
-_MOST_POINTS = 200_000  # of all curves together; a longer history would be read whole for twelve characters
+# of all curves together; a longer history would be read whole for twelve characters
+_MOST_POINTS = 200_000
 
 
 class Listing:
-    """The table shows, newest first, the runs that are not part of other runs, each with the number of its parts (such as the
-    candidates of a search); --all lists these, too, and so does a filter on parent_id. Each run has the
-    metric by which one would judge it: the one that the setting `metric` names (or the tag `metric` of its experiment), else
-    one of data held out, else one of the training data. Then come, as far as there is room, the parameters that tell the shown
-    runs apart, most informative first, and further metrics.
+    """The table shows, newest first, the runs that are not part of other runs, each with the number
+    of its parts (such as the candidates of a search); --all lists these, too, and so does a filter
+    on parent_id. Each run has the metric by which one would judge it: the one that the setting
+    `metric` names (or the tag `metric` of its experiment), else one of data held out, else one of
+    the training data. Then come, as far as there is room, the parameters that tell the shown runs
+    apart, most informative first, and further metrics.
 
     --json prints a list of objects with the fields id, name, status, experiment, parent_id, kind,
-    start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values), summaries (last, min,
-    max, best, first, count ... of each metric), tags, datasets, models, artifacts, capture. NaN and infinities are the
-    texts "NaN", "Infinity" and "-Infinity". --json and --csv list every run that matches, parts of others included.
+    start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values),
+    summaries (last, min, max, best, first, count ... of each metric), tags, datasets, models,
+    artifacts, capture. NaN and infinities are the texts "NaN", "Infinity" and "-Infinity". --json
+    and --csv list every run that matches, parts of others included.
 
     Examples:
       fitprint ls iris --sort -val_auc --top 10
@@ -70,20 +74,41 @@ class Listing:
       start_time > '2026-05-01'     UTC; end_time, last_time
       tags.team in ('a', 'b')       not in; params.C is null, is not null
       not (... or ...) and ...      and binds closer than or; `odd key!` in backticks
-    """
+    """  # noqa: E501
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
         parser.add_argument(
-            "-q", "--query", default="", metavar="FILTER", help="only runs that match, such as 'metrics.val_loss < 0.3 and params.C >= 1'"
+            "-q",
+            "--query",
+            default="",
+            metavar="FILTER",
+            help="only runs that match, such as 'metrics.val_loss < 0.3 and params.C >= 1'",
         )
         parser.add_argument(
-            "--sort", default="", metavar="KEYS", help="order by metrics, parameters or attributes; -KEY for the greatest first"
+            "--sort",
+            default="",
+            metavar="KEYS",
+            help="order by metrics, parameters or attributes; -KEY for the greatest first",
         )
-        parser.add_argument("--top", type=_positive, metavar="N", help=f"list at most N runs (in a table {_ROWS} unless you say otherwise)")
-        parser.add_argument("--cols", metavar="NAMES", help="columns to show instead: names or patterns such as 'val_*,lr'")
         parser.add_argument(
-            "--by", metavar="KEY", help="a table for each value of this: 'model', a parameter, a tag, experiment, status or kind"
+            "--top",
+            type=_positive,
+            metavar="N",
+            help=f"list at most N runs (in a table {_ROWS} unless you say otherwise)",
+        )
+        parser.add_argument(
+            "--cols",
+            metavar="NAMES",
+            help="columns to show instead: names or patterns such as 'val_*,lr'",
+        )
+        parser.add_argument(
+            "--by",
+            metavar="KEY",
+            help=(
+                "a table for each value of this: 'model', a parameter, a tag, experiment, "
+                "status or kind"
+            ),
         )
         parser.add_argument(
             "-m",
@@ -91,10 +116,17 @@ class Listing:
             metavar="METRIC",
             action="append",
             default=[],
-            help="by what the runs are judged, in the place of the setting `metric`; may be given several times if it has several names",
+            help=(
+                "by what the runs are judged, in the place of the setting `metric`; may be "
+                "given several times if it has several names"
+            ),
         )
         add_view(parser)
-        parser.add_argument("--all", action="store_true", help="list runs that are part of other runs, too; without a filter, below these")
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="list runs that are part of other runs, too; without a filter, below these",
+        )
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
         parser.add_argument(
             "--watch",
@@ -102,12 +134,25 @@ class Listing:
             type=seconds,
             const=_WATCH,
             metavar="SECONDS",
-            help=f"list again every SECONDS ({_WATCH:g} if you say none), until Ctrl-C; to a pipe only when something has changed",
+            help=(
+                f"list again every SECONDS ({_WATCH:g} if you say none), until Ctrl-C; to a "
+                "pipe only when something has changed"
+            ),
         )
         form = parser.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_const", dest="form", const="json", help="print JSON")
-        form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV with full precision")
-        form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
+        form.add_argument(
+            "--json", action="store_const", dest="form", const="json", help="print JSON"
+        )
+        form.add_argument(
+            "--csv",
+            action="store_const",
+            dest="form",
+            const="csv",
+            help="print CSV with full precision",
+        )
+        form.add_argument(
+            "--md", action="store_const", dest="form", const="md", help="print a Markdown table"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         apply_view(arguments)
@@ -119,10 +164,17 @@ class Listing:
         if arguments.watch is None:
             _show(_found(arguments), arguments)
         elif arguments.form in ("json", "csv"):
-            tell("--watch shows a table, not --json or --csv; `fitprint tail RUN --json` follows a run")
+            tell(
+                "--watch shows a table, not --json or --csv; `fitprint tail RUN --json` follows a "
+                "run"
+            )
             return 2
         else:
-            watch(lambda: reading.nothing_yet() or _found(arguments), lambda found: _show(found, arguments), arguments.watch)
+            watch(
+                lambda: reading.nothing_yet() or _found(arguments),
+                lambda found: _show(found, arguments),
+                arguments.watch,
+            )
         return 0
 
 
@@ -138,8 +190,8 @@ class _Found(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """How tables are laid out: the columns that are wanted, those that come behind the metric by which runs are judged, whatever they
-    tell, and what that metric is if the arguments say so.
+    """How tables are laid out: the columns that are wanted, those that come behind the metric by
+    which runs are judged, whatever they tell, and what that metric is if the arguments say so.
     """
 
     cols: str | None = None
@@ -166,7 +218,12 @@ def _found(arguments: argparse.Namespace) -> _Found:
         deleted="only" if arguments.trash else "exclude",
         parents_only=not flat,
     )
-    if arguments.query and not flat and not any(run.parent_id for run in runs) and _has_parts(store, arguments.query, experiment):
+    if (
+        arguments.query
+        and not flat
+        and not any(run.parent_id for run in runs)
+        and _has_parts(store, arguments.query, experiment)
+    ):
         tell("runs that are part of other runs match, too; --all lists them")
     listed = [Selected(run) for run in runs] if flat else tree(store, runs, unfold=arguments.all)
     return _Found(listed, more, [_key_of(field) for field in sort_keys(order)])
@@ -188,27 +245,44 @@ def _show(found: _Found | str, arguments: argparse.Namespace) -> None:
         _write_csv([item.run for item in listed], arguments.cols)
     else:
         layout = _Layout(arguments.cols, found.first, arguments.metric, arguments.form == "md")
-        if not listed and not (arguments.query or arguments.trash) and (hidden := reading.archived(store)):
-            tell(f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists those of one")
+        if (
+            not listed
+            and not (arguments.query or arguments.trash)
+            and (hidden := reading.archived(store))
+        ):
+            tell(
+                f"all runs are in archived experiments: {hidden}; `fitprint ls EXPERIMENT` lists "
+                "those of one"
+            )
         elif arguments.by is not None:
             _show_groups(store, listed, arguments.by, layout)
         else:
             show_table(store, listed, layout)
         if found.more:
             what = "first" if arguments.sort else "newest"
-            tell(f"these are the {what} {sum(not item.depth for item in listed)}; --top N shows more")
+            tell(
+                f"these are the {what} {sum(not item.depth for item in listed)}; --top N shows more"
+            )
 
 
 def show_table(store: Store, listed: Sequence[Selected], layout: _Layout = _PLAIN) -> None:
-    """Print a table of runs to standard output, and say on standard error how many columns it does not show."""
+    """Print a table of runs to standard output, and say on standard error how many columns it does
+    not show.
+    """
     if not listed:
         tell("no run matches")
     elif hidden := _print_table(store, listed, layout):
-        _tell_hidden(f"{hidden} {'column is' if hidden == 1 else 'columns are'} hidden", layout.cols)
+        _tell_hidden(
+            f"{hidden} {'column is' if hidden == 1 else 'columns are'} hidden", layout.cols
+        )
 
 
 def _tell_hidden(told: str, cols: str | None) -> None:
-    tell(f"{told}; choose with --cols NAMES, or use --csv for all" if cols is None else f"{told}: use a wider terminal, a pipe, or --csv")
+    tell(
+        f"{told}; choose with --cols NAMES, or use --csv for all"
+        if cols is None
+        else f"{told}: use a wider terminal, a pipe, or --csv"
+    )
 
 
 def _print_table(store: Store, listed: Sequence[Selected], layout: _Layout) -> int:
@@ -232,7 +306,11 @@ def _print_table(store: Store, listed: Sequence[Selected], layout: _Layout) -> i
 
 
 def _key_of(field: Field) -> Key:
-    kinds: dict[str, Literal["metrics", "params", "tags"]] = {"metric": "metrics", "param": "params", "tag": "tags"}
+    kinds: dict[str, Literal["metrics", "params", "tags"]] = {
+        "metric": "metrics",
+        "param": "params",
+        "tag": "tags",
+    }
     return Key(kinds[field.entity], field.key)
 
 
@@ -251,8 +329,15 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, layout: _Lay
     terminal = Terminal()
     hidden = 0
     for place, (title, items) in enumerate(list(groups.items())[:_GROUPS]):
-        heading = f"{title or f'without {clean(by)}'}, {len(items)} {'run' if len(items) == 1 else 'runs'}"
-        print(*([""] if place else []), f"**{heading}**\n" if layout.as_markdown else terminal.style(heading, "bold", "cyan"), sep="\n")
+        heading = (
+            f"{title or f'without {clean(by)}'}, {len(items)} "
+            f"{'run' if len(items) == 1 else 'runs'}"
+        )
+        print(
+            *([""] if place else []),
+            f"**{heading}**\n" if layout.as_markdown else terminal.style(heading, "bold", "cyan"),
+            sep="\n",
+        )
         hidden = max(hidden, _print_table(store, items, layout))
     if hidden:
         _tell_hidden(f"up to {hidden} columns of a table are hidden", layout.cols)
@@ -260,31 +345,62 @@ def _show_groups(store: Store, listed: Sequence[Selected], by: str, layout: _Lay
         tell(f"these are the first {_GROUPS} of {len(groups)} values of {by}")
 
 
-def _columns(store: Store, listed: Sequence[Selected], keys: Sequence[Key], terminal: Terminal, *, curves: bool) -> list[Column]:
+def _columns(
+    store: Store,
+    listed: Sequence[Selected],
+    keys: Sequence[Key],
+    terminal: Terminal,
+    *,
+    curves: bool,
+) -> list[Column]:
     runs = [item.run for item in listed]
     now = clock.now()
-    narrow = terminal.is_interactive and terminal.unicode and terminal.width is not None and terminal.width < _NARROW
+    narrow = (
+        terminal.is_interactive
+        and terminal.unicode
+        and terminal.width is not None
+        and terminal.width < _NARROW
+    )
     styles = [terminal.status_style(run.status) for run in runs]
     built = [
         Column("", [terminal.status_sign(run.status).strip() for run in runs], styles=styles)
         if narrow
-        else Column("status", [f"{terminal.status_sign(run.status)}{run.status}" for run in runs], styles=styles),
+        else Column(
+            "status",
+            [f"{terminal.status_sign(run.status)}{run.status}" for run in runs],
+            styles=styles,
+        ),
         Column("id", short_ids([run.id for run in runs]), styles=["cyan"] * len(runs)),
         Column("name", [_name(item) for item in listed], most=_NARROW_NAME if narrow else None),
     ]
     if len({run.experiment for run in runs}) > 1:
         built.append(Column("experiment", [clean(run.experiment) for run in runs], rank=2))
     built += [
-        Column("age", [age((now - run.start_time) / 1e6) for run in runs], rank=3, right=True, styles=["dim"] * len(runs)),
-        Column("time", [_duration(run, now) for run in runs], rank=5, right=True, styles=["dim"] * len(runs)),
+        Column(
+            "age",
+            [age((now - run.start_time) / 1e6) for run in runs],
+            rank=3,
+            right=True,
+            styles=["dim"] * len(runs),
+        ),
+        Column(
+            "time",
+            [_duration(run, now) for run in runs],
+            rank=5,
+            right=True,
+            styles=["dim"] * len(runs),
+        ),
     ]
     curve = columns.curve_key(runs, keys[:_MOST_CURVES]) if curves else None
-    judged = 2 if any(key.kind == "own" for key in keys[:2]) else 1  # so that no row is without its metric
+    # so that no row is without its metric
+    judged = 2 if any(key.kind == "own" for key in keys[:2]) else 1
     for place, key in enumerate(keys):
         rank = 0 if place < judged and key.kind in ("metrics", "own") else 4 + place
         built.append(_column(key, runs, rank))
         if key is curve:
-            built.append(Column("", _curves(store, runs, key.name, terminal), max(rank, 6), attached=True))
+            built.append(
+                Column("", _curves(store, runs, key.name, terminal), max(rank, 6), attached=True)
+            )
     return built
 
 
@@ -304,23 +420,42 @@ def _column(key: Key, runs: Sequence[RunRecord], rank: int) -> Column:
         named = [(key.metric_of(run), run) for run in runs]
         return Column(
             title,
-            ["" if name is None else f"{clean(name[:_TITLE])} {number(run.metrics[name].last)}" for name, run in named],
+            [
+                "" if name is None else f"{clean(name[:_TITLE])} {number(run.metrics[name].last)}"
+                for name, run in named
+            ],
             rank,
             most=_OWN,
             styles=["yellow"] * len(runs),
         )
     if key.kind != "metrics":
-        cells = [_cell(key, value) if key.is_in(run) else "" for run, value in zip(runs, values, strict=True)]
-        return Column(title, cells, rank, right=all(isinstance(value, (int, float, type(None))) for value in values))
+        cells = [
+            _cell(key, value) if key.is_in(run) else ""
+            for run, value in zip(runs, values, strict=True)
+        ]
+        return Column(
+            title,
+            cells,
+            rank,
+            right=all(isinstance(value, (int, float, type(None))) for value in values),
+        )
     goals = {run.metrics[name].goal for run in runs if (name := key.metric_of(run)) is not None}
     finite = [value for value in values if value is not None and value == value]
-    best = None if len(finite) < 2 or len(goals) != 1 else min(finite) if goals == {"min"} else max(finite)
+    best = (
+        None
+        if len(finite) < 2 or len(goals) != 1
+        else min(finite)
+        if goals == {"min"}
+        else max(finite)
+    )
     return Column(
         title,
         ["" if value is None else number(value) for value in values],
         rank,
         right=True,
-        styles=["bold yellow" if best is not None and value == best else "yellow" for value in values],
+        styles=[
+            "bold yellow" if best is not None and value == best else "yellow" for value in values
+        ],
     )
 
 
@@ -357,7 +492,10 @@ def _write_csv(runs: Sequence[RunRecord], cols: str | None) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([*fixed, *(f"{key.kind}.{key.name}" for key in keys)])
     for run in runs:
-        values = [timestamp(getattr(run, name)) if name.endswith("_time") else getattr(run, name) for name in fixed]
+        values = [
+            timestamp(getattr(run, name)) if name.endswith("_time") else getattr(run, name)
+            for name in fixed
+        ]
         writer.writerow([*values, *(_csv_cell(key, run) for key in keys)])
 
 

@@ -20,32 +20,62 @@ __all__ = ["COMMAND", "Measuring"]
 
 
 class Measuring:
-    """Bytes that several runs have in common are counted once in each line, and once in the sum; ALONE are those that no other line has,
-    which removing it would free. Runs in the trash count.
+    """Bytes that several runs have in common are counted once in each line, and once in the sum;
+    ALONE are those that no other line has, which removing it would free. Runs in the trash count.
 
-    --json prints an object: by, total (distinct bytes), and lines, largest first: name, id (of a run), runs, files, bytes, alone.
+    --json prints an object: by, total (distinct bytes), and lines, largest first: name, id (of a
+    run), runs, files, bytes, alone.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--by", choices=("experiment", "run"), default="experiment", help="a line for each of these (experiment)")
-        parser.add_argument("--top", metavar="N", type=int, default=20, help="at most N lines, the largest (20)")
+        parser.add_argument(
+            "--by",
+            choices=("experiment", "run"),
+            default="experiment",
+            help="a line for each of these (experiment)",
+        )
+        parser.add_argument(
+            "--top", metavar="N", type=int, default=20, help="at most N lines, the largest (20)"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
         if nothing := reading.nothing_yet():
             tell(nothing)
             return 0
-        lines, total = _lines(every_run(reading.store(), parse("", deleted="include")), by_run=arguments.by == "run")
+        lines, total = _lines(
+            every_run(reading.store(), parse("", deleted="include")), by_run=arguments.by == "run"
+        )
         shown = lines[: max(arguments.top, 0)]
         if arguments.json:
-            print(dumped({"by": arguments.by, "total": total, "lines": [line._asdict() for line in shown]}))
+            print(
+                dumped(
+                    {
+                        "by": arguments.by,
+                        "total": total,
+                        "lines": [line._asdict() for line in shown],
+                    }
+                )
+            )
             return 0
         print(
             render(
                 [
-                    Column(arguments.by, [clean(line.name) for line in shown], styles=["bold"] * len(shown)),
-                    *([Column("id", [short_id(line.id or "") for line in shown], 1)] if arguments.by == "run" else []),
-                    *([Column("runs", [str(line.runs) for line in shown], 2, right=True)] if arguments.by != "run" else []),
+                    Column(
+                        arguments.by,
+                        [clean(line.name) for line in shown],
+                        styles=["bold"] * len(shown),
+                    ),
+                    *(
+                        [Column("id", [short_id(line.id or "") for line in shown], 1)]
+                        if arguments.by == "run"
+                        else []
+                    ),
+                    *(
+                        [Column("runs", [str(line.runs) for line in shown], 2, right=True)]
+                        if arguments.by != "run"
+                        else []
+                    ),
                     Column("files", [str(line.files) for line in shown], 2, right=True),
                     Column("size", [size(line.bytes) for line in shown], right=True),
                     Column("alone", [size(line.alone) for line in shown], 1, right=True),
@@ -88,5 +118,14 @@ def _lines(runs: Iterable[RunRecord], *, by_run: bool) -> tuple[list[_Line], int
         alone = sum(sizes[digest] for digest in own if len(holders[digest]) == 1)
         files = sum(len(run.artifacts) for run in members)
         name = members[0].name if by_run else key
-        found.append(_Line(name, key if by_run else None, len(members), files, sum(sizes[digest] for digest in own), alone))
+        found.append(
+            _Line(
+                name,
+                key if by_run else None,
+                len(members),
+                files,
+                sum(sizes[digest] for digest in own),
+                alone,
+            )
+        )
     return sorted(found, key=lambda line: (-line.bytes, line.name)), sum(sizes.values())

@@ -21,7 +21,8 @@ __all__ = ["COMMAND", "Noting"]
 
 
 class Noting:
-    """Without a text the note is printed. The note is Markdown; it takes the place of the one before unless you say --append.
+    """Without a text the note is printed. The note is Markdown; it takes the place of the one
+    before unless you say --append.
 
     Examples:
       fitprint note @last "overfits from epoch 12 on"
@@ -32,9 +33,15 @@ class Noting:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
-        parser.add_argument("text", metavar="TEXT", nargs="?", help="the note; - reads it from standard input")
-        parser.add_argument("--append", metavar="TEXT", help="add a text below the note that there is")
-        parser.add_argument("--edit", action="store_true", help="open the note in $VISUAL or $EDITOR")
+        parser.add_argument(
+            "text", metavar="TEXT", nargs="?", help="the note; - reads it from standard input"
+        )
+        parser.add_argument(
+            "--append", metavar="TEXT", help="add a text below the note that there is"
+        )
+        parser.add_argument(
+            "--edit", action="store_true", help="open the note in $VISUAL or $EDITOR"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.text is None and arguments.append is None and not arguments.edit:
@@ -78,5 +85,7 @@ def _edited(text: str) -> str:
         try:
             subprocess.run([*shlex.split(editor), str(file)], check=True)
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            raise FitprintError(f"the editor {editor!r} failed ({error}); the note is as it was") from error
+            raise FitprintError(
+                f"the editor {editor!r} failed ({error}); the note is as it was"
+            ) from error
         return file.read_text("utf-8").rstrip("\n")

@@ -33,12 +33,15 @@ _MOST_ROWS, _FEWEST_ROWS = 18, 6  # of a panel in a terminal
 
 
 class Plotting:
-    """Several runs are several curves, several metrics are panels one below the other. Without -m it is the metric by which one would
-    judge the first run, of those that all the runs have. NaN and infinities are gaps; of long curves the extremes are shown.
+    """Several runs are several curves, several metrics are panels one below the other. Without -m
+    it is the metric by which one would judge the first run, of those that all the runs have. NaN
+    and infinities are gaps; of long curves the extremes are shown.
 
-    --confusion, --roc and --importances show what plugins recorded with the model, as far as they did.
+    --confusion, --roc and --importances show what plugins recorded with the model, as far as they
+    did.
 
-    The terminal needs nothing more; a file (PNG, SVG or PDF) needs Matplotlib: pip install 'fitprint[plot]'.
+    The terminal needs nothing more; a file (PNG, SVG or PDF) needs Matplotlib: pip install
+    'fitprint[plot]'.
 
     Examples:
       fitprint plot @last
@@ -51,10 +54,22 @@ class Plotting:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_view(parser)
         add_metrics(parser, "by default the one by which one would judge the first run")
-        parser.add_argument("-x", "--axis", choices=list(AXES), default="step", help="what to plot over (step by default)")
-        parser.add_argument("--log", action="store_true", help="make the axis of the values logarithmic")
         parser.add_argument(
-            "-o", "--output", metavar="FILE", type=_file, help=f"write a picture to this file ({', '.join(_FORMATS)}) instead"
+            "-x",
+            "--axis",
+            choices=list(AXES),
+            default="step",
+            help="what to plot over (step by default)",
+        )
+        parser.add_argument(
+            "--log", action="store_true", help="make the axis of the values logarithmic"
+        )
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=_file,
+            help=f"write a picture to this file ({', '.join(_FORMATS)}) instead",
         )
 
         kind = parser.add_mutually_exclusive_group()
@@ -82,7 +97,11 @@ class Plotting:
             return 0
         height = _height(terminal, found)
         for place, chart in enumerate(found):
-            print(*([""] if place else []), *chart_lines(chart, terminal, width, height, log=arguments.log), sep="\n")
+            print(
+                *([""] if place else []),
+                *chart_lines(chart, terminal, width, height, log=arguments.log),
+                sep="\n",
+            )
         return 0
 
 
@@ -99,29 +118,51 @@ def _runs(arguments: argparse.Namespace) -> list[Run]:
             arguments.metric = metric
         found, more = listed(arguments, _MOST_CURVES)
         if not found:
-            raise FitprintError(f"no run matches the view {arguments.view!r}; `fitprint ls` lists runs")
+            raise FitprintError(
+                f"no run matches the view {arguments.view!r}; `fitprint ls` lists runs"
+            )
         if more:
-            tell(f"these are the first {len(found)} runs of the view; `fitprint views save` with --top says how many it has")
+            tell(
+                f"these are the first {len(found)} runs of the view; `fitprint views save` with "
+                "--top says how many it has"
+            )
         runs += found
     return list({run.id: run for run in runs}.values())
 
 
 def _curves(runs: Sequence[Run], arguments: argparse.Namespace, points: int) -> list[Panel]:
     records = [run.record for run in runs]
-    found = panels(reading.store(), records, arguments.metric, axis=arguments.axis, goals=reading.goals(), points=points)
+    found = panels(
+        reading.store(),
+        records,
+        arguments.metric,
+        axis=arguments.axis,
+        goals=reading.goals(),
+        points=points,
+    )
     for panel in found:
         if missing := len(records) - len(panel.curves):
-            tell(f"{missing} of these {len(records)} runs {'has' if missing == 1 else 'have'} no {panel.title!r}")
+            tell(
+                f"{missing} of these {len(records)} runs {'has' if missing == 1 else 'have'} no "
+                f"{panel.title!r}"
+            )
     return found
 
 
 def _recorded(runs: Sequence[Run], kind: str) -> Sequence[Chart]:
-    labels = [f"{clean(run.name)} ({short})" for run, short in zip(runs, short_ids([run.id for run in runs]), strict=True)]
-    return charts_of(kind, [(label, partial(_bytes, run)) for label, run in zip(labels, runs, strict=True)])
+    labels = [
+        f"{clean(run.name)} ({short})"
+        for run, short in zip(runs, short_ids([run.id for run in runs]), strict=True)
+    ]
+    return charts_of(
+        kind, [(label, partial(_bytes, run)) for label, run in zip(labels, runs, strict=True)]
+    )
 
 
 def _bytes(run: Run, path: str) -> bytes | None:
-    return run.read(path) if any(artifact.path == path for artifact in run.record.artifacts) else None
+    return (
+        run.read(path) if any(artifact.path == path for artifact in run.record.artifacts) else None
+    )
 
 
 def _write(found: Sequence[Chart], file: Path, *, log: bool) -> None:
@@ -147,5 +188,7 @@ def _height(terminal: Terminal, found: Sequence[Chart]) -> int:
 def _file(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower() not in _FORMATS:
-        raise argparse.ArgumentTypeError(f"the file's name must end with {', '.join(_FORMATS)}, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"the file's name must end with {', '.join(_FORMATS)}, not {text!r}"
+        )
     return path

@@ -17,7 +17,8 @@ __all__ = ["COMMAND", "Purging"]
 
 
 class Purging:
-    """Only runs in the trash can be purged (`fitprint rm` puts them there). Nothing brings them back.
+    """Only runs in the trash can be purged (`fitprint rm` puts them there). Nothing brings them
+    back.
 
     Examples:
       fitprint ls --trash
@@ -26,7 +27,12 @@ class Purging:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("runs", metavar="RUN", nargs="*", help="id, beginning or end of one, or name; `fitprint ls --trash` lists them")
+        parser.add_argument(
+            "runs",
+            metavar="RUN",
+            nargs="*",
+            help="id, beginning or end of one, or name; `fitprint ls --trash` lists them",
+        )
         parser.add_argument("--all", action="store_true", help="all runs in the trash")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -38,14 +44,21 @@ class Purging:
         if arguments.all:
             chosen, _ = matching(store, "", [], None, limit=None, deleted="only")
         else:
-            chosen = [in_trash(store, name) or reading.only_run(name).record for name in arguments.runs]
+            chosen = [
+                in_trash(store, name) or reading.only_run(name).record for name in arguments.runs
+            ]
         for record in chosen:
             if record.deleted_time is None:
-                raise FitprintError(f"{clean(record.name)} ({short_id(record.id)}) is not in the trash; `fitprint rm` puts it there")
+                raise FitprintError(
+                    f"{clean(record.name)} ({short_id(record.id)}) is not in the trash; "
+                    "`fitprint rm` puts it there"
+                )
         if not chosen:
             tell("the trash is empty")
             return 0
-        if not arguments.yes and not agreed(f"erase {counted_runs(len(chosen))}, and those below them, for good? [y/N] "):
+        if not arguments.yes and not agreed(
+            f"erase {counted_runs(len(chosen))}, and those below them, for good? [y/N] "
+        ):
             tell("nothing was erased; add --yes to erase without being asked")
             return 1
         gone: set[str] = set()

@@ -23,28 +23,51 @@ _SECONDS = 10.0
 _MOST = 60  # characters of a cell
 _EXAMPLE = """\
 fitprint query "SELECT r.name, p.value AS C, m.best FROM runs r JOIN params p ON p.run_id = r.id AND p.key = 'C'
-  JOIN metrics m ON m.run_id = r.id AND m.key = 'loss' WHERE r.deleted_time IS NULL ORDER BY m.best\""""
+  JOIN metrics m ON m.run_id = r.id AND m.key = 'loss' WHERE r.deleted_time IS NULL ORDER BY m.best\""""  # noqa: E501
 
 
 class Querying:
-    """SQL is one statement that reads the views: runs, params, metrics, tags, datasets, models, artifacts, documents,
-    experiments, experiment_tags and decisions. Without it, the views are shown with their columns, and an example.
-    Times are texts such as 2026-11-27T16:46:00.000Z, in UTC.
+    """SQL is one statement that reads the views: runs, params, metrics, tags, datasets, models,
+    artifacts, documents, experiments, experiment_tags and decisions. Without it, the views are
+    shown with their columns, and an example. Times are texts such as 2026-11-27T16:46:00.000Z, in
+    UTC.
 
-    --json prints a list of objects, a row each, with the columns' names; infinities are the texts "Infinity" and
-    "-Infinity", bytes are hexadecimal digits.
+    --json prints a list of objects, a row each, with the columns' names; infinities are the texts
+    "Infinity" and "-Infinity", bytes are hexadecimal digits.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("sql", metavar="SQL", nargs="?", help='such as "SELECT name, status FROM runs"')
-        parser.add_argument("--top", type=_count, default=_ROWS, metavar="N", help=f"give at most N rows; {_ROWS} by default")
         parser.add_argument(
-            "--timeout", type=_seconds, default=_SECONDS, metavar="S", help=f"stop after S seconds; {_SECONDS:g} by default"
+            "sql", metavar="SQL", nargs="?", help='such as "SELECT name, status FROM runs"'
+        )
+        parser.add_argument(
+            "--top",
+            type=_count,
+            default=_ROWS,
+            metavar="N",
+            help=f"give at most N rows; {_ROWS} by default",
+        )
+        parser.add_argument(
+            "--timeout",
+            type=_seconds,
+            default=_SECONDS,
+            metavar="S",
+            help=f"stop after S seconds; {_SECONDS:g} by default",
         )
         form = parser.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_const", dest="form", const="json", help="print JSON")
-        form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV with full precision")
-        form.add_argument("--md", action="store_const", dest="form", const="md", help="print a Markdown table")
+        form.add_argument(
+            "--json", action="store_const", dest="form", const="json", help="print JSON"
+        )
+        form.add_argument(
+            "--csv",
+            action="store_const",
+            dest="form",
+            const="csv",
+            help="print CSV with full precision",
+        )
+        form.add_argument(
+            "--md", action="store_const", dest="form", const="md", help="print a Markdown table"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.sql is None:
@@ -62,13 +85,22 @@ COMMAND = Querying()
 
 def _print(found: QueryResult, form: str | None) -> None:
     if form == "json":
-        print(*dumped_lines(dict(zip(found.columns, map(_plain, row), strict=True)) for row in found), sep="\n")
+        print(
+            *dumped_lines(dict(zip(found.columns, map(_plain, row), strict=True)) for row in found),
+            sep="\n",
+        )
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(found.columns)
         writer.writerows([_plain(value) for value in row] for row in found)
     else:
-        _show([_column(name, [row[place] for row in found], place) for place, name in enumerate(found.columns)], form)
+        _show(
+            [
+                _column(name, [row[place] for row in found], place)
+                for place, name in enumerate(found.columns)
+            ],
+            form,
+        )
         if not found.rows:
             tell("no row matches")
 
@@ -86,7 +118,12 @@ def _show(columns: Sequence[Column], form: str | None) -> None:
 
 def _column(title: str, values: Sequence[Any], rank: int) -> Column:
     numbers = all(isinstance(value, (int, float)) for value in values if value is not None)
-    return Column(clean(title), ["" if value is None else value_text(_plain(value)) for value in values], rank, right=numbers)
+    return Column(
+        clean(title),
+        ["" if value is None else value_text(_plain(value)) for value in values],
+        rank,
+        right=numbers,
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -97,13 +134,19 @@ def _show_views(form: str | None) -> None:
     if form == "json":
         print(*dumped_lines(map(asdict, VIEWS)), sep="\n")
         return
-    rows = [(view.name, column, meaning) for view in VIEWS for column, meaning in view.columns.items()]
+    rows = [
+        (view.name, column, meaning) for view in VIEWS for column, meaning in view.columns.items()
+    ]
     if form == "csv":
         _print(QueryResult(("view", "column", "meaning"), list(rows)), form)
         return
     firsts = [not place or rows[place - 1][0] != name for place, (name, _, _) in enumerate(rows)]
     columns = [
-        Column("view", [name if first else "" for first, (name, _, _) in zip(firsts, rows, strict=True)], styles=["bold"] * len(rows)),
+        Column(
+            "view",
+            [name if first else "" for first, (name, _, _) in zip(firsts, rows, strict=True)],
+            styles=["bold"] * len(rows),
+        ),
         Column("column", [column for _, column, _ in rows]),
         Column("meaning", [meaning for _, _, meaning in rows], 1, styles=["dim"] * len(rows)),
     ]
@@ -126,5 +169,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds, more than 0 and up to a day, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds, more than 0 and up to a day, not {text!r}"
+        )
     return seconds

@@ -9,10 +9,21 @@ from typing import Any
 from fitprint import clock
 from fitprint.cli import reading
 from fitprint.cli.grid import Column
-from fitprint.cli.model_pages import aliases_text, pairs_text, print_lines, print_table, version_columns
+from fitprint.cli.model_pages import (
+    aliases_text,
+    pairs_text,
+    print_lines,
+    print_table,
+    version_columns,
+)
 from fitprint.cli.selecting import tags_of
 from fitprint.cli.terminal import tell
-from fitprint.recording.registering import get_registered_model, register_model, registered_models, search_model_versions
+from fitprint.recording.registering import (
+    get_registered_model,
+    register_model,
+    registered_models,
+    search_model_versions,
+)
 from fitprint.recording.versions import ModelVersion, RegisteredModel, get_model_version
 from fitprint.registered import ModelVersionRecord
 from fitprint.stores.promotion import spoken
@@ -28,7 +39,8 @@ _Add = Callable[[argparse.ArgumentParser], Any]
 
 
 class Registering:
-    """VERSION is NAME/3, NAME/latest, NAME@ALIAS, each with ?at=2026-05-01T12:00:00Z for the state of that time.
+    """VERSION is NAME/3, NAME/latest, NAME@ALIAS, each with ?at=2026-05-01T12:00:00Z for the state
+    of that time.
 
     Examples:
       fitprint models register @best:val_auc churn --alias challenger
@@ -39,24 +51,40 @@ class Registering:
       fitprint models compare churn/1 churn/3
       fitprint models rules churn champion --approvals 1 --beats test_accuracy_score
 
-    --json prints, for a listing, a list of objects with name, id, former_names, created, changed, latest, version_count, aliases, rules,
-    tags and note; with -q, versions: name, version, uri, run_id, path, flavor, digest, facts, files, created, actor, aliases, stage,
-    tags, note, approvals and evaluations. `show` prints such an object, with `versions` for a registered model. `history` prints a list,
-    the latest first: id, act, did, version, alias, before, actor, reason, requested_at, decided_at and refusal. `compare` prints schema
-    (1), before, after, breaks and differences (section, key, before, after). What changes something prints the version or the model.
+    --json prints, for a listing, a list of objects with name, id, former_names, created, changed,
+    latest, version_count, aliases, rules, tags and note; with -q, versions: name, version, uri,
+    run_id, path, flavor, digest, facts, files, created, actor, aliases, stage, tags, note,
+    approvals and evaluations. `show` prints such an object, with `versions` for a registered model.
+    `history` prints a list, the latest first: id, act, did, version, alias, before, actor, reason,
+    requested_at, decided_at and refusal. `compare` prints schema (1), before, after, breaks and
+    differences (section, key, before, after). What changes something prints the version or the
+    model.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_filter(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
-        verbs = parser.add_subparsers(dest="verb", metavar="VERB", help="what to do; without it, registered models are listed")
+        verbs = parser.add_subparsers(
+            dest="verb", metavar="VERB", help="what to do; without it, registered models are listed"
+        )
         for verb, (help_text, names, add, _) in _VERBS.items():
-            one = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.", allow_abbrev=False)
+            one = verbs.add_parser(
+                verb,
+                help=help_text,
+                description=f"{help_text[0].upper()}{help_text[1:]}.",
+                allow_abbrev=False,
+            )
             for name in names:
                 nargs = "*" if "=" in name else "?" if name.startswith("[") else None
-                one.add_argument(name.strip("[]").lower().partition("=")[0], metavar=name.strip("[]"), nargs=nargs)
+                one.add_argument(
+                    name.strip("[]").lower().partition("=")[0],
+                    metavar=name.strip("[]"),
+                    nargs=nargs,
+                )
             add(one)
-            one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+            one.add_argument(
+                "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON"
+            )
 
     def run(self, arguments: argparse.Namespace) -> int:
         if (arguments.verb in (None, "ls")) and (nothing := reading.nothing_yet()):
@@ -70,14 +98,22 @@ class Registering:
         return 0
 
 
-# -- what the verbs take ---------------------------------------------------------------------------------------------------
+# -- what the verbs take ---------------------------------------------------------------------------
 
 
 def _add_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-q", "--query", metavar="FILTER", help="list the versions that match, such as \"name = 'churn' and tags.ok = 'yes'\""
+        "-q",
+        "--query",
+        metavar="FILTER",
+        help="list the versions that match, such as \"name = 'churn' and tags.ok = 'yes'\"",
     )
-    parser.add_argument("--sort", metavar="FIELD", default="", help="order of these versions, such as 'metrics.val_auc desc'")
+    parser.add_argument(
+        "--sort",
+        metavar="FIELD",
+        default="",
+        help="order of these versions, such as 'metrics.val_auc desc'",
+    )
 
 
 def _nothing(_: argparse.ArgumentParser) -> None:
@@ -85,36 +121,65 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _add_reason(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reason", metavar="TEXT", default="", help="why; it stands in the history")
+    parser.add_argument(
+        "--reason", metavar="TEXT", default="", help="why; it stands in the history"
+    )
 
 
 def _add_registration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alias", metavar="ALIAS", help="an alias that is to lead to the version")
-    parser.add_argument("--tag", metavar="KEY=VALUE", action="append", default=[], help="a tag of the version; may be given several times")
+    parser.add_argument(
+        "--tag",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a tag of the version; may be given several times",
+    )
     parser.add_argument("--note", metavar="TEXT", default="", help="what the version is about")
     _add_reason(parser)
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--approvals", metavar="N", type=int, help="how many other people must approve a version (0: none)")
-    parser.add_argument("--beats", metavar="METRIC", help="a metric by which it must be better than the version before ('': none)")
+    parser.add_argument(
+        "--approvals",
+        metavar="N",
+        type=int,
+        help="how many other people must approve a version (0: none)",
+    )
+    parser.add_argument(
+        "--beats",
+        metavar="METRIC",
+        help="a metric by which it must be better than the version before ('': none)",
+    )
     _add_reason(parser)
 
 
 def _add_removal(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--remove", metavar="KEY", action="append", default=[], help="a tag to remove; may be given several times")
+    parser.add_argument(
+        "--remove",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="a tag to remove; may be given several times",
+    )
 
 
 def _add_limit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alias", metavar="ALIAS", help="only what was done to this alias")
 
 
-# -- what they do ------------------------------------------------------------------------------------------------------------
+# -- what they do ----------------------------------------------------------------------------------
 
 
 def _list(arguments: argparse.Namespace) -> None:
     if arguments.query is not None or arguments.sort:
-        _list_versions([each.record for each in search_model_versions(arguments.query or "", arguments.sort, _MOST)], arguments)
+        _list_versions(
+            [
+                each.record
+                for each in search_model_versions(arguments.query or "", arguments.sort, _MOST)
+            ],
+            arguments,
+        )
         return
     found = registered_models()
     if arguments.json:
@@ -127,7 +192,9 @@ def _list(arguments: argparse.Namespace) -> None:
             Column("model", [clean(each.name) for each in found], styles=["bold"] * len(found)),
             Column("versions", [str(each.record.version_count) for each in found], right=True),
             Column("aliases", [aliases_text(each) for each in found], 1),
-            Column("changed", [age((now - each.record.changed) / 1e6) for each in found], 2, right=True),
+            Column(
+                "changed", [age((now - each.record.changed) / 1e6) for each in found], 2, right=True
+            ),
             Column("tags", [clean(pairs_text(each.tags)) for each in found], 4),
             Column("note", [clean((each.note.splitlines() or [""])[0]) for each in found], 3),
         )
@@ -150,10 +217,21 @@ def _show(arguments: argparse.Namespace) -> None:
     model = get_registered_model(text)
     versions = [each.record for each in model.versions()]
     if arguments.json:
-        print(dumped({**model_fields(model.record), "versions": [version_fields(each) for each in versions]}))
+        print(
+            dumped(
+                {
+                    **model_fields(model.record),
+                    "versions": [version_fields(each) for each in versions],
+                }
+            )
+        )
         return
     print(clean(model.name))
-    lines = [("aliases", aliases_text(model)), ("tags", pairs_text(model.tags)), ("formerly", ", ".join(model.record.former_names))]
+    lines = [
+        ("aliases", aliases_text(model)),
+        ("tags", pairs_text(model.tags)),
+        ("formerly", ", ".join(model.record.former_names)),
+    ]
     lines += [(f"rules of @{alias}", spoken(rules)) for alias, rules in model.rules.items()]
     lines += [("note", model.note)]
     print_lines(lines)
@@ -175,7 +253,16 @@ def _show_version(version: ModelVersion, arguments: argparse.Namespace) -> None:
         ("run", record.run_id),
         (
             "model",
-            "  ".join(filter(None, [record.model.flavor, str(facts.get("class", "")), size(sum(file.size for file in record.artifacts))])),
+            "  ".join(
+                filter(
+                    None,
+                    [
+                        record.model.flavor,
+                        str(facts.get("class", "")),
+                        size(sum(file.size for file in record.artifacts)),
+                    ],
+                )
+            ),
         ),
         ("digest", record.model.digest),
         ("stage", record.stage if record.stage != "None" else ""),
@@ -185,7 +272,9 @@ def _show_version(version: ModelVersion, arguments: argparse.Namespace) -> None:
     for data, each in record.evaluations.items():
         told = ", ".join(f"{key} {number(value)}" for key, value in each.metrics.items())
         lines.append((f"on {data}", f"{told} (data {each.digest[7:13]})"))
-    lines += [(f"approved for @{alias}", ", ".join(names)) for alias, names in record.approvals.items()]
+    lines += [
+        (f"approved for @{alias}", ", ".join(names)) for alias, names in record.approvals.items()
+    ]
     lines.append(("load it", f'fitprint.load_model("{version.uri}")'))
     print_lines(lines)
 
@@ -193,7 +282,12 @@ def _show_version(version: ModelVersion, arguments: argparse.Namespace) -> None:
 def _register(arguments: argparse.Namespace) -> None:
     tags = tags_of(arguments.tag, [])
     version = register_model(
-        arguments.model, arguments.name, alias=arguments.alias, tags=tags, note=arguments.note, reason=arguments.reason
+        arguments.model,
+        arguments.name,
+        alias=arguments.alias,
+        tags=tags,
+        note=arguments.note,
+        reason=arguments.reason,
     )
     _done(f"{clean(version.name)}/{version.version} is registered", version, arguments)
 
@@ -203,7 +297,12 @@ def _promote(arguments: argparse.Namespace) -> None:
     alias = arguments.alias.removeprefix("@")
     before = model.aliases.get(alias)
     version = model.promote(arguments.version, alias, reason=arguments.reason)
-    _done(f"{clean(model.name)}@{alias} leads to version {version.version}{_was(before, version.version)}", version, arguments)
+    _done(
+        f"{clean(model.name)}@{alias} leads to version "
+        f"{version.version}{_was(before, version.version)}",
+        version,
+        arguments,
+    )
 
 
 def _alias(arguments: argparse.Namespace) -> None:
@@ -216,7 +315,12 @@ def _alias(arguments: argparse.Namespace) -> None:
     before = model.aliases.get(alias)
     model.set_alias(alias, arguments.version, reason=arguments.reason)
     version = model.version(alias)
-    _done(f"{clean(model.name)}@{alias} leads to version {version.version}{_was(before, version.version)}", version, arguments)
+    _done(
+        f"{clean(model.name)}@{alias} leads to version "
+        f"{version.version}{_was(before, version.version)}",
+        version,
+        arguments,
+    )
 
 
 def _was(before: int | None, now: int) -> str:
@@ -228,7 +332,12 @@ def _roll_back(arguments: argparse.Namespace) -> None:
     alias = arguments.alias.removeprefix("@")
     before = model.aliases.get(alias)
     version = model.rollback(alias, reason=arguments.reason)
-    _done(f"{clean(model.name)}@{alias} is back at version {version.version}{_was(before, version.version)}", version, arguments)
+    _done(
+        f"{clean(model.name)}@{alias} is back at version "
+        f"{version.version}{_was(before, version.version)}",
+        version,
+        arguments,
+    )
 
 
 def _history(arguments: argparse.Namespace) -> None:
@@ -262,31 +371,59 @@ def _compare(arguments: argparse.Namespace) -> None:
     print_table(
         Column("", [each.section for each in shown]),
         Column("", [each.key for each in shown], styles=["bold"] * len(shown), most=44),
-        Column(f"{clean(found.before.name)}/{found.before.version}", [each.before for each in shown], most=44),
-        Column(f"{clean(found.after.name)}/{found.after.version}", [each.after for each in shown], most=44),
+        Column(
+            f"{clean(found.before.name)}/{found.before.version}",
+            [each.before for each in shown],
+            most=44,
+        ),
+        Column(
+            f"{clean(found.after.name)}/{found.after.version}",
+            [each.after for each in shown],
+            most=44,
+        ),
     )
 
 
 def _copy(arguments: argparse.Namespace) -> None:
     source = get_model_version(arguments.version)
-    version = register_model(source, arguments.name, note=source.note, tags=source.tags, reason=arguments.reason)
-    _done(f"{clean(version.name)}/{version.version} is a copy of {clean(source.name)}/{source.version}", version, arguments)
+    version = register_model(
+        source, arguments.name, note=source.note, tags=source.tags, reason=arguments.reason
+    )
+    _done(
+        f"{clean(version.name)}/{version.version} is a copy of "
+        f"{clean(source.name)}/{source.version}",
+        version,
+        arguments,
+    )
 
 
 def _approve(arguments: argparse.Namespace) -> None:
     version = get_model_version(f"{arguments.name}/{arguments.version}")
     version.approve(arguments.alias.removeprefix("@"), reason=arguments.reason)
-    _done(f"approved {clean(version.name)}/{version.version} for @{arguments.alias.removeprefix('@')}", version, arguments)
+    _done(
+        f"approved {clean(version.name)}/{version.version} for "
+        f"@{arguments.alias.removeprefix('@')}",
+        version,
+        arguments,
+    )
 
 
 def _rules(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
     alias = arguments.alias.removeprefix("@")
     rules = dict(model.rules.get(alias, {}))
-    given = {key: getattr(arguments, key) for key in ("approvals", "beats") if getattr(arguments, key) is not None}
+    given = {
+        key: getattr(arguments, key)
+        for key in ("approvals", "beats")
+        if getattr(arguments, key) is not None
+    }
     if given:
         model.set_rules(alias, **{**rules, **given}, reason=arguments.reason)
-    _done(f"{clean(model.name)}@{clean(alias)}: {clean(spoken(model.rules.get(alias, {})))}", model, arguments)
+    _done(
+        f"{clean(model.name)}@{clean(alias)}: {clean(spoken(model.rules.get(alias, {})))}",
+        model,
+        arguments,
+    )
 
 
 def _tag(arguments: argparse.Namespace) -> None:
@@ -311,13 +448,21 @@ def _rename(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
     before = model.name
     model.rename(arguments.new_name)
-    _done(f"{clean(before)!r} is called {clean(model.name)!r}; the old name still leads to it", model, arguments)
+    _done(
+        f"{clean(before)!r} is called {clean(model.name)!r}; the old name still leads to it",
+        model,
+        arguments,
+    )
 
 
 def _remove(arguments: argparse.Namespace) -> None:
     found = _named(arguments.name)
     found.delete(reason=arguments.reason)
-    _done(f"removed {_called(found)}; `fitprint models restore {_called(found)}` brings it back", found, arguments)
+    _done(
+        f"removed {_called(found)}; `fitprint models restore {_called(found)}` brings it back",
+        found,
+        arguments,
+    )
 
 
 def _restore(arguments: argparse.Namespace) -> None:
@@ -342,24 +487,90 @@ def _called(found: ModelVersion | RegisteredModel) -> str:
 def _done(text: str, found: ModelVersion | RegisteredModel, arguments: argparse.Namespace) -> None:
     tell(text)
     if arguments.json:
-        print(dumped(version_fields(found.record) if isinstance(found, ModelVersion) else model_fields(found.record)))
+        print(
+            dumped(
+                version_fields(found.record)
+                if isinstance(found, ModelVersion)
+                else model_fields(found.record)
+            )
+        )
 
 
 _VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace], None]]] = {
     "ls": ("list registered models, or the versions that match a filter", (), _add_filter, _list),
-    "show": ("show a registered model with its versions, or one version", ("NAME",), _nothing, _show),
-    "register": ("register the model of a run, runs:/RUN/PATH or a folder", ("MODEL", "NAME"), _add_registration, _register),
-    "promote": ("let an alias lead to a version, if nobody moved it meanwhile", ("NAME", "VERSION", "ALIAS"), _add_reason, _promote),
-    "alias": ("let an alias lead to a version, or remove it", ("NAME", "ALIAS", "[VERSION]"), _add_reason, _alias),
-    "rollback": ("let an alias lead to the version before", ("NAME", "ALIAS"), _add_reason, _roll_back),
-    "history": ("list what was done to a registered model, by whom and why", ("NAME",), _add_limit, _history),
-    "compare": ("show what differs between two versions, and whether callers break", ("BEFORE", "AFTER"), _nothing, _compare),
+    "show": (
+        "show a registered model with its versions, or one version",
+        ("NAME",),
+        _nothing,
+        _show,
+    ),
+    "register": (
+        "register the model of a run, runs:/RUN/PATH or a folder",
+        ("MODEL", "NAME"),
+        _add_registration,
+        _register,
+    ),
+    "promote": (
+        "let an alias lead to a version, if nobody moved it meanwhile",
+        ("NAME", "VERSION", "ALIAS"),
+        _add_reason,
+        _promote,
+    ),
+    "alias": (
+        "let an alias lead to a version, or remove it",
+        ("NAME", "ALIAS", "[VERSION]"),
+        _add_reason,
+        _alias,
+    ),
+    "rollback": (
+        "let an alias lead to the version before",
+        ("NAME", "ALIAS"),
+        _add_reason,
+        _roll_back,
+    ),
+    "history": (
+        "list what was done to a registered model, by whom and why",
+        ("NAME",),
+        _add_limit,
+        _history,
+    ),
+    "compare": (
+        "show what differs between two versions, and whether callers break",
+        ("BEFORE", "AFTER"),
+        _nothing,
+        _compare,
+    ),
     "copy": ("register a version under another name", ("VERSION", "NAME"), _add_reason, _copy),
-    "approve": ("approve a version for an alias that asks for it", ("NAME", "VERSION", "ALIAS"), _add_reason, _approve),
-    "rules": ("show or set what must hold before an alias moves", ("NAME", "ALIAS"), _add_rules, _rules),
-    "tag": ("set tags of a registered model or a version", ("NAME", "KEY=VALUE"), _add_removal, _tag),
-    "note": ("write down what a registered model or a version is about", ("NAME", "TEXT"), _nothing, _note),
-    "stage": ("put a version into one of MLflow's stages", ("VERSION", "STAGE"), _add_reason, _stage),
+    "approve": (
+        "approve a version for an alias that asks for it",
+        ("NAME", "VERSION", "ALIAS"),
+        _add_reason,
+        _approve,
+    ),
+    "rules": (
+        "show or set what must hold before an alias moves",
+        ("NAME", "ALIAS"),
+        _add_rules,
+        _rules,
+    ),
+    "tag": (
+        "set tags of a registered model or a version",
+        ("NAME", "KEY=VALUE"),
+        _add_removal,
+        _tag,
+    ),
+    "note": (
+        "write down what a registered model or a version is about",
+        ("NAME", "TEXT"),
+        _nothing,
+        _note,
+    ),
+    "stage": (
+        "put a version into one of MLflow's stages",
+        ("VERSION", "STAGE"),
+        _add_reason,
+        _stage,
+    ),
     "rename": ("give a registered model another name", ("NAME", "NEW_NAME"), _nothing, _rename),
     "rm": ("remove a registered model, or one version", ("NAME",), _add_reason, _remove),
     "restore": ("bring a removed one back", ("NAME",), _add_reason, _restore),

@@ -19,8 +19,9 @@ _MOST = 10  # runs that are named one by one
 
 
 class Removing:
-    """The runs below a run go with it. Nothing is erased: `fitprint restore RUN` takes it back, `fitprint ls --trash` lists it,
-    `fitprint purge` erases it. A name that several runs have is an error.
+    """The runs below a run go with it. Nothing is erased: `fitprint restore RUN` takes it back,
+    `fitprint ls --trash` lists it, `fitprint purge` erases it. A name that several runs have is an
+    error.
 
     Examples:
       fitprint rm 9b6559 @last
@@ -31,7 +32,9 @@ class Removing:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
         parser.add_argument("--force", action="store_true", help="also runs that are still running")
-        parser.add_argument("-n", "--dry-run", action="store_true", help="only list what would be moved")
+        parser.add_argument(
+            "-n", "--dry-run", action="store_true", help="only list what would be moved"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         runs = selected(arguments.runs, arguments.query)
@@ -40,7 +43,10 @@ class Removing:
         if arguments.dry_run:
             counts = reading.store().child_counts([run.id for run in runs])
             for run in runs:
-                print(f"{short_id(run.id)}  {clean(run.name)}" + (f" (+{counts[run.id]})" if run.id in counts else ""))
+                print(
+                    f"{short_id(run.id)}  {clean(run.name)}"
+                    + (f" (+{counts[run.id]})" if run.id in counts else "")
+                )
             return 0
         if going := [run for run in runs if run.status == "RUNNING" and not arguments.force]:
             told = ", ".join(f"{clean(run.name)} ({short_id(run.id)})" for run in going[:_MOST])
@@ -52,9 +58,15 @@ class Removing:
             if len(runs) <= _MOST:
                 there = "in the trash" if moved else "in the trash already"
                 short = short_id(run.id)
-                tell(f"{clean(run.name)} ({short}){below(len(moved) - 1)} {there}; `fitprint restore {short}` takes it back")
+                tell(
+                    f"{clean(run.name)} ({short}){below(len(moved) - 1)} {there}; "
+                    f"`fitprint restore {short}` takes it back"
+                )
         if len(runs) > _MOST:
-            tell(f"{counted_runs(total)} moved to the trash; `fitprint ls --trash` lists them, `fitprint restore RUN` takes one back")
+            tell(
+                f"{counted_runs(total)} moved to the trash; `fitprint ls --trash` lists them, "
+                "`fitprint restore RUN` takes one back"
+            )
         return 0
 
 

@@ -14,10 +14,17 @@ __all__ = ["COMMAND", "Restoring"]
 
 
 class Restoring:
-    """The runs below a run that went to the trash with it come back with it. The exit status is 1 if a run was not there."""
+    """The runs below a run that went to the trash with it come back with it. The exit status is 1
+    if a run was not there.
+    """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("runs", metavar="RUN", nargs="+", help="id, beginning or end of one, or name; `fitprint ls --trash` lists them")
+        parser.add_argument(
+            "runs",
+            metavar="RUN",
+            nargs="+",
+            help="id, beginning or end of one, or name; `fitprint ls --trash` lists them",
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         reading.store()
@@ -26,7 +33,11 @@ class Restoring:
             moved = restore_run(name)
             run = get_run(moved[0] if moved else name)
             live = live or not moved
-            told = f"{below(len(moved) - 1)} back" if moved else " was not in the trash; nothing is changed"
+            told = (
+                f"{below(len(moved) - 1)} back"
+                if moved
+                else " was not in the trash; nothing is changed"
+            )
             tell(f"{run.name} ({short_id(run.id)}){told}")
         return int(live)
 

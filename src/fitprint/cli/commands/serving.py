@@ -12,9 +12,10 @@ __all__ = ["COMMAND", "Serving"]
 
 
 class Serving:
-    """A program that starts other programs starts this one, and speaks with it through standard input and output; nothing listens on
-    a network. The tools are list_runs, show_run, compare_runs, diff_runs, metric_history, query and list_experiments. They change
-    nothing. This needs the SDK of the protocol: pip install 'fitprint[mcp]'.
+    """A program that starts other programs starts this one, and speaks with it through standard
+    input and output; nothing listens on a network. The tools are list_runs, show_run, compare_runs,
+    diff_runs, metric_history, query and list_experiments. They change nothing. This needs the SDK
+    of the protocol: pip install 'fitprint[mcp]'.
 
     Example of an entry in the settings of such a program:
       {"command": "fitprint", "args": ["mcp"], "env": {"FITPRINT_HOME": "/path/to/.fitprint"}}
@@ -30,10 +31,14 @@ class Serving:
             server = new_server()
         except ImportError as error:  # there is none, or an older one
             raise FitprintError(
-                f"the server needs version 2 or later of the Model Context Protocol's SDK ({error}): pip install 'fitprint[mcp]'"
+                "the server needs version 2 or later of the Model Context Protocol's SDK "
+                f"({error}): pip install 'fitprint[mcp]'"
             ) from error
         if sys.stdin.isatty():
-            tell("this speaks the Model Context Protocol with the program that starts it; Ctrl-C ends it")
+            tell(
+                "this speaks the Model Context Protocol with the program that starts it; Ctrl-C "
+                "ends it"
+            )
         serve(server)
         return 0
 

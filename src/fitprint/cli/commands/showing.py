@@ -21,31 +21,47 @@ _NAMED = 20  # metrics of a run in a message
 
 
 class Showing:
-    """What fits a screen is shown: the metric by which the run is judged first, parameters that were set, what could not be captured. --all
-    shows defaults, profiles of the data, all files, packages, seeds and the whole capture report, too.
+    """What fits a screen is shown: the metric by which the run is judged first, parameters that
+    were set, what could not be captured. --all shows defaults, profiles of the data, all files,
+    packages, seeds and the whole capture report, too.
 
-    --json prints an object with the fields of `fitprint ls --json`, with large parameters whole, and with provenance (of
-    each parameter), environment, children (ids), documents and, if --history is given, history: the columns step, epoch,
-    timestamp and value of each metric.
+    --json prints an object with the fields of `fitprint ls --json`, with large parameters whole,
+    and with provenance (of each parameter), environment, children (ids), documents and, if
+    --history is given, history: the columns step, epoch, timestamp and value of each metric.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
-        parser.add_argument("--all", action="store_true", help="show everything, not only what fits a screen")
-        parser.add_argument("--history", metavar="METRIC", help="print every point of a metric instead; 'all' for all metrics")
+        parser.add_argument(
+            "--all", action="store_true", help="show everything, not only what fits a screen"
+        )
+        parser.add_argument(
+            "--history",
+            metavar="METRIC",
+            help="print every point of a metric instead; 'all' for all metrics",
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
         run = reading.run_named(arguments.run)
         keys = [] if arguments.history is None else _keys(run, arguments.history)
         if arguments.json:
-            print(dumped(run_details(run) | ({"history": {key: _columns(run, key) for key in keys}} if keys else {})))
+            print(
+                dumped(
+                    run_details(run)
+                    | ({"history": {key: _columns(run, key) for key in keys}} if keys else {})
+                )
+            )
         elif keys:
             _print_points(run, keys)
         else:
             terminal = Terminal()
             for title, lines in sections(run, terminal, whole=arguments.all):
-                print(*([f"\n{terminal.style(title.upper(), 'bold', 'cyan')}"] if title else []), *lines, sep="\n")
+                print(
+                    *([f"\n{terminal.style(title.upper(), 'bold', 'cyan')}"] if title else []),
+                    *lines,
+                    sep="\n",
+                )
         return 0
 
 
@@ -62,7 +78,12 @@ def _keys(run: Run, wanted: str) -> list[str]:
 
     near = get_close_matches(wanted[:200], have, 1)
     hint = (
-        f"did you mean {near[0]!r}?" if near else f"its metrics: {', '.join(have[:_NAMED]) or 'none'}{' ...' if len(have) > _NAMED else ''}"
+        f"did you mean {near[0]!r}?"
+        if near
+        else (
+            "its metrics: "
+            f"{', '.join(have[:_NAMED]) or 'none'}{' ...' if len(have) > _NAMED else ''}"
+        )
     )
     raise FitprintError(f"the run {short_id(run.id)} has no metric {wanted!r}; {hint}")
 

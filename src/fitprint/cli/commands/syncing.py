@@ -19,27 +19,38 @@ __all__ = ["COMMAND", "Syncing"]
 
 
 class Syncing:
-    """Reading does this by itself; it is needed for a distant store that was out of reach when a program ended, and for large artifacts
-    that others are to read: they are brought to the artifact store, where that is not the home.
+    """Reading does this by itself; it is needed for a distant store that was out of reach when a
+    program ended, and for large artifacts that others are to read: they are brought to the artifact
+    store, where that is not the home.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """There are none."""
 
-    def run(self, arguments: argparse.Namespace) -> int:  # noqa: ARG002 - the shape of every command
+    # the shape of every command
+    def run(self, arguments: argparse.Namespace) -> int:  # noqa: ARG002
         if nothing := reading.nothing_yet():
             tell(nothing)
             return 0
         done = current().sync()
-        tell(f"{current().store_uri} is up to date; {done.batches} {'batch' if done.batches == 1 else 'batches'} delivered")
+        tell(
+            f"{current().store_uri} is up to date; {done.batches} "
+            f"{'batch' if done.batches == 1 else 'batches'} delivered"
+        )
         for journal, reason in done.failed.items():
-            tell(f"the journal {journal} cannot be delivered: {reason}; `fitprint doctor` says what to do")
+            tell(
+                f"the journal {journal} cannot be delivered: {reason}; `fitprint doctor` says what "
+                "to do"
+            )
         for run in done.killed:
             tell(f"the process that recorded {short_id(run)} is gone: the run is KILLED")
         for journal, damages in done.damage.items():
             tell(f"the journal {journal} has damaged records; `fitprint doctor` tells more")
             for damage in damages:
-                tell(f"  {damage.segment}, byte {damage.offset}, {damage.size} bytes: {damage.reason}")
+                tell(
+                    f"  {damage.segment}, byte {damage.offset}, {damage.size} bytes: "
+                    f"{damage.reason}"
+                )
         brought = current().bring()
         if brought is not None:
             _tell_bytes(brought)
@@ -48,12 +59,19 @@ class Syncing:
 
 def _tell_bytes(brought: Uploaded) -> None:
     place = current().shared.uri
-    tell(f"{counted(brought.arrived)} brought to {place}" if brought.arrived else f"{place} has all artifacts of this home")
+    tell(
+        f"{counted(brought.arrived)} brought to {place}"
+        if brought.arrived
+        else f"{place} has all artifacts of this home"
+    )
     for reason in brought.failed.values():
         tell(f"not brought: {reason}")
     for origin in sorted({item.origin for item in brought.elsewhere}):
         items = [item for item in brought.elsewhere if item.origin == origin]
-        tell(f"{counted(items)} recorded {origin or 'elsewhere'} not there yet: run `fitprint sync` where they were recorded")
+        tell(
+            f"{counted(items)} recorded {origin or 'elsewhere'} not there yet: run `fitprint sync` "
+            "where they were recorded"
+        )
 
 
 COMMAND = Syncing()

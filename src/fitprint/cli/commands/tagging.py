@@ -13,8 +13,9 @@ __all__ = ["COMMAND", "Tagging"]
 
 
 class Tagging:
-    """A tag without a value gets the value "true". `fitprint show '#baseline'` is the newest run with the tag `baseline`, and
-    `fitprint ls -q "tags.team = 'a'"` lists the runs whose tag `team` is `a`.
+    """A tag without a value gets the value "true". `fitprint show '#baseline'` is the newest run
+    with the tag `baseline`, and `fitprint ls -q "tags.team = 'a'"` lists the runs whose tag `team`
+    is `a`.
 
     Examples:
       fitprint tag @last baseline
@@ -24,8 +25,19 @@ class Tagging:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("words", metavar="RUN KEY[=VALUE]", nargs="*", help="a run (none with -q), then the tags to set")
-        parser.add_argument("--remove", metavar="KEY", action="append", default=[], help="a tag to remove; may be given several times")
+        parser.add_argument(
+            "words",
+            metavar="RUN KEY[=VALUE]",
+            nargs="*",
+            help="a run (none with -q), then the tags to set",
+        )
+        parser.add_argument(
+            "--remove",
+            metavar="KEY",
+            action="append",
+            default=[],
+            help="a tag to remove; may be given several times",
+        )
         add_query(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -38,7 +50,10 @@ class Tagging:
         store = reading.store()
         for word in words[len(names) :]:
             if "=" not in word and store.resolve(word):
-                tell(f"{clean(word)!r} is a run; tag several runs with -q FILTER, or write {clean(word)}=true for a tag of this name")
+                tell(
+                    f"{clean(word)!r} is a run; tag several runs with -q FILTER, or write "
+                    f"{clean(word)}=true for a tag of this name"
+                )
                 return 2
         runs = selected(names, arguments.query)
         if runs is None:
@@ -55,4 +70,7 @@ COMMAND = Tagging()
 
 
 def _told(tags: dict[str, str | None]) -> list[str]:
-    return [clean(f"{key} removed" if value is None else f"{key}={value}") for key, value in tags.items()]
+    return [
+        clean(f"{key} removed" if value is None else f"{key}={value}")
+        for key, value in tags.items()
+    ]

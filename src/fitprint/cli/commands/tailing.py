@@ -29,12 +29,13 @@ _WIDTH = 9  # of what stands before the values: "step 1234"
 
 
 class Tailing:
-    """Each line has the time, the step, and the metrics that were logged together. Where the run keeps what the program prints
-    (the setting `console`), these lines come, too. `tail` ends when the run has ended, and says how; a run whose program was
-    killed ends as KILLED. Ctrl-C ends it before (exit status 130), and does nothing to the run.
+    """Each line has the time, the step, and the metrics that were logged together. Where the run
+    keeps what the program prints (the setting `console`), these lines come, too. `tail` ends when
+    the run has ended, and says how; a run whose program was killed ends as KILLED. Ctrl-C ends it
+    before (exit status 130), and does nothing to the run.
 
-    --json prints an object a line: time, step and metrics of points; time, stream and text of what was printed; and of
-    the end time and status.
+    --json prints an object a line: time, step and metrics of points; time, stream and text of what
+    was printed; and of the end time and status.
 
     Examples:
       fitprint tail @last
@@ -53,7 +54,9 @@ class Tailing:
             default=_LINES,
             help=f"begin with so many lines of what is there already ({_LINES} by default)",
         )
-        parser.add_argument("--no-follow", action="store_true", help="print what is there, and do not wait for more")
+        parser.add_argument(
+            "--no-follow", action="store_true", help="print what is there, and do not wait for more"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -66,13 +69,19 @@ class Tailing:
             began = time.monotonic()
             store = reading.store()
             record = store.run(run_id)
-            news = _in_order(progress.new(store, record, arguments.lines if first else _MOST), printed.new(record))
+            news = _in_order(
+                progress.new(store, record, arguments.lines if first else _MOST),
+                printed.new(record),
+            )
             if first:
                 if not news and arguments.metric and record.status in TERMINAL_STATUSES:
                     raise FitprintError(_nothing(record, arguments.metric))
                 news = news[len(news) - min(arguments.lines, len(news)) :]
             elif progress.left_out:
-                tell(f"{progress.left_out} points came too fast, and are left out here; `fitprint show RUN --history METRIC` prints all")
+                tell(
+                    f"{progress.left_out} points came too fast, and are left out here; "
+                    "`fitprint show RUN --history METRIC` prints all"
+                )
             for item in news:
                 print(_as_json(item) if arguments.json else _as_line(item, terminal), flush=True)
             # What the program printed last may come a moment after the end of its run
@@ -115,7 +124,10 @@ def _as_line(item: Step | ConsoleLine, terminal: Terminal) -> str:
     at = terminal.style(moment(item.time)[11:19], "dim")
     if isinstance(item, ConsoleLine):
         return f"{at}  {item.stream:{_WIDTH}}  {clean(item.text)}"
-    values = "  ".join(f"{clean(key)} {terminal.style(number(value), 'yellow')}" for key, value in item.values.items())
+    values = "  ".join(
+        f"{clean(key)} {terminal.style(number(value), 'yellow')}"
+        for key, value in item.values.items()
+    )
     place = f"step {item.step}"
     return f"{at}  {place:{_WIDTH}}  {values}"
 
@@ -136,7 +148,10 @@ def _tell_end(record: RunRecord, *, as_json: bool) -> None:
         return
     why = (record.error or "").strip().rpartition("\n")[2]
     took = duration((record.end_time - record.start_time) / 1e6)
-    tell(f"{clean(record.name)} {record.status} at {moment(record.end_time)}, after {took}" + (f": {clean(why)}" if why else ""))
+    tell(
+        f"{clean(record.name)} {record.status} at {moment(record.end_time)}, after {took}"
+        + (f": {clean(why)}" if why else "")
+    )
 
 
 def _nothing(record: RunRecord, patterns: Sequence[str]) -> str:

@@ -16,11 +16,12 @@ __all__ = ["COMMAND", "Viewing"]
 
 
 class Viewing:
-    """A view is a listing with a name: `fitprint ls --view NAME`, also for compare, plot and export. Views are tables of the project's
-    pyproject.toml, [tool.fitprint.views.NAME], so whoever has the project has them.
+    """A view is a listing with a name: `fitprint ls --view NAME`, also for compare, plot and
+    export. Views are tables of the project's pyproject.toml, [tool.fitprint.views.NAME], so whoever
+    has the project has them.
 
-    --json prints an object, or a list of them: name, filter, experiment, sort, columns, by (texts), metric (a list of names) and top
-    (a number); "", [] and 0 say nothing.
+    --json prints an object, or a list of them: name, filter, experiment, sort, columns, by (texts),
+    metric (a list of names) and top (a number); "", [] and 0 say nothing.
 
     Examples:
       fitprint views
@@ -30,31 +31,61 @@ class Viewing:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print JSON")
-        verbs = parser.add_subparsers(dest="verb", metavar="VERB", help="what to do with one; without it, they are listed")
-        save = verbs.add_parser("save", help="keep a listing, in the place of one of this name", allow_abbrev=False)
+        verbs = parser.add_subparsers(
+            dest="verb", metavar="VERB", help="what to do with one; without it, they are listed"
+        )
+        save = verbs.add_parser(
+            "save", help="keep a listing, in the place of one of this name", allow_abbrev=False
+        )
         save.add_argument("name", metavar="NAME", help="letters, digits, - and _")
-        save.add_argument("experiment", metavar="EXPERIMENT", nargs="?", default="", help="only runs of this experiment")
-        save.add_argument("-q", "--query", default="", metavar="FILTER", help="only runs that match")
-        save.add_argument("--sort", default="", metavar="KEYS", help="in which order; -KEY for the greatest first")
+        save.add_argument(
+            "experiment",
+            metavar="EXPERIMENT",
+            nargs="?",
+            default="",
+            help="only runs of this experiment",
+        )
+        save.add_argument(
+            "-q", "--query", default="", metavar="FILTER", help="only runs that match"
+        )
+        save.add_argument(
+            "--sort", default="", metavar="KEYS", help="in which order; -KEY for the greatest first"
+        )
         save.add_argument("--cols", default="", metavar="NAMES", help="columns to show")
-        save.add_argument("-m", "--metric", metavar="METRIC", action="append", default=[], help="by what the runs are judged")
+        save.add_argument(
+            "-m",
+            "--metric",
+            metavar="METRIC",
+            action="append",
+            default=[],
+            help="by what the runs are judged",
+        )
         save.add_argument("--by", default="", metavar="KEY", help="a table for each value of this")
         save.add_argument("--top", type=_count, default=0, metavar="N", help="at most N runs")
         for verb, words in (("show", "print what a view says"), ("rm", "forget a view")):
             one = verbs.add_parser(verb, help=words, allow_abbrev=False)
             one.add_argument("name", metavar="NAME", help="the view")
             if verb == "show":
-                one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+                one.add_argument(
+                    "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON"
+                )
 
     def run(self, arguments: argparse.Namespace) -> int:
         home = current().settings["home"]
         if arguments.verb == "save":
-            tell(f"saved the view {arguments.name!r} in {save_view(_asked(arguments), home)}; `fitprint ls --view {arguments.name}`")
+            tell(
+                f"saved the view {arguments.name!r} in {save_view(_asked(arguments), home)}; "
+                f"`fitprint ls --view {arguments.name}`"
+            )
         elif arguments.verb == "rm":
             tell(f"removed the view {arguments.name!r} from {remove_view(arguments.name, home)}")
         elif arguments.verb == "show":
             view = find_view(arguments.name, home)
-            print(json.dumps(view.fields(), ensure_ascii=False, indent=2) if arguments.json else _as_lines(view))
+            print(
+                json.dumps(view.fields(), ensure_ascii=False, indent=2)
+                if arguments.json
+                else _as_lines(view)
+            )
         else:
             _list(list(saved_views(home).values()), as_json=arguments.json)
         return 0
@@ -77,7 +108,9 @@ def _asked(arguments: argparse.Namespace) -> SavedView:
 
 
 def _as_lines(view: SavedView) -> str:
-    return "\n".join(f"{key:10}  {clean(_words(value))}" for key, value in view.fields().items() if value)
+    return "\n".join(
+        f"{key:10}  {clean(_words(value))}" for key, value in view.fields().items() if value
+    )
 
 
 def _list(views: list[SavedView], *, as_json: bool) -> None:
@@ -86,9 +119,13 @@ def _list(views: list[SavedView], *, as_json: bool) -> None:
     elif not views:
         tell("there is no view yet; `fitprint views save NAME -q FILTER` saves one")
     else:
-        columns = [Column("view", [clean(view.name) for view in views], styles=["bold"] * len(views))]
+        columns = [
+            Column("view", [clean(view.name) for view in views], styles=["bold"] * len(views))
+        ]
         told = [view.fields() for view in views]
-        for rank, key in enumerate(("experiment", "filter", "sort", "columns", "metric", "by", "top")):
+        for rank, key in enumerate(
+            ("experiment", "filter", "sort", "columns", "metric", "by", "top")
+        ):
             if any(each[key] for each in told):
                 columns.append(Column(key, [clean(_words(each[key])) for each in told], rank + 1))
         print(render(columns, Terminal(), most=60)[0])

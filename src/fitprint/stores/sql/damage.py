@@ -13,14 +13,29 @@ from fitprint import clock
 from fitprint.entities import STATUSES
 from fitprint.errors import CorruptStoreError
 
-__all__ = ["goal", "number", "number_or_none", "real", "status", "text", "text_or_none", "time", "time_or_none", "told"]
+__all__ = [
+    "goal",
+    "number",
+    "number_or_none",
+    "real",
+    "status",
+    "text",
+    "text_or_none",
+    "time",
+    "time_or_none",
+    "told",
+]
 
 _ODD = (
-    TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, MemoryError, struct.error, zlib.error,
+    TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
+    MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 """What code that expects what was written may raise at what it finds."""
 
-_ADVICE = "`fitprint doctor` looks closer; copy the database away before anything else, then go on with a new one or with what can be saved"
+_ADVICE = (
+    "`fitprint doctor` looks closer; copy the database away before anything else, then go "
+    "on with a new one or with what can be saved"
+)
 
 
 @contextmanager
@@ -34,7 +49,9 @@ def told(store: str) -> Iterator[None]:
         yield
     except _ODD as error:
         reason = str(error) or type(error).__name__
-        raise CorruptStoreError(f"{store} is damaged: it holds what fitprint does not write ({reason}). {_ADVICE}") from error
+        raise CorruptStoreError(
+            f"{store} is damaged: it holds what fitprint does not write ({reason}). {_ADVICE}"
+        ) from error
 
 
 def text(value: Any) -> str:
@@ -83,7 +100,9 @@ def status(value: Any) -> Any:
 
 
 def time(value: Any) -> int:
-    """Return the value, which must be a time; one that no calendar has becomes the nearest that one has."""
+    """Return the value, which must be a time; one that no calendar has becomes the nearest that one
+    has.
+    """
     return min(max(number(value), clock.EARLIEST), clock.LATEST)
 
 

@@ -1,6 +1,8 @@
-"""What the SQL store needs of a database, so that one store, one schema and one compiler serve several of them.
+"""What the SQL store needs of a database, so that one store, one schema and one compiler serve
+several of them.
 
-SQL is written once, with ``?`` for arguments and ``INSERT ... ON CONFLICT``; what databases spell differently is asked here.
+SQL is written once, with ``?`` for arguments and ``INSERT ... ON CONFLICT``; what databases spell
+differently is asked here.
 """
 
 from __future__ import annotations
@@ -28,13 +30,17 @@ class Transaction(Protocol):
 
 
 class Driver(Protocol):
-    """A database of one kind, used by one thread at a time. Its own errors leave it as :class:`fitprint.errors.StoreError`.
+    """A database of one kind, used by one thread at a time.
 
-    A transaction is one with the database that the URI leads to when it begins, whatever was there before.
+    Its own errors leave it as :class:`fitprint.errors.StoreError`.
+
+    A transaction is one with the database that the URI leads to when it begins, whatever was there
+    before.
 
     Attributes:
         uri: what the store was opened with.
-        opened: how often a database was opened so far: what was remembered of the one before need not be true of the next.
+        opened: how often a database was opened so far: what was remembered of the one before need
+            not be true of the next.
         patience: seconds to wait for others before a :class:`fitprint.errors.StoreBusyError`.
         types: the words of :mod:`fitprint.stores.sql.schema` in braces.
     """
@@ -51,13 +57,19 @@ class Driver(Protocol):
         """Begin to write, alone; commits if the block ends, and leaves no trace if it raises."""
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
-        """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_`` without escapes."""
+        """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_``
+        without escapes.
+        """
 
     def of_a_run(self, condition: str) -> str:
-        """Return a condition on a param, metric or tag, which may come out null, as the planner takes it best."""
+        """Return a condition on a param, metric or tag, which may come out null, as the planner
+        takes it best.
+        """
 
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
-        """Let somebody's own statement read the views; see :meth:`fitprint.stores.protocol.Store.query`."""
+        """Let somebody's own statement read the views; see
+        :meth:`fitprint.stores.protocol.Store.query`.
+        """
 
     def check(self) -> Health:
         """Let the database look at itself; see :meth:`fitprint.stores.protocol.Store.check`."""

@@ -1,7 +1,8 @@
 """The files that a SQLite connection has open, and whether they are still the ones at their paths.
 
-A file may be deleted or replaced while it is open: what is written to it then, nobody finds. And somebody may close descriptors
-that are not theirs: what is written to such a number then goes into whatever file got it next.
+A file may be deleted or replaced while it is open: what is written to it then, nobody finds. And
+somebody may close descriptors that are not theirs: what is written to such a number then goes into
+whatever file got it next.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ _NUMBERS = "/dev/fd"
 def identity(path: str | Path) -> _Identity | None:
     """Return device and inode of the file at the path, None if there is none."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - as here, before each transaction, so that it costs little
+        # as here, before each transaction, so that it costs little
+        status = os.stat(path)  # noqa: PTH116
     except OSError:
         return None
     return status.st_dev, status.st_ino
 
 
 class OpenFiles:
-    """The database of a connection that was just made, its log (``-wal``) and the log's index (``-shm``). ``database`` is its identity.
+    """The database of a connection that was just made, its log (``-wal``) and the log's index
+    (``-shm``). ``database`` is its identity.
 
     Args:
         path: of the database.
@@ -37,10 +40,17 @@ class OpenFiles:
         self._paths = [f"{path}{suffix}" for suffix in ("", "-wal", "-shm")]
         self.database = database
         self._known = [database, *map(identity, self._paths[1:])]
-        self._numbers = {number: found for number in descriptors() - before if (found := _behind(number)) and found in self._known}
+        self._numbers = {
+            number: found
+            for number in descriptors() - before
+            if (found := _behind(number)) and found in self._known
+        }
 
     def are_in_place(self) -> bool:
-        """Tell whether database and log still lie at their paths. A log that has come since counts as the connection's own."""
+        """Tell whether database and log still lie at their paths.
+
+        A log that has come since counts as the connection's own.
+        """
         for at, path in enumerate(self._paths[:2]):  # the index is made anew with the log
             found, known = identity(path), self._known[at]
             if known is None:
@@ -54,14 +64,18 @@ class OpenFiles:
         return all(_behind(number) == known for number, known in self._numbers.items())
 
     def discard_log(self) -> None:
-        """Where another database took the place of the connection's, remove the log that was left: it would be taken for that one's."""
+        """Where another database took the place of the connection's, remove the log that was left:
+        it would be taken for that one's.
+        """
         if identity(self._paths[0]) not in (None, self.database):
             for path, known in zip(self._paths[1:], self._known[1:], strict=True):
                 if known is not None and identity(path) == known:
                     Path(path).unlink()
 
     def others_have_begun_anew(self) -> bool:
-        """Tell whether another log lies where the connection's own was: others have written what the connection does not know."""
+        """Tell whether another log lies where the connection's own was: others have written what
+        the connection does not know.
+        """
         return self._known[1] is not None and identity(self._paths[1]) not in (None, self._known[1])
 
 

@@ -1,6 +1,7 @@
 """Names of params, metrics and tags, as the small numbers by which tables know them."""
 
-# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+# ruff: noqa: S608
+# values are always arguments; what is put into statements is written in this package
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ _SLICE = 500  # arguments of one statement
 
 
 class KeyNumbers:
-    """Remembers numbers and names; the table behind only grows. Forget it when a transaction that used it is undone."""
+    """Remembers numbers and names; the table behind only grows.
+
+    Forget it when a transaction that used it is undone.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -32,11 +36,21 @@ class KeyNumbers:
         if len(unknown) > _SLICE and self._read_on(transaction, len(unknown)):
             unknown.clear()
         for part in sliced(sorted(unknown)):
-            self._remember(transaction.rows(f"SELECT no, name FROM fp_keys WHERE name IN ({marks(part)})", part))
-        return {name: self._numbers[stored] for name, stored in wanted.items() if stored in self._numbers}
+            self._remember(
+                transaction.rows(
+                    f"SELECT no, name FROM fp_keys WHERE name IN ({marks(part)})", part
+                )
+            )
+        return {
+            name: self._numbers[stored]
+            for name, stored in wanted.items()
+            if stored in self._numbers
+        }
 
     def _read_on(self, transaction: Transaction, most: int) -> bool:
-        """Read all names that are not known yet if they are no more than that, which is sooner done than to look for as many names."""
+        """Read all names that are not known yet if they are no more than that, which is sooner done
+        than to look for as many names.
+        """
         ((last,),) = transaction.rows("SELECT COALESCE(MAX(no), 0) FROM fp_keys")
         if last - self._read > most:
             return False
@@ -51,13 +65,18 @@ class KeyNumbers:
         missing = [storable(name) for name in names if name not in found]
         if not missing:
             return found
-        transaction.many("INSERT INTO fp_keys (name) VALUES (?) ON CONFLICT (name) DO NOTHING", [(name,) for name in sorted(set(missing))])
+        transaction.many(
+            "INSERT INTO fp_keys (name) VALUES (?) ON CONFLICT (name) DO NOTHING",
+            [(name,) for name in sorted(set(missing))],
+        )
         return self.find(transaction, names)
 
     def names(self, transaction: Transaction, numbers: Iterable[int]) -> dict[int, str]:
         """Return the names that belong to the numbers."""
         for part in sliced([number for number in set(numbers) if number not in self._names]):
-            self._remember(transaction.rows(f"SELECT no, name FROM fp_keys WHERE no IN ({marks(part)})", part))
+            self._remember(
+                transaction.rows(f"SELECT no, name FROM fp_keys WHERE no IN ({marks(part)})", part)
+            )
         return self._names
 
     def _remember(self, rows: Iterable[Sequence[object]]) -> None:

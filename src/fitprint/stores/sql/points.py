@@ -1,8 +1,10 @@
-"""Points of metrics in the tables: those of metrics that have few come together in packs of their run, those of others in chunks.
+"""Points of metrics in the tables: those of metrics that have few come together in packs of their
+run, those of others in chunks.
 
-What arrives is rewritten a few times, together with what came shortly before, so that however points arrive, a history lies in few
-places. A metric moves from packs to chunks when as many as :data:`SHORT` of its points come together. Each piece says how many points of
-its metric come before it, and so the pieces of a history may lie anywhere.
+What arrives is rewritten a few times, together with what came shortly before, so that however
+points arrive, a history lies in few places. A metric moves from packs to chunks when as many as
+:data:`SHORT` of its points come together. Each piece says how many points of its metric come before
+it, and so the pieces of a history may lie anywhere.
 """
 
 from __future__ import annotations
@@ -28,8 +30,13 @@ SHORT = 128
 """Points with which a metric gets chunks of its own."""
 
 _GENERATIONS = 8  # of packs, that are made into one when there are so many
-_NEW_CHUNK = "INSERT INTO fp_chunks (run, key, start, points, content, outline) VALUES (?, ?, ?, ?, ?, ?)"
-_NEW_PACK = "INSERT INTO fp_packs (run, generation, part, low, high, points, content) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_NEW_CHUNK = (
+    "INSERT INTO fp_chunks (run, key, start, points, content, outline) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_NEW_PACK = (
+    "INSERT INTO fp_packs (run, generation, part, low, high, points, content) VALUES (?, "
+    "?, ?, ?, ?, ?, ?)"
+)
 _PLACE = itemgetter(0, 1)  # of a piece: its key and its start
 
 
@@ -43,8 +50,13 @@ class _Generation(NamedTuple):
     packs: int
 
 
-def write(transaction: Transaction, run: int, added: Sequence[Piece], *, fresh: bool, ended: bool) -> None:
-    """Add pieces to what the tables have of a run; nothing if it is ``fresh``. What has ``ended`` is brought into its last form."""
+def write(
+    transaction: Transaction, run: int, added: Sequence[Piece], *, fresh: bool, ended: bool
+) -> None:
+    """Add pieces to what the tables have of a run; nothing if it is ``fresh``.
+
+    What has ``ended`` is brought into its last form.
+    """
     pieces = sorted(added, key=_PLACE)
     generations = [] if fresh else _generations(transaction, run)
     merged = _to_merge(generations, pieces, ended=ended)
@@ -52,20 +64,33 @@ def write(transaction: Transaction, run: int, added: Sequence[Piece], *, fresh: 
         pieces = _joined([*_taken_back(transaction, run, merged), *pieces])
     long = [piece for piece in pieces if len(piece.points) >= SHORT or (ended and piece.start)]
     if long:
-        pieces = [piece for piece in pieces if len(piece.points) < SHORT and not (ended and piece.start)]
+        pieces = [
+            piece for piece in pieces if len(piece.points) < SHORT and not (ended and piece.start)
+        ]
     number = generations[0].number + 1 if generations else 1
-    transaction.many(_NEW_PACK, ((run, number, part, *row) for part, row in enumerate(_packs(pieces), 1)))
+    transaction.many(
+        _NEW_PACK, ((run, number, part, *row) for part, row in enumerate(_packs(pieces), 1))
+    )
     for key in dict.fromkeys(piece.key for piece in long):
-        _write_chunks(transaction, run, key, [piece for piece in long if piece.key == key], fresh=fresh, ended=ended)
+        _write_chunks(
+            transaction,
+            run,
+            key,
+            [piece for piece in long if piece.key == key],
+            fresh=fresh,
+            ended=ended,
+        )
     if ended and not fresh:
         rows = transaction.rows(
-            "SELECT key FROM fp_chunks WHERE run = ? AND points < ? GROUP BY key HAVING COUNT(*) > 1", (run, chunks.FULL)
+            "SELECT key FROM fp_chunks WHERE run = ? AND points < ? GROUP BY key HAVING COUNT(*) > "
+            "1",
+            (run, chunks.FULL),
         )
         for (key,) in rows:
             _write_chunks(transaction, run, key, [], fresh=False, ended=True)
 
 
-# -- packs -------------------------------------------------------------------------------------------------------------
+# -- packs -----------------------------------------------------------------------------------------
 
 
 def _generations(transaction: Transaction, run: int) -> list[_Generation]:
@@ -78,8 +103,12 @@ def _generations(transaction: Transaction, run: int) -> list[_Generation]:
     return [_Generation(*map(int, row)) for row in rows]
 
 
-def _to_merge(generations: Sequence[_Generation], pieces: Sequence[Piece], *, ended: bool) -> list[_Generation]:
-    """Return the generations that are better rewritten together with these pieces: those of as many points as all after them, or fewer."""
+def _to_merge(
+    generations: Sequence[_Generation], pieces: Sequence[Piece], *, ended: bool
+) -> list[_Generation]:
+    """Return the generations that are better rewritten together with these pieces: those of as many
+    points as all after them, or fewer.
+    """
     total = sum(len(piece.points) for piece in pieces)
     chosen = []
     for generation in generations:
@@ -89,15 +118,28 @@ def _to_merge(generations: Sequence[_Generation], pieces: Sequence[Piece], *, en
         chosen.append(generation)
     if not chosen or (len(chosen) < _GENERATIONS and not ended):
         return []
-    ranges = sorted([*((each.low, each.high) for each in chosen), *([(pieces[0].key, pieces[-1].key)] if pieces else [])])
+    ranges = sorted(
+        [
+            *((each.low, each.high) for each in chosen),
+            *([(pieces[0].key, pieces[-1].key)] if pieces else []),
+        ]
+    )
     overlap = any(low <= high for (_, high), (low, _) in pairwise(ranges))
-    return chosen if overlap or sum(each.packs for each in chosen) > 2 + 2 * total // chunks.FULL else []
+    return (
+        chosen
+        if overlap or sum(each.packs for each in chosen) > 2 + 2 * total // chunks.FULL
+        else []
+    )
 
 
-def _taken_back(transaction: Transaction, run: int, generations: Sequence[_Generation]) -> Iterator[Piece]:
+def _taken_back(
+    transaction: Transaction, run: int, generations: Sequence[_Generation]
+) -> Iterator[Piece]:
     for generation in generations:
         arguments = (run, generation.number)
-        for (content,) in transaction.rows("SELECT content FROM fp_packs WHERE run = ? AND generation = ?", arguments):
+        for (content,) in transaction.rows(
+            "SELECT content FROM fp_packs WHERE run = ? AND generation = ?", arguments
+        ):
             yield from chunks.unpack(content)
         transaction.many("DELETE FROM fp_packs WHERE run = ? AND generation = ?", [arguments])
 
@@ -121,36 +163,64 @@ def _joined(pieces: Iterable[Piece]) -> list[Piece]:
     joined: list[Piece] = []
     for piece in sorted(pieces, key=_PLACE):
         last = joined[-1] if joined else None
-        if last is not None and last.key == piece.key and last.start + len(last.points) == piece.start:
+        if (
+            last is not None
+            and last.key == piece.key
+            and last.start + len(last.points) == piece.start
+        ):
             last.points.extend(piece.points)
         else:
             joined.append(Piece(piece.key, piece.start, piece.points.part()))
     return joined
 
 
-# -- chunks ------------------------------------------------------------------------------------------------------------
+# -- chunks ----------------------------------------------------------------------------------------
 
 
-def _write_chunks(transaction: Transaction, run: int, key: int, pieces: Sequence[Piece], *, fresh: bool, ended: bool) -> None:
-    """Write pieces of one metric, and rewrite with them the last chunks that are not full and have as many points as they, or fewer.
+def _write_chunks(
+    transaction: Transaction,
+    run: int,
+    key: int,
+    pieces: Sequence[Piece],
+    *,
+    fresh: bool,
+    ended: bool,
+) -> None:
+    """Write pieces of one metric, and rewrite with them the last chunks that are not full and have
+    as many points as they, or fewer.
 
     Where the run has ended, all that are not full are rewritten.
     """
     if not fresh:
         first = _first_rewritten(transaction, run, key, pieces, ended=ended)
-        rows = transaction.rows("SELECT start, content FROM fp_chunks WHERE run = ? AND key = ? AND start >= ?", (run, key, first))
+        rows = transaction.rows(
+            "SELECT start, content FROM fp_chunks WHERE run = ? AND key = ? AND start >= ?",
+            (run, key, first),
+        )
         if rows:
-            pieces = _joined([*(Piece(key, start, _decoded(content)) for start, content in rows), *pieces])
-            transaction.many("DELETE FROM fp_chunks WHERE run = ? AND key = ? AND start >= ?", [(run, key, first)])
+            pieces = _joined(
+                [*(Piece(key, start, _decoded(content)) for start, content in rows), *pieces]
+            )
+            transaction.many(
+                "DELETE FROM fp_chunks WHERE run = ? AND key = ? AND start >= ?",
+                [(run, key, first)],
+            )
     transaction.many(_NEW_CHUNK, (row for piece in pieces for row in _chunks(run, piece)))
 
 
-def _first_rewritten(transaction: Transaction, run: int, key: int, pieces: Sequence[Piece], *, ended: bool) -> int:
-    """Return where the chunks begin that are to be rewritten: all that begin behind the first piece are among them."""
+def _first_rewritten(
+    transaction: Transaction, run: int, key: int, pieces: Sequence[Piece], *, ended: bool
+) -> int:
+    """Return where the chunks begin that are to be rewritten: all that begin behind the first piece
+    are among them.
+    """
     total = sum(len(piece.points) for piece in pieces)
     first = pieces[0].start if pieces else 1 << 62
     behind = first
-    for start, count in transaction.rows("SELECT start, points FROM fp_chunks WHERE run = ? AND key = ? ORDER BY start DESC", (run, key)):
+    for start, count in transaction.rows(
+        "SELECT start, points FROM fp_chunks WHERE run = ? AND key = ? ORDER BY start DESC",
+        (run, key),
+    ):
         if start < behind and (count >= chunks.FULL or (count > total and not ended)):
             break
         total += count
@@ -160,14 +230,20 @@ def _first_rewritten(transaction: Transaction, run: int, key: int, pieces: Seque
 
 def _chunks(run: int, piece: Piece) -> Iterator[tuple[object, ...]]:
     for at in range(0, len(piece.points), chunks.FULL):
-        points = piece.points if len(piece.points) <= chunks.FULL else piece.points.part(at, at + chunks.FULL)
+        points = (
+            piece.points
+            if len(piece.points) <= chunks.FULL
+            else piece.points.part(at, at + chunks.FULL)
+        )
         about = _outline_bytes(outline(points)) if len(points) >= BLOCK else None
         yield run, piece.key, piece.start + at, len(points), chunks.encode(points), about
 
 
 def _outline_bytes(about: Outline) -> bytes:
     """Return the number of places, the places, four bytes each, and the points as a chunk."""
-    return struct.pack("<I", len(about.places)) + to_little(about.places) + chunks.encode(about.points)
+    return (
+        struct.pack("<I", len(about.places)) + to_little(about.places) + chunks.encode(about.points)
+    )
 
 
 def _outline(content: bytes) -> Outline:
@@ -175,7 +251,7 @@ def _outline(content: bytes) -> Outline:
     return Outline(from_little("I", content[4 : 4 + 4 * count]), _decoded(content[4 + 4 * count :]))
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def history(transaction: Transaction, run_id: str, key: str) -> History:
@@ -183,17 +259,26 @@ def history(transaction: Transaction, run_id: str, key: str) -> History:
     pieces: list[Piece] = []
     for run, number in _numbers(transaction, run_id, key):
         pieces += _few(transaction, run, number)
-        rows = transaction.rows("SELECT start, content FROM fp_chunks WHERE run = ? AND key = ?", (run, number))
+        rows = transaction.rows(
+            "SELECT start, content FROM fp_chunks WHERE run = ? AND key = ?", (run, number)
+        )
         pieces += [Piece(number, start, _decoded(content)) for start, content in rows]
     return History.joined(piece.points for piece in sorted(pieces, key=_PLACE))
 
 
 def parts(transaction: Transaction, run_id: str, key: str) -> list[Part]:
-    """Return the parts of a history in their order; those with an outline are only read if somebody asks for their points."""
+    """Return the parts of a history in their order; those with an outline are only read if somebody
+    asks for their points.
+    """
     found: list[Part] = []
     for run, number in _numbers(transaction, run_id, key):
-        found += [Part(piece.start, len(piece.points), partial(attrgetter("points"), piece)) for piece in _few(transaction, run, number)]
-        rows = transaction.rows("SELECT start, points, outline FROM fp_chunks WHERE run = ? AND key = ?", (run, number))
+        found += [
+            Part(piece.start, len(piece.points), partial(attrgetter("points"), piece))
+            for piece in _few(transaction, run, number)
+        ]
+        rows = transaction.rows(
+            "SELECT start, points, outline FROM fp_chunks WHERE run = ? AND key = ?", (run, number)
+        )
         for start, count, about in rows:
             if damage.number(count) < 1:
                 raise ValueError(f"a chunk of {count} points")
@@ -204,17 +289,24 @@ def parts(transaction: Transaction, run_id: str, key: str) -> list[Part]:
 
 def _numbers(transaction: Transaction, run_id: str, key: str) -> list[tuple[Any, ...]]:
     """Return the numbers of a run and a key, if there are such."""
-    return transaction.rows("SELECT r.no, k.no FROM fp_runs r, fp_keys k WHERE r.id = ? AND k.name = ?", (storable(run_id), storable(key)))
+    return transaction.rows(
+        "SELECT r.no, k.no FROM fp_runs r, fp_keys k WHERE r.id = ? AND k.name = ?",
+        (storable(run_id), storable(key)),
+    )
 
 
 def _few(transaction: Transaction, run: int, key: int) -> list[Piece]:
     """Return what the packs of a run hold of a metric."""
-    rows = transaction.rows("SELECT content FROM fp_packs WHERE run = ? AND low <= ? AND high >= ?", (run, key, key))
+    rows = transaction.rows(
+        "SELECT content FROM fp_packs WHERE run = ? AND low <= ? AND high >= ?", (run, key, key)
+    )
     return [piece for (content,) in rows for piece in chunks.unpack(content) if piece.key == key]
 
 
 def _chunk(transaction: Transaction, run: int, key: int, start: int) -> History:
-    ((content,),) = transaction.rows("SELECT content FROM fp_chunks WHERE run = ? AND key = ? AND start = ?", (run, key, start))
+    ((content,),) = transaction.rows(
+        "SELECT content FROM fp_chunks WHERE run = ? AND key = ? AND start = ?", (run, key, start)
+    )
     return _decoded(content)
 
 

@@ -1,7 +1,7 @@
 """One statement of somebody's own, on a connection that reads the views and does nothing else.
 
-What the statement may touch is asked of SQLite itself while it is compiled, not of its text; how long it may take, and how large what it
-makes may be, is limited while it runs.
+What the statement may touch is asked of SQLite itself while it is compiled, not of its text; how
+long it may take, and how large what it makes may be, is limited while it runs.
 """
 
 from __future__ import annotations
@@ -24,16 +24,22 @@ __all__ = ["answer"]
 
 _FUNCTIONS = frozenset(
     """
-    -> ->> abs acos acosh asin asinh atan atan2 atanh avg ceil ceiling char coalesce concat concat_ws cos cosh count cume_dist
-    current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor glob group_concat hex if ifnull
-    iif json json_array json_array_length json_error_position json_extract json_group_array json_group_object json_insert json_object
-    json_pretty json_quote json_remove json_replace json_set json_type json_valid julianday lag last_value lead length like likelihood
-    likely ln log log10 log2 lower max median min mod nth_value ntile nullif octet_length percent_rank percentile percentile_cont
-    percentile_disc pi pow power quote radians random rank round row_number sign sin sinh soundex sqrt strftime string_agg substr
-    substring sum tan tanh time timediff total trunc typeof unicode unixepoch unlikely upper
+    -> ->> abs acos acosh asin asinh atan atan2 atanh avg ceil ceiling char coalesce concat
+    concat_ws cos cosh count cume_dist current_date current_time current_timestamp date datetime
+    degrees dense_rank exp first_value floor glob group_concat hex if ifnull iif json json_array
+    json_array_length json_error_position json_extract json_group_array json_group_object
+    json_insert json_object json_pretty json_quote json_remove json_replace json_set json_type
+    json_valid julianday lag last_value lead length like likelihood likely ln log log10 log2 lower
+    max median min mod nth_value ntile nullif octet_length percent_rank percentile percentile_cont
+    percentile_disc pi pow power quote radians random rank round row_number sign sin sinh soundex
+    sqrt strftime string_agg substr substring sum tan tanh time timediff total trunc typeof unicode
+    unixepoch unlikely upper
     """.split()
 )
-"""Those that a statement may call. Of SQLite's own, some that nothing could stop are missing: replace, instr, trim, printf ..."""
+"""Those that a statement may call.
+
+Of SQLite's own, some that nothing could stop are missing: replace, instr, trim, printf ...
+"""
 _NAMES = frozenset(view.name for view in VIEWS)
 _TABLES = frozenset(["json_each", "json_tree"])  # these make rows of JSON
 _PREFIX = "fp_"
@@ -50,8 +56,9 @@ _LIMITS = {
 _ADVICE = "write one such as SELECT name, status FROM runs"
 _MOST_BYTES = 1 << 26  # of texts in all rows
 _NOT_THE_STATEMENTS = (
-    "image is malformed", "malformed database schema", "locked", "disk I/O", "unable to open", "not a database", "readonly",
-    "is full", "user-defined function", "unsupported file format", "database schema is locked",
+    "image is malformed", "malformed database schema", "locked", "disk I/O", "unable to open",
+    "not a database", "readonly", "is full", "user-defined function", "unsupported file format",
+    "database schema is locked",
 )  # fmt: skip
 """What SQLite says where the file is at fault, not the statement."""
 
@@ -70,9 +77,16 @@ def answer(connection: sqlite3.Connection, sql: str, *, limit: int, timeout: flo
     connection.create_function(JSON_FUNCTION, 1, json_text, deterministic=True)
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = ON")  # the views call our function
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
     _make_ready(connection)
-    for name in sorted(tables.intersection(word for word in re.findall(r"\w+", sql.lower()) if word.startswith(_PREFIX))):
+    for name in sorted(
+        tables.intersection(
+            word for word in re.findall(r"\w+", sql.lower()) if word.startswith(_PREFIX)
+        )
+    ):
         raise QueryError(f"{name} is a table of fitprint's own, whose form may change; {_views()}")
     guard = _Guard(tables)
     deadline = time.monotonic() + timeout
@@ -83,7 +97,11 @@ def answer(connection: sqlite3.Connection, sql: str, *, limit: int, timeout: flo
         if cursor.description is None:
             raise QueryError(f"this is no statement of SQL: {sql.strip()[:60]!r}; {_ADVICE}")
         rows = list(_bounded(cursor, limit + 1))
-        return QueryResult(tuple(_distinct([column[0] for column in cursor.description])), rows[:limit], more=len(rows) > limit)
+        return QueryResult(
+            tuple(_distinct([column[0] for column in cursor.description])),
+            rows[:limit],
+            more=len(rows) > limit,
+        )
     except sqlite3.Error as error:
         if any(sign in str(error) for sign in _NOT_THE_STATEMENTS):
             raise
@@ -93,7 +111,9 @@ def answer(connection: sqlite3.Connection, sql: str, *, limit: int, timeout: flo
     except ValueError as error:  # a NUL, or half of a surrogate pair
         raise QueryError(f"this cannot be SQL: {error}") from error
     except MemoryError as error:
-        raise QueryError("the query needs more memory than there is; ask for less at once") from error
+        raise QueryError(
+            "the query needs more memory than there is; ask for less at once"
+        ) from error
 
 
 def _make_ready(connection: sqlite3.Connection) -> None:
@@ -112,7 +132,9 @@ class _Guard:
         self.refusal = ""
         self._tables = tables
 
-    def __call__(self, action: int, first: str | None, second: str | None, _: str | None, source: str | None) -> int:
+    def __call__(
+        self, action: int, first: str | None, second: str | None, _: str | None, source: str | None
+    ) -> int:
         refusal = self._refusal(action, first or "", (second or "").lower(), source)
         self.refusal = self.refusal or refusal
         return sqlite3.SQLITE_DENY if refusal else sqlite3.SQLITE_OK
@@ -122,13 +144,28 @@ class _Guard:
             return ""
         if action == sqlite3.SQLITE_READ:
             ours = first.startswith(_PREFIX) and source in _NAMES  # a view reads it
-            if not second:  # no column is needed: SQLite does not say who reads, and names parts of the statement, too
-                ours = first.startswith(_PREFIX) or not (first.lower() in self._tables or first.lower().startswith("sqlite_"))
-            return "" if ours or first in _NAMES or first in _TABLES else f"{first} is none of the views; {_views()}"
+            # no column is needed: SQLite does not say who reads, and names parts of the statement,
+            # too
+            if not second:
+                ours = first.startswith(_PREFIX) or not (
+                    first.lower() in self._tables or first.lower().startswith("sqlite_")
+                )
+            return (
+                ""
+                if ours or first in _NAMES or first in _TABLES
+                else f"{first} is none of the views; {_views()}"
+            )
         if action == sqlite3.SQLITE_FUNCTION:
             ours = second == JSON_FUNCTION and source in _NAMES
-            return "" if ours or second in _FUNCTIONS else f"the function {second} may not be used here"
-        return "this statement would do something else than read: SELECT, WITH ... SELECT and VALUES may be used here"
+            return (
+                ""
+                if ours or second in _FUNCTIONS
+                else f"the function {second} may not be used here"
+            )
+        return (
+            "this statement would do something else than read: SELECT, WITH ... SELECT and "
+            "VALUES may be used here"
+        )
 
 
 def _bounded(cursor: sqlite3.Cursor, most: int) -> Iterator[tuple[Any, ...]]:
@@ -139,7 +176,10 @@ def _bounded(cursor: sqlite3.Cursor, most: int) -> Iterator[tuple[Any, ...]]:
             if value.__class__ is str or value.__class__ is bytes:
                 size += len(value)
         if size > _MOST_BYTES:
-            raise QueryError(f"the rows hold more than {_MOST_BYTES >> 20} MB of text; select fewer columns or rows")
+            raise QueryError(
+                f"the rows hold more than {_MOST_BYTES >> 20} MB of text; select fewer columns or "
+                "rows"
+            )
         yield row
 
 
@@ -160,7 +200,10 @@ def _distinct(names: Sequence[str]) -> Iterator[str]:
 def _told(text: str, refusal: str, timeout: float) -> str:
     """Return SQLite's own words for what is wrong with a statement, with what to do."""
     if text == "interrupted":
-        return f"the query was stopped after {timeout:g} seconds; ask for less, or allow it more time (timeout)"
+        return (
+            f"the query was stopped after {timeout:g} seconds; ask for less, or allow it more "
+            "time (timeout)"
+        )
     if refusal:
         return refusal
     if "one statement at a time" in text:
@@ -170,17 +213,30 @@ def _told(text: str, refusal: str, timeout: float) -> str:
         return f"SQL: {text}"
     kind, name = found.groups()
     if kind == "column":
-        columns = {column: [view.name for view in VIEWS if column in view.columns] for view in VIEWS for column in view.columns}
-        hint = " or ".join(f"{near} (of {', '.join(columns[near])})" for near in get_close_matches(name.lower(), columns, 2))
+        columns = {
+            column: [view.name for view in VIEWS if column in view.columns]
+            for view in VIEWS
+            for column in view.columns
+        }
+        hint = " or ".join(
+            f"{near} (of {', '.join(columns[near])})"
+            for near in get_close_matches(name.lower(), columns, 2)
+        )
     else:
-        known = _NAMES if kind == "table" else _FUNCTIONS - {name.lower()}  # an older SQLite may lack it
+        # an older SQLite may lack it
+        known = _NAMES if kind == "table" else _FUNCTIONS - {name.lower()}
         hint = " or ".join(get_close_matches(name.lower(), known, 2))
     what = "view" if kind == "table" else kind
-    return f"there is no {what} {name}" + (f"; did you mean {hint}?" if hint else f"; {_views()}" if kind != "function" else "")
+    return f"there is no {what} {name}" + (
+        f"; did you mean {hint}?" if hint else f"; {_views()}" if kind != "function" else ""
+    )
 
 
 def _views() -> str:
-    return f"`fitprint query` without SQL shows the columns of the views: {', '.join(view.name for view in VIEWS)}"
+    return (
+        "`fitprint query` without SQL shows the columns of the views: "
+        f"{', '.join(view.name for view in VIEWS)}"
+    )
 
 
 def _text(raw: bytes) -> str:

@@ -1,6 +1,7 @@
 """Records and histories out of the tables."""
 
-# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+# ruff: noqa: S608
+# values are always arguments; what is put into statements is written in this package
 
 from __future__ import annotations
 
@@ -13,7 +14,16 @@ from fitprint.stores.sql.damage import number as whole_number
 from fitprint.stores.sql.damage import text
 from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
-from fitprint.stores.sql.rows import SUMMARY_COLUMNS, Lazy, facts, life, param, run_columns, summary, unpacked
+from fitprint.stores.sql.rows import (
+    SUMMARY_COLUMNS,
+    Lazy,
+    facts,
+    life,
+    param,
+    run_columns,
+    summary,
+    unpacked,
+)
 
 __all__ = ["records", "summaries"]
 
@@ -23,7 +33,9 @@ _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 
 def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> list[RunRecord]:
     """Return the runs with these numbers, in this order."""
-    params = _by_key(transaction, runs, "type, number, text, provenance, spilled FROM fp_params", keys)
+    params = _by_key(
+        transaction, runs, "type, number, text, provenance, spilled FROM fp_params", keys
+    )
     metrics = _by_key(transaction, runs, f"{_SUMMARY} FROM fp_metrics", keys)
     tags = _by_key(transaction, runs, "value FROM fp_tags", keys)
     datasets = _by_run(transaction, runs, "name, role, digest, facts FROM fp_datasets", "no")
@@ -33,7 +45,8 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
     lives = _of(
         transaction,
         runs,
-        f"SELECT r.no, {run_columns()} FROM fp_runs r JOIN fp_experiments e ON e.no = r.experiment WHERE r.no",
+        f"SELECT r.no, {run_columns()} FROM fp_runs r JOIN fp_experiments e ON e.no = r.experiment "
+        "WHERE r.no",
     )
     made = {}
     for row in lives:
@@ -48,28 +61,40 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
                 for _, name, role, digest, content in datasets[number]
             ),
             models=tuple(
-                LoggedModel(path=text(path), flavor=text(flavor), digest=text(digest), facts=facts(content))
+                LoggedModel(
+                    path=text(path), flavor=text(flavor), digest=text(digest), facts=facts(content)
+                )
                 for _, path, flavor, digest, content in models[number]
             ),
             artifacts=tuple(
-                Artifact(path=text(path), digest=text(digest), size=whole_number(size)) for _, path, digest, size in artifacts[number]
+                Artifact(path=text(path), digest=text(digest), size=whole_number(size))
+                for _, path, digest, size in artifacts[number]
             ),
-            documents=Lazy({text(name): content for _, name, content in documents[number]}, unpacked),
+            documents=Lazy(
+                {text(name): content for _, name, content in documents[number]}, unpacked
+            ),
         )
     return [made[number] for number in runs]
 
 
-def summaries(transaction: Transaction, run: int, wanted: Iterable[str], keys: KeyNumbers) -> dict[str, MetricSummary]:
+def summaries(
+    transaction: Transaction, run: int, wanted: Iterable[str], keys: KeyNumbers
+) -> dict[str, MetricSummary]:
     """Return those of the wanted metrics that the run with this number has."""
     names = {number: key for key, number in keys.find(transaction, wanted).items()}
     found = {}
     for part in sliced(list(names)):
-        rows = transaction.rows(f"SELECT key, {_SUMMARY} FROM fp_metrics WHERE run = ? AND key IN ({marks(part)})", (run, *part))
+        rows = transaction.rows(
+            f"SELECT key, {_SUMMARY} FROM fp_metrics WHERE run = ? AND key IN ({marks(part)})",
+            (run, *part),
+        )
         found.update({names[row[0]]: summary(row) for row in rows})
     return found
 
 
-def _by_key(transaction: Transaction, runs: Sequence[int], select: str, keys: KeyNumbers) -> Mapping[int, Mapping[str, _Row]]:
+def _by_key(
+    transaction: Transaction, runs: Sequence[int], select: str, keys: KeyNumbers
+) -> Mapping[int, Mapping[str, _Row]]:
     """Return rows by run and key; each begins with the two."""
     rows = _of(transaction, runs, f"SELECT run, key, {select} WHERE run")
     names = keys.names(transaction, {row[1] for row in rows})
@@ -79,7 +104,9 @@ def _by_key(transaction: Transaction, runs: Sequence[int], select: str, keys: Ke
     return found
 
 
-def _by_run(transaction: Transaction, runs: Sequence[int], select: str, order: str) -> Mapping[int, list[_Row]]:
+def _by_run(
+    transaction: Transaction, runs: Sequence[int], select: str, order: str
+) -> Mapping[int, list[_Row]]:
     """Return rows by run, in the order of a column; each begins with the run."""
     found: dict[int, list[_Row]] = defaultdict(list)
     for row in _of(transaction, runs, f"SELECT run, {select} WHERE run", order):
@@ -88,8 +115,12 @@ def _by_run(transaction: Transaction, runs: Sequence[int], select: str, order: s
 
 
 def _of(transaction: Transaction, runs: Sequence[int], select: str, order: str = "") -> list[_Row]:
-    """Return the rows that belong to the runs, whose numbers complete the statement's last words."""
+    """Return the rows that belong to the runs, whose numbers complete the
+    statement's last words.
+    """
     rows: list[_Row] = []
     for part in sliced(runs):
-        rows += transaction.rows(f"{select} IN ({marks(part)})" + (f" ORDER BY {order}" if order else ""), part)
+        rows += transaction.rows(
+            f"{select} IN ({marks(part)})" + (f" ORDER BY {order}" if order else ""), part
+        )
     return rows

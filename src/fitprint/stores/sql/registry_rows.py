@@ -1,6 +1,7 @@
 """Rows of the registry's tables, as records and drafts."""
 
-# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+# ruff: noqa: S608
+# values are always arguments; what is put into statements is written in this package
 
 from __future__ import annotations
 
@@ -32,13 +33,22 @@ DECISION: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 
 def decision(row: Sequence[Any]) -> Decision:
     """Return the decision whose columns, those of :data:`DECISION`, are ``row``."""
-    return Decision(**{field: check(value) for (field, (_, check)), value in zip(DECISION.items(), row, strict=True)})
+    return Decision(
+        **{
+            field: check(value)
+            for (field, (_, check)), value in zip(DECISION.items(), row, strict=True)
+        }
+    )
 
 
-MODEL = "m.no, m.id, m.name, m.created, m.changed, m.note, m.rules, m.last, m.versions, m.held, m.deleted, m.cleared"
+MODEL = (
+    "m.no, m.id, m.name, m.created, m.changed, m.note, m.rules, m.last, m.versions, m.held, "
+    "m.deleted, m.cleared"
+)
 """The columns of a registered model."""
 _VERSION = (
-    "v.no, v.model, v.number, v.id, v.run, v.path, v.flavor, v.digest, v.facts, v.created, v.actor, v.note, v.stage, v.evaluations,"
+    "v.no, v.model, v.number, v.id, v.run, v.path, v.flavor, v.digest, v.facts, v.created, "
+    "v.actor, v.note, v.stage, v.evaluations,"
     " v.approvals, v.deleted"
 )
 
@@ -62,7 +72,9 @@ def model_draft(row: Sequence[Any]) -> tuple[int, ModelDraft]:
         rules=_mapping(rules),
         last=damage.number(last),
         count=damage.number(count),
-        held={alias: tuple(map(damage.number, numbers)) for alias, numbers in _mapping(held).items()},
+        held={
+            alias: tuple(map(damage.number, numbers)) for alias, numbers in _mapping(held).items()
+        },
         deleted=damage.time_or_none(deleted),
         cleared=damage.time_or_none(cleared),
     )
@@ -70,24 +82,55 @@ def model_draft(row: Sequence[Any]) -> tuple[int, ModelDraft]:
 
 
 def versions(
-    transaction: Transaction, condition: str, arguments: Sequence[Any], models: Mapping[int, ModelDraft]
+    transaction: Transaction,
+    condition: str,
+    arguments: Sequence[Any],
+    models: Mapping[int, ModelDraft],
 ) -> list[tuple[ModelDraft, tuple[int, VersionDraft]]]:
-    """Return the drafts of versions, without tags and files, each with its row's number and its model."""
+    """Return the drafts of versions, without tags and files, each with its row's number and its
+    model.
+    """
     found = []
-    for row in transaction.rows(f"SELECT {_VERSION} FROM fp_model_versions v WHERE {condition}", arguments):
-        no, model, number, id_, run, path, flavor, digest, content, created, actor, note, stage, evaluations, approvals, deleted = row
+    for row in transaction.rows(
+        f"SELECT {_VERSION} FROM fp_model_versions v WHERE {condition}", arguments
+    ):
+        (
+            no,
+            model,
+            number,
+            id_,
+            run,
+            path,
+            flavor,
+            digest,
+            content,
+            created,
+            actor,
+            note,
+            stage,
+            evaluations,
+            approvals,
+            deleted,
+        ) = row
         draft = VersionDraft(
             number=damage.number(number),
             id=damage.text(id_),
             run=damage.text(run),
-            model=LoggedModel(damage.text(path), damage.text(flavor), damage.text(digest), facts(content)),
+            model=LoggedModel(
+                damage.text(path), damage.text(flavor), damage.text(digest), facts(content)
+            ),
             artifacts=(),
             created=damage.time(created),
             actor=damage.text(actor),
             note=damage.text(note),
             stage=damage.text(stage),
-            evaluations={name: ModelEvaluation(*each) for name, each in _mapping(evaluations).items()},
-            approvals={alias: tuple(map(damage.text, names)) for alias, names in _mapping(approvals).items()},
+            evaluations={
+                name: ModelEvaluation(*each) for name, each in _mapping(evaluations).items()
+            },
+            approvals={
+                alias: tuple(map(damage.text, names))
+                for alias, names in _mapping(approvals).items()
+            },
             deleted=damage.time_or_none(deleted),
         )
         found.append((models[model], (damage.number(no), draft)))

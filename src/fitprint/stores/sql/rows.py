@@ -39,7 +39,9 @@ _Value = TypeVar("_Value")
 
 
 def storable(text: str) -> str:
-    """Return the text without what databases refuse: NUL and lone surrogates, spelled out as escapes."""
+    """Return the text without what databases refuse: NUL and lone surrogates, spelled out as
+    escapes.
+    """
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
@@ -60,7 +62,11 @@ def param(row: tuple[Any, ...]) -> Param:
     kind, number, text, provenance, spilled = row[-5:]
     if provenance not in PROVENANCES:
         raise ValueError(f"the provenance {provenance!r}")
-    return Param(value=_READERS[kind](number, damage.text(text)), provenance=provenance, spilled=damage.text_or_none(spilled))
+    return Param(
+        value=_READERS[kind](number, damage.text(text)),
+        provenance=provenance,
+        spilled=damage.text_or_none(spilled),
+    )
 
 
 _READERS: dict[str, Any] = {
@@ -113,13 +119,16 @@ _RUN: dict[str, tuple[str, tuple[type, ...], Callable[[Any], Any]]] = {
 }
 _COLUMNS = ", ".join(column for column, _, _ in _RUN.values())
 _STATUS = (
-    "CASE WHEN r.status = 'RUNNING' AND (SELECT j.heard FROM fp_journals j WHERE j.journal = r.owner) < {} THEN 'LOST' ELSE r.status END"
+    "CASE WHEN r.status = 'RUNNING' AND (SELECT j.heard FROM fp_journals j WHERE j.journal "
+    "= r.owner) < {} THEN 'LOST' ELSE r.status END"
 )
 _STEP = 10_000_000  # microseconds for which a statement is the same, so that databases know it
 
 
 def status_column() -> str:
-    """Return the expression of a run's status: an open run is LOST where its writer was not heard of for long."""
+    """Return the expression of a run's status: an open run is LOST where its writer was not heard
+    of for long.
+    """
     return _STATUS.format((clock.now() - round(LOST_AFTER * 1_000_000)) // _STEP * _STEP)
 
 
@@ -128,22 +137,29 @@ def run_columns() -> str:
     return _COLUMNS.format(status=status_column())
 
 
-_SOUND = frozenset(product(*(types for _, types, _ in _RUN.values())))  # the types that a sound row may have
+# the types that a sound row may have
+_SOUND = frozenset(product(*(types for _, types, _ in _RUN.values())))
 _TIMES = ("start_time", "end_time", "last_time", "deleted_time")
 
 
 def life(row: tuple[Any, ...]) -> dict[str, Any]:
-    """Return what the columns :func:`run_columns` of a run's own row say, by the names of a record, each found to be what it should be."""
+    """Return what the columns :func:`run_columns` of a run's own row say, by the names of a record,
+    each found to be what it should be.
+    """
     found = dict(zip(_RUN, row, strict=True))
     if tuple(map(type, row)) in _SOUND and found["status"] in STATUSES:
         times = [found[name] for name in _TIMES]
         if all(at is None or EARLIEST <= at <= LATEST for at in times):
-            return found  # as nearly always: many runs are looked at, and one by one their columns take several times as long
+            # as nearly always: many runs are looked at, and one by one their columns take several
+            # times as long
+            return found
     return {name: check(found[name]) for name, (_, _, check) in _RUN.items()}
 
 
 class Deflated(bytes):
-    """JSON that :func:`packed` deflated; a database whose SQL cannot inflate keeps :attr:`json`, which is read as well."""
+    """JSON that :func:`packed` deflated; a database whose SQL cannot inflate keeps :attr:`json`,
+    which is read as well.
+    """
 
     __slots__ = ()
 
@@ -168,7 +184,8 @@ def facts(content: bytes) -> dict[str, Any]:
 
 
 def unpacked(content: bytes) -> Any:
-    return json.loads(zlib.decompress(content) if content[:1] == b"x" else content)  # no JSON begins with an x
+    # no JSON begins with an x
+    return json.loads(zlib.decompress(content) if content[:1] == b"x" else content)
 
 
 JSON_FUNCTION = "fitprint_json"
@@ -179,11 +196,15 @@ def json_text(content: Any) -> str | None:
     """Return the text of what :func:`packed` packed."""
     if not isinstance(content, bytes):
         return None
-    return (zlib.decompressobj().decompress(content, 1 << 30) if content[:1] == b"x" else content).decode()
+    return (
+        zlib.decompressobj().decompress(content, 1 << 30) if content[:1] == b"x" else content
+    ).decode()
 
 
 class Lazy(Mapping[str, _Value]):
-    """A mapping whose values are made of what the database gave when they are asked for: a page of runs shows few of them."""
+    """A mapping whose values are made of what the database gave when they are asked for: a page of
+    runs shows few of them.
+    """
 
     def __init__(self, raw: Mapping[str, Any], make: Callable[[Any], _Value]) -> None:
         self._raw = raw

@@ -1,36 +1,46 @@
 """The tables, in the steps in which they came to be.
 
-Steps are additive and numbered from 1: a step that was released is never edited, and an older fitprint that meets a newer
-schema stops. The words in braces are the dialect's: ``{identity}`` a primary key that numbers itself, ``{text}`` texts
-compared by code point, ``{bytes}``, ``{id}`` an id drawn for the occasion, ``{random}`` an expression that draws one for each row, and
-``{clustered}`` for tables stored in the order of their key, ``{time[COLUMN]}`` a time as text, ``{json[COLUMN]}`` what was packed, and
-``{param[ROW]}`` the value of a parameter with its type.
+Steps are additive and numbered from 1: a step that was released is never edited, and an older
+fitprint that meets a newer schema stops. The words in braces are the dialect's: ``{identity}`` a
+primary key that numbers itself, ``{text}`` texts compared by code point, ``{bytes}``, ``{id}`` an
+id drawn for the occasion, ``{random}`` an expression that draws one for each row, and
+``{clustered}`` for tables stored in the order of their key, ``{time[COLUMN]}`` a time as text,
+``{json[COLUMN]}`` what was packed, and ``{param[ROW]}`` the value of a parameter with its type.
 
-Since step 7 the names of tables begin with ``fp_``; without that prefix they are the names of the views, which show people and other
-programs what the tables hold (see :mod:`fitprint.stores.views`). Only ``facts`` keeps its name, for every version reads it first.
+Since step 7 the names of tables begin with ``fp_``; without that prefix they are the names of the
+views, which show people and other programs what the tables hold (see :mod:`fitprint.stores.views`).
+Only ``facts`` keeps its name, for every version reads it first.
 
-``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null; ``params.number`` is null
-for what is not a number. ``first``, ``last`` ... of a metric are columns of its summary. ``chunks`` hold the history of metrics with many
-points, each with its outline where it is long (see :mod:`fitprint.stores.sampling`); ``packs`` hold points of metrics that have few, those
-of several metrics of a run in each: of the keys from ``low`` to ``high``, and of one ``generation`` those that were written together.
+``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null;
+``params.number`` is null for what is not a number. ``first``, ``last`` ... of a metric are columns
+of its summary. ``chunks`` hold the history of metrics with many points, each with its outline where
+it is long (see :mod:`fitprint.stores.sampling`); ``packs`` hold points of metrics that have few,
+those of several metrics of a run in each: of the keys from ``low`` to ``high``, and of one
+``generation`` those that were written together.
 
-``fp_model_versions`` are the versions of ``fp_registered_models``, with files of their own; ``held`` of a model is JSON, the versions to
-which each alias led, of which ``fp_model_aliases`` has the last. ``last`` is the number of the last version that there ever was, and
-``versions`` how many there are that were not removed. ``deleted`` of a version is, with a minus, when it was brought back though the
-versions of its time are gone: ``cleared`` is when a removed model began anew.
+``fp_model_versions`` are the versions of ``fp_registered_models``, with files of their own;
+``held`` of a model is JSON, the versions to which each alias led, of which ``fp_model_aliases`` has
+the last. ``last`` is the number of the last version that there ever was, and ``versions`` how many
+there are that were not removed. ``deleted`` of a version is, with a minus, when it was brought back
+though the versions of its time are gone: ``cleared`` is when a removed model began anew.
 
-``heard`` of a journal is when there was a sign of life of its writer, null for writers that give none.
+``heard`` of a journal is when there was a sign of life of its writer, null for writers that give
+none.
 
-``experiment_names`` says who bore a name since when (see :mod:`fitprint.stores.experiments`); ``decisions`` what became of acts.
+``experiment_names`` says who bore a name since when (see :mod:`fitprint.stores.experiments`);
+``decisions`` what became of acts.
 
-``change`` is the number of the latest change of a run or an experiment (see :mod:`fitprint.stores.changes`), ``change_ended`` and its like
-those of the latest of each kind; null for what was purged before there were numbers. ``consumers`` says who follows them.
+``change`` is the number of the latest change of a run or an experiment (see
+:mod:`fitprint.stores.changes`), ``change_ended`` and its like those of the latest of each kind;
+null for what was purged before there were numbers. ``consumers`` says who follows them.
 
-``facts`` has the store's ``id``, drawn when it was made, and the lowest number of steps that a fitprint must know to read it
-(``readers``) and to write to it (``writers``). A step after which an older version would misread or spoil something raises them.
+``facts`` has the store's ``id``, drawn when it was made, and the lowest number of steps that a
+fitprint must know to read it (``readers``) and to write to it (``writers``). A step after which an
+older version would misread or spoil something raises them.
 
-``facts`` has the URL of the artifact store, too (``artifacts``), once it is chosen; from then on ``blobs`` says of the bytes of artifacts
-which journal logged them first and when they arrived there (null: they have not). ``size`` is null for what arrived before it was logged.
+``facts`` has the URL of the artifact store, too (``artifacts``), once it is chosen; from then on
+``blobs`` says of the bytes of artifacts which journal logged them first and when they arrived there
+(null: they have not). ``size`` is null for what arrived before it was logged.
 """
 
 from __future__ import annotations
@@ -41,9 +51,15 @@ __all__ = ["STEPS"]
 
 STEPS: Sequence[Sequence[str]] = (
     (
-        "CREATE TABLE experiments (no {identity}, name {text} NOT NULL UNIQUE, created BIGINT NOT NULL)",
+        (
+            "CREATE TABLE experiments (no {identity}, name {text} NOT NULL UNIQUE, created BIGINT "
+            "NOT NULL)"
+        ),
         "CREATE TABLE keys (no {identity}, name {text} NOT NULL UNIQUE)",
-        "CREATE TABLE journals (journal {text} NOT NULL PRIMARY KEY, position BIGINT NOT NULL, writer {text} NOT NULL)",
+        (
+            "CREATE TABLE journals (journal {text} NOT NULL PRIMARY KEY, position BIGINT NOT NULL, "
+            "writer {text} NOT NULL)"
+        ),
         """CREATE TABLE runs (
             no {identity},
             id {text} NOT NULL UNIQUE,
@@ -91,7 +107,10 @@ STEPS: Sequence[Sequence[str]] = (
             best DOUBLE PRECISION,
             PRIMARY KEY (run, key)
         ){clustered}""",
-        "CREATE TABLE tags (run BIGINT NOT NULL, key BIGINT NOT NULL, value {text} NOT NULL, PRIMARY KEY (run, key)){clustered}",
+        (
+            "CREATE TABLE tags (run BIGINT NOT NULL, key BIGINT NOT NULL, value {text} NOT NULL, "
+            "PRIMARY KEY (run, key)){clustered}"
+        ),
         """CREATE TABLE chunks (
             run BIGINT NOT NULL,
             key BIGINT NOT NULL,
@@ -125,7 +144,10 @@ STEPS: Sequence[Sequence[str]] = (
             size BIGINT NOT NULL,
             PRIMARY KEY (run, path)
         ){clustered}""",
-        "CREATE TABLE documents (run BIGINT NOT NULL, name {text} NOT NULL, content {bytes} NOT NULL, PRIMARY KEY (run, name))",
+        (
+            "CREATE TABLE documents (run BIGINT NOT NULL, name {text} NOT NULL, content {bytes} "
+            "NOT NULL, PRIMARY KEY (run, name))"
+        ),
         """CREATE TABLE catalogue (
             experiment BIGINT NOT NULL,
             entity {text} NOT NULL,
@@ -155,7 +177,10 @@ STEPS: Sequence[Sequence[str]] = (
             experiment BIGINT NOT NULL,
             PRIMARY KEY (name, since)
         ){clustered}""",
-        "INSERT INTO experiment_names (name, since, experiment) SELECT name, -9223372036854775807 - 1, no FROM experiments",
+        (
+            "INSERT INTO experiment_names (name, since, experiment) SELECT name, "
+            "-9223372036854775807 - 1, no FROM experiments"
+        ),
         "ALTER TABLE runs ADD COLUMN moved BIGINT",
         "ALTER TABLE runs ADD COLUMN renamed BIGINT",
         "CREATE TABLE purged (run {text} NOT NULL PRIMARY KEY){clustered}",
@@ -263,7 +288,7 @@ STEPS: Sequence[Sequence[str]] = (
             p.type,
             p.provenance,
             p.spilled AS artifact
-        FROM fp_params p JOIN fp_runs r ON r.no = p.run JOIN fp_keys k ON k.no = p.key WHERE r.experiment IS NOT NULL""",
+        FROM fp_params p JOIN fp_runs r ON r.no = p.run JOIN fp_keys k ON k.no = p.key WHERE r.experiment IS NOT NULL""",  # noqa: E501
         """CREATE VIEW metrics AS SELECT
             r.id AS run_id,
             k.name AS key,
@@ -279,9 +304,9 @@ STEPS: Sequence[Sequence[str]] = (
             CASE m.goal WHEN 'min' THEN m.least_step ELSE m.most_step END AS best_step,
             m.goal,
             m.points AS count
-        FROM fp_metrics m JOIN fp_runs r ON r.no = m.run JOIN fp_keys k ON k.no = m.key WHERE r.experiment IS NOT NULL""",
+        FROM fp_metrics m JOIN fp_runs r ON r.no = m.run JOIN fp_keys k ON k.no = m.key WHERE r.experiment IS NOT NULL""",  # noqa: E501
         """CREATE VIEW tags AS SELECT r.id AS run_id, k.name AS key, t.value
-        FROM fp_tags t JOIN fp_runs r ON r.no = t.run JOIN fp_keys k ON k.no = t.key WHERE r.experiment IS NOT NULL""",
+        FROM fp_tags t JOIN fp_runs r ON r.no = t.run JOIN fp_keys k ON k.no = t.key WHERE r.experiment IS NOT NULL""",  # noqa: E501
         """CREATE VIEW datasets AS SELECT
             r.id AS run_id,
             d.name,
@@ -308,7 +333,7 @@ STEPS: Sequence[Sequence[str]] = (
             {time[e.created]} AS created,
             {time[e.archived]} AS archived_time,
             (SELECT COUNT(*) FROM fp_runs r WHERE r.experiment = e.no AND r.deleted_time IS NULL) AS run_count
-        FROM fp_experiments e""",
+        FROM fp_experiments e""",  # noqa: E501
         """CREATE VIEW experiment_tags AS SELECT e.id AS experiment_id, t.name AS key, t.value
         FROM fp_experiment_tags t JOIN fp_experiments e ON e.no = t.experiment""",
         """CREATE VIEW decisions AS SELECT
@@ -343,7 +368,10 @@ STEPS: Sequence[Sequence[str]] = (
             change_edited BIGINT
         )""",
         "CREATE INDEX registered_models_by_change ON fp_registered_models (change)",
-        "CREATE TABLE fp_registered_model_names (name {text} NOT NULL PRIMARY KEY, model BIGINT NOT NULL){clustered}",
+        (
+            "CREATE TABLE fp_registered_model_names (name {text} NOT NULL PRIMARY KEY, model "
+            "BIGINT NOT NULL){clustered}"
+        ),
         """CREATE TABLE fp_registered_model_tags (
             model BIGINT NOT NULL,
             name {text} NOT NULL,
@@ -398,7 +426,10 @@ STEPS: Sequence[Sequence[str]] = (
         "ALTER TABLE fp_decisions ADD COLUMN earlier BIGINT",
         "ALTER TABLE fp_decisions ADD COLUMN reason {text} NOT NULL DEFAULT ''",
         "ALTER TABLE fp_decisions ADD COLUMN about {text} NOT NULL DEFAULT ''",
-        "CREATE INDEX decisions_by_alias ON fp_decisions (subject_id, alias, decided_at) WHERE alias IS NOT NULL",
+        (
+            "CREATE INDEX decisions_by_alias ON fp_decisions (subject_id, alias, decided_at) WHERE "
+            "alias IS NOT NULL"
+        ),
         "DROP VIEW decisions",
         """CREATE VIEW decisions AS SELECT
             d.id,
@@ -427,7 +458,7 @@ STEPS: Sequence[Sequence[str]] = (
                     AND COALESCE(v.deleted, 0) <= 0 AND (m.cleared IS NULL OR v.created >= m.cleared OR -v.deleted >= m.cleared)
             ) AS latest,
             {time[m.deleted]} AS deleted_time
-        FROM fp_registered_models m""",
+        FROM fp_registered_models m""",  # noqa: E501
         """CREATE VIEW registered_model_tags AS SELECT m.name, t.name AS key, t.value
         FROM fp_registered_model_tags t JOIN fp_registered_models m ON m.no = t.model""",
         """CREATE VIEW model_aliases AS SELECT m.name, a.alias, a.version
@@ -454,9 +485,9 @@ STEPS: Sequence[Sequence[str]] = (
                     CASE WHEN o.created < m.cleared AND COALESCE(-o.deleted, 0) < m.cleared THEN m.cleared END
                 ) AS removed
             FROM fp_model_versions o JOIN fp_registered_models m ON m.no = o.model
-        ) v""",
+        ) v""",  # noqa: E501
         """CREATE VIEW model_version_tags AS SELECT m.name, v.number AS version, t.name AS key, t.value
-        FROM fp_model_version_tags t JOIN fp_model_versions v ON v.no = t.version JOIN fp_registered_models m ON m.no = v.model""",
+        FROM fp_model_version_tags t JOIN fp_model_versions v ON v.no = t.version JOIN fp_registered_models m ON m.no = v.model""",  # noqa: E501
         "UPDATE facts SET value = '8' WHERE name = 'writers'",
     ),
 )

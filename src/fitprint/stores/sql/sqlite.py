@@ -34,15 +34,18 @@ _PATIENCE = 30.0  # seconds to wait for other writers
 _SCHEME = "sqlite://"
 _opening = threading.Lock()  # so that descriptors that come meanwhile are the connection's own
 _SIGNS_OF_DAMAGE = (
-    "malformed", "corrupt", "not a database", "Could not decode", "no such ", "already exists", "unsupported file format",
-    "user-defined function",
+    "malformed", "corrupt", "not a database", "Could not decode", "no such ", "already exists",
+    "unsupported file format", "user-defined function",
 )  # fmt: skip
 _ATTEMPTS = 20  # to open a file that is replaced again and again
-_lost: set[tuple[int, int]] = set()  # databases whose files something closed: SQLite believes that this process has them, and their locks
+# databases whose files something closed: SQLite believes that this process has them, and their
+# locks
+_lost: set[tuple[int, int]] = set()
 
 
 def open_sqlite(uri: str) -> SqlStore:
-    """Open ``sqlite:///relative/path.db`` or ``sqlite:////absolute/path.db``; the file is made if it is not there.
+    """Open ``sqlite:///relative/path.db`` or ``sqlite:////absolute/path.db``; the file is made if
+    it is not there.
 
     Raises:
         CorruptStoreError: the file is damaged, or is something else.
@@ -51,12 +54,18 @@ def open_sqlite(uri: str) -> SqlStore:
     """
     path = uri.removeprefix(_SCHEME)
     if path == uri or not path.startswith("/") or path == "/":
-        raise StoreError(f"{uri!r} names no file: write sqlite:///relative/path.db or sqlite:////absolute/path.db")
+        raise StoreError(
+            f"{uri!r} names no file: write sqlite:///relative/path.db or "
+            "sqlite:////absolute/path.db"
+        )
     return SqlStore(SqliteDriver(Path(path[1:]), uri))
 
 
 class SqliteDriver:
-    """A SQLite file in WAL mode: the one that is at the path when a transaction begins. A forked child gets a connection of its own."""
+    """A SQLite file in WAL mode: the one that is at the path when a transaction begins.
+
+    A forked child gets a connection of its own.
+    """
 
     types: Mapping[str, Any] = {
         "identity": "INTEGER PRIMARY KEY",
@@ -109,7 +118,8 @@ class SqliteDriver:
         return f"{column} GLOB ?", "".join(glob.get(letter, letter) for letter in pattern)
 
     def of_a_run(self, condition: str) -> str:
-        return f"({condition}) IS TRUE"  # else the params of all experiments' runs are gone through first
+        # else the params of all experiments' runs are gone through first
+        return f"({condition}) IS TRUE"
 
     def query(self, sql: str, *, limit: int, timeout: float) -> QueryResult:
         from fitprint.stores.sql.questions import answer
@@ -118,7 +128,13 @@ class SqliteDriver:
             self._connected()  # brings the file up to date, and holds its log open
             with _opening:
                 place = f"{self.path.as_uri()}?mode=ro"
-                connection = sqlite3.connect(place, uri=True, timeout=self.patience, isolation_level=None, check_same_thread=False)
+                connection = sqlite3.connect(
+                    place,
+                    uri=True,
+                    timeout=self.patience,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
             try:
                 return answer(connection, sql, limit=limit, timeout=timeout)
             finally:
@@ -127,14 +143,23 @@ class SqliteDriver:
     def check(self) -> Health:
         try:
             with self.reading() as transaction:
-                found = [str(row[0]) for row in transaction.rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
+                found = [
+                    str(row[0])
+                    for row in transaction.rows("PRAGMA integrity_check(5)")
+                    if row[0] != "ok"
+                ]
                 size = self.path.stat().st_size
         except CorruptStoreError as error:
             return Health(problems=(str(error),))
         except OSError as error:
-            raise StoreError(f"the store {self.path} cannot be looked at: {error.strerror}") from error
+            raise StoreError(
+                f"the store {self.path} cannot be looked at: {error.strerror}"
+            ) from error
         if found:
-            told = f"{self.path} is damaged ({'; '.join(found)}): copy it away, then save what can be read with: sqlite3 "
+            told = (
+                f"{self.path} is damaged ({'; '.join(found)}): copy it away, then save what "
+                "can be read with: sqlite3 "
+            )
             return Health(size, problems=(f"{told}{self.path.name} .recover",))
         return Health(size, f"schema {self._schema}, SQLite finds no fault")
 
@@ -154,13 +179,15 @@ class SqliteDriver:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[_Transaction]:
         connection = self._connected()
-        waits = -10 * math.floor(-100 * self.patience)  # in steps, so that what others took of it is seldom a change
+        # in steps, so that what others took of it is seldom a change
+        waits = -10 * math.floor(-100 * self.patience)
         if waits != self._waits:
             connection.execute(f"PRAGMA busy_timeout = {waits}")
             self._waits = waits
         connection.execute(begin)
         try:
-            if _number(connection, "user_version") != self._schema:  # a newer fitprint came while the file was open
+            # a newer fitprint came while the file was open
+            if _number(connection, "user_version") != self._schema:
                 self._schema = self._version(connection)
             yield _Transaction(connection)
             connection.execute("COMMIT")
@@ -187,10 +214,13 @@ class SqliteDriver:
             before = descriptors()
             connection, found = self._open()
             try:
-                connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged here is deleted from the journal
+                # what is acknowledged here is deleted from the journal
+                connection.execute("PRAGMA synchronous = FULL")
                 connection.create_function("lowered", 1, _lowered, deterministic=True)
-                connection.create_function(JSON_FUNCTION, 1, json_text, deterministic=True)  # steps look at the views, which call it
-                connection.execute("BEGIN")  # another process may be making the file: see all of that or nothing
+                # steps look at the views, which call it
+                connection.create_function(JSON_FUNCTION, 1, json_text, deterministic=True)
+                # another process may be making the file: see all of that or nothing
+                connection.execute("BEGIN")
                 version = self._version(connection)
                 connection.execute("COMMIT")
             except BaseException:
@@ -206,19 +236,28 @@ class SqliteDriver:
         return connection
 
     def _open(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
-        """Open the file so that it is for certain the one at the path, which somebody may be replacing."""
+        """Open the file so that it is for certain the one at the path, which somebody may be
+        replacing.
+        """
         for _ in range(_ATTEMPTS):
             before = identity(self.path) or self._make()
             if before in _lost:
                 raise self._loss()
-            connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
             if before is not None and before == identity(self.path):
                 return connection, before
             connection.close()
-        raise StoreError(f"the store {self.path} is replaced or removed again and again; end what does that, and try again")
+        raise StoreError(
+            f"the store {self.path} is replaced or removed again and again; end what does that, "
+            "and try again"
+        )
 
     def _make(self) -> tuple[int, int] | None:
-        """Make the file, for SQLite would make one that others can read; its logs get the mode that the file has."""
+        """Make the file, for SQLite would make one that others can read; its logs get the mode that
+        the file has.
+        """
         try:
             make_file(self.path)
         except OSError:
@@ -230,7 +269,10 @@ class SqliteDriver:
         version = _number(connection, "user_version")
         ours = _number(connection, "application_id") == _APPLICATION
         if not ours and (version or connection.execute("SELECT 1 FROM sqlite_master").fetchone()):
-            raise CorruptStoreError(f"{self.path} is a SQLite database of another program; give fitprint a file of its own")
+            raise CorruptStoreError(
+                f"{self.path} is a SQLite database of another program; give fitprint a file of its "
+                "own"
+            )
         self._may_write = True
         if version > len(self._steps):
             lowest = dict(connection.execute("SELECT name, value FROM facts"))
@@ -240,7 +282,9 @@ class SqliteDriver:
         return version
 
     def _too_old(self, what: str) -> StoreVersionError:
-        return StoreVersionError(f"the store {self.path} was written by a newer fitprint {what}: upgrade fitprint")
+        return StoreVersionError(
+            f"the store {self.path} was written by a newer fitprint {what}: upgrade fitprint"
+        )
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         """Bring the schema up to date; any number of processes may try at once."""
@@ -271,15 +315,23 @@ class SqliteDriver:
         partial.replace(target)
 
     def _is_lost(self) -> bool:
-        """Tell whether something closed files of the connection that is open, and remember it: SQLite goes on to believe in them."""
-        if self._connection is not None and self._files is not None and self._process == os.getpid() and not self._files.are_open():
+        """Tell whether something closed files of the connection that is open, and remember it:
+        SQLite goes on to believe in them.
+        """
+        if (
+            self._connection is not None
+            and self._files is not None
+            and self._process == os.getpid()
+            and not self._files.are_open()
+        ):
             _lost.add(self._files.database)
         return self._files is not None and self._files.database in _lost
 
     def _loss(self) -> StoreError:
         return StoreError(
-            f"the store {self.path} cannot be used by this process any more: something closed its files, which it had not opened "
-            "(such as os.closerange); what is recorded stays in the journal, and any other process can read it"
+            f"the store {self.path} cannot be used by this process any more: something closed its "
+            "files, which it had not opened (such as os.closerange); what is recorded stays in the "
+            "journal, and any other process can read it"
         )
 
     @contextmanager
@@ -289,17 +341,23 @@ class SqliteDriver:
             yield
         except sqlite3.Error as error:
             raise (self._loss() if self._is_lost() else self._spoken(error)) from error
-        except (UnicodeDecodeError, MemoryError) as error:  # SQLite's own text shows what it could not read
+        except (UnicodeDecodeError, MemoryError) as error:
+            # SQLite's own text shows what it could not read
             raise self._damaged(str(error)) from error
 
     def _spoken(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
         if text == "database is locked":
-            return StoreBusyError(f"the store {self.path} is locked by another process, which has not let it go for as long as we wait")
+            return StoreBusyError(
+                f"the store {self.path} is locked by another process, which has not let it go for "
+                "as long as we wait"
+            )
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             return self._damaged(text)
         hint = {
-            "unable to open database file": "cannot be opened: does the folder exist, and may you write there?",
+            ("unable to open database file"): (
+                "cannot be opened: does the folder exist, and may you write there?"
+            ),
             "attempt to write a readonly database": "is read-only for you",
             "database or disk is full": "cannot grow: the disk is full",
         }.get(text, f"failed: {text}; `fitprint doctor` looks closer")
@@ -307,8 +365,9 @@ class SqliteDriver:
 
     def _damaged(self, text: str) -> CorruptStoreError:
         return CorruptStoreError(
-            f"the store {self.path} is damaged or is no fitprint store ({text}). Move it away and go on with a new one, "
-            f"or save what can be read with: sqlite3 {self.path.name} .recover"
+            f"the store {self.path} is damaged or is no fitprint store ({text}). Move it away and "
+            f"go on with a new one, or save what can be read with: sqlite3 {self.path.name} "
+            ".recover"
         )
 
 
@@ -336,13 +395,17 @@ def _absolute(path: Path) -> Path:
     try:
         return path.absolute()
     except OSError as error:
-        raise StoreError(f"the store {path} cannot be found: the working directory is gone; name it by an absolute path") from error
+        raise StoreError(
+            f"the store {path} cannot be found: the working directory is gone; name it by an "
+            "absolute path"
+        ) from error
 
 
 def _leave_open(connection: sqlite3.Connection) -> None:
     """Let nobody ever close the connection, the end of the interpreter included.
 
-    Closing writes to files and gives locks back: those of the parent in a forked child, those of strangers where descriptors were lost.
+    Closing writes to files and gives locks back: those of the parent in a forked child, those of
+    strangers where descriptors were lost.
     """
     import ctypes
 
@@ -364,7 +427,10 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 
 
 def _turn_wal_on(connection: sqlite3.Connection) -> None:
-    """Switch to WAL, which the file remembers. SQLite may not wait for others here, so we do; everything works without, too."""
+    """Switch to WAL, which the file remembers.
+
+    SQLite may not wait for others here, so we do; everything works without, too.
+    """
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

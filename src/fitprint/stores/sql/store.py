@@ -1,6 +1,7 @@
 """The store in a relational database."""
 
-# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+# ruff: noqa: S608
+# values are always arguments; what is put into statements is written in this package
 
 from __future__ import annotations
 
@@ -10,7 +11,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from fitprint.entities import Changes, Consumer, Decision, Experiment, History, PendingBytes, RunRecord
+from fitprint.entities import (
+    Changes,
+    Consumer,
+    Decision,
+    Experiment,
+    History,
+    PendingBytes,
+    RunRecord,
+)
 from fitprint.errors import RunNotFoundError
 from fitprint.events import Batch
 from fitprint.ids import FEWEST, LENGTH, SHORT
@@ -73,7 +82,9 @@ class SqlStore(Store):
 
     @property
     def patience(self) -> float:
-        """Seconds that the store waits for others which write to the same database; set it as you need."""
+        """Seconds that the store waits for others which write to the same database; set it as you
+        need.
+        """
         return self.driver.patience
 
     @patience.setter
@@ -101,7 +112,10 @@ class SqlStore(Store):
 
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         with self._reading() as transaction:
-            rows = transaction.rows("SELECT id, last_time FROM fp_runs WHERE owner = ? AND status = 'RUNNING'", (storable(journal),))
+            rows = transaction.rows(
+                "SELECT id, last_time FROM fp_runs WHERE owner = ? AND status = 'RUNNING'",
+                (storable(journal),),
+            )
             return [OpenRun(damage.text(run), damage.time(last)) for run, last in rows]
 
     def run(self, run_id: str) -> RunRecord:
@@ -114,12 +128,17 @@ class SqlStore(Store):
     def resolve(self, text: str) -> Sequence[str]:
         text = storable(text)
         with self._reading() as transaction:
-            # The ends of ids have no index: one look through that of the ids, milliseconds for 10 000 runs.
-            short = "OR id IN (SELECT id FROM fp_runs WHERE substr(id, length(id) - ?) = ? OR substr(id, length(id) - ?, ?) = ?)"
+            # The ends of ids have no index: one look through that of the ids, milliseconds for 10
+            # 000 runs.
+            short = (
+                "OR id IN (SELECT id FROM fp_runs WHERE substr(id, length(id) - ?) = ? OR "
+                "substr(id, length(id) - ?, ?) = ?)"
+            )
             size = len(text)
             ends = (size - 1, text, SHORT - 1, size, text) if FEWEST <= size <= LENGTH else ()
             rows = transaction.rows(
-                f"SELECT id FROM fp_runs WHERE experiment IS NOT NULL AND (id >= ? AND id < ? OR name = ? {short if ends else ''})"
+                "SELECT id FROM fp_runs WHERE experiment IS NOT NULL AND (id >= ? AND id < ? OR "
+                f"name = ? {short if ends else ''})"
                 " ORDER BY deleted_time IS NOT NULL, start_time DESC, id LIMIT 10",
                 (text, text + "\U0010ffff", text, *ends),
             )
@@ -127,7 +146,11 @@ class SqlStore(Store):
 
     def children(self, run_id: str) -> Sequence[RunRecord]:
         with self._reading() as transaction:
-            numbers = _numbers(transaction, "parent_id = ? AND deleted_time IS NULL ORDER BY start_time, id", run_id)
+            numbers = _numbers(
+                transaction,
+                "parent_id = ? AND deleted_time IS NULL ORDER BY start_time, id",
+                run_id,
+            )
             return reading.records(transaction, numbers, self._keys)
 
     def child_counts(self, run_ids: Sequence[str]) -> Mapping[str, int]:
@@ -146,10 +169,14 @@ class SqlStore(Store):
         after = None if token is None else paging.place(query, token)
         with self._reading() as transaction:
             numbers = self._keys.find(transaction, compiler.keys(query))
-            statement, arguments = compiler.search(query, limit + 1, after, self.driver, lambda key: numbers.get(key, compiler.NO_KEY))
+            statement, arguments = compiler.search(
+                query, limit + 1, after, self.driver, lambda key: numbers.get(key, compiler.NO_KEY)
+            )
             rows = transaction.rows(statement, arguments)
             runs = reading.records(transaction, [row[0] for row in rows[:limit]], self._keys)
-            return Page(runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None)
+            return Page(
+                runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None
+            )
 
     def metric_history(self, run_id: str, key: str, *, max_points: int | None = None) -> History:
         enough(max_points)
@@ -165,7 +192,9 @@ class SqlStore(Store):
     def decision(self, act_id: str) -> Decision | None:
         with self._reading() as transaction:
             columns = ", ".join(column for column, _ in DECISION.values())
-            rows = transaction.rows(f"SELECT {columns} FROM fp_decisions WHERE id = ?", (storable(act_id),))
+            rows = transaction.rows(
+                f"SELECT {columns} FROM fp_decisions WHERE id = ?", (storable(act_id),)
+            )
             return decision(rows[0]) if rows else None
 
     @property
@@ -185,9 +214,16 @@ class SqlStore(Store):
         if experiment is not None:
             sql += " WHERE c.experiment = (SELECT no FROM fp_experiments WHERE name = ?)"
         with self._reading() as transaction:
-            rows = transaction.rows(sql + " ORDER BY k.name", () if experiment is None else (storable(experiment),))
+            rows = transaction.rows(
+                sql + " ORDER BY k.name", () if experiment is None else (storable(experiment),)
+            )
             found = [(entity, damage.text(name)) for entity, name in rows]
-        return Keys(**{entity: tuple(name for kind, name in found if kind == entity) for entity in ("params", "metrics", "tags")})
+        return Keys(
+            **{
+                entity: tuple(name for kind, name in found if kind == entity)
+                for entity in ("params", "metrics", "tags")
+            }
+        )
 
     @property
     def artifact_uri(self) -> str | None:
@@ -229,7 +265,8 @@ _forking = threading.Lock()
 def _before_fork() -> None:
     """Close connections, which come back with the next use.
 
-    A child inherits what the database's library remembers of this process: locks that nobody there could ever give back.
+    A child inherits what the database's library remembers of this process: locks that nobody there
+    could ever give back.
     """
     _forking.acquire()
     for store in list(_alive):
@@ -253,14 +290,21 @@ def _after_fork_in_child() -> None:
         store.renew()
 
 
-at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)
 
 
 def _position(transaction: Transaction, journal: str) -> int:
-    rows = transaction.rows("SELECT position FROM fp_journals WHERE journal = ?", (storable(journal),))
+    rows = transaction.rows(
+        "SELECT position FROM fp_journals WHERE journal = ?", (storable(journal),)
+    )
     return int(rows[0][0]) if rows else 0
 
 
 def _numbers(transaction: Transaction, condition: str, argument: str) -> list[int]:
-    rows = transaction.rows(f"SELECT no FROM fp_runs WHERE experiment IS NOT NULL AND {condition}", (storable(argument),))
+    rows = transaction.rows(
+        f"SELECT no FROM fp_runs WHERE experiment IS NOT NULL AND {condition}",
+        (storable(argument),),
+    )
     return [number for (number,) in rows]

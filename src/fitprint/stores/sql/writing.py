@@ -1,6 +1,7 @@
 """A batch of events on its way into the tables."""
 
-# ruff: noqa: S608 - values are always arguments; what is put into statements is written in this package
+# ruff: noqa: S608
+# values are always arguments; what is put into statements is written in this package
 
 from __future__ import annotations
 
@@ -11,7 +12,15 @@ from typing import Any
 
 from fitprint import clock
 from fitprint.entities import Decision
-from fitprint.events import EXPERIMENT_ACTS, MODEL_ACTS, STORE_EVENTS, Batch, MetricPoints, RunMoved, RunStarted
+from fitprint.events import (
+    EXPERIMENT_ACTS,
+    MODEL_ACTS,
+    STORE_EVENTS,
+    Batch,
+    MetricPoints,
+    RunMoved,
+    RunStarted,
+)
 from fitprint.stores.chunks import Piece
 from fitprint.stores.folding import Draft, Life, Points
 from fitprint.stores.records import Records
@@ -32,9 +41,16 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     """Fold a batch that is new into the tables of the store at ``uri``, and note its end."""
     told = partial(damage.told, f"the store {uri}")
     with told():
-        ids = {event.run: storable(event.run) for event in batch.events if not isinstance(event, _NOT_OF_RUNS)}
+        ids = {
+            event.run: storable(event.run)
+            for event in batch.events
+            if not isinstance(event, _NOT_OF_RUNS)
+        }
         lives, numbers = _lives(transaction, ids.values())
-        records = Records(_drafts(transaction, batch, ids, lives, numbers, keys), purged=_purged(transaction, ids, lives))
+        records = Records(
+            _drafts(transaction, batch, ids, lives, numbers, keys),
+            purged=_purged(transaction, ids, lives),
+        )
         shelf = experiments.Shelf(transaction, batch, {life.experiment for life in lives.values()})
         records.experiments = shelf.experiments
         registry_shelf = RegistryShelf(transaction, batch)
@@ -45,7 +61,10 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     drafts = list(records.runs.values())
     experiment_numbers = shelf.write(transaction)
     numbered = _write_lives(transaction, drafts, experiment_numbers)
-    key_numbers = keys.make(transaction, {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)})
+    key_numbers = keys.make(
+        transaction,
+        {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)},
+    )
     _write_params_and_tags(transaction, numbered, key_numbers)
     with told():
         _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
@@ -59,28 +78,54 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     with told():
         changes.write(transaction, records.take_touched(), last)
         changes.write_consumers(transaction, batch, records.now)
-    arrivals.write(transaction, batch, records.purged, {each.id for each in records.decisions.values() if each.refusal is not None})
-    transaction.many(
-        _upsert("fp_journals", "journal", "position, writer"), [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))]
+    arrivals.write(
+        transaction,
+        batch,
+        records.purged,
+        {each.id for each in records.decisions.values() if each.refusal is not None},
     )
-    transaction.many("UPDATE fp_journals SET heard = ? WHERE journal = ? AND heard IS NOT NULL", [(records.now(), storable(batch.journal))])
+    transaction.many(
+        _upsert("fp_journals", "journal", "position, writer"),
+        [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))],
+    )
+    transaction.many(
+        "UPDATE fp_journals SET heard = ? WHERE journal = ? AND heard IS NOT NULL",
+        [(records.now(), storable(batch.journal))],
+    )
 
 
 def hear(transaction: Transaction, journal: str) -> None:
     """Note that the journal's writer lives."""
-    transaction.many("UPDATE fp_journals SET heard = ? WHERE journal = ?", [(clock.now(), storable(journal))])
+    transaction.many(
+        "UPDATE fp_journals SET heard = ? WHERE journal = ?", [(clock.now(), storable(journal))]
+    )
 
 
 def _begun(batch: Batch) -> set[str]:
     """Return the runs that may have come to an experiment with what they had before."""
-    return {storable(event.run) for event in batch.events if isinstance(event, (RunStarted, RunMoved))}
+    return {
+        storable(event.run) for event in batch.events if isinstance(event, (RunStarted, RunMoved))
+    }
 
 
 def _purge(transaction: Transaction, ids: Sequence[str]) -> None:
     """Remove all that the tables hold of the runs, and remember that they are gone."""
     digests = arrivals.digests_of(transaction, ids)
-    for part in ("params", "metrics", "tags", "chunks", "packs", "datasets", "models", "artifacts", "documents"):
-        transaction.many(f"DELETE FROM fp_{part} WHERE run = (SELECT no FROM fp_runs WHERE id = ?)", [(run,) for run in ids])
+    for part in (
+        "params",
+        "metrics",
+        "tags",
+        "chunks",
+        "packs",
+        "datasets",
+        "models",
+        "artifacts",
+        "documents",
+    ):
+        transaction.many(
+            f"DELETE FROM fp_{part} WHERE run = (SELECT no FROM fp_runs WHERE id = ?)",
+            [(run,) for run in ids],
+        )
     transaction.many("DELETE FROM fp_runs WHERE id = ?", [(run,) for run in ids])
     transaction.many(_upsert("fp_purged", "run"), [(run,) for run in ids])
     arrivals.forget(transaction, digests)
@@ -91,7 +136,8 @@ def _write_decisions(transaction: Transaction, decisions: Iterable[Decision]) ->
         _upsert(
             "fp_decisions",
             "id",
-            "act, subject, subject_id, actor, requested_at, decided_at, refusal, version, alias, earlier, reason, about",
+            "act, subject, subject_id, actor, requested_at, decided_at, refusal, version, alias, "
+            "earlier, reason, about",
         ),
         [
             (
@@ -116,9 +162,16 @@ def _write_decisions(transaction: Transaction, decisions: Iterable[Decision]) ->
 
 def _upsert(table: str, key: str, others: str = "") -> str:
     columns = f"{key}, {others}".rstrip(", ").split(", ")
-    update = ", ".join(f"{column} = excluded.{column}" for column in others.split(", ")) if others else ""
+    update = (
+        ", ".join(f"{column} = excluded.{column}" for column in others.split(", "))
+        if others
+        else ""
+    )
     action = f"UPDATE SET {update}" if update else "NOTHING"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}) ON CONFLICT ({key}) DO {action}"
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}) ON CONFLICT "
+        f"({key}) DO {action}"
+    )
 
 
 _LIFE: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -150,25 +203,44 @@ def _lives(transaction: Transaction, ids: Iterable[str]) -> tuple[dict[str, Life
             part,
         )
         for number, *columns in rows:
-            life = Life(**{field: check(value) for (field, (_, check)), value in zip(_LIFE.items(), columns, strict=True)})
+            life = Life(
+                **{
+                    field: check(value)
+                    for (field, (_, check)), value in zip(_LIFE.items(), columns, strict=True)
+                }
+            )
             lives[life.id] = life
             numbers[life.id] = number
     return lives, numbers
 
 
-def _purged(transaction: Transaction, ids: Mapping[str, str], lives: Mapping[str, Life]) -> set[str]:
+def _purged(
+    transaction: Transaction, ids: Mapping[str, str], lives: Mapping[str, Life]
+) -> set[str]:
     """Return those of the runs that are gone for good."""
     unknown = {stored: run for run, stored in ids.items() if stored not in lives}
     found: set[str] = set()
     for part in sliced(sorted(unknown)):
-        found.update(unknown[run] for (run,) in transaction.rows(f"SELECT run FROM fp_purged WHERE run IN ({marks(part)})", part))
+        found.update(
+            unknown[run]
+            for (run,) in transaction.rows(
+                f"SELECT run FROM fp_purged WHERE run IN ({marks(part)})", part
+            )
+        )
     return found
 
 
 def _drafts(
-    transaction: Transaction, batch: Batch, ids: Mapping[str, str], lives: Mapping[str, Life], numbers: Mapping[str, int], keys: KeyNumbers
+    transaction: Transaction,
+    batch: Batch,
+    ids: Mapping[str, str],
+    lives: Mapping[str, Life],
+    numbers: Mapping[str, int],
+    keys: KeyNumbers,
 ) -> dict[str, Draft]:
-    """Return a draft for each run of the batch that the tables have, which begins with what of it the batch may change."""
+    """Return a draft for each run of the batch that the tables have, which begins with what of it
+    the batch may change.
+    """
     measured: dict[str, set[str]] = {}
     for event in batch.events:
         if isinstance(event, MetricPoints) and ids[event.run] in numbers:
@@ -176,15 +248,24 @@ def _drafts(
     drafts = {}
     for run, stored in ids.items():
         if stored in lives:
-            known = summaries(transaction, numbers[stored], measured[run], keys) if run in measured else {}
-            drafts[run] = Draft(lives[stored], points={key: Points(key, before) for key, before in known.items()})
+            known = (
+                summaries(transaction, numbers[stored], measured[run], keys)
+                if run in measured
+                else {}
+            )
+            drafts[run] = Draft(
+                lives[stored], points={key: Points(key, before) for key, before in known.items()}
+            )
     return drafts
 
 
-def _write_lives(transaction: Transaction, drafts: Sequence[Draft], experiment_numbers: Mapping[str, int]) -> _Drafts:
+def _write_lives(
+    transaction: Transaction, drafts: Sequence[Draft], experiment_numbers: Mapping[str, int]
+) -> _Drafts:
     """Write the runs' own rows, and return the drafts by number."""
     columns = (
-        "name, experiment, status, start_time, end_time, last_time, parent_id, kind, error, deleted_time, opened, owner, moved, renamed"
+        "name, experiment, status, start_time, end_time, last_time, parent_id, kind, "
+        "error, deleted_time, opened, owner, moved, renamed"
     )
     transaction.many(
         _upsert("fp_runs", "id", columns),
@@ -212,25 +293,45 @@ def _write_lives(transaction: Transaction, drafts: Sequence[Draft], experiment_n
     by_id = {storable(draft.life.id): draft for draft in drafts}
     numbered = {}
     for part in sliced(list(by_id)):
-        for number, run in transaction.rows(f"SELECT no, id FROM fp_runs WHERE id IN ({marks(part)})", part):
+        for number, run in transaction.rows(
+            f"SELECT no, id FROM fp_runs WHERE id IN ({marks(part)})", part
+        ):
             numbered[number] = by_id[run]
     return numbered
 
 
-def _write_params_and_tags(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int]) -> None:
+def _write_params_and_tags(
+    transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int]
+) -> None:
     transaction.many(
         _upsert("fp_params", "run, key", "type, number, text, provenance, spilled"),
-        ((run, numbers[key], *param_row(value)) for run, draft in drafts.items() for key, value in draft.params.items()),
+        (
+            (run, numbers[key], *param_row(value))
+            for run, draft in drafts.items()
+            for key, value in draft.params.items()
+        ),
     )
-    tags = [(run, numbers[key], value) for run, draft in drafts.items() for key, value in draft.tags.items()]
+    tags = [
+        (run, numbers[key], value)
+        for run, draft in drafts.items()
+        for key, value in draft.tags.items()
+    ]
     transaction.many(
-        _upsert("fp_tags", "run, key", "value"), [(run, key, storable(value)) for run, key, value in tags if value is not None]
+        _upsert("fp_tags", "run, key", "value"),
+        [(run, key, storable(value)) for run, key, value in tags if value is not None],
     )
-    transaction.many("DELETE FROM fp_tags WHERE run = ? AND key = ?", [(run, key) for run, key, value in tags if value is None])
+    transaction.many(
+        "DELETE FROM fp_tags WHERE run = ? AND key = ?",
+        [(run, key) for run, key, value in tags if value is None],
+    )
 
 
-def _write_metrics(transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], known: Container[int]) -> None:
-    """Write summaries and points; ``known`` are the numbers of those runs that the tables had before."""
+def _write_metrics(
+    transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], known: Container[int]
+) -> None:
+    """Write summaries and points; ``known`` are the numbers of those runs that the tables had
+    before.
+    """
     summaries = []
     for run, draft in drafts.items():
         pieces = []
@@ -241,14 +342,22 @@ def _write_metrics(transaction: Transaction, drafts: _Drafts, numbers: Mapping[s
                 pieces.append(Piece(number, summary.count - count, series.history))
         if pieces or draft.ended:
             points.write(transaction, run, pieces, fresh=run not in known, ended=draft.ended)
-    transaction.many(_upsert("fp_metrics", "run, key", ", ".join([*SUMMARY_COLUMNS, "best"])), summaries)
+    transaction.many(
+        _upsert("fp_metrics", "run, key", ", ".join([*SUMMARY_COLUMNS, "best"])), summaries
+    )
 
 
 def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
     transaction.many(
         _upsert("fp_datasets", "run, name, role, digest", "facts"),
         [
-            (run, storable(item.name), storable(item.role), storable(item.digest), packed(item.facts))
+            (
+                run,
+                storable(item.name),
+                storable(item.role),
+                storable(item.digest),
+                packed(item.facts),
+            )
             for run, draft in drafts.items()
             for item in draft.datasets.values()
         ],
@@ -263,18 +372,32 @@ def _write_files_and_facts(transaction: Transaction, drafts: _Drafts) -> None:
     )
     transaction.many(
         _upsert("fp_artifacts", "run, path", "digest, size"),
-        [(run, storable(item.path), item.digest, item.size) for run, draft in drafts.items() for item in draft.artifacts.values()],
+        [
+            (run, storable(item.path), item.digest, item.size)
+            for run, draft in drafts.items()
+            for item in draft.artifacts.values()
+        ],
     )
     transaction.many(
         _upsert("fp_documents", "run, name", "content"),
-        [(run, storable(name), packed(content)) for run, draft in drafts.items() for name, content in draft.documents.items()],
+        [
+            (run, storable(name), packed(content))
+            for run, draft in drafts.items()
+            for name, content in draft.documents.items()
+        ],
     )
 
 
 def _write_catalogue(
-    transaction: Transaction, drafts: _Drafts, experiment_numbers: Mapping[str, int], numbers: Mapping[str, int], begun: set[str]
+    transaction: Transaction,
+    drafts: _Drafts,
+    experiment_numbers: Mapping[str, int],
+    numbers: Mapping[str, int],
+    begun: set[str],
 ) -> None:
-    """Note which keys the experiments have: all of a run that comes there, for it may have had some before, and what is new of others."""
+    """Note which keys the experiments have: all of a run that comes there, for it may have had some
+    before, and what is new of others.
+    """
     whole, added = [], []
     for run, draft in drafts.items():
         if draft.life.experiment is None:
@@ -285,13 +408,25 @@ def _write_catalogue(
             experiment = experiment_numbers[draft.life.experiment]
             added += [(experiment, "params", numbers[key]) for key in draft.params]
             measured = ((key, points, len(points.history)) for key, points in draft.points.items())
-            new = (key for key, points, count in measured if count and points.summary().count == count)
+            new = (
+                key for key, points, count in measured if count and points.summary().count == count
+            )
             added += [(experiment, "metrics", numbers[key]) for key in new]
-            added += [(experiment, "tags", numbers[key]) for key, value in draft.tags.items() if value is not None]
+            added += [
+                (experiment, "tags", numbers[key])
+                for key, value in draft.tags.items()
+                if value is not None
+            ]
     for table in ("params", "metrics", "tags"):
         transaction.many(
-            f"INSERT INTO fp_catalogue (experiment, entity, key) SELECT r.experiment, '{table}', t.key"
-            f" FROM fp_runs r JOIN fp_{table} t ON t.run = r.no WHERE r.no = ? ON CONFLICT DO NOTHING",
+            f"INSERT INTO fp_catalogue (experiment, entity, key) SELECT r.experiment, '{table}', "
+            "t.key"
+            f" FROM fp_runs r JOIN fp_{table} t ON t.run = r.no WHERE r.no = ? ON CONFLICT DO "
+            "NOTHING",
             whole,
         )
-    transaction.many("INSERT INTO fp_catalogue (experiment, entity, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", added)
+    transaction.many(
+        "INSERT INTO fp_catalogue (experiment, entity, key) VALUES (?, ?, ?) ON CONFLICT DO "
+        "NOTHING",
+        added,
+    )

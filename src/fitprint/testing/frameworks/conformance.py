@@ -21,4 +21,10 @@ class FrameworkConformance(FrameworkSubject):
         ...     cases = (Case("mean", build, fit, params={"rate"}, metrics={"loss": 10}),)
     """
 
-    checks = (transparency.trains_unobserved, *processes.CHECKS, *patching.CHECKS, *recording.CHECKS, *transparency.CHECKS)
+    checks = (
+        transparency.trains_unobserved,
+        *processes.CHECKS,
+        *patching.CHECKS,
+        *recording.CHECKS,
+        *transparency.CHECKS,
+    )

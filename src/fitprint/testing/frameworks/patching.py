@@ -26,15 +26,22 @@ def targets_resolve_on_installed_version(conformance: FrameworkSubject) -> None:
             found = places(target)
         except (ImportError, AttributeError) as error:
             raise AssertionError(f"the target {target.path} leads nowhere: {error}") from error
-        expect(found, f"the target {target.path} leads nowhere: no class below it defines {getattr(target, 'name', '')!r}")
+        expect(
+            found,
+            f"the target {target.path} leads nowhere: no class below it defines "
+            f"{getattr(target, 'name', '')!r}",
+        )
         for place in found:
             expect(
-                inspect.isfunction(place.function) or hasattr(place.raw, "__get__"), f"{place.path} is no function, so it is not observed"
+                inspect.isfunction(place.function) or hasattr(place.raw, "__get__"),
+                f"{place.path} is no function, so it is not observed",
             )
 
 
 def signature_and_doc_kept(conformance: FrameworkSubject) -> None:
-    """Patched functions keep kind, name, module, signature, docstring and annotations, and pickle by name."""
+    """Patched functions keep kind, name, module, signature, docstring and annotations, and pickle
+    by name.
+    """
     found = [place for target in conformance.framework.targets() for place in places(target)]
     before = [_looks(place) for place in found]
     with conformance.observed():
@@ -43,12 +50,22 @@ def signature_and_doc_kept(conformance: FrameworkSubject) -> None:
                 told = difference(looks[what], now)
                 expect(not told, f"the {what} of {place.path} changes while it is observed: {told}")
             if isinstance(place.target, Function):
-                expect(pickle.loads(pickle.dumps(place.raw)) is place.raw, f"{place.path} does not pickle by name")  # noqa: S301 - made here
+                expect(
+                    pickle.loads(pickle.dumps(place.raw)) is place.raw,  # noqa: S301 - made here
+                    f"{place.path} does not pickle by name",
+                )
 
 
 def imported_names_are_rebound(conformance: FrameworkSubject) -> None:
-    """A name imported with ``from module import function`` before ``autolog()`` is observed, too, and restored."""
-    functions = [place for target in conformance.targets() if isinstance(target, Function) for place in places(target)]
+    """A name imported with ``from module import function`` before ``autolog()`` is observed, too,
+    and restored.
+    """
+    functions = [
+        place
+        for target in conformance.targets()
+        if isinstance(target, Function)
+        for place in places(target)
+    ]
     if not functions:
         raise NotApplicable("no target is a function")
     importer = types.ModuleType("fitprint_testing_importer")
@@ -59,11 +76,15 @@ def imported_names_are_rebound(conformance: FrameworkSubject) -> None:
         with conformance.observed():
             for number, place in enumerate(functions):
                 expect(
-                    getattr(importer, f"name{number}") is place.raw, f"a name imported from {place.path} before autolog() is not observed"
+                    getattr(importer, f"name{number}") is place.raw,
+                    f"a name imported from {place.path} before autolog() is not observed",
                 )
             autolog(disable=True)
             for number, place in enumerate(functions):
-                expect(getattr(importer, f"name{number}") is place.raw, f"a name imported from {place.path} is not restored")
+                expect(
+                    getattr(importer, f"name{number}") is place.raw,
+                    f"a name imported from {place.path} is not restored",
+                )
     finally:
         del sys.modules[importer.__name__]
 
@@ -82,7 +103,9 @@ def patched_twice(conformance: FrameworkSubject, case: Case) -> None:
 
 
 def revert_restores_every_attribute(conformance: FrameworkSubject, case: Case) -> None:
-    """After switching off, every name in every module and every attribute of the framework's classes is what it was."""
+    """After switching off, every name in every module and every attribute of the framework's
+    classes is what it was.
+    """
     conformance.train(case)
     footprint = Footprint(conformance.framework.targets())
     with conformance.observed():
@@ -93,8 +116,15 @@ def revert_restores_every_attribute(conformance: FrameworkSubject, case: Case) -
 
 
 def revert_under_foreign_wrapper(conformance: FrameworkSubject, case: Case) -> None:
-    """Where another tool has wrapped a patched function, switching off leaves that tool's wrapper, records nothing, and can be undone."""
-    found = [place for target in conformance.targets() for place in places(target) if inspect.isfunction(place.raw)]
+    """Where another tool has wrapped a patched function, switching off leaves that tool's wrapper,
+    records nothing, and can be undone.
+    """
+    found = [
+        place
+        for target in conformance.targets()
+        for place in places(target)
+        if inspect.isfunction(place.raw)
+    ]
     before = [(place, place.raw) for place in found]
     with conformance.observed() as runs:
         below = [(place, place.raw) for place in found]
@@ -103,19 +133,30 @@ def revert_under_foreign_wrapper(conformance: FrameworkSubject, case: Case) -> N
         above = [(place, place.raw) for place in found]
         try:
             conformance.train(case)
-            expect(len(runs.roots()) == 1, f"under another tool's wrapper one call gave {len(runs.roots())} runs")
+            expect(
+                len(runs.roots()) == 1,
+                f"under another tool's wrapper one call gave {len(runs.roots())} runs",
+            )
             autolog(disable=True)
             changed = [place.path for place, wrapper in above if place.raw is not wrapper]
             expect(not changed, f"another tool's wrapper was taken away: {_listed(changed)}")
             conformance.train(case)
-            expect(len(runs.roots()) == 1, "switched off under another tool's wrapper, it records on")
+            expect(
+                len(runs.roots()) == 1, "switched off under another tool's wrapper, it records on"
+            )
             for place, function in below:  # the other tool puts back what it found, which is ours
                 setattr(place.owner, place.name, function)
             conformance.train(case)
-            expect(len(runs.roots()) == 1, "a patch that another tool put back records although autologging is off")
+            expect(
+                len(runs.roots()) == 1,
+                "a patch that another tool put back records although autologging is off",
+            )
             autolog()
             conformance.train(case)
-            expect(len(runs.roots()) == 2, f"switched on again, one call gave {len(runs.roots()) - 1} runs")
+            expect(
+                len(runs.roots()) == 2,
+                f"switched on again, one call gave {len(runs.roots()) - 1} runs",
+            )
         finally:
             autolog(disable=True)
             for place, function in before:
@@ -151,5 +192,6 @@ def _looks(place: Place) -> dict[str, Any]:
     function = place.function
     names = ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__")
     looks = {name.strip("_"): getattr(function, name, None) for name in names}
-    signature = str(inspect.signature(function)) if callable(function) else ""  # a property is left alone
+    # a property is left alone
+    signature = str(inspect.signature(function)) if callable(function) else ""
     return {**looks, "type": type(place.raw).__qualname__, "signature": signature}

@@ -1,4 +1,6 @@
-"""The checks of framework plugins that need processes of their own: import order, forks, workers, and life without fitprint."""
+"""The checks of framework plugins that need processes of their own: import order, forks, workers,
+and life without fitprint.
+"""
 
 from __future__ import annotations
 
@@ -23,27 +25,50 @@ __all__ = ["CHECKS"]
 
 
 def range_declared(conformance: FrameworkSubject) -> str:
-    """The plugin's distribution declares the supported versions in its extra ``framework``, and the installed one is among them."""
+    """The plugin's distribution declares the supported versions in its extra ``framework``, and the
+    installed one is among them.
+    """
     package = type(conformance.framework).__module__.partition(".")[0]
-    points = (point for point in importlib.metadata.entry_points(group="fitprint") if point.module.partition(".")[0] == package)
+    points = (
+        point
+        for point in importlib.metadata.entry_points(group="fitprint")
+        if point.module.partition(".")[0] == package
+    )
     distribution = next((point.dist for point in points if point.dist is not None), None)
     if distribution is None:
         raise NotApplicable(f"no installed distribution has an entry point in {package}")
     wanted = normal(conformance.framework.distribution)
     if wanted == normal(distribution.name):
         raise NotApplicable("the framework comes with the plugin")
-    declared = [line for line in distribution.requires or () if re.search(r"extra == ['\"]framework['\"]", line)]
+    declared = [
+        line
+        for line in distribution.requires or ()
+        if re.search(r"extra == ['\"]framework['\"]", line)
+    ]
     ranges = [found for line in declared if (found := name_and_range(line))[0] == wanted]
-    expect(ranges, f"{distribution.name} has no extra `framework` that names {conformance.framework.distribution}")
+    expect(
+        ranges,
+        f"{distribution.name} has no extra `framework` that names "
+        f"{conformance.framework.distribution}",
+    )
     version = importlib.metadata.version(conformance.framework.distribution)
     range_ = ",".join(part for _, part in ranges)
-    expect(range_, f"{distribution.name} admits every version of {conformance.framework.distribution}: name the oldest one that is tested")
-    expect(is_inside(version, range_), f"{conformance.framework.distribution} {version} is installed, which is not in {range_}")
+    expect(
+        range_,
+        f"{distribution.name} admits every version of {conformance.framework.distribution}: name "
+        "the oldest one that is tested",
+    )
+    expect(
+        is_inside(version, range_),
+        f"{conformance.framework.distribution} {version} is installed, which is not in {range_}",
+    )
     return f"{version} in {range_}"
 
 
 def imports_no_framework(conformance: FrameworkSubject) -> None:
-    """Neither loading the plugin, nor naming its targets, nor ``autolog()`` imports the framework."""
+    """Neither loading the plugin, nor naming its targets,
+    nor ``autolog()`` imports the framework.
+    """
     in_fresh_process(_import_nothing, conformance)
 
 
@@ -68,22 +93,36 @@ def nothing_on_stdout(conformance: FrameworkSubject) -> None:
         ("output", plain.stdout, again.stdout, observed.stdout),
         ("error", plain.stderr, again.stderr, observed.stderr),
     ):
-        expect(before == once_more, f"the framework itself writes something else to standard {name} each time: silence it in `build`")
+        expect(
+            before == once_more,
+            f"the framework itself writes something else to standard {name} each time: silence it "
+            "in `build`",
+        )
         expect(before == after, f"standard {name} is {after[-500:]!r} instead of {before[-500:]!r}")
 
 
 def first_call_leaves_random_state(conformance: FrameworkSubject) -> None:
-    """The first call of a process, for which the plugin may import much, leaves the random generators as it does unobserved."""
+    """The first call of a process, for which the plugin may import much, leaves the random
+    generators as it does unobserved.
+    """
     plain = in_fresh_process(_train_unobserved, conformance).value
     observed = in_fresh_process(_train_all, conformance, imported_first=True).value
-    changed = [case.name for case, before, after in zip(conformance.cases, plain, observed, strict=True) if before != after]
+    changed = [
+        case.name
+        for case, before, after in zip(conformance.cases, plain, observed, strict=True)
+        if before != after
+    ]
     expect(
-        not changed, f"the global random generators are left in another state by {', '.join(changed)}: does the plugin import what draws?"
+        not changed,
+        f"the global random generators are left in another state by {', '.join(changed)}: does the "
+        "plugin import what draws?",
     )
 
 
 def model_pickles_and_loads_without_fitprint(conformance: FrameworkSubject) -> None:
-    """What an observed call returns can be pickled if it can be unobserved, and loads where fitprint is not installed."""
+    """What an observed call returns can be pickled if it can be unobserved, and loads where
+    fitprint is not installed.
+    """
     in_fresh_process(_load_without_us, conformance, pickles=_pickles(conformance))
 
 
@@ -92,11 +131,17 @@ def forked_worker_does_not_hang(conformance: FrameworkSubject) -> str | None:
     hang = in_fresh_process(_train_forked, conformance).value
     if len(hang) == len(conformance.cases):
         raise NotApplicable("the framework itself does not survive a fork")
-    return f"left out, since they do not survive a fork unobserved either: {', '.join(hang)}" if hang else None
+    return (
+        f"left out, since they do not survive a fork unobserved either: {', '.join(hang)}"
+        if hang
+        else None
+    )
 
 
 def joblib_workers(conformance: FrameworkSubject) -> None:
-    """Calls made in joblib's worker processes are recorded, each as one run; checked where the framework depends on joblib."""
+    """Calls made in joblib's worker processes are recorded, each as one run; checked where the
+    framework depends on joblib.
+    """
     try:
         required = importlib.metadata.requires(conformance.framework.distribution) or ()
     except importlib.metadata.PackageNotFoundError:
@@ -119,7 +164,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-# -- in the fresh process ----------------------------------------------------------------------------------------------
+# -- in the fresh process --------------------------------------------------------------------------
 
 
 def _loaded(conformance: FrameworkSubject) -> list[str]:
@@ -128,7 +173,11 @@ def _loaded(conformance: FrameworkSubject) -> list[str]:
 
 def _import_nothing(conformance: FrameworkSubject) -> None:
     where = type(conformance).__module__
-    expect(not _loaded(conformance), f"loading {where} imports {', '.join(_loaded(conformance))}: import it inside `build` and `fit`")
+    expect(
+        not _loaded(conformance),
+        f"loading {where} imports {', '.join(_loaded(conformance))}: import it inside `build` and "
+        "`fit`",
+    )
     with conformance.observed():
         expect(not _loaded(conformance), f"autolog() imports {', '.join(_loaded(conformance))}")
 
@@ -171,7 +220,10 @@ def _train_forked(conformance: FrameworkSubject) -> list[str]:
             conformance.train(case)
             forked(partial(_train_only, conformance, case))
             found = [run.status for run in runs.roots()]
-            expect(found == ["FINISHED"] * 2, f"{case.name}: parent and child gave runs that are {found}")
+            expect(
+                found == ["FINISHED"] * 2,
+                f"{case.name}: parent and child gave runs that are {found}",
+            )
     return hang
 
 
@@ -184,12 +236,17 @@ def _train_in_workers(conformance: FrameworkSubject) -> None:
 
     module = type(conformance).__module__
     if module in FROM_FILES:
-        raise NotApplicable(f"worker processes cannot import {module}: move the cases to an installed module")
+        raise NotApplicable(
+            f"worker processes cannot import {module}: move the cases to an installed module"
+        )
     for case in conformance.cases:
         with conformance.observed() as runs:
             joblib.Parallel(n_jobs=2)(joblib.delayed(_train_in_worker)(case) for _ in range(3))
             found = [run.status for run in runs.roots()]
-            expect(found == ["FINISHED"] * 3, f"{case.name}: three calls in worker processes gave runs that are {found}")
+            expect(
+                found == ["FINISHED"] * 3,
+                f"{case.name}: three calls in worker processes gave runs that are {found}",
+            )
 
 
 def _train_in_worker(case: Case) -> None:
@@ -208,7 +265,10 @@ def _pickles(conformance: FrameworkSubject) -> list[str]:
         with conformance.observed():
             outcome = conformance.train(case)
             data = pickle.dumps(outcome.result)
-        told = difference(outcome.told if case.predict is None else case.predict(pickle.loads(data)), outcome.told)  # noqa: S301 - made here
+        told = difference(
+            outcome.told if case.predict is None else case.predict(pickle.loads(data)),  # noqa: S301 - made here
+            outcome.told,
+        )
         expect(not told, f"{case.name}: the pickled result is another: {told}")
         pickles.append(data.hex())
     if not pickles:
@@ -226,7 +286,9 @@ def _load_without_us(conformance: FrameworkSubject, *, pickles: list[str]) -> No
         try:
             pickle.loads(bytes.fromhex(data))  # noqa: S301 - made by the check
         except ImportError as error:
-            raise AssertionError(f"a pickled result does not load without fitprint: {error}") from error
+            raise AssertionError(
+                f"a pickled result does not load without fitprint: {error}"
+            ) from error
 
 
 class _Refusing:

@@ -19,7 +19,9 @@ __all__ = ["CHECKS"]
 
 
 def record_is_complete(conformance: FrameworkSubject, case: Case) -> None:
-    """A call is one finished run that holds what the case names, and of its model a signature, or the reason why it has none."""
+    """A call is one finished run that holds what the case names, and of its model a signature, or
+    the reason why it has none.
+    """
     with conformance.observed() as runs:
         conformance.train(case)
         run = runs.one()
@@ -28,41 +30,63 @@ def record_is_complete(conformance: FrameworkSubject, case: Case) -> None:
         missing = set(case.params) - run.params.keys()
         expect(not missing, f"parameters are missing: {_listed(missing)}")
         missing = case.metrics.keys() - run.metrics.keys()
-        expect(not missing, f"metrics are missing: {_listed(missing)}; there are {_listed(run.metrics)}")
+        expect(
+            not missing,
+            f"metrics are missing: {_listed(missing)}; there are {_listed(run.metrics)}",
+        )
         missing = set(case.datasets) - {dataset.name for dataset in run.datasets}
         expect(not missing, f"data are not described: {_listed(missing)}")
         models = [model.path for model in run.models]
-        expect(models == ([] if case.model is None else [case.model]), f"the recorded models are {models}, expected was {case.model!r}")
+        expect(
+            models == ([] if case.model is None else [case.model]),
+            f"the recorded models are {models}, expected was {case.model!r}",
+        )
         bare = [model.path for model in run.models if model.facts.get("signature") is None]
         expect(
-            not bare or "signature" in run.capture.get("skipped", {}), f"models have no signature, and nothing says why: {_listed(bare)}"
+            not bare or "signature" in run.capture.get("skipped", {}),
+            f"models have no signature, and nothing says why: {_listed(bare)}",
         )
-        expect(not run.capture.get("failed"), f"the capture report tells of failures: {run.capture.get('failed')}")
-        expect(len(run.children()) == case.children, f"the run has {len(run.children())} children, not {case.children}")
+        expect(
+            not run.capture.get("failed"),
+            f"the capture report tells of failures: {run.capture.get('failed')}",
+        )
+        expect(
+            len(run.children()) == case.children,
+            f"the run has {len(run.children())} children, not {case.children}",
+        )
         expect(all(child.status == "FINISHED" for child in run.children()), "a child did not end")
 
 
 def nested_calls_give_one_run(conformance: FrameworkSubject, case: Case) -> None:
-    """Whatever the framework calls inside, one call of the user's is one run, with children only where the plugin opens them."""
+    """Whatever the framework calls inside, one call of the user's is one run, with children only
+    where the plugin opens them.
+    """
     with conformance.observed() as runs:
         conformance.train(case)
         found = [run.name for run in runs.roots()]
         expect(len(found) == 1, f"one call gave {len(found)} runs: {', '.join(found) or 'none'}")
-        expect(len(runs) <= 1 + case.children, f"one call gave {len(runs) - 1} child runs, not {case.children}")
+        expect(
+            len(runs) <= 1 + case.children,
+            f"one call gave {len(runs) - 1} child runs, not {case.children}",
+        )
         conformance.train(case)
         expect(len(runs.roots()) == 2, f"two calls gave {len(runs.roots())} runs")
 
 
 def observed_beside_other_plugins(conformance: FrameworkSubject, case: Case) -> None:
-    """With all installed plugins, too, the call is one run, and it is this plugin that observes it."""
+    """With all installed plugins, too, the call is one run,
+    and it is this plugin that observes it.
+    """
     name = conformance.framework.name
-    with conformance.observed(installed=True, strict=False) as runs:  # the plugin may be installed once more
+    # the plugin may be installed once more
+    with conformance.observed(installed=True, strict=False) as runs:
         conformance.train(case)
         observer = runs.one().capture.get("framework")
         expect(
             observer == name,
-            f"the call is observed by the plugin for {observer}, not by that for {name}: of the targets that cover a method, the one with "
-            "the nearest base class is asked, so name a nearer one, such as SubclassMethod of the class itself",
+            f"the call is observed by the plugin for {observer}, not by that for {name}: of the "
+            "targets that cover a method, the one with the nearest base class is asked, so name a "
+            "nearer one, such as SubclassMethod of the class itself",
         )
 
 
@@ -73,19 +97,31 @@ def params_json_safe(conformance: FrameworkSubject, case: Case) -> None:
         for run in runs.all():
             for key, value in run.params.items():
                 text = json.dumps(value)
-                expect(" at 0x" not in text, f"the parameter {key!r} tells a memory address: {text[:100]}; record a name instead")
+                expect(
+                    " at 0x" not in text,
+                    f"the parameter {key!r} tells a memory address: {text[:100]}; record a name "
+                    "instead",
+                )
 
 
 def steps_complete_and_increasing(conformance: FrameworkSubject, case: Case) -> None:
-    """Every metric that the case names has as many points as it says, their steps grow, and no metric steps back."""
+    """Every metric that the case names has as many points as it says, their steps grow, and no
+    metric steps back.
+    """
     with conformance.observed() as runs:
         conformance.train(case)
         run = runs.one()
         for key in run.metrics:
             steps = list(run.history(key).step)
             expected = case.metrics.get(key)
-            expect(expected is None or len(steps) == expected, f"{key!r} has {len(steps)} points, not {expected}")
-            expect(not expected or expected == 1 or steps[0] == 0, f"the steps of {key!r} begin with {steps[:1]}: the first round is 0")
+            expect(
+                expected is None or len(steps) == expected,
+                f"{key!r} has {len(steps)} points, not {expected}",
+            )
+            expect(
+                not expected or expected == 1 or steps[0] == 0,
+                f"the steps of {key!r} begin with {steps[:1]}: the first round is 0",
+            )
             expect(steps == sorted(set(steps)), f"the steps of {key!r} do not grow: {steps[:20]}")
 
 
@@ -116,8 +152,13 @@ def one_run_per_call_in_threads(conformance: FrameworkSubject, case: Case) -> No
         found = runs.roots()[1:]
         expect(len(found) == 4, f"four threads gave {len(found)} runs")
         for run in found:
-            for what, mine, expected in zip(("parameters", "metrics", "models"), _extent(run), _extent(single), strict=True):
-                expect(mine == expected, f"a run of a thread has the {what} {mine}, alone it has {expected}")
+            for what, mine, expected in zip(
+                ("parameters", "metrics", "models"), _extent(run), _extent(single), strict=True
+            ):
+                expect(
+                    mine == expected,
+                    f"a run of a thread has the {what} {mine}, alone it has {expected}",
+                )
 
 
 def disabled_adds_no_run(conformance: FrameworkSubject, case: Case) -> None:

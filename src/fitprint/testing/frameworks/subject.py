@@ -23,16 +23,20 @@ __all__ = ["Case", "FrameworkSubject", "Outcome", "seeded"]
 class Case:
     """One training call, and what its record must hold.
 
-    ``build`` and ``fit`` are functions of a module, and import the framework inside: fresh processes call them, before and
-    after the framework is imported.
+    ``build`` and ``fit`` are functions of a module, and import the framework inside: fresh
+    processes call them, before and after the framework is imported.
 
     Attributes:
         name: short and unique among the cases.
-        build: returns, by name, everything that the call takes: new objects each time, with the same values each time.
-        fit: takes what ``build`` returned as keyword arguments, makes the one outermost training call, and returns its result.
-        predict: takes that result and returns what must be the same with fitprint as without; by default all of it.
+        build: returns, by name, everything that the call takes: new objects each time, with the
+            same values each time.
+        fit: takes what ``build`` returned as keyword arguments, makes the one outermost training
+            call, and returns its result.
+        predict: takes that result and returns what must be the same with fitprint as without; by
+            default all of it.
         params: names of parameters that must be recorded.
-        metrics: names of metrics that must be recorded, with the number of their points (None: any number).
+        metrics: names of metrics that must be recorded, with the number of their points (None: any
+            number).
         model: path of the model that must be recorded; None if there is none.
         kind: kind of the run.
         children: number of runs below it.
@@ -53,7 +57,9 @@ class Case:
 
 @dataclass
 class Outcome:
-    """What one run of a case left behind: what was given, as it is now, the result, and the state of random generators."""
+    """What one run of a case left behind: what was given, as it is now, the result, and the state
+    of random generators.
+    """
 
     given: dict[str, Any]
     result: Any
@@ -78,20 +84,36 @@ class FrameworkSubject(Conformance):
 
     @contextmanager
     def captured(
-        self, *, framework: Framework | None = None, strict: bool = True, installed: bool = False, **settings: Any
+        self,
+        *,
+        framework: Framework | None = None,
+        strict: bool = True,
+        installed: bool = False,
+        **settings: Any,
     ) -> Iterator[CapturedRuns]:
         """Record with the plugin under test, alone or beside all that are installed."""
         package = sys.modules.get(type(self.framework).__module__.partition(".")[0])
         plugin = plugin_of(package, register_frameworks=lambda: [framework or self.framework])
-        with captured_runs(plugins={self.framework.name: plugin}, installed=installed, strict=strict, **settings) as runs:
+        with captured_runs(
+            plugins={self.framework.name: plugin}, installed=installed, strict=strict, **settings
+        ) as runs:
             yield runs
 
     @contextmanager
     def observed(
-        self, *, framework: Framework | None = None, strict: bool = True, installed: bool = False, **settings: Any
+        self,
+        *,
+        framework: Framework | None = None,
+        strict: bool = True,
+        installed: bool = False,
+        **settings: Any,
     ) -> Iterator[CapturedRuns]:
-        """Record with the plugin under test, alone or beside all that are installed, and autologging on."""
-        with self.captured(framework=framework, strict=strict, installed=installed, **settings) as runs:
+        """Record with the plugin under test, alone or beside all that are installed, and
+        autologging on.
+        """
+        with self.captured(
+            framework=framework, strict=strict, installed=installed, **settings
+        ) as runs:
             autolog()
             yield runs
 
@@ -103,7 +125,9 @@ class FrameworkSubject(Conformance):
             state = (random.getstate(), numpy.random.get_state() if numpy is not None else None)
             for subject in (result, *given.values()):
                 engine().end_sequence(subject)
-            return Outcome(given, result, result if case.predict is None else case.predict(result), state)
+            return Outcome(
+                given, result, result if case.predict is None else case.predict(result), state
+            )
 
     def expect_same(self, case: Case, outcome: Outcome, what: str) -> None:
         """Compare an outcome with that of a call that nobody observes.
@@ -117,7 +141,9 @@ class FrameworkSubject(Conformance):
 
 @contextmanager
 def seeded() -> Iterator[Any]:
-    """Seed the global generators, and put them back; gives numpy if it is installed: what the case imports may draw from it."""
+    """Seed the global generators, and put them back; gives numpy if it is installed: what the case
+    imports may draw from it.
+    """
     try:
         numpy: Any = importlib.import_module("numpy")
     except ImportError:

@@ -27,25 +27,34 @@ __all__ = ["CHECKS", "trains_unobserved"]
 
 
 def trains_unobserved(case: Case) -> None:
-    """Without fitprint, too, the call of the case succeeds: if it does not, no other check says anything."""
+    """Without fitprint, too, the call of the case succeeds: if it does not, no other check says
+    anything.
+    """
     try:
         case.fit(**case.build())
     except Exception as error:
         raise AssertionError(
-            f"the case fails where nobody observes it: {type(error).__name__}: {error}; mend its `build` or `fit` first\n"
-            f"{''.join(traceback.format_exception(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)))}"
+            f"the case fails where nobody observes it: {type(error).__name__}: {error}; mend its "
+            "`build` or `fit` first\n"
+            f"{''.join(traceback.format_exception(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)))}"  # noqa: E501
         ) from error
 
 
 def result_identical_to_unpatched(conformance: FrameworkSubject, case: Case) -> None:
-    """The call returns the same, pickles to the same bytes, draws as much from random generators and warns the same as unobserved."""
+    """The call returns the same, pickles to the same bytes, draws as much from random generators
+    and warns the same as unobserved.
+    """
     conformance.train(case)  # what is imported meanwhile may warn and draw
     with warnings.catch_warnings(record=True) as theirs:
         warnings.simplefilter("always")
         plain = conformance.train(case)
     again = conformance.train(case)
     told = difference(plain.told, again.told)
-    expect(not told, f"two unobserved calls differ ({told}): fix the seeds in `build`, or compare less in `predict`")
+    expect(
+        not told,
+        f"two unobserved calls differ ({told}): fix the seeds in `build`, or compare less in "
+        "`predict`",
+    )
     with conformance.observed(), warnings.catch_warnings(record=True) as ours:
         warnings.simplefilter("always")
         observed = conformance.train(case)
@@ -62,7 +71,9 @@ def result_identical_to_unpatched(conformance: FrameworkSubject, case: Case) -> 
 
 
 def arguments_not_mutated(conformance: FrameworkSubject, case: Case) -> None:
-    """What the user gave is afterwards what the framework alone would have left: no list grew, no dict changed."""
+    """What the user gave is afterwards what the framework alone would have left: no list grew, no
+    dict changed.
+    """
     plain = conformance.train(case)
     with conformance.observed():
         observed = conformance.train(case)
@@ -71,12 +82,15 @@ def arguments_not_mutated(conformance: FrameworkSubject, case: Case) -> None:
             told = difference(value, observed.given[name])
             expect(
                 not told,
-                f"the argument {name!r} was changed: {told.replace('in one', 'unobserved', 1).replace('in the other', 'observed')}",
+                f"the argument {name!r} was changed: "
+                f"{told.replace('in one', 'unobserved', 1).replace('in the other', 'observed')}",
             )
 
 
 def callbacks_not_left_behind(conformance: FrameworkSubject, case: Case) -> None:
-    """Neither the result nor anything that the user gave holds an object of fitprint's or of the plugin's."""
+    """Neither the result nor anything that the user gave holds an object of fitprint's or of the
+    plugin's.
+    """
     with conformance.observed():
         outcome = conformance.train(case)
     found = _ours_among(conformance, case, {"result": outcome.result, **outcome.given})
@@ -84,7 +98,9 @@ def callbacks_not_left_behind(conformance: FrameworkSubject, case: Case) -> None
 
 
 def failed_call_leaves_nothing(conformance: FrameworkSubject, case: Case) -> None:
-    """Where the user's call raises, too, what the user gave is as the framework alone would have left it, and holds nothing of ours."""
+    """Where the user's call raises, too, what the user gave is as the framework alone would have
+    left it, and holds nothing of ours.
+    """
     refusal = LookupError("raised in place of the framework")
     with _refusing(conformance, refusal):
         plain, again = (_given_to_a_failure(case, refusal) for _ in range(2))
@@ -95,7 +111,9 @@ def failed_call_leaves_nothing(conformance: FrameworkSubject, case: Case) -> Non
     expect(not found, f"{found}, which a call that raised left behind: {remedy}")
     for name, value in plain.items():
         told = "" if difference(value, again[name]) else difference(value, observed[name])
-        expect(not told, f"a call that raised left the argument {name!r} changed ({told}): {remedy}")
+        expect(
+            not told, f"a call that raised left the argument {name!r} changed ({told}): {remedy}"
+        )
 
 
 def data_is_freed_after_fit(conformance: FrameworkSubject, case: Case) -> None:
@@ -104,13 +122,20 @@ def data_is_freed_after_fit(conformance: FrameworkSubject, case: Case) -> None:
     with conformance.observed():
         observed = _holders(conformance, case)
     for name, count in plain.items():
-        expect(observed[name] <= count, f"{name!r} is held by {observed[name] - count} more objects than unobserved: it is kept alive")
+        expect(
+            observed[name] <= count,
+            f"{name!r} is held by {observed[name] - count} more objects than unobserved: it is "
+            "kept alive",
+        )
 
 
 def user_exception_untouched(conformance: FrameworkSubject, case: Case) -> None:
-    """An exception of the framework's reaches the user as the same object, with nothing added, and the run holds the traceback."""
+    """An exception of the framework's reaches the user as the same object, with nothing added, and
+    the run holds the traceback.
+    """
     raised = LookupError("raised in place of the framework")
-    context = sys.exc_info()[1]  # None, but for compiled code that once swallowed one on this thread and left it there
+    # None, but for compiled code that once swallowed one on this thread and left it there
+    context = sys.exc_info()[1]
 
     with _refusing(conformance, raised), conformance.observed() as runs:
         try:
@@ -120,37 +145,57 @@ def user_exception_untouched(conformance: FrameworkSubject, case: Case) -> None:
         else:
             raise AssertionError("the case calls no target of the framework")
         notes = getattr(raised, "__notes__", None)
-        expect(raised.__cause__ is None and raised.__context__ is context and not notes, "something was added to the exception")
+        expect(
+            raised.__cause__ is None and raised.__context__ is context and not notes,
+            "something was added to the exception",
+        )
         run = runs.one()
-        in_sequence = run.record.documents.get("failure", {})  # the calls that follow may still succeed
+        # the calls that follow may still succeed
+        in_sequence = run.record.documents.get("failure", {})
         expect(in_sequence or run.status == "FAILED", f"the run is {run.status}")
-        expect("raised in place of the framework" in (run.error or in_sequence.get("error", "")), "the run lacks the traceback")
+        expect(
+            "raised in place of the framework" in (run.error or in_sequence.get("error", "")),
+            "the run lacks the traceback",
+        )
 
 
 def observer_failure_is_invisible(conformance: FrameworkSubject, case: Case) -> None:
-    """Wherever the observer raises, above the yield or below, the user's call gives the same result, and the failure is reported."""
+    """Wherever the observer raises, above the yield or below, the user's call gives the same
+    result, and the failure is reported.
+    """
     for phase in ("at its start", "above the yield", "below the yield", "at its end"):
-        with conformance.observed(framework=_Replaced(conformance.framework, phase), strict=False) as runs:
+        with conformance.observed(
+            framework=_Replaced(conformance.framework, phase), strict=False
+        ) as runs:
             try:
                 outcome = conformance.train(case)
             except Exception as error:
                 raise AssertionError(
-                    f"an observer that raised {phase} made the user's call fail: {type(error).__name__}: {error}"
+                    f"an observer that raised {phase} made the user's call fail: "
+                    f"{type(error).__name__}: {error}"
                 ) from error
-            expect(any(_MARK in problem for problem in runs.problems), f"nothing was reported of an observer that raised {phase}")
+            expect(
+                any(_MARK in problem for problem in runs.problems),
+                f"nothing was reported of an observer that raised {phase}",
+            )
         conformance.expect_same(case, outcome, f"where the observer raised {phase}")
 
 
 def store_failure_is_invisible(conformance: FrameworkSubject, case: Case) -> None:
-    """With a disk that is full from the start or later, and with a store that refuses everything, the user's call gives the same result."""
+    """With a disk that is full from the start or later, and with a store that refuses everything,
+    the user's call gives the same result.
+    """
     for disk in (_FullDisk(None), _FullDisk(JournalWriter.append)):
         with conformance.observed(strict=False) as runs:
             disk.writer = runs.workspace.writer
-            runs.workspace._writer = disk  # type: ignore[assignment]  # noqa: SLF001 - there is no other way to fill it
+            # there is no other way to fill it
+            runs.workspace._writer = disk  # type: ignore[assignment]  # noqa: SLF001
             try:
                 outcome = conformance.train(case)
             except Exception as error:
-                raise AssertionError(f"a full disk made the user's call fail: {type(error).__name__}: {error}") from error
+                raise AssertionError(
+                    f"a full disk made the user's call fail: {type(error).__name__}: {error}"
+                ) from error
             finally:
                 runs.workspace._writer = disk.writer  # noqa: SLF001
         conformance.expect_same(case, outcome, "with a full disk")
@@ -158,7 +203,10 @@ def store_failure_is_invisible(conformance: FrameworkSubject, case: Case) -> Non
         try:
             outcome = conformance.train(case)
         except Exception as error:
-            raise AssertionError(f"a store that cannot be opened made the user's call fail: {type(error).__name__}: {error}") from error
+            raise AssertionError(
+                f"a store that cannot be opened made the user's call fail: {type(error).__name__}: "
+                f"{error}"
+            ) from error
         try:
             runs.all()
         except StoreError:
@@ -193,7 +241,10 @@ class _Replaced(Framework):
         self._phase = phase
 
     def targets(self) -> Sequence[Target]:
-        return [dataclasses.replace(target, observe=_failing(target.observe, self._phase)) for target in self._framework.targets()]
+        return [
+            dataclasses.replace(target, observe=_failing(target.observe, self._phase))
+            for target in self._framework.targets()
+        ]
 
 
 def _failing(observe: Observer | str, phase: str) -> Callable[[Fit], Any]:
@@ -220,7 +271,9 @@ def _failing(observe: Observer | str, phase: str) -> Callable[[Fit], Any]:
 
 
 class _FullDisk:
-    """A journal that can write nothing, or events but no points, and says so worse than ours would."""
+    """A journal that can write nothing, or events but no points,
+    and says so worse than ours would.
+    """
 
     def __init__(self, append: Callable[..., None] | None) -> None:
         self._append = append
@@ -271,13 +324,21 @@ def _given_to_a_failure(case: Case, refusal: Exception) -> dict[str, Any]:
 
 
 def _ours_among(conformance: FrameworkSubject, case: Case, roots: dict[str, Any]) -> str:
-    """Return where the roots hold an object of fitprint's or of the plugin's, and which; "" if they hold none."""
+    """Return where the roots hold an object of fitprint's or of the plugin's, and which; "" if they
+    hold none.
+    """
     ours = {"fitprint", type(conformance.framework).__module__.partition(".")[0]}
     theirs = {type(conformance).__module__, case.build.__module__, case.fit.__module__}
     for path, found in _reached(roots):
-        module = getattr(found, "__module__", None) if isinstance(found, types.FunctionType) else type(found).__module__
+        module = (
+            getattr(found, "__module__", None)
+            if isinstance(found, types.FunctionType)
+            else type(found).__module__
+        )
         if isinstance(module, str) and module.partition(".")[0] in ours and module not in theirs:
-            return f"{path} is {getattr(found, '__qualname__', type(found).__qualname__)} of {module}"
+            return (
+                f"{path} is {getattr(found, '__qualname__', type(found).__qualname__)} of {module}"
+            )
     return ""
 
 
@@ -289,13 +350,17 @@ def _pickled(value: Any) -> bytes | None:
 
 
 def _reached(roots: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield everything that the roots hold, with a path; classes and modules are not looked into."""
+    """Yield everything that the roots hold, with a path;
+    classes and modules are not looked into.
+    """
     waiting = list(roots.items())
     seen: set[int] = set()
     kept = []  # so that no id is given twice
     while waiting:
         path, found = waiting.pop()
-        if id(found) in seen or isinstance(found, (type, types.ModuleType, str, bytes, int, float, types.CodeType)):
+        if id(found) in seen or isinstance(
+            found, (type, types.ModuleType, str, bytes, int, float, types.CodeType)
+        ):
             continue
         seen.add(id(found))
         kept.append(found)
@@ -308,8 +373,12 @@ def _reached(roots: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             waiting.append((f"{path}.__dict__", vars(found)))
         else:
             own = getattr(found, "__dict__", None)
-            names = {id(value): f".{name}" for name, value in own.items()} if type(own) is dict else {}
-            waiting += ((path + names.get(id(value), ""), value) for value in gc.get_referents(found))
+            names = (
+                {id(value): f".{name}" for name, value in own.items()} if type(own) is dict else {}
+            )
+            waiting += (
+                (path + names.get(id(value), ""), value) for value in gc.get_referents(found)
+            )
 
 
 def _arrays_in(given: dict[str, Any]) -> dict[str, Any]:
@@ -324,7 +393,19 @@ def _arrays_in(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-_ATOMS = (bool, int, float, complex, str, bytes, type(None), types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
+_ATOMS = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    type,
+    types.ModuleType,
+)
 
 
 def _holders(conformance: FrameworkSubject, case: Case) -> dict[str, int]:
@@ -333,4 +414,8 @@ def _holders(conformance: FrameworkSubject, case: Case) -> dict[str, int]:
     outcome.told = None
     gc.collect()
     held = {**outcome.given, **_arrays_in(outcome.given), "the result": outcome.result}
-    return {name: sys.getrefcount(value) for name, value in held.items() if not isinstance(value, _ATOMS)}
+    return {
+        name: sys.getrefcount(value)
+        for name, value in held.items()
+        if not isinstance(value, _ATOMS)
+    }

@@ -24,7 +24,16 @@ from fitprint.platform.copies import copy, status_of
 from fitprint.stores.protocol import Store
 from fitprint.testing.checks import Check, NotApplicable, expect
 from fitprint.testing.processes import forked
-from fitprint.testing.stores.feeding import EPOCH, SECOND, Feed, ended, params, points, started, whole_run
+from fitprint.testing.stores.feeding import (
+    EPOCH,
+    SECOND,
+    Feed,
+    ended,
+    params,
+    points,
+    started,
+    whole_run,
+)
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
@@ -33,7 +42,9 @@ Told = set[tuple[str, str, tuple[str, ...]]]
 
 
 def changes_say_what_happened(conformance: StoreSubject, folder: Path) -> None:
-    """Each batch's changes come after the cursor of before, with the kinds of what happened; what was refused or repeated is no change."""
+    """Each batch's changes come after the cursor of before, with the kinds of what happened; what
+    was refused or repeated is no change.
+    """
     run, made = new_id(), new_id()
     with conformance.opened(folder) as store:
         feed = Feed(store)
@@ -41,13 +52,26 @@ def changes_say_what_happened(conformance: StoreSubject, folder: Path) -> None:
         cursor = store.changes().cursor
         feed.send(started(run, experiment="e"), points(run, "loss", [1.0]))
         (experiment,) = (found.id for found in store.experiments())
-        cursor = _expect_told(store, cursor, {("run", run, ("started", "recorded")), ("experiment", experiment, ("started",))})
+        cursor = _expect_told(
+            store,
+            cursor,
+            {("run", run, ("started", "recorded")), ("experiment", experiment, ("started",))},
+        )
         feed.send(params(run, C=1), ended(run), RunRenamed(run, EPOCH, new_id(), "", "named"))
         cursor = _expect_told(store, cursor, {("run", run, ("recorded", "ended", "edited"))})
-        last = feed.send(ExperimentCreated(made, EPOCH, new_id(), "", "made"), ExperimentNoted(experiment, EPOCH, new_id(), "", "note"))
-        cursor = _expect_told(store, cursor, {("experiment", made, ("started",)), ("experiment", experiment, ("edited",))})
+        last = feed.send(
+            ExperimentCreated(made, EPOCH, new_id(), "", "made"),
+            ExperimentNoted(experiment, EPOCH, new_id(), "", "note"),
+        )
+        cursor = _expect_told(
+            store,
+            cursor,
+            {("experiment", made, ("started",)), ("experiment", experiment, ("edited",))},
+        )
         store.append(last)
-        feed.send(ExperimentRenamed(made, EPOCH, new_id(), "", "e"), RunPurged(run, EPOCH, new_id(), ""))
+        feed.send(
+            ExperimentRenamed(made, EPOCH, new_id(), "", "e"), RunPurged(run, EPOCH, new_id(), "")
+        )
         cursor = _expect_told(store, cursor, set())
         feed.send(RunDeleted(run, EPOCH))
         cursor = _expect_told(store, cursor, {("run", run, ("edited",))})
@@ -67,27 +91,43 @@ def _expect_told(store: Store, cursor: str, expected: Told) -> str:
     """Expect these changes after the cursor, and return the cursor after them."""
     found = store.changes(cursor)
     told = {(change.subject, change.id, tuple(change.kinds)) for change in found.items}
-    expect(told == expected and len(found.items) == len(expected), f"the changes are {sorted(told)}, not {sorted(expected)}")
+    expect(
+        told == expected and len(found.items) == len(expected),
+        f"the changes are {sorted(told)}, not {sorted(expected)}",
+    )
     return found.cursor
 
 
 def old_events_are_new_changes(conformance: StoreSubject, folder: Path) -> None:
-    """What comes late, from a journal that was offline, comes after the cursor, however old its events are; a run shows with its start."""
+    """What comes late, from a journal that was offline, comes after the cursor, however old its
+    events are; a run shows with its start.
+    """
     first, late = new_id(), new_id()
     with conformance.opened(folder) as store:
         Feed(store).send(*whole_run(first, at=EPOCH + 1000 * SECOND))
         offline = Feed(store)
         offline.send(points(late, "loss", [1.0]))
         cursor = store.changes().cursor
-        expect(late not in {change.id for change in store.changes().items}, "a run is told whose start has not come")
+        expect(
+            late not in {change.id for change in store.changes().items},
+            "a run is told whose start has not come",
+        )
         offline.send(started(late))
         found = [change for change in store.changes(cursor).items if change.subject == "run"]
-        expect([change.id for change in found] == [late], "a run of an old journal does not come after the cursor")
-        expect("started" in found[0].kinds, f"of a run that started it is told that it {' and '.join(found[0].kinds)}")
+        expect(
+            [change.id for change in found] == [late],
+            "a run of an old journal does not come after the cursor",
+        )
+        expect(
+            "started" in found[0].kinds,
+            f"of a run that started it is told that it {' and '.join(found[0].kinds)}",
+        )
 
 
 def changes_come_in_pages(conformance: StoreSubject, folder: Path) -> None:
-    """From cursor to cursor, whatever the limit, each change comes once; at the end there are none, and the cursor stays."""
+    """From cursor to cursor, whatever the limit, each change comes once; at the end there are none,
+    and the cursor stays.
+    """
     runs = [new_id() for _ in range(7)]
     with conformance.opened(folder) as store:
         feed = Feed(store)
@@ -100,14 +140,18 @@ def changes_come_in_pages(conformance: StoreSubject, folder: Path) -> None:
                 break
             seen += [change.id for change in page.items if change.subject == "run"]
             cursor = page.cursor
-        expect(sorted(seen) == sorted(runs), f"the pages hold {len(seen)} changes of {len(runs)} runs")
+        expect(
+            sorted(seen) == sorted(runs), f"the pages hold {len(seen)} changes of {len(runs)} runs"
+        )
         expect(store.changes(cursor).cursor == cursor, "without changes the cursor is another")
         whole = [change.id for change in store.changes().items if change.subject == "run"]
         expect(whole == seen, "the pages are in another order than the whole")
 
 
 def changes_stay_few(conformance: StoreSubject, folder: Path) -> None:
-    """However often something happens to a run, there is one change of it, which moves behind the others."""
+    """However often something happens to a run, there is one change of it, which moves behind the
+    others.
+    """
     run, other = new_id(), new_id()
     with conformance.opened(folder) as store:
         feed = Feed(store)
@@ -115,11 +159,16 @@ def changes_stay_few(conformance: StoreSubject, folder: Path) -> None:
         for step in range(50):
             feed.send(points(run, "loss", [float(step)], steps=[step]))
         found = [change.id for change in store.changes().items if change.subject == "run"]
-        expect(found == [other, run], f"after 50 batches of one run of two there are {len(found)} changes of runs")
+        expect(
+            found == [other, run],
+            f"after 50 batches of one run of two there are {len(found)} changes of runs",
+        )
 
 
 def foreign_cursors_are_refused(conformance: StoreSubject, folder: Path) -> None:
-    """A cursor that the store never gave, such as that of the one which was there before, is a QueryError."""
+    """A cursor that the store never gave, such as that of the one which was there before, is a
+    QueryError.
+    """
     with conformance.opened(folder) as store:
         feed = Feed(store)
         for _ in range(3):
@@ -133,7 +182,9 @@ def foreign_cursors_are_refused(conformance: StoreSubject, folder: Path) -> None
                 store.changes(wrong)
             except QueryError:
                 continue
-            raise AssertionError(f"changes() takes the cursor {wrong!r}, which is none of this store")
+            raise AssertionError(
+                f"changes() takes the cursor {wrong!r}, which is none of this store"
+            )
 
 
 def followers_miss_nothing(conformance: StoreSubject, folder: Path) -> None:
@@ -160,7 +211,11 @@ def followers_miss_nothing(conformance: StoreSubject, folder: Path) -> None:
             while (page := store.changes(cursor, limit=5)).items:
                 seen.update(_ended(page.items))
                 cursor = page.cursor
-        expect(seen == set(runs), f"of {len(runs)} runs that ended while changes were read, {len(set(runs) - seen)} were missed")
+        expect(
+            seen == set(runs),
+            f"of {len(runs)} runs that ended while changes were read, {len(set(runs) - seen)} were "
+            "missed",
+        )
 
     forked(work, timeout=120)
 
@@ -186,7 +241,9 @@ def _child(conformance: StoreSubject, folder: Path, runs: list[str]) -> int:
 
 
 def one_process_has_the_lease(conformance: StoreSubject, folder: Path) -> None:
-    """Of those who follow under one name, one has the lease until it runs out or is given back; the cursor outlives who has it."""
+    """Of those who follow under one name, one has the lease until it runs out or is given back; the
+    cursor outlives who has it.
+    """
     with conformance.opened(folder) as store:
         expect(store.consumer("hooks") is None, "somebody follows the changes of a new store")
         _ask(store, "one", 3600)
@@ -210,16 +267,28 @@ def one_process_has_the_lease(conformance: StoreSubject, folder: Path) -> None:
             _expect_consumer(store, "one", "5")
 
 
-def _ask(store: Store, holder: str, seconds: float, *, consumer: str = "hooks", **options: Any) -> None:
+def _ask(
+    store: Store, holder: str, seconds: float, *, consumer: str = "hooks", **options: Any
+) -> None:
     position = store.position("lease")
-    store.append(Batch("lease", position, position + 1, [ChangesFollowed(EPOCH, consumer, holder, seconds, **options)]))
+    store.append(
+        Batch(
+            "lease",
+            position,
+            position + 1,
+            [ChangesFollowed(EPOCH, consumer, holder, seconds, **options)],
+        )
+    )
 
 
 def _expect_consumer(store: Store, holder: str, cursor: str) -> None:
     known = store.consumer("hooks")
     expect(known is not None, "nobody has the lease")
     assert known is not None
-    expect((known.name, known.holder, known.cursor) == ("hooks", holder, cursor), f"the lease is {known}, not {holder}'s at {cursor!r}")
+    expect(
+        (known.name, known.holder, known.cursor) == ("hooks", holder, cursor),
+        f"the lease is {known}, not {holder}'s at {cursor!r}",
+    )
 
 
 CHECKS: tuple[Check, ...] = (

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from fitprint.testing.stores import acting, asking, changing, living, processes, querying, reading, registering, sharing, values, writing
+from fitprint.testing.stores import (
+    acting,
+    asking,
+    changing,
+    living,
+    processes,
+    querying,
+    reading,
+    registering,
+    sharing,
+    values,
+    writing,
+)
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["StoreConformance"]
@@ -12,7 +24,8 @@ class StoreConformance(StoreSubject):
     """Hold a store against its protocol.
 
     Attributes:
-        uri: URI of a store, in which ``{folder}`` stands for an empty folder that is the check's own.
+        uri: URI of a store, in which ``{folder}`` stands for an empty folder that is the check's
+            own.
         across_processes: whether a process that opens the same URI finds the same runs.
 
     Example:

@@ -13,7 +13,19 @@ from fitprint.ids import new_id
 from fitprint.query.grammar import parse
 from fitprint.stores.protocol import Store
 
-__all__ = ["EPOCH", "SECOND", "Feed", "digest", "ended", "names", "params", "points", "started", "tags", "whole_run"]
+__all__ = [
+    "EPOCH",
+    "SECOND",
+    "Feed",
+    "digest",
+    "ended",
+    "names",
+    "params",
+    "points",
+    "started",
+    "tags",
+    "whole_run",
+]
 
 EPOCH = 1_700_000_000_000_000  # 2023-11-14 22:13:20 UTC, in microseconds
 SECOND = 1_000_000
@@ -29,7 +41,13 @@ class Feed:
 
     def batch(self, events: Sequence[Event]) -> Batch:
         """Return the next batch without delivering it."""
-        return Batch(self.journal, self.position, self.position + 100 * max(len(events), 1), events, {"host": "here", "pid": 1})
+        return Batch(
+            self.journal,
+            self.position,
+            self.position + 100 * max(len(events), 1),
+            events,
+            {"host": "here", "pid": 1},
+        )
 
     def send(self, *events: Event) -> Batch:
         """Deliver the events as the next batch."""
@@ -53,7 +71,13 @@ def started(
     return RunStarted(run, at, experiment, name or f"run-{run[:6]}", parent, kind, resumed)
 
 
-def ended(run: str, *, at: int = EPOCH + 10 * SECOND, status: RunStatus = "FINISHED", error: str | None = None) -> RunEnded:
+def ended(
+    run: str,
+    *,
+    at: int = EPOCH + 10 * SECOND,
+    status: RunStatus = "FINISHED",
+    error: str | None = None,
+) -> RunEnded:
     """Return the end of a run."""
     return RunEnded(run, at, status, error)
 
@@ -81,7 +105,9 @@ def points(
     """Return points of a metric: steps 0, 1, 2 ..., a second apart, unless told otherwise."""
     column = array("d", values)
     count = len(column)
-    moments = array("q", (EPOCH + step * SECOND for step in range(count)) if times is None else times)
+    moments = array(
+        "q", (EPOCH + step * SECOND for step in range(count)) if times is None else times
+    )
     history = History(
         array("q", range(count) if steps is None else steps),
         moments,
@@ -93,7 +119,11 @@ def points(
 
 def whole_run(run: str, name: str = "", *, at: int = EPOCH, **values: float) -> list[Event]:
     """Return a short run: its start, a point of each metric, its end."""
-    return [started(run, name, at=at), *(points(run, key, [value]) for key, value in values.items()), ended(run, at=at + SECOND)]
+    return [
+        started(run, name, at=at),
+        *(points(run, key, [value]) for key, value in values.items()),
+        ended(run, at=at + SECOND),
+    ]
 
 
 def names(store: Store, filter_string: str = "", **options: Any) -> list[str]:

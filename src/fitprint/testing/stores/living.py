@@ -17,7 +17,9 @@ __all__ = ["CHECKS"]
 
 
 def silent_runs_are_lost(conformance: StoreSubject, folder: Path) -> None:
-    """An open run is LOST while its writer is silent for long, and RUNNING with the next sign; who gives no signs is never lost."""
+    """An open run is LOST while its writer is silent for long, and RUNNING with the next sign; who
+    gives no signs is never lost.
+    """
     run, quiet = new_id(), new_id()
     with conformance.opened(folder) as store, clock.replaced(lambda: EPOCH):
         wait = _wait(store)
@@ -25,20 +27,43 @@ def silent_runs_are_lost(conformance: StoreSubject, folder: Path) -> None:
         feed.send(started(run, "heard"))
         Feed(store).send(started(quiet, "quiet"))
         _live(store, feed)
-        expect(_statuses(store, run, quiet) == ("RUNNING", "RUNNING"), f"runs that go on are {_statuses(store, run, quiet)}")
+        expect(
+            _statuses(store, run, quiet) == ("RUNNING", "RUNNING"),
+            f"runs that go on are {_statuses(store, run, quiet)}",
+        )
         with clock.replaced(wait):
-            expect(_statuses(store, run, quiet) == ("LOST", "RUNNING"), f"after a silence the runs are {_statuses(store, run, quiet)}")
-            expect(names(store, "status = 'LOST'") == ["heard"], f"LOST are {names(store, 'status = ' + repr('LOST'))}")
-            expect(names(store, "status = 'RUNNING'") == ["quiet"], "a run that is LOST is found as RUNNING")
+            expect(
+                _statuses(store, run, quiet) == ("LOST", "RUNNING"),
+                f"after a silence the runs are {_statuses(store, run, quiet)}",
+            )
+            expect(
+                names(store, "status = 'LOST'") == ["heard"],
+                f"LOST are {names(store, 'status = ' + repr('LOST'))}",
+            )
+            expect(
+                names(store, "status = 'RUNNING'") == ["quiet"],
+                "a run that is LOST is found as RUNNING",
+            )
             _live(store, feed)
-            expect(_statuses(store, run) == ("RUNNING",), f"after a sign of life the run is {_statuses(store, run)}")
+            expect(
+                _statuses(store, run) == ("RUNNING",),
+                f"after a sign of life the run is {_statuses(store, run)}",
+            )
     if conformance.across_processes:
-        with conformance.opened(folder) as store, clock.replaced(lambda: wait() + 2 * (wait() - EPOCH)):
-            expect(_statuses(store, run) == ("LOST",), f"after reopening the silent run is {_statuses(store, run)}")
+        with (
+            conformance.opened(folder) as store,
+            clock.replaced(lambda: wait() + 2 * (wait() - EPOCH)),
+        ):
+            expect(
+                _statuses(store, run) == ("LOST",),
+                f"after reopening the silent run is {_statuses(store, run)}",
+            )
 
 
 def ends_count_more_than_silence(conformance: StoreSubject, folder: Path) -> None:
-    """A run that ended is what it became, however long its writer is silent; a sign of life changes nothing else."""
+    """A run that ended is what it became, however long its writer is silent; a sign of life changes
+    nothing else.
+    """
     run = new_id()
     with conformance.opened(folder) as store, clock.replaced(lambda: EPOCH):
         wait = _wait(store)
@@ -48,12 +73,21 @@ def ends_count_more_than_silence(conformance: StoreSubject, folder: Path) -> Non
         before = store.changes().cursor
         _live(store, feed)
         expect(store.changes().cursor == before, "a sign of life is a change")
-        expect(store.position(feed.journal) == feed.position, "a sign of life moves the position of its journal")
+        expect(
+            store.position(feed.journal) == feed.position,
+            "a sign of life moves the position of its journal",
+        )
         with clock.replaced(wait):
             feed.send(ended(run))
-            expect(_statuses(store, run) == ("FINISHED",), f"a run that ended late is {_statuses(store, run)}")
+            expect(
+                _statuses(store, run) == ("FINISHED",),
+                f"a run that ended late is {_statuses(store, run)}",
+            )
             with clock.replaced(lambda: wait() + 1000 * SECOND):
-                expect(_statuses(store, run) == ("FINISHED",), f"after its end a silent run is {_statuses(store, run)}")
+                expect(
+                    _statuses(store, run) == ("FINISHED",),
+                    f"after its end a silent run is {_statuses(store, run)}",
+                )
 
 
 def records_are_signs_of_life(conformance: StoreSubject, folder: Path) -> None:
@@ -66,7 +100,10 @@ def records_are_signs_of_life(conformance: StoreSubject, folder: Path) -> None:
         _live(store, feed)
         with clock.replaced(wait):
             feed.send(started(other))
-            expect(_statuses(store, run) == ("RUNNING",), f"a run whose writer records is {_statuses(store, run)}")
+            expect(
+                _statuses(store, run) == ("RUNNING",),
+                f"a run whose writer records is {_statuses(store, run)}",
+            )
 
 
 def _wait(store: Store) -> Callable[[], int]:
@@ -85,4 +122,8 @@ def _statuses(store: Store, *runs: str) -> tuple[str, ...]:
     return tuple(store.run(run).status for run in runs)
 
 
-CHECKS: tuple[Check, ...] = (silent_runs_are_lost, ends_count_more_than_silence, records_are_signs_of_life)
+CHECKS: tuple[Check, ...] = (
+    silent_runs_are_lost,
+    ends_count_more_than_silence,
+    records_are_signs_of_life,
+)

@@ -41,7 +41,10 @@ def concurrent_processes(conformance: StoreSubject, folder: Path) -> None:
     with conformance.opened(folder) as store:
         for run in runs:
             expect(store.run(run).status == "FINISHED", "a run of another process did not end")
-            expect(list(store.metric_history(run, "loss").step) == list(range(10)), "points of another process are lost or out of order")
+            expect(
+                list(store.metric_history(run, "loss").step) == list(range(10)),
+                "points of another process are lost or out of order",
+            )
 
 
 def _status(conformance: StoreSubject, folder: Path, run: str) -> int:
@@ -61,7 +64,9 @@ def _status(conformance: StoreSubject, folder: Path, run: str) -> int:
 
 
 def killed_while_appending(conformance: StoreSubject, folder: Path) -> None:
-    """A process that dies within append() leaves the store as it was before the batch, and usable."""
+    """A process that dies within append() leaves the store as it was before the batch,
+    and usable.
+    """
     _need_processes(conformance)
     run, journal = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -70,17 +75,27 @@ def killed_while_appending(conformance: StoreSubject, folder: Path) -> None:
     def die() -> None:
         store = conformance.open(folder)
         feed = Feed(store, journal)
-        store.append(feed.batch(_Deadly([points(run, "loss", [2.0] * 100), started(new_id(), "half")])))
+        store.append(
+            feed.batch(_Deadly([points(run, "loss", [2.0] * 100), started(new_id(), "half")]))
+        )
 
     try:
         forked(die)
     except AssertionError:
         pass
     with conformance.opened(folder) as store:
-        expect(len(store.metric_history(run, "loss")) == 1, "points of a batch are kept whose writer died before its end")
-        expect(not store.resolve("half"), "a run of a batch is kept whose writer died before its end")
+        expect(
+            len(store.metric_history(run, "loss")) == 1,
+            "points of a batch are kept whose writer died before its end",
+        )
+        expect(
+            not store.resolve("half"), "a run of a batch is kept whose writer died before its end"
+        )
         Feed(store, journal).send(points(run, "loss", [2.0]))
-        expect(len(store.metric_history(run, "loss")) == 2, "after a writer died, the store keeps nothing more")
+        expect(
+            len(store.metric_history(run, "loss")) == 2,
+            "after a writer died, the store keeps nothing more",
+        )
 
 
 class _Deadly(list[Event]):
@@ -103,12 +118,15 @@ def seen_by_another_process(conformance: StoreSubject, folder: Path) -> None:
 def _see(conformance: StoreSubject, folder: Path, run: str, count: int = 1) -> None:
     with conformance.opened(folder) as store:
         expect(
-            store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == count, "another process does not see what was kept"
+            store.run(run).name == "seen" and len(store.metric_history(run, "loss")) == count,
+            "another process does not see what was kept",
         )
 
 
 def full_disk_keeps_nothing(conformance: StoreSubject, folder: Path) -> None:
-    """A batch for which there is no room is a StoreError, leaves the store as it was, and is kept when there is room again."""
+    """A batch for which there is no room is a StoreError, leaves the store as it was, and is kept
+    when there is room again.
+    """
     _need_processes(conformance)
     forked(partial(_fill_disk, conformance, folder))
 
@@ -121,31 +139,54 @@ def _fill_disk(conformance: StoreSubject, folder: Path) -> None:
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
         if not sizes:
             return  # its files are elsewhere
-        batch = feed.batch([*(tags(run, text=new_id() * 1000) for _ in range(40)), points(run, "loss", [2.0])])
+        batch = feed.batch(
+            [*(tags(run, text=new_id() * 1000) for _ in range(40)), points(run, "loss", [2.0])]
+        )
         try:
             with no_file_above(max(sizes) + 100):
                 store.append(batch)
         except StoreError:
             pass
         except Exception as error:
-            raise AssertionError(f"a full disk is a {type(error).__name__}, not a StoreError: {error}") from error
+            raise AssertionError(
+                f"a full disk is a {type(error).__name__}, not a StoreError: {error}"
+            ) from error
         else:
-            raise AssertionError("a batch of a megabyte was kept, though no file could grow by that: it must be on disk by then")
+            raise AssertionError(
+                "a batch of a megabyte was kept, though no file could grow by that: it must be on "
+                "disk by then"
+            )
         found = store.position(feed.journal)
-        expect(found == feed.position, f"the position moved from {feed.position} to {found} with a batch that a full disk refused")
-        expect(len(store.metric_history(run, "loss")) == 1, "points of a batch that a full disk refused are found")
+        expect(
+            found == feed.position,
+            f"the position moved from {feed.position} to {found} with a batch that a full disk "
+            "refused",
+        )
+        expect(
+            len(store.metric_history(run, "loss")) == 1,
+            "points of a batch that a full disk refused are found",
+        )
         store.append(batch)
     with conformance.opened(folder) as store:
-        expect(len(store.metric_history(run, "loss")) == 2, "the batch that a full disk had refused was not kept when it was offered again")
+        expect(
+            len(store.metric_history(run, "loss")) == 2,
+            "the batch that a full disk had refused was not kept when it was offered again",
+        )
 
 
 def id_is_kept(conformance: StoreSubject, folder: Path) -> None:
-    """A store has an id of its own: the same after reopening, in another process and in another place; another one for another store."""
+    """A store has an id of its own: the same after reopening, in another process and in another
+    place; another one for another store.
+    """
     with conformance.opened(folder) as store:
         given = store.id
-        expect(len(given) >= 16, f"the id of the store is {given!r}, which is not long enough to be its own")
+        expect(
+            len(given) >= 16,
+            f"the id of the store is {given!r}, which is not long enough to be its own",
+        )
         expect(store.id == given, "the id of the store is another at each look")
-        Feed(store).send(started(new_id(), "kept"))  # some stores make their files for the first batch
+        # some stores make their files for the first batch
+        Feed(store).send(started(new_id(), "kept"))
     with tempfile.TemporaryDirectory() as other, conformance.opened(Path(other)) as store:
         expect(store.id != given, "another store has the same id")
     _need_processes(conformance)
@@ -156,7 +197,10 @@ def id_is_kept(conformance: StoreSubject, folder: Path) -> None:
         with tempfile.TemporaryDirectory() as other:
             moved = shutil.copytree(folder, Path(other).resolve() / "moved")
             with conformance.opened(moved) as store:
-                expect(store.id == given, "the store has another id after its files were moved: keep the id in them")
+                expect(
+                    store.id == given,
+                    "the store has another id after its files were moved: keep the id in them",
+                )
 
 
 def _see_id(conformance: StoreSubject, folder: Path, given: str) -> None:
@@ -165,7 +209,9 @@ def _see_id(conformance: StoreSubject, folder: Path, given: str) -> None:
 
 
 def deleted_while_open(conformance: StoreSubject, folder: Path) -> None:
-    """A store whose files are deleted while it is open does not speak of what is gone, and keeps what comes where others find it."""
+    """A store whose files are deleted while it is open does not speak of what is gone, and keeps
+    what comes where others find it.
+    """
     _need_processes(conformance)
     run, journal = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -175,14 +221,20 @@ def deleted_while_open(conformance: StoreSubject, folder: Path) -> None:
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         found = store.position(journal)
-        expect(found == 0, f"the position of a journal is {found} after all of the store was deleted: the journal would be removed")
+        expect(
+            found == 0,
+            f"the position of a journal is {found} after all of the store was deleted: the journal "
+            "would be removed",
+        )
         expect(not store.resolve("gone"), "a run is found after all of the store was deleted")
         Feed(store, journal).send(started(run, "seen"), points(run, "loss", [1.0]))
         forked(partial(_see, conformance, folder, run))
 
 
 def brought_back_while_open(conformance: StoreSubject, folder: Path) -> None:
-    """Where an older copy of the files takes their place while the store is open, answers are the copy's, and what follows is kept."""
+    """Where an older copy of the files takes their place while the store is open, answers are the
+    copy's, and what follows is kept.
+    """
     _need_processes(conformance)
     run, journal = new_id(), new_id()
     with conformance.opened(folder) as store:
@@ -199,17 +251,24 @@ def brought_back_while_open(conformance: StoreSubject, folder: Path) -> None:
             found = store.position(journal)
             expect(
                 found == kept.end,
-                f"the position of a journal is {found}, and {kept.end} in the older copy that was brought back: what lies between is lost "
-                "with the journal; see at each call whether the files are those that were read",
+                f"the position of a journal is {found}, and {kept.end} in the older copy that was "
+                "brought back: what lies between is lost with the journal; see at each call "
+                "whether the files are those that were read",
             )
             Feed(store, journal).send(points(run, "loss", [2.0]))
             values = list(store.metric_history(run, "loss").value)
-            expect(values == [1.0, 2.0], f"after an older copy was brought back and went on, a metric is {values}, not [1.0, 2.0]")
+            expect(
+                values == [1.0, 2.0],
+                f"after an older copy was brought back and went on, a metric is {values}, not "
+                "[1.0, 2.0]",
+            )
             forked(partial(_see, conformance, folder, run, 2))
 
 
 def _bring_back(copied: Path, folder: Path) -> None:
-    """Put the files of a copy in the place of those of a folder, each as a new file, as programs that restore backups do."""
+    """Put the files of a copy in the place of those of a folder, each as a new file, as programs
+    that restore backups do.
+    """
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         if not (copied / path.relative_to(folder)).exists():
             path.unlink()

@@ -12,7 +12,18 @@ from fitprint.ids import new_id
 from fitprint.query.grammar import parse
 from fitprint.stores.protocol import Store
 from fitprint.testing.checks import Check, expect
-from fitprint.testing.stores.feeding import EPOCH, SECOND, Feed, ended, names, params, points, started, tags, whole_run
+from fitprint.testing.stores.feeding import (
+    EPOCH,
+    SECOND,
+    Feed,
+    ended,
+    names,
+    params,
+    points,
+    started,
+    tags,
+    whole_run,
+)
 from fitprint.testing.stores.subject import StoreSubject
 
 __all__ = ["CHECKS"]
@@ -111,7 +122,16 @@ def _four_runs(store: Store) -> None:
     feed = Feed(store)
     feed.send(
         started(a, "a", experiment="alpha"),
-        ParamsLogged(a, EPOCH, {"C": Param(1.0), "solver": Param("lbfgs"), "shuffle": Param(value=True), "layers": Param([64, 32])}),
+        ParamsLogged(
+            a,
+            EPOCH,
+            {
+                "C": Param(1.0),
+                "solver": Param("lbfgs"),
+                "shuffle": Param(value=True),
+                "layers": Param([64, 32]),
+            },
+        ),
         points(a, "loss", [0.9, 0.5, 0.3]),
         tags(a, team="a"),
         DatasetLogged(a, EPOCH, Dataset("digits", "train", "sha256:1")),
@@ -141,33 +161,67 @@ def _four_runs(store: Store) -> None:
 
 
 def query_operators(conformance: StoreSubject, folder: Path) -> None:
-    """Every operator of the search language, on every kind of field, finds exactly the runs that the language's definition says."""
+    """Every operator of the search language, on every kind of field, finds exactly the runs that
+    the language's definition says.
+    """
     with conformance.opened(folder) as store:
         _four_runs(store)
         for text, expected in FOUND.items():
             found = "".join(sorted(names(store, text)))
-            expect(found == expected, f"{text!r} finds {found or 'nothing'!r} instead of {expected or 'nothing'!r}")
-        for experiments, expected in ((["alpha"], "abd"), (["beta", "alpha"], "abcd"), (["unknown"], ""), ([], "")):
+            expect(
+                found == expected,
+                f"{text!r} finds {found or 'nothing'!r} instead of {expected or 'nothing'!r}",
+            )
+        for experiments, expected in (
+            (["alpha"], "abd"),
+            (["beta", "alpha"], "abcd"),
+            (["unknown"], ""),
+            ([], ""),
+        ):
             found = "".join(sorted(names(store, experiments=experiments)))
-            expect(found == expected, f"in the experiments {experiments} it finds {found!r} instead of {expected!r}")
+            expect(
+                found == expected,
+                f"in the experiments {experiments} it finds {found!r} instead of {expected!r}",
+            )
 
 
 def query_order(conformance: StoreSubject, folder: Path) -> None:
-    """Orderings hold in both directions; what is missing or NaN comes last; ties are broken by start, newest first."""
+    """Orderings hold in both directions; what is missing or NaN comes last; ties are broken by
+    start, newest first.
+    """
     with conformance.opened(folder) as store:
         _four_runs(store)
         for text, expected in ORDERED.items():
             found = "".join(names(store, order_by=[text] if text else ()))
-            expect(found == expected, f"ordered by {text!r} the runs are {found!r} instead of {expected!r}")
+            expect(
+                found == expected,
+                f"ordered by {text!r} the runs are {found!r} instead of {expected!r}",
+            )
 
 
 def paging_is_stable(conformance: StoreSubject, folder: Path) -> None:
-    """Page by page every run comes once, in order, also while others are added; a token of another query is refused."""
+    """Page by page every run comes once, in order, also while others are added; a token of another
+    query is refused.
+    """
     with conformance.opened(folder) as store:
         feed = Feed(store)
         for number in range(25):
-            feed.send(*whole_run(new_id(), f"{number:02}", at=EPOCH + number, loss=[0.5, math.nan, math.inf, -1.0][number % 4]))
-        for ordering in ("metrics.loss asc", "metrics.loss desc", "start_time desc", "params.none asc", "name asc", "experiment desc"):
+            feed.send(
+                *whole_run(
+                    new_id(),
+                    f"{number:02}",
+                    at=EPOCH + number,
+                    loss=[0.5, math.nan, math.inf, -1.0][number % 4],
+                )
+            )
+        for ordering in (
+            "metrics.loss asc",
+            "metrics.loss desc",
+            "start_time desc",
+            "params.none asc",
+            "name asc",
+            "experiment desc",
+        ):
             query = parse(order_by=ordering)
             whole = [run.name for run in store.search_runs(query, limit=1000).runs]
             found: list[str] = []
@@ -183,7 +237,10 @@ def paging_is_stable(conformance: StoreSubject, folder: Path) -> None:
                 if len(found) == 8:
                     feed.send(*whole_run(new_id(), f"new-{ordering}", at=EPOCH - 1, loss=0.5))
             old = [name for name in found if name in set(whole)]
-            expect(old == whole, f"by pages, ordered by {ordering!r}, the runs are {old} instead of {whole}")
+            expect(
+                old == whole,
+                f"by pages, ordered by {ordering!r}, the runs are {old} instead of {whole}",
+            )
         first = store.search_runs(parse(order_by="name asc"), limit=4)
         for wrong in (first.token, "nonsense", ""):
             try:
@@ -191,7 +248,10 @@ def paging_is_stable(conformance: StoreSubject, folder: Path) -> None:
             except QueryError:
                 continue
             raise AssertionError(f"the token {wrong!r:.40} of no page of this query is taken")
-        expect(store.search_runs(parse(), limit=1000).token is None, "a page that holds everything has a token")
+        expect(
+            store.search_runs(parse(), limit=1000).token is None,
+            "a page that holds everything has a token",
+        )
 
 
 CHECKS: tuple[Check, ...] = (query_operators, query_order, paging_is_stable)

@@ -18,7 +18,8 @@ class StoreSubject(Conformance):
     """A store under test, and how it is opened.
 
     Attributes:
-        uri: URI of a store, in which ``{folder}`` stands for an empty folder that is the check's own.
+        uri: URI of a store, in which ``{folder}`` stands for an empty folder that is the check's
+            own.
         across_processes: whether a process that opens the same URI finds the same runs.
     """
 
@@ -26,7 +27,10 @@ class StoreSubject(Conformance):
     across_processes: bool = True
 
     def open(self, folder: Path) -> Store:
-        """Open the store of the folder: the same store each time. Override it for a store that no installed plugin registers."""
+        """Open the store of the folder: the same store each time.
+
+        Override it for a store that no installed plugin registers.
+        """
         return open_store(self.uri.format(folder=folder), hooks().registered("register_stores"))
 
     @contextmanager

@@ -1,4 +1,6 @@
-"""A fitprint store in a folder, ``folder:///path``: one numbered file of JSON lines for each batch, and no lock."""
+"""A fitprint store in a folder, ``folder:///path``: one numbered file of JSON lines for each batch,
+and no lock.
+"""
 
 import json
 import os
@@ -57,7 +59,8 @@ class FolderStore(FoldedStore):
             with self._lock:
                 while is_new(batch, self.position(batch.journal)):
                     try:
-                        os.link(new, self._file(self._read + 1))  # the file is there, whole, unless somebody else took the number
+                        # the file is there, whole, unless somebody else took the number
+                        os.link(new, self._file(self._read + 1))
                     except FileExistsError:
                         continue
         except OSError as error:
@@ -73,7 +76,9 @@ class FolderStore(FoldedStore):
                 self._batch(file)
             except CorruptStoreError as error:
                 problems.append(str(error))
-        return Health(sum(file.stat().st_size for file in files), f"{len(files)} batches", tuple(problems))
+        return Health(
+            sum(file.stat().st_size for file in files), f"{len(files)} batches", tuple(problems)
+        )
 
     def close(self):
         pass  # no file stays open
@@ -82,7 +87,9 @@ class FolderStore(FoldedStore):
         try:
             return batch_of(file.read_text(encoding="utf-8").splitlines())
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise CorruptStoreError(f"{file} is damaged ({error}): move it and all with a higher number away") from error
+            raise CorruptStoreError(
+                f"{file} is damaged ({error}): move it and all with a higher number away"
+            ) from error
 
     def _file(self, number):
         return self._folder / f"{number:012}.jsonl"
@@ -109,7 +116,9 @@ def lines(batch):
     for event in batch.events:
         if isinstance(event, MetricPoints):
             columns = [list(column) for column in event.points.columns]
-            yield json.dumps({"head": [event.run, event.time, event.key], "columns": columns, "goal": event.goal})
+            yield json.dumps(
+                {"head": [event.run, event.time, event.key], "columns": columns, "goal": event.goal}
+            )
         else:
             yield json.dumps(json.loads(encode_event(event)))  # no line ends inside
 
@@ -121,6 +130,8 @@ def batch_of(text):
 
 def event_of(line):
     if isinstance(line, dict):
-        columns = [array(kind, column) for kind, column in zip("qqdd", line["columns"], strict=True)]
+        columns = [
+            array(kind, column) for kind, column in zip("qqdd", line["columns"], strict=True)
+        ]
         return MetricPoints(*line["head"], History(*columns), line["goal"])
     return decode_event(json.dumps(line).encode())

@@ -9,7 +9,10 @@ class Toyboost(Framework):
     distribution = "toyboost"
 
     def targets(self):
-        return [Function("toyboost.training:train", observe_train), SubclassMethod("toyboost.estimators:Model", "fit", observe_fit)]
+        return [
+            Function("toyboost.training:train", observe_train),
+            SubclassMethod("toyboost.estimators:Model", "fit", observe_fit),
+        ]
 
 
 @hookimpl
@@ -33,5 +36,7 @@ def observe_fit(fit):
     fit.params(vars(fit.instance))
     fit.dataset(fit.argument("data"), name="data")
     model = yield
-    fit.history("contribution", [abs(constant) for constant in model.ensemble_.constants], goal="min")
+    fit.history(
+        "contribution", [abs(constant) for constant in model.ensemble_.constants], goal="min"
+    )
     fit.model(model)

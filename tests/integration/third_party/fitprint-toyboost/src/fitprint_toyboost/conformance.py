@@ -27,6 +27,18 @@ def fit(model, data):
 class ToyboostConformance(FrameworkConformance):
     framework = Toyboost()
     cases = (
-        Case("train", build_arguments, train, params={"rate", "rounds"}, metrics={"loss": 4, "fit_time": 1}),
-        Case("estimator", build_estimator, fit, params={"rate", "rounds"}, metrics={"contribution": 3}),
+        Case(
+            "train",
+            build_arguments,
+            train,
+            params={"rate", "rounds"},
+            metrics={"loss": 4, "fit_time": 1},
+        ),
+        Case(
+            "estimator",
+            build_estimator,
+            fit,
+            params={"rate", "rounds"},
+            metrics={"contribution": 3},
+        ),
     )

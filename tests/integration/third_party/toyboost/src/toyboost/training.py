@@ -14,7 +14,9 @@ class Ensemble:
 
 
 def train(params, data, callbacks=None):
-    """Boost constants to the mean of the data; each callback is called with the round and the loss."""
+    """Boost constants to the mean of the data; each callback is called with the round
+    and the loss.
+    """
     rate, rounds = params.get("rate", 0.5), params.get("rounds", 10)
     sample = random.choices(data, k=len(data))
     constants = []
