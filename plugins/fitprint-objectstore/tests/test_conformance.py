@@ -1,0 +1,19 @@
+"""The artifact stores keep the promises of every artifact store."""
+
+import subprocess
+import sys
+
+from fitprint_objectstore.conformance import AzureConformance as TestAzure
+from fitprint_objectstore.conformance import GoogleConformance as TestGoogle
+from fitprint_objectstore.conformance import S3Conformance as TestS3
+
+__all__ = ["TestAzure", "TestGoogle", "TestS3"]
+
+
+def test_the_command_finds_all_of_it_right():
+    command = [sys.executable, "-m", "fitprint", "plugins", "check", "objectstore"]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+    assert 0 == done.returncode, done.stdout
+    assert "objectstore: 37 passed in " in done.stdout

@@ -1,0 +1,108 @@
+"""Two homes, one store and one bucket: what one trains, the other loads."""
+
+import pytest
+
+TRAINING = """
+import fitprint
+import numpy as np
+from sklearn.linear_model import LinearRegression
+
+fitprint.autolog()
+X = np.arange(6.0).reshape(-1, 1)
+with fitprint.start_run(name="first"):
+    fitprint.log_text("it works", "note.txt")
+    LinearRegression().fit(X, 2 * X.ravel() + 1)
+print("trained", flush=True)
+"""
+
+READING = """
+import fitprint
+
+run = fitprint.get_run("first")
+print(run.read("note.txt").decode())
+model = fitprint.load_model(f"runs:/{run.id}/model")
+print(type(model).__name__, model.predict([[10.0]]).round(6).tolist())
+"""
+
+SYNC = """
+from fitprint.cli import main
+
+raise SystemExit(main(["sync"]))
+"""
+
+
+@pytest.fixture
+def at(tmp_path, bucket, python):
+    """What runs a script in a home, with the shared store and the bucket."""
+
+    def run(home, script, **environment):
+        environment = {
+            "FITPRINT_HOME": str(tmp_path / home),
+            "FITPRINT_STORE": f"sqlite:///{tmp_path}/team.db",
+            "FITPRINT_ARTIFACTS": f"s3://{bucket}/team",
+            "FITPRINT_EXIT_WAIT": "60",
+            **environment,
+        }
+        process = python(script, **environment)
+        stdout, stderr = process.communicate(timeout=100)
+        assert 0 == process.returncode, stderr
+        return stdout, stderr
+
+    return run
+
+
+READ = "it works\nLinearRegression [21.0]\n"
+
+
+def test_what_one_home_trains_the_other_loads(at, server, bucket):
+    at("ada", TRAINING)
+
+    assert (READ, "") == at("bob", READING)
+    assert b"<Key>team/" in server.ask(bucket)
+
+
+def test_only_who_names_the_bucket_first_needs_to(at):
+    at("ada", TRAINING)
+
+    assert (READ, "") == at("bob", READING, FITPRINT_ARTIFACTS="")
+
+
+def test_a_bucket_that_is_down_costs_a_line(at):
+    down = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+
+    stdout, stderr = at("ada", TRAINING, **down)
+
+    assert "trained\n" == stdout
+    assert 1 == stderr.count("cannot be reached")
+    assert "and `fitprint sync` brings them" in stderr
+    at("ada", SYNC)
+    assert (READ, "") == at("bob", READING)
+
+
+def test_a_bucket_that_is_silent_does_not_hold_up_the_end(at, silent):
+    void = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        "FITPRINT_EXIT_WAIT": "0.5",
+    }
+
+    stdout, stderr = at("ada", TRAINING, **void)
+
+    assert "trained\n" == stdout
+    assert "`fitprint sync`" in stderr
+    at("ada", SYNC)
+    assert (READ, "") == at("bob", READING)
+
+
+FORK = """
+import os
+
+child = os.fork()
+if child:
+    os._exit(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_forked_child_loads_a_model(at):
+    at("ada", TRAINING)
+
+    assert READ == at("bob", READING.replace("model = ", f"{FORK}model = ", 1))[0]
