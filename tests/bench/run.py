@@ -264,6 +264,15 @@ ROWS = (
         Row(what, case, itemgetter(figure), must, aim, unit, script="postgres.py")
         for what, case, figure, must, aim, unit in POSTGRES
     ),
+    Row(
+        "200 files of 1 MiB into S3, CPU above a bare parallel put",
+        "uploads",
+        lambda f: f["more"],
+        25,
+        10,
+        "%",
+        script="buckets.py",
+    ),
 )
 
 
@@ -299,6 +308,9 @@ def main(chosen: list[str]) -> int:
     if not _has_postgres():
         print("PostgreSQL is not here: rows about it are left out")
         rows = [row for row in rows if row.script != "postgres.py"]
+    if importlib.util.find_spec("fitprint_objectstore") is None:
+        print("fitprint-objectstore is not here: rows about buckets are left out")
+        rows = [row for row in rows if row.script != "buckets.py"]
     peer = importlib.util.find_spec("mlflow") is not None
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}, load "
