@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         start_run,
     )
     from fitprint.comparing import compare, diff
+    from fitprint.copying import copy_runs
     from fitprint.errors import FitprintError
     from fitprint.evaluating import evaluate
     from fitprint.plotting import plot
@@ -84,6 +85,7 @@ __all__ = [
     "collect_garbage",
     "compare",
     "configure",
+    "copy_runs",
     "create_experiment",
     "create_registered_model",
     "delete_run",
@@ -135,6 +137,7 @@ _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
     "collect_garbage": "fitprint.recording.collecting",
     "compare": "fitprint.comparing",
+    "copy_runs": "fitprint.copying",
     "plot": "fitprint.plotting",
     "diff": "fitprint.comparing",
     "evaluate": "fitprint.evaluating",

@@ -29,7 +29,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -41,16 +41,15 @@ from fitprint.artifacts.blobs import Blobs
 from fitprint.artifacts.paths import checked_path
 from fitprint.artifacts.staging import Staging
 from fitprint.entities import OPEN_STATUSES, Artifact, History, RunRecord, to_little
-from fitprint.errors import ExperimentNotFoundError, FitprintError, IntegrityError, RunNotFoundError
-from fitprint.events import Batch, Event, MetricPoints, RunStarted
+from fitprint.errors import FitprintError, IntegrityError
+from fitprint.events import Event, MetricPoints, RunStarted
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.journal.codec import decode_event, encode_event
 from fitprint.models.travelling import portable
-from fitprint.recording.acts import perform
 from fitprint.recording.workspace import Workspace
+from fitprint.replay import describe, events_of, has_run, keep, with_known_parent
 from fitprint.stores.lineage import moved_together
-from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 
 __all__ = ["Imported", "export_runs", "import_runs"]
@@ -63,7 +62,6 @@ _MOST_MANIFEST, _MOST_TEXT = 16 << 20, 32 << 20  # bytes that are read into memo
 _MOST_POINTS = 1 << 24  # of a run
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_PARENT_TAG = "fitprint.parent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def _write(
         )
     for record in records:
         with _member(archive, f"runs/{record.id}.jsonl") as file:
-            text = b"".join(encode_event(event) + b"\n" for event in _events(record))
+            text = b"".join(encode_event(event) + b"\n" for event in events_of(record))
             file.write(
                 _bounded(
                     text, _MOST_TEXT, f"the run {record.id} has too many parameters and artifacts"
@@ -228,26 +226,6 @@ def _member(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _events(record: RunRecord) -> Iterator[Event]:
-    """Yield what makes the run anew, metrics apart."""
-    run, time = record.id, record.start_time
-    yield RunStarted(run, time, record.experiment, record.name, record.parent_id, record.kind)
-    yield events.ParamsLogged(run, time, dict(sorted(record.params.items())))
-    yield events.TagsSet(run, record.last_time, dict(sorted(record.tags.items())))
-    for dataset in record.datasets:
-        yield events.DatasetLogged(run, time, dataset)
-    yield events.ArtifactsLogged(run, time, record.artifacts)
-    for model in record.models:
-        yield events.ModelLogged(run, time, model)
-    for name, content in sorted(record.documents.items(), key=lambda item: item[0]):
-        yield events.DocumentLogged(
-            run, time, name, dict(content) if isinstance(content, Mapping) else content
-        )
-    yield events.RunEnded(run, max(time, record.end_time or 0), record.status, record.error)
-    if record.deleted_time is not None:
-        yield events.RunDeleted(run, record.deleted_time)
-
-
 def _copied(source: IO[bytes], target: IO[bytes]) -> str:
     """Copy, and return the digest of what was copied."""
     total = hashlib.sha256()
@@ -283,7 +261,7 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
             archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(open_regular(path))))
         with _spoken(path):
             bundle = _Bundle(path, archive)
-            present = [run_id for run_id in bundle.metrics if _has(store, run_id)]
+            present = [run_id for run_id in bundle.metrics if has_run(store, run_id)]
             new = [run_id for run_id in bundle.metrics if run_id not in set(present)]
             # Each is read twice, so that there is never more than one run in memory.
             bundle.bring(
@@ -296,7 +274,10 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
             )
         for run_id in new:
             _append(store, bundle, run_id, workspace.facts())
-        _describe(workspace, bundle, {store.run(run_id).experiment for run_id in new})
+        names = {store.run(run_id).experiment for run_id in new}
+        for told in bundle.experiments:
+            if told.name in names:
+                describe(store, told.name, told.tags, told.note, workspace.facts())
     workspace.bring_to_read()
     return Imported(tuple(new), tuple(present))
 
@@ -304,39 +285,10 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
 def _append(store: Store, bundle: _Bundle, run_id: str, importer: Mapping[str, Any]) -> None:
     with _spoken(bundle.path):
         found = bundle.events(run_id)
-    start = found[0]
-    if (
-        isinstance(start, RunStarted)
-        and start.parent
-        and start.parent not in bundle.metrics
-        and not _has(store, start.parent)
-    ):
-        found[0] = replace(start, parent=None)
-        found.insert(1, events.TagsSet(run_id, start.time, {_PARENT_TAG: start.parent}))
-    # A journal of this name that was delivered once is never taken in again, also not by two
-    # imports at a time.
-    store.append(Batch(f"bundle-{run_id}", 0, 1, found, {"bundle": bundle.path.name, **importer}))
-
-
-def _describe(workspace: Workspace, bundle: _Bundle, names: set[str]) -> None:
-    """Give experiments what the bundle says of them,
-    as far as nobody has said anything else here.
-    """
-    for told in bundle.experiments:
-        try:
-            experiment = find_experiment(workspace.store, told.name)
-        except ExperimentNotFoundError:  # none of its runs is new here
-            continue
-        if experiment.name not in names:
-            continue
-        tags = {key: value for key, value in told.tags.items() if key not in experiment.tags}
-        acts: list[events.Act] = []
-        if tags:
-            acts.append(events.ExperimentTagged(experiment.id, clock.now(), new_id(), "", tags))
-        if told.note and not experiment.note:
-            acts.append(events.ExperimentNoted(experiment.id, clock.now(), new_id(), "", told.note))
-        if acts:
-            perform(workspace, *acts)
+    found = with_known_parent(
+        found, lambda parent: parent in bundle.metrics or has_run(store, parent)
+    )
+    keep(store, f"bundle-{run_id}", found, {"bundle": bundle.path.name, **importer})
 
 
 @contextmanager
@@ -502,14 +454,6 @@ class _Bundle:
                         "more was imported"
                     )
                 staging.adopt(file, digest)
-
-
-def _has(store: Store, run_id: str) -> bool:
-    try:
-        store.run(run_id)
-    except RunNotFoundError:
-        return False
-    return True
 
 
 def _artifacts(found: Iterable[Event]) -> Iterator[Artifact]:

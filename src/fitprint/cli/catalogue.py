@@ -97,6 +97,7 @@ _BUILT_IN = (  # in the order of the help
         "Write runs with their artifacts to one portable file, or as a page to read.",
     ),
     BuiltIn("import", "importing", "Take in runs that `fitprint export` wrote."),
+    BuiltIn("copy", "copying", "Copy runs and registered models from one store to another."),
     BuiltIn(
         "sync",
         "syncing",

@@ -20,7 +20,7 @@ from weakref import WeakSet
 from fitprint import clock
 from fitprint.artifacts.opening import default_for, open_artifact_store, resolved
 from fitprint.artifacts.protocol import Source
-from fitprint.entities import PendingBytes
+from fitprint.entities import Artifact, PendingBytes
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, PendingBytesError, StoreError
 from fitprint.events import ArtifactStoreChosen, Batch, BytesArrived, StoreEvent
 from fitprint.hooks.manager import hooks
@@ -317,6 +317,40 @@ class SharedBytes:
             done.failed[item.digest] = str(error)
             done.refusals += 1
         return False
+
+    def carry(
+        self, files: Iterable[Artifact], opened: Callable[[str], BinaryIO]
+    ) -> list[Artifact] | None:
+        """Bring bytes that lie elsewhere, past this home, and tell the store; None if there is no
+        artifact store.
+
+        Args:
+            files: what is wanted; what is there already is not read.
+            opened: opens bytes by their digest.
+
+        Returns:
+            The files whose bytes travelled.
+
+        Raises:
+            ArtifactNotFoundError, IntegrityError: ``opened`` does not have them, or other ones.
+            StoreError: the artifact store does not take them.
+        """
+        store = self._workspace.known_store()
+        place = self.place(store)
+        if place is None:
+            return None
+        done: list[Artifact] = []
+        told = _Arrived(lambda digests: self._append(store, BytesArrived(clock.now(), digests)))
+        try:
+            for file in files:
+                if file.digest not in place:
+                    with opened(file.digest) as source, self._discreet():
+                        place.put(file.digest, source, file.size)
+                    done.append(file)
+                told.add(PendingBytes(file.digest, file.size))
+        finally:
+            told.flush()
+        return done
 
     def bring_to_read(self) -> None:
         """Bring what can be brought in a moment, and tell what cannot.

@@ -1,0 +1,94 @@
+"""Where runs come from that are made anew in a store: another store, or what another program
+recorded.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO, NamedTuple
+
+from fitprint.entities import RunRecord
+from fitprint.events import MetricPoints
+from fitprint.registered import ModelVersionRecord, RegisteredModelRecord
+
+__all__ = ["Described", "Listed", "Origin"]
+
+
+class Listed(NamedTuple):
+    """A run that an origin has: its id (32 hexadecimal digits), its parent's, and whether it goes
+    on.
+    """
+
+    id: str
+    parent_id: str | None = None
+    is_open: bool = False
+
+
+class Described(NamedTuple):
+    """What an origin says of an experiment."""
+
+    name: str
+    tags: Mapping[str, str] = {}
+    note: str = ""
+    is_archived: bool = False
+
+
+class Origin(ABC):
+    """Runs, experiments and registered models to copy; a plugin's derives from this class.
+
+    One thread uses it.
+
+    An id that an origin gives a run, a registered model or a version is the same each time: by it a
+    second copying knows what is there.
+
+    Attributes:
+        uri: where it is, without a password: it is shown.
+        problems: what cannot be copied, in words for the user; an origin adds to it as it goes.
+    """
+
+    uri: str
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.problems: list[str] = []
+
+    @abstractmethod
+    def runs(self) -> Iterable[Listed]:
+        """Return all runs that are meant, in any order."""
+
+    @abstractmethod
+    def run(self, run_id: str) -> RunRecord:
+        """Return a run with all that :func:`fitprint.replay.events_of` makes of it; its ``metrics``
+        are not looked at.
+        """
+
+    @abstractmethod
+    def points(self, run: RunRecord) -> Iterator[MetricPoints]:
+        """Yield the whole history of each metric of the run, in the same order each time."""
+
+    @abstractmethod
+    def open(self, digest: str) -> BinaryIO:
+        """Open bytes of the run or version that was returned last.
+
+        Raises:
+            ArtifactNotFoundError: they are not there.
+        """
+
+    def experiments(self) -> Iterable[Described]:
+        """Return what is known of experiments beside their names; by default nothing."""
+        return ()
+
+    def models(self) -> Iterable[RegisteredModelRecord]:
+        """Return the registered models that are meant; by default none.
+
+        Aliases lead to numbers of this origin.
+        """
+        return ()
+
+    def versions(self, model: RegisteredModelRecord) -> Iterator[ModelVersionRecord]:  # noqa: ARG002 - for those that have some
+        """Yield the versions of a registered model, by number; there may be gaps."""
+        return iter(())
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to release
+        """Release everything; closing twice is fine."""
