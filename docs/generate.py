@@ -186,6 +186,7 @@ def _plugins() -> str:
         "fitprint.autologging.rounds": ("Rounds",),
         "fitprint.data.description": ("Description",),
         "fitprint.models.flavor": ("Flavor", "FlavorEntry"),
+        "fitprint.copying.origin": ("Origin", "Listed", "Described", "Importer"),
         "fitprint.hooks.openers": ("Opener",),
         "fitprint.hooks.metrics": ("Metric", "Outcome"),
     }

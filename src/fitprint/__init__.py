@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         start_run,
     )
     from fitprint.comparing import compare, diff
-    from fitprint.copying import copy_runs
+    from fitprint.copying import copy_runs, import_from
     from fitprint.errors import FitprintError
     from fitprint.evaluating import evaluate
     from fitprint.plotting import plot
@@ -98,6 +98,7 @@ __all__ = [
     "get_model_version",
     "get_registered_model",
     "get_run",
+    "import_from",
     "load_model",
     "load_predictor",
     "log_artifact",
@@ -138,6 +139,7 @@ _ELSEWHERE = {
     "collect_garbage": "fitprint.recording.collecting",
     "compare": "fitprint.comparing",
     "copy_runs": "fitprint.copying",
+    "import_from": "fitprint.copying",
     "plot": "fitprint.plotting",
     "diff": "fitprint.comparing",
     "evaluate": "fitprint.evaluating",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import sys
 import threading
 import types
+from array import array
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,10 @@ import fitprint
 from fitprint.artifacts.memory import MemoryArtifacts
 from fitprint.autologging.framework import Framework, Function
 from fitprint.cli import main
+from fitprint.copying.origin import Importer, Listed, Origin
+from fitprint.entities import Artifact, History, RunRecord
 from fitprint.errors import SettingsError
+from fitprint.events import MetricPoints
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
 from fitprint.hooks.metrics import Metric
@@ -152,6 +158,54 @@ def test_register_settings_adds_typed_settings():
         fitprint.configure(mine={"depth": 5})
         with pytest.raises(SettingsError, match=r"mine\.depth.*whole number"):
             fitprint.configure(mine={"depth": "much"})
+
+
+def test_register_importers_adds_what_can_be_imported_from(capsys):
+    """A plugin's origin hands over runs one by one, and the command takes each in once."""
+
+    class Diary(Origin):
+        def runs(self):
+            return [
+                Listed("a" * 32),
+                Listed("b" * 32, parent_id="a" * 32),
+                Listed("c" * 32, is_open=True),
+            ]
+
+        def run(self, run_id):
+            parent = "a" * 32 if run_id[0] == "b" else None
+            digest = f"sha256:{hashlib.sha256(run_id.encode()).hexdigest()}"
+            self.file = run_id.encode()
+            files = (Artifact("file.txt", digest, 32),)
+            return RunRecord(
+                run_id, run_id[0], "diary", "FINISHED", 1, 2, parent_id=parent, artifacts=files
+            )
+
+        def points(self, run):
+            yield MetricPoints(
+                run.id,
+                1,
+                "loss",
+                History(array("q", [0]), array("q", [1]), array("d", [0.5]), array("d", [1.0])),
+            )
+
+        def open(self, digest):
+            return io.BytesIO(self.file)
+
+    with captured_runs(
+        plugins=plugin(register_importers=lambda: {"diary": Importer(Diary)})
+    ) as runs:
+        assert 0 == main(["import", "--from", "diary", "somewhere"])
+        output, told = capsys.readouterr()
+        assert ["a" * 32, "b" * 32] == output.split()
+        assert "1 run left out for now" in told
+        assert ["a", "b"] == sorted(run.name for run in runs.all())
+        child = fitprint.get_run("b" * 32)
+        assert ({"loss": 0.5}, b"b" * 32, "a" * 32) == (
+            child.metrics,
+            child.read("file.txt"),
+            child.record.parent_id,
+        )
+        assert [] == fitprint.import_from("diary", "somewhere").added
 
 
 def test_register_metrics_adds_what_evaluate_can_be_asked_for():

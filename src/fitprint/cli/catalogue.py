@@ -96,7 +96,7 @@ _BUILT_IN = (  # in the order of the help
         "exporting",
         "Write runs with their artifacts to one portable file, or as a page to read.",
     ),
-    BuiltIn("import", "importing", "Take in runs that `fitprint export` wrote."),
+    BuiltIn("import", "importing", "Take in runs that `fitprint export` or another program wrote."),
     BuiltIn("copy", "copying", "Copy runs and registered models from one store to another."),
     BuiltIn(
         "sync",

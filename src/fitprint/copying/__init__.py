@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fitprint import clock
-from fitprint.arguments import checked_text, checked_truth
-from fitprint.copying.origin import Described, Listed, Origin
+from fitprint.arguments import checked_text, checked_truth, nearest, shown
+from fitprint.copying.origin import Described, Importer, Listed, Origin
 from fitprint.copying.registry import CopiedVersion, copy_registry
 from fitprint.copying.stores import StoreOrigin
 from fitprint.entities import Artifact, RunRecord
@@ -27,13 +27,23 @@ from fitprint.errors import (
     StoreError,
 )
 from fitprint.events import Event, ExperimentArchived, ExperimentCreated, MetricPoints
+from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.workspace import Workspace, current, given, settle
 from fitprint.replay import act, describe, events_of, has_run, keep, with_known_parent
 from fitprint.stores.addresses import address_of, public
 from fitprint.stores.naming import find_experiment
 
-__all__ = ["Copied", "CopiedVersion", "Described", "Listed", "Origin", "copy_runs"]
+__all__ = [
+    "Copied",
+    "CopiedVersion",
+    "Described",
+    "Importer",
+    "Listed",
+    "Origin",
+    "copy_runs",
+    "import_from",
+]
 
 _PIECE = 1 << 16  # points that are handed over at once
 _SQLITE = "sqlite:///"
@@ -111,6 +121,33 @@ def copy_runs(
         if address_of(source) == address_of(target):
             raise FitprintError(f"{public(source)} and {public(target)} are the same store")
         return _transferred(origin, target, stack, dry_run=dry_run, progress=progress)
+
+
+def import_from(
+    importer: str, uri: str, *, dry_run: bool = False, progress: Progress | None = None
+) -> Copied:
+    """Take in what another program recorded, by an importer that a plugin brings; doing it again
+    adds what is new.
+
+    Args:
+        importer: its name, such as "mlflow".
+        uri: where the records are, in the words of that program.
+        dry_run: take in nothing, and say what would be.
+        progress: is called with the number of runs that are done, and of how many, now and then.
+
+    Raises:
+        FitprintError: there is no such importer, or nothing to import at the URI.
+    """
+    known: dict[str, Importer] = dict(hooks().registered("register_importers"))
+    if importer not in known:
+        have = (
+            f"there are: {', '.join(sorted(known))}{nearest(importer, list(known))}"
+            if known
+            else "install a plugin that brings one"
+        )
+        raise FitprintError(f"no installed plugin imports from {shown(importer)}; {have}")
+    with closing(known[importer].open(uri)) as origin:
+        return _transfer(origin, current(), dry_run=dry_run, progress=progress)
 
 
 def _transferred(

@@ -5,14 +5,15 @@ recorded.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from fitprint.entities import RunRecord
 from fitprint.events import MetricPoints
 from fitprint.registered import ModelVersionRecord, RegisteredModelRecord
 
-__all__ = ["Described", "Listed", "Origin"]
+__all__ = ["Described", "Importer", "Listed", "Origin"]
 
 
 class Listed(NamedTuple):
@@ -65,7 +66,9 @@ class Origin(ABC):
 
     @abstractmethod
     def points(self, run: RunRecord) -> Iterator[MetricPoints]:
-        """Yield the whole history of each metric of the run, in the same order each time."""
+        """Yield the whole history of each metric of the run, which was returned last, in the same
+        order each time.
+        """
 
     @abstractmethod
     def open(self, digest: str) -> BinaryIO:
@@ -92,3 +95,15 @@ class Origin(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing to release
         """Release everything; closing twice is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """What a plugin registers for another program's records.
+
+    Attributes:
+        open: returns the :class:`Origin` at a URI, as the user gave it; raises
+            :class:`fitprint.errors.StoreError` where there is none.
+    """
+
+    open: Callable[[str], Origin]

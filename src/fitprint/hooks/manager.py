@@ -31,6 +31,7 @@ _BASES = {  # what is registered derives from these; named, for they lie in high
     "register_carriers": "fitprint.carriers.Carrier",
     "register_flavors": "fitprint.models.flavor.Flavor",
     "register_frameworks": "fitprint.autologging.framework.Framework",
+    "register_importers": "fitprint.copying.origin.Importer",
     "register_metrics": "fitprint.hooks.metrics.Metric",
     "register_stores": "fitprint.hooks.openers.Opener",
 }

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from fitprint.hooks.markers import hookspec
 
 if TYPE_CHECKING:
+    from fitprint.copying.origin import Importer
     from fitprint.hooks.metrics import Metric
     from fitprint.hooks.openers import Opener
     from fitprint.settings import Setting
@@ -34,6 +35,7 @@ __all__ = [
     "register_commands",
     "register_flavors",
     "register_frameworks",
+    "register_importers",
     "register_metrics",
     "register_settings",
     "register_stores",
@@ -91,6 +93,18 @@ def register_carriers() -> Sequence[Any]:
 
     Called when the process records or observes for the first time. The library that starts the
     workers must not be imported here.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_importers() -> Mapping[str, Importer]:
+    """Return importers as ``{name: Importer(open)}``, for ``fitprint import --from NAME URI``;
+    ``open(uri)`` returns an ``Origin``.
+
+    An ``Origin`` (``fitprint.copying.origin``) hands over another program's runs, experiments and
+    registered models, one at a time; what keeps them exactly once, with their bytes, is fitprint's.
+    Called when something is imported.
     """
     raise NotImplementedError
 

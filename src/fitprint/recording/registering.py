@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from fitprint.stores.registry import KNOWN
 
 __all__ = [
     "create_registered_model",
+    "described_model",
     "evaluations_of",
     "get_registered_model",
     "register_model",
@@ -168,14 +169,28 @@ def _from_folder(
     workspace: Workspace, folder: str
 ) -> tuple[str, LoggedModel, tuple[Artifact, ...], Mapping[str, Any]]:
     """Keep the files of a model directory, and return what they are."""
-    from fitprint.models.directory import directory_digest, read_manifest
-
     root = Path(folder)
-    manifest = read_manifest(root)
     files = []
     for path in sorted(each for each in root.rglob("*") if each.is_file()):
         digest, size = workspace.staging.put_file(path)
         files.append(Artifact(checked_path(path.relative_to(root).as_posix()), digest, size))
+    return "", described_model(root, "model", files), tuple(files), {}
+
+
+def described_model(folder: Path, path: str, files: Sequence[Artifact]) -> LoggedModel:
+    """Return what a model directory is, as if a run had recorded it at ``path``.
+
+    Args:
+        folder: where it is now.
+        path: where it is in the run.
+        files: all its files, by paths inside it.
+
+    Raises:
+        FitprintError: its ``MLmodel`` file cannot be understood.
+    """
+    from fitprint.models.directory import directory_digest, read_manifest
+
+    manifest = read_manifest(folder)
     digest = directory_digest({file.path: file.digest for file in files})
     flavor = manifest.flavor or next(
         (each for each in manifest.flavors if each != "python_function"), "python_function"
@@ -191,7 +206,7 @@ def _from_folder(
         else None,
         "size": sum(file.size for file in files),
     }
-    return "", LoggedModel("model", flavor, digest, facts), tuple(files), {}
+    return LoggedModel(path, flavor, digest, facts)
 
 
 def evaluations_of(run: RunReader) -> dict[str, Any]:
