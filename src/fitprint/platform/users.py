@@ -8,7 +8,16 @@ import stat
 import sys
 from pathlib import Path
 
-__all__ = ["boot_id", "host_name", "is_mine_alone", "strangers", "system", "user_id", "user_name"]
+__all__ = [
+    "account",
+    "boot_id",
+    "host_name",
+    "is_mine_alone",
+    "strangers",
+    "system",
+    "user_id",
+    "user_name",
+]
 
 
 def user_id() -> int:
@@ -29,6 +38,19 @@ def user_name() -> str:
         except KeyError:
             pass
     return str(user_id())
+
+
+def account(name: str) -> tuple[int, int] | None:
+    """Return the numbers of an account and of its group; None where there is no such account."""
+    if sys.platform == "win32":
+        return None
+    import pwd
+
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return found.pw_uid, found.pw_gid
 
 
 def host_name() -> str:

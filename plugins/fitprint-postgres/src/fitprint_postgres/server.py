@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fitprint.platform.processes import is_gone
+from fitprint.platform.users import account
 
 __all__ = ["Server", "programs"]
 
@@ -70,7 +71,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="fp-pg-"))
         self._account: Mapping[str, Any] = {}
         if hasattr(os, "geteuid") and os.geteuid() == 0:
-            user, group = next(found for found in map(_numbers, _ACCOUNTS) if found)
+            user, group = next(found for found in map(account, _ACCOUNTS) if found)
             os.chown(self.folder, user, group)
             self._account = {"user": user, "group": group, "extra_groups": []}
         self.folder.chmod(0o755)
@@ -137,14 +138,3 @@ class Server:
             if done.returncode:
                 told.seek(0)
                 raise OSError(f"{program} failed: {told.read()[-2000:]}")
-
-
-def _numbers(account: str) -> tuple[int, int] | None:
-    """Return the numbers of an account and its group; None if there is no such account."""
-    import pwd
-
-    try:
-        found = pwd.getpwnam(account)
-    except KeyError:
-        return None
-    return found.pw_uid, found.pw_gid
