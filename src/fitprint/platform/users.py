@@ -42,15 +42,16 @@ def user_name() -> str:
 
 def account(name: str) -> tuple[int, int] | None:
     """Return the numbers of an account and of its group; None where there is no such account."""
-    if sys.platform == "win32":
-        return None
-    import pwd
+    if sys.platform != "win32":
+        import pwd
 
-    try:
-        found = pwd.getpwnam(name)
-    except KeyError:
-        return None
-    return found.pw_uid, found.pw_gid
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            pass
+        else:
+            return found.pw_uid, found.pw_gid
+    return None
 
 
 def host_name() -> str:
