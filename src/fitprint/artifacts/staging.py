@@ -13,7 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -267,7 +267,8 @@ class Staging:
                 if original.exists():
                     doomed.unlink(missing_ok=True)
                 else:
-                    doomed.rename(original)
+                    with suppress(FileNotFoundError):  # another collection was faster
+                        doomed.rename(original)
             yield from sorted(
                 path for path in folder.iterdir() if re.fullmatch(r"[0-9a-f]{62}", path.name)
             )

@@ -122,6 +122,7 @@ def evaluate(
         slices=slices,
         digest="",
         target_digest="",
+        model_digest=subject.digest,
         time=clock.now(),
         notes=tuple([*respondent.notes, *notes][:_MOST_NOTES]),
     )
@@ -314,13 +315,12 @@ def _tell_registry(evaluation: Evaluation, subject: Subject, goals: Mapping[str,
     versions = [subject.version] if subject.version is not None else []
     registry = current().known_store().registry if subject.run is not None else None
     if subject.run is not None and registry is not None:
-        path = subject.predictor.uri.partition(":/")[2].partition("/")[2] or "model"
         own = (
             []
             if subject.version is not None
             else searched(current(), f"run_id = '{subject.run.id}'")
         )
-        versions += [each for each in own if each.record.model.path == path]
+        versions += [each for each in own if each.record.model.digest == evaluation.model_digest]
     found = ModelEvaluation(
         evaluation.digest,
         evaluation.target_digest,

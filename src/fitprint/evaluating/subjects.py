@@ -29,6 +29,19 @@ class Subject(NamedTuple):
     run: Run | None
     version: ModelVersion | None = None
 
+    @property
+    def path(self) -> str:
+        """Where the model is in its run."""
+        return self.predictor.uri.partition(":/")[2].partition("/")[2] or "model"
+
+    @property
+    def digest(self) -> str:
+        """The digest over the model's files; "" if it was not recorded."""
+        if self.version is not None:
+            return self.version.record.model.digest
+        models = self.run.record.models if self.run is not None else ()
+        return next((model.digest for model in models if model.path == self.path), "")
+
 
 def subject_of(model: Any, trust: Collection[str]) -> Subject:
     """Return what :func:`fitprint.evaluate` takes for a model."""

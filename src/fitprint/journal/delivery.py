@@ -247,10 +247,11 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
     gone = gone and whole  # a newer fitprint will know how its runs ended
     if gone:
         position = _settle(journal, store, position, writer, done)
-    elif position == start:
+    else:
         if whole:
             _tell_life(journal.name, position, store, writer)
-        return
+        if position == start:
+            return
     if store.position(journal.name) < position:  # the URI leads to another store by now
         raise StoreError(
             f"the store {store.uri} was replaced while it was filled; the journals keep what it "

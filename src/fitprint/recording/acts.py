@@ -37,9 +37,11 @@ def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> 
         "(see `fitprint sync`)"
     )
     try:
-        if patience is not None:
+        if patience is None:
+            store = workspace.store
+        else:
             workspace.sync(patience)
-        store = workspace.store
+            store = workspace.known_store()
         decisions = [store.decision(act.id) for act in acts]
     except StoreError as error:
         raise type(error)(f"{error}{waiting}") from error

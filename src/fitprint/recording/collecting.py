@@ -4,7 +4,7 @@ to which no record refers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,8 @@ from fitprint.errors import FitprintError, StoreError
 from fitprint.events import ArtifactsLogged, ModelVersionCreated, RunPurged
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
+from fitprint.journal.delivery import read_writer
+from fitprint.journal.frames import FORMAT
 from fitprint.journal.reader import read_journal
 from fitprint.recording.acts import perform
 from fitprint.recording.workspace import Workspace, current
@@ -22,7 +24,7 @@ from fitprint.stores.lineage import moved_together
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Collected", "collect_garbage", "unreferenced"]
+__all__ = ["Collected", "collect_garbage"]
 
 _DAY = 86_400.0  # seconds
 _MOST = 1e7  # days or hours
@@ -81,20 +83,20 @@ def collect_garbage(
         [] if days is None else list(_long_in_trash(store, clock.now() - round(days * _DAY * 1e6)))
     )
     others = _other_stores(workspace)
-    if runs and not dry_run:
-        perform(workspace, *(RunPurged(run, clock.now(), new_id(), "") for run in runs))
     try:
-        needed, asked = _needed(workspace, others, set(runs) if dry_run else set())
+        stores = [workspace.known_store(), *others]
+        # before the stores: what is delivered meanwhile is then seen by one of both
+        needed = set(_waiting(workspace, stores))
+        if runs and not dry_run:
+            perform(workspace, *(RunPurged(run, clock.now(), new_id(), "") for run in runs))
+        for each in stores:
+            needed |= each.digests(without=set(runs) if dry_run else set())
+        asked = tuple(each.uri for each in stores)
     finally:
         for other in others:
             other.close()
     found = workspace.staging.collect(needed, grace_hours * 3600, dry_run=dry_run)
     return Collected(tuple(runs), len(found), sum(found.values()), asked)
-
-
-def unreferenced(grace_hours: float = 24.0) -> Collected:
-    """Return what :func:`collect_garbage` would free of bytes."""
-    return collect_garbage(trash_days=_MOST, grace_hours=grace_hours, dry_run=True)
 
 
 def _long_in_trash(store: Store, until: int) -> Iterator[str]:
@@ -139,31 +141,30 @@ def _other_stores(workspace: Workspace) -> list[Store]:
     return found
 
 
-def _needed(
-    workspace: Workspace, others: list[Store], doomed: set[str]
-) -> tuple[set[str], tuple[str, ...]]:
-    """Return the digests of all bytes that something refers to, and which stores were asked;
-    ``doomed`` runs count no more.
+def _waiting(workspace: Workspace, stores: Sequence[Store]) -> Iterator[str]:
+    """Yield the digests of the bytes of which journals speak that no store has taken in yet.
+
+    Raises:
+        StoreError: a journal holds what only a newer fitprint knows.
     """
-    stores = [workspace.known_store(), *others]
-    needed: set[str] = set()
-    # before the stores: what is delivered meanwhile is then seen by one of both
     for folder in (workspace.home / "journal").glob("*"):
         if folder.is_dir():
             # 0 for one that was put aside
             delivered = max(store.position(folder.name) for store in stores)
             try:
-                needed.update(_spoken_of(folder, delivered))
+                yield from _spoken_of(folder, delivered)
             except FileNotFoundError:
                 continue  # it was delivered meanwhile
-    for store in stores:
-        needed |= store.digests(without=doomed)
-    return needed, tuple(store.uri for store in stores)
 
 
 def _spoken_of(journal: Path, position: int) -> Iterator[str]:
     """Yield the digests of the bytes that a journal speaks of from a position on."""
-    for stretch in read_journal(journal, position):
+    newer = read_writer(journal).get("format", FORMAT) > FORMAT
+    for stretch in () if newer else read_journal(journal, position):
+        newer = newer or bool(stretch.unknown)
         for event in stretch.events:
             if isinstance(event, (ArtifactsLogged, ModelVersionCreated)):
                 yield from (artifact.digest for artifact in event.artifacts)
+    if newer:
+        told = "the journal holds records of a newer fitprint, which may name any bytes"
+        raise StoreError(f"nothing is freed: {journal}: {told}; upgrade fitprint")

@@ -145,7 +145,7 @@ def of_alias(
 
 def _latest_at(registry: ModelRegistry, model: RegisteredModelRecord, at: int) -> int | None:
     made = registry.decisions(model.id, act="ModelVersionCreated", until=at)
-    return next((each.version for each in made if each.refusal is None), None)
+    return max((each.version or 0 for each in made if each.refusal is None), default=None)
 
 
 def told_time(time: int) -> str:

@@ -136,7 +136,7 @@ def _material(
         raise ModelNotFoundError(
             f"the run {run.record.name} has no model {path!r}; its models: {have}"
         )
-    return run.id, logged, files_below(run.record.artifacts, path), evaluations_of(run)
+    return run.id, logged, files_below(run.record.artifacts, path), evaluations_of(run, logged)
 
 
 def _run_of(workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
@@ -209,8 +209,8 @@ def described_model(folder: Path, path: str, files: Sequence[Artifact]) -> Logge
     return LoggedModel(path, flavor, digest, facts)
 
 
-def evaluations_of(run: RunReader) -> dict[str, Any]:
-    """Return what :func:`fitprint.evaluate` recorded on a run, as acts carry it."""
+def evaluations_of(run: RunReader, model: LoggedModel) -> dict[str, Any]:
+    """Return what :func:`fitprint.evaluate` recorded on a run of this model, as acts carry it."""
     found: dict[str, Any] = {}
     for artifact in run.record.artifacts:
         folder, _, name = artifact.path.partition("/")
@@ -218,6 +218,8 @@ def evaluations_of(run: RunReader) -> dict[str, Any]:
             continue
         try:
             content = json.loads(run.read(artifact.path))
+            if content["model_digest"] != model.digest:
+                continue
             data = name.removesuffix(".json")
             metrics = {key: float(value) for key, value in content["metrics"].items()}
             summaries = run.record.metrics

@@ -39,6 +39,7 @@ from fitprint.registered import STAGES, ModelEvaluation, ModelVersionRecord, Reg
 
 if TYPE_CHECKING:
     from fitprint.events import ModelAct
+    from fitprint.stores.protocol import Store
     from fitprint.views.model_versions import VersionComparison
 
 __all__ = ["ModelVersion", "RegisteredModel", "decided", "get_model_version", "searched"]
@@ -244,7 +245,7 @@ class ModelVersion:
         """Approve that an alias leads to it, where the alias asks for approvals by others (see
         :meth:`RegisteredModel.set_rules`).
         """
-        self._edit({"approved": checked_text(alias, "an alias")}, reason)
+        self._edit({"approved": checked_text(alias, "an alias").removeprefix("@")}, reason)
 
     def delete(self, *, reason: str = "") -> None:
         """Take it out of the lists; its number is not given again, and :meth:`restore` brings it
@@ -332,6 +333,8 @@ class RegisteredModel:
         :func:`search_model_versions`).
         """
         from fitprint.query.expressions import And, Comparison, Expression, Field
+
+        self.refresh()
 
         def of_this(where: Expression | None) -> Expression:
             own = Comparison(Field("attribute", "name"), "=", self.name)
@@ -439,12 +442,13 @@ class RegisteredModel:
 
     def history(self, alias: str | None = None, *, limit: int = 1000) -> Sequence[Decision]:
         """Return what was done to it, or to one alias, the latest first; refusals too."""
+        alias = None if alias is None else checked_text(alias, "an alias").removeprefix("@")
         return registry_of(self.workspace.store).decisions(self.record.id, alias=alias, limit=limit)
 
     def at(self, time: datetime, alias: str) -> ModelVersion | None:
         """Return the version to which an alias led at a time; None if it led to none."""
         checked_text(alias, "an alias")
-        if not isinstance(time, (datetime,)):
+        if not isinstance(time, datetime):
             raise FitprintError(f"at() takes a datetime, not {shown(time)}")
         moment = (time.astimezone(timezone.utc) - _EPOCH) // timedelta(microseconds=1)
         try:
@@ -523,7 +527,12 @@ def decided(workspace: Workspace, act: ModelAct) -> Decision:
         RegistryUnreachableError: it has not answered.
     """
     try:
-        registry_of(workspace.known_store())
+        store: Store | None = workspace.known_store()
+    except StoreError:
+        store = None  # what is wanted is written down all the same
+    if store is not None:
+        registry_of(store)
+    try:
         perform(workspace, act, patience=workspace.settings["registry_wait"])
         decision = workspace.known_store().decision(act.id)
     except (RefusedError, RegistryUnreachableError):

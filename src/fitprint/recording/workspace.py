@@ -268,6 +268,7 @@ class Workspace:
             self.destination.names(self.home),
             patience=patience,
         )
+        self._may_lack_bytes |= bool(done.batches)
         for problem in done.problems.values():
             hooks().problem(problem, "journal")
         for journal, reason in done.failed.items():

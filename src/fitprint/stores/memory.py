@@ -127,7 +127,7 @@ class MemoryStore(Store):
             return event.run not in self._records.purged
         return (
             not isinstance(event, ModelVersionCreated)
-            or self._records.decisions[event.id].refusal is None
+            or getattr(self._records.decisions.get(event.id), "refusal", None) is None
         )
 
     def _follow(self, event: ChangesFollowed) -> None:

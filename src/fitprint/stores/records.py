@@ -126,10 +126,9 @@ class Records:
             if model is not None:
                 model.changed = now  # no two decisions about it have the same time
             version, alias = getattr(act, "version", None) or None, getattr(act, "alias", None)
-            outcome, refusal = (
-                Outcome(model.id if model is not None else "", version, alias),
-                str(reason),
-            )
+            about = "back" if getattr(act, "back", False) else ""
+            subject = model.id if model is not None else ""
+            outcome, refusal = Outcome(subject, version, alias, about=about), str(reason)
         if act.id:
             subject_id, version, alias, before, about = outcome
             self.decisions[act.id] = Decision(

@@ -214,7 +214,8 @@ class Registry:
         wanted = _ModelChanges(self, model, now, changes)
         if is_made:
             model.clear(now)
-        return Outcome(model.id, alias=wanted.alias, about=wanted.do(model) or "created")
+        told = filter(None, ("created" if is_made else "", wanted.do(model)))
+        return Outcome(model.id, alias=wanted.alias, about="; ".join(told))
 
     def _move(self, act: AliasMoved, actor: str) -> Outcome:
         model = self._model(act.name)
@@ -255,7 +256,7 @@ class Registry:
                 alias,
                 version,
                 model.versions.get(last),
-                actor,
+                self._spelled(actor),
             )
             model.held[alias] = (*held, act.version)[-_MOST_HELD:]
         return Outcome(model.id, act.version, alias, before)

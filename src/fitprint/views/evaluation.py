@@ -3,8 +3,8 @@
 As JSON (``to_dict``, ``fitprint evaluate --json``, the artifact ``evaluations/NAME.json``) it is an
 object with ``schema`` (1), ``name``, ``run`` (an id, or null), ``run_name``, ``model``, ``task``
 ("classification" or "regression"), ``target``, ``rows``, ``metrics`` (by name), ``by`` (a column,
-or null), ``slices``, ``digest`` and ``target_digest`` of the data, ``time`` (ISO 8601, UTC) and
-``notes``. A slice has ``value`` (null where the value is missing), ``others`` (how many further
+or null), ``slices``, ``digest`` and ``target_digest`` of the data, ``model_digest``, ``time``
+(ISO 8601, UTC) and ``notes``. A slice has ``value`` (null where the value is missing), ``others`` (how many further
 values are in it, for the slice of all small groups), ``rows`` and ``metrics`` (those that can be
 computed). A later version may add fields; ``schema`` changes if one is taken away or means
 something else. NaN and infinities are texts.
@@ -79,6 +79,7 @@ class Evaluation:
         slices: those of the largest groups, largest first, then one of all others.
         digest: of the features.
         target_digest: of the target.
+        model_digest: over the model's files; "" if it was not recorded.
         time: when it was done, in microseconds since the epoch.
         notes: what a reader should know, such as metrics that could not be computed.
     """
@@ -97,6 +98,7 @@ class Evaluation:
     target_digest: str
     time: int
     notes: tuple[str, ...] = ()
+    model_digest: str = ""
 
     def __repr__(self) -> str:
         told = ", ".join(
@@ -142,6 +144,7 @@ class Evaluation:
             ],
             "digest": self.digest,
             "target_digest": self.target_digest,
+            "model_digest": self.model_digest,
             "time": timestamp(self.time),
             "notes": list(self.notes),
         }

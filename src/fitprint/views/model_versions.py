@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fitprint.entities import Decision, RunRecord
+from fitprint.models.signature import fits
 from fitprint.registered import ModelVersionRecord, RegisteredModelRecord
 from fitprint.stores.registry import KNOWN
 from fitprint.views.fields import timestamp
@@ -24,14 +25,6 @@ __all__ = [
 ]
 
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9._-]+")
-_WIDER = {
-    ("integer", "float"),
-    ("integer", "double"),
-    ("long", "double"),
-    ("float", "double"),
-    ("int32", "int64"),
-    ("int64", "float64"),
-}
 
 
 def model_fields(record: RegisteredModelRecord) -> dict[str, Any]:
@@ -122,7 +115,7 @@ def _done(decision: Decision, about: str) -> str:
             for number in (decision.before, decision.version)
         )
         if decision.refusal is not None:
-            return f"@{decision.alias} → {after}"
+            return f"@{decision.alias} → {'back' if about == 'back' else after}"
         return f"@{decision.alias}: {before} → {after}{', back' if about == 'back' else ''}"
     if decision.act == "ModelVersionEdited":
         return (
@@ -329,10 +322,7 @@ def _broken_inputs(before: ModelVersionRecord, old: _Fields, new: _Fields) -> It
                     f"it needs the input {clean(name)}, which version {before.version} does "
                     "not take"
                 )
-        elif (
-            known.get("type") != field.get("type")
-            and (known.get("type"), field.get("type")) not in _WIDER
-        ):
+        elif not fits(str(field.get("type")), str(known.get("type"))):
             yield (
                 f"the input {clean(name)} is {clean(str(field.get('type')))} in the place of "
                 f"{clean(str(known.get('type')))}"

@@ -62,7 +62,7 @@ def test_the_day_of_a_model(command, churn):
     )
     listed = command("models").out
     assert "@challenger=2 @champion=2" in listed
-    assert "2" in listed.splitlines()[1]
+    assert ["churn", "2"] == listed.splitlines()[1].split()[:2]
     assert (
         "is back at version 1 (before: 2)" in command("models", "rollback", "churn", "champion").err
     )

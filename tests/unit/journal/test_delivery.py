@@ -103,6 +103,19 @@ def test_a_writer_that_lives_is_told_now_and_then(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_a_writer_that_always_records_is_told_to_live(tmp_path: Path) -> None:
+    """Its run is LOST when it falls silent, though each delivery had something new."""
+    writer = JournalWriter(tmp_path)
+    begin(writer)
+    store = MemoryStore()
+    for step in range(3):
+        writer.point("r", "loss", step, step, float(step))
+        deliver(tmp_path, store)
+    store.now = lambda: 2 * 10**18
+    assert "LOST" == store.run("r").status
+    writer.close()
+
+
 def test_two_deliverers_at_once_take_turns(tmp_path: Path) -> None:
     """Many threads delivering one folder to one store while a writer writes: each point arrives
     once, in order.

@@ -162,8 +162,9 @@ def test_what_is_delivered_while_it_is_collected_stays(
     original = type(workspace.known_store()).digests
 
     def late(store: Any, without: Any = ()) -> set[str]:
+        found = original(store, without)
         workspace.sync()
-        return original(store, without)
+        return found
 
     fitprint.search_runs()
     run_with("moves, too")
@@ -193,3 +194,16 @@ def test_nothing_outside_is_touched(tmp_path: Path) -> None:
     assert b"mine" == (outside / ("e" * 62)).read_bytes()
     assert b"kept back" == place.read_bytes()
     assert (root / "ae" / ("e" * 62)).is_dir()
+
+
+def test_a_journal_of_a_newer_fitprint_keeps_everything() -> None:
+    """It may name any bytes: nothing is freed or purged until this version is upgraded."""
+    run = run_with("one")
+    fitprint.delete_run(run.id)
+    aside = current().home / "journal" / "18ec0000000000000000000000000000"
+    aside.mkdir()
+    (aside / "writer.json").write_text('{"format": 99, "destination": "", "fitprint": "9.0"}')
+    with pytest.raises(StoreError, match="nothing is freed: .* of a newer fitprint"):
+        collected(trash_days=0)
+    assert {b"kept one"} == blobs()
+    assert fitprint.get_run(run.id).record.deleted_time is not None

@@ -30,7 +30,7 @@ class Evaluating:
       fitprint evaluate @last holdout.csv --target label --metrics f1_score_macro,balanced_accuracy_score --json
 
     --json prints an object: schema (1), name, run (an id or null), run_name, model, task, target,
-    rows, metrics, by, slices, digest, target_digest, time, notes. Each slice has value, others,
+    rows, metrics, by, slices, digest, target_digest, model_digest, time, notes. Each slice has value, others,
     rows and metrics. NaN and infinities are the texts "NaN", "Infinity" and "-Infinity".
     """  # noqa: E501
 

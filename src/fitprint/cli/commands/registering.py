@@ -52,9 +52,9 @@ class Registering:
       fitprint models rules churn champion --approvals 1 --beats test_accuracy_score
 
     --json prints, for a listing, a list of objects with name, id, former_names, created, changed,
-    latest, version_count, aliases, rules, tags and note; with -q, versions: name, version, uri,
-    run_id, path, flavor, digest, facts, files, created, actor, aliases, stage, tags, note,
-    approvals and evaluations. `show` prints such an object, with `versions` for a registered model.
+    deleted_time, latest, version_count, aliases, rules, tags and note; with -q, versions: name,
+    version, uri, run_id, path, flavor, digest, facts, files, created, deleted_time, actor, aliases,
+    stage, tags, note, approvals and evaluations. `show` prints such an object, with `versions` for a registered model.
     `history` prints a list, the latest first: id, act, did, version, alias, before, actor, reason,
     requested_at, decided_at and refusal. `compare` prints schema (1), before, after, breaks and
     differences (section, key, before, after). What changes something prints the version or the
@@ -63,6 +63,7 @@ class Registering:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_filter(parser)
+        parser.set_defaults(query=None, sort="")
         parser.add_argument("--json", action="store_true", help="print JSON")
         verbs = parser.add_subparsers(
             dest="verb", metavar="VERB", help="what to do; without it, registered models are listed"
@@ -106,12 +107,13 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
         "-q",
         "--query",
         metavar="FILTER",
+        default=argparse.SUPPRESS,
         help="list the versions that match, such as \"name = 'churn' and tags.ok = 'yes'\"",
     )
     parser.add_argument(
         "--sort",
         metavar="FIELD",
-        default="",
+        default=argparse.SUPPRESS,
         help="order of these versions, such as 'metrics.val_auc desc'",
     )
 
@@ -164,7 +166,7 @@ def _add_removal(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_limit(parser: argparse.ArgumentParser) -> None:
+def _add_alias_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alias", metavar="ALIAS", help="only what was done to this alias")
 
 
@@ -531,7 +533,7 @@ _VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace
     "history": (
         "list what was done to a registered model, by whom and why",
         ("NAME",),
-        _add_limit,
+        _add_alias_filter,
         _history,
     ),
     "compare": (
