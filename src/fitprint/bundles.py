@@ -274,6 +274,7 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
             )
         for run_id in new:
             _append(store, bundle, run_id, workspace.facts())
+        new = [run_id for run_id in new if has_run(store, run_id)]  # one that was purged stays away
         names = {store.run(run_id).experiment for run_id in new}
         for told in bundle.experiments:
             if told.name in names:

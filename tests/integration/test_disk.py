@@ -238,7 +238,7 @@ assert not os.access(root, os.W_OK)
 store = MemoryStore()
 for _ in range(2):
     deliver(root, store)
-print([(run.name, run.status) for run in store._runs()])
+print([(run.name, run.status) for run in store.runs()])
 """
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fitprint.context.secret_names import is_harmless, is_secret_name, words_of
-from fitprint.context.secret_shapes import REDACTED
+from fitprint.context.secret_shapes import REDACTED, without_passwords
 
 __all__ = ["KNOWN", "is_withheld", "tag_texts", "told", "withheld"]
 
@@ -36,7 +36,7 @@ def withheld(name: str, value: Any) -> Any:
     if kind not in _HOLDING:
         return value
     if not is_withheld(name):
-        return _without_passwords(value)
+        return _with_hidden_logins(value)
     if kind is list:
         return [withheld(name, item) for item in value]
     if kind is dict:
@@ -44,17 +44,17 @@ def withheld(name: str, value: Any) -> Any:
     return value if is_harmless(name, value) or _is_word(name, value) else REDACTED
 
 
-def _without_passwords(value: Any) -> Any:
+def _with_hidden_logins(value: Any) -> Any:
     kind = type(value)
     if kind is list:
         return (
-            [_without_passwords(item) for item in value]
+            [_with_hidden_logins(item) for item in value]
             if any(type(item) in _HOLDING for item in value)
             else value
         )
     if kind is dict:
-        return {key: _without_passwords(item) for key, item in value.items()}
-    return told(value) if kind is str and "://" in value and "@" in value else value
+        return {key: _with_hidden_logins(item) for key, item in value.items()}
+    return without_passwords(value) if kind is str and "://" in value and "@" in value else value
 
 
 def tag_texts(items: Iterable[tuple[str, Any]]) -> dict[str, str | None]:

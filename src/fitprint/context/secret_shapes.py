@@ -11,7 +11,7 @@ import re
 
 from fitprint.context.secret_names import is_harmless
 
-__all__ = ["REDACTED", "is_words", "without_shapes"]
+__all__ = ["REDACTED", "is_words", "without_passwords", "without_shapes"]
 
 REDACTED = "[redacted]"
 
@@ -84,14 +84,14 @@ def without_shapes(text: str) -> str:
     if "&" in text or "?" in text:
         text = _SIGNATURE.sub(rf"\1{REDACTED}", text)
     if "://" in text:
-        text = _without_passwords(text)
+        text = without_passwords(text)
         text = _WEBHOOK.sub(rf"\1{REDACTED}", text)
     if any(begin in text for begin in _KINDS):
         text = _KNOWN.sub(REDACTED, text)
     return _CANDIDATE.sub(_redacted_random, text)
 
 
-def _without_passwords(line: str) -> str:
+def without_passwords(line: str) -> str:
     """Return the line with the passwords of addresses replaced, and user names that are tokens."""
     parts = []
     done = 0

@@ -21,7 +21,6 @@ from fitprint.copying.stores import StoreOrigin
 from fitprint.entities import Artifact, RunRecord
 from fitprint.errors import (
     ArtifactNotFoundError,
-    ExperimentNotFoundError,
     FitprintError,
     IntegrityError,
     StoreError,
@@ -32,7 +31,6 @@ from fitprint.ids import new_id
 from fitprint.recording.workspace import Workspace, current, given, settle
 from fitprint.replay import act, describe, events_of, has_run, keep, with_known_parent
 from fitprint.stores.addresses import address_of, public
-from fitprint.stores.naming import find_experiment
 
 __all__ = [
     "Copied",
@@ -319,9 +317,10 @@ class _Transfer:
         """
         for told in self._origin.experiments():
             is_new = told.name not in self._before
-            try:
-                id_ = find_experiment(self._store, told.name).id
-            except ExperimentNotFoundError:
+            # by its present name alone: a former one leads to somebody else's
+            known = (each.id for each in self._store.experiments() if each.name == told.name)
+            id_ = next(known, "")
+            if not id_:
                 id_ = new_id()
                 act(
                     self._store,

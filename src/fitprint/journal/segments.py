@@ -12,9 +12,9 @@ from fitprint.journal import frames
 from fitprint.journal.codec import encode_event
 from fitprint.platform.files import read_at
 
-__all__ = ["content_of", "definition", "event_frame", "new_file", "remove_folder"]
+__all__ = ["content_of", "definition", "event_frame", "new_file", "remove_folder", "write_some"]
 
-_PIECE = 1 << 20  # of a file, read at once
+_PIECE = 1 << 20  # read or written at once
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -28,6 +28,22 @@ def new_file(path: Path, content: bytes = b"") -> int:
         os.close(number)
         raise
     return number
+
+
+def write_some(number: int, held: bytearray) -> int:
+    """Write the beginning of what is held, which goes from there; return how many bytes that was.
+
+    It is gone before the write returns: the handler of a signal, which runs then, may raise or log.
+    """
+    piece = bytes(held[:_PIECE])
+    del held[: len(piece)]
+    try:
+        written = os.write(number, piece)
+    except OSError:
+        held[:0] = piece
+        raise
+    held[:0] = piece[written:]
+    return written
 
 
 def content_of(number: int) -> bytes:

@@ -21,8 +21,7 @@ from zlib import crc32
 from fitprint.access import make_file, make_folder, write_private
 from fitprint.events import Event, MetricPoints
 from fitprint.ids import new_id
-from fitprint.journal import frames
-from fitprint.journal.segments import content_of, definition, event_frame, new_file, remove_folder
+from fitprint.journal import frames, segments
 from fitprint.platform.files import OPEN, lifted, make_safe, place
 from fitprint.platform.locks import try_lock
 from fitprint.platform.processes import at_fork
@@ -32,7 +31,6 @@ __all__ = ["JournalWriter", "is_own"]
 _LIVE: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
 _NO_EPOCH = float("nan")
 _POINT_HEAD = frames.HEADER.pack(frames.MAGIC, frames.POINT_BODY.size, 0)[:8]
-_PIECE = 1 << 20  # of what was held, written at once
 _MOST_GATHERED = 1 << 16  # bytes of records that wait for others
 _LOOK_BYTES = 49_000  # of records between two looks at our own files: a thousand points
 _LOOK_US = 1_000_000  # the same by the times of records
@@ -210,7 +208,8 @@ class JournalWriter:
             ValueError: a goal is neither "min" nor "max"; the same.
         """
         parts = [
-            event if isinstance(event, MetricPoints) else event_frame(event) for event in events
+            event if isinstance(event, MetricPoints) else segments.event_frame(event)
+            for event in events
         ]
         with self._lock:
             if events and events[0].time >= self._look_at:
@@ -250,7 +249,7 @@ class JournalWriter:
             raise ValueError(f"a goal is 'min' or 'max', not {goal!r}")
         number = self._next_number
         self._next_number += 1
-        return number, definition(number, run, key, goal)
+        return number, segments.definition(number, run, key, goal)
 
     def gather(self) -> None:
         """Let what this thread appends wait until it calls :meth:`settle`, for one write; what
@@ -350,9 +349,7 @@ class JournalWriter:
         """Write what is held; False if some of it is left."""
         try:
             while self._held:
-                written = os.write(self._file, self._held[:_PIECE])
-                self._size += written
-                del self._held[:written]
+                self._size += segments.write_some(self._file, self._held)
         except OSError as error:
             self._fail(b"", error)
             return False
@@ -392,19 +389,19 @@ class JournalWriter:
         make_folder(made)
         opened: list[int] = []
         try:
-            opened.append(new_file(made / "writer.lock"))
+            opened.append(segments.new_file(made / "writer.lock"))
             try_lock(opened[0])
             write_private(
                 made / "writer.json",
                 json.dumps({"journal": journal, "format": frames.FORMAT, **self._facts()}),
             )
-            opened.append(new_file(made / frames.segment_name(segment), content))
+            opened.append(segments.new_file(made / frames.segment_name(segment), content))
             # Readers pass over names with a dot: the journal appears whole and locked.
             made.rename(self._root / journal)
         except OSError:
             for number in opened:
                 os.close(number)
-            remove_folder(made)
+            segments.remove_folder(made)
             raise
         return opened
 
@@ -431,7 +428,7 @@ class JournalWriter:
             return
         path = self._root / self.id / frames.segment_name(self._segment + 1)
         try:
-            file = new_file(path)
+            file = segments.new_file(path)
         except OSError:
             self._segment_bytes *= 2  # go on in this segment for as long again
             return
@@ -522,7 +519,8 @@ class JournalWriter:
             )
         # some may be astray
         self._held[:0] = b"".join(
-            definition(number, run, key, None) for (run, key), number in self._series.items()
+            segments.definition(number, run, key, None)
+            for (run, key), number in self._series.items()
         )
         self._on_problem(
             f"something closed the files of the journal {folder} (such as os.closerange): {told}; "
@@ -551,11 +549,11 @@ class JournalWriter:
         """
         folder = self._root / self.id
         try:
-            content = content_of(self._file)
+            content = segments.content_of(self._file)
             if folder.is_dir():
                 lock, file = (
                     self._lock_again(folder / "writer.lock"),
-                    new_file(folder / frames.segment_name(self._segment), content),
+                    segments.new_file(folder / frames.segment_name(self._segment), content),
                 )
             else:
                 lock, file = self._make(self.id, self._segment, content)

@@ -4,7 +4,8 @@ As JSON (``to_dict``, ``fitprint evaluate --json``, the artifact ``evaluations/N
 object with ``schema`` (1), ``name``, ``run`` (an id, or null), ``run_name``, ``model``, ``task``
 ("classification" or "regression"), ``target``, ``rows``, ``metrics`` (by name), ``by`` (a column,
 or null), ``slices``, ``digest`` and ``target_digest`` of the data, ``model_digest``, ``time``
-(ISO 8601, UTC) and ``notes``. A slice has ``value`` (null where the value is missing), ``others`` (how many further
+(ISO 8601, UTC) and ``notes``.
+A slice has ``value`` (null where the value is missing), ``others`` (how many further
 values are in it, for the slice of all small groups), ``rows`` and ``metrics`` (those that can be
 computed). A later version may add fields; ``schema`` changes if one is taken away or means
 something else. NaN and infinities are texts.

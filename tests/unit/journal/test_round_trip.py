@@ -421,3 +421,28 @@ def test_fault_13c_what_is_gathered_stays_within_a_limit(tmp_path: Path) -> None
     assert len(contents(tmp_path)) > 80
     writer.settle()
     assert 100 == len(contents(tmp_path))
+
+
+def test_a_signal_during_a_write_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its handler raises as the write returns, such as for Ctrl-C: what was written stays so."""
+    writer = JournalWriter(tmp_path)
+    writer.append(events.RunStarted("r", 1, "e", "n"))
+    original = os.write
+
+    def interrupted(number: int, data: bytes) -> int:
+        original(number, data)
+        raise KeyboardInterrupt
+
+    writer.gather()
+    writer.append(events.TagsSet("r", 2, {"a": "b"}))
+    monkeypatch.setattr(os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        writer.settle()
+    monkeypatch.setattr(os, "write", original)
+    writer.append(events.TagsSet("r", 3, {"c": "d"}))
+    writer.close()
+    (journal,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    found = [event for stretch in read_journal(journal) for event in stretch.events]
+    assert ["RunStarted", "TagsSet", "TagsSet"] == [type(event).__name__ for event in found]

@@ -12,6 +12,7 @@ from fitprint.access import open_regular, temporary_folder
 from fitprint.artifacts.paths import checked_path
 from fitprint.entities import Artifact
 from fitprint.errors import ArtifactNotFoundError, FitprintError
+from fitprint.stores.addresses import hidden, public
 
 __all__ = ["Files"]
 
@@ -56,10 +57,11 @@ class Files:
                     artifact_uri=uri, dst_path=folder.name, tracking_uri=self._tracking_uri
                 )
             )
-        except Exception as error:  # what MLflow and its clouds raise
+        except Exception as error:  # noqa: BLE001 - what MLflow and its clouds raise
+            told = hidden(" ".join(str(error).split()), uri)[:300]
             raise ArtifactNotFoundError(
-                f"the files at {uri} cannot be had: {' '.join(str(error).split())[:300]}"
-            ) from error
+                f"the files at {public(uri)} cannot be had: {told}"
+            ) from None
 
     def below(self, folder: Path, path: str = "") -> list[Artifact]:
         """Return all files below a folder, as files below ``path`` of a run; links that lead out of

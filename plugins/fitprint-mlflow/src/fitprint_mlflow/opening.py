@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from fitprint.access import open_regular
 from fitprint.errors import StoreError
@@ -74,7 +75,7 @@ def _tracking_uri(uri: str) -> str:
         return uri
     if "://" in uri and not uri.startswith("file:"):
         return uri
-    path = Path(uri.removeprefix("file://").removeprefix("file:"))
+    path = Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
     if path.is_file():
         _check_sqlite(path)
         return f"{_SQLITE}{path.absolute()}"

@@ -245,11 +245,11 @@ class MlflowOrigin(Origin):
                 return
 
     def versions(self, model: RegisteredModelRecord) -> Iterator[ModelVersionRecord]:
-        quoted = model.name.replace("'", "''")
+        quote = '"' if "'" in model.name else "'"  # MLflow knows no doubled quotes
         found, token = [], None
         while True:
             page = self._client.search_model_versions(
-                f"name = '{quoted}'", max_results=_PAGE, page_token=token
+                f"name = {quote}{model.name}{quote}", max_results=_PAGE, page_token=token
             )
             found += [*page]
             token = page.token

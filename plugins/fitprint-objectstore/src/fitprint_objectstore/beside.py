@@ -105,7 +105,10 @@ class _Output(io.RawIOBase):
         return True
 
     def readinto(self, target: Any, /) -> int:
-        return cast("io.BufferedReader", self._process.stdout).readinto(target)
+        count = cast("io.BufferedReader", self._process.stdout).readinto(target)
+        if not count and len(target) and self._process.wait():
+            raise StoreError("the process that reads from the artifact store ended too early")
+        return count
 
     def close(self) -> None:
         if not self.closed:

@@ -272,8 +272,9 @@ class PostgresDriver:
         except psycopg.Error as error:
             raise self._spoken(error) from None if self._whole != self.uri else error
         except StoreError as error:
-            if self._whole in str(error):
-                raise type(error)(hidden(str(error), self._whole)) from None
+            told = hidden(str(error), self._whole)
+            if told != str(error):
+                raise type(error)(told) from None
             raise
 
     def _spoken(self, error: psycopg.Error) -> StoreError:

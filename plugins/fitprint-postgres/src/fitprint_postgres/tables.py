@@ -61,6 +61,7 @@ def make(
     first.
     """
     with connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = '30s'")
         connection.execute(_LOCK_OF_MAKERS)
         ((schema, encoding, taken),) = connection.execute(
             "SELECT current_schema(), current_setting('server_encoding'), to_regclass('facts') IS "

@@ -54,11 +54,11 @@ class Registering:
     --json prints, for a listing, a list of objects with name, id, former_names, created, changed,
     deleted_time, latest, version_count, aliases, rules, tags and note; with -q, versions: name,
     version, uri, run_id, path, flavor, digest, facts, files, created, deleted_time, actor, aliases,
-    stage, tags, note, approvals and evaluations. `show` prints such an object, with `versions` for a registered model.
-    `history` prints a list, the latest first: id, act, did, version, alias, before, actor, reason,
-    requested_at, decided_at and refusal. `compare` prints schema (1), before, after, breaks and
-    differences (section, key, before, after). What changes something prints the version or the
-    model.
+    stage, tags, note, approvals and evaluations. `show` prints such an object, with `versions` for
+    a registered model. `history` prints a list, the latest first: id, act, did, version, alias,
+    before, actor, reason, requested_at, decided_at and refusal. `compare` prints schema (1),
+    before, after, breaks and differences (section, key, before, after). What changes something
+    prints the version or the model.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
