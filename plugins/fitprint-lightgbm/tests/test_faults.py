@@ -465,7 +465,7 @@ from sklearn.model_selection import GridSearchCV
 X, y = load_breast_cancer(return_X_y=True)
 search = GridSearchCV(LGBMClassifier(n_estimators=2, verbosity=-1, n_jobs=1), {"num_leaves": [3, 7]}, cv=2, n_jobs=2)
 search.fit(X, y)
-runs = fitprint.search_runs()
+runs = fitprint.search_runs(children=True)
 print(sorted((run.kind, run.status) for run in runs))
 """  # noqa: E501
 
