@@ -435,7 +435,7 @@ def test_a_store_without_a_registry_says_so(stores: None) -> None:
 def test_a_store_that_is_out_of_reach_leaves_the_request_in_the_journal(
     stores: None, tmp_path: Path
 ) -> None:
-    """The version is there when it is delivered."""
+    """And says so, for a model that needs no look at the store."""
     run = recorded(1)
     folder = run.download("model", tmp_path / "model")
     fitprint.configure(store="silent://x")

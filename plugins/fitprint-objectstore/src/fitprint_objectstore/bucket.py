@@ -21,9 +21,8 @@ from fitprint_objectstore.ranges import Ranges
 __all__ = ["Bucket"]
 
 _PIECE = 1 << 20
-_PART = (
-    5 << 20
-)  # bytes, the least that S3 takes: an object that is not larger is sent by one request
+# bytes, the least that S3 takes: an object that is not larger is sent by one request
+_PART = 5 << 20
 _MOST_PARTS = 10_000  # of an object, as S3 has it
 _IN_FLIGHT = 20 << 20  # bytes of parts that are sent at once; so much memory is used
 

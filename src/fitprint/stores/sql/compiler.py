@@ -266,12 +266,9 @@ class _Compiler:
             f"({later} OR ({name} = {self.bound(value)} AND "
             f"{self.beyond(columns[1:], after[1:], last)}))"
         )
-        # for the index
-        return (
-            condition
-            if _nullable(column)
-            else f"({condition} AND {name} {sign}= {self.bound(value)})"
-        )
+        if _nullable(column):
+            return condition
+        return f"({condition} AND {name} {sign}= {self.bound(value)})"  # for the index
 
     def presence(self, field: Field) -> str:
         """Return a column that is null where the run lacks the field."""

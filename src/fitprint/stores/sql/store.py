@@ -128,8 +128,8 @@ class SqlStore(Store):
     def resolve(self, text: str) -> Sequence[str]:
         text = storable(text)
         with self._reading() as transaction:
-            # The ends of ids have no index: one look through that of the ids, milliseconds for 10
-            # 000 runs.
+            # The ends of ids have no index: one look through that of the ids, milliseconds for
+            # ten thousand runs.
             short = (
                 "OR id IN (SELECT id FROM fp_runs WHERE substr(id, length(id) - ?) = ? OR "
                 "substr(id, length(id) - ?, ?) = ?)"

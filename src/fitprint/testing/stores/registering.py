@@ -11,6 +11,7 @@ from fitprint.entities import Artifact, Decision, LoggedModel
 from fitprint.errors import QueryError, RegisteredModelNotFoundError
 from fitprint.events import (
     AliasMoved,
+    ArtifactStoreChosen,
     Batch,
     ModelAct,
     ModelVersionCreated,
@@ -474,14 +475,13 @@ def versions_outlive_their_runs(conformance: StoreSubject, folder: Path) -> None
     run = new_id()
     with conformance.opened(folder) as store:
         registry, feed = _registry(store), Feed(store)
-        feed.send(started(run), ended(run))
+        feed.send(ArtifactStoreChosen(EPOCH, "file:///there"), started(run), ended(run))
         _done(store, feed, _created("churn", run))
         feed.send(RunDeleted(run, EPOCH, new_id()), RunPurged(run, EPOCH, new_id(), ""))
+        waiting = {each.digest for each in store.pending()}
+        expect(waiting == {file.digest for file in _FILES}, f"awaited are {waiting}")
         found = registry.version("churn", 1)
-        expect(
-            (found.run_id, found.artifacts) == (run, _FILES),
-            f"after its run was purged the version is {found}",
-        )
+        expect((found.run_id, found.artifacts) == (run, _FILES), f"the version is {found}")
         expect(
             _found(registry, "metrics.acc is null") == [("churn", 1)],
             "a version of a purged run is not found",
