@@ -12,14 +12,18 @@ and what was best.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
-from fitprint.errors import FitprintError
+from fitprint.errors import FitprintError, QueryError
 
-__all__ = ["VIEWS", "QueryResult", "View"]
+__all__ = ["HINT", "VIEWS", "QueryResult", "View", "query_result"]
+
+_MOST_BYTES = 1 << 26  # of texts in all rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,13 @@ VIEWS: Sequence[View] = (
 )
 
 
+HINT = (
+    "`fitprint query` without SQL shows the columns of the views: "
+    f"{', '.join(view.name for view in VIEWS)}"
+)
+"""What to do for somebody who names what is no view."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class QueryResult:
     """The rows that a statement of SQL gave; going through it goes through the rows.
@@ -266,6 +277,27 @@ class QueryResult:
         return polars.DataFrame({name: _of_one_type(values) for name, values in columns})
 
 
+def query_result(names: Sequence[str], rows: Iterable[tuple[Any, ...]], limit: int) -> QueryResult:
+    """Take at most so many rows of an answer, and see whether there is another.
+
+    Raises:
+        QueryError: they hold too much text.
+    """
+    taken: list[tuple[Any, ...]] = []
+    size = 0
+    for row in islice(rows, limit + 1):
+        for value in row:
+            if value.__class__ is str or value.__class__ is bytes:
+                size += len(value)
+        if size > _MOST_BYTES:
+            raise QueryError(
+                f"the rows hold more than {_MOST_BYTES >> 20} MB of text; select fewer columns "
+                "or rows"
+            )
+        taken.append(row)
+    return QueryResult(tuple(_distinct(names)), taken[:limit], more=len(taken) > limit)
+
+
 def _library(name: str) -> Any:
     try:
         return import_module(name)
@@ -280,3 +312,17 @@ def _of_one_type(values: Sequence[Any]) -> list[Any]:
         return list(values)
     kind = float if kinds == {int, float} else str
     return [None if value is None else kind(value) for value in values]
+
+
+def _distinct(names: Sequence[str]) -> Iterator[str]:
+    """Yield the names, with a number behind one that was there before."""
+    seen: Counter[str] = Counter()
+    taken = set(names)
+    for name in names:
+        seen[name] += 1
+        chosen = name
+        while seen[name] > 1 and chosen in taken:
+            chosen = f"{name}_{seen[name]}"
+            seen[name] += chosen in taken
+        taken.add(chosen)
+        yield chosen

@@ -9,8 +9,7 @@ for a limited time.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -18,7 +17,7 @@ import psycopg
 from psycopg import pq
 
 from fitprint.errors import QueryError
-from fitprint.stores.views import VIEWS, QueryResult
+from fitprint.stores.views import HINT, VIEWS, QueryResult, query_result
 
 __all__ = ["answer"]
 
@@ -51,8 +50,7 @@ is among them.
 """
 _NAMES = frozenset(view.name for view in VIEWS)
 _VIEW = "fp_question"
-_PARTS = 500  # rows fetched at a time
-_MOST_BYTES = 1 << 26  # of texts in all rows
+_PARTS = 500  # rows fetched at a time, at most
 _ADVICE = "write one such as SELECT name, status FROM runs"
 # what the server, not the statement, is to blame for
 _NOT_THE_STATEMENTS = ("08", "25P", "40", "42501", "53", "55P03", "57P", "58", "XX")
@@ -76,7 +74,7 @@ def answer(
         connection.execute("SET TRANSACTION READ ONLY")
         connection.execute(f"SET LOCAL statement_timeout = {max(int(timeout * 1000), 1)}")
         connection.execute(b"DECLARE fp_answer NO SCROLL CURSOR FOR " + sql.encode())
-        rows = list(_bounded(connection, limit + 1))
+        return query_result(names, _fetched(connection, min(limit + 1, _PARTS)), limit)
     except UnicodeEncodeError as error:
         raise QueryError(f"this cannot be SQL: {error}") from error
     except psycopg.errors.QueryCanceled as error:
@@ -88,7 +86,6 @@ def answer(
         if error.sqlstate is None or error.sqlstate.startswith(_NOT_THE_STATEMENTS):
             raise
         raise QueryError(_told(error)) from error
-    return QueryResult(tuple(_distinct(names)), rows[:limit], more=len(rows) > limit)
 
 
 def _judged(connection: psycopg.Connection[Any], sql: str) -> list[str]:
@@ -131,7 +128,7 @@ def _refuse(connection: psycopg.Connection[Any], tree: str) -> None:
         if name == _VIEW:
             continue
         if not (ours and kind == "v" and name in _NAMES):
-            raise QueryError(f"{name} is none of the views; {_views()}")
+            raise QueryError(f"{name} is none of the views; {HINT}")
     for numbers, table, column, space in (
         (_CALLS, "pg_proc", "proname", "pronamespace"),
         (_OPERATORS, "pg_operator", "oprname", "oprnamespace"),
@@ -150,38 +147,10 @@ def _refuse(connection: psycopg.Connection[Any], tree: str) -> None:
                 )
 
 
-def _bounded(connection: psycopg.Connection[Any], most: int) -> Iterator[tuple[Any, ...]]:
-    """Yield at most so many rows."""
-    size = 0
-    while most > 0:
-        rows = connection.execute(
-            f"FETCH {min(most, _PARTS)} FROM fp_answer", binary=True
-        ).fetchall()
-        for row in rows:
-            size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
-            if size > _MOST_BYTES:
-                raise QueryError(
-                    f"the rows hold more than {_MOST_BYTES >> 20} MB of text; select fewer columns "
-                    "or rows"
-                )
-            yield row
-        if len(rows) < min(most, _PARTS):
-            return
-        most -= len(rows)
-
-
-def _distinct(names: Sequence[str]) -> Iterator[str]:
-    """Yield the names, with a number behind one that was there before."""
-    seen: Counter[str] = Counter()
-    taken = set(names)
-    for name in names:
-        seen[name] += 1
-        chosen = name
-        while seen[name] > 1 and chosen in taken:
-            chosen = f"{name}_{seen[name]}"
-            seen[name] += chosen in taken
-        taken.add(chosen)
-        yield chosen
+def _fetched(connection: psycopg.Connection[Any], part: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of the answer, so many of which are fetched at a time."""
+    while rows := connection.execute(f"FETCH {part} FROM fp_answer", binary=True).fetchall():
+        yield from rows
 
 
 def _told(error: psycopg.Error) -> str:
@@ -200,11 +169,4 @@ def _told(error: psycopg.Error) -> str:
     }[kind]
     near = " or ".join(get_close_matches(name.rpartition(".")[2].lower(), dict.fromkeys(known), 2))
     what = "view" if kind == "relation" else kind
-    return f"there is no {what} {name}" + (f"; did you mean {near}?" if near else f"; {_views()}")
-
-
-def _views() -> str:
-    return (
-        "`fitprint query` without SQL shows the columns of the views: "
-        f"{', '.join(view.name for view in VIEWS)}"
-    )
+    return f"there is no {what} {name}" + (f"; did you mean {near}?" if near else f"; {HINT}")

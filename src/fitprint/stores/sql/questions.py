@@ -10,15 +10,12 @@ import re
 import sqlite3
 import sys
 import time
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from difflib import get_close_matches
-from itertools import islice
-from typing import Any
 
 from fitprint.errors import QueryError
 from fitprint.stores.sql.rows import JSON_FUNCTION, json_text
-from fitprint.stores.views import VIEWS, QueryResult
+from fitprint.stores.views import HINT, VIEWS, QueryResult, query_result
 
 __all__ = ["answer"]
 
@@ -54,7 +51,6 @@ _LIMITS = {
     "SQLITE_LIMIT_ATTACHED": 0,
 }
 _ADVICE = "write one such as SELECT name, status FROM runs"
-_MOST_BYTES = 1 << 26  # of texts in all rows
 _NOT_THE_STATEMENTS = (
     "image is malformed", "malformed database schema", "locked", "disk I/O", "unable to open",
     "not a database", "readonly", "is full", "user-defined function", "unsupported file format",
@@ -87,7 +83,7 @@ def answer(connection: sqlite3.Connection, sql: str, *, limit: int, timeout: flo
             word for word in re.findall(r"\w+", sql.lower()) if word.startswith(_PREFIX)
         )
     ):
-        raise QueryError(f"{name} is a table of fitprint's own, whose form may change; {_views()}")
+        raise QueryError(f"{name} is a table of fitprint's own, whose form may change; {HINT}")
     guard = _Guard(tables)
     deadline = time.monotonic() + timeout
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS)
@@ -96,12 +92,7 @@ def answer(connection: sqlite3.Connection, sql: str, *, limit: int, timeout: flo
         cursor = connection.execute(sql)
         if cursor.description is None:
             raise QueryError(f"this is no statement of SQL: {sql.strip()[:60]!r}; {_ADVICE}")
-        rows = list(_bounded(cursor, limit + 1))
-        return QueryResult(
-            tuple(_distinct([column[0] for column in cursor.description])),
-            rows[:limit],
-            more=len(rows) > limit,
-        )
+        return query_result([column[0] for column in cursor.description], cursor, limit)
     except sqlite3.Error as error:
         if any(sign in str(error) for sign in _NOT_THE_STATEMENTS):
             raise
@@ -153,7 +144,7 @@ class _Guard:
             return (
                 ""
                 if ours or first in _NAMES or first in _TABLES
-                else f"{first} is none of the views; {_views()}"
+                else f"{first} is none of the views; {HINT}"
             )
         if action == sqlite3.SQLITE_FUNCTION:
             ours = second == JSON_FUNCTION and source in _NAMES
@@ -166,35 +157,6 @@ class _Guard:
             "this statement would do something else than read: SELECT, WITH ... SELECT and "
             "VALUES may be used here"
         )
-
-
-def _bounded(cursor: sqlite3.Cursor, most: int) -> Iterator[tuple[Any, ...]]:
-    """Yield at most so many rows."""
-    size = 0
-    for row in islice(cursor, most):
-        for value in row:
-            if value.__class__ is str or value.__class__ is bytes:
-                size += len(value)
-        if size > _MOST_BYTES:
-            raise QueryError(
-                f"the rows hold more than {_MOST_BYTES >> 20} MB of text; select fewer columns or "
-                "rows"
-            )
-        yield row
-
-
-def _distinct(names: Sequence[str]) -> Iterator[str]:
-    """Yield the names, with a number behind one that was there before."""
-    seen: Counter[str] = Counter()
-    taken = set(names)
-    for name in names:
-        seen[name] += 1
-        chosen = name
-        while seen[name] > 1 and chosen in taken:
-            chosen = f"{name}_{seen[name]}"
-            seen[name] += chosen in taken
-        taken.add(chosen)
-        yield chosen
 
 
 def _told(text: str, refusal: str, timeout: float) -> str:
@@ -228,14 +190,7 @@ def _told(text: str, refusal: str, timeout: float) -> str:
         hint = " or ".join(get_close_matches(name.lower(), known, 2))
     what = "view" if kind == "table" else kind
     return f"there is no {what} {name}" + (
-        f"; did you mean {hint}?" if hint else f"; {_views()}" if kind != "function" else ""
-    )
-
-
-def _views() -> str:
-    return (
-        "`fitprint query` without SQL shows the columns of the views: "
-        f"{', '.join(view.name for view in VIEWS)}"
+        f"; did you mean {hint}?" if hint else f"; {HINT}" if kind != "function" else ""
     )
 
 
