@@ -62,6 +62,10 @@ class ModelEvaluation:
     metrics: Mapping[str, float]
     goals: Mapping[str, str]
 
+    def to_json(self) -> list[Any]:
+        """Return it as acts carry it."""
+        return [self.digest, self.target_digest, dict(self.metrics), dict(self.goals)]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelVersionRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from fitprint.cli.terminal import Terminal
 from fitprint.views.widths import cut, display_width
 
-__all__ = ["Column", "markdown", "render"]
+__all__ = ["Column", "add_forms", "markdown", "render"]
 
 _MOST_TITLE = 8  # characters after which a title goes on in the next line, where it can be broken
 _MOST_LONG = 60  # characters of a title that are shown
@@ -134,3 +135,14 @@ def _broken(title: str, width: int) -> list[str]:
 def _set(text: str, width: int, *, right: bool) -> str:
     room = " " * (width - display_width(text))
     return room + text if right else text + room
+
+
+def add_forms(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that ask for a table in another form: ``--json``, ``--csv``, ``--md``."""
+    form = parser.add_mutually_exclusive_group()
+    for name, words in (
+        ("json", "print JSON"),
+        ("csv", "print CSV with full precision"),
+        ("md", "print a Markdown table"),
+    ):
+        form.add_argument(f"--{name}", action="store_const", dest="form", const=name, help=words)

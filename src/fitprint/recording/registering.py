@@ -26,6 +26,7 @@ from fitprint.recording.versions import (
     searched,
 )
 from fitprint.recording.workspace import Workspace, current
+from fitprint.registered import ModelEvaluation
 from fitprint.stores.registry import KNOWN
 
 __all__ = [
@@ -77,7 +78,7 @@ def register_model(
     )
     decision = decided(workspace, act)
     made = ModelVersion(
-        workspace, registry_of(workspace.store).version(name, decision.version or 0)
+        workspace, registry_of(workspace.known_store()).version(name, decision.version or 0)
     )
     if decision.about == KNOWN:  # what was said of it now is to hold all the same
         if act.changes.get("tags"):
@@ -122,10 +123,7 @@ def _material(
         model = get_model_version(model)
     if isinstance(model, ModelVersion):
         record = model.record
-        evaluations = {
-            data: [e.digest, e.target_digest, dict(e.metrics), dict(e.goals)]
-            for data, e in record.evaluations.items()
-        }
+        evaluations = {data: each.to_json() for data, each in record.evaluations.items()}
         return record.run_id, record.model, record.artifacts, evaluations
     run, path = _run_of(workspace, model)
     if run is None:
@@ -228,7 +226,8 @@ def evaluations_of(run: RunReader, model: LoggedModel) -> dict[str, Any]:
                 for key in metrics
                 if f"{data}_{key}" in summaries
             }
-            found[data] = [str(content["digest"]), str(content["target_digest"]), metrics, goals]
+            digests = str(content["digest"]), str(content["target_digest"])
+            found[data] = ModelEvaluation(*digests, metrics, goals).to_json()
         except (FitprintError, ValueError, TypeError, KeyError, AttributeError):
             continue  # a file of the user's own
     return found

@@ -39,7 +39,7 @@ from fitprint.registered import STAGES, ModelEvaluation, ModelVersionRecord, Reg
 
 if TYPE_CHECKING:
     from fitprint.events import ModelAct
-    from fitprint.stores.protocol import Store
+    from fitprint.stores.protocol import ModelRegistry, Store
     from fitprint.views.model_versions import VersionComparison
 
 __all__ = ["ModelVersion", "RegisteredModel", "decided", "get_model_version", "searched"]
@@ -228,24 +228,13 @@ class ModelVersion:
 
     def tell_evaluation(self, data: str, found: ModelEvaluation) -> None:
         """Record how good it is on named data; :func:`fitprint.evaluate` does."""
-        self._edit(
-            {
-                "evaluations": {
-                    data: [
-                        found.digest,
-                        found.target_digest,
-                        dict(found.metrics),
-                        dict(found.goals),
-                    ]
-                }
-            }
-        )
+        self._edit({"evaluations": {data: found.to_json()}})
 
     def approve(self, alias: str, *, reason: str = "") -> None:
         """Approve that an alias leads to it, where the alias asks for approvals by others (see
         :meth:`RegisteredModel.set_rules`).
         """
-        self._edit({"approved": checked_text(alias, "an alias").removeprefix("@")}, reason)
+        self._edit({"approved": _checked_alias(alias)}, reason)
 
     def delete(self, *, reason: str = "") -> None:
         """Take it out of the lists; its number is not given again, and :meth:`restore` brings it
@@ -266,7 +255,7 @@ class ModelVersion:
             self.workspace,
             ModelVersionEdited(self.name, clock.now(), new_id(), "", self.version, changes, reason),
         )
-        self.refresh()
+        self.record = _known(self.workspace).version(self.name, self.version)
 
 
 class RegisteredModel:
@@ -368,22 +357,23 @@ class RegisteredModel:
                 why.
         """
         found = self.version(version)
-        alias = checked_text(alias, "an alias").removeprefix("@")
+        alias = _checked_alias(alias)
         self._ask_plugins(found, alias)
         self._move(alias, found.version, self.aliases.get(alias, 0), reason=reason)
-        found.refresh()
-        return found
+        return ModelVersion(
+            self.workspace, _known(self.workspace).version(self.name, found.version)
+        )
 
     def set_alias(self, alias: str, version: int | str, *, reason: str = "") -> None:
         """Let an alias lead to a version, wherever it led before; rules hold all the same."""
         found = self.version(version)
-        alias = checked_text(alias, "an alias").removeprefix("@")
+        alias = _checked_alias(alias)
         self._ask_plugins(found, alias)
         self._move(alias, found.version, None, reason=reason)
 
     def delete_alias(self, alias: str, *, reason: str = "") -> None:
         """Remove an alias."""
-        self._move(checked_text(alias, "an alias").removeprefix("@"), 0, None, reason=reason)
+        self._move(_checked_alias(alias), 0, None, reason=reason)
 
     def rollback(self, alias: str, *, reason: str = "") -> ModelVersion:
         """Let an alias lead to the version to which it led before, and return that; no rule is
@@ -392,7 +382,7 @@ class RegisteredModel:
         Raises:
             RefusedError: it led to no other version that is still there.
         """
-        alias = checked_text(alias, "an alias").removeprefix("@")
+        alias = _checked_alias(alias)
         self._move(alias, 0, self.aliases.get(alias, 0), back=True, reason=reason)
         return self.version(alias)
 
@@ -413,7 +403,7 @@ class RegisteredModel:
                 the one before, both evaluated on the same data by :func:`fitprint.evaluate`.
             reason: why.
         """
-        alias = checked_text(alias, "an alias").removeprefix("@")
+        alias = _checked_alias(alias)
         self._edit({"rules": {alias: {"approvals": approvals, "beats": beats}}}, reason)
 
     def rename(self, name: str) -> None:
@@ -442,19 +432,17 @@ class RegisteredModel:
 
     def history(self, alias: str | None = None, *, limit: int = 1000) -> Sequence[Decision]:
         """Return what was done to it, or to one alias, the latest first; refusals too."""
-        alias = None if alias is None else checked_text(alias, "an alias").removeprefix("@")
+        alias = None if alias is None else _checked_alias(alias)
         return registry_of(self.workspace.store).decisions(self.record.id, alias=alias, limit=limit)
 
     def at(self, time: datetime, alias: str) -> ModelVersion | None:
         """Return the version to which an alias led at a time; None if it led to none."""
-        checked_text(alias, "an alias")
+        alias = _checked_alias(alias)
         if not isinstance(time, datetime):
             raise FitprintError(f"at() takes a datetime, not {shown(time)}")
         moment = (time.astimezone(timezone.utc) - _EPOCH) // timedelta(microseconds=1)
         try:
-            number = of_alias(
-                registry_of(self.workspace.store), self.record, alias.removeprefix("@"), moment
-            )
+            number = of_alias(registry_of(self.workspace.store), self.record, alias, moment)
         except RegisteredModelNotFoundError:
             return None
         return ModelVersion(
@@ -481,7 +469,7 @@ class RegisteredModel:
                 self.name, clock.now(), new_id(), "", alias, version, expected, back, reason
             ),
         )
-        self.refresh()
+        self.record = _known(self.workspace).model(self.name)
 
     def _edit(self, changes: Mapping[str, Any], reason: str = "") -> None:
         reason = checked_text(reason, "a reason", empty=True)
@@ -489,8 +477,17 @@ class RegisteredModel:
             self.workspace,
             RegisteredModelEdited(self.name, clock.now(), new_id(), "", changes, reason),
         )
-        name = changes.get("name", self.name)
-        self.record = registry_of(self.workspace.store).model(name)
+        self.record = _known(self.workspace).model(changes.get("name", self.name))
+
+
+def _known(workspace: Workspace) -> ModelRegistry:
+    """Return the registered models as the last delivery left them."""
+    return registry_of(workspace.known_store())
+
+
+def _checked_alias(alias: str) -> str:
+    """Return an alias, which may have been written with the @ of a URI."""
+    return checked_text(alias, "an alias").removeprefix("@")
 
 
 def searched(

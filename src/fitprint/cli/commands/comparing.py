@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from fitprint.cli import reading
+from fitprint.cli.grid import add_forms
 from fitprint.cli.pages import page_of
 from fitprint.cli.selecting import add_view, apply_view, listed
 from fitprint.cli.terminal import Terminal, tell
@@ -66,20 +67,7 @@ class Comparing:
             "--baseline", metavar="RUN", help="the run to which the others are compared"
         )
         parser.add_argument("--all", action="store_true", help="show what is equal, too")
-        form = parser.add_mutually_exclusive_group()
-        form.add_argument(
-            "--json", action="store_const", dest="form", const="json", help="print JSON"
-        )
-        form.add_argument(
-            "--csv",
-            action="store_const",
-            dest="form",
-            const="csv",
-            help="print CSV with full precision",
-        )
-        form.add_argument(
-            "--md", action="store_const", dest="form", const="md", help="print a Markdown table"
-        )
+        add_forms(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         apply_view(arguments)

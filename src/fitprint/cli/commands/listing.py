@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from fitprint import clock
 from fitprint.cli import reading
-from fitprint.cli.grid import Column, markdown, render
+from fitprint.cli.grid import Column, add_forms, markdown, render
 from fitprint.cli.selecting import add_view, apply_view
 from fitprint.cli.sparklines import sparkline
 from fitprint.cli.terminal import Terminal, tell
@@ -139,20 +139,7 @@ class Listing:
                 "pipe only when something has changed"
             ),
         )
-        form = parser.add_mutually_exclusive_group()
-        form.add_argument(
-            "--json", action="store_const", dest="form", const="json", help="print JSON"
-        )
-        form.add_argument(
-            "--csv",
-            action="store_const",
-            dest="form",
-            const="csv",
-            help="print CSV with full precision",
-        )
-        form.add_argument(
-            "--md", action="store_const", dest="form", const="md", help="print a Markdown table"
-        )
+        add_forms(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         apply_view(arguments)

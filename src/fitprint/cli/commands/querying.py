@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fitprint.cli import reading
-from fitprint.cli.grid import Column, markdown, render
+from fitprint.cli.grid import Column, add_forms, markdown, render
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.stores.views import VIEWS, QueryResult
 from fitprint.views.fields import dumped_lines
@@ -54,20 +54,7 @@ class Querying:
             metavar="S",
             help=f"stop after S seconds; {_SECONDS:g} by default",
         )
-        form = parser.add_mutually_exclusive_group()
-        form.add_argument(
-            "--json", action="store_const", dest="form", const="json", help="print JSON"
-        )
-        form.add_argument(
-            "--csv",
-            action="store_const",
-            dest="form",
-            const="csv",
-            help="print CSV with full precision",
-        )
-        form.add_argument(
-            "--md", action="store_const", dest="form", const="md", help="print a Markdown table"
-        )
+        add_forms(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.sql is None:

@@ -81,6 +81,7 @@ class Registering:
                     name.strip("[]").lower().partition("=")[0],
                     metavar=name.strip("[]"),
                     nargs=nargs,
+                    type=_alias_name if name == "ALIAS" else str,
                 )
             add(one)
             one.add_argument(
@@ -118,6 +119,11 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _alias_name(text: str) -> str:
+    """Return an alias, which may be written with the @ of a URI."""
+    return text.removeprefix("@")
+
+
 def _nothing(_: argparse.ArgumentParser) -> None:
     pass
 
@@ -129,7 +135,9 @@ def _add_reason(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_registration(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--alias", metavar="ALIAS", help="an alias that is to lead to the version")
+    parser.add_argument(
+        "--alias", metavar="ALIAS", type=_alias_name, help="an alias that is to lead to the version"
+    )
     parser.add_argument(
         "--tag",
         metavar="KEY=VALUE",
@@ -167,7 +175,9 @@ def _add_removal(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_alias_filter(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--alias", metavar="ALIAS", help="only what was done to this alias")
+    parser.add_argument(
+        "--alias", metavar="ALIAS", type=_alias_name, help="only what was done to this alias"
+    )
 
 
 # -- what they do ----------------------------------------------------------------------------------
@@ -296,7 +306,7 @@ def _register(arguments: argparse.Namespace) -> None:
 
 def _promote(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
-    alias = arguments.alias.removeprefix("@")
+    alias = arguments.alias
     before = model.aliases.get(alias)
     version = model.promote(arguments.version, alias, reason=arguments.reason)
     _done(
@@ -309,7 +319,7 @@ def _promote(arguments: argparse.Namespace) -> None:
 
 def _alias(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
-    alias = arguments.alias.removeprefix("@")
+    alias = arguments.alias
     if arguments.version is None:
         model.delete_alias(alias, reason=arguments.reason)
         _done(f"{clean(model.name)}@{alias} is removed", model, arguments)
@@ -331,7 +341,7 @@ def _was(before: int | None, now: int) -> str:
 
 def _roll_back(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
-    alias = arguments.alias.removeprefix("@")
+    alias = arguments.alias
     before = model.aliases.get(alias)
     version = model.rollback(alias, reason=arguments.reason)
     _done(
@@ -344,7 +354,7 @@ def _roll_back(arguments: argparse.Namespace) -> None:
 
 def _history(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
-    found = model.history(arguments.alias and arguments.alias.removeprefix("@"), limit=_MOST)
+    found = model.history(arguments.alias, limit=_MOST)
     if arguments.json:
         print(dumped([decision_fields(each) for each in found]))
         return
@@ -401,10 +411,9 @@ def _copy(arguments: argparse.Namespace) -> None:
 
 def _approve(arguments: argparse.Namespace) -> None:
     version = get_model_version(f"{arguments.name}/{arguments.version}")
-    version.approve(arguments.alias.removeprefix("@"), reason=arguments.reason)
+    version.approve(arguments.alias, reason=arguments.reason)
     _done(
-        f"approved {clean(version.name)}/{version.version} for "
-        f"@{arguments.alias.removeprefix('@')}",
+        f"approved {clean(version.name)}/{version.version} for @{arguments.alias}",
         version,
         arguments,
     )
@@ -412,7 +421,7 @@ def _approve(arguments: argparse.Namespace) -> None:
 
 def _rules(arguments: argparse.Namespace) -> None:
     model = get_registered_model(arguments.name)
-    alias = arguments.alias.removeprefix("@")
+    alias = arguments.alias
     rules = dict(model.rules.get(alias, {}))
     given = {
         key: getattr(arguments, key)
