@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import types
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +16,7 @@ import pytest
 
 import fitprint
 from fitprint import cli
-from fitprint.entities import Dataset, LoggedModel
+from fitprint.entities import LoggedModel
 from fitprint.errors import FitprintError, QueryError, RunNotFoundError, StoreError
 from fitprint.events import Batch, ModelLogged
 from fitprint.hooks import manager
@@ -48,40 +47,6 @@ def target(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> str:
 def other(tmp_path: Path) -> str:
     """The URI of an empty SQLite store."""
     return f"sqlite:///{tmp_path / 'other.db'}"
-
-
-@pytest.fixture
-def family(home: Path) -> tuple[str, str]:
-    """A run with something of everything, and a child below it; return their ids."""
-    run = fitprint.start_run(name="parent", experiment="e", tags={"team": "a"})
-    run.log_params(
-        {
-            "C": 1.0,
-            "n": 3,
-            "none": None,
-            "layers": [1, "a"],
-            "nan": math.nan,
-            "large": "x" * 20_000,
-        },
-        defaults=["n"],
-    )
-    run.log_history(
-        "loss",
-        [2.0, math.nan, -math.inf, 1.0],
-        steps=[5, 6, 7, 9],
-        epochs=[0.5, math.nan, 1.0, 1.5],
-        times=[1, 2, 3, 4],
-    )
-    run.log_metric("odd key/µ", 0.1, goal="max")
-    run.log_input(Dataset("X", "train", "sha256:" + "ab" * 32, {"shape": [10, 2]}))
-    run.log_document("capture", {"cost_ms": 1.5})
-    child = fitprint.start_run(name="child")
-    child.log_metric("loss", 0.5)
-    child.log_text("x", "x.txt")
-    child.end("KILLED")
-    run.end("FAILED", error="Traceback")
-    run.note = "what it is about"
-    return run.id, child.id
 
 
 def model_of(name: str) -> fitprint.Run:

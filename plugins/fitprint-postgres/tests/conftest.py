@@ -19,6 +19,7 @@ _numbers = count(1)
 
 CORE = Path(__file__).parents[3] / "tests/unit/stores"
 sys.path.insert(0, str(CORE))  # its tests are imported here, and run with this store
+sys.path.insert(0, str(Path(__file__).parent))  # what these tests share
 
 _spec = spec_from_file_location("core_conftest", CORE / "conftest.py")
 _core = module_from_spec(_spec)

@@ -4,48 +4,19 @@ and its errors.
 
 import os
 import threading
-from array import array
-from math import nan
 
 import psycopg
 import pytest
+from asking import admin, ask, history, started
 
 from fitprint.cli import main
-from fitprint.entities import History, Param
+from fitprint.entities import Param
 from fitprint.errors import StoreBusyError, StoreError
 from fitprint.events import Batch, DocumentLogged, MetricPoints, ParamsLogged, RunStarted, TagsSet
 from fitprint.query.grammar import parse
 from fitprint.stores.sql import compiler
 from fitprint_postgres.statements import insertion, numbered
 from fitprint_postgres.store import PostgresStore
-
-
-def schema_of(uri):
-    return uri.rpartition("%3D")[2]
-
-
-def admin(server):
-    return psycopg.connect(server.uri(), autocommit=True)
-
-
-def ask(store, statement, *arguments):
-    with store.driver.reading() as transaction:
-        return transaction.rows(statement, arguments)
-
-
-def history(values):
-    count = len(values)
-    return History(
-        array("q", range(count)),
-        array("q", range(count)),
-        array("d", values),
-        array("d", [nan] * count),
-    )
-
-
-def started(write, run="r", name="one"):
-    write(RunStarted(run, 1, "e", name))
-
 
 # -- what is written -------------------------------------------------------------------------------
 

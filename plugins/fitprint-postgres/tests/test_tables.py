@@ -1,15 +1,12 @@
 """The tables: who makes them, who changes them, and what is done where they are not as expected."""
 
 import threading
-from array import array
-from math import nan
 
-import psycopg
 import pytest
+from asking import admin, ask, schema_of, started
 from psycopg import sql as composed
 
 from fitprint.cli import main
-from fitprint.entities import History
 from fitprint.errors import StoreBusyError, StoreError, StoreVersionError
 from fitprint.events import Batch, RunStarted, TagsSet
 from fitprint.stores.sql.schema import STEPS
@@ -22,33 +19,6 @@ from fitprint_postgres.store import PostgresStore
 def uri(new_uri):
     """Tables of a test's own, for it may change them."""
     return new_uri()
-
-
-def schema_of(uri):
-    return uri.rpartition("%3D")[2]
-
-
-def admin(server):
-    return psycopg.connect(server.uri(), autocommit=True)
-
-
-def ask(store, statement, *arguments):
-    with store.driver.reading() as transaction:
-        return transaction.rows(statement, arguments)
-
-
-def history(values):
-    count = len(values)
-    return History(
-        array("q", range(count)),
-        array("q", range(count)),
-        array("d", values),
-        array("d", [nan] * count),
-    )
-
-
-def started(write, run="r", name="one"):
-    write(RunStarted(run, 1, "e", name))
 
 
 LATER = [
