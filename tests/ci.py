@@ -3,7 +3,8 @@ the time it took, and tox's options.
 
 After a run of tox it reads what tox and pytest write for machines, prints a line for each
 environment, and one with the sum of all tests. It fails where an environment was left out, or ran
-on another Python than the first of those it asks for that are here.
+on another Python than the first of those it asks for that are here, and, where all ran, if a test
+ran in none of them for want of a library.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-__all__ = ["asked", "counted", "fault", "main", "outcomes"]
+__all__ = ["asked", "counted", "fault", "main", "outcomes", "unmet"]
+
+_WANTING = re.compile(r"could not import '(\w+)|(\w+)\S* is not installed")
+_ELSEWHERE = {"torch"}  # of keras-torch and gpu-torch, which are too large for every run
 
 
 def asked(base_python: Iterable[str]) -> list[str]:
@@ -58,6 +62,24 @@ def counted(report: str) -> Counter[str]:
     return counts
 
 
+def unmet(reports: Iterable[str]) -> list[str]:
+    """Return the tests that ran in no environment because a library was there in none, from
+    pytest's reports.
+    """
+    ran, wanting = set[str](), set[str]()
+    for report in reports:
+        for case in ET.fromstring(report).iter("testcase"):
+            name = f"{case.get('classname')}.{case.get('name')}"
+            skipped = case.find("skipped")
+            if skipped is None:
+                ran.add(name)
+                continue
+            found = _WANTING.search(skipped.get("message") or "")
+            if found and (found[1] or found[2]) not in _ELSEWHERE:
+                wanting.add(name)
+    return sorted(wanting - ran)
+
+
 def outcomes(counts: Counter[str]) -> str:
     """Return counts as pytest's closing line has them."""
     return ", ".join(
@@ -88,7 +110,7 @@ def main(here: Collection[str], seconds: float, *options: str) -> str:
     results = json.loads(Path(os.environ["TOX_RESULT_JSON"]).read_text(encoding="utf-8"))[
         "testenvs"
     ]
-    faults, total = [], Counter[str]()
+    faults, reports, total = [], list[str](), Counter[str]()
     for name, settings in wanted.items():
         result = results.get(name, {})
         ran_on = (
@@ -100,8 +122,10 @@ def main(here: Collection[str], seconds: float, *options: str) -> str:
         if ran_on is None:
             print(f"{name:18} {wrong or 'has no Python here'}")
             continue
-        report = Path(settings["env_tmp_dir"], "tests.xml")
-        counts = counted(report.read_text(encoding="utf-8")) if report.exists() else Counter()
+        path = Path(settings["env_tmp_dir"], "tests.xml")
+        report = path.read_text(encoding="utf-8") if path.exists() else "<none/>"
+        reports.append(report)
+        counts = counted(report)
         total += counts
         outcome = "ok" if result["result"]["success"] else "FAILED"
         print(
@@ -109,6 +133,10 @@ def main(here: Collection[str], seconds: float, *options: str) -> str:
             f"{outcomes(counts)}"
         )
     print(f" {outcomes(total) or 'no tests ran'} in {seconds:.2f}s ".center(80, "="))
+    if not options:
+        faults += [
+            f"{name} ran nowhere: a library that it needs is nowhere" for name in unmet(reports)
+        ]
     return "; ".join(faults)
 
 

@@ -72,6 +72,31 @@ def test_tests_are_counted(tmp_path):
     )
 
 
+def test_a_test_that_ran_nowhere_for_want_of_a_library_is_told(tmp_path):
+    """One that ran somewhere is not, nor one that was left out for another reason."""
+    (tmp_path / "test_toy.py").write_text(
+        "import sys, pytest\n"
+        "def test_there(): pytest.importorskip('json')\n"
+        "def test_once(): pytest.importorskip('json' if sys.flags.optimize else 'nowhere.part')\n"
+        "def test_never(): pytest.importorskip('nowhere.part')\n"
+        "def test_kit(): pytest.skip('nowhere.part is not installed')\n"
+        "def test_system(): pytest.skip('only on other systems')\n"
+        "def test_torch(): pytest.importorskip('torch.none')\n"
+    )
+    for flag, report in (("-B", "a.xml"), ("-O", "b.xml")):
+        subprocess.run(
+            [sys.executable, flag, "-m", "pytest", f"--junitxml={report}", "test_toy.py"],
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=60,
+        )
+    reports = [(tmp_path / name).read_text(encoding="utf-8") for name in ("a.xml", "b.xml")]
+    assert ["test_toy.test_kit", "test_toy.test_never"] == CI["unmet"](reports)
+    assert ["test_toy.test_kit", "test_toy.test_never", "test_toy.test_once"] == CI["unmet"](
+        reports[:1]
+    )
+
+
 def test_the_last_line_is_like_pytest_s_own():
     """What did not happen is left out."""
     assert "2 passed, 1 error" == CI["outcomes"](Counter(passed=2, error=1, failed=0))

@@ -141,7 +141,6 @@ print(type(figure).__module__.partition(".")[0], list(figure.data[0].y), figure.
 
 def test_plotly_is_used_where_only_it_is_imported(programs):
     """With the same gaps."""
-    pytest.importorskip("plotly")
     status, shown, errors = programs.run(WITH_PLOTLY)
     assert (0, "plotly [1.0, None, 2.0, None] log\n") == (status, shown), errors
 

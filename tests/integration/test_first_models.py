@@ -116,7 +116,13 @@ def told(folder: Path, prepare: str, train: str, *, tracked: bool) -> dict[str, 
     return report
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[] if flavor == "sklearn" else pytest.mark.together)
+        for case, (_, _, flavor) in CASES.items()
+    ],
+)
 def test_fault_13_a_first_model_imports_nothing_and_draws_nothing(
     tmp_path: Path, case: str
 ) -> None:
@@ -124,7 +130,6 @@ def test_fault_13_a_first_model_imports_nothing_and_draws_nothing(
     leaves the generators as they were.
     """
     prepare, train, flavor = CASES[case]
-    pytest.importorskip(flavor)
     alone = told(tmp_path / "alone", prepare, train, tracked=False)
     recorded = told(tmp_path / "recorded", prepare, train, tracked=True)
     assert (recorded["models"], recorded["failed"]) == ([flavor], None)
