@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fitprint import clock, events
@@ -220,6 +221,7 @@ def search_runs(
             names no such one either.
         FitprintError: an argument is of the wrong type.
     """
+    from fitprint.stores.paging import every_run
     from fitprint.views.selection import question
 
     if output_format not in ("list", "pandas", "polars"):
@@ -245,15 +247,9 @@ def search_runs(
             _experiment(name)
             for name in checked_names(experiment_names, "the experiments", QueryError)
         ]
-    store, token = workspace.store, None
+    store = workspace.store
     query = question(store, filter_string, _order(order_by), names, parents_only=not children)
-    found: list[RunRecord] = []
-    while len(found) < max_results:
-        page = store.search_runs(query, limit=min(1000, max_results - len(found)), token=token)
-        found += page.runs
-        token = page.token
-        if token is None:
-            break
+    found = islice(every_run(store, query, min(1000, max_results)), max_results)
     runs = Runs(Run(workspace, record.id, record=record) for record in found)
     return runs if output_format == "list" else getattr(runs, f"to_{output_format}")()
 

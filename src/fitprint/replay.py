@@ -10,9 +10,10 @@ from typing import Any
 
 from fitprint import clock, events
 from fitprint.entities import RunRecord
-from fitprint.errors import ExperimentNotFoundError, RefusedError, RunNotFoundError
+from fitprint.errors import ExperimentNotFoundError, RunNotFoundError
 from fitprint.events import Batch, Event, RunStarted
 from fitprint.ids import new_id
+from fitprint.recording.acts import raise_refusals
 from fitprint.stores.naming import find_experiment
 from fitprint.stores.protocol import Store
 
@@ -84,14 +85,7 @@ def act(store: Store, acts: Sequence[events.Act], writer: Mapping[str, Any]) -> 
         RefusedError: it refused one of them; the others are done.
     """
     keep(store, f"acts-{new_id()}", acts, writer)
-    decisions = [store.decision(each.id) for each in acts]
-    refusals = [
-        decision.refusal
-        for decision in decisions
-        if decision is not None and decision.refusal is not None
-    ]
-    if refusals:
-        raise RefusedError("; ".join(refusals))
+    raise_refusals(store.decision(each.id) for each in acts)
 
 
 def describe(

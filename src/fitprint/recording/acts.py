@@ -12,10 +12,12 @@ from fitprint.ids import new_id
 from fitprint.recording.reading import RunReader
 
 if TYPE_CHECKING:
-    from fitprint.entities import Experiment
+    from collections.abc import Iterable
+
+    from fitprint.entities import Decision, Experiment
     from fitprint.recording.workspace import Workspace
 
-__all__ = ["RunActs", "perform"]
+__all__ = ["RunActs", "perform", "raise_refusals"]
 
 
 def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> None:
@@ -47,6 +49,11 @@ def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> 
         raise type(error)(f"{error}{waiting}") from error
     if None in decisions:
         raise StoreError(f"the store {workspace.store_uri} has not taken it yet{waiting}")
+    raise_refusals(decisions)
+
+
+def raise_refusals(decisions: Iterable[Decision | None]) -> None:
+    """Raise a RefusedError with what a store said no to, if there is such a thing."""
     refusals = [
         decision.refusal
         for decision in decisions

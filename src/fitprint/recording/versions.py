@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -502,18 +503,12 @@ def searched(
 
     from fitprint.query.fields import VERSIONS
     from fitprint.query.grammar import parse
+    from fitprint.stores.paging import every_version
 
     query = parse(text, order_by=order_by, vocabulary=VERSIONS)
     query = replace(query, where=narrowed(query.where))
-    registry, token = registry_of(workspace.store), None
-    found: list[ModelVersionRecord] = []
-    while len(found) < most:
-        page = registry.search(query, limit=min(1000, most - len(found)), token=token)
-        found += page.versions
-        token = page.token
-        if token is None:
-            break
-    return [ModelVersion(workspace, record) for record in found]
+    found = every_version(registry_of(workspace.store), query, min(1000, most))
+    return [ModelVersion(workspace, record) for record in islice(found, most)]
 
 
 def decided(workspace: Workspace, act: ModelAct) -> Decision:

@@ -16,9 +16,19 @@ from fitprint.query.expressions import Field, Query
 from fitprint.query.fields import kind
 
 if TYPE_CHECKING:
-    from fitprint.stores.protocol import Store
+    from fitprint.registered import ModelVersionRecord
+    from fitprint.stores.protocol import ModelRegistry, Store
 
-__all__ = ["Place", "SortColumn", "SortValue", "columns", "every_run", "place", "token"]
+__all__ = [
+    "Place",
+    "SortColumn",
+    "SortValue",
+    "columns",
+    "every_run",
+    "every_version",
+    "place",
+    "token",
+]
 
 SortValue = Union[float, int, str, None]
 Place = list[SortValue]  # a run's value in each column of an ordering, then its id
@@ -38,6 +48,19 @@ def every_run(store: Store, query: Query, page_size: int = 500) -> Iterator[RunR
     while True:
         page = store.search_runs(query, limit=page_size, token=token)
         yield from page.runs
+        token = page.token
+        if token is None:
+            return
+
+
+def every_version(
+    registry: ModelRegistry, query: Query, page_size: int = 1000
+) -> Iterator[ModelVersionRecord]:
+    """Yield all versions of registered models that match, page by page."""
+    token = None
+    while True:
+        page = registry.search(query, limit=page_size, token=token)
+        yield from page.versions
         token = page.token
         if token is None:
             return

@@ -298,7 +298,7 @@ class Store(ABC):
             without: ids of runs that do not count.
         """
         from fitprint.query.expressions import Field, Order, Query
-        from fitprint.stores.paging import every_run
+        from fitprint.stores.paging import every_run, every_version
 
         everything = Query(None, (Order(Field("attribute", "start_time")),), deleted="include")
         found = {
@@ -307,17 +307,10 @@ class Store(ABC):
             if run.id not in without
             for file in run.artifacts
         }
-        registry, token = self.registry, None
-        while registry is not None:
-            page = registry.search(
-                Query(None, (Order(Field("attribute", "created")),), deleted="include"),
-                limit=1000,
-                token=token,
-            )
-            found.update(file.digest for version in page.versions for file in version.artifacts)
-            token = page.token
-            if token is None:
-                break
+        if self.registry is not None:
+            all_versions = Query(None, (Order(Field("attribute", "created")),), deleted="include")
+            versions = every_version(self.registry, all_versions)
+            found.update(file.digest for version in versions for file in version.artifacts)
         return found
 
     @property
