@@ -55,7 +55,8 @@ def get_model_version(uri: str | ModelVersion) -> ModelVersion:
     Args:
         uri: ``models:/NAME@ALIAS``, ``models:/NAME/3``, ``models:/NAME/latest``, or a stage in the
             place of a number. With ``?at=2026-05-01T12:00:00Z`` it is the version of that time, by
-            the store's clock (stages have no past). ``models:/`` may be left out.
+            the store's clock (stages have no past, and ``latest`` is then the newest that had been
+            registered, removed or not). ``models:/`` may be left out.
 
     Raises:
         RegisteredModelNotFoundError: there is no such version; the message says what there is.
