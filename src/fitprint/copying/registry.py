@@ -130,10 +130,7 @@ class _Copying:
                 self.bring(version.artifacts)
             except (ArtifactNotFoundError, IntegrityError):  # nobody needs them
                 version = replace(version, artifacts=())
-        evaluations = {
-            data: [e.digest, e.target_digest, dict(e.metrics), dict(e.goals)]
-            for data, e in version.evaluations.items()
-        }
+        evaluations = {data: e.to_json() for data, e in version.evaluations.items()}
         stage = version.stage if version.stage != "None" else ""
         changes = {
             "tags": dict(version.tags),

@@ -262,12 +262,7 @@ class RegistryShelf:
                 (
                     storable(each.note),
                     each.stage,
-                    packed(
-                        {
-                            name: [e.digest, e.target_digest, e.metrics, e.goals]
-                            for name, e in each.evaluations.items()
-                        }
-                    ),
+                    packed({name: e.to_json() for name, e in each.evaluations.items()}),
                     storable(json.dumps(each.approvals)),
                     each.deleted,
                     self._version_numbers[storable(each.id)],
