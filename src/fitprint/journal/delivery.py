@@ -334,6 +334,7 @@ def _settle(
     journal: Path, store: Store, position: int, writer: dict[str, Any], done: Delivery
 ) -> int:
     """End the runs that a writer, now gone, left open; return the position behind that."""
+    _told_life.pop((store.uri, journal.name), None)
     left = store.open_runs(journal.name)
     if left:
         ended = [RunEnded(run.id, run.last_time, "KILLED", None) for run in left]

@@ -15,6 +15,7 @@ import pytest
 
 from fitprint import events
 from fitprint.errors import StoreError
+from fitprint.journal import delivery
 from fitprint.journal.delivery import (
     deliver,
     former_destination,
@@ -114,6 +115,18 @@ def test_a_writer_that_always_records_is_told_to_live(tmp_path: Path) -> None:
     store.now = lambda: 2 * 10**18
     assert "LOST" == store.run("r").status
     writer.close()
+
+
+def test_a_process_that_reads_for_long_forgets_journals_that_are_gone(tmp_path: Path) -> None:
+    """What it knows does not grow with all that was ever recorded."""
+    writer = JournalWriter(tmp_path)
+    begin(writer)
+    store = MemoryStore()
+    deliver(tmp_path, store)
+    assert (store.uri, writer.id) in delivery._told_life
+    writer.close()
+    deliver(tmp_path, store)
+    assert (store.uri, writer.id) not in delivery._told_life
 
 
 def test_two_deliverers_at_once_take_turns(tmp_path: Path) -> None:
