@@ -315,13 +315,13 @@ class _Transfer:
         """Make the experiments that have no run here, and say of the others what the origin says
         and nobody has said here.
         """
+        # by their present names alone: a former one leads to somebody else's
+        known = {each.name: each.id for each in self._store.experiments()}
         for told in self._origin.experiments():
             is_new = told.name not in self._before
-            # by its present name alone: a former one leads to somebody else's
-            known = (each.id for each in self._store.experiments() if each.name == told.name)
-            id_ = next(known, "")
+            id_ = known.get(told.name, "")
             if not id_:
-                id_ = new_id()
+                id_ = known[told.name] = new_id()
                 act(
                     self._store,
                     [ExperimentCreated(id_, clock.now(), new_id(), "", told.name)],

@@ -266,8 +266,8 @@ def copy_registry(
         added += copying.added
     if left:
         origin.problems.append(
-            f"{left} registered models stay behind: the store {store.uri} keeps none; SQLite and "
-            "memory stores do"
+            f"{left} registered models stay behind: the store {store.uri} keeps none; a SQLite "
+            "file does"
         )
     return added
 
