@@ -32,7 +32,9 @@ class _Deferred:
         self.changed = threading.Condition(self.lock)
         self.hurry = False  # somebody waits for the thread to end
         self.waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        # the last one there was: it may have done its work and still be about to end
         self.thread: threading.Thread | None = None
+        self.is_working = False  # the thread takes what is deferred
         self.limit = 0.0
 
 
@@ -54,14 +56,14 @@ def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
         _state.waiting.append((what, work))
         _state.limit = limit
         _state.changed.notify()
-        if _state.thread is None:
+        if not _state.is_working:
             thread = threading.Thread(target=_work, name="fitprint-deferred", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is about to end, or has too many
                 _state.waiting.pop()
                 return False
-            _state.thread = thread
+            _state.thread, _state.is_working = thread, True
             at_end(_wait)
     return True
 
@@ -81,8 +83,9 @@ def _hurried() -> threading.Thread | None:
         thread = _state.thread
         if thread is None or thread is threading.current_thread():
             return None
-        _state.hurry = True
-        _state.changed.notify()
+        if _state.is_working:
+            _state.hurry = True
+            _state.changed.notify()
     return thread
 
 
@@ -93,7 +96,7 @@ def _work() -> None:
             if not state.waiting and not state.hurry:
                 state.changed.wait(_LINGER)
             if not state.waiting:
-                state.thread, state.hurry = None, False
+                state.is_working = state.hurry = False
                 return
             what, work = state.waiting.popleft()
         try:

@@ -30,6 +30,22 @@ def test_work_is_done_in_order_by_one_thread():
     assert "fitprint-deferred" not in [thread.name for thread in threading.enumerate()]
 
 
+def test_a_thread_that_has_done_its_work_is_waited_for_until_it_is_gone(monkeypatch):
+    """Between its last piece of work and its end lies a moment."""
+    work, at_its_end, go = deferred._work, threading.Event(), threading.Event()
+    monkeypatch.setattr(deferred, "_work", lambda: (work(), at_its_end.set(), go.wait(60)))
+    deferred.defer("nothing", lambda: None, limit=1)
+    assert at_its_end.wait(60)
+    waiter = threading.Thread(target=deferred.finish, args=(60,), daemon=True)
+    waiter.start()
+    waiter.join(0.1)
+    waits = waiter.is_alive()
+    go.set()
+    waiter.join(60)
+    assert waits
+    assert not waiter.is_alive()
+
+
 def test_a_signal_handler_may_defer_while_its_thread_does(monkeypatch):
     """The lock is the thread's own: a handler that records in the middle of it does not wait for
     itself.
