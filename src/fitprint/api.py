@@ -248,7 +248,7 @@ def search_runs(
             for name in checked_names(experiment_names, "the experiments", QueryError)
         ]
     store = workspace.store
-    query = question(store, filter_string, _order(order_by), names, parents_only=not children)
+    query = question(store, filter_string, _order(order_by), names, parts=children)
     found = islice(every_run(store, query, min(1000, max_results)), max_results)
     runs = Runs(Run(workspace, record.id, record=record) for record in found)
     return runs if output_format == "list" else getattr(runs, f"to_{output_format}")()

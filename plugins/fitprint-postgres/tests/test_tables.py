@@ -1,5 +1,7 @@
 """The tables: who makes them, who changes them, and what is done where they are not as expected."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -19,6 +21,17 @@ from fitprint_postgres.store import PostgresStore
 def uri(new_uri):
     """Tables of a test's own, for it may change them."""
     return new_uri()
+
+
+def test_help_of_the_command_line_loads_neither_driver_nor_store():
+    """It asks each plugin for its commands."""
+    code = (
+        "import sys, fitprint_postgres as plugin; plugin.register_commands(); "
+        "sys.exit(str([name for name in sys.modules if name.startswith(('psycopg', "
+        "'fitprint.recording', 'fitprint.stores', 'fitprint.views'))]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "[]\n" == done.stderr
 
 
 LATER = [
@@ -155,7 +168,7 @@ def test_a_store_that_was_made_anew_meanwhile_is_another(store, write, server, u
 def test_tables_are_upgraded_by_the_command_only(uri, capsys, monkeypatch):
     SqlStore(PostgresDriver(uri)).append(Batch("j", 0, 1, [RunStarted("r", 1, "e", "one")]))
     monkeypatch.setattr(
-        "fitprint_postgres.upkeep.PostgresDriver",
+        "fitprint_postgres.driver.PostgresDriver",
         lambda given: PostgresDriver(given, [*STEPS, *LATER]),
     )
     assert 1 == main(["db", "status", "--store", uri])

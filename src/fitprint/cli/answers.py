@@ -69,8 +69,8 @@ def list_runs(
         filter: only runs that match, such as `metrics.val_loss < 0.3 and params.C >= 1`,
             `status = 'FAILED'`, `tags.team = 'a'`, `name like 'try%'` or
             `start_time > '2026-05-01'`. Aggregates: `best(loss)`, `min(loss)`, `max(loss)`,
-            `first(loss)`. Without a filter, runs that are part of another one (the candidates of a
-            search, folds) are left out.
+            `first(loss)`. Runs that are part of another one (the candidates of a search, folds) are
+            left out unless the filter asks for `parent_id`.
         sort: keys divided by commas, such as `-accuracy_score` (greatest first), `params.C` or
             `duration`.
         experiment: only runs of the experiment of this name.
@@ -79,9 +79,7 @@ def list_runs(
     _check(limit, "limit", 1, _RUNS)
     store = reading.store()
     name = experiment and find_experiment(store, experiment).name
-    found, more = matching(
-        store, filter, ordering(store, sort), name or None, limit=limit, parents_only=not filter
-    )
+    found, more = matching(store, filter, ordering(store, sort), name or None, limit=limit)
     return {"store": current().store_uri, "runs": [_row(record) for record in found], "more": more}
 
 

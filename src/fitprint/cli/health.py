@@ -366,7 +366,7 @@ def _restored(workspace: Workspace, digests: Iterable[str]) -> Iterator[Finding]
 
 
 def _artifacts(workspace: Workspace, store: Store, *, deep: bool) -> Iterator[Finding]:
-    runs, _ = matching(store, "", [], None, limit=None if deep else _SAMPLE_RUNS)
+    runs, _ = matching(store, "", [], None, limit=None if deep else _SAMPLE_RUNS, parts=True)
     owners: dict[str, tuple[RunRecord, Artifact]] = {
         artifact.digest: (run, artifact) for run in runs for artifact in run.artifacts
     }

@@ -11,12 +11,22 @@ from fitprint.cli.terminal import tell
 from fitprint.recording.workspace import current
 from fitprint.stores.naming import find_experiment
 from fitprint.views.saved import find_view, joined
-from fitprint.views.selection import matching, ordering
+from fitprint.views.selection import has_parts, matching, ordering
 
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
+    from fitprint.stores.protocol import Store
 
-__all__ = ["add_metrics", "add_query", "add_view", "apply_view", "listed", "selected", "tags_of"]
+__all__ = [
+    "add_metrics",
+    "add_query",
+    "add_view",
+    "apply_view",
+    "listed",
+    "selected",
+    "tags_of",
+    "tell_none",
+]
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +35,10 @@ def add_query(parser: argparse.ArgumentParser) -> None:
         "-q",
         "--query",
         metavar="FILTER",
-        help="all runs that match instead, such as \"status = 'FAILED'\"",
+        help=(
+            "all runs that match instead, such as \"status = 'FAILED'\"; runs that are part of "
+            "others only where the filter names parent_id"
+        ),
     )
 
 
@@ -80,9 +93,14 @@ def listed(arguments: argparse.Namespace, most: int | None) -> tuple[list[Run], 
         ordering(store, given.get("sort") or ""),
         find_experiment(store, name).name if name else None,
         limit=given.get("top") or most,
-        parents_only=arguments.view is not None and not arguments.query,
     )
     return [reading.run_of(record) for record in records], more
+
+
+def tell_none(store: Store, filter_string: str) -> None:
+    """Say that no run matches, and which would if the filter asked for them."""
+    ask = "; ask for runs that are part of other runs with `and parent_id is not null`"
+    tell(f"no run matches{ask if has_parts(store, filter_string) else ''}")
 
 
 def tags_of(words: list[str], removed: list[str]) -> dict[str, str | None]:
@@ -108,7 +126,7 @@ def selected(
     store = reading.store()
     if names:
         return [reading.only_run(name) for name in names]
-    found, _ = matching(store, query or "", [], None, limit=None)
+    found, _ = matching(store, query or "", [], None, limit=None, parts=everything)
     if not found:
-        tell("no run matches")
+        tell_none(store, query or "")
     return [reading.run_of(record) for record in found]

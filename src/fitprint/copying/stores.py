@@ -58,7 +58,7 @@ class StoreOrigin(Origin):
             names = [each.name for each in store.experiments()]
             query = parse("", order_by=["start_time", "id"], experiments=names, deleted="include")
         else:
-            query = question(store, self._filter, ["start_time", "id"])
+            query = question(store, self._filter, ["start_time", "id"], parts=True)
         for record in every_run(store, query):
             for each in moved_together(store, record) if self._filter else (record,):
                 if each.id not in self._chosen:

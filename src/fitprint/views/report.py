@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from fitprint.entities import RunRecord
 from fitprint.views.comparison_markup import comparison_page
-from fitprint.views.markup import page, run_page, runs_table, svg_curve, text
+from fitprint.views.markup import page, run_page, svg_curve, text
 
 if TYPE_CHECKING:
     from fitprint.views.comparison import Comparison
     from fitprint.views.markup import Curves
-    from fitprint.views.ranking import Goals
 
 __all__ = ["note_report", "report"]
 
@@ -37,7 +36,7 @@ def report(
     runs: Sequence[RunRecord],
     curves: Curves,
     comparison: Comparison | None,
-    goals: Goals | None = None,
+    tables: str = "",
 ) -> str:
     """Return a whole HTML document: of one run all that is most worth knowing with its curves, of
     several a table and what differs.
@@ -47,12 +46,12 @@ def report(
         runs: at least one.
         curves: gives the curves of metrics.
         comparison: of the runs, where there are several.
-        goals: the metrics by which the runs are judged.
+        tables: what shows several runs, as HTML.
     """
     if len(runs) == 1:
         parts = [run_page(runs[0], curves), *_notes(runs[0]), *_large_curves(runs[0], curves)]
     else:
-        parts = [runs_table(runs, curves, goals)]
+        parts = [tables]
     if comparison is not None:
         parts += ["<h2>What differs</h2>", comparison_page(comparison)]
     return _document(title, parts)

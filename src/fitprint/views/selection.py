@@ -15,11 +15,12 @@ from fitprint.query.expressions import And, Comparison, Expression, Field, Not, 
 from fitprint.query.fields import AGGREGATES, ENTITIES, attribute
 from fitprint.query.grammar import parse
 from fitprint.stores.paging import every_run
+from fitprint.views.saved import joined
 
 if TYPE_CHECKING:
     from fitprint.stores.protocol import Store
 
-__all__ = ["Selected", "matching", "ordering", "question", "sort_keys", "tree"]
+__all__ = ["Selected", "has_parts", "matching", "ordering", "question", "sort_keys", "tree"]
 
 _PAGE = 500
 _HEADINGS = {"age": "start_time", "time": "duration"}
@@ -82,7 +83,7 @@ def question(
     experiments: Sequence[str] | str | None = None,
     *,
     deleted: Literal["exclude", "only"] = "exclude",
-    parents_only: bool = False,
+    parts: bool = False,
 ) -> Query:
     """Return a filter as what a store answers.
 
@@ -92,8 +93,8 @@ def question(
         order_by: what :func:`ordering` returns.
         experiments: names of experiments; all by default.
         deleted: whether it is about the trash.
-        parents_only: leave out runs that are part of another one, unless the filter asks for
-            ``parent_id``.
+        parts: return runs that are part of another one, too; a filter with ``parent_id`` asks for
+            them by itself.
 
     Raises:
         QueryError: filter or ordering cannot be understood, or no run has a metric, a parameter, a
@@ -102,7 +103,7 @@ def question(
     query = parse(filter_string, order_by=order_by, experiments=experiments, deleted=deleted)
     if query.where is not None:
         _check_keys(store, query.where)
-    if not parents_only:
+    if parts:
         return query
     if query.where is None:
         return replace(query, where=_NO_CHILD)
@@ -119,18 +120,22 @@ def matching(
     *,
     limit: int | None,
     deleted: Literal["exclude", "only"] = "exclude",
-    parents_only: bool = False,
+    parts: bool = False,
 ) -> tuple[list[RunRecord], bool]:
     """Return the runs that match, and whether there are more of them than ``limit``; see
     :func:`question`.
     """
-    query = question(
-        store, filter_string, order_by, experiment, deleted=deleted, parents_only=parents_only
-    )
+    query = question(store, filter_string, order_by, experiment, deleted=deleted, parts=parts)
     runs = every_run(store, query, _PAGE if limit is None else min(_PAGE, limit + 1))
     found = list(runs if limit is None else islice(runs, limit + 1))
     more = limit is not None and len(found) > limit
     return found[:limit], more
+
+
+def has_parts(store: Store, filter_string: str, experiment: str | None = None) -> bool:
+    """Tell whether runs that are part of another one match."""
+    asked = joined(filter_string, "parent_id is not null")
+    return bool(matching(store, asked, [], experiment, limit=1)[0])
 
 
 def _check_keys(store: Store, where: Expression) -> None:

@@ -41,6 +41,23 @@ def test_all_runs_that_match_are_tagged(command, runs):
     }
 
 
+def test_a_filter_takes_parts_of_runs_only_where_it_asks_for_them(command, home, tmp_path):
+    """The candidates of a search match like the search; alone they are told."""
+    with fitprint.start_run("search", tags={"kept": "no"}):
+        fitprint.start_run("candidate", tags={"kept": "no"}).end()
+    fitprint.start_run("other", tags={"kept": "no"}).end()
+    asked = "tags.kept = 'no'"
+    assert "tagged 2 runs" in command("tag", "-q", asked, "seen").err
+    assert "tagged 1 run" in command("tag", "-q", f"{asked} and parent_id is not null", "part").err
+    compared = json.loads(command("compare", "-q", asked, "--json").out)
+    assert {"search", "other"} == {run["name"] for run in compared["runs"]}
+    done = command("rm", "-q", "name = 'candidate'")
+    assert "no run matches; ask for runs that are part of other runs with" in done.err
+    assert (
+        "3 runs" in command("export", "--all", "-o", str(tmp_path / "all.zip")).err
+    )  # with the whole go its parts
+
+
 def test_a_note_is_written_added_to_and_read(command, runs, monkeypatch):
     """Also from standard input and by an editor."""
     assert 0 == command("note", "a", "first\x1b[2J line").status

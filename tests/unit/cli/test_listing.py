@@ -222,14 +222,15 @@ def test_experiments(command, home):
 
 
 def test_json_has_the_fields_of_a_run(command, home):
-    """Strict JSON with types kept; children are listed, too."""
+    """Strict JSON with types kept; children are listed if one asks for all."""
     with fitprint.start_run(name="parent", experiment="e", tags={"team": "a"}) as run:
         run.log_params({"C": 1.0, "layers": [1, 2], "none": None, "flag": True})
         run.log_history("loss", [2.0, math.nan, 1.0])
         run.log_metric("bad", -math.inf)
         run.log_text("hello", "notes/hello.txt")
         child = record("child")
-    done = command("ls", "--json")
+    assert ["parent"] == [entry["name"] for entry in json.loads(command("ls", "--json").out)]
+    done = command("ls", "--json", "--all")
     listed = {entry["name"]: entry for entry in json.loads(done.out, parse_constant=pytest.fail)}
     entry = listed["parent"]
     assert {"parent", "child"} == set(listed)

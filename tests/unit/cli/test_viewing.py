@@ -78,6 +78,15 @@ def test_the_runs_of_a_view_are_compared_plotted_and_exported(command, view, tmp
     assert (0, True) == (done.status, "2 runs" in done.err)
 
 
+def test_a_view_is_a_page_with_its_columns_and_groups(command, view, tmp_path):
+    """As the note of an experiment shows it."""
+    assert 0 == command("export", "--html", "--view", "best", "-o", str(tmp_path / "v.html")).status
+    text = (tmp_path / "v.html").read_text(encoding="utf-8")
+    assert 2 == text.count('<th class="n">loss<th class="n">lr</tr>')
+    assert "<h3>a</h3>" in text
+    assert "What differs" in text
+
+
 def test_views_are_shown_as_data(command, view):
     """One as an object, all as a list."""
     expected = {

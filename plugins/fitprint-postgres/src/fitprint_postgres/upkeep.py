@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from fitprint.cli.terminal import tell
-from fitprint.recording.workspace import current
-from fitprint.stores.addresses import whole
-from fitprint_postgres.driver import PostgresDriver
+if TYPE_CHECKING:
+    from fitprint_postgres.driver import PostgresDriver
 
 __all__ = ["COMMAND", "Upkeep"]
 
@@ -36,30 +35,36 @@ class Upkeep:
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
+        # `fitprint --help` asks for this command, and shall not wait for these
+        from fitprint.cli.terminal import tell
+        from fitprint.recording.workspace import current
+        from fitprint.stores.addresses import whole
+        from fitprint_postgres.driver import PostgresDriver
+
         uri = arguments.store or current().destination.whole_uri or current().store_uri
         if not uri.startswith(("postgresql://", "postgres://")):
             tell(f"{uri} is no store in PostgreSQL; other stores bring themselves up to date")
             return 2
         driver = PostgresDriver(whole(uri))
         try:
-            return self._run(driver, arguments.action, dry=arguments.dry_run)
+            status, told = _upkeep(driver, arguments.action, dry=arguments.dry_run)
         finally:
             driver.close()
+        tell(f"{driver.uri}{told}")
+        return status
 
-    def _run(self, driver: PostgresDriver, action: str, *, dry: bool) -> int:
-        missing = driver.missing()
-        if action == "upgrade" and not dry:
-            driver.upgrade()
-            tell(
-                f"{driver.uri} is up to date"
-                + (f": {len(missing)} statements were executed" if missing else "")
-            )
-            return 0
-        if action == "upgrade":
-            # what the command is for
-            print("".join(f"{statement};\n" for statement in missing), end="")  # noqa: T201
-        tell(f"{driver.uri}: {driver.described()}")
-        return int(bool(missing))
+
+def _upkeep(driver: PostgresDriver, action: str, *, dry: bool) -> tuple[int, str]:
+    """Do it, and return the exit status and what is to be said of the store."""
+    missing = driver.missing()
+    if action == "upgrade" and not dry:
+        driver.upgrade()
+        done = f": {len(missing)} statements were executed" if missing else ""
+        return 0, f" is up to date{done}"
+    if action == "upgrade":
+        # what the command is for
+        print("".join(f"{statement};\n" for statement in missing), end="")  # noqa: T201
+    return int(bool(missing)), f": {driver.described()}"
 
 
 COMMAND = Upkeep()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fitprint.bundles import export_runs
 from fitprint.cli import reading
-from fitprint.cli.selecting import add_query, add_view, apply_view, listed, selected
+from fitprint.cli.selecting import add_query, add_view, apply_view, listed, selected, tell_none
 from fitprint.cli.terminal import tell
 from fitprint.comparing import compare
 from fitprint.entities import RunRecord
@@ -101,7 +101,7 @@ def _runs(arguments: argparse.Namespace) -> Sequence[Run] | None:
     apply_view(arguments)
     found, _ = listed(arguments, None)
     if not found:
-        tell("no run matches")
+        tell_none(reading.store(), arguments.query or "")
     return found
 
 
@@ -112,8 +112,9 @@ def _write_page(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
     file: Path = arguments.output or Path(f"{short_id(runs[0].id)}.html")
     title = arguments.title or (runs[0].name if len(runs) == 1 else counted_runs(len(runs)))
     compared = compare(runs[:_MOST_COMPARED]) if len(runs) > 1 else None
-    goals = reading.goals(getattr(arguments, "metric", ()))
-    text = report(title, [run.record for run in runs], curves_of(current().store), compared, goals)
+    records = [run.record for run in runs]
+    tables = _tables(records, arguments) if len(runs) > 1 else ""
+    text = report(title, records, curves_of(current().store), compared, tables)
     file.write_text(text, encoding="utf-8", errors="backslashreplace")
     tell(f"{counted_runs(len(runs))}, {size(file.stat().st_size)}")
     print(file)
@@ -149,26 +150,30 @@ def _write_note(arguments: argparse.Namespace) -> int:
 
 def _table_of(view: str, experiment: str) -> str:
     """Return a saved view as HTML, of this experiment unless it says another one."""
-    from fitprint.views.curves import curves_of
-    from fitprint.views.markup import runs_table
-
     asked = argparse.Namespace(view=view, query="", experiment="", cols="", metric=[], by="")
     apply_view(asked)
     asked.experiment = asked.experiment or experiment
-    store = current().store
     runs = [run.record for run in listed(asked, _MOST_EMBEDDED)[0]]
-    keys = columns.chosen(asked.cols, runs, store.keys()) if asked.cols else None
-    group_of = columns.grouping(asked.by, runs) if asked.by and runs else None
+    return _tables(runs, asked) or "<p>no run matches</p>"
+
+
+def _tables(runs: Sequence[RunRecord], arguments: argparse.Namespace) -> str:
+    """Return runs as HTML: a table, or one for each group where a view says so."""
+    from fitprint.views.curves import curves_of
+    from fitprint.views.markup import runs_table
+
+    said = vars(arguments)
+    cols, by, metric = said.get("cols"), said.get("by"), said.get("metric", ())
+    store = current().store
+    keys = columns.chosen(cols, runs, store.keys()) if cols else None
+    group_of = columns.grouping(by, runs) if by and runs else None
     groups: dict[str, list[RunRecord]] = {}
     for run in runs:
         groups.setdefault("" if group_of is None else group_of(run), []).append(run)
-    goals = reading.goals(asked.metric)
+    goals = reading.goals(metric)
     tables = {
         title: runs_table(found, curves_of(store), goals, keys) for title, found in groups.items()
     }
-    return (
-        "".join(
-            f"<h3>{escape(title)}</h3>{each}" if title else each for title, each in tables.items()
-        )
-        or "<p>no run matches</p>"
+    return "".join(
+        f"<h3>{escape(title)}</h3>{each}" if title else each for title, each in tables.items()
     )

@@ -25,8 +25,7 @@ from fitprint.stores.protocol import Store
 from fitprint.views import columns
 from fitprint.views.columns import Key
 from fitprint.views.fields import dumped_lines, run_fields, strict, timestamp
-from fitprint.views.saved import joined
-from fitprint.views.selection import Selected, matching, ordering, sort_keys, tree
+from fitprint.views.selection import Selected, has_parts, matching, ordering, sort_keys, tree
 from fitprint.views.wording import age, clean, duration, moment, number, value_text
 
 __all__ = ["COMMAND", "Listing", "show_table"]
@@ -58,7 +57,7 @@ class Listing:
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values),
     summaries (last, min, max, best, first, count ... of each metric), tags, datasets, models,
     artifacts, capture. NaN and infinities are the texts "NaN", "Infinity" and "-Infinity". --json
-    and --csv list every run that matches, parts of others included.
+    and --csv are not limited to a number of runs.
 
     Examples:
       fitprint ls iris --sort -val_auc --top 10
@@ -194,7 +193,7 @@ def _found(arguments: argparse.Namespace) -> _Found:
     store = reading.store()
     experiment = arguments.experiment and find_experiment(store, arguments.experiment).name
     data = arguments.form in ("json", "csv")
-    flat = data or arguments.trash or bool(arguments.query and arguments.all)
+    flat = arguments.trash or bool(arguments.all and (data or arguments.query))
     order = ordering(store, arguments.sort)
     runs, more = matching(
         store,
@@ -203,22 +202,19 @@ def _found(arguments: argparse.Namespace) -> _Found:
         experiment,
         limit=arguments.top or (None if data else _ROWS),
         deleted="only" if arguments.trash else "exclude",
-        parents_only=not flat,
+        parts=flat,
     )
     if (
         arguments.query
         and not flat
         and not any(run.parent_id for run in runs)
-        and _has_parts(store, arguments.query, experiment)
+        and has_parts(store, arguments.query, experiment)
     ):
         tell("runs that are part of other runs match, too; --all lists them")
-    listed = [Selected(run) for run in runs] if flat else tree(store, runs, unfold=arguments.all)
+    listed = (
+        [Selected(run) for run in runs] if flat or data else tree(store, runs, unfold=arguments.all)
+    )
     return _Found(listed, more, [_key_of(field) for field in sort_keys(order)])
-
-
-def _has_parts(store: Store, query: str, experiment: str | None) -> bool:
-    """Tell whether runs that are part of other runs match."""
-    return bool(matching(store, joined(query, "parent_id is not null"), [], experiment, limit=1)[0])
 
 
 def _show(found: _Found | str, arguments: argparse.Namespace) -> None:

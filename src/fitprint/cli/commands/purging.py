@@ -42,7 +42,7 @@ class Purging:
             return 2
         store = reading.store()
         if arguments.all:
-            chosen, _ = matching(store, "", [], None, limit=None, deleted="only")
+            chosen, _ = matching(store, "", [], None, limit=None, deleted="only", parts=True)
         else:
             chosen = [
                 in_trash(store, name) or reading.only_run(name).record for name in arguments.runs
