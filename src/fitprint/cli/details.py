@@ -27,6 +27,7 @@ _MOST_FIELDS = 8  # columns of a signature that are spelled out
 # What fits a screen:
 _METRICS = 12
 _PARAMS = 16
+_LATER = 60.0  # seconds
 _FOLDERS = 10  # files and folders at the top
 _TRACEBACK = 12  # lines, the last ones
 # that matter where one looks at a run; all of them are in its environment.json
@@ -120,6 +121,8 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
             f"{' so far' if record.end_time is None else ''}"
         ),
     ]
+    if added := _later(record, record.last_time):
+        lines.append(f"added to    {added}")
     if used := _usage(run.usage):
         lines.append(f"used        {used}")
     if record.parent_id:
@@ -137,6 +140,15 @@ def _head(run: Run, record: RunRecord, terminal: Terminal) -> list[str]:
             f"`fitprint restore {short_id(record.id)}` takes it back"
         )
     return lines
+
+
+def _later(record: RunRecord, time: int) -> str:
+    """Return how long after the end of the run something was added, or "" if that was no later than
+    the scores that a program computes of a model that it has just trained.
+    """
+    if record.end_time is None or time - record.end_time <= _LATER * 1e6:
+        return ""
+    return f"{age((time - record.end_time) / 1e6)} after its end"
 
 
 def _usage(used: Mapping[str, Any]) -> str:
@@ -192,6 +204,8 @@ def _metrics(run: Run, record: RunRecord, terminal: Terminal, *, whole: bool) ->
         Column("points", [str(summary.count) for summary in found], 2, right=True),
         Column("", [_curve(run, key, terminal) for key in keys], 5, most=_CURVE),
     ]
+    if any(added := [_later(record, summary.last_time) for summary in found]):
+        columns.append(Column("added", added, 2))
     return [*render(columns, terminal)[0].splitlines(), *_left(len(every) - len(keys), "metric")]
 
 

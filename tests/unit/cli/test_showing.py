@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import timedelta
 
 import pytest
 
@@ -105,6 +106,24 @@ def test_a_note_is_shown(command, home):
     run.set_note("First \x1b[31mline\nSecond")
     shown = command("show", "noted").out
     assert "NOTE\nFirst \\x1b[31mline\nSecond\n" in shown
+
+
+def test_what_was_added_later_is_marked(command, home):
+    """With how long after the end of the run that was; scores that follow a training at once are a
+    part of it.
+    """
+    with fitprint.start_run("trained") as run:
+        run.log_metric("loss", 1)
+    run.log_metric("score", 2)
+    assert "added" not in command("show", "trained", "--all").out
+    run.log_metric("checked", 3, timestamp=run.end_time + timedelta(hours=2))
+    shown = command("show", "trained", "--all").out.splitlines()
+    assert "added to    2h after its end" in shown
+    marked = [line.split()[0] for line in shown if line.endswith("2h after its end")]
+    assert ["added", "checked"] == marked
+    assert [True] == [
+        line.rstrip().endswith("added") for line in shown if line.startswith("metric")
+    ]
 
 
 def test_a_bare_run_has_no_empty_sections(command, home):
