@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import Any
 
 from fitprint import clock
 from fitprint.cli.grid import Column, render
 from fitprint.cli.terminal import Terminal
+from fitprint.entities import Decision
 from fitprint.recording.versions import RegisteredModel
 from fitprint.registered import ModelVersionRecord
-from fitprint.views.wording import age, clean, number
+from fitprint.views.model_versions import deed
+from fitprint.views.wording import age, clean, moment, number
 
 __all__ = [
     "aliases_text",
     "bytes_of",
     "pairs_text",
+    "print_history",
     "print_lines",
     "print_table",
     "version_columns",
 ]
+
+
+_INDENT = " " * 4
+_NARROW, _WIDE = 40, 100  # characters of a line: at least, and where nothing is known
 
 
 def version_columns(found: Sequence[ModelVersionRecord]) -> Iterator[Column]:
@@ -53,6 +61,23 @@ def version_columns(found: Sequence[ModelVersionRecord]) -> Iterator[Column]:
         yield Column("stage", [each.stage for each in found], 4)
     yield Column("run", [each.run_id[-6:] for each in found], 3)
     yield Column("tags", [clean(pairs_text(each.tags)) for each in found], 6)
+
+
+def print_history(found: Sequence[Decision]) -> None:
+    """Print what was done, when, by whom, and below it why, or why not."""
+    terminal = Terminal()
+    for each in found:
+        head = terminal.style(f"{moment(each.decided_at)}  {clean(each.actor)}", "dim")
+        print(f"{head}  {deed(each)}")
+        for line in filter(None, (each.reason, each.refusal)):
+            print(
+                fill(
+                    clean(line),
+                    max(terminal.width or _WIDE, _NARROW),
+                    initial_indent=_INDENT,
+                    subsequent_indent=_INDENT,
+                )
+            )
 
 
 def _evaluated(version: ModelVersionRecord, key: str) -> str:

@@ -256,13 +256,13 @@ def create_registered_model(
     return get_registered_model(name)
 
 
-def registered_models() -> list[RegisteredModel]:
-    """Return all registered models, by name."""
+def registered_models(*, removed: bool = False) -> list[RegisteredModel]:
+    """Return all registered models, by name; or those that were removed."""
     workspace = current()
     return [
         RegisteredModel(workspace, record)
         for record in registry_of(workspace.store).models()
-        if record.deleted_time is None
+        if (record.deleted_time is not None) == removed
     ]
 
 

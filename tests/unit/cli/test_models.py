@@ -69,7 +69,9 @@ def test_the_day_of_a_model(command, churn):
     told = command("models", "history", "churn").out
     assert "@champion: version 2 → version 1, back" in told
     assert "July" in told
-    assert 4 == len(command("models", "history", "churn", "--alias", "champion").out.splitlines())
+    acts = command("models", "history", "churn", "--alias", "champion").out.splitlines()
+    assert 3 == len([line for line in acts if "@champion" in line])
+    assert ["    July"] == [line for line in acts if line.startswith(" ")]
     assert "@champion" in command("models", "show", "churn/1").out
 
 
@@ -174,7 +176,23 @@ def test_everything_else_is_edited(command, churn):
     assert 1 == command("models", "show", "churn/1").status
     assert "churn/1 is back" in command("models", "restore", "churn/1").err
     assert "removed churn;" in command("models", "rm", "churn", "--reason", "old").err
+    assert "churn" not in command("models").out
+    assert ["churn"] == [
+        each["name"] for each in json.loads(command("models", "ls", "--removed", "--json").out)
+    ]
     assert "churn is back" in command("models", "restore", "churn").err
+    assert "no registered model was removed" in command("models", "--removed").err
+
+
+def test_reasons_are_told_whole_however_narrow_the_terminal(command, churn, monkeypatch):
+    """They are what one looks for later."""
+    monkeypatch.setenv("COLUMNS", "60")
+    reason = "the second one failed in the night, so back to the first \x1b[2J"
+    fitprint.get_registered_model("churn").set_alias("champion", 1, reason=reason)
+    done = command("models", "history", "churn", "--alias", "champion")
+    lines = done.out.splitlines()[1:]
+    assert all(line.startswith("    ") and len(line) <= 60 for line in lines)
+    assert reason.replace("\x1b", "\\x1b") == " ".join(line.strip() for line in lines)
 
 
 @pytest.mark.parametrize(

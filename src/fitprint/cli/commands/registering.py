@@ -12,6 +12,7 @@ from fitprint.cli.grid import Column
 from fitprint.cli.model_pages import (
     aliases_text,
     pairs_text,
+    print_history,
     print_lines,
     print_table,
     version_columns,
@@ -28,7 +29,7 @@ from fitprint.recording.versions import ModelVersion, RegisteredModel, get_model
 from fitprint.registered import ModelVersionRecord
 from fitprint.stores.promotion import spoken
 from fitprint.views.fields import dumped
-from fitprint.views.model_versions import decision_fields, deed, model_fields, version_fields
+from fitprint.views.model_versions import decision_fields, model_fields, version_fields
 from fitprint.views.wording import age, clean, moment, number, size
 
 __all__ = ["COMMAND", "Registering"]
@@ -63,7 +64,7 @@ class Registering:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_filter(parser)
-        parser.set_defaults(query=None, sort="")
+        parser.set_defaults(query=None, sort="", removed=False)
         parser.add_argument("--json", action="store_true", help="print JSON")
         verbs = parser.add_subparsers(
             dest="verb", metavar="VERB", help="what to do; without it, registered models are listed"
@@ -116,6 +117,12 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
         metavar="FIELD",
         default=argparse.SUPPRESS,
         help="order of these versions, such as 'metrics.val_auc desc'",
+    )
+    parser.add_argument(
+        "--removed",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="list the registered models that were removed; `restore` brings one back",
     )
 
 
@@ -193,9 +200,11 @@ def _list(arguments: argparse.Namespace) -> None:
             arguments,
         )
         return
-    found = registered_models()
+    found = registered_models(removed=arguments.removed)
     if arguments.json:
         print(dumped([model_fields(each.record) for each in found]))
+    elif not found and arguments.removed:
+        tell("no registered model was removed")
     elif not found:
         tell("no model is registered: `fitprint models register RUN NAME`")
     else:
@@ -358,12 +367,7 @@ def _history(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(dumped([decision_fields(each) for each in found]))
         return
-    print_table(
-        Column("time", [moment(each.decided_at) for each in found]),
-        Column("who", [clean(each.actor) for each in found], 1),
-        Column("what", [deed(each) for each in found], most=48),
-        Column("reason", [clean(each.reason or each.refusal or "") for each in found], 2, most=100),
-    )
+    print_history(found)
 
 
 def _compare(arguments: argparse.Namespace) -> None:
