@@ -2,7 +2,8 @@
 
 A page's snippets run in order, in one folder of their own. The comment ``<!-- run -->`` before a
 ``python`` block runs it (all blocks of a page share their names), before a ``sh`` block runs its
-lines; ``<!-- file: NAME -->`` keeps a block as a file. Everything else is only shown.
+lines; ``<!-- file: NAME -->`` keeps a block as a file. Everything else is only shown. A page that
+shows how to name a database and a bucket finds both: a PostgreSQL and an S3 server are started.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ BLOCK = re.compile(
     r"^<!-- (?P<what>run|file: (?P<name>[\w./-]+)) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+# what needs a database and a bucket that several machines share
+SHARED = {ROOT / "docs/tutorial/a-team.md"}
 DRIVER = """
 import json, subprocess, sys
 names = {"__name__": "__main__"}
@@ -49,6 +52,25 @@ def steps(page: Path) -> list[re.Match[str]]:
     return list(BLOCK.finditer(page.read_text(encoding="utf-8")))
 
 
+@pytest.fixture
+def servers():
+    """Start a PostgreSQL and an S3 server; give the variables that lead to a database and a bucket
+    of them, empty ones.
+    """
+    from fitprint_objectstore import server as s3
+    from fitprint_postgres import server as postgresql
+
+    database, buckets = postgresql.Server(fsync="off"), s3.Server()
+    buckets.ask("runs", "PUT")
+    yield {
+        **buckets.environment,
+        "FITPRINT_STORE": database.uri(),
+        "FITPRINT_ARTIFACTS": "s3://runs/team",
+    }
+    buckets.stop()
+    database.remove()
+
+
 def pages():
     """Yield the pages with snippets; those that need another framework than scikit-learn run where
     all are installed.
@@ -56,16 +78,13 @@ def pages():
     for page in PAGES:
         found = steps(page)
         if found:
-            marks = (
-                [pytest.mark.together]
-                if any(FRAMEWORKS.search(block["text"]) for block in found)
-                else []
-            )
+            needs_all = page in SHARED or any(FRAMEWORKS.search(block["text"]) for block in found)
+            marks = [pytest.mark.together] if needs_all else []
             yield pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
 
 
 @pytest.mark.parametrize("page", list(pages()))
-def test_snippets_run(page, tmp_path):
+def test_snippets_run(page, tmp_path, request):
     """What a page shows works as shown."""
     program = []
     for block in steps(page):
@@ -88,6 +107,8 @@ def test_snippets_run(page, tmp_path):
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1",
     }
+    if page in SHARED:
+        environment |= request.getfixturevalue("servers")
     command = [sys.executable, "-W", "error", "-c", DRIVER]
     done = subprocess.run(
         command,

@@ -227,7 +227,7 @@ def _sections(
             for key in found.metrics
         }
         yield "metric", _metrics(one, known), _metrics(other, known)
-        yield "param", _params(one), _params(other)
+        yield "param", _params(one, other), _params(other, one)
         yield "data", _data(one), _data(other)
     yield "requirement", _requirements(before), _requirements(after)
 
@@ -236,8 +236,13 @@ def _metrics(run: RunRecord, known: Collection[str]) -> dict[str, str]:
     return {key: number(summary.last) for key, summary in run.metrics.items() if key not in known}
 
 
-def _params(run: RunRecord) -> dict[str, str]:
-    return {key: value_text(param.value) for key, param in run.params.items()}
+def _params(run: RunRecord, other: RunRecord) -> dict[str, str]:
+    """Return its parameters; what it has by default, and the other one lacks, tells nothing."""
+    return {
+        key: value_text(param.value)
+        for key, param in run.params.items()
+        if key in other.params or param.provenance != "default"
+    }
 
 
 def _data(run: RunRecord) -> dict[str, str]:

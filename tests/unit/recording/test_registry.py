@@ -464,6 +464,17 @@ def test_versions_are_compared(churn: list[fitprint.Run]) -> None:
     assert () == first.compare(first).differences
 
 
+def test_defaults_that_only_one_version_has_are_no_difference(home: Path) -> None:
+    """Two kinds of model have them by the dozen."""
+    versions = []
+    for kind, other in (("depth", "width"), ("width", "depth")):
+        run = recorded(1)
+        run.log_params({"seed": len(versions), kind: 1, f"{other}s": 2}, defaults=["seed", kind])
+        versions.append(fitprint.register_model(run, "kinds"))
+    found = {each.key for each in versions[0].compare(versions[1]).differences}
+    assert {"seed", "depths", "widths"} == found & {"seed", "depth", "width", "depths", "widths"}
+
+
 def test_a_removed_name_begins_anew_and_its_versions_come_back_one_by_one(
     churn: list[fitprint.Run],
 ) -> None:
