@@ -24,7 +24,7 @@ from fitprint.data.parts import (
     values_of,
     without_column,
 )
-from fitprint.errors import FitprintError
+from fitprint.errors import FitprintError, StoreError
 from fitprint.evaluating.judges import (
     chosen_judges,
     default_judges,
@@ -135,7 +135,14 @@ def evaluate(
         goals,
         is_registered=subject.version is not None,
     )
-    _tell_registry(evaluation, subject, goals)
+    try:
+        _tell_registry(evaluation, subject, goals)
+    except StoreError as error:
+        if subject.version is not None:
+            raise
+        # what is recorded arrives later, and whether the model is registered nobody can tell
+        note = f"no registered version was told: {error}"
+        evaluation = replace(evaluation, notes=(*evaluation.notes, note))
     return evaluation
 
 

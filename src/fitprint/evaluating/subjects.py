@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from fitprint.api import get_run, load_predictor, off
 from fitprint.data.values import type_name
-from fitprint.errors import FitprintError, RunNotFoundError
+from fitprint.entities import LoggedModel
+from fitprint.errors import FitprintError, RunNotFoundError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import short_id
 from fitprint.models.flavor import choose_flavor
@@ -39,7 +40,13 @@ class Subject(NamedTuple):
         """The digest over the model's files; "" if it was not recorded."""
         if self.version is not None:
             return self.version.record.model.digest
-        models = self.run.record.models if self.run is not None else ()
+        if self.run is None:
+            return ""
+        models: Iterable[LoggedModel]
+        try:
+            models = self.run.record.models
+        except StoreError:  # out of reach
+            models = [logged for logged, _ in self.run.models_here.values()]
         return next((model.digest for model in models if model.path == self.path), "")
 
 

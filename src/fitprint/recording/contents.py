@@ -8,17 +8,24 @@ from typing import Any
 from fitprint import clock, events
 from fitprint.arguments import shown
 from fitprint.artifacts.paths import checked_path, files_below
-from fitprint.entities import Dataset, LoggedModel
+from fitprint.entities import Artifact, Dataset, LoggedModel, RunRecord
 from fitprint.errors import FitprintError, StoreError
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.files import RunFiles
+from fitprint.recording.workspace import Workspace
 
 __all__ = ["RunContents"]
 
 
 class RunContents(RunFiles):
     """A run on which data, models and documents are recorded."""
+
+    def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
+        super().__init__(workspace, run_id, record)
+        # models that were recorded through this handle, with their files, by path: they can be
+        # registered where the store cannot be reached
+        self.models_here: dict[str, tuple[LoggedModel, tuple[Artifact, ...]]] = {}
 
     def log_input(self, data: Any, name: str = "data", role: str = "train", **hints: Any) -> None:
         """Record facts on data that the run uses: shape, schema, digest, and a profile of the
@@ -128,9 +135,10 @@ class RunContents(RunFiles):
                 f"the model {path!r} cannot be kept in {staging.root} ({reason}): free space, or "
                 "set FITPRINT_HOME"
             ) from error
+        files = files_below(artifacts, logged.path)
+        self.models_here[logged.path] = logged, files
         recorded: list[events.Event] = [events.ModelLogged(self.id, clock.now(), logged)]
         if register:
-            files = files_below(artifacts, logged.path)
             recorded.append(
                 events.ModelVersionCreated(
                     register, clock.now(), new_id(), "", self.id, logged, files

@@ -12,10 +12,17 @@ from fitprint import clock
 from fitprint.arguments import checked_count, checked_items, checked_text
 from fitprint.artifacts.paths import checked_path, files_below
 from fitprint.context.secrecy import tag_texts
-from fitprint.entities import Artifact, LoggedModel
-from fitprint.errors import FitprintError, ModelNotFoundError, RefusedError
+from fitprint.entities import Artifact, LoggedModel, RunRecord
+from fitprint.errors import (
+    FitprintError,
+    ModelNotFoundError,
+    RefusedError,
+    RegistryUnreachableError,
+    StoreError,
+)
 from fitprint.events import ModelVersionCreated, RegisteredModelEdited
 from fitprint.ids import new_id
+from fitprint.recording.contents import RunContents
 from fitprint.recording.model_uris import SCHEME, found_model, registry_of
 from fitprint.recording.reading import RunReader
 from fitprint.recording.versions import (
@@ -69,7 +76,10 @@ def register_model(
         RefusedError: the name is none, or a rule does not let the version have the alias (it is
             registered all the same).
         RegistryUnreachableError: the store cannot be reached within the setting ``registry_wait``;
-            the request is written down, and the version appears when it is delivered.
+            the request is written down, and the version appears when it is delivered; or it was
+            out of reach just after that, and the message says the version.
+        StoreError: it cannot be reached, and only the store knows the model: nothing is written
+            down. (A model that was recorded through the run which is given is known without.)
     """
     workspace = current()
     name = checked_text(name, "the name of a registered model")
@@ -77,9 +87,14 @@ def register_model(
         workspace, model, name, _texts(tags or {}), checked_text(note, "a note", empty=True), reason
     )
     decision = decided(workspace, act)
-    made = ModelVersion(
-        workspace, registry_of(workspace.known_store()).version(name, decision.version or 0)
-    )
+    number = decision.version or 0
+    try:
+        made = ModelVersion(workspace, registry_of(workspace.known_store()).version(name, number))
+    except StoreError as error:
+        raise RegistryUnreachableError(
+            f"{name}/{number} is registered, and cannot be read: {error}; to register it again "
+            "returns it"
+        ) from error
     if decision.about == KNOWN:  # what was said of it now is to hold all the same
         if act.changes.get("tags"):
             made.set_tags(act.changes["tags"])
@@ -128,21 +143,34 @@ def _material(
     run, path = _run_of(workspace, model)
     if run is None:
         return _from_folder(workspace, path)
-    logged = next((each for each in run.record.models if each.path == path), None)
+    run.refresh()  # somebody may have recorded a model by another handle
+    try:
+        known = run.record
+    except StoreError:
+        here = run.models_here if isinstance(run, RunContents) else {}
+        logged, files = here.get(_path_of_model(path, list(here)), (None, ()))
+        if logged is None:
+            raise
+        return run.id, logged, files, {}
+    path = _path_of_model(path, [each.path for each in known.models])
+    logged = next((each for each in known.models if each.path == path), None)
     if logged is None:
-        have = ", ".join(f"runs:/{run.id}/{each.path}" for each in run.record.models) or "none"
-        raise ModelNotFoundError(
-            f"the run {run.record.name} has no model {path!r}; its models: {have}"
-        )
-    return run.id, logged, files_below(run.record.artifacts, path), evaluations_of(run, logged)
+        have = ", ".join(f"runs:/{run.id}/{each.path}" for each in known.models) or "none"
+        raise ModelNotFoundError(f"the run {known.name} has no model {path!r}; its models: {have}")
+    return run.id, logged, files_below(known.artifacts, path), evaluations_of(run, known, logged)
+
+
+def _path_of_model(path: str, known: Sequence[str]) -> str:
+    """Return the path that is meant: of a run that has one model, that one, unless said."""
+    return path or (known[0] if len(known) == 1 else "model")
 
 
 def _run_of(workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
-    """Return the run and the path of its model that are meant; no run for a folder."""
+    """Return the run and the path of its model that are meant ("": it was not said); no run for a
+    folder.
+    """
     if isinstance(model, RunReader):
-        model.refresh()  # somebody may have recorded a model by another handle
-        paths = [each.path for each in model.record.models]
-        return model, paths[0] if len(paths) == 1 else "model"
+        return model, ""
     text = checked_text(
         model,
         "the model to register: a run, runs:/RUN/PATH, models:/NAME/VERSION or a folder",
@@ -152,8 +180,7 @@ def _run_of(workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
     if os.path.isfile(os.path.join(text, "MLmodel")):  # noqa: PTH113, PTH118
         return None, text
     name, _, path = text.removeprefix("runs:/").strip("/").partition("/")
-    run = _run_named(workspace, name)
-    return (run, path) if path else _run_of(workspace, run)
+    return _run_named(workspace, name), path
 
 
 def _run_named(workspace: Workspace, name: str) -> RunReader:
@@ -207,10 +234,16 @@ def described_model(folder: Path, path: str, files: Sequence[Artifact]) -> Logge
     return LoggedModel(path, flavor, digest, facts)
 
 
-def evaluations_of(run: RunReader, model: LoggedModel) -> dict[str, Any]:
-    """Return what :func:`fitprint.evaluate` recorded on a run of this model, as acts carry it."""
+def evaluations_of(run: RunReader, known: RunRecord, model: LoggedModel) -> dict[str, Any]:
+    """Return what :func:`fitprint.evaluate` recorded on a run of this model, as acts carry it.
+
+    Args:
+        run: whose bytes are read.
+        known: what is known of it.
+        model: one of its models.
+    """
     found: dict[str, Any] = {}
-    for artifact in run.record.artifacts:
+    for artifact in known.artifacts:
         folder, _, name = artifact.path.partition("/")
         if folder != "evaluations" or not name.endswith(".json"):
             continue
@@ -220,7 +253,7 @@ def evaluations_of(run: RunReader, model: LoggedModel) -> dict[str, Any]:
                 continue
             data = name.removesuffix(".json")
             metrics = {key: float(value) for key, value in content["metrics"].items()}
-            summaries = run.record.metrics
+            summaries = known.metrics
             goals = {
                 key: summaries[f"{data}_{key}"].goal
                 for key in metrics

@@ -29,6 +29,7 @@ from fitprint.hooks.markers import hookimpl
 from fitprint.recording.workspace import current
 from fitprint.registered import ModelEvaluation, ModelVersionRecord
 from fitprint.stores.memory import MemoryStore
+from fitprint.stores.memory_registry import MemoryRegistry
 from fitprint.views.model_versions import compared_versions
 
 
@@ -404,15 +405,31 @@ class _Silent(MemoryStore):
         raise StoreError("the network is down")
 
 
+class _Forgetful(MemoryRegistry):
+    """A registry that cannot be asked for versions."""
+
+    def version(self, name: str, number: int) -> Any:
+        raise StoreError("the network is down")
+
+
+class _Leaving(MemoryStore):
+    """A store that is out of reach as soon as it has decided."""
+
+    @property
+    def registry(self) -> Any:
+        return _Forgetful(self._records)
+
+
 @pytest.fixture
 def stores(home: Any) -> Iterator[None]:
-    """Stores of the schemes ``without`` and ``silent``."""
+    """Stores by scheme."""
     from fitprint.hooks.openers import Opener
 
     class Plugin:
         @hookimpl
         def register_stores(self) -> dict[str, Opener]:
-            return {"without": Opener(_Without, "on-read"), "silent": Opener(_Silent, "on-read")}
+            found = {"without": _Without, "silent": _Silent, "leaving": _Leaving}
+            return {name: Opener(store, "on-read") for name, store in found.items()}
 
     manager.reset(manager.Hooks(extra={"stores": Plugin()}))
     yield
@@ -441,6 +458,42 @@ def test_a_store_that_is_out_of_reach_leaves_the_request_in_the_journal(
     fitprint.configure(store="silent://x")
     with pytest.raises(RegistryUnreachableError, match="what you asked for is written down"):
         fitprint.register_model(folder, "churn")
+
+
+def test_a_run_of_this_program_is_registered_though_the_store_is_out_of_reach(
+    stores: None,
+) -> None:
+    """What was recorded through the handle is known without a look; what only the store knows is an
+    error that writes nothing down.
+    """
+    fitprint.configure(store="silent://x")
+    run = recorded(1)
+    with pytest.raises(RegistryUnreachableError, match="what you asked for is written down"):
+        fitprint.register_model(run, "churn")
+    for unknown in (fitprint.Run(current(), run.id), f"runs:/{run.id}/model"):
+        with pytest.raises(StoreError, match="the network is down") as raised:
+            fitprint.register_model(unknown, "churn")
+        assert not isinstance(raised.value, RegistryUnreachableError)
+
+
+def test_a_store_that_leaves_after_it_has_decided_is_told_with_the_version(stores: None) -> None:
+    """Nobody should think that nothing was done."""
+    fitprint.configure(store="leaving://x")
+    with pytest.raises(
+        RegistryUnreachableError, match="^churn/1 is registered, and cannot be read"
+    ):
+        fitprint.register_model(recorded(1), "churn")
+
+
+def test_a_model_is_judged_though_the_store_is_out_of_reach(stores: None) -> None:
+    """It is recorded, and arrives later; that no version was told is a note."""
+    fitprint.configure(store="silent://x")
+    with fitprint.start_run():
+        found = fitprint.evaluate(
+            Adds(1), [1, 2], [2, 3], metrics={"sum": lambda _, rows: sum(rows)}
+        )
+    assert {"sum": 5} == found.metrics
+    assert any("no registered version was told: " in note for note in found.notes)
 
 
 def test_models_are_registered_while_they_are_recorded(home: Any) -> None:
