@@ -4,8 +4,9 @@ bundles, as they were written then.
 ``formats/1`` was written before experiments had ids and chunks had a codec, ``formats/2`` before
 metrics with few points shared rows and long ones had outlines, ``formats/3`` before tables had
 names of their own and changes had numbers, ``formats/4`` before models could be registered,
-``formats/5`` since then. A folder that is there is never changed; whoever changes a format gives it
-a new number and writes the next folder with ``present_format.py``.
+``formats/5`` before the last values of metrics had ranks, ``formats/6`` since then. A folder that
+is there is never changed; whoever changes a format gives it a new number and writes the next folder
+with ``present_format.py``.
 """
 
 from __future__ import annotations
@@ -273,7 +274,7 @@ def test_the_fixture_has_every_event() -> None:
 
 
 FROZEN = {
-    ("schema", 8): "1d02adf0be1e3ec0",
+    ("schema", 9): "cbf97ca8639af0ff",
     ("journal", 1): "ad52c10c93e4c109",
 }
 """The number of each format, and a digest of what it says. A digest that is another asks for a new

@@ -10,6 +10,7 @@ from test_acts import *
 from test_following import *
 from test_metrics import *
 from test_points import *
+from test_ranking import *
 from test_runs import *
 
 from fitprint_postgres.store import PostgresStore

@@ -11,6 +11,7 @@ from psycopg import sql as composed
 from fitprint.cli import main
 from fitprint.errors import StoreBusyError, StoreError, StoreVersionError
 from fitprint.events import Batch, RunStarted, TagsSet
+from fitprint.query.grammar import parse
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
 from fitprint_postgres.driver import PostgresDriver
@@ -185,6 +186,30 @@ def test_tables_are_upgraded_by_the_command_only(uri, capsys, monkeypatch):
     newer = SqlStore(PostgresDriver(uri, [*STEPS, *LATER]))
     assert "one" == newer.run("r").name
     newer.close()
+
+
+def test_runs_that_ended_before_their_metrics_had_ranks_get_them(uri):
+    older = PostgresDriver(uri, STEPS[:8])
+    with older.writing() as transaction:
+        transaction.rows("INSERT INTO fp_experiments (id, name, created) VALUES ('1', 'e', 1)")
+        transaction.rows("INSERT INTO fp_keys (name) VALUES ('loss')")
+        transaction.rows(
+            "INSERT INTO fp_runs (id, name, experiment, status, start_time, last_time, kind, opened"
+            ") SELECT 'r' || n, 'r', 1, CASE n WHEN 3 THEN 'RUNNING' ELSE 'FINISHED' END, n, n, "
+            "'fit', n FROM generate_series(1, 9) n"
+        )
+        transaction.rows(
+            "INSERT INTO fp_metrics (run, key, last, last_step, last_time, least, least_step, most,"
+            " most_step, first, points, goal, best) SELECT no, 1, no, 1, 1, no, 1, no, 1, no, 1, "
+            "'min', no FROM fp_runs"
+        )
+    older.close()
+    store = PostgresStore(uri)
+    store.driver.upgrade()
+    query = parse("", order_by=["metrics.loss"], experiments=["e"])
+    assert ["r1", "r2", "r3", "r4"] == [run.id for run in store.search_runs(query, limit=4).runs]
+    assert [(8, 1)] == ask(store, "SELECT COUNT(ranked), MIN(experiment) FROM fp_metrics")
+    store.close()
 
 
 def test_two_upgrades_at_once_are_one(uri):

@@ -5,7 +5,7 @@ database's machine.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import nan
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from fitprint.entities import History, Param
 from fitprint.events import Batch, Event, MetricPoints, ParamsLogged, RunEnded, RunStarted, TagsSet
+from fitprint.query.grammar import parse
 from fitprint.stores.sql.sqlite import SqliteDriver
 from fitprint.stores.sql.store import SqlStore
 
@@ -26,8 +27,8 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     store.close()
 
 
-def append(store: SqlStore, events: Sequence[Event], journal: str = "journal") -> int:
-    """Append a batch, and return how many steps that took."""
+def steps(store: SqlStore, call: Callable[[], object]) -> int:
+    """Return how many steps a call takes."""
     counted = 0
 
     def count() -> int:
@@ -35,17 +36,25 @@ def append(store: SqlStore, events: Sequence[Event], journal: str = "journal") -
         counted += 1
         return 0
 
-    start = store.position(journal)
     connection = store.driver._connected()  # type: ignore[attr-defined]
     connection.set_progress_handler(count, _STEPS)
-    store.append(Batch(journal, start, start + 1, events))
+    call()
     connection.set_progress_handler(None, 0)
     return counted
 
 
-def point(run: str, key: str) -> MetricPoints:
+def append(store: SqlStore, events: Sequence[Event], journal: str = "journal") -> int:
+    """Append a batch, and return how many steps that took."""
+    start = store.position(journal)
+    return steps(store, lambda: store.append(Batch(journal, start, start + 1, events)))
+
+
+def point(run: str, key: str, value: float = 0.5) -> MetricPoints:
     return MetricPoints(
-        run, 1, key, History(array("q", [0]), array("q", [1]), array("d", [0.5]), array("d", [nan]))
+        run,
+        1,
+        key,
+        History(array("q", [0]), array("q", [1]), array("d", [value]), array("d", [nan])),
     )
 
 
@@ -54,7 +63,7 @@ def whole(run: str, number: int) -> list[Event]:
         RunStarted(run, number, "Default", run),
         ParamsLogged(run, number, {"C": Param(number)}),
         TagsSet(run, number, {"team": "a"}),
-        point(run, "loss"),
+        point(run, "loss", 1 / (1 + number * 7919 % 10_007)),
         RunEnded(run, number, "FINISHED"),
     ]
 
@@ -71,6 +80,22 @@ def test_a_run_costs_the_same_however_many_runs_there_are(store: SqlStore) -> No
             ]
             append(store, some, f"journal{start}")
         costs.append(append(store, whole(f"run{last}", last), f"single{last}"))
+    assert costs[1] < 1.5 * costs[0]
+
+
+@pytest.mark.parametrize("filter_string", ["", "params.C >= 0"])
+def test_a_page_by_a_metric_costs_the_same_however_many_runs_there_are(
+    store: SqlStore, filter_string: str
+) -> None:
+    """Of ten thousand runs, one of them going on, with the work of five hundred."""
+    append(store, [RunStarted("open", 1, "Default", "open"), point("open", "loss")])
+    query = parse(filter_string, order_by=["metrics.loss desc"], experiments=["Default"])
+    costs = []
+    for first, last in ((0, 500), (500, 10_000)):
+        for start in range(first, last, 500):
+            append(store, [e for n in range(start, start + 500) for e in whole(f"run{n}", n)])
+        store.search_runs(query, limit=20)  # what is read for the first time
+        costs.append(steps(store, lambda: store.search_runs(query, limit=20)))
     assert costs[1] < 1.5 * costs[0]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Operator, Query
 from fitprint.stores import paging
@@ -21,7 +21,7 @@ from fitprint.stores.sql.driver import Driver
 from fitprint.stores.sql.rows import status_column, storable
 from fitprint.stores.values import number_of, texts_equal_to
 
-__all__ = ["NO_KEY", "keys", "search", "search_versions"]
+__all__ = ["NO_KEY", "Ranked", "keys", "search", "search_versions"]
 
 NO_KEY = -1
 """The number of a key that no run has."""
@@ -46,22 +46,47 @@ _POSITIVE: dict[Operator, Operator] = {
     "not like": "like",
     "not ilike": "ilike",
 }
+_JOIN = "JOIN {} {{0}} ON {{0}}.run = r.no AND {{0}}.key = ?"
 _NEVER = "0 = 1"
 
 
+class Ranked(NamedTuple):
+    """Runs that have a rank in the index of the metric by which a query orders first.
+
+    Attributes:
+        experiments: the numbers of all that the query looks in.
+        border: the last value that is wanted; None where all are.
+    """
+
+    experiments: Sequence[int]
+    border: float | None
+
+
 def search(
-    query: Query, limit: int, after: Place | None, driver: Driver, key: Callable[[str], int]
+    query: Query,
+    limit: int,
+    after: Place | None,
+    driver: Driver,
+    key: Callable[[str], int],
+    only: Ranked | Literal["RUNNING"] | None = None,
 ) -> tuple[str, list[Any]]:
     """Return a statement and its arguments; its rows are a run's number, its value in each column
     of the ordering, and its id.
 
-    ``key`` returns the number of a key, or one that no key has.
+    ``key`` returns the number of a key, or one that no key has; ``only`` says to which runs the
+    search is confined, beside what the query says.
     """
     compiler = _Compiler(driver, key)
     conditions = ["r.experiment IS NOT NULL"]
+    if isinstance(only, Ranked):
+        conditions += compiler.ranked_by(query, only)
+    elif only is not None:
+        conditions.append(f"r.status = '{only}'")
     if query.deleted != "include":
         conditions.append(f"r.deleted_time IS {'NOT ' if query.deleted == 'only' else ''}NULL")
-    if query.experiments is not None:
+    if isinstance(only, Ranked):
+        pass  # the index has the experiment
+    elif query.experiments is not None:
         names = compiler.among(query.experiments) if query.experiments else "IS NULL"
         conditions.append(f"r.experiment IN (SELECT no FROM fp_experiments WHERE name {names})")
     elif query.deleted == "exclude":
@@ -135,6 +160,7 @@ class _Compiler:
         self.driver = driver
         self.key = key
         self.aliases: dict[tuple[str, str], str] = {}
+        self.ranked: Field | None = None
         self.joins: list[str] = []
         self.join_arguments: list[int | str] = []
         self.arguments: list[Any] = []
@@ -156,7 +182,7 @@ class _Compiler:
             conditions.append(self.beyond(columns, after, last))
         order = []
         for name, column in columns:
-            if _nullable(column):
+            if self.nullable(column):
                 order.append(f"{name} IS NULL")
             order.append(f"{name} DESC" if column.descending else name)
         rest = text.format(
@@ -166,6 +192,23 @@ class _Compiler:
             f"SELECT {', '.join([number, *(name for name, _ in columns), last])} FROM {rest}"
         )
         return statement, [*self.join_arguments, *self.arguments]
+
+    def ranked_by(self, query: Query, only: Ranked) -> list[str]:
+        """Let the index lead to the runs, and return the conditions on it."""
+        first = query.order[0]
+        self.ranked = first.field
+        self.join("metric", first.field.key, _JOIN.format("fp_metrics"))
+        numbers = ", ".join(map(str, only.experiments))
+        conditions = [f"j0.experiment IN ({numbers})", "j0.ranked IS NOT NULL"]
+        if only.border is not None:
+            sign = ">=" if first.descending else "<="
+            conditions.append(f"j0.ranked {sign} {self.bound(only.border)}")
+        return conditions
+
+    def nullable(self, column: SortColumn) -> bool:
+        return column.field != self.ranked and (
+            column.field.entity != "attribute" or column.field.key in _NULLABLE
+        )
 
     def condition(self, node: Expression) -> str:
         if isinstance(node, Comparison):
@@ -260,13 +303,13 @@ class _Compiler:
             return f"({name} IS NULL AND {self.beyond(columns[1:], after[1:], last)})"
         sign = "<" if column.descending else ">"
         later = f"{name} {sign} {self.bound(value)}" + (
-            f" OR {name} IS NULL" if _nullable(column) else ""
+            f" OR {name} IS NULL" if self.nullable(column) else ""
         )
         condition = (
             f"({later} OR ({name} = {self.bound(value)} AND "
             f"{self.beyond(columns[1:], after[1:], last)}))"
         )
-        if _nullable(column):
+        if self.nullable(column):
             return condition
         return f"({condition} AND {name} {sign}= {self.bound(value)})"  # for the index
 
@@ -277,6 +320,8 @@ class _Compiler:
         return self.value(field, text=True)
 
     def value(self, field: Field, *, text: bool) -> str:
+        if field == self.ranked:
+            return f"{self.alias(field)}.ranked"
         if field.entity == "metric":
             return f"{self.alias(field)}.{_AGGREGATES[field.aggregate]}"
         if field.entity == "param":
@@ -292,11 +337,7 @@ class _Compiler:
         return _ATTRIBUTES.get(field.key, f"r.{field.key}")
 
     def alias(self, field: Field) -> str:
-        return self.join(
-            field.entity,
-            field.key,
-            f"LEFT JOIN {_TABLES[field.entity]} {{0}} ON {{0}}.run = r.no AND {{0}}.key = ?",
-        )
+        return self.join(field.entity, field.key, f"LEFT {_JOIN.format(_TABLES[field.entity])}")
 
     def join(self, entity: str, key: str, clause: str) -> str:
         if (entity, key) not in self.aliases:
@@ -376,7 +417,3 @@ class _VersionCompiler(_Compiler):
             )
             self.join_arguments.append(storable(field.key))
         return self.aliases["tag", field.key]
-
-
-def _nullable(column: SortColumn) -> bool:
-    return column.field.entity != "attribute" or column.field.key in _NULLABLE

@@ -13,10 +13,12 @@ Only ``facts`` keeps its name, for every version reads it first.
 
 ``runs.experiment`` is null for a run whose start has not arrived; ``metrics`` hold NaN as null;
 ``params.number`` is null for what is not a number. ``first``, ``last`` ... of a metric are columns
-of its summary. ``chunks`` hold the history of metrics with many points, each with its outline where
-it is long (see :mod:`fitprint.stores.sampling`); ``packs`` hold points of metrics that have few,
-those of several metrics of a run in each: of the keys from ``low`` to ``high``, and of one
-``generation`` those that were written together.
+of its summary. ``ranked`` is its last value once more, and ``metrics.experiment`` that of its run,
+for an index to have an experiment's metrics in their order; both are null while the run goes on,
+for each new point would change the index. ``chunks`` hold the history of metrics with many points,
+each with its outline where it is long (see :mod:`fitprint.stores.sampling`); ``packs`` hold points
+of metrics that have few, those of several metrics of a run in each: of the keys from ``low`` to
+``high``, and of one ``generation`` those that were written together.
 
 ``fp_model_versions`` are the versions of ``fp_registered_models``, with files of their own;
 ``held`` of a model is JSON, the versions to which each alias led, of which ``fp_model_aliases`` has
@@ -489,5 +491,20 @@ STEPS: Sequence[Sequence[str]] = (
         """CREATE VIEW model_version_tags AS SELECT m.name, v.number AS version, t.name AS key, t.value
         FROM fp_model_version_tags t JOIN fp_model_versions v ON v.no = t.version JOIN fp_registered_models m ON m.no = v.model""",  # noqa: E501
         "UPDATE facts SET value = '8' WHERE name = 'writers'",
+    ),
+    (
+        "ALTER TABLE fp_metrics ADD COLUMN experiment BIGINT",
+        "ALTER TABLE fp_metrics ADD COLUMN ranked DOUBLE PRECISION",
+        (
+            "UPDATE fp_metrics SET ranked = last, experiment = (SELECT r.experiment FROM fp_runs r "
+            "WHERE r.no = fp_metrics.run) WHERE run IN (SELECT no FROM fp_runs WHERE status <> "
+            "'RUNNING' AND experiment IS NOT NULL)"
+        ),
+        (
+            "CREATE INDEX metrics_by_rank ON fp_metrics (experiment, key, ranked, run) WHERE "
+            "ranked IS NOT NULL"
+        ),
+        "CREATE INDEX runs_going_on ON fp_runs (experiment) WHERE status = 'RUNNING'",
+        "UPDATE facts SET value = '9' WHERE name = 'writers'",
     ),
 )

@@ -29,7 +29,16 @@ from fitprint.stores import paging
 from fitprint.stores.folding import LOST_AFTER, is_new, is_sign_of_life
 from fitprint.stores.protocol import Health, Keys, ModelRegistry, OpenRun, Page, Store
 from fitprint.stores.sampling import enough, sampled_parts
-from fitprint.stores.sql import arrivals, changes, compiler, damage, points, reading, writing
+from fitprint.stores.sql import (
+    arrivals,
+    changes,
+    compiler,
+    damage,
+    points,
+    ranking,
+    reading,
+    writing,
+)
 from fitprint.stores.sql.driver import Driver, Transaction
 from fitprint.stores.sql.experiments import all_experiments
 from fitprint.stores.sql.keys import KeyNumbers, marks, sliced
@@ -169,10 +178,14 @@ class SqlStore(Store):
         after = None if token is None else paging.place(query, token)
         with self._reading() as transaction:
             numbers = self._keys.find(transaction, compiler.keys(query))
-            statement, arguments = compiler.search(
-                query, limit + 1, after, self.driver, lambda key: numbers.get(key, compiler.NO_KEY)
+            rows = ranking.search(
+                transaction,
+                query,
+                limit + 1,
+                after,
+                self.driver,
+                lambda key: numbers.get(key, compiler.NO_KEY),
             )
-            rows = transaction.rows(statement, arguments)
             runs = reading.records(transaction, [row[0] for row in rows[:limit]], self._keys)
             return Page(
                 runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,6 +56,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
         registry_shelf = RegistryShelf(transaction, batch)
         records.registry = registry_shelf.registry
     gone = set(records.purged)
+    ranked = {numbers[id_]: _ranked(life) for id_, life in lives.items()}
     for event in batch.events:
         records.fold(event, batch)
     drafts = list(records.runs.values())
@@ -67,7 +68,7 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
     )
     _write_params_and_tags(transaction, numbered, key_numbers)
     with told():
-        _write_metrics(transaction, numbered, key_numbers, set(numbers.values()))
+        _write_metrics(transaction, numbered, key_numbers, experiment_numbers, ranked)
     _write_files_and_facts(transaction, numbered)
     registry_shelf.write(transaction)
     _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
@@ -174,6 +175,9 @@ def _upsert(table: str, key: str, others: str = "") -> str:
     )
 
 
+_METRICS = _upsert(
+    "fp_metrics", "run, key", ", ".join([*SUMMARY_COLUMNS, "best", "experiment", "ranked"])
+)
 _LIFE: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "id": ("r.id", damage.text),
     "name": ("r.name", damage.text),
@@ -326,24 +330,47 @@ def _write_params_and_tags(
     )
 
 
-def _write_metrics(
-    transaction: Transaction, drafts: _Drafts, numbers: Mapping[str, int], known: Container[int]
-) -> None:
-    """Write summaries and points; ``known`` are the numbers of those runs that the tables had
-    before.
+def _ranked(life: Life) -> str | None:
+    """Return the experiment among whose metrics those of a run have their rank; None while the run
+    goes on.
     """
-    summaries = []
+    return None if life.status == "RUNNING" else life.experiment
+
+
+def _write_metrics(
+    transaction: Transaction,
+    drafts: _Drafts,
+    numbers: Mapping[str, int],
+    experiment_numbers: Mapping[str, int],
+    ranked: Mapping[int, str | None],
+) -> None:
+    """Write summaries and points; ``ranked`` has those runs that the tables had before, with the
+    experiment where they had a rank.
+    """
+    summaries, moved = [], []
     for run, draft in drafts.items():
+        now = _ranked(draft.life)
+        before = ranked.get(run, now)
+        experiment = None if before is None else experiment_numbers[before]
         pieces = []
         for key, series in draft.points.items():
             if count := len(series.history):
                 number, summary = numbers[key], series.summary()
-                summaries.append((run, number, *summary_row(summary)))
+                rank = None if experiment is None else summary.last
+                summaries.append((run, number, *summary_row(summary), experiment, rank))
                 pieces.append(Piece(number, summary.count - count, series.history))
         if pieces or draft.ended:
-            points.write(transaction, run, pieces, fresh=run not in known, ended=draft.ended)
+            points.write(transaction, run, pieces, fresh=run not in ranked, ended=draft.ended)
+        if now != before:
+            moved.append((None if now is None else experiment_numbers[now], run))
+    transaction.many(_METRICS, summaries)
     transaction.many(
-        _upsert("fp_metrics", "run, key", ", ".join([*SUMMARY_COLUMNS, "best"])), summaries
+        "UPDATE fp_metrics SET experiment = ?, ranked = last WHERE run = ?",
+        [(experiment, run) for experiment, run in moved if experiment is not None],
+    )
+    transaction.many(
+        "UPDATE fp_metrics SET experiment = NULL, ranked = NULL WHERE run = ?",
+        [(run,) for experiment, run in moved if experiment is None],
     )
 
 
