@@ -138,26 +138,26 @@ class History:
         )
 
     @classmethod
-    def joined(cls, pieces: Iterable[History]) -> History:
-        """Return the points of all pieces, one after the other; to add them one by one would move
-        those before again and again.
-        """
-        pieces = list(pieces)
-        count = sum(map(len, pieces))
-        whole = cls(
+    def blank(cls, count: int) -> History:
+        """Return so many points of zeros, to be replaced."""
+        return cls(
             array("q", [0]) * count,
             array("q", [0]) * count,
             array("d", [0]) * count,
             array("d", [0]) * count,
         )
+
+    @classmethod
+    def joined(cls, pieces: Iterable[History]) -> History:
+        """Return the points of all pieces, one after the other; to add them one by one would move
+        those before again and again.
+        """
+        pieces = list(pieces)
+        whole = cls.blank(sum(map(len, pieces)))
         start = 0
         for piece in pieces:
-            end = start + len(piece)
-            whole.step[start:end] = piece.step
-            whole.timestamp[start:end] = piece.timestamp
-            whole.value[start:end] = piece.value
-            whole.epoch[start:end] = piece.epoch
-            start = end
+            whole.put(start, piece)
+            start += len(piece)
         return whole
 
     def to_bytes(self) -> bytes:
@@ -174,6 +174,14 @@ class History:
         self.timestamp.extend(more.timestamp)
         self.value.extend(more.value)
         self.epoch.extend(more.epoch)
+
+    def put(self, start: int, points: History) -> None:
+        """Put ``points`` in the place of as many from ``start`` on."""
+        end = start + len(points)
+        self.step[start:end] = points.step
+        self.timestamp[start:end] = points.timestamp
+        self.value[start:end] = points.value
+        self.epoch[start:end] = points.epoch
 
     def part(self, start: int = 0, end: int | None = None) -> History:
         """Return a copy of the points from ``start`` up to ``end``."""

@@ -33,6 +33,7 @@ Numbers keep every bit: NaN payloads, infinities and signed zeros come back as t
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
@@ -40,12 +41,12 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import accumulate, islice, repeat
 from operator import sub
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from fitprint.entities import History, from_little, to_little
 from fitprint.errors import CorruptStoreError
 
-__all__ = ["FULL", "Piece", "decode", "encode", "pack", "unpack"]
+__all__ = ["FULL", "Piece", "decode", "encode", "pack", "size", "unpack"]
 
 FULL = 8192
 """Points of a chunk that is never rewritten: few enough for a processor's cache, so that they are
@@ -66,6 +67,7 @@ _WORTHWHILE = 0.9
 _HALF = 1 << 32
 _BEFORE = ("step", "timestamp", "epoch", "value")  # the columns of codecs 0 to 2
 _NOW = ("step", "timestamp", "value", "epoch")
+_Read = tuple[int, Union[bytes, bytearray]]  # the place behind what was read, and the numbers
 _ODD = (struct.error, zlib.error, ValueError, IndexError, TypeError, OverflowError)
 
 
@@ -82,8 +84,19 @@ def encode(history: History) -> bytes:
     return _head(_SERIES, len(history)) + _columns(history)
 
 
-def decode(chunk: bytes, into: History) -> None:
-    """Add the points of a chunk to the history ``into``.
+def size(chunk: bytes) -> int:
+    """Return how many points a chunk has.
+
+    Raises:
+        CorruptStoreError: these bytes are no chunk.
+    """
+    with _told():
+        return _codec_and_count(chunk)[1]
+
+
+def decode(chunk: bytes, into: History, start: int = 0) -> None:
+    """Put the points of a chunk into the history ``into``, which has room for them from the place
+    ``start`` on.
 
     Raises:
         CorruptStoreError: these bytes are no chunk.
@@ -94,12 +107,12 @@ def decode(chunk: bytes, into: History) -> None:
             raise ValueError("it is a pack of several series")
         if codec == _SINGLE:
             for name, number in zip(_BEFORE, struct.unpack("<4x8s8s8s8s", chunk), strict=True):
-                column = getattr(into, name)
-                column.extend(from_little(column.typecode, number))
+                _put(getattr(into, name), start, number)
             return
         at = 4
         for name in _NOW if codec == _SERIES else _BEFORE:
-            at = _read(chunk, at, count, getattr(into, name), planes_only=codec == _PLANES_ONLY)
+            column = getattr(into, name)
+            at = _read(chunk, at, count, column, start, planes_only=codec == _PLANES_ONLY)
 
 
 def pack(pieces: Sequence[Piece]) -> bytes:
@@ -133,12 +146,13 @@ def unpack(chunk: bytes) -> list[Piece]:
         (number,) = struct.unpack_from("<I", chunk, 4)
         if codec != _PACK or not 0 < number <= count:
             raise ValueError(f"it would be {number} pieces of {count} points in the codec {codec}")
-        about, together = (array("q"), array("q"), array("q")), History()
+        about = [array("q", bytes(8 * number)) for _ in range(3)]
+        together = History.blank(count)
         at = 8
         for each in about:
-            at = _read(chunk, at, number, each)
+            at = _read(chunk, at, number, each, 0)
         for column in together.columns:
-            at = _read(chunk, at, count, column)
+            at = _read(chunk, at, count, column, 0)
         keys, starts, counts = about
         if sum(counts) != count or min(counts, default=1) < 1:
             raise ValueError("its pieces have other points than it has")
@@ -186,7 +200,7 @@ def _whole_numbers(column: array[int]) -> bytes:
     if (
         stride >= 0
         and column[-1] == first + stride * (count - 1)
-        and column == _line(first, stride, count)
+        and to_little(column) == _line(first, stride, count)
     ):
         return _FORMS[_LINE] + struct.pack("<qq", first, stride)
     return _growing(column) or _FORMS[_PLANES] + _planes(column)
@@ -252,34 +266,50 @@ def _codec_and_count(chunk: bytes) -> tuple[int, int]:
     return codec, count
 
 
+def _put(column: array[Any], start: int, raw: bytes | bytearray) -> None:
+    """Put the numbers that little-endian bytes hold into a column, which has room for them."""
+    if sys.byteorder == "big":
+        numbers = from_little(column.typecode, raw)
+        column[start : start + len(numbers)] = numbers
+    else:  # no array in between
+        at = start * column.itemsize
+        memoryview(column).cast("B")[at : at + len(raw)] = raw
+
+
 def _read(
-    chunk: bytes, at: int, count: int, column: array[Any], *, planes_only: bool = False
+    chunk: bytes,
+    at: int,
+    count: int,
+    column: array[Any],
+    start: int,
+    *,
+    planes_only: bool = False,
 ) -> int:
-    """Add to the column what stands at ``at``, and return the place behind it."""
+    """Put what stands at ``at`` of the chunk into the column, and return the place behind it."""
     form = _PLANES if planes_only else chunk[at]
     at += not planes_only
+    raw: bytes | bytearray
     if form == _PLANES:
         at, raw = _unpacked(chunk, at, count, 8)
-        column.extend(from_little(column.typecode, raw))
-        return at
-    if column.typecode == "d":
+    elif column.typecode == "d":
         if form != _LINE:
             raise ValueError(f"floats in the form {form}")
         (number,) = struct.unpack_from("<8s8x", chunk, at)
-        column.extend(from_little("d", number * count))
-        return at + 16
-    return _READERS[form - 1](chunk, at, count, column)
+        at, raw = at + 16, number * count
+    else:
+        at, raw = _READERS[form - 1](chunk, at, count)
+    _put(column, start, raw)
+    return at
 
 
-def _read_line(chunk: bytes, at: int, count: int, column: array[int]) -> int:
+def _read_line(chunk: bytes, at: int, count: int) -> _Read:
     first, stride = struct.unpack_from("<qq", chunk, at)
     if first < 0 or stride < 0:
         raise ValueError("a line that does not begin at zero or above, and grow")
-    column.extend(_line(first, stride, count))
-    return at + 16
+    return at + 16, _line(first, stride, count)
 
 
-def _read_groups(chunk: bytes, at: int, count: int, column: array[int]) -> int:
+def _read_groups(chunk: bytes, at: int, count: int) -> _Read:
     (first,) = struct.unpack_from("<q", chunk, at)
     groups = -(-count // _GROUPS_OF)
     width = 8 * groups
@@ -295,25 +325,22 @@ def _read_groups(chunk: bytes, at: int, count: int, column: array[int]) -> int:
     points: array[int] = array("q", bytes(len(growth)))
     for number, row in enumerate(rows):
         points[number::_GROUPS_OF] = from_little("q", (row + base).to_bytes(width, "little"))
-    column.extend(points[:count])
-    return at
+    return at, to_little(points[:count])
 
 
-def _read_growing(chunk: bytes, at: int, count: int, column: array[int]) -> int:
+def _read_growing(chunk: bytes, at: int, count: int) -> _Read:
     start, stride, least = struct.unpack_from("<qqq", chunk, at)
     at, rows = _unpacked(chunk, at + 24, count, 8)
-    column.extend(from_little("q", _sums(rows, start, stride, least, "q")))
-    return at
+    return at, _sums(rows, start, stride, least, "q")
 
 
-def _read_growing_little(chunk: bytes, at: int, count: int, column: array[int]) -> int:
+def _read_growing_little(chunk: bytes, at: int, count: int) -> _Read:
     start, stride, least = struct.unpack_from("<qqq", chunk, at)
     high, low = divmod(start, _HALF)
     at, rows = _unpacked(chunk, at + 24, count, 4)
     halves = from_little("I", (bytes(4) + high.to_bytes(4, "little")) * count)
     halves[::2] = from_little("I", _sums(rows, low, stride, least, "I"))
-    column.extend(from_little("q", to_little(halves)))
-    return at
+    return at, to_little(halves)
 
 
 _READERS = (_read_line, _read_groups, _read_growing, _read_growing_little)
@@ -337,11 +364,11 @@ def _sums(rows: bytearray, start: int, stride: int, least: int, code: str) -> by
     return b"".join(found)[: len(rows)]
 
 
-def _line(first: int, stride: int, count: int) -> array[int]:
+def _line(first: int, stride: int, count: int) -> bytes | bytearray:
     if stride == 1:
-        return from_little("q", _counted(first, count))
+        return _counted(first, count)
     numbers, ones = _lanes(count, "q")
-    return from_little("q", (numbers * stride + ones * first).to_bytes(8 * count, "little"))
+    return (numbers * stride + ones * first).to_bytes(8 * count, "little")
 
 
 def _counted(first: int, count: int) -> bytearray:

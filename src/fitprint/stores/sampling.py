@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import filterfalse
+from itertools import filterfalse, pairwise
 
 from fitprint.entities import History
 
@@ -72,15 +72,15 @@ class Part:
         size = BLOCK if self.outline is not None else self.count
         for block in range(start // size, -(-end // size)):
             first, last = max(block * size, start), min(block * size + size, end)
-            if self.outline is not None and last - first == min(size, self.count - block * size):
-                for number in (2 * block, 2 * block + 1):
-                    place, value = (
-                        self.outline.places[number],
-                        self.outline.points.value[1 + number],
-                    )
-                    if value == value:
+            if self.outline is not None:
+                places = self.outline.places[2 * block : 2 * block + 2]
+                values = self.outline.points.value[1 + 2 * block : 3 + 2 * block]
+                if values[0] != values[0]:
+                    continue  # no value of the block is a number
+                if first <= min(places) and max(places) < last:
+                    for place, value in zip(places, values, strict=True):
                         yield self.start + place, value
-                continue
+                    continue
             values = self.points.value[first:last]
             for place in _extremes(values) or ():
                 yield self.start + first + place, values[place]
@@ -105,8 +105,8 @@ def enough(max_points: int | None) -> None:
 
 
 def sampled(history: History, max_points: int) -> History:
-    """Return at most ``max_points`` points: the first, the last, and least and greatest of even
-    stretches between.
+    """Return at most ``max_points`` points: the first, the last, and least and greatest of
+    stretches between that are even, or even to a block where they are longer than one.
 
     NaN is neither least nor greatest; a stretch of nothing but NaN gives one point of it. A short
     history is returned as it is.
@@ -135,10 +135,14 @@ def sampled_parts(parts: Sequence[Part], max_points: int) -> History:
 def _chosen(parts: Sequence[Part], count: int, stretches: int) -> Iterator[int]:
     """Yield the places of the least and the greatest value of each stretch of what lies between the
     first and the last.
+
+    Stretches that are longer than a block end where a block of the history ends: outlines say all
+    of them then.
     """
     inner, number = count - 2, 0
-    for stretch in range(stretches):
-        start, end = 1 + inner * stretch // stretches, 1 + inner * (stretch + 1) // stretches
+    size = BLOCK if inner // stretches >= BLOCK else 1
+    borders = [(1 + inner * stretch // stretches) // size * size for stretch in range(stretches)]
+    for start, end in pairwise([1, *borders[1:], 1 + inner]):
         while parts[number].start + parts[number].count <= start:
             number += 1
         found: list[tuple[int, float]] = []

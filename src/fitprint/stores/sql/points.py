@@ -229,12 +229,12 @@ def _first_rewritten(
 
 
 def _chunks(run: int, piece: Piece) -> Iterator[tuple[object, ...]]:
-    for at in range(0, len(piece.points), chunks.FULL):
-        points = (
-            piece.points
-            if len(piece.points) <= chunks.FULL
-            else piece.points.part(at, at + chunks.FULL)
-        )
+    """Yield the rows of chunks, which end where as many points of the history as they may have, or
+    a multiple, are behind: so their outlines are those of whole blocks of it.
+    """
+    cuts = range(chunks.FULL - piece.start % chunks.FULL, len(piece.points), chunks.FULL)
+    for at, end in pairwise([0, *cuts, len(piece.points)]):
+        points = piece.points if not cuts else piece.points.part(at, end)
         about = _outline_bytes(outline(points)) if len(points) >= BLOCK else None
         yield run, piece.key, piece.start + at, len(points), chunks.encode(points), about
 
@@ -256,14 +256,23 @@ def _outline(content: bytes) -> Outline:
 
 def history(transaction: Transaction, run_id: str, key: str) -> History:
     """Return all points of a metric; none if there is no such run or metric."""
-    pieces: list[Piece] = []
+    found: list[tuple[int, History | bytes]] = []
     for run, number in _numbers(transaction, run_id, key):
-        pieces += _few(transaction, run, number)
-        rows = transaction.rows(
+        found += transaction.rows(
             "SELECT start, content FROM fp_chunks WHERE run = ? AND key = ?", (run, number)
         )
-        pieces += [Piece(number, start, _decoded(content)) for start, content in rows]
-    return History.joined(piece.points for piece in sorted(pieces, key=_PLACE))
+        found += [(piece.start, piece.points) for piece in _few(transaction, run, number)]
+    parts = [part for _, part in sorted(found, key=itemgetter(0))]
+    sizes = [len(part) if isinstance(part, History) else chunks.size(part) for part in parts]
+    whole = History.blank(sum(sizes))
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        if isinstance(part, History):
+            whole.put(start, part)
+        else:
+            chunks.decode(part, whole, start)
+        start += size
+    return whole
 
 
 def parts(transaction: Transaction, run_id: str, key: str) -> list[Part]:
@@ -311,6 +320,6 @@ def _chunk(transaction: Transaction, run: int, key: int, start: int) -> History:
 
 
 def _decoded(content: bytes) -> History:
-    points = History()
+    points = History.blank(chunks.size(content))
     chunks.decode(content, points)
     return points
