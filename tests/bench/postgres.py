@@ -11,6 +11,7 @@ import json
 import os
 import random
 import sys
+import tempfile
 import time
 from array import array
 from collections.abc import Callable, Iterator
@@ -85,30 +86,53 @@ def long_metrics() -> Figures:
 
 
 def live_runs() -> Figures:
-    """1000 runs of 100 metrics each, that deliver ten points of each in turn:
-    microseconds a point.
+    """1000 runs of 100 metrics each, that deliver ten points of each in turn: microseconds a point,
+    with a transaction for each run, and with one for as many runs as a delivery brings at once;
+    and what it takes to make as many bytes last, in as many pieces.
     """
     draw, runs, keys, each = random.Random(1), int(1000 * SCALE), 100, 10
-    with stores() as store:
-        rounds = []
-        for start in range(0, 2 * each, each):
-            steps, times = (
-                array("q", range(start, start + each)),
-                array("q", [START + start] * each),
-            )
-            rounds.append(
-                [
-                    [_points(f"r{run}", f"m{key}", steps, times, draw) for key in range(keys)]
-                    for run in range(runs)
-                ]
-            )
-        for run in range(runs):
-            store.append(Batch(f"j{run}", 0, 1, [RunStarted(f"r{run}", START, "e", f"run {run}")]))
+    found = {}
+    for name, together in (("alone", 1), ("together", 64)):
+        with stores() as store:
+            rounds = []
+            for start in range(0, 2 * each, each):
+                steps, times = (
+                    array("q", range(start, start + each)),
+                    array("q", [START + start] * each),
+                )
+                rounds.append(
+                    [
+                        [_points(f"r{run}", f"m{key}", steps, times, draw) for key in range(keys)]
+                        for run in range(runs)
+                    ]
+                )
+            begun = [
+                Batch(f"j{run}", 0, 1, [RunStarted(f"r{run}", START, "e", f"run {run}")])
+                for run in range(runs)
+            ]
+            store.append_all(begun)
+            began = time.perf_counter()
+            for number, parts in enumerate(rounds, 1):
+                for first in range(0, runs, together):
+                    some = range(first, min(first + together, runs))
+                    store.append_all(
+                        [Batch(f"j{run}", number, number + 1, parts[run]) for run in some]
+                    )
+            count = 2 * runs * keys * each
+            found[f"{name}_us"] = 1e6 * (time.perf_counter() - began) / count
+            found[f"{name}_sync_us"] = _syncing(2 * runs // together, _size(store)) * 1e6 / count
+    return found
+
+
+def _syncing(pieces: int, size: float) -> float:
+    """Return the seconds that it takes to write so many bytes, each piece with a flush to disk."""
+    piece = bytes(max(int(size / pieces), 1))
+    with tempfile.TemporaryFile(buffering=0) as file:
         began = time.perf_counter()
-        for number, parts in enumerate(rounds, 1):
-            for run, events in enumerate(parts):
-                store.append(Batch(f"j{run}", number, number + 1, events))
-        return {"us": 1e6 * (time.perf_counter() - began) / (2 * runs * keys * each)}
+        for _ in range(pieces):
+            file.write(piece)
+            os.fdatasync(file.fileno())
+        return time.perf_counter() - began
 
 
 def one_history() -> Figures:

@@ -41,7 +41,22 @@ class Row:
 
 POSTGRES = (
     ("PostgreSQL, one long metric, one client", "long_metrics", "narrow_us", 0.67, 0.2, "µs"),
-    ("PostgreSQL, 1000 live runs x 100 keys in turn, one client", "live_runs", "us", 5, 2, "µs"),
+    (
+        "PostgreSQL, 1000 live runs x 100 keys, one client, a delivery",
+        "live_runs",
+        "together_us",
+        5,
+        2,
+        "µs",
+    ),
+    (
+        "PostgreSQL, the same, a transaction for each run",
+        "live_runs",
+        "alone_us",
+        5,
+        2,
+        "µs",
+    ),
     ("PostgreSQL, bytes a point, float32 origin", "long_metrics", "narrow_bytes", 5, 4.1, "B"),
     ("PostgreSQL, bytes a point, float64", "long_metrics", "wide_bytes", 8.5, 7.3, "B"),
     ("PostgreSQL, 1 000 000 points: down-sample to 1000", "one_history", "view_ms", 20, 8, "ms"),

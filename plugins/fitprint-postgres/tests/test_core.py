@@ -8,9 +8,9 @@ import test_differential_registry as registries
 from hypothesis import HealthCheck, given, settings
 from test_acts import *
 from test_following import *
+from test_happenings import *
 from test_metrics import *
 from test_points import *
-from test_ranking import *
 from test_runs import *
 
 from fitprint_postgres.store import PostgresStore

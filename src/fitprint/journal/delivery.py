@@ -12,8 +12,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ _DELIVERED = ".delivered-"  # begins the name of a journal that is being removed
 _UNBORN = re.compile(r"\.[0-9a-f]{32}")  # what a writer makes before its journal appears
 _OLD_SECONDS = 3600
 _told_life: dict[tuple[str, str], float] = {}  # when to tell the next time, by store and journal
+_TOGETHER = 64  # journals of which the beginnings are delivered at once
+_LITTLE = 1 << 18  # bytes of a journal that is not delivered by itself
 _MOST_REFUSALS = 3  # of journals, and none accepted: it is the store that does not work
 
 
@@ -187,7 +190,11 @@ def _deliver_each(
     """
     refusals: list[StoreError] = []
     accepted = 0
-    for journal in found:
+    known: dict[str, tuple[int, int]] = {}
+    for number, journal in enumerate(found):
+        some = found[number : number + _TOGETHER]
+        if number % _TOGETHER == 0 and len(some) > 1:
+            known = _deliver_beginnings(some, store, destinations, done)
         writer = read_writer(journal)
         if not journal.is_dir():
             continue
@@ -195,7 +202,7 @@ def _deliver_each(
             if not is_for(writer, store, destinations):
                 continue
             _check_writer(journal, writer, store)
-            _deliver_journal(journal, store, writer, done)
+            _deliver_journal(journal, store, writer, done, known.get(journal.name))
             accepted += 1
         except (StoreBusyError, StoreVersionError):
             raise
@@ -214,6 +221,55 @@ def _deliver_each(
         raise refusals[0]
 
 
+def _deliver_beginnings(
+    some: Sequence[Path], store: Store, destinations: Collection[str], done: Delivery
+) -> dict[str, tuple[int, int]]:
+    """Give the store at once what it lacks of the first of some journals, if that is little, for to
+    make it last is most of the work; return up to where it had them, and has them now.
+
+    A journal that is not plain, and all behind it, are left to be delivered one by one, in order.
+
+    Raises:
+        StoreBusyError: others have not let us for as long as we wait.
+        StoreVersionError: only a newer fitprint may write to the store.
+    """
+    batches: list[Batch] = []
+    known: dict[str, tuple[int, int]] = {}
+    try:
+        for journal in some:
+            writer = read_writer(journal)
+            if not writer or not is_for(writer, store, destinations):
+                continue
+            batch = _beginning(journal, store.position(journal.name), writer)
+            if batch is None:
+                break
+            known[journal.name] = batch.start, batch.start
+            if batch.end > batch.start:
+                batches.append(batch)
+        if len(batches) > 1:
+            store.append_all(batches)
+            known.update({batch.journal: (batch.start, batch.end) for batch in batches})
+            done.batches += len(batches)
+    except (StoreBusyError, StoreVersionError):
+        raise
+    except Exception:  # noqa: BLE001 - what is wrong is told when each is delivered by itself
+        return {}
+    return known
+
+
+def _beginning(journal: Path, start: int, writer: dict[str, Any]) -> Batch | None:
+    """Return what is new in a journal; None if that is much, or not plain."""
+    number, offset = split_position(start)
+    waiting = (journal / segment_name(number)).stat().st_size - offset
+    if waiting > _LITTLE or writer.get("format", FORMAT) > FORMAT:
+        return None
+    stretches = list(islice(read_journal(journal, start), 2))
+    if len(stretches) > 1 or any(each.damage or each.unknown for each in stretches):
+        return None
+    end, events = (stretches[0].end, stretches[0].events) if stretches else (start, [])
+    return Batch(journal.name, start, end, events, writer)
+
+
 def is_for(writer: dict[str, Any], store: Store, destinations: Collection[str]) -> bool:
     """Tell whether a journal, of which its writer says this, is for the store."""
     destination = writer.get("destination", "")
@@ -230,10 +286,16 @@ def _check_writer(journal: Path, writer: dict[str, Any], store: Store) -> None:
         raise FitprintError("its writer.json is gone, which says for which store it was recorded")
 
 
-def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: Delivery) -> None:
+def _deliver_journal(
+    journal: Path,
+    store: Store,
+    writer: dict[str, Any],
+    done: Delivery,
+    known: tuple[int, int] | None,
+) -> None:
     # asked before reading: what a writer wrote last is then read for certain
     gone = writer_is_gone(journal)
-    start = store.position(journal.name)
+    before, start = known or (store.position(journal.name),) * 2
     while True:
         try:
             position, whole = _hand_over(journal, store, start, writer, done, gone=gone)
@@ -250,7 +312,7 @@ def _deliver_journal(journal: Path, store: Store, writer: dict[str, Any], done: 
     else:
         if whole:
             _tell_life(journal.name, position, store, writer)
-        if position == start:
+        if position == before:
             return
     if store.position(journal.name) < position:  # the URI leads to another store by now
         raise StoreError(

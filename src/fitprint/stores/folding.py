@@ -9,7 +9,6 @@ draft of its subject.
 from __future__ import annotations
 
 import math
-from array import array
 from dataclasses import dataclass, field
 from itertools import filterfalse
 from typing import Any, Literal
@@ -159,7 +158,8 @@ class Points:
                 value, step, history.timestamp[0], value, step, value, step, value, 1, goal
             )
             return self.before
-        steps, values = history.step[self.seen :], history.value[self.seen :]
+        # a list, for they are gone through several times, and an array would make each number anew
+        steps, values = history.step[self.seen :], history.value[self.seen :].tolist()
         first, count = values[0], len(values)
         least, most = _extremes(values)
         least_step, most_step = (
@@ -189,11 +189,11 @@ class Points:
         return self.before
 
 
-def _extremes(values: array[float]) -> tuple[float, float]:
+def _extremes(values: list[float]) -> tuple[float, float]:
     """Return the least and the greatest value, NaN passed over; NaN twice if there is no other."""
     if not math.isnan(sum(values)):  # no NaN inside
         return min(values), max(values)
-    real = array("d", filterfalse(math.isnan, values))
+    real = list(filterfalse(math.isnan, values))
     return (min(real), max(real)) if real else (values[0], values[0])
 
 

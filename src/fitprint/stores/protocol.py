@@ -177,6 +177,19 @@ class Store(ABC):
                 it; it can be read.
         """
 
+    def append_all(self, batches: Sequence[Batch]) -> None:
+        """Fold batches in, one after the other, as :meth:`append` does with one.
+
+        By default each is kept by itself. A store to which it is dear to make something last may
+        keep all of them at once; then it keeps all or none.
+
+        Raises:
+            StoreError: as :meth:`append`, of any of them; those before it may have been kept.
+            StoreVersionError: as :meth:`append`.
+        """
+        for batch in batches:
+            self.append(batch)
+
     @abstractmethod
     def position(self, journal: str) -> int:
         """Return the end position of the last batch of this journal that was kept, where the URI

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ def test_a_record_of_another_writer_counts_for_the_time_of_death(tmp_path: Path)
     parent.close()
     store = MemoryStore()
     deliver(tmp_path, store)
-    assert ("KILLED", 1) == (store.run("r").status, store.run("r").end_time)
+    assert ("KILLED", 50) == (store.run("r").status, store.run("r").end_time)
     child.point("r", "loss", 1, 60, 1.0)
     child.close()
     deliver(tmp_path, store)
@@ -462,3 +463,60 @@ def test_fault_9_a_journal_that_never_began_is_swept_when_its_writer_is_gone(
     assert [unborn] == leftovers(tmp_path)
     deliver(tmp_path, MemoryStore())
     assert not unborn.exists()
+
+
+class Counting(MemoryStore):
+    """A store that notes what comes at once, and may refuse to take several journals so."""
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        super().__init__()
+        self.refuses = refuses
+        self.together: list[list[str]] = []
+
+    def append_all(self, batches: Sequence[events.Batch]) -> None:
+        self.together.append([batch.journal for batch in batches])
+        if self.refuses:
+            super().append_all(batches[:2])
+            raise StoreError("no")
+        super().append_all(batches)
+
+
+def many(root: Path, count: int) -> list[str]:
+    """Write journals of one run each, and return their names."""
+    names = []
+    for number in range(count):
+        writer = JournalWriter(root)
+        begin(writer, f"r{number}")
+        writer.point(f"r{number}", "loss", 1, 1, float(number))
+        names.append(writer.id)
+        writer.close()
+    return sorted(names)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_what_is_little_of_several_journals_is_delivered_at_once(
+    tmp_path: Path, *, refuses: bool
+) -> None:
+    """One by one where the store refuses that; either way each once."""
+    names = many(tmp_path, 5)
+    store = Counting(refuses=refuses)
+    done = deliver(tmp_path, store)
+    assert [names] == store.together
+    assert {} == done.failed
+    assert 5 == len(done.killed)
+    assert [1] * 5 == [len(store.metric_history(f"r{number}", "loss")) for number in range(5)]
+    assert [] == journals(tmp_path)
+
+
+def test_nothing_overtakes_a_journal_that_is_damaged(tmp_path: Path) -> None:
+    """What stands behind it may be about what it holds."""
+    names = many(tmp_path, 4)
+    (segment,) = (tmp_path / names[2]).glob("*.log")
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 0xFF
+    segment.write_bytes(raw)
+    store = Counting()
+    done = deliver(tmp_path, store)
+    assert [names[:2]] == store.together
+    assert [names[2]] == list(done.damage)
+    assert [f".damaged-{names[2]}"] == [path.name for path in tmp_path.glob(".damaged-*")]

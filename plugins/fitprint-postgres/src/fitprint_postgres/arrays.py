@@ -5,6 +5,7 @@ that the text takes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, repeat
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ _LENGTH = Struct("!i")
 _WHOLE = Struct("!iq")
 _REAL = Struct("!id")
 _NULL = _LENGTH.pack(-1)
+
+_PLAIN = {"bigint": "iq", "double precision": "id"}
 
 
 class Array(NamedTuple):
@@ -56,5 +59,9 @@ def array_of(kind: str, values: Sequence[Any]) -> Array:
     """Return values of one of the types that the tables have, or None, as an array."""
     number, element = _TYPES[kind]
     has_null = None in values
-    parts = [_NULL if value is None else element(value) for value in values]
-    return Array(_HEADER.pack(1, has_null, number, len(values), 1) + b"".join(parts))
+    if kind in _PLAIN and not has_null:  # all in one call
+        pairs = chain.from_iterable(zip(repeat(8), values, strict=False))
+        content = Struct(f"!{_PLAIN[kind] * len(values)}").pack(*pairs)
+    else:
+        content = b"".join([_NULL if value is None else element(value) for value in values])
+    return Array(_HEADER.pack(1, has_null, number, len(values), 1) + content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fitprint.events import Batch
 from fitprint.stores.sql.store import SqlStore
 from fitprint_postgres.driver import ConflictError, PostgresDriver
@@ -24,10 +26,10 @@ class PostgresStore(SqlStore):
     def __init__(self, uri: str) -> None:
         super().__init__(PostgresDriver(uri))
 
-    def append(self, batch: Batch) -> None:
+    def append_all(self, batches: Sequence[Batch]) -> None:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return super().append(batch)
+                return super().append_all(batches)
             except ConflictError:
                 pass  # all of it was undone
-        return super().append(batch)
+        return super().append_all(batches)

@@ -42,13 +42,13 @@ class PostgresTransaction:
         return cursor.fetchall() if sql.lstrip().startswith("SELECT") else []
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        given = [_stored(row) for row in rows]
+        given = list(rows)
         if not given:
             return
         into = insertion(sql) if len(given) >= _MANY else None
         if into is None:
             for row in given:  # sent one after the other, without waiting for answers
-                psycopg.RawCursor(self.connection).execute(numbered(sql), row)
+                psycopg.RawCursor(self.connection).execute(numbered(sql), _stored(row))
         else:
             self._at_once(into, given)
 
@@ -63,7 +63,7 @@ class PostgresTransaction:
             rows = [by_key[each] for each in sorted(by_key)]
         self.written[into.table] += len(rows)
         types = self._types_of(into)
-        columns = map(array_of, types, zip(*rows, strict=True))
+        columns = map(array_of, types, map(_stored, zip(*rows, strict=True)))
         psycopg.RawCursor(self.connection).execute(into.arrays(types), list(columns))
 
     def _types_of(self, into: Insertion) -> list[str]:
@@ -79,8 +79,8 @@ class PostgresTransaction:
         return [known[column] for column in into.columns]
 
 
-def _stored(row: Sequence[Any]) -> list[Any]:
+def _stored(values: Sequence[Any]) -> list[Any]:
     return [
         None if value != value else value.json if value.__class__ is Deflated else value
-        for value in row
+        for value in values
     ]

@@ -49,6 +49,7 @@ _WAITING = (
     "SELECT b.digest, b.size, j.writer FROM fp_blobs b LEFT JOIN fp_journals j ON "
     "j.journal = b.journal WHERE"
 )
+_OF_BYTES = (ArtifactsLogged, ArtifactStoreChosen, BytesArrived, ModelVersionCreated)
 _IS_WAITING = "b.arrived IS NULL AND b.size IS NOT NULL"
 
 
@@ -64,25 +65,22 @@ def write(
     """Note what the events of a batch, which are written already, say of bytes; those of purged
     runs and refused acts say nothing.
     """
-    added: list[ArtifactsLogged | ModelVersionCreated] = [
-        event
-        for event in batch.events
-        if (isinstance(event, ArtifactsLogged) and event.run not in purged)
-        or (isinstance(event, ModelVersionCreated) and event.id not in refused)
-    ]
+    said = [event for event in batch.events if isinstance(event, _OF_BYTES)]
     logged: dict[str, int] = {}
-    for event in added:
-        for artifact in event.artifacts:
-            logged.setdefault(artifact.digest, artifact.size)
-    arrived = [
-        (digest, event.time)
-        for event in batch.events
-        if isinstance(event, BytesArrived)
-        for digest in event.digests
-    ]
-    chosen = [
-        storable(event.uri) for event in batch.events if isinstance(event, ArtifactStoreChosen)
-    ]
+    arrived: list[tuple[str, int]] = []
+    chosen: list[str] = []
+    for event in said:
+        if isinstance(event, BytesArrived):
+            arrived += [(digest, event.time) for digest in event.digests]
+        elif isinstance(event, ArtifactStoreChosen):
+            chosen.append(storable(event.uri))
+        elif (
+            event.run not in purged
+            if isinstance(event, ArtifactsLogged)
+            else event.id not in refused
+        ):
+            for artifact in event.artifacts:
+                logged.setdefault(artifact.digest, artifact.size)
     if not (logged or arrived or chosen):
         return
     known = artifact_uri(transaction)

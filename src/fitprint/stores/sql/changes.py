@@ -9,10 +9,10 @@ others can see before it commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from fitprint.entities import Change, Changes, Consumer
-from fitprint.events import Batch, ChangesFollowed
+from fitprint.events import ChangesFollowed, Event
 from fitprint.stores.changes import KINDS, Numbered, Touched, followed, number_of, page_of
 from fitprint.stores.sql import damage
 from fitprint.stores.sql.driver import Transaction
@@ -111,9 +111,11 @@ def _since(transaction: Transaction, number: int, limit: int) -> Iterator[Number
             yield damage.number(latest), Change(subject, damage.text(id_), kinds)
 
 
-def write_consumers(transaction: Transaction, batch: Batch, now: Callable[[], int]) -> None:
-    """Decide who has the leases that a batch asks for."""
-    for event in batch.events:
+def write_consumers(
+    transaction: Transaction, events: Iterable[Event], now: Callable[[], int]
+) -> None:
+    """Decide who has the leases that events ask for."""
+    for event in events:
         if isinstance(event, ChangesFollowed):
             known = followed(consumer(transaction, event.consumer), event, now())
             if known is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from fitprint.entities import Experiment
 from fitprint.events import (
     EXPERIMENT_ACTS,
-    Batch,
+    Event,
     ExperimentCreated,
     ExperimentRenamed,
     RunMoved,
@@ -29,21 +29,21 @@ __all__ = ["Shelf", "all_experiments"]
 
 
 class Shelf:
-    """The experiments that a batch names or needs, taken from the tables and brought back there.
+    """The experiments that events name or need, taken from the tables and brought back there.
 
     Args:
-        batch: what will be folded.
+        events: what will be folded.
         ids: of experiments of which the numbers are needed besides.
     """
 
-    def __init__(self, transaction: Transaction, batch: Batch, ids: Iterable[str | None]) -> None:
+    def __init__(
+        self, transaction: Transaction, events: Iterable[Event], ids: Iterable[str | None]
+    ) -> None:
         self.experiments = Experiments(storable)
         self._numbers: dict[str, int] = {}
-        names = {storable(name) for event in batch.events if (name := _name(event)) is not None}
+        names = {storable(name) for event in events if (name := _name(event)) is not None}
         wanted = {
-            event.experiment
-            for event in batch.events
-            if isinstance(event, (*EXPERIMENT_ACTS, RunMoved))
+            event.experiment for event in events if isinstance(event, (*EXPERIMENT_ACTS, RunMoved))
         }
         self._read(
             transaction,

@@ -7,6 +7,9 @@ points arrive, a history lies in few places. A metric moves from packs to chunks
 it, and so the pieces of a history may lie anywhere.
 """
 
+# ruff: noqa: S608
+# values are always arguments; what is put into statements is written in this package
+
 from __future__ import annotations
 
 import struct
@@ -22,9 +25,10 @@ from fitprint.stores.chunks import Piece
 from fitprint.stores.sampling import BLOCK, Outline, Part, outline
 from fitprint.stores.sql import damage
 from fitprint.stores.sql.driver import Transaction
+from fitprint.stores.sql.keys import marks, sliced
 from fitprint.stores.sql.rows import storable
 
-__all__ = ["SHORT", "history", "parts", "write"]
+__all__ = ["SHORT", "Arrived", "history", "parts", "write"]
 
 SHORT = 128
 """Points with which a metric gets chunks of its own."""
@@ -50,15 +54,36 @@ class _Generation(NamedTuple):
     packs: int
 
 
-def write(
-    transaction: Transaction, run: int, added: Sequence[Piece], *, fresh: bool, ended: bool
-) -> None:
-    """Add pieces to what the tables have of a run; nothing if it is ``fresh``.
-
-    What has ``ended`` is brought into its last form.
+class Arrived(NamedTuple):
+    """Pieces of a run. The tables have nothing of one that is ``fresh``; what they have of one that
+    has ``ended`` is brought into its last form.
     """
+
+    run: int
+    pieces: Sequence[Piece]
+    fresh: bool
+    ended: bool
+
+
+def write(transaction: Transaction, arrived: Sequence[Arrived]) -> None:
+    """Add what arrived to what the tables have."""
+    known = _generations(transaction, [each.run for each in arrived if not each.fresh])
+    packs: list[tuple[object, ...]] = []
+    for each in arrived:
+        packs += _write_run(transaction, *each, known.get(each.run, ()))
+    transaction.many(_NEW_PACK, packs)
+
+
+def _write_run(
+    transaction: Transaction,
+    run: int,
+    added: Sequence[Piece],
+    fresh: bool,
+    ended: bool,
+    generations: Sequence[_Generation],
+) -> list[tuple[object, ...]]:
+    """Write what of a run lies in chunks, and return the rows of its new packs."""
     pieces = sorted(added, key=_PLACE)
-    generations = [] if fresh else _generations(transaction, run)
     merged = _to_merge(generations, pieces, ended=ended)
     if merged:
         pieces = _joined([*_taken_back(transaction, run, merged), *pieces])
@@ -68,9 +93,7 @@ def write(
             piece for piece in pieces if len(piece.points) < SHORT and not (ended and piece.start)
         ]
     number = generations[0].number + 1 if generations else 1
-    transaction.many(
-        _NEW_PACK, ((run, number, part, *row) for part, row in enumerate(_packs(pieces), 1))
-    )
+    packs = [(run, number, part, *row) for part, row in enumerate(_packs(pieces), 1)]
     for key in dict.fromkeys(piece.key for piece in long):
         _write_chunks(
             transaction,
@@ -88,19 +111,24 @@ def write(
         )
         for (key,) in rows:
             _write_chunks(transaction, run, key, [], fresh=False, ended=True)
+    return packs
 
 
 # -- packs -----------------------------------------------------------------------------------------
 
 
-def _generations(transaction: Transaction, run: int) -> list[_Generation]:
-    """Return the generations of a run, newest first."""
-    rows = transaction.rows(
-        "SELECT generation, MIN(low), MAX(high), SUM(points), COUNT(*) FROM fp_packs WHERE run = ?"
-        " GROUP BY generation ORDER BY generation DESC",
-        (run,),
-    )
-    return [_Generation(*map(int, row)) for row in rows]
+def _generations(transaction: Transaction, runs: Sequence[int]) -> dict[int, list[_Generation]]:
+    """Return the generations of runs, newest first."""
+    found: dict[int, list[_Generation]] = {}
+    for part in sliced(runs):
+        rows = transaction.rows(
+            "SELECT run, generation, MIN(low), MAX(high), SUM(points), COUNT(*) FROM fp_packs WHERE"
+            f" run IN ({marks(part)}) GROUP BY run, generation ORDER BY generation DESC",
+            part,
+        )
+        for run, *row in rows:
+            found.setdefault(run, []).append(_Generation(*map(int, row)))
+    return found
 
 
 def _to_merge(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fitprint.entities import Artifact, Dataset, LoggedModel, MetricSummary, RunRecord
@@ -78,17 +78,24 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
 
 
 def summaries(
-    transaction: Transaction, run: int, wanted: Iterable[str], keys: KeyNumbers
-) -> dict[str, MetricSummary]:
-    """Return those of the wanted metrics that the run with this number has."""
-    names = {number: key for key, number in keys.find(transaction, wanted).items()}
-    found = {}
-    for part in sliced(list(names)):
-        rows = transaction.rows(
-            f"SELECT key, {_SUMMARY} FROM fp_metrics WHERE run = ? AND key IN ({marks(part)})",
-            (run, *part),
-        )
-        found.update({names[row[0]]: summary(row) for row in rows})
+    transaction: Transaction, wanted: Mapping[int, Collection[str]], keys: KeyNumbers
+) -> dict[int, dict[str, MetricSummary]]:
+    """Return, by the number of a run, those of the metrics wanted of it that it has."""
+    alike: dict[frozenset[str], list[int]] = defaultdict(list)  # runs of one program have the same
+    for run, metrics in wanted.items():
+        alike[frozenset(metrics)].append(run)
+    found: dict[int, dict[str, MetricSummary]] = {run: {} for run in wanted}
+    for metrics, runs in alike.items():
+        names = {number: key for key, number in keys.find(transaction, metrics).items()}
+        for some in sliced(runs):
+            for part in sliced(list(names)):
+                rows = transaction.rows(
+                    f"SELECT run, key, {_SUMMARY} FROM fp_metrics WHERE run IN ({marks(some)}) AND "
+                    f"key IN ({marks(part)})",
+                    (*some, *part),
+                )
+                for row in rows:
+                    found[row[0]][names[row[1]]] = summary(row)
     return found
 
 

@@ -12,7 +12,7 @@ from copy import deepcopy
 from fitprint.events import (
     MODEL_ACTS,
     AliasMoved,
-    Batch,
+    Event,
     ModelAct,
     ModelVersionCreated,
     ModelVersionEdited,
@@ -29,15 +29,15 @@ __all__ = ["RegistryShelf"]
 
 
 class RegistryShelf:
-    """The registered models and versions that a batch names or needs, taken from the tables and
+    """The registered models and versions that events name or need, taken from the tables and
     brought back there.
     """
 
-    def __init__(self, transaction: Transaction, batch: Batch) -> None:
+    def __init__(self, transaction: Transaction, events: Iterable[Event]) -> None:
         self.registry = Registry(storable)
         self._numbers: dict[str, int] = {}
         self._version_numbers: dict[str, int] = {}
-        acts = [event for event in batch.events if isinstance(event, MODEL_ACTS)]
+        acts = [event for event in events if isinstance(event, MODEL_ACTS)]
         if acts:
             self._take_models(transaction, acts)
             self._take_versions(transaction, acts)

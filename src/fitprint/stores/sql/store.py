@@ -101,23 +101,34 @@ class SqlStore(Store):
         self.driver.patience = seconds
 
     def append(self, batch: Batch) -> None:
+        self.append_all([batch])
+
+    def append_all(self, batches: Sequence[Batch]) -> None:
+        """Fold the batches in, all of them in one transaction."""
         with self._lock:
             try:
                 with self.driver.writing() as transaction:
                     self._forget_others()
                     with damage.told(f"the store {self.uri}"):
-                        position = _position(transaction, batch.journal)
-                    if is_sign_of_life(batch, position):
-                        writing.hear(transaction, batch.journal)
-                    if is_new(batch, position):
-                        writing.write(transaction, batch, self._keys, self.uri)
+                        positions = _positions(transaction, {batch.journal for batch in batches})
+                    new = []
+                    for batch in batches:
+                        journal = storable(batch.journal)
+                        position = positions.get(journal, 0)
+                        if is_sign_of_life(batch, position):
+                            writing.hear(transaction, batch.journal)
+                        if is_new(batch, position):
+                            new.append(batch)
+                            positions[journal] = batch.end
+                    if new:
+                        writing.write(transaction, new, self._keys, self.uri)
             except BaseException:
                 self._keys = KeyNumbers()  # it may have seen numbers that were never committed
                 raise
 
     def position(self, journal: str) -> int:
         with self._reading() as transaction:
-            return _position(transaction, journal)
+            return _positions(transaction, [journal]).get(storable(journal), 0)
 
     def open_runs(self, journal: str) -> Sequence[OpenRun]:
         with self._reading() as transaction:
@@ -308,11 +319,15 @@ at_fork(
 )
 
 
-def _position(transaction: Transaction, journal: str) -> int:
-    rows = transaction.rows(
-        "SELECT position FROM fp_journals WHERE journal = ?", (storable(journal),)
-    )
-    return int(rows[0][0]) if rows else 0
+def _positions(transaction: Transaction, journals: Collection[str]) -> dict[str, int]:
+    """Return the positions of those journals of which something was kept."""
+    return {
+        journal: int(position)
+        for part in sliced(list(map(storable, journals)))
+        for journal, position in transaction.rows(
+            f"SELECT journal, position FROM fp_journals WHERE journal IN ({marks(part)})", part
+        )
+    }
 
 
 def _numbers(transaction: Transaction, condition: str, argument: str) -> list[int]:

@@ -17,6 +17,7 @@ from fitprint.events import (
     MODEL_ACTS,
     STORE_EVENTS,
     Batch,
+    Event,
     MetricPoints,
     RunMoved,
     RunStarted,
@@ -37,31 +38,35 @@ _Drafts = Mapping[int, Draft]  # by the run's number
 _NOT_OF_RUNS = (*EXPERIMENT_ACTS, *MODEL_ACTS, *STORE_EVENTS)
 
 
-def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) -> None:
-    """Fold a batch that is new into the tables of the store at ``uri``, and note its end."""
+def write(transaction: Transaction, batches: Sequence[Batch], keys: KeyNumbers, uri: str) -> None:
+    """Fold batches that are new into the tables of the store at ``uri``, one after the other, and
+    note their ends. A statement does for all of them what it does for one.
+    """
     told = partial(damage.told, f"the store {uri}")
+    events = [event for batch in batches for event in batch.events]
     with told():
         ids = {
             event.run: storable(event.run)
-            for event in batch.events
+            for event in events
             if not isinstance(event, _NOT_OF_RUNS)
         }
         lives, numbers = _lives(transaction, ids.values())
         records = Records(
-            _drafts(transaction, batch, ids, lives, numbers, keys),
+            _drafts(transaction, events, ids, lives, numbers, keys),
             purged=_purged(transaction, ids, lives),
         )
-        shelf = experiments.Shelf(transaction, batch, {life.experiment for life in lives.values()})
+        shelf = experiments.Shelf(transaction, events, {life.experiment for life in lives.values()})
         records.experiments = shelf.experiments
-        registry_shelf = RegistryShelf(transaction, batch)
+        registry_shelf = RegistryShelf(transaction, events)
         records.registry = registry_shelf.registry
     gone = set(records.purged)
     ranked = {numbers[id_]: _ranked(life) for id_, life in lives.items()}
-    for event in batch.events:
-        records.fold(event, batch)
+    for batch in batches:
+        for event in batch.events:
+            records.fold(event, batch)
     drafts = list(records.runs.values())
     experiment_numbers = shelf.write(transaction)
-    numbered = _write_lives(transaction, drafts, experiment_numbers)
+    numbered = _write_lives(transaction, drafts, experiment_numbers, numbers)
     key_numbers = keys.make(
         transaction,
         {key for draft in drafts for key in (*draft.params, *draft.points, *draft.tags)},
@@ -71,27 +76,28 @@ def write(transaction: Transaction, batch: Batch, keys: KeyNumbers, uri: str) ->
         _write_metrics(transaction, numbered, key_numbers, experiment_numbers, ranked)
     _write_files_and_facts(transaction, numbered)
     registry_shelf.write(transaction)
-    _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(batch))
+    _write_catalogue(transaction, numbered, experiment_numbers, key_numbers, _begun(events))
     with told():
         last = changes.last(transaction)  # what is purged may have it
     _purge(transaction, [ids[run] for run in records.purged - gone])
     _write_decisions(transaction, records.decisions.values())
     with told():
         changes.write(transaction, records.take_touched(), last)
-        changes.write_consumers(transaction, batch, records.now)
-    arrivals.write(
-        transaction,
-        batch,
-        records.purged,
-        {each.id for each in records.decisions.values() if each.refusal is not None},
-    )
+        changes.write_consumers(transaction, events, records.now)
+    refused = {each.id for each in records.decisions.values() if each.refusal is not None}
+    for batch in batches:
+        arrivals.write(transaction, batch, records.purged, refused)
+    ends = {batch.journal: batch for batch in batches}
     transaction.many(
         _upsert("fp_journals", "journal", "position, writer"),
-        [(storable(batch.journal), batch.end, json.dumps(dict(batch.writer)))],
+        [
+            (storable(journal), batch.end, json.dumps(dict(batch.writer)))
+            for journal, batch in ends.items()
+        ],
     )
     transaction.many(
         "UPDATE fp_journals SET heard = ? WHERE journal = ? AND heard IS NOT NULL",
-        [(records.now(), storable(batch.journal))],
+        [(records.now(), storable(journal)) for journal in ends],
     )
 
 
@@ -102,11 +108,9 @@ def hear(transaction: Transaction, journal: str) -> None:
     )
 
 
-def _begun(batch: Batch) -> set[str]:
+def _begun(events: Iterable[Event]) -> set[str]:
     """Return the runs that may have come to an experiment with what they had before."""
-    return {
-        storable(event.run) for event in batch.events if isinstance(event, (RunStarted, RunMoved))
-    }
+    return {storable(event.run) for event in events if isinstance(event, (RunStarted, RunMoved))}
 
 
 def _purge(transaction: Transaction, ids: Sequence[str]) -> None:
@@ -236,37 +240,41 @@ def _purged(
 
 def _drafts(
     transaction: Transaction,
-    batch: Batch,
+    events: Iterable[Event],
     ids: Mapping[str, str],
     lives: Mapping[str, Life],
     numbers: Mapping[str, int],
     keys: KeyNumbers,
 ) -> dict[str, Draft]:
-    """Return a draft for each run of the batch that the tables have, which begins with what of it
-    the batch may change.
+    """Return a draft for each run of the events that the tables have, which begins with what of it
+    the events may change.
     """
-    measured: dict[str, set[str]] = {}
-    for event in batch.events:
-        if isinstance(event, MetricPoints) and ids[event.run] in numbers:
-            measured.setdefault(event.run, set()).add(event.key)
-    drafts = {}
-    for run, stored in ids.items():
-        if stored in lives:
-            known = (
-                summaries(transaction, numbers[stored], measured[run], keys)
-                if run in measured
-                else {}
-            )
-            drafts[run] = Draft(
-                lives[stored], points={key: Points(key, before) for key, before in known.items()}
-            )
-    return drafts
+    measured: dict[int, set[str]] = {}
+    for event in events:
+        if isinstance(event, MetricPoints) and (number := numbers.get(ids[event.run])) is not None:
+            measured.setdefault(number, set()).add(event.key)
+    known = summaries(transaction, measured, keys)
+    return {
+        run: Draft(
+            lives[stored],
+            points={
+                key: Points(key, before) for key, before in known.get(numbers[stored], {}).items()
+            },
+        )
+        for run, stored in ids.items()
+        if stored in lives
+    }
 
 
 def _write_lives(
-    transaction: Transaction, drafts: Sequence[Draft], experiment_numbers: Mapping[str, int]
+    transaction: Transaction,
+    drafts: Sequence[Draft],
+    experiment_numbers: Mapping[str, int],
+    known: Mapping[str, int],
 ) -> _Drafts:
-    """Write the runs' own rows, and return the drafts by number."""
+    """Write the runs' own rows, and return the drafts by number; ``known`` has the numbers of those
+    that the tables had before.
+    """
     columns = (
         "name, experiment, status, start_time, end_time, last_time, parent_id, kind, "
         "error, deleted_time, opened, owner, moved, renamed"
@@ -295,8 +303,8 @@ def _write_lives(
         ],
     )
     by_id = {storable(draft.life.id): draft for draft in drafts}
-    numbered = {}
-    for part in sliced(list(by_id)):
+    numbered = {known[run]: draft for run, draft in by_id.items() if run in known}
+    for part in sliced([run for run in by_id if run not in known]):
         for number, run in transaction.rows(
             f"SELECT no, id FROM fp_runs WHERE id IN ({marks(part)})", part
         ):
@@ -347,7 +355,7 @@ def _write_metrics(
     """Write summaries and points; ``ranked`` has those runs that the tables had before, with the
     experiment where they had a rank.
     """
-    summaries, moved = [], []
+    summaries, arrived, moved = [], [], []
     for run, draft in drafts.items():
         now = _ranked(draft.life)
         before = ranked.get(run, now)
@@ -360,9 +368,10 @@ def _write_metrics(
                 summaries.append((run, number, *summary_row(summary), experiment, rank))
                 pieces.append(Piece(number, summary.count - count, series.history))
         if pieces or draft.ended:
-            points.write(transaction, run, pieces, fresh=run not in ranked, ended=draft.ended)
+            arrived.append(points.Arrived(run, pieces, run not in ranked, draft.ended))
         if now != before:
             moved.append((None if now is None else experiment_numbers[now], run))
+    points.write(transaction, arrived)
     transaction.many(_METRICS, summaries)
     transaction.many(
         "UPDATE fp_metrics SET experiment = ?, ranked = last WHERE run = ?",
@@ -455,5 +464,5 @@ def _write_catalogue(
     transaction.many(
         "INSERT INTO fp_catalogue (experiment, entity, key) VALUES (?, ?, ?) ON CONFLICT DO "
         "NOTHING",
-        added,
+        dict.fromkeys(added),
     )

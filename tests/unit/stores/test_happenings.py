@@ -1,15 +1,19 @@
-"""The first runs by a metric, which the SQL store finds through an index."""
+"""Whatever happens to runs: their first pages by a metric, which the SQL store finds through an
+index, and batches of several journals, which it keeps at once.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf, nan
 from typing import Any
 
 import pytest
 
-from fitprint.entities import Param
+from fitprint.entities import Param, RunRecord
+from fitprint.errors import RunNotFoundError, StoreError
 from fitprint.events import (
     Batch,
     Event,
@@ -85,3 +89,66 @@ def test_pages_are_those_of_the_reference_whatever_happened_to_the_runs(
                     assert (token is None) == (found.token is None)
                     if token is None:
                         break
+
+
+def shown(run: RunRecord) -> object:
+    """Return all of a run, in an order of its own."""
+    names = ("params", "metrics", "tags")
+    return replace(run, **{name: sorted(getattr(run, name).items()) for name in names})
+
+
+def outcome(store: Store, run: str) -> list[object]:
+    try:
+        record = repr(shown(store.run(run)))
+    except RunNotFoundError:
+        record = "unknown"
+    return [record, *(repr(list(store.metric_history(run, key).value)) for key in ("loss", "acc"))]
+
+
+def decided(store: Store, act: str) -> object:
+    decision = store.decision(act)
+    return decision and replace(decision, decided_at=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_kept_at_once_is_what_comes_one_by_one(
+    store: Store, points: Callable[..., Any], seed: int
+) -> None:
+    draw, memory = random.Random(seed), MemoryStore()
+    first = Batch("j", 0, 1, [RunStarted(f"first {name}", 1, name, name) for name in "abc"])
+    for each in (memory, store):
+        each.append(first)
+    events = happenings(points, draw, [each.id for each in memory.experiments()])
+    acts = [event.id for event in events if hasattr(event, "id")]
+    ends = {"a": 0, "b": 0, "c": 0}
+    while events:
+        batches = []
+        for _ in range(draw.randrange(1, 6)):
+            journal, count = draw.choice("abc"), draw.randrange(1, 20)
+            start = ends[journal]
+            ends[journal] += 1
+            batches.append(Batch(journal, start, start + 1, events[:count], {"user": journal}))
+            del events[:count]
+        for batch in batches:
+            memory.append(batch)
+        store.append_all([batches[0], *batches])  # what was kept before is passed over
+    assert ends == {journal: store.position(journal) for journal in ends}
+    runs = [f"r{number:02}" for number in range(60)]
+    assert [outcome(memory, run) for run in runs] == [outcome(store, run) for run in runs]
+    assert memory.keys() == store.keys()
+    assert [decided(memory, act) for act in acts] == [decided(store, act) for act in acts]
+    told = {(each.id, frozenset(each.kinds)) for each in memory.changes().items}
+    assert told == {(each.id, frozenset(each.kinds)) for each in store.changes().items}
+
+
+def test_a_gap_in_one_of_them_is_refused(store: Store) -> None:
+    """What is kept of the others is told by their positions."""
+    batches = [
+        Batch("a", 0, 1, [RunStarted("r", 1, "e", "r")]),
+        Batch("b", 5, 6, [ParamsLogged("r", 1, {})]),
+    ]
+    with pytest.raises(StoreError, match="journal b"):
+        store.append_all(batches)
+    assert 0 == store.position("b")
+    store.append_all([batches[0], Batch("b", 0, 6, [])])
+    assert ("r", 1, 6) == (store.run("r").name, store.position("a"), store.position("b"))
