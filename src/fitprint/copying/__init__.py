@@ -23,6 +23,7 @@ from fitprint.errors import (
     ArtifactNotFoundError,
     FitprintError,
     IntegrityError,
+    RunNotFoundError,
     StoreError,
 )
 from fitprint.events import Event, ExperimentArchived, ExperimentCreated, MetricPoints
@@ -46,6 +47,7 @@ __all__ = [
 _PIECE = 1 << 16  # points that are handed over at once
 _SQLITE = "sqlite:///"
 _NO_POINTS: Sequence[MetricPoints] = ()
+_OF_ONE_RUN = (ArtifactNotFoundError, IntegrityError, RunNotFoundError)
 
 Progress = Callable[[int, int], None]
 """Is told how many runs are done, of how many."""
@@ -144,8 +146,8 @@ def import_from(
             else "install a plugin that brings one"
         )
         raise FitprintError(f"no installed plugin imports from {shown(importer)}; {have}")
-    with closing(known[importer].open(uri)) as origin:
-        return _transfer(origin, current(), dry_run=dry_run, progress=progress)
+    with closing(known[importer].open(uri)) as origin, ExitStack() as stack:
+        return _transferred(origin, current().store_uri, stack, dry_run=dry_run, progress=progress)
 
 
 def _transferred(
@@ -181,7 +183,8 @@ def _transfer(
     done = Copied(problems=origin.problems, dry_run=dry_run)
     chosen = _chosen(origin, done)
     if target is None or dry_run:
-        store = None if target is None else target.store
+        # without a delivery, which would change it
+        store = None if target is None else target.known_store()
         new = [run for run in chosen if store is None or not has_run(store, run)]
         done.added, done.present = new, len(chosen) - len(new)
         return done
@@ -248,11 +251,13 @@ class _Transfer:
         try:
             record = self._origin.run(run)
             self.bring(record.artifacts)
-        except (ArtifactNotFoundError, IntegrityError) as error:
-            # what it has is not whole; others may be
-            self._done.failed[run] = str(error)
+            counts = self._hand_over(record)
+        except Exception as error:
+            # what it has is odd or not whole; others may be
+            if isinstance(error, StoreError) and not isinstance(error, _OF_ONE_RUN):
+                raise
+            self._done.failed[run] = _reason(error)
             return
-        counts = self._hand_over(record)
         if not has_run(self._store, run):
             self._done.failed[run] = f"{self._store.uri} does not take it: it was purged there"
             return
@@ -331,6 +336,12 @@ class _Transfer:
                 describe(self._store, told.name, told.tags, told.note, self.writer)
             if is_new and told.is_archived:
                 act(self._store, [ExperimentArchived(id_, clock.now(), new_id(), "")], self.writer)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FitprintError):
+        return str(error)
+    return f"it cannot be read: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _pieces(points: Iterator[MetricPoints]) -> Iterator[list[MetricPoints]]:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from fitprint.copying.origin import Described, Listed, Origin
+from fitprint.copying.values import id_of
 from fitprint.entities import Artifact, History, LoggedModel, Param, RunRecord, RunStatus
 from fitprint.errors import ArtifactNotFoundError, FitprintError
 from fitprint.events import MetricPoints
 from fitprint.recording.registering import described_model
 from fitprint.registered import STAGES, ModelVersionRecord, RegisteredModelRecord
 from fitprint.stores.addresses import public
-from fitprint_mlflow.files import Files
+from fitprint_mlflow.files import MlflowFiles
 from fitprint_mlflow.sqlite_points import SqlitePoints
-from fitprint_mlflow.values import dataset_of, history_of, id_of, other_tags, typed
+from fitprint_mlflow.values import dataset_of, history_of, other_tags, typed
 
 __all__ = ["SQLITE", "MlflowOrigin"]
 
@@ -42,7 +43,7 @@ class MlflowOrigin(Origin):
         self._keys: list[str] = []
         self._listed: dict[str, Any] = {}
         self._client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
-        self._files = Files(tracking_uri)
+        self._files = MlflowFiles(tracking_uri)
         self._sqlite = (
             SqlitePoints(Path(tracking_uri.removeprefix(SQLITE)))
             if tracking_uri.startswith(SQLITE)

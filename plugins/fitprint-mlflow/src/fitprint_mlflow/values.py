@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from fitprint.entities import Dataset, History
 
-__all__ = ["dataset_of", "history_of", "id_of", "other_tags", "typed"]
+__all__ = ["dataset_of", "history_of", "other_tags", "typed"]
 
 _SAID_ELSEWHERE = (
     "mlflow.runName",
@@ -52,11 +51,6 @@ def typed(text: str) -> Any:
 def other_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags without those that say what a run's name, parent, note and models say."""
     return {key: str(value) for key, value in tags.items() if key not in _SAID_ELSEWHERE}
-
-
-def id_of(*parts: Any) -> str:
-    """Return an id for what has none of 32 hexadecimal digits, the same each time."""
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def history_of(metrics: Iterable[Any]) -> History:

@@ -22,10 +22,10 @@ class Importing:
     Examples:
       fitprint import runs.zip
       fitprint import --from mlflow sqlite:///mlflow.db
+      fitprint import --from tensorboard logs
 
-    --from NAME takes what another program recorded, by a plugin: NAME mlflow comes with
-    fitprint-mlflow. With it, --dry-run says what would be imported, and --json prints an object as
-    `fitprint copy` does.
+    --from NAME takes what another program recorded, by the plugin fitprint-NAME. With it,
+    --dry-run says what would be imported, and --json prints an object as `fitprint copy` does.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
