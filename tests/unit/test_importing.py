@@ -22,6 +22,7 @@ from fitprint.events import MetricPoints
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 from fitprint.recording.workspace import current
+from fitprint.registered import ModelVersionRecord, RegisteredModelRecord
 from fitprint.replay import has_run
 
 RUNS = [id_of("run", number) for number in range(3)]
@@ -47,6 +48,14 @@ class Theirs(Origin):
 
     def open(self, digest: str) -> BinaryIO:
         raise ArtifactNotFoundError(digest)
+
+    def models(self) -> list[RegisteredModelRecord]:
+        return [RegisteredModelRecord(id_of(name), name, 1, 1) for name in ("odd", "sound")]
+
+    def versions(self, model: RegisteredModelRecord) -> Iterator[ModelVersionRecord]:
+        if model.name == "odd":
+            self._fail("versions", RUNS[1])
+        return iter(())
 
     def _fail(self, place: str, run_id: str) -> None:
         if self.odd is not None and (place, run_id) == (self.odd[0], RUNS[1]):
@@ -76,6 +85,14 @@ def test_an_odd_run_is_left_out_and_told(theirs, place, error):
     theirs.odd = None
     assert [RUNS[1]] == fitprint.import_from("theirs", "here").added
     assert 1 == len(current().store.metric_history(RUNS[1], "loss"))
+
+
+def test_an_odd_registered_model_is_told(theirs):
+    """Others are made."""
+    theirs.odd = "versions", KeyError("stage")
+    (problem,) = fitprint.import_from("theirs", "here").problems
+    assert problem.startswith("the registered model 'odd' was not copied to its end: it cannot be ")
+    assert ["sound"] == [each.name for each in fitprint.registered_models()]
 
 
 def test_a_place_that_is_gone_ends_the_import(theirs):

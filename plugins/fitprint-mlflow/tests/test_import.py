@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +19,10 @@ import pytest
 
 import fitprint
 from fitprint import cli
+from fitprint.errors import StoreError
 from fitprint.recording.workspace import current
 from fitprint.testing import isolated
+from fitprint_mlflow.opening import open_mlflow
 
 pytestmark = [pytest.mark.mlflow, pytest.mark.filterwarnings("ignore")]
 
@@ -95,7 +102,11 @@ def done(recorded, tmp_path) -> Iterator[Any]:
 def test_every_run_that_has_ended_is_there(recorded, done):
     """Under its id, with what it was; those that go on are told."""
     assert {recorded.parent, recorded.child, recorded.removed} == set(done.added)
-    assert ([recorded.running], {}, []) == (done.open, done.failed, done.problems)
+    assert ([recorded.running], {}) == (done.open, done.failed)
+    # a database has no folder for files before there is one
+    bare = [] if recorded.uri.startswith("file:") else ["'Default' are not there: if runs had"]
+    assert len(bare) == len(done.problems)
+    assert all(part in problem for part, problem in zip(bare, done.problems, strict=True))
     for run_id in done.added:
         info, ours = recorded.client.get_run(run_id).info, current().store.run(run_id)
         assert (info.run_name, info.status) == (ours.name, ours.status)
@@ -186,3 +197,77 @@ def test_a_dry_run_takes_nothing_in(recorded, tmp_path):
         assert 3 == len(fitprint.import_from("mlflow", recorded.uri, dry_run=True).added)
         assert [] == list(fitprint.search_runs(children=True))
         assert not any(Path(tmp_path / "home" / "blobs").glob("??/*"))
+
+
+def test_the_program_is_left_as_it_was(recorded, tmp_path, monkeypatch):
+    """MLflow's settings and the levels of loggers are other ones for as long as the import."""
+    for name in ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
+        monkeypatch.delenv(name, raising=False)
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    for logger in loggers:
+        monkeypatch.setattr(logger, "level", logging.INFO)
+    before = dict(os.environ)
+    with closing(open_mlflow(recorded.uri)):
+        assert "true" == os.environ["MLFLOW_DISABLE_TELEMETRY"]
+        assert [logging.WARNING] * 2 == [logger.level for logger in loggers]
+    assert before == dict(os.environ)
+    assert [logging.INFO] * 2 == [logger.level for logger in loggers]
+    with pytest.raises(StoreError, match="MLflow cannot read"):
+        open_mlflow("postgresql+nothing://user@host/database")
+    assert before == dict(os.environ)
+
+
+@pytest.fixture
+def copied(recorded, tmp_path) -> Iterator[Path]:
+    """A copy of the SQLite file, and a home to import it into."""
+    if not recorded.uri.startswith("sqlite:"):
+        pytest.skip("the folder has no SQLite file")
+    shutil.copy(recorded.uri.removeprefix("sqlite:///"), tmp_path / "copied.db")
+    with isolated(tmp_path / "home", context=False):
+        yield tmp_path / "copied.db"
+
+
+def change(database: Path, *statements: str) -> None:
+    """Change a SQLite file."""
+    with closing(sqlite3.connect(database)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def test_an_odd_run_is_left_out_and_told(recorded, copied):
+    """Here one with a time that no record can have."""
+    change(copied, f"UPDATE metrics SET timestamp = {2**62} WHERE run_uuid = '{recorded.parent}'")
+    done = fitprint.import_from("mlflow", str(copied))
+    assert [recorded.parent] == list(done.failed)
+    assert done.failed[recorded.parent].startswith("it cannot be read: OverflowError")
+    assert {recorded.child, recorded.removed} == set(done.added)
+
+
+def test_folders_that_are_not_there_are_told(recorded, copied, tmp_path):
+    """Those of runs that had models, and of experiments; runs come without files."""
+    change(
+        copied,
+        f"UPDATE runs SET artifact_uri = '{tmp_path}/gone/artifacts'",
+        f"UPDATE experiments SET artifact_location = '{tmp_path}/gone'",
+        "INSERT INTO tags (key, value, run_uuid) VALUES ('mlflow.log-model.history', '[]', "
+        f"'{recorded.parent}')",
+    )
+    done = fitprint.import_from("mlflow", str(copied))
+    assert 3 == len(done.added)
+    told = "\n".join(done.problems)
+    assert f"the files of the run {recorded.parent} are not there: {tmp_path}/gone" in told
+    assert "the folders of files of the experiments 'Default', 'iris' are not there" in told
+
+
+def test_an_mlflow_that_is_gone_ends_the_import(recorded, copied):
+    """With what to do; no run is blamed for it."""
+    with closing(open_mlflow(str(copied))) as origin:
+        runs = [each.id for each in origin.runs()]
+        record = origin.run(recorded.parent)
+        assert recorded.parent in runs
+        change(copied, *(f"DROP TABLE {name}" for name in ("metrics", "experiments", "runs")))
+        with pytest.raises(StoreError, match="MLflow gives no answer at .* importing again"):
+            list(origin.points(record))
+        with pytest.raises(StoreError, match="MLflow gives no answer at .* importing again"):
+            list(origin.runs())

@@ -8,12 +8,15 @@ import pytest
 from asking import admin, ask, schema_of, started
 from psycopg import sql as composed
 
+import fitprint
 from fitprint.cli import main
 from fitprint.errors import StoreBusyError, StoreError, StoreVersionError
 from fitprint.events import Batch, RunStarted, TagsSet
 from fitprint.query.grammar import parse
+from fitprint.recording.workspace import current
 from fitprint.stores.sql.schema import STEPS
 from fitprint.stores.sql.store import SqlStore
+from fitprint.testing import isolated
 from fitprint_postgres.driver import PostgresDriver
 from fitprint_postgres.store import PostgresStore
 
@@ -210,6 +213,18 @@ def test_runs_that_ended_before_their_metrics_had_ranks_get_them(uri):
     assert ["r1", "r2", "r3", "r4"] == [run.id for run in store.search_runs(query, limit=4).runs]
     assert [(8, 1)] == ask(store, "SELECT COUNT(ranked), MIN(experiment) FROM fp_metrics")
     store.close()
+
+
+def test_a_dry_run_of_a_copy_makes_no_tables(uri, tmp_path):
+    """It says what would come; the copy itself makes them, and then there is nothing to do."""
+    with isolated(tmp_path / "home", context=False):
+        with fitprint.start_run() as run:
+            pass
+        source = current().store_uri
+        assert [run.id] == fitprint.copy_runs(source, uri, dry_run=True).added
+        assert PostgresDriver(uri).described().startswith("there are no tables")
+        assert [run.id] == fitprint.copy_runs(source, uri).added
+        assert 1 == fitprint.copy_runs(source, uri, dry_run=True).present
 
 
 def test_two_upgrades_at_once_are_one(uri):

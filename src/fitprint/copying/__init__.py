@@ -15,17 +15,11 @@ from pathlib import Path
 
 from fitprint import clock
 from fitprint.arguments import checked_text, checked_truth, nearest, shown
-from fitprint.copying.origin import Described, Importer, Listed, Origin
+from fitprint.copying.origin import Described, Importer, Listed, Origin, is_of_all, reason_of
 from fitprint.copying.registry import CopiedVersion, copy_registry
 from fitprint.copying.stores import StoreOrigin
 from fitprint.entities import Artifact, RunRecord
-from fitprint.errors import (
-    ArtifactNotFoundError,
-    FitprintError,
-    IntegrityError,
-    RunNotFoundError,
-    StoreError,
-)
+from fitprint.errors import FitprintError, StoreError
 from fitprint.events import Event, ExperimentArchived, ExperimentCreated, MetricPoints
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
@@ -47,7 +41,6 @@ __all__ = [
 _PIECE = 1 << 16  # points that are handed over at once
 _SQLITE = "sqlite:///"
 _NO_POINTS: Sequence[MetricPoints] = ()
-_OF_ONE_RUN = (ArtifactNotFoundError, IntegrityError, RunNotFoundError)
 
 Progress = Callable[[int, int], None]
 """Is told how many runs are done, of how many."""
@@ -153,9 +146,10 @@ def import_from(
 def _transferred(
     origin: Origin, target: str, stack: ExitStack, *, dry_run: bool, progress: Progress | None
 ) -> Copied:
-    if dry_run and _lacks_file(target):  # to open it would make it
+    workspace = _workspace(target, stack)
+    if dry_run and not workspace.destination.is_made(workspace.home):  # to open it would make it
         return _transfer(origin, None, dry_run=True, progress=progress)
-    return _transfer(origin, _workspace(target, stack), dry_run=dry_run, progress=progress)
+    return _transfer(origin, workspace, dry_run=dry_run, progress=progress)
 
 
 def _workspace(uri: str, stack: ExitStack, **settings: str) -> Workspace:
@@ -254,9 +248,9 @@ class _Transfer:
             counts = self._hand_over(record)
         except Exception as error:
             # what it has is odd or not whole; others may be
-            if isinstance(error, StoreError) and not isinstance(error, _OF_ONE_RUN):
+            if is_of_all(error):
                 raise
-            self._done.failed[run] = _reason(error)
+            self._done.failed[run] = reason_of(error)
             return
         if not has_run(self._store, run):
             self._done.failed[run] = f"{self._store.uri} does not take it: it was purged there"
@@ -336,12 +330,6 @@ class _Transfer:
                 describe(self._store, told.name, told.tags, told.note, self.writer)
             if is_new and told.is_archived:
                 act(self._store, [ExperimentArchived(id_, clock.now(), new_id(), "")], self.writer)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FitprintError):
-        return str(error)
-    return f"it cannot be read: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _pieces(points: Iterator[MetricPoints]) -> Iterator[list[MetricPoints]]:

@@ -10,10 +10,20 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from fitprint.entities import RunRecord
+from fitprint.errors import (
+    ArtifactNotFoundError,
+    FitprintError,
+    IntegrityError,
+    RefusedError,
+    RunNotFoundError,
+    StoreError,
+)
 from fitprint.events import MetricPoints
 from fitprint.registered import ModelVersionRecord, RegisteredModelRecord
 
-__all__ = ["Described", "Importer", "Listed", "Origin"]
+__all__ = ["Described", "Importer", "Listed", "Origin", "is_of_all", "reason_of"]
+
+_OF_ONE = (ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError)
 
 
 class Listed(NamedTuple):
@@ -107,3 +117,17 @@ class Importer:
     """
 
     open: Callable[[str], Origin]
+
+
+def is_of_all(error: Exception) -> bool:
+    """Tell whether what was raised while a run or a model was copied is the store's or the origin's
+    fault, so that no other would fare better.
+    """
+    return isinstance(error, StoreError) and not isinstance(error, _OF_ONE)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a run or a model was not copied, in words."""
+    if isinstance(error, FitprintError):
+        return str(error)
+    return f"it cannot be read: {type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from fitprint import clock, events
-from fitprint.copying.origin import Origin
+from fitprint.copying.origin import Origin, is_of_all, reason_of
 from fitprint.entities import Artifact, LoggedModel
 from fitprint.errors import (
     ArtifactNotFoundError,
@@ -259,9 +259,11 @@ def copy_registry(
         copying = _Copying(origin, store, registry, model, bring, writer)
         try:
             copying.do()
-        except (ArtifactNotFoundError, IntegrityError) as error:
+        except Exception as error:
+            if is_of_all(error):
+                raise
             origin.problems.append(
-                f"the registered model {model.name!r} was not copied to its end: {error}"
+                f"the registered model {model.name!r} was not copied to its end: {reason_of(error)}"
             )
         added += copying.added
     if left:

@@ -5,6 +5,7 @@ what opens it.
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Destination", "note_store_id"]
 
+_SQLITE = "sqlite:///"
 _WITHOUT_PASSWORD = ("sqlite:", "memory:")
 _told_ids: dict[str, str] = {}  # of stores, by address, as run tokens told them
 
@@ -132,11 +134,30 @@ class Destination:
         Raises:
             StoreError: it cannot be opened; the message holds no password.
         """
+        store = self._opened(home)
+        self.store_id = store.id
+        if not self.is_own(home):
+            _remember_id(home, self.address, store.id)
+        return store
+
+    def is_made(self, home: Path) -> bool:
+        """Tell whether there is a store; to ask makes none.
+
+        Raises:
+            StoreError: it cannot be opened; the message holds no password.
+        """
+        uri = self.uri(home)
+        if uri.startswith(_SQLITE):
+            return Path(uri.removeprefix(_SQLITE)).exists()
+        with closing(self._opened(home)) as store:
+            return store.is_made()
+
+    def _opened(self, home: Path) -> Store:
         from fitprint.stores.opening import open_store
 
         uri = _own(home) if self._chosen is None else self._whole()
         try:
-            store = open_store(uri, hooks().registered("register_stores"))
+            return open_store(uri, hooks().registered("register_stores"))
         except StoreError as error:
             may_lack_password = (
                 uri == self.public
@@ -147,10 +168,6 @@ class Destination:
             if told == str(error):
                 raise
             raise type(error)(told) from None
-        self.store_id = store.id
-        if not self.is_own(home):
-            _remember_id(home, self.address, store.id)
-        return store
 
     def _advice(self) -> str:
         from fitprint.stores.addresses import credentials_file

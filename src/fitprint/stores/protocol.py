@@ -158,6 +158,12 @@ class Store(ABC):
         the same for all who open it.
         """
 
+    def is_made(self) -> bool:
+        """Tell whether there is something to read; a store that is made with its first use answers
+        without making it.
+        """
+        return True
+
     @abstractmethod
     def append(self, batch: Batch) -> None:
         """Fold the batch in, atomically, together with its end position.

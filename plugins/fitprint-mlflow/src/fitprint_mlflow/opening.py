@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -33,37 +33,46 @@ def open_mlflow(uri: str) -> MlflowOrigin:
             no password.
     """
     found = _tracking_uri(uri)
-    # who imports has not asked to be counted
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    from fitprint_mlflow.origin import MlflowOrigin
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_quietly())
+            from fitprint_mlflow.origin import MlflowOrigin
 
-    try:
-        with _briefly():
-            return MlflowOrigin(found)
-    except ImportError as error:
-        raise StoreError(
-            f"MLflow cannot be imported ({error}): pip install 'fitprint-mlflow[framework]'"
-        ) from error
-    except Exception as error:  # noqa: BLE001 - what MLflow, its drivers and the network raise
-        told = " ".join(hidden(str(error), found).split())[:500]
-        raise StoreError(f"MLflow cannot read {public(found)}: {told}") from None
+            origin = MlflowOrigin(found)
+        except ImportError as error:
+            raise StoreError(
+                f"MLflow cannot be imported ({error}): pip install 'fitprint-mlflow[framework]'"
+            ) from error
+        except Exception as error:  # noqa: BLE001 - what MLflow, its drivers and the network raise
+            told = " ".join(hidden(str(error), found).split())[:500]
+            raise StoreError(f"MLflow cannot read {public(found)}: {told}") from None
+        origin.held = stack.pop_all()
+    return origin
 
 
 @contextmanager
-def _briefly() -> Iterator[None]:
-    """Let MLflow's client give up on a server that does not answer after seconds, not minutes,
-    unless the user wants it otherwise.
+def _quietly() -> Iterator[None]:
+    """Let MLflow count nobody who imports, say nothing that is no warning, and give up on a server
+    that does not answer after seconds, not minutes, unless the user wants it otherwise; then all is
+    as it was.
     """
-    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    is_chosen = name in os.environ
-    os.environ.setdefault(name, "2")
+    wanted = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+    wanted = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(wanted)
+    levels: dict[logging.Logger, int] = {}
     try:
+        import mlflow  # noqa: F401 - which sets its logger's level when it is loaded
+
+        for name in ("mlflow", "alembic"):
+            logger = logging.getLogger(name)
+            levels[logger] = logger.level
+            logger.setLevel(logging.WARNING)
         yield
     finally:
-        if not is_chosen:
-            del os.environ[name]
+        for logger, level in levels.items():
+            logger.setLevel(level)
+        for name in wanted:
+            os.environ.pop(name, None)
 
 
 def _tracking_uri(uri: str) -> str:

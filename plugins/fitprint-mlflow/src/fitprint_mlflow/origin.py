@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from fitprint.copying.origin import Described, Listed, Origin
 from fitprint.copying.values import id_of
 from fitprint.entities import Artifact, History, LoggedModel, Param, RunRecord, RunStatus
-from fitprint.errors import ArtifactNotFoundError, FitprintError
+from fitprint.errors import ArtifactNotFoundError, FitprintError, StoreError
 from fitprint.events import MetricPoints
 from fitprint.recording.registering import described_model
 from fitprint.registered import STAGES, ModelVersionRecord, RegisteredModelRecord
@@ -31,6 +32,9 @@ class MlflowOrigin(Origin):
 
     Args:
         tracking_uri: as MLflow's client takes it.
+
+    Attributes:
+        held: what is to be undone when nothing more is read.
     """
 
     def __init__(self, tracking_uri: str) -> None:
@@ -40,6 +44,9 @@ class MlflowOrigin(Origin):
 
         super().__init__(public(tracking_uri))
         self._everything, self._refusal = ViewType.ALL, MlflowException
+        self.held = ExitStack()
+        self._is_folder = tracking_uri.startswith("file:")
+        self._bare: set[str] = set()  # experiments whose folder of files is not there
         self._keys: list[str] = []
         self._listed: dict[str, Any] = {}
         self._client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
@@ -65,6 +72,10 @@ class MlflowOrigin(Origin):
     # -- runs --------------------------------------------------------------------------------------
 
     def runs(self) -> Iterator[Listed]:
+        with self._asking():
+            yield from self._all_runs()
+
+    def _all_runs(self) -> Iterator[Listed]:
         token = None
         while self._known:
             page = self._client.search_runs(
@@ -87,6 +98,10 @@ class MlflowOrigin(Origin):
                 return
 
     def run(self, run_id: str) -> RunRecord:
+        with self._asking_for_one():
+            return self._record(run_id)
+
+    def _record(self, run_id: str) -> RunRecord:
         self._files.forget()
         run = self._listed.pop(run_id, None) or self._client.get_run(run_id)
         info, tags = run.info, run.data.tags
@@ -116,9 +131,10 @@ class MlflowOrigin(Origin):
         )
 
     def points(self, run: RunRecord) -> Iterator[MetricPoints]:
-        for key, history in self._histories(run.id):
-            if len(history):
-                yield MetricPoints(run.id, max(history.timestamp), key, history)
+        with self._asking_for_one():
+            for key, history in self._histories(run.id):
+                if len(history):
+                    yield MetricPoints(run.id, max(history.timestamp), key, history)
 
     def _histories(self, run_id: str) -> Iterator[tuple[str, History]]:
         if self._sqlite is not None and self._sqlite.is_known:
@@ -140,7 +156,24 @@ class MlflowOrigin(Origin):
             and not self._client.list_artifacts(run.info.run_id)
         ):
             return []
-        return self._files.below(self._files.folder(uri))
+        folder = self._files.folder(uri)
+        if not folder.is_dir():
+            self._tell_bare(run, folder)
+        return self._files.below(folder)
+
+    def _tell_bare(self, run: Any, folder: Path) -> None:
+        """Tell that files are not there, where there must have been some; databases have no folder
+        for a run before its first file.
+        """
+        if self._is_folder or "mlflow.log-model.history" in run.data.tags:
+            self.problems.append(
+                f"the files of the run {run.info.run_id} are not there: {folder} is no folder"
+            )
+            return
+        experiment = self._known[run.info.experiment_id]
+        location = experiment.artifact_location or ""
+        if "://" not in location and not self._files.folder(location).is_dir():
+            self._bare.add(experiment.name)
 
     def _models_among(self, files: list[Artifact], run_id: str) -> list[LoggedModel]:
         """Return the models among a run's own files, as MLflow kept them before its version 3."""
@@ -209,6 +242,13 @@ class MlflowOrigin(Origin):
     # -- beside runs -------------------------------------------------------------------------------
 
     def experiments(self) -> Iterator[Described]:
+        if self._bare:
+            names = sorted(self._bare)
+            self.problems.append(
+                f"the folders of files of the experiments {', '.join(map(repr, names[:5]))}"
+                f"{', …' if len(names) > 5 else ''} are not there: if runs had files, import where "
+                "these are"
+            )
         for each in self._known.values():
             if self._has_traces(each.experiment_id):
                 self.problems.append(
@@ -226,6 +266,10 @@ class MlflowOrigin(Origin):
             return False
 
     def models(self) -> Iterator[RegisteredModelRecord]:
+        with self._asking():
+            yield from self._all_models()
+
+    def _all_models(self) -> Iterator[RegisteredModelRecord]:
         token = None
         while True:
             page = self._client.search_registered_models(max_results=_PAGE, page_token=token)
@@ -301,6 +345,32 @@ class MlflowOrigin(Origin):
         self._files.forget()
         if self._sqlite is not None:
             self._sqlite.close()
+        self.held.close()
+
+    # -- what MLflow raises ------------------------------------------------------------------------
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Say in our words that MLflow gives no answer."""
+        try:
+            yield
+        except FitprintError:
+            raise
+        except Exception as error:
+            raise StoreError(
+                f"MLflow gives no answer at {self.uri} ({_short(error)}); what was imported stays, "
+                "and importing again goes on from there"
+            ) from error
+
+    @contextmanager
+    def _asking_for_one(self) -> Iterator[None]:
+        """Let what is odd in one run be that run's, unless MLflow gives no answer at all."""
+        try:
+            yield
+        except Exception:
+            with self._asking():
+                self._client.search_experiments(max_results=1)
+            raise
 
 
 def _short(error: Exception) -> str:

@@ -138,6 +138,10 @@ class PostgresDriver:
         """
         return tables.statements(self._version(), self._steps)
 
+    def has_tables(self) -> bool:
+        """Tell whether there are tables; none are made."""
+        return self._version() > 0
+
     def described(self) -> str:
         """Return of which version the tables are, and which is needed, in words."""
         version, needed = self._version(), len(self._steps)

@@ -24,7 +24,11 @@ class PostgresStore(SqlStore):
     """
 
     def __init__(self, uri: str) -> None:
-        super().__init__(PostgresDriver(uri))
+        self._postgres = PostgresDriver(uri)
+        super().__init__(self._postgres)
+
+    def is_made(self) -> bool:
+        return self._postgres.has_tables()
 
     def append_all(self, batches: Sequence[Batch]) -> None:
         for _ in range(_ATTEMPTS - 1):
