@@ -23,6 +23,9 @@ from fitprint.errors import StoreError
 from fitprint.recording.workspace import current
 from fitprint.testing import isolated
 
+# what older versions of W&B do to newer ones of pydantic
+pytestmark = pytest.mark.filterwarnings("ignore:The '.*' attribute with value .*has no effect")
+
 TRAINING = """
 import sys
 import numpy as np
