@@ -182,6 +182,17 @@ def test_files_are_there_until_the_next_run(tmp_path):
         files.open(there.digest)
 
 
+def test_files_of_equal_bytes_are_no_obstacle():
+    """To those that are written after them."""
+    files = Files()
+    contents = [b"same", b"same", b"other", b"third"]
+    written = [files.write(f"{number}.txt", [each]) for number, each in enumerate(contents)]
+    for content, file in zip(contents, written, strict=True):
+        with files.open(file.digest) as opened:
+            assert content == opened.read()
+    files.forget()
+
+
 def test_a_file_that_cannot_be_taken_is_told(tmp_path):
     """Or an error, where nobody wants to be told."""
     (tmp_path / "in").mkdir()

@@ -89,7 +89,7 @@ class Files:
         """Write a file for the run, at a path that no other file of it has."""
         if self._written is None:
             self._written = self.make_folder()
-        file = self._written / str(len(self._places))
+        file = self._written / str(len(self._paths))
         stem, dot, suffix = path.rpartition(".")
         free, count = path, 1
         while free in self._paths:

@@ -43,10 +43,14 @@ def open_wandb(uri: str) -> WandbOrigin:
     if not root.is_dir():
         raise StoreError(f"{root} is no folder: give the folder 'wandb', or the one that it is in")
     found = sorted(
-        Path(folder, name)
-        for folder, _, names in os.walk(root)
-        for name in names
-        if name.startswith("run-") and name.endswith(".wandb")
+        (
+            Path(folder, name)
+            for folder, _, names in os.walk(root)
+            for name in names
+            if name.startswith("run-") and name.endswith(".wandb")
+        ),
+        # the name of the folder has the time
+        key=lambda path: (path.parent.name.removeprefix("offline-"), path),
     )
     if not found:
         raise StoreError(
