@@ -195,7 +195,7 @@ def _columns(history: History) -> bytes:
 def _whole_numbers(column: array[int]) -> bytes:
     first, count = column[0], len(column)
     if first < 0:
-        return _FORMS[_PLANES] + _planes(column)
+        return _FORMS[_PLANES] + _planes(to_little(column))
     stride = column[1] - first if count > 1 else 0
     if (
         stride >= 0
@@ -203,7 +203,7 @@ def _whole_numbers(column: array[int]) -> bytes:
         and to_little(column) == _line(first, stride, count)
     ):
         return _FORMS[_LINE] + struct.pack("<qq", first, stride)
-    return _growing(column) or _FORMS[_PLANES] + _planes(column)
+    return _growing(column) or _FORMS[_PLANES] + _planes(to_little(column))
 
 
 def _growing(column: array[int]) -> bytes:
@@ -211,17 +211,33 @@ def _growing(column: array[int]) -> bytes:
     width = _width(len(column))
     stride = (column[width - 1] - column[0]) // max(width - 1, 1)
     top = [number - stride * place for place, number in enumerate(column[:width])]
-    growth = list(map(sub, column[width:], column))
-    start, least = min(top), min(growth, default=0)
-    most = max(max(top) - start, max(growth, default=0) - least)
-    if min(start, stride, least) < 0 or most >= _HALF * _HALF // 2:
+    raw = to_little(column)
+    if not raw[7::8].isascii():  # there are negative ones
         return b""
+    growth = _difference(raw[8 * width :], raw[: -8 * width])
+    start, least = min(top), min(from_little("q", growth), default=0)
+    if min(start, stride, least) < 0 or max(top) - start >= _HALF * _HALF // 2:
+        return b""
+    rows = to_little(array("q", map(sub, top, repeat(start))))
+    rows += _difference(growth, struct.pack("<q", least) * (len(growth) // 8))
     # none is above those below it
-    little = most < _HALF and start // _HALF == max(column[-width:]) // _HALF
-    form, code = (_GROWING_LITTLE, "I") if little else (_GROWING, "q")
-    rows = array(code, map(sub, top, repeat(start)))
-    rows.extend(array(code, map(sub, growth, repeat(least))))
-    return _FORMS[form] + struct.pack("<qqq", start, stride, least) + _planes(rows)
+    little = start // _HALF == max(column[-width:]) // _HALF and not any(
+        rows[place::8].strip(b"\0") for place in range(4, 8)
+    )
+    form = _GROWING_LITTLE if little else _GROWING
+    told = struct.pack("<qqq", start, stride, least)
+    return _FORMS[form] + told + _planes(rows, 4 if little else 8)
+
+
+def _difference(one: bytes, other: bytes) -> bytes:
+    """Return by how much each number of eight bytes of the one, from zero on, is above that of the
+    other, as such numbers. Where one is below, there is a negative number, and what follows is
+    wrong.
+
+    Together they are two large numbers, which are subtracted at once.
+    """
+    above = int.from_bytes(one, "little") - int.from_bytes(other, "little")
+    return above.to_bytes(len(one), "little") if above >= 0 else b"\xff" * len(one)
 
 
 def _width(count: int) -> int:
@@ -233,14 +249,14 @@ def _floats(column: array[float]) -> bytes:
     raw = to_little(column)
     if raw == raw[:8] * len(column):
         return _FORMS[_LINE] + raw[:8] + bytes(8)
-    return _FORMS[_PLANES] + _planes(column)
+    return _FORMS[_PLANES] + _planes(raw)
 
 
-def _planes(column: array[Any]) -> bytes:
-    raw, width = to_little(column), column.itemsize
+def _planes(raw: bytes, planes: int = 8) -> bytes:
+    """Return the first planes of numbers of eight bytes."""
     word, parts = 0, [b""]
-    for number in range(width):
-        plane = raw[number::width]
+    for number in range(planes):
+        plane = raw[number::8]
         if plane.count(plane[0]) == len(plane):
             word |= 1 << 2 * number
             plane = plane[:1]
