@@ -4,6 +4,7 @@ and its errors.
 
 import os
 import threading
+import time
 
 import psycopg
 import pytest
@@ -12,7 +13,15 @@ from asking import admin, ask, history, started
 from fitprint.cli import main
 from fitprint.entities import Param
 from fitprint.errors import StoreBusyError, StoreError
-from fitprint.events import Batch, DocumentLogged, MetricPoints, ParamsLogged, RunStarted, TagsSet
+from fitprint.events import (
+    Batch,
+    DocumentLogged,
+    MetricPoints,
+    ParamsLogged,
+    RegisteredModelEdited,
+    RunStarted,
+    TagsSet,
+)
 from fitprint.query.grammar import parse
 from fitprint.stores.sql import compiler
 from fitprint_postgres.statements import insertion, numbered
@@ -388,3 +397,23 @@ def test_sql_reads_the_views(store, write, statement, rows):
 def test_a_column_that_comes_twice_has_two_names(store, write):
     started(write)
     assert ("name", "name_2") == store.query("SELECT a.name, b.name FROM runs a, runs b").columns
+
+
+def test_signs_of_life_and_decisions_go_by_the_clock_of_the_server(uri, monkeypatch):
+    """A machine whose clock is an hour late, or early, takes no run for lost that lives."""
+    real = time.time_ns
+    here = PostgresStore(uri)
+    here.append(Batch("j", 0, 1, [RunStarted("r", 1, "e", "run")]))
+    here.append(Batch("j", 1, 1, ()))  # a sign of life
+    for hours in (-1, 1):
+        monkeypatch.setattr(time, "time_ns", lambda hours=hours: real() + hours * 3600 * 10**9)
+        there = PostgresStore(uri)
+        assert "RUNNING" == there.run("r").status
+        assert ["r"] == [run.id for run in there.search_runs(parse("status = 'RUNNING'")).runs]
+        act = RegisteredModelEdited(f"m{hours}", 1, f"act{hours}", "", {"created": True})
+        there.append(Batch(f"acts{hours}", 0, 1, [act]))
+        decided = there.decision(f"act{hours}").decided_at
+        monkeypatch.undo()
+        assert abs(decided - real() // 1000) < 600 * 1_000_000
+        there.close()
+    here.close()

@@ -76,7 +76,7 @@ class _Lease:
         whether this process has it now.
         """
         known = self._store.consumer(self._consumer)
-        if known is not None and known.holder != self._holder and clock.now() < known.until:
+        if known is not None and known.holder != self._holder and self._store.now() < known.until:
             return False
         self._taken = time.monotonic()
         self._ask(self._seconds, cursor)

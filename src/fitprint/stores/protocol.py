@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fitprint import clock
 from fitprint.entities import (
     Changes,
     Consumer,
@@ -359,6 +360,12 @@ class Store(ABC):
     def registry(self) -> ModelRegistry | None:
         """The registered models that the store keeps; by default None, for it keeps none."""
         return None
+
+    def now(self) -> int:
+        """Return the time by the clock that counts for the store, in microseconds since the epoch:
+        signs of life, decisions and leases go by it. By default it is this machine's.
+        """
+        return clock.now()
 
     def check(self) -> Health:
         """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long

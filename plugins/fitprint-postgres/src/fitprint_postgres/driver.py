@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from fitprint import clock
 from fitprint.errors import StoreBusyError, StoreError, StoreVersionError
 from fitprint.stores.addresses import hidden, public
 from fitprint.stores.protocol import Health
@@ -78,6 +80,7 @@ class PostgresDriver:
         self._written: Counter[str] = Counter()
         self._looked_at: Counter[str] = Counter()  # how much was written by then
         self._collation = ""
+        self._ahead = 0  # microseconds by which the server's clock is ahead of this machine's
         with self._errors():
             self._link = Link(uri)
 
@@ -97,6 +100,9 @@ class PostgresDriver:
                     )
                 yield transaction
             self._look_at(transaction)
+
+    def now(self) -> int:
+        return clock.now() + self._ahead  # measured when the transaction began
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         if ignore_case:
@@ -189,6 +195,7 @@ class PostgresDriver:
                 self._store = facts["id"]
                 self._types.clear()
                 self.opened += 1
+            self._ahead = int(facts["now"]) - time.time_ns() // 1000
             tables.may_write(facts, self.uri, len(self._steps))
             with connection.pipeline() if begin is _WRITE else nullcontext():
                 yield PostgresTransaction(connection, self._types), facts

@@ -43,7 +43,10 @@ LOCK = f"SELECT pg_advisory_xact_lock({_KIND}, CAST(CAST('facts' AS regclass) AS
 There is one lock for each, also where a database holds several in schemas of their own.
 """
 
-BEGIN_FACTS = "SELECT name, value FROM facts WHERE name IN ('id', 'steps', 'readers', 'writers')"
+BEGIN_FACTS = (
+    "SELECT name, value FROM facts WHERE name IN ('id', 'steps', 'readers', 'writers') UNION ALL "
+    "SELECT 'now', (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint::text"
+)
 _LOCK_OF_MAKERS = f"SELECT pg_advisory_xact_lock({_KIND}, 0)"
 _STORED_AS_THEY_ARE = (  # compressed already: to try it again makes writing ten times slower
     ("fp_chunks", "content"), ("fp_chunks", "outline"), ("fp_packs", "content"),

@@ -331,7 +331,7 @@ class _Compiler:
         if field.entity == "dataset":
             return f"d.{field.key}"
         if field.key == "status":
-            return status_column()
+            return status_column(self.driver.now())
         if field.key == "experiment":
             self.join("experiment", "", "JOIN fp_experiments e ON e.no = r.experiment")
         return _ATTRIBUTES.get(field.key, f"r.{field.key}")

@@ -56,6 +56,11 @@ class Driver(Protocol):
     def writing(self) -> AbstractContextManager[Transaction]:
         """Begin to write, alone; commits if the block ends, and leaves no trace if it raises."""
 
+    def now(self) -> int:
+        """Return the time by the clock that counts for the database, in microseconds since the
+        epoch; asked inside a transaction.
+        """
+
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_``
         without escapes.

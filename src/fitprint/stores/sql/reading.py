@@ -31,8 +31,12 @@ _Row = tuple[Any, ...]
 _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 
 
-def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> list[RunRecord]:
-    """Return the runs with these numbers, in this order."""
+def records(
+    transaction: Transaction, runs: Sequence[int], keys: KeyNumbers, now: int
+) -> list[RunRecord]:
+    """Return the runs with these numbers, in this order, as they are at this time of the
+    database's clock.
+    """
     params = _by_key(
         transaction, runs, "type, number, text, provenance, spilled FROM fp_params", keys
     )
@@ -45,8 +49,8 @@ def records(transaction: Transaction, runs: Sequence[int], keys: KeyNumbers) -> 
     lives = _of(
         transaction,
         runs,
-        f"SELECT r.no, {run_columns()} FROM fp_runs r JOIN fp_experiments e ON e.no = r.experiment "
-        "WHERE r.no",
+        f"SELECT r.no, {run_columns(now)} FROM fp_runs r "
+        "JOIN fp_experiments e ON e.no = r.experiment WHERE r.no",
     )
     made = {}
     for row in lives:

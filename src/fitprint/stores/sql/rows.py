@@ -9,7 +9,6 @@ from itertools import product
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from fitprint import clock
 from fitprint.clock import EARLIEST, LATEST
 from fitprint.entities import PROVENANCES, STATUSES, MetricSummary, Param
 from fitprint.stores.folding import LOST_AFTER
@@ -125,16 +124,18 @@ _STATUS = (
 _STEP = 10_000_000  # microseconds for which a statement is the same, so that databases know it
 
 
-def status_column() -> str:
+def status_column(now: int) -> str:
     """Return the expression of a run's status: an open run is LOST where its writer was not heard
-    of for long.
+    of for long, by the database's clock.
     """
-    return _STATUS.format((clock.now() - round(LOST_AFTER * 1_000_000)) // _STEP * _STEP)
+    return _STATUS.format((now - round(LOST_AFTER * 1_000_000)) // _STEP * _STEP)
 
 
-def run_columns() -> str:
-    """Return the columns of a run's own row, as :func:`life` takes them."""
-    return _COLUMNS.format(status=status_column())
+def run_columns(now: int) -> str:
+    """Return the columns of a run's own row, as :func:`life` takes them, by the database's
+    clock.
+    """
+    return _COLUMNS.format(status=status_column(now))
 
 
 # the types that a sound row may have

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitprint import clock
 from fitprint.access import make_file
 from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, StoreVersionError
 from fitprint.ids import new_id
@@ -110,6 +111,9 @@ class SqliteDriver:
             if not self._may_write:
                 raise self._too_old("and can only be read by this one")
             yield transaction
+
+    def now(self) -> int:
+        return clock.now()
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         if ignore_case:  # SQLite itself knows the case of ASCII letters only

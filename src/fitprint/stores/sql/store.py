@@ -100,6 +100,9 @@ class SqlStore(Store):
     def patience(self, seconds: float) -> None:
         self.driver.patience = seconds
 
+    def now(self) -> int:
+        return self.driver.now()
+
     def append(self, batch: Batch) -> None:
         self.append_all([batch])
 
@@ -116,12 +119,12 @@ class SqlStore(Store):
                         journal = storable(batch.journal)
                         position = positions.get(journal, 0)
                         if is_sign_of_life(batch, position):
-                            writing.hear(transaction, batch.journal)
+                            writing.hear(transaction, batch.journal, self.driver.now())
                         if is_new(batch, position):
                             new.append(batch)
                             positions[journal] = batch.end
                     if new:
-                        writing.write(transaction, new, self._keys, self.uri)
+                        writing.write(transaction, new, self._keys, self.uri, self.driver.now)
             except BaseException:
                 self._keys = KeyNumbers()  # it may have seen numbers that were never committed
                 raise
@@ -143,7 +146,10 @@ class SqlStore(Store):
             numbers = _numbers(transaction, "id = ?", run_id)
             if not numbers:
                 raise RunNotFoundError(f"there is no run {run_id!r} in {self.uri}")
-            return reading.records(transaction, numbers, self._keys)[0]
+            return self._records(transaction, numbers)[0]
+
+    def _records(self, transaction: Transaction, numbers: Sequence[int]) -> list[RunRecord]:
+        return reading.records(transaction, numbers, self._keys, self.driver.now())
 
     def resolve(self, text: str) -> Sequence[str]:
         text = storable(text)
@@ -171,7 +177,7 @@ class SqlStore(Store):
                 "parent_id = ? AND deleted_time IS NULL ORDER BY start_time, id",
                 run_id,
             )
-            return reading.records(transaction, numbers, self._keys)
+            return self._records(transaction, numbers)
 
     def child_counts(self, run_ids: Sequence[str]) -> Mapping[str, int]:
         counts: dict[str, int] = {}
@@ -197,7 +203,7 @@ class SqlStore(Store):
                 self.driver,
                 lambda key: numbers.get(key, compiler.NO_KEY),
             )
-            runs = reading.records(transaction, [row[0] for row in rows[:limit]], self._keys)
+            runs = self._records(transaction, [row[0] for row in rows[:limit]])
             return Page(
                 runs, paging.token(query, list(rows[limit - 1][1:])) if len(rows) > limit else None
             )

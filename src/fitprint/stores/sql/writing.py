@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from fitprint import clock
 from fitprint.entities import Decision
 from fitprint.events import (
     EXPERIMENT_ACTS,
@@ -38,9 +37,18 @@ _Drafts = Mapping[int, Draft]  # by the run's number
 _NOT_OF_RUNS = (*EXPERIMENT_ACTS, *MODEL_ACTS, *STORE_EVENTS)
 
 
-def write(transaction: Transaction, batches: Sequence[Batch], keys: KeyNumbers, uri: str) -> None:
+def write(
+    transaction: Transaction,
+    batches: Sequence[Batch],
+    keys: KeyNumbers,
+    uri: str,
+    now: Callable[[], int],
+) -> None:
     """Fold batches that are new into the tables of the store at ``uri``, one after the other, and
     note their ends. A statement does for all of them what it does for one.
+
+    Args:
+        now: the database's clock.
     """
     told = partial(damage.told, f"the store {uri}")
     events = [event for batch in batches for event in batch.events]
@@ -55,6 +63,7 @@ def write(transaction: Transaction, batches: Sequence[Batch], keys: KeyNumbers, 
             _drafts(transaction, events, ids, lives, numbers, keys),
             purged=_purged(transaction, ids, lives),
         )
+        records.now = now
         shelf = experiments.Shelf(transaction, events, {life.experiment for life in lives.values()})
         records.experiments = shelf.experiments
         registry_shelf = RegistryShelf(transaction, events)
@@ -101,10 +110,10 @@ def write(transaction: Transaction, batches: Sequence[Batch], keys: KeyNumbers, 
     )
 
 
-def hear(transaction: Transaction, journal: str) -> None:
+def hear(transaction: Transaction, journal: str, now: int) -> None:
     """Note that the journal's writer lives."""
     transaction.many(
-        "UPDATE fp_journals SET heard = ? WHERE journal = ?", [(clock.now(), storable(journal))]
+        "UPDATE fp_journals SET heard = ? WHERE journal = ?", [(now, storable(journal))]
     )
 
 
