@@ -23,10 +23,13 @@ class Opener:
         delivery: "background": a daemon thread delivers while the program runs, for others may look
             who cannot look into this home. "on-read" for those at hand, such as memory, or a folder
             of artifacts: what was recorded gets there when somebody looks.
+        at_home: ``open`` of a backend store is given the home folder, too, a :class:`pathlib.Path`
+            that need not be there yet: the store keeps something in it.
     """
 
-    open: Callable[[str], Any]
+    open: Callable[..., Any]
     delivery: Delivery = "background"
+    at_home: bool = False
 
     def __post_init__(self) -> None:
         if self.delivery not in get_args(Delivery):

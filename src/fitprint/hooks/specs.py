@@ -68,8 +68,9 @@ def register_stores() -> Mapping[str, Opener]:
     """Return backend stores as ``{scheme: Opener(open)}``; ``open(uri)`` returns a
     ``fitprint.stores.protocol.Store``.
 
-    What no other program can look at says ``Opener(open, delivery="on-read")`` (see
-    ``fitprint.hooks.openers``). Called when a store is chosen, or opened.
+    What no other program can look at says ``Opener(open, delivery="on-read")``, what keeps
+    something in the home ``Opener(open, at_home=True)`` (see ``fitprint.hooks.openers``). Called
+    when a store is chosen, or opened.
     """
     raise NotImplementedError
 

@@ -23,12 +23,21 @@ class BackgroundDelivery:
     """A daemon thread that delivers again and again, more slowly while that fails or takes long.
 
     Args:
-        deliver: delivers what there is; returns False if there is no need for that.
+        deliver: delivers what there is; returns False if there is no need for that. A fork waits
+            for it.
         on_problem: told once when delivery fails, until it works again.
+        forward: brings on what was delivered. No fork waits for it: it holds no lock while it waits
+            for others, and imports nothing.
     """
 
-    def __init__(self, deliver: Callable[[], bool], on_problem: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        deliver: Callable[[], bool],
+        on_problem: Callable[[str], None],
+        forward: Callable[[], None] = lambda: None,
+    ) -> None:
         self._deliver = deliver
+        self._forward = forward
         self._on_problem = on_problem
         self._ending = threading.Event()
         self._failing = False
@@ -60,6 +69,9 @@ class BackgroundDelivery:
                 with _forks.delivering:
                     needed = self._deliver()
                     _forks.is_slow = False
+                took, began = time.perf_counter() - began, time.thread_time()
+                self._forward()
+                took += time.thread_time() - began
             except StoreBusyError as error:  # others write just now: the next time is soon enough
                 if is_last:
                     self._on_problem(f"{error}; `fitprint sync` delivers what is left")
@@ -73,9 +85,7 @@ class BackgroundDelivery:
                 pause = min(2 * pause, _SLOWEST_SECONDS)
             else:
                 self._failing = False
-                pause = min(
-                    max(_EVERY_SECONDS, _REST * (time.perf_counter() - began)), _SLOWEST_SECONDS
-                )
+                pause = min(max(_EVERY_SECONDS, _REST * took), _SLOWEST_SECONDS)
                 if not needed:
                     return
             if is_last:
@@ -96,7 +106,7 @@ class BackgroundDelivery:
             return
         self._ending.set()
         thread.join(limit)
-        if thread.is_alive():
+        if thread.is_alive() and not self._failing:  # else it was told already
             self._on_problem(
                 f"delivery did not end within {limit:g} s; `fitprint sync` delivers the rest"
             )

@@ -123,7 +123,7 @@ def _other_stores(workspace: Workspace) -> list[Store]:
     found: list[Store] = []
     for uri, id_ in workspace.destination.others(workspace.home):
         try:
-            found.append(open_store(uri, openers))
+            found.append(open_store(uri, openers, workspace.home))
             # a file that was removed is a new store, which refers to nothing
             if id_ not in ("", found[-1].id):
                 raise StoreError(f"{found[-1].uri} is another store than it was")

@@ -157,7 +157,7 @@ class Destination:
 
         uri = _own(home) if self._chosen is None else self._whole()
         try:
-            return open_store(uri, hooks().registered("register_stores"))
+            return open_store(uri, hooks().registered("register_stores"), home)
         except StoreError as error:
             may_lack_password = (
                 uri == self.public

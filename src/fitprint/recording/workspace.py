@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from fitprint.artifacts.blobs import Blobs
     from fitprint.recording.background import BackgroundDelivery
     from fitprint.recording.sharing import SharedBytes, Uploaded
-    from fitprint.stores.protocol import Store
+    from fitprint.stores.protocol import Forwarded, Store
 
 __all__ = [
     "Workspace",
@@ -167,6 +167,10 @@ class Workspace:
         is_distant = self._shared is not None and self._shared.is_distant
         return is_distant or self._may_lack_bytes or self.destination.is_shared(self.home)
 
+    def _forward_in_background(self) -> None:
+        for problem in self.forward(_READING_PATIENCE).problems:
+            hooks().problem(problem, "store")
+
     def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
         try:
             home = make_temporary_home()
@@ -208,6 +212,7 @@ class Workspace:
             self._background = BackgroundDelivery(
                 self._deliver_in_background,
                 lambda problem: hooks().problem(self.destination.hide(problem), "store"),
+                self._forward_in_background,
             )
         self._background.begin()
         at_end(self._finish_background)
@@ -310,6 +315,15 @@ class Workspace:
             StoreError: it cannot be opened, or the store refused; nothing is lost.
         """
         return self.shared.bring() if self.shares_bytes() else None
+
+    def forward(self, patience: float = PATIENCE) -> Forwarded:
+        """Bring what the store keeps on this machine first to where others look.
+
+        Raises:
+            StoreBusyError: another process did that for ``patience`` seconds.
+            StoreError: that place cannot be reached; nothing is lost.
+        """
+        return self.known_store().forward(patience)
 
     def bring_to_read(self) -> None:
         """Bring bytes that can be brought in a moment; what cannot is told."""

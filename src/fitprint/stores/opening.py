@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fitprint.errors import PluginError, UnknownStoreError
+from fitprint.errors import PluginError, StoreError, UnknownStoreError
 from fitprint.hooks.openers import Opener
 from fitprint.stores.addresses import public, unknown_scheme
 
@@ -30,8 +31,11 @@ def _sqlite(uri: str) -> Store:
 BUILTIN: Mapping[str, Opener] = {"memory": Opener(_memory, "on-read"), "sqlite": Opener(_sqlite)}
 
 
-def open_store(uri: str, openers: Mapping[str, Opener] = BUILTIN) -> Store:
-    """Open the store that ``uri`` names, with the opener of its scheme.
+def open_store(
+    uri: str, openers: Mapping[str, Opener] = BUILTIN, home: Path | None = None
+) -> Store:
+    """Open the store that ``uri`` names, with the opener of its scheme; ``home`` is for those that
+    keep something in the home.
 
     Raises:
         UnknownStoreError: there is none for this scheme; the message says for which there are.
@@ -46,7 +50,9 @@ def open_store(uri: str, openers: Mapping[str, Opener] = BUILTIN) -> Store:
                 uri, openers, "stores", f"sqlite:///{public(uri).lstrip('/') or 'fitprint.db'}"
             )
         )
-    store = opener.open(uri)
+    if opener.at_home and home is None:
+        raise StoreError(f"the store {public(uri)} is one of a home, and there is none here")
+    store = opener.open(uri, home) if opener.at_home else opener.open(uri)
     from fitprint.stores.protocol import Store
 
     if not isinstance(store, Store):

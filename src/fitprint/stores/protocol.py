@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fitprint.registered import ModelVersionRecord, RegisteredModelRecord, VersionPage
     from fitprint.stores.views import QueryResult, View
 
-__all__ = ["Health", "Keys", "ModelRegistry", "OpenRun", "Page", "Store"]
+__all__ = ["Forwarded", "Health", "Keys", "ModelRegistry", "OpenRun", "Page", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,21 @@ class Health:
     size: int | None = None
     details: str = ""
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What :meth:`Store.forward` did.
+
+    Attributes:
+        done: number of runs, experiments and registered models that are there now as they are here.
+        problems: what could not be brought there, each with the reason; it will be tried again.
+        left: of problems that were told before, those that there still are.
+    """
+
+    done: int = 0
+    problems: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class ModelRegistry(ABC):
@@ -366,6 +381,22 @@ class Store(ABC):
         signs of life, decisions and leases go by it. By default it is this machine's.
         """
         return clock.now()
+
+    def forward(self, patience: float) -> Forwarded:  # noqa: ARG002 - for those that forward
+        """Bring what the store has kept to where others look, for a store that keeps it on this
+        machine first; by default all is there already.
+
+        Called by who delivers, behind the deliveries, in the background or by ``fitprint sync``;
+        never by who reads. It may take long, and be killed at any instant.
+
+        Args:
+            patience: seconds to wait for another process that does the same.
+
+        Raises:
+            StoreBusyError: another process does it.
+            StoreError: that place cannot be reached; it is tried again later.
+        """
+        return Forwarded()
 
     def check(self) -> Health:
         """Look at all that the store keeps, as ``fitprint doctor`` asks it to; it may take as long

@@ -54,11 +54,19 @@ class Syncing:
         brought = current().bring()
         if brought is not None:
             _tell_bytes(brought)
-        return int(bool(done.failed or (brought and brought.failed)))
+        forwarded = current().forward()
+        if forwarded.done:
+            tell(f"{forwarded.done} runs, experiments or models brought there from this machine")
+        not_brought = (*forwarded.problems, *forwarded.left)
+        for problem in not_brought:
+            tell(f"not brought: {problem}")
+        return int(bool(done.failed or (brought and brought.failed) or not_brought))
 
 
 def _tell_bytes(brought: Uploaded) -> None:
     place = current().shared.uri
+    if not place:
+        return  # they stay in this home
     tell(
         f"{counted(brought.arrived)} brought to {place}"
         if brought.arrived

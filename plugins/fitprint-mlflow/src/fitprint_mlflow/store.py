@@ -1,0 +1,163 @@
+"""The store at ``mlflow+http://host:port``: complete on this machine, and brought to an MLflow
+server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+from fitprint.access import make_folder
+from fitprint.artifacts.staging import Staging
+from fitprint.entities import Change
+from fitprint.errors import FitprintError, QueryError, StoreBusyError, StoreError
+from fitprint.journal.turn import turn
+from fitprint.stores.addresses import address_of, public
+from fitprint.stores.protocol import Forwarded, Health
+from fitprint.stores.sql.sqlite import SqliteDriver
+from fitprint.stores.sql.store import SqlStore
+from fitprint_mlflow.ledger import Ledger
+from fitprint_mlflow.passage import Passage
+from fitprint_mlflow.registry import bring_registered
+from fitprint_mlflow.runs import bring_run
+from fitprint_mlflow.server import RefusedRequestError, Server
+
+__all__ = ["MlflowStore"]
+
+_ROUND = "round/now"  # of the ledger: how far the changes were brought, and what is left of them
+_PAGE = 100
+_RETRY_SECONDS = 60.0
+_MOST_REFUSALS = 5  # one after the other, that are not about what was asked: it is the server
+
+
+class MlflowStore(SqlStore):
+    """Records in a SQLite file of the home, which answers all questions, and from there at an
+    MLflow server.
+
+    Args:
+        uri: ``mlflow+http://host:port/path``, or ``mlflow+https:``.
+        home: the home folder, whose files are sent, too.
+
+    Raises:
+        StoreError: the URI names no server, or the file cannot be made. The server is not asked.
+    """
+
+    def __init__(self, uri: str, home: Path) -> None:
+        self._server = Server(uri)
+        name = hashlib.sha256(address_of(uri).encode()).hexdigest()[:16]
+        self._folder = home / "mlflow" / name
+        try:
+            make_folder(self._folder)
+        except OSError as error:
+            raise StoreError(f"{self._folder} cannot be made: {error.strerror}") from error
+        path = self._folder / "runs.db"
+        super().__init__(SqliteDriver(path, f"sqlite:///{path}"))
+        self.uri = public(uri)
+        self._ledger = Ledger(self._folder / "sent")
+        self._staging = Staging(home / "blobs")
+        self._retry_at = 0.0
+
+    def forward(self, patience: float) -> Forwarded:
+        with turn(self._folder, patience) as holder:
+            if holder:
+                raise StoreBusyError(holder)
+            passage = Passage(self, self._server, self._ledger, self._staging)
+            try:
+                return _Round(passage, self._is_time_to_retry()).go()
+            finally:
+                self._server.close()
+
+    def _is_time_to_retry(self) -> bool:
+        """Tell whether what was left is to be tried again, as it is at first and each minute."""
+        if time.monotonic() < self._retry_at:
+            return False
+        self._retry_at = time.monotonic() + _RETRY_SECONDS
+        return True
+
+    def check(self) -> Health:
+        found = super().check()
+        left = self._ledger.read(_ROUND).get("left", {})
+        problems = [*found.problems, *(f"{what}; it is tried again" for what in left.values())]
+        server = Server(self._server.whole)
+        try:
+            details = f"{found.details}; {server.uri} is MLflow {server.version()}"
+        except FitprintError as error:
+            details = found.details
+            problems.append(f"the MLflow server cannot be asked: {error}")
+        finally:
+            server.close()
+        return Health(found.size, details, tuple(problems))
+
+
+class _Round:
+    """Brings what has changed since the last round.
+
+    Args:
+        passage: the way.
+        retry: whether what was left before is to be tried again.
+    """
+
+    def __init__(self, passage: Passage, retry: bool) -> None:
+        self._passage = passage
+        page = passage.ledger.read(_ROUND)
+        self._cursor: str = page.get("cursor", "")
+        self._left: dict[str, str] = page.get("left", {})
+        self._retry = retry
+        self._done = 0
+        self._refusals = 0
+        self._news: dict[str, str] = {}
+
+    def go(self) -> Forwarded:
+        for subject in list(self._left) if self._retry else ():
+            self._bring(subject)
+        while True:
+            try:
+                page = self._passage.store.changes(self._cursor, limit=_PAGE)
+            except QueryError:  # the file was replaced by another
+                self._cursor = ""
+                continue
+            for change in page.items:
+                self._bring(_subject(change))
+            if page.cursor != self._cursor:
+                self._cursor = page.cursor
+                self._save()
+            if len(page.items) < _PAGE:
+                break
+        old = {subject: why for subject, why in self._left.items() if subject not in self._news}
+        return Forwarded(self._done, tuple(self._news.values()), tuple(old.values()))
+
+    def _save(self) -> None:
+        self._passage.ledger.write(_ROUND, {"cursor": self._cursor, "left": self._left})
+
+    def _bring(self, subject: str) -> None:
+        kind, _, id_ = subject.partition("/")
+        self._passage.problems = []
+        try:
+            if kind == "run":
+                bring_run(self._passage, id_)
+            elif kind == "experiment":
+                self._passage.bring_experiment(id_)
+            else:
+                bring_registered(self._passage, id_)
+        except RefusedRequestError as error:
+            self._refusals += not error.is_about_the_request
+            if self._refusals == _MOST_REFUSALS:
+                raise StoreError(f"{self._passage.server.uri}: {error}") from error
+            self._passage.problems.append(f"the {kind} {id_}: {error}")
+        else:
+            self._refusals = 0
+        before = self._left.pop(subject, None)
+        if self._passage.problems:
+            self._left[subject] = "; ".join(self._passage.problems[:5])
+            if self._left[subject] != before:
+                self._news[subject] = self._left[subject]
+        else:
+            self._done += 1
+        if self._left.get(subject) != before:
+            self._save()
+
+
+def _subject(change: Change) -> str:
+    kind = "model" if change.subject == "registered model" else change.subject
+    return f"{kind}/{change.id}"
