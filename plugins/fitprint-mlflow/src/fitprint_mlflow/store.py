@@ -45,28 +45,38 @@ class MlflowStore(SqlStore):
 
     def __init__(self, uri: str, home: Path) -> None:
         self._server = Server(uri)
-        name = hashlib.sha256(address_of(uri).encode()).hexdigest()[:16]
-        self._folder = home / "mlflow" / name
+        name = f"mlflow-{hashlib.sha256(address_of(uri).encode()).hexdigest()[:16]}"
+        self._folder = home / name
         try:
-            make_folder(self._folder)
+            make_folder(home)
         except OSError as error:
-            raise StoreError(f"{self._folder} cannot be made: {error.strerror}") from error
-        path = self._folder / "runs.db"
+            raise StoreError(f"{home} cannot be made: {error.strerror}") from error
+        path = home / f"{name}.db"
         super().__init__(SqliteDriver(path, f"sqlite:///{path}"))
         self.uri = public(uri)
-        self._ledger = Ledger(self._folder / "sent")
         self._staging = Staging(home / "blobs")
         self._retry_at = 0.0
 
     def forward(self, patience: float) -> Forwarded:
+        ledger = self._ledger()
         with turn(self._folder, patience) as holder:
             if holder:
                 raise StoreBusyError(holder)
-            passage = Passage(self, self._server, self._ledger, self._staging)
+            passage = Passage(self, self._server, ledger, self._staging)
             try:
                 return _Round(passage, self._is_time_to_retry()).go()
             finally:
                 self._server.close()
+
+    def _ledger(self) -> Ledger:
+        """Return what the server has of the file that is there now; another file has other runs,
+        or less of the same.
+        """
+        try:
+            make_folder(self._folder)
+        except OSError as error:
+            raise StoreError(f"{self._folder} cannot be made: {error.strerror}") from error
+        return Ledger(self._folder / self.id)
 
     def _is_time_to_retry(self) -> bool:
         """Tell whether what was left is to be tried again, as it is at first and each minute."""
@@ -77,7 +87,9 @@ class MlflowStore(SqlStore):
 
     def check(self) -> Health:
         found = super().check()
-        left = self._ledger.read(_ROUND).get("left", {})
+        if found.problems:
+            return found
+        left = self._ledger().read(_ROUND).get("left", {})
         problems = [*found.problems, *(f"{what}; it is tried again" for what in left.values())]
         server = Server(self._server.whole)
         try:
@@ -114,7 +126,7 @@ class _Round:
         while True:
             try:
                 page = self._passage.store.changes(self._cursor, limit=_PAGE)
-            except QueryError:  # the file was replaced by another
+            except QueryError:  # the file was brought back from a copy
                 self._cursor = ""
                 continue
             for change in page.items:
