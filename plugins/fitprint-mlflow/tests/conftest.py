@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +78,65 @@ class MlflowServer:
         if process is not None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture
+def between() -> Callable[..., Any]:
+    """What stands between a client and a server."""
+    return _between
+
+
+@contextmanager
+def _between(
+    port: int, decide: Callable[[str, str, bytes], tuple[bool, int] | None]
+) -> Iterator[str]:
+    """Stand between a client and the server at a port, and give the URI for the client.
+
+    Args:
+        port: the server's.
+        decide: called with the method, the path and the body; returns None, or whether the server
+            is asked at all, and what is answered in place of its answer: a status, or 0 for
+            nothing.
+    """
+
+    class Between(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            is_asked, status = decide(self.command, self.path, body) or (True, -1)
+            content = b""
+            if is_asked:
+                asked = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+                try:
+                    asked.request(self.command, self.path, body, dict(self.headers))
+                    found = asked.getresponse()
+                    content = found.read()
+                    status = found.status if status < 0 else status
+                except OSError:  # it is down
+                    status = 0
+                finally:
+                    asked.close()
+            if not status:
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Between) as standing:
+        thread = threading.Thread(target=standing.serve_forever, daemon=True)
+        thread.start()
+        yield f"mlflow+http://127.0.0.1:{standing.server_port}"
+        standing.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,11 @@ __all__ = ["RefusedRequestError", "Server"]
 
 _API = "/api/2.0/mlflow/"
 _FILES = "/api/2.0/mlflow-artifacts/artifacts/"
-_CONNECT_SECONDS, _SILENT_SECONDS = 5.0, 30.0
+_CONNECT_SECONDS, _SILENT_SECONDS, _IDLE_SECONDS = 5.0, 30.0, 2.0
 _WHOLE_SECONDS = 120.0  # that an answer may take from its first byte to its last
 _SLOWEST_BYTES = 50_000  # a second, of a file on its way to the server
-_BUSY = (408, 425, 429, 502, 503, 504)  # try again
+_BUSY = (425, 429, 503)  # it has not done what it was asked: try again
+_UNKNOWN = (408, 502, 504)  # whether it has, nobody knows: look before asking again
 _ATTEMPTS = 4
 _LONGEST_PAUSE = 10.0
 _MOST_BYTES = 64 << 20  # of an answer
@@ -57,6 +58,9 @@ class RefusedRequestError(FitprintError):
 class Server:
     """One server, over one connection that is kept while it is in use; one thread at a time.
 
+    Nothing is asked twice unless the server says that it has not done it: who goes on after a
+    :class:`fitprint.errors.StoreError` looks at what is there.
+
     Who asks is said by the URI, or else by MLflow's own variables, which are looked at for each
     connection: ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD``, or
     ``MLFLOW_TRACKING_TOKEN``; ``MLFLOW_TRACKING_SERVER_CERT_PATH``,
@@ -70,11 +74,11 @@ class Server:
         StoreError: the URI names no host.
 
     Attributes:
-        uri: as it may be shown, and ``whole`` as it was given.
+        uri: as it may be shown.
     """
 
     def __init__(self, uri: str) -> None:
-        self.whole = uri
+        self._whole = uri
         self.uri = public(uri).partition("+")[2]
         try:
             parts = urlsplit(uri.partition("+")[2])
@@ -93,6 +97,7 @@ class Server:
         self._is_safe = parts.scheme == "https"
         self._root = parts.path.rstrip("/")
         self._connection: http.client.HTTPConnection | None = None
+        self._used_at = 0.0
 
     # -- questions ---------------------------------------------------------------------------------
 
@@ -166,13 +171,13 @@ class Server:
             code, told = str(content["error_code"]), str(content.get("message", ""))
         except (ValueError, TypeError, LookupError):
             code, told = "", reason
-        told = " ".join(hidden(told, self.whole).split())[:300]
+        told = " ".join(hidden(told, self._whole).split())[:300]
         if status == 401:
             return StoreError(
                 f"{self.uri} does not let us in ({told}): set MLFLOW_TRACKING_USERNAME and "
                 "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             )
-        if status in _BUSY:
+        if status in _BUSY + _UNKNOWN:
             return StoreError(f"{self.uri} is too busy ({status} {told})")
         if 300 <= status < 400:
             return StoreError(f"{self.uri} sends us elsewhere ({status}): name the place itself")
@@ -186,32 +191,28 @@ class Server:
         if body is not None:
             is_json = isinstance(body, bytes)
             headers["Content-Type"] = "application/json" if is_json else "application/octet-stream"
-        was_open = self._connection is not None
         try:
             connection = self._connected()
-            try:
-                self._limit(connection, size)
-                connection.request(method, self._root + target, body, {**self._who(), **headers})
-                response = connection.getresponse()
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-                self.close()
-                if not was_open or not (body is None or isinstance(body, bytes)):
-                    raise
-                # the server had closed a connection that was idle
-                return self._once(method, target, body, size)
+            self._limit(connection, size)
+            connection.request(method, self._root + target, body, {**self._who(), **headers})
+            response = connection.getresponse()
             answer = response.read(_MOST_BYTES)
             if response.will_close or not response.isclosed():
                 self.close()
+            self._used_at = time.monotonic()
             return response.status, response.reason, _seconds(response), answer
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            told = hidden(str(error) or type(error).__name__, self.whole)
+            told = hidden(str(error) or type(error).__name__, self._whole)
             raise StoreError(f"{self.uri}: {told}") from None
         except BaseException:
             self.close()
             raise
 
     def _connected(self) -> http.client.HTTPConnection:
+        # a server closes what is idle, and then nobody can tell whether it was asked
+        if time.monotonic() - self._used_at > _IDLE_SECONDS:
+            self.close()
         if self._connection is None:
             made: http.client.HTTPConnection
             if self._is_safe:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import closing
 from pathlib import Path
 
 from fitprint.access import make_folder
@@ -44,7 +45,8 @@ class MlflowStore(SqlStore):
     """
 
     def __init__(self, uri: str, home: Path) -> None:
-        self._server = Server(uri)
+        self._whole = uri
+        Server(uri)  # a URI that names none is told at once
         name = f"mlflow-{hashlib.sha256(address_of(uri).encode()).hexdigest()[:16]}"
         self._folder = home / name
         try:
@@ -62,11 +64,9 @@ class MlflowStore(SqlStore):
         with turn(self._folder, patience) as holder:
             if holder:
                 raise StoreBusyError(holder)
-            passage = Passage(self, self._server, ledger, self._staging)
-            try:
+            with closing(Server(self._whole)) as server:
+                passage = Passage(self, server, ledger, self._staging)
                 return _Round(passage, self._is_time_to_retry()).go()
-            finally:
-                self._server.close()
 
     def _ledger(self) -> Ledger:
         """Return what the server has of the file that is there now; another file has other runs,
@@ -91,14 +91,12 @@ class MlflowStore(SqlStore):
             return found
         left = self._ledger().read(_ROUND).get("left", {})
         problems = [*found.problems, *(f"{what}; it is tried again" for what in left.values())]
-        server = Server(self._server.whole)
-        try:
-            details = f"{found.details}; {server.uri} is MLflow {server.version()}"
-        except FitprintError as error:
-            details = found.details
-            problems.append(f"the MLflow server cannot be asked: {error}")
-        finally:
-            server.close()
+        details = found.details
+        with closing(Server(self._whole)) as server:
+            try:
+                details = f"{details}; {server.uri} is MLflow {server.version()}"
+            except FitprintError as error:
+                problems.append(f"the MLflow server cannot be asked: {error}")
         return Health(found.size, details, tuple(problems))
 
 
