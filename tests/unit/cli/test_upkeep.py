@@ -17,7 +17,7 @@ from fitprint.hooks.openers import Opener
 from fitprint.recording.workspace import current, use
 from fitprint.settings import CORE_SETTINGS
 from fitprint.stores.memory import MemoryStore
-from fitprint.stores.protocol import Health
+from fitprint.stores.protocol import Forwarded, Health
 
 
 @pytest.fixture
@@ -354,6 +354,28 @@ class TestSync:
         with sqlite3.connect(on_disk / "fitprint.db") as connection:
             assert [(1,)] == connection.execute("SELECT COUNT(*) FROM fp_runs").fetchall()
         connection.close()
+
+    def test_brings_on_what_the_store_keeps_here_first(self, command, monkeypatch):
+        """What could not be brought is told, whether it is new or not, and makes the status 1."""
+        answers = [Forwarded(3), Forwarded(0, ("a is refused",), ("b is refused",)), Forwarded()]
+
+        class Relay(MemoryStore):
+            def forward(self, patience):
+                assert patience > 0
+                return answers.pop(0)
+
+        store = Relay("relay://here")
+        plugin = SimpleNamespace(
+            register_stores=hookimpl(lambda: {"relay": Opener(lambda uri: store, "on-read")})
+        )
+        monkeypatch.setenv("FITPRINT_STORE", "relay://here")
+        manager.reset(manager.Hooks(extra={"relay": plugin}))
+        record()
+        done = [command("sync") for _ in range(3)]
+        assert [0, 1, 0] == [each.status for each in done]
+        assert "3 runs, experiments or models brought there from this machine" in done[0].err
+        assert "not brought: a is refused\nfitprint: not brought: b is refused\n" in done[1].err
+        assert "brought" not in done[2].err
 
 
 def test_exec_asks_for_a_script_alone(command):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import fitprint
-from fitprint.errors import RunNotFoundError, StoreBusyError
+from fitprint.errors import RunNotFoundError, StoreBusyError, StoreError
 from fitprint.recording import background, workspace
 from fitprint.stores.sql.sqlite import open_sqlite
 from fitprint.testing.processes import forked
@@ -194,3 +194,50 @@ def test_threads_that_fork_at_once_give_back_what_they_hold(
     assert background._forks.delivering.locked()
     background._after_fork_in_parent()
     assert not background._forks.delivering.locked()
+
+
+def test_no_fork_waits_for_what_is_brought_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for others, who may never answer; what goes wrong there is told like the rest."""
+    monkeypatch.setattr(background, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(background, "_forks", background._Forks())
+    entered, go_on = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def forward() -> None:
+        entered.set()
+        go_on.wait(60)
+        raise StoreError("nobody answers")
+
+    delivery = background.BackgroundDelivery(lambda: True, told.append, forward)
+    delivery.begin()
+    assert entered.wait(60)
+    background._before_fork()
+    assert (True, False) == (background._forks.holder != 0, background._forks.is_slow)
+    background._after_fork_in_parent()
+    go_on.set()
+    delivery.finish(60)
+    (line,) = told
+    assert line.startswith("the store cannot be reached (nobody answers)")
+
+
+def test_an_end_that_takes_too_long_is_told_unless_the_reason_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line is enough to say how the rest gets there."""
+    monkeypatch.setattr(background, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(background, "_SLOWEST_SECONDS", 0.0)
+    told: list[str] = []
+    failed, go_on = threading.Event(), threading.Event()
+
+    def deliver() -> bool:
+        if told:
+            failed.set()
+            go_on.wait(60)
+        raise StoreError("nobody answers")
+
+    delivery = background.BackgroundDelivery(deliver, told.append)
+    delivery.begin()
+    assert failed.wait(60)
+    delivery.finish(0)
+    go_on.set()
+    assert 1 == len(told)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fitprint.errors import PluginError, UnknownStoreError
+from fitprint.errors import PluginError, StoreError, UnknownStoreError
 from fitprint.hooks.openers import Opener
 from fitprint.stores.memory import MemoryStore
 from fitprint.stores.opening import BUILTIN, open_store
@@ -39,6 +39,21 @@ def test_factories_of_plugins() -> None:
         )
         is store
     )
+
+
+def test_a_store_that_keeps_something_in_the_home_is_given_it(tmp_path: Path) -> None:
+    """Where there is no home, that is said."""
+    given: list[tuple[str, Path]] = []
+
+    def made(uri: str, home: Path) -> MemoryStore:
+        given.append((uri, home))
+        return MemoryStore(uri)
+
+    openers = {"mine": Opener(made, at_home=True)}
+    open_store("mine://x", openers, tmp_path)
+    assert [("mine://x", tmp_path)] == given
+    with pytest.raises(StoreError, match="the store mine://y is one of a home"):
+        open_store("mine://y", openers)
 
 
 def test_fault_8_a_store_that_does_not_derive_is_told() -> None:

@@ -89,7 +89,7 @@ class Server:
             raise StoreError(
                 f"{public(uri)!r} names no server: write mlflow+http://host:port, or mlflow+https:"
             )
-        self._login = (
+        self._given = (
             None
             if parts.username is None
             else (unquote(parts.username), unquote(parts.password or ""))
@@ -171,7 +171,7 @@ class Server:
             code, told = str(content["error_code"]), str(content.get("message", ""))
         except (ValueError, TypeError, LookupError):
             code, told = "", reason
-        told = " ".join(hidden(told, self._whole).split())[:300]
+        told = " ".join(self._hide(told).split())[:300]
         if status == 401:
             return StoreError(
                 f"{self.uri} does not let us in ({told}): set MLFLOW_TRACKING_USERNAME and "
@@ -203,7 +203,7 @@ class Server:
             return response.status, response.reason, _seconds(response), answer
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            told = hidden(str(error) or type(error).__name__, self._whole)
+            told = self._hide(str(error) or type(error).__name__)
             raise StoreError(f"{self.uri}: {told}") from None
         except BaseException:
             self.close()
@@ -232,16 +232,29 @@ class Server:
         bounded = cast("_Bounded", connection.sock)
         bounded.until = time.monotonic() + _WHOLE_SECONDS + size / _SLOWEST_BYTES
 
-    def _who(self) -> dict[str, str]:
-        user, password = self._login or (
+    def _login(self) -> tuple[str, str, str]:
+        """Return user and password, or else a token, as the URI or MLflow's variables say."""
+        user, password = self._given or (
             os.environ.get("MLFLOW_TRACKING_USERNAME", ""),
             os.environ.get("MLFLOW_TRACKING_PASSWORD", ""),
         )
-        token = "" if password else user if self._login else os.environ.get("MLFLOW_TRACKING_TOKEN")
+        if password:
+            return user, password, ""
+        return "", "", user if self._given else os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+
+    def _who(self) -> dict[str, str]:
+        user, password, token = self._login()
         if password:
             basic = base64.b64encode(f"{user}:{password}".encode()).decode()
             return {"Authorization": f"Basic {basic}"}
         return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def _hide(self, text: str) -> str:
+        """Return what somebody says without what nobody is to see."""
+        for secret in (self._who().get("Authorization", " ").partition(" ")[2], *self._login()[1:]):
+            if len(secret) > 2:
+                text = text.replace(secret, "[redacted]")
+        return hidden(text, self._whole)
 
 
 class _Bounded:
