@@ -43,7 +43,7 @@ for number, (kind, text) in enumerate(steps, 1):
 
 
 FRAMEWORKS = re.compile(
-    r"^\s*(?:from|import) (?:catboost|keras|lightgbm|tensorflow|xgboost)\b", re.MULTILINE
+    r"^\s*(?:from|import) (?:catboost|keras|lightgbm|mlflow|tensorflow|xgboost)\b", re.MULTILINE
 )
 
 

@@ -47,7 +47,7 @@ def _remove(passage: Passage, run_id: str) -> None:
 
 
 def ensure_run(passage: Passage, run: RunRecord) -> dict[str, Any]:
-    """Return what the server has of a run, which is made there first, below its parent."""
+    """Return what the server has of a run, which is made there first."""
     page = passage.ledger.read(f"run/{run.id}")
     if "id" in page:
         return page
@@ -83,13 +83,6 @@ def _found(passage: Passage, run_id: str, experiment: str) -> dict[str, Any] | N
 
 def _made(passage: Passage, run: RunRecord, experiment: str) -> dict[str, Any]:
     tags = {"fitprint.run": run.id, "mlflow.user": user_name(), "mlflow.source.type": "LOCAL"}
-    if run.parent_id is not None:
-        try:
-            parent = ensure_run(passage, passage.store.run(run.parent_id))
-        except RunNotFoundError:
-            pass  # it is on its way, or purged
-        else:
-            tags["mlflow.parentRunId"] = parent["id"]
     asked = {
         "experiment_id": experiment,
         "user_id": user_name(),
@@ -140,6 +133,8 @@ class _Sender:
         tags = wire.tags_of(run, page["params"])
         if self._passage.experiment(run.experiment) != page["experiment"]:
             tags["fitprint.experiment"] = wire.tag_text(run.experiment)  # MLflow moves no runs
+        if run.parent_id is not None and (parent := self._parent(run.parent_id)):
+            tags["mlflow.parentRunId"] = parent
         new, gone = changed(tags, page["tags"])
         for key, text in new.items():
             yield Item("tags", key, _pair(key, text), digest_of(text))
@@ -151,6 +146,13 @@ class _Sender:
             if metric.count > sent:
                 history = self._passage.store.metric_history(run.id, key)
                 yield from wire.points(key, history, sent)
+
+    def _parent(self, run_id: str) -> str:
+        """Return MLflow's id of the run above; "" where that is on its way here, or purged."""
+        try:
+            return str(ensure_run(self._passage, self._passage.store.run(run_id))["id"])
+        except RunNotFoundError:
+            return ""
 
     def _send(self, items: Sequence[Item]) -> None:
         """Send a batch; one that is refused, for the server takes all or nothing, in halves, until

@@ -69,20 +69,22 @@ def digest_of(value: Any) -> str:
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    """Return JSON as MLflow takes it: NaN and infinities are texts; what UTF-8 cannot say is
-    escaped.
-    """
+    """Return JSON as MLflow takes it."""
     text = json.dumps(plain(body), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode()
 
 
 def plain(value: Any) -> Any:
-    """Return a JSON value whose NaN and infinities are texts, as MLflow spells them."""
+    """Return a JSON value whose NaN and infinities are texts, as MLflow spells them, and whose
+    letters every database takes.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def key_of(key: str) -> str:
