@@ -227,3 +227,29 @@ def test_a_uri_that_names_no_server_is_told(uri, tmp_path):
         fitprint.configure(store=uri)
         with pytest.raises(StoreError, match="names no server: write mlflow\\+http://host:port"):
             fitprint.search_runs()
+
+
+def test_what_a_server_refuses_holds_up_nothing_else(tmp_path):
+    """Each refusal is told, with the server's reason, and tried again later; the rest goes on."""
+    asked: list[str] = []
+
+    def answer(handler: Any) -> None:
+        asked.append(handler.path)
+        handler.send_response(500)
+        handler.end_headers()
+        handler.wfile.write(b'{"error_code": "INTERNAL_ERROR", "message": "no disk"}')
+
+    with answering(answer) as uri, isolated(tmp_path / "home", context=False):
+        fitprint.configure(store=uri, exit_wait=60.0)
+        for number in range(7):
+            with fitprint.start_run(f"run-{number}"):
+                pass
+        current().sync()
+        current().forward()
+        store = current().known_store()
+        told = [problem for problem in store.check().problems if "tried again" in problem]
+        assert 8 == len(told)  # the experiment, too
+        assert all("no disk (500); it is tried again" in problem for problem in told)
+        before = len(asked)
+        assert 0 == current().forward().done
+        assert before == len(asked)  # nothing new, and not yet time to try again

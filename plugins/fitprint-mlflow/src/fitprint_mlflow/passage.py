@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from fitprint.artifacts.staging import Staging
 from fitprint.entities import Artifact, Experiment
-from fitprint.errors import ArtifactNotFoundError
+from fitprint.errors import ArtifactNotFoundError, StoreError
 from fitprint.stores.protocol import Store
 from fitprint_mlflow.ledger import Ledger
 from fitprint_mlflow.server import RefusedRequestError, Server
@@ -134,7 +134,9 @@ class Passage:
             except ArtifactNotFoundError:
                 self.problems.append(f"the file {file.path} is not on this machine")
                 whole = False
-            except RefusedRequestError as error:
+            except (RefusedRequestError, StoreError) as error:
+                if isinstance(error, StoreError):
+                    self.server.version()  # who takes no large files may close the connection
                 self.problems.append(f"the file {file.path} is refused: {error}")
                 whole = False
             else:

@@ -131,6 +131,7 @@ class _Sender:
         if run:
             asked["run_id"] = run
         made = self._post("model-versions/create", asked)["model_version"]
+        page |= {"note": version.note, "tags": {"fitprint.version": digest_of(version.id)}}
         return str(made["version"])
 
     def _logged(

@@ -215,6 +215,7 @@ class _Sender:
                     f"the data set {dataset.name!r} of the run {self._run.name!r} is refused: "
                     f"{error}"
                 )
+                continue
             sent[mark] = f"{given['dataset']['name']}\0{given['dataset']['digest']}"
             self._save()
 

@@ -28,7 +28,7 @@ __all__ = ["MlflowStore"]
 
 _ROUND = "round/now"  # of the ledger: how far the changes were brought, and what is left of them
 _PAGE = 100
-_RETRY_SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0  # seconds until what was left is tried again
 _MOST_REFUSALS = 5  # one after the other, that are not about what was asked: it is the server
 
 
@@ -57,7 +57,7 @@ class MlflowStore(SqlStore):
         super().__init__(SqliteDriver(path, f"sqlite:///{path}"))
         self.uri = public(uri)
         self._staging = Staging(home / "blobs")
-        self._retry_at = 0.0
+        self._pause = self._retry_at = 0.0
 
     def forward(self, patience: float) -> Forwarded:
         ledger = self._ledger()
@@ -79,10 +79,13 @@ class MlflowStore(SqlStore):
         return Ledger(self._folder / self.id)
 
     def _is_time_to_retry(self) -> bool:
-        """Tell whether what was left is to be tried again, as it is at first and each minute."""
+        """Tell whether what was left is to be tried again: at first, after a minute, and then ever
+        more seldom, for it may be large.
+        """
         if time.monotonic() < self._retry_at:
             return False
-        self._retry_at = time.monotonic() + _RETRY_SECONDS
+        self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self._retry_at = time.monotonic() + self._pause
         return True
 
     def check(self) -> Health:
@@ -90,7 +93,7 @@ class MlflowStore(SqlStore):
         if found.problems:
             return found
         left = self._ledger().read(_ROUND).get("left", {})
-        problems = [*found.problems, *(f"{what}; it is tried again" for what in left.values())]
+        problems = [f"{what}; it is tried again" for what in left.values()]
         details = found.details
         with closing(Server(self._whole)) as server:
             try:
@@ -121,6 +124,8 @@ class _Round:
     def go(self) -> Forwarded:
         for subject in list(self._left) if self._retry else ():
             self._bring(subject)
+            if self._refusals == _MOST_REFUSALS:
+                break
         while True:
             try:
                 page = self._passage.store.changes(self._cursor, limit=_PAGE)
@@ -152,9 +157,10 @@ class _Round:
                 bring_registered(self._passage, id_)
         except RefusedRequestError as error:
             self._refusals += not error.is_about_the_request
-            if self._refusals == _MOST_REFUSALS:
-                raise StoreError(f"{self._passage.server.uri}: {error}") from error
             self._passage.problems.append(f"the {kind} {id_}: {error}")
+        except (LookupError, TypeError) as error:
+            told = f"the {kind} {id_}: the server's answer was not understood"
+            self._passage.problems.append(f"{told} ({type(error).__name__}: {error})")
         else:
             self._refusals = 0
         before = self._left.pop(subject, None)
