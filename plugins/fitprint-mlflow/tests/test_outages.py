@@ -81,8 +81,8 @@ def refuse(handler: Any) -> None:
     handler.wfile.write(json.dumps(told).encode())
 
 
-def run_program(tmp_path: Path, store: str) -> subprocess.CompletedProcess[str]:
-    """Run the program with this store, and a second to deliver in at its end."""
+def run_program(tmp_path: Path, store: str, exit_wait: str) -> subprocess.CompletedProcess[str]:
+    """Run the program with this store, and so many seconds to deliver in at its end."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM],
         env={
@@ -90,7 +90,7 @@ def run_program(tmp_path: Path, store: str) -> subprocess.CompletedProcess[str]:
             "HOME": str(tmp_path),
             "FITPRINT_HOME": str(tmp_path / "home"),
             "FITPRINT_STORE": store,
-            "FITPRINT_EXIT_WAIT": "1",
+            "FITPRINT_EXIT_WAIT": exit_wait,
         },
         cwd=tmp_path,
         capture_output=True,
@@ -104,7 +104,7 @@ def test_a_server_that_is_down_costs_a_line(silent, tmp_path):
     """The program ends well; what it recorded is here, and the line says how it gets there."""
     port = port_of(silent)
     silent.close()
-    done = run_program(tmp_path, f"mlflow+http://ada:hunter2secret@127.0.0.1:{port}")
+    done = run_program(tmp_path, f"mlflow+http://ada:hunter2secret@127.0.0.1:{port}", "60")
     assert (0, "trained\n") == (done.returncode, done.stdout)
     told = [line for line in done.stderr.splitlines() if "recorded in" not in line]
     assert 1 == len(told), done.stderr
@@ -119,7 +119,7 @@ def test_a_server_that_is_down_costs_a_line(silent, tmp_path):
 
 def test_a_server_that_says_nothing_costs_a_line(silent, tmp_path):
     """Of the end of the program it costs no more than was allowed."""
-    done = run_program(tmp_path, f"mlflow+http://127.0.0.1:{port_of(silent)}")
+    done = run_program(tmp_path, f"mlflow+http://127.0.0.1:{port_of(silent)}", "1")
     assert (0, "trained\n") == (done.returncode, done.stdout)
     told = [line for line in done.stderr.splitlines() if "recorded in" not in line]
     assert ["delivery did not end within 1 s; `fitprint sync` delivers the rest"] == [

@@ -168,8 +168,10 @@ class Workspace:
         return is_distant or self._may_lack_bytes or self.destination.is_shared(self.home)
 
     def _forward_in_background(self) -> None:
-        for problem in self.forward(_READING_PATIENCE).problems:
-            hooks().problem(problem, "store")
+        store = self._store  # the one that was delivered to: to open another is no time for a fork
+        if store is not None:
+            for problem in store.forward(_READING_PATIENCE).problems:
+                hooks().problem(problem, "store")
 
     def _open_writer_elsewhere(self, error: OSError) -> JournalWriter:
         try:
