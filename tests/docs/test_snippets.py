@@ -117,7 +117,7 @@ def test_snippets_run(page, tmp_path, request):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
 
