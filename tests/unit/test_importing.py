@@ -6,6 +6,7 @@ import json
 import math
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -85,6 +86,29 @@ def test_an_odd_run_is_left_out_and_told(theirs, place, error):
     theirs.odd = None
     assert [RUNS[1]] == fitprint.import_from("theirs", "here").added
     assert 1 == len(current().store.metric_history(RUNS[1], "loss"))
+
+
+def test_what_no_journal_could_hold_reaches_no_store(theirs, monkeypatch):
+    """Neither a metric whose name is no text, nor a tag that is none, nor an unknown status."""
+    sound, points = theirs.run, theirs.points
+
+    def run(self, run_id):
+        changed = {RUNS[0]: {"tags": {"a": 1}}, RUNS[1]: {"status": "ODD"}}
+        return replace(sound(self, run_id), **changed.get(run_id, {}))
+
+    def named(self, run):
+        for event in points(self, run):
+            yield replace(event, key=b"loss") if run.id == RUNS[2] else event
+
+    monkeypatch.setattr(theirs, "run", run)
+    monkeypatch.setattr(theirs, "points", named)
+    done = fitprint.import_from("theirs", "here")
+    assert ([], RUNS) == (done.added, list(done.failed))
+    assert ["its 'tags'" in done.failed[RUNS[0]], "its 'status'" in done.failed[RUNS[1]]] == [
+        True, True,
+    ]  # fmt: skip
+    assert "a metric cannot be called b'loss'" == done.failed[RUNS[2]]
+    assert [] == fitprint.search_runs()
 
 
 def test_an_odd_registered_model_is_told(theirs):

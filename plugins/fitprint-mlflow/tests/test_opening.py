@@ -48,6 +48,18 @@ def test_another_database_is_told(tmp_path):
     assert before == (tmp_path / "other.db").read_bytes()
 
 
+def test_a_database_with_a_damaged_schema_is_told(tmp_path):
+    """Also where what SQLite says of it is no text."""
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        connection.execute("CREATE TABLE a_name (id)")
+        connection.commit()
+    path = tmp_path / "mlflow.db"
+    damaged = path.read_bytes().replace(b"TABLE a_name", b"TABLX a_name")
+    path.write_bytes(damaged.replace(b"a_name", b"a_\xff\xff\xffe"))
+    with pytest.raises(StoreError, match="is no database of MLflow's, or it is damaged"):
+        fitprint.import_from("mlflow", "mlflow.db")
+
+
 def test_without_mlflow_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     """The records are there, and who reads them is not."""
     monkeypatch.setitem(sys.modules, "mlflow", None)

@@ -403,3 +403,37 @@ else:
     raise AssertionError
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_a_file_with_damaged_names_or_texts_costs_itself(exports, export):
+    """Arrow raises what Python has then, and not what is its own; the others are taken."""
+    export("RUN-1", [*SYSTEM, *series("loss", (1, 1.0))])
+    for run, old, new in (
+        ("RUN-2", b"attribute_path", b"attribute_\xff\xff\xff\xff"),
+        ("RUN-3", b"RUN-3", b"\xff" * 5),
+    ):
+        part = export(run, [*SYSTEM, *series("loss", (1, 1.0))])
+        part.write_bytes(part.read_bytes().replace(old, new))
+    part = export("RUN-4", [*SYSTEM])
+    table = parquet.read_table(part)
+    parquet.write_table(table.append_column("run_id", table["run_id"]), part)
+    done = imported(exports)
+    assert (1, {}) == (len(done.added), done.failed)
+    assert 3 == len(done.problems)
+    assert all(each.startswith("a run is left out: ") for each in done.problems)
+
+
+def test_odd_values_of_neptune_itself_are_passed_over(exports, export):
+    """Tags that are none, and places that no file can have; the run comes with all else."""
+    odd = {"path": "a\0b"}
+    export(
+        "RUN-1",
+        [value("sys/name", "string", "a"), value("sys/tags", "string_set", ["t", None]),
+         value("model", "file", odd), *series("loss", (1, 1.0))],
+    )  # fmt: skip
+    export("RUN-2", [value("sys/name", "string", "b"), value("sys/tags", "int", 5)])
+    done = imported(exports)
+    assert (2, {}) == (len(done.added), done.failed)
+    assert ["t"] == [name for name in record_of("a").tags if not name.startswith("neptune.")]
+    (problem,) = done.problems
+    assert "1 files are not in" in problem

@@ -189,6 +189,17 @@ def test_what_has_no_other_place_stays_in_its_file(tmp_path, writer):
     assert file.read_bytes() == fitprint.get_run(done.added[0]).read(f"tensorboard/{file.name}")
 
 
+def test_a_scalar_that_claims_to_be_large_is_no_number(tmp_path, writer):
+    """It is not made as large as it says; what is beside it is taken."""
+    large = tensor("large", 1.0, "scalars")
+    large.tensor.tensor_shape.dim.add().size = 1 << 40
+    writer(tmp_path / "logs", (0, large), (1, scalar("small", 0.5)))
+    done = imported(tmp_path / "logs")
+    assert (1, {}) == (len(done.added), done.failed)
+    assert "scalars that are no number (1)" in done.problems[0]
+    assert {"small": 0.5} == dict(fitprint.get_run(done.added[0]).metrics)
+
+
 def test_images_and_sounds_of_the_new_form_are_files(tmp_path, writer):
     """Several of one step, and names that lead elsewhere."""
     writer(

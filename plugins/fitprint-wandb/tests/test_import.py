@@ -371,6 +371,16 @@ def test_odd_records_are_told_and_cost_nothing_else(written):
     assert "values that are no JSON" in told
 
 
+@pytest.mark.parametrize("step", ["NaN", "Infinity", "1e308"])
+def test_a_step_that_is_no_number_costs_no_run(written, step):
+    """The point is taken."""
+    odd = row(0, loss="2", _step=step)
+    odd.history.ClearField("step")
+    done = imported(written(row(1, loss="1"), odd).parents[2])
+    assert (1, {}) == (len(done.added), done.failed)
+    assert [1.0, 2.0] == list(current().store.metric_history(done.added[0], "loss").value)
+
+
 def test_values_with_a_type_of_their_own_are_taken(written):
     """Newer messages have them beside JSON."""
     from wandb.proto import wandb_internal_pb2 as messages

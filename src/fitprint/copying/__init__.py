@@ -23,6 +23,7 @@ from fitprint.errors import FitprintError, StoreError
 from fitprint.events import Event, ExperimentArchived, ExperimentCreated, MetricPoints
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
+from fitprint.journal.codec import encode_event
 from fitprint.recording.workspace import Workspace, current, given, settle
 from fitprint.replay import act, describe, events_of, has_run, keep, with_known_parent
 from fitprint.stores.addresses import address_of, public
@@ -278,10 +279,14 @@ class _Transfer:
                 place += 1
             held = piece
             for event in piece:
+                if not isinstance(event.key, str):
+                    raise FitprintError(f"a metric cannot be called {shown(event.key)}")
                 counts[event.key] = counts.get(event.key, 0) + len(event.points)
         start, *others = with_known_parent(
             events_of(record), lambda parent: parent in self._chosen or has_run(self._store, parent)
         )
+        for each in (start, *others):
+            encode_event(each)  # raises where a journal could not hold it either
         whole: list[Event] = [start, *held, *others]
         keep(self._store, journal, whole, self.writer, place)
         return counts

@@ -169,9 +169,10 @@ class Points:
         )
         if before is not None:
             first, count = before.first, before.count + count
-            if not least < before.min and before.min == before.min:
+            # where all are NaN, too, the first one is told, however points came in batches
+            if not least < before.min and (before.min == before.min or math.isnan(least)):
                 least, least_step = before.min, before.min_step
-            if not most > before.max and before.max == before.max:
+            if not most > before.max and (before.max == before.max or math.isnan(most)):
                 most, most_step = before.max, before.max_step
         self.seen = total
         self.before = MetricSummary(

@@ -115,6 +115,18 @@ def test_nothing_but_nan(store: Store, write: Any, points: Any) -> None:
     assert summary.count == 3
 
 
+def test_the_least_of_nothing_but_nan_is_the_first_however_it_came(
+    store: Store, write: Any, points: Any
+) -> None:
+    write(points("r", "whole", [NAN] * 4, start=3), RunStarted("r", 1, "e", "n"))
+    write(points("r", "parted", [NAN], start=3))
+    write(points("r", "parted", [NAN] * 3, start=4))
+    for summary in store.run("r").metrics.values():
+        assert (3, 3, 6) == (summary.min_step, summary.max_step, summary.last_step)
+    write(points("r", "parted", [1.0], start=7))
+    assert 7 == store.run("r").metrics["parted"].min_step
+
+
 def test_a_goal_that_was_given_counts(store: Store, write: Any, points: Any) -> None:
     """The goal is guessed from the key until it is given, and stays as it was given."""
     write(STARTED, points(RUN, "loss", [1.0, 2.0]), points(RUN, "speed", [1.0]))

@@ -113,7 +113,7 @@ def _check_sqlite(path: Path) -> None:
                     "SELECT name FROM sqlite_master WHERE type = 'table'"
                 )
             }
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise StoreError(
             f"{path} is no database of MLflow's, or it is damaged ({error})"
         ) from error

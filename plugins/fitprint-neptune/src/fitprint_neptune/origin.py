@@ -163,7 +163,8 @@ class NeptuneOrigin(Origin):
         missing = 0
         for path, step, place in contents.files:
             file = root / place
-            if not place or not file.resolve().is_relative_to(root) or not file.exists():
+            is_name = place and "\0" not in place
+            if not is_name or not file.resolve().is_relative_to(root) or not file.exists():
                 missing += 1
                 continue
             name = path if step is None else f"{path}/{step:g}"
@@ -185,7 +186,8 @@ class NeptuneOrigin(Origin):
 
 
 def _tags(identity: Identity, said: dict[str, Any]) -> dict[str, str]:
-    tags = dict.fromkeys(said.get("tags") or (), "true")
+    given = said.get("tags")
+    tags = dict.fromkeys(filter(None, given) if isinstance(given, list) else (), "true")
     tags["neptune.run_id"] = identity.run
     for name, value in said.items():
         if name not in _ELSEWHERE:

@@ -148,9 +148,13 @@ class Contents:
 
     def _take_tensor(self, tensor: Any, plugin: str, tag: str, step: int, time: int) -> None:
         if plugin == "scalars":
+            # one that only says that it is large would be made so
+            is_one = all(each.size == 1 for each in tensor.tensor_shape.dim)
             try:
-                number = float(tensor_util.make_ndarray(tensor).item())
+                number = float(tensor_util.make_ndarray(tensor).item()) if is_one else None
             except (TypeError, ValueError):
+                number = None
+            if number is None:
                 self._other["scalars that are no number"] += 1
             else:
                 add_point(self.histories[tag], step, time, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -147,7 +148,7 @@ class Contents:
             _put(row, path, value)
         step = history.step.num
         if not history.HasField("step") and _is_number(row.get("_step")):
-            step = int(row["_step"])
+            step = int(row["_step"]) if math.isfinite(row["_step"]) else step
         time = micros(row["_timestamp"], self.end) if _is_number(row.get("_timestamp")) else 0
         time = time or self.end
         self._see(time)
