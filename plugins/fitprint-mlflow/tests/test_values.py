@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from fitprint_mlflow.values import typed
+from fitprint import clock
+from fitprint_mlflow.values import micros, typed
 
 TYPED = {
     "0.1": 0.1,
@@ -60,3 +61,10 @@ def test_numbers_that_are_none_are_numbers(text):
 def test_other_texts_stay_texts(text):
     """Those that would be written another way, and those that no JSON has."""
     assert text == typed(text)
+
+
+def test_times_that_no_record_can_have_are_the_nearest():
+    """Nanoseconds, which some programs tell MLflow."""
+    assert 1_700_000_000_123_000 == micros(1_700_000_000_123)
+    assert clock.LATEST == micros(1_700_000_000_123_000_000_000)
+    assert clock.EARLIEST == micros(-(2**63))

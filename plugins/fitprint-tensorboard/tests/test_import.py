@@ -331,11 +331,13 @@ def test_times_and_steps_that_no_calendar_has_are_taken(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
 def test_a_pipe_is_no_event_file(tmp_path, writer):
     """It would be waited for for ever; what is beside it is taken, also through a link in a
-    circle.
+    circle, but not what a link leads to elsewhere.
     """
     writer(tmp_path / "logs", (0, scalar("loss", 1.0)))
     os.mkfifo(tmp_path / "logs" / "tfevents.pipe")
     (tmp_path / "logs" / "again").symlink_to(tmp_path / "logs")
+    writer(tmp_path / "elsewhere", (0, scalar("loss", 1.0)))
+    (tmp_path / "logs" / "out").symlink_to(tmp_path / "elsewhere")
     done = imported(tmp_path / "logs")
     assert 1 == len(done.added)
     assert "tfevents.pipe cannot be read" in done.problems[0]

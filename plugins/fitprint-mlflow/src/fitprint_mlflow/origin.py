@@ -17,7 +17,7 @@ from fitprint.registered import STAGES, ModelVersionRecord, RegisteredModelRecor
 from fitprint.stores.addresses import public
 from fitprint_mlflow.files import MlflowFiles
 from fitprint_mlflow.sqlite_points import SqlitePoints
-from fitprint_mlflow.values import dataset_of, history_of, other_tags, typed
+from fitprint_mlflow.values import dataset_of, history_of, micros, other_tags, typed
 
 __all__ = ["SQLITE", "MlflowOrigin"]
 
@@ -106,8 +106,8 @@ class MlflowOrigin(Origin):
         run = self._listed.pop(run_id, None) or self._client.get_run(run_id)
         info, tags = run.info, run.data.tags
         self._keys = sorted(run.data.metrics)
-        start = (info.start_time or info.end_time or 0) * 1000
-        end = max(start, (info.end_time or 0) * 1000)
+        start = micros(info.start_time or info.end_time or 0)
+        end = max(start, micros(info.end_time or 0))
         files = self._run_files(run)
         models = self._models_among(files, run_id)
         models += self._logged_models(run, files)
@@ -277,8 +277,8 @@ class MlflowOrigin(Origin):
                 yield RegisteredModelRecord(
                     id=id_of("model", each.name, each.creation_timestamp),
                     name=each.name,
-                    created=each.creation_timestamp * 1000,
-                    changed=(each.last_updated_timestamp or each.creation_timestamp) * 1000,
+                    created=micros(each.creation_timestamp),
+                    changed=micros(each.last_updated_timestamp or each.creation_timestamp),
                     note=each.description or "",
                     tags=dict(each.tags or {}),
                     aliases={
@@ -334,7 +334,7 @@ class MlflowOrigin(Origin):
             run_id=run_id,
             model=logged,
             artifacts=tuple(files),
-            created=version.creation_timestamp * 1000,
+            created=micros(version.creation_timestamp),
             actor=version.user_id or "",
             note=version.description or "",
             tags=dict(version.tags or {}),

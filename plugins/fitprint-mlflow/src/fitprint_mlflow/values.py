@@ -8,9 +8,10 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fitprint import clock
 from fitprint.entities import Dataset, History
 
-__all__ = ["dataset_of", "history_of", "other_tags", "typed"]
+__all__ = ["dataset_of", "history_of", "micros", "other_tags", "typed"]
 
 _SAID_ELSEWHERE = (
     "mlflow.runName",
@@ -53,6 +54,13 @@ def other_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: str(value) for key, value in tags.items() if key not in _SAID_ELSEWHERE}
 
 
+def micros(milliseconds: int) -> int:
+    """Return a time of MLflow as one of ours, the nearest that a record may have: some programs
+    tell MLflow nanoseconds.
+    """
+    return min(max(int(milliseconds) * 1000, clock.EARLIEST), clock.LATEST)
+
+
 def history_of(metrics: Iterable[Any]) -> History:
     """Return the points of a metric by step, then time: MLflow takes the last of these for the
     latest.
@@ -60,7 +68,7 @@ def history_of(metrics: Iterable[Any]) -> History:
     found = sorted(metrics, key=lambda point: (point.step, point.timestamp))
     return History(
         array("q", [point.step for point in found]),
-        array("q", [point.timestamp * 1000 for point in found]),
+        array("q", [micros(point.timestamp) for point in found]),
         array("d", [point.value for point in found]),
         array("d", [float("nan")]) * len(found),
     )

@@ -51,12 +51,13 @@ def open_tensorboard(uri: str) -> TensorBoardOrigin:
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[Path]]]:
     """Yield the folders with event files and these, in order, each folder once whatever links lead
-    to it.
+    to it; links that lead out are passed over.
     """
     seen: set[str] = set()
+    top = root.resolve()
     for name, folders, files in os.walk(root, followlinks=True):
         place = os.path.realpath(name)
-        if place in seen:
+        if place in seen or not Path(place).is_relative_to(top):
             folders.clear()
             continue
         seen.add(place)
