@@ -36,6 +36,7 @@ __all__ = [
     "ArtifactsLogged",
     "Batch",
     "BytesArrived",
+    "BytesFreed",
     "ChangesFollowed",
     "DatasetLogged",
     "DocumentLogged",
@@ -440,6 +441,19 @@ class BytesArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class BytesFreed:
+    """The bytes with these digests are not in the artifact store any more, or will not be in a
+    moment; told before they are removed, and after it, by who removes them.
+
+    They count as if they had never arrived: if something refers to them, or does so later, they are
+    pending.
+    """
+
+    time: int
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangesFollowed:
     """A process asks for the lease of a consumer of the store's changes, renews it, or gives it
     back (``seconds`` is 0).
@@ -457,7 +471,7 @@ class ChangesFollowed:
     cursor: str | None = None
 
 
-STORE_EVENTS = (ArtifactStoreChosen, BytesArrived, ChangesFollowed)
+STORE_EVENTS = (ArtifactStoreChosen, BytesArrived, BytesFreed, ChangesFollowed)
 RUN_ACTS = (RunDeleted, RunRestored, RunPurged, RunRenamed, RunMoved, RunNoted)
 EXPERIMENT_ACTS = (
     ExperimentCreated,
@@ -479,7 +493,7 @@ ExperimentAct = Union[
 ]
 ModelAct = Union[RegisteredModelEdited, ModelVersionCreated, ModelVersionEdited, AliasMoved]
 Act = Union[RunAct, ExperimentAct, ModelAct]
-StoreEvent = Union[ArtifactStoreChosen, BytesArrived, ChangesFollowed]
+StoreEvent = Union[ArtifactStoreChosen, BytesArrived, BytesFreed, ChangesFollowed]
 RunEvent = Union[
     RunStarted,
     RunEnded,

@@ -365,6 +365,7 @@ def test_a_framework_that_comes_with_its_plugin_needs_no_range(tmp_path, monkeyp
         ("ForgetsWhoRecorded", "homes_of_several_hosts_share_bytes"),
         ("NeedsArtifactsFirst", "arrivals_come_in_any_order"),
         ("WaitsForever", "nobody_waits_for_purged_runs"),
+        ("ForgetsWhatWasFreed", "freed_bytes_have_not_arrived"),
         ("TakesArrivalsForRuns", "arrivals_leave_runs_alone"),
         ("ForgetsArrivals", "bytes_arrive_after_an_end_in_the_middle"),
         ("FindsFaultWithItself", "check_tells_damage"),
@@ -475,6 +476,11 @@ def test_a_store_that_hides_damage_is_found():
         ("WritesInPlace", "concurrent_puts"),
         ("ForgetsAtTheEnd", "closed_twice"),
         ("SaysNothing", "says_its_url"),
+        ("ListsNothing", "kept_bytes_are_listed"),
+        ("RemovesWhatIsNew", "touched_bytes_stay"),
+        ("TouchesNothing", "touched_bytes_stay"),
+        ("KeepsWhatIsRemoved", "removed_bytes_are_gone"),
+        ("KnowsOneOwner", "owners_are_known"),
     ],
 )
 def test_a_faulty_artifact_store_is_found(store, check):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+import time
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
-from fitprint.artifacts.protocol import Source
+from fitprint.artifacts.protocol import ArtifactStore, Kept, Source
 from fitprint.errors import ArtifactNotFoundError, IntegrityError
 
 __all__ = ["MemoryArtifacts", "shared"]
@@ -25,21 +27,25 @@ def shared(uri: str) -> MemoryArtifacts:
         return _shared[uri]
 
 
-class MemoryArtifacts:
+class MemoryArtifacts(ArtifactStore):
     """Bytes by digest that last as long as the object."""
 
     def __init__(self, uri: str = "memory://") -> None:
         self.uri = uri
         self._kept: dict[str, bytes] = {}
+        self._touched: dict[str, float] = {}
+        self._owners: set[str] = set()
+        self._lock = threading.Lock()
 
     # it is that of the bytes
     def put(self, digest: str, source: Source, size: int) -> None:  # noqa: ARG002
-        if digest in self._kept:
+        if self.touch(digest):
             return
         data = b"".join(iter(lambda: source.read(_PIECE), b""))
         if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
             raise IntegrityError(f"the bytes that were to be kept as {digest} are others")
-        self._kept[digest] = data
+        with self._lock:
+            self._kept[digest], self._touched[digest] = data, time.time()
 
     def open(self, digest: str) -> BinaryIO:
         try:
@@ -49,6 +55,36 @@ class MemoryArtifacts:
 
     def __contains__(self, digest: str) -> bool:
         return digest in self._kept
+
+    def clock(self) -> float:
+        return time.time()
+
+    def touch(self, digest: str) -> bool:
+        with self._lock:
+            if digest in self._kept:
+                self._touched[digest] = time.time()
+            return digest in self._kept
+
+    def kept(self) -> Iterator[Kept]:
+        with self._lock:
+            found = [
+                Kept(digest, len(data), self._touched[digest])
+                for digest, data in self._kept.items()
+            ]
+        return iter(found)
+
+    def remove(self, digest: str, before: float) -> bool:
+        with self._lock:
+            if self._touched.get(digest, before + 1) > before:
+                return False
+            del self._kept[digest], self._touched[digest]
+            return True
+
+    def claim(self, owner: str) -> None:
+        self._owners.add(owner)
+
+    def owners(self) -> Collection[str]:
+        return tuple(self._owners)
 
     def close(self) -> None:
         """Keep everything."""

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from fitprint.arguments import shown
+from fitprint.artifacts.protocol import ArtifactStore, Source
 from fitprint.errors import StoreError, UnknownStoreError
 from fitprint.hooks.openers import Opener
 from fitprint.stores.addresses import unknown_scheme
 
-if TYPE_CHECKING:
-    from fitprint.artifacts.protocol import ArtifactStore
-
-__all__ = ["BUILTIN", "default_for", "open_artifact_store", "resolved"]
+__all__ = ["BUILTIN", "OF_A_HOME", "default_for", "open_artifact_store", "resolved"]
 
 _SQLITE = "sqlite:///"
 _HOMES_OWN = "fitprint.db"
+OF_A_HOME = "blobs"  # the artifact store of a home's own database: files of that home
+
+
+class _Plain(ArtifactStore):
+    """An artifact store of a plugin that derives from nothing: nothing of it can be freed."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.uri = store.uri
+
+    def put(self, digest: str, source: Source, size: int) -> None:
+        self._store.put(digest, source, size)
+
+    def open(self, digest: str) -> BinaryIO:
+        opened: BinaryIO = self._store.open(digest)
+        return opened
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._store
+
+    def close(self) -> None:
+        self._store.close()
 
 
 def _file(uri: str) -> ArtifactStore:
@@ -51,7 +71,7 @@ def default_for(store_uri: str) -> str | None:
         return store_uri
     name = Path(store_uri.removeprefix(_SQLITE)).name if store_uri.startswith(_SQLITE) else ""
     if name == _HOMES_OWN:
-        return "blobs"
+        return OF_A_HOME
     return f"{name}.artifacts" if name else None
 
 
@@ -84,6 +104,6 @@ def open_artifact_store(uri: str, openers: Mapping[str, Opener] = BUILTIN) -> Ar
     scheme, colon, _ = uri.partition("://")
     opener = openers.get(scheme) if colon else None
     if opener is not None:
-        store: ArtifactStore = opener.open(uri)
-        return store
+        store = opener.open(uri)
+        return store if isinstance(store, ArtifactStore) else _Plain(store)
     raise UnknownStoreError(unknown_scheme(uri, openers, "artifact stores", "file:///shared/bytes"))

@@ -12,12 +12,13 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from fitprint.access import create_file, make_folder, open_regular, settle_modes, temporary_folder
+from fitprint.artifacts.protocol import Kept
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
 from fitprint.ids import new_id
 from fitprint.platform.files import make_safe
@@ -228,32 +229,56 @@ class Staging:
                 path.unlink(missing_ok=True)
         return found
 
-    def collect(
-        self, needed: Collection[str], grace: float, *, dry_run: bool = False
-    ) -> dict[str, int]:
-        """Remove the bytes that nobody needs, and return them: their sizes by digest.
+    def touch(self, digest: str) -> bool:
+        """Tell whether the bytes are here, and let them count as put just now."""
+        try:
+            os.utime(self.path_of(digest))
+        except (OSError, ArtifactNotFoundError):
+            return False
+        return True
 
-        What was put here less than ``grace`` seconds ago stays: its record may be on the way. To
-        put bytes that are here already counts, for it makes their time new; a file is renamed
-        before the last look at its time, so that nobody finds it there who comes later.
+    def clock(self) -> float:
+        """Return the time of the file system's clock, which may be that of another machine.
+
+        Raises:
+            StoreError: nothing can be written there.
         """
-        found: dict[str, int] = {}
+        with self._new(self.root) as (temporary, _):
+            return temporary.stat().st_mtime
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield the bytes that are here."""
         for path in self._blobs():
-            digest = f"sha256:{path.parent.name}{path.name}"
-            if digest in needed:
-                continue
-            try:
+            with suppress(OSError):  # somebody else has removed it
                 facts = path.lstat()
-                if (
-                    not stat.S_ISREG(facts.st_mode)
-                    or time.time() - facts.st_mtime < grace
-                    or (not dry_run and not self._taken_away(path, grace))
-                ):
-                    continue
-            except OSError:
-                continue  # somebody else has removed it
-            found[digest] = facts.st_size
-        return found
+                if stat.S_ISREG(facts.st_mode):
+                    digest = f"sha256:{path.parent.name}{path.name}"
+                    yield Kept(digest, facts.st_size, facts.st_mtime)
+
+    def remove(self, digest: str, before: float) -> bool:
+        """Remove bytes unless they were put, also again, after ``before``; tell whether they were.
+
+        The file is renamed before the last look at its time, so that nobody finds it there who
+        comes later.
+
+        Raises:
+            StoreError: they cannot be removed.
+        """
+        path = self.path_of(digest)
+        doomed = path.with_name(f"{_DOOMED}{path.name}")
+        try:
+            if path.lstat().st_mtime > before:
+                return False
+            path.rename(doomed)
+            if doomed.stat().st_mtime > before:
+                doomed.rename(path)
+                return False
+            doomed.unlink()
+        except FileNotFoundError:
+            return False  # somebody else was faster
+        except OSError as error:
+            raise StoreError(f"cannot remove {path}: {error.strerror or error}") from error
+        return True
 
     def _blobs(self) -> Iterator[Path]:
         """Yield the files of blobs, none behind a link; what a collection that was killed had taken
@@ -272,16 +297,6 @@ class Staging:
             yield from sorted(
                 path for path in folder.iterdir() if re.fullmatch(r"[0-9a-f]{62}", path.name)
             )
-
-    def _taken_away(self, path: Path, grace: float) -> bool:
-        """Remove a file unless somebody has put it again meanwhile."""
-        doomed = path.with_name(f"{_DOOMED}{path.name}")
-        path.rename(doomed)
-        if time.time() - doomed.stat().st_mtime < grace:
-            doomed.rename(path)
-            return False
-        doomed.unlink()
-        return True
 
     def __contains__(self, digest: str) -> bool:
         return _DIGEST.fullmatch(digest) is not None and os.path.isfile(self._place(digest))  # noqa: PTH113 - spares a Path
@@ -361,7 +376,7 @@ def _is_there(target: str | Path, size: int) -> bool:
     written anew.
 
     One that is there gets a new time now and then, by which it is seen that somebody needs it (see
-    :meth:`Staging.collect`).
+    :meth:`Staging.remove`).
     """
     try:
         facts = os.stat(target)  # noqa: PTH116 - spares a Path

@@ -30,6 +30,7 @@ from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
 from fitprint.recording.homes import temporary_home
 from fitprint.recording.workspace import Workspace, current
+from fitprint.stores.addresses import public
 from fitprint.versions import misfits
 from fitprint.views.selection import matching
 from fitprint.views.wording import counted, size
@@ -320,7 +321,10 @@ def _pending(workspace: Workspace, store: Store) -> Iterator[Finding]:
     """Tell where artifacts go that others are to read, and which are not there."""
     if not workspace.shares_bytes():
         return
-    uri = workspace.shared.uri
+    place = workspace.shared.place(store)
+    uri = "" if place is None else public(place.uri)
+    if place is not None and place.remark:
+        yield Finding("artifacts", "ok", f"{uri}: {place.remark}")
     waiting = store.pending()
     lost = [item for item in waiting if workspace.shared.is_lost(item)]
     here = [item for item in waiting if item.digest in workspace.staging]

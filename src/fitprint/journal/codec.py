@@ -116,7 +116,7 @@ def decode_event(text: bytes) -> Event:
             )
         elif name == "DatasetLogged":
             content["dataset"] = Dataset(*content["dataset"][:4])
-        elif name == "BytesArrived":
+        elif name in ("BytesArrived", "BytesFreed"):
             content["digests"] = tuple(content["digests"])
         elif name == "ModelLogged":
             content["model"] = LoggedModel(*content["model"][:4])

@@ -4,12 +4,15 @@ to which no record refers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fitprint import clock
 from fitprint.arguments import shown
+from fitprint.artifacts.opening import OF_A_HOME
 from fitprint.errors import FitprintError, StoreError
 from fitprint.events import ArtifactsLogged, ModelVersionCreated, RunPurged
 from fitprint.hooks.manager import hooks
@@ -18,10 +21,12 @@ from fitprint.journal.delivery import read_writer
 from fitprint.journal.frames import FORMAT
 from fitprint.journal.reader import read_journal
 from fitprint.recording.acts import perform
+from fitprint.recording.freeing import Shared, free_shared, is_doomed
 from fitprint.recording.workspace import Workspace, current
 from fitprint.stores.lineage import moved_together
 
 if TYPE_CHECKING:
+    from fitprint.artifacts.protocol import Kept
     from fitprint.stores.protocol import Store
 
 __all__ = ["Collected", "collect_garbage"]
@@ -37,24 +42,29 @@ class Collected(NamedTuple):
         runs: ids of the runs that were purged from the trash.
         blobs: how many files of bytes are gone, and ``size`` how many bytes they had.
         stores: the stores that were asked what they refer to, without passwords.
+        shared: what became of the store's artifact store; None if it has none.
     """
 
     runs: tuple[str, ...]
     blobs: int
     size: int
     stores: tuple[str, ...]
+    shared: Shared | None = None
 
 
 def collect_garbage(
     *, trash_days: float | None = None, grace_hours: float = 24.0, dry_run: bool = False
 ) -> Collected:
-    """Free what nobody needs: runs that were in the trash for long, and bytes in this home to which
-    nothing refers.
+    """Free what nobody needs: runs that were in the trash for long, and bytes in this home, and in
+    the artifact store of its store, to which nothing refers.
 
     Bytes are kept that a run has, also one in the trash; that a version of a registered model has,
     also a removed one; that a journal speaks of which is not delivered; and that somebody put here,
     or would have put here again, in the last hours. All stores are asked into which this home has
     ever recorded.
+
+    In the artifact store bytes go to which its store does not refer, if no other store keeps bytes
+    there. Where that cannot be done, ``shared.note`` says why, and the rest is freed.
 
     Args:
         trash_days: purge runs that are in the trash for so many days; by default as the setting
@@ -95,8 +105,28 @@ def collect_garbage(
     finally:
         for other in others:
             other.close()
-    found = workspace.staging.collect(needed, grace_hours * 3600, dry_run=dry_run)
-    return Collected(tuple(runs), len(found), sum(found.values()), asked)
+    grace = grace_hours * 3600
+    found = _free_here(workspace, needed, time.time() - grace, dry_run)
+    shared = free_shared(workspace, needed, grace, dry_run=dry_run)
+    return Collected(tuple(runs), len(found), sum(each.size for each in found), asked, shared)
+
+
+def _free_here(
+    workspace: Workspace, needed: Collection[str], before: float, dry_run: bool
+) -> list[Kept]:
+    """Free the bytes of the home that nobody needs, and return them."""
+    staging = workspace.staging
+    doomed = [each for each in staging.kept() if is_doomed(each, needed, before)]
+    if dry_run:
+        return doomed
+    if workspace.known_store().artifact_uri == OF_A_HOME:  # others may bring bytes here
+        workspace.shared.tell_freed([each.digest for each in doomed])
+    found = []
+    for each in doomed:
+        with suppress(StoreError):  # a file of somebody else's
+            if staging.remove(each.digest, before):
+                found.append(each)
+    return found
 
 
 def _long_in_trash(store: Store, until: int) -> Iterator[str]:

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 from weakref import WeakSet
 
 from fitprint import clock
-from fitprint.artifacts.opening import default_for, open_artifact_store, resolved
+from fitprint.artifacts.opening import OF_A_HOME, default_for, open_artifact_store, resolved
 from fitprint.artifacts.protocol import Source
 from fitprint.entities import Artifact, PendingBytes
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, PendingBytesError, StoreError
-from fitprint.events import ArtifactStoreChosen, Batch, BytesArrived, StoreEvent
+from fitprint.events import ArtifactStoreChosen, Batch, BytesArrived, BytesFreed, StoreEvent
 from fitprint.hooks.manager import hooks
 from fitprint.hooks.openers import is_at_hand
 from fitprint.ids import new_id
@@ -40,6 +40,7 @@ __all__ = ["SharedBytes", "Uploaded"]
 
 # digests and bytes after which their arrival is told, so that little is done twice
 _TOLD_TOGETHER, _TOLD_BYTES = 200, 256 << 20
+_FREED_TOGETHER = 1000  # digests in one event
 _MOST_REFUSALS = 3  # one after the other: each may cost the time of a connection
 _MOST_AT_A_LOOK = 64 << 20  # bytes that a look at runs brings
 _EVERY_SECONDS = 1.0
@@ -83,6 +84,7 @@ class SharedBytes:
         self._thread: threading.Thread | None = None
         self._opened: ArtifactStore | None = None
         self._opened_with = self._entire = ""
+        self._claimed: str | None = None  # the artifact store that knows whose bytes these are
         self._pause, self._retry_at = 0.0, 0.0
         self._more_came = False
 
@@ -170,6 +172,28 @@ class SharedBytes:
         with self._telling:
             start = store.position(self._journal)
             store.append(Batch(self._journal, start, start + 1, [event], self._workspace.facts()))
+
+    def claim(self, place: ArtifactStore) -> None:
+        """Let the artifact store know that this store keeps bytes there.
+
+        Raises:
+            StoreError: it cannot be reached.
+        """
+        store = self._workspace.known_store()
+        # the files of a home are that home's, which alone frees them
+        if self._claimed != place.uri and store.artifact_uri != OF_A_HOME:
+            with self._discreet():
+                place.claim(store.id)
+            self._claimed = place.uri
+
+    def tell_freed(self, digests: Sequence[str]) -> None:
+        """Tell the store that these bytes are not in the artifact store, or will not be in a
+        moment: what refers to them later is to bring them again.
+        """
+        store = self._workspace.known_store()
+        for start in range(0, len(digests), _FREED_TOGETHER):
+            part = tuple(digests[start : start + _FREED_TOGETHER])
+            self._append(store, BytesFreed(clock.now(), part))
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -303,6 +327,7 @@ class SharedBytes:
             elif item.size > most:
                 done.left.append(item)
             else:
+                self.claim(place)
                 with self._staging.open(item.digest) as source, self._discreet():
                     place.put(item.digest, _Pieces(source, between), item.size)
                 done.refusals = 0
@@ -343,7 +368,9 @@ class SharedBytes:
         told = _Arrived(lambda digests: self._append(store, BytesArrived(clock.now(), digests)))
         try:
             for file in files:
-                if file.digest not in place:
+                self.claim(place)
+                # the runs that have it come later: until then it counts as put just now
+                if not place.touch(file.digest):
                     with opened(file.digest) as source, self._discreet():
                         place.put(file.digest, source, file.size)
                     done.append(file)

@@ -67,6 +67,10 @@ class Arrivals:
             elif isinstance(event, BytesArrived):
                 self.arrived.update(event.digests)
 
+    def free(self, digests: Iterable[str]) -> None:
+        """Let bytes count as if they had never arrived."""
+        self.arrived.difference_update(digests)
+
     def forget(self, digests: Iterable[str]) -> None:
         """Wait no more for bytes that no run has any more."""
         for digest in digests:

@@ -22,6 +22,7 @@ from fitprint.errors import RunNotFoundError
 from fitprint.events import (
     ArtifactsLogged,
     Batch,
+    BytesFreed,
     ChangesFollowed,
     Event,
     ModelVersionCreated,
@@ -102,6 +103,14 @@ class MemoryStore(Store):
                 self._records.fold(event, batch)
             # a purge may have been refused
             doomed = {digest for run in asked & self._records.purged for digest in had[run]}
+            freed = {
+                digest
+                for event in events
+                if isinstance(event, BytesFreed)
+                for digest in event.digests
+            }
+            self._arrivals.free(freed)
+            doomed |= freed
             self._arrivals.forget(
                 doomed - {artifact.digest for artifact, _ in self._artifacts()} if doomed else ()
             )

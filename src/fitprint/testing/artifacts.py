@@ -308,6 +308,83 @@ def _at_once(work: Callable[[int], None]) -> None:
         raise errors[0]
 
 
+def kept_bytes_are_listed(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """kept() yields all bytes with their sizes, and nothing else; where nothing can be freed this
+    does not apply.
+    """
+    samples = [b"", b"a", bytes(range(256)) * 500]
+    with conformance.opened(folder) as store:
+        _need_clock(store)
+        store.claim("somebody")
+        for data in samples:
+            _put(store, data)
+        store.touch(_digest(b"a"))
+        found = sorted((each.digest, each.size) for each in store.kept())
+        expect(
+            found == sorted((_digest(data), len(data)) for data in samples),
+            f"kept() yields {found}, which is not what was put",
+        )
+
+
+def removed_bytes_are_gone(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """remove() takes bytes away that were not touched since, once; they can be put again."""
+    data = b"not needed any more"
+    with conformance.opened(folder) as store:
+        before = _need_clock(store) + 3600
+        _put(store, data)
+        store.touch(_digest(data))
+        _put(store, b"another")
+        expect(store.remove(_digest(data), before), "remove() does not remove")
+        _expect_absent(store, _digest(data))
+        expect(not store.touch(_digest(data)), "bytes that were removed can be touched")
+        _expect_absent(store, _digest(data))
+        expect(not store.remove(_digest(data), before), "bytes are removed that are not there")
+        expect(_read(store, _digest(b"another")) == b"another", "other bytes are removed, too")
+        _put(store, data)
+        expect(_read(store, _digest(data)) == data, "bytes that were removed cannot be put again")
+
+
+def touched_bytes_stay(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """To put bytes that are there already makes their time new, and so does touch(): remove()
+    leaves what was touched since.
+    """
+    data = b"needed again"
+    with conformance.opened(folder) as store:
+        _need_clock(store)
+        _put(store, data)
+        for touch in (lambda: _put(store, data), lambda: store.touch(_digest(data))):
+            before = _later(store)
+            touch()
+            (kept,) = store.kept()
+            expect(kept.touched > before, "bytes that were touched have the time of before")
+            expect(
+                not store.remove(_digest(data), before),
+                "bytes are removed that were touched a moment ago",
+            )
+            expect(_read(store, _digest(data)) == data, "bytes that were touched are gone")
+
+
+def _later(store: ArtifactStore) -> float:
+    """Wait until the clock of the place has passed the time of what is kept, and return a time
+    between that and what comes now. A clock may tell whole seconds.
+    """
+    (kept,) = store.kept()
+    while (store.clock() or 0.0) <= kept.touched:
+        pass
+    return kept.touched
+
+
+def owners_are_known(conformance: ArtifactStoreSubject, folder: Path) -> None:
+    """Each backend store that claimed is among the owners, once."""
+    with conformance.opened(folder) as store:
+        _need_clock(store)
+        expect(not store.owners(), "an empty artifact store has owners")
+        for owner in ("one", "the other/é", "one"):
+            store.claim(owner)
+        found = sorted(store.owners())
+        expect(found == ["one", "the other/é"], f"two claimed, and the owners are {found}")
+
+
 def closed_twice(conformance: ArtifactStoreSubject, folder: Path) -> None:
     """Closing twice is fine, and what was kept is there when the URL is opened again."""
     store = conformance.open(folder)
@@ -350,6 +427,10 @@ class ArtifactStoreConformance(ArtifactStoreSubject):
         bad_digest_is_refused,
         large_file,
         concurrent_puts,
+        kept_bytes_are_listed,
+        removed_bytes_are_gone,
+        touched_bytes_stay,
+        owners_are_known,
         closed_twice,
         says_its_url,
     )
@@ -422,6 +503,13 @@ def _expect_absent(store: ArtifactStore, digest: str) -> None:
     except ArtifactNotFoundError:
         return
     raise AssertionError(f"open() takes {digest!r}, under which nothing is kept")
+
+
+def _need_clock(store: ArtifactStore) -> float:
+    now = store.clock()
+    if now is None:
+        raise NotApplicable("the artifact store frees nothing")
+    return now
 
 
 def _need_processes(conformance: ArtifactStoreSubject) -> None:

@@ -100,6 +100,32 @@ class ForgetsAtTheEnd(InAFolder):
             path.unlink()
 
 
+class ListsNothing(InAFolder):
+    def kept(self):
+        return iter(())
+
+
+class RemovesWhatIsNew(InAFolder):
+    def remove(self, digest, before):
+        return super().remove(digest, before + 1e6)
+
+
+class TouchesNothing(InAFolder):
+    def put(self, digest, source, size):
+        if digest not in self:
+            super().put(digest, source, size)
+
+
+class KeepsWhatIsRemoved(InAFolder):
+    def remove(self, digest, before):
+        return True
+
+
+class KnowsOneOwner(InAFolder):
+    def owners(self):
+        return list(super().owners())[:1]
+
+
 class SaysNothing(InAFolder):
     def __init__(self, folder):
         super().__init__(folder)

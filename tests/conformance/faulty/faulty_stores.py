@@ -13,6 +13,7 @@ from fitprint.events import (
     ArtifactStoreChosen,
     Batch,
     BytesArrived,
+    BytesFreed,
     ChangesFollowed,
     ExperimentCreated,
     MetricPoints,
@@ -226,6 +227,15 @@ class NeedsArtifactsFirst(MemoryStore):
 class WaitsForever(MemoryStore):
     def _digests_of(self, runs):
         return set()
+
+
+class ForgetsWhatWasFreed(MemoryStore):
+    def append(self, batch):
+        super().append(
+            replace(
+                batch, events=[each for each in batch.events if not isinstance(each, BytesFreed)]
+            )
+        )
 
 
 class TakesArrivalsForRuns(MemoryStore):

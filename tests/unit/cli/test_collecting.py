@@ -51,13 +51,15 @@ def test_what_is_freed_is_asked_for(command, runs):
     assert "nothing to free" in command("gc", "--grace", "0").err
     for run in runs[1:]:
         fitprint.delete_run(run.id)
+    place = current().shared.uri
+    both = f"2 runs of the trash and 1 file (10 B) and 1 file (10 B) in {place}"
     asked = command("gc", "--grace", "0", "--trash", "0")
     assert (1, True) == (
         asked.status,
-        "nothing was freed of 2 runs of the trash and 1 file (10 B); add --yes" in asked.err,
+        f"nothing was freed of {both}; add --yes" in asked.err,
     )
     assert (
-        "would free 2 runs of the trash and 1 file (10 B)"
+        f"would free {both}"
         in command("gc", "--grace", "0", "--trash", "0", "--dry-run").err
     )
     done = json.loads(command("gc", "--grace", "0", "--trash", "0", "--yes", "--json").out)
@@ -66,6 +68,7 @@ def test_what_is_freed_is_asked_for(command, runs):
         done["blobs"],
         done["dry_run"],
     )
+    assert {"uri": place, "blobs": 1, "bytes": 10, "note": ""} == done["artifact_store"]
     assert {b"kept both"} == kept()
 
 

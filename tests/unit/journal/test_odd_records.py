@@ -53,6 +53,7 @@ GOOD: list[events.Event] = [
     events.RunPurged("odd", 20, "a" * 32, "ann"),
     events.ArtifactStoreChosen(21, "file:///there"),
     events.BytesArrived(22, (DIGEST,)),
+    events.BytesFreed(22, (DIGEST,)),
     events.ChangesFollowed(23, "hooks", "one", 60.0, "7"),
 ]
 DEEP = "[" * 5000 + "]" * 5000

@@ -88,6 +88,7 @@ EVENTS = st.one_of(
     st.builds(events.DocumentLogged, NAME, TIME, TEXT, JSON),
     st.builds(events.ArtifactStoreChosen, TIME, NAME),
     st.builds(events.BytesArrived, TIME, st.lists(DIGEST, max_size=2).map(tuple)),
+    st.builds(events.BytesFreed, TIME, st.lists(DIGEST, max_size=2).map(tuple)),
     st.builds(
         events.ChangesFollowed, TIME, NAME, NAME, st.floats(0, 1e9), st.one_of(st.none(), TEXT)
     ),

@@ -23,6 +23,7 @@ from fitprint.events import (
     ArtifactStoreChosen,
     Batch,
     BytesArrived,
+    BytesFreed,
     ChangesFollowed,
     DatasetLogged,
     DocumentLogged,
@@ -158,6 +159,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(DocumentLogged, RUNS, TIMES, KEYS, VALUES.filter(lambda value: value == value)),
     st.builds(ArtifactStoreChosen, TIMES, KEYS),
     st.builds(BytesArrived, TIMES, st.lists(TEXTS, max_size=3).map(tuple)),
+    st.builds(BytesFreed, TIMES, st.lists(TEXTS, max_size=3).map(tuple)),
     st.builds(
         ChangesFollowed,
         TIMES,

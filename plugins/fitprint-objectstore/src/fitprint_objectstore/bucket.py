@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import obstore
 
@@ -18,13 +18,21 @@ from fitprint_objectstore.connecting import connected
 from fitprint_objectstore.failures import is_refusal, spoken_errors
 from fitprint_objectstore.ranges import Ranges
 
-__all__ = ["Bucket"]
+__all__ = ["Bucket", "Listed"]
 
 _PIECE = 1 << 20
 # bytes, the least that S3 takes: an object that is not larger is sent by one request
 _PART = 5 << 20
 _MOST_PARTS = 10_000  # of an object, as S3 has it
 _IN_FLIGHT = 20 << 20  # bytes of parts that are sent at once; so much memory is used
+
+
+class Listed(NamedTuple):
+    """An object: key, size in bytes, and when it was written, by the server's clock."""
+
+    key: str
+    size: int
+    time: float
 
 
 class Bucket:
@@ -108,6 +116,40 @@ class Bucket:
             if answer.meta["size"] <= _PART:
                 return io.BytesIO(bytes(answer.bytes()))
             return io.BufferedReader(Ranges(self._reading, key, answer.meta["size"], self._uri))
+
+    def listed(self, below: str | None = None) -> Iterator[Listed]:
+        """Yield the objects, all or those whose keys begin so, a page at a time.
+
+        Raises:
+            StoreError: the bucket does not exist, or cannot be reached.
+        """
+        with spoken_errors(self._uri):
+            for page in obstore.list(self._reading, below):
+                for meta in page:
+                    yield Listed(meta["path"], meta["size"], meta["last_modified"].timestamp())
+
+    def time_of(self, key: str) -> float | None:
+        """Return when an object was written, by the server's clock; None if there is none.
+
+        Raises:
+            StoreError: the bucket cannot be reached.
+        """
+        written: float | None = None
+        with spoken_errors(self._uri, missing=None):
+            written = obstore.head(self._reading, key)["last_modified"].timestamp()
+        return written  # noqa: RET504 - the block may end early
+
+    def remove(self, key: str) -> bool:
+        """Remove an object; tell whether it was there, if the cloud tells.
+
+        Raises:
+            StoreError: the bucket cannot be reached, or does not allow it.
+        """
+        was_there = False
+        with spoken_errors(self._uri, missing=None):
+            obstore.delete(self._reading, key)
+            was_there = True
+        return was_there  # noqa: RET504 - the block may end early
 
     def link(self, key: str, lasts: timedelta) -> str:
         """Return a URL with which anybody can read the object for a while.

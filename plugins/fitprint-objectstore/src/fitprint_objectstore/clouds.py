@@ -8,9 +8,12 @@ import hashlib
 import re
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 __all__ = ["main"]
 
@@ -18,6 +21,7 @@ _BUCKET = "/conformance/"
 _BEGUN = "<InitiateMultipartUploadResult><UploadId>{}</UploadId></InitiateMultipartUploadResult>"
 _COMPLETE = "<CompleteMultipartUploadResult><ETag>{}</ETag></CompleteMultipartUploadResult>"
 _objects: dict[str, bytes] = {}
+_written: dict[str, float] = {}  # in seconds since the epoch, by path
 _parts: dict[
     tuple[str, str], dict[str, bytes]
 ] = {}  # of uploads that have begun, by path and upload, then by their own names
@@ -45,13 +49,15 @@ class _Handler(BaseHTTPRequestHandler):
             elif query.get("comp") == "blocklist":
                 _complete(upload, re.findall(r"<(?:Latest|Uncommitted)>([^<]+)<", body.decode()))
             else:
-                _objects[path] = body
+                _keep(path, body)
         return self._answer(201 if self.headers.get("x-ms-version") else 200, tagged=body)
 
     def do_POST(self) -> None:
         path, query = self._asked()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with _lock:
+            if query.get("comp") == "batch":
+                return self._answer_batch(body)
             if "uploads" in query:
                 number = f"upload{len(_parts)}"
                 _parts[path, number] = {}
@@ -62,11 +68,50 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         path, query = self._asked()
         with _lock:
-            _parts.pop((path, query.get("uploadId", "")), None)
+            if upload := query.get("uploadId"):
+                _parts.pop((path, upload), None)
+            else:
+                _objects.pop(path, None)
         self._answer(204)
 
+    def _answer_batch(self, body: bytes) -> None:
+        """Delete what the parts of a batch of Azure's name."""
+        answer = ""
+        for number, name in re.findall(r"Content-ID: (\d+)\r\n\r\nDELETE (\S+)", body.decode()):
+            path = unquote(name)
+            status = "404 Not Found" if _objects.pop(path, None) is None else "202 Accepted"
+            head = f"Content-Type: application/http\r\nContent-ID: {number}\r\n\r\n"
+            answer += f"--batch\r\n{head}HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n\r\n"
+        self._answer(202, f"{answer}--batch--\r\n".encode(), kind="multipart/mixed; boundary=batch")
+
+    def _answer_list(self, prefix: str, is_azure: bool) -> None:
+        found = ""
+        for path in sorted(_objects):
+            name = path.removeprefix(_BUCKET)
+            if not name.startswith(prefix):
+                continue
+            size, written = len(_objects[path]), _written[path]
+            if is_azure:
+                facts = f"<Last-Modified>{formatdate(written, usegmt=True)}</Last-Modified>"
+                facts += f"<Content-Length>{size}</Content-Length><Content-Type>x</Content-Type>"
+                facts += "<Etag>x</Etag>"
+                found += f"<Blob><Name>{name}</Name><Properties>{facts}</Properties></Blob>"
+            else:
+                when = datetime.fromtimestamp(written, timezone.utc).isoformat()
+                facts = f"<Key>{name}</Key><Size>{size}</Size><LastModified>{when}</LastModified>"
+                found += f"<Contents>{facts}</Contents>"
+        whole = (
+            f"<EnumerationResults><Blobs>{found}</Blobs><NextMarker/></EnumerationResults>"
+            if is_azure
+            else f"<ListBucketResult>{found}</ListBucketResult>"
+        )
+        self._answer(200, whole.encode())
+
     def do_GET(self) -> None:
-        path, _ = self._asked()
+        path, query = self._asked()
+        if "prefix" in query:
+            with _lock:
+                return self._answer_list(query["prefix"], query.get("comp") == "list")
         data = _objects.get(path)
         if data is None:
             return self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
@@ -85,16 +130,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _asked(self) -> tuple[str, Mapping[str, str]]:
         parts = urlsplit(self.path)
-        return parts.path, {
+        return unquote(parts.path), {
             name: values[0]
             for name, values in parse_qs(parts.query, keep_blank_values=True).items()
         }
 
-    def _answer(self, status: int, body: bytes = b"", tagged: bytes = b"", range: str = "") -> None:  # noqa: A002 - the header's name
+    def _answer(
+        self,
+        status: int,
+        body: bytes = b"",
+        tagged: bytes = b"",
+        range: str = "",  # noqa: A002 - the header's name
+        kind: str = "text/plain",
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", f'"{hashlib.sha256(tagged).hexdigest()}"')
-        self.send_header("Last-Modified", "Fri, 27 Nov 2026 12:00:00 GMT")
+        self.send_header("Content-Type", kind)
+        written = _written.get(self._asked()[0], 0.0)
+        self.send_header("Last-Modified", formatdate(written, usegmt=True))
         if range:
             self.send_header("Content-Range", range)
         self.end_headers()
@@ -107,7 +161,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _complete(upload: tuple[str, str], names: list[str]) -> None:
     parts = _parts.pop(upload)
-    _objects[upload[0]] = b"".join(parts[name] for name in names)
+    _keep(upload[0], b"".join(parts[name] for name in names))
+
+
+def _keep(path: str, data: bytes) -> None:
+    _objects[path], _written[path] = data, time.time()
 
 
 def main() -> None:

@@ -14,10 +14,11 @@ __all__ = ["COMMAND", "Collecting"]
 
 
 class Collecting:
-    """Bytes stay that a run has (one in the trash, too), that a version of a registered model has,
-    of which a journal speaks that is not delivered, and that were put here in the last 24 hours;
-    less than one is safe only while nothing records into this home. All stores are asked into which
-    this home has recorded. Runs in the trash are purged only if --trash or the setting trash_days
+    """Files in this home go, and those in the artifact store of its store, if no other store keeps
+    files there. Bytes stay that a run has (one in the trash, too), that a version of a registered
+    model has, of which a journal speaks that is not delivered, and that were put there in the last
+    24 hours; less than one is safe only while nothing records. All stores are asked into which this
+    home has recorded. Runs in the trash are purged only if --trash or the setting trash_days
     says after how many days.
 
     Examples:
@@ -25,7 +26,7 @@ class Collecting:
       fitprint gc --trash 30 --yes
 
     --json prints an object: runs (ids of those purged from the trash), blobs, bytes, stores,
-    dry_run.
+    artifact_store (null, or uri, blobs, bytes, note), dry_run.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -55,7 +56,7 @@ class Collecting:
         found = collect_garbage(
             trash_days=arguments.trash, grace_hours=arguments.grace, dry_run=True
         )
-        has_some = bool(found.runs or found.blobs)
+        has_some = bool(found.runs or found.blobs or (found.shared and found.shared.blobs))
         if not arguments.dry_run and has_some:
             if not arguments.yes and not agreed(f"free {_told(found)}, for good? [y/N] "):
                 tell(
@@ -69,8 +70,17 @@ class Collecting:
                 "blobs": found.blobs,
                 "bytes": found.size,
                 "stores": list(found.stores),
+                "artifact_store": found.shared
+                and {
+                    "uri": found.shared.uri,
+                    "blobs": found.shared.blobs,
+                    "bytes": found.shared.size,
+                    "note": found.shared.note,
+                },
             }
             print(dumped({**content, "dry_run": arguments.dry_run}))
+        if found.shared and found.shared.note:
+            tell(f"in {found.shared.uri}: {found.shared.note}")
         if not has_some:
             tell("there is nothing to free")
         else:
@@ -83,8 +93,12 @@ COMMAND = Collecting()
 
 def _told(found: Collected) -> str:
     parts = [f"{counted_runs(len(found.runs))} of the trash"] if found.runs else []
-    if found.blobs or not parts:
-        parts.append(
-            f"{found.blobs} {'file' if found.blobs == 1 else 'files'} ({size(found.size)})"
-        )
+    if found.blobs or not (parts or (found.shared and found.shared.blobs)):
+        parts.append(_files(found.blobs, found.size))
+    if found.shared and found.shared.blobs:
+        parts.append(f"{_files(found.shared.blobs, found.shared.size)} in {found.shared.uri}")
     return " and ".join(parts)
+
+
+def _files(count: int, total: int) -> str:
+    return f"{count} {'file' if count == 1 else 'files'} ({size(total)})"

@@ -15,6 +15,7 @@ from fitprint.events import (
     ArtifactStoreChosen,
     Batch,
     BytesArrived,
+    BytesFreed,
     ModelVersionCreated,
 )
 from fitprint.stores.sql import damage
@@ -49,7 +50,8 @@ _WAITING = (
     "SELECT b.digest, b.size, j.writer FROM fp_blobs b LEFT JOIN fp_journals j ON "
     "j.journal = b.journal WHERE"
 )
-_OF_BYTES = (ArtifactsLogged, ArtifactStoreChosen, BytesArrived, ModelVersionCreated)
+_FREED = "UPDATE fp_blobs SET arrived = NULL WHERE digest = ?"
+_OF_BYTES = (ArtifactsLogged, ArtifactStoreChosen, BytesArrived, BytesFreed, ModelVersionCreated)
 _IS_WAITING = "b.arrived IS NULL AND b.size IS NOT NULL"
 
 
@@ -68,10 +70,13 @@ def write(
     said = [event for event in batch.events if isinstance(event, _OF_BYTES)]
     logged: dict[str, int] = {}
     arrived: list[tuple[str, int]] = []
+    freed: set[str] = set()
     chosen: list[str] = []
     for event in said:
         if isinstance(event, BytesArrived):
             arrived += [(digest, event.time) for digest in event.digests]
+        elif isinstance(event, BytesFreed):
+            freed.update(map(storable, event.digests))
         elif isinstance(event, ArtifactStoreChosen):
             chosen.append(storable(event.uri))
         elif (
@@ -81,8 +86,11 @@ def write(
         ):
             for artifact in event.artifacts:
                 logged.setdefault(artifact.digest, artifact.size)
-    if not (logged or arrived or chosen):
+    if not (logged or arrived or freed or chosen):
         return
+    if freed:
+        transaction.many(_FREED, [(digest,) for digest in freed])
+        forget(transaction, sorted(freed))
     known = artifact_uri(transaction)
     if known is None and chosen:
         transaction.many("INSERT INTO facts (name, value) VALUES ('artifacts', ?)", [(chosen[0],)])

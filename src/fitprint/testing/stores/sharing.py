@@ -18,6 +18,7 @@ from fitprint.events import (
     ArtifactsLogged,
     ArtifactStoreChosen,
     BytesArrived,
+    BytesFreed,
     RunDeleted,
     RunPurged,
 )
@@ -121,6 +122,25 @@ def nobody_waits_for_purged_runs(conformance: StoreSubject, folder: Path) -> Non
         Feed(store).send(RunDeleted(gone, EPOCH), RunPurged(gone, EPOCH, new_id(), "ada"))
         Feed(store).send(_logged(gone, b"late"))
         _expect_pending(store, b"both")
+
+
+def freed_bytes_have_not_arrived(conformance: StoreSubject, folder: Path) -> None:
+    """Bytes that were freed are pending if a run has them, or logs them later; nobody waits for
+    those that no run has.
+    """
+    run = new_id()
+    with conformance.opened(folder) as store:
+        Feed(store).send(ArtifactStoreChosen(EPOCH, "file:///there"))
+        Feed(store).send(started(run), _logged(run, b"had"))
+        every = tuple(_digest(data) for data in (b"had", b"of nobody", b"logged later"))
+        Feed(store).send(BytesArrived(EPOCH, every))
+        _expect_pending(store)
+        Feed(store).send(BytesFreed(EPOCH, every))
+        _expect_pending(store, b"had")
+        Feed(store).send(_logged(run, b"logged later", path="b"))
+        _expect_pending(store, b"had", b"logged later")
+        Feed(store).send(BytesArrived(EPOCH, every))
+        _expect_pending(store)
 
 
 def arrivals_leave_runs_alone(conformance: StoreSubject, folder: Path) -> None:
@@ -268,6 +288,7 @@ CHECKS: tuple[Check, ...] = (
     bytes_are_pending_until_they_arrive,
     arrivals_come_in_any_order,
     nobody_waits_for_purged_runs,
+    freed_bytes_have_not_arrived,
     arrivals_leave_runs_alone,
     homes_of_several_hosts_share_bytes,
     bytes_arrive_after_an_end_in_the_middle,
