@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,26 @@ def python(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         )
 
     return start
+
+
+@pytest.fixture
+def at(tmp_path: Path, bucket: str, python: Callable[..., Any]) -> Callable[..., tuple[str, str]]:
+    """What runs a script in a home, with the shared store and the bucket."""
+
+    def run(home: str, script: str, **environment: str) -> tuple[str, str]:
+        environment = {
+            "FITPRINT_HOME": str(tmp_path / home),
+            "FITPRINT_STORE": f"sqlite:///{tmp_path}/team.db",
+            "FITPRINT_ARTIFACTS": f"s3://{bucket}/team",
+            "FITPRINT_EXIT_WAIT": "60",
+            **environment,
+        }
+        process = python(script, **environment)
+        stdout, stderr = process.communicate(timeout=100)
+        assert 0 == process.returncode, stderr
+        return stdout, stderr
+
+    return run
 
 
 @pytest.fixture

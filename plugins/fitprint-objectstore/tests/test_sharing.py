@@ -1,7 +1,5 @@
 """Two homes, one store and one bucket: what one trains, the other loads."""
 
-import pytest
-
 TRAINING = """
 import fitprint
 import numpy as np
@@ -29,26 +27,6 @@ from fitprint.cli import main
 
 raise SystemExit(main(["sync"]))
 """
-
-
-@pytest.fixture
-def at(tmp_path, bucket, python):
-    """What runs a script in a home, with the shared store and the bucket."""
-
-    def run(home, script, **environment):
-        environment = {
-            "FITPRINT_HOME": str(tmp_path / home),
-            "FITPRINT_STORE": f"sqlite:///{tmp_path}/team.db",
-            "FITPRINT_ARTIFACTS": f"s3://{bucket}/team",
-            "FITPRINT_EXIT_WAIT": "60",
-            **environment,
-        }
-        process = python(script, **environment)
-        stdout, stderr = process.communicate(timeout=100)
-        assert 0 == process.returncode, stderr
-        return stdout, stderr
-
-    return run
 
 
 READ = "it works\nLinearRegression [21.0]\n"

@@ -58,10 +58,7 @@ def test_what_is_freed_is_asked_for(command, runs):
         asked.status,
         f"nothing was freed of {both}; add --yes" in asked.err,
     )
-    assert (
-        f"would free {both}"
-        in command("gc", "--grace", "0", "--trash", "0", "--dry-run").err
-    )
+    assert f"would free {both}" in command("gc", "--grace", "0", "--trash", "0", "--dry-run").err
     done = json.loads(command("gc", "--grace", "0", "--trash", "0", "--yes", "--json").out)
     assert ({each.id for each in runs[1:]}, 1, False) == (
         set(done["runs"]),
