@@ -16,4 +16,4 @@ def test_the_command_finds_all_of_it_right():
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
 
     assert 0 == done.returncode, done.stdout
-    assert "objectstore: 37 passed in " in done.stdout
+    assert "objectstore: 49 passed in " in done.stdout

@@ -12,6 +12,7 @@ import pytest
 from fitprint.errors import ArtifactNotFoundError, StoreError
 from fitprint_objectstore import connecting
 from fitprint_objectstore.artifacts import ObjectArtifacts
+from fitprint_objectstore.bucket import Bucket
 from fitprint_objectstore.server import Server
 
 DATA = os.urandom(12 << 20)
@@ -189,6 +190,25 @@ def test_an_answer_says_what_to_do(surroundings, scheme, status, text, told, way
                 f"{scheme}://bucket/x/redirected/credentials?{OPTIONS[scheme].format(endpoint)}"
             )
         )
+
+
+def test_a_missing_right_to_delete_is_told(surroundings):
+    text = (
+        "<DeleteResult><Error><Key>x/ab/cd</Key><Code>AccessDenied</Code>"
+        "<Message>Access Denied</Message></Error></DeleteResult>"
+    )
+    told = r"s3://bucket/x.* refuses the credentials .*to delete them if `fitprint gc`"
+
+    with answering(200, text) as endpoint, pytest.raises(StoreError, match=told):
+        Bucket(f"s3://bucket/x?endpoint={endpoint}").remove("ab/cd")
+
+
+@pytest.mark.parametrize("way", ["clock", "owners"])
+def test_a_silent_server_holds_up_no_collection(surroundings, silent, impatient, way):
+    store = ObjectArtifacts(f"s3://bucket/x?endpoint=http://127.0.0.1:{silent.getsockname()[1]}")
+
+    with pytest.raises(StoreError, match=r"does not answer \(no answer in time\)"):
+        getattr(store, way)()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ _CAUSES = {  # what obstore only tells where it is asked for everything
     "Connection refused": "connection refused",
     "Connection reset": "connection reset",
 }
+# S3 answers so for one of several objects to delete, and the whole has a good status
+_NOT_ALLOWED = "(code: AccessDenied)"
 _REFUSED = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
 
 
@@ -93,10 +95,11 @@ def _told(error: Exception, uri: str) -> str:
     code = _CODE.search(text)
     cause = next((told for sign, told in _CAUSES.items() if sign in str(error)), "")
     reason = code[1] if code else cause or _reason(text)
-    if isinstance(error, _REFUSED):
+    if isinstance(error, _REFUSED) or _NOT_ALLOWED in plain:
         return (
             f"{uri} refuses the credentials of this process ({reason}): they must be valid, and "
-            "allow to list the bucket, and to read and write its objects"
+            "allow to list the bucket, to read and write its objects, and to delete them if "
+            "`fitprint gc` is to free them"
         )
     if _ELSEWHERE.search(plain):
         return (
