@@ -265,17 +265,17 @@ def test_a_bundle_that_is_written_now_is_of_the_newest_format(tmp_path: Path) ->
 
 def test_the_fixture_has_every_event() -> None:
     """Each kind that a journal may have is in the one that nobody has delivered, or in the database
-    beside it.
+    beside it; two are told to stores alone.
     """
     kinds = {
         type(event).__name__ for event in (*present_format.delivered(), *present_format.waiting())
     }
-    assert codec._FIELDS.keys() - {"ArtifactStoreChosen"} == kinds - {"MetricPoints"}
+    assert codec._FIELDS.keys() - {"ArtifactStoreChosen", "BytesFreed"} == kinds - {"MetricPoints"}
 
 
 FROZEN = {
     ("schema", 9): "cbf97ca8639af0ff",
-    ("journal", 1): "ad52c10c93e4c109",
+    ("journal", 1): "aad464548f1a43fe",
 }
 """The number of each format, and a digest of what it says. A digest that is another asks for a new
 number (a new step, in the schema); with these exceptions: an event of a new name, and a field that

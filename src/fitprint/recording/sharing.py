@@ -477,6 +477,7 @@ class SharedBytes:
             if digest not in waiting and digest in self._staging and digest not in place
         ]
         for digest in gone:
+            self.claim(place)
             with self._staging.open(digest) as source:
                 place.put(digest, source, self._staging.size_of(digest) or 0)
         return gone
