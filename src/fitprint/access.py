@@ -91,7 +91,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
         raise OSError(
             code,
-            "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file",
+            "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file",
             os.fspath(path),
         )
     return os.fdopen(number, "rb")

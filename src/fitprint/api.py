@@ -549,8 +549,8 @@ def _model_source(uri: str) -> tuple[RunReader, str]:
         return get_model_version(uri).source, "model"
     if scheme != "runs":
         raise ModelNotFoundError(
-            f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with "
-            "an MLmodel file"
+            f"{uri!r} is not a model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder "
+            "with an MLmodel file"
         )
     name, _, path = rest.strip("/").partition("/")
     return get_run(name), path or "model"

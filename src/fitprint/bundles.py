@@ -314,8 +314,8 @@ def _spoken(path: Path) -> Iterator[None]:
         struct.error,
     ) as error:
         raise FitprintError(
-            f"{path} is no bundle of `fitprint export`, or it is damaged ({error}); nothing more "
-            "was imported"
+            f"{path} is not a bundle of `fitprint export`, or it is damaged ({error}); nothing "
+            "more was imported"
         ) from error
     except OSError as error:
         raise FitprintError(

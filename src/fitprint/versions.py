@@ -88,7 +88,7 @@ def _parts(range_: str) -> Iterator[tuple[str, str]]:
     for part in filter(None, range_.split(",")):
         found = re.fullmatch(r"(===|==|~=|!=|<=|>=|<|>)(.+)", part)
         if found is None:
-            raise ValueError(f"{part!r} is no version range")
+            raise ValueError(f"{part!r} is not a version range")
         yield found[1], found[2]
 
 

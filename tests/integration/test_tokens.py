@@ -26,9 +26,9 @@ print(fitprint.active_run().name)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("none", "it is no token of fitprint"),
-        ("../../etc/passwd", "it is no token of fitprint"),
-        (f"{RUN}0", "it is no token of fitprint"),
+        ("none", "it is not a token of fitprint"),
+        ("../../etc/passwd", "it is not a token of fitprint"),
+        (f"{RUN}0", "it is not a token of fitprint"),
         ("fitprint.1.e30x", "it is damaged"),
         ("fitprint.2.e30", "it is a token of version 2"),
     ],

@@ -431,9 +431,7 @@ def test_the_best_run_is_that_of_the_experiments_metric() -> None:
     fitprint.configure(metric=["my_los"])
     with pytest.raises(
         FitprintError,
-        match=(
-            "no run has a metric 'my_los', by which runs are to be judged; did you mean 'my_loss'"
-        ),
+        match=("no run has a metric 'my_los' by which to judge runs; did you mean 'my_loss'"),
     ):
         fitprint.get_run("@best")
 

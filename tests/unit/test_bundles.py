@@ -224,7 +224,7 @@ def test_a_run_without_its_bytes_is_not_exported(family, tmp_path, fate):
 def test_what_is_no_bundle_is_refused(home, tmp_path, content):
     """With its name."""
     (tmp_path / "b.zip").write_bytes(content)
-    with pytest.raises(FitprintError, match=r"b\.zip is no bundle"):
+    with pytest.raises(FitprintError, match=r"b\.zip is not a bundle"):
         import_runs(current(), tmp_path / "b.zip")
 
 
@@ -247,7 +247,7 @@ def test_fault_7_a_version_that_is_none_is_refused(bundle, elsewhere, tmp_path, 
     """No number that compares as no version does is taken for an old one."""
     manifest = json.loads(members(bundle, "manifest.json")["manifest.json"]) | {"version": version}
     odd = changed(bundle, tmp_path / "b.zip", **{"manifest.json": json.dumps(manifest)})
-    with pytest.raises(FitprintError, match="no bundle of `fitprint export`"):
+    with pytest.raises(FitprintError, match="not a bundle of `fitprint export`"):
         import_runs(elsewhere, odd)
 
 

@@ -374,7 +374,7 @@ def test_what_makes_no_sense_is_told(source, other, tmp_path):
     """The same store twice, a store that is not there, texts that are none."""
     with pytest.raises(FitprintError, match="the same store"):
         fitprint.copy_runs(source, source)
-    with pytest.raises(StoreError, match="its file is not there"):
+    with pytest.raises(StoreError, match="its file does not exist"):
         fitprint.copy_runs(other, source)
     with pytest.raises(FitprintError, match="must be a text"):
         fitprint.copy_runs(3, source)  # type: ignore[arg-type]

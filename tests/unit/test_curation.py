@@ -212,7 +212,7 @@ def test_what_the_store_has_not_decided_stays_written_down(home: Path, tmp_path:
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(StoreError, match="what you asked for is written down"):
+        with pytest.raises(StoreError, match="your request is kept"):
             fitprint.rename_experiment("iris", "flowers")
         holder.kill()
     workspace.current().sync()

@@ -478,8 +478,8 @@ class Short(Sizes):
             "Sizes.predict failed on these data: KeyError: 'size'",
         ),
         (Sizes, DATA, "kind", {}, "give a trained model, not the class Sizes"),
-        (5, DATA, "kind", {}, "a int is no model: it has no method predict"),
-        (None, DATA, "kind", {}, "a NoneType is no model"),
+        (5, DATA, "kind", {}, "a int is not a model: it has no method predict"),
+        (None, DATA, "kind", {}, "a NoneType is not a model"),
     ],
 )
 def test_a_mistake_is_told(model: Any, data: Any, target: Any, options: Any, message: str) -> None:

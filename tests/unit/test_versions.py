@@ -31,7 +31,7 @@ def test_ranges(version, range_, expected):
 
 def test_what_is_no_range_is_told():
     """Rather than guessed at."""
-    with pytest.raises(ValueError, match="is no version range"):
+    with pytest.raises(ValueError, match="is not a version range"):
         is_inside("1", "about 1")
 
 

@@ -33,7 +33,7 @@ def test_what_is_not_there_is_not_made(uri, tmp_path):
 def test_a_file_that_is_no_database_is_told(content, tmp_path):
     """Or a damaged one."""
     (tmp_path / "mlflow.db").write_bytes(content)
-    with pytest.raises(StoreError, match="no database of MLflow's, or it is damaged"):
+    with pytest.raises(StoreError, match="not an MLflow database, or it is damaged"):
         fitprint.import_from("mlflow", "sqlite:///mlflow.db")
 
 

@@ -378,7 +378,9 @@ def test_registered_models_are_told(exports, export):
 
 def test_what_is_no_export_is_told(tmp_path):
     """With what to give instead."""
-    with pytest.raises(StoreError, match="is no folder: give the one into which neptune-exporter"):
+    with pytest.raises(
+        StoreError, match="is not a folder: give the one into which neptune-exporter"
+    ):
         imported(tmp_path / "nothing")
     with pytest.raises(StoreError, match="there are no runs of neptune-exporter in"):
         imported(tmp_path)

@@ -357,7 +357,9 @@ def test_a_copy_of_a_folder_is_a_run_and_a_file_twice_is_told(tmp_path, writer):
 
 def test_what_is_no_folder_of_events_is_told(tmp_path):
     """With what to give instead."""
-    with pytest.raises(StoreError, match="is no folder: give the one that `tensorboard --logdir`"):
+    with pytest.raises(
+        StoreError, match="is not a folder: give the one that `tensorboard --logdir`"
+    ):
         imported(tmp_path / "nothing")
     with pytest.raises(StoreError, match="there are no event files in"):
         imported(tmp_path)

@@ -336,8 +336,8 @@ def test_what_is_behind_a_damaged_block_is_taken(written, recorded):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is no file of Weights & Biases"),
-        (b"something else", "is no file of Weights & Biases"),
+        (b"", "is not a file of Weights & Biases"),
+        (b"something else", "is not a file of Weights & Biases"),
         (struct.pack("<4sHB", b":W&B", 0xBEE1, 3), "its format has the number 3"),
         (HEAD, "holds no record that can be read"),
         (HEAD + b"\xff" * 50_000, "holds no record that can be read"),
@@ -367,7 +367,7 @@ def test_odd_records_are_told_and_cost_nothing_else(written):
     assert 2 == record.metrics["loss"].count
     assert [1.0, 3.0] == list(current().store.metric_history(record.id, "loss").value)
     told = "\n".join(done.problems)
-    assert "1 records cannot be understood" in told
+    assert "1 records cannot be read" in told
     assert "values that are no JSON" in told
 
 
@@ -484,7 +484,7 @@ def test_both_kinds_of_digests_are_known(written, tmp_path):
 
 def test_what_is_no_folder_of_runs_is_told(tmp_path):
     """With what to give instead."""
-    with pytest.raises(StoreError, match="is no folder: give the folder 'wandb'"):
+    with pytest.raises(StoreError, match="is not a folder: give the folder 'wandb'"):
         imported(tmp_path / "nothing")
     with pytest.raises(StoreError, match="there are no runs of Weights & Biases in"):
         imported(tmp_path)

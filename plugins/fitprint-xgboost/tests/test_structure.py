@@ -105,7 +105,7 @@ CHANGES = {
     "fewer trees than it says": lambda model: model["learner"]["gradient_booster"]["model"][
         "trees"
     ].pop(),
-    "features that there are not": lambda model: model["learner"]["learner_model_param"].update(
+    "features that do not exist": lambda model: model["learner"]["learner_model_param"].update(
         num_feature="1"
     ),
     "vastly many features": lambda model: model["learner"]["learner_model_param"].update(

@@ -35,7 +35,7 @@ def read_data(name: str) -> Any:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise FitprintError(
-            f"{name} is no data file that can be read; give a file that ends in "
+            f"{name} is not a data file that can be read; give a file that ends in "
             f"{', '.join(_READERS)}"
         )
     if not path.is_file():

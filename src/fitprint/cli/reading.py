@@ -93,8 +93,8 @@ def goals(metric: Sequence[str] = ()) -> Goals:
         known = current().known_store().keys().metrics
         if not set(metric) & set(known):
             raise FitprintError(
-                f"no run has a metric {shown(metric[0])}, by which runs are to be "
-                f"judged{nearest(metric[0], known)}"
+                f"no run has a metric {shown(metric[0])} by which to judge "
+                f"runs{nearest(metric[0], known)}"
             )
         return Goals(tuple(metric))
     return Goals.told(current().settings["metric"], current().known_store().experiments())

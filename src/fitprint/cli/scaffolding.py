@@ -321,8 +321,8 @@ def _found(framework: str) -> _Target:
             raise FitprintError(f"{found.__name__} has no {name!r}{_near(found, name)}") from None
     if not inspect.isfunction(found):
         raise FitprintError(
-            f"{framework} is no Python function, so it cannot be observed: name the one that calls "
-            "it"
+            f"{framework} is not a Python function, so it cannot be observed: name the one that "
+            "calls it"
         )
     return _Target(module_name, owner if isinstance(owner, type) else None, found)
 

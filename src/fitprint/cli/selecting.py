@@ -51,8 +51,8 @@ def add_metrics(parser: argparse.ArgumentParser, told: str) -> None:
 def add_view(parser: argparse.ArgumentParser) -> None:
     """Declare the option ``--view NAME``."""
     words = (
-        "a listing that was saved (see `fitprint views`); filters given beside it hold, too, "
-        "and other options replace what it says"
+        "a saved listing (see `fitprint views`); if you also give a filter, both apply, and "
+        "other options replace those of the view"
     )
     parser.add_argument("--view", metavar="NAME", help=words)
 
@@ -121,7 +121,7 @@ def selected(
     Where both names and a filter are given, or neither, that is said, and None returned.
     """
     if bool(names) + (query is not None) + everything != 1:
-        tell("say which runs: RUN ..., or -q FILTER")
+        tell("name the runs: RUN ..., or -q FILTER")
         return None
     store = reading.store()
     if names:

@@ -124,7 +124,7 @@ def _read(root: Path, path: str, most: int) -> tuple[bytes | None, str]:
     try:
         about = file.lstat()
         if not stat.S_ISREG(about.st_mode):
-            return None, "it is no regular file"
+            return None, "it is not a regular file"
         if about.st_size > _FILE_LIMIT:
             return None, f"it is larger than {_FILE_LIMIT >> 10} KiB"
         if about.st_size > most:

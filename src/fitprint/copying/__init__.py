@@ -107,7 +107,7 @@ def copy_runs(
     for uri, what in ((source, "the source"), (target, "the target")):
         checked_text(uri, f"{what}, the URI of a store,")
     if _lacks_file(source) and not _is_current(source):
-        raise StoreError(f"there is no store {public(source)}: its file is not there")
+        raise StoreError(f"there is no store {public(source)}: its file does not exist")
     with ExitStack() as stack:
         origin = stack.enter_context(
             closing(StoreOrigin(_workspace(source, stack, artifacts=""), filter_string))

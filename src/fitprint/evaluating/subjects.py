@@ -65,7 +65,7 @@ def subject_of(model: Any, trust: Collection[str]) -> Subject:
     if isinstance(model, type):
         raise FitprintError(f"give a trained model, not the class {model.__name__}")
     if not callable(getattr(model, "predict", None)) and not callable(model):
-        told = f"a {type_name(model)} is no model: it has no method predict"
+        told = f"a {type_name(model)} is not a model: it has no method predict"
         raise FitprintError(
             f"{told}; give a model, a run, or what names a run: an id, a name, @last, "
             "runs:/RUN/model"

@@ -140,7 +140,9 @@ class Hooks:
             ):
                 near = difflib.get_close_matches(name, specs.__all__, n=1)
                 advice = f"; did you mean {near[0]!r}?" if near else ""
-                raise PluginError(f"it implements {name!r}, which is no hook of fitprint{advice}")
+                raise PluginError(
+                    f"it implements {name!r}, which is not a hook of fitprint{advice}"
+                )
 
     def leaves_out(self, name: str) -> bool:
         """Tell whether the user has disabled plugins of this name."""

@@ -94,7 +94,7 @@ def _described(
         described = _structured(reader, names, fields, size, aligned=bool(flags & _ALIGNED))
         _check_nesting(reader, target, [field[0] for field in fields.values()])
     elif names is not None:
-        raise refuse("names fields that there are not")
+        raise refuse("names fields that do not exist")
     elif target.kind in "mM" and more is not None:
         described = _timed(target, more).newbyteorder(order)
     else:
@@ -112,7 +112,7 @@ def _described(
 
 def _structured(reader: Any, names: Any, fields: Any, size: int, *, aligned: bool) -> Any:
     if type(names) is not tuple or type(fields) is not dict or not {*names} <= fields.keys():
-        raise refuse("names fields that there are not")
+        raise refuse("names fields that do not exist")
     parts = [fields[name] for name in names]
     whole: dict[str, Any] = {
         "names": list(names),

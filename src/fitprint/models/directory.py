@@ -201,7 +201,7 @@ def read_manifest(directory: Path) -> Manifest:
     run.
 
     Raises:
-        FitprintError: it is no model directory.
+        FitprintError: it is not a model directory.
         IntegrityError: what it says cannot be read.
     """
     try:

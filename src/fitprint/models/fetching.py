@@ -64,8 +64,8 @@ def _text_of(uri: object) -> str:
         uri = os.fspath(uri)
     if not isinstance(uri, str):
         raise ModelNotFoundError(
-            f"{uri!r} is no model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder with "
-            "an MLmodel file"
+            f"{uri!r} is not a model URI: give runs:/RUN/model, models:/NAME@ALIAS, or a folder "
+            "with an MLmodel file"
         )
     return uri
 
@@ -78,8 +78,8 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find: FindSour
         # Path.is_dir raises for a name that is too long
         if not os.path.isdir(directory):  # noqa: PTH112
             raise ModelNotFoundError(
-                f"there is no model directory {uri!r}; give runs:/RUN/model, models:/NAME@ALIAS, "
-                "or a folder with an MLmodel file"
+                f"there is no model directory {uri!r}; give runs:/RUN/model, "
+                "models:/NAME@ALIAS, or a folder with an MLmodel file"
             )
         return open_directory(directory, found, trust)
     run, path = find(uri)

@@ -79,8 +79,8 @@ def read_mlmodel(directory: Path) -> dict[str, Any]:
         content = yaml_text.load(read_regular(directory / FILE).decode())
     except FileNotFoundError:
         raise FitprintError(
-            f"{directory.name} is no model directory: it has neither a fitprint.json nor an {FILE} "
-            "file"
+            f"{directory.name} is not a model directory: it has neither a fitprint.json nor an "
+            f"{FILE} file"
         ) from None
     except (yaml_text.YamlError, UnicodeDecodeError, OSError) as error:
         raise IntegrityError(f"{FILE} cannot be read: {error}") from error

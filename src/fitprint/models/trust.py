@@ -80,7 +80,7 @@ class Trust:
             )
         names = ", ".join(f'"{name}"' for name in sorted(self.names.union(missing)))
         lines += [
-            "If you made this model yourself, or trust whoever did, name them:",
+            "If you made this model yourself, or trust the person who did, name them:",
             f'  fitprint.{self.verb}("{self.uri}", trust=[{names}])',
         ]
         raise UntrustedModelError("\n".join(lines))

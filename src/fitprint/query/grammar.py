@@ -396,7 +396,7 @@ class _Parser:
         if token.keyword("null"):
             raise self.error("nothing equals null: write 'is null' or 'is not null'", token)
         if token.kind == "word":
-            raise self.error(f"text stands in quotes: '{token.value}'", token)
+            raise self.error(f"write texts in quotes: '{token.value}'", token)
         raise self.error("expected a value", token)
 
     def quoted(self, field: Field, text: str, token: Token) -> Scalar:

@@ -35,7 +35,7 @@ def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> 
     """
     workspace.writer.append(*acts)
     waiting = (
-        "; what you asked for is written down, and is done or refused when it is delivered "
+        "; your request is kept, and will be done or refused when it is delivered "
         "(see `fitprint sync`)"
     )
     try:

@@ -65,14 +65,15 @@ class ModelURI(NamedTuple):
             at = microseconds(moment) if key == "at" else None
             if at is None:
                 raise ModelNotFoundError(
-                    f"{shown(options)} in {shown(uri)} is no time: write ?at=2026-05-01T12:00:00Z"
+                    f"{shown(options)} in {shown(uri)} is not a time: "
+                    "write ?at=2026-05-01T12:00:00Z"
                 )
         name, sign, alias = text.partition("@")
         if sign:
             return cls(name, alias, at=at)
         name, slash, version = text.partition("/")
         if not name or "/" in version or (slash and not version):
-            raise ModelNotFoundError(f"{shown(uri)} is no model URI: write {_FORMS}")
+            raise ModelNotFoundError(f"{shown(uri)} is not a model URI: write {_FORMS}")
         return cls(name, version=version or "latest", at=at)
 
 
@@ -82,8 +83,12 @@ def found_model(registry: ModelRegistry, name: str) -> RegisteredModelRecord:
         return registry.model(name)
     except RegisteredModelNotFoundError:
         names = [model.name for model in registry.models() if model.deleted_time is None]
-        have = ", ".join(map(shown, names[:20])) or "none; fitprint.register_model(...) makes one"
-        near = nearest(name, names) or f"; there are: {have}"
+        have = (
+            f"there are: {', '.join(map(shown, names[:20]))}"
+            if names
+            else "none is registered yet: fitprint.register_model(...)"
+        )
+        near = nearest(name, names) or f"; {have}"
         raise RegisteredModelNotFoundError(
             f"there is no registered model {shown(name)}{near}"
         ) from None
@@ -106,7 +111,7 @@ def number_of(registry: ModelRegistry, model: RegisteredModelRecord, asked: Mode
     stage = next((each for each in STAGES if each.lower() == asked.version.lower()), None)
     if stage is None or asked.at is not None:
         raise RegisteredModelNotFoundError(
-            f"{shown(asked.version)} is no version of {model.name}: write {_FORMS}"
+            f"{shown(asked.version)} is not a version of {model.name}: write {_FORMS}"
         )
 
     same = [

@@ -120,7 +120,7 @@ class RunToken:
         )
         if match is None:
             raise TokenError(
-                "it is no token of fitprint; hand on what RunToken.encode() returned, as it is"
+                "it is not a token of fitprint; hand on what RunToken.encode() returned, as it is"
             )
         if int(match[1]) != VERSION:
             from fitprint import __version__
@@ -183,7 +183,7 @@ def _said(body: str) -> dict[str, Any]:
             "it is damaged; hand on what RunToken.encode() returned, as it is"
         ) from None
     if not isinstance(said, dict):
-        raise TokenError("it is no token of fitprint: it says nothing by name")
+        raise TokenError("it is not a token of fitprint: it says nothing by name")
     return said
 
 

@@ -382,7 +382,7 @@ class RegisteredModel:
         asked, for it had passed them.
 
         Raises:
-            RefusedError: it led to no other version that is still there.
+            RefusedError: it has no previous version that is still there.
         """
         alias = _checked_alias(alias)
         self._move(alias, 0, self.aliases.get(alias, 0), back=True, reason=reason)

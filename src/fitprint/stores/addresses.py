@@ -186,7 +186,7 @@ def unknown_scheme(uri: str, known: Iterable[str], what: str, example: str) -> s
     scheme, colon, _ = uri.partition("://")
     if not colon:
         return (
-            f"{public(uri)!r} is not the URI of one of the {what}: it needs a scheme "
+            f"{public(uri)!r} is not a URI for {what}: it needs a scheme "
             f"({choice}), as in {example}"
         )
     close = get_close_matches(scheme, schemes, 1)

@@ -235,7 +235,7 @@ class Registry:
             ]
             if not places:
                 raise RefusedError(
-                    f"{model.name}@{alias} led to no other version before that is still there"
+                    f"{model.name}@{alias} has no previous version that still exists"
                 )
             model.held[alias] = held[: places[-1] + 1]
             return Outcome(model.id, model.held[alias][-1], alias, before, "back")

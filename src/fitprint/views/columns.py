@@ -189,9 +189,7 @@ def chosen(patterns: str, runs: Sequence[RunRecord], known: Keys | None = None) 
             near = get_close_matches(
                 rest or pattern, [name for names in have.values() for name in names], 1
             )
-            hint = (
-                f"did you mean {near[0]!r}?" if near else "patterns such as 'val_*' are understood"
-            )
+            hint = f"did you mean {near[0]!r}?" if near else "patterns such as 'val_*' work, too"
             raise FitprintError(
                 f"none of these runs has a metric, parameter or tag {pattern!r}; {hint}"
             )

@@ -171,8 +171,8 @@ def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
         names = [name for name in agreed if name in known]
         if not names and agreed:
             raise FitprintError(
-                f"no run has a metric {shown(agreed[0])}, by which runs are to be "
-                f"judged{nearest(agreed[0], known)}"
+                f"no run has a metric {shown(agreed[0])} by which to judge "
+                f"runs{nearest(agreed[0], known)}"
             )
         if not names:
             raise FitprintError(

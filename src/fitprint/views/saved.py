@@ -85,7 +85,7 @@ def find_view(name: str, home: str | None = None) -> SavedView:
     if name not in views:
         raise FitprintError(
             f"there is no view {shown(name)}"
-            f"{nearest(name, views) or '; `fitprint views` lists those that there are'}"
+            f"{nearest(name, views) or '; `fitprint views` lists the views'}"
         )
     return views[name]
 

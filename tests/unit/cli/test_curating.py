@@ -145,7 +145,7 @@ def test_what_is_to_be_done_must_be_clear(command, runs, words):
     """Status 2, and a word on what to say."""
     done = command(*words)
     assert (2, "") == (done.status, done.out)
-    assert "say which" in done.err
+    assert "fitprint: name the " in done.err
     assert 3 == len(fitprint.search_runs())
 
 

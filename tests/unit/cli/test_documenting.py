@@ -44,7 +44,7 @@ def test_what_is_not_public_is_no_topic(command, topic):
     """Status 1, and where to look."""
     done = command("docs", topic)
     assert (1, "") == (done.status, done.out)
-    assert f"there is nothing about {topic!r}" in done.err
+    assert f"there is no topic {topic!r}" in done.err
 
 
 def test_a_mistyped_topic_gets_a_suggestion(command):

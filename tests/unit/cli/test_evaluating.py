@@ -189,7 +189,7 @@ def test_csv_is_read_without_pandas(tmp_path, without_pandas):
         ("a.csv", b'a\n"1\n', "cannot be read: Error: unexpected end of data"),
         ("a.csv", b"\xff\xfe", "cannot be read: UnicodeDecodeError"),
         ("a.parquet", b"PAR1", "can only be read with pandas: pip install pandas pyarrow"),
-        ("a.txt", b"a\n1\n", "is no data file that can be read"),
+        ("a.txt", b"a\n1\n", "is not a data file that can be read"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path, without_pandas, name, content, message):

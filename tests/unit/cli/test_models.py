@@ -202,7 +202,7 @@ def test_reasons_are_told_whole_however_narrow_the_terminal(command, churn, monk
         (["register", "nobody", "churn"], 1, "no run"),
         (["promote", "churn", "9", "champion"], 1, "no version 9"),
         (["promote", "churn", "1", "latest"], 1, "an alias cannot be called 'latest'"),
-        (["rollback", "churn", "champion"], 1, "led to no other version"),
+        (["rollback", "churn", "champion"], 1, "has no previous version"),
         (["stage", "churn/1", "Best"], 1, "a stage is one of None, Staging"),
         (["-q", "verion = 1"], 1, "did you mean attributes.version"),
         (["unknown"], 2, "invalid choice"),

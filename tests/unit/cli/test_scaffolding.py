@@ -330,8 +330,8 @@ def test_a_framework_in_development_has_a_version(command, here, imported):
         ),
         ("toy:trian", "toy has no 'trian'; it has train"),
         ("toy:Mean.fti", "Mean has no 'fti'; it has fit"),
-        ("toy:quick", "is no Python function, so it cannot be observed"),
-        ("toy:Mean", "is no Python function, so it cannot be observed"),
+        ("toy:quick", "is not a Python function, so it cannot be observed"),
+        ("toy:Mean", "is not a Python function, so it cannot be observed"),
     ],
 )
 def test_a_framework_that_cannot_be_observed_is_told(command, here, toy, framework, told):

@@ -194,7 +194,7 @@ class TestDoctor:
         done = command("doctor", "--json")
         assert 1 == done.status
         (message,) = findings(done, "broken")
-        assert "fitprint.db is damaged or is no fitprint store" in message
+        assert "fitprint.db is damaged or is not a fitprint store" in message
         assert 1 == command("ls").status
 
     def test_names_pages_that_are_damaged(self, command, on_disk):

@@ -146,7 +146,7 @@ def test_runs_are_judged_by_a_metric_that_is_given(command, runs):
 def test_plot_asks_for_runs(command, runs):
     """By name, or by a view."""
     done = command("plot")
-    assert (2, "fitprint: say which runs: RUN ..., or --view NAME\n") == (done.status, done.err)
+    assert (2, "fitprint: name the runs: RUN ..., or --view NAME\n") == (done.status, done.err)
 
 
 def test_the_note_of_an_experiment_is_a_report_with_its_views(command, view, tmp_path):

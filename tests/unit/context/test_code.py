@@ -299,7 +299,7 @@ def test_texts_of_untracked_sources_are_kept(repository):
     assert list(found["texts"]) == ["notes.md", "conf/model.yaml", "conf/deep/er/x.py"]
     assert (found["texts"]["conf/model.yaml"], found["left_out"]) == (
         "depth: 3\n",
-        {"link.py": "it is no regular file"},
+        {"link.py": "it is not a regular file"},
     )
     assert "redacted" not in found
 

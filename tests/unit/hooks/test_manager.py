@@ -255,11 +255,11 @@ def test_on_problem_is_not_called_where_strict_raises() -> None:
         (
             plugin(register_framewroks=nothing),
             (
-                "it implements 'register_framewroks', which is no hook of fitprint; did you mean "
-                "'register_frameworks'?"
+                "it implements 'register_framewroks', which is not a hook of fitprint; did you "
+                "mean 'register_frameworks'?"
             ),
         ),
-        (plugin(zzz=nothing), "it implements 'zzz', which is no hook of fitprint"),
+        (plugin(zzz=nothing), "it implements 'zzz', which is not a hook of fitprint"),
         (plugin(on_run_ended=lambda run, colour: None), "colour"),
     ],
 )

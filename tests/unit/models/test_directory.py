@@ -200,7 +200,7 @@ def test_file_names_lead_nowhere_else(tmp_path):
 
 def test_directory_without_a_model_is_said(tmp_path):
     """The error says what is not there."""
-    with pytest.raises(FitprintError, match="no model directory"):
+    with pytest.raises(FitprintError, match="not a model directory"):
         load_directory(tmp_path, FLAVORS)
 
 

@@ -206,7 +206,7 @@ def test_one_experiment_may_be_given_as_text() -> None:
         ("metrics.x 3", 10, "expected a comparison"),
         ("metrics.x < '3'", 12, "without quotes"),
         ("metrics.x like 'a'", 10, "is for texts"),
-        ("metrics.x < true", 12, "text stands in quotes"),
+        ("metrics.x < true", 12, "write texts in quotes"),
         ("params.x > '1'", 9, "without quotes"),
         ("params.x > true", 9, "no order"),
         ("params.x = null", 11, "is null"),

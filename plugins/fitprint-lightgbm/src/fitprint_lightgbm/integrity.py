@@ -176,7 +176,7 @@ def _check_categories(facts: dict[str, str], decisions: Any, number: int) -> Non
     ):
         raise ValueError(f"the categories of tree {number} are not where it says")
     if not ((places >= 0) & (places < count)).all():
-        raise ValueError(f"tree {number} asks for categories that there are not")
+        raise ValueError(f"tree {number} refers to categories that do not exist")
 
 
 def _numbers(text: str) -> Any:

@@ -47,8 +47,7 @@ def observe_train(fit: Fit) -> Generator[None, Any, None]:
         if inputs is None:
             fit.skipped(
                 "signature",
-                "the booster has features of categories, of which it does not tell how they were "
-                "given",
+                "the booster has categorical features, and does not say how they were given",
             )
     fit.model(
         booster,

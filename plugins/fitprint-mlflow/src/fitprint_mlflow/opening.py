@@ -114,8 +114,6 @@ def _check_sqlite(path: Path) -> None:
                 )
             }
     except (sqlite3.Error, UnicodeError) as error:
-        raise StoreError(
-            f"{path} is no database of MLflow's, or it is damaged ({error})"
-        ) from error
+        raise StoreError(f"{path} is not an MLflow database, or it is damaged ({error})") from error
     if not {"experiments", "runs", "alembic_version"} <= names:
-        raise StoreError(f"{path} is no database of MLflow's: it has no runs and experiments")
+        raise StoreError(f"{path} is not an MLflow database: it has no runs and experiments")

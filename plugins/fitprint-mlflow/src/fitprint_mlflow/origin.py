@@ -234,7 +234,7 @@ class MlflowOrigin(Origin):
             return [described_model(folder, path, files)]
         except (FitprintError, OSError, ValueError) as error:
             self.problems.append(
-                f"{path} of the run {run_id} is no model that can be read, and comes as files: "
+                f"{path} of the run {run_id} is not a model that can be read, and comes as files: "
                 f"{_short(error)}"
             )
             return []

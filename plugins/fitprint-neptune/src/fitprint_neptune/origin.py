@@ -33,7 +33,9 @@ def open_neptune(uri: str) -> NeptuneOrigin:
     """
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():
-        raise StoreError(f"{root} is no folder: give the one into which neptune-exporter exported")
+        raise StoreError(
+            f"{root} is not a folder: give the one into which neptune-exporter exported"
+        )
     found = sorted(root.rglob("*_part_*.parquet*"))
     if not any(path.name.endswith(_FIRST) for path in found):
         raise StoreError(

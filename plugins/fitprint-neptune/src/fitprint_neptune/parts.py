@@ -137,7 +137,7 @@ def _batches(path: Path, columns: dict[str, Any]) -> Iterator[Any]:
         missing = sorted({*columns} - {*file.schema_arrow.names})
         if missing:
             raise FitprintError(
-                f"{path.name} is no file of neptune-exporter: it has no column {missing[0]!r}"
+                f"{path.name} is not a file of neptune-exporter: it has no column {missing[0]!r}"
             )
         schema = pa.schema(list(columns.items()))
         for batch in file.iter_batches(batch_size=_ROWS, columns=list(columns)):

@@ -152,7 +152,7 @@ class PostgresDriver:
         """Return of which version the tables are, and which is needed, in words."""
         version, needed = self._version(), len(self._steps)
         if version == 0:
-            return "there are no tables; whoever uses the store first makes them"
+            return "there are no tables yet; the first program that uses the store creates them"
         if version >= needed:
             return f"the tables are of version {version}" + (
                 f", newer than this fitprint, which knows {needed}" if version > needed else ""
@@ -306,7 +306,7 @@ class PostgresDriver:
                 f"took longer than {self.timeout:g} seconds over a statement, or somebody "
                 "cancelled it"
             ),
-            "25P03": "gave up waiting: this program stood still in the middle of a transaction",
+            "25P03": "gave up waiting: this program did nothing in the middle of a transaction",
             "25006": (
                 "is read-only: it is a standby, or you may not write; name the primary in the URI"
             ),

@@ -12,16 +12,17 @@ __all__ = ["COMMAND", "Upkeep"]
 
 
 class Upkeep:
-    """`fitprint db status` says of which version the tables of a store in PostgreSQL are, and which
-    this fitprint needs. `fitprint db upgrade` brings them up to date, in one transaction; programs
-    that use the store wait meanwhile. Make a backup before (pg_dump), and upgrade fitprint
-    everywhere after: an older one goes on where the new version lets it, and says so where not.
+    """`fitprint db status` shows the version of the tables of a PostgreSQL store, and the version
+    that this fitprint needs. `fitprint db upgrade` brings the tables up to date, in one
+    transaction; programs that use the store wait meanwhile. Make a backup first (pg_dump), and
+    upgrade fitprint everywhere afterwards: older versions continue to work if the new tables allow
+    it, and say so if not.
 
-    The exit status is 1 where there is something to do.
+    The exit status is 1 if an upgrade is needed.
     """
 
     name = "db"
-    help = "Look at the tables of a store in PostgreSQL, or bring them up to date."
+    help = "Check the tables of a PostgreSQL store, or bring them up to date."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("action", choices=("status", "upgrade"), help="what to do")
@@ -31,7 +32,7 @@ class Upkeep:
             help="the store; by default the one in which runs are recorded",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="upgrade: print the statements, and do nothing"
+            "--dry-run", action="store_true", help="upgrade: only print the statements"
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -43,7 +44,7 @@ class Upkeep:
 
         uri = arguments.store or current().destination.whole_uri or current().store_uri
         if not uri.startswith(("postgresql://", "postgres://")):
-            tell(f"{uri} is no store in PostgreSQL; other stores bring themselves up to date")
+            tell(f"{uri} is not a PostgreSQL store; other stores bring themselves up to date")
             return 2
         driver = PostgresDriver(whole(uri))
         try:

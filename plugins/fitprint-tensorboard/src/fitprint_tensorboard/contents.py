@@ -49,7 +49,7 @@ def _events_of(path: Path, told: Callable[[str], None]) -> Iterator[Any]:
         except errors.OutOfRangeError:
             return
         except DecodeError:
-            told(f"record {count + 1} of {path.name} is no event, and is passed over")
+            told(f"record {count + 1} of {path.name} is not an event, and is skipped")
             count += 1
             continue
         except (errors.DataLossError, MemoryError, OverflowError):

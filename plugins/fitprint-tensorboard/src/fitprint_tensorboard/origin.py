@@ -33,7 +33,7 @@ def open_tensorboard(uri: str) -> TensorBoardOrigin:
     """
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():
-        raise StoreError(f"{root} is no folder: give the one that `tensorboard --logdir` has")
+        raise StoreError(f"{root} is not a folder: give the one that `tensorboard --logdir` has")
     found = dict(_folders(root))
     if not found:
         raise StoreError(

@@ -35,7 +35,7 @@ def _records(path: Path, told: Callable[[str], None]) -> Iterator[Any]:
             except DecodeError:
                 odd += 1
     if odd:
-        told(f"{odd} records cannot be understood, and are passed over")
+        told(f"{odd} records cannot be read, and are skipped")
 
 
 def named(path: Path) -> tuple[str, str, str]:

@@ -31,7 +31,7 @@ def records_of(file: BinaryIO, told: Callable[[str], None]) -> Iterator[bytes]:
     """
     block = file.read(_BLOCK)
     if len(block) < _IDENT.size or _IDENT.unpack_from(block)[:2] != (b":W&B", 0xBEE1):
-        raise FitprintError("it is no file of Weights & Biases, or its beginning is missing")
+        raise FitprintError("it is not a file of Weights & Biases, or its beginning is missing")
     version = _IDENT.unpack_from(block)[2]
     if version:
         raise FitprintError(f"its format has the number {version}: a newer fitprint-wandb reads it")

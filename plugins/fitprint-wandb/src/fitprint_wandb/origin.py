@@ -41,7 +41,9 @@ def open_wandb(uri: str) -> WandbOrigin:
     """
     root = Path(uri.removeprefix("file://"))
     if not root.is_dir():
-        raise StoreError(f"{root} is no folder: give the folder 'wandb', or the one that it is in")
+        raise StoreError(
+            f"{root} is not a folder: give the folder 'wandb', or the one that it is in"
+        )
     found = sorted(
         (
             Path(folder, name)

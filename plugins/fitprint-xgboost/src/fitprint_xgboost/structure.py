@@ -80,7 +80,7 @@ def _check_tree(tree: Mapping[str, Any], features: int, groups: int) -> None:
     facts = tree["tree_param"]
     count, width = _count(facts, "num_nodes"), max(1, _count(facts, "size_leaf_vector"))
     if not 0 < count < _LIMIT or width > max(groups, 1) or _count(facts, "num_feature") > features:
-        raise ValueError("counts nodes, features or outputs that there are not")
+        raise ValueError("counts nodes, features or outputs that do not exist")
     left = _integers(tree["left_children"], "children")
     lengths = {len(left), *(len(tree[name]) for name in _BY_NODE if name in tree)}
     weights = len(tree["base_weights"])
@@ -156,7 +156,7 @@ def _check_categories(tree: Mapping[str, Any], count: int, inner: Any) -> None:
         raise ValueError("has categories that are not where it says")
     asked = np.flatnonzero((kinds == 1) & inner) if kinds.size else np.zeros(0, dtype=np.int64)
     if not np.array_equal(nodes, np.unique(nodes)) or not np.isin(asked, nodes).all():
-        raise ValueError("asks for categories that there are not")
+        raise ValueError("refers to categories that do not exist")
     if not nodes.size:
         return
     if (
@@ -179,11 +179,11 @@ def _check_names(names: Mapping[str, Any], features: int) -> None:
     )
     encoded = names["enc"]
     if len(encoded) > features or (len(encoded) and len(segments) != len(encoded) + 1):
-        raise ValueError("names categories of features that there are not")
+        raise ValueError("names categories of features that do not exist")
     if segments.size:
         _check_bounds(segments, len(order), "its categories")
     if order.size and (order.min() < 0 or order.max() >= len(order)):
-        raise ValueError("orders categories that there are not")
+        raise ValueError("orders categories that do not exist")
     for place, entry in enumerate(encoded):
         values = len(entry["values"])
         size = int(segments[place + 1] - segments[place])

@@ -67,7 +67,7 @@ def record_trained(fit: Fit, booster: Any) -> None:
     if signature is None:
         fit.skipped(
             "signature",
-            "the booster has features of categories, of which it does not tell how they were given",
+            "the booster has categorical features, and does not say how they were given",
         )
     fit.model(booster, signature=signature)
 

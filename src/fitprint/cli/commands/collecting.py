@@ -14,12 +14,12 @@ __all__ = ["COMMAND", "Collecting"]
 
 
 class Collecting:
-    """Files in this home go, and those in the artifact store of its store, if no other store keeps
-    files there. Bytes stay that a run has (one in the trash, too), that a version of a registered
-    model has, of which a journal speaks that is not delivered, and that were put there in the last
-    24 hours; less than one is safe only while nothing records. All stores are asked into which this
-    home has recorded. Runs in the trash are purged only if --trash or the setting trash_days
-    says after how many days.
+    """Removes files from this home, and from the artifact store of its store if no other store keeps
+    files there. Bytes are kept if a run has them (even one in the trash), if a version of a
+    registered model has them, if a journal that is not delivered refers to them, or if they were
+    written in the last 24 hours (--grace; less than one hour is safe only while nothing records
+    into this home). Every store into which this home has recorded is asked. Runs in the trash are
+    purged only if --trash or the setting trash_days says after how many days.
 
     Examples:
       fitprint gc --dry-run
@@ -34,14 +34,14 @@ class Collecting:
             "--trash",
             metavar="DAYS",
             type=float,
-            help="purge runs that are in the trash for so many days",
+            help="purge runs that have been in the trash for this many days",
         )
         parser.add_argument(
             "--grace",
             metavar="HOURS",
             type=float,
             default=24.0,
-            help="keep what was put here in so many hours (24)",
+            help="keep what was written in the last HOURS hours (24)",
         )
         parser.add_argument(
             "-n", "--dry-run", action="store_true", help="only say what would be freed"

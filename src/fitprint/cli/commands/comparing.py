@@ -26,12 +26,12 @@ _MOST = 50  # runs of a filter, unless --top says otherwise
 
 
 class Comparing:
-    """Up to six runs stand side by side if there is room; otherwise each run is a line. A star
-    marks the best value of a metric, and the arrow behind a metric's name says which direction is
-    better. With a baseline (of two runs, the first), each metric also shows its distance from the
+    """Up to six runs are shown side by side if there is room; otherwise each run is a line. A star
+    marks the best value of a metric, and the arrow after a metric's name says which direction is
+    better. With a baseline (of two runs, the first), each metric also shows its difference from the
     baseline: green if better, red if worse. Metrics are compared by their last value. "-" means
-    that a run has no such value. Values that are equal, and defaults that only some of the runs
-    have, are not shown unless you ask with --all.
+    that a run does not have the value. Values that are equal, and defaults that only some of the
+    runs have, are shown only with --all.
 
     fitprint compare @last @best:accuracy_score
     fitprint compare -q "params.C > 0.1" --sort -accuracy_score --top 10 --baseline my-best
@@ -51,20 +51,20 @@ class Comparing:
             "-q",
             "--query",
             metavar="FILTER",
-            help=f"the runs that match, too (at most {_MOST} unless --top says so)",
+            help=f"also the runs that match (at most {_MOST} without --top)",
         )
         add_view(parser)
         parser.add_argument(
             "--sort",
             default="",
             metavar="KEYS",
-            help="order of the runs of the filter or the view, as for `fitprint ls`",
+            help="sort the runs of the filter or the view, as in `fitprint ls`",
         )
         parser.add_argument(
             "--top", type=_positive, metavar="N", help="at most N runs of the filter or the view"
         )
         parser.add_argument(
-            "--baseline", metavar="RUN", help="the run to which the others are compared"
+            "--baseline", metavar="RUN", help="the run with which the others are compared"
         )
         parser.add_argument("--all", action="store_true", help="show what is equal, too")
         add_forms(parser)

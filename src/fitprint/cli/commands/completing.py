@@ -11,8 +11,8 @@ __all__ = ["COMMAND", "Completing"]
 
 
 class Completing:
-    """The script knows commands, options and their values, those of plugins included, and starts
-    no Python: print it again when you have installed another version or plugin.
+    """The script contains commands, options and their values, including those of plugins, and does
+    not start Python: print it again after you install another version or plugin.
 
     Examples:
       fitprint completion bash > ~/.local/share/bash-completion/completions/fitprint

@@ -14,7 +14,7 @@ __all__ = ["COMMAND", "Configuration"]
 
 
 class Configuration:
-    """A setting is looked for in the call, then in the environment, then in [tool.fitprint] of
+    """A value given in code comes first, then an environment variable, then [tool.fitprint] in
     pyproject.toml.
 
     --json prints a list of objects with name, value, origin, default, type, choices, variable and

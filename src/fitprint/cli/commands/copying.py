@@ -13,16 +13,16 @@ __all__ = ["COMMAND", "Copying"]
 class Copying:
     """Copies runs with their parents, parameters, histories, tags, notes, data sets, models and
     files, tags and notes of experiments, and registered models with versions and aliases. SRC is
-    only read. What is in DST already, which ids tell, stays as it is: run it again to add what is
-    new, or to go on after it was stopped. Runs that go on are left out. The ids of the runs that
-    were added are printed.
+    only read. A run whose id is in DST already stays as it is there: run the command again to add
+    what is new, or to continue after an interruption. Runs that have not ended are left out. The
+    ids of the runs that were added are printed.
 
     Examples:
       fitprint copy sqlite:///.fitprint/fitprint.db sqlite:////shared/runs/team.db
       fitprint copy sqlite:////shared/runs/team.db sqlite:///paper.db -q "tags.paper = 'yes'"
 
-    --json prints an object: added (ids), present (a count), open (ids of runs that go on), failed
-    (reasons by id), files, size, versions (name, origin, version), problems, dry_run.
+    --json prints an object: added (ids), present (a count), open (ids of runs that have not ended),
+    failed (reasons by id), files, size, versions (name, origin, version), problems, dry_run.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ class Copying:
             "--query",
             metavar="FILTER",
             default="",
-            help="only the runs that match, with all below them",
+            help="only the runs that match, with all runs below them",
         )
         parser.add_argument(
             "-n", "--dry-run", action="store_true", help="only say what would be copied"

@@ -61,8 +61,8 @@ for bins in (4, 8):
 
 
 class Demonstrating:
-    """The script is run as it is, on data that come with scikit-learn; its runs are recorded where
-    yours would be.
+    """The script runs on data sets that come with scikit-learn. Its runs are recorded where yours
+    would be.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

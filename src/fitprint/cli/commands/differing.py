@@ -16,16 +16,16 @@ __all__ = ["COMMAND", "Differing"]
 
 
 class Differing:
-    """The lines of code come from the commits of both runs, if the git repository that you are in,
-    or that the home is in, has them, with the recorded uncommitted changes and untracked files.
-    Nothing is executed, and no file is changed.
+    """The code of each run is its commit, if the git repository around the working directory or the
+    home has it, with the recorded uncommitted changes and untracked files. Nothing is executed, and
+    no file is changed.
 
     fitprint diff @best:accuracy_score @last
     fitprint diff main-run @last --md --exit-code
 
     --json prints the object of `fitprint compare --json` and differs, packages (added, removed,
     changed), columns (of each data set: data, added, removed, changed) and code (what, diff, cut).
-    Two runs differ if anything differs but how long something took.
+    Durations do not count: two runs differ if anything else does.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -15,10 +15,10 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✕", 
 
 
 class Doctor:
-    """It looks at versions, settings, plugins, the home folder and its disk, the journals, the
-    store and the artifacts. The exit status is 1 if something is broken; each such line says what
-    to do. --set-aside renames journals that cannot be delivered, so that no delivery meets them
-    again; renamed back they are journals again.
+    """It checks versions, settings, plugins, the home folder and its disk, the journals, the store
+    and the artifacts. The exit status is 1 if something is broken; each such line says what to do.
+    --set-aside renames journals that cannot be delivered, so that later deliveries ignore them;
+    rename them back to use them again.
 
     --json prints a list of objects with check, state ("ok", "warning" or "broken") and message.
     """
@@ -30,7 +30,7 @@ class Doctor:
         parser.add_argument(
             "--set-aside",
             action="store_true",
-            help="put aside the journals that cannot be delivered; nothing is removed",
+            help="set aside the journals that cannot be delivered; nothing is removed",
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -148,4 +148,4 @@ def _unknown(topic: str) -> str:
 
     near = get_close_matches(topic, [*_TOPICS, *fitprint.__all__], 1)
     hint = f"did you mean {near[0]!r}?" if near else "`fitprint docs` lists the topics"
-    return f"there is nothing about {topic!r}; {hint}"
+    return f"there is no topic {topic!r}; {hint}"

@@ -15,14 +15,14 @@ __all__ = ["COMMAND", "Evaluating"]
 class Evaluating:
     """MODEL is a run that has a model, RUN/path or runs:/RUN/path for one of several models, or a
     folder with an MLmodel file. DATA is a CSV, TSV or Parquet file with a column of true values;
-    columns that the model does not know are left out. Without --metrics, the metrics are those
-    usual for classes or quantities; their numbers are those of scikit-learn's functions of the same
-    names. Precision, recall and F1 are averaged over the classes by frequency; `f1_score_macro` and
-    `f1_score_micro` are the other averages.
+    columns that the model does not know are left out. Without --metrics, the usual metrics for a
+    classification or a regression are computed, with the values of scikit-learn's functions of the
+    same names. Precision, recall and F1 are averaged over the classes, weighted by frequency;
+    `f1_score_macro` and `f1_score_micro` are the other averages.
 
     The run gets metrics such as `test_accuracy_score`, the data's digest, and the artifact
-    `evaluations/test.json`; --name says what stands in the place of `test`. The same numbers of the
-    same data are not recorded twice. The model of a folder has no run: nothing is recorded.
+    `evaluations/test.json`; --name replaces `test` in these names. The same values for the same
+    data are not recorded twice. A model in a folder has no run, so nothing is recorded.
 
     Examples:
       fitprint evaluate @best:val_loss holdout.csv --target label
@@ -44,28 +44,28 @@ class Evaluating:
             "data", metavar="DATA", help="a file that ends in .csv, .tsv, .parquet or .pq"
         )
         parser.add_argument(
-            "--target", metavar="COLUMN", required=True, help="the column of the true values"
+            "--target", metavar="COLUMN", required=True, help="the column with the true values"
         )
         parser.add_argument(
             "--metrics",
             metavar="A,B",
             type=_names,
-            help="names of metrics, with commas between them",
+            help="names of metrics, separated by commas",
         )
         parser.add_argument(
             "--by",
             metavar="COLUMN",
-            help="compute them for the rows of each value of this column, too",
+            help="also compute them for the rows of each value of this column",
         )
         parser.add_argument(
-            "--name", metavar="NAME", default="test", help="a short name of the data (test)"
+            "--name", metavar="NAME", default="test", help="a short name for the data (test)"
         )
         parser.add_argument(
             "--trust",
             metavar="NAME",
             action="append",
             default=[],
-            help="a type that loading the model may run code of",
+            help="a type whose code may run when the model is loaded",
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 

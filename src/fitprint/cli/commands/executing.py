@@ -12,8 +12,8 @@ __all__ = ["COMMAND", "Executing"]
 
 
 class Executing:
-    """The script runs as under `python`: the same arguments, `__main__`, import path, tracebacks
-    and exit status. `python -m fitprint SCRIPT ...` does the same.
+    """The script runs as under `python`, with the same arguments, `__main__`, import path,
+    tracebacks and exit status. `python -m fitprint SCRIPT ...` does the same.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -26,14 +26,14 @@ class Executing:
         parser.add_argument(
             "--console",
             action="store_true",
-            help="record what the script prints, too (the setting console)",
+            help="also record what the script prints (the setting console)",
         )
         parser.add_argument("script", metavar="SCRIPT", help="the script")
         rest = parser.add_argument(
             "arguments",
             metavar="ARGUMENT",
             nargs=argparse.REMAINDER,
-            help="what the script itself is given",
+            help="arguments for the script itself",
         )
         # before Python 3.14, argparse says that arguments are missing where the script is
         rest.required = False

@@ -27,12 +27,12 @@ from fitprint.views.wording import age, clean
 __all__ = ["COMMAND", "Experimenting"]
 
 _VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "create": ("make an experiment without a run", ("NAME",)),
+    "create": ("create an experiment without a run", ("NAME",)),
     "rename": (
         "give it another name; runs that start under the old name still belong to it",
         ("NAME", "NEW_NAME"),
     ),
-    "archive": ("take it and its runs out of listings; nothing is deleted", ("NAME",)),
+    "archive": ("hide it and its runs in listings; nothing is deleted", ("NAME",)),
     "restore": ("bring it back from the archive", ("NAME",)),
     "note": ("write down what it is about", ("NAME", "TEXT")),
     "tag": (
@@ -43,9 +43,9 @@ _VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 class Experimenting:
-    """An experiment begins to exist with its first run. --json prints a list of objects with id,
-    name, number, created, last_activity, archived_time (ISO 8601, UTC), run_count, former_names,
-    tags and note.
+    """An experiment is created with its first run, or with `create`. --json prints a list of
+    objects with id, name, number, created, last_activity, archived_time (ISO 8601, UTC), run_count,
+    former_names, tags and note.
 
     Examples:
       fitprint experiments

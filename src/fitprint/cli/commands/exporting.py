@@ -29,9 +29,9 @@ _MOST_EMBEDDED = 50  # of a view in a note, unless it says otherwise
 
 
 class Exporting:
-    """The children of a run go with it. Models are written anew with what their frameworks and your
-    own classes need: where these are in files of this folder, write
-    `PYTHONPATH=. fitprint export RUN`. `fitprint import` takes a bundle into any store.
+    """The children of a run are exported with it. Models are written anew, for which their
+    frameworks and your own classes must be importable: if your classes are in files in this folder,
+    write `PYTHONPATH=. fitprint export RUN`. `fitprint import` imports the file into any store.
 
     Examples:
       fitprint export @best:val_auc
@@ -44,9 +44,7 @@ class Exporting:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
         add_view(parser)
-        parser.add_argument(
-            "--all", action="store_true", help="all runs, those in the trash left out"
-        )
+        parser.add_argument("--all", action="store_true", help="all runs except those in the trash")
         parser.add_argument(
             "--html",
             action="store_true",
@@ -57,7 +55,7 @@ class Exporting:
             metavar="EXPERIMENT",
             help=(
                 "write the note of an experiment as HTML instead; a line ![TITLE](view:NAME) "
-                "is a saved view"
+                "becomes a saved view"
             ),
         )
         parser.add_argument(

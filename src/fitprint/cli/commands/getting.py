@@ -14,9 +14,9 @@ __all__ = ["COMMAND", "Getting"]
 
 
 class Getting:
-    """A file or folder is copied under its own name into the working directory, all artifacts into
-    a folder named after the run's id. Every byte is checked against the digest under which it was
-    recorded. An autologged model lies at the path `model`. The path of what was written is printed.
+    """A file or folder is copied under its own name into the working directory; all artifacts are
+    copied into a folder named after the run's id. Every byte is checked against the digest that was
+    recorded. An autologged model has the path `model`. The path that was written is printed.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -15,17 +15,16 @@ __all__ = ["COMMAND", "Importing"]
 
 
 class Importing:
-    """Every byte is checked before anything appears. Importing twice changes nothing: a run that is
-    there already, which its id tells, stays as it is. The ids of the runs that were added are
-    printed.
+    """Every byte is checked before anything appears in the store. Importing twice changes nothing:
+    a run whose id is there already stays as it is. The ids of the runs that were added are printed.
 
     Examples:
       fitprint import runs.zip
       fitprint import --from mlflow sqlite:///mlflow.db
       fitprint import --from tensorboard logs
 
-    --from NAME takes what another program recorded, by the plugin fitprint-NAME. With it,
-    --dry-run says what would be imported, and --json prints an object as `fitprint copy` does.
+    --from NAME imports what another program recorded, with the plugin fitprint-NAME. With it,
+    --dry-run says what would be imported, and --json prints an object like that of `fitprint copy`.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -46,18 +46,18 @@ _MOST_POINTS = 200_000
 
 
 class Listing:
-    """The table shows, newest first, the runs that are not part of other runs, each with the number
-    of its parts (such as the candidates of a search); --all lists these, too, and so does a filter
-    on parent_id. Each run has the metric by which one would judge it: the one that the setting
-    `metric` names (or the tag `metric` of its experiment), else one of data held out, else one of
-    the training data. Then come, as far as there is room, the parameters that tell the shown runs
-    apart, most informative first, and further metrics.
+    """The table shows the runs that are not part of other runs, newest first, each with the number
+    of its parts (such as the candidates of a search); --all and filters on parent_id list the
+    parts, too. Each run is shown with the metric by which to judge it: the one that the setting
+    `metric` names (or the tag `metric` of its experiment), otherwise one on held-out data,
+    otherwise one on the training data. Then come, as far as there is room, the parameters that tell
+    the runs apart, most informative first, and further metrics.
 
     --json prints a list of objects with the fields id, name, status, experiment, parent_id, kind,
     start_time, end_time (ISO 8601, UTC), duration (seconds), error, params, metrics (last values),
     summaries (last, min, max, best, first, count ... of each metric), tags, datasets, models,
-    artifacts, capture. NaN and infinities are the texts "NaN", "Infinity" and "-Infinity". --json
-    and --csv are not limited to a number of runs.
+    artifacts, capture. NaN and infinities are the texts "NaN", "Infinity" and "-Infinity". Without
+    --top, --json and --csv print all runs.
 
     Examples:
       fitprint ls iris --sort -val_auc --top 10
@@ -94,7 +94,7 @@ class Listing:
             "--top",
             type=_positive,
             metavar="N",
-            help=f"list at most N runs (in a table {_ROWS} unless you say otherwise)",
+            help=f"list at most N runs (in a table {_ROWS} by default)",
         )
         parser.add_argument(
             "--cols",
@@ -105,7 +105,7 @@ class Listing:
             "--by",
             metavar="KEY",
             help=(
-                "a table for each value of this: 'model', a parameter, a tag, experiment, "
+                "print a table for each value of this: 'model', a parameter, a tag, experiment, "
                 "status or kind"
             ),
         )
@@ -116,7 +116,7 @@ class Listing:
             action="append",
             default=[],
             help=(
-                "by what the runs are judged, in the place of the setting `metric`; may be "
+                "the metric by which to judge runs, instead of the setting `metric`; may be "
                 "given several times if it has several names"
             ),
         )
@@ -124,7 +124,7 @@ class Listing:
         parser.add_argument(
             "--all",
             action="store_true",
-            help="list runs that are part of other runs, too; without a filter, below these",
+            help="also list runs that are part of other runs; without a filter, below those",
         )
         parser.add_argument("--trash", action="store_true", help="list the runs that were removed")
         parser.add_argument(
@@ -134,8 +134,8 @@ class Listing:
             const=_WATCH,
             metavar="SECONDS",
             help=(
-                f"list again every SECONDS ({_WATCH:g} if you say none), until Ctrl-C; to a "
-                "pipe only when something has changed"
+                f"refresh the list every SECONDS ({_WATCH:g} by default), until Ctrl-C; to a "
+                "pipe, print it again only when something has changed"
             ),
         )
         add_forms(parser)

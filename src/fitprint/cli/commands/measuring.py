@@ -20,8 +20,9 @@ __all__ = ["COMMAND", "Measuring"]
 
 
 class Measuring:
-    """Bytes that several runs have in common are counted once in each line, and once in the sum;
-    ALONE are those that no other line has, which removing it would free. Runs in the trash count.
+    """Bytes that several runs share are counted once in each line, and once in the sum. ALONE
+    counts the bytes that no other line has: removing the line's runs would free them. Runs in the
+    trash count.
 
     --json prints an object: by, total (distinct bytes), and lines, largest first: name, id (of a
     run), runs, files, bytes, alone.
@@ -32,10 +33,10 @@ class Measuring:
             "--by",
             choices=("experiment", "run"),
             default="experiment",
-            help="a line for each of these (experiment)",
+            help="print a line for each of these (experiment)",
         )
         parser.add_argument(
-            "--top", metavar="N", type=int, default=20, help="at most N lines, the largest (20)"
+            "--top", metavar="N", type=int, default=20, help="at most N lines, largest first (20)"
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -21,8 +21,8 @@ __all__ = ["COMMAND", "Noting"]
 
 
 class Noting:
-    """Without a text the note is printed. The note is Markdown; it takes the place of the one
-    before unless you say --append.
+    """Without a text, the note is printed. A note is Markdown; a new one replaces the old one,
+    unless you use --append.
 
     Examples:
       fitprint note @last "overfits from epoch 12 on"
@@ -36,9 +36,7 @@ class Noting:
         parser.add_argument(
             "text", metavar="TEXT", nargs="?", help="the note; - reads it from standard input"
         )
-        parser.add_argument(
-            "--append", metavar="TEXT", help="add a text below the note that there is"
-        )
+        parser.add_argument("--append", metavar="TEXT", help="add a text below the existing note")
         parser.add_argument(
             "--edit", action="store_true", help="open the note in $VISUAL or $EDITOR"
         )

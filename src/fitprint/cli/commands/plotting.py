@@ -33,15 +33,13 @@ _MOST_ROWS, _FEWEST_ROWS = 18, 6  # of a panel in a terminal
 
 
 class Plotting:
-    """Several runs are several curves, several metrics are panels one below the other. Without -m
-    it is the metric by which one would judge the first run, of those that all the runs have. NaN
-    and infinities are gaps; of long curves the extremes are shown.
+    """Each run is a curve, and each metric a panel. Without -m, the metric by which one would judge
+    the first run is plotted, among those that all the runs have. NaN and infinities are gaps; long
+    curves are reduced to their extremes.
 
-    --confusion, --roc and --importances show what plugins recorded with the model, as far as they
-    did.
+    --confusion, --roc and --importances plot what plugins recorded with the model, if they did.
 
-    The terminal needs nothing more; a file (PNG, SVG or PDF) needs Matplotlib: pip install
-    'fitprint[plot]'.
+    To plot to a file (PNG, SVG or PDF), install Matplotlib: pip install 'fitprint[plot]'.
 
     Examples:
       fitprint plot @last
@@ -53,7 +51,7 @@ class Plotting:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_view(parser)
-        add_metrics(parser, "by default the one by which one would judge the first run")
+        add_metrics(parser, "by default the metric by which one would judge the first run")
         parser.add_argument(
             "-x",
             "--axis",
@@ -61,9 +59,7 @@ class Plotting:
             default="step",
             help="what to plot over (step by default)",
         )
-        parser.add_argument(
-            "--log", action="store_true", help="make the axis of the values logarithmic"
-        )
+        parser.add_argument("--log", action="store_true", help="make the value axis logarithmic")
         parser.add_argument(
             "-o",
             "--output",
@@ -80,7 +76,7 @@ class Plotting:
     def run(self, arguments: argparse.Namespace) -> int:
         runs = _runs(arguments)
         if not runs:
-            tell("say which runs: RUN ..., or --view NAME")
+            tell("name the runs: RUN ..., or --view NAME")
             return 2
         terminal = Terminal()
         width = terminal.width or 80

@@ -21,10 +21,10 @@ __all__ = ["COMMAND", "Plugins"]
 
 
 class Plugins:
-    """Without more words, all plugins are listed: those that work, those that do not and why, those
-    that the setting disable_plugins leaves out. `fitprint plugins check NAME` holds one against the
-    conformance kit. `fitprint plugins new NAME` writes a package fitprint-NAME whose tests pass at
-    once; what to change in it is marked there.
+    """Without an argument, all plugins are listed: those that work, those that do not and why, and
+    those that the setting disable_plugins turns off. `fitprint plugins check NAME` checks one with
+    the conformance kit. `fitprint plugins new NAME` writes a package fitprint-NAME whose tests pass
+    at once; marks in it say what to change.
 
     --json prints a list of objects with name, distribution, version, state ("ok", "broken" or
     "disabled") and problem. The exit status is 1 if a plugin is broken, or fails the kit.
@@ -48,14 +48,14 @@ class Plugins:
         parser.add_argument(
             "--directory",
             metavar="D",
-            help="new: the folder in which the package's folder is made; this one by default",
+            help="new: where to create the package's folder; the working directory by default",
         )
         parser.add_argument(
             "--framework",
             metavar="MODULE:FUNCTION",
             help=(
-                "new: what trains in an installed framework, such as toylearn:Mean.train; by "
-                "default the package brings a tiny stand-in"
+                "new: the function that trains in an installed framework, such as "
+                "toylearn:Mean.train; by default the package contains a tiny stand-in"
             ),
         )
 

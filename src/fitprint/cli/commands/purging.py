@@ -17,8 +17,8 @@ __all__ = ["COMMAND", "Purging"]
 
 
 class Purging:
-    """Only runs in the trash can be purged (`fitprint rm` puts them there). Nothing brings them
-    back.
+    """Only runs in the trash can be purged (`fitprint rm` puts them there). They cannot be
+    restored.
 
     Examples:
       fitprint ls --trash
@@ -38,7 +38,7 @@ class Purging:
 
     def run(self, arguments: argparse.Namespace) -> int:
         if bool(arguments.runs) == arguments.all:
-            tell("say which runs: RUN ..., or --all")
+            tell("name the runs: RUN ..., or --all")
             return 2
         store = reading.store()
         if arguments.all:

@@ -28,12 +28,13 @@ fitprint query "SELECT r.name, p.value AS C, m.best FROM runs r JOIN params p ON
 
 class Querying:
     """SQL is one statement that reads the views: runs, params, metrics, tags, datasets, models,
-    artifacts, documents, experiments, experiment_tags and decisions. Without it, the views are
-    shown with their columns, and an example. Times are texts such as 2026-11-27T16:46:00.000Z, in
-    UTC.
+    artifacts, documents, experiments, experiment_tags, decisions, registered_models,
+    registered_model_tags, model_aliases, model_versions and model_version_tags. Without SQL, the
+    command shows the views with their columns, and an example. Times are texts such as
+    2026-11-27T16:46:00.000Z, in UTC.
 
-    --json prints a list of objects, a row each, with the columns' names; infinities are the texts
-    "Infinity" and "-Infinity", bytes are hexadecimal digits.
+    --json prints a list with an object for each row, whose fields are the columns; infinities are
+    the texts "Infinity" and "-Infinity", bytes are hexadecimal digits.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

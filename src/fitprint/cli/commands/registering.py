@@ -40,8 +40,8 @@ _Add = Callable[[argparse.ArgumentParser], Any]
 
 
 class Registering:
-    """VERSION is NAME/3, NAME/latest, NAME@ALIAS, each with ?at=2026-05-01T12:00:00Z for the state
-    of that time.
+    """VERSION is NAME/3, NAME/latest or NAME@ALIAS. Append ?at=2026-05-01T12:00:00Z for the state
+    at that time.
 
     Examples:
       fitprint models register @best:val_auc churn --alias challenger
@@ -58,8 +58,8 @@ class Registering:
     stage, tags, note, approvals and evaluations. `show` prints such an object, with `versions` for
     a registered model. `history` prints a list, the latest first: id, act, did, version, alias,
     before, actor, reason, requested_at, decided_at and refusal. `compare` prints schema (1),
-    before, after, breaks and differences (section, key, before, after). What changes something
-    prints the version or the model.
+    before, after, breaks and differences (section, key, before, after). Verbs that change something
+    print the version or the model.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -116,7 +116,7 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
         "--sort",
         metavar="FIELD",
         default=argparse.SUPPRESS,
-        help="order of these versions, such as 'metrics.val_auc desc'",
+        help="sort these versions, such as 'metrics.val_auc desc'",
     )
     parser.add_argument(
         "--removed",
@@ -136,14 +136,12 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _add_reason(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--reason", metavar="TEXT", default="", help="why; it stands in the history"
-    )
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why; the history shows it")
 
 
 def _add_registration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--alias", metavar="ALIAS", type=_alias_name, help="an alias that is to lead to the version"
+        "--alias", metavar="ALIAS", type=_alias_name, help="an alias to point to the version"
     )
     parser.add_argument(
         "--tag",
@@ -166,7 +164,7 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beats",
         metavar="METRIC",
-        help="a metric by which it must be better than the version before ('': none)",
+        help="a metric by which it must beat the previous version ('': none)",
     )
     _add_reason(parser)
 
@@ -526,38 +524,38 @@ _VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace
         _register,
     ),
     "promote": (
-        "let an alias lead to a version, if nobody moved it meanwhile",
+        "point an alias to a version, unless somebody has just moved it",
         ("NAME", "VERSION", "ALIAS"),
         _add_reason,
         _promote,
     ),
     "alias": (
-        "let an alias lead to a version, or remove it",
+        "point an alias to a version, or remove the alias",
         ("NAME", "ALIAS", "[VERSION]"),
         _add_reason,
         _alias,
     ),
     "rollback": (
-        "let an alias lead to the version before",
+        "point an alias to its previous version again",
         ("NAME", "ALIAS"),
         _add_reason,
         _roll_back,
     ),
     "history": (
-        "list what was done to a registered model, by whom and why",
+        "list who changed what in a registered model, when and why",
         ("NAME",),
         _add_alias_filter,
         _history,
     ),
     "compare": (
-        "show what differs between two versions, and whether callers break",
+        "show what differs between two versions, and whether callers would break",
         ("BEFORE", "AFTER"),
         _nothing,
         _compare,
     ),
     "copy": ("register a version under another name", ("VERSION", "NAME"), _add_reason, _copy),
     "approve": (
-        "approve a version for an alias that asks for it",
+        "approve a version for an alias whose rules ask for it",
         ("NAME", "VERSION", "ALIAS"),
         _add_reason,
         _approve,
@@ -575,7 +573,7 @@ _VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace
         _tag,
     ),
     "note": (
-        "write down what a registered model or a version is about",
+        "set the note of a registered model or a version",
         ("NAME", "TEXT"),
         _nothing,
         _note,
@@ -588,7 +586,7 @@ _VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace
     ),
     "rename": ("give a registered model another name", ("NAME", "NEW_NAME"), _nothing, _rename),
     "rm": ("remove a registered model, or one version", ("NAME",), _add_reason, _remove),
-    "restore": ("bring a removed one back", ("NAME",), _add_reason, _restore),
+    "restore": ("restore a removed registered model or version", ("NAME",), _add_reason, _restore),
 }
 
 COMMAND = Registering()

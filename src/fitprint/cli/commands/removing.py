@@ -19,9 +19,9 @@ _MOST = 10  # runs that are named one by one
 
 
 class Removing:
-    """The runs below a run go with it. Nothing is erased: `fitprint restore RUN` takes it back,
-    `fitprint ls --trash` lists it, `fitprint purge` erases it. A name that several runs have is an
-    error.
+    """The runs below a run are moved with it. Nothing is erased: `fitprint ls --trash` lists the
+    trash, `fitprint restore RUN` brings a run back, and `fitprint purge` erases it. A name that
+    several runs have is an error.
 
     Examples:
       fitprint rm 9b6559 @last
@@ -31,7 +31,9 @@ class Removing:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="*", help=WORDS)
         add_query(parser)
-        parser.add_argument("--force", action="store_true", help="also runs that are still running")
+        parser.add_argument(
+            "--force", action="store_true", help="move runs that are still running, too"
+        )
         parser.add_argument(
             "-n", "--dry-run", action="store_true", help="only list what would be moved"
         )

@@ -14,7 +14,7 @@ __all__ = ["COMMAND", "Renaming"]
 
 
 class Renaming:
-    """The id stays. `fitprint experiments rename` renames an experiment."""
+    """The run keeps its id. `fitprint experiments rename` renames an experiment."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)

@@ -14,8 +14,8 @@ __all__ = ["COMMAND", "Restoring"]
 
 
 class Restoring:
-    """The runs below a run that went to the trash with it come back with it. The exit status is 1
-    if a run was not there.
+    """The runs below a run that were moved to the trash with it are restored with it. The exit
+    status is 1 if a run was not in the trash.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -12,12 +12,12 @@ __all__ = ["COMMAND", "Serving"]
 
 
 class Serving:
-    """A program that starts other programs starts this one, and speaks with it through standard
-    input and output; nothing listens on a network. The tools are list_runs, show_run, compare_runs,
-    diff_runs, metric_history, query and list_experiments. They change nothing. This needs the SDK
-    of the protocol: pip install 'fitprint[mcp]'.
+    """The assistant's program starts this command, and talks to it through standard input and
+    output; nothing listens on a network. The tools are list_runs, show_run, compare_runs,
+    diff_runs, metric_history, query and list_experiments. They change nothing. This needs the
+    protocol's SDK: pip install 'fitprint[mcp]'.
 
-    Example of an entry in the settings of such a program:
+    Example of an entry in the program's settings:
       {"command": "fitprint", "args": ["mcp"], "env": {"FITPRINT_HOME": "/path/to/.fitprint"}}
     """
 

@@ -21,9 +21,9 @@ _NAMED = 20  # metrics of a run in a message
 
 
 class Showing:
-    """What fits a screen is shown: the metric by which the run is judged first, parameters that
-    were set, what could not be captured. --all shows defaults, profiles of the data, all files,
-    packages, seeds and the whole capture report, too.
+    """By default, what fits on a screen is shown: first the metric by which the run is judged, then
+    parameters that were set, and what could not be captured. --all also shows defaults, profiles of
+    the data, all files, packages, seeds and the whole capture report.
 
     --json prints an object with the fields of `fitprint ls --json`, with large parameters whole,
     and with provenance (of each parameter), environment, children (ids), documents and, if

@@ -19,9 +19,9 @@ __all__ = ["COMMAND", "Syncing"]
 
 
 class Syncing:
-    """Reading does this by itself; it is needed for a distant store that was out of reach when a
-    program ended, and for large artifacts that others are to read: they are brought to the artifact
-    store, where that is not the home.
+    """Commands that read do most of this by themselves. You need `sync` if a remote store could not
+    be reached when a program ended, and to send large artifacts to an artifact store outside the
+    home, so that others can read them.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

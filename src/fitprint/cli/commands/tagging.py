@@ -45,7 +45,7 @@ class Tagging:
         names = [] if arguments.query is not None else words[:1]
         tags = tags_of(words[len(names) :], arguments.remove)
         if not tags:
-            tell("say which tags to set: RUN KEY=VALUE ..., or to remove: RUN --remove KEY")
+            tell("name the tags to set: RUN KEY=VALUE ..., or to remove: RUN --remove KEY")
             return 2
         store = reading.store()
         for word in words[len(names) :]:

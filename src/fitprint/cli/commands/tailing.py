@@ -29,13 +29,13 @@ _WIDTH = 9  # of what stands before the values: "step 1234"
 
 
 class Tailing:
-    """Each line has the time, the step, and the metrics that were logged together. Where the run
-    keeps what the program prints (the setting `console`), these lines come, too. `tail` ends when
-    the run has ended, and says how; a run whose program was killed ends as KILLED. Ctrl-C ends it
-    before (exit status 130), and does nothing to the run.
+    """Each line has the time, the step, and the metrics that were logged together. If the run keeps
+    what the program prints (the setting `console`), these lines are printed, too. `tail` ends when
+    the run has ended, and says how; if its program was killed, the run ends as KILLED. Ctrl-C ends
+    `tail` earlier (exit status 130), and does nothing to the run.
 
-    --json prints an object a line: time, step and metrics of points; time, stream and text of what
-    was printed; and of the end time and status.
+    --json prints one object a line: for points time, step and metrics; for printed lines time,
+    stream and text; and for the end time and status.
 
     Examples:
       fitprint tail @last
@@ -52,7 +52,7 @@ class Tailing:
             metavar="LINES",
             type=_count,
             default=_LINES,
-            help=f"begin with so many lines of what is there already ({_LINES} by default)",
+            help=f"begin with this many of the existing lines ({_LINES} by default)",
         )
         parser.add_argument(
             "--no-follow", action="store_true", help="print what is there, and do not wait for more"

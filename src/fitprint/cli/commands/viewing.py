@@ -16,12 +16,12 @@ __all__ = ["COMMAND", "Viewing"]
 
 
 class Viewing:
-    """A view is a listing with a name: `fitprint ls --view NAME`, also for compare, plot and
-    export. Views are tables of the project's pyproject.toml, [tool.fitprint.views.NAME], so whoever
-    has the project has them.
+    """A view is a saved listing: use it with `fitprint ls --view NAME`, and also with compare, plot
+    and export. Views are tables in the project's pyproject.toml, [tool.fitprint.views.NAME], so
+    everybody who has the project has them.
 
     --json prints an object, or a list of them: name, filter, experiment, sort, columns, by (texts),
-    metric (a list of names) and top (a number); "", [] and 0 say nothing.
+    metric (a list of names) and top (a number); "", [] and 0 mean that it is not set.
 
     Examples:
       fitprint views
@@ -35,7 +35,7 @@ class Viewing:
             dest="verb", metavar="VERB", help="what to do with one; without it, they are listed"
         )
         save = verbs.add_parser(
-            "save", help="keep a listing, in the place of one of this name", allow_abbrev=False
+            "save", help="save a listing; replaces a view of this name", allow_abbrev=False
         )
         save.add_argument("name", metavar="NAME", help="letters, digits, - and _")
         save.add_argument(
@@ -58,11 +58,13 @@ class Viewing:
             metavar="METRIC",
             action="append",
             default=[],
-            help="by what the runs are judged",
+            help="the metric by which to judge runs",
         )
-        save.add_argument("--by", default="", metavar="KEY", help="a table for each value of this")
+        save.add_argument(
+            "--by", default="", metavar="KEY", help="print a table for each value of this"
+        )
         save.add_argument("--top", type=_count, default=0, metavar="N", help="at most N runs")
-        for verb, words in (("show", "print what a view says"), ("rm", "forget a view")):
+        for verb, words in (("show", "print a view"), ("rm", "remove a view")):
             one = verbs.add_parser(verb, help=words, allow_abbrev=False)
             one.add_argument("name", metavar="NAME", help="the view")
             if verb == "show":

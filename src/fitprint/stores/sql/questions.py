@@ -91,7 +91,7 @@ def answer(connection: sqlite3.Connection, sql: str, *, limit: int, timeout: flo
     try:
         cursor = connection.execute(sql)
         if cursor.description is None:
-            raise QueryError(f"this is no statement of SQL: {sql.strip()[:60]!r}; {_ADVICE}")
+            raise QueryError(f"this is not an SQL statement: {sql.strip()[:60]!r}; {_ADVICE}")
         return query_result([column[0] for column in cursor.description], cursor, limit)
     except sqlite3.Error as error:
         if any(sign in str(error) for sign in _NOT_THE_STATEMENTS):

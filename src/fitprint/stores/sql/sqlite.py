@@ -369,8 +369,8 @@ class SqliteDriver:
 
     def _damaged(self, text: str) -> CorruptStoreError:
         return CorruptStoreError(
-            f"the store {self.path} is damaged or is no fitprint store ({text}). Move it away and "
-            f"go on with a new one, or save what can be read with: sqlite3 {self.path.name} "
+            f"the store {self.path} is damaged or is not a fitprint store ({text}). Move it away "
+            f"and go on with a new one, or save what can be read with: sqlite3 {self.path.name} "
             ".recover"
         )
 

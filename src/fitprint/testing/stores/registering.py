@@ -192,7 +192,7 @@ def aliases_have_a_history(conformance: StoreSubject, folder: Path) -> None:
             registry.version("churn", 1).aliases == ("champion",),
             "an alias does not go back to its first version",
         )
-        _refused(store, feed, _moved("churn", "champion", 0, back=True), "led to no other version")
+        _refused(store, feed, _moved("churn", "champion", 0, back=True), "has no previous version")
         _done(store, feed, _moved("churn", "champion", 0))
         expect(not registry.model("churn").aliases, "an alias is not removed")
         _refused(store, feed, _moved("churn", "champion", 0), "there is no alias")
