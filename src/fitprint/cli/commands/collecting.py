@@ -14,8 +14,8 @@ __all__ = ["COMMAND", "Collecting"]
 
 
 class Collecting:
-    """Removes files from this home, and from the artifact store of its store if no other store keeps
-    files there. Bytes are kept if a run has them (even one in the trash), if a version of a
+    """Removes files from this home, and from the artifact store if no other store keeps files
+    there. Bytes are kept if a run has them (even one in the trash), if a version of a
     registered model has them, if a journal that is not delivered refers to them, or if they were
     written in the last 24 hours (--grace; less than one hour is safe only while nothing records
     into this home). Every store into which this home has recorded is asked. Runs in the trash are
