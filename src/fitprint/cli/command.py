@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from fitprint.cli.catalogue import BuiltIn
 
-__all__ = ["Command", "parser_of"]
+__all__ = ["Command", "add_verb", "parser_of"]
 
 
 class Command(Protocol):
@@ -50,4 +51,35 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    return parser
+
+
+def add_verb(
+    verbs: Any,
+    name: str,
+    told: str,
+    positional: Sequence[str] = (),
+    types: Mapping[str, Callable[[str], str]] | None = None,
+) -> argparse.ArgumentParser:
+    """Add a verb to a command, as in ``fitprint views show NAME``, and return its parser.
+
+    Args:
+        verbs: what ``parser.add_subparsers`` returned.
+        name: the verb.
+        told: what it does, in a few words without a full stop.
+        positional: what follows it: ``NAME``, ``[NAME]`` where it may be left out, ``KEY=VALUE``
+            where there may be several.
+        types: what makes a value of a text, by these names.
+    """
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=told, description=f"{told[0].upper()}{told[1:]}.", allow_abbrev=False
+    )
+    for word in positional:
+        shown = word.strip("[]")
+        parser.add_argument(
+            shown.lower().partition("=")[0],
+            metavar=shown,
+            nargs="*" if "=" in word else "?" if word.startswith("[") else None,
+            type=(types or {}).get(shown, str),
+        )
     return parser

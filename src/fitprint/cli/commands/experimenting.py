@@ -8,6 +8,7 @@ from typing import Any
 
 from fitprint import clock
 from fitprint.cli import reading
+from fitprint.cli.command import add_verb
 from fitprint.cli.grid import Column, render
 from fitprint.cli.selecting import tags_of
 from fitprint.cli.terminal import Terminal, tell
@@ -60,16 +61,7 @@ class Experimenting:
             dest="verb", metavar="VERB", help="what to do with one; without it, they are listed"
         )
         for verb, (help_text, names) in _VERBS.items():
-            one = verbs.add_parser(
-                verb,
-                help=help_text,
-                description=f"{help_text[0].upper()}{help_text[1:]}.",
-                allow_abbrev=False,
-            )
-            for name in names:
-                one.add_argument(
-                    name.lower().partition("=")[0], metavar=name, nargs="*" if "=" in name else None
-                )
+            one = add_verb(verbs, verb, help_text, names)
             if verb == "tag":
                 one.add_argument(
                     "--remove",

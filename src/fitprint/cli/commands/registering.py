@@ -8,6 +8,7 @@ from typing import Any
 
 from fitprint import clock
 from fitprint.cli import reading
+from fitprint.cli.command import add_verb
 from fitprint.cli.grid import Column
 from fitprint.cli.model_pages import (
     aliases_text,
@@ -70,20 +71,7 @@ class Registering:
             dest="verb", metavar="VERB", help="what to do; without it, registered models are listed"
         )
         for verb, (help_text, names, add, _) in _VERBS.items():
-            one = verbs.add_parser(
-                verb,
-                help=help_text,
-                description=f"{help_text[0].upper()}{help_text[1:]}.",
-                allow_abbrev=False,
-            )
-            for name in names:
-                nargs = "*" if "=" in name else "?" if name.startswith("[") else None
-                one.add_argument(
-                    name.strip("[]").lower().partition("=")[0],
-                    metavar=name.strip("[]"),
-                    nargs=nargs,
-                    type=_alias_name if name == "ALIAS" else str,
-                )
+            one = add_verb(verbs, verb, help_text, names, {"ALIAS": _alias_name})
             add(one)
             one.add_argument(
                 "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON"

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from fitprint.cli.command import add_verb
 from fitprint.cli.grid import Column, render
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.recording.workspace import current
@@ -34,9 +35,7 @@ class Viewing:
         verbs = parser.add_subparsers(
             dest="verb", metavar="VERB", help="what to do with one; without it, they are listed"
         )
-        save = verbs.add_parser(
-            "save", help="save a listing; replaces a view of this name", allow_abbrev=False
-        )
+        save = add_verb(verbs, "save", "save a listing; replaces a view of this name")
         save.add_argument("name", metavar="NAME", help="letters, digits, - and _")
         save.add_argument(
             "experiment",
@@ -65,7 +64,7 @@ class Viewing:
         )
         save.add_argument("--top", type=_count, default=0, metavar="N", help="at most N runs")
         for verb, words in (("show", "print a view"), ("rm", "remove a view")):
-            one = verbs.add_parser(verb, help=words, allow_abbrev=False)
+            one = add_verb(verbs, verb, words)
             one.add_argument("name", metavar="NAME", help="the view")
             if verb == "show":
                 one.add_argument(
