@@ -53,6 +53,11 @@ _VARYING = re.compile(
     re.MULTILINE,
 )
 
+# of a traceback that ends a demo: the call went through them
+_OUR_FRAMES = re.compile(
+    r'^  File "[^"\n]*/fitprint(?:_\w+)?/[^"\n]*", line .*\n(?:    .*\n)*', re.MULTILINE
+)
+
 # no tool can save what tests have put on their models
 _UNSAVED = ("unittest.mock", "'generator' object")
 
@@ -254,7 +259,7 @@ def run_demos(
         told[path.name] = [
             f"exit {done.returncode}",
             _VARYING.sub("", done.stdout),
-            _VARYING.sub("", done.stderr),
+            _VARYING.sub("", _OUR_FRAMES.sub("", done.stderr)),
         ]
     return {"outcomes": told, "details": {}, "seconds": seconds}
 
