@@ -222,6 +222,7 @@ print(refused + taken, refused > 100, taken > 10)
 """  # noqa: E501
 
 
+@pytest.mark.thorough
 def test_fault_5_mutated_bundles_are_imported_or_refused(bundle, tmp_path):
     """600 of them, in a gigabyte of address space: one clear error for each, and no other."""
     (tmp_path / "fuzzing").mkdir()

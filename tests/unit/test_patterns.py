@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 MEASURE = Path(__file__).with_name("patterns.py")
 
 
+@pytest.mark.thorough
 def test_fault_11_redaction_is_linear():
     """Each pattern in the sources, on texts of its own words, and the redaction of any text; in a
     process that is ended if it hangs.

@@ -257,6 +257,7 @@ def test_a_call_asks_once_whether_anybody_is_to_see_it() -> None:
     assert patcher.looks == 1
 
 
+@pytest.mark.thorough
 def test_threads_may_switch_on_and_off_while_others_fit(toy: Toy, runs: Runs) -> None:
     """Whatever the interleaving, fits work, and every run that began has ended."""
     stop = threading.Event()

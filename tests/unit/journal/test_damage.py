@@ -68,6 +68,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return written(tmp_path_factory.mktemp("sample"))
 
 
+@pytest.mark.thorough
 def test_a_tail_torn_at_any_byte_loses_only_the_record_that_is_torn(
     sample: bytes, tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ _NAMES = st.sampled_from(
 _BODIES = st.binary().map(lambda data: "fitprint.1." + urlsafe_b64encode(data).decode())
 
 
+@pytest.mark.thorough
 @given(st.text() | st.dictionaries(_NAMES, _JSON).map(text_of) | _BODIES)
 def test_hostile_texts_give_our_error_or_a_token(text: str) -> None:
     try:

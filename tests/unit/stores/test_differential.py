@@ -298,6 +298,7 @@ def test_experiments_have_the_same_id_everywhere(folder: Path, name: str) -> Non
     assert found[0] == found[1]
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=100,
     deadline=None,

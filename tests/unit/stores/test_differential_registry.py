@@ -217,6 +217,7 @@ QUERIES = st.lists(
 )
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=150,
     deadline=None,

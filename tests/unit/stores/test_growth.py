@@ -68,6 +68,7 @@ def whole(run: str, number: int) -> list[Event]:
     ]
 
 
+@pytest.mark.thorough
 def test_a_run_costs_the_same_however_many_runs_there_are(store: SqlStore) -> None:
     """The ten-thousandth run is delivered with the work of the hundredth."""
     costs = []
@@ -83,6 +84,7 @@ def test_a_run_costs_the_same_however_many_runs_there_are(store: SqlStore) -> No
     assert costs[1] < 1.5 * costs[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("filter_string", ["", "params.C >= 0"])
 def test_a_page_by_a_metric_costs_the_same_however_many_runs_there_are(
     store: SqlStore, filter_string: str

@@ -77,6 +77,7 @@ def test_fault_9_metrics_with_few_points_share_a_row(sqlite: SqlStore, points: A
     assert list(sqlite.metric_history(RUN, "m49").step) == list(range(20))
 
 
+@pytest.mark.thorough
 def test_new_metrics_are_not_packed_again_and_again(sqlite: SqlStore, points: Any) -> None:
     """Packs that are full and have keys of their own are left where they are, also when the run
     ends.

@@ -464,6 +464,7 @@ def _append(path: Path, number: int, batches: int, gate: Any) -> None:
     store.close()
 
 
+@pytest.mark.thorough
 @forks
 def test_many_processes_make_and_fill_one_store(path: Path) -> None:
     """32 processes create the file at the same moment and append to it: no error, nothing lost,
