@@ -104,6 +104,8 @@ def test_snippets_run(page, tmp_path, request):
     environment |= {
         "FITPRINT_EXIT_WAIT": "60",  # a machine may be busy
         "FITPRINT_HOME": str(tmp_path / ".fitprint"),
+        # a server of MLflow would start seven more processes, which no page needs
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1",
     }

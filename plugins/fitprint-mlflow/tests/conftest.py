@@ -30,7 +30,12 @@ class MlflowServer:
         self._more = more
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")
-        } | {"MLFLOW_DISABLE_TELEMETRY": "true", **environment}
+        } | {
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            # seven more processes, which nobody needs here
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            **environment,
+        }
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
