@@ -45,6 +45,7 @@ _LIMITS = (
     # a host that is gone must not keep the lock
     "SET LOCAL idle_in_transaction_session_timeout = 60000;"
 )
+_AHEAD = 1_000_000  # microseconds by which clocks may differ
 _TIMEOUT = 60.0  # seconds that a statement may take
 _MUCH = 10_000  # rows of a table, after which PostgreSQL is to look at it
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -195,7 +196,9 @@ class PostgresDriver:
                 self._store = facts["id"]
                 self._types.clear()
                 self.opened += 1
-            self._ahead = int(facts["now"]) - time.time_ns() // 1000
+            ahead = int(facts["now"]) - time.time_ns() // 1000
+            # what is less may be the time that the answer took
+            self._ahead = ahead if abs(ahead) > _AHEAD else 0
             tables.may_write(facts, self.uri, len(self._steps))
             with connection.pipeline() if begin is _WRITE else nullcontext():
                 yield PostgresTransaction(connection, self._types), facts
