@@ -56,7 +56,7 @@ def test_a_database_with_a_damaged_schema_is_told(tmp_path):
     path = tmp_path / "mlflow.db"
     damaged = path.read_bytes().replace(b"TABLE a_name", b"TABLX a_name")
     path.write_bytes(damaged.replace(b"a_name", b"a_\xff\xff\xffe"))
-    with pytest.raises(StoreError, match="is no database of MLflow's, or it is damaged"):
+    with pytest.raises(StoreError, match="is not an MLflow database, or it is damaged"):
         fitprint.import_from("mlflow", "mlflow.db")
 
 
