@@ -28,7 +28,7 @@ def refused(call, *arguments):
     try:
         call(*arguments)
     except fitprint.FitprintError as error:
-        print(type(error).__name__, "no regular file" in str(error) or "it is a folder" in str(error))
+        print(type(error).__name__, "not a regular file" in str(error) or "it is a folder" in str(error))
     else:
         print("taken")
 
