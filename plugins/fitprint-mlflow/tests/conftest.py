@@ -133,10 +133,23 @@ def _between(
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass
 
+    with _serving(Between) as uri:
+        yield uri
+
+
+@pytest.fixture
+def serving() -> Callable[..., Any]:
+    """What serves by a handler, and gives the URI."""
+    return _serving
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    class Quiet(handler):  # type: ignore[valid-type,misc]
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Between) as standing:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as standing:
         thread = threading.Thread(target=standing.serve_forever, daemon=True)
         thread.start()
         yield f"mlflow+http://127.0.0.1:{standing.server_port}"

@@ -10,8 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -48,26 +47,21 @@ def port_of(listening: socket.socket) -> int:
     return int(listening.getsockname()[1])
 
 
-@contextmanager
-def answering(answer: Callable[[Any], None]) -> Iterator[str]:
-    """Give the URI of a server that answers each request like this."""
+@pytest.fixture
+def answering(serving: Callable[..., Any]) -> Callable[..., Any]:
+    """What serves and answers each request by a function, and gives the URI."""
 
-    class Answering(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer(self)
+    def start(answer: Callable[[Any], None]) -> Any:
+        class Answering(BaseHTTPRequestHandler):
+            def _answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                answer(self)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+        return serving(Answering)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"mlflow+http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    return start
 
 
 def refuse(handler: Any) -> None:
@@ -148,7 +142,7 @@ def test_nothing_waits_for_a_server_that_says_nothing(silent, tmp_path, monkeypa
                 assert ([], [], []) == select.select([asking_one], [], [], 0)
 
 
-def test_a_request_ends_in_time_however_slowly_it_is_answered(monkeypatch):
+def test_a_request_ends_in_time_however_slowly_it_is_answered(monkeypatch, answering):
     """A byte now and then does not keep it alive."""
     monkeypatch.setattr(asking, "_WHOLE_SECONDS", 0.2)
     ended = threading.Event()
@@ -181,7 +175,7 @@ def test_a_request_ends_in_time_however_slowly_it_is_answered(monkeypatch):
         ("", {}, None),
     ],
 )
-def test_who_asks_is_told_to_the_server_alone(login, variables, sent, monkeypatch):
+def test_who_asks_is_told_to_the_server_alone(login, variables, sent, monkeypatch, answering):
     """By the URI, or by MLflow's variables; an error names neither password nor token."""
     for name in ("USERNAME", "PASSWORD", "TOKEN"):
         monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
@@ -203,7 +197,7 @@ def test_who_asks_is_told_to_the_server_alone(login, variables, sent, monkeypatc
     assert [] == [secret for secret in secrets if secret in told]
 
 
-def test_what_is_no_mlflow_server_is_told(tmp_path):
+def test_what_is_no_mlflow_server_is_told(tmp_path, answering):
     """With what answers there."""
 
     def greet(handler: Any) -> None:
@@ -229,7 +223,7 @@ def test_a_uri_that_names_no_server_is_told(uri, tmp_path):
             fitprint.search_runs()
 
 
-def test_what_a_server_refuses_holds_up_nothing_else(tmp_path):
+def test_what_a_server_refuses_holds_up_nothing_else(tmp_path, answering):
     """Each refusal is told, with the server's reason, and tried again later; the rest goes on."""
     asked: list[str] = []
 

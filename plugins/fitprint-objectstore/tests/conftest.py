@@ -70,6 +70,23 @@ def python(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
 
 @pytest.fixture
+def halting(python: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """What starts a script that says that it is in the middle, and waits; its end is seen to."""
+    started = []
+
+    def start(script: str, *arguments: str, **environment: str) -> Any:
+        process = python(script, *arguments, **environment)
+        started.append(process)
+        assert "in the middle\n" == process.stdout.readline()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
 def at(tmp_path: Path, bucket: str, python: Callable[..., Any]) -> Callable[..., tuple[str, str]]:
     """What runs a script in a home, with the shared store and the bucket."""
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from functools import partial
 
 import pytest
 
@@ -73,26 +74,14 @@ def kept(server, bucket):
 
 
 @pytest.fixture
-def collecting(tmp_path, bucket, python):
-    """What starts a collection that halts before each object that it removes, and its end is seen
-    to.
-    """
-    started = []
-
-    def start():
-        process = python(
-            HALTING + GC,
-            FITPRINT_HOME=str(tmp_path / "ada"),
-            FITPRINT_STORE=f"sqlite:///{tmp_path}/team.db",
-        )
-        started.append(process)
-        assert "in the middle\n" == process.stdout.readline()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+def collecting(tmp_path, bucket, halting):
+    """What starts a collection that halts before each object that it removes."""
+    return partial(
+        halting,
+        HALTING + GC,
+        FITPRINT_HOME=str(tmp_path / "ada"),
+        FITPRINT_STORE=f"sqlite:///{tmp_path}/team.db",
+    )
 
 
 def record(at, home, name, *texts):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,23 +39,12 @@ with open("data", "rb") as data:
 
 
 @pytest.fixture
-def putting(tmp_path, store, python):
-    """What starts a process that halts when it has sent the most of an object, until a line comes;
-    and its end is seen to.
+def putting(tmp_path, store, halting):
+    """What starts a process that halts when it has sent the most of an object, until a line
+    comes.
     """
     (tmp_path / "data").write_bytes(DATA)
-    started = []
-
-    def start():
-        process = python(PUTTING, store.uri, DIGEST)
-        started.append(process)
-        assert "in the middle\n" == process.stdout.readline()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return partial(halting, PUTTING, store.uri, DIGEST)
 
 
 def test_a_killed_upload_leaves_nothing_that_counts(putting, store, server, bucket):

@@ -64,7 +64,9 @@ def free_shared(
         uri = public(place.uri)
         now = place.clock()
         if now is None:
-            return Shared(uri, 0, 0, "its plugin cannot say what is kept there: all stays")
+            return Shared(
+                uri, 0, 0, "its plugin cannot say what is kept there, so nothing is removed"
+            )
         if note := _not_alone(place, store.id):
             return Shared(uri, 0, 0, note)
         before = now - grace
@@ -97,14 +99,14 @@ def _not_alone(place: ArtifactStore, mine: str) -> str:
     owners = set(place.owners())
     if mine not in owners:
         return (
-            "no mark says that it is this store's alone, and all stays: who brings a file there "
-            "leaves one"
+            "no mark says that only this store keeps files there, so nothing is removed; the next "
+            "upload leaves one"
         )
     if others := sorted(owners - {mine}):
         return (
-            f"other stores keep files in the same place ({', '.join(others)}), and all stays, for "
-            "nobody can ask them here; if one is gone for good, remove its mark: the file or "
-            f"object owners/{others[0]} there"
+            f"other stores keep files in the same place ({', '.join(others)}) and cannot be asked "
+            "from here, so nothing is removed; if one is gone for good, remove its mark, the file "
+            f"or object owners/{others[0]} there"
         )
     return ""
 

@@ -265,7 +265,7 @@ def test_a_place_without_a_mark_is_left_alone(team: Path) -> None:
     purged("one")
     for mark in (team / "owners").iterdir():
         mark.unlink()
-    assert "no mark says that it is this store's alone" in shared().note
+    assert "no mark says that only this store keeps files there" in shared().note
     assert {"kept one"} == there(team)
 
 
