@@ -165,7 +165,11 @@ if not TYPE_CHECKING:  # which would take every name for one that there is
             raise AttributeError(f"module 'fitprint' has no attribute {name!r}")
         from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(_ELSEWHERE.get(name, "fitprint.api")), name)
+        from fitprint.platform.processes import collection_paused
+
+        with collection_paused():
+            module = import_module(_ELSEWHERE.get(name, "fitprint.api"))
+        value = globals()[name] = getattr(module, name)
         return value
 
 
