@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         set_tags,
         start_run,
     )
+    from fitprint.checking import check
     from fitprint.comparing import compare, diff
     from fitprint.copying import copy_runs, import_from
     from fitprint.errors import FitprintError
@@ -82,6 +83,7 @@ __all__ = [
     "active_run",
     "archive_experiment",
     "autolog",
+    "check",
     "collect_garbage",
     "compare",
     "configure",
@@ -136,6 +138,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
+    "check": "fitprint.checking",
     "collect_garbage": "fitprint.recording.collecting",
     "compare": "fitprint.comparing",
     "copy_runs": "fitprint.copying",

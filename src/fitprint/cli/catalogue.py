@@ -53,6 +53,7 @@ _BUILT_IN = (  # in the order of the help
     BuiltIn("show", "showing", "Show all that is known of a run."),
     BuiltIn("compare", "comparing", "Show what differs among runs."),
     BuiltIn("diff", "differing", "Show how a run differs from another, code included."),
+    BuiltIn("check", "checking", "Say whether a run is good enough, by the exit status: for CI."),
     BuiltIn("views", "viewing", "List saved views; save, show or remove one."),
     BuiltIn("query", "querying", "Ask the store in SQL."),
     BuiltIn(
