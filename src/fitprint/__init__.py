@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         set_experiment_note,
         set_experiment_tags,
     )
+    from fitprint.recording.kept_data import add_data, get_data
     from fitprint.recording.registering import (
         create_registered_model,
         get_registered_model,
@@ -81,6 +82,7 @@ __all__ = [
     "FitprintError",
     "Run",
     "active_run",
+    "add_data",
     "archive_experiment",
     "autolog",
     "check",
@@ -96,6 +98,7 @@ __all__ = [
     "evaluate",
     "experiments",
     "follow_changes",
+    "get_data",
     "get_experiment",
     "get_model_version",
     "get_registered_model",
@@ -138,7 +141,9 @@ __all__ = [
 
 _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
+    "add_data": "fitprint.recording.kept_data",
     "check": "fitprint.checking",
+    "get_data": "fitprint.recording.kept_data",
     "collect_garbage": "fitprint.recording.collecting",
     "compare": "fitprint.comparing",
     "copy_runs": "fitprint.copying",

@@ -62,6 +62,7 @@ _BUILT_IN = (  # in the order of the help
         "Compute metrics of a recorded model on data, and record them on its run.",
     ),
     BuiltIn("get", "getting", "Copy a run's artifacts: a file, a folder such as a model, or all."),
+    BuiltIn("data", "keeping", "Record files and folders of data; get them back, or verify them."),
     BuiltIn("plot", "plotting", "Plot curves of runs, in the terminal or to a file."),
     BuiltIn("tail", "tailing", "Print the points of a run as they come, until it ends."),
     BuiltIn("exec", "executing", "Run a Python script, unchanged, and record its training."),
