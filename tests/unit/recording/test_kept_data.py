@@ -282,3 +282,21 @@ def test_kept_bytes_travel_in_bundles(folder, tmp_path):
         import_runs(current(), tmp_path / "b.zip")
         there = fitprint.get_data(data.digest).download(tmp_path / "new")
     assert contents(folder) == contents(there)
+
+
+def test_kept_bytes_are_read_from_another_home(folder, tmp_path):
+    """From the artifact store, where others use the same store."""
+    shared = {
+        "store": f"sqlite:///{tmp_path / 'store.db'}",
+        "artifacts": (tmp_path / "bytes").as_uri(),
+    }
+    with isolated(tmp_path / "one" / "home", **shared):
+        data = fitprint.add_data("data", keep=True)
+        current().sync()
+        current().bring()
+        for path in current().staging.root.rglob("*"):
+            if path.is_file():
+                path.unlink()
+    with isolated(tmp_path / "two" / "home", **shared):
+        there = fitprint.get_data(data.digest).download(tmp_path / "new")
+    assert contents(folder) == contents(there)
