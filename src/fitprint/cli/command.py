@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from fitprint.cli.catalogue import BuiltIn
@@ -58,7 +59,7 @@ def add_verb(
     verbs: Any,
     name: str,
     told: str,
-    positional: Sequence[str] = (),
+    positional: Mapping[str, str] = MappingProxyType({}),
     types: Mapping[str, Callable[[str], str]] | None = None,
 ) -> argparse.ArgumentParser:
     """Add a verb to a command, as in ``fitprint views show NAME``, and return its parser.
@@ -67,19 +68,20 @@ def add_verb(
         verbs: what ``parser.add_subparsers`` returned.
         name: the verb.
         told: what it does, in a few words without a full stop.
-        positional: what follows it: ``NAME``, ``[NAME]`` where it may be left out, ``KEY=VALUE``
-            where there may be several.
+        positional: what follows it, each with its help: ``NAME``, ``[NAME]`` where it may be left
+            out, ``KEY=VALUE`` where there may be several.
         types: what makes a value of a text, by these names.
     """
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=told, description=f"{told[0].upper()}{told[1:]}.", allow_abbrev=False
     )
-    for word in positional:
+    for word, meaning in positional.items():
         shown = word.strip("[]")
         parser.add_argument(
             shown.lower().partition("=")[0],
             metavar=shown,
             nargs="*" if "=" in word else "?" if word.startswith("[") else None,
             type=(types or {}).get(shown, str),
+            help=meaning,
         )
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 import fitprint
-from fitprint.cli.catalogue import built_in
+from fitprint.cli.catalogue import all_commands, built_in
+from fitprint.cli.command import parser_of
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 
@@ -108,6 +110,31 @@ def test_every_command_explains_itself(command, name):
     done = command(name, "--help")
     assert 0 == done.status
     assert done.out.startswith(f"usage: fitprint {name}")
+
+
+@pytest.mark.parametrize("each", all_commands().values(), ids=lambda each: each.name)
+def test_every_argument_of_a_command_and_its_verbs_has_help(each):
+    """``COMMAND --help`` and ``COMMAND VERB --help`` leave no word unexplained."""
+    assert [] == [
+        f"{parser.prog} {action.metavar or action.dest}"
+        for parser in _parsers(parser_of(each))
+        for action in parser._actions
+        if not action.help
+    ]
+
+
+def _parsers(parser):
+    """Return a parser and those of its verbs."""
+    return [
+        parser,
+        *(
+            inner
+            for action in parser._actions
+            if isinstance(action, argparse._SubParsersAction)
+            for verb in action.choices.values()
+            for inner in _parsers(verb)
+        ),
+    ]
 
 
 def test_a_misspelt_command_gets_a_suggestion(command):
