@@ -11,7 +11,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fitprint import clock, events
-from fitprint.arguments import checked_count, checked_names, checked_text, checked_truth, shown
+from fitprint.arguments import (
+    checked_count,
+    checked_names,
+    checked_seconds,
+    checked_text,
+    checked_truth,
+    shown,
+)
 from fitprint.entities import Change, LoggedModel, RunRecord
 from fitprint.errors import (
     ExperimentNotFoundError,
@@ -64,6 +71,8 @@ __all__ = [
 ]
 
 
+_MOST = 1000  # runs that a search returns
+_LEASE = 60.0  # seconds
 _YEAR = 31_536_000.0  # seconds
 
 
@@ -162,9 +171,9 @@ def _only(run: str | Run) -> RunRecord:
 @overload
 def search_runs(
     experiment_names: Sequence[str] | str | None = None,
-    filter_string: str = "",
-    order_by: Iterable[str] | str | None = (),
-    max_results: int = 1000,
+    filter_string: str | None = None,
+    order_by: Iterable[str] | str | None = None,
+    max_results: int | None = None,
     output_format: Literal["list"] = "list",
     *,
     children: bool = False,
@@ -175,9 +184,9 @@ def search_runs(
 @overload
 def search_runs(
     experiment_names: Sequence[str] | str | None = None,
-    filter_string: str = "",
-    order_by: Iterable[str] | str | None = (),
-    max_results: int = 1000,
+    filter_string: str | None = None,
+    order_by: Iterable[str] | str | None = None,
+    max_results: int | None = None,
     *,
     output_format: Literal["pandas", "polars"],
     children: bool = False,
@@ -187,9 +196,9 @@ def search_runs(
 
 def search_runs(
     experiment_names: Sequence[str] | str | None = None,
-    filter_string: str = "",
-    order_by: Iterable[str] | str | None = (),
-    max_results: int = 1000,
+    filter_string: str | None = None,
+    order_by: Iterable[str] | str | None = None,
+    max_results: int | None = None,
     output_format: Literal["list", "pandas", "polars"] = "list",
     *,
     children: bool = False,
@@ -205,7 +214,7 @@ def search_runs(
         filter_string: such as ``metrics.val_loss < 0.3 and params.C >= 1``; see
             :mod:`fitprint.query`.
         order_by: such as ``["metrics.val_loss ASC"]``, or one such text; newest first by default.
-        max_results: return at most so many.
+        max_results: return at most so many, 1000 by default.
         output_format: "list" of :class:`Run` (a :class:`fitprint.recording.runs.Runs`), or "pandas"
             or "polars" for a data frame.
         children: return runs that are part of another one, too; a filter with ``parent_id`` asks
@@ -228,7 +237,8 @@ def search_runs(
         raise FitprintError(
             f"output_format must be 'list', 'pandas' or 'polars', not {output_format!r}"
         )
-    checked_count(max_results, "max_results")
+    filter_string = "" if filter_string is None else filter_string
+    most = _MOST if max_results is None else checked_count(max_results, "max_results")
     checked_truth(children, "children")
     workspace = current()
     if view is not None:
@@ -240,7 +250,7 @@ def search_runs(
         )
         experiment_names = experiment_names or saved.experiment or None
         order_by = order_by or saved.sort
-        max_results = min(max_results, saved.top or max_results)
+        most = min(most, saved.top or most)
     names = None
     if experiment_names is not None:
         names = [
@@ -249,7 +259,7 @@ def search_runs(
         ]
     store = workspace.store
     query = question(store, filter_string, _order(order_by), names, parts=children)
-    found = islice(every_run(store, query, min(1000, max_results)), max_results)
+    found = islice(every_run(store, query, min(1000, most)), most)
     runs = Runs(Run(workspace, record.id, record=record) for record in found)
     return runs if output_format == "list" else getattr(runs, f"to_{output_format}")()
 
@@ -485,7 +495,7 @@ def log_model(
 
 
 def follow_changes(
-    consumer: str, on_change: Callable[[Change], None], *, seconds: float = 60.0
+    consumer: str, on_change: Callable[[Change], None], *, seconds: float | None = None
 ) -> int:
     """Call ``on_change`` for each run and each experiment to which something happened since the
     consumer's last call.
@@ -500,8 +510,8 @@ def follow_changes(
         consumer: a name under which the store keeps how far one came, such as "webhooks".
         on_change: gets each :class:`fitprint.entities.Change`; several things that happened to one
             run may come as one.
-        seconds: how long the lease lasts if this process ends without a word; more than one call of
-            ``on_change`` takes.
+        seconds: how long the lease lasts if this process ends without a word, 60 by default; must
+            be more than one call of ``on_change`` takes.
 
     Returns:
         The number of changes that were handed over; 0 also where another process follows for the
@@ -513,14 +523,11 @@ def follow_changes(
     from fitprint.stores.following import follow
 
     checked_text(consumer, "the name of a consumer")
-    if not 0 < seconds <= _YEAR:
-        raise FitprintError(
-            f"a lease lasts for more than 0 seconds, and up to a year, not {shown(seconds)}"
-        )
-    return follow(current().store, consumer, on_change, seconds=seconds)
+    lasts = _LEASE if seconds is None else checked_seconds(seconds, "seconds", _YEAR, "a year")
+    return follow(current().store, consumer, on_change, seconds=lasts)
 
 
-def load_model(uri: str, trust: Collection[str] = ()) -> Any:
+def load_model(uri: str, trust: Collection[str] | None = None) -> Any:
     """Load a recorded model, its bytes checked against their digests.
 
     Args:
@@ -556,7 +563,7 @@ def _model_source(uri: str) -> tuple[RunReader, str]:
     return get_run(name), path or "model"
 
 
-def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
+def load_predictor(uri: str, trust: Collection[str] | None = None) -> Predictor:
     """Load a recorded model behind one way to predict, the same for every framework.
 
     Its ``predict`` takes a data frame, an array, a dict or a list of records, brings it into the

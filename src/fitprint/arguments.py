@@ -17,6 +17,7 @@ __all__ = [
     "checked_name",
     "checked_names",
     "checked_place",
+    "checked_seconds",
     "checked_text",
     "checked_truth",
     "nearest",
@@ -68,6 +69,18 @@ def checked_count(value: object, what: str, error: type[FitprintError] = Fitprin
     if isinstance(value, (bool, type)) or index is None or index() < 0:
         raise error(f"{what} must be a whole number from 0 on, not {shown(value)}")
     return int(index())
+
+
+def checked_seconds(value: object, what: str, most: float, spoken: str) -> float:
+    """Return ``value`` if it is a number of seconds, more than 0 and up to ``most``, which
+    ``spoken`` names as people do, such as "a day".
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
+        raise FitprintError(
+            f"{what} must be a number of seconds, more than 0 and up to {spoken}, "
+            f"not {shown(value)}"
+        )
+    return float(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -60,7 +60,7 @@ def evaluate(
     *,
     name: str = "test",
     by: Any = None,
-    trust: Collection[str] = (),
+    trust: Collection[str] | None = None,
 ) -> Evaluation:
     """Return how good a model is on data, and record it on the model's run.
 
