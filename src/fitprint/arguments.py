@@ -22,10 +22,12 @@ __all__ = [
     "checked_truth",
     "nearest",
     "shown",
+    "suggested",
 ]
 
 _MOST_LETTERS = 200  # of a name that is compared with others
 
+_FIRST = 5  # names that an error lists
 _MOST = 60  # characters of a value that an error shows
 
 
@@ -89,8 +91,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(name[:_MOST_LETTERS], list(known), 1)
+    names = list(known)
+    name = name[:_MOST_LETTERS]
+    near = [each for each in names if each.lower() == name.lower()] or get_close_matches(
+        name, names, 1
+    )
     return f"; did you mean {shown(near[0])}?" if near else ""
+
+
+def suggested(name: str, known: Iterable[str]) -> str:
+    """Return how a sentence on an unknown name goes on: with the one of those known that is most
+    like it, else with the first of them.
+    """
+    names = sorted(known)
+    first = ", ".join(map(shown, names[:_FIRST])) + (" ..." if len(names) > _FIRST else "")
+    return nearest(name, names) or (f"; there are: {first}" if names else "")
 
 
 def checked_names(

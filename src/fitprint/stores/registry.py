@@ -241,7 +241,10 @@ class Registry:
             return Outcome(model.id, model.held[alias][-1], alias, before, "back")
         if not act.version:
             if not before:
-                raise RefusedError(f"there is no alias {model.name}@{alias}")
+                raise RefusedError(
+                    f"there is no alias {model.name}@{alias}; `fitprint models show {model.name}` "
+                    "shows the aliases"
+                )
             model.held[alias] = (*held, 0)[-_MOST_HELD:]
             return Outcome(model.id, 0, alias, before)
         if not self._is_there(model, act.version):

@@ -148,7 +148,7 @@ def test_a_misspelt_command_gets_a_suggestion(command):
 
 
 def test_arguments_that_make_no_sense_give_status_2(command):
-    """The usage is shown on standard error."""
+    """What is wrong is said on standard error."""
     done = command("ls", "--top", "many")
     assert (2, "") == (done.status, done.out)
     assert "argument --top" in done.err

@@ -75,6 +75,9 @@ class Experimenting:
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.verb is None:
             return _list(arguments)
+        if arguments.verb == "tag" and not (arguments.key or arguments.remove):
+            tell(f"name the tags: {clean(arguments.name)} KEY=VALUE ..., or --remove KEY")
+            return 2
         if arguments.verb != "create":
             reading.store()
         acts: dict[str, Callable[[], Any]] = {

@@ -20,6 +20,7 @@ from fitprint.cli.model_pages import (
 )
 from fitprint.cli.selecting import tags_of
 from fitprint.cli.terminal import tell
+from fitprint.errors import FitprintError
 from fitprint.recording.registering import (
     get_registered_model,
     register_model,
@@ -428,8 +429,11 @@ def _rules(arguments: argparse.Namespace) -> None:
 
 
 def _tag(arguments: argparse.Namespace) -> None:
+    tags = tags_of(arguments.key, arguments.remove)
+    if not tags:
+        raise FitprintError(f"name the tags: {arguments.name} KEY=VALUE ..., or --remove KEY")
     found = _named(arguments.name)
-    found.set_tags(tags_of(arguments.key, arguments.remove))
+    found.set_tags(tags)
     _done(f"tagged {_called(found)}", found, arguments)
 
 
