@@ -89,7 +89,7 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find: FindSour
         except PendingBytesError:
             raise
         except ArtifactNotFoundError as error:
-            raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
+            raise ModelNotFoundError(f"{uri!r} is not a model: {error}") from error
         trust.own = own_files(run.record, path)
         trust.foreign_seal = not trust.own and any(
             model.facts.get("seal") for model in run.record.models

@@ -154,7 +154,7 @@ def _last(store: Store, name: str) -> RunRecord:
 def _tagged(store: Store, tag: str) -> RunRecord:
     key, sign, value = tag.partition("=")
     if not key:
-        raise FitprintError(f"a tag's name stands before the =: #key=value, not #{shown(tag)}")
+        raise FitprintError(f"write the tag's name before the =: #key=value, not #{shown(tag)}")
     record = _first(
         store,
         Comparison(Field("tag", key), "=", value)

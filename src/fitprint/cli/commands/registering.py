@@ -306,7 +306,7 @@ def _promote(arguments: argparse.Namespace) -> None:
     before = model.aliases.get(alias)
     version = model.promote(arguments.version, alias, reason=arguments.reason)
     _done(
-        f"{clean(model.name)}@{alias} leads to version "
+        f"{clean(model.name)}@{alias} points to version "
         f"{version.version}{_was(before, version.version)}",
         version,
         arguments,
@@ -324,7 +324,7 @@ def _alias(arguments: argparse.Namespace) -> None:
     model.set_alias(alias, arguments.version, reason=arguments.reason)
     version = model.version(alias)
     _done(
-        f"{clean(model.name)}@{alias} leads to version "
+        f"{clean(model.name)}@{alias} points to version "
         f"{version.version}{_was(before, version.version)}",
         version,
         arguments,
@@ -454,7 +454,7 @@ def _rename(arguments: argparse.Namespace) -> None:
     before = model.name
     model.rename(arguments.new_name)
     _done(
-        f"{clean(before)!r} is called {clean(model.name)!r}; the old name still leads to it",
+        f"{clean(before)!r} is called {clean(model.name)!r}; the old name still works",
         model,
         arguments,
     )
