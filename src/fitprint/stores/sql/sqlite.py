@@ -83,7 +83,14 @@ class SqliteDriver:
         ),
     }
 
-    def __init__(self, path: Path, uri: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        uri: str,
+        steps: Sequence[Sequence[str]] = STEPS,
+        *,
+        at_once: bool = True,
+    ) -> None:
         self.path = _absolute(path)
         self.uri = uri
         self.opened = 0
@@ -95,8 +102,9 @@ class SqliteDriver:
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
         self._process = 0
-        with self._errors():
-            self._connected()
+        if at_once:  # else the file is made, and what is wrong with it told, at the first use
+            with self._errors():
+                self._connected()
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
