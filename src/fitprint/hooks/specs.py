@@ -21,6 +21,7 @@ from fitprint.hooks.markers import hookspec
 
 if TYPE_CHECKING:
     from fitprint.copying.origin import Importer
+    from fitprint.hooks.executors import Executor
     from fitprint.hooks.metrics import Metric
     from fitprint.hooks.openers import Opener
     from fitprint.settings import Setting
@@ -33,6 +34,7 @@ __all__ = [
     "register_artifact_stores",
     "register_carriers",
     "register_commands",
+    "register_executors",
     "register_flavors",
     "register_frameworks",
     "register_importers",
@@ -94,6 +96,17 @@ def register_carriers() -> Sequence[Any]:
 
     Called when the process records or observes for the first time. The library that starts the
     workers must not be imported here.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_executors() -> Mapping[str, Executor]:
+    """Return engines that run the steps of a flow as ``{name: Executor(open)}``, for
+    ``fitprint flow run --executor NAME`` or ``NAME://ADDRESS``;
+    ``open(address, jobs)`` returns an object with ``submit(function, *args)``.
+
+    Called when a flow is run. The engine's library is imported by ``open``, not here.
     """
     raise NotImplementedError
 

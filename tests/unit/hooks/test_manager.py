@@ -19,6 +19,7 @@ from fitprint.carriers import Carrier
 from fitprint.copying.origin import Importer
 from fitprint.errors import PluginError
 from fitprint.hooks import manager
+from fitprint.hooks.executors import Executor
 from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
 from fitprint.hooks.metrics import Metric
@@ -82,6 +83,7 @@ GOOD = {
     "register_flavors": lambda: [Named("good")],
     "register_stores": lambda: {"good": Opener(Named)},
     "register_carriers": lambda: [Named("good")],
+    "register_executors": lambda: {"good": Executor(Named)},  # type: ignore[arg-type]
     "register_importers": lambda: {"good": Importer(Named)},  # type: ignore[arg-type]
     "register_metrics": lambda: {"good": Metric(Named)},
     "register_settings": lambda: (Named(name) for name in ["good"]),
@@ -120,6 +122,7 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(
         ("register_frameworks", "fitprint.autologging.framework.Framework"),
         ("register_flavors", "fitprint.models.flavor.Flavor"),
         ("register_carriers", "fitprint.carriers.Carrier"),
+        ("register_executors", "fitprint.hooks.executors.Executor"),
         ("register_importers", "fitprint.copying.origin.Importer"),
         ("register_metrics", "fitprint.hooks.metrics.Metric"),
     ],

@@ -1,0 +1,54 @@
+"""The flow plugin of fitprint: steps are ordinary functions or commands, and run again only where
+something changed.
+
+>>> from fitprint_flow import Flow, step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fitprint.hooks.executors import Executor
+from fitprint.hooks.markers import hookimpl
+
+if TYPE_CHECKING:
+    from fitprint_flow.graph import Flow
+    from fitprint_flow.steps import FlowError, step
+
+__all__ = ["Flow", "FlowError", "step"]
+
+_ELSEWHERE = {
+    "Flow": "fitprint_flow.graph",
+    "FlowError": "fitprint_flow.steps",
+    "step": "fitprint_flow.steps",
+}
+
+
+@hookimpl
+def register_executors() -> Mapping[str, Executor]:
+    from fitprint_flow.executors import open_dask, open_inline, open_processes
+
+    return {
+        "dask": Executor(open_dask),
+        "inline": Executor(open_inline),
+        "processes": Executor(open_processes),
+    }
+
+
+@hookimpl
+def register_commands() -> Sequence[Any]:
+    from fitprint_flow.cli import Flowing
+
+    return [Flowing()]
+
+
+if not TYPE_CHECKING:  # every program with fitprint loads this module: it is to cost nothing
+
+    def __getattr__(name: str) -> Any:
+        if name not in _ELSEWHERE:
+            raise AttributeError(f"module 'fitprint_flow' has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_ELSEWHERE[name]), name)
+        return value

@@ -1,0 +1,385 @@
+"""Steps are functions, run again only where something changed, and each is a run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import fitprint
+from fitprint.recording.workspace import current
+from fitprint_flow import Flow, FlowError, step
+
+STEPS = """
+from fitprint_flow import step
+import helping
+
+FACTOR = 2
+
+def load(n=3):
+    return list(range(n))
+
+def double(rows):
+    '''Double them.'''
+    return [helping.times(row, FACTOR) for row in rows]
+
+def total(rows, extra=0):
+    return sum(rows) + extra
+"""
+HELPING = """
+def times(a, b):
+    return a * b
+
+def other():
+    return 1
+"""
+
+
+def flow_of(steps, **extra) -> Flow:
+    flow = Flow("sums")
+    rows = flow.add(steps.load)
+    doubled = flow.add(steps.double, rows)
+    flow.add(steps.total, doubled, **extra)
+    return flow
+
+
+def test_a_step_stays_the_function_that_it_is():
+    def plain(x):
+        return x + 1
+
+    marked = step(version=2)(plain)
+    assert (marked, 3) == (plain, marked(2))
+    assert step is pickle.loads(pickle.dumps(step))
+
+
+def test_each_step_is_a_run_below_the_flow_and_the_second_time_all_are_cached(place, module):
+    module(HELPING, "helping")
+    flow = flow_of(module(STEPS))
+    first = flow.run()
+    assert (["load", "double", "total"], 6) == (first.ran, first["total"])
+    children = fitprint.get_run(first.run.id).children()
+    assert [("load", "step", {"n": 3})] == [
+        (run.name, run.kind, run.params) for run in children if run.name == "load"
+    ]
+    second = flow.run()
+    assert ([], 6) == (second.ran, second["total"])
+    cached = {run.name: run.tags["cached_from"] for run in second.run.children()}
+    assert {run.name: run.id for run in children} == cached
+    third = flow.run()
+    assert cached == {run.name: run.tags["cached_from"] for run in third.run.children()}
+
+
+def test_inputs_are_lineage(place, module):
+    module(HELPING, "helping")
+    result = flow_of(module(STEPS)).run()
+    (dataset,) = fitprint.get_run(result.steps["double"].run).datasets
+    assert ("load", "input", {"from": f"runs:/{result.steps['load'].run}/output"}) == (
+        dataset.name,
+        dataset.role,
+        dict(dataset.facts),
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "ran", "reason"),
+    [
+        (("    return a * b", "    # a comment\n    return a  *  b"), [], ""),
+        (("'''Double them.'''", "'''Double all of them.'''"), [], ""),
+        (("return 1", "return 2"), [], ""),  # nobody calls it
+        (("a * b", "b * a"), ["double"], "code helping.times changed"),
+        (("a * b", "b * a * 2"), ["double", "total"], "code helping.times changed"),
+        (("FACTOR = 2", "FACTOR = 3"), ["double", "total"], "code steps_of_test.FACTOR changed"),
+        (("range(n)", "range(n + 1)"), ["load", "double", "total"], "code steps_of_test.load"),
+        (("n=3", "n=4"), ["load", "double", "total"], "parameter n changed"),
+        (("extra=0", "extra=5"), ["total"], "parameter extra changed"),
+        (
+            ("def double", "@step(version=2)\ndef double"),
+            ["double"],
+            "version changed",
+        ),
+        (("def double", "@step\ndef double"), [], ""),
+    ],
+)
+def test_an_edit_runs_what_depends_on_it_and_says_why(place, module, edit, ran, reason):
+    """Comments and docstrings do not count, and equal results stop the wave."""
+    module(HELPING, "helping")
+    flow_of(module(STEPS)).run()
+    module(HELPING.replace(*edit), "helping")
+    flow = flow_of(module(STEPS.replace(*edit)))
+    planned = {each.name: each for each in flow.plan()}
+    told = [" ".join(each.reasons) for each in planned.values() if each.state == "run"]
+    assert bool(ran) == bool(told)
+    assert reason in " ".join(told)
+    result = flow.run()
+    assert ran == result.ran
+    assert {each.name for each in planned.values() if each.state == "run"} <= set(ran)
+    assert {each.name for each in planned.values() if each.state == "cached"}.isdisjoint(ran)
+
+
+def test_a_file_counts_by_its_bytes(place, module):
+    steps = module("def read(path):\n    return path.read_text()\n")
+    file = place / "data.txt"
+
+    def run():
+        flow = Flow("files")
+        read = flow.add(steps.read, Path("data.txt"))
+        result = flow.run()
+        return result.ran, result[read]
+
+    file.write_text("one")
+    assert (["read"], "one") == run()
+    os.utime(file, (1, 1))
+    assert ([], "one") == run()
+    file.write_text("two")
+    assert (["read"], "two") == run()
+    file.unlink()
+    with pytest.raises(FlowError, match=r"no file .*data\.txt, which the step 'read' takes"):
+        run()
+
+
+VALUES = """
+from pathlib import Path
+import numpy as np, pandas as pd, pyarrow as pa
+
+def make(kind):
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[5, 6])
+    if kind == "path":
+        Path("made.txt").write_text("made")
+        return Path("made.txt")
+    if kind == "folder":
+        Path("made/deep").mkdir(parents=True, exist_ok=True)
+        Path("made/deep/a.txt").write_text("made")
+        return Path("made")
+    return {
+        "json": [1, 2.5, float("inf"), "ä", None, True, {"k": []}],
+        "tuple": (1, [2, np.arange(3)], {"a": frame}),
+        "array": np.arange(6.0).reshape(2, 3).T,
+        "number": np.float32(1.5),
+        "frame": frame,
+        "series": frame["a"],
+        "unnamed": pd.Series([1.5, 2.5]),
+        "table": pa.table({"a": [1, 2]}),
+    }[kind]
+
+def take(value):
+    assert value is not None
+    return str(type(value).__name__)
+"""
+
+
+@pytest.mark.parametrize(
+    "kind", ["json", "tuple", "array", "number", "frame", "series", "unnamed", "table"]
+)
+def test_values_come_back_as_they_were(place, module, kind):
+    steps = module(VALUES)
+    flow = Flow("values")
+    made = flow.add(steps.make, kind)
+    taken = flow.add(steps.take, made)
+    result = flow.run()
+    value, expected = result[made], steps.make(kind)
+    assert (type(expected), type(expected).__name__) == (type(value), result[taken])
+    if isinstance(expected, (pd.DataFrame, pd.Series)):
+        assert expected.equals(value)
+        assert getattr(expected, "name", None) == getattr(value, "name", None)
+    elif kind == "tuple":
+        assert [0, 1, 2] == value[1][1].tolist()
+    elif isinstance(expected, (np.ndarray, np.generic)):
+        assert (expected.dtype, expected.tolist()) == (value.dtype, value.tolist())
+    else:
+        assert expected.equals(value) if isinstance(expected, pa.Table) else expected == value
+
+
+@pytest.mark.parametrize("kind", ["path", "folder"])
+def test_paths_are_files_for_who_takes_them(place, module, kind):
+    steps = module(VALUES)
+    flow = Flow("values")
+    made = flow.add(steps.make, kind)
+    found = flow.run()[made]
+    assert "made" == (found if kind == "path" else found / "deep" / "a.txt").read_text()
+    assert place not in found.parents
+
+
+def test_what_nothing_can_write_is_named_and_pickles_need_permission(place, module):
+    text = """
+from fitprint_flow import step
+class Odd:
+    def __eq__(self, other): return type(other) is Odd
+def make():
+    return {"odd": Odd()}
+"""
+    steps = module(text)
+    flow = Flow("odd")
+    flow.add(steps.make)
+    with pytest.raises(FlowError, match=r"steps_of_test\.Odd, .*@step\(allow_pickle=True\)"):
+        flow.run()
+    steps = module(text.replace("def make", "@step(allow_pickle=True)\ndef make"))
+    flow = Flow("odd")
+    made = flow.add(steps.make)
+    assert {"odd": steps.Odd()} == flow.run()[made]
+    # a record alone lets nobody unpickle: the step must say so now, too
+    flow = Flow("odd")
+    made = flow.add(module(text).make)
+    assert ["cached"] == [each.state for each in flow.plan()]
+    with pytest.raises(FlowError, match="does not allow them"):
+        flow.run()[made]
+
+
+def test_a_result_that_is_gone_or_changed_counts_for_nothing(place, module):
+    module(HELPING, "helping")
+    flow = flow_of(module(STEPS))
+    result = flow.run()
+    (artifact,) = fitprint.get_run(result.steps["double"].run).artifacts
+    blob = current().staging.path_of(artifact.digest)
+    blob.write_bytes(b"[0]")
+    (planned,) = [each for each in flow.plan() if each.state == "run"]
+    assert "double" == planned.name
+    assert "has changed" in planned.reasons[0]
+    blob.unlink()
+    assert (["double"], 6) == ((again := flow.run()).ran, again["total"])
+    assert [] == flow.run().ran
+
+
+def test_a_failure_is_never_cached_and_the_flow_goes_on_where_it_stopped(place, module):
+    text = """
+from pathlib import Path
+def first():
+    return 1
+def second(x):
+    if not Path("ready").exists():
+        raise ValueError("not yet")
+    return x + 1
+def third(x):
+    return x + 1
+"""
+    steps = module(text)
+    flow = Flow("stops")
+    flow.add(steps.third, flow.add(steps.second, flow.add(steps.first)))
+    for _ in range(2):
+        with pytest.raises(FlowError, match="step 'second' .*failed: ValueError: not yet") as told:
+            flow.run()
+        assert isinstance(told.value.__cause__, ValueError)
+        (failed,) = fitprint.search_runs(max_results=1)
+        assert {"FAILED"} == {
+            each.status for each in (failed, *failed.children()) if each.name != "first"
+        }
+        assert ["first", "second"] == [each.name for each in failed.children()]
+    Path("ready").touch()
+    assert ["second", "third"] == flow.run().ran
+
+
+def test_a_step_is_tried_again(place, module):
+    steps = module("""
+from pathlib import Path
+from fitprint_flow import step
+@step(retries=2)
+def shaky():
+    tries = Path("tries")
+    tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+    if len(tries.read_text()) < 3:
+        raise OSError("busy")
+    return tries.read_text()
+""")
+    flow = Flow("shaky")
+    shaky = flow.add(steps.shaky)
+    result = flow.run()
+    assert "xxx" == result[shaky]
+    assert ["FAILED", "FAILED", "FINISHED"] == [run.status for run in result.run.children()]
+
+
+def test_an_interrupt_ends_step_and_flow_as_killed(place, module):
+    steps = module("def stop():\n    raise KeyboardInterrupt\n")
+    flow = Flow("stopped")
+    flow.add(steps.stop)
+    with pytest.raises(KeyboardInterrupt):
+        flow.run()
+    (run,) = fitprint.search_runs()
+    assert ["KILLED", "KILLED"] == [run.status, run.children()[0].status]
+
+
+def test_models_travel_by_their_flavor_and_are_models_of_the_step(place, module):
+    linear = pytest.importorskip("sklearn.linear_model")
+    steps = module("""
+import numpy as np
+from sklearn.linear_model import Ridge
+def fit(alpha=1.0):
+    return Ridge(alpha=alpha).fit(np.arange(6.0).reshape(3, 2), np.arange(3.0))
+def ask(model):
+    return model.predict(np.ones((1, 2)))
+""")
+    flow = Flow("models")
+    model = flow.add(steps.fit)
+    asked = flow.add(steps.ask, model)
+    result = flow.run()
+    assert isinstance(result[model], linear.Ridge)
+    again = flow.run()
+    assert [] == again.ran
+    assert result[asked].tolist() == again[asked].tolist()
+    cached = fitprint.get_run(again.steps["fit"].run)
+    assert ["sklearn"] == [logged.flavor for logged in cached.models]
+    assert isinstance(fitprint.load_model(f"runs:/{cached.id}/output/1"), linear.Ridge)
+
+
+def test_results_are_shared_with_other_flows_and_outlive_their_runs(place, module):
+    steps = module("def make(n):\n    return n\n")
+
+    def run(name):
+        flow = Flow(name)
+        flow.add(steps.make, 3)
+        return flow.run()
+
+    first = run("one")
+    second = run("two")
+    assert [] == second.ran
+    fitprint.delete_run(first.run)
+    fitprint.purge_run(first.run)
+    assert [] == run("three").ran
+    assert [] == run("two").ran
+
+
+def test_only_some_steps_and_all_of_them_again(place, module):
+    module(HELPING, "helping")
+    flow = flow_of(module(STEPS))
+    assert ["load", "double"] == flow.run(only=["double"]).ran
+    assert ["total"] == flow.run().ran
+    assert ["load", "double", "total"] == flow.run(force=True).ran
+    with pytest.raises(FlowError, match="no step 'totl'; did you mean 'total'?"):
+        flow.run(only=["totl"])
+
+
+def nothing(*args, **kwargs):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (lambda flow: [flow.add(nothing), flow.add(nothing)], 'name="nothing-2"'),
+        (lambda flow: flow.add(nothing, object()), "is a object; give numbers"),
+        (lambda flow: flow.add(nothing, Flow("other").add(nothing)), "add that step to this flow"),
+        (lambda flow: flow.add(3), "a step is a function"),
+        (lambda flow: flow.add(flow_of), "cannot be called so"),
+        (lambda flow: flow.add(nothing) and flow.run(executor="dusk"), "did you mean 'dask'"),
+        (lambda flow: flow.add(nothing) and flow.run(executor=3), "has a method submit"),
+        (lambda flow: Flow(""), "a flow's name"),
+        (
+            lambda flow: flow.add(step(timeout=1)(lambda: 1)) and flow.run(),
+            'use executor="processes"',
+        ),
+        (
+            lambda flow: flow.add(step(resources={"GPU": 1})(lambda: 1)) and flow.run(),
+            "asks for resources",
+        ),
+        (lambda flow: step(retries=-1), "retries"),
+        (lambda flow: step(timeout=0), "timeout"),
+    ],
+)
+def test_bad_input_says_what_to_do(place, build, told):
+    with pytest.raises(FlowError) as error:
+        build(Flow("bad"))
+    assert told in str(error.value)
+    assert not (place / ".fitprint").exists() or [] == list(fitprint.search_runs())
