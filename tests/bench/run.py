@@ -86,6 +86,13 @@ REGISTRY: tuple[tuple[str, str, float, float], ...] = (
     ("register a version, above the store's own commit", "register", 3, 1),
     ("move an alias, above the store's own commit", "move", 3, 1),
 )
+FLOWS = (
+    ("importing fitprint_flow above the core, CPU", "import", 30, 15),
+    ("a flow of 20 steps with nothing to do, imports included, CPU", "nothing", 150, 80),
+    ("a chain of 1000 steps planned, CPU", "plan", 1000, 500),
+    ("a step in line, added CPU", "inline", 5, 2),
+    ("a step in a process of its own, by the clock", "process", 150, 80),
+)
 ROWS = (
     Row(
         "import fitprint above bare Python, CPU",
@@ -315,6 +322,10 @@ ROWS = (
             ("import of 1000 runs, 200 000 points, 50 versions of MLflow", "first"),
             ("the same again", "again"),
         )
+    ),
+    *(
+        Row(what, "flow_costs", itemgetter(figure), must, aim, "ms", script="flows.py")
+        for what, figure, must, aim in FLOWS
     ),
     Row(
         "200 files of 1 MiB into S3, CPU above a bare parallel put",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import types
@@ -13,6 +14,15 @@ import pytest
 import fitprint
 from fitprint.entities import RunRecord
 from fitprint.testing import isolated
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _server_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The server of processes lives as long as this one, and longer than the temporary folder of
+    the tests.
+    """
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    config["tempdir"] = str(tmp_path_factory.mktemp("mp"))
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ class Cache:
         """
         if self._near is None:
             self._near = {}
-            condition = (*_is(FLOW, self._flow), _NO_STEP)
+            condition = (*_is(FLOW, self._flow), _NO_STEP, _OVER)
             for run in self._search(condition, 1):
                 for record in self._store.children(run.id):
                     if record.status == "FINISHED" and _output(record) is not None:
@@ -168,6 +168,7 @@ def _is(tag: str, value: str) -> tuple[Comparison, ...]:
 
 
 _ENDED = (Comparison(Field("attribute", "status"), "=", "FINISHED"),)
+_OVER = Comparison(Field("attribute", "status"), "in", ("FINISHED", "FAILED", "KILLED"))
 _NO_STEP = Comparison(Field("tag", STEP), "is null")
 
 
