@@ -34,6 +34,9 @@ def both(one, two):
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
+def die_with(values):
+    die()
+
 def leave():
     os._exit(3)
 
@@ -218,6 +221,31 @@ def test_on_dask_with_two_worker_processes_the_same(place, module):
         flow.add(steps.fail)
         with pytest.raises(FlowError, match="ValueError: no"):
             flow.run(executor=client)
+
+
+@pytest.mark.filterwarnings("ignore")  # of Dask and its libraries
+def test_a_worker_of_dask_that_dies_is_told_and_the_rest_is_kept(place, module):
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    steps = module(STEPS)
+    flow = Flow("dying")
+    dead = flow.add(steps.numbers, 3)
+    flow.add(steps.die_with, dead)
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        pytest.raises(FlowError, match="'die_with' failed: .*die"),
+    ):
+        flow.run(executor=client)
+    assert ["cached", "run"] == [each.state for each in flow.plan()]
+    (run,) = fitprint.search_runs()
+    assert {"numbers": "FINISHED", "die_with": "KILLED"} == {
+        child.name: child.status for child in run.children()
+    }
 
 
 def test_register_executors_adds_engines(place, module):

@@ -13,6 +13,7 @@ import pytest
 
 import fitprint
 from fitprint.recording.workspace import current
+from fitprint.testing import isolated
 from fitprint_flow import Flow, FlowError, step
 
 STEPS = """
@@ -119,6 +120,29 @@ def test_an_edit_runs_what_depends_on_it_and_says_why(place, module, edit, ran, 
     assert ran == result.ran
     assert {each.name for each in planned.values() if each.state == "run"} <= set(ran)
     assert {each.name for each in planned.values() if each.state == "cached"}.isdisjoint(ran)
+
+
+def test_functions_of_python_and_of_packages_are_steps(place):
+    flow = Flow("others")
+    rows = flow.add(sorted, [3, 1, 2])
+    flow.add(sum, rows)
+    mean = flow.add(np.mean, rows)
+    result = flow.run()
+    assert (6, 2.0, [1, 2, 3]) == (result["sum"], result[mean], result[rows])
+    assert [] == flow.run().ran
+    document = fitprint.get_run(result.steps["mean"].run).record.documents["flow"]
+    assert np.__version__ == document["parts"]["packages"]["numpy"]
+
+
+def test_what_others_hand_on_is_kept_where_a_step_beside_it_fails(place, module):
+    steps = module("def make():\n    return 1\n\ndef read(path):\n    return 2\n")
+    flow = Flow("beside")
+    flow.add(steps.make)
+    flow.add(steps.read, place / "gone.txt")
+    with pytest.raises(FlowError, match="'read' failed: there is no file"):
+        flow.run()
+    (run,) = fitprint.search_runs()
+    assert [("make", "FINISHED")] == [(each.name, each.status) for each in run.children()]
 
 
 def test_a_file_counts_by_its_bytes(place, module):
@@ -339,6 +363,29 @@ def test_results_are_shared_with_other_flows_and_outlive_their_runs(place, modul
     fitprint.purge_run(first.run)
     assert [] == run("three").ran
     assert [] == run("two").ran
+
+
+def test_another_home_with_the_same_store_finds_what_was_made_here(tmp_path, module):
+    """Only store and artifact store are the same, as on two machines."""
+    steps = module("def make(n):\n    return [n]\n\ndef twice(rows):\n    return rows * 2\n")
+    flow = Flow("shared")
+    twice = flow.add(steps.twice, flow.add(steps.make, 3))
+    ran = []
+    for name in ("one", "two"):
+        with isolated(
+            tmp_path / name,
+            store=f"sqlite:///{tmp_path / 'shared.db'}",
+            artifacts=f"file://{tmp_path / 'shared'}",
+            context=False,
+            profile="off",
+            system_metrics=False,
+        ):
+            result = flow.run()
+            ran.append(result.ran)
+            assert [3, 3] == result[twice]
+            current().sync()
+            current().bring()
+    assert [["make", "twice"], []] == ran
 
 
 def test_only_some_steps_and_all_of_them_again(place, module):

@@ -45,18 +45,19 @@ class CodeReader:
         packages that any of these names.
         """
         if function not in self._known:
-            code = Code()
-            self._add(function, code)
-            self._known[function] = code
+            code = self._known[function] = Code()
+            # of what lies in a package, its name and the package's version are all
+            code.parts[f"{_spoken(function.__module__ or '')}.{function.__qualname__}"] = ""
+            self._see("", function, code, ())
         return self._known[function]
 
     def _add(self, item: Any, code: Code) -> None:
         while isinstance(item, MethodType) or hasattr(item, "__wrapped__"):
             item = getattr(item, "__wrapped__", None) or item.__func__
         name = f"{_spoken(item.__module__)}.{item.__qualname__}"
-        if name in code.parts:
+        if code.parts.get(name):
             return
-        code.parts[name] = ""  # a function may call itself
+        code.parts[name] = "seen"  # a function may call itself
         if isinstance(item, type):
             members = [getattr(each, "__func__", each) for each in vars(item).values()]
             members += [each.fget for each in members if isinstance(each, property) and each.fget]

@@ -130,13 +130,11 @@ class Call(Step):
             return type(value)(self._placed(parameter, each, flow) for each in value)
         if type(value) is dict:
             return {key: self._placed(parameter, each, flow) for key, each in value.items()}
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError, RecursionError):
+        if not _is_json(value):
             raise FlowError(
                 f"the argument {parameter} of {self.name!r} is a {type(value).__name__}; give "
                 "numbers, texts, lists, dicts, a Path or a step, and let a step make all else"
-            ) from None
+            )
         return value
 
     def key_parts(self, reader: CodeReader, outputs: Mapping[str, Document]) -> dict[str, Any]:
@@ -159,6 +157,14 @@ class Call(Step):
         args = [_filled(value, values) for value in self.args]
         kwargs = {name: _filled(value, values) for name, value in self.kwargs.items()}
         return store(self.function(*args, **kwargs), run, self.options)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _filled(value: Any, values: Mapping[str, Any]) -> Any:
@@ -244,7 +250,12 @@ class Flow:
             raise FlowError(f"{name!r} cannot be called so: {error}") from None
         except ValueError:
             raise FlowError(f"{name!r} is not written in Python; wrap it in a function") from None
+        given = set(arguments.arguments)
         arguments.apply_defaults()
+        for parameter, value in list(arguments.arguments.items()):
+            # such as a sentinel: it stands in the code, and the function puts it in by itself
+            if parameter not in given and not (_is_json(value) or isinstance(value, Path)):
+                del arguments.arguments[parameter]
         return self.put(Call(name, function, arguments, self))
 
     def put(self, step: Step) -> Node:

@@ -207,7 +207,11 @@ class _Loop:
             return False
         given = {name: self._result.steps[name].given for name in step.needs}
         outputs = {name: each.document for name, each in given.items()}
-        key = Key.of(step, self._reader, outputs)
+        try:
+            key = Key.of(step, self._reader, outputs)
+        except FlowError as error:
+            self._fail(step.name, str(error), error)
+            return False
         hit = None if self._force or not step.options.cache else self._cache.find(key)
         if hit is not None:
             self._take(step, key, hit)
@@ -251,8 +255,8 @@ class _Loop:
         }
         try:
             future = self._engine.submit(perform, task, **given)
-        except FlowError as error:
-            self._fail(task.step.name, str(error), error)
+        except Exception as error:  # noqa: BLE001 - an engine may fail in any way
+            self._fail(task.step.name, str(error) or type(error).__name__, error)
             return
         self._futures[task.step.name] = future
         future.add_done_callback(lambda done: self._done.put((task, done, attempt)))
