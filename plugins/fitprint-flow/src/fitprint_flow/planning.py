@@ -216,7 +216,7 @@ def why(cache: Cache, step: str, key: Key) -> tuple[str, ...]:
         return (told,)
     latest = cache.latest(step)
     if latest is None:
-        return ("it has not been run yet",)
+        return ("no run of it has ended well yet",)
     document = latest.documents.get(DOCUMENT)
     parts = document.get("parts") if isinstance(document, Mapping) else None
     changes = key.changes_since(parts) if isinstance(parts, Mapping) else []
