@@ -18,6 +18,8 @@ from fitprint_flow.steps import FlowError
 
 __all__ = ["Flowing", "find_flow"]
 
+_FLOW = "a file with a flow, or its folder; this folder by default"
+
 
 class Flowing:
     """FLOW is a file fitprint.flow.toml, a Python file with a Flow (FILE.py:NAME if it has
@@ -36,7 +38,7 @@ class Flowing:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help="what to do")
-        run = add_verb(verbs, "run", "run the steps of which something changed", ("[FLOW]",))
+        run = add_verb(verbs, "run", "run the steps of which something changed", {"[FLOW]": _FLOW})
         run.add_argument(
             "--only",
             action="append",
@@ -61,18 +63,36 @@ class Flowing:
         run.add_argument(
             "--dry-run", action="store_true", help="say what would be run, and run nothing"
         )
-        graph = add_verb(verbs, "graph", "show which step takes what from which", ("[FLOW]",))
+        graph = add_verb(verbs, "graph", "show which step takes what from which", {"[FLOW]": _FLOW})
         graph.add_argument("--mermaid", action="store_true", help="as a Mermaid diagram")
-        add_verb(verbs, "why", "say why a step is run, or is not", ("STEP", "[FLOW]"))
+        add_verb(
+            verbs,
+            "why",
+            "say why a step is run, or is not",
+            {"STEP": "name of the step", "[FLOW]": _FLOW},
+        )
         collect = add_verb(
-            verbs, "gc", "move old runs of a flow, with their steps, to the trash", ("[FLOW]",)
+            verbs,
+            "gc",
+            "move old runs of a flow, with their steps, to the trash",
+            {"[FLOW]": _FLOW},
         )
         collect.add_argument(
             "--keep", type=_count, default=5, metavar="N", help="keep the newest N; 5 by default"
         )
         collect.add_argument("--dry-run", action="store_true", help="say which, and do nothing")
-        add_verb(verbs, "new", "write an example of a whole life cycle", ("[FOLDER]",))
-        add_verb(verbs, "import", "write fitprint.flow.toml with the stages of DVC", ("[FILE]",))
+        add_verb(
+            verbs,
+            "new",
+            "write an example of a whole life cycle",
+            {"[FOLDER]": "the folder; this one by default"},
+        )
+        add_verb(
+            verbs,
+            "import",
+            "write fitprint.flow.toml with the stages of DVC",
+            {"[FILE]": "DVC's file; dvc.yaml by default"},
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         verb: Callable[[argparse.Namespace], int] = _VERBS[arguments.verb]
