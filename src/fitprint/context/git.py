@@ -16,7 +16,7 @@ from fitprint.context.redaction import redact_text
 
 __all__ = ["GitError", "Repository", "head_of"]
 
-_SECONDS = 10.0  # for all calls of git together
+_SECONDS = 10.0  # for all calls of git together, beside a training
 # Whatever the user has configured: no monitor is started, names are told as they are, and a patch
 # is one that `git apply` takes.
 _CONFIGURATION = (
@@ -30,15 +30,21 @@ class GitError(Exception):
 
 
 class Repository:
-    """The repository with the working tree ``root``. All calls together have ten seconds."""
+    """The repository with the working tree ``root``.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder that has ``.git``.
+        seconds: that all calls together may take.
+    """
+
+    def __init__(self, root: Path, seconds: float = _SECONDS) -> None:
         self.root = root
-        self._deadline = time.monotonic() + _SECONDS
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
 
     def inside(self, path: str) -> Repository:
         """Return the repository of a submodule, whose calls count with those of this one."""
-        inner = Repository(self.root / path)
+        inner = Repository(self.root / path, self._seconds)
         inner._deadline = self._deadline
         return inner
 
@@ -121,7 +127,7 @@ class Repository:
             except (TimeoutError, subprocess.TimeoutExpired):
                 process.kill()
                 raise GitError(
-                    f"git {arguments[0]} took longer than {_SECONDS:g} seconds"
+                    f"git {arguments[0]} took longer than {self._seconds:g} seconds"
                 ) from None
         if status not in allowed:
             reason = redact_text(output["stderr"].decode("utf-8", "replace").strip()[:500])
