@@ -41,8 +41,10 @@ __all__ = [
     "working_folder",
 ]
 
-# the one table of a project's that holds no settings (see ``fitprint.views.saved``)
+# the tables of a project's that hold no settings: views (see ``fitprint.views.saved``), and what
+# ``fitprint run`` may run
 VIEWS = "views"
+_TABLES = {VIEWS, "project"}
 
 # Variables that carry facts between processes and are no settings.
 _NO_SETTINGS = {
@@ -277,7 +279,9 @@ def _from_file(path: Path | None, problems: list[str]) -> list[tuple[str, dict[s
         return [
             (
                 f"[tool.fitprint] in {path}",
-                flat({name: value for name, value in read_table(path).items() if name != VIEWS}),
+                flat(
+                    {name: value for name, value in read_table(path).items() if name not in _TABLES}
+                ),
             )
         ]
     except SettingsError as error:
