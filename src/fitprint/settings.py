@@ -45,7 +45,12 @@ __all__ = [
 VIEWS = "views"
 
 # Variables that carry facts between processes and are no settings.
-_NO_SETTINGS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
+_NO_SETTINGS = {
+    "FITPRINT_DESTINATION",
+    "FITPRINT_MLFLOW_PYTHON",
+    "FITPRINT_RUN",
+    "FITPRINT_WHOLE",
+}
 _TRUTH = {
     "1": True,
     "true": True,
