@@ -276,14 +276,9 @@ def _from_file(path: Path | None, problems: list[str]) -> list[tuple[str, dict[s
     if path is None:
         return []
     try:
-        return [
-            (
-                f"[tool.fitprint] in {path}",
-                flat(
-                    {name: value for name, value in read_table(path).items() if name not in _TABLES}
-                ),
-            )
-        ]
+        table = read_table(path)
+        said = {name: value for name, value in table.items() if name not in _TABLES}
+        return [(f"[tool.fitprint] in {path}", flat(said))]
     except SettingsError as error:
         problems.append(str(error))
         return []

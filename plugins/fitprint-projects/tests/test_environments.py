@@ -9,11 +9,11 @@ import stat
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
 
+import fitprint_projects
 from fitprint.context.packages import describe_packages
 from fitprint.context.process import describe_python
 from fitprint_projects.caching import CacheBusyError, locked
@@ -27,38 +27,9 @@ from fitprint_projects.environments.wanted import (
 )
 
 
-def wheel(folder: Path, name: str, version: str, script: str = "") -> None:
-    """Make a wheel of one module that knows its version."""
-    folder.mkdir(exist_ok=True)
-    about = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr(f"{name}.py", f"version = {version!r}\ndef main():\n    print(version)\n")
-        archive.writestr(
-            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{about}/WHEEL",
-            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        )
-        if script:
-            archive.writestr(
-                f"{about}/entry_points.txt", f"[console_scripts]\n{script} = {name}:main\n"
-            )
-        archive.writestr(f"{about}/RECORD", "")
-
-
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let uv know the wheels of the test alone; return a folder for environments."""
-    wheel(tmp_path / "wheels", "bean", "1.0", script="sow")
-    wheel(tmp_path / "wheels", "bean", "2.0")
-    for name, value in {
-        "UV_OFFLINE": "1",
-        "UV_NO_INDEX": "1",
-        "UV_FIND_LINKS": str(tmp_path / "wheels"),
-        "UV_NO_CONFIG": "1",
-    }.items():
-        monkeypatch.setenv(name, value)
+def cache(wheels, tmp_path: Path) -> Path:
+    """Return a folder for environments."""
     folder = tmp_path / "cache"
     folder.mkdir()
     return folder
@@ -276,9 +247,8 @@ def test_packages_from_a_folder_come_from_there(cache):
         "import importlib.metadata as m; print([e.name for e in m.entry_points(group='fitprint')])",
     )
     assert "['projects']" == found
-    assert "fitprint_projects" == said(
-        built.python, "import fitprint_projects as p; print(p.__name__)"
-    )
+    origin = "from importlib.util import find_spec; print(find_spec('fitprint_projects').origin)"
+    assert fitprint_projects.__file__ == said(built.python, origin)
 
 
 def test_a_run_without_context_is_told():

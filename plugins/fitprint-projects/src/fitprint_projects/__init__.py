@@ -11,8 +11,9 @@ from fitprint.hooks.markers import hookimpl
 @hookimpl
 def register_commands() -> Sequence[Any]:
     from fitprint_projects.commands import Cloning, Running
+    from fitprint_projects.reproducing.command import COMMAND as REPRODUCE
 
-    return [Running(), Cloning()]
+    return [Running(), Cloning(), REPRODUCE]
 
 
 @hookimpl

@@ -272,7 +272,7 @@ def other_packages(
     found += [
         OtherPackage(name, None, here[name], True)
         for name in sorted(used_now - then.keys())
-        if name in here
+        if name in here and not name.startswith("fitprint-")  # a plugin changes no result
     ]
     before = part(environment, "python")
     for name in ("implementation", "version"):
