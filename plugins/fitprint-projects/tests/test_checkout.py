@@ -159,6 +159,14 @@ def test_a_submodule_cannot_lie_outside(tmp_path, path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("path", ["../out.py", ".git/hooks/post-checkout", ".git/more"])
+def test_a_script_cannot_lie_outside(tmp_path, path):
+    about = {"repository": None, "script": {"path": path, "digest": "", "source": "print(1)"}}
+    with pytest.raises(CodeMissingError, match="outside"):
+        check_out(about, bytes, tmp_path / "fresh", [])
+    assert not (tmp_path / "out.py").exists()
+
+
 def test_a_recorded_file_does_not_leave_through_a_link(tmp_path):
     root = repository(tmp_path / "work")
     (root / "link").symlink_to(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -334,6 +335,30 @@ def test_data_that_git_ignores_is_named_and_can_be_brought(project):
 def test_a_run_without_context(project):
     project.train("train.py", FITPRINT_CONTEXT="false")
     assert "context was off" in project.check(status=3)["reasons"][0]
+
+
+def test_a_run_that_goes_on(project):
+    project.commit("train.py", SCRIPT.format(seed=1, more="print(flush=True); sys.stdin.read()"))
+    pipe = subprocess.PIPE
+    command = [sys.executable, "train.py"]
+    with subprocess.Popen(
+        command, cwd=project.folder, env=project.environment, stdin=pipe, stdout=pipe
+    ) as process:
+        assert b"\n" == process.stdout.readline()
+        assert "has not ended" in project.check(status=3)["reasons"][0]
+        process.stdin.close()
+
+
+def test_what_a_program_leaves_running_is_not_waited_for(project, tmp_path):
+    """A child that holds the output open, and outlives the program."""
+    project.train("train.py")
+    order = ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 300"]
+    left = f"import subprocess; subprocess.Popen({order}, start_new_session=True)\n"
+    project.commit("train.py", left + SCRIPT.format(seed=1, more="pass"))
+
+    project.check("--code", "current", status=0)
+
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # it still runs
 
 
 def test_a_program_that_fails_now(project):

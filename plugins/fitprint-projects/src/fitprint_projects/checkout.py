@@ -209,7 +209,7 @@ def _write_sources(
         with zipfile.ZipFile(io.BytesIO(read(SOURCES))) as archive:
             for member in archive.infolist():
                 target = folder / member.filename
-                if not _is_inside(target, folder) or ".git" in Path(member.filename).parts:
+                if not _is_inside(target, folder):
                     raise CodeMissingError(
                         f"the recorded file {member.filename!r} lies outside of the repository"
                     )
@@ -262,7 +262,9 @@ def _write_script(script: Mapping[str, Any], folder: Path) -> Iterator[str]:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    return folder.resolve() in path.resolve().parents
+    """Tell whether a path is one of the code's own: below the folder, and nothing of git's."""
+    root, found = folder.resolve(), path.resolve()
+    return root in found.parents and ".git" not in found.relative_to(root).parts
 
 
 def _named(changed: Any) -> str:

@@ -112,6 +112,8 @@ def reproduce(
     """
     if not (run.record.metrics or run.record.models or run.record.params):
         return _impossible(run, ["the run has no parameter, metric or model: nothing to compare"])
+    if run.record.end_time is None:
+        return _impossible(run, ["the run has not ended yet: nothing to compare with"])
     with fresh_folder(choices.keep, tell) as folder:
         try:
             done = run_again(run, choices, folder, tell)

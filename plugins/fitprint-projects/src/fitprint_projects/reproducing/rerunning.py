@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["Ended", "counterpart", "find_runs", "lineage", "missing_file", "reru
 _KEPT = 200  # lines at the end of what the program says
 _MOST_RUNS = 1000
 _GRACE = 10.0  # seconds that a program which is asked to end has for it
+_REST = 2.0  # seconds for what is still in the pipe
 _MISSING = re.compile(r"No such file or directory: '([^'\n]{1,400})'")
 
 
@@ -68,20 +70,27 @@ def rerun(
         start_new_session=True,
     )
     last: collections.deque[str] = collections.deque(maxlen=_KEPT)
+    reader = threading.Thread(
+        target=_pass_on, args=(process, last), name="fitprint-output", daemon=True
+    )
+    reader.start()
     try:
-        assert process.stdout is not None
-        for line in iter(lambda: process.stdout.readline(1 << 16), b""):  # type: ignore[union-attr]
-            text = line.decode("utf-8", "replace")
-            last.append(text)
-            sys.stderr.write(text)
         status = process.wait()
     except BaseException:
         _end(process)
         raise
-    finally:
-        if process.stdout is not None:
-            process.stdout.close()
+    reader.join(_REST)  # what the program has left running may hold its output open
     return Ended(status, process.pid, began, tuple(last))
+
+
+def _pass_on(process: subprocess.Popen[bytes], last: collections.deque[str]) -> None:
+    """Write what a program prints to standard error, and keep its end."""
+    assert process.stdout is not None
+    with process.stdout:
+        while line := process.stdout.readline(1 << 16):
+            text = line.decode("utf-8", "replace")
+            last.append(text)
+            sys.stderr.write(text)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
