@@ -41,8 +41,10 @@ __all__ = [
     "working_folder",
 ]
 
-# the one table of a project's that holds no settings (see ``fitprint.views.saved``)
+# the tables of a project's that hold no settings: views (see ``fitprint.views.saved``), and what
+# ``fitprint run`` may run
 VIEWS = "views"
+_TABLES = {VIEWS, "project"}
 
 # Variables that carry facts between processes and are no settings.
 _NO_SETTINGS = {
@@ -274,12 +276,9 @@ def _from_file(path: Path | None, problems: list[str]) -> list[tuple[str, dict[s
     if path is None:
         return []
     try:
-        return [
-            (
-                f"[tool.fitprint] in {path}",
-                flat({name: value for name, value in read_table(path).items() if name != VIEWS}),
-            )
-        ]
+        table = read_table(path)
+        said = {name: value for name, value in table.items() if name not in _TABLES}
+        return [(f"[tool.fitprint] in {path}", flat(said))]
     except SettingsError as error:
         problems.append(str(error))
         return []

@@ -10,6 +10,17 @@ from fitprint.hooks.markers import hookimpl
 
 @hookimpl
 def register_commands() -> Sequence[Any]:
+    from fitprint_projects.commands import Cloning, Running
     from fitprint_projects.reproducing.command import COMMAND as REPRODUCE
 
-    return [REPRODUCE]
+    return [Running(), Cloning(), REPRODUCE]
+
+
+@hookimpl
+def register_project_runners() -> Sequence[Any]:
+    from fitprint_projects.runners.container import ContainerRunner
+    from fitprint_projects.runners.kubernetes import KubernetesRunner
+    from fitprint_projects.runners.local import LocalRunner
+    from fitprint_projects.runners.slurm import SlurmRunner
+
+    return [LocalRunner(), ContainerRunner(), SlurmRunner(), KubernetesRunner()]
