@@ -1,4 +1,4 @@
-"""Projects of these tests' own, and wheels of which their environments are made without a network."""
+"""Projects of these tests' own, and wheels of which environments are made without a network."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 from fitprint.context.code import describe_code
 from fitprint.recording.environment import _files
 from fitprint_projects.checkout import CodeMissingError, check_out
+from fitprint_projects.git import copy_with
 
 AUTHOR = {
     **os.environ,
@@ -195,6 +196,36 @@ def test_a_commit_nowhere_to_be_found_is_told(tmp_path):
 
     with pytest.raises(CodeMissingError, match=r"is in no repository around .*git fetch"):
         check_out(about, read, tmp_path / "fresh", [other, tmp_path])
+
+
+def test_a_commit_is_fetched_where_it_was_pushed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = repository(tmp_path / "work")
+    git(root, "remote", "add", "origin", f"file://{tmp_path}/shared.git")
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "shared.git")
+    git(root, "push", "-q", "origin", "HEAD:main")
+    (root / "train.py").write_text("print(2)\n")
+    about, read = recorded(root)
+
+    check_out(about, read, tmp_path / "fresh", [tmp_path], copy_with)
+    assert b"print(2)\n" == (tmp_path / "fresh" / "train.py").read_bytes()
+
+    git(root, "commit", "-qam", "not pushed")
+    about, read = recorded(root)
+    with pytest.raises(CodeMissingError, match=r"shared\.git does not have it"):
+        check_out(about, read, tmp_path / "other", [tmp_path], copy_with)
+
+    (tmp_path / "shared.git").rename(tmp_path / "gone.git")
+    with pytest.raises(CodeMissingError, match="cannot be fetched"):
+        check_out(about, read, tmp_path / "third", [tmp_path], copy_with)
+
+
+def test_an_address_that_would_start_a_program_is_refused(tmp_path):
+    about, read = recorded(repository(tmp_path / "work"))
+    about["remote"] = f"ext::sh -c touch% {tmp_path}/ran"
+    with pytest.raises(CodeMissingError, match="cannot be fetched"):
+        check_out(about, read, tmp_path / "fresh", [tmp_path], copy_with)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_patch_without_its_secrets_is_told(tmp_path):

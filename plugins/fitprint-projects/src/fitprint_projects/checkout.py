@@ -78,7 +78,7 @@ def check_out(
             _borrow(root, commit, folder, git.get("remote"))
             for path, inner in sorted(part(git, "submodules").items()):
                 if isinstance(inner, str) and _COMMIT.fullmatch(inner):
-                    _bring_submodule(root, path, inner, folder)
+                    _bring_submodule(root, path, inner, folder, fetch)
             if git.get("dirty"):
                 _apply(git, read, folder)
         elif not git.get("sources") and not script:
@@ -111,10 +111,14 @@ def _place_of(
     if isinstance(remote, str) and remote:
         why = f"{remote} was not asked"
         if fetch is not None:
-            fetched = fetch(remote, commit)
-            if fetched is not None:
-                return fetched
-            why = f"{remote} does not have it"
+            try:
+                fetched = fetch(remote, commit)
+            except FitprintError as error:
+                why = f"it cannot be fetched: {error}"
+            else:
+                if fetched is not None:
+                    return fetched
+                why = f"{remote} does not have it"
     raise CodeMissingError(
         f"commit {commit[:12]} of {git.get('repository') or 'its repository'} is in no repository "
         f"around {' or '.join(str(place) for place in places) or 'here'}, and {why}: run this in a "
@@ -148,16 +152,37 @@ def _borrow(root: Path, commit: str, folder: Path, remote: Any = None) -> None:
     own.ask(1 << 16, "checkout", "--quiet", "--force", "--detach", commit, variables=_VARIABLES)
 
 
-def _bring_submodule(root: Path, path: str, commit: str, folder: Path) -> None:
+def _bring_submodule(root: Path, path: str, commit: str, folder: Path, fetch: Fetch | None) -> None:
     source, target = root / path, folder / path
     if not _is_inside(target, folder) or target.is_symlink():
         raise CodeMissingError(f"the submodule {path!r} lies outside of the repository")
     if not (source / ".git").exists() or missing_commits(Repository(source), [commit]):
-        raise CodeMissingError(
-            f"commit {commit[:12]} of the submodule {path} is not in {source}: "
-            f"`git submodule update --init {path}` in {root} brings it in, or `git fetch` there"
-        )
+        address = _address_of(path, folder)
+        found = fetch(address, commit) if fetch is not None and "://" in address else None
+        if found is None:
+            raise CodeMissingError(
+                f"commit {commit[:12]} of the submodule {path} is not in {source}: `git submodule "
+                f"update --init {path}` in {root} brings it in, or `git fetch` there"
+            )
+        source = found
     _borrow(source, commit, target)
+
+
+def _address_of(path: str, folder: Path) -> str:
+    """Return the address of a submodule, as the commit has it."""
+    pattern = r"^submodule\..*\.path$"
+    own = Repository(folder)
+    listed, _ = own.ask(
+        *(1 << 16, "config", "--file", ".gitmodules", "-z", "--get-regexp", pattern),
+        allowed=(0, 1),
+    )
+    for entry in os.fsdecode(listed).split("\0")[:-1]:
+        name, _, where = entry.partition("\n")
+        if where == path:
+            key = f"{name.removesuffix('.path')}.url"
+            address, _ = own.ask(1 << 12, "config", "--file", ".gitmodules", key, allowed=(0, 1))
+            return os.fsdecode(address).strip()
+    return ""
 
 
 def _apply(git: Mapping[str, Any], read: Callable[[str], bytes], folder: Path) -> None:

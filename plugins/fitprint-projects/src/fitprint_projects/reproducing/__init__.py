@@ -23,6 +23,7 @@ from fitprint.views.facts import part
 from fitprint_projects.checkout import CodeMissingError, check_out
 from fitprint_projects.environments.building import provide
 from fitprint_projects.environments.wanted import UnbuildableError, other_packages, recorded
+from fitprint_projects.git import copy_with
 from fitprint_projects.reproducing.commands import (
     Folders,
     MissingWordsError,
@@ -59,7 +60,7 @@ class Choices:
         given: secrets of the command that were not recorded, by name.
         bring: files and folders below the working directory that are copied into the fresh folder,
             such as data that git ignores.
-        offline: whether no network is used to build the environment.
+        offline: whether no network is used: neither for the environment nor for the code.
         keep: whether the fresh folder stays.
     """
 
@@ -230,7 +231,7 @@ def _bring_code(
     places = [place for place in (folder, current().home.parent) if place is not None]
     git = part(environment, "git")
     if choices.code == "recorded":
-        return check_out(git, run.read, root, places)
+        return check_out(git, run.read, root, places, None if choices.offline else copy_with)
     if folder is None:
         raise CodeMissingError("the working directory is gone")
     now = describe_code(None if git.get("repository") else _script(git, folder))

@@ -80,7 +80,9 @@ class Reproducing:
             "ignores",
         )
         parser.add_argument(
-            "--offline", action="store_true", help="build the environment without a network"
+            "--offline",
+            action="store_true",
+            help="use no network, neither for packages nor for code",
         )
         parser.add_argument("--keep", action="store_true", help="keep the fresh folder")
         parser.add_argument("--all", action="store_true", help="show what is the same, too")
