@@ -267,3 +267,14 @@ def test_a_script_with_secrets_outside_of_a_repository_is_told(tmp_path):
 def test_a_notebook_is_told():
     with pytest.raises(CodeMissingError, match="notebook"):
         check_out({"repository": None, "script": {"path": None, "cells": 3}}, bytes, Path(), [])
+
+
+@pytest.mark.parametrize("pack", [b"", b"PACK" + bytes(40), b"no pack"])
+def test_a_damaged_snapshot_is_told(tmp_path, pack):
+    about, read = recorded(repository(tmp_path / "work"))
+
+    def damaged(path):
+        return pack if path == "code/commit.pack" else read(path)
+
+    with pytest.raises(CodeMissingError, match="cannot be checked out"):
+        check_out(about, damaged, tmp_path / "fresh", [tmp_path])

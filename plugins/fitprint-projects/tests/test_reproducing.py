@@ -323,6 +323,23 @@ def test_a_commit_that_is_gone(project, tmp_path):
     assert "is in no repository" in report["reasons"][0]
 
 
+def test_a_snapshot_is_code_enough(project, tmp_path):
+    """Where the repository is gone, the run has its commit itself."""
+    project.commit("earlier.py", "")
+    (project.folder / "train.py").write_text(SCRIPT.format(seed=4, more="pass"))
+    project.train("train.py")
+    assert project.ask("snapshot", "@last").stdout.startswith("code/commit.pack (")
+    elsewhere = tmp_path / "elsewhere"
+    (project.folder / ".fitprint").rename(tmp_path / "home")
+    elsewhere.mkdir()
+    project.folder = elsewhere
+    report = project.check("--offline", status=0, FITPRINT_HOME=str(tmp_path / "home"))
+    assert ("EXACT", []) == (
+        report["verdict"],
+        [each for each in report["differences"] if each["what"] == "code"],
+    )
+
+
 def test_data_that_git_ignores_is_named_and_can_be_brought(project):
     (project.folder / "ignored.txt").write_text("3\n")
     project.commit("train.py", SCRIPT.format(seed="int(open('ignored.txt').read())", more="pass"))

@@ -11,9 +11,10 @@ from fitprint.hooks.markers import hookimpl
 @hookimpl
 def register_commands() -> Sequence[Any]:
     from fitprint_projects.commands import Cloning, Running
-    from fitprint_projects.reproducing.command import COMMAND as REPRODUCE
+    from fitprint_projects.reproducing.command import Reproducing
+    from fitprint_projects.snapshots import Snapping
 
-    return [Running(), Cloning(), REPRODUCE]
+    return [Running(), Cloning(), Reproducing(), Snapping()]
 
 
 @hookimpl

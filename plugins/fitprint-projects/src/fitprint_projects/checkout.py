@@ -20,6 +20,7 @@ from fitprint.context.git import GitError, Repository
 from fitprint.context.revisions import missing_commits, repository_around
 from fitprint.errors import FitprintError
 from fitprint.views.facts import PATCH, SOURCES, part
+from fitprint_projects.snapshots import empty_repository, unpack
 
 __all__ = ["CodeMissingError", "check_out"]
 
@@ -74,7 +75,12 @@ def check_out(
         raise CodeMissingError(f"git could not be asked when the run began: {git['error']}")
     try:
         if isinstance(commit, str) and _COMMIT.fullmatch(commit):
-            root = _place_of(commit, git, places, fetch)
+            try:
+                root = _place_of(commit, git, places, None)
+            except CodeMissingError:
+                root = folder
+                if not unpack(read, commit, folder):
+                    root = _place_of(commit, git, places, fetch)
             _borrow(root, commit, folder, git.get("remote"))
             for path, inner in sorted(part(git, "submodules").items()):
                 if isinstance(inner, str) and _COMMIT.fullmatch(inner):
@@ -128,15 +134,15 @@ def _place_of(
 
 def _borrow(root: Path, commit: str, folder: Path, remote: Any = None) -> None:
     """Make the folder a repository at the commit, with the objects of another one."""
+    if root == folder:  # it has the commit itself
+        _set_at(Repository(folder, _SECONDS), commit, remote)
+        return
     source = Repository(root, _SECONDS)
     found, _ = source.ask(1 << 12, "rev-parse", "--git-path", "objects")
     objects = Path(root, os.fsdecode(found).rstrip("\n")).resolve()
     if not objects.is_dir() or "\n" in str(objects):
         raise GitError(f"{objects} holds no objects of git")
-    folder.mkdir(parents=True, exist_ok=True)
-    own = Repository(folder, _SECONDS)
-    form = "sha256" if len(commit) == 64 else "sha1"
-    own.ask(1 << 12, "init", "--quiet", "--template=", f"--object-format={form}", ".")
+    own = empty_repository(folder, commit)
     listed = str(objects)
     if listed.startswith('"'):
         listed = '"' + listed.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -147,6 +153,10 @@ def _borrow(root: Path, commit: str, folder: Path, remote: Any = None) -> None:
         value, _ = source.ask(1 << 12, "config", "--local", "--get", name, allowed=(0, 1))
         if value:
             own.ask(1 << 12, "config", name, os.fsdecode(value).rstrip("\n"))
+    _set_at(own, commit, remote)
+
+
+def _set_at(own: Repository, commit: str, remote: Any) -> None:
     if isinstance(remote, str) and remote and not remote.startswith("-"):
         own.ask(1 << 12, "config", "remote.origin.url", remote)
     own.ask(1 << 16, "checkout", "--quiet", "--force", "--detach", commit, variables=_VARIABLES)

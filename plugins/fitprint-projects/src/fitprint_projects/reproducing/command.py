@@ -16,7 +16,7 @@ from fitprint_projects.reproducing import Choices, fresh_folder, reproduce, run_
 from fitprint_projects.reproducing.pages import as_markdown, as_text
 from fitprint_projects.reproducing.reports import Report
 
-__all__ = ["COMMAND", "Reproducing"]
+__all__ = ["Reproducing"]
 
 
 class Reproducing:
@@ -155,6 +155,3 @@ def _tolerance(text: str) -> tuple[str, float]:
             f"{text!r} must be a metric, = and a number from 0 on, such as val_loss=1e-6"
         )
     return name, number
-
-
-COMMAND = Reproducing()
