@@ -1,4 +1,4 @@
-"""Projects of these tests' own, and wheels of which environments are made without a network."""
+"""Projects of these tests' own, and wheels that their environments are made of."""
 
 from __future__ import annotations
 

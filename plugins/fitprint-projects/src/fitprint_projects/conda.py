@@ -60,7 +60,7 @@ def _create(program: str, folder: Path, file: Path) -> None:
         done = subprocess.run(
             [program, *words, "--prefix", str(folder), "--file", str(file)],
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=2,  # standard error: output is of the project
             env={**os.environ, "CONDA_YES": "1"},
             timeout=_SECONDS,
             check=False,

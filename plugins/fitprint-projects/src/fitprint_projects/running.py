@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import fitprint
+from fitprint.access import make_folder
 from fitprint.context.redaction import redact_argv
 from fitprint.context.secrecy import withheld
 from fitprint.hooks.manager import hooks
@@ -251,7 +252,11 @@ def planned(wish: Wish, tell: Callable[[str], None]) -> Iterator[Plan]:
         FitprintError: its environment cannot be made.
     """
     runner = _runner(wish)
-    places = current().home / "checkouts" if wish.runner != "local" else None
+    places = None
+    if wish.runner != "local" and wish.build:  # others share the home's disk, if any
+        places = current().home / "checkouts"
+        make_folder(current().home)
+        make_folder(places)
     with (
         opened(wish.source, wish.version, places=places) as source,
         tempfile.TemporaryDirectory(prefix="fitprint-inputs-", dir=places) as folder,

@@ -136,8 +136,6 @@ def _local(address: str) -> Path | None:
 
 
 def _temporary(places: Path | None, stack: ExitStack) -> Path:
-    if places is not None:
-        places.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix="fitprint-project-", dir=places))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from typing import Any
 
+from fitprint.access import make_folder
 from fitprint.hooks.runners import Job, JobStatus, Prepared, Runner
 from fitprint.platform.users import host_name
 from fitprint_projects.errors import ProjectError
@@ -53,7 +54,7 @@ class ContainerRunner(Runner):
         return Prepared([*words, image, *job.command], job)
 
     def submit(self, prepared: Prepared) -> Any:
-        prepared.job.home.mkdir(parents=True, exist_ok=True)
+        make_folder(prepared.job.home)  # an engine would make one that is root's
         return started(prepared.command, prepared.job.folder, prepared.job.variables)
 
     def wait(self, handle: subprocess.Popen[bytes]) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import Any
 
 from fitprint.hooks.runners import Job, JobStatus, Prepared, Runner
 from fitprint_projects.runners.processes import cancelled, started, status_of, waited
 
 __all__ = ["LocalRunner"]
+
+_STANDARD_ERROR = 2
 
 
 class LocalRunner(Runner):
@@ -33,7 +34,7 @@ class LocalRunner(Runner):
             prepared.command,
             job.folder,
             job.variables,
-            stdout=sys.stderr if self._quiet else None,
+            stdout=_STANDARD_ERROR if self._quiet else None,
         )
 
     def wait(self, handle: subprocess.Popen[bytes]) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fitprint.access import make_folder
 from fitprint.hooks.runners import Job, JobStatus, Prepared, Runner
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.runners.processes import cancelled, started, waited
@@ -57,7 +58,7 @@ class SlurmRunner(Runner):
     def submit(self, prepared: Prepared) -> Any:
         job = prepared.job
         output = job.home / "jobs" / f"{job.run}.log"
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(output.parent)
         with tempfile.TemporaryDirectory(prefix="fitprint-slurm-") as folder:
             script = Path(folder) / "job.sh"
             script.write_text(prepared.files["SCRIPT"], encoding="utf-8")
@@ -65,10 +66,12 @@ class SlurmRunner(Runner):
             command = [*prepared.command[:at], str(script), *prepared.command[at + 1 :]]
             process = started(command, job.folder, job.variables, stdout=subprocess.PIPE)
             assert process.stdout is not None
-            line = process.stdout.readline().decode("utf-8", "replace")  # the script was read
+            line = process.stdout.readline().decode("utf-8", "replace")
+        # sbatch says the number when it has read the script
         number = re.match(r"\d+", line)
         if number is None:
-            status = waited(process)
+            with process:
+                status = waited(process)
             raise ProjectError(f"sbatch refused the job (status {status}); it has said why")
         return _Submitted(process, number[0], output)
 
