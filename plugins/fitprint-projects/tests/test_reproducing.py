@@ -189,6 +189,44 @@ def test_a_run_below_another(project):
     assert ("EXACT", 6.0) == (report["verdict"], report["items"][0]["now"])
 
 
+def test_a_run_of_a_project(project):
+    project.commit(
+        "MLproject",
+        "name: a\nentry_points:\n  main:\n    parameters: {rate: {type: float, default: 0.5}, "
+        "more: {type: string, default: x}}\n    command: python train.py --rate {rate}\n",
+    )
+    done = project.ask("run", ".", "--env", "local", "-P", "rate=0.25")
+    assert not done.returncode, done.stderr
+    report = project.check(status=0)
+    assert ("EXACT", "same", "same") == (
+        report["verdict"],
+        outcomes(report)["params rate"],
+        outcomes(report)["params more"],
+    )
+
+
+def test_runs_below_are_compared_whichever_was_first(project, tmp_path):
+    project.commit(
+        "tree.py",
+        "import fitprint, sys\nwith fitprint.start_run('top'):\n"
+        "    for value in open(sys.argv[1]).read().split():\n"
+        "        with fitprint.start_run('below'):\n"
+        "            fitprint.log_param('value', value)\n"
+        "            fitprint.log_metric('m', float(value))\n",
+    )
+    values = tmp_path / "values.txt"
+    values.write_text("1 2 3")
+    project.train("tree.py", str(values))
+    values.write_text("3 2 1")
+    report = project.check(status=0)
+    assert 6 == len(report["items"])
+    values.write_text("3 2")
+    report = project.check(status=1, run="@last:top")
+    assert {"run below / ": "missing"} == {
+        name: each for name, each in outcomes(report).items() if each != "same"
+    }
+
+
 # -- what differs, and why -------------------------------------------------------------------------
 
 
@@ -347,6 +385,25 @@ def test_data_that_git_ignores_is_named_and_can_be_brought(project):
     report = project.check(status=3)
     assert "--bring ignored.txt" in report["reasons"][0]
     assert "EXACT" == project.check("--bring", "ignored.txt", status=0)["verdict"]
+
+
+def test_data_that_is_missed_inside_a_run(project):
+    (project.folder / "ignored.txt").write_text("3\n")
+    project.commit("train.py", SCRIPT.format(seed=1, more="open('ignored.txt')"))
+    project.train("train.py")
+    assert "--bring ignored.txt" in project.check(status=3)["reasons"][0]
+
+
+def test_a_program_that_fails_in_its_run(project):
+    flag = project.folder / "ignored-flag"
+    flag.touch()
+    more = f"assert __import__('os').path.exists({str(flag)!r}), 'no flag'"
+    project.commit("train.py", SCRIPT.format(seed=1, more=more))
+    project.train("train.py")
+    flag.unlink()
+    report = project.check(status=1)
+    status = next(item for item in report["items"] if item["name"] == "status")
+    assert ("FAILED", "AssertionError: no flag") == (status["now"], status["detail"])
 
 
 def test_a_run_without_context(project):
