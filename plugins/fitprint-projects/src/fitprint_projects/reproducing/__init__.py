@@ -32,7 +32,7 @@ from fitprint_projects.reproducing.commands import (
     folders_of,
     variables_of,
 )
-from fitprint_projects.reproducing.conditions import conditions, usual_tolerance
+from fitprint_projects.reproducing.conditions import usual_tolerance, what_differed
 from fitprint_projects.reproducing.judging import Tolerance, judge
 from fitprint_projects.reproducing.predicting import predictions
 from fitprint_projects.reproducing.reports import Item, Report, verdict_of
@@ -134,7 +134,7 @@ def reproduce(
 
 def _compared(then: Run, now: Run, done: Rerun, tolerances: Mapping[str, float]) -> Report:
     tops = lineage(then)[0], lineage(now)[0]
-    different = conditions(fitprint.compare(tops, all=True), *tops)
+    different = what_differed(fitprint.compare(tops, all=True), *tops)
     usual, why = usual_tolerance(tops[0].environment, tops[1].environment)
     tolerance = Tolerance(usual, tolerances)
     items: list[Item] = []

@@ -174,7 +174,8 @@ def relative_difference(old: float, new: float) -> float:
         return 0.0
     if not (math.isfinite(old) and math.isfinite(new)):
         return math.inf
-    return abs(old - new) / max(abs(old), abs(new))
+    largest = max(abs(old), abs(new))
+    return abs(old / largest - new / largest)  # the difference itself may be too large for a float
 
 
 def _models(then: Run, now: Run, tolerance: Tolerance, predictions: Predictions) -> Iterator[Item]:
