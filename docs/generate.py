@@ -61,6 +61,9 @@ def pages() -> dict[str, str]:
             "Filters", markdown(_doc(importlib.import_module("fitprint.query.grammar")))
         ),
         "reference/views.md": _views(),
+        "reference/data-digests.md": _page(
+            "Digests of data", markdown(_doc(importlib.import_module("fitprint.data.trees")))
+        ),
         "reference/conformance.md": _conformance(),
         "reference/journal.md": _journal(),
         "reference/store.md": _store(),

@@ -79,8 +79,15 @@ def constraints(name: str) -> list[str]:
 
 
 def install(*arguments: str) -> None:
-    """Install into the environment that runs this."""
-    subprocess.run([sys.executable, "-I", "-m", "pip", "install", *arguments], cwd=ROOT, check=True)
+    """Install into the environment that runs this: with uv, which takes a tenth of pip's time, or
+    with pip where uv cannot (it does not read pip's own settings of where packages lie).
+    """
+    tools = (["uv", "pip", "install", "--python", sys.executable], ["pip", "install"])
+    for tool in tools:
+        command = [sys.executable, "-I", "-m", *tool, "-e", str(ROOT), *arguments]
+        done = subprocess.run(command, cwd=ROOT, check=tool is tools[-1])
+        if done.returncode == 0:
+            break
 
 
 def test(lane: str, arguments: list[str]) -> int:

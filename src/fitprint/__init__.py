@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         set_tags,
         start_run,
     )
+    from fitprint.checking import check
     from fitprint.comparing import compare, diff
     from fitprint.copying import copy_runs, import_from
     from fitprint.errors import FitprintError
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         set_experiment_note,
         set_experiment_tags,
     )
+    from fitprint.recording.kept_data import add_data, get_data
     from fitprint.recording.registering import (
         create_registered_model,
         get_registered_model,
@@ -80,8 +82,10 @@ __all__ = [
     "FitprintError",
     "Run",
     "active_run",
+    "add_data",
     "archive_experiment",
     "autolog",
+    "check",
     "collect_garbage",
     "compare",
     "configure",
@@ -94,6 +98,7 @@ __all__ = [
     "evaluate",
     "experiments",
     "follow_changes",
+    "get_data",
     "get_experiment",
     "get_model_version",
     "get_registered_model",
@@ -136,6 +141,9 @@ __all__ = [
 
 _ELSEWHERE = {
     "FitprintError": "fitprint.errors",
+    "add_data": "fitprint.recording.kept_data",
+    "check": "fitprint.checking",
+    "get_data": "fitprint.recording.kept_data",
     "collect_garbage": "fitprint.recording.collecting",
     "compare": "fitprint.comparing",
     "copy_runs": "fitprint.copying",
@@ -165,7 +173,11 @@ if not TYPE_CHECKING:  # which would take every name for one that there is
             raise AttributeError(f"module 'fitprint' has no attribute {name!r}")
         from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(_ELSEWHERE.get(name, "fitprint.api")), name)
+        from fitprint.platform.processes import collection_paused
+
+        with collection_paused():
+            module = import_module(_ELSEWHERE.get(name, "fitprint.api"))
+        value = globals()[name] = getattr(module, name)
         return value
 
 

@@ -50,9 +50,10 @@ from fitprint.models.travelling import portable
 from fitprint.recording.workspace import Workspace
 from fitprint.replay import describe, events_of, has_run, keep, with_known_parent
 from fitprint.stores.lineage import moved_together
+from fitprint.stores.memory import MemoryStore
 from fitprint.stores.protocol import Store
 
-__all__ = ["Imported", "export_runs", "import_runs"]
+__all__ = ["Imported", "export_runs", "import_runs", "read_runs"]
 
 _FORMAT, _VERSION = "fitprint-bundle", 1
 _PIECE = 1 << 20
@@ -281,6 +282,20 @@ def import_runs(workspace: Workspace, path: Path) -> Imported:
                 describe(store, told.name, told.tags, told.note, workspace.facts())
     workspace.bring_to_read()
     return Imported(tuple(new), tuple(present))
+
+
+def read_runs(path: Path) -> list[RunRecord]:
+    """Return the records of the runs of a bundle, and import nothing.
+
+    Raises:
+        FitprintError: there is no such file, it is no bundle, or it is damaged.
+    """
+    store = MemoryStore()
+    with _spoken(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        bundle = _Bundle(path, archive)
+        for run_id in bundle.metrics:
+            keep(store, f"bundle-{run_id}", bundle.events(run_id), {})
+        return [store.run(run_id) for run_id in bundle.metrics]
 
 
 def _append(store: Store, bundle: _Bundle, run_id: str, importer: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "RefusedError",
     "RegisteredModelNotFoundError",
     "RegistryUnreachableError",
+    "RunNotFinishedError",
     "RunNotFoundError",
     "SettingsError",
     "SignatureError",
@@ -94,6 +95,10 @@ class StoreVersionError(StoreError):
 
 class RunNotFoundError(StoreError):
     """No run has the given id, prefix or name."""
+
+
+class RunNotFinishedError(StoreError):
+    """A run that is to be judged goes on, failed, was killed, or is in the trash."""
 
 
 class AmbiguousRunError(StoreError):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from fitprint.errors import SettingsError
+from fitprint.platform.processes import collection_paused
 from fitprint.recording import workspace
 
 if TYPE_CHECKING:
@@ -101,9 +102,10 @@ def autolog(
         SettingsError: an unknown setting or a value of the wrong type; nothing is changed.
     """
     given = _given(locals())
-    from fitprint.autologging.activation import autolog as switch
+    with collection_paused():
+        from fitprint.autologging.activation import autolog as switch
 
-    return switch(disable=disable, **given)
+        return switch(disable=disable, **given)
 
 
 def configure(

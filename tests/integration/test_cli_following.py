@@ -14,6 +14,8 @@ import termios
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 WRITER = """
 import sys
 import fitprint

@@ -15,6 +15,8 @@ from fitprint.journal.delivery import former_destination, journals
 if TYPE_CHECKING:
     from conftest import Programs
 
+pytestmark = pytest.mark.thorough
+
 # A store behind a password, which is kept in a file beside it: what the URI says must be what the
 # file says. Its artifact store has another password.
 VAULT = """

@@ -18,6 +18,8 @@ from fitprint.journal.reader import read_journal
 if TYPE_CHECKING:
     from conftest import Programs
 
+pytestmark = pytest.mark.thorough
+
 FULL = """
 import fitprint, os, resource, signal, sys
 sys.dont_write_bytecode = True  # a Python before 3.13 leaves half a .pyc where a file may not grow, and every later process meets it

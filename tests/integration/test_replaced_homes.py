@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Programs
 
+pytestmark = pytest.mark.thorough
+
 # Reads whenever it is told to, and says which runs it found.
 NOTEBOOK = """
 import sys, fitprint

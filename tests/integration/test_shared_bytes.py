@@ -23,6 +23,8 @@ from fitprint.stores.sql.sqlite import open_sqlite
 if TYPE_CHECKING:
     from conftest import Programs
 
+pytestmark = pytest.mark.thorough
+
 TRAIN = """
 import sys, fitprint
 with fitprint.start_run(sys.argv[1]) as run:

@@ -21,6 +21,8 @@ from fitprint.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from conftest import Programs
 
+pytestmark = pytest.mark.thorough
+
 DELIVERING = """
 import os, sys
 from pathlib import Path

@@ -9,6 +9,8 @@ import pytest
 
 from fitprint_objectstore.artifacts import ObjectArtifacts
 
+pytestmark = pytest.mark.thorough
+
 RECORD = """
 import fitprint
 

@@ -1,5 +1,9 @@
 """Two homes, one store and one bucket: what one trains, the other loads."""
 
+import pytest
+
+pytestmark = pytest.mark.thorough
+
 TRAINING = """
 import fitprint
 import numpy as np

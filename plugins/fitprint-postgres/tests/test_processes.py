@@ -14,6 +14,8 @@ import pytest
 from fitprint_postgres.server import Server
 from fitprint_postgres.store import PostgresStore
 
+pytestmark = pytest.mark.thorough
+
 WORKER = """
 import os, sys, time
 from array import array

@@ -14,6 +14,7 @@ import pytest
 from fitprint.context.code import describe_code
 from fitprint.recording.environment import _files
 from fitprint_projects.checkout import CodeMissingError, check_out
+from fitprint_projects.git import copy_with
 
 AUTHOR = {
     **os.environ,
@@ -159,6 +160,14 @@ def test_a_submodule_cannot_lie_outside(tmp_path, path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("path", ["../out.py", ".git/hooks/post-checkout", ".git/more"])
+def test_a_script_cannot_lie_outside(tmp_path, path):
+    about = {"repository": None, "script": {"path": path, "digest": "", "source": "print(1)"}}
+    with pytest.raises(CodeMissingError, match="outside"):
+        check_out(about, bytes, tmp_path / "fresh", [])
+    assert not (tmp_path / "out.py").exists()
+
+
 def test_a_recorded_file_does_not_leave_through_a_link(tmp_path):
     root = repository(tmp_path / "work")
     (root / "link").symlink_to(tmp_path)
@@ -187,6 +196,36 @@ def test_a_commit_nowhere_to_be_found_is_told(tmp_path):
 
     with pytest.raises(CodeMissingError, match=r"is in no repository around .*git fetch"):
         check_out(about, read, tmp_path / "fresh", [other, tmp_path])
+
+
+def test_a_commit_is_fetched_where_it_was_pushed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = repository(tmp_path / "work")
+    git(root, "remote", "add", "origin", f"file://{tmp_path}/shared.git")
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "shared.git")
+    git(root, "push", "-q", "origin", "HEAD:main")
+    (root / "train.py").write_text("print(2)\n")
+    about, read = recorded(root)
+
+    check_out(about, read, tmp_path / "fresh", [tmp_path], copy_with)
+    assert b"print(2)\n" == (tmp_path / "fresh" / "train.py").read_bytes()
+
+    git(root, "commit", "-qam", "not pushed")
+    about, read = recorded(root)
+    with pytest.raises(CodeMissingError, match=r"shared\.git does not have it"):
+        check_out(about, read, tmp_path / "other", [tmp_path], copy_with)
+
+    (tmp_path / "shared.git").rename(tmp_path / "gone.git")
+    with pytest.raises(CodeMissingError, match="cannot be fetched"):
+        check_out(about, read, tmp_path / "third", [tmp_path], copy_with)
+
+
+def test_an_address_that_would_start_a_program_is_refused(tmp_path):
+    about, read = recorded(repository(tmp_path / "work"))
+    about["remote"] = f"ext::sh -c touch% {tmp_path}/ran"
+    with pytest.raises(CodeMissingError, match="cannot be fetched"):
+        check_out(about, read, tmp_path / "fresh", [tmp_path], copy_with)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_patch_without_its_secrets_is_told(tmp_path):
@@ -228,3 +267,14 @@ def test_a_script_with_secrets_outside_of_a_repository_is_told(tmp_path):
 def test_a_notebook_is_told():
     with pytest.raises(CodeMissingError, match="notebook"):
         check_out({"repository": None, "script": {"path": None, "cells": 3}}, bytes, Path(), [])
+
+
+@pytest.mark.parametrize("pack", [b"", b"PACK" + bytes(40), b"no pack"])
+def test_a_damaged_snapshot_is_told(tmp_path, pack):
+    about, read = recorded(repository(tmp_path / "work"))
+
+    def damaged(path):
+        return pack if path == "code/commit.pack" else read(path)
+
+    with pytest.raises(CodeMissingError, match="cannot be checked out"):
+        check_out(about, damaged, tmp_path / "fresh", [tmp_path])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,44 @@ def test_a_run_below_another(project):
     assert ("EXACT", 6.0) == (report["verdict"], report["items"][0]["now"])
 
 
+def test_a_run_of_a_project(project):
+    project.commit(
+        "MLproject",
+        "name: a\nentry_points:\n  main:\n    parameters: {rate: {type: float, default: 0.5}, "
+        "more: {type: string, default: x}}\n    command: python train.py --rate {rate}\n",
+    )
+    done = project.ask("run", ".", "--env", "local", "-P", "rate=0.25")
+    assert not done.returncode, done.stderr
+    report = project.check(status=0)
+    assert ("EXACT", "same", "same") == (
+        report["verdict"],
+        outcomes(report)["params rate"],
+        outcomes(report)["params more"],
+    )
+
+
+def test_runs_below_are_compared_whichever_was_first(project, tmp_path):
+    project.commit(
+        "tree.py",
+        "import fitprint, sys\nwith fitprint.start_run('top'):\n"
+        "    for value in open(sys.argv[1]).read().split():\n"
+        "        with fitprint.start_run('below'):\n"
+        "            fitprint.log_param('value', value)\n"
+        "            fitprint.log_metric('m', float(value))\n",
+    )
+    values = tmp_path / "values.txt"
+    values.write_text("1 2 3")
+    project.train("tree.py", str(values))
+    values.write_text("3 2 1")
+    report = project.check(status=0)
+    assert 6 == len(report["items"])
+    values.write_text("3 2")
+    report = project.check(status=1, run="@last:top")
+    assert {"run below / ": "missing"} == {
+        name: each for name, each in outcomes(report).items() if each != "same"
+    }
+
+
 # -- what differs, and why -------------------------------------------------------------------------
 
 
@@ -322,6 +361,23 @@ def test_a_commit_that_is_gone(project, tmp_path):
     assert "is in no repository" in report["reasons"][0]
 
 
+def test_a_snapshot_is_code_enough(project, tmp_path):
+    """Where the repository is gone, the run has its commit itself."""
+    project.commit("earlier.py", "")
+    (project.folder / "train.py").write_text(SCRIPT.format(seed=4, more="pass"))
+    project.train("train.py")
+    assert project.ask("snapshot", "@last").stdout.startswith("code/commit.pack (")
+    elsewhere = tmp_path / "elsewhere"
+    (project.folder / ".fitprint").rename(tmp_path / "home")
+    elsewhere.mkdir()
+    project.folder = elsewhere
+    report = project.check("--offline", status=0, FITPRINT_HOME=str(tmp_path / "home"))
+    assert ("EXACT", []) == (
+        report["verdict"],
+        [each for each in report["differences"] if each["what"] == "code"],
+    )
+
+
 def test_data_that_git_ignores_is_named_and_can_be_brought(project):
     (project.folder / "ignored.txt").write_text("3\n")
     project.commit("train.py", SCRIPT.format(seed="int(open('ignored.txt').read())", more="pass"))
@@ -331,9 +387,52 @@ def test_data_that_git_ignores_is_named_and_can_be_brought(project):
     assert "EXACT" == project.check("--bring", "ignored.txt", status=0)["verdict"]
 
 
+def test_data_that_is_missed_inside_a_run(project):
+    (project.folder / "ignored.txt").write_text("3\n")
+    project.commit("train.py", SCRIPT.format(seed=1, more="open('ignored.txt')"))
+    project.train("train.py")
+    assert "--bring ignored.txt" in project.check(status=3)["reasons"][0]
+
+
+def test_a_program_that_fails_in_its_run(project):
+    flag = project.folder / "ignored-flag"
+    flag.touch()
+    more = f"assert __import__('os').path.exists({str(flag)!r}), 'no flag'"
+    project.commit("train.py", SCRIPT.format(seed=1, more=more))
+    project.train("train.py")
+    flag.unlink()
+    report = project.check(status=1)
+    status = next(item for item in report["items"] if item["name"] == "status")
+    assert ("FAILED", "AssertionError: no flag") == (status["now"], status["detail"])
+
+
 def test_a_run_without_context(project):
     project.train("train.py", FITPRINT_CONTEXT="false")
     assert "context was off" in project.check(status=3)["reasons"][0]
+
+
+def test_a_run_that_goes_on(project):
+    project.commit("train.py", SCRIPT.format(seed=1, more="print(flush=True); sys.stdin.read()"))
+    pipe = subprocess.PIPE
+    command = [sys.executable, "train.py"]
+    with subprocess.Popen(
+        command, cwd=project.folder, env=project.environment, stdin=pipe, stdout=pipe
+    ) as process:
+        assert b"\n" == process.stdout.readline()
+        assert "has not ended" in project.check(status=3)["reasons"][0]
+        process.stdin.close()
+
+
+def test_what_a_program_leaves_running_is_not_waited_for(project, tmp_path):
+    """A child that holds the output open, and outlives the program."""
+    project.train("train.py")
+    order = ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 300"]
+    left = f"import subprocess; subprocess.Popen({order}, start_new_session=True)\n"
+    project.commit("train.py", left + SCRIPT.format(seed=1, more="pass"))
+
+    project.check("--code", "current", status=0)
+
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # it still runs
 
 
 def test_a_program_that_fails_now(project):

@@ -53,6 +53,7 @@ _BUILT_IN = (  # in the order of the help
     BuiltIn("show", "showing", "Show all that is known of a run."),
     BuiltIn("compare", "comparing", "Show what differs among runs."),
     BuiltIn("diff", "differing", "Show how a run differs from another, code included."),
+    BuiltIn("check", "checking", "Say whether a run is good enough, by the exit status: for CI."),
     BuiltIn("views", "viewing", "List saved views; save, show or remove one."),
     BuiltIn("query", "querying", "Ask the store in SQL."),
     BuiltIn(
@@ -61,6 +62,7 @@ _BUILT_IN = (  # in the order of the help
         "Compute metrics of a recorded model on data, and record them on its run.",
     ),
     BuiltIn("get", "getting", "Copy a run's artifacts: a file, a folder such as a model, or all."),
+    BuiltIn("data", "keeping", "Record files and folders of data; get them back, or verify them."),
     BuiltIn("plot", "plotting", "Plot curves of runs, in the terminal or to a file."),
     BuiltIn("tail", "tailing", "Print the points of a run as they come, until it ends."),
     BuiltIn("exec", "executing", "Run a Python script, unchanged, and record its training."),

@@ -34,13 +34,13 @@ class Repository:
 
     Args:
         root: the folder that has ``.git``.
-        seconds: that all calls together may take.
+        seconds: that all calls together may take; ten by default.
     """
 
-    def __init__(self, root: Path, seconds: float = _SECONDS) -> None:
+    def __init__(self, root: Path, seconds: float | None = None) -> None:
         self.root = root
-        self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
+        self._seconds = _SECONDS if seconds is None else seconds
+        self._deadline = time.monotonic() + self._seconds
 
     def inside(self, path: str) -> Repository:
         """Return the repository of a submodule, whose calls count with those of this one."""
@@ -67,6 +67,7 @@ class Repository:
         *arguments: str,
         allowed: tuple[int, ...] = (0,),
         variables: Mapping[str, str] | None = None,
+        given: Path | None = None,
     ) -> tuple[bytes, bool]:
         """Return what git writes, up to ``limit`` bytes, and whether there was more.
 
@@ -78,6 +79,7 @@ class Repository:
             arguments: of git.
             allowed: exit statuses that are no failure.
             variables: more of git's environment variables.
+            given: a file that git reads as its standard input.
 
         Raises:
             GitError: it was, or there is no git, or it says that something is wrong.
@@ -105,14 +107,10 @@ class Repository:
         command = ["git", *settled, "-C", str(self.root), *arguments]
         pipe = subprocess.PIPE
         try:  # from the root folder, for git starts in no folder that is gone
-            process = subprocess.Popen(
-                command,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=pipe,
-                stderr=pipe,
-                env=environment,
-            )
+            with open(os.devnull if given is None else given, "rb") as source:
+                process = subprocess.Popen(
+                    command, cwd="/", stdin=source, stdout=pipe, stderr=pipe, env=environment
+                )
         except OSError as error:
             raise GitError(f"git cannot be run: {error.strerror or error}") from None
         with process:

@@ -23,8 +23,10 @@ from fitprint.platform.processes import bound
 
 __all__ = ["serve"]
 
-# bytes of addresses that a trial may take beyond what is there, and eight times its files
+# bytes of addresses that a trial may take beyond what is there: these, some for the stacks of the
+# threads that frameworks start for each core, and eight times its files
 _MEMORY = 4 << 30
+_MEMORY_OF_CORE = 64 << 20
 _GRACE = 2  # seconds after which a copy that should be gone is ended
 
 
@@ -90,4 +92,5 @@ def _limit(directory: Path, seconds: int) -> None:
     """Bound time and memory; a limit that the system does not set is done without."""
     limit_time(2 * seconds)
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    bound(seconds=seconds, memory=_MEMORY + 8 * size)
+    cores = os.cpu_count() or 1
+    bound(seconds=seconds, memory=_MEMORY + _MEMORY_OF_CORE * cores + 8 * size)

@@ -44,12 +44,14 @@ _BOOT = (
     "sys.argv = ['fitprint-trial']; from fitprint.models.trial_process import serve; serve()"
 )
 # One thread, so that the process can be copied; no GPU, whose memory the caller may need; freed
-# memory is overwritten, so that what reads it shows.
+# memory is overwritten, so that what reads it shows; one arena of memory, as one for each thread
+# takes more addresses on many cores than a trial may have.
 _SURROUNDINGS = {
     **dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
     ),
     "CUDA_VISIBLE_DEVICES": "",
+    "MALLOC_ARENA_MAX": "1",
     "MALLOC_PERTURB_": "165",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }

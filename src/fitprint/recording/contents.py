@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
 from fitprint import clock, events
 from fitprint.arguments import shown
 from fitprint.artifacts.paths import checked_path, files_below
+from fitprint.data.stat_cache import known_digest
 from fitprint.entities import Artifact, Dataset, LoggedModel, RunRecord
 from fitprint.errors import FitprintError, StoreError
 from fitprint.hooks.manager import hooks
@@ -31,10 +33,13 @@ class RunContents(RunFiles):
         """Record facts on data that the run uses: shape, schema, digest, and a profile of the
         values; never the data.
 
+        Of a file or folder all bytes are read, unless they have not changed since that was done
+        (see :mod:`fitprint.data.trees`).
+
         Args:
-            data: an array, data frame, sparse matrix ..., or a :class:`fitprint.entities.Dataset`,
-                which has no profile.
-            name: a short name.
+            data: an array, data frame, sparse matrix ..., a :class:`fitprint.entities.Dataset`,
+                which has no profile, or the path of a file or folder, which has none either.
+            name: a short name; of a path the last part, by default.
             role: "train", "eval", "test" or another word.
             hints: of :meth:`fitprint.data.description.Description.dataset`, such as
                 ``kind="target"``.
@@ -46,6 +51,10 @@ class RunContents(RunFiles):
                 f"log_input takes data, such as an array or a data frame, not {shown(data)}; "
                 "log_param takes a value"
             )
+        if isinstance(data, (str, os.PathLike)):
+            from fitprint.recording.data_files import dataset_of
+
+            data = dataset_of(self.workspace, data, "" if name == "data" else name, role)[0]
         if isinstance(data, Dataset):
             self._journal.append(events.DatasetLogged(self.id, clock.now(), data))
             return
@@ -55,6 +64,9 @@ class RunContents(RunFiles):
             hints["target"] = described(hints["target"])
             parts.append((f"{name} target", hints["target"]))
         dataset = described_data.dataset(name, role, **hints)
+        file = dataset.facts.get("file")
+        if isinstance(file, str) and (digest := known_digest(self.workspace.home, file)):
+            dataset = replace(dataset, facts={**dataset.facts, "file_digest": digest})
         profiles: list[events.Event] = []
         try:
             for part, description in parts:

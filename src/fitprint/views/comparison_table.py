@@ -52,6 +52,7 @@ NOUNS = {
     "metrics": ("metric", "metrics"),
     "params": ("parameter", "parameters"),
     "tags": ("tag", "tags"),
+    "models": ("model", "models"),
     "data": ("fact on data", "facts on data"),
     "packages": ("package", "packages"),
     "environment": ("fact on the environment", "facts on the environment"),

@@ -1,4 +1,8 @@
-"""A difference as text, and as Markdown for a comment."""
+"""A difference as text, and as Markdown for a comment.
+
+A comment begins with a line that is not shown, ``<!-- fitprint diff EXPERIMENT -->``: the same for
+all runs of an experiment, so that a program finds the comment of before and replaces it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fitprint.artifacts.paths import files_below
+from fitprint.entities import RunRecord
 from fitprint.views import comparison_markdown, comparison_table
+from fitprint.views.comparison import Comparison, Row, Section
 from fitprint.views.comparison_table import PLAIN, Page
+from fitprint.views.facts import ABSENT, named_data
 from fitprint.views.widths import cut
-from fitprint.views.wording import clean
+from fitprint.views.wording import clean, size
 
 if TYPE_CHECKING:
     from fitprint.views.difference import Changed, Difference
@@ -19,7 +27,8 @@ __all__ = ["markdown", "render"]
 
 _MOST_NAMES = 30  # packages or columns
 _MOST_LINES = 300  # of code
-_MOST_MARKDOWN = 40_000  # characters of code; a comment on GitHub has at most 65 536
+# characters; a comment on GitHub has at most 65 536
+_MOST_COMMENT, _MOST_TABLE, _MOST_MARKDOWN = 64_000, 20_000, 40_000
 _MOST_LINE = 500
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -91,10 +100,11 @@ def _signed(line: str, page: Page) -> str:
 
 
 def markdown(difference: Difference) -> str:
-    """Return the difference in GitHub's Markdown, short enough for a comment: a table, and the code
-    to unfold.
+    """Return the difference in GitHub's Markdown, short enough for a comment: a line that names it
+    to programs, a table, and the code to unfold.
     """
-    parts = [comparison_markdown.markdown(difference.comparison)]
+    comparison = difference.comparison
+    parts = [_mark(comparison.runs[-1]), _table(comparison)]
     for changed in difference.columns:
         named = list(_names(changed))
         more = [f"... {len(named) - _MOST_NAMES} more"] if len(named) > _MOST_NAMES else []
@@ -115,8 +125,67 @@ def markdown(difference: Difference) -> str:
             else ""
         )
         parts.append(_folded(change.what, text + end))
-    parts += [cut(clean(note), 400) for note in difference.comparison.notes]
-    return "\n\n".join(parts)
+    parts += [cut(clean(note), 400) for note in comparison.notes]
+    return _within(parts)
+
+
+def _mark(run: RunRecord) -> str:
+    name = re.sub(r"[^\w. -]|-(?=-)|-\Z", "_", run.experiment[:200])
+    return f"<!-- fitprint diff {name} -->"
+
+
+def _within(parts: list[str]) -> str:
+    """Return as many parts as a comment holds, and say so if that is not all."""
+    shown: list[str] = []
+    left = _MOST_COMMENT
+    for part in parts:
+        left -= len(part) + 2
+        if left < 0:
+            return "\n\n".join([*shown, "There is more than a comment holds."])
+        shown.append(part)
+    return "\n\n".join(shown)
+
+
+def _table(comparison: Comparison) -> str:
+    sections = [
+        replace(section, rows=(*section.rows, *_same_data(comparison.runs, section)))
+        if section.name == "data"
+        else section
+        for section in comparison.sections
+    ]
+    sections.insert(2, Section("models", tuple(_sizes(comparison.runs))))
+    rows = comparison_markdown.markdown(replace(comparison, sections=tuple(sections))).split("\n")
+    kept, left = 0, _MOST_TABLE
+    for row in rows:
+        left -= len(row) + 1
+        if left < 0:
+            break
+        kept += 1
+    more = [f"\nNot shown: {len(rows) - kept} more rows."] if kept < len(rows) else []
+    return "\n".join([*rows[:kept], *more])
+
+
+def _same_data(runs: tuple[RunRecord, ...], section: Section) -> Iterator[Row]:
+    """Yield digests that are the same, which a comparison leaves out: that says something, too."""
+    old, new = named_data(runs)
+    known = {row.key for row in section.rows}
+    for name, data in old.items():
+        key = f"{name} digest"
+        if name in new and key not in known and "" != data.digest == new[name].digest:
+            yield Row(key, (data.digest, data.digest), differs=False)
+
+
+def _sizes(runs: tuple[RunRecord, ...]) -> Iterator[Row]:
+    sizes = [
+        {
+            model.path: size(sum(file.size for file in files_below(run.artifacts, model.path)))
+            for model in run.models
+        }
+        for run in runs
+    ]
+    for path in dict.fromkeys(path for each in sizes for path in each):
+        values = tuple(each.get(path, ABSENT) for each in sizes)
+        yield Row(f"{path} size", values, differs=len(set(values)) > 1)
 
 
 def _folded(title: str, text: str) -> str:

@@ -256,3 +256,45 @@ def test_the_repository_of_the_home_is_found_from_elsewhere(command, home, tmp_p
     monkeypatch.chdir(elsewhere)
     lines = command("diff", *runs).out.splitlines()
     assert ["-one", "+two"] == [line for line in lines if line in ("-one", "+two")]
+
+
+def test_markdown_is_found_again(command, home):
+    """It begins with a line that is the same for all runs of an experiment, and ends no comment of
+    its own.
+    """
+    one, two, three = record("a"), record("b"), record("c")
+    marks = {command("diff", one, other, "--md").out.splitlines()[0] for other in (two, three)}
+    assert {"<!-- fitprint diff Default -->"} == marks
+    fitprint.create_experiment("a--><b>-")
+    with fitprint.start_run(experiment="a--><b>-") as odd:
+        pass
+    mark = command("diff", one, odd.id, "--md").out.splitlines()[0]
+    assert "<!-- fitprint diff a_-__b__ -->" == mark
+
+
+def test_markdown_says_models_and_data(command, home):
+    """The sizes of models, and digests of data also where they are the same; each once."""
+    ids = []
+    for size in (10, 3000):
+        with fitprint.start_run() as run:
+            run.log_input(Dataset("X", "train", f"sha256:{'ab' * 32}"))
+            run.log_model({"a": "x" * size})
+        ids.append(run.id)
+    for words in ([], ["--all"]):
+        rows = command("diff", *ids, "--md", *words).out.splitlines()
+        assert ["| train digest | abababababab | abababababab |"] == [
+            row for row in rows if row.startswith("| train digest")
+        ]
+        sizes = [row.split(" | ")[1:] for row in rows if row.startswith("| model size | ")]
+        assert (1, 2) == (len(sizes), len(set(sizes[0])))
+
+
+def test_markdown_fits_a_comment_whatever_differs(command, home):
+    """Long names, values, columns and notes: what has no room is left out, and that is said."""
+    many = {f"{'*' * 190}{number}": "_" * 300 for number in range(300)}
+    columns = {f"{'x' * 480}{number}": "int64" for number in range(40)}
+    one = record("old", "+`\n" * 30_000, columns=columns)
+    two = record("new", "", many, packages=many, columns={f"{key}y": "int8" for key in columns})
+    out = command("diff", one, two, "--md").out
+    assert len(out) < 65_000
+    assert ("more rows." in out, out.count("<details>")) == (True, out.count("</details>"))

@@ -16,10 +16,13 @@ from fitprint.models.loading import load_directory, open_directory
 from fitprint.models.trust import Trust
 
 MODULE = """
-import os, signal, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from fitprint.errors import IntegrityError
 from fitprint.models.flavor import Flavor, FlavorEntry
+
+if sys.argv == ["fitprint-trial"]:
+    os.cpu_count = lambda: 64
 
 class Brittle(Flavor):
     name = "brittle"
@@ -48,6 +51,15 @@ class Brittle(Flavor):
             raise IntegrityError("it is damaged")
         if text == "unlimited":
             bytearray(1 << 40)
+        if text == "threads":
+            threading.stack_size(8 << 20)
+            enough = threading.Event()
+            pool = [threading.Thread(target=enough.wait) for _ in range(8 * os.cpu_count())]
+            for each in pool:
+                each.start()
+            enough.set()
+            for each in pool:
+                each.join()
         return text
 
     def predict_odd(self, model, signature):
@@ -105,6 +117,12 @@ def test_fault_2_memory_is_bounded(tmp_path, flavor):
     """A file that asks for more than the machine has is refused."""
     with pytest.raises(FitprintError, match="MemoryError"):
         load_directory(packed("unlimited", tmp_path, flavor), [flavor])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded elsewhere in other ways")
+def test_a_framework_may_start_its_threads_on_a_machine_of_many_cores(tmp_path, flavor):
+    """Eight for each core, as JAX does, take more addresses than a small machine's trial may."""
+    assert load_directory(packed("threads", tmp_path, flavor), [flavor]) == "threads"
 
 
 def test_a_trial_is_held_once(tmp_path, flavor):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import threading
 
-from fitprint.platform.processes import is_gone
+import pytest
+
+from fitprint.platform.processes import collection_paused, is_gone
 
 BOUNDED = """
 from fitprint.platform.processes import bound
@@ -38,3 +42,44 @@ def test_a_bounded_process_gets_neither_more_memory_nor_more_time() -> None:
     )
     assert "no memory\n" == done.stdout
     assert done.returncode < 0
+
+
+def test_no_garbage_is_looked_for_in_a_pause_and_it_is_again_afterwards() -> None:
+    """A pause ends with the block, also by an error, and leaves a program that collects nothing as
+    it is.
+    """
+    with collection_paused():
+        assert not gc.isenabled()
+        with collection_paused():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(KeyError), collection_paused():
+        raise KeyError
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with collection_paused():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_process_forked_in_a_pause_looks_for_garbage() -> None:
+    """Another thread's fork meanwhile gives a child that collects as ever."""
+    codes: list[int] = []
+
+    def fork() -> None:
+        child = os.fork()
+        if not child:
+            os._exit(0 if gc.isenabled() else 1)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    with collection_paused():
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+    assert codes == [0]

@@ -15,7 +15,7 @@ class _Command(BuiltIn):
 
     def _command(self) -> Any:
         module, _, name = self._module.partition(":")
-        return getattr(import_module(f"fitprint_projects.{module}"), name)
+        return getattr(import_module(f"fitprint_projects.{module}"), name)()
 
 
 @hookimpl
@@ -23,16 +23,21 @@ def register_commands() -> Sequence[Any]:
     return [
         _Command(
             "run",
-            "commands:RUN",
+            "commands:Running",
             "Run a project: a folder, a repository or an archive, with parameters.",
         ),
         _Command(
-            "clone", "commands:CLONE", "Run a project again as a run did, with other parameters."
+            "clone", "commands:Cloning", "Run a project again as a run did, with other parameters."
         ),
         _Command(
             "reproduce",
-            "reproducing.command:COMMAND",
+            "reproducing.command:Reproducing",
             "Run a recorded run again, and tell whether it comes out the same.",
+        ),
+        _Command(
+            "snapshot",
+            "snapshots:Snapping",
+            "Keep the code of a run's commit with the run, where nobody else can fetch it.",
         ),
     ]
 

@@ -20,6 +20,7 @@ from fitprint.context.git import GitError, Repository
 from fitprint.context.revisions import missing_commits, repository_around
 from fitprint.errors import FitprintError
 from fitprint.views.facts import PATCH, SOURCES, part
+from fitprint_projects.snapshots import empty_repository, unpack
 
 __all__ = ["CodeMissingError", "check_out"]
 
@@ -74,11 +75,16 @@ def check_out(
         raise CodeMissingError(f"git could not be asked when the run began: {git['error']}")
     try:
         if isinstance(commit, str) and _COMMIT.fullmatch(commit):
-            root = _place_of(commit, git, places, fetch)
+            try:
+                root = _place_of(commit, git, places, None)
+            except CodeMissingError:
+                root = folder
+                if not unpack(read, commit, folder):
+                    root = _place_of(commit, git, places, fetch)
             _borrow(root, commit, folder, git.get("remote"))
             for path, inner in sorted(part(git, "submodules").items()):
                 if isinstance(inner, str) and _COMMIT.fullmatch(inner):
-                    _bring_submodule(root, path, inner, folder)
+                    _bring_submodule(root, path, inner, folder, fetch)
             if git.get("dirty"):
                 _apply(git, read, folder)
         elif not git.get("sources") and not script:
@@ -111,10 +117,14 @@ def _place_of(
     if isinstance(remote, str) and remote:
         why = f"{remote} was not asked"
         if fetch is not None:
-            fetched = fetch(remote, commit)
-            if fetched is not None:
-                return fetched
-            why = f"{remote} does not have it"
+            try:
+                fetched = fetch(remote, commit)
+            except FitprintError as error:
+                why = f"it cannot be fetched: {error}"
+            else:
+                if fetched is not None:
+                    return fetched
+                why = f"{remote} does not have it"
     raise CodeMissingError(
         f"commit {commit[:12]} of {git.get('repository') or 'its repository'} is in no repository "
         f"around {' or '.join(str(place) for place in places) or 'here'}, and {why}: run this in a "
@@ -124,15 +134,15 @@ def _place_of(
 
 def _borrow(root: Path, commit: str, folder: Path, remote: Any = None) -> None:
     """Make the folder a repository at the commit, with the objects of another one."""
+    if root == folder:  # it has the commit itself
+        _set_at(Repository(folder, _SECONDS), commit, remote)
+        return
     source = Repository(root, _SECONDS)
     found, _ = source.ask(1 << 12, "rev-parse", "--git-path", "objects")
     objects = Path(root, os.fsdecode(found).rstrip("\n")).resolve()
     if not objects.is_dir() or "\n" in str(objects):
         raise GitError(f"{objects} holds no objects of git")
-    folder.mkdir(parents=True, exist_ok=True)
-    own = Repository(folder, _SECONDS)
-    form = "sha256" if len(commit) == 64 else "sha1"
-    own.ask(1 << 12, "init", "--quiet", "--template=", f"--object-format={form}", ".")
+    own = empty_repository(folder, commit)
     listed = str(objects)
     if listed.startswith('"'):
         listed = '"' + listed.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -143,21 +153,46 @@ def _borrow(root: Path, commit: str, folder: Path, remote: Any = None) -> None:
         value, _ = source.ask(1 << 12, "config", "--local", "--get", name, allowed=(0, 1))
         if value:
             own.ask(1 << 12, "config", name, os.fsdecode(value).rstrip("\n"))
+    _set_at(own, commit, remote)
+
+
+def _set_at(own: Repository, commit: str, remote: Any) -> None:
     if isinstance(remote, str) and remote and not remote.startswith("-"):
         own.ask(1 << 12, "config", "remote.origin.url", remote)
     own.ask(1 << 16, "checkout", "--quiet", "--force", "--detach", commit, variables=_VARIABLES)
 
 
-def _bring_submodule(root: Path, path: str, commit: str, folder: Path) -> None:
+def _bring_submodule(root: Path, path: str, commit: str, folder: Path, fetch: Fetch | None) -> None:
     source, target = root / path, folder / path
     if not _is_inside(target, folder) or target.is_symlink():
         raise CodeMissingError(f"the submodule {path!r} lies outside of the repository")
     if not (source / ".git").exists() or missing_commits(Repository(source), [commit]):
-        raise CodeMissingError(
-            f"commit {commit[:12]} of the submodule {path} is not in {source}: "
-            f"`git submodule update --init {path}` in {root} brings it in, or `git fetch` there"
-        )
+        address = _address_of(path, folder)
+        found = fetch(address, commit) if fetch is not None and "://" in address else None
+        if found is None:
+            raise CodeMissingError(
+                f"commit {commit[:12]} of the submodule {path} is not in {source}: `git submodule "
+                f"update --init {path}` in {root} brings it in, or `git fetch` there"
+            )
+        source = found
     _borrow(source, commit, target)
+
+
+def _address_of(path: str, folder: Path) -> str:
+    """Return the address of a submodule, as the commit has it."""
+    pattern = r"^submodule\..*\.path$"
+    own = Repository(folder)
+    listed, _ = own.ask(
+        *(1 << 16, "config", "--file", ".gitmodules", "-z", "--get-regexp", pattern),
+        allowed=(0, 1),
+    )
+    for entry in os.fsdecode(listed).split("\0")[:-1]:
+        name, _, where = entry.partition("\n")
+        if where == path:
+            key = f"{name.removesuffix('.path')}.url"
+            address, _ = own.ask(1 << 12, "config", "--file", ".gitmodules", key, allowed=(0, 1))
+            return os.fsdecode(address).strip()
+    return ""
 
 
 def _apply(git: Mapping[str, Any], read: Callable[[str], bytes], folder: Path) -> None:
@@ -209,7 +244,7 @@ def _write_sources(
         with zipfile.ZipFile(io.BytesIO(read(SOURCES))) as archive:
             for member in archive.infolist():
                 target = folder / member.filename
-                if not _is_inside(target, folder) or ".git" in Path(member.filename).parts:
+                if not _is_inside(target, folder):
                     raise CodeMissingError(
                         f"the recorded file {member.filename!r} lies outside of the repository"
                     )
@@ -262,7 +297,9 @@ def _write_script(script: Mapping[str, Any], folder: Path) -> Iterator[str]:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    return folder.resolve() in path.resolve().parents
+    """Tell whether a path is one of the code's own: below the folder, and nothing of git's."""
+    root, found = folder.resolve(), path.resolve()
+    return root in found.parents and ".git" not in found.relative_to(root).parts
 
 
 def _named(changed: Any) -> str:

@@ -12,7 +12,7 @@ from fitprint.cli.terminal import tell
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.parameters import assigned
 
-__all__ = ["CLONE", "RUN", "Cloning", "Running"]
+__all__ = ["Cloning", "Running"]
 
 
 class Running:
@@ -206,7 +206,3 @@ def _show(plan: Any, values: Any, command: list[str], *, as_json: bool) -> int:
     for name, text in prepared.files.items():
         print(f"\n{name}:\n{text}")
     return 0
-
-
-RUN = Running()
-CLONE = Cloning()

@@ -37,6 +37,7 @@ class Exporting:
       fitprint export @best:val_auc
       fitprint export -q "experiment = 'iris'" -o iris.fitprint.zip
       fitprint export --html -q "experiment = 'iris'" -o iris.html
+      fitprint export --openmetrics @last -o metrics.txt
       fitprint export --note iris -o report.html
     """
 
@@ -49,6 +50,11 @@ class Exporting:
             "--html",
             action="store_true",
             help="write one HTML file to read instead: tables, curves, and what differs",
+        )
+        parser.add_argument(
+            "--openmetrics",
+            action="store_true",
+            help="write the last values of metrics as OpenMetrics text instead, as GitLab reads it",
         )
         parser.add_argument(
             "--note",
@@ -68,17 +74,22 @@ class Exporting:
             "--output",
             metavar="FILE",
             type=Path,
-            help="file to write; by default the first run's id with .fitprint.zip or .html",
+            help="file to write; by default the first run's id with .fitprint.zip, .html or .txt",
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.note is not None:
             return _write_note(arguments)
+        if arguments.html and arguments.openmetrics:
+            tell("--html and --openmetrics are two forms; choose one")
+            return 2
         runs = _runs(arguments)
         if not runs:
             return 2 if runs is None else 1
         if arguments.html:
             return _write_page(runs, arguments)
+        if arguments.openmetrics:
+            return _write_metrics(runs, arguments)
         ids = [run.id for run in runs]
         file: Path = arguments.output or Path(f"{short_id(ids[0])}.fitprint.zip")
         exported = export_runs(current(), ids, file)
@@ -101,6 +112,15 @@ def _runs(arguments: argparse.Namespace) -> Sequence[Run] | None:
     if not found:
         tell_none(reading.store(), arguments.query or "")
     return found
+
+
+def _write_metrics(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
+    from fitprint.views.openmetrics import openmetrics
+
+    file: Path = arguments.output or Path(f"{short_id(runs[0].id)}.txt")
+    file.write_text(openmetrics([run.record for run in runs]), encoding="utf-8")
+    print(file)
+    return 0
 
 
 def _write_page(runs: Sequence[Run], arguments: argparse.Namespace) -> int:

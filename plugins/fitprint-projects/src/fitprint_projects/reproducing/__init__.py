@@ -8,7 +8,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from fitprint.views.facts import part
 from fitprint_projects.checkout import CodeMissingError, check_out
 from fitprint_projects.environments.building import provide
 from fitprint_projects.environments.wanted import UnbuildableError, other_packages, recorded
+from fitprint_projects.git import copy_with
 from fitprint_projects.reproducing.commands import (
     Folders,
     MissingWordsError,
@@ -30,16 +32,18 @@ from fitprint_projects.reproducing.commands import (
     folders_of,
     variables_of,
 )
-from fitprint_projects.reproducing.conditions import conditions, usual_tolerance
+from fitprint_projects.reproducing.conditions import usual_tolerance, what_differed
 from fitprint_projects.reproducing.judging import Tolerance, judge
 from fitprint_projects.reproducing.predicting import predictions
-from fitprint_projects.reproducing.reports import Report, verdict_of
+from fitprint_projects.reproducing.reports import Item, Report, verdict_of
 from fitprint_projects.reproducing.rerunning import (
     Ended,
     counterpart,
     find_runs,
     lineage,
     missing_file,
+    opened_anew,
+    pairs,
     rerun,
 )
 
@@ -59,7 +63,7 @@ class Choices:
         given: secrets of the command that were not recorded, by name.
         bring: files and folders below the working directory that are copied into the fresh folder,
             such as data that git ignores.
-        offline: whether no network is used to build the environment.
+        offline: whether no network is used: neither for the environment nor for the code.
         keep: whether the fresh folder stays.
     """
 
@@ -110,14 +114,18 @@ def reproduce(
             usual for the machines of both.
         tell: takes sentences on what is done.
     """
-    if not (run.record.metrics or run.record.models or run.record.params):
+    record = run.record
+    if not (record.metrics or record.models or record.params or run.children()):
         return _impossible(run, ["the run has no parameter, metric or model: nothing to compare"])
+    if run.record.end_time is None:
+        return _impossible(run, ["the run has not ended yet: nothing to compare with"])
     with fresh_folder(choices.keep, tell) as folder:
         try:
             done = run_again(run, choices, folder, tell)
         except (CodeMissingError, UnbuildableError, MissingWordsError) as error:
             return _impossible(run, [str(error)])
-        if done.run is None:
+        fails = done.run is None or (record.status, done.run.status) == ("FINISHED", "FAILED")
+        if done.run is None or (fails and missing_file(done.ended)):
             return _impossible(run, [_why_none(done, choices)], done.notes)
         report = _compared(run, done.run, done, tolerances)
     done.run.log_dict(report.to_dict(), REPORT)
@@ -125,21 +133,17 @@ def reproduce(
 
 
 def _compared(then: Run, now: Run, done: Rerun, tolerances: Mapping[str, float]) -> Report:
-    comparison = fitprint.compare([then, now], all=True)
     tops = lineage(then)[0], lineage(now)[0]
-    around = comparison if tops[0].id == then.id else fitprint.compare(tops, all=True)
-    different = conditions(around, *tops)
+    different = what_differed(fitprint.compare(tops, all=True), *tops)
     usual, why = usual_tolerance(tops[0].environment, tops[1].environment)
-    items = judge(
-        comparison,
-        then,
-        now,
-        Tolerance(usual, tolerances),
-        different,
-        lambda path: predictions(
-            then, now, path, done.python, done.variables, Path(tempfile.gettempdir())
-        ),
-    )
+    tolerance = Tolerance(usual, tolerances)
+    items: list[Item] = []
+    for title, old, new in pairs(then, now):
+        if old is None or new is None:
+            items.append(Item("run", title, "added" if old is None else "missing"))
+        else:
+            found = judge(old, new, tolerance, different, partial(_predictions, old, new, done))
+            items += [replace(item, name=f"{title}{item.name}") for item in found]
     notes = [*done.notes]
     if done.ended.status:
         notes.append(f"the program ended with status {done.ended.status}")
@@ -153,6 +157,13 @@ def _compared(then: Run, now: Run, done: Rerun, tolerances: Mapping[str, float])
         tuple(different),
         notes=tuple(notes),
     )
+
+
+def _predictions(
+    then: Run, now: Run, done: Rerun, path: str
+) -> tuple[Sequence[Any], Sequence[Any], str]:
+    folder = Path(tempfile.gettempdir())
+    return predictions(then, now, path, done.python, done.variables, folder)
 
 
 def _impossible(run: Run, reasons: Sequence[str], notes: Sequence[str] = ()) -> Report:
@@ -209,8 +220,9 @@ def run_again(
     command = command_of(environment, folders, python, choices.given)
     variables = variables_of(environment, os.environ)
     tell(f"running it again in {folders.work}")
-    ended = rerun(command, folders.work, variables, run, python)
-    new = find_runs(ended, line[0].record)
+    opened = opened_anew(line[0])
+    ended = rerun(command, folders.work, variables, run, python, opened)
+    new = find_runs(ended, line[0].record) if opened is None else [opened]
     for each in new:
         each.set_tag(TAG, line[0].id)
     found = counterpart(line, new)
@@ -228,7 +240,7 @@ def _bring_code(
     places = [place for place in (folder, current().home.parent) if place is not None]
     git = part(environment, "git")
     if choices.code == "recorded":
-        return check_out(git, run.read, root, places)
+        return check_out(git, run.read, root, places, None if choices.offline else copy_with)
     if folder is None:
         raise CodeMissingError("the working directory is gone")
     now = describe_code(None if git.get("repository") else _script(git, folder))

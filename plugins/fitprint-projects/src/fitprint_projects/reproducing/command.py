@@ -16,7 +16,7 @@ from fitprint_projects.reproducing import Choices, fresh_folder, reproduce, run_
 from fitprint_projects.reproducing.pages import as_markdown, as_text
 from fitprint_projects.reproducing.reports import Report
 
-__all__ = ["COMMAND", "Reproducing"]
+__all__ = ["Reproducing"]
 
 
 class Reproducing:
@@ -80,7 +80,9 @@ class Reproducing:
             "ignores",
         )
         parser.add_argument(
-            "--offline", action="store_true", help="build the environment without a network"
+            "--offline",
+            action="store_true",
+            help="use no network, neither for packages nor for code",
         )
         parser.add_argument("--keep", action="store_true", help="keep the fresh folder")
         parser.add_argument("--all", action="store_true", help="show what is the same, too")
@@ -153,6 +155,3 @@ def _tolerance(text: str) -> tuple[str, float]:
             f"{text!r} must be a metric, = and a number from 0 on, such as val_loss=1e-6"
         )
     return name, number
-
-
-COMMAND = Reproducing()

@@ -11,7 +11,7 @@ from fitprint.views.facts import part
 from fitprint.views.wording import value_text
 from fitprint_projects.environments.wanted import other_packages
 
-__all__ = ["conditions", "usual_tolerance"]
+__all__ = ["usual_tolerance", "what_differed"]
 
 # facts on code that are never the same in a fresh folder, or follow from others
 _OF_PLACE = frozenset(("folder", "repository", "branch", "remote", "script", "command"))
@@ -19,7 +19,7 @@ _EXACT, _OTHER_PROCESSOR, _GPU = 1e-9, 1e-5, 1e-3
 _MOST_PACKAGES = 8  # that are named
 
 
-def conditions(comparison: Comparison, then: Run, now: Run) -> list[tuple[str, str]]:
+def what_differed(comparison: Comparison, then: Run, now: Run) -> list[tuple[str, str]]:
     """Return what differs, as pairs of a word ("code", "package", "Python", "seed", "threads",
     "hardware") and how it does, the likeliest reason for a difference first.
 

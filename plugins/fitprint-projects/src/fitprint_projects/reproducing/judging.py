@@ -8,6 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+import fitprint
 from fitprint.entities import History, LoggedModel
 from fitprint.errors import FitprintError
 from fitprint.recording.run import Run
@@ -46,7 +47,6 @@ class Tolerance:
 
 
 def judge(
-    comparison: Comparison,
     then: Run,
     now: Run,
     tolerance: Tolerance,
@@ -58,13 +58,13 @@ def judge(
     How long something took, and what the machine used, is not compared.
 
     Args:
-        comparison: of the two, with what is equal.
         then: the recorded run.
         now: its reproduction.
         tolerance: for metrics and predictions.
         differences: of the surroundings, from which reasons are taken.
         predictions: of the models at a path, asked if their bytes differ.
     """
+    comparison = fitprint.compare([then, now], all=True)
     data = list(_rows(comparison, "data", _is_content))
     items = [
         *data,
@@ -73,7 +73,9 @@ def judge(
         *_models(then, now, tolerance, predictions),
     ]
     if then.record.status != now.record.status:
-        items.append(Item("run", "status", "different", then.record.status, now.record.status))
+        told = (now.error or "").strip().rpartition("\n")[2][:200]
+        statuses = then.record.status, now.record.status
+        items.append(Item("run", "status", "different", *statuses, detail=told))
     reasons = [f"{what}: {detail}" for what, detail in differences]
     changed = [
         f"data: {item.name} {item.detail or 'differs'}" for item in data if item.outcome != "same"
@@ -172,7 +174,8 @@ def relative_difference(old: float, new: float) -> float:
         return 0.0
     if not (math.isfinite(old) and math.isfinite(new)):
         return math.inf
-    return abs(old - new) / max(abs(old), abs(new))
+    largest = max(abs(old), abs(new))
+    return abs(old / largest - new / largest)  # the difference itself may be too large for a float
 
 
 def _models(then: Run, now: Run, tolerance: Tolerance, predictions: Predictions) -> Iterator[Item]:

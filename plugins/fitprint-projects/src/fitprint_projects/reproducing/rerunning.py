@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,26 @@ from fitprint import clock
 from fitprint.carriers.environment import CARRIER
 from fitprint.entities import RunRecord
 from fitprint.platform.users import host_name
+from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
 from fitprint.views.facts import part
+from fitprint_projects.running import DOCUMENT, prepare_process
 
-__all__ = ["Ended", "counterpart", "find_runs", "lineage", "missing_file", "rerun"]
+__all__ = [
+    "Ended",
+    "counterpart",
+    "find_runs",
+    "lineage",
+    "missing_file",
+    "opened_anew",
+    "pairs",
+    "rerun",
+]
 
 _KEPT = 200  # lines at the end of what the program says
 _MOST_RUNS = 1000
 _GRACE = 10.0  # seconds that a program which is asked to end has for it
+_REST = 2.0  # seconds for what is still in the pipe
 _MISSING = re.compile(r"No such file or directory: '([^'\n]{1,400})'")
 
 
@@ -43,14 +57,32 @@ class Ended:
 
 
 def rerun(
-    command: Sequence[str], folder: Path, variables: Mapping[str, str], run: Run, python: Path
+    command: Sequence[str],
+    folder: Path,
+    variables: Mapping[str, str],
+    run: Run,
+    python: Path,
+    new: Run | None = None,
 ) -> Ended:
     """Run a command and wait for its end; what it prints goes to standard error.
 
     Its runs go to the store of ``run``. An interrupt ends it, too.
+
+    Args:
+        command: the words.
+        folder: the working directory.
+        variables: environment variables.
+        run: the recorded run.
+        python: the interpreter.
+        new: an open run whose work the program does, and which ends with it.
     """
-    given = {name: value for name, value in variables.items() if name != "FITPRINT_RUN"}
-    given |= {name: text for name, text in CARRIER.variables(run).items() if name != "FITPRINT_RUN"}
+    own = ("FITPRINT_RUN", "FITPRINT_WHOLE")
+    given = {name: value for name, value in variables.items() if name not in own}
+    if new is not None:
+        given |= new.environ(whole=True)
+    else:
+        carried = CARRIER.variables(run)
+        given |= {name: text for name, text in carried.items() if name not in own}
     given["PATH"] = os.pathsep.join(filter(None, (str(python.parent), variables.get("PATH"))))
     if (python.parent.parent / "pyvenv.cfg").is_file():
         given["VIRTUAL_ENV"] = str(python.parent.parent)
@@ -68,20 +100,56 @@ def rerun(
         start_new_session=True,
     )
     last: collections.deque[str] = collections.deque(maxlen=_KEPT)
+    reader = threading.Thread(
+        target=_pass_on, args=(process, last), name="fitprint-output", daemon=True
+    )
+    reader.start()
     try:
-        assert process.stdout is not None
-        for line in iter(lambda: process.stdout.readline(1 << 16), b""):  # type: ignore[union-attr]
-            text = line.decode("utf-8", "replace")
-            last.append(text)
-            sys.stderr.write(text)
         status = process.wait()
     except BaseException:
         _end(process)
+        if new is not None:
+            new.end("KILLED")
         raise
-    finally:
-        if process.stdout is not None:
-            process.stdout.close()
+    reader.join(_REST)  # what the program has left running may hold its output open
+    if new is not None:
+        told = f"the command ended with exit status {status}"
+        new.end("FAILED" if status else "FINISHED", error=told if status else None)
     return Ended(status, process.pid, began, tuple(last))
+
+
+def opened_anew(run: Run) -> Run | None:
+    """Return an open run like one of a project (``fitprint run``), with its parameters; None if
+    the run was opened by its program.
+    """
+    if all(artifact.path != DOCUMENT for artifact in run.artifacts):
+        return None
+    about = json.loads(run.read(DOCUMENT))
+    record = run.record
+    params = {key: record.params[key] for key in about["parameters"] if key in record.params}
+    prepare_process(takes_over=True)
+    new = open_run(
+        name=record.name,
+        experiment=record.experiment,
+        tags={key: text for key, text in record.tags.items() if key.startswith("project")},
+    )
+    values = run.params
+    new.log_params(
+        {key: values[key] for key in params},
+        defaults=[key for key, param in params.items() if param.provenance == "default"],
+    )
+    new.log_dict(about, DOCUMENT)
+    return new
+
+
+def _pass_on(process: subprocess.Popen[bytes], last: collections.deque[str]) -> None:
+    """Write what a program prints to standard error, and keep its end."""
+    assert process.stdout is not None
+    with process.stdout:
+        while line := process.stdout.readline(1 << 16):
+            text = line.decode("utf-8", "replace")
+            last.append(text)
+            sys.stderr.write(text)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -152,6 +220,37 @@ def counterpart(line: Sequence[Run], new: Sequence[Run]) -> Run | None:
             return best
         siblings, candidates = list(old.children()), list(best.children())
     return None
+
+
+def pairs(then: Run, now: Run, title: str = "") -> Iterator[tuple[str, Run | None, Run | None]]:
+    """Yield two runs and those below them, each with the one that stands for it, and where they
+    lie; None where there is none.
+
+    Runs below another are matched by their parameters, whichever was first, and else by their
+    order.
+    """
+    yield title, then, now
+    old, new = then.children(), now.children()
+    unmatched: dict[str, list[Run]] = {}
+    for each in new:
+        unmatched.setdefault(_shape(each.record), []).append(each)
+    matched = {run.id: found.pop(0) for run in old if (found := unmatched.get(_shape(run.record)))}
+    left = [each for each in new if each not in matched.values()]
+    for run in old:
+        other = matched.get(run.id) or (left.pop(0) if left else None)
+        place = f"{title}{run.name} / "
+        if other is None:
+            yield place, run, None
+        else:
+            yield from pairs(run, other, place)
+    for run in left:
+        yield f"{title}{run.name} / ", None, run
+
+
+def _shape(record: RunRecord) -> str:
+    return repr(
+        (record.kind, sorted((key, repr(each.value)) for key, each in record.params.items()))
+    )
 
 
 def _beside(run: Run) -> Iterator[Run]:
