@@ -11,7 +11,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fitprint import clock, events
-from fitprint.arguments import checked_count, checked_names, checked_text, checked_truth, shown
+from fitprint.arguments import (
+    checked_count,
+    checked_names,
+    checked_seconds,
+    checked_text,
+    checked_truth,
+    shown,
+)
 from fitprint.entities import Change, LoggedModel, RunRecord
 from fitprint.errors import (
     ExperimentNotFoundError,
@@ -64,6 +71,8 @@ __all__ = [
 ]
 
 
+_MOST = 1000  # runs that a search returns
+_LEASE = 60.0  # seconds
 _YEAR = 31_536_000.0  # seconds
 
 
@@ -82,11 +91,12 @@ def start_run(
     the program.
 
     Args:
-        name: a readable name; drawn if not given.
-        run_id: go on with this run (an id or unique prefix of one) instead of a new one.
+        name: a readable name; a random one by default.
+        run_id: continue this run (its id, or what else names it; see :func:`get_run`) instead of
+            beginning a new one.
         experiment: name of the experiment; the setting ``experiment`` by default.
         tags: tags to set.
-        nested: inside another run, be a child of it; if False, be a run of its own.
+        nested: whether the run becomes a child of the current run, if there is one.
 
     Raises:
         RunNotFoundError, AmbiguousRunError: ``run_id`` names no run, or several.
@@ -120,8 +130,8 @@ def active_run() -> Run | None:
 
 
 def get_run(run: str | Run) -> Run:
-    """Return a run by id, the beginning or the end of one (from 4 digits on), name (the newest of
-    that name), or what it is.
+    """Return the run that is meant: by its id, the beginning or the end of its id (at least 4
+    digits), its name (the newest run of that name), or one of the words below.
 
     ``@last`` is the newest run that has no parent, ``@last:NAME`` the newest of a name,
     ``@best:METRIC`` the best by a metric's last value, ``@best:METRIC:FILTER`` the best of those
@@ -162,9 +172,9 @@ def _only(run: str | Run) -> RunRecord:
 @overload
 def search_runs(
     experiment_names: Sequence[str] | str | None = None,
-    filter_string: str = "",
-    order_by: Iterable[str] | str | None = (),
-    max_results: int = 1000,
+    filter_string: str | None = None,
+    order_by: Iterable[str] | str | None = None,
+    max_results: int | None = None,
     output_format: Literal["list"] = "list",
     *,
     children: bool = False,
@@ -175,9 +185,9 @@ def search_runs(
 @overload
 def search_runs(
     experiment_names: Sequence[str] | str | None = None,
-    filter_string: str = "",
-    order_by: Iterable[str] | str | None = (),
-    max_results: int = 1000,
+    filter_string: str | None = None,
+    order_by: Iterable[str] | str | None = None,
+    max_results: int | None = None,
     *,
     output_format: Literal["pandas", "polars"],
     children: bool = False,
@@ -187,9 +197,9 @@ def search_runs(
 
 def search_runs(
     experiment_names: Sequence[str] | str | None = None,
-    filter_string: str = "",
-    order_by: Iterable[str] | str | None = (),
-    max_results: int = 1000,
+    filter_string: str | None = None,
+    order_by: Iterable[str] | str | None = None,
+    max_results: int | None = None,
     output_format: Literal["list", "pandas", "polars"] = "list",
     *,
     children: bool = False,
@@ -205,20 +215,20 @@ def search_runs(
         filter_string: such as ``metrics.val_loss < 0.3 and params.C >= 1``; see
             :mod:`fitprint.query`.
         order_by: such as ``["metrics.val_loss ASC"]``, or one such text; newest first by default.
-        max_results: return at most so many.
-        output_format: "list" of :class:`Run` (a :class:`fitprint.recording.runs.Runs`), or "pandas"
-            or "polars" for a data frame.
-        children: return runs that are part of another one, too; a filter with ``parent_id`` asks
-            for them by itself.
-        view: a saved view (``fitprint views``); the filter given beside it holds, too, and what
-            else is given replaces what it says.
+        max_results: return at most so many, 1000 by default.
+        output_format: "list" for a :class:`fitprint.recording.runs.Runs`, a list of :class:`Run`;
+            "pandas" or "polars" for a data frame.
+        children: whether to return runs that are part of another one, too; a filter with
+            ``parent_id`` includes them anyway.
+        view: the name of a saved view (``fitprint views``). A filter given here applies as well;
+            other arguments replace those of the view.
 
     Raises:
-        QueryError: the filter or an order cannot be understood; the message points at the position.
-            Or no run has a metric, a parameter or a tag of the filter (``is null`` may ask for what
-            no run has).
-        ExperimentNotFoundError: there is no experiment of this name, and the setting `experiment`
-            names no such one either.
+        QueryError: the filter or an order cannot be understood (the message points at the
+            position), or no run has a metric, a parameter or a tag that the filter names (only
+            ``is null`` may name what no run has).
+        ExperimentNotFoundError: there is no experiment of this name, and it is not the one that the
+            setting ``experiment`` names.
         FitprintError: an argument is of the wrong type.
     """
     from fitprint.stores.paging import every_run
@@ -228,7 +238,8 @@ def search_runs(
         raise FitprintError(
             f"output_format must be 'list', 'pandas' or 'polars', not {output_format!r}"
         )
-    checked_count(max_results, "max_results")
+    filter_string = "" if filter_string is None else filter_string
+    most = _MOST if max_results is None else checked_count(max_results, "max_results")
     checked_truth(children, "children")
     workspace = current()
     if view is not None:
@@ -240,7 +251,7 @@ def search_runs(
         )
         experiment_names = experiment_names or saved.experiment or None
         order_by = order_by or saved.sort
-        max_results = min(max_results, saved.top or max_results)
+        most = min(most, saved.top or most)
     names = None
     if experiment_names is not None:
         names = [
@@ -249,7 +260,7 @@ def search_runs(
         ]
     store = workspace.store
     query = question(store, filter_string, _order(order_by), names, parts=children)
-    found = islice(every_run(store, query, min(1000, max_results)), max_results)
+    found = islice(every_run(store, query, min(1000, most)), most)
     runs = Runs(Run(workspace, record.id, record=record) for record in found)
     return runs if output_format == "list" else getattr(runs, f"to_{output_format}")()
 
@@ -308,7 +319,7 @@ def delete_run(run: str | Run) -> Sequence[str]:
         run: a run, or what names one (see :func:`get_run`).
 
     Returns:
-        The ids of the runs that are there now and were not before, the run itself first.
+        The ids of the runs that were moved, the run itself first; none if it was there already.
 
     Raises:
         RunNotFoundError, AmbiguousRunError: ``run`` names no run, or several have the name.
@@ -350,8 +361,8 @@ def restore_run(run: str | Run) -> Sequence[str]:
 
 
 def purge_run(run: str | Run) -> Sequence[str]:
-    """Remove a run in the trash, and the runs below it that went there with it, for good; nothing
-    brings them back.
+    """Erase a run in the trash, and the runs below it that went there with it; they cannot be
+    restored.
 
     Args:
         run: an id, a unique prefix of one, or a name (of the newest run of that name in the trash).
@@ -485,54 +496,51 @@ def log_model(
 
 
 def follow_changes(
-    consumer: str, on_change: Callable[[Change], None], *, seconds: float = 60.0
+    consumer: str, on_change: Callable[[Change], None], *, seconds: float | None = None
 ) -> int:
     """Call ``on_change`` for each run and each experiment to which something happened since the
     consumer's last call.
 
-    The first call hands over everything there is. One process at a time follows for a consumer: a
-    lease, kept in the store, says which. Each change is handed over at least once. What raises, or
-    a process that ends, leaves what was not finished to the next call, which repeats up to a
-    hundred changes. It returns when there is nothing more: call it again and again, as often as you
-    want to know.
+    The first call passes on everything there is. One process at a time follows for a consumer; a
+    lease in the store says which one. Each change is passed on at least once. If ``on_change``
+    raises or the process ends, the next call continues, and repeats up to a hundred changes. The
+    function returns when there are no more changes: call it again whenever you want to know.
 
     Args:
-        consumer: a name under which the store keeps how far one came, such as "webhooks".
-        on_change: gets each :class:`fitprint.entities.Change`; several things that happened to one
-            run may come as one.
-        seconds: how long the lease lasts if this process ends without a word; more than one call of
-            ``on_change`` takes.
+        consumer: a name, such as "webhooks", under which the store remembers the last change that
+            was passed on.
+        on_change: gets each :class:`fitprint.entities.Change`; several changes of one run may come
+            as one.
+        seconds: how long the lease lasts if this process is killed, 60 by default; must be more
+            than one call of ``on_change`` takes.
 
     Returns:
-        The number of changes that were handed over; 0 also where another process follows for the
-        consumer now.
+        The number of changes that were passed on; also 0 while another process follows for the
+        consumer.
 
     Raises:
-        QueryError: the store was replaced by one that does not know how far the consumer came.
+        QueryError: the store was replaced by one that does not know this consumer's position.
     """
     from fitprint.stores.following import follow
 
     checked_text(consumer, "the name of a consumer")
-    if not 0 < seconds <= _YEAR:
-        raise FitprintError(
-            f"a lease lasts for more than 0 seconds, and up to a year, not {shown(seconds)}"
-        )
-    return follow(current().store, consumer, on_change, seconds=seconds)
+    lasts = _LEASE if seconds is None else checked_seconds(seconds, "seconds", _YEAR, "a year")
+    return follow(current().store, consumer, on_change, seconds=lasts)
 
 
-def load_model(uri: str, trust: Collection[str] = ()) -> Any:
+def load_model(uri: str, trust: Collection[str] | None = None) -> Any:
     """Load a recorded model, its bytes checked against their digests.
 
     Args:
         uri: ``runs:/RUN/path`` (RUN: an id, a unique prefix, or a name), ``models:/NAME@ALIAS`` and
             the like (see :func:`get_model_version`), or a directory that holds an ``MLmodel``.
-        trust: names of the types and functions, such as ``"mypackage.MyModel"``, that loading may
-            run code of. What a framework's own safe format needs is trusted; nothing that the model
-            itself says is.
+        trust: names of the types and functions, such as ``"mypackage.MyModel"``, whose code may
+            run while the model is loaded. What a framework's own safe format needs is trusted
+            anyway; nothing is trusted because the model says so.
 
     Raises:
-        ModelNotFoundError: the URI leads to no model.
-        IntegrityError: a file is not what was recorded.
+        ModelNotFoundError: there is no model at the URI.
+        IntegrityError: a file differs from what was recorded.
         UntrustedModelError: it needs types that are not trusted; the message lists them.
     """
     from fitprint.models.fetching import fetch_model
@@ -556,11 +564,11 @@ def _model_source(uri: str) -> tuple[RunReader, str]:
     return get_run(name), path or "model"
 
 
-def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
-    """Load a recorded model behind one way to predict, the same for every framework.
+def load_predictor(uri: str, trust: Collection[str] | None = None) -> Predictor:
+    """Load a recorded model as a predictor, which has the same ``predict`` for every framework.
 
-    Its ``predict`` takes a data frame, an array, a dict or a list of records, brings it into the
-    form in which the model was given its own data, and says which column does not fit.
+    ``predict`` takes a data frame, an array, a dict or a list of records, converts it to the form
+    of the model's training data, and says which column does not fit.
 
     Args:
         uri: see :func:`load_model`.
@@ -575,7 +583,7 @@ def load_predictor(uri: str, trust: Collection[str] = ()) -> Predictor:
 
 
 def loop(iterable: Iterable[Any], **options: Any) -> Any:
-    """Go over a hand-written training loop and record it; see
+    """Iterate over a hand-written training loop and record it; see
     :class:`fitprint.recording.loop.Loop`.
     """
     from fitprint.recording.loop import Loop

@@ -17,14 +17,17 @@ __all__ = [
     "checked_name",
     "checked_names",
     "checked_place",
+    "checked_seconds",
     "checked_text",
     "checked_truth",
     "nearest",
     "shown",
+    "suggested",
 ]
 
 _MOST_LETTERS = 200  # of a name that is compared with others
 
+_FIRST = 5  # names that an error lists
 _MOST = 60  # characters of a value that an error shows
 
 
@@ -70,14 +73,39 @@ def checked_count(value: object, what: str, error: type[FitprintError] = Fitprin
     return int(index())
 
 
+def checked_seconds(value: object, what: str, most: float, spoken: str) -> float:
+    """Return ``value`` if it is a number of seconds, more than 0 and up to ``most``, which
+    ``spoken`` names as people do, such as "a day".
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
+        raise FitprintError(
+            f"{what} must be a number of seconds, more than 0 and up to {spoken}, "
+            f"not {shown(value)}"
+        )
+    return float(value)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return how a sentence on an unknown name goes on: with the one of those known that is most
     like it, if any is.
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(name[:_MOST_LETTERS], list(known), 1)
+    names = list(known)
+    name = name[:_MOST_LETTERS]
+    near = [each for each in names if each.lower() == name.lower()] or get_close_matches(
+        name, names, 1
+    )
     return f"; did you mean {shown(near[0])}?" if near else ""
+
+
+def suggested(name: str, known: Iterable[str]) -> str:
+    """Return how a sentence on an unknown name goes on: with the one of those known that is most
+    like it, else with the first of them.
+    """
+    names = sorted(known)
+    first = ", ".join(map(shown, names[:_FIRST])) + (" ..." if len(names) > _FIRST else "")
+    return nearest(name, names) or (f"; there are: {first}" if names else "")
 
 
 def checked_names(

@@ -36,9 +36,9 @@ def compare(
     prints, and ``to_pandas()``.
 
     Args:
-        runs: two or more: runs, or what names one (see :func:`get_run`).
-        baseline: the run to which the metrics of the others are compared; of two runs the first, of
-            more none, by default. It is added in front if it is not among ``runs``.
+        runs: two or more runs, each as a :class:`Run` or as what names one (see :func:`get_run`).
+        baseline: the run with whose metrics the others are compared. By default it is the first of
+            two runs, and none if there are more. It is put first if it is not among ``runs``.
         all: whether to include what is equal.
 
     Raises:
@@ -67,8 +67,8 @@ def compare(
 
 
 def diff(a: Run | str, b: Run | str, all: bool = False) -> Difference:  # noqa: A002
-    """Return how run ``b`` differs from run ``a``: all that :func:`compare` tells, and the code
-    line by line, packages and columns.
+    """Return how run ``b`` differs from run ``a``: everything that :func:`compare` shows, and also
+    the code line by line, packages and columns.
 
     The lines of code come from the two commits, if the git repository around the working directory
     or around the home has them, with the uncommitted changes that were recorded, and from recorded

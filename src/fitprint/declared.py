@@ -43,7 +43,7 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         str,
         None,
         "URL of the artifact store, such as `file:///shared/bytes`; by default the home, or a "
-        "folder beside the file of a chosen store.",
+        "folder next to the file of a chosen store.",
     ),
     Setting(
         "home",
@@ -56,8 +56,8 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "home_mode",
         str,
         None,
-        "Who can read the home: its owner, or its group; by default as it was made, which is "
-        "private.",
+        "Who can read the home: only its owner, or its group, too; by default this stays as it is, "
+        "and a new home is private.",
         ("private", "group"),
     ),
     Setting("experiment", str, "Default", "Name of the experiment that new runs belong to."),
@@ -65,8 +65,8 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "metric",
         list,
         [],
-        "Metric by which runs are judged; several names where the same thing has several, first "
-        "come first.",
+        "Metric by which runs are judged; give several names if it is called differently in "
+        "different runs, and the first that a run has counts.",
     ),
     Setting("models", bool, True, "Record fitted models."),
     Setting("datasets", bool, True, "Record facts and digests of training data."),
@@ -74,15 +74,16 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "profile",
         str,
         "full",
-        "Record profiles of training data and predictions: nothing, only types and counts, or "
-        "quantiles and frequent values, too.",
+        "Record profiles of training data and predictions: none, types and counts only, or also "
+        "quantiles and frequent values.",
         ("off", "shape", "full"),
     ),
     Setting(
         "profile_values",
         list,
         [],
-        "Globs of names of columns whose texts profiles show; of others they hold digests.",
+        "Globs of names of columns whose text values profiles show; of other columns they hold "
+        "digests.",
     ),
     Setting(
         "training_metrics", bool, True, "Compute metrics of a fitted model on its training data."
@@ -91,31 +92,38 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "training_metrics_work",
         float,
         100.0,
-        "Most work for training metrics, per fit, in millions of steps (about milliseconds).",
+        "Limit of the work for training metrics, per fit, in millions of steps (about "
+        "milliseconds).",
         least=0,
     ),
     Setting(
         "training_metrics_code",
         list,
         [],
-        "Globs of names of your own classes and functions that training metrics may run once more.",
+        "Globs of names of your own classes and functions that may run again for training metrics.",
     ),
     Setting(
         "register",
         str,
         None,
-        "Name of the registered model of which every recorded model becomes a version; nobody "
-        "waits for it.",
+        "Name of a registered model: every recorded model becomes a version of it, in the "
+        "background.",
     ),
     Setting(
         "registry_wait",
         float,
         10.0,
-        "Most seconds that registering a model waits for others at the store.",
+        "Seconds that registering a model waits at most for the store.",
         least=0,
         most=86_400,
     ),
-    Setting("model_limit_mb", float, 2048.0, "Largest model in MiB that is recorded.", least=0),
+    Setting(
+        "model_limit_mb",
+        float,
+        2048.0,
+        "Size in MiB of the largest model that is recorded.",
+        least=0,
+    ),
     Setting(
         "context",
         bool,
@@ -126,13 +134,14 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "code_patch",
         bool,
         True,
-        "Record uncommitted changes and small untracked sources (size-capped, secrets removed).",
+        "Record uncommitted changes and small untracked source files (limited in size, secrets "
+        "removed).",
     ),
     Setting(
         "configuration",
         bool,
         True,
-        "Record flags and configurations of the program (argparse, Hydra, OmegaConf, click) as "
+        "Record flags and configuration of the program (argparse, Hydra, OmegaConf, click) as "
         "parameters.",
     ),
     Setting(
@@ -146,17 +155,16 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "system_metrics",
         bool,
         True,
-        "Record curves of what the process and the machine use, on runs of more than ten seconds.",
+        "Record curves of the resources that the process and the machine use, on runs of more than "
+        "ten seconds.",
     ),
     Setting(
         "console",
         bool,
         False,
-        "Record what the program prints while a run is open (size-capped, secrets removed).",
+        "Record what the program prints while a run is open (limited in size, secrets removed).",
     ),
-    Setting(
-        "input_examples", bool, False, "Store the first rows of training data beside the model."
-    ),
+    Setting("input_examples", bool, False, "Store the first rows of training data with the model."),
     Setting("include_frameworks", list, ["*"], "Globs of framework names to record."),
     Setting("exclude_frameworks", list, [], "Globs of framework names to leave alone."),
     Setting(
@@ -183,15 +191,15 @@ CORE_SETTINGS: tuple[Setting, ...] = (
         "durability",
         str,
         "process",
-        "What a record survives as soon as it is made: any end of the process, or also a power cut "
-        "(an `fdatasync` for each record).",
+        "What a record survives as soon as it is made: any end of the process, or also a power "
+        "failure (with an `fdatasync` for each record).",
         ("process", "power"),
     ),
     Setting(
         "exit_wait",
         float,
         5.0,
-        "Most seconds that the end of the program waits for work in the background.",
+        "Seconds that the end of the program waits at most for work in the background.",
         least=0,
         most=86_400,
     ),

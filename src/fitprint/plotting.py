@@ -27,13 +27,14 @@ def plot(
     """Return a figure with a curve of each run: of Matplotlib, or of Plotly where only that is
     imported.
 
-    A notebook shows it; ``figure.savefig("curves.png")`` keeps it. Nothing of Matplotlib's settings
-    is changed.
+    A notebook shows it; ``figure.savefig("curves.png")`` writes a Matplotlib figure to a file.
+    Matplotlib's settings are not changed.
 
     Args:
-        runs: one or several: runs, or what names one (see :func:`get_run`).
-        metric: a name or a pattern such as "val_*", or several, which become panels; by default the
-            metric by which one would judge the first run, of those that all the runs have.
+        runs: one run or several, each as a :class:`Run` or as what names one (see
+            :func:`get_run`).
+        metric: a name or a pattern such as "val_*", or several; each metric gets a panel. By
+            default it is one that all the runs have, and by which the first run is judged.
         x: draw over the "step", the "time" or the "epoch".
         log: whether the axis of the values is logarithmic.
 

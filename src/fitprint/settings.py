@@ -4,8 +4,9 @@
 A plugin's settings live in its own namespace: ``sklearn.max_candidates`` is the table
 ``[tool.fitprint.sklearn]``, the variable ``FITPRINT_SKLEARN__MAX_CANDIDATES``, and the argument
 ``sklearn={"max_candidates": ...}``. An unknown name is an error that suggests the nearest known
-one. What is given in code raises; what is wrong in a file or a variable is told and passed over,
-for a training must not end because of what lies around it. A file of a stranger is no file of ours.
+one. A wrong value given in code raises. A wrong value in a file or a variable is reported and
+ignored, because a training must not end because of a file near it. Files that another user may have
+written are not read.
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ class Settings:
     Attributes:
         values: by name.
         origins: where each comes from ("default", a file, a variable or "call").
-        problems: what is wrong in a file or a variable, and so was passed over.
-        foreign: files that were passed over since they are a stranger's.
+        problems: what is wrong in a file or a variable, and was ignored.
+        foreign: files that were ignored because another user may have written them.
     """
 
     values: Mapping[str, Any] = field(repr=False)  # the store's may hold a password
@@ -255,7 +256,7 @@ def find_file(start: Path | None, home: Any, foreign: list[str]) -> Path | None:
             return path
         choice = folder / ".fitprint"
         foreign.append(
-            f"{path} {reason}, so its settings are passed over; if you trust it, set "
+            f"{path} {reason}, so its settings are ignored; if you trust it, set "
             f"FITPRINT_HOME={choice}"
         )
     return None
@@ -374,7 +375,7 @@ def _unknown(name: str, origin: str, known: Mapping[str, Setting]) -> str:
     import difflib
 
     if name in _FORMER:
-        return f"setting {name!r} from {origin} is no more: {_FORMER[name]}"
+        return f"setting {name!r} from {origin} does not exist any more: {_FORMER[name]}"
     near = difflib.get_close_matches(name, known, n=1)
     advice = f"did you mean {near[0]!r}?" if near else "`fitprint config` lists all settings"
     plugin, dot, _ = name.partition(".")

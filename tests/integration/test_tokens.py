@@ -61,7 +61,7 @@ def test_a_run_that_cannot_be_reached_is_told_once(programs: Programs, where: st
         f"{WORK}\nfitprint.log_metric('left', 1.0)", FITPRINT_RUN=token.encode()
     )
     assert (0, 1) == (status, len(errors.splitlines()))
-    assert f"the run {RUN} cannot be recorded on from here, for its home {local.home}" in errors
+    assert f"the run {RUN} cannot be continued from here: its home {local.home}" in errors
     assert (
         f"this process records to {programs.home} instead, on the run {output.strip()} below it"
         in errors

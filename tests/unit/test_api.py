@@ -369,7 +369,7 @@ def test_a_run_is_named_by_what_it_is() -> None:
         ("@best", "needs a metric"),
         ("#colour", "no run has the tag 'colour'; did you mean 'color'"),
         ("#color=green", "no run has the tag 'color=green'"),
-        ("#=green", "a tag's name stands before the ="),
+        ("#=green", "write the tag's name before the ="),
     ],
 )
 def test_a_name_that_fits_nothing_says_what_to_do(name: str, message: str) -> None:

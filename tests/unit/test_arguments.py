@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from fitprint.errors import (
     QueryError,
     SettingsError,
 )
+from fitprint.recording.versions import RegisteredModel
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -73,6 +75,9 @@ VERBS: dict[str, tuple[str, ...]] = {
         "max_results",
         "output_format",
     ),
+    "search_model_versions": ("filter_string", "order_by", "max_results"),
+    "follow_changes": ("consumer", "seconds"),
+    "collect_garbage": ("trash_days", "grace_hours", "dry_run"),
     "set_experiment": ("name",),
     "delete_run": ("run",),
     "restore_run": ("run",),
@@ -91,13 +96,34 @@ USUAL = PLACES | {
     "run": "@last",
 }
 USUAL |= {"uri": "runs:/@last/none", "iterable": [1], "name": "n"}
+USUAL |= {"consumer": "me", "on_change": print}
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        (fitprint.search_runs, ("filter_string", "order_by", "max_results")),
+        (fitprint.search_model_versions, ("filter_string", "order_by", "max_results")),
+        (RegisteredModel.versions, ("filter_string",)),
+        (RegisteredModel.history, ("alias", "limit")),
+        (fitprint.sql, ("limit", "timeout")),
+        (fitprint.copy_runs, ("filter_string",)),
+        (fitprint.collect_garbage, ("trash_days", "grace_hours")),
+        (fitprint.follow_changes, ("seconds",)),
+        (fitprint.load_model, ("trust",)),
+        (fitprint.load_predictor, ("trust",)),
+        (fitprint.evaluate, ("metrics", "trust")),
+    ],
+)
+def test_filters_limits_and_names_are_none_by_default(call, arguments) -> None:
+    """Who passes an option on need not know what it is by default."""
+    parameters = inspect.signature(call).parameters
+    assert dict.fromkeys(arguments) == {name: parameters[name].default for name in arguments}
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_fault_7_no_argument_causes_an_error_of_pythons_own(verb: str) -> None:
     """Each argument of each verb takes each odd value, or refuses it by an error of fitprint's."""
-    import inspect
-
     call: Callable[..., Any] = getattr(fitprint, verb)
     needed = [
         name
@@ -215,6 +241,21 @@ def test_fault_7_no_argument_causes_an_error_of_pythons_own(verb: str) -> None:
             lambda: fitprint.configure(sklearn={3: 4}),
             SettingsError,
             "unknown setting 'sklearn.3'|unknown setting 'sklearn'",
+        ),
+        (
+            lambda: fitprint.follow_changes("me", print, seconds="a"),
+            FitprintError,
+            "seconds must be a number of seconds, more than 0 and up to a year, not 'a'",
+        ),
+        (
+            lambda: fitprint.sql("SELECT 1", timeout=0),
+            FitprintError,
+            "timeout must be a number of seconds, more than 0 and up to a day, not 0",
+        ),
+        (
+            lambda: fitprint.create_registered_model("churn").history(limit=-1),
+            FitprintError,
+            "limit must be a whole number from 0 on, not -1",
         ),
         (lambda: fitprint.loop(3), FitprintError, "a loop goes over what has items"),
         (

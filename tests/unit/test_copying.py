@@ -341,7 +341,7 @@ def test_numbers_that_are_taken_are_told(churn, source, other, home, tmp_path):
         "numbers changed: version 1 is 2, version 3 is 4" in problem for problem in done.problems
     )
     assert any(
-        "churn@champion leads to version 1 and stays there" in problem for problem in done.problems
+        "churn@champion points to version 1 and stays there" in problem for problem in done.problems
     )
     assert {"champion": 1} == dict(fitprint.get_registered_model("churn").aliases)
 

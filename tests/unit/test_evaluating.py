@@ -503,7 +503,7 @@ def test_a_run_without_a_model_says_so() -> None:
         RunNotFoundError, match="nor is there a folder of this name with an MLmodel file"
     ):
         fitprint.evaluate("nothing/here", DATA, "kind")
-    with pytest.raises(ModelNotFoundError, match="leads to no model"):
+    with pytest.raises(ModelNotFoundError, match="is not a model"):
         fitprint.evaluate("runs:/bare/model", DATA, "kind")
 
 

@@ -162,7 +162,7 @@ def test_fault_23_a_limit_in_seconds_is_refused():
     """Seconds must not be read as steps: the former setting says what to give instead."""
     with pytest.raises(
         SettingsError,
-        match="'training_metrics_limit' from call is no more: .*`training_metrics_work`",
+        match="'training_metrics_limit' from call does not exist any more: .*`training_metrics",
     ):
         load_settings(call={"training_metrics_limit": 0.1}, environment={})
 
@@ -358,7 +358,7 @@ def test_fault_5_a_file_that_cannot_be_understood_does_not_stop_a_training(
         if "no framework plugin is installed" not in (text := record.getMessage())
     ]
     assert max(1, content.count(b"=")) == len(told)
-    assert all("pyproject.toml" in text and text.endswith("it is passed over") for text in told)
+    assert all("pyproject.toml" in text and text.endswith("it is ignored") for text in told)
 
 
 @pytest.fixture
@@ -414,7 +414,7 @@ def test_fault_5_a_strangers_settings_are_passed_over(tmp_path: Path, stranger: 
     choice = f"set FITPRINT_HOME={inner / '.fitprint'}"
     expected = (
         f"{inner / 'pyproject.toml'} belongs to another user (uid 4321), so its settings "
-        f"are passed over; if you trust it, {choice}"
+        f"are ignored; if you trust it, {choice}"
     )
     assert (expected,) == settings.foreign
     known = (*DECLARED, Setting("home", str, None, "A home."))

@@ -87,8 +87,8 @@ def resolved(place: str, store_uri: str) -> str:
     # the store's own word, which others may have written
     if Path(place).name != place or place in ("", ".."):
         raise StoreError(
-            f"the store names {shown(place)} as the folder of its artifacts, which is no name "
-            "beside its database"
+            f"the store names {shown(place)} as the folder of its artifacts, which is not "
+            "the name of a folder next to its database"
         )
     folder = Path(store_uri.removeprefix(_SQLITE)).absolute().parent
     return f"file://{quote(str(folder / place))}"

@@ -1,7 +1,7 @@
-"""The page that an author of a plugin reads: one observed call, what it was given, and what is
-added to the record.
+"""What an observer works with: one observed call, its arguments, and what to record of it.
 
-Nothing here raises: what cannot be recorded becomes a line of the run's capture report.
+The methods that record do not raise: what cannot be recorded becomes a line of the run's capture
+report.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Fit(Recorder):
         function: what the user calls, unpatched.
         instance: the object whose method is called; None for a function.
         framework: name of the framework.
-        subject: what trains, in a word: the class of the instance or the function's name. It names
-            the run.
-        kind: kind of the run; an observer may set it above the yield, before it records anything.
+        subject: name of what trains: the class of the instance, or the function. It becomes the
+            name of the run.
+        kind: kind of the run; an observer may set it above the ``yield``, before it records
+            anything.
         call: number of this call in a sequence, from 1.
-        elapsed: seconds that the user's call took (below the yield).
-        overhead: seconds that parts of the observer took during the user's call, such as callbacks;
-            they add to it.
+        elapsed: seconds that the user's call took (set below the ``yield``).
+        overhead: seconds of ``elapsed`` that parts of the observer took, such as callbacks.
         outer: the training call that this one is nested in, on whose run it records; None for an
             outermost call.
         position: number of this nested call within the outer one, from 1; 0 for an outermost call.
@@ -65,29 +65,29 @@ class Fit(Recorder):
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The arguments by position, as the user gave them; of a method the instance is the first.
+        """The positional arguments as the user gave them; for a method, the first is the instance.
 
-        Where they fit: ``arguments``.
+        Prefer ``arguments`` if the call fits the function.
         """
         return self._call.arguments.args
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
-        """The arguments by keyword, as the user gave them."""
+        """The keyword arguments as the user gave them."""
         return self._call.arguments.kwargs
 
     @property
     def arguments(self) -> Mapping[str, Any]:
-        """All arguments by name, defaults included, ``self`` left out, as the user gave them.
+        """All arguments by name, as the user gave them, with defaults and without ``self``.
 
         Raises:
-            TypeError: the call does not fit the function (which will say so itself).
+            TypeError: the arguments do not fit the function; the user's call will raise, too.
         """
         return self._call.arguments.by_name()
 
     def argument(self, name: str, default: Any = None) -> Any:
-        """Return one argument as the user gave it, however it was given; ``default`` if there is
-        none of this name.
+        """Return an argument by name, whether it was given by position or by keyword; ``default``
+        if the function has none of this name.
         """
         return self.arguments.get(name, default)
 
@@ -98,7 +98,7 @@ class Fit(Recorder):
     def replace_argument(self, name: str, value: Any) -> None:
         """Call the user's function with another value for this argument.
 
-        The user's own object must not be changed: pass a copy.
+        Do not change the user's own object: pass a copy.
 
         Raises:
             TypeError: the function takes no such argument.
@@ -108,10 +108,10 @@ class Fit(Recorder):
     @contextmanager
     def ours(self, what: str) -> Iterator[None]:
         """Run a part of the observer inside the user's call, such as a callback: it neither raises
-        nor warns, and its time counts as ours.
+        nor warns, and its time counts as fitprint's.
 
         Args:
-            what: the part, as the capture report names it if it fails.
+            what: a name for the part, which the capture report shows if it fails.
         """
         with self._call.ours(), self.part(what, quiet=True):
             yield
@@ -120,7 +120,7 @@ class Fit(Recorder):
 
     @property
     def run(self) -> Run:
-        """The run of this call, which begins at the first access."""
+        """The run of this call; it begins when this is read first."""
         return self._call.begun_run()
 
     @property
@@ -129,7 +129,7 @@ class Fit(Recorder):
         return self._call.run is not None
 
     def skip(self, reason: str) -> None:
-        """Do not record this call (above the yield, before anything was recorded)."""
+        """Do not record this call. Use it above the ``yield``, before you record anything."""
         self._call.skip_reason = reason
 
     @property
@@ -138,13 +138,13 @@ class Fit(Recorder):
         return self._call.skip_reason is not None
 
     def note_on(self, run: Run) -> None:
-        """Record what follows on a run that is there, which neither begins nor ends
-        with this call.
+        """Record everything that follows on an existing run, which this call neither begins nor
+        ends.
         """
         self._call.record_on(run, as_note=True)
 
     def options(self) -> Mapping[str, Any]:
-        """Return the settings of the framework's namespace, ``autolog``'s options included."""
+        """Return the settings of the framework's namespace, including options of ``autolog``."""
         return self._call.engine.options(self.framework)
 
     def setting(self, name: str) -> Any:
@@ -154,7 +154,7 @@ class Fit(Recorder):
     def child(self, name: str, *, kind: str, started: int | None = None) -> Child:
         """Begin a child run, such as a candidate of a search. End it with :meth:`Child.end`.
 
-        If the user's call raises, the children that are open end with it, as FAILED.
+        If the user's call raises, open children end with it, as FAILED.
         """
         run = open_run(
             name=name, parent=self.run, kind=kind, at=started, workspace=self.run.workspace
@@ -163,13 +163,13 @@ class Fit(Recorder):
         return Child(run, self._report)
 
     def identify(self, trained: Any, **tags: str) -> None:
-        """Tag the run with what is trained, and with the version of its framework where that tells
-        it (``__version__``).
+        """Tag the run with what is trained, and with the version of the framework if its module has
+        a ``__version__``.
 
         Args:
             trained: the class or function, or its path, such as "xgboost.core.Booster"; None if
-                there is none to speak of.
-            tags: further ones, such as versions of other packages (``jax_version="0.9"``).
+                there is none.
+            tags: further tags, such as versions of other packages (``jax_version="0.9"``).
         """
         with self.part("tags", quiet=True):
             found: dict[str, str] = {}
@@ -186,12 +186,11 @@ class Fit(Recorder):
             self.run.set_tags(found | tags)
 
     def continues(self, model: Any, rounds: Callable[[Any], int | None]) -> None:
-        """Record which model a training goes on from, and the run that made it, where that is
-        known.
+        """Record which model this training continues, and the run that made it, if known.
 
         Args:
-            model: the object, or the path of a file; None if the training begins anew.
-            rounds: given an object, returns how many rounds it has; None where that cannot be told.
+            model: the object, or the path of a file; None if the training starts from scratch.
+            rounds: takes the object, and returns its number of rounds, or None if that is unknown.
         """
         if model is None:
             return
@@ -209,8 +208,8 @@ class Fit(Recorder):
             self.document("continuation", told)
 
     def described(self, data: Any) -> Description:
-        """Return what data of this call are: they are asked once, also where several parts of the
-        record need it.
+        """Return a description of data of this call. The data are examined only once, even if
+        several parts of the record need the description.
         """
         found = self._descriptions.get(id(data))
         if found is None:
@@ -220,10 +219,10 @@ class Fit(Recorder):
         return found
 
     def dataset(self, data: Any, *, name: str, role: str = "train", **hints: Any) -> None:
-        """Record facts on data, if data are recorded at all. ``data`` may be None.
+        """Record facts about data, if the setting ``datasets`` is on.
 
         Args:
-            data: the object.
+            data: the object; nothing is recorded of None.
             name: a short name.
             role: "train", "eval", "test" or another word.
             hints: of :meth:`fitprint.data.description.Description.dataset`, such as
@@ -234,11 +233,11 @@ class Fit(Recorder):
                 self.run.log_input(self.described(data), name, role, **hints)
 
     def profile(self, data: Any, *, name: str, role: str = "train") -> None:
-        """Record a profile of data's values, if data are recorded at all: of predictions, or beside
-        facts that the plugin found.
+        """Record a profile of the values of data, if the setting ``datasets`` is on:
+        of predictions, or in addition to :meth:`dataset_facts`.
 
         Args:
-            data: the object, or what :meth:`described` says of it. It is not kept alive.
+            data: the object, or what :meth:`described` returned for it. It is not kept alive.
             name: a short name.
             role: "train", "eval", "test" or another word.
         """
@@ -249,22 +248,22 @@ class Fit(Recorder):
     def dataset_facts(
         self, facts: Mapping[str, Any], *, name: str, role: str = "train", digest: str = ""
     ) -> None:
-        """Record facts that the plugin itself found, if data are recorded at all: on a framework's
-        own containers, and on files.
+        """Record facts that the plugin itself found, if the setting ``datasets`` is on: about the
+        framework's own containers, and about files.
 
         Args:
             facts: JSON values; those that :meth:`fitprint.data.description.Description.dataset`
                 names have the same meaning here.
             name: a short name.
             role: "train", "eval", "test" or another word.
-            digest: of the content, if it is known without copying or converting it.
+            digest: of the content, if the plugin can take it without copying or converting it.
         """
         if self.setting("datasets"):
             with self.part(f"dataset {name}"):
                 self.run.log_input(Dataset(name, role, digest, dict(facts)), name, role)
 
     def model(self, model: Any, *, path: str = "model", **options: Any) -> None:
-        """Record the fitted model, if models are recorded at all, and link it to the run.
+        """Record the fitted model, if the setting ``models`` is on, and link it to the run.
 
         Args:
             model: the object.
@@ -290,7 +289,7 @@ class Fit(Recorder):
                     "signature",
                     problems[0]
                     if problems
-                    else "there are no data of which columns and types can be told",
+                    else "there are no data whose columns and types are known",
                 )
 
     def _registered_name(self) -> str | None:
@@ -308,8 +307,8 @@ class Fit(Recorder):
         return None if wrong else name
 
     def link(self, subject: Any) -> None:
-        """Remember that an object (a model, its predictions) belongs to this run, for as long as it
-        lives.
+        """Remember, as long as the object lives, that it belongs to this run: a model, or its
+        predictions.
         """
         self._call.engine.origins.remember(subject, self.run)
 
@@ -319,16 +318,16 @@ class Fit(Recorder):
         return run
 
     def when_sequence_ends(self, action: Callable[[], None]) -> None:
-        """Call ``action`` before the run of this sequence ends (it must not keep the instance
-        alive). The last one given counts.
+        """Call ``action`` before the run of this sequence ends. A later call replaces the action,
+        which must not keep the instance alive.
         """
         sequence = self._call.engine.sequence_of(self.instance)
         if sequence is not None:
             sequence.at_end = action
 
     def release(self) -> None:
-        """Forget the user's objects: a context that was copied inside the call may keep this handle
-        alive.
+        """Drop the references to the user's objects: a context that was copied inside the call may
+        keep this handle alive.
         """
         self.instance, self.outer = None, None
         self._descriptions.clear()

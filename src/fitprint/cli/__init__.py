@@ -40,15 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         _open_streams()
-        where = f" ({error.filename})" if error.filename else ""
-        print(
-            f"fitprint: {error.strerror or error}{where}; `fitprint doctor` may know why",
-            file=sys.stderr,
-        )
+        print(f"fitprint: {_told(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _told(error: OSError) -> str:
+    name = error.filename if isinstance(error.filename, str) else ""
+    folder = os.path.dirname(name)  # noqa: PTH120 - pathlib need not be loaded
+    if isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder):  # noqa: PTH112
+        return f"there is no folder {folder}; create it, or choose another place than {name}"
+    where = f" ({name})" if name else ""
+    return f"{error.strerror or error}{where}; `fitprint doctor` may know why"
 
 
 def _open_streams() -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NoReturn, Protocol
 
+from fitprint.arguments import nearest
 from fitprint.cli.catalogue import BuiltIn
+from fitprint.views.wording import clean
 
-__all__ = ["Command", "add_verb", "parser_of"]
+__all__ = ["Command", "add_verb", "parser_of", "whole_number"]
+
+_MOST = 1 << 31  # rows, runs or lines
 
 
 class Command(Protocol):
@@ -43,7 +49,7 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
     details = "\n".join(
         line.removeprefix("    ").rstrip() for line in (told or "").strip().splitlines()
     )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"fitprint {command.name}",
         description=command.help,
         epilog=details or None,
@@ -54,11 +60,39 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        known: Iterable[str] = ()
+        if found := re.match("unrecognized arguments: (--[^ =]+)", message):
+            known = self._option_string_actions
+        elif found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            known = re.findall(r"[\w-]+", found[2])
+        hint = nearest(found[1], known) if found else ""
+        hint = hint or f"; `{self.prog} --help` shows what it takes"
+        self.exit(2, f"{self.prog}: {clean(message)}{hint}\n")
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return what makes a whole number from ``least`` on of an argument."""
+
+    def read(text: str) -> int:
+        is_short = text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST))
+        if not is_short or not least <= int(text) <= _MOST:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {least} on, not {text!r}"
+            )
+        return int(text)
+
+    return read
+
+
 def add_verb(
     verbs: Any,
     name: str,
     told: str,
-    positional: Sequence[str] = (),
+    positional: Mapping[str, str] = MappingProxyType({}),
     types: Mapping[str, Callable[[str], str]] | None = None,
 ) -> argparse.ArgumentParser:
     """Add a verb to a command, as in ``fitprint views show NAME``, and return its parser.
@@ -67,19 +101,20 @@ def add_verb(
         verbs: what ``parser.add_subparsers`` returned.
         name: the verb.
         told: what it does, in a few words without a full stop.
-        positional: what follows it: ``NAME``, ``[NAME]`` where it may be left out, ``KEY=VALUE``
-            where there may be several.
+        positional: what follows it, each with its help: ``NAME``, ``[NAME]`` where it may be left
+            out, ``KEY=VALUE`` where there may be several.
         types: what makes a value of a text, by these names.
     """
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=told, description=f"{told[0].upper()}{told[1:]}.", allow_abbrev=False
     )
-    for word in positional:
+    for word, meaning in positional.items():
         shown = word.strip("[]")
         parser.add_argument(
             shown.lower().partition("=")[0],
             metavar=shown,
             nargs="*" if "=" in word else "?" if word.startswith("[") else None,
             type=(types or {}).get(shown, str),
+            help=meaning,
         )
     return parser

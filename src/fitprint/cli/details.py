@@ -100,7 +100,7 @@ def _told(tell: Callable[[], Sequence[str]]) -> list[str]:
         return [clean(line) for line in tell()]
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         return [
-            clean(f"cannot be shown, for it has another form than fitprint gives it: {error!r}")
+            clean(f"cannot be shown: it does not have the form that fitprint writes: {error!r}")
         ]
 
 

@@ -348,7 +348,7 @@ def _pending(workspace: Workspace, store: Store) -> Iterator[Finding]:
             for item in waiting
             if item.origin == origin and item not in lost and item not in here
         ]
-        where = origin or "in homes that nobody knows"
+        where = origin or "in unknown homes"
         yield Finding(
             "artifacts",
             "warning",

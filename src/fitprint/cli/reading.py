@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fitprint.arguments import nearest, shown
+from fitprint.arguments import shown, suggested
 from fitprint.cli.terminal import tell
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError
@@ -94,7 +94,7 @@ def goals(metric: Sequence[str] = ()) -> Goals:
         if not set(metric) & set(known):
             raise FitprintError(
                 f"no run has a metric {shown(metric[0])} by which to judge "
-                f"runs{nearest(metric[0], known)}"
+                f"runs{suggested(metric[0], known)}"
             )
         return Goals(tuple(metric))
     return Goals.told(current().settings["metric"], current().known_store().experiments())

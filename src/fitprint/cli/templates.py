@@ -94,7 +94,7 @@ _BUILT_STAND_IN = """\
         "seen": [],  # a callback of the user's writes into it: a plugin that swallows that leaves it empty, and fails"""  # noqa: E501
 
 _CONFORMANCE = '''\
-"""What this plugin is held against: calls that train, and what their records must hold."""
+"""What the conformance kit checks: calls that train, and what their records must contain."""
 
 from fitprint.testing import Case, FrameworkConformance
 

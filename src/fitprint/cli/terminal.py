@@ -7,8 +7,9 @@ import sys
 from typing import TextIO
 
 from fitprint.views.widths import display_width
+from fitprint.views.wording import clean
 
-__all__ = ["Terminal", "agreed", "display_width", "tell"]
+__all__ = ["Terminal", "agreed", "as_data", "display_width", "tell"]
 
 _STYLES = {
     "bold": "1",
@@ -74,6 +75,20 @@ class Terminal:
 def tell(text: str) -> None:
     """Say something to the user that is no data."""
     print(f"fitprint: {text}", file=sys.stderr)
+
+
+class _Screen:
+    """Standard output where people see it: what steers a terminal is written as escapes."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write("\n".join(map(clean, text.split("\n"))))
+
+
+def as_data() -> TextIO | _Screen:
+    """Return where data for programs go: as they are, except to a terminal, which would obey the
+    control characters of a name.
+    """
+    return _Screen() if sys.stdout.isatty() else sys.stdout
 
 
 def agreed(question: str) -> bool:

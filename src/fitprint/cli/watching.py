@@ -66,7 +66,7 @@ def seconds(text: str) -> float:
         value = 0.0
     if not _LEAST <= value <= 86_400:
         raise argparse.ArgumentTypeError(
-            f"must be a number of seconds, {_LEAST} at least, not {text!r} (other arguments stand "
+            f"must be a number of seconds, {_LEAST} at least, not {text!r} (put other arguments "
             "before --watch)"
         )
     return value

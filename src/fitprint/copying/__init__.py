@@ -76,7 +76,7 @@ class Copied:
 def copy_runs(
     source: str,
     target: str,
-    filter_string: str = "",
+    filter_string: str | None = None,
     *,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -103,14 +103,14 @@ def copy_runs(
         QueryError: the filter cannot be understood.
     """
     checked_truth(dry_run, "dry_run")
-    checked_text(filter_string, "a filter", empty=True)
+    chosen = "" if filter_string is None else checked_text(filter_string, "a filter", empty=True)
     for uri, what in ((source, "the source"), (target, "the target")):
         checked_text(uri, f"{what}, the URI of a store,")
     if _lacks_file(source) and not _is_current(source):
         raise StoreError(f"there is no store {public(source)}: its file does not exist")
     with ExitStack() as stack:
         origin = stack.enter_context(
-            closing(StoreOrigin(_workspace(source, stack, artifacts=""), filter_string))
+            closing(StoreOrigin(_workspace(source, stack, artifacts=""), chosen))
         )
         if address_of(source) == address_of(target):
             raise FitprintError(f"{public(source)} and {public(target)} are the same store")

@@ -203,8 +203,8 @@ class _Copying:
                 continue
             if held:
                 told = (
-                    f"{self.model.name}@{alias} leads to version {held} and stays there; in "
-                    f"{self.origin.uri} it leads to what is {wanted}"
+                    f"{self.model.name}@{alias} points to version {held} and stays there; in "
+                    f"{self.origin.uri} it points to what is {wanted}"
                 )
                 self.origin.problems.append(
                     f"{told} here: `fitprint models promote {self.model.name} {wanted} {alias}` "

@@ -60,15 +60,15 @@ def evaluate(
     *,
     name: str = "test",
     by: Any = None,
-    trust: Collection[str] = (),
+    trust: Collection[str] | None = None,
 ) -> Evaluation:
     """Return how good a model is on data, and record it on the model's run.
 
     The run gets a metric ``NAME_METRIC`` for each metric, such as ``test_accuracy_score``, the
     facts on the data with their digest, and the artifact ``evaluations/NAME.json``. A metric gets a
     further point if its value or the data have changed since the run was evaluated under the same
-    name. Nothing else is recorded: the predictions that this takes are no calls of yours, and the
-    model and the random generators of Python and numpy stay as they are.
+    name. Nothing else is recorded: the predictions made for this are not observed, and the model
+    and the random generators of Python and numpy stay as they are.
 
     Args:
         model: a run, or what names one (see :func:`get_run`), which has a model; ``RUN/path`` or
@@ -76,16 +76,16 @@ def evaluate(
             ``models:/NAME/3``; a folder with an ``MLmodel``; or an object with ``predict``. The run
             of an object is the one that trained it, if it was autologged or loaded with
             :func:`load_predictor`, else the current run; without either, nothing is recorded.
-            Versions that are this model learn how good it is, too.
+            Registered versions of this model get the result, too.
         data: a data frame, an array, a dict of columns or a list of records: what the model
             predicts from. Columns that it does not know are left out.
         target: the name of a column of ``data``, or the true values.
         metrics: names, such as ``["f1_score", "balanced_accuracy_score"]``, or functions
             ``f(true, predicted)`` under names of yours: ``{"cost": f}``. By default those that are
-            usual for classes or quantities.
+            usual for classes or for numbers.
         name: a short name of the data: letters, digits, ``_``, ``-`` and ``.``.
-        by: the name of a column of ``data``, or a value for each row: the same metrics for the rows
-            of each value. The largest 20 groups are shown, all others together.
+        by: the name of a column of ``data``, or a value for each row: also compute the metrics for
+            the rows of each value. The 20 largest groups are shown, all others together.
         trust: as for :func:`load_model`.
 
     Raises:
@@ -141,7 +141,7 @@ def evaluate(
         if subject.version is not None:
             raise
         # what is recorded arrives later, and whether the model is registered nobody can tell
-        note = f"no registered version was told: {error}"
+        note = f"the result could not be written to registered versions: {error}"
         evaluation = replace(evaluation, notes=(*evaluation.notes, note))
     return evaluation
 
@@ -213,7 +213,7 @@ def _true_values(target: Any) -> Any:
     values = values_of(target)
     if getattr(getattr(values, "dtype", None), "kind", "") in "Mm" and hasattr(values, "dtype"):
         raise FitprintError(
-            "the target holds times, of which there are no metrics: give numbers or classes"
+            "the target holds times, and there are no metrics for times: give numbers or classes"
         )
     return values
 

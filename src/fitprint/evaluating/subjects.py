@@ -50,7 +50,7 @@ class Subject(NamedTuple):
         return next((model.digest for model in models if model.path == self.path), "")
 
 
-def subject_of(model: Any, trust: Collection[str]) -> Subject:
+def subject_of(model: Any, trust: Collection[str] | None) -> Subject:
     """Return what :func:`fitprint.evaluate` takes for a model."""
     if isinstance(model, Run):
         return _recorded_model(model, "", trust)
@@ -77,7 +77,7 @@ def subject_of(model: Any, trust: Collection[str]) -> Subject:
     return Subject(Predictor(model, flavor), run or current_run())
 
 
-def _named_model(text: str, trust: Collection[str]) -> Subject:
+def _named_model(text: str, trust: Collection[str] | None) -> Subject:
     if os.path.isfile(os.path.join(text, "MLmodel")) or (":/" in text and not text.startswith("@")):  # noqa: PTH113, PTH118 - no error
         if text.startswith("models:/"):
             return _version(get_model_version(text), trust)
@@ -97,7 +97,7 @@ def _named_model(text: str, trust: Collection[str]) -> Subject:
         ) from None
 
 
-def _recorded_model(run: Run, path: str, trust: Collection[str]) -> Subject:
+def _recorded_model(run: Run, path: str, trust: Collection[str] | None) -> Subject:
     paths = [model.path for model in run.record.models]
     if not paths:
         told = f"the run {run.name} ({short_id(run.id)}) has no model"
@@ -116,7 +116,7 @@ def _recorded_model(run: Run, path: str, trust: Collection[str]) -> Subject:
         return Subject(load_predictor(f"runs:/{run.id}/{path}", trust), run)
 
 
-def _version(version: ModelVersion, trust: Collection[str]) -> Subject:
+def _version(version: ModelVersion, trust: Collection[str] | None) -> Subject:
     """Return a version of a registered model; its evaluation is recorded on its run, too, while
     there is one.
     """

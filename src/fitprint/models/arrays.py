@@ -393,7 +393,7 @@ def strayed(generator: Any) -> str | None:
         return None
     below, key, most = limits
     place = (state[below] if below else state)[key]
-    return None if 0 <= place <= most else f"stands at number {place} of {most}"
+    return None if 0 <= place <= most else f"is at number {place} of {most}"
 
 
 def _build_seeds(_: Any, target: Any, state: Any) -> None:

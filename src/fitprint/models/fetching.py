@@ -41,7 +41,7 @@ another scheme.
 
 
 def fetch_model(
-    uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource
+    uri: str, trust: Collection[str] | None, flavors: Mapping[str, Flavor], find: FindSource
 ) -> Any:
     """Load the model that a URI leads to; see :func:`fitprint.load_model`."""
     uri = _text_of(uri)
@@ -49,7 +49,7 @@ def fetch_model(
 
 
 def fetch_predictor(
-    uri: str, trust: Collection[str], flavors: Mapping[str, Flavor], find: FindSource
+    uri: str, trust: Collection[str] | None, flavors: Mapping[str, Flavor], find: FindSource
 ) -> Predictor:
     """Load the model that a URI leads to, and its signature;
     see :func:`fitprint.load_predictor`.
@@ -89,7 +89,7 @@ def _fetch(uri: str, trust: Trust, flavors: Mapping[str, Flavor], find: FindSour
         except PendingBytesError:
             raise
         except ArtifactNotFoundError as error:
-            raise ModelNotFoundError(f"{uri!r} leads to no model: {error}") from error
+            raise ModelNotFoundError(f"{uri!r} is not a model: {error}") from error
         trust.own = own_files(run.record, path)
         trust.foreign_seal = not trust.own and any(
             model.facts.get("seal") for model in run.record.models

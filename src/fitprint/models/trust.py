@@ -38,10 +38,11 @@ class Trust:
     __slots__ = ("foreign_seal", "names", "own", "uri", "verb")
 
     def __init__(
-        self, names: Collection[str] = (), uri: str = "URI", verb: str = "load_model"
+        self, names: Collection[str] | None = None, uri: str = "URI", verb: str = "load_model"
     ) -> None:
         self.own: Mapping[str, str] = {}
         self.foreign_seal = False
+        names = () if names is None else names
         given = tuple(names) if isinstance(names, list | tuple | set | frozenset) else (names,)
         if not all(isinstance(name, str) for name in given):
             raise FitprintError(

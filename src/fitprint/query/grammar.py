@@ -431,7 +431,7 @@ class _Parser:
                 "aliases"
             ):
                 raise self.error(
-                    "nothing can be ordered by data sets or aliases, of which there may be several",
+                    "cannot order by data sets or aliases: there may be several of each",
                     token,
                 )
             items.append(Order(field, self.direction()))

@@ -33,6 +33,7 @@ __all__ = ["Collected", "collect_garbage"]
 
 _DAY = 86_400.0  # seconds
 _MOST = 1e7  # days or hours
+_GRACE_HOURS = 24.0
 
 
 class Collected(NamedTuple):
@@ -53,7 +54,7 @@ class Collected(NamedTuple):
 
 
 def collect_garbage(
-    *, trash_days: float | None = None, grace_hours: float = 24.0, dry_run: bool = False
+    *, trash_days: float | None = None, grace_hours: float | None = None, dry_run: bool = False
 ) -> Collected:
     """Free what nobody needs: runs that were in the trash for long, and bytes in this home, and in
     the artifact store of its store, to which nothing refers.
@@ -69,9 +70,9 @@ def collect_garbage(
     Args:
         trash_days: purge runs that are in the trash for so many days; by default as the setting
             ``trash_days`` says, and none without it.
-        grace_hours: keep bytes that were put here in so many hours. Less than one is safe only
-            while nothing records into this home: a run may be about to name bytes that are here
-            already.
+        grace_hours: keep bytes that were put here in so many hours, 24 by default. Less than one is
+            safe only while nothing records into this home: a run may be about to name bytes that
+            are here already.
         dry_run: free nothing, and say what would be.
 
     Raises:
@@ -79,6 +80,7 @@ def collect_garbage(
     """
     workspace = current()
     days = workspace.settings["trash_days"] if trash_days is None else trash_days
+    grace_hours = _GRACE_HOURS if grace_hours is None else grace_hours
     for value, name in ((days, "trash_days"), (grace_hours, "grace_hours")):
         if value is None and name == "trash_days":
             continue

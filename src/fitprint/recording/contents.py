@@ -38,7 +38,8 @@ class RunContents(RunFiles):
 
         Args:
             data: an array, data frame, sparse matrix ..., a :class:`fitprint.entities.Dataset`,
-                which has no profile, or the path of a file or folder, which has none either.
+                which has no profile, or the path of a file or folder, which has none either. Of a
+                URL such as ``s3://bucket/raw`` only the address is recorded.
             name: a short name; of a path the last part, by default.
             role: "train", "eval", "test" or another word.
             hints: of :meth:`fitprint.data.description.Description.dataset`, such as
@@ -52,9 +53,13 @@ class RunContents(RunFiles):
                 "log_param takes a value"
             )
         if isinstance(data, (str, os.PathLike)):
-            from fitprint.recording.data_files import dataset_of
+            from fitprint.recording.data_files import dataset_elsewhere, dataset_of
 
-            data = dataset_of(self.workspace, data, "" if name == "data" else name, role)[0]
+            named = "" if name == "data" else name
+            if isinstance(data, str) and "://" in data:
+                data = dataset_elsewhere(data, named, role)
+            else:
+                data = dataset_of(self.workspace, data, named, role)[0]
         if isinstance(data, Dataset):
             self._journal.append(events.DatasetLogged(self.id, clock.now(), data))
             return

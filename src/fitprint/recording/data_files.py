@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from fitprint.arguments import checked_place
+from fitprint.context.redaction import redact_url
 from fitprint.data.neighbours import versions_beside
 from fitprint.data.stat_cache import StatCache
 from fitprint.data.trees import Tree, read_tree
@@ -14,7 +16,7 @@ from fitprint.entities import Dataset
 from fitprint.errors import FitprintError
 from fitprint.recording.workspace import Workspace
 
-__all__ = ["dataset_of", "told_place", "whole_path"]
+__all__ = ["dataset_elsewhere", "dataset_of", "told_place", "whole_path"]
 
 
 def dataset_of(workspace: Workspace, path: Any, name: str, role: str) -> tuple[Dataset, Tree]:
@@ -43,6 +45,15 @@ def dataset_of(workspace: Workspace, path: Any, name: str, role: str) -> tuple[D
         **versions_beside(place),
     }
     return Dataset(name or _readable(place.name) or "data", role, tree.digest, facts), tree
+
+
+def dataset_elsewhere(url: str, name: str, role: str) -> Dataset:
+    """Return the facts on data at a URL, which is not opened: there is no digest.
+
+    Facts: ``type`` ("url") and ``path`` (the URL without what opens it).
+    """
+    last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    return Dataset(name or last or "data", role, "", {"type": "url", "path": redact_url(url)})
 
 
 def whole_path(path: Any) -> Path:

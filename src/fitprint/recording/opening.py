@@ -122,7 +122,7 @@ def run_of(token: RunToken) -> Run:
         _stand_ins[token.run] = run
         run.end_with_program()
         hooks().problem(
-            f"the run {token.run} cannot be recorded on from here, for {token.elsewhere}; this "
+            f"the run {token.run} cannot be continued from here: {token.elsewhere}; this "
             f"process records to {run.workspace.home} instead, on the run {run.name} below it: "
             "bring them together with `fitprint export` and `fitprint import`, or let both use a "
             "store that both can reach",

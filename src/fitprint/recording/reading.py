@@ -359,9 +359,11 @@ class RunReader:
                 f"{what} of run {self.id} is a folder; name one of its files: "
                 f"{', '.join(below[:20])}"
             )
+        if not have:
+            raise ArtifactNotFoundError(f"run {self.id} has no artifacts")
+        more = f" and {len(have) - 20} more" if len(have) > 20 else ""
         raise ArtifactNotFoundError(
-            f"run {self.id} has no artifact {path!r}; its artifacts: "
-            f"{', '.join(have[:20]) or 'none'}"
+            f"run {self.id} has no artifact {path!r}; its artifacts: {', '.join(have[:20])}{more}"
         )
 
     def download(self, path: str = "", destination: str | Path | None = None) -> Path:

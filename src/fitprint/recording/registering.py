@@ -46,6 +46,8 @@ __all__ = [
     "search_model_versions",
 ]
 
+_MOST = 1000  # versions that a search returns
+
 
 def register_model(
     model: str | RunReader | ModelVersion,
@@ -315,7 +317,9 @@ def get_registered_model(name: str) -> RegisteredModel:
 
 
 def search_model_versions(
-    filter_string: str = "", order_by: Iterable[str] | str | None = (), max_results: int = 1000
+    filter_string: str | None = None,
+    order_by: Iterable[str] | str | None = None,
+    max_results: int | None = None,
 ) -> list[ModelVersion]:
     """Return the versions of registered models that match a filter.
 
@@ -323,14 +327,13 @@ def search_model_versions(
         filter_string: such as ``name = 'churn' and metrics.val_auc > 0.9``: attributes and tags of
             versions, params, metrics and data sets of their runs; see :mod:`fitprint.query`.
         order_by: such as ``"metrics.val_auc desc"``; newest first by default.
-        max_results: return at most so many.
+        max_results: return at most so many, 1000 by default.
 
     Raises:
         QueryError: the filter or the ordering cannot be understood.
     """
-    return searched(
-        current(), filter_string, order_by or (), checked_count(max_results, "max_results")
-    )
+    most = _MOST if max_results is None else checked_count(max_results, "max_results")
+    return searched(current(), filter_string, order_by or (), most)
 
 
 def _texts(tags: Mapping[str, Any]) -> dict[str, str | None]:

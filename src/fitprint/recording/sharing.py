@@ -138,7 +138,7 @@ class SharedBytes:
             hooks().problem(
                 f"the store {store.uri} keeps its artifacts in {resolved(kept, store.uri)}, as was "
                 f"chosen when it was first used; the setting artifacts = {public(self._chosen)} is "
-                "passed over: take it back",
+                "ignored: remove it",
                 "artifacts",
             )
 
@@ -266,8 +266,7 @@ class SharedBytes:
             )
         if not waiting.origin:
             return (
-                "nobody knows who recorded them; run `fitprint sync` in the homes that use "
-                "this store"
+                "who recorded them is unknown; run `fitprint sync` in the homes that use this store"
             )
         home = waiting.writer.get("home")
         return f"they were recorded {waiting.origin}; run `fitprint sync` there" + (

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fitprint.arguments import checked_count, checked_text, shown
-from fitprint.errors import FitprintError
+from fitprint.arguments import checked_count, checked_seconds, checked_text
 from fitprint.recording.workspace import current
 from fitprint.stores.views import QueryResult
 
 __all__ = ["sql"]
 
+_MOST = 10_000  # rows
+_TIMEOUT = 10.0  # seconds
 _DAY = 86_400.0  # seconds
 
 
-def sql(statement: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryResult:
+def sql(statement: str, *, limit: int | None = None, timeout: float | None = None) -> QueryResult:
     """Return what a statement of SQL gives over the views ``runs``, ``params``, ``metrics``,
     ``tags`` ...
 
@@ -23,8 +22,9 @@ def sql(statement: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryR
 
     Args:
         statement: such as ``"SELECT name, duration FROM runs WHERE status = 'FAILED'"``.
-        limit: return at most so many rows; ``more`` of the result says whether there are others.
-        timeout: seconds after which the statement is stopped.
+        limit: return at most so many rows, 10 000 by default; ``more`` of the result says whether
+            there are others.
+        timeout: seconds after which the statement is stopped, 10 by default.
 
     Raises:
         QueryError: the statement cannot be understood, would do something else than read the views,
@@ -37,13 +37,6 @@ def sql(statement: str, *, limit: int = 10_000, timeout: float = 10.0) -> QueryR
         ...     print(run_id, value)
     """
     checked_text(statement, "a statement of SQL")
-    checked_count(limit, "limit")
-    return current().store.query(statement, limit=limit, timeout=_checked_seconds(timeout))
-
-
-def _checked_seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _DAY:
-        raise FitprintError(
-            f"timeout is a number of seconds, more than 0 and up to a day, not {shown(value)}"
-        )
-    return float(value)
+    most = _MOST if limit is None else checked_count(limit, "limit")
+    seconds = _TIMEOUT if timeout is None else checked_seconds(timeout, "timeout", _DAY, "a day")
+    return current().store.query(statement, limit=most, timeout=seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint import clock
-from fitprint.arguments import checked_items, checked_text, shown
+from fitprint.arguments import checked_count, checked_items, checked_text, shown
 from fitprint.context.secrecy import tag_texts
 from fitprint.entities import Artifact, Decision, LoggedModel, RunRecord
 from fitprint.errors import (
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelVersion", "RegisteredModel", "decided", "get_model_version", "searched"]
 
+_MOST = 1000  # acts of a history
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TAGS = "{'team': 'a'}"
 
@@ -319,7 +320,7 @@ class RegisteredModel:
         """Look it up anew."""
         self.record = registry_of(self.workspace.store).model(self.name)
 
-    def versions(self, filter_string: str = "") -> list[ModelVersion]:
+    def versions(self, filter_string: str | None = None) -> list[ModelVersion]:
         """Return its versions that match a filter, newest first (see
         :func:`search_model_versions`).
         """
@@ -432,10 +433,14 @@ class RegisteredModel:
         """Bring it back, with the versions that were removed with it."""
         self._edit({"deleted": False}, reason)
 
-    def history(self, alias: str | None = None, *, limit: int = 1000) -> Sequence[Decision]:
-        """Return what was done to it, or to one alias, the latest first; refusals too."""
+    def history(self, alias: str | None = None, *, limit: int | None = None) -> Sequence[Decision]:
+        """Return what was done to it, or to one alias, the latest first; refusals too.
+
+        ``limit`` is the greatest number of acts that are returned, 1000 by default.
+        """
         alias = None if alias is None else _checked_alias(alias)
-        return registry_of(self.workspace.store).decisions(self.record.id, alias=alias, limit=limit)
+        most = _MOST if limit is None else checked_count(limit, "limit")
+        return registry_of(self.workspace.store).decisions(self.record.id, alias=alias, limit=most)
 
     def at(self, time: datetime, alias: str) -> ModelVersion | None:
         """Return the version to which an alias led at a time; None if it led to none."""
@@ -494,7 +499,7 @@ def _checked_alias(alias: str) -> str:
 
 def searched(
     workspace: Workspace,
-    text: str = "",
+    text: str | None = None,
     order_by: Any = (),
     most: int = 100_000,
     narrowed: Callable[[Any], Any] = lambda where: where,
@@ -506,7 +511,7 @@ def searched(
     from fitprint.query.grammar import parse
     from fitprint.stores.paging import every_version
 
-    query = parse(text, order_by=order_by, vocabulary=VERSIONS)
+    query = parse("" if text is None else text, order_by=order_by, vocabulary=VERSIONS)
     query = replace(query, where=narrowed(query.where))
     found = every_version(registry_of(workspace.store), query, min(1000, most))
     return [ModelVersion(workspace, record) for record in islice(found, most)]

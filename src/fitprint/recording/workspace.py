@@ -430,7 +430,7 @@ def settle(call: Mapping[str, Any] | None = None) -> Settings:
     for problem in settings.problems:
         if _strict:
             raise SettingsError(problem)
-        hooks().problem(f"{problem}; it is passed over", "settings", SettingsError(problem))
+        hooks().problem(f"{problem}; it is ignored", "settings", SettingsError(problem))
     for problem in settings.foreign:
         hooks().problem(problem, "settings")
     return settings
@@ -507,7 +507,7 @@ def admitted(token: RunToken) -> dict[str, Any]:
     _find_plugins(sound(settings, origin, SETTLED_FIRST)[0])
     good, wrong = sound(settings, origin, declared_settings())
     for problem in wrong:
-        hooks().problem(f"{problem}; it is passed over", "settings")
+        hooks().problem(f"{problem}; it is ignored", "settings")
     if token.store_id and "store" in good:
         note_store_id(token.store, token.store_id)
     return good

@@ -224,7 +224,7 @@ class Registry:
         before = held[-1] if held else 0
         if act.expected is not None and act.expected != before:
             raise RefusedError(
-                f"{model.name}@{alias} leads to {_spoken_version(before)} by now, not to "
+                f"{model.name}@{alias} now points to {_spoken_version(before)}, not to "
                 f"{_spoken_version(act.expected)}"
             )
         if act.back:
@@ -241,7 +241,10 @@ class Registry:
             return Outcome(model.id, model.held[alias][-1], alias, before, "back")
         if not act.version:
             if not before:
-                raise RefusedError(f"there is no alias {model.name}@{alias}")
+                raise RefusedError(
+                    f"there is no alias {model.name}@{alias}; `fitprint models show {model.name}` "
+                    "shows the aliases"
+                )
             model.held[alias] = (*held, 0)[-_MOST_HELD:]
             return Outcome(model.id, 0, alias, before)
         if not self._is_there(model, act.version):
@@ -335,7 +338,7 @@ class _ModelChanges:
             raise RefusedError(f"the registered model {model.name!r} is not removed{told}")
         if self.deleted and model is not None and (aliases := model.aliases):
             led = ", ".join(
-                f"@{alias} leads to version {number}" for alias, number in sorted(aliases.items())
+                f"@{alias} points to version {number}" for alias, number in sorted(aliases.items())
             )
             raise RefusedError(
                 f"the registered model {model.name!r} is in use: {led}; remove the alias first"

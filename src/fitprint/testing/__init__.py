@@ -1,8 +1,7 @@
-"""The conformance kit: what plugins are held against, by pytest or by
-``fitprint plugins check NAME``.
+"""The conformance kit: it checks plugins, with pytest or with ``fitprint plugins check NAME``.
 
-A plugin says in its module ``conformance`` (``fitprint_toylearn.conformance``) what there is to
-check: subclasses of the classes below. Its tests import them under names that begin with ``Test``.
+A plugin's module ``conformance`` (``fitprint_toylearn.conformance``) contains what to check:
+subclasses of the classes below. Its tests import them under names that begin with ``Test``.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ class ArtifactStoreSubject(Conformance):
     """An artifact store under test, and how it is opened.
 
     Attributes:
-        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the
-            check's own.
+        uri: URL of an artifact store; ``{folder}`` in it is replaced by a new empty folder for each
+            check.
         across_processes: whether a process that opens the same URL finds the same bytes.
     """
 
@@ -404,11 +404,11 @@ def says_its_url(conformance: ArtifactStoreSubject, folder: Path) -> None:
 
 
 class ArtifactStoreConformance(ArtifactStoreSubject):
-    """Hold an artifact store against its protocol.
+    """Check that an artifact store keeps its protocol.
 
     Attributes:
-        uri: URL of an artifact store, in which ``{folder}`` stands for an empty folder that is the
-            check's own.
+        uri: URL of an artifact store; ``{folder}`` in it is replaced by a new empty folder for each
+            check.
         across_processes: whether a process that opens the same URL finds the same bytes.
 
     Example:

@@ -69,18 +69,16 @@ def captured_runs(
     strict: bool = True,
     **settings: Any,
 ) -> Iterator[CapturedRuns]:
-    """Record into a temporary home and a memory store of its own; afterwards everything is as
-    before, and autologging is off.
+    """Record into a temporary home and a memory store; afterwards everything is as before, and
+    autologging is off.
 
-    Environment and ``pyproject.toml`` have no say. Ids and times are real: metric points take
-    theirs from the kernel.
+    Environment variables and ``pyproject.toml`` are ignored. Ids and times are real: the time of a
+    metric point comes from the kernel.
 
     Args:
-        plugins: the only plugins beside fitprint's own, by name; by default those that are
-            installed.
-        installed: whether the installed ones take part, too; by default only if no plugins are
-            named.
-        strict: raise what plugins and fitprint itself do wrong, instead of reporting it.
+        plugins: plugins to use with fitprint's own, by name; by default the installed ones.
+        installed: whether to use the installed ones, too; by default only if ``plugins`` is None.
+        strict: raise errors of plugins and of fitprint itself, instead of reporting them.
         settings: any settings; ``context``, ``profile`` and ``notice`` are off unless they are
             given.
     """

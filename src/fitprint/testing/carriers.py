@@ -1,5 +1,5 @@
-"""What a carrier is held against: the run arrives in the worker, nothing else changes, and no
-password travels.
+"""The checks of a carrier: the run arrives in the worker, nothing else changes, and no password is
+passed on.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 class CarrierConformance(CarrierSubject):
-    """Hold a carrier against what is promised of all.
+    """Check that a carrier keeps the promises of all carriers.
 
     Example:
         >>> class TestMyCarrier(CarrierConformance):

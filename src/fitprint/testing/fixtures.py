@@ -15,9 +15,9 @@ __all__ = ["runs"]
 
 @pytest.fixture
 def runs() -> Iterator[CapturedRuns]:
-    """Record into a place of the test's own, and return the runs.
+    """Record into a temporary home and a memory store, and return the runs.
 
-    All installed plugins take part; nothing they do wrong is hidden.
+    All installed plugins take part, and their errors are raised.
     """
     with captured_runs() as captured:
         yield captured

@@ -33,16 +33,16 @@ _CHANGES = 12  # of each file
 class ModelCase:
     """A model to be saved and loaded.
 
-    The functions import the framework inside: fresh processes call them, too.
+    The functions import the framework inside, because new processes call them, too.
 
     Attributes:
         name: short and unique among the cases.
         build: returns a fitted model, with the same values each time.
         predict: takes a model and returns what must be the same after saving and loading; by
-            default all of it.
+            default the whole model.
         holding: returns a model that holds the given object, for instance as a parameter; None if
             models hold no objects.
-        safe: whether it is saved in a format that needs nobody's trust.
+        safe: whether it is saved in a format that loads without trusted names.
     """
 
     name: str
@@ -364,7 +364,7 @@ def mlmodel_entry_is_well_formed(conformance: FlavorSubject, case: ModelCase, fo
 
 
 class FlavorConformance(FlavorSubject):
-    """Hold a model flavor against its protocol.
+    """Check that a model flavor keeps its protocol.
 
     Attributes:
         flavor: the flavor.

@@ -1,4 +1,4 @@
-"""What fitprint itself brings, held against the kit like anybody's plugin."""
+"""The conformance classes of fitprint's own stores, carriers and flavors."""
 
 from __future__ import annotations
 

@@ -108,16 +108,14 @@ class Report:
 
 
 def check_plugin(name: str, *, told: Callable[[Result], None] = lambda _: None) -> Report:
-    """Hold an installed plugin against everything that its module ``conformance`` says is to be
-    checked.
+    """Run all checks that an installed plugin's module ``conformance`` contains.
 
     Args:
-        name: name of the plugin's entry point; "core" for what fitprint itself brings.
-        told: called with each result as soon as there is one.
+        name: name of the plugin's entry point; "core" for fitprint's own parts.
+        told: called with each result as soon as it is known.
 
     Raises:
-        PluginError: there is no such plugin, it cannot be loaded, or it does not say what is to be
-            checked.
+        PluginError: there is no such plugin, it cannot be loaded, or it has no checks.
     """
     plugin, classes = conformances(name)
     results: list[Result] = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fitprint import clock
-from fitprint.arguments import nearest, shown
+from fitprint.arguments import nearest, shown, suggested
 from fitprint.entities import RunRecord
 from fitprint.errors import AmbiguousRunError, FitprintError, RunNotFoundError
 from fitprint.ids import short_id
@@ -154,7 +154,7 @@ def _last(store: Store, name: str) -> RunRecord:
 def _tagged(store: Store, tag: str) -> RunRecord:
     key, sign, value = tag.partition("=")
     if not key:
-        raise FitprintError(f"a tag's name stands before the =: #key=value, not #{shown(tag)}")
+        raise FitprintError(f"write the tag's name before the =: #key=value, not #{shown(tag)}")
     record = _first(
         store,
         Comparison(Field("tag", key), "=", value)
@@ -178,7 +178,7 @@ def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
         if not names and agreed:
             raise FitprintError(
                 f"no run has a metric {shown(agreed[0])} by which to judge "
-                f"runs{nearest(agreed[0], known)}"
+                f"runs{suggested(agreed[0], known)}"
             )
         if not names:
             raise FitprintError(
@@ -190,7 +190,7 @@ def _best(store: Store, rest: str, judged_by: Sequence[str]) -> RunRecord:
         fitting = [key for key in known if rest == key or rest.startswith(f"{key}:")]
         if not fitting:
             metric = rest.partition(":")[0]
-            raise RunNotFoundError(f"no run has a metric {shown(metric)}{nearest(metric, known)}")
+            raise RunNotFoundError(f"no run has a metric {shown(metric)}{suggested(metric, known)}")
         metric = max(fitting, key=len)
         condition = rest[len(metric) + 1 :]
     field = Field("metric", metric)

@@ -309,7 +309,7 @@ def _breaks(before: ModelVersionRecord, after: ModelVersionRecord) -> Iterator[s
         if (old is None) != (new is None):
             yield (
                 f"only version {(after if new is not None else before).version} has a "
-                "signature: nobody knows"
+                "signature, so this is unknown"
             )
     else:
         yield from _broken_inputs(before, old, new)

@@ -186,8 +186,8 @@ def _change(path: Path, name: str, table: Mapping[str, Any] | None) -> None:
         )
         if not _says(after, (wanted, others), path):
             raise FitprintError(
-                f"the view {name!r} is written in a way of its own in {path}; change it there, by "
-                "hand"
+                f"fitprint cannot change the view {name!r} as it is written in {path}; edit that "
+                "file yourself"
             )
         _replace(path, after)
     except OSError as error:

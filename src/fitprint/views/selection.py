@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from fitprint.arguments import nearest, shown
+from fitprint.arguments import shown, suggested
 from fitprint.entities import RunRecord
 from fitprint.errors import FitprintError, QueryError
 from fitprint.query.expressions import And, Comparison, Expression, Field, Not, Query
@@ -174,7 +174,7 @@ def _check_keys(store: Store, where: Expression) -> None:
             )
             raise QueryError(
                 f"no run has {'an' if word[0] in 'aeiou' else 'a'} {word} "
-                f"{shown(key)}{elsewhere or nearest(key, keys)}"
+                f"{shown(key)}{elsewhere or suggested(key, keys)}"
             )
 
 

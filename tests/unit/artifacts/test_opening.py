@@ -33,7 +33,7 @@ def test_where_files_go_if_nobody_chose(store: str, default: str, place: str) ->
 @pytest.mark.parametrize("place", ["/etc", "..", "../elsewhere", "a/../../x", "a/b", ""])
 def test_a_place_beside_the_database_is_a_name(place: str) -> None:
     """Whoever can write to a store cannot lead others' files out of its folder by a path."""
-    with pytest.raises(StoreError, match="no name beside its database"):
+    with pytest.raises(StoreError, match="is not the name of a folder next to its database"):
         resolved(place, "sqlite:////shared/team.db")
 
 

@@ -43,7 +43,7 @@ def test_bytes_are_counted(command, runs):
     assert [("c", 10, 10), ("a", 9, 0), ("b", 9, 0)] == [
         (each["name"], each["bytes"], each["alone"]) for each in by_run
     ]
-    assert "19 B in all, 1 more lines (--top)" in command("du", "--top", "1").err
+    assert "19 B in all, 1 more line (--top)" in command("du", "--top", "1").err
 
 
 def test_what_is_freed_is_asked_for(command, runs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 import fitprint
-from fitprint.cli.catalogue import built_in
+from fitprint.cli.catalogue import all_commands, built_in
+from fitprint.cli.command import parser_of
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
 
@@ -110,6 +112,31 @@ def test_every_command_explains_itself(command, name):
     assert done.out.startswith(f"usage: fitprint {name}")
 
 
+@pytest.mark.parametrize("each", all_commands().values(), ids=lambda each: each.name)
+def test_every_argument_of_a_command_and_its_verbs_has_help(each):
+    """``COMMAND --help`` and ``COMMAND VERB --help`` leave no word unexplained."""
+    assert [] == [
+        f"{parser.prog} {action.metavar or action.dest}"
+        for parser in _parsers(parser_of(each))
+        for action in parser._actions
+        if not action.help
+    ]
+
+
+def _parsers(parser):
+    """Return a parser and those of its verbs."""
+    return [
+        parser,
+        *(
+            inner
+            for action in parser._actions
+            if isinstance(action, argparse._SubParsersAction)
+            for verb in action.choices.values()
+            for inner in _parsers(verb)
+        ),
+    ]
+
+
 def test_a_misspelt_command_gets_a_suggestion(command):
     """Status 2, on standard error."""
     done = command("shwo")
@@ -121,7 +148,7 @@ def test_a_misspelt_command_gets_a_suggestion(command):
 
 
 def test_arguments_that_make_no_sense_give_status_2(command):
-    """The usage is shown on standard error."""
+    """What is wrong is said on standard error."""
     done = command("ls", "--top", "many")
     assert (2, "") == (done.status, done.out)
     assert "argument --top" in done.err

@@ -53,11 +53,11 @@ def test_the_day_of_a_model(command, churn):
     )
     assert (0, "fitprint: churn/2 is registered\n") == (done.status, done.err)
     assert (
-        "churn@champion leads to version 1\n"
+        "churn@champion points to version 1\n"
         in command("models", "promote", "churn", "1", "champion").err
     )
     assert (
-        "leads to version 2 (before: 1)"
+        "points to version 2 (before: 1)"
         in command("models", "promote", "churn", "challenger", "@champion", "--reason", "July").err
     )
     listed = command("models").out
@@ -166,7 +166,7 @@ def test_everything_else_is_edited(command, churn):
     assert "wrote the note of churn" in command("models", "note", "churn", "about").err
     assert "is in the stage Production" in command("models", "stage", "churn/1", "production").err
     assert "stable/1 is a copy of churn/1" in command("models", "copy", "churn/1", "stable").err
-    assert "leads to version 1" in command("models", "alias", "churn", "champion", "1").err
+    assert "points to version 1" in command("models", "alias", "churn", "champion", "1").err
     refused = command("models", "rm", "churn/1")
     assert (1, True) == (refused.status, "is in use by @champion" in refused.err)
     assert "churn@champion is removed" in command("models", "alias", "churn", "champion").err

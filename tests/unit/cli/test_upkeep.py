@@ -382,7 +382,7 @@ def test_exec_asks_for_a_script_alone(command):
     """Arguments may be missing."""
     done = command("exec")
     assert 2 == done.status
-    assert "required: SCRIPT\n" in done.err
+    assert "required: SCRIPT; `fitprint exec --help` shows what it takes\n" in done.err
 
 
 def test_get_names_the_files_of_a_folder_that_standard_output_cannot_take(command, home):

@@ -141,7 +141,6 @@ def test_stores_into_which_the_home_recorded_are_asked(tmp_path: Path) -> None:
         {"trash_days": "1"},
         {"grace_hours": True},
         {"grace_hours": float("nan")},
-        {"grace_hours": None},
         {"trash_days": float("inf")},
     ],
 )

@@ -105,6 +105,19 @@ def test_arrays_are_linked_by_their_file(folder):
     assert data.run.id == fitprint.get_data(run).run.id
 
 
+def test_of_a_url_the_address_is_recorded(folder):
+    """Without what opens it; nothing is fetched."""
+    with fitprint.start_run() as run:
+        run.log_input("s3://ann:secret@bucket/raw%20data/")
+        run.log_input("https://example.com/iris.csv?token=abcdef", name="iris", role="test")
+    first, second = fitprint.get_run(run.id).datasets
+    assert ("raw data", "train", "") == (first.name, first.role, first.digest)
+    assert "url" == first.facts["type"]
+    assert first.facts["path"].endswith("@bucket/raw%20data/")
+    assert ("iris", "test") == (second.name, second.role)
+    assert not [text for text in ("secret", "abcdef") if text in str([first, second])]
+
+
 @pytest.mark.parametrize("wrong", ["gone", Path("gone"), ""])
 def test_a_path_that_is_not_there(folder, wrong):
     """It is told, and nothing is recorded."""

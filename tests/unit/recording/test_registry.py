@@ -171,7 +171,7 @@ def test_who_saw_an_older_state_does_not_move_an_alias(churn: list[fitprint.Run]
     """The other is told where it leads now; ``set_alias`` moves it wherever it leads."""
     mine, theirs = fitprint.get_registered_model("churn"), fitprint.get_registered_model("churn")
     mine.promote(1, "champion")
-    with pytest.raises(RefusedError, match="leads to version 1 by now, not to no version"):
+    with pytest.raises(RefusedError, match="now points to version 1, not to no version"):
         theirs.promote(2, "champion")
     theirs.set_alias("champion", 2)
     assert {"champion": 2} == theirs.aliases
@@ -493,7 +493,9 @@ def test_a_model_is_judged_though_the_store_is_out_of_reach(stores: None) -> Non
             Adds(1), [1, 2], [2, 3], metrics={"sum": lambda _, rows: sum(rows)}
         )
     assert {"sum": 5} == found.metrics
-    assert any("no registered version was told: " in note for note in found.notes)
+    assert any(
+        "the result could not be written to registered versions: " in note for note in found.notes
+    )
 
 
 def test_models_are_registered_while_they_are_recorded(home: Any) -> None:

@@ -115,7 +115,7 @@ def test_a_file_that_is_written_in_its_own_way_is_not_changed(project, text):
     project.write_text(text, encoding="utf-8")
     assert "lr" == find_view("best").sort
     for change in (lambda: save_view(BEST), lambda: remove_view("best")):
-        with pytest.raises(FitprintError, match="by hand"):
+        with pytest.raises(FitprintError, match="edit that file yourself"):
             change()
     assert text == project.read_text(encoding="utf-8")
     assert [project] == list(project.parent.iterdir())

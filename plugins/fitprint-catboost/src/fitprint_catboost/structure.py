@@ -160,11 +160,11 @@ def _check_walks(
     )
     _require((sizes > 0).all(), "it has a tree without nodes")
     rest = np.repeat(ends, sizes) - np.arange(len(steps))
-    _require((steps < rest[:, None]).all(), "a tree leads to a node that there is not")
+    _require((steps < rest[:, None]).all(), "a tree points to a node that does not exist")
     last = (steps == 0).any(axis=1)
     found = values[last]
     fits = not len(found) or ((found != _NO_LEAF).all() and (found + dimension <= leaves).all())
-    _require(fits, "a tree leads to a leaf that there is not")
+    _require(fits, "a tree points to a leaf that does not exist")
 
 
 def _check_counter(
@@ -248,7 +248,7 @@ def _check_buckets(raw: Any, size: int, kind: int, classes: int) -> None:
             if len(taken) < count or count == 1:
                 _require(
                     not len(taken) or taken["index"].max() < size // width,
-                    "a counter leads to values that it has not",
+                    "a counter points to values that it does not have",
                 )
                 return
     raise ValueError("a counter has a table of no known form")

@@ -141,7 +141,7 @@ def _check_tree(facts: dict[str, str], number: int, features: int) -> None:
     if not np.array_equal(nodes, np.arange(1, leaves - 1)) or not np.array_equal(
         ends, np.arange(leaves)
     ):
-        raise ValueError(f"tree {number} leads to nodes or leaves that it does not have")
+        raise ValueError(f"tree {number} points to nodes or leaves that do not exist")
     if split.min() < 0 or split.max() >= features:
         raise ValueError(f"tree {number} asks for a feature that there is not")
     _check_categories(facts, decisions, number)

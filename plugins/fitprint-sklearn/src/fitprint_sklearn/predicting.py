@@ -85,7 +85,7 @@ class TrainingPredictions:
             name = own_code(self._estimator, self._asked)
             if name is not None:
                 told = (
-                    f"predicting would run your own code once more: {name}; score the model "
+                    f"predicting would run your own code again: {name}; score the model "
                     "yourself, or name it in `training_metrics_code`"
                 )
                 raise SkippedError(told)

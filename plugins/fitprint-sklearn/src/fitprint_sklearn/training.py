@@ -142,7 +142,7 @@ class _Training:
         if name is not None:
             self.fit.skipped(
                 "training_score",
-                f"the estimator's own score would call your own scoring function once more: {name}",
+                f"the estimator's own score would call your own scoring function again: {name}",
             )
             return {}
         try:

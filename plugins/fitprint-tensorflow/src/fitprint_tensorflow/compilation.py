@@ -123,7 +123,7 @@ def learning_rate(fit: Fit, model: Any) -> float | None:
         if not type(rate).__module__.startswith("keras."):
             fit.skipped(
                 "learning_rate",
-                "it is computed by the user's own code, which is not called once more",
+                "the user's own code computes it, and is not called again",
             )
             return None
         rate = getattr(optimizer, "learning_rate", rate)

@@ -40,9 +40,9 @@ def records_of(file: BinaryIO, told: Callable[[str], None]) -> Iterator[bytes]:
     while block:
         for kind, content in _fragments(block, at):
             if kind in (_FULL, _FIRST) and parts is not None:
-                told(f"a record is not whole in block {number}, and is passed over")
+                told(f"a record in block {number} is not whole; it is left out")
             if kind == 0:
-                told(f"block {number} is damaged or cut off; what is behind that is passed over")
+                told(f"block {number} is damaged or cut off; the records after that are left out")
                 parts = None
             elif kind == _FULL:
                 parts = None
@@ -56,7 +56,7 @@ def records_of(file: BinaryIO, told: Callable[[str], None]) -> Iterator[bytes]:
                     parts = None
         block, at, number = file.read(_BLOCK), 0, number + 1
     if parts is not None:
-        told("the last record is cut off, and is passed over")
+        told("the last record is cut off; it is left out")
 
 
 def _fragments(block: bytes, at: int) -> Iterator[tuple[int, bytes]]:

@@ -75,7 +75,7 @@ def _dataset(fit: Fit, matrix: Any, name: str, role: str, discrete: bool | None)
     if types is not None:
         facts["feature_types"] = [str(kind) for kind in types[:_NAMES]]
     if rows > _ROWS:
-        facts["labels"] = f"not looked at, for there are more than {_ROWS} rows"
+        facts["labels"] = f"not looked at: there are more than {_ROWS} rows"
         return Dataset(name, role, "", facts)
     labels = matrix.get_label()
     if labels.size:

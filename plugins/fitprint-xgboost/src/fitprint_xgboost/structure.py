@@ -122,13 +122,13 @@ def _check_walks(left: Any, right: Any, parents: Any, inner: Any) -> None:
     nodes = np.flatnonzero(inner)
     for children in (left[nodes], right[nodes]):
         if children.size and (children.min() < 1 or children.max() >= len(left)):
-            raise ValueError("leads to a node that there is not")
+            raise ValueError("points to a node that does not exist")
         if not np.array_equal(parents[children], nodes):
             raise ValueError("has a node whose parent is another")
     if int(parents[0]) not in _ROOT:
         raise ValueError("has no root")
     if (left[nodes] == right[nodes]).any():
-        raise ValueError("leads to a node in two ways")
+        raise ValueError("two paths lead to one node")
     if (left[nodes] > nodes).all() and (right[nodes] > nodes).all():
         return
     level, seen = np.zeros(1, dtype=np.int64), 0

@@ -13,6 +13,9 @@ from fitprint.views.wording import counted_runs, size
 __all__ = ["COMMAND", "Collecting"]
 
 
+_MOST = 1e7  # days or hours
+
+
 class Collecting:
     """Removes files from this home, and from the artifact store if no other store keeps files
     there. Bytes are kept if a run has them (even one in the trash), if a version of a
@@ -33,13 +36,13 @@ class Collecting:
         parser.add_argument(
             "--trash",
             metavar="DAYS",
-            type=float,
+            type=_amount,
             help="purge runs that have been in the trash for this many days",
         )
         parser.add_argument(
             "--grace",
             metavar="HOURS",
-            type=float,
+            type=_amount,
             default=24.0,
             help="keep what was written in the last HOURS hours (24)",
         )
@@ -89,6 +92,16 @@ class Collecting:
 
 
 COMMAND = Collecting()
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount <= _MOST:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 on, not {text!r}")
+    return amount
 
 
 def _told(found: Collected) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import sys
 from typing import Any
 
 from fitprint.cli import reading
+from fitprint.cli.command import whole_number
 from fitprint.cli.grid import add_forms
 from fitprint.cli.pages import page_of
 from fitprint.cli.selecting import add_view, apply_view, listed
-from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.terminal import Terminal, as_data, tell
 from fitprint.comparing import compare
 from fitprint.errors import FitprintError
 from fitprint.recording.run import Run
@@ -61,7 +61,10 @@ class Comparing:
             help="sort the runs of the filter or the view, as in `fitprint ls`",
         )
         parser.add_argument(
-            "--top", type=_positive, metavar="N", help="at most N runs of the filter or the view"
+            "--top",
+            type=whole_number(1),
+            metavar="N",
+            help="at most N runs of the filter or the view",
         )
         parser.add_argument(
             "--baseline", metavar="RUN", help="the run with which the others are compared"
@@ -117,7 +120,7 @@ def _found(arguments: argparse.Namespace) -> list[Run]:
 
 
 def _write_csv(columns: dict[str, list[Any]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(as_data(), lineterminator="\n")
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
         writer.writerow(
@@ -128,9 +131,3 @@ def _write_csv(columns: dict[str, list[Any]]) -> None:
                 for value in row
             ]
         )
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
-    return int(text)

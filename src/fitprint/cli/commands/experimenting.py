@@ -27,18 +27,19 @@ from fitprint.views.wording import age, clean
 
 __all__ = ["COMMAND", "Experimenting"]
 
-_VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "create": ("create an experiment without a run", ("NAME",)),
+_NAME = {"NAME": "the experiment"}
+_VERBS: dict[str, tuple[str, dict[str, str]]] = {
+    "create": ("create an experiment without a run", {"NAME": "what to call it"}),
     "rename": (
         "give it another name; runs that start under the old name still belong to it",
-        ("NAME", "NEW_NAME"),
+        {**_NAME, "NEW_NAME": "what to call it"},
     ),
-    "archive": ("hide it and its runs in listings; nothing is deleted", ("NAME",)),
-    "restore": ("bring it back from the archive", ("NAME",)),
-    "note": ("write down what it is about", ("NAME", "TEXT")),
+    "archive": ("hide it and its runs in listings; nothing is deleted", _NAME),
+    "restore": ("bring it back from the archive", _NAME),
+    "note": ("write down what it is about", {**_NAME, "TEXT": "the note; '' removes it"}),
     "tag": (
         "set tags; the tag `metric` names the metric by which its runs are judged",
-        ("NAME", "KEY=VALUE"),
+        {**_NAME, "KEY=VALUE": "a tag to set; several may follow"},
     ),
 }
 
@@ -74,6 +75,9 @@ class Experimenting:
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.verb is None:
             return _list(arguments)
+        if arguments.verb == "tag" and not (arguments.key or arguments.remove):
+            tell(f"name the tags: {clean(arguments.name)} KEY=VALUE ..., or --remove KEY")
+            return 2
         if arguments.verb != "create":
             reading.store()
         acts: dict[str, Callable[[], Any]] = {

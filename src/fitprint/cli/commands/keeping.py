@@ -38,17 +38,25 @@ class Keeping:
         verbs = parser.add_subparsers(
             dest="verb", metavar="VERB", required=True, help="add, get or verify"
         )
-        add = add_verb(verbs, "add", "record which bytes a file or folder has", ["PATH"])
+        data = {"DATA": "a digest or its beginning, a path that was added, or a run"}
+        add = add_verb(
+            verbs, "add", "record which bytes a file or folder has", {"PATH": "a file or folder"}
+        )
         add.add_argument("--keep", action="store_true", help="keep the bytes, too")
         add.add_argument("--name", help="a short name; the last part of the path by default")
-        get = add_verb(verbs, "get", "write the kept bytes of data", ["DATA"])
+        get = add_verb(verbs, "get", "write the kept bytes of data", data)
         get.add_argument(
             "-o", "--output", metavar="DESTINATION", help="file or folder; the data's name here"
         )
         get.add_argument(
             "--overwrite", action="store_true", help="replace files that have other bytes"
         )
-        verify = add_verb(verbs, "verify", "say what has changed", ["DATA", "[PATH]"])
+        verify = add_verb(
+            verbs,
+            "verify",
+            "say what has changed",
+            {**data, "[PATH]": "where the data are now; by default where they were added"},
+        )
         for each in (add, verify):
             each.add_argument("--json", action="store_true", help="print JSON")
 

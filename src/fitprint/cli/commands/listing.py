@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from fitprint import clock
 from fitprint.cli import reading
+from fitprint.cli.command import whole_number
 from fitprint.cli.grid import Column, add_forms, markdown, render
 from fitprint.cli.selecting import add_view, apply_view
 from fitprint.cli.sparklines import sparkline
-from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.terminal import Terminal, as_data, tell
 from fitprint.cli.watching import seconds, watch
 from fitprint.entities import RunRecord
 from fitprint.ids import short_ids
@@ -92,7 +92,7 @@ class Listing:
         )
         parser.add_argument(
             "--top",
-            type=_positive,
+            type=whole_number(1),
             metavar="N",
             help=f"list at most N runs (in a table {_ROWS} by default)",
         )
@@ -472,7 +472,7 @@ def _write_csv(runs: Sequence[RunRecord], cols: str | None) -> None:
     else:
         keys = columns.chosen(cols, runs)
     fixed = ("id", "name", "status", "experiment", "parent_id", "kind", "start_time", "end_time")
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(as_data(), lineterminator="\n")
     writer.writerow([*fixed, *(f"{key.kind}.{key.name}" for key in keys)])
     for run in runs:
         values = [
@@ -487,9 +487,3 @@ def _csv_cell(key: Key, run: RunRecord) -> Any:
     if isinstance(value, (list, dict)):
         return json.dumps(strict(value), ensure_ascii=False)
     return "None" if value is None and key.kind == "params" and key.is_in(run) else value
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
-    return int(text)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from fitprint.cli import reading
+from fitprint.cli.command import whole_number
 from fitprint.cli.grid import Column, render
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.entities import RunRecord
@@ -36,7 +37,11 @@ class Measuring:
             help="print a line for each of these (experiment)",
         )
         parser.add_argument(
-            "--top", metavar="N", type=int, default=20, help="at most N lines, largest first (20)"
+            "--top",
+            metavar="N",
+            type=whole_number(1),
+            default=20,
+            help="at most N lines, largest first (20)",
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -47,7 +52,7 @@ class Measuring:
         lines, total = _lines(
             every_run(reading.store(), parse("", deleted="include")), by_run=arguments.by == "run"
         )
-        shown = lines[: max(arguments.top, 0)]
+        shown = lines[: arguments.top]
         if arguments.json:
             print(
                 dumped(
@@ -85,7 +90,8 @@ class Measuring:
                 most=60,
             )[0]
         )
-        more = f", {len(lines) - len(shown)} more lines (--top)" if len(lines) > len(shown) else ""
+        hidden = len(lines) - len(shown)
+        more = f", {hidden} more {'line' if hidden == 1 else 'lines'} (--top)" if hidden else ""
         tell(f"{size(total)} in all{more}; `fitprint gc --dry-run` says what nothing refers to")
         return 0
 

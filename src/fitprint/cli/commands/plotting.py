@@ -16,7 +16,7 @@ from fitprint.cli.selecting import add_metrics, add_view, apply_view, listed
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.errors import FitprintError
 from fitprint.ids import short_ids
-from fitprint.views.curves import AXES, Panel, panels
+from fitprint.views.curves import AXES, Panel, panels, shown_metrics
 from fitprint.views.figures import POINTS, matplotlib_figure
 from fitprint.views.finding import WORDS
 from fitprint.views.recorded import RECORDED, Chart, charts_of
@@ -29,6 +29,7 @@ __all__ = ["COMMAND", "Plotting"]
 
 _FORMATS = (".png", ".svg", ".pdf")
 _MOST_CURVES = 10  # of a view, unless it says otherwise
+_MOST_PANELS = 40
 _MOST_ROWS, _FEWEST_ROWS = 18, 6  # of a panel in a terminal
 
 
@@ -128,12 +129,16 @@ def _runs(arguments: argparse.Namespace) -> list[Run]:
 
 def _curves(runs: Sequence[Run], arguments: argparse.Namespace, points: int) -> list[Panel]:
     records = [run.record for run in runs]
+    goals = reading.goals()
+    metrics = shown_metrics(records, arguments.metric, goals)
+    if len(metrics) > _MOST_PANELS:
+        tell(f"these are the first {_MOST_PANELS} of {len(metrics)} metrics; name fewer with -m")
     found = panels(
         reading.store(),
         records,
-        arguments.metric,
+        metrics[:_MOST_PANELS],
         axis=arguments.axis,
-        goals=reading.goals(),
+        goals=goals,
         points=points,
     )
     for panel in found:

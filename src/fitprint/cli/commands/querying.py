@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from fitprint.cli import reading
+from fitprint.cli.command import whole_number
 from fitprint.cli.grid import Column, add_forms, markdown, render
-from fitprint.cli.terminal import Terminal, tell
+from fitprint.cli.terminal import Terminal, as_data, tell
 from fitprint.stores.views import VIEWS, QueryResult
 from fitprint.views.fields import dumped_lines
 from fitprint.views.wording import clean, value_text
@@ -43,7 +43,7 @@ class Querying:
         )
         parser.add_argument(
             "--top",
-            type=_count,
+            type=whole_number(1),
             default=_ROWS,
             metavar="N",
             help=f"give at most N rows; {_ROWS} by default",
@@ -78,7 +78,7 @@ def _print(found: QueryResult, form: str | None) -> None:
             sep="\n",
         )
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer = csv.writer(as_data(), lineterminator="\n")
         writer.writerow(found.columns)
         writer.writerows([_plain(value) for value in row] for row in found)
     else:
@@ -143,12 +143,6 @@ def _show_views(form: str | None) -> None:
         return
     print(render(columns, Terminal(), most=120, whole=True)[0])
     print(f"\n{_EXAMPLE}")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1 << 31:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
-    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -20,6 +20,7 @@ from fitprint.cli.model_pages import (
 )
 from fitprint.cli.selecting import tags_of
 from fitprint.cli.terminal import tell
+from fitprint.errors import FitprintError
 from fitprint.recording.registering import (
     get_registered_model,
     register_model,
@@ -305,7 +306,7 @@ def _promote(arguments: argparse.Namespace) -> None:
     before = model.aliases.get(alias)
     version = model.promote(arguments.version, alias, reason=arguments.reason)
     _done(
-        f"{clean(model.name)}@{alias} leads to version "
+        f"{clean(model.name)}@{alias} points to version "
         f"{version.version}{_was(before, version.version)}",
         version,
         arguments,
@@ -323,7 +324,7 @@ def _alias(arguments: argparse.Namespace) -> None:
     model.set_alias(alias, arguments.version, reason=arguments.reason)
     version = model.version(alias)
     _done(
-        f"{clean(model.name)}@{alias} leads to version "
+        f"{clean(model.name)}@{alias} points to version "
         f"{version.version}{_was(before, version.version)}",
         version,
         arguments,
@@ -428,8 +429,11 @@ def _rules(arguments: argparse.Namespace) -> None:
 
 
 def _tag(arguments: argparse.Namespace) -> None:
+    tags = tags_of(arguments.key, arguments.remove)
+    if not tags:
+        raise FitprintError(f"name the tags: {arguments.name} KEY=VALUE ..., or --remove KEY")
     found = _named(arguments.name)
-    found.set_tags(tags_of(arguments.key, arguments.remove))
+    found.set_tags(tags)
     _done(f"tagged {_called(found)}", found, arguments)
 
 
@@ -450,7 +454,7 @@ def _rename(arguments: argparse.Namespace) -> None:
     before = model.name
     model.rename(arguments.new_name)
     _done(
-        f"{clean(before)!r} is called {clean(model.name)!r}; the old name still leads to it",
+        f"{clean(before)!r} is called {clean(model.name)!r}; the old name still works",
         model,
         arguments,
     )
@@ -497,84 +501,98 @@ def _done(text: str, found: ModelVersion | RegisteredModel, arguments: argparse.
         )
 
 
-_VERBS: dict[str, tuple[str, tuple[str, ...], _Add, Callable[[argparse.Namespace], None]]] = {
-    "ls": ("list registered models, or the versions that match a filter", (), _add_filter, _list),
-    "show": (
-        "show a registered model with its versions, or one version",
-        ("NAME",),
-        _nothing,
-        _show,
-    ),
+_MODEL = {"NAME": "the registered model"}
+_NEW_OR_OLD = {"NAME": "the registered model; created if there is none of this name"}
+_EITHER = {"NAME": "a registered model, or a version such as NAME/3"}
+_VERSION = {"VERSION": "a version: NAME/3, NAME/latest or NAME@ALIAS"}
+_OF_MODEL = {"VERSION": "which of its versions: a number or latest"}
+_ALIAS = {"ALIAS": "the alias, such as champion"}
+_VERBS: dict[str, tuple[str, dict[str, str], _Add, Callable[[argparse.Namespace], None]]] = {
+    "ls": ("list registered models, or the versions that match a filter", {}, _add_filter, _list),
+    "show": ("show a registered model with its versions, or one version", _EITHER, _nothing, _show),
     "register": (
         "register the model of a run, runs:/RUN/PATH or a folder",
-        ("MODEL", "NAME"),
+        {"MODEL": "a run, runs:/RUN/PATH, a folder of a model, or a version", **_NEW_OR_OLD},
         _add_registration,
         _register,
     ),
     "promote": (
         "point an alias to a version, unless somebody has just moved it",
-        ("NAME", "VERSION", "ALIAS"),
+        {**_MODEL, **_OF_MODEL, **_ALIAS},
         _add_reason,
         _promote,
     ),
     "alias": (
         "point an alias to a version, or remove the alias",
-        ("NAME", "ALIAS", "[VERSION]"),
+        {**_MODEL, **_ALIAS, "[VERSION]": "a number or latest; without it, the alias is removed"},
         _add_reason,
         _alias,
     ),
     "rollback": (
         "point an alias to its previous version again",
-        ("NAME", "ALIAS"),
+        {**_MODEL, **_ALIAS},
         _add_reason,
         _roll_back,
     ),
     "history": (
         "list who changed what in a registered model, when and why",
-        ("NAME",),
+        _MODEL,
         _add_alias_filter,
         _history,
     ),
     "compare": (
         "show what differs between two versions, and whether callers would break",
-        ("BEFORE", "AFTER"),
+        {
+            "BEFORE": "the version that callers use: NAME/3, NAME/latest or NAME@ALIAS",
+            "AFTER": "the version that would replace it",
+        },
         _nothing,
         _compare,
     ),
-    "copy": ("register a version under another name", ("VERSION", "NAME"), _add_reason, _copy),
+    "copy": (
+        "register a version under another name",
+        {**_VERSION, **_NEW_OR_OLD},
+        _add_reason,
+        _copy,
+    ),
     "approve": (
         "approve a version for an alias whose rules ask for it",
-        ("NAME", "VERSION", "ALIAS"),
+        {**_MODEL, **_OF_MODEL, **_ALIAS},
         _add_reason,
         _approve,
     ),
     "rules": (
         "show or set what must hold before an alias moves",
-        ("NAME", "ALIAS"),
+        {**_MODEL, **_ALIAS},
         _add_rules,
         _rules,
     ),
     "tag": (
         "set tags of a registered model or a version",
-        ("NAME", "KEY=VALUE"),
+        {**_EITHER, "KEY=VALUE": "a tag to set; several may follow"},
         _add_removal,
         _tag,
     ),
     "note": (
         "set the note of a registered model or a version",
-        ("NAME", "TEXT"),
+        {**_EITHER, "TEXT": "the note; '' removes it"},
         _nothing,
         _note,
     ),
     "stage": (
         "put a version into one of MLflow's stages",
-        ("VERSION", "STAGE"),
+        {**_VERSION, "STAGE": "None, Staging, Production or Archived"},
         _add_reason,
         _stage,
     ),
-    "rename": ("give a registered model another name", ("NAME", "NEW_NAME"), _nothing, _rename),
-    "rm": ("remove a registered model, or one version", ("NAME",), _add_reason, _remove),
-    "restore": ("restore a removed registered model or version", ("NAME",), _add_reason, _restore),
+    "rename": (
+        "give a registered model another name",
+        {**_MODEL, "NEW_NAME": "what to call it"},
+        _nothing,
+        _rename,
+    ),
+    "rm": ("remove a registered model, or one version", _EITHER, _add_reason, _remove),
+    "restore": ("restore a removed registered model or version", _EITHER, _add_reason, _restore),
 }
 
 COMMAND = Registering()

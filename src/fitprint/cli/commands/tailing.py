@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from fitprint.cli import reading
+from fitprint.cli.command import whole_number
 from fitprint.cli.selecting import add_metrics
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.cli.watching import rest
@@ -50,7 +51,7 @@ class Tailing:
             "-n",
             "--lines",
             metavar="LINES",
-            type=_count,
+            type=whole_number(0),
             default=_LINES,
             help=f"begin with this many of the existing lines ({_LINES} by default)",
         )
@@ -157,9 +158,3 @@ def _tell_end(record: RunRecord, *, as_json: bool) -> None:
 def _nothing(record: RunRecord, patterns: Sequence[str]) -> str:
     have = ", ".join(clean(key) for key in sorted(record.metrics)[:20])
     return f"the run has no metric {', '.join(map(repr, patterns))}; its metrics: {have or 'none'}"
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 on, not {text!r}")
-    return int(text)

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from fitprint.cli.command import add_verb
+from fitprint.cli.command import add_verb, whole_number
 from fitprint.cli.grid import Column, render
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.recording.workspace import current
@@ -62,7 +62,9 @@ class Viewing:
         save.add_argument(
             "--by", default="", metavar="KEY", help="print a table for each value of this"
         )
-        save.add_argument("--top", type=_count, default=0, metavar="N", help="at most N runs")
+        save.add_argument(
+            "--top", type=whole_number(1), default=0, metavar="N", help="at most N runs"
+        )
         for verb, words in (("show", "print a view"), ("rm", "remove a view")):
             one = add_verb(verbs, verb, words)
             one.add_argument("name", metavar="NAME", help="the view")
@@ -134,9 +136,3 @@ def _list(views: list[SavedView], *, as_json: bool) -> None:
 
 def _words(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value or "")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
-    return int(text)

@@ -1,4 +1,4 @@
-"""What a framework plugin is held against: all checks of its framework, with the author's cases."""
+"""The checks of a framework plugin, run with the author's cases."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ __all__ = ["FrameworkConformance"]
 
 
 class FrameworkConformance(FrameworkSubject):
-    """Hold a framework plugin against the promises of autologging.
+    """Check that a framework plugin keeps the promises of autologging.
 
     Attributes:
-        framework: the plugin's framework; hooks beside it are taken from its top-level package.
+        framework: the plugin's framework; the plugin's other hooks are taken from the top-level
+            package of its class.
         cases: calls that train, at least one.
 
     Example:

@@ -1,4 +1,4 @@
-"""What a framework plugin is held against: its framework, and cases of calls that train."""
+"""What the checks of a framework plugin need: its framework, and cases of calls that train."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["Case", "FrameworkSubject", "Outcome", "seeded"]
 
 @dataclass(frozen=True)
 class Case:
-    """One training call, and what its record must hold.
+    """One training call, and what its record must contain.
 
-    ``build`` and ``fit`` are functions of a module, and import the framework inside: fresh
+    ``build`` and ``fit`` are functions of a module that import the framework inside, because new
     processes call them, before and after the framework is imported.
 
     Attributes:
         name: short and unique among the cases.
-        build: returns, by name, everything that the call takes: new objects each time, with the
-            same values each time.
+        build: returns the arguments of the call by name: new objects with the same values each
+            time.
         fit: takes what ``build`` returned as keyword arguments, makes the one outermost training
             call, and returns its result.
-        predict: takes that result and returns what must be the same with fitprint as without; by
-            default all of it.
+        predict: takes that result and returns what must be the same with and without fitprint; by
+            default the whole result.
         params: names of parameters that must be recorded.
         metrics: names of metrics that must be recorded, with the number of their points (None: any
             number).

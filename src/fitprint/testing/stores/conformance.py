@@ -1,4 +1,4 @@
-"""What a store plugin is held against: all checks, with a way to open the store of a folder."""
+"""The checks of a store plugin, and how to open the store of a folder."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ __all__ = ["StoreConformance"]
 
 
 class StoreConformance(StoreSubject):
-    """Hold a store against its protocol.
+    """Check that a store keeps its protocol.
 
     Attributes:
-        uri: URI of a store, in which ``{folder}`` stands for an empty folder that is the check's
-            own.
+        uri: URI of a store; ``{folder}`` in it is replaced by a new empty folder for each check.
         across_processes: whether a process that opens the same URI finds the same runs.
 
     Example:

@@ -174,9 +174,7 @@ def aliases_have_a_history(conformance: StoreSubject, folder: Path) -> None:
             _moved("churn", "champion", 1, reason="first"),
             _moved("churn", "champion", 2, expected=1, actor="bob"),
         )
-        _refused(
-            store, feed, _moved("churn", "champion", 3, expected=1), "leads to version 2 by now"
-        )
+        _refused(store, feed, _moved("churn", "champion", 3, expected=1), "now points to version 2")
         _refused(store, feed, _moved("churn", "champion", 9), "no version 9")
         for wrong in ("latest", "v3", "3", "", "a b", "x" * 101):
             _refused(store, feed, _moved("churn", wrong, 1), "cannot be called")

@@ -1,4 +1,4 @@
-"""What a store plugin is held against: a way to open the store of a folder."""
+"""What the checks of a store plugin need: a way to open the store of a folder."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ __all__ = ["StoreSubject"]
 
 
 class StoreSubject(Conformance):
-    """A store under test, and how it is opened.
+    """A store under test, and how to open it.
 
     Attributes:
-        uri: URI of a store, in which ``{folder}`` stands for an empty folder that is the check's
-            own.
+        uri: URI of a store; ``{folder}`` in it is replaced by a new empty folder for each check.
         across_processes: whether a process that opens the same URI finds the same runs.
     """
 
