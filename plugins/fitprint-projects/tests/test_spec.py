@@ -143,6 +143,15 @@ def test_what_is_wrong_in_a_table_is_said(made, text, words):
         read_project(made().write(pyproject__toml=text).folder)
 
 
+def test_what_authors_also_write_is_understood(made):
+    """A blank that was forgotten behind `type:`, and descriptions."""
+    text = "entry_points: {main: {command: a, description: d, parameters: {x: {type:float}}}}"
+    assert (
+        "float"
+        == read_project(made().write(MLproject=text).folder).entry("main").parameters["x"].type
+    )
+
+
 def test_a_type_that_is_none_of_mlflows_is_told_and_is_a_string(made, problems):
     text = "entry_points: {main: {command: a, parameters: {x: number, y: strange}}}"
     entry = read_project(made().write(MLproject=text).folder).entry("main")

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
+from fitprint.cli.catalogue import BuiltIn
 from fitprint.hooks.markers import hookimpl
+
+
+class _Command(BuiltIn):
+    """A command that is imported when it runs, as fitprint's own are."""
+
+    def _command(self) -> Any:
+        module, _, name = self._module.partition(":")
+        return getattr(import_module(f"fitprint_projects.{module}"), name)
 
 
 @hookimpl
 def register_commands() -> Sequence[Any]:
-    from fitprint_projects.commands import Cloning, Running
-    from fitprint_projects.reproducing.command import Reproducing
-    from fitprint_projects.snapshots import Snapping
-
-    return [Running(), Cloning(), Reproducing(), Snapping()]
+    return [
+        _Command(
+            "run",
+            "commands:RUN",
+            "Run a project: a folder, a repository or an archive, with parameters.",
+        ),
+        _Command(
+            "clone", "commands:CLONE", "Run a project again as a run did, with other parameters."
+        ),
+        _Command(
+            "reproduce",
+            "reproducing.command:COMMAND",
+            "Run a recorded run again, and tell whether it comes out the same.",
+        ),
+        _Command(
+            "snapshot",
+            "snapshots:COMMAND",
+            "Keep the code of a run's commit with the run, where nobody else can fetch it.",
+        ),
+    ]
 
 
 @hookimpl

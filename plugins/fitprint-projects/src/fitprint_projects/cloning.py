@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import fitprint
+from fitprint.cli.terminal import tell
 from fitprint.context.secret_shapes import REDACTED
 from fitprint.errors import ArtifactNotFoundError
 from fitprint.recording.run import Run
@@ -93,4 +94,7 @@ def _source(run: Run, facts: Mapping[str, Any]) -> tuple[str, str]:
         return source, ""
     if _COMMIT.fullmatch(revision) and not facts["dirty"]:
         return source, revision
+    if not revision:  # in no repository, so that nobody knows what the files beside the script were
+        tell(f"{source} is in no repository: its code is what is there now")
+        return source, ""
     return f"runs:/{run.id}", ""

@@ -12,7 +12,7 @@ from fitprint.cli.terminal import tell
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.parameters import assigned
 
-__all__ = ["Cloning", "Running"]
+__all__ = ["CLONE", "RUN", "Cloning", "Running"]
 
 
 class Running:
@@ -31,9 +31,6 @@ class Running:
       fitprint run train.py -P epochs=3
       fitprint run . --matrix lr=0.1,0.01 depth=2:6 -j 4
     """
-
-    name = "run"
-    help = "Run a project: a folder, a repository or an archive, with parameters."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -91,9 +88,6 @@ class Cloning:
     Example:
       fitprint clone @last -P alpha=0.1
     """
-
-    name = "clone"
-    help = "Run a project again as a run did, with other parameters."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help="the run")
@@ -212,3 +206,7 @@ def _show(plan: Any, values: Any, command: list[str], *, as_json: bool) -> int:
     for name, text in prepared.files.items():
         print(f"\n{name}:\n{text}")
     return 0
+
+
+RUN = Running()
+CLONE = Cloning()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import urllib.error
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +26,9 @@ def download(address: str, place: Path) -> Path:
             f"{shown!r:.200} cannot be fetched; bring it here yourself and give its path, or use "
             "https, runs:/ or file:"
         )
+    import urllib.error
+    import urllib.request
+
     try:
         with (
             urllib.request.urlopen(address, timeout=_SILENCE) as answer,  # noqa: S310 - see above

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fitprint_projects.environments.building import provide
-from fitprint_projects.environments.wanted import read_wanted
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.spec import Project
 
@@ -108,6 +106,9 @@ def interpreter_for(
 
         python = conda_environment(project.folder / wanted.file, build=build, tell=tell)
         return Interpreter("conda", str(python))
+    from fitprint_projects.environments.building import provide
+    from fitprint_projects.environments.wanted import read_wanted
+
     described = read_wanted(project.folder, wanted.file if wanted.kind == "python" else None)
     if described is None:
         raise ProjectError(

@@ -84,7 +84,7 @@ def _mapping(value: Any, where: str) -> Mapping[Any, Any]:
 def _entry(name: str, value: Any, file: str) -> EntryPoint:
     where = f"{file}: entry point {name!r}"
     found = _mapping(value, where)
-    known(found, ("parameters", "command"), where)
+    known(found, ("parameters", "command", "description"), where)
     command = found.get("command")
     if not isinstance(command, str) or not command.strip():
         raise ProjectError(f"{where} needs a command, such as `command: python train.py`")
@@ -100,8 +100,12 @@ def _parameter(name: str, value: Any, where: str) -> Parameter:
     where = f"{where}, parameter {name!r}"
     if isinstance(value, str):
         value = {"type": value}
-    found = _mapping(value, where)
-    known(found, ("type", "default"), where)
+    # `{type:float}` is a key without a value, and is written where a blank was forgotten
+    found = dict(
+        key.split(":", 1) if each is None and str(key).startswith("type:") else (key, each)
+        for key, each in _mapping(value, where).items()
+    )
+    known(found, ("type", "default", "description"), where)
     kind, default = found.get("type", "string"), found.get("default")
     if not isinstance(kind, str) or isinstance(default, (dict, list)):
         raise ProjectError(f"{where} needs a type and a default that are words or numbers")

@@ -22,7 +22,7 @@ from fitprint.views.facts import part
 from fitprint.views.finding import WORDS
 from fitprint.views.wording import size
 
-__all__ = ["PACK", "Snapping", "empty_repository", "take", "unpack"]
+__all__ = ["COMMAND", "PACK", "Snapping", "empty_repository", "take", "unpack"]
 
 PACK = "code/commit.pack"
 _MOST = 256 << 20  # bytes of a pack
@@ -114,9 +114,6 @@ class Snapping:
     fitprint snapshot @last
     """
 
-    name = "snapshot"
-    help = "Keep the code of a run's commit with the run, where nobody else can fetch it."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
 
@@ -127,3 +124,6 @@ class Snapping:
         kept = take(run, places)
         print(f"{PACK} ({size(kept)})")  # noqa: T201 - printing is what a command does
         return 0
+
+
+COMMAND = Snapping()

@@ -16,7 +16,7 @@ from fitprint_projects.reproducing import Choices, fresh_folder, reproduce, run_
 from fitprint_projects.reproducing.pages import as_markdown, as_text
 from fitprint_projects.reproducing.reports import Report
 
-__all__ = ["Reproducing"]
+__all__ = ["COMMAND", "Reproducing"]
 
 
 class Reproducing:
@@ -33,9 +33,6 @@ class Reproducing:
     status is 0 if they are EXACT or WITHIN the tolerance, 1 if they are DIFFERENT, 3 if it is
     IMPOSSIBLE to tell. The new run has the tag `reproduces`, and the artifact reproduction.json.
     """
-
-    name = "reproduce"
-    help = "Run a recorded run again, and tell whether it comes out the same."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
@@ -155,3 +152,6 @@ def _tolerance(text: str) -> tuple[str, float]:
             f"{text!r} must be a metric, = and a number from 0 on, such as val_loss=1e-6"
         )
     return name, number
+
+
+COMMAND = Reproducing()
