@@ -114,9 +114,6 @@ class Snapping:
     fitprint snapshot @last
     """
 
-    name = "snapshot"
-    help = "Keep the code of a run's commit with the run, where nobody else can fetch it."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
 
@@ -127,3 +124,5 @@ class Snapping:
         kept = take(run, places)
         print(f"{PACK} ({size(kept)})")  # noqa: T201 - printing is what a command does
         return 0
+
+

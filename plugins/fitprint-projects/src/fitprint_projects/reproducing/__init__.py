@@ -21,6 +21,7 @@ from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.settings import working_folder
 from fitprint.views.facts import part
+from fitprint_projects.caching import CacheBusyError
 from fitprint_projects.checkout import CodeMissingError, check_out
 from fitprint_projects.environments.building import provide
 from fitprint_projects.environments.wanted import UnbuildableError, other_packages, recorded
@@ -122,7 +123,7 @@ def reproduce(
     with fresh_folder(choices.keep, tell) as folder:
         try:
             done = run_again(run, choices, folder, tell)
-        except (CodeMissingError, UnbuildableError, MissingWordsError) as error:
+        except (CodeMissingError, UnbuildableError, CacheBusyError, MissingWordsError) as error:
             return _impossible(run, [str(error)])
         fails = done.run is None or (record.status, done.run.status) == ("FINISHED", "FAILED")
         if done.run is None or (fails and missing_file(done.ended)):
@@ -201,7 +202,8 @@ def run_again(
 
     Raises:
         CodeMissingError: its code cannot be brought back.
-        UnbuildableError: its environment cannot be built.
+        UnbuildableError, CacheBusyError: its environment cannot be built.
+        FitprintError: a path to bring leads elsewhere, or its command was not recorded.
         MissingWordsError: its command has secrets that nobody gave.
     """
     line = lineage(run)
@@ -264,7 +266,7 @@ def _bring_files(paths: Sequence[str], folders: Folders) -> list[str]:
         source, target = here / path, folders.work / path
         if not source.exists():
             raise FitprintError(f"there is no {source} to bring")
-        if target.exists():
+        if os.path.lexists(target) or folders.root.resolve() not in target.resolve().parents:
             raise FitprintError(f"{path} is a part of the recorded code, and need not be brought")
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -34,9 +34,6 @@ class Reproducing:
     IMPOSSIBLE to tell. The new run has the tag `reproduces`, and the artifact reproduction.json.
     """
 
-    name = "reproduce"
-    help = "Run a recorded run again, and tell whether it comes out the same."
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help=WORDS)
         parser.add_argument("--check", action="store_true", help="compare what comes out")
@@ -155,3 +152,5 @@ def _tolerance(text: str) -> tuple[str, float]:
             f"{text!r} must be a metric, = and a number from 0 on, such as val_loss=1e-6"
         )
     return name, number
+
+
