@@ -4,7 +4,9 @@ costs above the store's own commit.
 
 from __future__ import annotations
 
+import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
@@ -67,6 +69,11 @@ def versions() -> dict[str, float]:
                 for number in range(MODELS)
             )
         )
+        store.close()
+        store = open_sqlite(f"sqlite:///{folder}/fitprint.db")
+        began = time.perf_counter()
+        store.registry.search(parse("", vocabulary=VERSIONS), limit=20)
+        first = (time.perf_counter() - began) * 1000
         registry = store.registry
         assert isinstance(registry, ModelRegistry)
 
@@ -85,6 +92,7 @@ def versions() -> dict[str, float]:
             )
         )
         figures = {
+            "first_list": first,
             "list": _median(search("")),
             "tag": _median(search("tags.team = 't5'")),
             "alias": _median(
@@ -95,3 +103,7 @@ def versions() -> dict[str, float]:
         }
         store.close()
         return figures
+
+
+if __name__ == "__main__":
+    print(json.dumps({"versions": versions}[sys.argv[1]]()))

@@ -78,6 +78,14 @@ POSTGRES = (
         "ms",
     ),
 )
+REGISTRY: tuple[tuple[str, str, float, float], ...] = (
+    ("100 000 model versions: list, first in a process", "first_list", 20, 5),
+    ("100 000 model versions: list", "list", 5, 2),
+    ("100 000 model versions: search by a tag", "tag", 5, 2),
+    ("100 000 model versions: alias", "alias", 5, 2),
+    ("register a version, above the store's own commit", "register", 3, 1),
+    ("move an alias, above the store's own commit", "move", 3, 1),
+)
 ROWS = (
     Row(
         "import fitprint above bare Python, CPU",
@@ -305,6 +313,17 @@ ROWS = (
         Row(what, case, itemgetter(figure), must, aim, unit, script="postgres.py")
         for what, case, figure, must, aim, unit in POSTGRES
     ),
+    *(
+        Row(what, "versions", itemgetter(figure), must, aim, "ms", script="registry.py")
+        for what, figure, must, aim in REGISTRY
+    ),
+    *(
+        Row(what, "mlflow_import", itemgetter(figure), 8, 3, "s", script="imports.py")
+        for what, figure in (
+            ("import of 1000 runs, 200 000 points, 50 versions of MLflow", "first"),
+            ("the same again", "again"),
+        )
+    ),
     Row(
         "200 files of 1 MiB into S3, CPU above a bare parallel put",
         "uploads",
@@ -353,6 +372,9 @@ def main(chosen: list[str]) -> int:
         print("fitprint-objectstore is not here: rows about buckets are left out")
         rows = [row for row in rows if row.script != "buckets.py"]
     peer = importlib.util.find_spec("mlflow") is not None
+    if not peer or importlib.util.find_spec("fitprint_mlflow") is None:
+        print("MLflow or fitprint-mlflow is not here: rows about imports are left out")
+        rows = [row for row in rows if row.script != "imports.py"]
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}, load "
         f"{os.getloadavg()[0]:.1f}"

@@ -77,3 +77,17 @@ def test_an_importer_that_there_is_not_is_told():
         FitprintError, match="no installed plugin imports from 'mlflo'; there are: .*mlflow"
     ):
         fitprint.import_from("mlflo", "mlflow.db")
+
+
+def test_a_dry_run_into_the_store_of_a_server_makes_no_file(tmp_path):
+    """And asks no server; the second one, into a store that is there, tells what it has."""
+    source, target = f"sqlite:///{tmp_path / 'source.db'}", "mlflow+http://127.0.0.1:9"
+    with isolated(tmp_path / "home", context=False):
+        fitprint.configure(store=source)
+        with fitprint.start_run():
+            pass
+        fitprint.search_runs()
+        assert 1 == len(fitprint.copy_runs(source, target, dry_run=True).added)
+        assert not any((tmp_path / "home").glob("mlflow-*"))
+        fitprint.copy_runs(source, target)
+        assert 0 == len(fitprint.copy_runs(source, target, dry_run=True).added)

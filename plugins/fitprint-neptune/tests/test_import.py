@@ -439,3 +439,50 @@ def test_odd_values_of_neptune_itself_are_passed_over(exports, export):
     assert ["t"] == [name for name in record_of("a").tags if not name.startswith("neptune.")]
     (problem,) = done.problems
     assert "1 files are not in" in problem
+
+
+def few_texts(path: Path, rows: int) -> None:
+    """Write rows with one long text, which the file has once."""
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["x" * 100_000])
+    columns = {
+        "project_id": ["p"] * rows,
+        "run_id": ["r"] * rows,
+        "attribute_path": ["note"] * rows,
+        "attribute_type": ["string_series"] * rows,
+        "string_value": texts,
+    }
+    empty = {field.name: pa.nulls(rows, field.type) for field in SCHEMA}
+    parquet.write_table(pa.table({**empty, **columns}), path)
+
+
+def many_rows(path: Path, _rows: int) -> None:
+    """Write rows without values: a million are some bytes."""
+    columns = {field.name: pa.nulls(2_000_000, field.type) for field in SCHEMA}
+    with parquet.ParquetWriter(path, SCHEMA) as writer:
+        writer.write_table(pa.table(columns, schema=SCHEMA))
+
+
+def long_page(path: Path, _rows: int) -> None:
+    """Write a text that is packed well."""
+    columns = {field.name: pa.nulls(1, field.type) for field in SCHEMA}
+    columns["string_value"] = pa.array(["x" * (30 << 20)])
+    table = pa.table(columns, schema=SCHEMA)
+    parquet.write_table(table, path, compression="zstd", use_dictionary=False)
+
+
+@pytest.mark.parametrize("write", [few_texts, many_rows, long_page])
+def test_a_small_part_that_unpacks_to_much_costs_itself(exports, export, monkeypatch, write):
+    """It is refused before that is in memory; others are taken."""
+    monkeypatch.setattr("fitprint_neptune.parts._MOST", 16 << 20)
+    export("RUN-1", [value("sys/name", "string", "good")])
+    part = export("RUN-2", [value("sys/name", "string", "bad")])
+    write(part, 1000)
+    assert part.stat().st_size < 150_000
+
+    before = pa.total_allocated_bytes()
+    done = imported(exports)
+
+    assert ["good"] == [run.name for run in fitprint.search_runs()]
+    told = [*done.problems, *done.failed.values()]
+    assert any("unpacks to more than 16 MiB" in each for each in told), told
+    assert pa.total_allocated_bytes() - before < 16 << 20

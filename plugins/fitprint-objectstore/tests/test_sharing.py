@@ -1,5 +1,7 @@
 """Two homes, one store and one bucket: what one trains, the other loads."""
 
+import urllib.request
+
 import pytest
 
 pytestmark = pytest.mark.thorough
@@ -88,3 +90,19 @@ def test_a_forked_child_loads_a_model(at):
     at("ada", TRAINING)
 
     assert READ == at("bob", READING.replace("model = ", f"{FORK}model = ", 1))[0]
+
+
+LINK = """
+from fitprint.cli import main
+
+raise SystemExit(main(["get", "first", "note.txt", "--link"]))
+"""
+
+
+def test_a_link_is_read_by_whoever_has_it(at):
+    at("ada", TRAINING)
+
+    link, _ = at("bob", LINK)
+
+    with urllib.request.urlopen(link.strip()) as answer:
+        assert b"it works" == answer.read()

@@ -391,3 +391,20 @@ assert not [name for name in sys.modules if name == "tensorflow"]
 """
     environment = {**os.environ, "FITPRINT_HOME": str(tmp_path / "other")}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+
+
+def test_a_long_text_is_a_file_of_its_own(tmp_path, writer, monkeypatch):
+    """And so are all behind those that are kept in memory until the end; others stay together."""
+    monkeypatch.setattr("fitprint_tensorboard.contents._MOST_HELD", 1_300_000)
+    long = b"a long text\n" * 100_000
+    notes = [(place, tensor("note", each, "text")) for place, each in enumerate([b"one", long])]
+    writer(
+        tmp_path / "logs", *notes, (2, tensor("note", b"two")), (3, tensor("note", long[: 10**5]))
+    )
+    done = imported(tmp_path / "logs")
+    run = fitprint.get_run(done.added[0])
+    paths = {"texts/note.jsonl", "texts/note/1.txt", "texts/note/3.txt"}
+    assert paths == {each.path for each in run.artifacts}
+    lines = run.read("texts/note.jsonl").splitlines()
+    assert ["one", "two"] == [json.loads(line)["text"] for line in lines]
+    assert (long, long[: 10**5]) == tuple(run.read(f"texts/note/{step}.txt") for step in (1, 3))

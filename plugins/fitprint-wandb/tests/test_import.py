@@ -518,3 +518,24 @@ assert before == (
 """
     environment = {**os.environ, "FITPRINT_HOME": str(file.parents[3] / "other")}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+
+
+def test_names_of_many_parts_are_told_and_cost_nothing_else(written):
+    """In histories, configurations and summaries; and so are values that are as deep."""
+    from wandb.proto import wandb_internal_pb2 as messages
+
+    many = ["p"] * 1500  # more than Python calls can be inside one another
+    config, summary, history = messages.Record(), messages.Record(), row(0, loss="1")
+    config.config.update.add(nested_key=many, value_json="1")
+    config.config.update.add(key="lr", value_json="2")
+    config.config.remove.add(nested_key=many)
+    summary.summary.update.add(nested_key=many, value_json="1")
+    summary.summary.update.add(key="deep", value_json='{"a":' * 500 + "1" + "}" * 500)
+    summary.summary.remove.add(nested_key=many)
+    history.history.item.add(nested_key=many, value_json="1")
+    file = written(config, summary, history, row(1, loss="2"))
+    done = imported(file.parents[2])
+    record = current().store.run(done.added[0])
+    assert [2] == [param.value for key, param in record.params.items() if key == "lr"]
+    assert 2 == record.metrics["loss"].count
+    assert any("more than 100 inside one another" in problem for problem in done.problems)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fitprint.arguments import shown
 from fitprint.artifacts.protocol import ArtifactStore, Source
 from fitprint.errors import StoreError, UnknownStoreError
-from fitprint.hooks.openers import Opener
+from fitprint.hooks.openers import Opener, opener_for
 from fitprint.stores.addresses import unknown_scheme
 
 __all__ = ["BUILTIN", "OF_A_HOME", "default_for", "open_artifact_store", "resolved"]
@@ -101,8 +101,7 @@ def open_artifact_store(uri: str, openers: Mapping[str, Opener] = BUILTIN) -> Ar
         UnknownStoreError: there is none for this scheme; the message says for which there are.
         StoreError: it cannot be opened.
     """
-    scheme, colon, _ = uri.partition("://")
-    opener = openers.get(scheme) if colon else None
+    opener = opener_for(uri, openers)
     if opener is not None:
         store = opener.open(uri)
         return store if isinstance(store, ArtifactStore) else _Plain(store)

@@ -89,6 +89,16 @@ class ArtifactStore(ABC):
     def close(self) -> None:
         """Release everything; closing twice is fine."""
 
+    def link(self, digest: str) -> str:  # noqa: ARG002 - the default
+        """Return a URL with which anybody can read the bytes for an hour or so; "", the default,
+        where there are no such links.
+
+        Raises:
+            ArtifactNotFoundError: nothing is kept under this digest.
+            StoreError: the credentials do not allow it, or the store cannot be reached.
+        """
+        return ""
+
     # -- what frees bytes that nobody needs; without it they stay --
 
     def clock(self) -> float | None:

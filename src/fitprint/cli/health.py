@@ -28,6 +28,7 @@ from fitprint.journal.delivery import (
 )
 from fitprint.journal.frames import split_position
 from fitprint.journal.reader import read_journal, segments
+from fitprint.platform.locks import faults, local_option
 from fitprint.recording.homes import temporary_home
 from fitprint.recording.workspace import Workspace, current
 from fitprint.stores.addresses import public
@@ -84,6 +85,7 @@ def findings(*, deep: bool, aside: bool = False) -> Iterator[Finding]:
     if not workspace.settings["store"] and not workspace.home.is_dir():
         yield Finding("store", "ok", "nothing is recorded yet")
         return
+    yield from _locks(workspace)
     yield from _damaged_journals(workspace)
     yield from _leftovers(workspace)
     try:
@@ -172,6 +174,35 @@ def _home(workspace: Workspace) -> Iterator[Finding]:
             f"FITPRINT_HOME={refuge}, then remove it"
         )
         yield Finding("home", "warning", message)
+
+
+def _locks(workspace: Workspace) -> Iterator[Finding]:
+    """Try locks where journals lie, and where the database lies that is no home's own."""
+    folders = [workspace.home]
+    path = workspace.store_uri.removeprefix("sqlite:///")
+    if path != workspace.store_uri and not Path(path).is_relative_to(workspace.home):
+        folders.append(Path(path).absolute().parent)
+    for folder in folders:
+        try:
+            fault = faults(folder)
+        except OSError:
+            continue  # told as that of the home or of the store
+        option = local_option(folder)
+        if fault:
+            message = (
+                f"locks of files do not work where {folder} lies: {fault}. Runs may be shown as "
+                "KILLED that go on, and a SQLite database may be damaged: choose a folder on a "
+                "disk of this machine, or a store on PostgreSQL"
+            )
+            yield Finding("locks", "broken", message)
+        elif option:
+            message = (
+                f"locks of files hold on this machine alone where {folder} lies (mount option "
+                f"{option}): let no other machine use it, or mount it without that"
+            )
+            yield Finding("locks", "warning", message)
+        else:
+            yield Finding("locks", "ok", f"two processes keep each other out of {folder}")
 
 
 def _damaged_journals(workspace: Workspace) -> Iterator[Finding]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from fitprint.errors import PluginError
 
-__all__ = ["Delivery", "Opener", "is_at_hand"]
+__all__ = ["Delivery", "Opener", "is_at_hand", "opener_for", "registered_as"]
 
 Delivery = Literal["on-read", "background"]
 
@@ -38,9 +38,23 @@ class Opener:
             )
 
 
+def registered_as(scheme: str, known: Container[str]) -> str:
+    """Return what is registered for a scheme: itself, or ``name+`` where that stands for all that
+    begin so.
+    """
+    begin, plus, _ = scheme.partition("+")
+    return scheme if scheme in known or begin + plus not in known else begin + plus
+
+
+def opener_for(uri: str, openers: Mapping[str, Opener]) -> Opener | None:
+    """Return what opens a URI; None if nothing does."""
+    scheme, colon, _ = uri.partition("://")
+    return openers.get(registered_as(scheme, openers)) if colon else None
+
+
 def is_at_hand(uri: str, openers: Mapping[str, Opener]) -> bool:
     """Tell whether what lies at the URI needs no delivery in the background; what nothing opens is
     not at hand.
     """
-    opener = openers.get(uri.partition("://")[0])
+    opener = opener_for(uri, openers)
     return opener is not None and opener.delivery == "on-read"

@@ -82,9 +82,9 @@ def register_artifact_stores() -> Mapping[str, Opener]:
     """Return artifact stores as ``{scheme: Opener(open)}``; ``open(url)`` returns a
     ``fitprint.artifacts.protocol.ArtifactStore``.
 
-    One at hand, such as a folder, says ``Opener(open, delivery="on-read")``. Called when one is
-    chosen, when bytes are brought there, or read. ``open`` gets the whole URL, with a password if
-    it has one.
+    The scheme ``name+`` stands for all that begin so, such as ``name+this``. One at hand, such as a
+    folder, says ``Opener(open, delivery="on-read")``. Called when one is chosen, when bytes are
+    brought there, or read. ``open`` gets the whole URL, with a password if it has one.
     """
     raise NotImplementedError
 

@@ -15,18 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fitprint.entities import Decision, Experiment
+    from fitprint.recording.answering import Waiting
     from fitprint.recording.workspace import Workspace
 
 __all__ = ["RunActs", "perform", "raise_refusals"]
 
 
-def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> None:
+def perform(
+    workspace: Workspace,
+    *acts: Act,
+    patience: float | None = None,
+    waiting: Waiting | None = None,
+) -> None:
     """Write the acts down, deliver them, and see that they were done.
 
     Args:
         workspace: where.
         acts: what is wanted.
         patience: seconds to wait for others who deliver; by default as long as a look at runs does.
+        waiting: what limits the wait for the store itself; by default nothing does.
 
     Raises:
         RefusedError: the store refused one of them; the others are done.
@@ -34,21 +41,25 @@ def perform(workspace: Workspace, *acts: Act, patience: float | None = None) -> 
             that is delivered.
     """
     workspace.writer.append(*acts)
-    waiting = (
+    kept = (
         "; your request is kept, and will be done or refused when it is delivered "
         "(see `fitprint sync`)"
     )
-    try:
+
+    def decide() -> list[Decision | None]:
         if patience is None:
             store = workspace.store
         else:
             workspace.sync(patience)
             store = workspace.known_store()
-        decisions = [store.decision(act.id) for act in acts]
+        return [store.decision(act.id) for act in acts]
+
+    try:
+        decisions = decide() if waiting is None else waiting.answer(decide)
     except StoreError as error:
-        raise type(error)(f"{error}{waiting}") from error
+        raise type(error)(f"{error}{kept}") from error
     if None in decisions:
-        raise StoreError(f"the store {workspace.store_uri} has not taken it yet{waiting}")
+        raise StoreError(f"the store {workspace.store_uri} has not taken it yet{kept}")
     raise_refusals(decisions)
 
 

@@ -347,10 +347,24 @@ class RunReader:
                 and what to do.
             IntegrityError: the stored bytes have changed.
         """
+        return self.workspace.blobs.read(self._artifact(path).digest)
+
+    def link(self, path: str) -> str:
+        """Return a URL with which anybody can read an artifact for an hour, from a bucket.
+
+        Raises:
+            ArtifactNotFoundError: as for :meth:`read`.
+            PendingBytesError: its bytes are not in the bucket yet; the message says where they are,
+                and what to do.
+            StoreError: the artifact store gives no links, or cannot be reached.
+        """
+        return self.workspace.shared.link(self._artifact(path).digest)
+
+    def _artifact(self, path: str) -> Artifact:
         checked_text(path, "an artifact's path", empty=True)
         for artifact in self.record.artifacts:
             if artifact.path == path:
-                return self.workspace.blobs.read(artifact.digest)
+                return artifact
         have = sorted(artifact.path for artifact in self.record.artifacts)
         folder = f"{path.rstrip('/')}/" if path else ""
         if below := [name for name in have if name.startswith(folder)]:

@@ -22,6 +22,7 @@ from fitprint.errors import (
 )
 from fitprint.events import ModelVersionCreated, RegisteredModelEdited
 from fitprint.ids import new_id
+from fitprint.recording.answering import Waiting
 from fitprint.recording.contents import RunContents
 from fitprint.recording.model_uris import SCHEME, found_model, registry_of
 from fitprint.recording.reading import RunReader
@@ -85,10 +86,17 @@ def register_model(
     """
     workspace = current()
     name = checked_text(name, "the name of a registered model")
+    waiting = Waiting(workspace)
     act = _request(
-        workspace, model, name, _texts(tags or {}), checked_text(note, "a note", empty=True), reason
+        waiting,
+        workspace,
+        model,
+        name,
+        _texts(tags or {}),
+        checked_text(note, "a note", empty=True),
+        reason,
     )
-    decision = decided(workspace, act)
+    decision = decided(workspace, act, waiting)
     number = decision.version or 0
     try:
         made = ModelVersion(workspace, registry_of(workspace.known_store()).version(name, number))
@@ -114,6 +122,7 @@ def register_model(
 
 
 def _request(
+    waiting: Waiting,
     workspace: Workspace,
     model: Any,
     name: str,
@@ -122,7 +131,7 @@ def _request(
     reason: str,
 ) -> ModelVersionCreated:
     reason = checked_text(reason, "a reason", empty=True)
-    run_id, logged, files, evaluations = _material(workspace, model)
+    run_id, logged, files, evaluations = _material(waiting, workspace, model)
     changes: dict[str, Any] = {"tags": tags, "note": note, "evaluations": evaluations}
     given = {key: value for key, value in changes.items() if value}
     return ModelVersionCreated(
@@ -131,23 +140,24 @@ def _request(
 
 
 def _material(
-    workspace: Workspace, model: Any
+    waiting: Waiting, workspace: Workspace, model: Any
 ) -> tuple[str, LoggedModel, tuple[Artifact, ...], Mapping[str, Any]]:
     """Return the run, the model, its files and what is known of how good it is."""
     if isinstance(model, os.PathLike):
         model = os.fspath(model)
     if isinstance(model, str) and model.startswith(SCHEME):
-        model = get_model_version(model)
+        uri = model
+        model = waiting.answer(lambda: get_model_version(uri))
     if isinstance(model, ModelVersion):
         record = model.record
         evaluations = {data: each.to_json() for data, each in record.evaluations.items()}
         return record.run_id, record.model, record.artifacts, evaluations
-    run, path = _run_of(workspace, model)
+    run, path = _run_of(waiting, workspace, model)
     if run is None:
         return _from_folder(workspace, path)
     run.refresh()  # somebody may have recorded a model by another handle
     try:
-        known = run.record
+        known = waiting.answer(lambda: run.record)
     except StoreError:
         here = run.models_here if isinstance(run, RunContents) else {}
         logged, files = here.get(_path_of_model(path, list(here)), (None, ()))
@@ -167,7 +177,7 @@ def _path_of_model(path: str, known: Sequence[str]) -> str:
     return path or (known[0] if len(known) == 1 else "model")
 
 
-def _run_of(workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
+def _run_of(waiting: Waiting, workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
     """Return the run and the path of its model that are meant ("": it was not said); no run for a
     folder.
     """
@@ -182,7 +192,7 @@ def _run_of(workspace: Workspace, model: Any) -> tuple[RunReader | None, str]:
     if os.path.isfile(os.path.join(text, "MLmodel")):  # noqa: PTH113, PTH118
         return None, text
     name, _, path = text.removeprefix("runs:/").strip("/").partition("/")
-    return _run_named(workspace, name), path
+    return waiting.answer(lambda: _run_named(workspace, name)), path
 
 
 def _run_named(workspace: Workspace, name: str) -> RunReader:

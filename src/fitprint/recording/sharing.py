@@ -218,17 +218,44 @@ class SharedBytes:
             with self._discreet():
                 return self._fetched(digest, place) if self.is_distant else place.open(digest)
         except ArtifactNotFoundError:
-            waiting = next(iter(store.pending([digest])), None)
-            if waiting is not None:
-                raise PendingBytesError(
-                    f"the bytes of {digest} have not arrived in {public(place.uri)}: "
-                    f"{self._whereabouts(waiting)}"
-                ) from None
-            raise ArtifactNotFoundError(
-                f"the bytes of {digest} are lost: they arrived in {public(place.uri)} and are gone "
-                "from there: `fitprint doctor` in the home that recorded them puts them there "
-                "again, if it still has them"
-            ) from None
+            raise self._missing(digest, store, place) from None
+
+    def link(self, digest: str) -> str:
+        """Return a URL with which anybody can read the bytes for a while.
+
+        Raises:
+            PendingBytesError, ArtifactNotFoundError, StoreError: as for :meth:`open`; or the
+                artifact store gives no links.
+        """
+        store = self._workspace.known_store()
+        place = self.place(store)
+        try:
+            with self._discreet():
+                found = "" if place is None else place.link(digest)
+        except ArtifactNotFoundError:
+            assert place is not None
+            raise self._missing(digest, store, place) from None
+        if not found:
+            where = self._staging.root if place is None else public(place.uri)
+            raise StoreError(
+                f"there are no links to files in {where}, as there are to files in a bucket: copy "
+                "the file, with `fitprint get` without --link"
+            )
+        return found
+
+    def _missing(self, digest: str, store: Store, place: ArtifactStore) -> ArtifactNotFoundError:
+        """Return the error for bytes that are not where all can read them."""
+        waiting = next(iter(store.pending([digest])), None)
+        if waiting is not None:
+            return PendingBytesError(
+                f"the bytes of {digest} have not arrived in {public(place.uri)}: "
+                f"{self._whereabouts(waiting)}"
+            )
+        return ArtifactNotFoundError(
+            f"the bytes of {digest} are lost: they arrived in {public(place.uri)} and are gone "
+            "from there: `fitprint doctor` in the home that recorded them puts them there "
+            "again, if it still has them"
+        )
 
     def _fetched(self, digest: str, place: ArtifactStore) -> BinaryIO:
         """Keep bytes of a distant artifact store in this home, so that they travel once, and open

@@ -25,6 +25,7 @@ from fitprint.events import AliasMoved, ModelVersionEdited, RegisteredModelEdite
 from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.acts import perform
+from fitprint.recording.answering import Waiting
 from fitprint.recording.model_uris import (
     SCHEME,
     ModelURI,
@@ -517,22 +518,24 @@ def searched(
     return [ModelVersion(workspace, record) for record in islice(found, most)]
 
 
-def decided(workspace: Workspace, act: ModelAct) -> Decision:
-    """Ask for one act, wait at most as long as the setting says, and return what was decided.
+def decided(workspace: Workspace, act: ModelAct, waiting: Waiting | None = None) -> Decision:
+    """Ask for one act, wait at most as long as the setting says (and not longer than is left of the
+    wait that has begun), and return what was decided.
 
     Raises:
         RefusedError: the store refused it.
         RegistryUnreachableError: it has not answered.
     """
+    waiting = waiting or Waiting(workspace)
     try:
-        store: Store | None = workspace.known_store()
+        store: Store | None = waiting.answer(workspace.known_store)
     except StoreError:
         store = None  # what is wanted is written down all the same
     if store is not None:
         registry_of(store)
     try:
-        perform(workspace, act, patience=workspace.settings["registry_wait"])
-        decision = workspace.known_store().decision(act.id)
+        perform(workspace, act, patience=workspace.settings["registry_wait"], waiting=waiting)
+        decision = waiting.answer(lambda: workspace.known_store().decision(act.id))
     except (RefusedError, RegistryUnreachableError):
         raise
     except StoreError as error:

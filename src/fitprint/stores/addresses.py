@@ -182,7 +182,7 @@ def unknown_scheme(uri: str, known: Iterable[str], what: str, example: str) -> s
     from difflib import get_close_matches
 
     schemes = sorted(known)
-    choice = ", ".join(f"{name}://" for name in schemes)
+    choice = ", ".join(f"{name}{'…' if name.endswith('+') else ''}://" for name in schemes)
     scheme, colon, _ = uri.partition("://")
     if not colon:
         return (

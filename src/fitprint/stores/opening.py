@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fitprint.errors import PluginError, StoreError, UnknownStoreError
-from fitprint.hooks.openers import Opener
+from fitprint.hooks.openers import Opener, opener_for
 from fitprint.stores.addresses import public, unknown_scheme
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def open_store(
         PluginError: what it made does not derive from :class:`fitprint.stores.protocol.Store`.
         StoreError: the store cannot be opened.
     """
-    scheme, colon, _ = uri.partition("://")
-    opener = openers.get(scheme) if colon else None
+    opener = opener_for(uri, openers)
     if opener is None:
         raise UnknownStoreError(
             unknown_scheme(
@@ -57,7 +56,7 @@ def open_store(
 
     if not isinstance(store, Store):
         raise PluginError(
-            f"a {type(store).__qualname__}, for {scheme}://, does not derive from "
+            f"a {type(store).__qualname__}, for {uri.partition('://')[0]}://, does not derive from "
             "fitprint.stores.protocol.Store"
         )
     return store

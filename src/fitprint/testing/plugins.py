@@ -14,6 +14,7 @@ from typing import Literal
 
 from fitprint.errors import PluginError
 from fitprint.hooks.manager import GROUP
+from fitprint.hooks.openers import registered_as
 from fitprint.testing.artifacts import ArtifactStoreConformance
 from fitprint.testing.carriers import CarrierConformance
 from fitprint.testing.checks import Conformance, NotApplicable, expect
@@ -223,7 +224,7 @@ def everything_is_checked(plugin: ModuleType, classes: list[type[Conformance]]) 
             if issubclass(cls, ArtifactStoreConformance)
         },
     }
-    for hook, names in checked.items():
+    for hook, covered in checked.items():
         if hasattr(plugin, hook):
             brought, by_scheme = getattr(plugin, hook)(), hook in _BY_SCHEME
             kind = "mapping from schemes to openers" if by_scheme else "list"
@@ -236,6 +237,9 @@ def everything_is_checked(plugin: ModuleType, classes: list[type[Conformance]]) 
         else:
             brought = ()
         found = {item if isinstance(item, str) else item.name for item in brought}
+        names = covered
+        if hook in _BY_SCHEME:
+            names = {registered_as(name, found) for name in names}
         expect(
             found >= names,
             f"{', '.join(sorted(names - found))} is checked, but {hook} of the plugin does not "

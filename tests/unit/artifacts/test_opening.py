@@ -6,6 +6,7 @@ import pytest
 
 from fitprint.artifacts.opening import default_for, open_artifact_store, resolved
 from fitprint.errors import StoreError, UnknownStoreError
+from fitprint.hooks.openers import Opener, is_at_hand
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,22 @@ def test_an_unknown_scheme_is_told(uri: str, told: str) -> None:
     with pytest.raises(UnknownStoreError, match=told) as caught:
         open_artifact_store(uri)
     assert "secret" not in str(caught.value)
+
+
+def test_a_scheme_with_a_plus_stands_for_all_that_begin_so():
+    """But for those that are registered themselves; and it is told as such."""
+    opened = []
+    openers = {
+        "far+": Opener(lambda uri: opened.append("any") or open_artifact_store("memory://any")),
+        "far+near": Opener(
+            lambda uri: opened.append("near") or open_artifact_store("memory://near"), "on-read"
+        ),
+    }
+
+    open_artifact_store("far+sftp://host/path", openers)
+    open_artifact_store("far+near://host/path", openers)
+
+    assert ["any", "near"] == opened
+    assert [False, True] == [is_at_hand(f"far+{name}://x", openers) for name in ("sftp", "near")]
+    with pytest.raises(UnknownStoreError, match=r"use far\+…://, far\+near://, or install"):
+        open_artifact_store("far://host/path", openers)

@@ -241,6 +241,16 @@ def test_get_of_an_unknown_path_lists_what_there_is(command, run):
     assert "notes/hello.txt" in done.err
 
 
+@pytest.mark.parametrize("artifacts", ["", "file://{}/files"])
+def test_get_prints_no_link_where_there_is_none(command, run, home, monkeypatch, artifacts):
+    """It says where that is, and what to do; --link writes nothing."""
+    monkeypatch.setenv("FITPRINT_ARTIFACTS", artifacts.format(home.parent))
+    done = command("get", "rich", "notes/hello.txt", "--link")
+    assert (1, "") == (done.status, done.out)
+    assert "fitprint get" in done.err
+    assert 2 == command("get", "rich", "notes/hello.txt", "--link", "-o", "x").status
+
+
 def test_get_of_a_tampered_file_is_refused(command, run, home):
     """The bytes no longer match their digest, and nothing is left in the destination."""
     (artifact,) = [

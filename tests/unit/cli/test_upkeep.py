@@ -110,6 +110,7 @@ class TestDoctor:
             "plugins",
             "home",
             "disk",
+            "locks",
             "journals",
             "store",
             "artifacts",

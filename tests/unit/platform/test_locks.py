@@ -115,3 +115,62 @@ def test_a_file_system_without_locks_is_an_error(
         with pytest.raises(OSError, match="No locks available"):
             module.try_lock(number)
     os.close(number)
+
+
+IGNORED = """
+import fcntl
+fcntl.flock = fcntl.{} = lambda number, how: None
+"""
+REFUSED = """
+import fcntl
+def refuse(number, how):
+    raise OSError(37, "No locks available")
+fcntl.flock = refuse
+"""
+
+
+def test_locks_are_tried_with_two_processes(tmp_path: Path) -> None:
+    """And nothing of it stays."""
+    assert "" == locks.faults(tmp_path)
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (IGNORED.format("flock"), "two processes get the same lock at once (flock)"),
+        (IGNORED.format("lockf"), "two processes get the same lock at once (flock, lockf)"),
+        (REFUSED, "they are refused (OSError: [Errno 37] No locks available)"),
+        ("import time; time.sleep(600)", "they give no answer within 0.1 s"),
+    ],
+)
+def test_what_is_wrong_with_locks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, told: str
+) -> None:
+    """With a stand-in for a file system that has none."""
+    monkeypatch.setattr(locks, "_PROBE", f"{before}\n{locks._PROBE}")
+    assert told == locks.faults(tmp_path, 0.1 if "sleep" in before else 30)
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("mount", "option"),
+    [
+        ("36 25 0:32 / {} rw,relatime - nfs4 host:/x rw,vers=4.2,local_lock=none", ""),
+        ("36 25 0:32 / {} rw,relatime - nfs host:/x rw,vers=3,local_lock=all", "local_lock=all"),
+        ("36 25 0:32 / {} rw,relatime - nfs host:/x rw,vers=3,nolock", "nolock"),
+        ("36 25 0:32 / {} rw shared:1 - cifs //host/x rw,nobrl", "nobrl"),
+        ("36 25 0:32 / {} rw,relatime - ext4 /dev/sda1 rw,nolock", ""),
+        ("36 25 0:32 / {}x rw,relatime - nfs host:/x rw,nolock", ""),
+    ],
+)
+def test_mounts_whose_locks_stay_here_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mount: str, option: str
+) -> None:
+    (tmp_path / "with space" / "home").mkdir(parents=True)
+    place = str(tmp_path / "with space").replace(" ", "\\040")
+    mounts = tmp_path / "mounts"
+    lines = ("1 1 8:1 / / rw - ext4 /dev/sda1 rw", mount.format(place))
+    mounts.write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(locks, "_MOUNTS", str(mounts))
+    assert option == locks.local_option(tmp_path / "with space" / "home")

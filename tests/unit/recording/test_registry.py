@@ -4,10 +4,12 @@ mistakes.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -26,6 +28,8 @@ from fitprint.errors import (
 from fitprint.events import ArtifactStoreChosen, Batch, BytesArrived, ModelVersionCreated
 from fitprint.hooks import manager
 from fitprint.hooks.markers import hookimpl
+from fitprint.journal.delivery import journals
+from fitprint.journal.reader import read_journal
 from fitprint.recording.workspace import current
 from fitprint.registered import ModelEvaluation, ModelVersionRecord
 from fitprint.stores.memory import MemoryStore
@@ -420,6 +424,31 @@ class _Leaving(MemoryStore):
         return _Forgetful(self._records)
 
 
+class _Listening(MemoryStore):
+    """A store behind a socket that waits for an answer, however long that takes."""
+
+    connections: ClassVar[list[socket.socket]] = []
+
+    def _ask(self) -> None:
+        host, _, port = self.uri.removeprefix("listening://").partition(":")
+        try:
+            with socket.create_connection((host, int(port))) as connection:
+                self.connections.append(connection)
+                connection.recv(1)
+        except OSError:
+            pass
+        raise StoreError("the server has closed the connection")
+
+    @property
+    def id(self) -> str:
+        self._ask()
+        return super().id
+
+    def append(self, batch: Any) -> None:
+        self._ask()
+        super().append(batch)
+
+
 @pytest.fixture
 def stores(home: Any) -> Iterator[None]:
     """Stores by scheme."""
@@ -429,7 +458,8 @@ def stores(home: Any) -> Iterator[None]:
         @hookimpl
         def register_stores(self) -> dict[str, Opener]:
             found = {"without": _Without, "silent": _Silent, "leaving": _Leaving}
-            return {name: Opener(store, "on-read") for name, store in found.items()}
+            stores = {name: Opener(store, "on-read") for name, store in found.items()}
+            return {**stores, "listening": Opener(_Listening, "on-read")}
 
     manager.reset(manager.Hooks(extra={"stores": Plugin()}))
     yield
@@ -474,6 +504,41 @@ def test_a_run_of_this_program_is_registered_though_the_store_is_out_of_reach(
         with pytest.raises(StoreError, match="the network is down") as raised:
             fitprint.register_model(unknown, "churn")
         assert not isinstance(raised.value, RegistryUnreachableError)
+
+
+@pytest.fixture
+def listening(stores: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URI of a server that takes connections, and never says a word until the test is over."""
+    monkeypatch.setattr("fitprint.recording.answering._LEAST", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"listening://127.0.0.1:{server.getsockname()[1]}"
+    for connection in _Listening.connections:  # who waits goes on
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+    _Listening.connections.clear()
+
+
+def test_a_store_that_never_answers_is_waited_for_once(listening: str, tmp_path: Path) -> None:
+    """By the setting, whatever is looked up, and the request is kept if nothing had to be."""
+    run = recorded(1)
+    folder = run.download("model", tmp_path / "model")
+    fitprint.configure(store=listening, registry_wait=0)
+    here = recorded(2)
+    for known in (here, folder):
+        with pytest.raises(RegistryUnreachableError, match=r"within 0\.2 s .*request is kept"):
+            fitprint.register_model(known, "churn")
+    for unknown in (f"runs:/{run.id}/model", "models:/churn/1", fitprint.Run(current(), run.id)):
+        with pytest.raises(StoreError, match=r"not answered within 0\.2 s") as raised:
+            fitprint.register_model(unknown, "churn")
+        assert not isinstance(raised.value, RegistryUnreachableError)
+    acts = [
+        event
+        for journal in journals(current().home / "journal")
+        for stretch in read_journal(journal)
+        for event in stretch.events
+        if isinstance(event, ModelVersionCreated)
+    ]
+    assert [here.id, ""] == [act.run for act in acts]
 
 
 def test_a_store_that_leaves_after_it_has_decided_is_told_with_the_version(stores: None) -> None:

@@ -13,7 +13,13 @@ import pytest
 
 import fitprint
 from fitprint.artifacts.memory import MemoryArtifacts
-from fitprint.errors import FitprintError, IntegrityError, StoreError
+from fitprint.errors import (
+    ArtifactNotFoundError,
+    FitprintError,
+    IntegrityError,
+    PendingBytesError,
+    StoreError,
+)
 from fitprint.hooks.markers import hookimpl
 from fitprint.hooks.openers import Opener
 from fitprint.recording import sharing
@@ -45,6 +51,10 @@ class Distant(MemoryArtifacts):
     def open(self, digest: str) -> Any:
         self.opened += 1
         return super().open(digest)
+
+    def link(self, digest: str) -> str:
+        super().open(digest).close()
+        return f"https://host/{digest}?signed"
 
 
 class _Watched:
@@ -247,3 +257,18 @@ def test_runs_of_a_store_without_an_artifact_store_say_what_to_do(tmp_path: Path
         assert [digest] == [item.digest for item in brought.arrived]
         fitprint.configure(home=str(tmp_path / "other"), artifacts=None)
         assert b"first" == fitprint.get_run("@last").read("a.txt")
+
+
+def test_a_file_has_a_link_once_it_has_arrived(
+    runs: CapturedRuns, distant: dict[str, Distant]
+) -> None:
+    record(a="first")
+    runs.workspace.sync()
+    with pytest.raises(PendingBytesError, match="run `fitprint sync` there"):
+        runs.one().link("a.txt")
+    runs.workspace.bring()
+    digest = f"sha256:{hashlib.sha256(b'first').hexdigest()}"
+    assert f"https://host/{digest}?signed" == runs.one().link("a.txt")
+    assert 0 == distant["it"].opened
+    with pytest.raises(ArtifactNotFoundError, match=r"no artifact 'b\.txt'"):
+        runs.one().link("b.txt")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from urllib.parse import unquote, urlsplit
 
 from fitprint.copying.origin import Described, Listed, Origin
 from fitprint.copying.values import id_of
@@ -45,7 +47,9 @@ class MlflowOrigin(Origin):
         super().__init__(public(tracking_uri))
         self._everything, self._refusal = ViewType.ALL, MlflowException
         self.held = ExitStack()
-        self._is_folder = tracking_uri.startswith("file:")
+        self._folder = (
+            Path(unquote(urlsplit(tracking_uri).path)) if tracking_uri.startswith("file:") else None
+        )
         self._bare: set[str] = set()  # experiments whose folder of files is not there
         self._keys: list[str] = []
         self._listed: dict[str, Any] = {}
@@ -56,7 +60,26 @@ class MlflowOrigin(Origin):
             if tracking_uri.startswith(SQLITE)
             else None
         )
-        self._known = {each.experiment_id: each for each in self._all_experiments()}
+        self._known = {each.experiment_id: each for each in self._experiments()}
+
+    def _experiments(self) -> Iterator[Any]:
+        try:
+            yield from self._all_experiments()
+        except Exception:
+            if self._folder is None:
+                raise
+            yield from self._intact_experiments(self._folder)
+
+    def _intact_experiments(self, folder: Path) -> Iterator[Any]:
+        """Yield the experiments of a folder, of which MLflow tells none if one is damaged."""
+        for path in sorted([*folder.glob("*/meta.yaml"), *folder.glob(".trash/*/meta.yaml")]):
+            try:
+                yield self._client.get_experiment(path.parent.name)
+            except Exception as error:  # noqa: BLE001 - a damaged file may raise anything
+                self.problems.append(
+                    f"the experiment in {path.parent} is damaged ({_short(error)}), and its runs "
+                    "are left out"
+                )
 
     def _all_experiments(self) -> Iterator[Any]:
         token = None
@@ -76,6 +99,41 @@ class MlflowOrigin(Origin):
             yield from self._all_runs()
 
     def _all_runs(self) -> Iterator[Listed]:
+        seen = set()
+        try:
+            for run in self._pages():
+                seen.add(run.info.run_id)
+                yield self._kept(run)
+        except Exception:
+            if self._folder is None:
+                raise
+            for run_id in self._ids_in(self._folder):
+                if run_id not in seen:
+                    yield self._by_itself(run_id)
+
+    def _ids_in(self, folder: Path) -> Iterator[str]:
+        """Yield the ids of all runs in a folder, of which MLflow tells none if one is damaged."""
+        for experiment in self._known:
+            for place in (folder, folder / ".trash"):
+                for path in sorted(place.glob(f"{escape(experiment)}/*/meta.yaml")):
+                    yield path.parent.name
+
+    def _by_itself(self, run_id: str) -> Listed:
+        try:
+            return self._kept(self._client.get_run(run_id))
+        except Exception:  # noqa: BLE001 - it is raised again, and told, when this run's turn comes
+            return Listed(run_id, None, False)
+
+    def _kept(self, run: Any) -> Listed:
+        if len(self._listed) < _KEPT:
+            self._listed[run.info.run_id] = run
+        return Listed(
+            run.info.run_id,
+            run.data.tags.get("mlflow.parentRunId"),
+            run.info.status in ("RUNNING", "SCHEDULED"),
+        )
+
+    def _pages(self) -> Iterator[Any]:
         token = None
         while self._known:
             page = self._client.search_runs(
@@ -85,14 +143,7 @@ class MlflowOrigin(Origin):
                 order_by=["attributes.start_time ASC"],
                 page_token=token,
             )
-            for run in page:
-                if len(self._listed) < _KEPT:
-                    self._listed[run.info.run_id] = run
-                yield Listed(
-                    run.info.run_id,
-                    run.data.tags.get("mlflow.parentRunId"),
-                    run.info.status in ("RUNNING", "SCHEDULED"),
-                )
+            yield from page
             token = page.token
             if not token:
                 return
@@ -165,7 +216,7 @@ class MlflowOrigin(Origin):
         """Tell that files are not there, where there must have been some; databases have no folder
         for a run before its first file.
         """
-        if self._is_folder or "mlflow.log-model.history" in run.data.tags:
+        if self._folder or "mlflow.log-model.history" in run.data.tags:
             self.problems.append(
                 f"the files of the run {run.info.run_id} are not there: {folder} is no folder"
             )
@@ -369,7 +420,10 @@ class MlflowOrigin(Origin):
             yield
         except Exception:
             with self._asking():
-                self._client.search_experiments(max_results=1)
+                if self._folder is None:
+                    self._client.search_experiments(max_results=1)
+                else:
+                    next(self._folder.iterdir())
             raise
 
 

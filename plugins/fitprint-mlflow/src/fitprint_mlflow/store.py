@@ -41,7 +41,7 @@ class MlflowStore(SqlStore):
         home: the home folder, whose files are sent, too.
 
     Raises:
-        StoreError: the URI names no server, or the file cannot be made. The server is not asked.
+        StoreError: the URI names no server. It is not asked, and the file is made at the first use.
     """
 
     def __init__(self, uri: str, home: Path) -> None:
@@ -53,11 +53,14 @@ class MlflowStore(SqlStore):
             make_folder(home)
         except OSError as error:
             raise StoreError(f"{home} cannot be made: {error.strerror}") from error
-        path = home / f"{name}.db"
-        super().__init__(SqliteDriver(path, f"sqlite:///{path}"))
+        self._path = home / f"{name}.db"
+        super().__init__(SqliteDriver(self._path, f"sqlite:///{self._path}", at_once=False))
         self.uri = public(uri)
         self._staging = Staging(home / "blobs")
         self._pause = self._retry_at = 0.0
+
+    def is_made(self) -> bool:
+        return self._path.exists()
 
     def forward(self, patience: float) -> Forwarded:
         ledger = self._ledger()

@@ -41,7 +41,12 @@ _COLUMNS: dict[str, Any] = {
     ),
 }
 _PLACES = {"file": "file_value", "file_set": "file_value", "artifact": "file_value"}
+_TEXTS = ("project_id", "run_id", "attribute_path", "attribute_type", "string_value")
 _ROWS = 1 << 16
+# A part may become so many bytes, or so many times its size, whichever is more: others repeat one
+# long text, and a few kilobytes would fill the memory.
+_MOST, _MOST_TIMES = 1 << 28, 100
+_ROW_BYTES = 16
 
 
 class Identity(NamedTuple):
@@ -132,15 +137,47 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _batches(path: Path, columns: dict[str, Any]) -> Iterator[Any]:
-    """Yield a file's rows in pieces, with these columns of these types."""
-    with open_regular(path) as opened, parquet.ParquetFile(opened) as file:
-        missing = sorted({*columns} - {*file.schema_arrow.names})
+    """Yield a file's rows in pieces, with these columns of these types.
+
+    Raises:
+        FitprintError: it has other columns, or becomes much larger than it is.
+    """
+    with open_regular(path) as opened:
+        about = parquet.read_metadata(opened)
+        missing = sorted({*columns} - {*about.schema.to_arrow_schema().names})
         if missing:
             raise FitprintError(
                 f"{path.name} is not a file of neptune-exporter: it has no column {missing[0]!r}"
             )
-        schema = pa.schema(list(columns.items()))
-        for batch in file.iter_batches(batch_size=_ROWS, columns=list(columns)):
-            yield (
-                pa.Table.from_batches([batch.select(list(columns))]).cast(schema).combine_chunks()
-            )
+        most = max(_MOST, _MOST_TIMES * path.stat().st_size)
+        groups = (about.row_group(number) for number in range(about.num_row_groups))
+        _refuse(path, sum(group.total_byte_size for group in groups), most)
+        _refuse(path, about.num_rows * _ROW_BYTES, most)
+        texts = [name for name in _TEXTS if name in columns]
+        schema, unpacked = pa.schema(list(columns.items())), 0
+        with parquet.ParquetFile(opened, metadata=about, read_dictionary=texts) as file:
+            for batch in file.iter_batches(batch_size=_ROWS, columns=list(columns)):
+                unpacked += sum(_text_bytes(batch[name]) for name in texts)
+                _refuse(path, unpacked, most)
+                table = pa.Table.from_batches([batch.select(list(columns))])
+                yield table.cast(schema).combine_chunks()
+
+
+def _text_bytes(column: Any) -> int:
+    """Return how many bytes the texts of a column are, without writing each of them out."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = compute.binary_length(column.dictionary).cast(pa.int64())
+    return compute.sum(lengths.take(column.indices)).as_py() or 0
+
+
+def _refuse(path: Path, unpacked: int, most: int) -> None:
+    """Refuse a file that becomes too large.
+
+    Raises:
+        FitprintError: it has more than ``most`` bytes.
+    """
+    if unpacked > most:
+        raise FitprintError(
+            f"{path.name} unpacks to more than {most >> 20} MiB, which no export of its size does"
+        )

@@ -17,6 +17,7 @@ from fitprint.errors import ArtifactNotFoundError, StoreError
 from fitprint.stores.addresses import public
 from fitprint_objectstore.beside import Beside, is_copy
 from fitprint_objectstore.bucket import Bucket
+from fitprint_objectstore.keys import key_of
 
 __all__ = ["ObjectArtifacts"]
 
@@ -51,12 +52,12 @@ class ObjectArtifacts(ArtifactStore):
         self._beside = Beside(uri)
 
     def put(self, digest: str, source: Source, size: int) -> None:
-        key, objects = _key(digest), self._objects()
+        key, objects = key_of(digest), self._objects()
         if objects.size_of(key) != size or not self.touch(digest):
             objects.put(key, digest, source, size)
 
     def open(self, digest: str) -> BinaryIO:
-        key = _key(digest)
+        key = key_of(digest)
         try:
             return self._objects().open(key)
         except ArtifactNotFoundError:
@@ -64,7 +65,7 @@ class ObjectArtifacts(ArtifactStore):
 
     def __contains__(self, digest: str) -> bool:
         try:
-            return self._objects().size_of(_key(digest)) is not None
+            return self._objects().size_of(key_of(digest)) is not None
         except ArtifactNotFoundError:  # it is no digest
             return False
 
@@ -78,7 +79,7 @@ class ObjectArtifacts(ArtifactStore):
         bucket = self._whole("signs no links")
         if digest not in self:
             raise ArtifactNotFoundError(f"the bytes of {digest} are not in {self.uri}")
-        return bucket.link(_key(digest), lasts)
+        return bucket.link(key_of(digest), lasts)
 
     def clock(self) -> float:
         bucket = self._whole("frees nothing")
@@ -92,7 +93,7 @@ class ObjectArtifacts(ArtifactStore):
         # an object's own time is new only where it is written whole again
         if digest not in self:
             return False
-        self._mark(_TOUCHED + _key(digest))
+        self._mark(_TOUCHED + key_of(digest))
         return digest in self  # it may have been removed before the mark was there
 
     def kept(self) -> Iterator[Kept]:
@@ -104,7 +105,7 @@ class ObjectArtifacts(ArtifactStore):
                 yield Kept(f"sha256:{each.key.replace('/', '')}", each.size, time)
 
     def remove(self, digest: str, before: float) -> bool:
-        bucket, key = self._whole("frees nothing"), _key(digest)
+        bucket, key = self._whole("frees nothing"), key_of(digest)
         mark = bucket.time_of(_TOUCHED + key)
         put = bucket.time_of(key)
         if put is None or max(put, mark or 0.0) > before or not bucket.remove(key):
@@ -143,11 +144,3 @@ class ObjectArtifacts(ArtifactStore):
 
     def _objects(self) -> _Objects:
         return self._beside if is_copy() else self._bucket
-
-
-def _key(digest: str) -> str:
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise ArtifactNotFoundError(
-            f"{digest!r} is not a digest; one looks like sha256: and 64 hexadecimal digits"
-        )
-    return f"{digest[7:9]}/{digest[9:]}"

@@ -1,5 +1,5 @@
 """What the artifact stores are held against: S3 in moto's server, Google and Azure in one that
-knows as much of them as is needed.
+knows as much of them as is needed; and file systems of fsspec's, in a folder and in memory.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ from fitprint.artifacts.protocol import ArtifactStore
 from fitprint.testing.artifacts import ArtifactStoreConformance
 from fitprint.testing.checks import Item
 from fitprint_objectstore.artifacts import ObjectArtifacts
+from fitprint_objectstore.filesystems import FsspecArtifacts
 from fitprint_objectstore.server import CLOUDS, Server
 
-__all__ = ["AzureConformance", "GoogleConformance", "S3Conformance"]
+__all__ = [
+    "AzureConformance",
+    "FolderConformance",
+    "GoogleConformance",
+    "MemoryConformance",
+    "S3Conformance",
+]
 
 
 def _until_the_end(server: Server) -> str:
@@ -84,3 +91,19 @@ class AzureConformance(S3Conformance):
         return _opened(
             "az", folder, f"endpoint={_clouds()}&account_name=testing&skip_signature=true"
         )
+
+
+class FolderConformance(ArtifactStoreConformance):
+    """fsspec's own look at a folder."""
+
+    uri = "fsspec+file://{folder}"
+
+    def open(self, folder: Path) -> ArtifactStore:
+        return FsspecArtifacts(self.uri.format(folder=folder))
+
+
+class MemoryConformance(FolderConformance):
+    """fsspec's memory, which renames by copying."""
+
+    uri = "fsspec+memory://{folder}"
+    across_processes = False

@@ -31,6 +31,9 @@ _STATUSES: dict[int, RunStatus] = {
     api_pb2.STATUS_FAILURE: "FAILED",
 }
 _SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".wav"}
+# bytes of a text that has a file of its own, and of texts that are kept in memory: all behind have
+# files of their own
+_LONG, _MOST_HELD = 1 << 20, 64 << 20
 _WHOLE = 1 << 53  # up to here a float tells all whole numbers apart
 
 
@@ -91,6 +94,7 @@ class Contents:
         self.artifacts: list[Artifact] = []
         self.start = self.end = 0
         self._texts: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._held = 0  # bytes of texts
         self._plugins: dict[str, str] = {}
         self._other: Counter[str] = Counter()
         self._files, self._told = files, told
@@ -159,6 +163,11 @@ class Contents:
             else:
                 add_point(self.histories[tag], step, time, number)
         elif plugin == "text":
+            size = sum(map(len, tensor.string_val))
+            self._held += size
+            if size > _LONG or self._held > _MOST_HELD:
+                self._write("texts", tag, step, tensor.string_val, ".txt")
+                return
             texts = [text.decode("utf-8", "replace") for text in tensor.string_val]
             line = {"step": step, "time": time, "text": texts[0] if len(texts) == 1 else texts}
             self._texts[tag].append(f"{json.dumps(line)}\n".encode())
@@ -171,11 +180,15 @@ class Contents:
         else:
             self._other[plugin or "tensors"] += 1
 
-    def _write(self, folder: str, tag: str, step: int, contents: Any) -> None:
+    def _write(
+        self, folder: str, tag: str, step: int, contents: Any, suffix: str | None = None
+    ) -> None:
         for content in contents:
-            suffix = next((s for head, s in _SUFFIXES.items() if content.startswith(head)), ".bin")
+            kind = suffix or next(
+                (s for head, s in _SUFFIXES.items() if content.startswith(head)), ".bin"
+            )
             self.artifacts.append(
-                self._files.write(path_for(folder, f"{tag}/{step}", suffix), [content])
+                self._files.write(path_for(folder, f"{tag}/{step}", kind), [content])
             )
 
     def _take_session(self, content: bytes) -> None:

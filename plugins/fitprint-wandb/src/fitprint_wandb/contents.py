@@ -24,6 +24,8 @@ __all__ = ["Contents", "named"]
 _OURS = ("_step", "_timestamp", "_runtime", "_wandb")  # of W&B itself, in each row
 _GOALS: dict[int, Literal["min", "max"]] = {1: "min", 2: "max"}
 _ABSENT = object()
+_DEEPEST = 100  # parts of a name, and values inside one another
+_TOO_DEEP = f"values that are more than {_DEEPEST} inside one another"
 
 
 def _records(path: Path, told: Callable[[str], None]) -> Iterator[Any]:
@@ -213,6 +215,9 @@ class Contents:
     def _items(self, items: Iterable[Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
         for item in items:
             path = tuple(item.nested_key) or (item.key,)
+            if len(path) > _DEEPEST:
+                self._left[_TOO_DEEP] += 1
+                continue
             what = item.WhichOneof("value") if "value" in item.DESCRIPTOR.oneofs_by_name else None
             if what == "none":
                 yield path, None
@@ -225,10 +230,14 @@ class Contents:
 
     def _parsed(self, text: str) -> Any:
         try:
-            return json.loads(text)
+            value = json.loads(text)
         except (ValueError, RecursionError):
             self._left["values that are no JSON"] += 1
             return _ABSENT
+        if _is_deeper(value, _DEEPEST):
+            self._left[_TOO_DEEP] += 1
+            return _ABSENT
+        return value
 
 
 def _seconds(timestamp: Any) -> float:
@@ -238,6 +247,21 @@ def _seconds(timestamp: Any) -> float:
 def _is_number(value: Any) -> bool:
     """Tell whether this is a number that a metric can have; truth values are 0 and 1."""
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 1023)
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Tell whether there are more lists and dictionaries inside one another than so many."""
+    inner = [value]
+    for _ in range(most):
+        inner = [
+            each
+            for outer in inner
+            if isinstance(outer, (dict, list))
+            for each in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not inner:
+            return False
+    return True
 
 
 def _put(row: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

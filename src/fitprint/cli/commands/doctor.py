@@ -15,10 +15,10 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✕", 
 
 
 class Doctor:
-    """It checks versions, settings, plugins, the home folder and its disk, the journals, the store
-    and the artifacts. The exit status is 1 if something is broken; each such line says what to do.
-    --set-aside renames journals that cannot be delivered, so that later deliveries ignore them;
-    rename them back to use them again.
+    """It checks versions, settings, plugins, the home folder, its disk and locks, the journals, the
+    store and the artifacts. The exit status is 1 if something is broken; each such line says what
+    to do. --set-aside renames journals that cannot be delivered, so that later deliveries ignore
+    them; rename them back to use them again.
 
     --json prints a list of objects with check, state ("ok", "warning" or "broken") and message.
     """

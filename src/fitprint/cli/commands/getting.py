@@ -17,6 +17,9 @@ class Getting:
     """A file or folder is copied under its own name into the working directory; all artifacts are
     copied into a folder named after the run's id. Every byte is checked against the digest that was
     recorded. An autologged model has the path `model`. The path that was written is printed.
+
+    With --link nothing is copied: a link to a file is printed, with which anybody can read it for
+    an hour. This needs an artifact store in a bucket.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -28,7 +31,9 @@ class Getting:
             default="",
             help="file or folder inside the run; all if left out",
         )
-        parser.add_argument(
+        way = parser.add_mutually_exclusive_group()
+        way.add_argument("--link", action="store_true", help="print a link to a file in a bucket")
+        way.add_argument(
             "-o",
             "--output",
             metavar="DESTINATION",
@@ -37,7 +42,9 @@ class Getting:
 
     def run(self, arguments: argparse.Namespace) -> int:
         run = reading.run_named(arguments.run)
-        if arguments.output == "-":
+        if arguments.link:
+            print(run.link(arguments.path))
+        elif arguments.output == "-":
             sys.stdout.buffer.write(run.read(arguments.path))
         else:
             print(

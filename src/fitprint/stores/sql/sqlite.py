@@ -83,7 +83,14 @@ class SqliteDriver:
         ),
     }
 
-    def __init__(self, path: Path, uri: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        uri: str,
+        steps: Sequence[Sequence[str]] = STEPS,
+        *,
+        at_once: bool = True,
+    ) -> None:
         self.path = _absolute(path)
         self.uri = uri
         self.opened = 0
@@ -92,11 +99,13 @@ class SqliteDriver:
         self._steps = steps
         self._schema = 0
         self._may_write = True
+        self._is_read_only = False  # the file system, or the folder
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
         self._process = 0
-        with self._errors():
-            self._connected()
+        if at_once:  # else the file is made, and what is wrong with it told, at the first use
+            with self._errors():
+                self._connected()
 
     @contextmanager
     def reading(self) -> Iterator[_Transaction]:
@@ -107,6 +116,13 @@ class SqliteDriver:
     def writing(self) -> Iterator[_Transaction]:
         if self._is_lost():
             raise self._loss()
+        with self._errors():
+            self._connected()
+        if self._is_read_only:
+            raise StoreVersionError(
+                f"the store {self.path} cannot be written, for its folder cannot: what is there "
+                "can be read"
+            )
         with self._errors(), self._transaction("BEGIN IMMEDIATE") as transaction:
             if not self._may_write:
                 raise self._too_old("and can only be read by this one")
@@ -131,7 +147,8 @@ class SqliteDriver:
         with self._errors():
             self._connected()  # brings the file up to date, and holds its log open
             with _opening:
-                place = f"{self.path.as_uri()}?mode=ro"
+                place = self._place()
+                place = place if self._is_read_only else f"{place}?mode=ro"
                 connection = sqlite3.connect(
                     place,
                     uri=True,
@@ -233,6 +250,11 @@ class SqliteDriver:
             self._files = OpenFiles(self.path, found, before)
         try:
             if version < len(self._steps):
+                if self._is_read_only:
+                    raise StoreVersionError(
+                        f"the store {self.path} was written by an older fitprint, and cannot be "
+                        "brought up to date where nothing can be written: copy it elsewhere"
+                    )
                 self._upgrade(connection)
         except BaseException:
             connection.close()
@@ -248,7 +270,11 @@ class SqliteDriver:
             if before in _lost:
                 raise self._loss()
             connection = sqlite3.connect(
-                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+                self._place(),
+                timeout=_PATIENCE,
+                isolation_level=None,
+                check_same_thread=False,
+                uri=True,
             )
             if before is not None and before == identity(self.path):
                 return connection, before
@@ -257,6 +283,17 @@ class SqliteDriver:
             f"the store {self.path} is replaced or removed again and again; end what does that, "
             "and try again"
         )
+
+    def _place(self) -> str:
+        """Return what SQLite opens. In a folder that cannot be written it makes no log, and reads
+        without one only what it may take for unchangeable: a log means that somebody may write.
+        """
+        self._is_read_only = self.path.exists() and not os.access(self.path.parent, os.W_OK)
+        if not self._is_read_only:
+            return self.path.as_uri()
+        log = Path(f"{self.path}-wal")
+        is_in_use = log.exists() and log.stat().st_size > 0
+        return f"{self.path.as_uri()}?mode=ro{'' if is_in_use else '&immutable=1'}"
 
     def _make(self) -> tuple[int, int] | None:
         """Make the file, for SQLite would make one that others can read; its logs get the mode that
