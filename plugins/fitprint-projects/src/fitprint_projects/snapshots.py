@@ -124,5 +124,3 @@ class Snapping:
         kept = take(run, places)
         print(f"{PACK} ({size(kept)})")  # noqa: T201 - printing is what a command does
         return 0
-
-

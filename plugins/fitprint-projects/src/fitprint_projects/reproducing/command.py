@@ -152,5 +152,3 @@ def _tolerance(text: str) -> tuple[str, float]:
             f"{text!r} must be a metric, = and a number from 0 on, such as val_loss=1e-6"
         )
     return name, number
-
-
