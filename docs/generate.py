@@ -192,6 +192,7 @@ def _plugins() -> str:
         "fitprint.copying.origin": ("Origin", "Listed", "Described", "Importer"),
         "fitprint.hooks.openers": ("Opener",),
         "fitprint.hooks.metrics": ("Metric", "Outcome"),
+        "fitprint.hooks.runners": ("Job", "Prepared", "Runner"),
     }
     modules = {name: importlib.import_module(name) for name in parts}
     return _page(

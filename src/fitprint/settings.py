@@ -42,11 +42,18 @@ __all__ = [
     "working_folder",
 ]
 
-# the one table of a project's that holds no settings (see ``fitprint.views.saved``)
+# the tables of a project's that hold no settings: views (see ``fitprint.views.saved``), and what
+# ``fitprint run`` may run
 VIEWS = "views"
+_TABLES = {VIEWS, "project"}
 
 # Variables that carry facts between processes and are no settings.
-_NO_SETTINGS = {"FITPRINT_RUN", "FITPRINT_DESTINATION", "FITPRINT_MLFLOW_PYTHON"}
+_NO_SETTINGS = {
+    "FITPRINT_DESTINATION",
+    "FITPRINT_MLFLOW_PYTHON",
+    "FITPRINT_RUN",
+    "FITPRINT_WHOLE",
+}
 _TRUTH = {
     "1": True,
     "true": True,
@@ -270,12 +277,9 @@ def _from_file(path: Path | None, problems: list[str]) -> list[tuple[str, dict[s
     if path is None:
         return []
     try:
-        return [
-            (
-                f"[tool.fitprint] in {path}",
-                flat({name: value for name, value in read_table(path).items() if name != VIEWS}),
-            )
-        ]
+        table = read_table(path)
+        said = {name: value for name, value in table.items() if name not in _TABLES}
+        return [(f"[tool.fitprint] in {path}", flat(said))]
     except SettingsError as error:
         problems.append(str(error))
         return []

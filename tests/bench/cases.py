@@ -34,6 +34,42 @@ def import_alone() -> Figures:
     return {"bare": statistics.median(bare), "ours": statistics.median(ours)}
 
 
+def run_project() -> Figures:
+    """CPU of ``fitprint run`` of a project of one line, its command included, and of the command
+    alone; byte code is there, as after the first run.
+    """
+    bare, ours = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        (project / "t.py").write_text("print(1)\n", encoding="utf-8")
+        (project / "MLproject").write_text(
+            "entry_points: {main: {parameters: {x: {type: float, default: 1}}, "
+            "command: 'python t.py {x}'}}",
+            encoding="utf-8",
+        )
+        variables = {
+            **{key: each for key, each in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
+            "FITPRINT_HOME": str(project / "home"),
+            "PYTHONPYCACHEPREFIX": str(project / "bytes"),
+        }
+        alone = [sys.executable, str(project / "t.py"), "1"]
+        through = [sys.executable, "-m", "fitprint", "run", folder]
+        for _ in range(10):
+            bare.append(_cpu_of_command(alone, variables))
+            ours.append(_cpu_of_command(through, variables))
+    return {"bare": statistics.median(bare[1:]), "ours": statistics.median(ours[1:])}
+
+
+def _cpu_of_command(command: list[str], variables: dict[str, str]) -> float:
+    """Return the CPU milliseconds of a command and of what it starts."""
+    before = os.times()
+    subprocess.run(command, env=variables, check=True, capture_output=True)
+    after = os.times()
+    return 1000 * (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
+
+
 def switch_on() -> Figures:
     """CPU of importing fitprint and switching on, in a process that has imported scikit-learn."""
     before = time.process_time()

@@ -113,6 +113,14 @@ ROWS = (
         lambda f: f["theirs"],
     ),
     Row(
+        "fitprint run above the bare script, warm, CPU",
+        "run_project",
+        lambda f: f["ours"] - f["bare"],
+        400,
+        200,
+        "ms",
+    ),
+    Row(
         "log_metric, p50, SIGKILL-safe",
         "log_metric",
         lambda f: f["p50_us"],

@@ -130,3 +130,33 @@ if __name__ == "__main__":
 """
     assert (0, "", "") == programs.run(script)
     assert "mine" == programs.runs()["inner"].experiment
+
+
+def test_a_child_that_does_the_whole_work_records_it_on_the_run_itself(programs: Programs) -> None:
+    """Its first training, its flags and its surroundings are the run's; its own children's are
+    not, and the run ends where it began.
+    """
+    script = """
+import os, subprocess, sys
+import fitprint
+
+CHILD = '''
+import subprocess, sys, os
+import fitprint
+run = fitprint.active_run()
+print([run.claim_fit() for _ in range(2)], "FITPRINT_WHOLE" in os.environ, flush=True)
+subprocess.run([sys.executable, "-c", "import fitprint; print(fitprint.active_run().claim_fit())"])
+'''
+with open("child.py", "w") as file:
+    file.write(CHILD)
+with fitprint.start_run("outer") as run:
+    command = [sys.executable, "-m", "fitprint", "child.py", "--depth", "3"]
+    variables = {**os.environ, **run.environ(whole=True), "FITPRINT_CONTEXT": "true"}
+    subprocess.run(command, env=variables, check=True)
+    assert run.is_open
+"""
+    status, output, errors = programs.run(script)
+    assert (0, "", ["[True, False] False", "False"]) == (status, errors, output.splitlines())
+    run = programs.runs()["outer"]
+    assert ("FINISHED", 3) == (run.status, run.params["config.depth"].value)
+    assert "environment.json" in [each.path for each in run.artifacts]

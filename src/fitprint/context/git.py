@@ -16,7 +16,7 @@ from fitprint.context.redaction import redact_text
 
 __all__ = ["GitError", "Repository", "head_of"]
 
-_SECONDS = 10.0  # for all calls of git together
+_SECONDS = 10.0  # for all calls of git together, beside a training
 # Whatever the user has configured: no monitor is started, names are told as they are, and a patch
 # is one that `git apply` takes.
 _CONFIGURATION = (
@@ -30,15 +30,21 @@ class GitError(Exception):
 
 
 class Repository:
-    """The repository with the working tree ``root``. All calls together have ten seconds."""
+    """The repository with the working tree ``root``.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder that has ``.git``.
+        seconds: that all calls together may take; ten by default.
+    """
+
+    def __init__(self, root: Path, seconds: float | None = None) -> None:
         self.root = root
-        self._deadline = time.monotonic() + _SECONDS
+        self._seconds = _SECONDS if seconds is None else seconds
+        self._deadline = time.monotonic() + self._seconds
 
     def inside(self, path: str) -> Repository:
         """Return the repository of a submodule, whose calls count with those of this one."""
-        inner = Repository(self.root / path)
+        inner = Repository(self.root / path, self._seconds)
         inner._deadline = self._deadline
         return inner
 
@@ -61,6 +67,7 @@ class Repository:
         *arguments: str,
         allowed: tuple[int, ...] = (0,),
         variables: Mapping[str, str] | None = None,
+        given: Path | None = None,
     ) -> tuple[bytes, bool]:
         """Return what git writes, up to ``limit`` bytes, and whether there was more.
 
@@ -72,6 +79,7 @@ class Repository:
             arguments: of git.
             allowed: exit statuses that are no failure.
             variables: more of git's environment variables.
+            given: a file that git reads as its standard input.
 
         Raises:
             GitError: it was, or there is no git, or it says that something is wrong.
@@ -99,14 +107,10 @@ class Repository:
         command = ["git", *settled, "-C", str(self.root), *arguments]
         pipe = subprocess.PIPE
         try:  # from the root folder, for git starts in no folder that is gone
-            process = subprocess.Popen(
-                command,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=pipe,
-                stderr=pipe,
-                env=environment,
-            )
+            with open(os.devnull if given is None else given, "rb") as source:
+                process = subprocess.Popen(
+                    command, cwd="/", stdin=source, stdout=pipe, stderr=pipe, env=environment
+                )
         except OSError as error:
             raise GitError(f"git cannot be run: {error.strerror or error}") from None
         with process:
@@ -121,7 +125,7 @@ class Repository:
             except (TimeoutError, subprocess.TimeoutExpired):
                 process.kill()
                 raise GitError(
-                    f"git {arguments[0]} took longer than {_SECONDS:g} seconds"
+                    f"git {arguments[0]} took longer than {self._seconds:g} seconds"
                 ) from None
         if status not in allowed:
             reason = redact_text(output["stderr"].decode("utf-8", "replace").strip()[:500])

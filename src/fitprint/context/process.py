@@ -13,11 +13,11 @@ from fitprint.platform.machine import c_library
 from fitprint.platform.users import host_name, system, user_name
 from fitprint.settings import find_project, working_folder
 
-__all__ = ["describe_process", "describe_python"]
+__all__ = ["VARIABLES", "describe_process", "describe_python"]
 
 # Variables that decide what is computed, where and how fast; never all: others hold secrets and
 # private matters.
-_VARIABLES = (
+VARIABLES = (
     "ACCELERATE_MIXED_PRECISION BLIS_NUM_THREADS CUBLAS_WORKSPACE_CONFIG CUDA_DEVICE_ORDER "
     "CUDA_LAUNCH_BLOCKING CUDA_VISIBLE_DEVICES GOTO_NUM_THREADS GROUP_RANK HF_DATASETS_OFFLINE "
     "HF_HUB_OFFLINE HIP_VISIBLE_DEVICES JAX_ENABLE_X64 JAX_PLATFORMS KERAS_BACKEND KMP_AFFINITY "
@@ -116,7 +116,7 @@ def describe_process(script: Path | None = None) -> dict[str, Any]:
         "encoding": sys.getfilesystemencoding(),
         "timezone": _timezone(),
         "variables": redact_mapping(
-            {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+            {name: os.environ[name] for name in VARIABLES if name in os.environ}
         ),
     }
     hints = {"notebook": _notebook(), "container": _container(), "scheduler": _scheduler()}

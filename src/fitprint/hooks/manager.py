@@ -34,6 +34,7 @@ _BASES = {  # what is registered derives from these; named, for they lie in high
     "register_frameworks": "fitprint.autologging.framework.Framework",
     "register_importers": "fitprint.copying.origin.Importer",
     "register_metrics": "fitprint.hooks.metrics.Metric",
+    "register_project_runners": "fitprint.hooks.runners.Runner",
     "register_stores": "fitprint.hooks.openers.Opener",
 }
 # told by one process, so that a text that is ever new fills neither memory nor screen

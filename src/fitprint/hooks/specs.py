@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fitprint.hooks.executors import Executor
     from fitprint.hooks.metrics import Metric
     from fitprint.hooks.openers import Opener
+    from fitprint.hooks.runners import Runner
     from fitprint.settings import Setting
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "register_frameworks",
     "register_importers",
     "register_metrics",
+    "register_project_runners",
     "register_settings",
     "register_stores",
 ]
@@ -131,6 +133,16 @@ def register_metrics() -> Mapping[str, Metric]:
     ``outcome`` is a :class:`fitprint.hooks.metrics.Outcome`: what is true, what was predicted, and
     probabilities where the model gives them. Called when a model is evaluated. The framework itself
     must not be imported here.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_project_runners() -> Sequence[Runner]:
+    """Return places where projects run, each derived from ``fitprint.hooks.runners.Runner``, for
+    ``fitprint run --runner NAME``. Key: its ``name``.
+
+    Called when a project is run. What the runner needs is looked for when it prepares a job.
     """
     raise NotImplementedError
 

@@ -20,7 +20,7 @@ from fitprint.recording.deferred import defer
 if TYPE_CHECKING:
     from fitprint.recording.workspace import Workspace
 
-__all__ = ["attach_environment"]
+__all__ = ["attach_environment", "attachments"]
 
 _PATH = "environment.json"
 _PATCH = "code/uncommitted.patch"
@@ -87,22 +87,28 @@ def _files(facts: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """Return what is kept of the facts, by path: the texts of the code in files of their own, which
     the facts then name.
     """
-    git = dict(facts.get("git") or {})
-    files = []
+    git, texts = attachments(facts.get("git") or {})
+    return [
+        (_PATH, media.json_bytes({**facts, "git": git} if git else facts)),
+        *texts.items(),
+    ]
+
+
+def attachments(git: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return facts on code as they are recorded, and the texts in them as files by path."""
+    git = dict(git)
+    files = {}
     for name, path, key in (("patch", _PATCH, "text"), ("sources", _SOURCES, "texts")):
         part = dict(git.get(name) or {})
         content = part.pop(key, None)
         if content:
-            files.append(
-                (
-                    path,
-                    _bytes(content)
-                    if key == "text"
-                    else media.zip_bytes({name: _bytes(text) for name, text in content.items()}),
-                )
+            files[path] = (
+                _bytes(content)
+                if key == "text"
+                else media.zip_bytes({name: _bytes(text) for name, text in content.items()})
             )
             git[name] = {"artifact": path, **part}
-    return [(_PATH, media.json_bytes({**facts, "git": git} if git else facts)), *files]
+    return git, files
 
 
 def _bytes(text: str) -> bytes:

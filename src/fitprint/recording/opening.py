@@ -4,6 +4,7 @@ them with the program.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,7 +109,9 @@ def run_of(token: RunToken) -> Run:
     """Return a handle that logs to the run of a token. Where this process cannot record on that
     run, it is one of its own, below it, and that is told.
     """
-    attached = Run(current(), token.run).attach(token.experiment)
+    # children of this process do a part of the work
+    whole = os.environ.pop("FITPRINT_WHOLE", "") == token.run and not token.elsewhere
+    attached = Run(current(), token.run).attach(token.experiment, whole=whole)
     if not token.elsewhere:
         return attached
     run = _stand_ins.get(token.run)

@@ -18,14 +18,12 @@ from fitprint import clock, events
 from fitprint.arguments import checked_items, checked_text, shown
 from fitprint.artifacts.paths import file_name
 from fitprint.context.secrecy import tag_texts, told, withheld
-from fitprint.context.seeds import describe_seeds
 from fitprint.data.values import param_value, preview
 from fitprint.entities import TERMINAL_STATUSES, History, Param, Provenance, RunRecord, RunStatus
 from fitprint.errors import FitprintError, InvalidMetricError, InvalidParamError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import Usage, usage
-from fitprint.recording import console, media, monitor
-from fitprint.recording.configuration import configured
+from fitprint.recording import media
 from fitprint.recording.contents import RunContents
 from fitprint.recording.context import POSITION, leave_run
 from fitprint.recording.ending import (
@@ -37,6 +35,7 @@ from fitprint.recording.ending import (
 )
 from fitprint.recording.environment import attach_environment
 from fitprint.recording.resources import used_since
+from fitprint.recording.surroundings import Surroundings
 from fitprint.recording.tags import Tags
 from fitprint.recording.token import RunToken
 from fitprint.recording.values import check_curve, metric_value, microseconds
@@ -62,14 +61,13 @@ class Run(RunContents):
     ) -> None:
         super().__init__(workspace, run_id, record)
         self._process = 0  # the process that opened it here and may end it
+        self._claims = 0  # the process that does the work of a run which another one opened
         self._fits = 0
         self._next_step: dict[str, int | None] = {}
         self._watches_exit = False
         self._started: events.RunStarted | None = None
         self._told_experiment = ""  # by the process that opened it
-        # where the random generators stood when a training of the run began
-        self._seeded: dict[str, Any] = {}
-        self._configuration: dict[str, Any] = {}  # what the program was configured with then
+        self._surroundings = Surroundings()
         self._before: Usage | None = None  # what the process had used when the run began
         self._before_end: list[Callable[[Run, RunStatus], None]] = []
 
@@ -106,35 +104,13 @@ class Run(RunContents):
         self._record = None
         self._before = usage() if is_now else None
         stands_alone = started.parent is None or started.kind == "user"
-        self.workspace.writer.append(started, *(self._begun() if stands_alone and is_now else ()))
-        if stands_alone:
+        self.workspace.writer.append(
+            started, *(self._surroundings.news(self) if stands_alone and is_now else ())
+        )
+        if stands_alone and is_now:
+            self._surroundings.watch(self)
+        elif stands_alone:
             attach_environment(self.workspace, self.id)
-            if is_now and self.workspace.settings["system_metrics"]:
-                monitor.watch(self)
-            if is_now and self.workspace.settings["console"]:
-                console.watch(self)
-
-    def _begun(self) -> list[events.Event]:
-        """Return the events that tell where the random generators stand, and what the program is
-        configured with; of both what is new.
-        """
-        settings = self.workspace.settings
-        seeds = describe_seeds() if settings["context"] else {}
-        configuration = configured() if settings["configuration"] else {}
-        told: list[events.Event] = []
-        if seeds != self._seeded:
-            told.append(events.DocumentLogged(self.id, clock.now(), "seeds", seeds))
-        if configuration != self._configuration:
-            include, exclude = settings["include_params"], settings["exclude_params"]
-            named = {f"config.{key}": value for key, value in configuration.items()}
-            params = {
-                key: self._param(key, value, "config")
-                for key, value in named.items()
-                if wanted(key, include, exclude)
-            }
-            told += [events.ParamsLogged(self.id, clock.now(), params)] if params else []
-        self._seeded, self._configuration = seeds, configuration
-        return told
 
     def end(
         self, status: RunStatus = "FINISHED", *, error: str | None = None, at: int | None = None
@@ -172,8 +148,7 @@ class Run(RunContents):
             self.is_open = False
             self.__dict__.pop("_point", None)
         self._known = status
-        monitor.unwatch(self)
-        console.unwatch(self)
+        self._surroundings.unwatch(self)
         leave_run(self)
         _open.pop(self.id, None)
         if self._watches_exit:
@@ -230,25 +205,31 @@ class Run(RunContents):
         """Tell the first observed training call of this run that it is the first, and all others
         that they are not.
         """
-        if not self.is_owned:
+        if os.getpid() not in (self._process, self._claims):
             return False
         with self._lock:
             self._fits += 1
             is_first = self._fits == 1
-        if is_first and (told := self._begun()):
+        if is_first and (told := self._surroundings.news(self)):
             self.workspace.writer.append(*told)
         return is_first
 
-    def environ(self) -> dict[str, str]:
+    def environ(self, *, whole: bool = False) -> dict[str, str]:
         """Return the variables that make this run current in a child process. No password is among
         them: a child that is to read from a store which needs one finds it in its own
         ``FITPRINT_STORE``, or in ``~/.config/fitprint/credentials``; recording needs none.
+
+        Args:
+            whole: the child does all the work of the run: its first training call is recorded on
+                the run itself, and so are its surroundings. The run still ends here.
 
         Example:
             >>> subprocess.run(command, env={**os.environ, **run.environ()})
         """
         told = hooks().ask_each("register_carriers", lambda carrier: carrier.variables(self))
-        return {name: value for variables in told for name, value in variables.items()}
+        return {name: value for variables in told for name, value in variables.items()} | (
+            {"FITPRINT_WHOLE": self.id} if whole else {}
+        )
 
     def token(self) -> RunToken:
         """Return what another process needs to log to this run."""
@@ -257,9 +238,20 @@ class Run(RunContents):
         )
         return replace(self.workspace.token(), run=self.id, experiment=experiment)
 
-    def attach(self, experiment: str) -> Run:
-        """Open this handle on a run that another process has open, and ends; return it."""
+    def attach(self, experiment: str, *, whole: bool = False) -> Run:
+        """Open this handle on a run that another process has open, and ends; return it.
+
+        Args:
+            experiment: name of the run's experiment.
+            whole: this process does all the work of the run (see :meth:`environ`).
+        """
         self.is_open, self._told_experiment = True, experiment
+        if whole:
+            self._claims = os.getpid()
+            begun = self._surroundings.news(self)
+            if begun:
+                self.workspace.writer.append(*begun)
+            self._surroundings.watch(self)
         return self
 
     # -- params and tags ---------------------------------------------------------------------------
@@ -327,6 +319,7 @@ class Run(RunContents):
             )
 
     def _param(self, key: str, value: Any, provenance: Any) -> Param:
+        """Return what is recorded of a parameter; a long value is kept whole as an artifact."""
         shown = preview(value)
         if shown is value:
             return Param(value, provenance)

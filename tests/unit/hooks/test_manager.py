@@ -24,6 +24,7 @@ from fitprint.hooks.manager import Hooks
 from fitprint.hooks.markers import hookimpl
 from fitprint.hooks.metrics import Metric
 from fitprint.hooks.openers import Opener
+from fitprint.hooks.runners import Runner
 from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.models.trust import Trust
 
@@ -74,6 +75,12 @@ def nothing() -> list[Any]:
     return []
 
 
+class GoodRunner(Runner):
+    """A place where projects run."""
+
+    name = "good"
+
+
 def raising(*_: Any) -> Any:
     raise RuntimeError("broken")
 
@@ -86,6 +93,7 @@ GOOD = {
     "register_executors": lambda: {"good": Executor(Named)},  # type: ignore[arg-type]
     "register_importers": lambda: {"good": Importer(Named)},  # type: ignore[arg-type]
     "register_metrics": lambda: {"good": Metric(Named)},
+    "register_project_runners": lambda: [GoodRunner()],
     "register_settings": lambda: (Named(name) for name in ["good"]),
     "register_commands": lambda: (Named("good"),),
 }
@@ -125,6 +133,7 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(
         ("register_executors", "fitprint.hooks.executors.Executor"),
         ("register_importers", "fitprint.copying.origin.Importer"),
         ("register_metrics", "fitprint.hooks.metrics.Metric"),
+        ("register_project_runners", "fitprint.hooks.runners.Runner"),
     ],
 )
 def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:

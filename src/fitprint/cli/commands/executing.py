@@ -52,7 +52,9 @@ COMMAND = Executing()
 
 def _begin(settings: dict[str, Any]) -> None:
     import fitprint
+    from fitprint.recording.context import current_run
     from fitprint.recording.workspace import strictly
 
     with strictly():  # the script has not begun: a mistake in a variable loses nothing yet
         fitprint.autolog(**settings)
+        current_run()  # one that was handed over begins with the script

@@ -1,0 +1,210 @@
+"""Commands: a template is taken apart first, and values are put into its parts afterwards, so that
+no value is ever text of a shell.
+
+A template without anything of a shell's becomes a list of arguments, which is executed. In one
+that needs a shell, such as ``python a.py {x} | tee log``, a value is a positional parameter of the
+shell's: ``{x}`` becomes ``"$1"``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from fitprint_projects.errors import ProjectError
+
+__all__ = ["command_of"]
+
+# one brace, doubled; a name in braces; a brace that is neither
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_SHELL = frozenset("|&;<>()$`*?[~#!\n")
+_SHELL_IN_DOUBLE = frozenset("$`")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_BUILTINS = frozenset(
+    (
+        ". alias break case cd command declare echo eval exec exit export for function hash if let "
+        "local printf pushd popd read readonly return set shift source test time trap type "
+        "typeset ulimit umask unset until wait while [ [[ {"
+    ).split()
+)
+# before which a shell takes a value for code, even one that is quoted
+_EVALUATING = re.compile(
+    r"\(\(|\[\[|<<|(?<![\w.-])(?:eval|let|declare|typeset|local|readonly|trap|source)(?![\w.-])"
+    r"|\$\[|(?:^|[;&|]\s*)\.\s|\btest\s+-v|\[\s+-v|(?<![\w.-])unset(?![\w.-])|\bprintf\s+-v"
+)
+
+
+class _Word(NamedTuple):
+    """A word of a template: its parts, each with the quote around it ("" for none)."""
+
+    parts: list[tuple[str, str]]
+
+
+def command_of(
+    template: str | Sequence[str],
+    values: Mapping[str, str],
+    further: Mapping[str, str],
+    where: str,
+) -> list[str]:
+    """Return the arguments to execute.
+
+    Args:
+        template: a command as for a shell, or a list of arguments; ``{name}`` stands for a value.
+        values: by name.
+        further: of parameters that the template does not know: they follow as ``--name value``.
+        where: what the template belongs to, for messages.
+
+    Raises:
+        ProjectError: it names what is no parameter, a quote is not closed, or a shell would read a
+            value as code.
+    """
+    extra = [word for name, value in further.items() for word in (f"--{name}", value)]
+    if not isinstance(template, str):
+        return [_filled(each, values, where) for each in template] + extra
+    text = re.sub(r"\\\r?\n", "", template.strip())
+    words, needs_shell = _words(text, where)
+    if not words:
+        raise ProjectError(f"{where} has an empty command")
+    if not needs_shell:
+        return [
+            "".join(_filled(part, values, where) for part, _ in word.parts) for word in words
+        ] + extra
+    return _shell(text, values, extra, where)
+
+
+def _filled(text: str, values: Mapping[str, str], where: str) -> str:
+    return "".join(
+        piece if name is None else values[name] for piece, name in _pieces(text, values, where)
+    )
+
+
+def _pieces(text: str, values: Mapping[str, str], where: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the text between placeholders, and their names."""
+    last = 0
+    for match in _BRACES.finditer(text):
+        yield text[last : match.start()], None
+        last = match.end()
+        if match[0] in ("{{", "}}"):
+            yield match[0][0], None
+        elif match[1] is None or match[1] not in values:
+            known = ", ".join(values) or "none"
+            raise ProjectError(
+                f"{where}: {match[0]!r:.60} in its command is no parameter (there are: {known}); "
+                "declare it, or write {{ and }} for braces of the command's own"
+            )
+        else:
+            yield match[0], match[1]
+    yield text[last:], None
+
+
+def _words(text: str, where: str) -> tuple[list[_Word], bool]:
+    """Return the words of a template as a POSIX shell takes them apart, and whether it takes a
+    shell to make sense of them.
+    """
+    words: list[_Word] = []
+    current: _Word | None = None
+    needs_shell = False
+    at = 0
+    while at < len(text):
+        sign = text[at]
+        if sign in " \t\r":
+            current, at = None, at + 1
+            continue
+        if sign in _SHELL:
+            inside_word = sign in "#~!" and current is not None
+            needs_shell = needs_shell or not inside_word
+        if current is None:
+            current = _Word([])
+            words.append(current)
+        if sign in "'\"":
+            end = _closing(text, at)
+            if end < 0:
+                raise ProjectError(f"{where}: a quote ({sign}) of its command is not closed")
+            inner = text[at + 1 : end]
+            if sign == '"':
+                needs_shell = needs_shell or not _SHELL_IN_DOUBLE.isdisjoint(inner)
+                inner = re.sub(r'\\([\\"$`])', r"\1", inner)
+            current.parts.append((inner, sign))
+            at = end + 1
+        elif sign == "\\":
+            current.parts.append((text[at + 1 : at + 2], "\\"))
+            at += 2
+        else:
+            end = at + 1
+            while end < len(text) and text[end] not in " \t\r'\"\\" and text[end] not in _SHELL:
+                end += 1
+            current.parts.append((text[at:end], ""))
+            at = end
+    if words:
+        first = "".join(part for part, _ in words[0].parts)
+        needs_shell = (
+            needs_shell or first in _BUILTINS or _ASSIGNMENT.match(words[0].parts[0][0]) is not None
+        )
+    return words, needs_shell
+
+
+def _closing(text: str, at: int) -> int:
+    """Return where the quote at this position is closed; -1 where it is not."""
+    if text[at] == "'":
+        return text.find("'", at + 1)
+    end = at + 1
+    while end < len(text) and text[end] != '"':
+        end += 2 if text[end] == "\\" else 1
+    return end if end < len(text) else -1
+
+
+def _shell(text: str, values: Mapping[str, str], extra: list[str], where: str) -> list[str]:
+    """Return a call of bash that gets the values as its positional parameters."""
+    script: list[str] = []
+    passed: list[str] = []
+    numbers: dict[str, int] = {}
+    quoted = _Quoted(text)
+    at = 0
+    for piece, name in _pieces(text, values, where):
+        if name is None:
+            script.append(piece)
+        else:
+            if quoted(at):
+                raise ProjectError(
+                    f"{where}: its command needs a shell, and {piece} stands in quotes there; "
+                    "write it without quotes: the value is one word, whatever is in it"
+                )
+            if at and text[at - 1] == "$":
+                raise ProjectError(f"{where}: write {piece} without the $ before it")
+            if name not in numbers:
+                passed.append(values[name])
+                numbers[name] = len(passed)
+            script.append(f'"${{{numbers[name]}}}"')
+        # braces that were doubled are shorter in the piece
+        at += len(piece) * (2 if name is None and piece in ("{", "}") else 1)
+    if passed and (match := _EVALUATING.search(text)):
+        raise ProjectError(
+            f"{where}: its command has {match[0].strip()!r}, in which a shell reads values as "
+            "code; put that part into a script of the project, and give it the values as arguments"
+        )
+    for word in extra:
+        passed.append(word)
+        script.append(f' "${{{len(passed)}}}"')
+    return ["bash", "-c", "".join(script), "bash", *passed]
+
+
+class _Quoted:
+    """Tells of a position in a template whether it stands in quotes."""
+
+    def __init__(self, text: str) -> None:
+        self._spans: list[tuple[int, int]] = []
+        at = 0
+        while at < len(text):
+            if text[at] == "\\":
+                self._spans.append((at + 1, at + 2))
+                at += 2
+            elif text[at] in "'\"":
+                end = _closing(text, at)
+                self._spans.append((at, end))
+                at = end + 1
+            else:
+                at += 1
+
+    def __call__(self, at: int) -> bool:
+        return any(start <= at < end for start, end in self._spans)
