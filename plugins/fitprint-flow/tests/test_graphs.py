@@ -104,6 +104,8 @@ def test_exactly_the_steps_run_again_that_must(write_module, data):
         work, site = Path(name), Path(name) / "site-packages"
         site.mkdir()
         sys.path.insert(0, str(site))
+        # packages are edited within a second, which Python's caches of code do not see
+        writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         try:
             with isolated(
                 work / ".fitprint", store=None, context=False, profile="off", system_metrics=False
@@ -114,6 +116,7 @@ def test_exactly_the_steps_run_again_that_must(write_module, data):
                     _edit(model, edit, place)
                     _compare(model, work, site, write_module)
         finally:
+            sys.dont_write_bytecode = writes_none
             sys.path.remove(str(site))
             for each in [*range(len(model.needs))]:
                 sys.modules.pop(f"package{each}", None)
