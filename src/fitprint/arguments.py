@@ -142,7 +142,8 @@ def checked_place(value: Any, what: str) -> Path:
     """Return the path of a file or folder of the user's."""
     try:
         path = os.fspath(value)
-    except TypeError:
+        os.fsencode(path)  # no file has a name with half a character
+    except (TypeError, UnicodeEncodeError):
         path = b""
     if not isinstance(path, str) or not path or "\0" in path:
         raise FitprintError(f"{what} must be a path, not {shown(value)}")

@@ -41,7 +41,6 @@ def recorded(home):
         ("show @best:broken", 1, "no runs with a number for the metric 'broken'"),
         ("compare nanny", 1, "only nanny"),
         ("plot nanny -x foo", 2, "invalid choice: 'foo'"),
-        ("plot nanny -o nope/x.svg", 1, "there is no folder nope; create it, or choose"),
         ("export nanny --html -o nope/x.html", 1, "there is no folder nope; create it, or choose"),
         ("tail nanny -n -1", 2, "must be a whole number from 0 on, not '-1'"),
         ("get nanny", 1, "has no artifacts"),

@@ -29,7 +29,7 @@ def test_one_name_may_stand_alone():
     assert frozenset({"a.B"}) == Trust("a.B").names
 
 
-@pytest.mark.parametrize("given", [True, 7, [int], None])
+@pytest.mark.parametrize("given", [True, 7, [int], [None]])
 def test_anything_but_names_is_refused(given):
     """There is no way to trust everything."""
     with pytest.raises(FitprintError, match="names of types"):

@@ -7,7 +7,6 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import fitprint
@@ -92,6 +91,7 @@ def test_runs_are_linked_by_the_digest(folder):
 
 def test_arrays_are_linked_by_their_file(folder):
     """An object that knows its file is linked while that is as it was added."""
+    np = pytest.importorskip("numpy")
     path = folder / "x.npy"
     np.save(path, np.arange(6.0))
     os.utime(path, (OLD, OLD))
