@@ -42,10 +42,14 @@ class Project:
         self.python = Path(sys.executable)
         folder.mkdir()
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("FITPRINT_")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("FITPRINT_") and name != "PYTHONHASHSEED"  # which tox sets
         }
         self.environment |= {
             "FITPRINT_NOTICE": "false",
+            # modules are edited within a second, which Python's caches of code do not see
+            "PYTHONDONTWRITEBYTECODE": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "XDG_CACHE_HOME": str(folder.parent / "cache"),
         }
