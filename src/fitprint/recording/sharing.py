@@ -224,19 +224,18 @@ class SharedBytes:
         """Return a URL with which anybody can read the bytes for a while.
 
         Raises:
-            PendingBytesError, ArtifactNotFoundError, StoreError: as for :meth:`open`; or the
-                artifact store gives no links.
+            StoreError: the artifact store gives no links; others as :meth:`open` does.
         """
         store = self._workspace.known_store()
-        place = self.place(store)
-        try:
-            with self._discreet():
-                found = "" if place is None else place.link(digest)
-        except ArtifactNotFoundError:
-            assert place is not None
-            raise self._missing(digest, store, place) from None
+        found, where = "", str(self._staging.root)
+        if place := self.place(store):
+            where = public(place.uri)
+            try:
+                with self._discreet():
+                    found = place.link(digest)
+            except ArtifactNotFoundError:
+                raise self._missing(digest, store, place) from None
         if not found:
-            where = self._staging.root if place is None else public(place.uri)
             raise StoreError(
                 f"there are no links to files in {where}, as there are to files in a bucket: copy "
                 "the file, with `fitprint get` without --link"
@@ -274,9 +273,7 @@ class SharedBytes:
         return self._staging.open(digest)
 
     def is_lost(self, waiting: PendingBytes) -> bool:
-        """Tell whether pending bytes were recorded in this home,
-        which does not have them any more.
-        """
+        """Tell whether pending bytes were recorded in this home, which has them no more."""
         here = self._workspace.facts()
         mine = all(
             waiting.writer.get(name) and waiting.writer[name] == here.get(name)
@@ -292,9 +289,7 @@ class SharedBytes:
                 "more: they are lost, unless there is a copy"
             )
         if not waiting.origin:
-            return (
-                "who recorded them is unknown; run `fitprint sync` in the homes that use this store"
-            )
+            return "who recorded them is unknown; run `fitprint sync` in all homes of this store"
         home = waiting.writer.get("home")
         return f"they were recorded {waiting.origin}; run `fitprint sync` there" + (
             f" with FITPRINT_HOME={home}" if home else ""
