@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Literal
@@ -98,7 +99,7 @@ def _parsed(text: str) -> Expression:
 
 def _tolerated(tolerance: Any) -> float:
     number = isinstance(tolerance, (int, float)) and not isinstance(tolerance, bool)
-    if not number or not 0 <= tolerance < math.inf:
+    if not number or not 0 <= tolerance <= sys.float_info.max:
         raise FitprintError(f"the tolerance is a number from 0 on, not {shown(tolerance)}")
     return float(tolerance)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,7 +79,7 @@ def _run_of(version: ModelVersion) -> RunRecord:
 
 
 def _in_bundle(path: Path) -> RunRecord:
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - false of a name that no file can have
         raise RunNotFoundError(f"there is no file {path}; `fitprint export RUN -o FILE` writes one")
     if not zipfile.is_zipfile(path):
         raise FitprintError(f"{path} is not a file that `fitprint export` wrote")
@@ -157,7 +158,7 @@ def _commit_of(reference: str) -> str:
         found, _ = repository.ask(
             1 << 12, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}"
         )
-    except GitError:
+    except (GitError, ValueError):  # a text that no program can be given
         found = b""
     commit = found.decode("ascii", "replace").strip()
     if not commit:

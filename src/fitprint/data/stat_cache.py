@@ -1,15 +1,17 @@
 """Digests of files that have not changed since they were read, as git's index knows them: by size,
-time of the last change, and inode.
+time of the last change, inode, and the time that no program can set (``ctime``): a copy that keeps
+times changes it, too.
 
-A file of the cache belongs to one file or folder: ``fitprint-stat-cache 1 CRC``, a newline, then
-with zero bytes between them ``SIZE MTIME_NS INODE HEX``, a tab and the path inside. A file that was
-changed less than two seconds before it was read is not noted: a later change could have the same
-time. What is damaged, or cannot be written, only costs time.
+A file of the cache belongs to one file or folder: ``fitprint-stat-cache 2 CRC``, a newline, then
+with zero bytes between them ``SIZE MTIME_NS INODE CTIME_NS HEX``, a tab and the path inside. A file
+that was changed less than two seconds before it was read is not noted: a later change could have
+the same time. What is damaged, or cannot be written, only costs time.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,12 +21,25 @@ from pathlib import Path
 from fitprint.access import create_file, make_folder, read_regular
 from fitprint.ids import new_id
 
-__all__ = ["StatCache", "known_digest"]
+__all__ = ["StatCache", "digits_of", "known_digest", "mark_of"]
 
-_HEAD = b"fitprint-stat-cache 1 "
+_HEAD = b"fitprint-stat-cache 2 "
 _FOLDER = "stat-cache"
+_HEX = re.compile(r"[0-9a-f]{64}")
 _TICK_NS = 2_000_000_000  # the coarsest times of files
 _MOST_LOOKED, _MOST_ABOVE = 4 << 20, 8  # bytes that are read, and folders above, to look up a file
+
+
+def mark_of(about: os.stat_result) -> str:
+    """Return what the entry of a file that is so begins with."""
+    return f"{about.st_size} {about.st_mtime_ns} {about.st_ino} {about.st_ctime_ns} "
+
+
+def digits_of(entry: str | None, mark: str) -> str:
+    """Return the digits of an entry, if it belongs to a mark; else ""."""
+    if entry is None or not entry.startswith(mark) or not _HEX.fullmatch(entry, len(mark)):
+        return ""
+    return entry[-64:]
 
 
 class StatCache:
@@ -41,8 +56,8 @@ class StatCache:
         self.file = home / _FOLDER / name
 
     def read(self) -> dict[str, str]:
-        """Return ``SIZE MTIME_NS INODE HEX`` by the path of each file; nothing if that is not
-        known.
+        """Return ``SIZE MTIME_NS INODE CTIME_NS HEX`` by the path of each file; nothing if that
+        is not known.
         """
         try:
             head, _, body = read_regular(self.file).partition(b"\n")
@@ -50,8 +65,8 @@ class StatCache:
             return {}
         if head != _HEAD + b"%d" % zlib.crc32(body) or not body:
             return {}
-        pairs = (entry.split("\t", 1) for entry in os.fsdecode(body).split("\0"))
-        return {path: entry for entry, path in pairs}
+        pairs = (entry.partition("\t") for entry in os.fsdecode(body).split("\0"))
+        return {path: entry for entry, _, path in pairs}
 
     def write(self, entries: Mapping[str, str], started: int, known: Mapping[str, str]) -> None:
         """Keep what was found by a reading that began at ``started`` (ns), if it is new."""
@@ -85,14 +100,14 @@ def known_digest(home: Path, file: str) -> str:
         if not (home / _FOLDER).is_dir():
             return ""
         path = Path(os.path.realpath(file))
-        mark = f"{about.st_size} {about.st_mtime_ns} {about.st_ino} "
+        mark = mark_of(about)
         for root in (path, *path.parents[:_MOST_ABOVE]):
             cache = StatCache(home, root)
             if cache.file.exists() and cache.file.stat().st_size <= _MOST_LOOKED:
                 inside = "" if root == path else path.relative_to(root).as_posix()
-                entry = cache.read().get(inside, "")
-                if entry.startswith(mark):
-                    return f"sha256:{entry[-64:]}"
+                digits = digits_of(cache.read().get(inside), mark)
+                if digits:
+                    return f"sha256:{digits}"
     except (OSError, ValueError):
         pass
     return ""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fitprint.access import open_regular
-from fitprint.data.stat_cache import StatCache
+from fitprint.data.stat_cache import StatCache, digits_of, mark_of
 from fitprint.errors import FitprintError
 
 __all__ = ["Changes", "File", "Tree", "read_tree"]
@@ -158,15 +158,14 @@ def read_tree(path: Path, cache: StatCache | None = None) -> Tree:
     fresh: dict[str, str] = {}
     files = []
     for found, facts in _below(path, about) if is_folder else (("", about),):
-        mark = f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ino} "
-        entry = known.get(found)
-        if entry is not None and entry.startswith(mark):
-            file = File(found, facts.st_size, entry[-64:])
+        mark = mark_of(facts)
+        digits = digits_of(known.get(found), mark)
+        if digits:
+            file = File(found, facts.st_size, digits)
         else:
             file, mark = _read(found, path / found if is_folder else path)
-            entry = mark + file.hex
         files.append(file)
-        fresh[found] = entry
+        fresh[found] = mark + file.hex
     if cache is not None:
         cache.write(fresh, started, known)
     plain = all(file.path.isascii() for file in files)
@@ -221,8 +220,8 @@ def _read(path: str, place: Path) -> tuple[File, str]:
                 after = os.fstat(file.fileno())
         except OSError as error:
             raise _unreadable(place, error) from None
-        mark = f"{size} {after.st_mtime_ns} {after.st_ino} "
-        if f"{before.st_size} {before.st_mtime_ns} {before.st_ino} " == mark:
+        mark = mark_of(after)
+        if mark_of(before) == mark and size == after.st_size:
             return File(path, size, total.hexdigest()), mark
     raise FitprintError(
         f"{str(place)!r} changes while it is read; try again when nothing writes to it"

@@ -119,7 +119,8 @@ class Data(NamedTuple):
 
         Raises:
             FitprintError: the bytes were not kept, or a file with other bytes is in the way and
-                ``overwrite`` is False; nothing is written.
+                ``overwrite`` is False, or a folder is: nothing is written. Or a place cannot be
+                written.
             IntegrityError, StoreError: kept bytes have changed, or cannot be read.
         """
         checked_truth(overwrite, "overwrite")
@@ -128,7 +129,9 @@ class Data(NamedTuple):
                 f"the bytes of {self.name} were not kept: `fitprint data add PATH --keep` "
                 "keeps them, where the data are"
             )
-        name = self.name.replace("/", "_") or "data"
+        name = self.name.replace("/", "_")
+        if name in ("", ".", "..") or "\0" in name:  # no name, or a folder that is there already
+            name = "data"
         root = Path(name) if destination is None else checked_place(destination, "the destination")
         tree = self.tree()
         missing = [
@@ -140,10 +143,23 @@ class Data(NamedTuple):
                 f"{_counted(others)} other bytes than the data; nothing is written: give another "
                 "destination (-o), or --overwrite to replace them"
             )
-        if tree.is_folder:
-            make_folder(root)
-        for file, place in missing:
-            self._bring(file, place, overwrite=overwrite)
+        folders = [place for place in others if place.is_dir() and not place.is_symlink()]
+        if folders:
+            raise FitprintError(
+                f"{str(folders[0])!r} is a folder, and a file of the data has its name; nothing is "
+                "written: move it, or give another destination (-o)"
+            )
+        try:
+            if tree.is_folder:
+                make_folder(root)
+            for file, place in missing:
+                self._bring(file, place, overwrite=overwrite)
+        except OSError as error:
+            told = repr(str(error.filename or root))
+            raise FitprintError(
+                f"{told} cannot be written: {error.strerror or error}; make room or another "
+                "destination (-o), then get the rest the same way"
+            ) from None
         return root
 
     def _bring(self, file: File, place: Path, *, overwrite: bool) -> None:

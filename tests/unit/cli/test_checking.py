@@ -267,3 +267,19 @@ def test_in_python(two):
     ):
         with pytest.raises(FitprintError):
             fitprint.check("new", **wrong)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"no_worse_than": "git:a\0b"},
+        {"no_worse_than": "git:\ud800"},
+        {"no_worse_than": "a" * 5000 + ".zip"},
+        {"no_worse_than": "\0.zip"},
+        {"no_worse_than": "@last", "metric": "val_accuracy", "tolerance": 10**400},
+    ],
+)
+def test_texts_and_numbers_that_no_program_takes(two, words):
+    """They are errors like others."""
+    with pytest.raises(fitprint.FitprintError):
+        fitprint.check("@last", **words)

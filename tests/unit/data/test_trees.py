@@ -7,12 +7,13 @@ import os
 import socket
 import sys
 import time
+import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fitprint.data.stat_cache import StatCache, known_digest
+from fitprint.data.stat_cache import StatCache, known_digest, mark_of
 from fitprint.data.trees import Changes, File, Tree, read_tree
 from fitprint.errors import FitprintError
 
@@ -320,3 +321,28 @@ def test_equal_files_equal_digests(tmp_path_factory, contents):
             file._replace(path=f"{path}x") if file.path == path else file for file in tree.files
         ]
         assert tree.digest != Tree(True, renamed).digest
+
+
+@posix
+def test_a_change_that_keeps_the_time(folder, tmp_path):
+    """A file that got other bytes of the same size, and its old time back, is read again."""
+    cache = StatCache(tmp_path, folder)
+    before = read_tree(folder, cache)
+    assert cache.read()
+    was = (folder / "a.txt").stat()
+    while (folder / "a.txt").stat().st_ctime_ns == was.st_ctime_ns:
+        (folder / "a.txt").write_bytes(b"z")
+        os.utime(folder / "a.txt", ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert ("a.txt",) == before.changes(read_tree(folder, cache)).changed
+    assert f"sha256:{hex_of(b'z')}" == known_digest(tmp_path, str(folder / "a.txt"))
+
+
+@pytest.mark.parametrize("entry", ["nonsense", "{mark}zz\ta.txt", "{mark}" + "Z" * 64 + "\ta.txt"])
+def test_entries_that_nobody_wrote(folder, tmp_path, entry):
+    """They are no digests, even where the sum over them is right."""
+    cache = StatCache(tmp_path, folder)
+    whole = read_tree(folder, cache)
+    body = entry.format(mark=mark_of((folder / "a.txt").stat())).encode()
+    cache.file.write_bytes(b"fitprint-stat-cache 2 %d\n" % zlib.crc32(body) + body)
+    assert entry.partition("{")[0] in str(cache.read())
+    assert whole == read_tree(folder, cache)

@@ -313,3 +313,31 @@ def test_kept_bytes_are_read_from_another_home(folder, tmp_path):
     with isolated(tmp_path / "two" / "home", **shared):
         there = fitprint.get_data(data.digest).download(tmp_path / "new")
     assert contents(folder) == contents(there)
+
+
+@pytest.mark.parametrize("name", [".", "..", "a\0b"])
+def test_names_that_are_no_place_of_their_own(folder, tmp_path, monkeypatch, name):
+    """Data with such a name, as a bundle may bring them, come into the folder "data"."""
+    below = tmp_path / "below"
+    below.mkdir()
+    data = fitprint.add_data("data", keep=True, name=name)
+    monkeypatch.chdir(below)
+    assert Path("data") == data.download()
+    assert contents(folder) == contents(below / "data")
+    assert [folder, below] == sorted(
+        (path for path in tmp_path.iterdir() if path.name in ("data", "below", "a.txt", "b")),
+        key=lambda path: path != folder,
+    )
+
+
+def test_places_that_cannot_be_written(folder, tmp_path):
+    """A folder where a file is to be, a file where a folder is to be: an error that names it."""
+    data = fitprint.add_data("data", keep=True)
+    (tmp_path / "one" / "b" / "c.txt").mkdir(parents=True)
+    with pytest.raises(FitprintError, match=r"c\.txt' is a folder.*nothing is written"):
+        data.download("one", overwrite=True)
+    assert {} == contents(tmp_path / "one")
+    (tmp_path / "two").write_bytes(b"kept")
+    with pytest.raises(FitprintError, match="two' cannot be written"):
+        data.download("two", overwrite=True)
+    assert b"kept" == (tmp_path / "two").read_bytes()
