@@ -25,7 +25,7 @@ from fitprint.views.wording import clean, number
 if TYPE_CHECKING:
     from fitprint.views.comparison import Comparison, Row
 
-__all__ = ["markdown"]
+__all__ = ["escaped", "markdown"]
 
 _MOST_TEXT = 200  # characters of a name or a value
 
@@ -39,7 +39,7 @@ def markdown(comparison: Comparison, *, whole: bool = False) -> str:
     """
     ids = short_ids([run.id for run in comparison.runs])
     names = [
-        f"{_escaped(run.name)} `{short}`" for run, short in zip(comparison.runs, ids, strict=True)
+        f"{escaped(run.name)} `{short}`" for run, short in zip(comparison.runs, ids, strict=True)
     ]
     if comparison.baseline is not None:
         names[comparison.baseline] += " (baseline)"
@@ -70,7 +70,7 @@ def _side_by_side(
                 [f"**{TITLES.get(section.name, section.name)}**", *("" for _ in positions)]
             )
             table += [
-                [_escaped(title_text(row)), *(_marked(row, position) for position in positions)]
+                [escaped(title_text(row)), *(_marked(row, position) for position in positions)]
                 for row in section.rows[:most]
             ]
             if most is not None and len(section.rows) > most:
@@ -83,7 +83,7 @@ def _one_below_the_other(
 ) -> tuple[list[list[str]], str]:
     rows = [row for _, row in islice(by_turns(comparison), most)]
     table = [
-        ["run", *(_escaped(title_text(row)) for row in rows)],
+        ["run", *(escaped(title_text(row)) for row in rows)],
         ["---", *("---:" for _ in rows)],
     ]
     table += [
@@ -98,7 +98,7 @@ def _marked(row: Row, position: int) -> str:
     if value is ABSENT:
         return ""
     if not row.is_metric:
-        return _escaped(cell_text(row, position))
+        return escaped(cell_text(row, position))
     text = f"**{number(value)}**" if position in row.best else number(value)
     percent = (
         percent_text(row.deltas[position]) if row.deltas and row.deltas[position].delta else ""
@@ -106,6 +106,10 @@ def _marked(row: Row, position: int) -> str:
     return f"{text} ({percent})" if percent else text
 
 
-def _escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is: no markup, no link, no end of a cell."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~&@!$])", r"\\\1", clean(text[:_MOST_TEXT]))
+def escaped(text: str, most: int = _MOST_TEXT) -> str:
+    """Return a text that Markdown shows as it is: no markup, no link, nobody who is called, no end
+    of a cell.
+    """
+    plain = re.sub(r"[\\`*_{}\[\]<>|#~&!$]|:(?=//)|(?<=[wW]{3})\.", r"\\\g<0>", clean(text[:most]))
+    # GitHub looks for names in what Markdown gave, where an escaped @ is one again
+    return plain.replace("@", "@&#8203;")

@@ -17,7 +17,6 @@ from fitprint.views import comparison_markdown, comparison_table
 from fitprint.views.comparison import Comparison, Row, Section
 from fitprint.views.comparison_table import PLAIN, Page
 from fitprint.views.facts import ABSENT, named_data
-from fitprint.views.widths import cut
 from fitprint.views.wording import clean, size
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ _MOST_NAMES = 30  # packages or columns
 _MOST_LINES = 300  # of code
 # characters; a comment on GitHub has at most 65 536
 _MOST_COMMENT, _MOST_TABLE, _MOST_MARKDOWN = 64_000, 20_000, 40_000
-_MOST_LINE = 500
+_MOST_LINE, _MOST_NOTE = 500, 400  # characters
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -125,7 +124,7 @@ def markdown(difference: Difference) -> str:
             else ""
         )
         parts.append(_folded(change.what, text + end))
-    parts += [cut(clean(note), 400) for note in comparison.notes]
+    parts += [comparison_markdown.escaped(note, _MOST_NOTE) for note in comparison.notes]
     return _within(parts)
 
 

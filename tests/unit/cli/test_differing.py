@@ -298,3 +298,13 @@ def test_markdown_fits_a_comment_whatever_differs(command, home):
     out = command("diff", one, two, "--md").out
     assert len(out) < 65_000
     assert ("more rows." in out, out.count("<details>")) == (True, out.count("</details>"))
+
+
+def test_names_in_markdown_call_nobody_and_link_nowhere(command, home):
+    """GitHub calls whom an escaped @ names, and links what looks like an address."""
+    for value in ("@team http://a.example", "www.a.example <b>"):
+        with fitprint.start_run(name="r") as run:
+            run.log_param("p", value)
+    runs = fitprint.search_runs()
+    table = command("diff", runs[1].id, runs[0].id, "--md").out
+    assert r"| p | @&#8203;team http\://a.example | www\.a.example \<b\> |" in table
