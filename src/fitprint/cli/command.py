@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn, Protocol
 
@@ -64,12 +64,13 @@ class _Parser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong, and where to read on."""
 
     def error(self, message: str) -> NoReturn:
-        known: Iterable[str] = ()
+        word, known = "", list[str]()
         if found := re.match("unrecognized arguments: (--[^ =]+)", message):
-            known = self._option_string_actions
-        elif found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
-            known = re.findall(r"[\w-]+", found[2])
-        hint = nearest(found[1], known) if found else ""
+            word, known = found[1], list(self._option_string_actions)
+        elif "invalid choice: '" in message:
+            word, _, choices = message.partition("invalid choice: '")[2].partition("' (choose from")
+            known = re.findall(r"[\w-]+", choices)
+        hint = nearest(word, known) if word else ""
         hint = hint or f"; `{self.prog} --help` shows what it takes"
         self.exit(2, f"{self.prog}: {clean(message)}{hint}\n")
 
