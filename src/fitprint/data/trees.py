@@ -28,7 +28,10 @@ from fitprint.access import open_regular
 from fitprint.data.stat_cache import StatCache, digits_of, mark_of
 from fitprint.errors import FitprintError
 
-__all__ = ["Changes", "File", "Tree", "read_tree"]
+__all__ = ["PARTIAL", "Changes", "File", "Tree", "read_tree"]
+
+PARTIAL = ".fitprint-partial-"
+"""How names of files begin that are being written here; they are no part of the data."""
 
 _PIECE = 1 << 20
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -186,6 +189,8 @@ def _below(root: Path, about: os.stat_result) -> Iterator[tuple[str, os.stat_res
             raise _unreadable(folder, error) from None
         with entries:
             for entry in entries:
+                if entry.name.startswith(PARTIAL):
+                    continue
                 try:
                     # Windows tells no inode here
                     facts = entry.stat() if os.name != "nt" else os.stat(entry.path)  # noqa: PTH116

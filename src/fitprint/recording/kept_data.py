@@ -20,7 +20,7 @@ from fitprint import clock, events
 from fitprint.access import create_file, make_folder
 from fitprint.arguments import checked_place, checked_text, checked_truth
 from fitprint.artifacts.paths import checked_path
-from fitprint.data.trees import Changes, File, Tree, read_tree
+from fitprint.data.trees import PARTIAL, Changes, File, Tree, read_tree
 from fitprint.entities import Artifact, Dataset
 from fitprint.errors import FitprintError, IntegrityError, RunNotFoundError
 from fitprint.ids import new_id, short_id
@@ -39,6 +39,7 @@ _LIST = "data.json"
 _FORMAT, _VERSION = "fitprint-data", 1
 _DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
 _TOGETHER = 500  # artifacts that are recorded at a time
+_ABANDONED = 3600  # seconds
 _PIECE = 1 << 20
 _NAMED = 5  # files in a message
 
@@ -152,6 +153,8 @@ class Data(NamedTuple):
         try:
             if tree.is_folder:
                 make_folder(root)
+            for folder in {place.parent for _, place in missing}:
+                _remove_abandoned(folder)
             for file, place in missing:
                 self._bring(file, place, overwrite=overwrite)
         except OSError as error:
@@ -166,7 +169,7 @@ class Data(NamedTuple):
         make_folder(place.parent)
         blobs = self.run.workspace.blobs
         digest = f"sha256:{file.hex}"
-        temporary = place.with_name(f".{new_id()}")
+        temporary = place.with_name(f"{PARTIAL}{new_id()}")
         total = hashlib.sha256()
         try:
             with blobs.open(digest) as source, os.fdopen(create_file(temporary), "wb") as target:
@@ -198,6 +201,16 @@ def _places(tree: Tree, root: Path) -> Iterator[tuple[File, Path]]:
                 raise FitprintError(f"{str(place.parent)!r} is a link that leads out of {root}")
             sound.add(place.parent)
         yield file, place
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove files that a program was writing when it was killed: nothing has grown for an hour."""
+    for path in folder.glob(f"{PARTIAL}*"):
+        try:
+            if clock.now() / 1e6 - path.lstat().st_mtime > _ABANDONED:
+                path.unlink()
+        except OSError:
+            pass  # somebody else removes it
 
 
 def _is_there(file: File, place: Path) -> bool:

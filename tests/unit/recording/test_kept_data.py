@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fitprint
-from fitprint.data.trees import Changes, File, Tree
+from fitprint.data.trees import PARTIAL, Changes, File, Tree
 from fitprint.entities import Dataset
 from fitprint.errors import ArtifactNotFoundError, FitprintError, IntegrityError, RunNotFoundError
 from fitprint.recording.workspace import current
@@ -341,3 +341,17 @@ def test_places_that_cannot_be_written(folder, tmp_path):
     with pytest.raises(FitprintError, match="two' cannot be written"):
         data.download("two", overwrite=True)
     assert b"kept" == (tmp_path / "two").read_bytes()
+
+
+def test_what_a_killed_get_left_is_no_data_and_goes(folder):
+    """A half-written file is in no digest; the next get removes it, unless it is being written."""
+    data = fitprint.add_data("data", keep=True)
+    written = data.download("copy")
+    old, new = (written / f"{PARTIAL}{name}" for name in ("old", "new"))
+    for each in (old, new):
+        each.write_text("ha")
+    os.utime(old, (1e9, 1e9))
+    assert data.digest == fitprint.add_data("copy").digest
+    next(path for path in written.iterdir() if path not in (old, new) and path.is_file()).unlink()
+    data.download("copy")
+    assert (False, True) == (old.exists(), new.exists())
