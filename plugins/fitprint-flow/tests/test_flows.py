@@ -122,6 +122,25 @@ def test_an_edit_runs_what_depends_on_it_and_says_why(place, module, edit, ran, 
     assert {each.name for each in planned.values() if each.state == "cached"}.isdisjoint(ran)
 
 
+def test_what_runs_counts_and_not_the_text_that_was_edited_since(place, module):
+    """A notebook goes on with what it imported: that never becomes the result of the new text."""
+    text = "def answer():\n    return {} if 1 in {{1, 2, 3}} else 0\n"
+
+    def ran(function):
+        flow = Flow("edited")
+        node = flow.add(function)
+        result = flow.run()
+        return result[node], result.ran
+
+    old = module(text.format(1))
+    assert (1, ["answer"]) == ran(old.answer)
+    (place / "steps_of_test.py").write_text(text.format(22))
+    assert 1 == ran(old.answer)[0]
+    assert (22, ["answer"]) == ran(module(text.format(22)).answer)
+    assert (22, []) == ran(module(text.format(22)).answer)
+    assert (1, []) == ran(module(text.format(1)).answer)
+
+
 def test_functions_of_python_and_of_packages_are_steps(place):
     flow = Flow("others")
     rows = flow.add(sorted, [3, 1, 2])

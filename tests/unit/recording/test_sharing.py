@@ -264,7 +264,7 @@ def test_a_file_has_a_link_once_it_has_arrived(
 ) -> None:
     record(a="first")
     runs.workspace.sync()
-    with pytest.raises(PendingBytesError, match="run `fitprint sync` there"):
+    with pytest.raises(PendingBytesError, match="run `fitprint sync`"):
         runs.one().link("a.txt")
     runs.workspace.bring()
     digest = f"sha256:{hashlib.sha256(b'first').hexdigest()}"

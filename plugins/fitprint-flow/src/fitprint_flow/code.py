@@ -34,7 +34,7 @@ class CodeReader:
 
     def __init__(self) -> None:
         self._known: dict[Any, Code] = {}
-        self._trees: dict[str, dict[int, list[ast.AST]]] = {}
+        self._files: dict[str, _File] = {}
 
     def read(self, function: Any) -> Code:
         """Return what a function consists of.
@@ -131,24 +131,31 @@ class CodeReader:
             code.parts[name] = "missing"
 
     def _normal(self, function: FunctionType) -> str:
-        """Return the text of a function without what does not count."""
+        """Return the text of a function without what does not count.
+
+        The file may have been edited since the function was imported; what runs is what was. So
+        its text stands for a function only where it gives the same byte code.
+        """
         about = function.__code__
+        file = self._file(about.co_filename, function)
         found = [
             node
-            for node in self._tree(about.co_filename, function).get(about.co_firstlineno, ())
+            for node in file.nodes.get(about.co_firstlineno, ())
             if getattr(node, "name", "<lambda>") == about.co_name
         ]
-        if not found:  # typed at a prompt, or made by a program
-            return repr(_bytecode(about))
+        if not found or _bytecode(about) not in file.compiled(about):
+            return repr(_bytecode(about))  # edited, typed at a prompt, or made by a program
         return " ".join(ast.dump(node) for node in found)
 
-    def _tree(self, file: str, function: FunctionType) -> dict[int, list[ast.AST]]:
-        if file not in self._trees:
+    def _file(self, file: str, function: FunctionType) -> _File:
+        if file not in self._files:
             linecache.checkcache(file)
             text = "".join(linecache.getlines(file, function.__globals__))
             nodes: dict[int, list[ast.AST]] = {}
+            code: CodeType | None = None
             try:
                 tree = ast.parse(text)
+                code = compile(tree, file, "exec", dont_inherit=True)
             except (SyntaxError, ValueError):
                 tree = ast.Module([], [])
             for node in ast.walk(tree):
@@ -158,8 +165,27 @@ class CodeReader:
                     nodes.setdefault(first, []).append(node)
             for node in ast.walk(tree):
                 _strip(node)
-            self._trees[file] = nodes
-        return self._trees[file]
+            self._files[file] = _File(nodes, code)
+        return self._files[file]
+
+
+class _File:
+    """A file as it is now: its functions by their first lines, and what they compile to."""
+
+    def __init__(self, nodes: dict[int, list[ast.AST]], code: CodeType | None) -> None:
+        self.nodes = nodes
+        self._code = code
+
+    def compiled(self, about: CodeType) -> list[tuple[Any, ...]]:
+        """Return the byte code of the functions that begin where this one does."""
+        found = []
+        waiting = [] if self._code is None else [self._code]
+        while waiting:
+            code = waiting.pop()
+            if (code.co_name, code.co_firstlineno) == (about.co_name, about.co_firstlineno):
+                found.append(_bytecode(code))
+            waiting += [each for each in code.co_consts if isinstance(each, CodeType)]
+        return found
 
 
 def _strip(node: ast.AST) -> None:
@@ -202,7 +228,7 @@ def _imports(code: CodeType) -> Iterator[str]:
 
 def _bytecode(code: CodeType) -> tuple[Any, ...]:
     constants = tuple(
-        _bytecode(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts
+        _bytecode(each) if isinstance(each, CodeType) else _plain(each) for each in code.co_consts
     )
     return code.co_code, code.co_names, constants
 
