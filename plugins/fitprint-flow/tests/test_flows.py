@@ -141,6 +141,38 @@ def test_what_runs_counts_and_not_the_text_that_was_edited_since(place, module):
     assert (1, []) == ran(module(text.format(1)).answer)
 
 
+def test_a_result_of_an_input_that_changed_meanwhile_is_not_used_again(place, module):
+    """The key is that of the bytes before; nobody knows which ones the step has read."""
+    text = """
+def grow(path, by):
+    path.write_text(path.read_text() + by)
+    return len(path.read_text())
+"""
+    (place / "data.txt").write_text("a")
+    flow = Flow("growing")
+    node = flow.add(module(text).grow, place / "data.txt", "b")
+    assert 2 == flow.run()[node]
+    (place / "data.txt").write_text("a")
+    assert ["grow"] == flow.run().ran
+
+
+def test_another_process_that_imports_newer_code_keeps_nothing_for_the_old(place, module):
+    """What it returns counts for the flow that asked, and for no later one."""
+    text = "def answer():\n    return {}\n"
+
+    def flow_of(function):
+        flow = Flow("edited")
+        return flow, flow.add(function)
+
+    old = module(text.format(1))
+    (place / "steps_of_test.py").write_text(text.format(22))
+    flow, node = flow_of(old.answer)
+    assert 22 == flow.run(executor="processes")[node]
+    flow, node = flow_of(module(text.format(1)).answer)
+    result = flow.run()
+    assert (1, ["answer"]) == (result[node], result.ran)
+
+
 def test_functions_of_python_and_of_packages_are_steps(place):
     flow = Flow("others")
     rows = flow.add(sorted, [3, 1, 2])

@@ -257,8 +257,11 @@ def _digest(*texts: str) -> str:
 
 
 def _spoken(module: str) -> str:
-    """Return the name of a module, the same whether it is run or imported."""
-    file = getattr(sys.modules.get(module), "__file__", None) if module == "__main__" else None
+    """Return the name of a module, the same whether it is run or imported, also by a process that
+    multiprocessing started.
+    """
+    is_run = module in ("__main__", "__mp_main__")
+    file = getattr(sys.modules.get(module), "__file__", None) if is_run else None
     return module if file is None else os.path.basename(file).removesuffix(".py")  # noqa: PTH119
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from fitprint import clock, events
 from fitprint.entities import Dataset
+from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
 from fitprint.platform.users import host_name
 from fitprint.recording import context
 from fitprint.recording.opening import make_current, open_run, run_of
 from fitprint.recording.token import RunToken
+from fitprint_flow.code import CodeReader
 from fitprint_flow.planning import DOCUMENT, FLOW, KEY, STEP, Key
 from fitprint_flow.values import Document, digest_of, load
 
@@ -128,9 +130,27 @@ def _record(task: Task, run: Run) -> Document:
             for number, (name, each) in enumerate(task.given.items())
         }
         document = step.perform(run, values)
-    # last of all: a run without it stands for nothing
-    run.log_document(DOCUMENT, {"parts": task.key.parts, "output": document})
+    if _is_as_planned(task):
+        # last of all: a run without it stands for nothing
+        run.log_document(DOCUMENT, {"parts": task.key.parts, "output": document})
+    else:
+        hooks().problem(
+            f"the code or an input of the step {step.name!r} was changed while the flow ran: its "
+            "result is used now, and not again",
+            "flow",
+        )
     return document
+
+
+def _is_as_planned(task: Task) -> bool:
+    """Tell whether the key is still that of what ran: files may have been edited meanwhile, and
+    another process has imported the code as it is now.
+    """
+    outputs = {name: each.document for name, each in task.given.items()}
+    try:
+        return Key.of(task.step, CodeReader(), outputs).digest == task.key.digest
+    except (FitprintError, OSError):  # an input is gone
+        return False
 
 
 def _share(run: Run) -> None:
