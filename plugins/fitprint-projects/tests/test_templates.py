@@ -74,7 +74,7 @@ def test_further_parameters_follow_as_options():
     ["echo '{x}' | cat", 'echo "{x}" | cat', 'bash -c "echo {x}" && true', "echo \\{x} | cat"],
 )
 def test_a_value_inside_quotes_of_a_shell_is_refused_with_the_remedy(template):
-    with pytest.raises(ProjectError, match=r"write it without quotes|no parameter"):
+    with pytest.raises(ProjectError, match=r"write it without quotes|no parameter|takes for code"):
         of(template, x="V")
 
 
@@ -88,11 +88,52 @@ def test_a_value_inside_quotes_of_a_shell_is_refused_with_the_remedy(template):
         "cat <<E\n{x}\nE",
         "source {x} && true",
         "echo ${x}",
+        "[ ! -v {x} ] && true",
+        "test ! -v {x}; true",
+        "echo 1 | read {x}",
+        "mapfile {x} < f",
+        "a[{x}]=1; true",
+        "V={x}; a[V]=1",
+        "V={x}; echo ${{V:{x}}}",
+        "V={x}; echo ${{!V}}",
+        "true\n. {x}",
+        "if true; then . {x}; fi",
+        "echo {x} | bash",
+        "echo {x} |& /bin/sh -s; true",
+        "echo $'a' {x} | cat",
+        "bash -c {x}",
+        "env A=1 /bin/bash -lxc 'echo {x}'",
+        "timeout 5 bash -euo pipefail -c 'python {x}'",
+        'true && sh -c "echo {x}"',
+        "true|sh -c {x}",
+        "echo $(bash -c {x})",
+        "python -u -c 'print({x})'",
+        "xargs -I% sh -c 'echo {x}'",
+        "ssh host python t.py {x}",
+        "su me -c {x}",
+        ["bash", "-c", "echo {x}"],
+        ["perl", "-ne", "print {x}"],
     ],
 )
 def test_where_a_shell_reads_values_as_code_they_are_refused(template):
     with pytest.raises(ProjectError, match=r"main: .*(code|\$ before)"):
         of(template, x="V")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "python t.py -c {x}",
+        "python -m pkg -c {x}",
+        "python -X dev t.py -c {x}",
+        "bash -e t.sh -c {x}",
+        "bash -c 'printf %s \"$1\"' bash {x}",
+        "cat a[0-9] | python t.py . {x} | tee sh",
+        "V=${{V:-a}} python t.py {x} && bash t.sh",
+    ],
+)
+def test_what_only_resembles_code_of_a_shell_is_taken(template):
+    assert "$(V)" in of(template, x="$(V)")
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,24 @@ _BUILTINS = frozenset(
 )
 # before which a shell takes a value for code, even one that is quoted
 _EVALUATING = re.compile(
-    r"\(\(|\[\[|<<|(?<![\w.-])(?:eval|let|declare|typeset|local|readonly|trap|source)(?![\w.-])"
-    r"|\$\[|(?:^|[;&|]\s*)\.\s|\btest\s+-v|\[\s+-v|(?<![\w.-])unset(?![\w.-])|\bprintf\s+-v"
+    r"\(\(|\[\[|<<|\$\[|\$'"
+    r"|(?<![\w.-])(?:eval|let|declare|typeset|local|readonly|trap|source|unset|read|mapfile"
+    r"|readarray|getopts|alias|printf\s+-v|wait\s+-\w*p)(?![\w.-])"
+    r"|(?:^|[;&|(!{\n]|\b(?:then|do|else|elif|if|while|until|time|builtin|command)\b)\s*\.\s"
+    r"|(?:\btest|\[)\s[^;|&\n]*-[vR]\s"
+    # an index, a part of a variable, and one that another variable names
+    r"|(?:^|[\s;&|(])\w+\[[^\]\n]*\]\+?=|\$\{\{!|\$\{\{\w+(?:\[|:[^-=+?])"
+    # the text that is piped into a shell
+    r"|\|&?\s*(?:\S*/)?(?:ba|da|z|k|a)?sh\s*(?:$|[;|&)\n]|-s?(?:$|[\s;|&)]))"
 )
+# programs with an option after which the next argument is code
+_CODE_OPTION = re.compile(r"-(?!-)\w*(?:c\w*|[eEr])")
+_VALUE_OPTION = re.compile(r"[-+](?!-)\w*[oOXW]")
+_WITH_CODE = re.compile(
+    r"(?:ba|da|z|k|a|fi)?sh|python[\d.]*|pypy[\d.]*|perl|ruby|node|php|R|Rscript"
+)
+# programs that give all their arguments to a shell
+_WITH_SHELL = frozenset(("eval", "ssh", "su", "runuser", "watch", "parallel"))
 
 
 class _Word(NamedTuple):
@@ -61,16 +76,63 @@ def command_of(
     """
     extra = [word for name, value in further.items() for word in (f"--{name}", value)]
     if not isinstance(template, str):
+        _refuse_code(template, where)
         return [_filled(each, values, where) for each in template] + extra
     text = re.sub(r"\\\r?\n", "", template.strip())
     words, needs_shell = _words(text, where)
     if not words:
         raise ProjectError(f"{where} has an empty command")
+    _refuse_code(_commands(words), where)
     if not needs_shell:
         return [
             "".join(_filled(part, values, where) for part, _ in word.parts) for word in words
         ] + extra
     return _shell(text, values, extra, where)
+
+
+def _commands(words: Sequence[_Word]) -> list[str]:
+    """Return the words of a template, and what stands between them in a shell as words, too."""
+    found: list[str] = []
+    for word in words:
+        found.append("")
+        for part, quote in word.parts:
+            if not quote and part[0] in "|&;()`\n":
+                found += [part[0], part[1:]]
+            else:
+                found[-1] += part
+    return [word for word in found if word]
+
+
+def _refuse_code(words: Sequence[str], where: str) -> None:
+    """See that no value is put into what a program takes for code.
+
+    Raises:
+        ProjectError: one is, as in ``bash -c "echo {x}"``.
+    """
+    runs_shell = takes_code = False
+    program = before = ""
+    for word in words:
+        name = word.rpartition("/")[2]
+        if word in ("|", "&", ";", "(", ")", "`", "\n"):
+            runs_shell = takes_code = False
+            program = ""
+        elif (takes_code or runs_shell) and any(
+            match[1] is not None for match in _BRACES.finditer(word)
+        ):
+            raise ProjectError(
+                f"{where}: its command puts a value into {word!r:.60}, which {program} takes for "
+                "code; give the value as an argument of a script, or after the code"
+                """, as in bash -c 'echo "$1"' bash {x}"""
+            )
+        elif program and not runs_shell and _CODE_OPTION.fullmatch(word):
+            takes_code = True
+        elif name in _WITH_SHELL:
+            runs_shell, program = True, name
+        elif _WITH_CODE.fullmatch(name):
+            takes_code, program = False, name
+        elif takes_code or not (word.startswith(("-", "+")) or _VALUE_OPTION.fullmatch(before)):
+            takes_code, program = False, program if runs_shell else ""
+        before = word
 
 
 def _filled(text: str, values: Mapping[str, str], where: str) -> str:
