@@ -137,6 +137,42 @@ def test_a_revision_that_does_not_exist_in_a_remote_is_told(made):
         pass
 
 
+def test_a_default_branch_that_was_never_pushed(made, tmp_path):
+    project = made().write(x="1")
+    commit = project.commit()
+    project.git("branch", "side")
+    project.git("tag", "v1")
+    url = f"git+{project.folder.as_uri()}"
+    with opened(url) as source:
+        assert commit == source.revision
+    project.git("symbolic-ref", "HEAD", "refs/heads/never")
+    for version in ("side", "v1", "main"):
+        with opened(url, version) as source:
+            assert commit == source.revision
+    for version in ("", "HEAD"):
+        with (
+            pytest.raises(ProjectError, match=r"was never pushed there; give --version"),
+            opened(url, version),
+        ):
+            pass
+
+
+def test_a_git_that_was_killed_leaves_nothing_that_is_in_the_way(made, tmp_path):
+    project = made().write(x="1")
+    project.commit()
+    url = f"git+{project.folder.as_uri()}"
+    with opened(url):
+        pass
+    (bare,) = tmp_path.glob("cache/fitprint/git/*.git")
+    project.git("branch", "new")
+    project.git("branch", "-M", "main", "other")
+    for name in ("packed-refs", "config", "shallow", "refs/remotes/origin/new", "refs/tags/x"):
+        (bare / f"{name}.lock").parent.mkdir(exist_ok=True, parents=True)
+        (bare / f"{name}.lock").touch()
+    with opened(url, "new"), opened(url, "other"):
+        pass
+
+
 @pytest.mark.parametrize("url", ["ext::sh -c touch% pwned", "file"])
 def test_a_submodule_with_an_odd_transport_is_refused(made, url, tmp_path):
     inner = made("inner").write(x="")

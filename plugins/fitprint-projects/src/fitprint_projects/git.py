@@ -8,6 +8,7 @@ stay as they are. No hook runs, and nothing is fetched by a transport that start
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -199,15 +200,23 @@ def _make(bare: Path, address: str) -> None:
 
 
 def _fetch(bare: Path, address: str, protocols: str) -> None:
-    git(
+    # Nobody else is here, so that these are of a git that was killed.
+    for left in itertools.chain(
+        *map(bare.glob, ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*"))
+    ):
+        left.unlink(missing_ok=True)
+    words = (
         *("fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-recurse-submodules"),
         *("--no-write-fetch-head", "--end-of-options", address),
-        "+refs/heads/*:refs/remotes/origin/*",
-        "+refs/tags/*:refs/tags/*",
-        "+HEAD:refs/fitprint/HEAD",
-        folder=bare,
-        protocols=protocols,
+        *("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"),
     )
+    try:
+        git(*words, "+HEAD:refs/fitprint/HEAD", folder=bare, protocols=protocols)
+    except ProjectError as error:
+        if "couldn't find remote ref HEAD" not in str(error):
+            raise
+        git(*words, folder=bare, protocols=protocols)  # its default branch was never pushed
+        git("update-ref", "-d", "refs/fitprint/HEAD", folder=bare)
 
 
 def _find(bare: Path, name: str) -> str:
@@ -229,6 +238,11 @@ def _resolve(bare: Path, address: str, reference: str, protocols: str) -> str:
     for name in names:
         if found := _find(bare, name):
             return found
+    if reference in ("", "HEAD", "@"):
+        raise ProjectError(
+            f"the default branch of {redact_text(address)} was never pushed there; give --version "
+            "with another branch, a tag or a commit"
+        )
     if re.fullmatch(r"[\w./+-]+", reference):  # such as refs/pull/7/head
         try:
             git(
