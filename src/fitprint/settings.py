@@ -53,6 +53,7 @@ _NO_SETTINGS = {
     "FITPRINT_MLFLOW_PYTHON",
     "FITPRINT_RUN",
     "FITPRINT_WHOLE",
+    "FITPRINT_WITHHELD",
 }
 _TRUTH = {
     "1": True,

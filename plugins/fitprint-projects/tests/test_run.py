@@ -213,3 +213,41 @@ def test_a_run_that_was_not_made_by_run_is_not_cloned(home, capsys):
         pass
     assert 2 == main(["clone", "plain"])
     assert "was not made by `fitprint run`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["python t.py {password}", "python t.py {password} | cat"])
+def test_secrets_are_in_no_record_and_in_no_dry_run(made, home, capfd, command):
+    """Wherever they stand in a command, the program gets them and nobody else."""
+    project = made().write(
+        MLproject="entry_points: {main: {parameters: {password: string, lr: float}, command: "
+        f"{json.dumps(command)}}}}}",
+        t__py="import sys, fitprint\nassert sys.argv[1][-3:] == 'Xy7'\nfitprint.log_metric('m', 1)",
+    )
+    words = ["run", str(project.folder), "-P", "password=hunter2-Xy7"]
+    assert 0 == main([*words, "--matrix", "lr=1,2"])
+    assert 0 == main([*words, "-P", "lr=3", "--json"])
+    for more in (["-P", "lr=3"], ["-P", "lr=3", "--json"], ["--matrix", "lr=1,2"]):
+        assert 0 == main([*words, *more, "--dry-run"])
+    assert "hunter2" not in "".join(capfd.readouterr())
+    assert 2 == main([*words[:2], "-P", "lr=1", "--matrix", "password=a-Xy7,b-Xy7"])
+    assert "is recorded; run the project once for each" in capfd.readouterr().err
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]
+    assert fitprint.get_run("@last").metrics == {"m": 1.0}
+
+
+def test_a_matrix_with_secrets_goes_on_when_they_are_given_again(made, home, capfd):
+    project = made().write(
+        MLproject="entry_points: {main: {parameters: {password: string, lr: float}, command: "
+        "'python t.py {lr}'}}",
+        t__py="import os, sys\nif sys.argv[1] == '2': assert os.path.exists('ready')",
+    )
+    words = ["run", str(project.folder), "--matrix", "lr=1,2"]
+    assert 1 == main([*words, "-P", "password=hunter2-Xy7", "--name", "all"])
+    project.write(ready="")
+    capfd.readouterr()
+    assert 2 == main([*words, "--resume", "all"])
+    assert "give all parameters by -P again" in capfd.readouterr().err
+    assert 0 == main([*words, "--resume", "all", "-P", "password=hunter2-Xy7"])
+    assert "1 of 2 combinations to run" in capfd.readouterr().err

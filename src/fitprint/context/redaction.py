@@ -10,6 +10,8 @@ some thousand characters: another thread never waits long for this one.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ __all__ = [
     "redact_mapping",
     "redact_text",
     "redact_url",
+    "word_digest",
 ]
 
 _MOST = 2048  # characters of a line in which names mean something; longer ones are data
@@ -83,10 +86,18 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BASE64, _NAME = _LETTERS + "+/=", _LETTERS + "_.@/-"
 
 
+def word_digest(word: str) -> str:
+    """Return what stands for a word of a command in the variable ``FITPRINT_WITHHELD``."""
+    return hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
 def redact_argv(argv: Sequence[str]) -> list[str]:
     """Return the arguments of a command, secrets replaced: ``--token X``, ``--token=X``,
-    ``-u user:X``, URLs, known shapes.
+    ``-u user:X``, URLs, known shapes, and what whoever started this process says is secret.
     """
+    told = os.environ.get("FITPRINT_WITHHELD", "").split()
+    if told:
+        argv = [REDACTED if word_digest(word) in told else word for word in argv]
     words = dict(secret_words(argv, "curl"))
     redacted: list[str] = []
     follows = False  # whether the flag before names a secret

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitprint.cli.terminal import tell
+from fitprint.context.secrecy import withheld
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.parameters import assigned
 
@@ -160,7 +161,7 @@ def _run(
         values = plan.arguments(given)
         command = plan.template(values)
         if arguments.dry_run:
-            return _show(plan, values, command, as_json=arguments.json)
+            return _show(plan, values, as_json=arguments.json)
         prepare_process(takes_over=plan.interpreter.takes_over(command))
         if not plan.interpreter.records and plan.interpreter.kind == "uv":
             tell(
@@ -172,7 +173,7 @@ def _run(
             print(
                 json.dumps(
                     {
-                        **plan.facts(values, command),
+                        **plan.facts(values),
                         "run": outcome.run,
                         "name": outcome.name,
                         "status": outcome.status,
@@ -185,12 +186,13 @@ def _run(
         return outcome.status
 
 
-def _show(plan: Any, values: Any, command: list[str], *, as_json: bool) -> int:
-    """Say what would be run."""
+def _show(plan: Any, values: Any, *, as_json: bool) -> int:
+    """Say what would be run, without secrets."""
+    command = plan.shown(values)
     prepared = plan.runner.prepare(plan.job(command, "0" * 32, "dry-run", {}))
     if as_json:
         shown = {
-            **plan.facts(values, command),
+            **plan.facts(values),
             "prepared": {"command": list(prepared.command), "files": dict(prepared.files)},
         }
         print(json.dumps(shown, ensure_ascii=False))
@@ -200,7 +202,7 @@ def _show(plan: Any, values: Any, command: list[str], *, as_json: bool) -> int:
         print(f"revision  {plan.source.revision}{' (changed)' if plan.source.dirty else ''}")
     print(f"entry     {plan.entry.name}")
     for name, each in values.items():
-        print(f"parameter {name} = {each.value!r} ({each.origin})")
+        print(f"parameter {name} = {withheld(name, each.value)!r} ({each.origin})")
     print(f"command   {shlex.join(command)}")
     print(f"run by    {shlex.join(prepared.command)}")
     for name, text in prepared.files.items():

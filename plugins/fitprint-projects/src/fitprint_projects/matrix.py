@@ -13,6 +13,8 @@ from typing import Any
 
 import fitprint
 from fitprint.cli.terminal import tell
+from fitprint.context.secrecy import withheld
+from fitprint.context.secret_shapes import REDACTED
 from fitprint.errors import ArtifactNotFoundError, FitprintError
 from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
@@ -70,6 +72,15 @@ def run_matrix(plan: Plan, given: Mapping[str, str], arguments: argparse.Namespa
         axes, given = _resumed(before, axes, given)
     if set(axes) & set(given):
         raise ProjectError(f"{', '.join(set(axes) & set(given))}: give it by -P or by --matrix")
+    if secret := [
+        name
+        for name, values in axes.items()
+        if any(withheld(name, value) != value for value in values)
+    ]:
+        raise ProjectError(
+            f"the values of {', '.join(secret)} are secret, and a matrix is recorded; run the "
+            "project once for each, with -P"
+        )
     count = 1
     for values in axes.values():
         count *= len(values)
@@ -82,7 +93,7 @@ def run_matrix(plan: Plan, given: Mapping[str, str], arguments: argparse.Namespa
     if arguments.dry_run:
         for each in wanted:
             state = "finished" if _key(each) in done else "to run"
-            print(f"{state}  {' '.join(f'{name}={value}' for name, value in each.items())}")
+            print(f"{state}  {' '.join(f'{name}={value}' for name, value in _told(each).items())}")
         return 0
     prepare_process(takes_over=all(map(plan.interpreter.takes_over, templates)))
     parent = open_run(
@@ -92,7 +103,7 @@ def run_matrix(plan: Plan, given: Mapping[str, str], arguments: argparse.Namespa
         run_id=None if before is None else before.id,
     )
     if before is None:
-        parent.log_dict({"version": 1, "matrix": axes, "parameters": dict(given)}, _DOCUMENT)
+        parent.log_dict({"version": 1, "matrix": axes, "parameters": _told(given)}, _DOCUMENT)
     tell(f"{len(left)} of {len(wanted)} combinations to run, below run {parent.name}")
     try:
         outcomes = _executed(plan, left, parent, arguments.jobs)
@@ -150,7 +161,12 @@ def _executed(
 
 
 def _key(given: Mapping[str, str]) -> str:
-    return json.dumps(given, sort_keys=True, ensure_ascii=False)
+    return json.dumps(_told(given), sort_keys=True, ensure_ascii=False)
+
+
+def _told(given: Mapping[str, str]) -> dict[str, str]:
+    """Return parameters without secrets."""
+    return {name: withheld(name, value) for name, value in given.items()}
 
 
 def _resumed(
@@ -165,12 +181,18 @@ def _resumed(
         said = json.loads(run.read(_DOCUMENT))
     except ArtifactNotFoundError:
         raise ProjectError(f"the run {run.name} has no matrix to go on with") from None
-    if (axes and axes != said["matrix"]) or (given and given != said["parameters"]):
+    if (axes and axes != said["matrix"]) or (given and _told(given) != said["parameters"]):
         raise ProjectError(
             f"the run {run.name} had another matrix or other parameters; leave them out, or begin "
             "anew without --resume"
         )
-    return said["matrix"], said["parameters"]
+    lost = [name for name, text in said["parameters"].items() if REDACTED in text]
+    if lost and not given:
+        raise ProjectError(
+            f"the values of {', '.join(lost)} were secret, and are not recorded; give all "
+            "parameters by -P again"
+        )
+    return said["matrix"], given or said["parameters"]
 
 
 def _finished(run: Run) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import fitprint
 from fitprint.access import make_folder
-from fitprint.context.redaction import redact_argv
+from fitprint.context.redaction import redact_argv, word_digest
 from fitprint.context.secrecy import withheld
 from fitprint.hooks.manager import hooks
 from fitprint.hooks.runners import Job, Runner
@@ -114,8 +114,16 @@ class Plan:
 
     def template(self, arguments: Arguments) -> list[str]:
         """Return the command as the project says it, with its values."""
-        declared = {key: each.passed for key, each in arguments.items() if each.type}
-        further = {key: each.passed for key, each in arguments.items() if not each.type}
+        return self._filled(arguments, {key: each.passed for key, each in arguments.items()})
+
+    def shown(self, arguments: Arguments) -> list[str]:
+        """Return the command without secrets."""
+        texts = {key: withheld(key, each.passed) for key, each in arguments.items()}
+        return redact_argv(self._filled(arguments, texts))
+
+    def _filled(self, arguments: Arguments, texts: Mapping[str, str]) -> list[str]:
+        declared = {key: texts[key] for key, each in arguments.items() if each.type}
+        further = {key: texts[key] for key, each in arguments.items() if not each.type}
         return command_of(
             self.entry.command, declared, further, f"the entry point {self.entry.name!r}"
         )
@@ -134,7 +142,7 @@ class Plan:
             options=self.wish.options,
         )
 
-    def facts(self, arguments: Arguments, command: list[str]) -> dict[str, Any]:
+    def facts(self, arguments: Arguments) -> dict[str, Any]:
         """Return what is recorded beside parameters: all that makes the same run once more."""
         return {
             "version": 1,
@@ -148,7 +156,7 @@ class Plan:
                 }
                 for name, each in arguments.items()
             },
-            "command": redact_argv(command),
+            "command": self.shown(arguments),
             "environment": {
                 "kind": self.interpreter.kind,
                 "wish": self.wish.environment,
@@ -199,12 +207,11 @@ class Plan:
                 {key: each.value for key, each in arguments.items()},
                 defaults=[key for key, each in arguments.items() if each.origin == "default"],
             )
-            run.log_dict(self.facts(arguments, command), DOCUMENT)
+            run.log_dict(self.facts(arguments), DOCUMENT)
             if self.interpreter.packages:
                 run.log_dict(dict(self.interpreter.packages), "packages.json")
-            prepared = self.runner.prepare(
-                self.job(command, run.id, run.name, self._variables(run))
-            )
+            variables = self._variables(run) | self._secrets(arguments, command)
+            prepared = self.runner.prepare(self.job(command, run.id, run.name, variables))
             handle = self.runner.submit(prepared)
         except BaseException as error:
             run.end("FAILED", error=str(error))
@@ -223,6 +230,16 @@ class Plan:
         else:
             run.end("FAILED", error=f"the command ended with exit status {status}")
         return Outcome(run.id, run.name, status)
+
+    def _secrets(self, arguments: Arguments, command: list[str]) -> dict[str, str]:
+        """Return a variable that keeps secrets out of the command that a program records."""
+        found = {
+            each.passed
+            for key, each in arguments.items()
+            if each.passed and withheld(key, each.passed) != each.passed
+        }
+        words = {word for word in command if any(each in word for each in found)}
+        return {"FITPRINT_WITHHELD": " ".join(map(word_digest, found | words))} if found else {}
 
     def _variables(self, run: Run) -> dict[str, str]:
         """Return the variables that make the run current where the command runs."""
