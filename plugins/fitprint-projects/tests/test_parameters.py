@@ -14,7 +14,7 @@ from fitprint_projects.spec import EntryPoint, Parameter
 
 def one(kind, text, folder=Path(), **more):
     entry = EntryPoint("main", "x", {"p": Parameter("p", kind, **more)})
-    return parsed(entry, {"p": text}, folder, lambda _, address: f"/fetched/{address}")["p"]
+    return parsed(entry, {"p": text}, folder, lambda address: f"/fetched/{address}")["p"]
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,7 @@ def test_a_member_outside_of_an_archive_is_refused(tmp_path, member):
 
 
 def test_a_bomb_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(archives, "MOST_BYTES", 1 << 20)
     path = zipped(tmp_path / "a.zip", ("zeros", b"\0" * (2 << 20), 0))
     with pytest.raises(ProjectError, match="a project has at most"), opened(str(path)):
         pass

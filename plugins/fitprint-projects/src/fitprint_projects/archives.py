@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from fitprint_projects.errors import ProjectError
 
-__all__ = ["unpack"]
+__all__ = ["MOST_BYTES", "unpack"]
 
-_MOST_BYTES = 4 << 30
+MOST_BYTES = 4 << 30
 _MOST_FILES = 100_000
 _PIECE = 1 << 20
 
@@ -26,14 +26,14 @@ def unpack(archive: Path, folder: Path) -> str:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
             size = sum(each.file_size for each in members)
-            if len(members) > _MOST_FILES or size > _MOST_BYTES:
+            if len(members) > _MOST_FILES or size > MOST_BYTES:
                 raise ProjectError(
                     f"{archive.name} holds {len(members)} files and {size} bytes; a project has at "
-                    f"most {_MOST_FILES} files and {_MOST_BYTES} bytes: unpack it yourself, and "
+                    f"most {_MOST_FILES} files and {MOST_BYTES} bytes: unpack it yourself, and "
                     "run the folder"
                 )
             places = [_place(folder, each) for each in members]
-            room = _MOST_BYTES
+            room = MOST_BYTES
             for member, place in zip(members, places, strict=True):
                 if member.is_dir():
                     place.mkdir(parents=True, exist_ok=True)

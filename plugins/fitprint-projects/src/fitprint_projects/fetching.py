@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import time
 from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from fitprint.context.redaction import redact_text
@@ -12,13 +13,21 @@ from fitprint_projects.errors import ProjectError
 __all__ = ["download", "fetched"]
 
 _SILENCE = 60.0  # seconds without a byte
+_SECONDS = 3600.0  # of a download
+_MOST = 64 << 30  # bytes
+_PIECE = 1 << 20
 
 
-def download(address: str, place: Path) -> Path:
+def download(address: str, place: Path, most: int = _MOST) -> Path:
     """Bring what an ``http`` or ``https`` address leads to, and return where it is.
 
+    Args:
+        address: of it.
+        place: the file to be.
+        most: bytes that it may have.
+
     Raises:
-        ProjectError: it cannot be had.
+        ProjectError: it cannot be had whole, takes longer than an hour, or is too large.
     """
     shown = redact_text(address)
     if urlsplit(address).scheme not in ("http", "https"):
@@ -26,7 +35,7 @@ def download(address: str, place: Path) -> Path:
             f"{shown!r:.200} cannot be fetched; bring it here yourself and give its path, or use "
             "https, runs:/ or file:"
         )
-    import urllib.error
+    import http.client
     import urllib.request
 
     try:
@@ -34,11 +43,34 @@ def download(address: str, place: Path) -> Path:
             urllib.request.urlopen(address, timeout=_SILENCE) as answer,  # noqa: S310 - see above
             place.open("wb") as file,
         ):
-            shutil.copyfileobj(answer, file)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+            _copy(answer, file, most)
+    except (http.client.HTTPException, OSError, ValueError) as error:
+        place.unlink(missing_ok=True)
+        reason = redact_text(str(getattr(error, "reason", None) or error))
         raise ProjectError(f"{shown} cannot be fetched: {reason}") from None
     return place
+
+
+def _copy(answer: Any, file: IO[bytes], most: int) -> None:
+    """Copy an answer of a server's.
+
+    Raises:
+        OSError: it breaks off, is too large, or takes too long.
+    """
+    deadline = time.monotonic() + _SECONDS
+    said = answer.headers.get("Content-Length", "")
+    size = 0
+    while piece := answer.read1(_PIECE):
+        size += len(piece)
+        if size > most:
+            raise OSError(f"it has more than {most} bytes; bring it here yourself, give its path")
+        if time.monotonic() > deadline:
+            raise OSError(
+                f"it took longer than {_SECONDS:g} seconds; bring it here yourself, give its path"
+            )
+        file.write(piece)
+    if said.isdecimal() and size != int(said):
+        raise OSError(f"it broke off after {size} of {said} bytes; try again")
 
 
 def fetched(address: str, folder: Path) -> Path:
@@ -49,7 +81,8 @@ def fetched(address: str, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not address.startswith("runs:/"):
-        return download(address, folder / (Path(urlsplit(address).path).name or "file"))
+        name = Path(urlsplit(address).path).name
+        return download(address, folder / ("file" if name in ("", "..") else name))
     import fitprint
     from fitprint.errors import FitprintError
 

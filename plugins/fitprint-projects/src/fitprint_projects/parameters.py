@@ -26,7 +26,7 @@ _BOOLEANS = {
 }
 
 # A URI in, the path of what was fetched out.
-Fetch = Callable[[str, str], str]
+Fetch = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def parsed(entry: EntryPoint, given: Mapping[str, str], folder: Path, fetch: Fet
         given: texts by name.
         folder: of the project; a default path lies in it, one that is given below the working
             directory.
-        fetch: brings what a ``path`` that is a URI leads to, for a parameter's name.
+        fetch: brings what a ``path`` that is a URI leads to.
 
     Raises:
         ProjectError: one is missing or is no value of its type; the message says which would be.
@@ -184,7 +184,7 @@ _WANTED = {
 def _path(name: str, text: str, folder: Path | None, fetch: Fetch) -> str:
     """Return the absolute path of what a parameter leads to."""
     if is_uri(text) and not text.startswith("file:"):
-        return fetch(name, text)
+        return fetch(text)
     if text.startswith("file:"):
         from urllib.request import url2pathname
 

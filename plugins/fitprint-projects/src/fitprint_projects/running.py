@@ -104,11 +104,11 @@ class Plan:
         """
         return parsed(self.entry, given, self.source.folder, self._fetch)
 
-    def _fetch(self, name: str, address: str) -> str:
+    def _fetch(self, address: str) -> str:
         if not self.wish.build:
             return address
         if address not in self._fetched:
-            place = self._folder / f"{len(self._fetched)}-{name}"
+            place = self._folder / str(len(self._fetched))
             self._fetched[address] = str(fetched(address, place))
         return self._fetched[address]
 

@@ -178,11 +178,11 @@ def _of_run(address: str, subfolder: str, places: Path | None, stack: ExitStack)
 def _zip(
     address: str, path: Path | None, subfolder: str, places: Path | None, stack: ExitStack
 ) -> Source:
-    from fitprint_projects.archives import unpack
+    from fitprint_projects.archives import MOST_BYTES, unpack
 
     temporary = _temporary(places, stack)
     if path is None:
-        path = download(address, temporary / "archive.zip")
+        path = download(address, temporary / "archive.zip", MOST_BYTES)
         shown = redact_text(address)
     else:
         shown = str(path.absolute())
