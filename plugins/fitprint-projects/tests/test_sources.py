@@ -295,3 +295,21 @@ def test_the_code_that_a_run_had_runs_again(made, home, monkeypatch):
     second = fitprint.get_run("second")
     assert ({"m": 7.0}, first.id) == (second.metrics, second.tags["cloned_from"])
     assert "1/0" == (project.folder / "t.py").read_text()
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_what_is_packed_is_told(tmp_path, packed):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", packed) as archive:
+        archive.writestr("a", bytes(range(256)) * 20)
+    data = bytearray(path.read_bytes())
+    data[40:60] = bytes(20)
+    path.write_bytes(data)
+    with pytest.raises(ProjectError, match=r"no zip that can be read|cannot be unpacked"):
+        archives.unpack(path, tmp_path / "code")
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    path = zipped(tmp_path / "a.zip", ("x" * 3000, b"", 0))
+    with pytest.raises(ProjectError, match="cannot be unpacked into"), opened(str(path)):
+        pass

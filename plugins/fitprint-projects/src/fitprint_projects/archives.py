@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from fitprint_projects.errors import ProjectError
@@ -14,6 +15,10 @@ __all__ = ["MOST_BYTES", "unpack"]
 MOST_BYTES = 4 << 30
 _MOST_FILES = 100_000
 _PIECE = 1 << 20
+_DAMAGED: tuple[type[Exception], ...] = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError),
+    *([zipfile.lzma.LZMAError] if zipfile.lzma else []),  # type: ignore[attr-defined]
+)
 
 
 def unpack(archive: Path, folder: Path) -> str:
@@ -47,12 +52,15 @@ def unpack(archive: Path, folder: Path) -> str:
                         target.write(piece)
                 if member.external_attr >> 16 & stat.S_IXUSR:
                     place.chmod(0o755)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except _DAMAGED as error:
         raise ProjectError(f"{archive} is no zip that can be read: {error}") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise ProjectError(
             f"{archive.name} holds two files of one name, {Path(error.filename or '').name!r}"
         ) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ProjectError(f"{archive.name} cannot be unpacked into {folder}: {reason}") from None
     digest = hashlib.sha256()
     with archive.open("rb") as file:
         while piece := file.read(_PIECE):

@@ -155,8 +155,9 @@ def _executed(
             return list(pool.map(execute, wanted))
         except BaseException:
             stopped.set()
-            for handle in list(handles):
-                plan.runner.cancel(handle)
+            under_way = list(handles)
+            with ThreadPoolExecutor(len(under_way) or 1) as ending:  # each may take seconds
+                list(ending.map(plan.runner.cancel, under_way))
             raise
 
 

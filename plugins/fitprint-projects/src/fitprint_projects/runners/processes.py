@@ -5,9 +5,12 @@ cluster.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +21,7 @@ __all__ = ["cancelled", "started", "status_of", "waited"]
 
 _GRACE = 1.0  # seconds
 _PATIENCE = 10.0  # seconds from asking a program to end until it is killed
+_PAUSE = 0.02  # seconds between two looks
 
 
 def started(
@@ -65,15 +69,56 @@ def status_of(process: subprocess.Popen[bytes]) -> JobStatus:
 
 
 def cancelled(process: subprocess.Popen[bytes]) -> None:
-    """End a program: politely at first. One at the same terminal may have been interrupted with us,
-    and be about to end.
+    """End a program with all that it has started, such as the commands of a shell: politely at
+    first. One at the same terminal may have been interrupted with us, and be about to end.
     """
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    others = _below(process.pid) if process.poll() is None else {}
+    for number, seconds in ((None, _GRACE), (signal.SIGTERM, _PATIENCE), (signal.SIGKILL, _GRACE)):
+        if number is not None:
+            for pid in others:
+                with suppress(OSError):
+                    os.kill(pid, number)
+            process.send_signal(number)
+        deadline = time.monotonic() + seconds
+        while process.poll() is None or others:
+            now = _all() if others else {}
+            others = {pid: began for pid, began in others.items() if now.get(pid, ())[1:] == began}
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def _below(pid: int) -> dict[int, tuple[str]]:
+    """Return the processes that one has started, and those that they have, with their beginning."""
+    everything = _all()
+    found: dict[int, tuple[str]] = {}
+    around = {pid}
+    while around:
+        around = {each for each, (parent, _) in everything.items() if parent in around} - {*found}
+        found |= {each: everything[each][1:] for each in around}
+    return found
+
+
+def _all() -> dict[int, tuple[int, str]]:
+    """Return parent and beginning of each process; of none where the system does not tell."""
+    found: dict[int, tuple[int, str]] = {}
+    if Path("/proc/self/stat").exists():
+        for place in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended
+                words = place.read_bytes().rpartition(b")")[2].split()
+                if words[0] != b"Z":
+                    found[int(place.parent.name)] = int(words[1]), words[19].decode()
+    elif program := shutil.which("ps"):
+        with suppress(OSError, subprocess.SubprocessError):
+            told = subprocess.run(
+                [program, "-A", "-o", "pid=,ppid=,lstart="],
+                capture_output=True,
+                timeout=_PATIENCE,
+                check=False,
+            ).stdout.decode("utf-8", "replace")
+            for line in told.splitlines():
+                pid, parent, began = line.split(maxsplit=2)
+                found[int(pid)] = int(parent), began
+    return found
