@@ -158,3 +158,14 @@ def test_a_type_that_is_none_of_mlflows_is_told_and_is_a_string(made, problems):
     assert ["float", "string"] == [each.type for each in entry.parameters.values()]
     assert 1 == len(problems)
     assert "'strange'" in problems[0]
+
+
+def test_aliases_that_stand_for_very_many_values_are_refused(made):
+    lists = ["&a0 [1, 1]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12))]
+    variables = ", ".join(f"[V{i}, {each}]" for i, each in enumerate(lists))
+    project = made().write(MLproject=f"docker_env: {{image: x, environment: [{variables}]}}")
+    with pytest.raises(ProjectError, match="has more than 100000 values"):
+        read_project(project.folder)
+    project.write(MLproject="entry_points: &again {main: *again}")
+    with pytest.raises(ProjectError, match="has more than 100000 values"):
+        read_project(project.folder)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from fitprint.autologging.framework import Framework, Function, Method, SubclassMethod, Target
 from fitprint.versions import is_installed
-from fitprint_catboost import post_training, searching, training, validation
 
 __all__ = ["CatBoostFramework"]
 
@@ -26,18 +25,35 @@ class CatBoostFramework(Framework):
 
     def targets(self) -> Sequence[Target]:
         return [
-            SubclassMethod(_BASE, "fit", training.observe_fit, nested=training.observe_nested_fit),
-            Function("catboost.core:cv", validation.observe_cv, kind="cross-validation"),
-            Method(f"{_BASE}.grid_search", searching.observe_search, kind="search"),
-            Method(f"{_BASE}.randomized_search", searching.observe_search, kind="search"),
+            SubclassMethod(
+                _BASE,
+                "fit",
+                "fitprint_catboost.training:observe_fit",
+                nested="fitprint_catboost.training:observe_nested_fit",
+            ),
+            Function(
+                "catboost.core:cv",
+                "fitprint_catboost.validation:observe_cv",
+                kind="cross-validation",
+            ),
             Method(
-                f"{_BASE}.select_features", searching.observe_selection, kind="feature-selection"
+                f"{_BASE}.grid_search", "fitprint_catboost.searching:observe_search", kind="search"
+            ),
+            Method(
+                f"{_BASE}.randomized_search",
+                "fitprint_catboost.searching:observe_search",
+                kind="search",
+            ),
+            Method(
+                f"{_BASE}.select_features",
+                "fitprint_catboost.searching:observe_selection",
+                kind="feature-selection",
             ),
             *(
                 [
                     Function(
                         "catboost.core:sample_gaussian_process",
-                        searching.observe_sampling,
+                        "fitprint_catboost.searching:observe_sampling",
                         kind="search",
                     )
                 ]
@@ -45,12 +61,25 @@ class CatBoostFramework(Framework):
                 else ()
             ),
             *(
-                SubclassMethod(_BASE, name, post_training.observe_prediction, role="note")
+                SubclassMethod(
+                    _BASE, name, "fitprint_catboost.post_training:observe_prediction", role="note"
+                )
                 for name in ("predict", "predict_proba", "predict_log_proba")
             ),
-            SubclassMethod(_BASE, "score", post_training.observe_score, role="note"),
-            SubclassMethod(_BASE, "eval_metrics", post_training.observe_metrics, role="note"),
-            Function("catboost.utils:eval_metric", post_training.observe_metric, role="note"),
+            SubclassMethod(
+                _BASE, "score", "fitprint_catboost.post_training:observe_score", role="note"
+            ),
+            SubclassMethod(
+                _BASE,
+                "eval_metrics",
+                "fitprint_catboost.post_training:observe_metrics",
+                role="note",
+            ),
+            Function(
+                "catboost.utils:eval_metric",
+                "fitprint_catboost.post_training:observe_metric",
+                role="note",
+            ),
         ]
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fitprint.hooks.manager import hooks
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.spec import (
@@ -23,6 +21,7 @@ from fitprint_projects.spec import (
 __all__ = ["find_mlproject", "read_mlproject"]
 
 _LONGEST = 1 << 20  # bytes
+_MOST_VALUES = 100_000
 _ENVIRONMENTS = ("python_env", "conda_env", "docker_env")
 _NUMBERS = {"integer": "int", "number": "float", "boolean": "bool", "str": "string"}
 
@@ -61,6 +60,8 @@ def read_mlproject(path: Path) -> Project:
 
 
 def _content(path: Path) -> Mapping[Any, Any]:
+    import yaml  # it takes 20 ms, and not every project has this file
+
     with path.open("rb") as opened:
         data = opened.read(_LONGEST + 1)
     if len(data) > _LONGEST:
@@ -70,6 +71,15 @@ def _content(path: Path) -> Mapping[Any, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ProjectError(f"{path.name} is no YAML: {reason}; correct it") from None
+    left, pending = _MOST_VALUES, [content]
+    while pending:  # a value can stand in many places, by its alias
+        value = pending.pop()
+        found = [*value, *value.values()] if isinstance(value, dict) else value
+        if isinstance(found, list):
+            left -= len(found)
+            pending += found
+        if left < 0:
+            raise ProjectError(f"{path.name} has more than {_MOST_VALUES} values; write fewer")
     return _mapping(content, path.name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,6 +138,8 @@ def known(found: Mapping[Any, Any], names: Iterable[str], where: str) -> None:
     names = list(names)
     for key in found:
         if key not in names:
+            import difflib
+
             near = difflib.get_close_matches(str(key), names, 1)
             raise ProjectError(
                 f"{where} has the unknown key {key!r}; "
