@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from fitprint_projects.environments.building import provide
 from fitprint_projects.environments.local import local_packages
 from fitprint_projects.environments.wanted import Wanted
+from fitprint_projects.reproducing.places import fresh_folder
 
 # Records as a framework's plugin would, without one.
 SCRIPT = """
@@ -410,6 +413,48 @@ def test_a_program_that_fails_in_its_run(project):
     assert ("FAILED", "AssertionError: no flag") == (status["now"], status["detail"])
 
 
+def test_another_error_is_no_reproduction(project):
+    flag = project.folder / "ignored-flag"
+    flag.touch()
+    more = f"raise (KeyError if __import__('os').path.exists({str(flag)!r}) else ValueError)(1)"
+    project.commit("train.py", SCRIPT.format(seed=1, more=more))
+    project.ask("exec", "train.py")
+    assert "EXACT" == project.check(status=0)["verdict"]
+    flag.unlink()
+    report = project.check(status=1, run="@last:training")
+    error = next(item for item in report["items"] if item["name"] == "error")
+    assert ("KeyError: 1", "ValueError: 1") == (error["recorded"], error["now"])
+
+
+def test_an_error_with_a_path_of_the_fresh_folder_is_the_same(project):
+    project.commit("train.py", SCRIPT.format(seed=1, more="raise KeyError(__file__, object())"))
+    project.ask("exec", "train.py")
+    assert "EXACT" == project.check(status=0)["verdict"]
+
+
+def test_a_parameter_below_the_folder_of_the_code_is_the_same(project):
+    more = "fitprint.log_param('out', __import__('os').path.abspath('out') + sys.argv[-1])"
+    project.commit("train.py", SCRIPT.format(seed=1, more=more))
+    project.train("train.py")
+    report = project.check(status=0)
+    assert ("EXACT", "same") == (report["verdict"], outcomes(report)["params out"])
+
+
+def test_a_parameter_elsewhere_is_not(project):
+    more = "fitprint.log_param('out', __import__('os').getcwd().replace('code', 'another'))"
+    project.commit("train.py", SCRIPT.format(seed=1, more=more))
+    project.train("train.py")
+    assert "different" == outcomes(project.check(status=1))["params out"]
+
+
+def test_a_secret_that_is_a_parameter_is_named(project):
+    more = "fitprint.log_param('api_key', 'hunter2-swordfish-' + str(random.random()))"
+    project.commit("train.py", SCRIPT.format(seed="", more=more))
+    project.train("train.py")
+    notes = project.check(status=1)["notes"]
+    assert ["secrets were not recorded, and are not compared: api_key"] == notes
+
+
 def test_a_run_without_context(project):
     project.train("train.py", FITPRINT_CONTEXT="false")
     assert "context was off" in project.check(status=3)["reasons"][0]
@@ -479,3 +524,88 @@ def test_no_path_from_outside_is_brought(project):
     project.train("train.py")
     done = project.ask("reproduce", "@last", "--bring", "../outside")
     assert (1, True) == (done.returncode, "below the working directory" in done.stderr)
+
+
+# -- programs that do not end, and reproductions that are killed -----------------------------------
+
+ENDLESS = """
+import os, signal, subprocess, sys, time
+stubborn = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(300)"
+child = subprocess.Popen([sys.executable, "-c", stubborn])
+with open({pids!r} + ".new", "w") as file:
+    file.write(f"{{os.getpid()}} {{child.pid}}")
+os.replace({pids!r} + ".new", {pids!r})
+time.sleep(300 if {endless} else 0)
+"""
+
+
+def is_there(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended, and that nobody asked for, does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks at processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_ends_what_runs(project, tmp_path, number):
+    """The program, what it has started, and the fresh folder are gone."""
+    project.train("train.py")
+    pids, temporary = tmp_path / "pids", tmp_path / "temporary"
+    temporary.mkdir()
+    project.commit("train.py", ENDLESS.format(pids=str(pids), endless=True))
+    with subprocess.Popen(
+        [sys.executable, "-m", "fitprint", "reproduce", "@last", "--code", "current"],
+        cwd=project.folder,
+        env=project.environment | {"TMPDIR": str(temporary)},
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        wait_until(pids.exists)
+        process.send_signal(number)
+        assert 130 == process.wait(30)
+    for pid in map(int, pids.read_text().split()):
+        wait_until(lambda pid=pid: not is_there(pid))
+    assert [] == list(temporary.glob("fitprint-reproduce-*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks at processes in /proc")
+def test_what_a_program_left_running_ends(project, tmp_path):
+    project.train("train.py")
+    pids = tmp_path / "pids"
+    text = ENDLESS.format(pids=str(pids), endless=False)
+    project.commit("train.py", text + SCRIPT.format(seed=1, more="pass"))
+    project.check("--code", "current", status=0)
+    for pid in map(int, pids.read_text().split()):
+        wait_until(lambda pid=pid: not is_there(pid))
+
+
+def test_what_a_killed_one_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    told: list[str] = []
+    with fresh_folder(True, told.append) as kept:
+        (kept / "result").touch()
+    abandoned = tmp_path / "fitprint-reproduce-abandoned"
+    abandoned.mkdir()
+    (abandoned / "lock").touch()
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    (stranger / "lock").touch()
+    (tmp_path / "fitprint-reproduce-link").symlink_to(stranger)
+    with fresh_folder(False, told.append) as first, fresh_folder(False, told.append) as second:
+        assert [True, True, False] == [each.exists() for each in (first, second, abandoned)]
+    assert [False, False, True] == [each.exists() for each in (first, second, stranger / "lock")]
+    assert ([f"the folder is kept: {kept}"], True) == (told, (kept / "result").exists())
+
+
+def test_what_runs_is_said_before(project):
+    project.train("train.py", "--rate", "0.25")
+    said = project.ask("reproduce", "@last").stderr
+    assert "running python train.py --rate 0.25, again in" in said.replace(sys.executable, "python")

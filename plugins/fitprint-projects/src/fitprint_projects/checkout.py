@@ -99,7 +99,7 @@ def check_out(
                 "recorded: keep them elsewhere, and commit it before a run that is to be reproduced"
             )
         notes += _write_script(script, folder)
-    except GitError as error:
+    except (GitError, OSError, ValueError) as error:
         raise CodeMissingError(f"its code cannot be checked out: {error}") from error
     return notes
 

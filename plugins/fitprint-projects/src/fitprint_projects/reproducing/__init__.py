@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,15 @@ from typing import Any, Literal
 
 import fitprint
 from fitprint.context.code import describe_code
+from fitprint.context.redaction import REDACTED
 from fitprint.errors import FitprintError
+from fitprint.platform.users import host_name, user_name
 from fitprint.recording.environment import attachments
 from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint.settings import working_folder
 from fitprint.views.facts import part
+from fitprint.views.wording import clean
 from fitprint_projects.caching import CacheBusyError
 from fitprint_projects.checkout import CodeMissingError, check_out
 from fitprint_projects.environments.building import provide
@@ -35,6 +38,7 @@ from fitprint_projects.reproducing.commands import (
 )
 from fitprint_projects.reproducing.conditions import usual_tolerance, what_differed
 from fitprint_projects.reproducing.judging import Tolerance, judge
+from fitprint_projects.reproducing.places import fresh_folder
 from fitprint_projects.reproducing.predicting import predictions
 from fitprint_projects.reproducing.reports import Item, Report, verdict_of
 from fitprint_projects.reproducing.rerunning import (
@@ -85,7 +89,7 @@ class Rerun:
         ended: how the program ended.
         python: its interpreter.
         variables: its environment variables.
-        folder: where it ran; gone unless it is kept.
+        root: the fresh folder with the code; gone unless it is kept.
         notes: what was otherwise than it was.
     """
 
@@ -93,7 +97,7 @@ class Rerun:
     ended: Ended
     python: Path
     variables: Mapping[str, str]
-    folder: Path
+    root: Path
     notes: tuple[str, ...]
 
 
@@ -143,13 +147,17 @@ def _compared(then: Run, now: Run, done: Rerun, tolerances: Mapping[str, float])
         if old is None or new is None:
             items.append(Item("run", title, "added" if old is None else "missing"))
         else:
-            found = judge(old, new, tolerance, different, partial(_predictions, old, new, done))
+            asked = partial(_predictions, old, new, done)
+            found = judge(old, new, tolerance, different, asked, done.root)
             items += [replace(item, name=f"{title}{item.name}") for item in found]
     notes = [*done.notes]
     if done.ended.status:
         notes.append(f"the program ended with status {done.ended.status}")
     if any(item.section == "metrics" and item.outcome == "within" for item in items):
         notes.append(f"metrics may differ by {usual:g} relative on {why}")
+    secret = [item.name for item in items if item.section == "params" and _is_secret(item)]
+    if secret:
+        notes.append(f"secrets were not recorded, and are not compared: {', '.join(secret[:8])}")
     return Report(
         verdict_of(items),
         then.record,
@@ -158,6 +166,10 @@ def _compared(then: Run, now: Run, done: Rerun, tolerances: Mapping[str, float])
         tuple(different),
         notes=tuple(notes),
     )
+
+
+def _is_secret(item: Item) -> bool:
+    return any(REDACTED in value for value in (item.recorded, item.now) if isinstance(value, str))
 
 
 def _predictions(
@@ -221,7 +233,7 @@ def run_again(
     python = _python(environment, choices, tell, notes)
     command = command_of(environment, folders, python, choices.given)
     variables = variables_of(environment, os.environ)
-    tell(f"running it again in {folders.work}")
+    tell(_announced(environment, folders))
     opened = opened_anew(line[0])
     ended = rerun(command, folders.work, variables, run, python, opened)
     new = find_runs(ended, line[0].record) if opened is None else [opened]
@@ -231,7 +243,16 @@ def run_again(
     if found is not None:
         found.set_tag(TAG, run.id)
         found.refresh()
-    return Rerun(found, ended, python, variables, folders.work, tuple(notes))
+    return Rerun(found, ended, python, variables, folders.root, tuple(notes))
+
+
+def _announced(environment: Mapping[str, Any], folders: Folders) -> str:
+    """Say what is about to run, and whose it is if somebody else recorded it."""
+    process = part(environment, "process")
+    author = [str(process.get(name)) for name in ("user", "host")]
+    of = "" if author == [user_name(), host_name()] else f", of {'@'.join(author)}"
+    words = shlex.join(str(word) for word in process.get("command") or ())
+    return clean(f"running {words[:400]}{of}, again in {folders.work}")
 
 
 def _bring_code(
@@ -295,16 +316,3 @@ def _python(
         + (f" and {len(others) - 1} more" if len(others) > 1 else "")
     )
     return built.python
-
-
-@contextmanager
-def fresh_folder(keep: bool, tell: Callable[[str], None]) -> Iterator[Path]:
-    """Make an empty folder, for as long as it is needed or for ever."""
-    folder = Path(tempfile.mkdtemp(prefix="fitprint-reproduce-"))
-    try:
-        yield folder
-    finally:
-        if keep:
-            tell(f"the folder is kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)

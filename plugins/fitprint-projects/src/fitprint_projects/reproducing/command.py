@@ -15,6 +15,7 @@ from fitprint.views.finding import WORDS
 from fitprint_projects.reproducing import Choices, fresh_folder, reproduce, run_again
 from fitprint_projects.reproducing.pages import as_markdown, as_text
 from fitprint_projects.reproducing.reports import Report
+from fitprint_projects.running import ending_with_us
 
 __all__ = ["Reproducing"]
 
@@ -102,13 +103,15 @@ class Reproducing:
             arguments.keep,
         )
         if arguments.check:
-            report = reproduce(run, choices, dict(arguments.tolerance), tell)
+            with ending_with_us():
+                report = reproduce(run, choices, dict(arguments.tolerance), tell)
             text, status = _text(report, arguments), report.exit_status
         elif arguments.form or arguments.tolerance:
             tell("--json, --md and --tolerance belong to --check")
             return 2
         else:
-            text, status = _only_run(run, choices)
+            with ending_with_us():
+                text, status = _only_run(run, choices)
         print(text)  # noqa: T201 - printing is what a command does
         return status
 

@@ -54,7 +54,7 @@ def folders_of(environment: Mapping[str, Any], root: Path) -> Folders:
     """Return the folders below a fresh root that stand for those of the run."""
     process, git = part(environment, "process"), part(environment, "git")
     inside, below = git.get("folder"), process.get("folder")
-    if not isinstance(inside, str):
+    if not isinstance(inside, str) or "\0" in inside:
         elsewhere = git.get("repository") is not None and below not in (None, ".")
         note = f"it ran in the folder {below}, outside of its repository" if elsewhere else ""
         return Folders(root, root, root, note)

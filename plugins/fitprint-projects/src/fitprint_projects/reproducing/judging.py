@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import fitprint
@@ -24,6 +26,8 @@ _UNKNOWN = (
     "nothing that was recorded differs: something draws without a seed, or adds up in the order of "
     "threads"
 )
+# of an error: addresses in memory, and the folders of files
+_PLACES = re.compile(r"0x[0-9a-fA-F]+|/[^\s'\"]*/")
 _UNSEEDED = ("random_state", "seed", "random_seed")
 
 
@@ -52,6 +56,7 @@ def judge(
     tolerance: Tolerance,
     differences: Sequence[tuple[str, str]],
     predictions: Predictions,
+    root: Path,
 ) -> list[Item]:
     """Return an item for each data set, parameter, metric and model of the two runs.
 
@@ -63,19 +68,22 @@ def judge(
         tolerance: for metrics and predictions.
         differences: of the surroundings, from which reasons are taken.
         predictions: of the models at a path, asked if their bytes differ.
+        root: the fresh folder with the code; it stands for the folder of then in parameters.
     """
     comparison = fitprint.compare([then, now], all=True)
     data = list(_rows(comparison, "data", _is_content))
     items = [
         *data,
-        *_rows(comparison, "params", lambda _: True),
+        *(_moved(item, root) for item in _rows(comparison, "params", lambda _: True)),
         *_metrics(comparison, then, now, tolerance),
         *_models(then, now, tolerance, predictions),
     ]
+    before, after = (_last_line(run.error) for run in (then, now))
     if then.record.status != now.record.status:
-        told = (now.error or "").strip().rpartition("\n")[2][:200]
         statuses = then.record.status, now.record.status
-        items.append(Item("run", "status", "different", *statuses, detail=told))
+        items.append(Item("run", "status", "different", *statuses, detail=after))
+    elif _PLACES.sub("", before) != _PLACES.sub("", after):
+        items.append(Item("run", "error", "different", before, after, f"{before} → {after}"))
     reasons = [f"{what}: {detail}" for what, detail in differences]
     changed = [
         f"data: {item.name} {item.detail or 'differs'}" for item in data if item.outcome != "same"
@@ -88,6 +96,26 @@ def judge(
             item = replace(item, reasons=tuple(causes) or (_UNKNOWN,))  # noqa: PLW2901
         found.append(item)
     return found
+
+
+def _last_line(error: str | None) -> str:
+    return (error or "").strip().rpartition("\n")[2][:200]
+
+
+def _moved(item: Item, root: Path) -> Item:
+    """Return the item of a parameter, which is the same if it is a path below the folder of the
+    code, then and now.
+    """
+    for folder in dict.fromkeys((str(root), str(root.resolve()))):
+        if item.outcome != "different" or not isinstance(item.now, str) or folder not in item.now:
+            continue
+        pieces, old = item.now.split(folder), str(item.recorded)
+        first = len(pieces[0])
+        length = (len(old) - len("".join(pieces))) // (len(pieces) - 1)
+        place = old[first : first + length] if length > 0 else ""
+        if place.startswith(("/", "~")) and place.join(pieces) == old:
+            return replace(item, outcome="same", detail="")
+    return item
 
 
 def _ordered(reasons: Sequence[str], data: Sequence[str], unseeded: Sequence[str]) -> Iterator[str]:
@@ -201,7 +229,7 @@ def _predicted(
     try:
         before, after, rows = predictions(path)
     except FitprintError as error:
-        return "within", f"the bytes differ, and predictions cannot be compared: {error}"
+        return "different", f"the bytes differ, and predictions cannot be compared: {error}"
     if len(before) != len(after):
         return "different", f"{len(before)} numbers are predicted for {rows}, now {len(after)}"
     largest = 0.0
@@ -212,7 +240,7 @@ def _predicted(
             return "different", f"{rows}: {one!r} is predicted, now {other!r}"
     told = f"the bytes differ; predictions for {rows} "
     if not largest:
-        return "same", f"{told}are the same"
+        return "within", f"{told}are the same"
     return (
         "within" if largest <= most else "different",
         f"{told}differ by {largest:.2g} relative, {most:g} tolerated",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import fitprint
 from fitprint import clock
 from fitprint.carriers.environment import CARRIER
 from fitprint.entities import RunRecord
+from fitprint.errors import FitprintError
 from fitprint.platform.users import host_name
 from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
@@ -37,6 +39,7 @@ __all__ = [
 
 _KEPT = 200  # lines at the end of what the program says
 _MOST_RUNS = 1000
+_KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
 _GRACE = 10.0  # seconds that a program which is asked to end has for it
 _REST = 2.0  # seconds for what is still in the pipe
 _MISSING = re.compile(r"No such file or directory: '([^'\n]{1,400})'")
@@ -90,15 +93,21 @@ def rerun(
         given.pop("VIRTUAL_ENV", None)
     began = clock.now()
     sys.stderr.flush()
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=given,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=given,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = f"the recorded command cannot be started: {error}"
+        if new is not None:
+            new.end("FAILED", error=reason)
+        raise FitprintError(reason) from error
     last: collections.deque[str] = collections.deque(maxlen=_KEPT)
     reader = threading.Thread(
         target=_pass_on, args=(process, last), name="fitprint-output", daemon=True
@@ -111,6 +120,7 @@ def rerun(
         if new is not None:
             new.end("KILLED")
         raise
+    _signal(process, signal.SIGTERM)  # what it has left running works in a folder that is removed
     reader.join(_REST)  # what the program has left running may hold its output open
     if new is not None:
         told = f"the command ended with exit status {status}"
@@ -124,9 +134,12 @@ def opened_anew(run: Run) -> Run | None:
     """
     if all(artifact.path != DOCUMENT for artifact in run.artifacts):
         return None
-    about = json.loads(run.read(DOCUMENT))
     record = run.record
-    params = {key: record.params[key] for key in about["parameters"] if key in record.params}
+    try:
+        about = json.loads(run.read(DOCUMENT))
+        params = {key: record.params[key] for key in about["parameters"] if key in record.params}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FitprintError(f"{DOCUMENT} of the run {run.name} is damaged: {error!r}") from error
     prepare_process(takes_over=True)
     new = open_run(
         name=record.name,
@@ -149,20 +162,28 @@ def _pass_on(process: subprocess.Popen[bytes], last: collections.deque[str]) -> 
         while line := process.stdout.readline(1 << 16):
             text = line.decode("utf-8", "replace")
             last.append(text)
-            sys.stderr.write(text)
+            # The program must not wait for a reader who has gone away.
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(text)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except (OSError, AttributeError):
-            process.kill()
-        try:
-            process.wait(_GRACE)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    """End a program and what it has started, at once if the user asks again."""
+    _signal(process, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.wait(_GRACE)
+    _signal(process, _KILL)
+    process.wait(_GRACE)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send a signal to the group of a program, which may outlive it."""
+    try:
+        os.killpg(process.pid, number)
+    except AttributeError:  # there are no groups here
+        process.terminate()
+    except OSError:
+        pass  # all have ended
 
 
 def missing_file(ended: Ended) -> str:
