@@ -592,16 +592,17 @@ def test_what_a_killed_one_left_is_removed_and_nothing_else(tmp_path, monkeypatc
     told: list[str] = []
     with fresh_folder(True, told.append) as kept:
         (kept / "result").touch()
-    abandoned = tmp_path / "fitprint-reproduce-abandoned"
-    abandoned.mkdir()
-    (abandoned / "lock").touch()
-    stranger = tmp_path / "stranger"
-    stranger.mkdir()
-    (stranger / "lock").touch()
+    abandoned, stranger = tmp_path / "fitprint-reproduce-abandoned", tmp_path / "stranger"
+    for folder in (abandoned, stranger):
+        folder.mkdir()
+        (folder / "code").touch()
     (tmp_path / "fitprint-reproduce-link").symlink_to(stranger)
-    with fresh_folder(False, told.append) as first, fresh_folder(False, told.append) as second:
-        assert [True, True, False] == [each.exists() for each in (first, second, abandoned)]
-    assert [False, False, True] == [each.exists() for each in (first, second, stranger / "lock")]
+    with fresh_folder(False, told.append) as first:
+        for folder in (abandoned, stranger, kept, first):
+            os.utime(folder, (0, 0))
+        with fresh_folder(False, told.append) as second:
+            assert [True, True, False] == [each.exists() for each in (first, second, abandoned)]
+    assert [False, False, True] == [each.exists() for each in (first, second, stranger / "code")]
     assert ([f"the folder is kept: {kept}"], True) == (told, (kept / "result").exists())
 
 
