@@ -481,3 +481,110 @@ def test_bad_input_says_what_to_do(place, build, told):
         build(Flow("bad"))
     assert told in str(error.value)
     assert not (place / ".fitprint").exists() or [] == list(fitprint.search_runs())
+
+
+USED = """
+import functools
+
+class Scale:
+    factor = [1, {0}]
+
+    class Inner:
+        def by(self):
+            return {1}
+
+    def __init__(self, by):
+        self.by = by
+
+    @property
+    def twice(self):
+        return self.by * {2}
+
+    @functools.cached_property
+    def thrice(self):
+        return self.by * {3}
+
+def wrapped(function):
+    @functools.wraps(function)
+    def around(*args):
+        return function(*args) + {4}
+    return around
+
+def add(a, b):
+    return a + b
+
+@wrapped
+def helper(x, by={5}):
+    return x + by
+
+more = functools.partial(add, {6})
+scale = Scale({7})
+table = {{"add": helper, "other": lambda x: x + {8}}}
+
+@functools.singledispatch
+def kind(x):
+    return 0
+
+@kind.register
+def _(x: int):
+    return {9}
+
+def step():
+    parts = [scale.twice, scale.thrice, Scale.Inner().by(), sum(Scale.factor), more(1), kind(1)]
+    return [*parts, helper(1), table["other"](1)]
+"""
+
+
+@pytest.mark.parametrize("place_of_edit", range(10))
+def test_all_that_a_step_uses_of_the_project_counts(place, module, place_of_edit):
+    """Functions behind partials, wrappers, tables and dispatch, objects, and all kinds of members
+    of classes.
+    """
+    numbers = [1] * 10
+    flow = Flow("used")
+    flow.add(module(USED.format(*numbers)).step)
+    assert ["step"] == flow.run().ran
+    numbers[place_of_edit] = 5
+    flow = Flow("used")
+    flow.add(module(USED.format(*numbers)).step)
+    assert ["run"] == [each.state for each in flow.plan()]
+    flow = Flow("used")
+    flow.add(module(USED.format(*[1] * 10)).step)
+    assert [] == flow.run().ran
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"kind": "unknown", "digest": "sha256:0"},
+        {"kind": "folder", "path": "../x", "name": "x", "files": {}},
+        {"kind": "folder", "path": "x", "name": "x", "files": {"../x": "sha256:0"}},
+        {"kind": "file", "path": "/x", "digest": "sha256:0"},
+        {"kind": "dict", "of": [1]},
+        {"kind": "json", "digest": 3},
+        {"of": {}},
+        7,
+    ],
+)
+def test_a_record_that_no_flow_wrote_is_no_result(place, module, forged):
+    """Anybody who writes to the store can write one."""
+    flow = Flow("forged")
+    node = flow.add(module("def one():\n    return 1\n").one)
+    result = flow.run()
+    run = next(each for each in fitprint.get_run(result.run).children())
+    parts = run.record.documents["flow"]["parts"]
+    fitprint.delete_run(run)
+    with fitprint.start_run(tags={"flow.key": run.tags["flow.key"], "flow.step": "one"}) as other:
+        other.log_document("flow", {"parts": parts, "output": forged})
+    result = flow.run()
+    assert (["one"], 1) == (result.ran, result[node])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_no_input(place, module):
+    """It is refused, and nobody waits for a writer."""
+    os.mkfifo(place / "pipe")
+    flow = Flow("piped")
+    flow.add(module("def read(path):\n    return 1\n").read, place / "pipe")
+    with pytest.raises(FlowError, match="not a regular file"):
+        flow.run()

@@ -10,14 +10,18 @@ import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
+from itertools import islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 __all__ = ["Code", "CodeReader"]
 
 _STANDARD = os.path.join(sysconfig.get_paths()["stdlib"], "")  # noqa: PTH118
+_LAYERS = 50  # functions around a function
+_MOST_PARTS = 1000  # of a list or an object that are looked at
+_HOLDERS = ("__func__", "func", "fget", "fset", "fdel")  # where methods of a class lie
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -52,29 +56,46 @@ class CodeReader:
         return self._known[function]
 
     def _add(self, item: Any, code: Code) -> None:
-        while isinstance(item, MethodType) or hasattr(item, "__wrapped__"):
-            item = getattr(item, "__wrapped__", None) or item.__func__
+        """Take a function with all that is wrapped around it, or a class."""
         name = f"{_spoken(item.__module__)}.{item.__qualname__}"
+        if isinstance(item, type):
+            self._add_class(name, item, code)
+            return
+        layer: Any = item
+        for depth in range(_LAYERS):
+            if isinstance(layer, FunctionType):
+                part = f"{name} wrapped {depth} times" if depth else name
+                if code.parts.get(part):
+                    return
+                code.parts[part] = "seen"  # a function may call itself
+                code.parts[part] = _digest(self._normal(layer))
+                self._look_around(layer, code)
+            for value in list(getattr(layer, "registry", {}).values()):  # of singledispatch
+                self._see(f"{name}.{getattr(value, '__qualname__', '')}", value, code, ())
+            inner = getattr(layer, "__wrapped__", None) or getattr(layer, "__func__", None)
+            if inner is None:
+                return
+            layer = inner
+
+    def _add_class(self, name: str, item: type, code: Code) -> None:
         if code.parts.get(name):
             return
-        code.parts[name] = "seen"  # a function may call itself
-        if isinstance(item, type):
-            members = [getattr(each, "__func__", each) for each in vars(item).values()]
-            members += [each.fget for each in members if isinstance(each, property) and each.fget]
-            functions = [each for each in members if isinstance(each, FunctionType)]
-            code.parts[name] = _digest(
-                *(f"{each.__name__} {self._normal(each)}" for each in functions),
-                *(
-                    f"{key}={value!r}"
-                    for key, value in sorted(vars(item).items())
-                    if isinstance(value, _PLAIN) and not key.startswith("__")
-                ),
-            )
-            for base in item.__bases__:
-                self._see(base.__name__, base, code, ())
-        else:
-            functions = [item]
-            code.parts[name] = _digest(self._normal(item))
+        code.parts[name] = "seen"
+        functions = []
+        told = []
+        for key, value in sorted(vars(item).items()):
+            found = [
+                part
+                for part in (value, *(getattr(value, each, None) for each in _HOLDERS))
+                if isinstance(part, FunctionType)
+            ]
+            functions += found
+            if not found and not (key.startswith("__") and key.endswith("__")):
+                self._see(f"{name}.{key}", value, code, ())
+            told += [f"{key} {self._normal(each)}" for each in found]
+        code.parts[name] = _digest(*told)
+        for base in item.__bases__:
+            self._see(base.__name__, base, code, ())
         for function in functions:
             self._look_around(function, code)
 
@@ -106,8 +127,24 @@ class CodeReader:
                 _see_package((value.__module__ or "").partition(".")[0], code)
         elif _is_plain(value):
             code.parts[name] = _digest(_plain(value))
+        elif isinstance(value, partial):
+            self._see_all(name, (value.func, value.args, value.keywords), code)
+        elif isinstance(value, (list, tuple)):
+            self._see_all(name, value, code)
+        elif isinstance(value, dict):
+            code.parts[name] = _digest(_plain([key for key in value if _is_plain(key)]))
+            self._see_all(name, value.values(), code)
+        elif _is_own(sys.modules.get(type(value).__module__, sys)):
+            self._add(type(value), code)
+            if not code.parts.get(name):  # an object may hold itself
+                code.parts[name] = "seen"
+                self._see_all(name, getattr(value, "__dict__", {}).values(), code)
         else:
             _see_package((type(value).__module__ or "").partition(".")[0], code)
+
+    def _see_all(self, name: str, values: Iterable[Any], code: Code) -> None:
+        for place, value in enumerate(islice(values, _MOST_PARTS)):
+            self._see(f"{name}[{place}]", value, code, ())
 
     def _see_module(self, module: ModuleType, code: Code, names: Any) -> None:
         if not _is_own(module):
@@ -144,8 +181,13 @@ class CodeReader:
             if getattr(node, "name", "<lambda>") == about.co_name
         ]
         if not found or _bytecode(about) not in file.compiled(about):
-            return repr(_bytecode(about))  # edited, typed at a prompt, or made by a program
-        return " ".join(ast.dump(node) for node in found)
+            texts = [repr(_bytecode(about))]  # edited, typed at a prompt, or made by a program
+        else:
+            texts = [ast.dump(node) for node in found]
+        # defaults were computed when it was imported, whatever the text says now
+        defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        told = [_plain(each) if _is_plain(each) else type(each).__name__ for each in defaults]
+        return " ".join([*texts, *told])
 
     def _file(self, file: str, function: FunctionType) -> _File:
         if file not in self._files:
@@ -192,7 +234,8 @@ def _strip(node: ast.AST) -> None:
     """Take out of a definition what does not count."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return
-    node.decorator_list = [each for each in node.decorator_list if not _is_mark(each)]
+    if not isinstance(node, ast.ClassDef):
+        node.decorator_list = []  # what they wrapped around the function is looked at by itself
     first = node.body[0]
     if (
         isinstance(first, ast.Expr)
@@ -200,11 +243,6 @@ def _strip(node: ast.AST) -> None:
         and isinstance(first.value.value, str)
     ):
         node.body = node.body[1:] or [ast.Pass()]
-
-
-def _is_mark(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return "step" in (getattr(called, "id", ""), getattr(called, "attr", ""))
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -230,7 +268,11 @@ def _bytecode(code: CodeType) -> tuple[Any, ...]:
     constants = tuple(
         _bytecode(each) if isinstance(each, CodeType) else _plain(each) for each in code.co_consts
     )
-    return code.co_code, code.co_names, constants
+    # the higher flags tell with which future features it was compiled
+    flags = code.co_flags & 0x3FF
+    kinds = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, flags)
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return code.co_code, names, kinds, constants
 
 
 def _is_plain(value: Any) -> bool:

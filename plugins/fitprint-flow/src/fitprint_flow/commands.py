@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint.arguments import nearest
+from fitprint.artifacts.paths import checked_path
 from fitprint.errors import FitprintError
 from fitprint.ids import new_id
 from fitprint_flow.graph import Flow, Step, parts_of
@@ -121,10 +122,10 @@ class Command(Step):
         return store({path: self.folder / path for path in self.outputs}, run, self.options)
 
     def restore(self, workspace: Workspace, document: Document) -> None:
-        for path, output in document["of"].items():
-            target = self.folder / path
+        for path in self.outputs:  # whatever else a record names
+            output, target = document["of"][path], self.folder / path
             files = (
-                {target / name: digest for name, digest in output["files"].items()}
+                {target / checked_path(name): digest for name, digest in output["files"].items()}
                 if "files" in output
                 else {target: output["digest"]}
             )

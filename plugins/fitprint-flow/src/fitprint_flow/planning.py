@@ -13,7 +13,7 @@ from fitprint.errors import FitprintError
 from fitprint.query.expressions import And, Comparison, Field, Order, Query
 from fitprint.recording.workspace import Workspace, current
 from fitprint_flow.code import CodeReader
-from fitprint_flow.values import Document, digest_of, digests_in
+from fitprint_flow.values import Document, digest_of, digests_in, is_document
 
 if TYPE_CHECKING:
     from fitprint_flow.graph import Flow, Step
@@ -145,10 +145,12 @@ class Cache:
         return self._store.search_runs(Query(And(condition), _NEWEST), limit=limit).runs
 
     def _is_whole(self, record: RunRecord) -> bool:
-        try:
-            return all(map(self._is_sound, digests_in(_output(record) or {"of": []})))
-        except (AttributeError, KeyError, TypeError):  # not a document of ours
-            return False
+        document = _output(record)
+        return (
+            document is not None
+            and is_document(document)
+            and all(map(self._is_sound, digests_in(document)))
+        )
 
     def _is_sound(self, digest: str) -> bool:
         if digest not in self._sound:

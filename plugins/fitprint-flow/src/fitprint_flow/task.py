@@ -85,7 +85,7 @@ def perform(task: Task) -> Outcome:
         make_current(run)
         try:
             with run:
-                document = _record(task, run)
+                document = _record(task, run, is_at_home=is_at_home)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a step raises, it failed
             told = traceback.format_exception_only(type(error), error)[-1].strip()
             return Outcome(run.id, error=told, cause=error if is_at_home else None)
@@ -111,7 +111,7 @@ def _below(task: Task) -> Iterator[bool]:
         yield False
 
 
-def _record(task: Task, run: Run) -> Document:
+def _record(task: Task, run: Run, *, is_at_home: bool) -> Document:
     step = task.step
     given = [
         events.DatasetLogged(
@@ -129,8 +129,11 @@ def _record(task: Task, run: Run) -> Document:
             name: load(each.document, run.workspace, each.run, place / str(number), each.options)
             for number, (name, each) in enumerate(task.given.items())
         }
+        # another process has imported the code as it is now
+        is_as_planned = is_at_home or _parts(task) == task.key.parts
         document = step.perform(run, values)
-    if _is_as_planned(task):
+    # files may have been edited meanwhile
+    if is_as_planned and _parts(task).get("inputs") == task.key.parts["inputs"]:
         # last of all: a run without it stands for nothing
         run.log_document(DOCUMENT, {"parts": task.key.parts, "output": document})
     else:
@@ -142,15 +145,13 @@ def _record(task: Task, run: Run) -> Document:
     return document
 
 
-def _is_as_planned(task: Task) -> bool:
-    """Tell whether the key is still that of what ran: files may have been edited meanwhile, and
-    another process has imported the code as it is now.
-    """
+def _parts(task: Task) -> Mapping[str, Mapping[str, str]]:
+    """Return the parts of the key as they are here and now; {} where an input is gone."""
     outputs = {name: each.document for name, each in task.given.items()}
     try:
-        return Key.of(task.step, CodeReader(), outputs).digest == task.key.digest
-    except (FitprintError, OSError):  # an input is gone
-        return False
+        return Key.of(task.step, CodeReader(), outputs).parts
+    except (FitprintError, OSError):
+        return {}
 
 
 def _share(run: Run) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint import clock, events
+from fitprint.access import open_regular
 from fitprint.artifacts.paths import checked_path
 from fitprint.entities import Artifact
 from fitprint.errors import FitprintError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fitprint.recording.run import Run
     from fitprint.recording.workspace import Workspace
 
-__all__ = ["Document", "digest_of", "digest_of_file", "digests_in", "load", "store"]
+__all__ = ["Document", "digest_of", "digest_of_file", "digests_in", "is_document", "load", "store"]
 
 Document = Mapping[str, Any]
 """What says how a value lies in files: ``{"kind": "npy", "path": ..., "digest": ...}``, or a list,
@@ -55,7 +56,7 @@ def digest_of_file(path: Path) -> str:
             }
             return digest_of({"files": files})
         total = hashlib.sha256()
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while piece := file.read(1 << 20):
                 total.update(piece)
     except FileNotFoundError:
@@ -260,6 +261,34 @@ _LIBRARIES = {"numpy": _numpy, "pandas": _pandas, "pyarrow": _arrow}
 # -- loading ---------------------------------------------------------------------------------------
 
 
+def is_document(document: Any) -> bool:
+    """Tell whether what a record says of a result is what :func:`store` writes; anybody who writes
+    to the store can write others.
+    """
+    try:
+        return _is_sound(document)
+    except (FitprintError, AttributeError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _is_sound(document: Any) -> bool:
+    kind = document["kind"]
+    if "of" in document:
+        of = document["of"]
+        if kind == "dict":
+            return all(isinstance(name, str) and _is_sound(each) for name, each in of.items())
+        return kind in ("list", "tuple") and isinstance(of, list) and all(map(_is_sound, of))
+    if kind == "model":
+        return bool(checked_path(document["path"]))
+    if kind == "folder":
+        paths = [document["path"], document["name"] or "folder", *document["files"]]
+        digests = document["files"].values()
+        return all(map(checked_path, paths)) and all(isinstance(each, str) for each in digests)
+    if kind == "file":
+        return bool(checked_path(document["path"])) and isinstance(document["digest"], str)
+    return kind in _READERS and isinstance(document["digest"], str)
+
+
 def load(
     document: Document, workspace: Workspace, run_id: str, folder: Path, options: Options
 ) -> Any:
@@ -294,7 +323,9 @@ def load(
             lambda _: (Run(workspace, run_id), document["path"]),
         )
     if kind == "folder":
-        target = folder / document["path"] / checked_path(document["name"] or "folder")
+        target = (
+            folder / checked_path(document["path"]) / checked_path(document["name"] or "folder")
+        )
         target.mkdir(parents=True, exist_ok=True)
         for name, digest in document["files"].items():
             _put(target / checked_path(name), workspace.blobs.read(digest))
