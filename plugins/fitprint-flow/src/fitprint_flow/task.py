@@ -132,8 +132,8 @@ def _record(task: Task, run: Run, *, is_at_home: bool) -> Document:
         # another process has imported the code as it is now
         is_as_planned = is_at_home or _parts(task) == task.key.parts
         document = step.perform(run, values)
-    # files may have been edited meanwhile
-    if is_as_planned and _parts(task).get("inputs") == task.key.parts["inputs"]:
+    inputs = task.key.parts["inputs"]  # of which files may have been edited meanwhile
+    if is_as_planned and (not inputs or _parts(task).get("inputs") == inputs):
         # last of all: a run without it stands for nothing
         run.log_document(DOCUMENT, {"parts": task.key.parts, "output": document})
     else:
