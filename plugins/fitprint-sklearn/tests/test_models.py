@@ -158,7 +158,7 @@ def test_models_of_many_partial_fits(recorded):
         (lambda: LabelEncoder().fit(["a", "b"]), "a target alone"),
         (
             lambda: CountVectorizer().fit(text for text in ["one two", "two three"]),
-            "no data of which",
+            "no data whose columns",
         ),
         (lambda: Ridge().fit(memoryview(np.eye(3)), [1.0, 2.0, 3.0]), "could not be inferred"),
     ],

@@ -313,7 +313,7 @@ def test_what_does_not_fit_together_is_told(tracked):
     ):
         fitprint.evaluate(model, X, y.map({0: "no", 1: "yes"}))
     with pytest.raises(
-        FitprintError, match="the target holds times, of which there are no metrics"
+        FitprintError, match="the target holds times, and there are no metrics for times"
     ):
         fitprint.evaluate(model, X, pd.date_range("2024", periods=len(y)))
     with pytest.raises(FitprintError, match="failed on these data: ValueError: ") as caught:

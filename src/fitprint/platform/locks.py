@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -86,6 +85,8 @@ if sys.platform != "win32":
     import fcntl
 
     def _probed(_number: int, path: str, seconds: float) -> str:
+        import subprocess  # of doctor alone, and slow to import
+
         command = [sys.executable, "-I", "-S", "-c", _PROBE, path]
         try:
             done = subprocess.run(
