@@ -8,6 +8,7 @@ import pickle
 import sqlite3
 import subprocess
 import sys
+import threading
 from array import array
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -589,3 +590,24 @@ def test_odd_cells_where_a_batch_is_kept_are_damage(
     except StoreError as error:
         told = str(error)
     assert "nothing is lost" in told or "is damaged" in told
+
+
+@pytest.mark.thorough
+def test_threads_that_make_a_file_at_once_have_descriptors_of_their_own(tmp_path: Path) -> None:
+    """What one opens while it makes the tables is not taken for another's, which would be told that
+    its files were closed as soon as the first is done.
+    """
+
+    def record(number: int, path: Path, together: threading.Barrier) -> None:
+        together.wait(60)
+        store = open_sqlite(f"sqlite:///{path}")
+        for offset in range(3):
+            run = RunStarted(f"{number}-{offset}", 1, "e", "r")
+            store.append(Batch(f"j{number}", offset, offset + 1, [run]))
+        store.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        for attempt in range(40):
+            path, together = tmp_path / f"{attempt}.db", threading.Barrier(6)
+            for done in [pool.submit(record, number, path, together) for number in range(6)]:
+                done.result()

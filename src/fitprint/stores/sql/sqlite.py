@@ -248,17 +248,17 @@ class SqliteDriver:
                 connection.close()
                 raise
             self._files = OpenFiles(self.path, found, before)
-        try:
-            if version < len(self._steps):
-                if self._is_read_only:
-                    raise StoreVersionError(
-                        f"the store {self.path} was written by an older fitprint, and cannot be "
-                        "brought up to date where nothing can be written: copy it elsewhere"
-                    )
-                self._upgrade(connection)
-        except BaseException:
-            connection.close()
-            raise
+            try:
+                if version < len(self._steps):
+                    if self._is_read_only:
+                        raise StoreVersionError(
+                            f"the store {self.path} was written by an older fitprint, and cannot "
+                            "be brought up to date where nothing can be written: copy it elsewhere"
+                        )
+                    self._upgrade(connection)  # which opens logs, too
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def _open(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
