@@ -20,6 +20,7 @@ from fitprint.artifacts.protocol import ArtifactStore, Source
 from fitprint.errors import ArtifactNotFoundError, IntegrityError, StoreError
 from fitprint.stores.addresses import hidden, public
 from fitprint_objectstore.keys import key_of
+from fitprint_objectstore.positions import Positioned
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -240,33 +241,14 @@ def _serve(wanted: SimpleQueue[Callable[[], None] | None]) -> None:
         del work  # it holds the connection, whose end ends this
 
 
-class _Reading(io.RawIOBase):
+class _Reading(Positioned):
     """A file, each piece of which is asked for by itself: some file systems give all readers of a
     file the same open one.
     """
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        super().__init__(size)
         self._read = read
-        self._size = size
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        position = (
-            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        )
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
 
     def readinto(self, target: WriteableBuffer, /) -> int:
         view = memoryview(target).cast("B")

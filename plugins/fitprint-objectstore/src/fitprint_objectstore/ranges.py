@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -10,6 +9,7 @@ import obstore
 from fitprint.errors import StoreError
 from fitprint_objectstore.beside import is_copy
 from fitprint_objectstore.failures import spoken_errors
+from fitprint_objectstore.positions import Positioned
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -20,7 +20,7 @@ _RANGE = 4 << 20
 _AT_ONCE = 4  # requests; so much memory is used, and no more
 
 
-class Ranges(io.RawIOBase):
+class Ranges(Positioned):
     """A large object, fetched in ranges, some of them at once.
 
     Args:
@@ -31,31 +31,12 @@ class Ranges(io.RawIOBase):
     """
 
     def __init__(self, store: Any, key: str, size: int, uri: str) -> None:
+        super().__init__(size)
         self._store = store
         self._key = key
-        self._size = size
         self._uri = uri
-        self._position = 0
         self._start = 0  # of what is here
         self._here: list[memoryview] = []
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        position = (
-            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        )
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
 
     def readinto(self, target: WriteableBuffer, /) -> int:
         if self._position >= self._size:
