@@ -561,6 +561,9 @@ def test_all_that_a_step_uses_of_the_project_counts(place, module, place_of_edit
         {"kind": "folder", "path": "x", "name": "x", "files": {"../x": "sha256:0"}},
         {"kind": "file", "path": "/x", "digest": "sha256:0"},
         {"kind": "dict", "of": [1]},
+        {"kind": "model", "path": "output/1"},
+        {"kind": "model", "path": "output/1", "files": {"model/x": 3}},
+        {"kind": "npy", "path": "output/../../x", "digest": "sha256:0"},
         {"kind": "json", "digest": 3},
         {"of": {}},
         7,
@@ -586,5 +589,5 @@ def test_a_pipe_is_no_input(place, module):
     os.mkfifo(place / "pipe")
     flow = Flow("piped")
     flow.add(module("def read(path):\n    return 1\n").read, place / "pipe")
-    with pytest.raises(FlowError, match="not a regular file"):
+    with pytest.raises(FlowError, match="neither a file nor a folder"):
         flow.run()

@@ -15,6 +15,7 @@ from fitprint.arguments import nearest
 from fitprint.artifacts.paths import checked_path
 from fitprint.errors import FitprintError
 from fitprint.ids import new_id
+from fitprint.recording.workspace import current
 from fitprint_flow.graph import Flow, Step, parts_of
 from fitprint_flow.steps import FlowError, Options
 from fitprint_flow.values import Document, digest_of, digest_of_file, store
@@ -83,7 +84,7 @@ class Command(Step):
                 maker, output = self.makers[path]
                 inputs[path] = _digest_within(outputs[maker]["of"][output], output, path)
             else:
-                inputs[path] = digest_of_file(self.folder / path)
+                inputs[path] = digest_of_file(self.folder / path, current().home)
             if not inputs[path]:
                 raise FlowError(f"there is no file {path}, which the step {self.name!r} takes")
         code = {"run": digest_of({"run": self.argv}), "outputs": digest_of({"of": self.outputs})}

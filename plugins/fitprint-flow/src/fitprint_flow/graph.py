@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint.arguments import checked_text, nearest
+from fitprint.recording.workspace import current
 from fitprint_flow.code import CodeReader
 from fitprint_flow.steps import FlowError, Options, options_of
 from fitprint_flow.values import Document, digest_of, digest_of_file, store
@@ -144,7 +145,7 @@ class Call(Step):
             for parameter, names in self._links.items()
         }
         for parameter, paths in self._files.items():
-            digests = [digest_of_file(path) for path in paths]
+            digests = [digest_of_file(path, current().home) for path in paths]
             if "" in digests:
                 missing = paths[digests.index("")]
                 raise FlowError(f"there is no file {missing}, which the step {self.name!r} takes")

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitprint import clock, events
-from fitprint.access import open_regular
 from fitprint.artifacts.paths import checked_path
+from fitprint.data.stat_cache import StatCache
+from fitprint.data.trees import read_tree
 from fitprint.entities import Artifact
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
@@ -40,30 +41,22 @@ def digest_of(document: Document) -> str:
     return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def digest_of_file(path: Path) -> str:
-    """Return the digest of a file's bytes, or of all files below a folder with their names; "" if
+def digest_of_file(path: Path, home: Path | None = None) -> str:
+    """Return the digest of a file's bytes, or of a folder (see :mod:`fitprint.data.trees`); "" if
     there is nothing.
+
+    Args:
+        home: the home whose stat cache knows bytes that were read before; without it all are read.
 
     Raises:
         FlowError: it cannot be read.
     """
-    try:
-        if path.is_dir():
-            files = {
-                file.relative_to(path).as_posix(): digest_of_file(file)
-                for file in sorted(path.rglob("*"))
-                if file.is_file()
-            }
-            return digest_of({"files": files})
-        total = hashlib.sha256()
-        with open_regular(path) as file:
-            while piece := file.read(1 << 20):
-                total.update(piece)
-    except FileNotFoundError:
+    if not path.exists():
         return ""
-    except OSError as error:
-        raise FlowError(f"{path} cannot be read: {error.strerror or error}") from error
-    return f"sha256:{total.hexdigest()}"
+    try:
+        return read_tree(path, None if home is None else StatCache(home, path)).digest
+    except FitprintError as error:
+        raise FlowError(str(error)) from None
 
 
 def digests_in(document: Document) -> Iterator[str]:
@@ -278,15 +271,14 @@ def _is_sound(document: Any) -> bool:
         if kind == "dict":
             return all(isinstance(name, str) and _is_sound(each) for name, each in of.items())
         return kind in ("list", "tuple") and isinstance(of, list) and all(map(_is_sound, of))
-    if kind == "model":
-        return bool(checked_path(document["path"]))
-    if kind == "folder":
-        paths = [document["path"], document["name"] or "folder", *document["files"]]
-        digests = document["files"].values()
-        return all(map(checked_path, paths)) and all(isinstance(each, str) for each in digests)
-    if kind == "file":
-        return bool(checked_path(document["path"])) and isinstance(document["digest"], str)
-    return kind in _READERS and isinstance(document["digest"], str)
+    if kind in ("model", "folder"):
+        name = (document["name"] or "folder") if kind == "folder" else "model"
+        names, digests = [document["path"], name, *document["files"]], document["files"].values()
+    elif kind in ("file", *_READERS):
+        names, digests = [document["path"]], [document["digest"]]
+    else:
+        return False
+    return all(map(checked_path, names)) and all(isinstance(each, str) for each in digests)
 
 
 def load(
