@@ -36,16 +36,21 @@ def patterns() -> Iterator[tuple[str, re.Pattern[Any], set[str]]]:
             if "import re\n" not in source:
                 continue
             place = path.relative_to(base).as_posix()
-            yield from literal(place, source)
-            if base == ROOT / "src":
+            is_core = base == ROOT / "src"
+            yield from literal(place, source, is_core=is_core)
+            if is_core:
                 yield from compiled(place, source)
 
 
-def literal(place: str, source: str) -> Iterator[tuple[str, re.Pattern[Any], set[str]]]:
-    """Yield patterns that are written where they are used, or are compiled in a function."""
+def literal(
+    place: str, source: str, *, is_core: bool
+) -> Iterator[tuple[str, re.Pattern[Any], set[str]]]:
+    """Yield patterns that are written where they are used, or are compiled in a function; of
+    plugins, whose modules may need a framework, also those that a module keeps by a name.
+    """
     tree = ast.parse(source)
     top = {
-        id(node)
+        id(node): ast.unparse(statement.targets[0])
         for statement in tree.body
         if isinstance(statement, ast.Assign)
         for node in ast.walk(statement)
@@ -58,7 +63,7 @@ def literal(place: str, source: str) -> Iterator[tuple[str, re.Pattern[Any], set
         ):
             continue
         if (
-            id(node) in top
+            (is_core and id(node) in top)
             or not node.args
             or not isinstance(node.args[0], ast.Constant)
             or node.func.attr not in (*FUNCTIONS, "compile")
@@ -70,6 +75,8 @@ def literal(place: str, source: str) -> Iterator[tuple[str, re.Pattern[Any], set
             else 0
         )
         uses = {node.func.attr} if node.func.attr != "compile" else {"fullmatch", "match"}
+        if id(node) in top:
+            uses = used(top[id(node)], source)
         yield f"{place}:{node.lineno}", re.compile(node.args[0].value, flags), uses
 
 
@@ -82,8 +89,13 @@ def compiled(place: str, source: str) -> Iterator[tuple[str, re.Pattern[Any], se
         several = list(value.values()) if isinstance(value, dict) else [value]
         for pattern in several:
             if isinstance(pattern, re.Pattern):
-                uses = set(re.findall(rf"\b{name}(?:\[\w+\])?\.({'|'.join(FUNCTIONS)})\b", source))
-                yield f"{place}:{name}", pattern, uses or {"search"}
+                yield f"{place}:{name}", pattern, used(name, source)
+
+
+def used(name: str, source: str) -> set[str]:
+    """Return how the pattern of a name is used in its module."""
+    found = set(re.findall(rf"\b{name}(?:\[\w+\])?\.({'|'.join(FUNCTIONS)})\b", source))
+    return found or {"search"}
 
 
 def least(tree: Any) -> str:
@@ -225,7 +237,8 @@ def steps(function: Callable[[Any], Any], text: Any) -> int:
 
 def families(pattern: re.Pattern[Any]) -> Iterator[tuple[str, Callable[[int], str]]]:
     """Yield functions that make texts of about any length of the pattern's own words."""
-    for lead, pump in dict.fromkeys(pumps(parser.parse(pattern.pattern, pattern.flags))):
+    found = dict.fromkeys(pumps(parser.parse(pattern.pattern, pattern.flags)))
+    for lead, pump in ((lead, pump) for lead, pump in found if pump):
         for end in ("", "\0", "\n!"):
             yield (
                 f"{lead!r} + n * {pump!r} + {end!r}",

@@ -16,7 +16,7 @@ _NO_BUCKET = re.compile(
     r"NoSuchBucket|ContainerNotFound|(?:bucket|container) does not exist", re.IGNORECASE
 )
 _CODE = re.compile(r"<Code>(\w+)</Code>")
-_URL = re.compile(r"\w+://\S+")  # may hold any word, for users choose names
+_URL = re.compile(r"\b\w+://\S+")  # may hold any word, for users choose names
 _METADATA = re.compile(
     r"://(?:169\.254\.|metadata\.google|[^/]+/(?:latest/(?:api/token|meta-data)|computeMetadata/|metadata/identity/))"
 )

@@ -9,6 +9,7 @@ shell's: ``{x}`` becomes ``"$1"``.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -33,12 +34,17 @@ _EVALUATING = re.compile(
     r"\(\(|\[\[|<<|\$\[|\$'"
     r"|(?<![\w.-])(?:eval|let|declare|typeset|local|readonly|trap|source|unset|read|mapfile"
     r"|readarray|getopts|alias|printf\s+-v|wait\s+-\w*p)(?![\w.-])"
-    r"|(?:^|[;&|(!{\n]|\b(?:then|do|else|elif|if|while|until|time|builtin|command)\b)\s*\.\s"
-    r"|(?:\btest|\[)\s[^;|&\n]*-[vR]\s"
-    # an index, a part of a variable, and one that another variable names
-    r"|(?:^|[\s;&|(])\w+\[[^\]\n]*\]\+?=|\$\{\{!|\$\{\{\w+(?:\[|:[^-=+?])"
+    r"|(?:^|[;&|(!{\n]|\b(?:then|do|else|elif|if|while|until|time|builtin|command)\b)[ \t]*\.\s"
+    # a part of a variable, and one that another variable names
+    r"|\$\{\{!|\$\{\{\w+(?:\[|:[^-=+?])"
     # the text that is piped into a shell
-    r"|\|&?\s*(?:\S*/)?(?:ba|da|z|k|a)?sh\s*(?:$|[;|&)\n]|-s?(?:$|[\s;|&)]))"
+    r"|\|&?\s*(?:[^\s|;&()]*/)?(?:ba|da|z|k|a)?sh\s*(?:$|[;|&)\n]|-s?(?:$|[\s;|&)]))"
+)
+# the same in two parts, of which the second stands behind the first in one command or line: a test
+# of a variable by its name, and an index
+_EVALUATING_PARTS = (
+    (re.compile(r"[;|&\n]"), re.compile(r"\btest\s|\[\s"), re.compile(r"\s-[vR]\s")),
+    (re.compile(r"\n"), re.compile(r"(?:^|[\s;&|(])\w+\["), re.compile(r"\]\+?=")),
 )
 # programs with an option after which the next argument is code
 _CODE_OPTION = re.compile(r"-(?!-)\w*(?:c\w*|[eEr])")
@@ -240,9 +246,9 @@ def _shell(text: str, values: Mapping[str, str], extra: list[str], where: str) -
             script.append(f'"${{{numbers[name]}}}"')
         # braces that were doubled are shorter in the piece
         at += len(piece) * (2 if name is None and piece in ("{", "}") else 1)
-    if passed and (match := _EVALUATING.search(text)):
+    if passed and (found := _evaluating(text)):
         raise ProjectError(
-            f"{where}: its command has {match[0].strip()!r}, in which a shell reads values as "
+            f"{where}: its command has {found!r}, in which a shell reads values as "
             "code; put that part into a script of the project, and give it the values as arguments"
         )
     for word in extra:
@@ -251,22 +257,39 @@ def _shell(text: str, values: Mapping[str, str], extra: list[str], where: str) -
     return ["bash", "-c", "".join(script), "bash", *passed]
 
 
+def _evaluating(text: str) -> str:
+    """Return what makes a shell read values as code; "" where nothing does."""
+    if match := _EVALUATING.search(text):
+        return match[0].strip()
+    for ends, begins, follows in _EVALUATING_PARTS:
+        for part in ends.split(text):
+            if (first := begins.search(part)) and follows.search(part, first.end() - 1):
+                return first[0].strip()
+    return ""
+
+
 class _Quoted:
     """Tells of a position in a template whether it stands in quotes."""
 
     def __init__(self, text: str) -> None:
-        self._spans: list[tuple[int, int]] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
         at = 0
         while at < len(text):
             if text[at] == "\\":
-                self._spans.append((at + 1, at + 2))
+                self._add(at + 1, at + 2)
                 at += 2
             elif text[at] in "'\"":
                 end = _closing(text, at)
-                self._spans.append((at, end))
+                self._add(at, end)
                 at = end + 1
             else:
                 at += 1
 
+    def _add(self, start: int, end: int) -> None:
+        self._starts.append(start)
+        self._ends.append(end)
+
     def __call__(self, at: int) -> bool:
-        return any(start <= at < end for start, end in self._spans)
+        place = bisect_right(self._starts, at) - 1
+        return place >= 0 and at < self._ends[place]
