@@ -80,7 +80,9 @@ def test_a_matrix_is_checked_before_anything_runs(made, home, capsys):
     for words, told in [
         (["--matrix", "lr=0.1,x"], "'lr' must be a number"),
         (["--matrix", "lr=1,2", "-P", "lr=1"], "give it by -P or by --matrix"),
-        (["--matrix", "lr=1", "-j", "0"], "at most"),
+        (["--matrix", "lr=1", "-j", "0"], "must be a whole number from 1 on, not '0'"),
+        (["--matrix", "lr=1:10001"], "has 10001 values"),
+        (["--matrix", "lr=1:5000", "n=1,2,3"], "15000 combinations; give at most 10000"),
         (["--matrix", "lr"], "--matrix needs NAME=VALUE"),
     ]:
         assert 2 == main(["run", folder, *words])

@@ -1,7 +1,4 @@
-"""Which commands there are.
-
-A command of ours is imported when it runs, or when its arguments are asked for.
-"""
+"""Which commands there are, without importing them."""
 
 from __future__ import annotations
 
@@ -14,26 +11,27 @@ if TYPE_CHECKING:
 
     from fitprint.cli.command import Command
 
-__all__ = ["all_commands", "built_in", "find_command", "is_built_in"]
+__all__ = ["LazyCommand", "all_commands", "built_in", "find_command", "is_built_in"]
 
 
-class BuiltIn:
-    """One of fitprint's own commands.
+class LazyCommand:
+    """A command that is imported when it runs, or when its arguments are asked for.
 
     Args:
         name: the word behind ``fitprint``.
-        module: the one below ``fitprint.cli.commands`` whose ``COMMAND`` does it.
+        place: of the command, as ``package.module:NAME``.
         help: one sentence.
     """
 
     # as it is called in a command
-    def __init__(self, name: str, module: str, help: str) -> None:  # noqa: A002
+    def __init__(self, name: str, place: str, help: str) -> None:  # noqa: A002
         self.name = name
         self.help = help
-        self._module = module
+        self._place = place
 
     def _command(self) -> Any:
-        return import_module(f"fitprint.cli.commands.{self._module}").COMMAND
+        module, _, name = self._place.partition(":")
+        return getattr(import_module(module), name)
 
     def details(self) -> str | None:
         """Return what ``--help`` says below the options."""
@@ -48,77 +46,81 @@ class BuiltIn:
         return status
 
 
+def _own(name: str, module: str, help: str) -> LazyCommand:  # noqa: A002
+    return LazyCommand(name, f"fitprint.cli.commands.{module}:COMMAND", help)
+
+
 _BUILT_IN = (  # in the order of the help
-    BuiltIn("ls", "listing", "List runs, newest first."),
-    BuiltIn("show", "showing", "Show all that is known of a run."),
-    BuiltIn("compare", "comparing", "Show what differs among runs."),
-    BuiltIn("diff", "differing", "Show how a run differs from another, code included."),
-    BuiltIn("check", "checking", "Say whether a run is good enough, by the exit status: for CI."),
-    BuiltIn("views", "viewing", "List saved views; save, show or remove one."),
-    BuiltIn("query", "querying", "Ask the store in SQL."),
-    BuiltIn(
+    _own("ls", "listing", "List runs, newest first."),
+    _own("show", "showing", "Show all that is known of a run."),
+    _own("compare", "comparing", "Show what differs among runs."),
+    _own("diff", "differing", "Show how a run differs from another, code included."),
+    _own("check", "checking", "Say whether a run is good enough, by the exit status: for CI."),
+    _own("views", "viewing", "List saved views; save, show or remove one."),
+    _own("query", "querying", "Ask the store in SQL."),
+    _own(
         "evaluate",
         "evaluating",
         "Compute metrics of a recorded model on data, and record them on its run.",
     ),
-    BuiltIn("get", "getting", "Copy a run's artifacts: a file, a folder such as a model, or all."),
-    BuiltIn("data", "keeping", "Record files and folders of data; get them back, or verify them."),
-    BuiltIn("plot", "plotting", "Plot curves of runs, in the terminal or to a file."),
-    BuiltIn("tail", "tailing", "Print the points of a run as they come, until it ends."),
-    BuiltIn("exec", "executing", "Run a Python script, unchanged, and record its training."),
-    BuiltIn(
+    _own("get", "getting", "Copy a run's artifacts: a file, a folder such as a model, or all."),
+    _own("data", "keeping", "Record files and folders of data; get them back, or verify them."),
+    _own("plot", "plotting", "Plot curves of runs, in the terminal or to a file."),
+    _own("tail", "tailing", "Print the points of a run as they come, until it ends."),
+    _own("exec", "executing", "Run a Python script, unchanged, and record its training."),
+    _own(
         "demo",
         "demonstrating",
         "Train a few scikit-learn models with the one line of autologging, and list the runs.",
     ),
-    BuiltIn("tag", "tagging", "Set or remove tags of runs."),
-    BuiltIn("note", "noting", "Read or write what a run is about."),
-    BuiltIn("rename", "renaming", "Give a run another name."),
-    BuiltIn(
+    _own("tag", "tagging", "Set or remove tags of runs."),
+    _own("note", "noting", "Read or write what a run is about."),
+    _own("rename", "renaming", "Give a run another name."),
+    _own(
         "experiments",
         "experimenting",
         "List experiments; create, rename, archive, restore, note or tag one.",
     ),
-    BuiltIn(
+    _own(
         "models",
         "registering",
         "List registered models; register, promote, compare, roll back and remove versions.",
     ),
-    BuiltIn("rm", "removing", "Move runs to the trash."),
-    BuiltIn("restore", "restoring", "Take runs out of the trash."),
-    BuiltIn("purge", "purging", "Erase runs that are in the trash, for good."),
-    BuiltIn(
+    _own("rm", "removing", "Move runs to the trash."),
+    _own("restore", "restoring", "Take runs out of the trash."),
+    _own("purge", "purging", "Erase runs that are in the trash, for good."),
+    _own(
         "gc",
         "collecting",
         "Free the bytes that nothing refers to, and runs that were long in the trash.",
     ),
-    BuiltIn("du", "measuring", "Show which experiments or runs take how many bytes."),
-    BuiltIn(
+    _own("du", "measuring", "Show which experiments or runs take how many bytes."),
+    _own(
         "export",
         "exporting",
         "Write runs with their artifacts to one portable file, or as a page to read.",
     ),
-    BuiltIn("import", "importing", "Take in runs that `fitprint export` or another program wrote."),
-    BuiltIn("copy", "copying", "Copy runs and registered models from one store to another."),
-    BuiltIn(
+    _own("import", "importing", "Take in runs that `fitprint export` or another program wrote."),
+    _own("copy", "copying", "Copy runs and registered models from one store to another."),
+    _own(
         "sync",
         "syncing",
         "Deliver what the journals hold to the store, and artifacts to the artifact store.",
     ),
-    BuiltIn("plugins", "plugins", "List plugins, check one, or begin a new one."),
-    BuiltIn("doctor", "doctor", "Find out what is broken, and what to do about it."),
-    BuiltIn("docs", "documenting", "Read the reference in the terminal."),
-    BuiltIn(
+    _own("plugins", "plugins", "List plugins, check one, or begin a new one."),
+    _own("doctor", "doctor", "Find out what is broken, and what to do about it."),
+    _own("docs", "documenting", "Read the reference in the terminal."),
+    _own(
         "config",
         "configuration",
         "Show every setting: its value, where that comes from, and what it means.",
     ),
-    BuiltIn(
+    _own(
         "completion",
         "completing",
         "Print a script that lets a shell complete command lines of fitprint.",
     ),
-    BuiltIn(
+    _own(
         "mcp",
         "serving",
         "Answer an assistant's questions about runs, by the Model Context Protocol.",

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, Protocol
 
 from fitprint.arguments import nearest
-from fitprint.cli.catalogue import BuiltIn
+from fitprint.cli.catalogue import LazyCommand
 from fitprint.views.wording import clean
 
 __all__ = ["Command", "add_verb", "parser_of", "whole_number"]
@@ -45,7 +45,7 @@ class Command(Protocol):
 
 def parser_of(command: Command) -> argparse.ArgumentParser:
     """Return the parser of a command's arguments."""
-    told = command.details() if isinstance(command, BuiltIn) else type(command).__doc__
+    told = command.details() if isinstance(command, LazyCommand) else type(command).__doc__
     details = "\n".join(
         line.removeprefix("    ").rstrip() for line in (told or "").strip().splitlines()
     )

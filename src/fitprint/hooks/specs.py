@@ -164,7 +164,8 @@ def register_commands() -> Sequence[Any]:
 
     Key: its ``name``.
 
-    Called when the command line starts.
+    Called when the command line starts, also for the commands of others: one that imports much is
+    best a ``fitprint.cli.catalogue.LazyCommand``, which names where it is.
     """
     raise NotImplementedError
 

@@ -38,9 +38,15 @@ def register_executors() -> Mapping[str, Executor]:
 
 @hookimpl
 def register_commands() -> Sequence[Any]:
-    from fitprint_flow.cli import Flowing
+    from fitprint.cli.catalogue import LazyCommand
 
-    return [Flowing()]
+    return [
+        LazyCommand(
+            "flow",
+            "fitprint_flow.cli:COMMAND",
+            "Run a workflow: only steps of which something changed.",
+        )
+    ]
 
 
 if not TYPE_CHECKING:  # every program with fitprint loads this module: it is to cost nothing

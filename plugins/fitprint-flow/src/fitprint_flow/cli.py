@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fitprint.cli.command import add_verb
+from fitprint.cli.command import add_verb, whole_number
 from fitprint.cli.terminal import tell
 from fitprint.ids import short_id
 from fitprint_flow.commands import FILE, read_flow
 from fitprint_flow.graph import Flow
 from fitprint_flow.steps import FlowError
 
-__all__ = ["Flowing", "find_flow"]
+__all__ = ["COMMAND", "Flowing", "find_flow"]
 
 _FLOW = "a file with a flow, or its folder; this folder by default"
 
@@ -32,9 +32,6 @@ class Flowing:
       fitprint flow why train
       fitprint flow graph --mermaid
     """
-
-    name = "flow"
-    help = "Run a workflow: only steps of which something changed."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help="what to do")
@@ -55,7 +52,7 @@ class Flowing:
         )
         run.add_argument(
             "--jobs",
-            type=_count,
+            type=whole_number(1),
             default=None,
             metavar="N",
             help="run up to N steps at once; without --executor in processes",
@@ -78,7 +75,11 @@ class Flowing:
             {"[FLOW]": _FLOW},
         )
         collect.add_argument(
-            "--keep", type=_count, default=5, metavar="N", help="keep the newest N; 5 by default"
+            "--keep",
+            type=whole_number(1),
+            default=5,
+            metavar="N",
+            help="keep the newest N; 5 by default",
         )
         collect.add_argument("--dry-run", action="store_true", help="say which, and do nothing")
         add_verb(
@@ -97,12 +98,6 @@ class Flowing:
     def run(self, arguments: argparse.Namespace) -> int:
         verb: Callable[[argparse.Namespace], int] = _VERBS[arguments.verb]
         return verb(arguments)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 on is needed, not {text!r}")
-    return int(text)
 
 
 def find_flow(where: str | None) -> Flow:
@@ -273,3 +268,5 @@ _VERBS = {
     "run": _run,
     "why": _why,
 }
+
+COMMAND = Flowing()

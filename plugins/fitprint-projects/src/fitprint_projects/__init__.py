@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
-from fitprint.cli.catalogue import BuiltIn
 from fitprint.hooks.markers import hookimpl
-
-
-class _Command(BuiltIn):
-    """A command that is imported when it runs, as fitprint's own are."""
-
-    def _command(self) -> Any:
-        module, _, name = self._module.partition(":")
-        return getattr(import_module(f"fitprint_projects.{module}"), name)()
 
 
 @hookimpl
 def register_commands() -> Sequence[Any]:
+    from fitprint.cli.catalogue import LazyCommand  # a training has no use for it
+
     return [
-        _Command(
+        LazyCommand(
             "run",
-            "commands:Running",
+            "fitprint_projects.commands:RUN",
             "Run a project: a folder, a repository or an archive, with parameters.",
         ),
-        _Command(
-            "clone", "commands:Cloning", "Run a project again as a run did, with other parameters."
+        LazyCommand(
+            "clone",
+            "fitprint_projects.commands:CLONE",
+            "Run a project again as a run did, with other parameters.",
         ),
-        _Command(
+        LazyCommand(
             "reproduce",
-            "reproducing.command:Reproducing",
+            "fitprint_projects.reproducing.command:COMMAND",
             "Run a recorded run again, and tell whether it comes out the same.",
         ),
-        _Command(
+        LazyCommand(
             "snapshot",
-            "snapshots:Snapping",
+            "fitprint_projects.snapshots:COMMAND",
             "Keep the code of a run's commit with the run, where nobody else can fetch it.",
         ),
     ]

@@ -8,12 +8,14 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from fitprint.cli.command import whole_number
 from fitprint.cli.terminal import tell
 from fitprint.context.secrecy import withheld
+from fitprint.ids import short_id
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.parameters import assigned
 
-__all__ = ["Cloning", "Running"]
+__all__ = ["CLONE", "RUN", "Cloning", "Running"]
 
 
 class Running:
@@ -51,7 +53,12 @@ class Running:
             help="run once for each combination: values with commas, or FIRST:LAST[:STEP]",
         )
         parser.add_argument(
-            "-j", "--jobs", metavar="N", type=int, default=1, help="how many of them at once"
+            "-j",
+            "--jobs",
+            metavar="N",
+            type=whole_number(1),
+            default=1,
+            help="how many of them at once",
         )
         parser.add_argument(
             "--resume",
@@ -106,6 +113,9 @@ class Cloning:
         except ProjectError as error:
             tell(str(error))
             return 2
+
+
+RUN, CLONE = Running(), Cloning()
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -182,7 +192,7 @@ def _run(
                 )
             )
         else:
-            tell(f"run {outcome.name} ({outcome.run[:8]}) ended with status {outcome.status}")
+            tell(f"run {outcome.name} ({short_id(outcome.run)}) ended with status {outcome.status}")
         return outcome.status
 
 

@@ -16,6 +16,7 @@ from fitprint.cli.terminal import tell
 from fitprint.context.secrecy import withheld
 from fitprint.context.secret_shapes import REDACTED
 from fitprint.errors import ArtifactNotFoundError, FitprintError
+from fitprint.ids import short_id
 from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
 from fitprint_projects.errors import ProjectError
@@ -84,8 +85,8 @@ def run_matrix(plan: Plan, given: Mapping[str, str], arguments: argparse.Namespa
     count = 1
     for values in axes.values():
         count *= len(values)
-    if count > _MOST or arguments.jobs < 1:
-        raise ProjectError(f"{count} combinations and -j {arguments.jobs}: at most {_MOST}, and 1")
+    if count > _MOST:
+        raise ProjectError(f"there are {count} combinations; give at most {_MOST}")
     wanted = [{**given, **point} for point in points(axes)]
     templates = [plan.template(plan.arguments(each)) for each in wanted]  # all are checked first
     done = _finished(before) if before is not None else {}
@@ -109,7 +110,7 @@ def run_matrix(plan: Plan, given: Mapping[str, str], arguments: argparse.Namespa
         outcomes = _executed(plan, left, parent, arguments.jobs)
     except BaseException:
         parent.end("KILLED")
-        tell(f"go on with: the same command and --resume {parent.id[:8]}")
+        tell(f"go on with: the same command and --resume {short_id(parent.id)}")
         raise
     failed = [each for each in outcomes if each is None or each.status]
     parent.end("FAILED" if failed else "FINISHED")
@@ -118,7 +119,7 @@ def run_matrix(plan: Plan, given: Mapping[str, str], arguments: argparse.Namespa
         print(json.dumps({"run": parent.id, "name": parent.name, "children": ended}))
     tell(
         f"{len(wanted) - len(failed)} of {len(wanted)} finished"
-        + (f"; go on with --resume {parent.id[:8]}" if failed else "")
+        + (f"; go on with --resume {short_id(parent.id)}" if failed else "")
     )
     return 1 if failed else 0
 

@@ -22,7 +22,7 @@ from fitprint.views.facts import part
 from fitprint.views.finding import WORDS
 from fitprint.views.wording import size
 
-__all__ = ["PACK", "Snapping", "empty_repository", "take", "unpack"]
+__all__ = ["COMMAND", "PACK", "Snapping", "empty_repository", "take", "unpack"]
 
 PACK = "code/commit.pack"
 _MOST = 256 << 20  # bytes of a pack
@@ -124,3 +124,6 @@ class Snapping:
         kept = take(run, places)
         print(f"{PACK} ({size(kept)})")  # noqa: T201 - printing is what a command does
         return 0
+
+
+COMMAND = Snapping()

@@ -17,7 +17,7 @@ from fitprint_projects.reproducing.pages import as_markdown, as_text
 from fitprint_projects.reproducing.reports import Report
 from fitprint_projects.running import ending_with_us
 
-__all__ = ["Reproducing"]
+__all__ = ["COMMAND", "Reproducing"]
 
 
 class Reproducing:
@@ -155,3 +155,6 @@ def _tolerance(text: str) -> tuple[str, float]:
             f"{text!r} must be a metric, = and a number from 0 on, such as val_loss=1e-6"
         )
     return name, number
+
+
+COMMAND = Reproducing()

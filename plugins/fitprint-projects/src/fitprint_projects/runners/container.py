@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from typing import Any
 
 from fitprint.access import make_folder
-from fitprint.hooks.runners import Job, JobStatus, Prepared, Runner
+from fitprint.hooks.runners import Job, Prepared
 from fitprint.platform.users import host_name
 from fitprint_projects.errors import ProjectError
-from fitprint_projects.runners.processes import cancelled, started, status_of, waited
+from fitprint_projects.runners.processes import ProcessRunner, started
 
 __all__ = ["ContainerRunner"]
 
 _FOLDER = "/mlflow/projects/code"  # where the commands of many projects expect it
 
 
-class ContainerRunner(Runner):
+class ContainerRunner(ProcessRunner):
     """Runs the command in the project's image. The code and the home are mounted; variables are
     named on the command line, and their values are not, so no list of processes shows them.
     """
@@ -56,15 +55,6 @@ class ContainerRunner(Runner):
     def submit(self, prepared: Prepared) -> Any:
         make_folder(prepared.job.home)  # an engine would make one that is root's
         return started(prepared.command, prepared.job.folder, prepared.job.variables)
-
-    def wait(self, handle: subprocess.Popen[bytes]) -> int:
-        return waited(handle)
-
-    def status(self, handle: subprocess.Popen[bytes]) -> JobStatus:
-        return status_of(handle)
-
-    def cancel(self, handle: subprocess.Popen[bytes]) -> None:
-        cancelled(handle)
 
 
 def _engine(wish: str) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any
 
-from fitprint.hooks.runners import Job, JobStatus, Prepared, Runner
-from fitprint_projects.runners.processes import cancelled, started, status_of, waited
+from fitprint.hooks.runners import Job, Prepared
+from fitprint_projects.runners.processes import ProcessRunner, started
 
 __all__ = ["LocalRunner"]
 
 _STANDARD_ERROR = 2
 
 
-class LocalRunner(Runner):
+class LocalRunner(ProcessRunner):
     """Runs the command here, with the terminal that fitprint has.
 
     Args:
@@ -36,12 +35,3 @@ class LocalRunner(Runner):
             job.variables,
             stdout=_STANDARD_ERROR if self._quiet else None,
         )
-
-    def wait(self, handle: subprocess.Popen[bytes]) -> int:
-        return waited(handle)
-
-    def status(self, handle: subprocess.Popen[bytes]) -> JobStatus:
-        return status_of(handle)
-
-    def cancel(self, handle: subprocess.Popen[bytes]) -> None:
-        cancelled(handle)

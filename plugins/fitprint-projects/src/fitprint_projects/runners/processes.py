@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from fitprint.hooks.runners import JobStatus
+from fitprint.hooks.runners import JobStatus, Runner
 from fitprint_projects.errors import ProjectError
 
-__all__ = ["cancelled", "started", "status_of", "waited"]
+__all__ = ["ProcessRunner", "cancelled", "started", "waited"]
 
 _GRACE = 1.0  # seconds
 _PATIENCE = 10.0  # seconds from asking a program to end until it is killed
@@ -54,18 +54,26 @@ def started(
         ) from None
 
 
+class ProcessRunner(Runner):
+    """A runner whose job is a program of this machine's: the handle is its process."""
+
+    def wait(self, handle: subprocess.Popen[bytes]) -> int:
+        return waited(handle)
+
+    def status(self, handle: subprocess.Popen[bytes]) -> JobStatus:
+        status = handle.poll()
+        if status is None:
+            return "RUNNING"
+        return "FINISHED" if status == 0 else "FAILED" if status > 0 else "KILLED"
+
+    def cancel(self, handle: subprocess.Popen[bytes]) -> None:
+        cancelled(handle)
+
+
 def waited(process: subprocess.Popen[bytes]) -> int:
     """Wait for a program's end, and return its exit status as a shell has it."""
     status = process.wait()
     return status if status >= 0 else 128 - status
-
-
-def status_of(process: subprocess.Popen[bytes]) -> JobStatus:
-    """Return how a program stands."""
-    status = process.poll()
-    if status is None:
-        return "RUNNING"
-    return "FINISHED" if status == 0 else "FAILED" if status > 0 else "KILLED"
 
 
 def cancelled(process: subprocess.Popen[bytes]) -> None:
