@@ -15,6 +15,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _HEAD = b"fitprint-stat-cache 2 "
 _FOLDER = "stat-cache"
 _HEX = re.compile(r"[0-9a-f]{64}")
 _TICK_NS = 2_000_000_000  # the coarsest times of files
-_MOST_LOOKED, _MOST_ABOVE = 4 << 20, 8  # bytes that are read, and folders above, to look up a file
+_MOST_LOOKED, _MOST_ABOVE = 1 << 20, 8  # bytes that are read, and folders above, to look up a file
 
 
 def mark_of(about: os.stat_result) -> str:
@@ -59,14 +60,7 @@ class StatCache:
         """Return ``SIZE MTIME_NS INODE CTIME_NS HEX`` by the path of each file; nothing if that
         is not known.
         """
-        try:
-            head, _, body = read_regular(self.file).partition(b"\n")
-        except OSError:
-            return {}
-        if head != _HEAD + b"%d" % zlib.crc32(body) or not body:
-            return {}
-        pairs = (entry.partition("\t") for entry in os.fsdecode(body).split("\0"))
-        return {path: entry for entry, _, path in pairs}
+        return _entries(self.file)
 
     def write(self, entries: Mapping[str, str], started: int, known: Mapping[str, str]) -> None:
         """Keep what was found by a reading that began at ``started`` (ns), if it is new."""
@@ -91,6 +85,23 @@ class StatCache:
                 temporary.unlink(missing_ok=True)
 
 
+def _entries(file: Path) -> dict[str, str]:
+    try:
+        head, _, body = read_regular(file).partition(b"\n")
+    except OSError:
+        return {}
+    if head != _HEAD + b"%d" % zlib.crc32(body) or not body:
+        return {}
+    pairs = (entry.partition("\t") for entry in os.fsdecode(body).split("\0"))
+    return {path: entry for entry, _, path in pairs}
+
+
+@lru_cache(maxsize=_MOST_ABOVE)
+def _looked_up(file: Path, mark: str) -> dict[str, str]:  # noqa: ARG001 - as it is now
+    """Return what a cache knows, read once as long as it stays as it is: a training asks."""
+    return _entries(file)
+
+
 def known_digest(home: Path, file: str) -> str:
     """Return the digest of a file that a cache knows, of itself or of a folder above it, if it has
     not changed since; "" if none does. Nothing but the cache is read.
@@ -102,10 +113,10 @@ def known_digest(home: Path, file: str) -> str:
         path = Path(os.path.realpath(file))
         mark = mark_of(about)
         for root in (path, *path.parents[:_MOST_ABOVE]):
-            cache = StatCache(home, root)
-            if cache.file.exists() and cache.file.stat().st_size <= _MOST_LOOKED:
+            cache = StatCache(home, root).file
+            if cache.exists() and (facts := cache.stat()).st_size <= _MOST_LOOKED:
                 inside = "" if root == path else path.relative_to(root).as_posix()
-                digits = digits_of(cache.read().get(inside), mark)
+                digits = digits_of(_looked_up(cache, mark_of(facts)).get(inside), mark)
                 if digits:
                     return f"sha256:{digits}"
     except (OSError, ValueError):

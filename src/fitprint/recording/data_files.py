@@ -52,8 +52,13 @@ def dataset_elsewhere(url: str, name: str, role: str) -> Dataset:
 
     Facts: ``type`` ("url") and ``path`` (the URL without what opens it).
     """
-    last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
-    return Dataset(name or last or "data", role, "", {"type": "url", "path": redact_url(url)})
+    try:
+        last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    except ValueError:  # such as a bracket that is not closed
+        last = ""
+    return Dataset(
+        name or _readable(last) or "data", role, "", {"type": "url", "path": redact_url(url)}
+    )
 
 
 def whole_path(path: Any) -> Path:

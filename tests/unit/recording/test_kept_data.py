@@ -110,7 +110,9 @@ def test_of_a_url_the_address_is_recorded(folder):
     with fitprint.start_run() as run:
         run.log_input("s3://ann:secret@bucket/raw%20data/")
         run.log_input("https://example.com/iris.csv?token=abcdef", name="iris", role="test")
-    first, second = fitprint.get_run(run.id).datasets
+        run.log_input("https://[example/a.csv")
+    first, second, third = fitprint.get_run(run.id).datasets
+    assert ("data", "url") == (third.name, third.facts["type"])
     assert ("raw data", "train", "") == (first.name, first.role, first.digest)
     assert "url" == first.facts["type"]
     assert first.facts["path"].endswith("@bucket/raw%20data/")
