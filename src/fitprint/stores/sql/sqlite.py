@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["SqliteDriver", "open_sqlite"]
 
 _APPLICATION = 0x66707274  # "fprt", in the header of the file
+_WRITE = "BEGIN IMMEDIATE"
 _PATIENCE = 30.0  # seconds to wait for other writers
 _SCHEME = "sqlite://"
 _opening = threading.Lock()  # so that descriptors that come meanwhile are the connection's own
@@ -116,14 +117,7 @@ class SqliteDriver:
     def writing(self) -> Iterator[_Transaction]:
         if self._is_lost():
             raise self._loss()
-        with self._errors():
-            self._connected()
-        if self._is_read_only:
-            raise StoreVersionError(
-                f"the store {self.path} cannot be written, for its folder cannot: what is there "
-                "can be read"
-            )
-        with self._errors(), self._transaction("BEGIN IMMEDIATE") as transaction:
+        with self._errors(), self._transaction(_WRITE) as transaction:
             if not self._may_write:
                 raise self._too_old("and can only be read by this one")
             yield transaction
@@ -200,6 +194,11 @@ class SqliteDriver:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[_Transaction]:
         connection = self._connected()
+        if begin == _WRITE and self._is_read_only:
+            raise StoreVersionError(
+                f"the store {self.path} cannot be written, for its folder cannot: what is there "
+                "can be read"
+            )
         # in steps, so that what others took of it is seldom a change
         waits = -10 * math.floor(-100 * self.patience)
         if waits != self._waits:
@@ -330,7 +329,7 @@ class SqliteDriver:
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         """Bring the schema up to date; any number of processes may try at once."""
         _turn_wal_on(connection)
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_WRITE)
         version = self._version(connection)
         if 0 < version < len(self._steps):
             self._back_up(version)
