@@ -190,6 +190,44 @@ def test_a_recorded_file_does_not_leave_through_a_link(tmp_path):
     assert not (tmp_path / "out.py").exists()
 
 
+NEW = """diff --git a/{0} b/{0}
+new file mode {1}
+--- /dev/null
++++ b/{0}
+@@ -0,0 +1 @@
++{2}
+"""
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        NEW.format("../out.py", "100644", "x"),
+        NEW.format("/tmp/fitprint-out.py", "100644", "x"),
+        NEW.format(".git/hooks/post-checkout", "100755", "x"),
+        NEW.format(".GIT/config", "100644", "x"),
+        NEW.format("sub/.git/config", "100644", "x"),
+        NEW.format("link", "120000", "..") + NEW.format("link/out.py", "100644", "x"),
+        "not a patch",
+    ],
+)
+def test_a_patch_stays_inside(tmp_path, patch):
+    """That of a bundle may be anybody's."""
+    root = repository(tmp_path / "work")
+    (root / "train.py").write_text("print(2)\n")
+    about, read = recorded(root)
+
+    def hostile(path):
+        return patch.encode() if path.endswith(".patch") else read(path)
+
+    with pytest.raises(CodeMissingError, match="does not fit its commit"):
+        check_out(about, hostile, tmp_path / "fresh", [root])
+    assert not [
+        path for path in (tmp_path / "out.py", Path("/tmp/fitprint-out.py")) if path.exists()
+    ]
+    assert not (tmp_path / "fresh/.git/hooks/post-checkout").exists()
+
+
 def test_a_commit_nowhere_to_be_found_is_told(tmp_path):
     about, read = recorded(repository(tmp_path / "work"))
     other = repository(tmp_path / "other", **{"other.py": ""})
