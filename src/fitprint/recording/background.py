@@ -28,6 +28,8 @@ class BackgroundDelivery:
         on_problem: told once when delivery fails, until it works again.
         forward: brings on what was delivered. No fork waits for it: it holds no lock while it waits
             for others, and imports nothing.
+        release: gives back what delivering has opened. Called by a thread whose end took too long,
+            when it comes: nobody else waits for it any more.
     """
 
     def __init__(
@@ -35,10 +37,13 @@ class BackgroundDelivery:
         deliver: Callable[[], bool],
         on_problem: Callable[[str], None],
         forward: Callable[[], None] = lambda: None,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self._deliver = deliver
         self._forward = forward
         self._on_problem = on_problem
+        self._release = release
+        self._left_behind = threading.Event()
         self._ending = threading.Event()
         self._failing = False
         self._thread: threading.Thread | None = None
@@ -50,17 +55,24 @@ class BackgroundDelivery:
         recorded waits for whoever looks.
         """
         if self._thread is None or not self._thread.is_alive() or self._ending.is_set():
-            ending = threading.Event()
+            ending, left_behind = threading.Event(), threading.Event()
             thread = threading.Thread(
-                target=self._work, args=(ending,), name="fitprint-delivery", daemon=True
+                target=self._work, args=(ending, left_behind), name="fitprint-delivery", daemon=True
             )
             try:
                 thread.start()
             except RuntimeError:
                 return
-            self._ending, self._thread = ending, thread
+            self._ending, self._left_behind, self._thread = ending, left_behind, thread
 
-    def _work(self, ending: threading.Event) -> None:
+    def _work(self, ending: threading.Event, left_behind: threading.Event) -> None:
+        try:
+            self._go_on(ending)
+        finally:
+            if left_behind.is_set():
+                self._release()
+
+    def _go_on(self, ending: threading.Event) -> None:
         pause = _EVERY_SECONDS
         while True:
             is_last = ending.wait(pause)
@@ -106,7 +118,12 @@ class BackgroundDelivery:
             return
         self._ending.set()
         thread.join(limit)
-        if thread.is_alive() and not self._failing:  # else it was told already
+        if not thread.is_alive():
+            return
+        self._left_behind.set()
+        if not thread.is_alive():  # it ended just now, and may not have seen that
+            self._release()
+        if not self._failing:  # else it was told already
             self._on_problem(
                 f"delivery did not end within {limit:g} s; `fitprint sync` delivers the rest"
             )

@@ -70,6 +70,7 @@ class Workspace:
         self._store: Store | None = None
         self._writer: JournalWriter | None = None
         self._background: BackgroundDelivery | None = None
+        self._closed_store: Store | None = None
         self._patience = _READING_PATIENCE
         self._is_swept = False
         # reasons for which artifacts could not be stored, which are told once
@@ -215,6 +216,7 @@ class Workspace:
                 self._deliver_in_background,
                 lambda problem: hooks().problem(self.destination.hide(problem), "store"),
                 self._forward_in_background,
+                self._close_store,
             )
         self._background.begin()
         at_end(self._finish_background)
@@ -371,16 +373,21 @@ class Workspace:
         with self._lock:
             if self._writer is not None:
                 self._writer.close()
-            if self._store is not None:
-                self._store.close()
-            self._store = None
+        self._close_store()
+
+    def _close_store(self) -> None:
+        """Close the store; again, where a delivery that was left behind has used it since."""
+        with self._lock:
+            for store in (self._store, self._closed_store):
+                if store is not None:
+                    store.close()
+            self._closed_store, self._store = self._store or self._closed_store, None
 
     def _after_fork_in_child(self) -> None:
         self._lock = threading.RLock()
         self._shared = None
-        if self._store is not None:
-            _inherited.append(self._store)
-            self._store = None
+        _inherited.extend(store for store in (self._store, self._closed_store) if store is not None)
+        self._store = self._closed_store = None
 
 
 def all_open() -> list[Workspace]:

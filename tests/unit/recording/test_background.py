@@ -4,6 +4,7 @@ to.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 import fitprint
 from fitprint.errors import RunNotFoundError, StoreBusyError, StoreError
 from fitprint.recording import background, workspace
+from fitprint.stores.sql.files import descriptors
 from fitprint.stores.sql.sqlite import open_sqlite
 from fitprint.testing.processes import forked
 
@@ -45,6 +47,12 @@ def sees(database: Path, run: str, key: str) -> bool:
             return key in store.run(run).metrics
         except RunNotFoundError:
             return False
+
+
+def files_open(database: Path) -> int:
+    """Return how many descriptors of this process lead to a file."""
+    found = database.stat()
+    return sum(os.path.samestat(found, os.fstat(number)) for number in descriptors())
 
 
 def threads() -> int:
@@ -128,6 +136,42 @@ def test_delivery_begins_anew_after_an_end_that_took_too_long() -> None:
     delivery.finish(60)
     assert 2 == len(set(threads))
     assert ["delivery did not end within 0 s; `fitprint sync` delivers the rest"] == told
+
+
+def test_a_thread_whose_end_took_too_long_gives_back_what_it_opened() -> None:
+    """Its workspace has closed its store by then, and delivering has opened it anew."""
+    entered, go_on, released = threading.Event(), threading.Event(), threading.Event()
+
+    def deliver() -> bool:
+        entered.set()
+        return go_on.wait(60)
+
+    delivery = background.BackgroundDelivery(
+        deliver, lambda _: None, lambda: None, lambda: released.set()
+    )
+    delivery.begin()
+    delivery.finish(0)
+    assert entered.wait(60)
+    assert not released.is_set()
+    go_on.set()
+    assert released.wait(60)
+    released.clear()
+    delivery.begin()
+    delivery.finish(60)
+    assert not released.is_set()
+
+
+def test_a_store_that_was_used_after_its_end_is_closed_with_the_delivery(shared: Path) -> None:
+    """A delivery that was left behind may have got it before its workspace was closed."""
+    with fitprint.start_run():
+        pass
+    mine = workspace.current()
+    store = mine.known_store()
+    mine.close()
+    assert 0 == store.position("nothing")
+    assert files_open(shared)
+    mine._close_store()
+    assert not files_open(shared)
 
 
 def test_a_store_that_others_write_to_is_tried_again_and_not_told(
