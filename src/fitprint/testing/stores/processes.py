@@ -29,11 +29,18 @@ def concurrent_processes(conformance: StoreSubject, folder: Path) -> None:
 
     def work() -> None:
         children = []
+        ready, says_ready = os.pipe()
+        begin, says_begin = os.pipe()  # it ends when all have the store open
         for run in runs:
             child = copy()
             if child == 0:
-                os._exit(_status(conformance, folder, run))
+                os.close(says_begin)
+                os._exit(_status(conformance, folder, run, begin, says_ready))
             children.append(child)
+        os.close(says_ready)
+        for _ in runs:
+            os.read(ready, 1)
+        os.close(says_begin)
         failed = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         expect(failed == [0] * len(runs), f"writers ended with the status {failed}")
 
@@ -47,17 +54,20 @@ def concurrent_processes(conformance: StoreSubject, folder: Path) -> None:
             )
 
 
-def _status(conformance: StoreSubject, folder: Path, run: str) -> int:
+def _status(conformance: StoreSubject, folder: Path, run: str, begin: int, says_ready: int) -> int:
     import traceback
 
     try:
         with conformance.opened(folder) as store:
+            os.write(says_ready, b"1")
+            os.read(begin, 1)
             feed = Feed(store)
             feed.send(started(run))
             for step in range(10):
                 feed.send(points(run, "loss", [float(step)], steps=[step]))
             feed.send(ended(run))
     except BaseException:  # noqa: BLE001 - told by the status
+        os.write(says_ready, b"0")  # the others are not to wait for it
         traceback.print_exc()
         return 1
     return 0
