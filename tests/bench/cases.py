@@ -256,14 +256,15 @@ def sparse_data() -> Figures:
     for _ in range(5):
         for state, found in peaks.items():
             code = f"""
-import fitprint, resource, trainings
+import fitprint, trainings
+from fitprint.platform.processes import own_peak, usage
 small, train = trainings.sparse(rows=20), trainings.sparse()
 fitprint.autolog(models=False, notice=False)
 small()
 with {state}:
     train()
     train()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(own_peak(usage()) / 2**20)
 """
             with tempfile.TemporaryDirectory() as home:
                 environment = {

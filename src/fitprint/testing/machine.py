@@ -84,6 +84,18 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _variables_as_found() -> Iterator[None]:
+    """What the tests of a module set, or a library sets in them, leads no test of another, and no
+    program that it starts, to another place: MLflow's ``set_tracking_uri`` sets variables.
+    """
+    found = dict(os.environ)
+    yield
+    for name in os.environ.keys() - found.keys():
+        del os.environ[name]
+    os.environ.update(found)
+
+
 @pytest.fixture(autouse=True)
 def _no_fallback_left() -> Iterator[None]:
     """A test that made fitprint write to the temporary folder leaves nothing there for ``doctor``

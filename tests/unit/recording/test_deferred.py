@@ -133,6 +133,6 @@ def test_a_fork_waits_for_the_thread_and_the_child_has_none():
 def test_closing_waits_for_the_background():
     """What was asked for before lies in the journal."""
     with fitprint.start_run() as run:
-        deferred.defer("a text", lambda: run.log_text("late", "late.txt"), limit=1)
+        deferred.defer("a text", lambda: run.log_text("late", "late.txt"), limit=60)
     current().close()
     assert b"late" == fitprint.get_run(run.id).read("late.txt")

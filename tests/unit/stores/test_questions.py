@@ -250,8 +250,8 @@ for statement in (
     except QueryError:
         pass
 store.close()
-import resource
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+from fitprint.platform.processes import own_peak, usage
+print(own_peak(usage()) >> 20)  # not that of the program that runs the tests
 """  # noqa: E501
 
 
