@@ -550,7 +550,7 @@ def test_fits_in_many_threads_are_runs_of_their_own(toy: Toy, runs: Runs) -> Non
             {"number": number},
             [],
             callbacks=[
-                lambda params: barrier.wait(10),
+                lambda params: barrier.wait(60),
                 lambda params: fitprint.log_metric("number", number),
             ],
         )

@@ -548,11 +548,11 @@ def test_calls_under_way_when_it_is_switched_off_end_well(toy: Toy) -> None:
 
     def callback(params: Any) -> None:
         inside.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     thread = threading.Thread(target=lambda: module.train({}, [], callbacks=[callback]))
     thread.start()
-    inside.wait(10)
+    inside.wait(60)
     fitprint.autolog(disable=True)
     go_on.set()
     thread.join()

@@ -336,7 +336,7 @@ def test_fault_4_no_lock_is_held_where_lines_are_handed_over(
             deadline = time.monotonic() + 30
             while "defer" != sys._current_frames()[thread.ident or 0].f_code.co_name:
                 assert time.monotonic() < deadline
-            is_free = console._state.lock.acquire(timeout=1)
+            is_free = console._state.lock.acquire(timeout=60)
             if is_free:
                 console._state.lock.release()
         thread.join()

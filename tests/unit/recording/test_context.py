@@ -77,7 +77,7 @@ def test_a_thread_shares_the_run_of_the_main_thread() -> None:
 
     def work() -> None:
         seen.append(current())
-        go_on.wait(10)
+        go_on.wait(60)
         seen.append(current())
         done.set()
 
@@ -86,7 +86,7 @@ def test_a_thread_shares_the_run_of_the_main_thread() -> None:
     with fitprint.start_run("a"), fitprint.start_run("b"):
         assert "b" == in_thread(current)
         go_on.set()
-        done.wait(10)
+        done.wait(60)
     thread.join()
     assert [None, "b"] == seen
     assert in_thread(current) is None
@@ -101,13 +101,13 @@ def test_a_run_of_a_thread_is_its_own() -> None:
         with fitprint.start_run("of thread") as run:
             parents.append(run.parent_id)
             ready.set()
-            go_on.wait(10)
+            go_on.wait(60)
             assert "of thread" == current()
 
     with fitprint.start_run("main") as main:
         thread = threading.Thread(target=work)
         thread.start()
-        ready.wait(10)
+        ready.wait(60)
         assert "main" == current() == in_thread(current)
         go_on.set()
         thread.join()
