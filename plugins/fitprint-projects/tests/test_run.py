@@ -128,6 +128,30 @@ def test_a_table_and_a_shell_template_run(made, answer, home):
     assert not (folder / "pwned").exists()
 
 
+def test_a_parameter_that_the_table_does_not_declare_is_refused(made, home, capsys):
+    """A slip of the pen trains with the default otherwise; nothing is recorded."""
+    table = (
+        '[tool.fitprint.project.entry.main]\nrun = ["python", "t.py", "{alpha}"]\n'
+        "parameters.alpha = {type = 'float', default = 1}\n"
+    )
+    folder = made().write(pyproject__toml=table, t__py="").folder
+    assert 2 == main(["run", str(folder), "-P", "alhpa=2"])
+    told = "declares no parameter 'alhpa'; did you mean 'alpha'? it has alpha"
+    assert told in capsys.readouterr().err
+    assert [] == fitprint.search_runs()
+
+
+def test_a_parameter_that_an_mlproject_does_not_declare_is_told(made, answer, home, problems):
+    """It is added, as by MLflow, and as to a script, which declares none."""
+    folder = made().write(MLproject=MLPROJECT, train__py=SAY).folder
+    assert 0 == main(["run", str(folder), "-P", "text=a", "-P", "alhpa=2"])
+    assert ["--alpha", "0.5", "a", "--alhpa", "2"] == json.loads(answer.read_text())["argv"][1:]
+    (told,) = problems
+    assert "declares no parameter 'alhpa'; did you mean 'alpha'? added to the command" in told
+    assert 0 == main(["run", str(folder / "train.py"), "-P", "alhpa=2"])
+    assert 1 == len(problems)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

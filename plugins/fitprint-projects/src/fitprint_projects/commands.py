@@ -125,7 +125,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="a parameter; one that the entry point does not declare is added as --NAME VALUE",
+        help="a parameter; one that an MLproject or a script does not declare is added as --NAME "
+        "VALUE",
     )
     parser.add_argument(
         "--env",
