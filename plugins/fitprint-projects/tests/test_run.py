@@ -243,6 +243,19 @@ def test_a_secret_is_not_recorded_and_a_clone_asks_for_it(made, answer, home, ca
     assert run.id == run_of().tags["cloned_from"]
 
 
+def test_a_run_of_somebody_else_is_cloned_only_where_that_is_said(
+    made, answer, home, tmp_path, monkeypatch, capsys
+):
+    folder = made().write(t__py=SAY).folder
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "theirs"))
+    assert 0 == main(["run", str(folder / "t.py"), "-P", "k=1", "--name", "other"])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    assert 2 == main(["clone", "other", "-P", "k=2"])
+    assert "no program of yours recorded the run other" in capsys.readouterr().err
+    assert 0 == main(["clone", "other", "-P", "k=2", "--trust"])
+    assert ["t.py", "--k", "2"] == json.loads(answer.read_text())["argv"]
+
+
 def test_a_run_that_was_not_made_by_run_is_not_cloned(home, capsys):
     with fitprint.start_run("plain"):
         pass

@@ -20,6 +20,7 @@ from fitprint.hooks.manager import hooks
 from fitprint.hooks.runners import Job, Runner
 from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
+from fitprint.recording.sealing import sealed
 from fitprint.recording.workspace import current
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.fetching import fetched
@@ -53,6 +54,7 @@ class Wish:
         offline: use no network for environments.
         quiet: keep standard output free.
         build: make environments; False for a look only.
+        trust: take the code of a run that somebody else recorded.
     """
 
     source: str
@@ -65,6 +67,7 @@ class Wish:
     offline: bool = False
     quiet: bool = False
     build: bool = True
+    trust: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,7 @@ class Plan:
                 {key: each.value for key, each in arguments.items()},
                 defaults=[key for key, each in arguments.items() if each.origin == "default"],
             )
-            run.log_dict(self.facts(arguments), DOCUMENT)
+            run.log_dict(sealed(self.facts(arguments)), DOCUMENT)
             if self.interpreter.packages:
                 run.log_dict(dict(self.interpreter.packages), "packages.json")
             variables = self._variables(run) | self._secrets(arguments, command)
@@ -275,7 +278,7 @@ def planned(wish: Wish, tell: Callable[[str], None]) -> Iterator[Plan]:
         make_folder(current().home)
         make_folder(places)
     with (
-        opened(wish.source, wish.version, places=places) as source,
+        opened(wish.source, wish.version, places=places, trust=wish.trust) as source,
         tempfile.TemporaryDirectory(prefix="fitprint-inputs-", dir=places) as folder,
     ):
         project = read_project(source.folder)
