@@ -22,6 +22,7 @@ from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
 from fitprint.recording.sealing import sealed
 from fitprint.recording.workspace import current
+from fitprint_projects.environments.locks import LOCK, lock_of
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.fetching import fetched
 from fitprint_projects.interpreters import Interpreter, interpreter_for
@@ -212,7 +213,7 @@ class Plan:
             )
             run.log_dict(sealed(self.facts(arguments)), DOCUMENT)
             if self.interpreter.packages:
-                run.log_dict(dict(self.interpreter.packages), "packages.json")
+                run.log_dict(lock_of(self.interpreter.packages, self.interpreter.files), LOCK)
             variables = self._variables(run) | self._secrets(arguments, command)
             prepared = self.runner.prepare(self.job(command, run.id, run.name, variables))
             handle = self.runner.submit(prepared)
