@@ -6,8 +6,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-__all__ = ["PLUGINS", "is_inside", "is_installed", "misfits", "name_and_range", "normal"]
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+__all__ = [
+    "PLUGINS",
+    "headers",
+    "is_inside",
+    "is_installed",
+    "misfits",
+    "name_and_range",
+    "normal",
+]
 
 PLUGINS = {
     "catboost": "fitprint-catboost",
@@ -33,6 +45,21 @@ def name_and_range(requirement: str) -> tuple[str, str]:
     return (normal(found[1]), found[2].replace(" ", "")) if found else ("", "")
 
 
+def headers(distribution: Distribution) -> dict[str, list[str]]:
+    """Return the fields of a distribution's metadata, by name in small letters.
+
+    The library parses the whole of it, with the description, as an e-mail: that takes ten times as
+    long.
+    """
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    fields: dict[str, list[str]] = {}
+    for line in text.partition("\n\n")[0].splitlines():
+        name, sign, value = line.partition(":")
+        if sign and not name[:1].isspace():  # that of a long field which goes on
+            fields.setdefault(name.lower(), []).append(value.strip())
+    return fields
+
+
 def is_inside(version: str, range_: str) -> bool:
     """Tell whether a version lies in a range such as ``>=1.5,<2``.
 
@@ -52,9 +79,10 @@ def is_installed(distribution: str, range_: str) -> bool:
     from importlib import metadata
 
     try:
-        return is_inside(metadata.version(distribution), range_)
-    except metadata.PackageNotFoundError:
+        version = headers(metadata.distribution(distribution))["version"][0]
+    except (metadata.PackageNotFoundError, KeyError):
         return False
+    return is_inside(version, range_)
 
 
 def misfits(distribution: str) -> list[str]:
@@ -64,14 +92,14 @@ def misfits(distribution: str) -> list[str]:
     from importlib import metadata
 
     found = []
-    for line in metadata.requires(distribution) or ():
+    for line in headers(metadata.distribution(distribution)).get("requires-dist", ()):
         # with further conditions it may not be meant for this machine
         if not re.search(r";\s*extra == ['\"]framework['\"]\s*$", line):
             continue
         name, range_ = name_and_range(line)
         try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
+            version = headers(metadata.distribution(name))["version"][0]
+        except (metadata.PackageNotFoundError, KeyError):
             continue
         if not is_inside(version, range_):
             advice = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fitprint.versions import is_inside, is_installed, misfits, name_and_range
+from fitprint.versions import headers, is_inside, is_installed, misfits, name_and_range
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,15 @@ def test_a_framework_of_another_version_is_told(tmp_path, monkeypatch):
     assert misfit.startswith(
         "fitprint-toy supports toy>=1,<3, and 3.1 is installed: upgrade fitprint-toy"
     )
+
+
+def test_headers_agree_with_the_standard_library():
+    """Of every distribution that is here; what its description says is none of them."""
+    from importlib.metadata import distributions
+
+    found = list(distributions())
+    assert found
+    for each in found:
+        fields = headers(each)
+        assert (each.metadata["Name"], each.version) == (fields["name"][0], fields["version"][0])
+        assert (each.metadata.get_all("Requires-Dist") or []) == fields.get("requires-dist", [])

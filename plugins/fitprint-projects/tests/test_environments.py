@@ -281,4 +281,8 @@ def test_what_is_kept_is_for_its_owner_alone(cache, tmp_path, monkeypatch):
     assert tmp_path / "xdg" / "fitprint" / "environments" == built.folder.parent
     assert 0o700 == stat.S_IMODE(built.folder.parent.stat().st_mode)
     told = json.loads((built.folder / "fitprint-environment.json").read_text())
-    assert {"key": built.key, "packages": {"bean": "1.0"}} == told
+    assert (built.key, {"bean": "1.0"}, built.files) == (
+        told["key"],
+        told["packages"],
+        told["files"],
+    )

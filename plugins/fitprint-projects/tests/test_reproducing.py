@@ -143,6 +143,26 @@ def test_the_same_comes_out_exactly_and_leaves_the_tree_alone(project):
     assert "reproduction.json" in {artifact["path"] for artifact in new["artifacts"]}
 
 
+def test_a_run_of_somebody_else_runs_only_where_that_is_said(project, tmp_path):
+    """As an imported one does, or one whose record was changed: the key is another's."""
+    project.train("train.py", XDG_STATE_HOME=str(tmp_path / "theirs"))
+    mine = str(tmp_path / "mine")
+    for words in (
+        ["reproduce", "@last"],
+        ["reproduce", "@last", "--check"],
+        ["run", "runs:/@last"],
+    ):
+        done = project.ask(*words, XDG_STATE_HOME=mine)
+        assert 2 == done.returncode
+        assert "no program of yours recorded the run training" in done.stderr
+        assert "add --trust" in done.stderr
+    assert 1 == len(project.runs())
+    report = project.check("--trust", status=0, XDG_STATE_HOME=mine)
+    assert "EXACT" == report["verdict"]
+    report = project.check(status=0, XDG_STATE_HOME=mine)  # the new one is mine
+    assert "EXACT" == report["verdict"]
+
+
 def test_without_check_it_only_runs(project):
     project.train("train.py")
     done = project.ask("reproduce", "@last")

@@ -128,6 +128,30 @@ def test_a_table_and_a_shell_template_run(made, answer, home):
     assert not (folder / "pwned").exists()
 
 
+def test_a_parameter_that_the_table_does_not_declare_is_refused(made, home, capsys):
+    """A slip of the pen trains with the default otherwise; nothing is recorded."""
+    table = (
+        '[tool.fitprint.project.entry.main]\nrun = ["python", "t.py", "{alpha}"]\n'
+        "parameters.alpha = {type = 'float', default = 1}\n"
+    )
+    folder = made().write(pyproject__toml=table, t__py="").folder
+    assert 2 == main(["run", str(folder), "-P", "alhpa=2"])
+    told = "declares no parameter 'alhpa'; did you mean 'alpha'? it has alpha"
+    assert told in capsys.readouterr().err
+    assert [] == fitprint.search_runs()
+
+
+def test_a_parameter_that_an_mlproject_does_not_declare_is_told(made, answer, home, problems):
+    """It is added, as by MLflow, and as to a script, which declares none."""
+    folder = made().write(MLproject=MLPROJECT, train__py=SAY).folder
+    assert 0 == main(["run", str(folder), "-P", "text=a", "-P", "alhpa=2"])
+    assert ["--alpha", "0.5", "a", "--alhpa", "2"] == json.loads(answer.read_text())["argv"][1:]
+    (told,) = problems
+    assert "declares no parameter 'alhpa'; did you mean 'alpha'? added to the command" in told
+    assert 0 == main(["run", str(folder / "train.py"), "-P", "alhpa=2"])
+    assert 1 == len(problems)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -217,6 +241,19 @@ def test_a_secret_is_not_recorded_and_a_clone_asks_for_it(made, answer, home, ca
     assert 0 == main(["clone", run.id, "-P", "api_key=other", "-P", "n=2"])
     assert ["t.py", "--api_key", "other", "--n", "2"] == json.loads(answer.read_text())["argv"]
     assert run.id == run_of().tags["cloned_from"]
+
+
+def test_a_run_of_somebody_else_is_cloned_only_where_that_is_said(
+    made, answer, home, tmp_path, monkeypatch, capsys
+):
+    folder = made().write(t__py=SAY).folder
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "theirs"))
+    assert 0 == main(["run", str(folder / "t.py"), "-P", "k=1", "--name", "other"])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    assert 2 == main(["clone", "other", "-P", "k=2"])
+    assert "no program of yours recorded the run other" in capsys.readouterr().err
+    assert 0 == main(["clone", "other", "-P", "k=2", "--trust"])
+    assert ["t.py", "--k", "2"] == json.loads(answer.read_text())["argv"]
 
 
 def test_a_run_that_was_not_made_by_run_is_not_cloned(home, capsys):

@@ -22,6 +22,7 @@ from fitprint.errors import PluginError
 from fitprint.hooks import specs
 from fitprint.platform.processes import at_fork
 from fitprint.settings import CORE_SETTINGS, load_settings
+from fitprint.versions import headers
 
 __all__ = ["SETTLED_FIRST", "Found", "Hooks", "built_in", "find_plugins", "hooks", "reset"]
 
@@ -284,7 +285,8 @@ def _by_key(answer: Any, base: str) -> list[tuple[str, Any]]:
 def _distribution(name: str, point: EntryPoint | None) -> tuple[str, str]:
     if point is None or point.dist is None:
         return ("fitprint" if name in BUILT_IN else "", "")
-    return (point.dist.name, point.dist.version)
+    fields = headers(point.dist)
+    return (fields.get("name", [""])[0], fields.get("version", [""])[0])
 
 
 def built_in(hook: str) -> list[Any]:

@@ -4,6 +4,7 @@ runs.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Mapping
@@ -16,11 +17,13 @@ from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import at_fork
 from fitprint.recording import media
 from fitprint.recording.deferred import defer
+from fitprint.recording.sealing import is_sealed, sealed
 
 if TYPE_CHECKING:
+    from fitprint.recording.reading import RunReader
     from fitprint.recording.workspace import Workspace
 
-__all__ = ["attach_environment", "attachments"]
+__all__ = ["attach_environment", "attachments", "is_own_environment"]
 
 _PATH = "environment.json"
 _PATCH = "code/uncommitted.patch"
@@ -85,13 +88,22 @@ def _put(workspace: Workspace, path: str, data: bytes) -> Artifact:
 
 def _files(facts: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """Return what is kept of the facts, by path: the texts of the code in files of their own, which
-    the facts then name.
+    the facts then name; the facts have the user's seal.
     """
     git, texts = attachments(facts.get("git") or {})
-    return [
-        (_PATH, media.json_bytes({**facts, "git": git} if git else facts)),
-        *texts.items(),
-    ]
+    digests = {path: f"sha256:{hashlib.sha256(data).hexdigest()}" for path, data in texts.items()}
+    about = sealed({**facts, "git": git} if git else facts, digests)
+    return [(_PATH, media.json_bytes(about)), *texts.items()]
+
+
+def is_own_environment(run: RunReader) -> bool:
+    """Tell whether a program of this user's recorded what a run executed: its command and code."""
+    digests = {
+        artifact.path: artifact.digest
+        for artifact in run.record.artifacts
+        if artifact.path in (_PATCH, _SOURCES)
+    }
+    return is_sealed(run.environment, digests)
 
 
 def attachments(git: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -46,6 +46,7 @@ _PASSING = (
 ).split()
 # are told elsewhere
 _OF_CODE = (
+    "seal",
     "process.command",
     "process.script",
     "process.folder",

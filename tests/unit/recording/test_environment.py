@@ -100,6 +100,33 @@ def test_code_is_kept_only_where_that_is_wanted(repository: Path) -> None:
     assert ["environment.json"] == [artifact.path for artifact in run.artifacts]
 
 
+def test_what_a_program_of_this_users_recorded_has_a_seal(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds for the facts and for the texts of the code, and under the user's key alone."""
+    run = recorded("a")
+    assert environment.is_own_environment(run)
+    (repository / "model.py").write_text("depth = 3\n")
+    environment._state.known.clear()
+    other = recorded("b")
+    assert environment.is_own_environment(other)
+    assert run.environment["seal"] != other.environment["seal"]
+
+    with fitprint.start_run() as forged:  # its context is that of another run
+        forged.log_bytes(run.read("environment.json"), "environment.json")
+        forged.log_bytes(other.read("code/uncommitted.patch"), "code/uncommitted.patch")
+        forged.log_bytes(run.read("code/untracked.zip"), "code/untracked.zip")
+    assert not environment.is_own_environment(forged)
+    forged.log_bytes(run.read("code/uncommitted.patch"), "code/uncommitted.patch")
+    assert environment.is_own_environment(forged)
+    about = {**run.environment, "process": {"command": ["python", "other.py"]}}
+    forged.log_dict(about, "environment.json")
+    assert not environment.is_own_environment(forged)
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    assert not environment.is_own_environment(run)
+
+
 # -- seeds -----------------------------------------------------------------------------------------
 
 

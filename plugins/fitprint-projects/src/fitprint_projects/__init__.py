@@ -33,6 +33,11 @@ def register_commands() -> Sequence[Any]:
             "fitprint_projects.snapshots:COMMAND",
             "Keep the code of a run's commit with the run, where nobody else can fetch it.",
         ),
+        LazyCommand(
+            "env",
+            "fitprint_projects.environments.commands:COMMAND",
+            "Print what the environment of a run held; remove built ones that are not used.",
+        ),
     ]
 
 

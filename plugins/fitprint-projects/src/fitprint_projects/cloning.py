@@ -13,9 +13,11 @@ from fitprint.cli.terminal import tell
 from fitprint.context.secret_shapes import REDACTED
 from fitprint.errors import ArtifactNotFoundError
 from fitprint.recording.run import Run
+from fitprint.recording.sealing import is_sealed
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.parameters import assigned
 from fitprint_projects.running import DOCUMENT, Wish
+from fitprint_projects.trust import require_own
 
 __all__ = ["cloned", "recorded"]
 
@@ -55,6 +57,8 @@ def cloned(
     """
     run = fitprint.get_run(name)
     facts = recorded(run)
+    if not arguments.trust:
+        require_own(run, is_own=is_sealed(facts))
     given = {
         key: each["text"]
         for key, each in facts["parameters"].items()
@@ -81,6 +85,7 @@ def cloned(
         arguments.offline,
         arguments.json,
         build=not arguments.dry_run,
+        trust=arguments.trust,
     )
     return wish, given, {"cloned_from": run.id}
 

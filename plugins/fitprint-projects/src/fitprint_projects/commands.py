@@ -14,6 +14,7 @@ from fitprint.context.secrecy import withheld
 from fitprint.ids import short_id
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.parameters import assigned
+from fitprint_projects.trust import HELP
 
 __all__ = ["CLONE", "RUN", "Cloning", "Running"]
 
@@ -82,6 +83,7 @@ class Running:
                 arguments.offline,
                 arguments.json,
                 build=not arguments.dry_run,
+                trust=arguments.trust,
             )
             return _run(wish, assigned(arguments.parameter), arguments)
         except ProjectError as error:
@@ -125,7 +127,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="a parameter; one that the entry point does not declare is added as --NAME VALUE",
+        help="a parameter; one that an MLproject or a script does not declare is added as --NAME "
+        "VALUE",
     )
     parser.add_argument(
         "--env",
@@ -145,6 +148,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="", help="a name for the run")
     parser.add_argument("--offline", action="store_true", help="build environments without network")
+    parser.add_argument("--trust", action="store_true", help=HELP)
     parser.add_argument(
         "-n", "--dry-run", action="store_true", help="only say what would be run; record nothing"
     )

@@ -36,7 +36,10 @@ def conda_environment(file: Path, *, build: bool, tell: Callable[[str], None]) -
     key = hashlib.sha256(file.read_bytes()).hexdigest()
     folder = cache_folder("conda") / key
     python = folder / ("python.exe" if sys.platform == "win32" else "bin/python")
-    if (folder / _COMPLETE).is_file() or not build:
+    if not build:
+        return python
+    if (folder / _COMPLETE).is_file():
+        (folder / _COMPLETE).touch()  # it was used now
         return python
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:

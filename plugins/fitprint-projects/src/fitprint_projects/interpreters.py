@@ -29,6 +29,7 @@ class Interpreter:
         python: the path of the interpreter; "" where only the container knows it.
         records: whether fitprint is there, so that what is trained is recorded by itself.
         packages: versions by name, where an environment was made for the project.
+        files: what they were installed from, where that is known (see ``Built``).
         key: of that environment.
         image: of a container.
         volumes: of a container.
@@ -39,6 +40,7 @@ class Interpreter:
     python: str = ""
     records: bool = False
     packages: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     key: str = ""
     image: str = ""
     volumes: Sequence[str] = ()
@@ -119,7 +121,8 @@ def interpreter_for(
         return Interpreter("uv", "python", key=described.key)
     built = provide(described, offline=offline, tell=tell)
     return Interpreter(
-        "uv", str(built.python), "fitprint" in built.packages, built.packages, built.key
+        *("uv", str(built.python), "fitprint" in built.packages),
+        *(built.packages, built.files, built.key),
     )
 
 

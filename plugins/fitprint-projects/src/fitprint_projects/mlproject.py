@@ -103,6 +103,7 @@ def _entry(name: str, value: Any, file: str) -> EntryPoint:
         name,
         command.strip(),
         {str(key): _parameter(str(key), value, where) for key, value in parameters.items()},
+        "told",
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from fitprint.data.values import number_or_text
+from fitprint.hooks.manager import hooks
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.spec import EntryPoint, Parameter, inside
 
@@ -79,8 +80,10 @@ def parsed(entry: EntryPoint, given: Mapping[str, str], folder: Path, fetch: Fet
         fetch: brings what a ``path`` that is a URI leads to.
 
     Raises:
-        ProjectError: one is missing or is no value of its type; the message says which would be.
+        ProjectError: one is missing, is not declared where all must be, or is no value of its type;
+            the message says which would be.
     """
+    _see_to_others(entry, [name for name in given if name not in entry.parameters])
     missing = [
         name
         for name, each in entry.parameters.items()
@@ -106,6 +109,21 @@ def parsed(entry: EntryPoint, given: Mapping[str, str], folder: Path, fetch: Fet
             _no_nul(name, text)
             found[name] = Argument(text, text, number_or_text(text), "", "set")
     return found
+
+
+def _see_to_others(entry: EntryPoint, names: Sequence[str]) -> None:
+    """Say that parameters are not declared, or refuse them, as the project's file has it."""
+    if not names or entry.others == "added":
+        return
+    import difflib
+
+    declared = list(entry.parameters)
+    told = f"the entry point {entry.name!r} declares no parameter {', '.join(map(repr, names))}"
+    near = difflib.get_close_matches(names[0], declared, 1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    if entry.others == "refused":
+        raise ProjectError(f"{told}; {meant}it has {', '.join(declared) or 'none'}")
+    hooks().problem(f"{told}; {meant}added to the command, as --NAME VALUE", "projects")
 
 
 def is_uri(text: str) -> bool:

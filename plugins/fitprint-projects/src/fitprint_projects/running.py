@@ -20,7 +20,9 @@ from fitprint.hooks.manager import hooks
 from fitprint.hooks.runners import Job, Runner
 from fitprint.recording.opening import open_run
 from fitprint.recording.run import Run
+from fitprint.recording.sealing import sealed
 from fitprint.recording.workspace import current
+from fitprint_projects.environments.locks import LOCK, lock_of
 from fitprint_projects.errors import ProjectError
 from fitprint_projects.fetching import fetched
 from fitprint_projects.interpreters import Interpreter, interpreter_for
@@ -53,6 +55,7 @@ class Wish:
         offline: use no network for environments.
         quiet: keep standard output free.
         build: make environments; False for a look only.
+        trust: take the code of a run that somebody else recorded.
     """
 
     source: str
@@ -65,6 +68,7 @@ class Wish:
     offline: bool = False
     quiet: bool = False
     build: bool = True
+    trust: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +211,9 @@ class Plan:
                 {key: each.value for key, each in arguments.items()},
                 defaults=[key for key, each in arguments.items() if each.origin == "default"],
             )
-            run.log_dict(self.facts(arguments), DOCUMENT)
+            run.log_dict(sealed(self.facts(arguments)), DOCUMENT)
             if self.interpreter.packages:
-                run.log_dict(dict(self.interpreter.packages), "packages.json")
+                run.log_dict(lock_of(self.interpreter.packages, self.interpreter.files), LOCK)
             variables = self._variables(run) | self._secrets(arguments, command)
             prepared = self.runner.prepare(self.job(command, run.id, run.name, variables))
             handle = self.runner.submit(prepared)
@@ -275,7 +279,7 @@ def planned(wish: Wish, tell: Callable[[str], None]) -> Iterator[Plan]:
         make_folder(current().home)
         make_folder(places)
     with (
-        opened(wish.source, wish.version, places=places) as source,
+        opened(wish.source, wish.version, places=places, trust=wish.trust) as source,
         tempfile.TemporaryDirectory(prefix="fitprint-inputs-", dir=places) as folder,
     ):
         project = read_project(source.folder)

@@ -20,6 +20,7 @@ from fitprint_projects.fetching import download
 from fitprint_projects.git import checked_reference, copy_with, repository_of, tree_of
 from fitprint_projects.parameters import is_uri
 from fitprint_projects.spec import inside
+from fitprint_projects.trust import require_own_code
 
 __all__ = ["Source", "opened"]
 
@@ -57,7 +58,9 @@ class Source:
 
 
 @contextmanager
-def opened(text: str, version: str = "", *, places: Path | None = None) -> Iterator[Source]:
+def opened(
+    text: str, version: str = "", *, places: Path | None = None, trust: bool = False
+) -> Iterator[Source]:
     """Yield a project's code; what was fetched for it is removed afterwards.
 
     Args:
@@ -65,6 +68,7 @@ def opened(text: str, version: str = "", *, places: Path | None = None) -> Itera
             ``git+URL@REVISION#subdirectory=folder``.
         version: branch, tag or commit.
         places: where fetched code is put; the system's temporary folder by default.
+        trust: take the code of a run that somebody else recorded.
 
     Raises:
         ProjectError: there is nothing of the kind.
@@ -72,15 +76,15 @@ def opened(text: str, version: str = "", *, places: Path | None = None) -> Itera
     if version:
         checked_reference(version)
     with ExitStack() as stack:
-        yield _open(text, version, places, stack)
+        yield _open(text, version, places, stack, trust=trust)
 
 
-def _open(text: str, version: str, places: Path | None, stack: ExitStack) -> Source:
+def _open(text: str, version: str, places: Path | None, stack: ExitStack, *, trust: bool) -> Source:
     address, subfolder = _taken_apart(text)
     if address.startswith("runs:"):
         if version:
             raise ProjectError("a run has the code that it had; leave --version out")
-        return _of_run(address, subfolder, places, stack)
+        return _of_run(address, subfolder, places, stack, trust=trust)
     if address.startswith("git+"):
         address, version = _pip(address[4:], version)
         return _git(address, version, subfolder, places, stack)
@@ -157,12 +161,16 @@ def _git(
     return Source(_below(tree, subfolder), shown, "git", commit)
 
 
-def _of_run(address: str, subfolder: str, places: Path | None, stack: ExitStack) -> Source:
+def _of_run(
+    address: str, subfolder: str, places: Path | None, stack: ExitStack, *, trust: bool
+) -> Source:
     """Bring the code that a run had, with what was not committed."""
     import fitprint
     from fitprint_projects.checkout import check_out
 
     run = fitprint.get_run(address.removeprefix("runs:").strip("/"))
+    if not trust:
+        require_own_code(run)
     about = run.environment.get("git") or {}
     code = _temporary(places, stack) / "code"
     code.mkdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fitprint_projects.errors import ProjectError
 
@@ -43,11 +43,14 @@ class EntryPoint:
         name: as in ``-e NAME``.
         command: a template of a shell command, or of a list of arguments.
         parameters: by name.
+        others: what becomes of a parameter that it does not declare: it is added to the command,
+            which is said or not, or refused.
     """
 
     name: str
     command: str | Sequence[str]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    others: Literal["added", "told", "refused"] = "added"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def _entry(name: str, value: Any, where: str) -> EntryPoint:
             key: _parameter(key, each, f"{where}.parameters.{key}")
             for key, each in parameters.items()
         },
+        "refused",
     )
 
 

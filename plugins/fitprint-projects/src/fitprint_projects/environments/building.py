@@ -13,16 +13,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fitprint.context.process import describe_python
 from fitprint.context.redaction import redact_text
 from fitprint_projects.caching import cache_folder, locked
+from fitprint_projects.environments.files import installed_files, normal
 from fitprint_projects.environments.local import place
 from fitprint_projects.environments.wanted import UnbuildableError, Wanted
 
-__all__ = ["Built", "find_uv", "provide"]
+__all__ = ["Built", "find_uv", "provide", "run_uv"]
 
 _COMPLETE = "fitprint-environment.json"
 _SECONDS = 1800  # for uv, which may have to bring gigabytes
@@ -39,6 +41,7 @@ class Built:
         python: its interpreter.
         key: of what was wanted.
         packages: versions by name, as they were installed.
+        files: by name, ``file`` and ``sha256`` of what it was installed from, where that is known.
         was_there: whether nothing had to be built.
     """
 
@@ -46,6 +49,7 @@ class Built:
     python: Path
     key: str
     packages: Mapping[str, str]
+    files: Mapping[str, Mapping[str, str]]
     was_there: bool
 
 
@@ -92,15 +96,16 @@ def provide(
         tell("building the environment with uv")
         building = cache / f"{key}.tmp.{os.getpid()}"
         try:
-            _build(uv, wanted, building, offline=offline)
+            files = _build(uv, wanted, building, offline=offline)
             os.replace(building, cache / key)  # noqa: PTH105 - a rename over nothing
         finally:
             shutil.rmtree(building, ignore_errors=True)
         packages = _installed(_packages_folder(cache / key))
         mark = cache / key / f"{_COMPLETE}.{os.getpid()}"
-        mark.write_text(json.dumps({"key": key, "packages": packages}), encoding="utf-8")
+        told = {"key": key, "packages": packages, "files": files}
+        mark.write_text(json.dumps(told), encoding="utf-8")
         mark.replace(cache / key / _COMPLETE)
-        return Built(cache / key, _python_of(cache / key), key, packages, was_there=False)
+        return Built(cache / key, _python_of(cache / key), key, packages, files, was_there=False)
 
 
 def find_uv() -> str:
@@ -129,7 +134,9 @@ def _complete(folder: Path, key: str, *, was_there: bool) -> Built | None:
         python = _python_of(folder)
         if told["key"] != key or not os.access(python, os.X_OK):
             return None  # the Python that it rests on is gone
-        return Built(folder, python, key, dict(told["packages"]), was_there)
+        with suppress(OSError):  # another user's: only its owner can remove it
+            os.utime(folder / _COMPLETE)  # it was used now
+        return Built(folder, python, key, dict(told["packages"]), told.get("files", {}), was_there)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -147,17 +154,21 @@ def _packages_folder(folder: Path) -> Path:
     return found[0]
 
 
-def _build(uv: str, wanted: Wanted, folder: Path, *, offline: bool) -> None:
-    """Make an environment in a folder that is not there yet."""
+def _build(
+    uv: str, wanted: Wanted, folder: Path, *, offline: bool
+) -> Mapping[str, Mapping[str, str]]:
+    """Make an environment in a folder that is not there yet; return the files that are known to be
+    what packages were installed from.
+    """
     network = ["--offline", "--no-python-downloads"] if offline else []
     # scripts of a relocatable environment find their Python after the rename
-    _run(
+    run_uv(
         [
             uv, "venv", "--quiet", "--relocatable", "--no-project", *network,
             "--python", _interpreter(wanted), str(folder),
         ],
         folder.parent,
-        offline,
+        offline=offline,
     )  # fmt: skip
     install = [uv, "pip", "install", "--quiet", "--python", str(_python_of(folder)), *network]
     lists = folder / "wanted"
@@ -165,27 +176,40 @@ def _build(uv: str, wanted: Wanted, folder: Path, *, offline: bool) -> None:
     if wanted.build:
         file = lists / "build.txt"
         file.write_text("\n".join(wanted.build), encoding="utf-8")
-        _run([*install, "-r", str(file)], lists, offline)
+        run_uv([*install, "-r", str(file)], lists, offline=offline)
+    lock = lists / "pylock.toml"  # from which uv installs no file with another digest
+    form = ["--quiet", "--no-header", "--format", "pylock.toml", *network]
     if wanted.kind == "uv.lock":
         (lists / "pyproject.toml").write_text(wanted.project, encoding="utf-8")
         (lists / "uv.lock").write_text(wanted.text, encoding="utf-8")
-        text = _run(
-            [
-                uv, "export", "--quiet", "--frozen", "--no-emit-project", "--no-header",
-                "--format", "requirements.txt", *network,
-            ],
-            lists,
-            offline,
-        )  # fmt: skip
-    else:
+        text = run_uv(
+            [uv, "export", "--frozen", "--no-emit-project", *form], lists, offline=offline
+        )
+    elif wanted.kind == "pylock.toml":
         text = wanted.text
-    file = lists / ("pylock.toml" if wanted.kind == "pylock.toml" else "requirements.txt")
-    file.write_text(text, encoding="utf-8")
+    else:
+        text = _solved(uv, wanted, lists, _python_of(folder), form, offline=offline)
+    files: dict[str, dict[str, str]] = {}
     if text.strip():
-        alone = ["--no-deps"] if wanted.kind in ("lock", "uv.lock") else []
-        _run([*install, *alone, "-r", str(file)], lists, offline)
+        lock.write_text(text, encoding="utf-8")
+        run_uv([*install, "-r", str(lock)], lists, offline=offline)
+        files = installed_files(text, _packages_folder(folder))
     for package in wanted.local:
         place(package, _packages_folder(folder))
+    return files
+
+
+def _solved(
+    uv: str, wanted: Wanted, lists: Path, python: Path, form: Sequence[str], *, offline: bool
+) -> str:
+    """Return what fulfils requirements, as a lock; "" where there are none."""
+    if not wanted.text.strip():
+        return ""
+    file = lists / "requirements.txt"
+    file.write_text(wanted.text, encoding="utf-8")
+    alone = ["--no-deps"] if wanted.kind == "lock" else []
+    words = [uv, "pip", "compile", *form, *alone, "--python", str(python), str(file)]
+    return run_uv(words, lists, offline=offline)
 
 
 def _interpreter(wanted: Wanted) -> str:
@@ -197,8 +221,12 @@ def _interpreter(wanted: Wanted) -> str:
     return f"{wanted.implementation}{wanted.python}"
 
 
-def _run(command: Sequence[str], folder: Path, offline: bool) -> str:
-    """Run uv and return what it prints."""
+def run_uv(command: Sequence[str], folder: Path, *, offline: bool) -> str:
+    """Run uv and return what it prints.
+
+    Raises:
+        UnbuildableError: it fails; the text has its words.
+    """
     unwanted = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH", "PYTHONHOME")
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     try:
@@ -231,6 +259,4 @@ def _run(command: Sequence[str], folder: Path, offline: bool) -> str:
 
 def _installed(folder: Path) -> dict[str, str]:
     matches = filter(None, (_METADATA.fullmatch(each.name) for each in folder.iterdir()))
-    return dict(
-        sorted((re.sub(r"[-_.]+", "-", each["name"]).lower(), each["version"]) for each in matches)
-    )
+    return dict(sorted((normal(each["name"]), each["version"]) for each in matches))

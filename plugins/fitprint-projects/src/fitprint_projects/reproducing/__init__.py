@@ -51,6 +51,7 @@ from fitprint_projects.reproducing.rerunning import (
     pairs,
     rerun,
 )
+from fitprint_projects.trust import require_own_code
 
 __all__ = ["Choices", "Rerun", "fresh_folder", "reproduce", "run_again"]
 
@@ -70,6 +71,7 @@ class Choices:
             such as data that git ignores.
         offline: whether no network is used: neither for the environment nor for the code.
         keep: whether the fresh folder stays.
+        trust: whether a run that somebody else recorded is run.
     """
 
     environment: Literal["recorded", "current"] = "recorded"
@@ -78,6 +80,7 @@ class Choices:
     bring: Sequence[str] = ()
     offline: bool = False
     keep: bool = False
+    trust: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,9 @@ def reproduce(
         tolerances: relative differences of metrics (or models) by name or pattern; else what is
             usual for the machines of both.
         tell: takes sentences on what is done.
+
+    Raises:
+        ProjectError: somebody else recorded it, and that is not trusted.
     """
     record = run.record
     if not (record.metrics or record.models or record.params or run.children()):
@@ -215,6 +221,7 @@ def run_again(
     Raises:
         CodeMissingError: its code cannot be brought back.
         UnbuildableError, CacheBusyError: its environment cannot be built.
+        ProjectError: somebody else recorded it, and that is not trusted.
         FitprintError: a path to bring leads elsewhere, or its command was not recorded.
         MissingWordsError: its command has secrets that nobody gave.
     """
@@ -225,6 +232,8 @@ def run_again(
             "its command, code and packages were not recorded (the setting context was off, or "
             "it comes from another program)"
         )
+    if not choices.trust:
+        require_own_code(line[0])
     root = folder / "code"
     notes = _bring_code(line[0], environment, root, choices)
     folders = folders_of(environment, root)

@@ -12,10 +12,12 @@ from fitprint.ids import short_id
 from fitprint.recording.run import Run
 from fitprint.views.fields import dumped
 from fitprint.views.finding import WORDS
+from fitprint_projects.errors import ProjectError
 from fitprint_projects.reproducing import Choices, fresh_folder, reproduce, run_again
 from fitprint_projects.reproducing.pages import as_markdown, as_text
 from fitprint_projects.reproducing.reports import Report
 from fitprint_projects.running import ending_with_us
+from fitprint_projects.trust import HELP
 
 __all__ = ["COMMAND", "Reproducing"]
 
@@ -83,6 +85,7 @@ class Reproducing:
             help="use no network, neither for packages nor for code",
         )
         parser.add_argument("--keep", action="store_true", help="keep the fresh folder")
+        parser.add_argument("--trust", action="store_true", help=HELP)
         parser.add_argument("--all", action="store_true", help="show what is the same, too")
         form = parser.add_mutually_exclusive_group()
         form.add_argument(
@@ -101,17 +104,21 @@ class Reproducing:
             arguments.bring,
             arguments.offline,
             arguments.keep,
+            arguments.trust,
         )
-        if arguments.check:
-            with ending_with_us():
-                report = reproduce(run, choices, dict(arguments.tolerance), tell)
-            text, status = _text(report, arguments), report.exit_status
-        elif arguments.form or arguments.tolerance:
+        if not arguments.check and (arguments.form or arguments.tolerance):
             tell("--json, --md and --tolerance belong to --check")
             return 2
-        else:
+        try:
             with ending_with_us():
-                text, status = _only_run(run, choices)
+                if arguments.check:
+                    report = reproduce(run, choices, dict(arguments.tolerance), tell)
+                    text, status = _text(report, arguments), report.exit_status
+                else:
+                    text, status = _only_run(run, choices)
+        except ProjectError as error:
+            tell(str(error))
+            return 2
         print(text)  # noqa: T201 - printing is what a command does
         return status
 
