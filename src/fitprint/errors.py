@@ -153,7 +153,19 @@ class UntrustedModelError(FitprintError):
 
 
 class SignatureError(FitprintError):
-    """Data does not fit the signature of a model; the message names the column."""
+    """Data does not fit the signature of a model; the message names the column, and where it can be
+    told the row. It holds no values of the data.
+
+    Attributes:
+        column: label of the column or input at fault, or its 0-based position in an array without
+            labels; None where no single one is.
+        row: 0-based number of the first row at fault; None where no single one is.
+    """
+
+    def __init__(self, message: str, column: object = None, row: int | None = None) -> None:
+        self.column = column
+        self.row = row
+        super().__init__(message)
 
 
 class QueryError(FitprintError):

@@ -597,6 +597,30 @@ def test_a_faulty_flavor_is_found_by_a_fresh_process(conformance, check):
     assert outcomes(conformance(), check)
 
 
+class Numbers(list):
+    """A frame of numbers, for want of one."""
+
+    def to_numpy(self):
+        return list(self)
+
+
+class PredictsArraysOtherwise(FlavorConformance):
+    flavor = faulty_flavors.PredictsArraysOtherwise()
+    cases = (
+        dataclasses.replace(PickleFlavorConformance.cases[0], table=lambda: Numbers([1.0, 2.0])),
+    )
+
+
+class PredictsArraysTheSame(PredictsArraysOtherwise):
+    flavor = faulty_flavors.PredictsArraysTheSame()
+
+
+def test_a_flavor_that_predicts_arrays_otherwise_is_found():
+    """One that predicts the same is not."""
+    assert outcomes(PredictsArraysOtherwise(), "arrays_predict_the_same")
+    assert not outcomes(PredictsArraysTheSame(), "arrays_predict_the_same")
+
+
 @pytest.mark.parametrize(
     ("flavor", "check"),
     [

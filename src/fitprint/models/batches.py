@@ -13,9 +13,13 @@ from fitprint.data.kinds import is_array, is_arrow, is_frame, is_series, is_spar
 from fitprint.data.rows import row_count
 from fitprint.data.schema import Field, Schema, columns, type_of
 from fitprint.errors import SignatureError
+from fitprint.models.faults import fault_in, is_number
 from fitprint.models.signature import Signature, fits
 
-__all__ = ["conform", "empty", "rows"]
+__all__ = ["EXACT_FLOAT", "conform", "empty", "framed", "labels", "rows"]
+
+EXACT_FLOAT = 1 << 53
+"""Up to which every whole number is a float."""
 
 
 def conform(schema: Schema, data: Any) -> Any:
@@ -25,10 +29,11 @@ def conform(schema: Schema, data: Any) -> Any:
     array an array, a model of several arrays a dict or a list of them. What is a frame or array
     already is not copied; sparse data stays sparse. Values keep their types, with these exceptions:
     lists get the type of the signature, plain values of what was a category get the model's
-    categories, and columns without any value get the type that they had.
+    categories, and columns without any value get the type that they had. Where numbers belong,
+    every value of a column of objects is looked at.
 
     Raises:
-        SignatureError: it names the column or input that does not fit, and what to do.
+        SignatureError: it names the column or input that does not fit, and what to do, or the row.
     """
     kind = schema.container
     if is_arrow(data):
@@ -76,7 +81,7 @@ def empty(schema: Schema) -> Any:
     if schema.container == "series":
         return _pandas("").Series(arrays[0], name=schema.names[0])
     if schema.container == "table":
-        return _framed(dict(enumerate(arrays)), schema.names)
+        return framed(dict(enumerate(arrays)), schema.names)
     raise LookupError(schema.container)
 
 
@@ -98,12 +103,12 @@ def _frame(schema: Schema, data: Any) -> Any:
             if all(_is_single(value) for value in data.values()):
                 data = {key: [value] for key, value in data.items()}
             return (
-                _framed(dict(enumerate(map(_column_of, data.values()))), list(data))
+                framed(dict(enumerate(map(_column_of, data.values()))), list(data))
                 if data
                 else _rowless(schema)
             )
         if is_series(data) and len(schema.fields) == 1:
-            return _framed({0: data}, schema.names)
+            return framed({0: data}, schema.names)
         if isinstance(data, list | tuple):
             if not data:
                 return _rowless(schema)
@@ -114,11 +119,11 @@ def _frame(schema: Schema, data: Any) -> Any:
             if all(isinstance(item, list | tuple) for item in data) and {
                 len(item) for item in data
             } == {len(schema.fields)}:
-                return _framed(dict(enumerate(zip(*data, strict=True))), schema.names)
+                return framed(dict(enumerate(zip(*data, strict=True))), schema.names)
         if getattr(getattr(data, "dtype", None), "names", None):
             return pandas.DataFrame(data)
         if is_array(data) and len(data.shape) == 1 and len(schema.fields) == 1:
-            return _framed({0: data}, schema.names)
+            return framed({0: data}, schema.names)
         if is_array(data) and len(data.shape) == 2 and data.shape[1] == len(schema.fields):
             frame = _labelled(pandas.DataFrame(import_module("numpy").asarray(data)), schema.names)
             return _inferred(frame) if data.dtype == object else frame
@@ -139,10 +144,11 @@ def _column_of(value: Any) -> Any:
 
 
 def _rowless(schema: Schema) -> Any:
-    return _framed({position: [] for position in range(len(schema.fields))}, schema.names)
+    return framed({position: [] for position in range(len(schema.fields))}, schema.names)
 
 
-def _framed(found: Mapping[int, Any], names: Sequence[Any]) -> Any:
+def framed(found: Mapping[int, Any], names: Sequence[Any]) -> Any:
+    """Return a data frame of columns by position, with these names."""
     data = {
         position: _exact(list(value)) if isinstance(value, list | tuple) else value
         for position, value in found.items()
@@ -165,7 +171,7 @@ def _exact(values: list[Any]) -> Any:
     """Return values of which pandas would make floats as they are, if a float has no room for one
     of them: an identifier, say.
     """
-    if not any(type(value) is int and abs(value) > _EXACT_FLOAT for value in values) or all(
+    if not any(type(value) is int and abs(value) > EXACT_FLOAT for value in values) or all(
         type(value) is int for value in values
     ):
         return values
@@ -183,15 +189,21 @@ def _inferred(frame: Any) -> Any:
 
 
 def _labelled(frame: Any, names: Sequence[Any]) -> Any:
-    """Name the columns, each by the very label: pandas would make one kind of several."""
+    frame.columns = labels(names)
+    return frame
+
+
+def labels(names: Sequence[Any]) -> Any:
+    """Return pandas' index of column names, each the very label: it would make one kind of
+    several.
+    """
     pandas = _pandas("")
     alike = {type(name) for name in names} in ({str}, {int})
-    frame.columns = (
+    return (
         pandas.Index(list(names))
         if alike
         else pandas.Index(list(names), dtype=object, tupleize_cols=False)
     )
-    return frame
 
 
 def _typed(schema: Schema, frame: Any) -> Any:
@@ -212,12 +224,20 @@ def _typed(schema: Schema, frame: Any) -> Any:
         ):
             values = _typeless(field, series)
         else:
+            if series.dtype == object and is_number(field):
+                _look_at(field, series.to_numpy(), field.name)
             continue
         if values is not series:
             if frame is given:
                 frame = given.copy(deep=False)
             frame.isetitem(position, values)
     return frame
+
+
+def _look_at(field: Field, values: Any, column: object) -> None:
+    fault = fault_in(field, values, column)
+    if fault is not None:
+        raise fault
 
 
 def _categorical(field: Field, series: Any) -> Any:
@@ -232,11 +252,17 @@ def _categorical(field: Field, series: Any) -> Any:
     if found == known:
         return series
     present = set(known)
-    new = [
-        value
-        for value in (found if found is not None else series.dropna().unique().tolist())
-        if value not in present
-    ]
+    try:
+        new = [
+            value
+            for value in (found if found is not None else series.dropna().unique().tolist())
+            if value not in present
+        ]
+    except TypeError as error:  # such as a list
+        _look_at(field, series.to_numpy(), field.name)
+        raise SignatureError(
+            f"column {field.name!r}: it holds values that are no category", field.name
+        ) from error
     return pandas.Series(
         pandas.Categorical(series, categories=known + new), index=series.index, name=series.name
     )
@@ -310,6 +336,11 @@ def _from_lists(field: Field, data: Sequence[Any]) -> Any:
     if found.dtype.kind in "US" and not _is_same(given, found):
         found = given  # numpy makes texts of numbers beside texts, and cuts zeros at the end
     Signature(Schema("array", (field,))).enforce(found)
+    if found.dtype == object and found.ndim == 1 and is_number(field):
+        _look_at(field, found, field.name)
+    elif found.dtype == object and found.ndim == 2 and is_number(field):
+        for position in range(found.shape[1]):
+            _look_at(field, found[:, position], position)
     family = field.type.rstrip("0123456789")
     if found.dtype.kind in "biuf" and family in _NUMBERS and found.dtype != field.type:
         # else whole numbers with missing values among them
@@ -330,9 +361,7 @@ def _floats_of(field: Field, found: Any) -> Any:
     try:
         floats[~missing] = found[~missing].astype("float64")
     except (TypeError, ValueError, OverflowError) as error:
-        raise SignatureError(
-            f"{_where(field)}: it holds other values than numbers ({error})"
-        ) from error
+        raise SignatureError(f"{_where(field)}: it holds other values than numbers") from error
     if not _is_same(found[~missing], floats[~missing]):
         raise SignatureError(f"{_where(field)}: not all of its values fit into float64")
     return floats
@@ -361,7 +390,7 @@ def _is_kept(value: Any, made: Any) -> bool:
 def _is_rounded(series: Any) -> bool:
     """Tell whether floats have no room for some whole numbers of a series."""
     present = series.dropna() if hasattr(series, "iloc") else series.drop_nulls()
-    is_large = (present > _EXACT_FLOAT) | (present < -_EXACT_FLOAT)
+    is_large = (present > EXACT_FLOAT) | (present < -EXACT_FLOAT)
     large = present[is_large] if hasattr(series, "iloc") else present.filter(is_large)
     return any(int(float(value)) != value for value in large.to_list())
 
@@ -426,7 +455,6 @@ def _same_length(fields: Sequence[Field], found: Any) -> None:
         raise SignatureError(f"the inputs differ in their numbers of rows: {told}")
 
 
-_EXACT_FLOAT = 1 << 53  # up to which every whole number is a float
 _NUMBERS = {"bool", "int", "uint", "float"}
 _ANY = Field(None, "object")
 

@@ -146,6 +146,37 @@ class Flavor(ABC):
             predict = model
         return predict(data, **options)
 
+    # for those whose models take one
+    def predict_array(self, model: Any) -> Callable[[Any], Any] | None:  # noqa: ARG002
+        """Return what predicts with this model for an array of numbers, or None, the default.
+
+        A frame of a few rows costs a model more than its arithmetic. What is returned is called
+        instead of :meth:`predict`, without options, where all columns of the signature are numbers.
+        It must give what :meth:`predict` gives for a frame of these values, of the same type, and
+        without a warning; where that depends on the model's parts, tell it from what the model is,
+        and return None in case of doubt. It is asked for once, and is used as long as the model.
+
+        The array has two dimensions, the columns in the model's order, and the type to which the
+        columns of such a frame are brought together: a signed or unsigned integer, or a float, NaN
+        where a value is missing. Truth values are floats.
+        """
+        return None
+
+    # for those who know
+    def thread_safe(self, model: Any) -> bool:  # noqa: ARG002
+        """Tell if several threads may predict with the model at once; by default they may not."""
+        return False
+
+    def warm(self, model: Any, data: Any) -> None:
+        """Do what the first prediction would have to wait for, such as compiling; by default by a
+        prediction.
+
+        Args:
+            model: what ``load`` returned.
+            data: as for :meth:`predict`, a few rows of the training, say.
+        """
+        self.predict(model, data)
+
     # most need not look
     def check_state(self, kind: str, state: Mapping[str, Any]) -> None:  # noqa: B027
         """Look at the state that a file wants to give one of :attr:`parts`, before it is given.

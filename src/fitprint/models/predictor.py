@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from fitprint.models.batches import conform, empty, rows
+from fitprint.models.batches import empty
+from fitprint.models.compiled import Batch, Reader
 from fitprint.models.flavor import Flavor, class_name
 from fitprint.models.signature import Signature
 
@@ -22,7 +24,7 @@ class Predictor:
         uri: where it was loaded from.
     """
 
-    __slots__ = ("_flavor", "flavor", "model", "signature", "uri")
+    __slots__ = ("_flavor", "_way", "flavor", "model", "signature", "uri")
 
     def __init__(
         self, model: Any, flavor: Flavor, signature: Signature | None = None, uri: str = ""
@@ -32,6 +34,19 @@ class Predictor:
         self.flavor = flavor.name
         self.uri = uri
         self._flavor = flavor
+        self._way: tuple[Reader, Callable[[Any], Any] | None] | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """Makes batches for this model of rows, records, columns and arrays; the signature is
+        compiled when it is first asked for.
+        """
+        return self._compiled()[0]
+
+    @property
+    def thread_safe(self) -> bool:
+        """Whether several threads may predict at once."""
+        return self._flavor.thread_safe(self.model)
 
     def predict(self, data: Any, **options: Any) -> Any:
         """Return the predictions for a batch, in the framework's own form.
@@ -52,16 +67,44 @@ class Predictor:
                 remedy.
             FitprintError: the model has no way to predict.
         """
+        return self.predict_batch(self.reader.read(data), **options)
+
+    def predict_batch(self, batch: Batch, **options: Any) -> Any:
+        """Return the predictions for a batch of :attr:`reader`'s; see :meth:`predict`."""
         signature = self.signature
-        batch = data
-        if signature is not None and signature.inputs is not None:
-            batch = conform(signature.inputs, data)
-            if not options and signature.outputs is not None and rows(batch) == 0:
-                try:
-                    return empty(signature.outputs)
-                except LookupError:
-                    pass  # the framework says what it makes of nothing
-        return self._flavor.predict(self.model, batch, **options)
+        if (
+            batch.rows == 0
+            and not options
+            and signature is not None
+            and signature.inputs is not None
+            and signature.outputs is not None
+        ):
+            try:
+                return empty(signature.outputs)
+            except LookupError:
+                pass  # the framework says what it makes of nothing
+        on_array = self._compiled()[1]
+        if batch.in_place and on_array is not None and not options:
+            return on_array(batch.data)
+        return self._flavor.predict(self.model, batch.frame(), **options)
+
+    def warm(self, data: Any) -> None:
+        """Do now what the first prediction would have to wait for.
+
+        Args:
+            data: a few rows, as for :meth:`predict`.
+        """
+        batch = self.reader.read(data)
+        self._flavor.warm(self.model, batch.frame())
+        self.predict_batch(batch)
+
+    def _compiled(self) -> tuple[Reader, Callable[[Any], Any] | None]:
+        if self._way is None:
+            schema = self.signature.inputs if self.signature is not None else None
+            is_table = schema is not None and schema.container == "table"
+            on_array = self._flavor.predict_array(self.model) if is_table else None
+            self._way = Reader(schema, arrays=on_array is not None), on_array
+        return self._way
 
     def __repr__(self) -> str:
         inputs = self.signature.inputs if self.signature is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -167,6 +168,8 @@ def _enforce_rows(schema: Schema, data: Any) -> Any:
         or found.fields[0].shape[1] not in {-1, len(schema.fields)}
     ):
         raise SignatureError(f"the model takes {_told(schema)}; it was given {_told(found)}")
+    if any(len(row) != len(schema.fields) for row in data):
+        raise SignatureError(f"the model takes {_told(schema)}; the rows differ in length")
     for position, field in enumerate(schema.fields):
         values = [row[position] for row in data]
         _check_type(field, schema_of(values).fields[0].type, partial(_key_floats, data, position))
@@ -228,7 +231,8 @@ def _check_type(field: Field, word: str, floats: Callable[[], Any]) -> None:
         where = "the data" if field.name is None else f"column {field.name!r}"
         raise SignatureError(
             f"{where} is {word}, where the model was given {field.type}: "
-            f"{_remedy(field.type, word)}"
+            f"{_remedy(field.type, word)}",
+            field.name,
         )
 
 
@@ -259,7 +263,8 @@ def _check_shape(field: Field, shape: tuple[int, ...]) -> None:
         where = "the data" if field.name is None else f"input {field.name!r}"
         raise SignatureError(
             f"{where} has the shape {_shape(shape)}, where the model was given "
-            f"{_shape(field.shape)}"
+            f"{_shape(field.shape)}",
+            field.name,
         )
 
 
@@ -294,9 +299,15 @@ def _fits_by_value(expected: str, found: Any) -> bool:
         # NaN differs from itself
         present = [value for value in found if value is not None and value == value]
         if family in {"int", "uint"}:
-            return all(float(value).is_integer() for value in present)
+            return all(
+                not isinstance(value, str | bytes)
+                and (float(value).is_integer() or math.isinf(value))
+                for value in present
+            )
         return not present or (family == "bool" and all(value in {0, 1} for value in present))
     found = numpy.asarray(found)
+    if found.dtype == object:
+        return _fits_by_value(expected, found.ravel().tolist())
     missing = numpy.isnan(found)
     if family in {"int", "uint"}:
         return bool((missing | (numpy.trunc(found) == found)).all())
@@ -329,7 +340,8 @@ def _missing(field: Field, found: Sequence[Label], schema: Schema) -> SignatureE
     what = "input" if len(field.shape) > 1 else "column"
     return SignatureError(
         f"{what} {field.name!r} ({field.type}) is missing{beside}: add it, or give it the name "
-        "that the model knows"
+        "that the model knows",
+        field.name,
     )
 
 

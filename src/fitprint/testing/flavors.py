@@ -8,6 +8,7 @@ import pickle
 import random
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,7 @@ class ModelCase:
         holding: returns a model that holds the given object, for instance as a parameter; None if
             models hold no objects.
         safe: whether it is saved in a format that loads without trusted names.
+        table: returns a data frame of numbers for which the model predicts; None if it takes none.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ModelCase:
     predict: Callable[[Any], Any] | None = None
     holding: Callable[[Any], Any] | None = None
     safe: bool = True
+    table: Callable[[], Any] | None = None
 
 
 class FlavorSubject(Conformance):
@@ -177,6 +180,24 @@ def needs_are_all_there_is(conformance: FlavorSubject, case: ModelCase, folder: 
             raise AssertionError(
                 f"the model loads for who does not trust {name}, which `needs` names"
             )
+
+
+def arrays_predict_the_same(conformance: FlavorSubject, case: ModelCase) -> None:
+    """What the flavor predicts for an array is what it predicts for a frame of the same numbers, of
+    the same type and without a warning.
+    """
+    if case.table is None:
+        raise NotApplicable("the case has no frame (`table`)")
+    model, frame = case.build(), case.table()
+    predict = conformance.flavor.predict_array(model)
+    if predict is None:
+        raise NotApplicable("the model takes no array (`predict_array`)")
+    expected = conformance.flavor.predict(model, frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = predict(frame.to_numpy())
+    told = difference(expected, found)
+    expect(not told, f"an array is predicted otherwise than a frame: {told}")
 
 
 def nothing_runs_untrusted(conformance: FlavorSubject, case: ModelCase, folder: Path) -> None:
@@ -384,6 +405,7 @@ class FlavorConformance(FlavorSubject):
         kept_models_come_back,
         parts_are_the_flavors_own,
         needs_are_all_there_is,
+        arrays_predict_the_same,
         nothing_runs_untrusted,
         foreign_pickles_run_nothing,
         damaged_files_are_noticed,

@@ -73,6 +73,16 @@ class FollowsPaths(PickleFlavor):
         return super().load(directory, {"file": "model.pkl"}, trust)
 
 
+class PredictsArraysOtherwise(PickleFlavor):
+    def predict_array(self, model):
+        return lambda array: [0.0, *self.predict(model, array)][:-1]
+
+
+class PredictsArraysTheSame(PickleFlavor):
+    def predict_array(self, model):
+        return lambda array: self.predict(model, array)
+
+
 class NeedsTheFolder(PickleFlavor):
     def save(self, model, directory):
         entry = super().save(model, directory)

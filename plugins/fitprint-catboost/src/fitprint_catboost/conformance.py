@@ -218,6 +218,12 @@ def fitted(given: dict[str, Any]) -> Any:
     return given["model"].fit(given["X"], given["y"])
 
 
+def table() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(data()["X"])
+
+
 def build_ranker() -> Any:
     from catboost import CatBoostRanker
 
@@ -241,7 +247,7 @@ class CatBoostFlavorConformance(FlavorConformance):
     cases = (
         ModelCase("classifier", lambda: fitted(build_classifier()), predict),
         ModelCase("categories", lambda: fitted(build_categories()), predict_frame),
-        ModelCase("regressor", build_regressor, predict),
+        ModelCase("regressor", build_regressor, predict, table=table),
         ModelCase("ranker", build_ranker, predict),
         ModelCase("plain", lambda: train(**build_train()), predict),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -67,6 +68,15 @@ class CatBoostFlavor(Flavor):
             modules=["catboost", "numpy"],
             pyfunc=pyfunc,
         )
+
+    def predict_array(self, model: Any) -> Callable[[Any], Any] | None:
+        """Return what predicts for arrays with a model whose features are all numbers."""
+        others = (
+            model.get_cat_feature_indices(),
+            model.get_text_feature_indices(),
+            model.get_embedding_feature_indices(),
+        )
+        return None if any(others) else partial(self.predict, model)
 
     def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
         """Predict raw values of odd rows."""

@@ -168,6 +168,12 @@ class LightGBMConformance(FrameworkConformance):
     )
 
 
+def _table() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(_data()[0])
+
+
 def _booster() -> Any:
     return train(**build_native())
 
@@ -187,7 +193,7 @@ class LightGBMFlavorConformance(FlavorConformance):
 
     flavor = LightGBMFlavor()
     cases = (
-        ModelCase("booster", _booster, _predict),
+        ModelCase("booster", _booster, _predict, table=_table),
         ModelCase("stopped booster", lambda: train_until_stopped(**build_stopping()), _predict),
         ModelCase("classifier", lambda: _fitted(build_classifier), _predict, _holding),
         ModelCase("regressor", lambda: _fitted(build_regressor), _predict),

@@ -66,6 +66,22 @@ class LightGBMFlavor(Flavor):
         entry, contents = SklearnFlavor().keep(model)
         return _estimator_entry(model, entry), contents
 
+    def predict_array(self, model: Any) -> Callable[[Any], Any] | None:
+        """Return what predicts for arrays with a booster without categories; estimators would warn
+        of names that an array does not have.
+        """
+        if class_name(model) != _BOOSTER or getattr(model, "pandas_categorical", None):
+            return None
+        import numpy as np
+
+        def predict(array: Any) -> Any:
+            # LightGBM makes narrow floats of integers in arrays, but not in frames
+            if array.dtype.kind != "f":
+                array = array.astype(np.result_type(array.dtype, np.float32))
+            return model.predict(array)
+
+        return predict
+
     def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
         """Predict raw values and leaves of odd rows."""
         return _predict_odd

@@ -146,6 +146,17 @@ def _fitted(given: dict[str, Any]) -> Any:
     return given["model"].fit(*(given[name] for name in ("X", "y") if name in given))
 
 
+def _table() -> Any:
+    import pandas as pd
+
+    found = _data()["X"]
+    return pd.DataFrame(found, columns=[f"x{number}" for number in range(found.shape[1])])
+
+
+def _predict_table(model: Any) -> Any:
+    return model.predict(_table())
+
+
 def _holding(thing: Any) -> Any:
     model = _fitted(build_logistic())
     model.kept_ = thing
@@ -158,6 +169,12 @@ class SklearnFlavorConformance(FlavorConformance):
     flavor = SklearnFlavor()
     cases = (
         ModelCase("logistic", lambda: _fitted(build_logistic()), _predict, _holding),
+        ModelCase(
+            "named",
+            lambda: _fitted({**build_logistic(), "X": _table()}),
+            _predict_table,
+            table=_table,
+        ),
         ModelCase("forest", lambda: _fitted(build_forest()), _predict),
         ModelCase("pipeline", lambda: _fitted(build_pipeline()), _predict),
         ModelCase("search", lambda: _fitted(build_search()), _predict),

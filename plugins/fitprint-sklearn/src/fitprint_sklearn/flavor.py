@@ -69,6 +69,11 @@ class SklearnFlavor(Flavor):
         )
         return entry, {_PICKLE: found.pieces}
 
+    def predict_array(self, model: Any) -> Callable[[Any], Any] | None:
+        from fitprint_sklearn.arrays import on_array
+
+        return on_array(model)
+
     def reads_unverified(self, options: Mapping[str, Any], trust: Trust) -> bool:
         # compiled code of other frameworks may not survive damaged bytes
         is_own = all(

@@ -90,6 +90,12 @@ def _trained() -> Any:
     return train(**build_training())
 
 
+def _table() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(_arrays()[0])
+
+
 def _functional() -> Any:
     import keras
 
@@ -112,6 +118,6 @@ class KerasFlavorConformance(FlavorConformance):
 
     flavor = KerasFlavor()
     cases = (
-        ModelCase("sequential", _trained, predict),
+        ModelCase("sequential", _trained, predict, table=_table),
         ModelCase("functional", _functional, predict_two),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,10 @@ class KerasFlavor(Flavor):
         if predict is None:  # a SavedModel
             return model.serve(data, **options)
         return predict(data, **{"verbose": 0, **options})
+
+    def predict_array(self, model: Any) -> Callable[[Any], Any] | None:
+        """Return what predicts for arrays: a frame becomes one anyway."""
+        return partial(self.predict, model)
 
 
 def save_keras(model: Any, path: Path) -> tuple[Archive, dict[str, str]]:

@@ -183,6 +183,16 @@ class XGBoostConformance(FrameworkConformance):
     )
 
 
+def _table() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(_arrays()[0], columns=["a", "b", "c", "d"])
+
+
+def _predict_table(model: Any) -> Any:
+    return model.predict(_table())
+
+
 def _booster() -> Any:
     return train(**build_training())
 
@@ -198,6 +208,12 @@ class XGBoostFlavorConformance(FlavorConformance):
     cases = (
         ModelCase("booster", _booster, predict),
         ModelCase("classifier", lambda: _fitted(build_estimator()), predict_with_estimator),
+        ModelCase(
+            "named",
+            lambda: _fitted({**build_estimator(), "X": _table()}),
+            _predict_table,
+            table=_table,
+        ),
         ModelCase("forest", lambda: _fitted(build_forest()), predict_with_estimator),
         ModelCase("ranker", lambda: _fitted(build_ranker()), predict_with_estimator),
     )

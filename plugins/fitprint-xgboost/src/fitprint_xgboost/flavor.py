@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,6 +115,19 @@ class XGBoostFlavor(Flavor):
         )
         return model.predict(matrix, **options)
 
+    def predict_array(self, model: Any) -> Callable[[Any], Any] | None:
+        """Return what predicts for arrays with a model of XGBoost's own classes, without categories
+        and of trees: estimators of others want names.
+        """
+        booster = _trees_of(model)
+        if booster is None or "c" in (booster.feature_types or ()):
+            return None
+        return partial(self.predict, model)
+
+    def thread_safe(self, model: Any) -> bool:
+        """Tell that several threads may predict: XGBoost says so of trees."""
+        return _trees_of(model) is not None
+
     def trial(self, directory: Path, options: Mapping[str, Any]) -> Callable[[Any, object], None]:  # noqa: ARG002 - the protocol's
         """Predict margins and leaves of odd rows."""
         return _predict_odd
@@ -155,6 +170,15 @@ def _unreadable(path: Path, options: Mapping[str, Any], trust: Trust, told: str)
             f"cannot read it ({told}): install xgboost>={written}"
         )
     return IntegrityError(f"{path.name} of {trust.uri} is damaged: {told}")
+
+
+def _trees_of(model: Any) -> Any:
+    """Return the booster of a model of XGBoost's own classes; None if it is not of trees."""
+    if class_name(model) not in _OWN and class_name(model) != _BOOSTER:
+        return None
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
+    return booster if kind in {"gbtree", "dart"} else None
 
 
 def _predict_odd(model: Any, _: object) -> None:
