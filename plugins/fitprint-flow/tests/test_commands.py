@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import fitprint
 from fitprint.cli import main
+from fitprint.platform.processes import is_gone
+from fitprint_flow import programs
 
 FLOW = f"""
 name = "churn"
@@ -150,7 +154,17 @@ def command(run="['true']", **more) -> str:
         (command(params="['a.b']"), "there is no parameter a.b in the table [params]"),
         (command(params="['a.json:b']"), "a.json cannot be read"),
         (command(params="['a.ini:b']"), "from .json, .toml and .yaml files"),
+        (command("['sh', '-c', 'kill -9 $$']"), "sh was killed by signal 9"),
         (command(retries=-1), "retries must be 0 or more"),
+        (command(timeout="inf"), "timeout above 0 seconds"),
+        ("[params]\nday = 2020-01-01\n" + command(params="['day']"), "the parameter day is "),
+        ("[step.'']\nrun = ['true']", "a step's name"),
+        (command(outputs="['.']"), "holds what fitprint itself writes"),
+        (command(outputs="['.fitprint/x']"), "holds what fitprint itself writes"),
+        (
+            command(outputs="['a']") + command(outputs="['a/b/c']").replace("one", "two"),
+            "'two' writes a/b/c into a, an output of 'one'",
+        ),
         (
             command(outputs="['a']") + command(outputs="['a']").replace("one", "two"),
             "'one' and 'two' both write a",
@@ -178,6 +192,155 @@ def test_an_output_that_the_command_left_alone_is_not_taken_for_its(place, capsy
     assert "old" == (place / "a").read_text()
 
 
+SLOW = f"""
+[step.slow]
+run = [{json.dumps(sys.executable)}, "slow.py"]
+inputs = ["slow.py"]
+outputs = ["out.txt"]
+"""
+# writes half of its output, says which process it is, and waits
+HALF = """
+import os, time
+with open("out.txt", "w") as file:
+    file.write("half")
+    file.flush()
+    open("pid.new", "w").write(str(os.getpid()))
+    os.rename("pid.new", "pid")
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    file.write(" and half")
+"""
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+    return found
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no groups of processes here")
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_nothing_of_a_killed_flow_runs_on_or_writes_beside_the_next(place, capsys, executor):
+    (place / "fitprint.flow.toml").write_text(SLOW)
+    (place / "slow.py").write_text(HALF)
+    words = [sys.executable, "-m", "fitprint", "flow", "run", "--executor", executor]
+    flow = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pid = int(until(lambda: (place / "pid").exists() and (place / "pid").read_text()))
+    flow.kill()
+    flow.wait()
+    (place / "go").touch()
+    assert (0, {"slow": "run"}) == run(capsys, "run")[:2]
+    assert "half and half" == (place / "out.txt").read_text()
+    # a process that nobody has waited for yet has a status and no command line
+    until(lambda: is_gone(pid) or not Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no groups of processes here")
+def test_two_flows_do_not_write_into_one_folder_at_once(place, capsys, monkeypatch):
+    monkeypatch.setattr(programs, "_PATIENCE", 0.1)
+    (place / "fitprint.flow.toml").write_text(SLOW)
+    (place / "slow.py").write_text(HALF)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "fitprint", "flow", "run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    until((place / "pid").exists)
+    status, _, error = run(capsys, "run")
+    assert (1, True) == (status, "another flow runs in" in error)
+    assert (0, {"slow": "runs"}) == run(capsys, "run", "--dry-run")[:2]
+    (place / "go").touch()
+    assert first.communicate(timeout=60)[0].startswith(b"slow: run ")
+    assert (0, {"slow": "cached"}) == run(capsys, "run")[:2]
+    assert "half and half" == (place / "out.txt").read_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no groups of processes here")
+def test_a_timeout_ends_all_that_the_command_has_started(place, capsys):
+    text = "sleep 60 & echo $! > pid.new; mv pid.new pid; wait"
+    (place / "fitprint.flow.toml").write_text(command(f"['sh', '-c', '{text}']", timeout=1))
+    assert 1 == main(["flow", "run"])
+    assert "longer than its timeout of 1 s" in capsys.readouterr().err
+    pid = int((place / "pid").read_text())
+    until(lambda: is_gone(pid) or not Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def test_an_output_comes_back_without_files_of_another_run(place, capsys):
+    """Who reads the folder would read them, too; a file that nobody keeps stays and is named."""
+    text = "[params]\nname = '{}'\n" + command(
+        "['sh', '-c', 'rm -rf made; mkdir made; echo 1 > made/{name}']",
+        outputs="['made']",
+        params="['name']",
+    )
+    for name, state in (("a", "run"), ("b", "run"), ("a", "cached")):
+        (place / "fitprint.flow.toml").write_text(text.format(name, name="{name}"))
+        assert (0, {"one": state}) == run(capsys, "run")[:2]
+        assert [name] == os.listdir(place / "made")
+    (place / "made" / "mine").write_text("mine")
+    status, _, error = run(capsys, "run")
+    assert (1, True) == (status, "no run wrote it; move it away" in error)
+    assert "mine" == (place / "made" / "mine").read_text()
+
+
+def test_nothing_outside_of_the_folder_is_written(place, capsys):
+    (place / "fitprint.flow.toml").write_text(
+        command("['sh', '-c', 'echo made > d/a.txt']", outputs="['d/a.txt']")
+    )
+    (place / "d").mkdir()
+    assert 0 == main(["flow", "run"])
+    outside = place.parent / "outside"
+    outside.mkdir()
+    (outside / "a.txt").write_text("precious")
+    (place / "d" / "a.txt").unlink()
+    (place / "d").rmdir()
+    (place / "d").symlink_to(outside)
+    for words in (["run"], ["run", "--force"]):
+        assert 1 == main(["flow", *words])
+        assert "behind a link that leads out of" in capsys.readouterr().err
+    assert "precious" == (outside / "a.txt").read_text()
+    # a link in the place of the output itself is replaced, not what it leads to
+    (place / "d").unlink()
+    (place / "d").mkdir()
+    (place / "other.txt").write_text("other")
+    (place / "d" / "a.txt").symlink_to("../other.txt")
+    assert (0, {"one": "cached"}) == run(capsys, "run")[:2]
+    assert ("made\n", "other") == (
+        (place / "d" / "a.txt").read_text(),
+        (place / "other.txt").read_text(),
+    )
+
+
+def test_a_folder_in_the_place_of_an_output_is_named(place, capsys):
+    (place / "fitprint.flow.toml").write_text(
+        command("['sh', '-c', 'echo made > a']", outputs="['a']")
+    )
+    assert 0 == main(["flow", "run"])
+    (place / "a").unlink()
+    (place / "a" / "b").mkdir(parents=True)
+    assert 1 == main(["flow", "run"])
+    assert "the output a cannot be brought back" in capsys.readouterr().err
+
+
+def test_a_step_may_close_the_output_and_names_steer_no_terminal(place, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (place / "closing.py").write_text(
+        "import sys\nfrom fitprint_flow import Flow\n"
+        "def close():\n    sys.stdout.close()\n"
+        "def say(x):\n    return 1\n"
+        "flow = Flow('f')\nflow.add(say, flow.add(close), name='a\\n\\x1b[31m')\n"
+    )
+    assert 0 == main(["flow", "graph", "closing.py"])
+    assert "close\na\\n\\x1b[31m ← close\n" == capsys.readouterr().out
+    done = subprocess.run(
+        [sys.executable, "-m", "fitprint", "flow", "run", "closing.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, True) == (done.returncode, "2 of 2 steps were run" in done.stderr), done.stderr
+
+
 @pytest.mark.parametrize(
     ("files", "words", "told"),
     [
@@ -185,6 +348,10 @@ def test_an_output_that_the_command_left_alone_is_not_taken_for_its(place, capsy
         ({"two.py": "from fitprint_flow import Flow\na, b = Flow('a'), Flow('b')"},
          ["run", "two.py"], "several flows"),
         ({"none.py": ""}, ["run", "none.py"], "no flow"),
+        ({"bad.py": "\nimport nowhere"}, ["run", "bad.py"],
+         "bad.py cannot be imported (line 2): ModuleNotFoundError"),
+        ({"bad.py": "def ("}, ["run", "bad.py"], "bad.py cannot be imported: "),
+        ({"ends.py": "raise SystemExit(0)"}, ["run", "ends.py"], "ends.py cannot be imported"),
         ({"json.py": ""}, ["run", "json.py"], "the name of another module"),
         ({"a.txt": ""}, ["run", "a.txt"], "neither a Python file nor"),
         ({}, ["run", "gone.py"], "there is no file gone.py"),

@@ -376,6 +376,59 @@ def test_an_interrupt_ends_step_and_flow_as_killed(place, module):
     assert ["KILLED", "KILLED"] == [run.status, run.children()[0].status]
 
 
+ENDINGS = """
+import sys
+class Odd(BaseException):
+    pass
+def leave():
+    sys.exit(0)
+def close():
+    raise GeneratorExit
+def odd():
+    raise Odd("no")
+def long():
+    raise ValueError("x" * 100_000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("leave", "SystemExit"), ("close", "GeneratorExit"), ("odd", "Odd"), ("long", "x …")],
+)
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_whatever_a_step_raises_it_alone_has_failed(place, module, name, told, executor):
+    flow = Flow("ends")
+    flow.add(getattr(module(ENDINGS), name))
+    with pytest.raises(FlowError, match=told) as error:
+        flow.run(executor=executor)
+    assert len(str(error.value)) < 3000
+    (run,) = fitprint.search_runs()
+    assert ["FAILED", "FAILED"] == [run.status, run.children()[0].status]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("return 'copy'", 0), ("raise ValueError('copy')", 1), ("sys.exit(7)", 7), ("sys.exit()", 0)],
+)
+@pytest.mark.filterwarnings("ignore:.*use of fork")
+def test_a_copy_that_a_step_forked_is_not_the_step(place, module, executor, end, status):
+    text = """
+import os, sys
+def fork():
+    number = os.fork()
+    if number == 0:
+        {}
+    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+"""
+    flow = Flow("forks")
+    node = flow.add(module(text.format(end)).fork)
+    assert status == flow.run(executor=executor)[node]
+    (run,) = fitprint.search_runs()
+    assert ["FINISHED"] == [child.status for child in run.children()]
+
+
 def test_models_travel_by_their_flavor_and_are_models_of_the_step(place, module):
     linear = pytest.importorskip("sklearn.linear_model")
     steps = module("""
@@ -449,6 +502,34 @@ def test_only_some_steps_and_all_of_them_again(place, module):
         flow.run(only=["totl"])
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda a, b: {"x": a, "y": b}, lambda a, b: {"x": b, "y": a}),
+        (lambda a, b: {"x": a, "y": b}, lambda a, b: {"y": a, "x": b}),
+        (lambda a, b: {"x": 1, "y": 2}, lambda a, b: {"y": 2, "x": 1}),
+        (lambda a, b: [a, "output"], lambda a, b: ["output", a]),
+        (lambda a, b: [a, ["output"]], lambda a, b: [["output"], a]),
+        (lambda a, b: {1: 2}, lambda a, b: {"1": 2}),
+        (lambda a, b: {True: 2}, lambda a, b: {1: 2}),
+        (lambda a, b: [1, 2], lambda a, b: (1, 2)),
+        (lambda a, b: ["tuple", 1], lambda a, b: (1,)),
+        (lambda a, b: {"a": 1}, lambda a, b: [["a", 1]]),
+        (lambda a, b: 1, lambda a, b: 1.0),
+    ],
+)
+def test_arguments_that_a_function_can_tell_apart_have_different_keys(place, module, one, other):
+    steps = module(
+        "def first():\n    return 'a'\n\ndef second():\n    return 'b'\n\n"
+        "def told(value):\n    return repr(value)\n"
+    )
+    for build in (one, other):
+        flow = Flow("told")
+        first, second = flow.add(steps.first), flow.add(steps.second)
+        node = flow.add(steps.told, build(first, second))
+        assert repr(build("a", "b")) == flow.run()[node]
+
+
 def nothing(*args, **kwargs):
     return None
 
@@ -464,6 +545,8 @@ def nothing(*args, **kwargs):
         (lambda flow: flow.add(nothing) and flow.run(executor="dusk"), "did you mean 'dask'"),
         (lambda flow: flow.add(nothing) and flow.run(executor=3), "has a method submit"),
         (lambda flow: Flow(""), "a flow's name"),
+        (lambda flow: flow.add(nothing, name=" "), "a step's name"),
+        (lambda flow: flow.add(nothing, name=3), "a step's name"),
         (
             lambda flow: flow.add(step(timeout=1)(lambda: 1)) and flow.run(),
             'use executor="processes"',
@@ -474,6 +557,7 @@ def nothing(*args, **kwargs):
         ),
         (lambda flow: step(retries=-1), "retries"),
         (lambda flow: step(timeout=0), "timeout"),
+        (lambda flow: step(timeout=float("inf")), "timeout"),
     ],
 )
 def test_bad_input_says_what_to_do(place, build, told):

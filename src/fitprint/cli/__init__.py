@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         status = _run(words)
-        if sys.stdout is not None:
+        if not getattr(sys.stdout, "closed", True):
             sys.stdout.flush()
     except FitprintError as error:
         _open_streams()

@@ -63,6 +63,13 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong, and where to read on."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See the base class; a verb tells itself what it does not take, and knows what it does."""
+        found, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return found, others
+
     def error(self, message: str) -> NoReturn:
         word, known = "", list[str]()
         if found := re.match("unrecognized arguments: (--[^ =]+)", message):

@@ -101,15 +101,15 @@ if sys.platform != "win32":
         kinds = [kind for bit, kind in enumerate(("flock", "lockf")) if taken & 1 << bit]
         return f"two processes get the same lock at once ({', '.join(kinds)})" if kinds else ""
 
-    def try_lock(number: int) -> bool:
-        """Take the lock on the open file for this process alone, without waiting; False if another
-        has it.
+    def try_lock(number: int, *, shared: bool = False) -> bool:
+        """Take the lock on the open file for this process alone, or with all others that share it,
+        without waiting; False if another has it. Who has it already changes how.
 
         Raises:
             OSError: the file system knows no locks.
         """
         try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(number, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
@@ -138,13 +138,15 @@ else:
             os.close(another)
         return "two open files get the same lock at once"
 
-    def try_lock(number: int) -> bool:
+    def try_lock(number: int, *, shared: bool = False) -> bool:
         """Take the lock on the open file for this process alone, without waiting; False if another
-        has it.
+        has it. Nothing is shared here: that changes nothing, and is always had.
 
         Raises:
             OSError: the file system knows no locks.
         """
+        if shared:
+            return True
         try:
             _at_lock(number, msvcrt.LK_NBLCK)
         except OSError as error:

@@ -228,7 +228,7 @@ def _counted(places: list[Path]) -> str:
 def add_data(path: str | os.PathLike[str], *, keep: bool = False, name: str | None = None) -> Data:
     """Record which bytes a file or folder has, and keep them if that is asked for.
 
-    The same data at the same place are recorded once.
+    The same data at the same place are recorded once; bytes that are no longer kept are kept again.
 
     Args:
         path: the file or folder.
@@ -251,6 +251,9 @@ def add_data(path: str | os.PathLike[str], *, keep: bool = False, name: str | No
             and known.facts.get("path") == dataset.facts["path"]
             and (data.kept or not keep)
         ):
+            if keep:  # what got lost meanwhile is kept again
+                lost = [file for file in tree.files if not _is_kept(workspace, file)]
+                list(_kept(workspace, Path(path), Tree(tree.is_folder, lost)))
             return data
     kept = list(_kept(workspace, Path(path), tree)) if keep else []
     content = {"format": _FORMAT, "version": _VERSION, **tree.to_json()}
@@ -268,6 +271,17 @@ def add_data(path: str | os.PathLike[str], *, keep: bool = False, name: str | No
         raise
     run.end()
     return Data(run, dataset, keep)
+
+
+def _is_kept(workspace: Workspace, file: File) -> bool:
+    digest = f"sha256:{file.hex}"
+    size = workspace.staging.size_of(digest)
+    if size is None:
+        try:
+            workspace.blobs.open(digest).close()
+        except FitprintError:
+            return False
+    return size is None or size == file.size
 
 
 def _kept(workspace: Workspace, path: Path, tree: Tree) -> Iterator[Artifact]:

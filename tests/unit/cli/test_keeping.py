@@ -65,3 +65,11 @@ def test_what_is_not_there(command, folder, words):
     command("data", "add", "data")
     done = command("data", *words)
     assert (1, "", True) == (done.status, done.out, "gone" in done.err)
+
+
+def test_an_option_that_is_written_wrongly_is_told_by_the_verb(command, folder):
+    done = command("data", "add", "data", "--kep")
+    assert 2 == done.status
+    assert done.err == (
+        "fitprint data add: unrecognized arguments: --kep; did you mean '--keep'?\n"
+    )

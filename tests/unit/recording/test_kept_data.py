@@ -209,6 +209,18 @@ def test_bytes_that_have_changed(folder, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_bytes_that_got_lost_are_kept_again(folder, tmp_path):
+    data = fitprint.add_data("data", keep=True)
+    first, second = (current().staging.path_of(f"sha256:{file.hex}") for file in data.tree().files)
+    first.unlink()
+    second.write_bytes(b"")
+    with pytest.raises((ArtifactNotFoundError, IntegrityError)):
+        data.download("before")
+    again = fitprint.add_data("data", keep=True)
+    assert data.run.id == again.run.id
+    assert contents(folder) == contents(again.download("after"))
+
+
 def test_links_in_the_destination(folder, tmp_path):
     """Nothing is written through one that leads out of it."""
     data = fitprint.add_data("data", keep=True)

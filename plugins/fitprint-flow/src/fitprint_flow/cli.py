@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from fitprint.cli.command import add_verb, whole_number
 from fitprint.cli.terminal import tell
 from fitprint.ids import short_id
+from fitprint.views.wording import clean
 from fitprint_flow.commands import FILE, read_flow
 from fitprint_flow.graph import Flow
 from fitprint_flow.steps import FlowError
@@ -141,7 +143,17 @@ def _imported(path: Path) -> Any:
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    module = importlib.import_module(path.stem)
+    try:
+        module = importlib.import_module(path.stem)
+    except (Exception, SystemExit) as error:
+        told = "".join(traceback.format_exception_only(type(error), error)).strip()
+        at = [
+            each.lineno
+            for each in traceback.extract_tb(error.__traceback__)
+            if each.filename == str(path)
+        ]
+        where = f" (line {at[-1]})" if at else ""
+        raise FlowError(f"{path} cannot be imported{where}: {told}") from error
     if Path(module.__file__ or "").resolve() != path:
         raise FlowError(
             f"{path.name} has the name of another module, {module.__file__}; rename the file"
@@ -154,10 +166,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         for planned in flow.plan(arguments.only, force=arguments.force):
             if planned.state == "cached":
-                print(f"{planned.name}: cached from {short_id(planned.run)}")
+                print(f"{clean(planned.name)}: cached from {short_id(planned.run)}")
             else:
                 word = "runs: " if planned.state == "run" else ""
-                print(f"{planned.name}: {word}{'; '.join(planned.reasons)}")
+                print(f"{clean(planned.name)}: {word}{clean('; '.join(planned.reasons))}")
         return 0
     import fitprint
     from fitprint_flow.running import StepResult, run
@@ -168,7 +180,8 @@ def _run(arguments: argparse.Namespace) -> int:
             if result.cached_from
             else f"run {short_id(result.run)}"
         )
-        print(f"{name}: {what}", flush=True)
+        if not getattr(sys.stdout, "closed", True):  # a step may have closed it
+            print(f"{clean(name)}: {what}", flush=True)
 
     fitprint.autolog()
     executor = arguments.executor or ("inline" if arguments.jobs is None else "processes")
@@ -191,14 +204,15 @@ def _graph(arguments: argparse.Namespace) -> int:
         numbers = {step.name: number for number, step in enumerate(steps)}
         print("flowchart TD")
         for step in steps:
-            shown = step.name.replace('"', "#quot;")
+            shown = clean(step.name).replace('"', "#quot;")
             print(f'  s{numbers[step.name]}["{shown}"]')
         for step in steps:
             for name in step.needs:
                 print(f"  s{numbers[name]} --> s{numbers[step.name]}")
         return 0
     for step in steps:
-        print(f"{step.name} ← {', '.join(step.needs)}" if step.needs else step.name)
+        needs = ", ".join(map(clean, step.needs))
+        print(f"{clean(step.name)} ← {needs}" if needs else clean(step.name))
     return 0
 
 
@@ -208,7 +222,7 @@ def _why(arguments: argparse.Namespace) -> int:
     if planned.state == "cached":
         print(f"nothing changed: cached from {short_id(planned.run)}")
     for reason in planned.reasons:
-        print(reason)
+        print(clean(reason))
     return 0
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fitprint.arguments import nearest
 from fitprint.artifacts.paths import checked_path
+from fitprint.data.trees import PARTIAL, read_tree
 from fitprint.errors import FitprintError
 from fitprint.ids import new_id
 from fitprint.recording.workspace import current
 from fitprint_flow.graph import Flow, Step, parts_of
+from fitprint_flow.programs import run_program
 from fitprint_flow.steps import FlowError, Options
 from fitprint_flow.values import Document, digest_of, digest_of_file, store
 
@@ -69,7 +72,7 @@ class Command(Step):
     ) -> None:
         self.name = name
         self.options = options
-        self.folder = folder
+        self.place = self.folder = folder
         self.argv = [_with_values(word, params) for word in argv]
         self.inputs, self.outputs = files
         self.params = dict(params)
@@ -93,23 +96,23 @@ class Command(Step):
     def perform(self, run: Run, values: Mapping[str, Any]) -> Document:  # noqa: ARG002 - they lie in the folder
         if self.params:
             run.log_params(self.params)
+        home = run.workspace.home
+        for path in self.outputs:
+            self._check(path, home)
         before = {path: _written(self.folder / path) for path in self.outputs}
         for path in self.outputs:
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, **run.environ()}
         try:
-            status = subprocess.run(
-                self.argv,
-                cwd=self.folder,
-                env={**os.environ, **run.environ()},
-                timeout=self.timeout,
-                check=False,
-            ).returncode
+            status = run_program(self.argv, self.folder, environment, self.timeout, home)
         except subprocess.TimeoutExpired:
             raise FlowError(
                 f"it took longer than its timeout of {self.timeout:g} s and was stopped"
             ) from None
         except (OSError, ValueError) as error:
             raise FlowError(f"{self.argv[0]} cannot be run: {error}") from None
+        if status < 0:
+            raise FlowError(f"{self.argv[0]} was killed by signal {-status}")
         if status:
             raise FlowError(f"{self.argv[0]} ended with status {status}")
         for path in self.outputs:
@@ -122,20 +125,63 @@ class Command(Step):
                 )
         return store({path: self.folder / path for path in self.outputs}, run, self.options)
 
+    def _check(self, path: str, home: Path) -> None:
+        """Raise FlowError if an output would be written outside of the flow's folder, or among
+        what fitprint writes.
+        """
+        root, place = (os.path.realpath(each) for each in (self.folder, self.folder / path))
+        if root != place and Path(root) not in Path(place).parents:
+            raise FlowError(
+                f"the output {path} is behind a link that leads out of {self.folder}; name a place "
+                "inside it"
+            )
+        if Path(place) in (home, *home.parents) or home in Path(place).parents:
+            raise FlowError(
+                f"the output {path} holds what fitprint itself writes ({home}); let the command "
+                "write beside it"
+            )
+
     def restore(self, workspace: Workspace, document: Document) -> None:
         for path in self.outputs:  # whatever else a record names
+            self._check(path, workspace.home)
             output, target = document["of"][path], self.folder / path
             files = (
                 {target / checked_path(name): digest for name, digest in output["files"].items()}
                 if "files" in output
                 else {target: output["digest"]}
             )
-            for file, digest in files.items():
-                if digest_of_file(file) != digest:
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    whole = file.with_name(f".{new_id()}")
-                    whole.write_bytes(workspace.blobs.read(digest))
-                    whole.replace(file)
+            try:
+                if "files" in output and target.is_dir():
+                    self._remove_others(target, set(output["files"]), workspace)
+                for file, digest in files.items():
+                    if file.is_symlink() or digest_of_file(file) != digest:
+                        file.parent.mkdir(parents=True, exist_ok=True)
+                        whole = file.with_name(f"{PARTIAL}{new_id()}")
+                        try:
+                            whole.write_bytes(workspace.blobs.read(digest))
+                            whole.replace(file)
+                        finally:
+                            whole.unlink(missing_ok=True)
+            except OSError as error:
+                raise FlowError(
+                    f"the output {path} cannot be brought back: {error.filename or target}: "
+                    f"{error.strerror or error}; move away what is there"
+                ) from error
+
+    def _remove_others(self, folder: Path, names: set[str], workspace: Workspace) -> None:
+        """Remove files that the run did not write, such as another run's, if their bytes are kept:
+        who reads the folder would read them, too.
+        """
+        for file in read_tree(folder).files:
+            if file.path not in names:
+                try:
+                    workspace.blobs.open(f"sha256:{file.hex}").close()
+                except FitprintError:
+                    raise FlowError(
+                        f"{folder / file.path} is in an output of the step {self.name!r}, and no "
+                        "run wrote it; move it away"
+                    ) from None
+                (folder / file.path).unlink()
 
 
 def _with_values(word: str, params: Mapping[str, Any]) -> str:
@@ -163,7 +209,7 @@ def _written(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     if path.is_dir():
-        times = [each.stat().st_mtime_ns for each in path.rglob("*")]
+        times = [each.lstat().st_mtime_ns for each in path.rglob("*")]
         return (len(times), *sorted(times))
     return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
@@ -178,7 +224,7 @@ def read_flow(file: Path) -> Flow:
         FlowError: it says something that no flow says; the message names the place.
     """
     try:
-        said = tomllib.loads(file.read_text(encoding="utf-8"))
+        said = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeError, ValueError) as error:
         raise FlowError(f"{file} cannot be read: {error}") from None
     folder = file.absolute().parent
@@ -218,7 +264,7 @@ def _command(name: str, about: Any, folder: Path, table: Mapping[str, Any], wher
         if os.path.isabs(path) or path.split("/")[0] == "..":  # noqa: PTH117 - a text
             raise FlowError(f"{where}: the output {path} lies outside of the flow's folder")
     retries, timeout = about.get("retries", 0), about.get("timeout")
-    if retries < 0 or (timeout is not None and not timeout > 0):
+    if retries < 0 or (timeout is not None and not 0 < timeout < math.inf):
         raise FlowError(f"{where}: retries must be 0 or more, and timeout above 0 seconds")
     options = Options(str(about.get("version", "")), about.get("cache", True), retries)
     params = {each: _param(each, table, folder, where) for each in lists["params"]}
@@ -238,6 +284,10 @@ def _param(word: str, table: Mapping[str, Any], folder: Path, where: str) -> Any
             place = file if colon else "the table [params]"
             raise FlowError(f"{where}: there is no parameter {key} in {place}")
         value = value[part]
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise FlowError(f"{where}: the parameter {key} is {value!r:.100}: {error}") from None
     return value
 
 
@@ -278,6 +328,13 @@ def _link(steps: Sequence[Command]) -> None:
                     "write a file of its own"
                 )
             makers[path] = step.name
+    for path, name in makers.items():
+        for above in PurePosixPath(path).parents:
+            if (other := makers.get(str(above))) is not None:
+                raise FlowError(
+                    f"the step {name!r} writes {path} into {above}, an output of {other!r}; let "
+                    "each write a place of its own"
+                )
     for step in steps:
         for path in step.inputs:
             parts = path.split("/")

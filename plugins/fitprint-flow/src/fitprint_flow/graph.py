@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitprint.arguments import checked_text, nearest
+from fitprint.arguments import checked_name, nearest
 from fitprint.recording.workspace import current
 from fitprint_flow.code import CodeReader
 from fitprint_flow.steps import FlowError, Options, options_of
@@ -58,11 +62,13 @@ class Step:
         name: unique in the flow.
         options: how it is to be run.
         needs: the steps whose output it takes, each once.
+        place: the folder in which it writes files, which one flow at a time does; None for none.
     """
 
     name: str
     options: Options
     needs: Sequence[str]
+    place: Path | None = None
 
     def key_parts(self, reader: CodeReader, outputs: Mapping[str, Document]) -> dict[str, Any]:
         """Return the parts of the step's key by kind and name.
@@ -157,7 +163,36 @@ class Call(Step):
             run.log_params(self.params)
         args = [_filled(value, values) for value in self.args]
         kwargs = {name: _filled(value, values) for name, value in self.kwargs.items()}
-        return store(self.function(*args, **kwargs), run, self.options)
+        return store(_called(self.function, args, kwargs), run, self.options)
+
+
+def _called(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call the function of a step, which ends nothing but the step."""
+    process = os.getpid()
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        if os.getpid() != process:
+            _end_copy(error)
+        if isinstance(error, (Exception, KeyboardInterrupt)):
+            raise
+        raise FlowError(f"it raised {error!r}") from error
+    if os.getpid() != process:
+        _end_copy(None)
+    return result
+
+
+def _end_copy(error: BaseException | None) -> None:
+    """End this process, which the function has forked: the rest of the flow is not its own."""
+    status = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _is_json(value: Any) -> bool:
@@ -180,14 +215,17 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _form(value: Any) -> Any:
+    """Return what tells an argument from every other one, but for the bytes of files and outputs:
+    these are the inputs, in the order of their places here.
+    """
     if isinstance(value, Output):
-        return "output"
+        return ["output"]
     if isinstance(value, Path):
-        return "file"
+        return ["file"]
     if isinstance(value, (list, tuple)):
         return [type(value).__name__, *map(_form, value)]
-    if isinstance(value, dict):
-        return {str(key): _form(each) for key, each in value.items()}
+    if isinstance(value, dict):  # in its order, which the function sees
+        return ["dict", *([key, _form(each)] for key, each in value.items())]
     return value
 
 
@@ -225,7 +263,7 @@ class Flow:
     """
 
     def __init__(self, name: str) -> None:
-        self.name = checked_text(name, "a flow's name", FlowError)
+        self.name = checked_name(name, "a flow's name", FlowError)
         self.steps: dict[str, Step] = {}
 
     def add(self, function: Any, /, *args: Any, name: str | None = None, **kwargs: Any) -> Node:
@@ -263,8 +301,9 @@ class Flow:
         """Add a step of any kind.
 
         Raises:
-            FlowError: there is one of this name.
+            FlowError: there is one of this name, or it has none.
         """
+        checked_name(step.name, "a step's name", FlowError)
         if step.name in self.steps:
             raise FlowError(
                 f"the flow {self.name!r} has a step {step.name!r} already; give this one another "

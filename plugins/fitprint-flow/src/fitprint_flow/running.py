@@ -10,6 +10,7 @@ import queue
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import TopologicalSorter
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from fitprint import clock, events
 from fitprint.arguments import nearest
 from fitprint.entities import RunRecord
+from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
 from fitprint.recording import context
 from fitprint.recording.opening import make_current, open_run
@@ -26,6 +28,7 @@ from fitprint.recording.run import Run
 from fitprint.recording.workspace import current
 from fitprint_flow.code import CodeReader
 from fitprint_flow.planning import CACHED_FROM, DOCUMENT, FLOW, KEY, STEP, Cache, Key, origin_of
+from fitprint_flow.programs import alone_in
 from fitprint_flow.steps import FlowError
 from fitprint_flow.task import Given, Outcome, Task, here, perform
 from fitprint_flow.values import load
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "StepResult", "run"]
 
+_MOST_TOLD = 2000  # letters of what a step said when it failed
 _LOOK_SECONDS = 1.0  # how long a wait for steps lasts at most before a signal is looked at
 
 
@@ -100,6 +104,21 @@ def run(
             '`if __name__ == "__main__":` above what runs it'
         )
     steps = {step.name: step for step in flow.order(only)}
+    with ExitStack() as held:
+        for place in {step.place for step in steps.values() if step.place is not None}:
+            held.enter_context(alone_in(place, current().home))
+        return _run(flow, steps, executor, jobs, tell, force=force)
+
+
+def _run(
+    flow: Flow,
+    steps: Mapping[str, Step],
+    executor: Any,
+    jobs: int | None,
+    tell: Callable[[str, StepResult], None] | None,
+    *,
+    force: bool,
+) -> Result:
     engine, is_ours = _engine(executor, jobs or os.cpu_count() or 1)
     try:
         takes = _takes(engine)
@@ -214,7 +233,11 @@ class _Loop:
             return False
         hit = None if self._force or not step.options.cache else self._cache.find(key)
         if hit is not None:
-            self._take(step, key, hit)
+            try:
+                self._take(step, key, hit)
+            except FitprintError as error:
+                self._fail(step.name, str(error), error)
+                return False
             return True
         self._submit(Task(here(), self._token, self._flow, step, key, given), 0)
         return False
@@ -288,6 +311,8 @@ class _Loop:
         if self._failure is not None:
             return
         where = f" (run {run_id})" if run_id else ""
+        if len(told) > _MOST_TOLD:
+            told = f"{told[:_MOST_TOLD]} …"
         self._failure = FlowError(
             f"the step {name!r}{where} failed: {told}; what was finished is kept, and the same "
             "command goes on from there"

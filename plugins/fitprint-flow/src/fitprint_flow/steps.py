@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
@@ -81,7 +82,7 @@ def step(
         FlowError: an option makes no sense.
     """
     retries = checked_count(retries, "retries", FlowError)
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not 0 < timeout < math.inf:
         raise FlowError(f"timeout must be a number of seconds above 0, not {timeout!r}")
     options = Options(
         str(version), cache, retries, timeout, dict(resources or {}), allow_pickle, tuple(trust)

@@ -21,6 +21,7 @@ from fitprint.recording.opening import make_current, open_run, run_of
 from fitprint.recording.token import RunToken
 from fitprint_flow.code import CodeReader
 from fitprint_flow.planning import DOCUMENT, FLOW, KEY, STEP, Key
+from fitprint_flow.steps import FlowError
 from fitprint_flow.values import Document, digest_of, load
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def perform(task: Task) -> Outcome:
         try:
             with run:
                 document = _record(task, run, is_at_home=is_at_home)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a step raises, it failed
+        except FlowError as error:
+            return Outcome(run.id, error=str(error), cause=error if is_at_home else None)
+        except Exception as error:  # noqa: BLE001 - whatever a step raises, it failed
             told = traceback.format_exception_only(type(error), error)[-1].strip()
             return Outcome(run.id, error=told, cause=error if is_at_home else None)
         if not is_at_home:

@@ -18,7 +18,9 @@ from fitprint.data.trees import read_tree
 from fitprint.entities import Artifact
 from fitprint.errors import FitprintError
 from fitprint.hooks.manager import hooks
+from fitprint.recording.workspace import current
 from fitprint_flow.steps import FlowError, Options
+from fitprint_flow.tables import read_frame, read_table, write_frame, write_table
 
 if TYPE_CHECKING:
     from fitprint.recording.run import Run
@@ -55,6 +57,23 @@ def digest_of_file(path: Path, home: Path | None = None) -> str:
         return ""
     try:
         return read_tree(path, None if home is None else StatCache(home, path)).digest
+    except FitprintError as error:
+        raise FlowError(str(error)) from None
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Return the paths of the files inside a folder that a step returned.
+
+    Raises:
+        FlowError: something in it has no bytes or cannot be read, or fitprint writes into it.
+    """
+    place, home = folder.absolute(), current().home
+    if place in (home, *home.parents):
+        raise FlowError(
+            f"{folder} holds what fitprint itself writes ({home}); return a folder beside it"
+        )
+    try:
+        return [file.path for file in read_tree(folder).files]
     except FitprintError as error:
         raise FlowError(str(error)) from None
 
@@ -115,7 +134,15 @@ class _Writer:
         if isinstance(value, Path):
             return self._path(value)
         for library, write in _LIBRARIES.items():
-            if library in sys.modules and (found := write(value)) is not None:
+            if library not in sys.modules:
+                continue
+            try:
+                found = write(value)
+            except FlowError as error:
+                if self._options.allow_pickle:
+                    return self._pickle(value)
+                raise FlowError(f"{error}, or allow pickles: @step(allow_pickle=True)") from error
+            if found is not None:
                 return self._keep(*found)
         return self._object(value)
 
@@ -139,11 +166,10 @@ class _Writer:
         if not value.is_dir():
             raise FlowError(f"the step returned the path {value}, where there is no file")
         files = {}
-        for file in sorted(each for each in value.rglob("*") if each.is_file()):
-            name = file.relative_to(value).as_posix()
-            digest, size = staging.put_file(file)
-            self.artifacts.append(Artifact(checked_path(f"{folder}/{name}"), digest, size))
-            files[name] = digest
+        for file in _files_of(value):
+            digest, size = staging.put_file(value / file)
+            self.artifacts.append(Artifact(checked_path(f"{folder}/{file}"), digest, size))
+            files[file] = digest
         return {"kind": "folder", "path": folder, "name": value.name, "files": files}
 
     def _object(self, value: Any) -> Document:
@@ -165,16 +191,21 @@ class _Writer:
                 "files": {file.path: file.digest for file in files},
             }
         if self._options.allow_pickle:
-            try:
-                return self._keep("pickle", "pickle", pickle.dumps(value, protocol=5))
-            except Exception as error:
-                raise FlowError(f"its result cannot be pickled: {error}") from error
+            return self._pickle(value)
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        if type(value) is dict:
+            kind = "dict with a key that is no text"
         raise FlowError(
-            f"its result holds a {kind}, which no flavor, NumPy or Parquet can write; return "
+            f"its result holds a {kind}, which no flavor, NumPy or Arrow can write; return "
             "numbers, texts, lists, dicts, arrays, tables, models or a Path, or allow pickles: "
             "@step(allow_pickle=True)"
         )
+
+    def _pickle(self, value: Any) -> Document:
+        try:
+            return self._keep("pickle", "pickle", pickle.dumps(value, protocol=5))
+        except Exception as error:
+            raise FlowError(f"its result cannot be pickled: {error}") from error
 
 
 def _is_json(value: Any) -> bool:
@@ -208,44 +239,21 @@ def _numpy(value: Any) -> tuple[str, str, bytes] | None:
 def _pandas(value: Any) -> tuple[str, str, bytes] | None:
     import pandas as pd
 
-    if not isinstance(value, (pd.DataFrame, pd.Series)):
+    # another type, such as one with places on a map, would come back as a plain one
+    if type(value) is pd.DataFrame:
+        return "frame", "arrow", write_frame(value)
+    if type(value) is not pd.Series:
         return None
-    is_series = isinstance(value, pd.Series)
-    # without a name a series would get the text "0" for one
-    kind = ("series" if value.name is not None else "unnamed") if is_series else "frame"
-    named = value.rename("values") if kind == "unnamed" else value
-    table = named.to_frame() if is_series else named
-    written = io.BytesIO()
-    return kind, "parquet", _parquet(lambda: table.to_parquet(written) or written.getvalue())
+    # without a name a series would get a number for one
+    if value.name is None:
+        return "unnamed", "arrow", write_frame(value.rename("values").to_frame())
+    return "series", "arrow", write_frame(value.to_frame())
 
 
 def _arrow(value: Any) -> tuple[str, str, bytes] | None:
     import pyarrow as pa
 
-    if not isinstance(value, pa.Table):
-        return None
-    import pyarrow.parquet as pq
-
-    written = io.BytesIO()
-    return (
-        "table",
-        "parquet",
-        _parquet(lambda: pq.write_table(value, written) or written.getvalue()),
-    )
-
-
-def _parquet(write: Callable[[], Any]) -> bytes:
-    try:
-        return bytes(write())
-    except ImportError:
-        raise FlowError(
-            "its result holds a table, and Parquet needs pyarrow: pip install pyarrow"
-        ) from None
-    except Exception as error:
-        raise FlowError(
-            f"its result holds a table that Parquet cannot write ({error}); give its columns names "
-            "and plain types"
-        ) from error
+    return ("table", "arrow", write_table(value)) if isinstance(value, pa.Table) else None
 
 
 _LIBRARIES = {"numpy": _numpy, "pandas": _pandas, "pyarrow": _arrow}
@@ -344,27 +352,13 @@ def _read_array(data: bytes) -> Any:
     return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
 
 
-def _read_frame(data: bytes) -> Any:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise FitprintError(f"a step handed on a table of pandas: {error}") from error
-    return pd.read_parquet(io.BytesIO(data))
-
-
-def _read_table(data: bytes) -> Any:
-    import pyarrow.parquet as pq
-
-    return pq.read_table(io.BytesIO(data))
-
-
 _READERS: Mapping[str, Callable[[bytes], Any]] = {
     "json": lambda data: json.loads(data.decode("utf-8", "surrogatepass")),
     "npy": _read_array,
     "number": lambda data: _read_array(data)[()],
-    "frame": _read_frame,
-    "series": lambda data: _read_frame(data).iloc[:, 0],
-    "unnamed": lambda data: _read_frame(data).iloc[:, 0].rename(None),
-    "table": _read_table,
+    "frame": read_frame,
+    "series": lambda data: read_frame(data).iloc[:, 0],
+    "unnamed": lambda data: read_frame(data).iloc[:, 0].rename(None),
+    "table": read_table,
     "pickle": pickle.loads,
 }
