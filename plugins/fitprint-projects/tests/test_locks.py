@@ -190,9 +190,13 @@ def test_a_use_is_remembered(cache):
 def test_what_is_in_use_stays(cache, capsys):
     built = provide(Wanted("requirements", "bean==1.0"))
     aged(built, 90)
-    with subprocess.Popen([built.python, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        assert [] == list(collecting.unused(30))
+    program = "print('there', flush=True); input()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([built.python, "-c", program], stdin=pipe, stdout=pipe) as process:
+        assert b"there" in process.stdout.readline()
+        found = list(collecting.unused(30))
         process.communicate(b"\n")
+    assert [] == found
     (found,) = collecting.unused(30)
     with building.locked(built.folder.with_name(f"{built.key}.lock"), 0, lambda: None):
         assert 1 == main(["env", "gc", "--yes"])

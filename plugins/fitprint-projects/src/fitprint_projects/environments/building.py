@@ -177,39 +177,51 @@ def _build(
         file = lists / "build.txt"
         file.write_text("\n".join(wanted.build), encoding="utf-8")
         run_uv([*install, "-r", str(file)], lists, offline=offline)
-    lock = lists / "pylock.toml"  # from which uv installs no file with another digest
-    form = ["--quiet", "--no-header", "--format", "pylock.toml", *network]
-    if wanted.kind == "uv.lock":
-        (lists / "pyproject.toml").write_text(wanted.project, encoding="utf-8")
-        (lists / "uv.lock").write_text(wanted.text, encoding="utf-8")
-        text = run_uv(
-            [uv, "export", "--frozen", "--no-emit-project", *form], lists, offline=offline
-        )
-    elif wanted.kind == "pylock.toml":
-        text = wanted.text
-    else:
-        text = _solved(uv, wanted, lists, _python_of(folder), form, offline=offline)
+    listed = lists / ("pylock.toml" if wanted.kind == "pylock.toml" else "locked.txt")
+    text, pylock = _locked(uv, wanted, lists, network, offline=offline)
     files: dict[str, dict[str, str]] = {}
-    if text.strip():
-        lock.write_text(text, encoding="utf-8")
-        run_uv([*install, "-r", str(lock)], lists, offline=offline)
-        files = installed_files(text, _packages_folder(folder))
+    if text.strip():  # uv installs no file with another digest than this says
+        listed.write_text(text, encoding="utf-8")
+        alone = ["--no-deps", "-r", str(listed)]
+        run_uv([*install, *alone], lists, offline=offline)
+        found = installed_files(pylock, _packages_folder(folder))
+        files = {name: each for name, each in found.items() if each["sha256"] in text}
     for package in wanted.local:
         place(package, _packages_folder(folder))
     return files
 
 
-def _solved(
-    uv: str, wanted: Wanted, lists: Path, python: Path, form: Sequence[str], *, offline: bool
-) -> str:
-    """Return what fulfils requirements, as a lock; "" where there are none."""
+def _locked(
+    uv: str, wanted: Wanted, lists: Path, network: Sequence[str], *, offline: bool
+) -> tuple[str, str]:
+    """Return what is to be installed, with digests, and the same as a ``pylock.toml``, which names
+    the files.
+
+    uv installs from a list of requirements three times as fast, and from where it finds them now.
+    """
+    if wanted.kind == "pylock.toml":
+        return wanted.text, wanted.text
+    form = ["--quiet", "--no-header", *network]
+    if wanted.kind == "uv.lock":
+        (lists / "pyproject.toml").write_text(wanted.project, encoding="utf-8")
+        (lists / "uv.lock").write_text(wanted.text, encoding="utf-8")
+        export = [uv, "export", "--frozen", "--no-emit-project", *form, "--format"]
+        text, pylock = (
+            run_uv([*export, each], lists, offline=offline)
+            for each in ("requirements.txt", "pylock.toml")
+        )
+        return text, pylock
     if not wanted.text.strip():
-        return ""
-    file = lists / "requirements.txt"
-    file.write_text(wanted.text, encoding="utf-8")
+        return "", ""
+    (lists / "requirements.txt").write_text(wanted.text, encoding="utf-8")
+    python = str(_python_of(lists.parent))
+    solve = [uv, "pip", "compile", "--python", python, *form]
+    kept = ["--generate-hashes", "--emit-index-url", "--emit-find-links", "--emit-build-options"]
     alone = ["--no-deps"] if wanted.kind == "lock" else []
-    words = [uv, "pip", "compile", *form, *alone, "--python", str(python), str(file)]
-    return run_uv(words, lists, offline=offline)
+    text = run_uv([*solve, *kept, *alone, "requirements.txt"], lists, offline=offline)
+    (lists / "locked.txt").write_text(text, encoding="utf-8")
+    named = [*solve, "--no-deps", "--format", "pylock.toml", "locked.txt"]
+    return text, run_uv(named, lists, offline=offline)
 
 
 def _interpreter(wanted: Wanted) -> str:
