@@ -11,7 +11,7 @@ from catboost import CatBoostClassifier, CatBoostRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fitprint.errors import IntegrityError
+from fitprint.errors import FitprintError, IntegrityError
 from fitprint.models.loading import load_directory
 from fitprint.models.trust import Trust
 from fitprint_catboost.flatbuffers import root
@@ -177,3 +177,25 @@ def test_fault_2_a_model_in_a_pipeline_is_looked_at(tmp_path):
     (tmp_path / "model.pkl").write_bytes(data.replace(whole, bytes(changed)))
     with pytest.raises(IntegrityError, match="a split that there is not"):
         SklearnFlavor().load(tmp_path, {"pickled_model": "model.pkl"}, Trust())
+
+
+def of_vectors(folder):
+    rows = pd.DataFrame({"v": X.tolist(), "x": X[:, 0]})
+    model = CatBoostClassifier(embedding_features=["v"], **QUIET).fit(rows, THREE > 1)
+    model.save_model(str(folder / "model.cb"), format="cbm")
+    (folder / "MLmodel").write_text(
+        "flavors:\n  catboost:\n    data: model.cb\n    model_type: CatBoostClassifier\n"
+    )
+
+
+def test_fault_2_vectors_need_trust(tmp_path):
+    """CatBoost reads behind a vector that is shorter than those of the training."""
+    of_vectors(tmp_path)
+    with pytest.raises(FitprintError, match='takes vectors.*"catboost" in trust'):
+        load_directory(tmp_path, [CatBoostFlavor()])
+
+
+def test_a_trusted_model_of_vectors_loads(tmp_path):
+    of_vectors(tmp_path)
+    model = load_directory(tmp_path, [CatBoostFlavor()], ["catboost"])
+    assert model.get_embedding_feature_indices() == [0]

@@ -2,27 +2,34 @@
 predict.
 """
 
+import functools
 import pickle
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.cluster import BisectingKMeans
+from scipy.sparse import csr_matrix
+from sklearn.cluster import Birch, BisectingKMeans
 from sklearn.cluster._kmeans import _kmeans_single_lloyd
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
 )
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics.pairwise import linear_kernel
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier, RadiusNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer, OneHotEncoder
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
+from sklearn.utils.validation import check_array
 
 from fitprint.errors import IntegrityError
 from fitprint.models.trust import Trust
@@ -168,7 +175,86 @@ def clustering(holder):
     )
 
 
+def memory():
+    """Return a model whose number lies, as NumPy is told, at an address."""
+    model = DummyRegressor().fit(X, y)
+    model.constant_ = LinearRegression()
+    lies = {"data": (4096, False), "shape": (1,), "typestr": "<f8", "version": 3}
+    vars(model.constant_)["__array_interface__"] = lies
+    return model
+
+
+def beside(model, **attributes):
+    """Give an object attributes that go before the methods of its class."""
+    vars(model).update(attributes)
+    return model
+
+
+def unchecked():
+    model = LogisticRegression().fit(X, y).sparsify()
+    model.coef_.indices = np.full(len(model.coef_.indices), _FAR, dtype=np.int32)
+    beside(model.coef_, check_format=dict)
+    return model
+
+
+def beginning(**attributes):
+    first = beside(DummyRegressor().fit(X, y), **attributes)
+    model = GradientBoostingRegressor(n_estimators=2).fit(X, y)
+    model.init_ = first if attributes else make_pipeline(FunctionTransformer(), first)
+    return model
+
+
+def histograms_of(change):
+    model = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2).fit(X, y)
+    change(model)
+    return model
+
+
+def frame():
+    return pd.DataFrame({"a": pd.Categorical(list("xyz") * 20), "b": X[:, 0]})
+
+
+def categories(**attributes):
+    model = HistGradientBoostingClassifier(max_iter=2, categorical_features="from_dtype")
+    beside(model.fit(frame(), y)._preprocessor, **attributes)
+    return model
+
+
+def few_stored():
+    model = SVC().fit(csr_matrix(X), y)
+    model._dual_coef_ = csr_matrix(model._dual_coef_.shape)
+    return model
+
+
+def by_column():
+    model = SVC().fit(csr_matrix(X), y)
+    model.support_vectors_ = model.support_vectors_.tocsc()
+    return model
+
+
 CRAFTED = {
+    "a number at an address": memory,
+    "a matrix that checks itself": unchecked,
+    "a tree that does not look at data": lambda: beside(
+        tree(3), _validate_X_predict=functools.partial(check_array, dtype=np.float32)
+    ),
+    "boosting that begins with nothing": lambda: beginning(
+        n_outputs_=0, constant_=np.zeros((1, 0))
+    ),
+    "boosting that begins with anything": beginning,
+    "histograms of what is no more there": lambda: histograms_of(
+        lambda model: beside(model, _preprocessor=FunctionTransformer())
+    ),
+    "histograms in training": lambda: histograms_of(lambda model: beside(model, _in_fit=True)),
+    "histograms of fewer columns": lambda: categories(
+        _transformer_to_input_indices={"encoder": [0], "numerical": []}
+    ),
+    "lengths of one center": lambda: beside(Birch().fit(X), _subcluster_norms=np.zeros(1)),
+    "lengths of one sample": lambda: neighbours(
+        effective_metric_params_={"Y_norm_squared": np.zeros(1)}
+    ),
+    "vectors without coefficients": few_stored,
+    "vectors by column": by_column,
     "a tree without a width": lambda: tree(None),
     "a tree whose width is a fraction": lambda: tree(3.0),
     "a tree whose width is an array": lambda: tree(np.array([3])),
@@ -214,6 +300,18 @@ def test_fault_2_a_crafted_model_is_refused_before_it_predicts(name, tmp_path):
 
 
 HONEST = {
+    "sparse vectors": lambda: SVC().fit(csr_matrix(X), y),
+    "categories of a frame": categories,
+    "categories by place": lambda: HistGradientBoostingClassifier(
+        max_iter=2, categorical_features=[0]
+    ).fit(np.column_stack([y, X]), y),
+    "subclusters": lambda: Birch().fit(X),
+    "boosting that begins with a line": lambda: GradientBoostingRegressor(
+        n_estimators=2, init=LinearRegression()
+    ).fit(X, y),
+    "boosting that begins with a tree": lambda: GradientBoostingClassifier(
+        n_estimators=2, init=DecisionTreeClassifier(max_depth=1)
+    ).fit(X, y % 2),
     "callable kernel": lambda: SVC(kernel=linear_kernel).fit(X, y),
     "precomputed kernel": lambda: SVC(kernel="precomputed").fit(X @ X.T, y),
     "clusters": lambda: BisectingKMeans(3, random_state=0).fit(X),

@@ -12,7 +12,7 @@ from fitprint.models.flavor import Flavor, FlavorEntry, file_within
 from fitprint.models.requirements import installed_version, version_beside
 from fitprint.models.trial_data import attempt, odd_rows
 from fitprint.models.trust import Trust
-from fitprint_catboost.structure import problem_of
+from fitprint_catboost.structure import UNSEEN, problem_of
 
 __all__ = ["CatBoostFlavor"]
 
@@ -95,8 +95,14 @@ class CatBoostFlavor(Flavor):
                 f"{trust.uri} has the format {form!r}, which CatBoost can write but not read: save "
                 "it as cbm"
             )
-        if not trust.own and (problem := problem_of(path.read_bytes(), str(form))) is not None:
-            raise _unreadable(path, options, trust, problem)
+        problem = None if trust.own else problem_of(path.read_bytes(), str(form))
+        if problem == UNSEEN and self.name not in trust:
+            raise FitprintError(
+                f"{trust.uri} was not loaded: it is not this user's own recording, and {problem}. "
+                'Name "catboost" in trust to load it all the same, if you know who made it'
+            )
+        if problem not in {None, UNSEEN}:
+            raise _unreadable(path, options, trust, str(problem))
         import catboost
 
         model = getattr(catboost, str(kind))()

@@ -17,7 +17,12 @@ import numpy as np
 
 from fitprint_catboost.flatbuffers import Table, root
 
-__all__ = ["problem_of"]
+__all__ = ["UNSEEN", "problem_of"]
+
+UNSEEN = (
+    "it takes vectors (embedding features), of which CatBoost reads as many numbers as the file "
+    "says, however many there are"
+)
 
 _MAGIC = b"CBM1"
 _COUNTERS = "static_provider_v1"
@@ -110,6 +115,7 @@ def _check_model(trees: Table, counters: Mapping[str, tuple[int, int]] | None) -
         bins += len(feature.array(1, "<f4"))
     bins += sum(len(feature.array(3, "<f4")) for feature in trees.tables(13))
     _check_trees(trees, bins)
+    _require(not embeddings, UNSEEN)
 
 
 def _check_places(places: Sequence[int], count: int, what: str) -> None:

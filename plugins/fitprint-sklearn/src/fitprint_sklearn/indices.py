@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import math
+from functools import cached_property
 from types import FunctionType
 from typing import Any
 
@@ -29,6 +30,10 @@ def out_of_bounds(model: object) -> str | None:
     """
     found: Any
     owned: set[int] = set()
+    # before any method of theirs is called
+    for found in reachable(model):
+        if (problem := _hides(found)) is not None:
+            return f"a {type(found).__name__} {problem}"
     for found in reachable(model):
         kind = type(found).__name__
         if kind == "Tree":
@@ -68,6 +73,27 @@ _NODE = np.dtype(
     [("idx_start", np.intp), ("idx_end", np.intp), ("is_leaf", np.intp), ("radius", np.float64)]
 )
 _GENERATORS = frozenset({"MT19937", "Philox"})
+_FRAMEWORKS = ("numpy", "scipy.", "sklearn.")
+
+
+def _hides(found: object) -> str | None:
+    """An attribute of an object goes before its class's method, also before one that looks at data
+    or indices; and by some names NumPy asks an object where in memory its numbers lie.
+    """
+    attributes = getattr(found, "__dict__", None)
+    for name in attributes if isinstance(attributes, dict) else ():
+        if name.startswith(("__array", "__cuda_array", "__dlpack")):
+            return f"has {name} of its own"
+        for base in type(found).__mro__:
+            if name in vars(base):
+                if base.__module__.startswith(_FRAMEWORKS) and _is_method(vars(base)[name]):
+                    return f"has {name} of its own in the place of the method"
+                break
+    return None
+
+
+def _is_method(value: object) -> bool:
+    return hasattr(type(value), "__get__") and not isinstance(value, cached_property)
 
 
 def _is_untrue(array: Any) -> bool:

@@ -49,11 +49,17 @@ def _svm(state: Mapping[str, Any]) -> str | None:
     is_classifier = state["_impl"] in {"c_svc", "nu_svc"}  # the others count all vectors twice
     pairs = classes * (classes - 1) // 2
     is_precomputed = callable(state["kernel"]) or state["kernel"] == "precomputed"
+    coefficients = state["_dual_coef_"]
+    if state.get("_sparse") and (
+        # compiled code reads them as rows, and as if no zero were left out
+        vectors.format != "csr" or len(coefficients.data) != (classes - 1) * total
+    ):
+        return "has support vectors without coefficients"
     fits = (
         classes >= 2
         and counts.min() >= 0
         and (counts.sum() == total if is_classifier else classes == 2 and (counts == total).all())
-        and state["_dual_coef_"].shape == (classes - 1, total)
+        and coefficients.shape == (classes - 1, total)
         and state["_intercept_"].shape == (pairs,)
         and all(len(state.get(name, ())) in {0, pairs} for name in ("_probA", "_probB"))
     )
@@ -89,6 +95,13 @@ def _centers(state: Mapping[str, Any]) -> str | None:
                 return "has centers of another width than it takes"
             stack += [node.left, node.right]
     return None
+
+
+def _subclusters(state: Mapping[str, Any]) -> str | None:
+    if "subcluster_centers_" not in state:
+        return None
+    fits = np.shape(state["_subcluster_norms"]) == (len(state["subcluster_centers_"]),)
+    return None if fits else "has lengths of other centers than it has"
 
 
 _TOO_WIDE = "has a tree that reads more features than the estimator takes"
@@ -144,6 +157,9 @@ def _isolation(state: Mapping[str, Any]) -> str | None:
 def _neighbours(state: Mapping[str, Any]) -> str | None:
     if "_fit_X" not in state:
         return None
+    for name in ("effective_metric_params_", "metric_params"):
+        if any("norm_squared" in str(key) for key in state.get(name) or ()):
+            return "brings lengths of its samples along"
     data, count = state["_fit_X"], state["n_samples_fit_"]
     if data.ndim != 2 or data.shape != (count, _width(state)):
         return "has samples of another width than it takes"
@@ -242,9 +258,11 @@ def _boosting(state: Mapping[str, Any]) -> str | None:
         if vars(member)["tree_"].value.shape[1:] != (1, 1):
             return "has trees of another kind than it takes"
     first = state["init_"]
-    if isinstance(first, str) or outputs == 1:
+    if isinstance(first, str):
         return None
-    if (
+    if not _gives_each_row(first, outputs):
+        return "begins with predictions that may be fewer than the rows"
+    if outputs > 1 and (
         len(first.classes_) != outputs
         or len(getattr(first, "class_prior_", first.classes_)) != outputs
         or not state["_loss"].is_multiclass
@@ -253,11 +271,35 @@ def _boosting(state: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _gives_each_row(first: Any, outputs: int) -> bool:
+    """Tell if a model gives a prediction for each row: its trees' are added to them in place,
+    without a look at their number.
+    """
+    kinds = {
+        base.__name__ for base in type(first).__mro__ if base.__module__.startswith("sklearn.")
+    }
+    state = vars(first)
+    if kinds & {"DummyClassifier", "DummyRegressor"}:
+        return is_whole(state["n_outputs_"]) and state["n_outputs_"] == 1
+    if outputs > 1:
+        return False
+    if kinds & {"LinearClassifierMixin", "LinearModel"}:
+        return all(
+            isinstance(state[name], float | np.ndarray | np.generic) and np.size(state[name])
+            for name in ("coef_", "intercept_")
+        )
+    return bool(kinds & {"BaseDecisionTree", "BaseForest"})
+
+
 def _histograms(state: Mapping[str, Any]) -> str | None:
     rows = state.get("_predictors")
     if rows is None:
         return None
+    if "_in_fit" in state:
+        return "is said to be in the middle of its training"
     width, kinds = _width(state), state["_bin_mapper"].is_categorical_
+    if (before := state.get("_preprocessor")) is not None and _columns(before) < width:
+        return "changes data into fewer columns than it takes"
     if type(kinds) is not np.ndarray or kinds.shape != (width,):
         return "knows the kind of other features than it takes"
     for row in rows:
@@ -273,6 +315,39 @@ def _histograms(state: Mapping[str, Any]) -> str | None:
             ):
                 return "asks for categories of a feature that has none"
     return None
+
+
+def _columns(before: Any) -> int:
+    """Return how many columns come out of what changes categories into numbers, in the one form
+    that there is.
+    """
+    state = vars(before)
+    named = "feature_names_in_" in state  # frames are then taken by these places
+    total = 0
+    for name, change, mask in state["transformers_"]:
+        if type(change) is str and change == "drop":
+            continue
+        kind = type(change)
+        if kind.__module__ not in _CHANGES or not (
+            kind.__name__ == "OrdinalEncoder"
+            or (kind.__name__ == "FunctionTransformer" and _only_checks(change.func))
+        ):
+            raise TypeError(f"{kind.__name__} changes data")
+        if type(mask) is not np.ndarray or mask.dtype != bool or mask.ndim != 1:
+            raise TypeError("columns are not told by a mask")
+        places = state["_transformer_to_input_indices"][name] if named else mask
+        total += min(int(mask.sum()), len(places) if named else len(mask))
+    return total
+
+
+_CHANGES = {"sklearn.preprocessing._encoders", "sklearn.preprocessing._function_transformer"}
+
+
+def _only_checks(function: Any) -> bool:
+    function = getattr(function, "func", function)
+    return function is None or (
+        function.__module__ == "sklearn.utils.validation" and function.__name__ == "check_array"
+    )
 
 
 def _spline(state: Mapping[str, Any]) -> str | None:
@@ -339,6 +414,7 @@ _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
     "BaseForest": _forest,
     "BaseHistGradientBoosting": _histograms,
     "BaseLibSVM": _svm,
+    "Birch": _subclusters,
     "CountVectorizer": _vocabulary,
     "DictVectorizer": _vocabulary,
     "FeatureHasher": _hashing,
