@@ -13,15 +13,18 @@ from fitprint.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
     from fitprint_monitor.drifting import Drift, drift
+    from fitprint_monitor.keeping import Watched, watch_model
     from fitprint_monitor.sides import DriftError, MissingDataError
 
-__all__ = ["Drift", "DriftError", "MissingDataError", "drift"]
+__all__ = ["Drift", "DriftError", "MissingDataError", "Watched", "drift", "watch_model"]
 
 _ELSEWHERE = {
     "Drift": "fitprint_monitor.drifting",
     "DriftError": "fitprint_monitor.sides",
     "MissingDataError": "fitprint_monitor.sides",
+    "Watched": "fitprint_monitor.keeping",
     "drift": "fitprint_monitor.drifting",
+    "watch_model": "fitprint_monitor.keeping",
 }
 
 
@@ -34,7 +37,12 @@ def register_commands() -> Sequence[Any]:
             "drift",
             "fitprint_monitor.cli:DRIFT",
             "Say whether data differ from a reference, by the exit status: for CI.",
-        )
+        ),
+        LazyCommand(
+            "monitor",
+            "fitprint_monitor.cli:MONITOR",
+            "Show what a model was given in operation, against its training.",
+        ),
     ]
 
 

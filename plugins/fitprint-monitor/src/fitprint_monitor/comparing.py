@@ -151,7 +151,7 @@ def _measured(cells: Cells, counts: Counts) -> tuple[ColumnDrift, list[_Test]]:
         return replace(found, verdict="not compared", reasons=(_why_not(cells, counts),)), tests
     if counts.present < FEWEST_ROWS:
         return replace(found, verdict="few rows"), tests
-    tests.append(_Test(0, "values", _chance(cells, counts), _effect(found, cells)))
+    tests.append(_Test(0, "values", _chance(cells, counts), _effect(found, cells, counts)))
     if found.new is not None:
         reason = f"{_percent(found.new)} are values that the reference did not have"
         tests.append(
@@ -216,7 +216,7 @@ def _below(counts: Sequence[float]) -> list[float]:
     return found
 
 
-def _effect(found: ColumnDrift, cells: Cells) -> str:
+def _effect(found: ColumnDrift, cells: Cells, counts: Counts) -> str:
     """Return what is large enough to matter, in words; "" if nothing is."""
     reached: Mapping[str, Callable[[], bool]] = {
         "PSI": lambda: (found.psi or 0) >= PSI,
@@ -228,11 +228,24 @@ def _effect(found: ColumnDrift, cells: Cells) -> str:
     size = "large" if (found.psi or 0) >= LARGE_PSI else "moderate"
     if found.medians is None:
         return f"{size} change: other shares of the values"
+    if cells.is_listed:
+        return f"{size} change: {_most_changed(cells, counts)}"
     before, now = found.medians
     moved = f"the median is {now:.4g}, was {before:.4g}"
     if cells.std and abs(now - before) < SHIFT * cells.std:
         moved = "another spread about the same median"
     return f"{size} change: {moved}"
+
+
+def _most_changed(cells: Cells, counts: Counts) -> str:
+    """Return the shares of the listed number, or of new ones, that changed most."""
+    m, n = cells.reference.present, counts.present
+    shares = [(c / n, r / m) for r, c in zip(cells.reference.cells, counts.cells, strict=True)]
+    place = max(range(len(shares)), key=lambda each: abs(shares[each][0] - shares[each][1]))
+    now, before = map(_percent, shares[place])
+    if place % 2 == 0:
+        return f"{now} are new values"
+    return f"{(cells.points[place - 1] + cells.points[place]) / 2:g} is {now}, was {before}"
 
 
 def _percent(share: float) -> str:
