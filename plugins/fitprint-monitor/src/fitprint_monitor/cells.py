@@ -96,15 +96,19 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         """Return the counts of both; the order in which counts are added makes no difference."""
-        return Counts(
-            self.rows + other.rows,
-            self.missing + other.missing,
-            tuple(map(sum, zip(self.cells, other.cells, strict=True)))
-            if self.cells and other.cells
-            else self.cells or other.cells,
-            min(self.low, other.low),
-            max(self.high, other.high),
-            self.strange + other.strange,
+        return Counts.joined((self, other))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Counts]) -> Counts:
+        """Return the sum of counts in the same cells."""
+        cells = [each.cells for each in parts if each.cells]
+        return cls(
+            sum([each.rows for each in parts]),
+            sum([each.missing for each in parts]),
+            tuple(map(sum, zip(*cells, strict=True))),
+            min([each.low for each in parts], default=math.inf),
+            max([each.high for each in parts], default=-math.inf),
+            sum([each.strange for each in parts]),
         )
 
 

@@ -35,6 +35,9 @@ FEWEST_ROWS = 500
 
 _GROUPS = 8  # of numbers' cells, with about as many of the training's values in each
 _MANY_ROWS, _MANY_GROUPS = 5000, 32
+Counted = Sequence[float]
+Groups = tuple[Counted, Counted]  # counts of the reference and of now
+
 _EXPECTED = 5  # rows in a group of the smaller side, below which it joins its neighbour
 
 
@@ -130,9 +133,10 @@ def _measured(cells: Cells, counts: Counts) -> tuple[ColumnDrift, list[_Test]]:
         return replace(found, verdict="drift", reasons=(reason,)), []
     missing = (reference.missing / reference.rows, counts.missing / counts.rows)
     found = replace(found, verdict="same", missing=missing)
-    has_values = cells.can_compare and reference.present and counts.present
+    groups = _grouped(cells, counts) if cells.can_compare and counts.present else ([], [])
+    has_values = bool(groups[0] and reference.present)
     if has_values:
-        found = _with_values(found, cells, counts)
+        found = _with_values(found, cells, counts, groups)
     if counts.rows < FEWEST_ROWS:
         return replace(found, verdict="few rows"), []
     tests = [
@@ -151,7 +155,7 @@ def _measured(cells: Cells, counts: Counts) -> tuple[ColumnDrift, list[_Test]]:
         return replace(found, verdict="not compared", reasons=(_why_not(cells, counts),)), tests
     if counts.present < FEWEST_ROWS:
         return replace(found, verdict="few rows"), tests
-    tests.append(_Test(0, "values", _chance(cells, counts), _effect(found, cells, counts)))
+    tests.append(_Test(0, "values", _chance(*groups), _effect(found, cells, counts)))
     if found.new is not None:
         reason = f"{_percent(found.new)} are values that the reference did not have"
         tests.append(
@@ -181,8 +185,8 @@ def _why_not(cells: Cells, counts: Counts) -> str:
     return "its profile tells no values"
 
 
-def _with_values(found: ColumnDrift, cells: Cells, counts: Counts) -> ColumnDrift:
-    r, c = _grouped(cells, counts)
+def _with_values(found: ColumnDrift, cells: Cells, counts: Counts, groups: Groups) -> ColumnDrift:
+    r, c = groups
     psi = statistics.psi(r, c)
     new = None
     if cells.is_listed:
@@ -255,18 +259,17 @@ def _percent(share: float) -> str:
 # -- groups of cells -------------------------------------------------------------------------------
 
 
-def _chance(cells: Cells, counts: Counts) -> float:
-    """Return how likely the PSI is by chance: over the sum of both sides' sampling errors it is a
-    chi-square variable.
+def _chance(r: Counted, c: Counted) -> float:
+    """Return how likely the PSI of groups is by chance: over the sum of both sides' sampling errors
+    it is a chi-square variable.
     """
-    r, c = _grouped(cells, counts)
     if len(r) < 2:
         return 1.0
     m, n = sum(r), sum(c)
     return statistics.chi_square_tail(statistics.psi(r, c) / (1 / m + 1 / n), len(r) - 1)
 
 
-def _grouped(cells: Cells, counts: Counts) -> tuple[list[float], list[float]]:
+def _grouped(cells: Cells, counts: Counts) -> Groups:
     """Join cells until each holds enough of the reference, and of both sides together enough to
     tell anything.
     """

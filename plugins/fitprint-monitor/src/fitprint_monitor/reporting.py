@@ -203,7 +203,7 @@ def _reported(name: str, kept: Kept, length: int) -> Report:
     width = HOUR if length <= _BY_HOUR else 24 * HOUR
     windows = merged(kept.windows, width)
     rows = [_row(start, window, cells, name) for start, window in windows.items()]
-    whole = merged(kept.windows, 1 << 62)[0]
+    whole = Window.joined(list(windows.values()))
     return Report(
         name,
         kept.version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -16,7 +16,6 @@ __all__ = ["HOUR", "Window", "merged"]
 
 HOUR = 3_600_000_000  # microseconds
 _VERSION = 1
-_NONE: Mapping[str, Counts] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +38,17 @@ class Window:
 
     def __add__(self, other: Window) -> Window:
         """Return both together; the order in which windows are added makes no difference."""
-        return Window(
-            min(self.start, other.start),
-            self.seen + other.seen,
-            self.lost + other.lost,
-            _joined(self.inputs, other.inputs),
-            _joined(self.predictions, other.predictions),
+        return Window.joined((self, other))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Window]) -> Window:
+        """Return the sum of one or more windows."""
+        return cls(
+            min(each.start for each in parts),
+            sum(each.seen for each in parts),
+            sum(each.lost for each in parts),
+            _joined([each.inputs for each in parts]),
+            _joined([each.predictions for each in parts]),
         )
 
     @property
@@ -87,22 +91,15 @@ class Window:
 
 def merged(windows: Iterable[Window], width: int) -> dict[int, Window]:
     """Return windows of ``width`` microseconds, by their beginnings, in order."""
-    found: dict[int, Window] = {}
+    found: dict[int, list[Window]] = {}
     for window in windows:
-        start = window.start // width * width
-        found[start] = found[start] + window if start in found else window
-    return {start: found[start] for start in sorted(found)}
+        found.setdefault(window.start // width * width, []).append(window)
+    return {start: Window.joined(found[start]) for start in sorted(found)}
 
 
-def _joined(one: Mapping[str, Counts], other: Mapping[str, Counts]) -> Mapping[str, Counts]:
-    if not one or not other:
-        return one or other
-    return {
-        name: one[name] + other[name]
-        if name in one and name in other
-        else one.get(name, other.get(name, Counts()))
-        for name in dict.fromkeys((*one, *other))
-    }
+def _joined(parts: Sequence[Mapping[str, Counts]]) -> Mapping[str, Counts]:
+    names = dict.fromkeys(name for each in parts for name in each)
+    return {name: Counts.joined([each[name] for each in parts if name in each]) for name in names}
 
 
 def _counts_to_json(counts: Counts) -> list[Any]:
