@@ -87,6 +87,9 @@ def test_tables_of_all_kinds_are_counted_alike(watch):
         assert watch.problem == ""
         counted.append((window.inputs, window.predictions))
     assert all(each == counted[0] for each in counted)
+    watch.observe(data.astype(object), LABELS[:300].tolist())
+    (window,) = watch.take()
+    assert (window.inputs, window.predictions) == counted[0]
 
 
 def test_texts_and_single_rows():
@@ -98,6 +101,18 @@ def test_texts_and_single_rows():
     (window,) = watch.take()
     assert (51, {}) == (window.seen, window.predictions)
     assert ((25, 25, 1), 1) == (window.inputs["city"].cells, window.inputs["age"].missing)
+
+
+def test_wide_tables_are_counted_whole():
+    """Each row of each column, texts included."""
+    names = [f"c{number}" for number in range(100)]
+    rows = [dict.fromkeys(names, "ab"[number % 2]) for number in range(600)]
+    watch = Watch(told(rows))
+    for start in range(0, 600, 30):
+        watch.observe(rows[start : start + 30])
+    (window,) = watch.take()
+    assert {600} == {each.rows for each in window.inputs.values()}
+    assert 100 == len(window.inputs)
 
 
 def test_an_hour_has_a_window(watch, hour):

@@ -17,7 +17,15 @@ from fitprint.errors import FitprintError, RunNotFoundError, StoreError
 from fitprint.recording.model_uris import SCHEME
 from fitprint.recording.reading import RunReader
 
-__all__ = ["DriftError", "MissingDataError", "Side", "find_side", "profile_of", "side_of"]
+__all__ = [
+    "DriftError",
+    "MissingDataError",
+    "Side",
+    "find_side",
+    "profile_of",
+    "side_of",
+    "single_columns",
+]
 
 _PROFILES = "profiles/"
 _PREDICTION = "prediction"
@@ -91,7 +99,7 @@ def side_of(name: str, data: Any) -> Side:
     """
     columns: dict[str, Mapping[str, Any]] = {}
     values: dict[str, SampledColumn] = {}
-    for part in _single_columns(data):
+    for part in single_columns(data):
         taken = sample(Description(part))
         if taken is None:
             raise DriftError(f"{name} is no data of which values can be taken")
@@ -104,7 +112,7 @@ def side_of(name: str, data: Any) -> Side:
     return Side(name, columns, values)
 
 
-def _single_columns(data: Any) -> Sequence[Any]:
+def single_columns(data: Any) -> Sequence[Any]:
     """Return data column by column: of one column more rows are taken than of many."""
     if isinstance(data, Mapping):
         return [{key: value} for key, value in data.items()]

@@ -14,6 +14,7 @@ from fitprint.data.description import Description
 from fitprint.data.sampling import SampledColumn, sample
 from fitprint_monitor.cells import Counts, cells_of
 from fitprint_monitor.counting import count_column
+from fitprint_monitor.sides import single_columns
 from fitprint_monitor.windows import HOUR, Window
 
 __all__ = ["Watch"]
@@ -259,15 +260,29 @@ def _together(waiting: Sequence[Any]) -> Sequence[Any]:
         return [pandas.concat(waiting, ignore_index=True)]
     if all(isinstance(each, list) for each in waiting):
         return [[item for each in waiting for item in each]]
-    if all(isinstance(each, Mapping) for each in waiting):
-        names = dict.fromkeys(name for each in waiting for name in each)
-        if all(len(each) == len(names) for each in waiting):
-            return [{name: [item for each in waiting for item in each[name]] for name in names}]
+    if all(isinstance(each, Mapping) and each.keys() == waiting[0].keys() for each in waiting):
+        return [{name: [item for each in waiting for item in each[name]] for name in waiting[0]}]
     return waiting
 
 
 def _columns(data: Any) -> dict[str, SampledColumn]:
-    taken = sample(Description(data))
-    if taken is None:
-        raise TypeError(f"values of a {type(data).__name__} cannot be counted")
-    return {column.name: column for column in taken.columns}
+    """Return the values of each column."""
+    found: dict[str, SampledColumn] = {}
+    for part in _single_columns(data):
+        taken = sample(Description(part))
+        if taken is None:
+            raise TypeError(f"values of a {type(data).__name__} cannot be counted")
+        found.update((column.name, column) for column in taken.columns)
+    return found
+
+
+def _single_columns(data: Any) -> Sequence[Any]:
+    """Return data column by column: of one column more rows are looked at than of many together."""
+    if isinstance(data, list) and data and isinstance(data[0], (list, tuple)):
+        data = dict(enumerate(map(list, zip(*data, strict=True))))
+    elif isinstance(data, list) and data and isinstance(data[0], Mapping):
+        names = dict.fromkeys(name for each in data for name in each)
+        data = {name: [each.get(name) for each in data] for name in names}
+    elif getattr(data, "ndim", 0) == 2 and not hasattr(data, "columns"):
+        data = {place: data[:, place] for place in range(data.shape[1])}
+    return single_columns(data)
