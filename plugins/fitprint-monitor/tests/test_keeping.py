@@ -127,6 +127,21 @@ def test_a_model_that_is_not_registered(model, command):
     assert command("monitor", "report", "runs:/trained/model").status == 0
 
 
+def test_counts_in_other_cells_are_refused(model, command, hour):
+    """A column with another number of cells was counted by another version."""
+    with watch_model("models:/churn/1") as watched:
+        watched.observe(data(5, 1))
+    (run,) = fitprint.search_runs(filter_string="kind = 'monitor'")
+    (path,) = (each.path for each in run.artifacts if each.path.startswith("windows/"))
+    content = json.loads(run.read(path))
+    content["inputs"]["1"][-1] = [1, 2]
+    run.log_text(json.dumps(content), path)
+    said = command("monitor", "report", "churn")
+    assert (2, True) == (said.status, "the column '1' has other cells" in said.err)
+    run.log_text("{}", path)
+    assert 3 == command("monitor", "report", "churn").status
+
+
 def test_the_newest_run_is_the_training(model):
     """What is counted is no training."""
     with watch_model("models:/churn/1") as watched:

@@ -13,7 +13,8 @@ from fitprint import clock
 from fitprint.data.description import Description
 from fitprint.data.profiles import profile
 from fitprint.data.sampling import sample
-from fitprint_monitor.cells import cells_of
+from fitprint_monitor.cells import Counts, cells_of
+from fitprint_monitor.comparing import compare_columns
 from fitprint_monitor.counting import count_numbers
 from fitprint_monitor.watching import Watch
 from fitprint_monitor.windows import HOUR, Window, merged
@@ -159,6 +160,16 @@ def test_values_of_another_kind_are_no_loss(watch):
     watch.observe({"0": ["a"], "1": [1.0], "2": [1.0]})
     (window,) = watch.take()
     assert (1, 0) == (window.inputs["0"].strange, window.lost)
+
+
+def test_few_strange_values_are_no_drift():
+    """They are more than a hundredth of many rows, or all of any number."""
+    cells = cells_of(told([float(number) for number in range(900)])["columns"][0])
+    quiet = count_numbers(cells, [450.5] * 9, 9)
+    for strange, rows, verdict in ((1, 9, "few rows"), (9, 0, "drift"), (30, 600, "drift")):
+        counts = Counts.joined((*[quiet] * (rows // 9), Counts(strange, 0, (), strange=strange)))
+        (found,) = compare_columns([(cells, counts)])
+        assert verdict == found.verdict
 
 
 def test_threads_lose_nothing_untold(watch):

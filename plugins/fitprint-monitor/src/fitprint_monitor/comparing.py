@@ -126,10 +126,12 @@ def _measured(cells: Cells, counts: Counts) -> tuple[ColumnDrift, list[_Test]]:
     found = ColumnDrift(cells.name, rows=(reference.rows, counts.rows))
     if not reference.rows or not counts.rows:
         return replace(found, reasons=("it has no rows",)), []
-    if counts.strange > NEW * counts.rows:
-        reason = (
-            f"{_percent(counts.strange / counts.rows)} of the values are no {_KINDS[cells.kind]}"
-        )
+    share = counts.strange / counts.rows
+    if share and (
+        counts.strange == counts.rows - counts.missing
+        or (share > NEW and counts.rows >= FEWEST_ROWS)
+    ):
+        reason = f"{_percent(share)} of the values are no {_KINDS[cells.kind]}"
         return replace(found, verdict="drift", reasons=(reason,)), []
     missing = (reference.missing / reference.rows, counts.missing / counts.rows)
     found = replace(found, verdict="same", missing=missing)

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fitprint import clock
 from fitprint.entities import RunRecord
 from fitprint.errors import PendingBytesError
 from fitprint.hooks.manager import hooks
@@ -176,6 +177,7 @@ class Watched:
                 name=f"{name} {moment:%Y-%m-%d}",
                 experiment=_EXPERIMENT,
                 kind=_KIND,
+                at=clock.now(),  # so the process is not watched for it, which may serve for days
                 tags={
                     "monitor.model": self.model.name,
                     "monitor.version": self.model.version,

@@ -10,6 +10,7 @@ from typing import Any
 
 from fitprint import clock
 from fitprint.api import get_run
+from fitprint.arguments import shown
 from fitprint.cli.grid import Column, markdown, render
 from fitprint.cli.terminal import Terminal
 from fitprint.errors import ModelNotFoundError
@@ -226,6 +227,11 @@ def _row(
         for column, each in known.items():
             counts = counted.get(column)
             if counts is not None:
+                if len(counts.cells) not in (0, len(each.reference.cells)):
+                    raise DriftError(
+                        f"what was counted of the column {shown(column)} has other cells than the "
+                        "training's profile gives: another version of fitprint-monitor counted it"
+                    )
                 named = title.format(column).rstrip()
                 pairs.append((_named(each, named), counts))
     drift = Drift("the training", name, tuple(compare_columns(pairs)))
