@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import sys
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
@@ -18,13 +19,14 @@ from typing import Any
 from fitprint.data.buffers import ARROW_NUMBERS
 from fitprint.data.sampling import OTHER, Sample, SampledColumn
 
-__all__ = ["profile", "text_digest"]
+__all__ = ["profile", "read_column", "text_digest"]
 
 _COLUMN_BYTES = 2000  # of one column's JSON
 _BYTES = 64_000  # of the whole
 _NAMES_BYTES = 14_000  # of those, for columns that are only named
 _QUANTILES = 33
 _TOP = 32  # values that are counted
+_MANY = 0.01  # share of the cells that are equal to a quantile, from which they are counted
 _TEXT = 256  # characters up to which a text may be a category
 _SHOWN = 60  # characters of a text that is kept
 _NAME = 100  # characters of a column's name
@@ -62,8 +64,10 @@ def profile(sample: Sample, *, values: bool = True, readable: Iterable[str] = ()
     number of those that are not even named. With ``values`` a column has also:
 
     - numbers: ``mean``, ``std`` and 33 ``quantiles`` (from the least to the greatest, even steps)
-      of the finite ones, to nine digits; ``infinite``, how many are not. Times are microseconds
-      since 1970, UTC where they have a zone; durations are microseconds.
+      of the finite ones, to nine digits; ``infinite``, how many are not. Where there is no
+      ``top``, and more than a hundredth of the cells are equal to a quantile: ``ties``, of each
+      such quantile its value, how many cells are less, and how many are equal. Times are
+      microseconds since 1970, UTC where they have a zone; durations are microseconds.
     - at most 32 distinct whole numbers, and truths: ``top``, pairs of value and count, the most
       frequent first.
     - texts and bytes: ``distinct``, how many there are; ``lengths``, the least, the median and the
@@ -118,7 +122,7 @@ def _bounded(told: dict[str, Any]) -> dict[str, Any]:
 def _column(column: SampledColumn, *, values: bool, readable: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": column.name[:_NAME]}
     try:
-        kind, found, count = _read(column)
+        kind, found, count = read_column(column)
         facts |= {"type": kind, "count": count, "missing": count - len(found)}
         if values and len(found):
             facts |= _TELLERS[kind](found, readable)
@@ -131,9 +135,9 @@ def _column(column: SampledColumn, *, values: bool, readable: bool) -> dict[str,
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def _read(column: SampledColumn) -> tuple[str, Any, int]:
+def read_column(column: SampledColumn) -> tuple[str, Any, int]:
     """Return the type of a column, its present values (an array of numbers, or a list) and the
-    number of all.
+    number of all; types and values as :func:`profile` has them.
     """
     values = column.values
     if hasattr(values, "to_pylist"):  # of pyarrow
@@ -204,12 +208,26 @@ def _numbers(values: Any, _: bool = False) -> dict[str, Any]:
         mean, std = _moments(ordered)
         facts |= {"mean": _rounded(mean), "std": _rounded(std)}
         ordered = ordered.tolist() if hasattr(ordered, "tolist") else ordered
-        facts["quantiles"] = [
-            _rounded(_quantile(ordered, place / (_QUANTILES - 1))) for place in range(_QUANTILES)
-        ]
+        quantiles = [_quantile(ordered, place / (_QUANTILES - 1)) for place in range(_QUANTILES)]
+        facts["quantiles"] = [_rounded(value) for value in quantiles]
         if counts := _whole(ordered):
             facts["top"] = [[int(value), count] for value, count in _ranked(counts)]
+        elif ties := _ties(ordered, quantiles):
+            facts["ties"] = ties
     return facts
+
+
+def _ties(ordered: Sequence[float], quantiles: Sequence[float]) -> list[list[float]]:
+    """Count what is below, and what is equal to, each quantile to which many are equal: the
+    quantiles alone would leave that open.
+    """
+    ties: list[list[float]] = []
+    for value in dict.fromkeys(quantiles):
+        below = bisect_left(ordered, value)
+        equal = bisect_right(ordered, value) - below
+        if equal > 1 and equal > len(ordered) * _MANY:
+            ties.append([_rounded(value), below, equal])
+    return ties
 
 
 def _times(values: Any, _: bool = False) -> dict[str, Any]:

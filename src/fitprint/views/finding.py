@@ -33,8 +33,9 @@ _NAME = Field("attribute", "name")
 _TOP = And(
     (
         Comparison(Field("attribute", "parent_id"), "is null"),
-        # what `fitprint data add` records is no training
+        # what `fitprint data add` records is no training, nor is what a server counts
         Comparison(Field("attribute", "kind"), "!=", "data"),
+        Comparison(Field("attribute", "kind"), "!=", "monitor"),
     )
 )
 
@@ -57,11 +58,11 @@ def find_run(store: Store, name: Any, judged_by: Sequence[str] = ()) -> FoundRun
 
     Of several runs of one name the newest is meant. What is in the trash stands in nobody's way,
     and is found where nothing else has the name. ``@last`` is the newest run without a parent, but
-    of `fitprint data`, ``@last:NAME`` the newest of that name, ``@best:METRIC`` the one with the
-    best last value of a metric (as the metric's goal says), ``@best:METRIC:FILTER`` the best of
-    those that match, ``@best`` the best by the first metric of ``judged_by`` that any run has, or
-    by the tag ``metric`` of the experiments, if they agree; ``#key`` is the newest run with a tag
-    of that name, ``#key=value`` the newest with that tag.
+    of `fitprint data` and `fitprint monitor`, ``@last:NAME`` the newest of that name,
+    ``@best:METRIC`` the one with the best last value of a metric (as the metric's goal says),
+    ``@best:METRIC:FILTER`` the best of those that match, ``@best`` the best by the first metric of
+    ``judged_by`` that any run has, or by the tag ``metric`` of the experiments, if they agree;
+    ``#key`` is the newest run with a tag of that name, ``#key=value`` the newest with that tag.
 
     Raises:
         RunNotFoundError: there is none.

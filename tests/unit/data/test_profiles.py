@@ -52,6 +52,16 @@ def test_few_whole_numbers_are_counted():
     assert "top" not in column(list(range(33)))
 
 
+def test_values_that_many_cells_have_are_counted():
+    """What is less, and what is equal: quantiles alone would leave that open by their step."""
+    values = [0.5] * 3 + [0.0] * 40 + [-number / 7 for number in range(1, 58)]
+    found = column(values)
+    assert [[0.0, 57, 40], [0.5, 97, 3]] == found["ties"]
+    assert 13 == found["quantiles"].count(0.0)
+    assert "ties" not in column([number / 7 for number in range(100)])
+    assert "ties" not in column([1, 1, 2])
+
+
 def test_truths_are_counted():
     """They are no numbers."""
     assert {
