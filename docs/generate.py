@@ -193,6 +193,7 @@ def _plugins() -> str:
         "fitprint.hooks.openers": ("Opener",),
         "fitprint.hooks.metrics": ("Metric", "Outcome"),
         "fitprint.hooks.runners": ("Job", "Prepared", "Runner"),
+        "fitprint.hooks.targets": ("Release", "Rendering", "Target"),
     }
     modules = {name: importlib.import_module(name) for name in parts}
     return _page(

@@ -30,6 +30,7 @@ GROUP = "fitprint"
 _BASES = {  # what is registered derives from these; named, for they lie in higher layers
     "register_artifact_stores": "fitprint.hooks.openers.Opener",
     "register_carriers": "fitprint.carriers.Carrier",
+    "register_deploy_targets": "fitprint.hooks.targets.Target",
     "register_executors": "fitprint.hooks.executors.Executor",
     "register_flavors": "fitprint.models.flavor.Flavor",
     "register_frameworks": "fitprint.autologging.framework.Framework",

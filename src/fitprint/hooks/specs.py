@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fitprint.hooks.metrics import Metric
     from fitprint.hooks.openers import Opener
     from fitprint.hooks.runners import Runner
+    from fitprint.hooks.targets import Target
     from fitprint.settings import Setting
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "register_artifact_stores",
     "register_carriers",
     "register_commands",
+    "register_deploy_targets",
     "register_executors",
     "register_flavors",
     "register_frameworks",
@@ -143,6 +145,16 @@ def register_project_runners() -> Sequence[Runner]:
     ``fitprint run --runner NAME``. Key: its ``name``.
 
     Called when a project is run. What the runner needs is looked for when it prepares a job.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_deploy_targets() -> Sequence[Target]:
+    """Return places where models serve, each derived from ``fitprint.hooks.targets.Target``, for
+    ``fitprint deploy VERB NAME MODEL``. Key: its ``name``.
+
+    Called when something is deployed. What the target needs is looked for when it is applied.
     """
     raise NotImplementedError
 

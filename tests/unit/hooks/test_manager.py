@@ -25,6 +25,7 @@ from fitprint.hooks.markers import hookimpl
 from fitprint.hooks.metrics import Metric
 from fitprint.hooks.openers import Opener
 from fitprint.hooks.runners import Runner
+from fitprint.hooks.targets import Target as Place
 from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.models.trust import Trust
 
@@ -81,6 +82,12 @@ class GoodRunner(Runner):
     name = "good"
 
 
+class GoodPlace(Place):
+    """A place where models serve."""
+
+    name = "good"
+
+
 def raising(*_: Any) -> Any:
     raise RuntimeError("broken")
 
@@ -94,6 +101,7 @@ GOOD = {
     "register_importers": lambda: {"good": Importer(Named)},  # type: ignore[arg-type]
     "register_metrics": lambda: {"good": Metric(Named)},
     "register_project_runners": lambda: [GoodRunner()],
+    "register_deploy_targets": lambda: [GoodPlace()],
     "register_settings": lambda: (Named(name) for name in ["good"]),
     "register_commands": lambda: (Named("good"),),
 }
@@ -134,6 +142,7 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(
         ("register_importers", "fitprint.copying.origin.Importer"),
         ("register_metrics", "fitprint.hooks.metrics.Metric"),
         ("register_project_runners", "fitprint.hooks.runners.Runner"),
+        ("register_deploy_targets", "fitprint.hooks.targets.Target"),
     ],
 )
 def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:
