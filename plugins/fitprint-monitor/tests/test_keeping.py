@@ -80,6 +80,24 @@ def test_drift_is_told_by_window(model, command, hour):
     assert command("monitor", "report", "churn", "--md").out.startswith("**churn version 1")
 
 
+def test_an_alarm_stands_while_the_whole_is_quiet(model, command, hour):
+    """Many quiet hours hide a change of the last two from all together, and not from the status."""
+    with watch_model("models:/churn/1") as watched:
+        for number in range(20):
+            watched.observe(data(1000, number + 1, 0.3 if number > 17 else 0))
+            hour[0] += HOUR
+    said = command("monitor", "report", "churn", "--json")
+    (found,) = json.loads(said.out)
+    assert (1, False) == (said.status, found["whole"]["drift"])
+    assert {"0", "1", "2"} == {each["column"] for each in found["alarms"]}
+    assert {("2024-10-05 06:00", None)} == {
+        (each["since"], each["until"]) for each in found["alarms"]
+    }
+    shown = command("monitor", "report", "churn").out
+    assert "alarm: 0 since 2024-10-05 06:00: moderate change" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
 def test_what_is_written_again_counts_once(model, hour):
     """Each writing holds the whole hour."""
     with watch_model("models:/churn/1") as watched:

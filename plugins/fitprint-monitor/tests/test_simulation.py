@@ -1,11 +1,12 @@
-"""Simulated days: how often data that have not changed are called drift, and how often a shift is
-found. More of them: ``python test_simulation.py DAYS``.
+"""Simulated days and hours: how often data that have not changed are called drift, and how often a
+shift is found. More of them: ``python test_simulation.py WINDOWS``.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ import pytest
 from fitprint.data.description import Description
 from fitprint.data.profiles import profile
 from fitprint.data.sampling import SampledColumn, sample
+from fitprint_monitor.alarms import alarms_of
 from fitprint_monitor.cells import cells_of
-from fitprint_monitor.comparing import compare_columns
+from fitprint_monitor.comparing import ColumnDrift, compare_columns
 from fitprint_monitor.counting import count_column
 
 numpy: Any = pytest.importorskip("numpy")
 TRAINED, ROWS = 8192, 1000
-DAYS_EACH = 20  # days that one training is followed
+EACH = 20  # windows for which one training is followed
 
 
 KINDS: dict[str, Callable[[Any, int, float], Any]] = {
@@ -43,11 +45,11 @@ KINDS: dict[str, Callable[[Any, int, float], Any]] = {
 MOVED = [name for name in KINDS if name not in ("long tails", "truths", "texts")]
 
 
-def days(count: int, seed: int, shift: float = 0.0) -> Iterator[list[str]]:
-    """Yield for each day the columns that are called drift, of one window of 1000 rows."""
+def windows(count: int, seed: int, shift: float = 0.0) -> Iterator[list[ColumnDrift]]:
+    """Yield what is found in each window of 1000 rows; each 20 have a training of their own."""
     draw = numpy.random.default_rng(seed)
-    for day in range(count):
-        if day % DAYS_EACH == 0:
+    for number in range(count):
+        if number % EACH == 0:
             cells = []
             for make in KINDS.values():
                 taken = sample(Description(make(draw, TRAINED, 0.0)))
@@ -57,28 +59,41 @@ def days(count: int, seed: int, shift: float = 0.0) -> Iterator[list[str]]:
             (each, count_column(each, SampledColumn("", make(draw, ROWS, shift))))
             for each, make in zip(cells, KINDS.values(), strict=True)
         ]
-        found = compare_columns(pairs)
-        yield [name for name, each in zip(KINDS, found, strict=True) if each.verdict == "drift"]
+        yield [
+            replace(found, name=name)
+            for name, found in zip(KINDS, compare_columns(pairs), strict=True)
+        ]
+
+
+def drifting(found: list[ColumnDrift]) -> list[str]:
+    """Return the names of the columns that are called drift."""
+    return [each.name for each in found if each.verdict == "drift"]
 
 
 def test_a_day_on_which_nothing_changes_is_quiet():
-    """At most one in a hundred is not, over ten columns of all kinds."""
-    alarmed = sum(bool(found) for found in days(200, seed=1))
-    assert alarmed <= 2
+    """At most one in a hundred is not, over ten columns of all kinds: judged once, and by alarms
+    over its hours.
+    """
+    found = list(windows(200, seed=1))
+    assert sum(bool(drifting(each)) for each in found) <= 2
+    assert [] == alarms_of(enumerate(found))
 
 
 def test_a_shift_is_found_within_a_thousand_rows():
     """0.3 standard deviations, in 95 of 100 cases at least, for each kind of numbers."""
-    found = list(days(40, seed=2, shift=0.3))
+    found = [drifting(each) for each in windows(40, seed=2, shift=0.3)]
     counts = {name: sum(name in each for each in found) for name in MOVED}
     assert min(counts.values()) >= 0.95 * len(found), counts
 
 
 if __name__ == "__main__":
     wanted = int(sys.argv[1])
-    quiet = [bool(found) for found in days(wanted, seed=3)]
-    print(f"{wanted} days without a change: {sum(quiet)} with an alarm")
-    moved = list(days(wanted, seed=4, shift=0.3))
+    quiet = list(windows(wanted, seed=3))
+    print(
+        f"{wanted} windows without a change: {sum(bool(drifting(each)) for each in quiet)} with "
+        f"drift, {len(alarms_of(enumerate(quiet)))} alarms"
+    )
+    moved = [drifting(each) for each in windows(wanted, seed=4, shift=0.3)]
     for name in MOVED:
-        found = sum(name in each for each in moved)
-        print(f"{name}: a shift of 0.3 sd was found on {found} of {wanted} days")
+        count = sum(name in each for each in moved)
+        print(f"{name}: a shift of 0.3 sd was found in {count} of {wanted} windows")

@@ -75,13 +75,16 @@ class Monitoring:
     """MODEL is the name of a registered model (all versions that were watched), one version
     (models:/NAME@ALIAS, models:/NAME/3), or runs:/RUN/model. A server counts what it is asked and
     what it answers in an hour; each window, and all together, are compared with the training as
-    `fitprint drift` does it. The exit status is that of `fitprint drift`, for all together.
+    `fitprint drift` does it. A column that drifts in two windows one after the other is an alarm,
+    until it does not in two. The exit status is that of `fitprint drift`: 1 if an alarm stands, or
+    if all together drifts.
 
     fitprint monitor report churn
     fitprint monitor report models:/churn@champion --since 7d
 
     --json prints a list of objects, one for each version: schema (1), model, version, drift,
-    windows (start, hours, seen, counted, lost, verdict, columns), whole (as `fitprint drift --json`
+    windows (start, hours, seen, counted, lost, verdict, columns), alarms (column, since, until,
+    reason), whole (as `fitprint drift --json`
     has it), pending and killed.
     """
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from textwrap import wrap
 from typing import Any
 
 from fitprint import clock
@@ -16,6 +17,7 @@ from fitprint.cli.terminal import Terminal
 from fitprint.errors import ModelNotFoundError
 from fitprint.query.times import microseconds
 from fitprint.views.wording import clean
+from fitprint_monitor.alarms import Alarm, alarms_of
 from fitprint_monitor.cells import Cells, Counts, cells_of
 from fitprint_monitor.comparing import compare_columns
 from fitprint_monitor.drifting import Drift
@@ -57,7 +59,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a version of a model was given. In a condition it is true if all of it together drifts.
+    """What a version of a model was given. In a condition it is true if an alarm stands, or if all
+    windows together drift.
 
     Attributes:
         model: its name, and ``version``.
@@ -77,7 +80,12 @@ class Report:
     killed: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.whole.drift)
+        return bool(self.whole.drift) or any(each.until is None for each in self.alarms)
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """Columns that drifted in two windows one after the other; also those that do no more."""
+        return alarms_of((each.start, each.drift.columns) for each in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -98,6 +106,15 @@ class Report:
                 }
                 for each in self.rows
             ],
+            "alarms": [
+                {
+                    "column": each.column,
+                    "since": _told(each.since, HOUR),
+                    "until": None if each.until is None else _told(each.until, HOUR),
+                    "reason": each.reason,
+                }
+                for each in self.alarms
+            ],
             "whole": self.whole.drift.to_dict(),
             "pending": self.pending,
             "killed": self.killed,
@@ -106,21 +123,30 @@ class Report:
     def to_text(self, terminal: Terminal) -> str:
         """Return the windows, then all of them together column by column."""
         table, _ = render(self._table(), terminal)
+        told = [each for line in self._notes() for each in wrap(line, 80, subsequent_indent="  ")]
         return "\n".join(
-            [self._title(), "", table, "", self.whole.drift.to_text(terminal), *self._notes()]
+            [
+                *(self._title(), "", table, *told, "", "all together:", ""),
+                self.whole.drift.to_text(terminal),
+            ]
         )
 
     def to_markdown(self) -> str:
         """Return the same in GitHub's Markdown."""
-        parts = [f"**{self._title()}**", markdown(self._table()), self.whole.drift.to_markdown()]
-        return "\n\n".join([*parts, *self._notes()])
+        parts = [f"**{self._title()}**", markdown(self._table()), *self._notes()]
+        return "\n\n".join([*parts, "All together:", self.whole.drift.to_markdown()])
 
     def _title(self) -> str:
         version = f" version {self.version}" if self.version else ""
         return f"{clean(self.model)}{version}: {self.whole.seen} rows"
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = [
+            f"alarm: {_name(each.column)} since {_told(each.since, self.width)}"
+            + (f", until {_told(each.until, self.width)}" if each.until is not None else "")
+            + f": {each.reason}"
+            for each in self.alarms
+        ]
         if self.whole.lost:
             notes.append(f"{self.whole.lost} rows were lost before they were counted")
         if self.killed:
@@ -249,7 +275,11 @@ def _drifting(drift: Drift) -> list[str]:
 
 def _shortened(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(map(clean, names[:_NAMED])) + more
+    return ", ".join(map(_name, names[:_NAMED])) + more
+
+
+def _name(name: str) -> str:
+    return clean(name) or "(values)"
 
 
 def _told(moment: int, width: int) -> str:
