@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fitprint.data.description import Description
 from fitprint.data.profiles import profile
 from fitprint.data.sampling import SampledColumn, sample
 from fitprint_monitor.cells import Counts, cells_of, counts_of_profile
+from fitprint_monitor.comparing import compare_columns
 from fitprint_monitor.counting import count_column
 
-NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32) | st.integers(-5, 5) | st.none()
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-5, 5) | st.none()
 VALUES = (
     st.lists(NUMBERS, min_size=1, max_size=60)
     | st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=60)
@@ -46,6 +48,24 @@ def test_every_value_falls_into_one_cell(values, others):
         if found.cells:
             assert found.missing + found.present == pytest.approx(found.rows)
             assert min(found.cells) >= 0
+
+
+@given(VALUES, VALUES)
+@example([1.7976e308, -1.7976e308, 0.5], [5e-324, 1.7e308])
+@example([1e308, -1e308, 0.5], [5e-324, 1.7e308])
+@example([0.0, 5e-324, 1.5], [0.0, -0.0])
+@example([1e300, 1e300 + 1e284, 2.5], [1.0])
+def test_measures_are_numbers(values, others):
+    """Whatever the values are, and the chances are chances."""
+    cells = cells_of(told_of(values * 30))
+    for counts in (
+        count_column(cells, SampledColumn("", others * 500)),
+        counts_of_profile(cells, told_of(others * 500)),
+    ):
+        (found,) = compare_columns([(cells, counts)])
+        told = (found.psi, found.ks, found.shift, found.js, found.chance, found.new)
+        assert all(value is None or 0 <= value < math.inf for value in told), found
+        assert found.verdict != "few rows"
 
 
 @given(VALUES, st.data())
@@ -119,7 +139,12 @@ def test_values_of_another_kind_are_strange():
     times = [datetime(2026, 1, 1) + timedelta(days=number) for number in range(9)]  # noqa: DTZ001 - meant
     assert 1 == count_column(cells_of(told_of([1.5, 2])), SampledColumn("", ["a"])).strange
     assert 1 == count_column(cells_of(told_of(["a", "a"])), SampledColumn("", [1])).strange
-    assert 0 == count_column(cells_of(told_of(times)), SampledColumn("", ["2026-11-28"])).strange
+    assert (
+        0
+        == count_column(
+            cells_of(told_of(times)), SampledColumn("", ["2026-11-28", "2026-11-28T09:00:00Z"])
+        ).strange
+    )
     assert 1 == count_column(cells_of(told_of(times)), SampledColumn("", ["soon"])).strange
 
 

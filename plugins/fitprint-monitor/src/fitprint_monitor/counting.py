@@ -7,12 +7,12 @@ import sys
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from fitprint.data.profiles import read_column, text_digest
 from fitprint.data.sampling import SampledColumn
+from fitprint.query.times import microseconds
 from fitprint_monitor.cells import Cells, Counts
 
 __all__ = ["count_column", "count_numbers", "count_texts"]
@@ -29,7 +29,7 @@ def count_column(cells: Cells, column: SampledColumn) -> Counts:
     kind, values, rows = read_column(column)
     missing = rows - len(values)
     is_text = kind == "text" and cells.kind == "time"
-    if is_text and all(map(_is_time, values[:100])):
+    if is_text and all(microseconds(text) is not None for text in values[:100]):
         kind = "time"  # as files of text have it
     known = _TYPES.get(cells.kind)
     if known is not None and kind not in known and kind != "empty":
@@ -77,11 +77,3 @@ def _float(value: Any) -> float:
         return float(value)
     except OverflowError:
         return math.inf
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
