@@ -97,8 +97,9 @@ def test_texts_and_single_rows():
     """As a server gets them: one record at a time; others than the known ones are counted apart."""
     rows = [{"age": number % 50 + 0.5, "city": "ab"[number % 2]} for number in range(400)]
     watch = Watch(told(rows))
-    for row in [*rows[:50], {"age": None, "city": "z"}]:
+    for row in rows[:50]:
         watch.observe([row], [1])
+    watch.observe({"age": None, "city": "z"}, [1])
     (window,) = watch.take()
     assert (51, {}) == (window.seen, window.predictions)
     assert ((25, 25, 1), 1) == (window.inputs["city"].cells, window.inputs["age"].missing)

@@ -60,10 +60,13 @@ class Watch:
 
         Args:
             inputs: what the model was given: an array with the columns in the order of the
-                training, a data frame, a dict of columns, or a list of records.
+                training, a data frame, a dict of columns (or of single values: one row), or a list
+                of records or rows.
             predictions: what it answered.
         """
         try:
+            if isinstance(inputs, Mapping) and not any(map(_is_column, inputs.values())):
+                inputs = [inputs]  # one row
             rows = _rows(inputs)
             if not self._lock.acquire(timeout=_WAIT):
                 self._missed.append(rows)
@@ -239,6 +242,10 @@ class _Part:
         self._filled = self._rows = 0
         self._waiting = []
         return lost
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes))
 
 
 def _rows(data: Any) -> int:
