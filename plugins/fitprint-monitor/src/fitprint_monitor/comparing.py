@@ -4,6 +4,7 @@ both unlikely by chance and large enough to matter, over enough rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -157,7 +158,9 @@ def _measured(cells: Cells, counts: Counts) -> tuple[ColumnDrift, list[_Test]]:
         return replace(found, verdict="not compared", reasons=(_why_not(cells, counts),)), tests
     if counts.present < FEWEST_ROWS:
         return replace(found, verdict="few rows"), tests
-    tests.append(_Test(0, "values", _chance(*groups), _effect(found, cells, counts)))
+    tests.append(
+        _Test(0, "values", _chance(found.psi or 0.0, *groups), _effect(found, cells, counts))
+    )
     if found.new is not None:
         reason = f"{_percent(found.new)} are values that the reference did not have"
         tests.append(
@@ -208,9 +211,17 @@ def _with_values(found: ColumnDrift, cells: Cells, counts: Counts, groups: Group
         found,
         ks=ks,
         ks_chance=statistics.kolmogorov_tail(ks, m, n),
-        shift=area / cells.std if cells.std else None,
+        shift=_ratio(area, cells.std),
         medians=(cells.spread.where(0.5), spread.where(0.5)),
     )
+
+
+def _ratio(area: float, std: float) -> float | None:
+    """Return an area in standard deviations; None where that is no number, as at the ends of what
+    floats can hold.
+    """
+    found = area / std if std else math.nan
+    return found if math.isfinite(found) else None
 
 
 def _below(counts: Sequence[float]) -> list[float]:
@@ -261,14 +272,14 @@ def _percent(share: float) -> str:
 # -- groups of cells -------------------------------------------------------------------------------
 
 
-def _chance(r: Counted, c: Counted) -> float:
+def _chance(psi: float, r: Counted, c: Counted) -> float:
     """Return how likely the PSI of groups is by chance: over the sum of both sides' sampling errors
     it is a chi-square variable.
     """
     if len(r) < 2:
         return 1.0
     m, n = sum(r), sum(c)
-    return statistics.chi_square_tail(statistics.psi(r, c) / (1 / m + 1 / n), len(r) - 1)
+    return statistics.chi_square_tail(psi / (1 / m + 1 / n), len(r) - 1)
 
 
 def _grouped(cells: Cells, counts: Counts) -> Groups:

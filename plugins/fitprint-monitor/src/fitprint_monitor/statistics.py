@@ -44,8 +44,11 @@ def jensen_shannon(reference: Counted, current: Counted) -> float:
     for r, c in zip(reference, current, strict=True):
         p, q = r / m, c / n
         middle = (p + q) / 2
-        total += sum(share * math.log2(share / middle) for share in (p, q) if share) / 2
-    return math.sqrt(max(0.0, total))
+        if p:
+            total += p * math.log2(p / middle)
+        if q:
+            total += q * math.log2(q / middle)
+    return math.sqrt(max(0.0, total / 2))
 
 
 def wasserstein(points: Sequence[float], reference: Counted, current: Counted) -> float:
@@ -99,11 +102,14 @@ def kolmogorov_tail(distance: float, reference: float, current: float) -> float:
     scaled = distance * math.sqrt(reference * current / (reference + current))
     if scaled < 0.2:  # the sum below converges slowly, and this is 1 to twelve digits
         return 1.0
-    terms = [
-        (-1) ** (number - 1) * math.exp(-2 * number * number * scaled * scaled)
-        for number in range(1, 101)
-    ]
-    return min(1.0, max(0.0, 2 * math.fsum(terms)))
+    total, sign = 0.0, 1.0
+    for number in range(1, 101):
+        term = math.exp(-2 * number * number * scaled * scaled)
+        total += sign * term
+        sign = -sign
+        if term < 1e-18:
+            break
+    return min(1.0, max(0.0, 2 * total))
 
 
 def two_shares_tail(reference: tuple[float, float], current: tuple[float, float]) -> float:
