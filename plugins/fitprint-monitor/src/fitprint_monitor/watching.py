@@ -65,10 +65,15 @@ class Watch:
             predictions: what it answered.
         """
         try:
-            if isinstance(inputs, Mapping) and not any(map(_is_column, inputs.values())):
-                inputs = [inputs]  # one row
-            rows = _rows(inputs)
-            if not self._lock.acquire(timeout=_WAIT):
+            if isinstance(inputs, dict):  # a Mapping would cost as much as all else
+                first: Any = next(iter(inputs.values()), None)
+                if not _is_column(first):
+                    inputs = [inputs]  # one row
+                    first = inputs
+                rows = len(first)
+            else:
+                rows = len(inputs)
+            if not self._lock.acquire(False) and not self._lock.acquire(timeout=_WAIT):
                 self._missed.append(rows)
                 self.problem = "another thread was counting"
                 return
@@ -248,14 +253,8 @@ def _is_column(value: Any) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, (str, bytes))
 
 
-def _rows(data: Any) -> int:
-    if isinstance(data, Mapping):
-        return len(next(iter(data.values()), ()))
-    return len(data)
-
-
 def _cut(data: Any, rows: slice) -> Any:
-    if isinstance(data, Mapping):
+    if isinstance(data, dict):
         return {name: values[rows] for name, values in data.items()}
     return data.iloc[rows] if hasattr(data, "iloc") else data[rows]
 
