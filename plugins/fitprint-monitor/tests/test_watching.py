@@ -105,6 +105,17 @@ def test_texts_and_single_rows():
     assert ((25, 25, 1), 1) == (window.inputs["city"].cells, window.inputs["age"].missing)
 
 
+def test_texts_as_predictions():
+    """As an array, a list or a series."""
+    pandas = pytest.importorskip("pandas")
+    labels = ["no", "yes", "yes"]
+    watch = Watch(told(TRAINED), told(labels * 50))
+    for predictions in (numpy.array(labels), labels, pandas.Series(labels)):
+        watch.observe(TRAINED[:3], predictions)
+    (window,) = watch.take()
+    assert ((6, 3, 0), 0, "") == (window.predictions[""].cells, window.lost, watch.problem)
+
+
 def test_wide_tables_are_counted_whole():
     """Each row of each column, texts included."""
     names = [f"c{number}" for number in range(100)]

@@ -168,6 +168,8 @@ class _Part:
         ):
             self._add_array(numpy, data)
             return
+        if hasattr(data, "tolist"):  # arrays and series: lists of many answers are soon one
+            data = data.tolist()
         self._waiting.append(data)
         self._rows += rows
         if len(self._waiting) >= _BATCHES or self._rows >= self._room:
