@@ -414,6 +414,27 @@ def test_data_that_git_ignores_is_named_and_can_be_brought(project):
     assert "EXACT" == project.check("--bring", "ignored.txt", status=0)["verdict"]
 
 
+def test_data_that_were_kept_come_by_their_digest(project):
+    """As they were, though those beside the code have changed; others are named."""
+    data = project.folder / "ignored-data"
+    (data / "deep").mkdir(parents=True)
+    (data / "deep" / "a.txt").write_text("3\n")
+    more = "fitprint.log_input('ignored-data'); open('ignored-data/deep/a.txt').close()"
+    project.commit("train.py", SCRIPT.format(seed=1, more=more))
+    project.train("train.py")
+    told = project.check(status=3)
+    assert "is in neither the commit nor kept" in " ".join(told["notes"])
+    assert 0 == project.ask("data", "add", "ignored-data", "--keep").returncode
+    (data / "deep" / "a.txt").write_text("4\n")
+
+    report = project.check(status=0, run=told["run"]["id"])
+
+    assert "EXACT" == report["verdict"]
+    assert {"same"} == {each for name, each in outcomes(report).items() if "data" in name}
+    assert any("ignored-data (sha256:" in note and "brought" in note for note in report["notes"])
+    assert "4\n" == (data / "deep" / "a.txt").read_text()
+
+
 def test_data_that_is_missed_inside_a_run(project):
     (project.folder / "ignored.txt").write_text("3\n")
     project.commit("train.py", SCRIPT.format(seed=1, more="open('ignored.txt')"))

@@ -128,6 +128,27 @@ def test_a_table_and_a_shell_template_run(made, answer, home):
     assert not (folder / "pwned").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "|\n      python t.py \\\n        --rate={rate} \\\n        --mode {mode}\n",
+        ">\n      python -O t.py --rate={rate}\n      --mode {mode}\n",
+        '"python t.py --rate={rate}\n             --mode {mode}"\n',
+    ],
+)
+def test_commands_over_several_lines_run_as_in_mlflow(made, answer, home, command):
+    """With a backslash at the end of a line, folded, and in quotes, as its examples have it."""
+    text = (
+        "python_env: python_env.yaml\nentry_points:\n  main:\n    parameters:\n"
+        "      rate: {type: float, default: 1e-1}\n      mode: {type str, default: 'min'}\n"
+        f"    command: {command}"
+    )
+    made().write(MLproject=text, t__py=SAY, python_env__yaml="dependencies: [nowhere]")
+    assert 0 == main(["run", str(made().folder), "--env", "local"])
+    assert ["t.py", "--rate=1e-1", "--mode", "min"] == json.loads(answer.read_text())["argv"]
+    assert {"rate": 0.1, "mode": "min"}.items() <= run_of().params.items()
+
+
 def test_a_parameter_that_the_table_does_not_declare_is_refused(made, home, capsys):
     """A slip of the pen trains with the default otherwise; nothing is recorded."""
     table = (

@@ -144,12 +144,13 @@ def test_what_is_wrong_in_a_table_is_said(made, text, words):
 
 
 def test_what_authors_also_write_is_understood(made):
-    """A blank that was forgotten behind `type:`, and descriptions."""
-    text = "entry_points: {main: {command: a, description: d, parameters: {x: {type:float}}}}"
-    assert (
-        "float"
-        == read_project(made().write(MLproject=text).folder).entry("main").parameters["x"].type
-    )
+    """A blank or a colon that was forgotten behind `type`, and descriptions."""
+    written = "x: {type:float}, y: {type int, default: 3}, z: {type  str, default: min}"
+    text = f"entry_points: {{main: {{command: a, description: d, parameters: {{{written}}}}}}}"
+    parameters = read_project(made().write(MLproject=text).folder).entry("main").parameters
+    assert [("float", None), ("int", "3"), ("string", "min")] == [
+        (each.type, each.default) for each in parameters.values()
+    ]
 
 
 def test_a_type_that_is_none_of_mlflows_is_told_and_is_a_string(made, problems):

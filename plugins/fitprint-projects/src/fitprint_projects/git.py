@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fitprint.context.git import GitError, Repository
 from fitprint.context.redaction import redact_text
 from fitprint_projects.caching import cache_folder, locked
 from fitprint_projects.errors import ProjectError
@@ -24,11 +23,10 @@ from fitprint_projects.errors import ProjectError
 __all__ = ["checked_reference", "copy_with", "git", "repository_of", "tree_of"]
 
 _SECONDS = 600.0  # of one command
+_MOST = 1 << 20  # bytes of an answer
 _REFERENCE = re.compile(r"[\w@][\w./@+~^{}-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SETTLED = {
-    "core.hooksPath": os.devnull,
-    "core.fsmonitor": "false",
     "protocol.ext.allow": "never",
     "protocol.fd.allow": "never",
     "filter.lfs.smudge": "",
@@ -39,10 +37,15 @@ _SETTLED = {
     "advice.detachedHead": "false",
     "gc.auto": "0",
 }
-_UNWANTED = (
-    "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_OBJECT_DIRECTORY GIT_NAMESPACE "
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT GIT_EXTERNAL_DIFF"
-).split()
+_VARIABLES = {
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    # what a git around us has set
+    **dict.fromkeys(("GIT_CONFIG_PARAMETERS", "GIT_NAMESPACE"), ""),
+    **dict.fromkeys(("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_EXTERNAL_DIFF"), ""),
+    "GIT_CONFIG_COUNT": str(len(_SETTLED)),
+    **{f"GIT_CONFIG_KEY_{number}": name for number, name in enumerate(_SETTLED)},
+    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_SETTLED.values())},
+}
 
 
 def git(*arguments: str, folder: Path, protocols: str = "", seconds: float = _SECONDS) -> str:
@@ -57,36 +60,12 @@ def git(*arguments: str, folder: Path, protocols: str = "", seconds: float = _SE
     Raises:
         ProjectError: it fails; the message is git's own, without passwords.
     """
-    variables = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
-    variables |= {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_LFS_SKIP_SMUDGE": "1",
-        "GIT_ALLOW_PROTOCOL": protocols,
-        "LC_ALL": "C",
-    }
-    settled = [word for name, value in _SETTLED.items() for word in ("-c", f"{name}={value}")]
+    variables = {**_VARIABLES, "GIT_ALLOW_PROTOCOL": protocols}
     try:
-        done = subprocess.run(
-            ["git", *settled, *arguments],  # noqa: S607 - the user's own
-            cwd=folder,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ProjectError(
-            f"git {arguments[0]} took longer than {seconds:g} seconds; see whether the repository "
-            "can be reached"
-        ) from None
-    except FileNotFoundError:
-        raise ProjectError("git is not installed; a project of a repository needs it") from None
-    if done.returncode:
-        told = redact_text(done.stderr.decode("utf-8", "replace").strip())
-        reason = " ".join(told.split())[-500:]
-        raise ProjectError(f"git {arguments[0]} failed: {reason or done.returncode}")
-    return done.stdout.decode("utf-8", "surrogateescape").strip()
+        said, _ = Repository(folder, seconds).ask(_MOST, *arguments, variables=variables)
+    except GitError as error:
+        raise ProjectError(" ".join(str(error).split())) from None
+    return said.decode("utf-8", "surrogateescape").strip()
 
 
 def checked_reference(reference: str) -> str:

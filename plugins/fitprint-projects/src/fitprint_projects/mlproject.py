@@ -111,9 +111,11 @@ def _parameter(name: str, value: Any, where: str) -> Parameter:
     where = f"{where}, parameter {name!r}"
     if isinstance(value, str):
         value = {"type": value}
-    # `{type:float}` is a key without a value, and is written where a blank was forgotten
+    # `{type:float}` and `{type float}` are keys without a value: a blank or a colon was forgotten
     found = dict(
-        key.split(":", 1) if each is None and str(key).startswith("type:") else (key, each)
+        ("type", str(key)[5:].strip())
+        if each is None and str(key).startswith(("type:", "type "))
+        else (key, each)
         for key, each in _mapping(value, where).items()
     )
     known(found, ("type", "default", "description"), where)

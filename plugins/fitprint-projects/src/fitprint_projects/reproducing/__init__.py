@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,6 @@ from typing import Any, Literal
 import fitprint
 from fitprint.context.code import describe_code
 from fitprint.context.redaction import REDACTED
-from fitprint.errors import FitprintError
 from fitprint.platform.users import host_name, user_name
 from fitprint.recording.environment import attachments
 from fitprint.recording.run import Run
@@ -29,6 +27,7 @@ from fitprint_projects.checkout import CodeMissingError, check_out
 from fitprint_projects.environments.building import provide
 from fitprint_projects.environments.wanted import UnbuildableError, other_packages, recorded
 from fitprint_projects.git import copy_with
+from fitprint_projects.reproducing.bringing import bring_data, bring_files
 from fitprint_projects.reproducing.commands import (
     Folders,
     MissingWordsError,
@@ -136,7 +135,7 @@ def reproduce(
         except (CodeMissingError, UnbuildableError, CacheBusyError, MissingWordsError) as error:
             return _impossible(run, [str(error)])
         fails = done.run is None or (record.status, done.run.status) == ("FINISHED", "FAILED")
-        if done.run is None or (fails and missing_file(done.ended)):
+        if done.run is None or (fails and missing_file(done.ended, done.root)):
             return _impossible(run, [_why_none(done, choices)], done.notes)
         report = _compared(run, done.run, done, tolerances)
     done.run.log_dict(report.to_dict(), REPORT)
@@ -195,7 +194,7 @@ def _why_none(done: Rerun, choices: Choices) -> str:
         if done.ended.status
         else "the program ended well"
     )
-    path = missing_file(done.ended)
+    path = missing_file(done.ended, done.root)
     if path and not Path(path).is_absolute():
         brings = "; " if not choices.bring else ", too; "
         return (
@@ -238,7 +237,8 @@ def run_again(
     notes = _bring_code(line[0], environment, root, choices)
     folders = folders_of(environment, root)
     notes += [folders.note] if folders.note else []
-    notes += _bring_files(choices.bring, folders)
+    notes += bring_files(choices.bring, folders)
+    notes += bring_data(line[0], folders)
     python = _python(environment, choices, tell, notes)
     command = command_of(environment, folders, python, choices.given)
     variables = variables_of(environment, os.environ)
@@ -282,28 +282,6 @@ def _bring_code(
 
 def _script(git: Mapping[str, Any], folder: Path) -> Path:
     return folder / str(part(git, "script").get("path") or "")
-
-
-def _bring_files(paths: Sequence[str], folders: Folders) -> list[str]:
-    """Copy files that no record has from the working directory; the user's own stay untouched."""
-    here = working_folder()
-    for path in paths:
-        if here is None or Path(path).is_absolute() or ".." in Path(path).parts:
-            raise FitprintError(
-                f"--bring takes a path below the working directory, not {path!r}; what lies "
-                "elsewhere is found where it is"
-            )
-        source, target = here / path, folders.work / path
-        if not source.exists():
-            raise FitprintError(f"there is no {source} to bring")
-        if os.path.lexists(target) or folders.root.resolve() not in target.resolve().parents:
-            raise FitprintError(f"{path} is a part of the recorded code, and need not be brought")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns(".git", ".fitprint"))
-        else:
-            shutil.copy2(source, target)
-    return [f"brought from {here}: {', '.join(paths)}"] if paths else []
 
 
 def _python(

@@ -42,7 +42,9 @@ _MOST_RUNS = 1000
 _KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
 _GRACE = 10.0  # seconds that a program which is asked to end has for it
 _REST = 2.0  # seconds for what is still in the pipe
-_MISSING = re.compile(r"No such file or directory: '([^'\n]{1,400})'")
+_MISSING = re.compile(
+    r"(?:No such file or directory:|there is no file and no folder) '([^'\n]{1,400})'"
+)
 
 
 class Ended:
@@ -186,12 +188,14 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
         pass  # all have ended
 
 
-def missing_file(ended: Ended) -> str:
-    """Return the path of a file that the program did not find; "" if it did not say so."""
+def missing_file(ended: Ended, root: Path) -> str:
+    """Return the path of a file that the program did not find, as seen from the fresh folder where
+    it lies there; "" if it did not say so.
+    """
     for line in reversed(ended.last_lines):
         found = _MISSING.search(line)
         if found is not None:
-            return found[1]
+            return found[1].removeprefix(f"{root}{os.sep}")
     return ""
 
 
