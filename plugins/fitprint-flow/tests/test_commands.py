@@ -16,7 +16,7 @@ import fitprint
 from fitprint.cli import main
 from fitprint.models.yaml_text import load
 from fitprint.platform.processes import is_gone
-from fitprint_flow import programs
+from fitprint_flow import commands, programs
 
 FLOW = f"""
 name = "churn"
@@ -496,6 +496,43 @@ def test_stages_of_dvc_become_a_flow(place, capsys):
     assert {"prepare": "cached", "count": "cached"} == run(capsys, "run")[1]
     (place / "other.json").write_text('{"seed": 4}')
     assert {"prepare": "run", "count": "cached"} == run(capsys, "run")[1]
+
+
+STAGES = {
+    "cmd: FOO=1 sh a.sh": ["sh", "-c", "FOO=1 sh a.sh"],
+    'cmd: ["true || x", "echo 1 # a"]': [
+        "sh", "-c", "set -e\n(\ntrue || x\n)\n(\necho 1 # a\n)",
+    ],
+    "{cmd: cat x, wdir: a b}": ["sh", "-c", "set -e\ncd 'a b'\ncat x"],
+    "{cmd: ls, outs_persist: [a]}": "the key outs_persist",
+    "{cmd: ls, frozen: true}": "it is frozen",
+    "{cmd: ls, deps: ['s3://b/x']}": "s3://b/x is no file",
+    "{cmd: ls, outs: out.txt}": "outs is no list of paths",
+    "{cmd: ls, outs: [null]}": "outs is no list of paths",
+    "{cmd: ls, outs: [{}]}": "outs is no list of paths",
+    "{cmd: ls, outs: [../x]}": "../x lies outside",
+    "{cmd: ls, wdir: .., metrics: [x]}": "../x lies outside",
+    "{cmd: ls, outs: [/x]}": "/x lies outside",
+    "{cmd: ls, params: [{params.py: [a]}]}": "not params.py:a",
+    "cmd: ''": "it has no cmd",
+    "cmd: []": "it has no cmd",
+    "cmd: [3]": "it has no cmd",
+    "deps: [a]": "it has no cmd",
+    "3": "it is no table",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_of_dvc_is_brought_over_as_it_is_or_named(place, capsys, stage):
+    (place / "dvc.yaml").write_text(f"stages:\n  one:\n    {stage}\n")
+    expected = STAGES[stage]
+    assert isinstance(expected, str) == main(["flow", "import"])
+    if isinstance(expected, str):
+        told = capsys.readouterr().err
+        assert "not brought over: the stage one: " in told
+        assert expected in told
+    else:
+        assert expected == commands.read_flow(place / "fitprint.flow.toml").steps["one"].argv
 
 
 def test_the_template_is_cached_the_second_time_and_an_edit_runs_what_depends_on_it(place):
