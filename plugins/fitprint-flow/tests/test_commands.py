@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,8 +14,9 @@ import pytest
 
 import fitprint
 from fitprint.cli import main
+from fitprint.models.yaml_text import load
 from fitprint.platform.processes import is_gone
-from fitprint_flow import programs
+from fitprint_flow import commands, programs
 
 FLOW = f"""
 name = "churn"
@@ -190,6 +192,86 @@ def test_an_output_that_the_command_left_alone_is_not_taken_for_its(place, capsy
     assert 1 == main(["flow", "run"])
     assert "left a as it was" in capsys.readouterr().err
     assert "old" == (place / "a").read_text()
+
+
+def exported(capsys, *words) -> str:
+    assert 0 == main(["flow", "export", *words])
+    return capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_a_flow_of_commands_as_a_makefile(project, capsys):
+    """It runs what changed, without fitprint, and no value steers it."""
+    clean = (project / "clean.py").read_text()
+    (project / "clean.py").write_text(clean.replace("fitprint.log_metric", "print"))
+    (project / "Makefile").write_text(exported(capsys, "--to", "make"))
+    make = ["make", "-s"]
+    subprocess.run(make, check=True)
+    assert "abca; touch pwned; $(touch pwned) 'x' " == (project / "report.txt").read_text()
+    assert not (project / "pwned").exists()
+    assert 0 == subprocess.run([*make, "-q"], check=False).returncode
+    (project / "raw.txt").write_text("other")
+    os.utime(project / "raw.txt", (time.time() + 100,) * 2)
+    assert 1 == subprocess.run([*make, "-q"], check=False).returncode
+    assert not (project / ".fitprint").exists()
+
+
+def test_what_make_has_no_words_for_is_named(place, capsys):
+    for text, told in (
+        (command("['echo', 'a\\nb']").replace("'a\\nb'", '"a\\nb"'), "it has new lines"),
+        (command(outputs="['a b']"), "the path 'a b'"),
+    ):
+        (place / "fitprint.flow.toml").write_text(text)
+        assert 1 == main(["flow", "export", "--to", "make"])
+        assert told in capsys.readouterr().err
+
+
+ODD = """
+from fitprint_flow import Flow
+def step(*args):
+    return len(args)
+flow = Flow("odd: ${{ secrets.KEY }}")
+first = flow.add(step, name="first")
+second = flow.add(step, first, name="--force '$(touch pwned)' ${{ secrets.KEY }}")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no shell of POSIX here")
+@pytest.mark.parametrize("form", ["github", "gitlab", "make"])
+def test_a_flow_of_functions_is_run_step_by_step(place, capsys, monkeypatch, form):
+    """What others run is `fitprint flow run --only STEP`, and names steer neither it nor them."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    name = f"odd_{form}.py"  # each a module of its own
+    (place / name).write_text(ODD)
+    text = exported(capsys, "--to", form, name)
+    assert text == exported(capsys, name, "--to", form)
+    bin_folder = place / "bin"
+    bin_folder.mkdir()
+    program = bin_folder / "fitprint"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fitprint "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+    if form == "make":
+        if shutil.which("make") is None:
+            pytest.skip("make is not installed")
+        (place / "Makefile").write_text(text)
+        calls = ["make -s"]
+    elif form == "gitlab":
+        calls = load(text)["flow"]["script"][1:]
+    else:
+        said = load(text)
+        shown = "${{ '${{' }}"
+        assert f"odd: {shown} secrets.KEY }}}}" == said["name"]
+        calls = [
+            each["run"].replace(shown, "${{")
+            for each in said["jobs"]["flow"]["steps"]
+            if "flow run" in each.get("run", "")
+        ]
+    for call in calls:
+        subprocess.run(["sh", "-c", call], check=True)
+    assert not (place / "pwned").exists()
+    found = {child.name for flow in fitprint.search_runs() for child in flow.children()}
+    assert {"first", "--force '$(touch pwned)' ${{ secrets.KEY }}"} == found
 
 
 SLOW = f"""
@@ -414,6 +496,43 @@ def test_stages_of_dvc_become_a_flow(place, capsys):
     assert {"prepare": "cached", "count": "cached"} == run(capsys, "run")[1]
     (place / "other.json").write_text('{"seed": 4}')
     assert {"prepare": "run", "count": "cached"} == run(capsys, "run")[1]
+
+
+STAGES = {
+    "cmd: FOO=1 sh a.sh": ["sh", "-c", "FOO=1 sh a.sh"],
+    'cmd: ["true || x", "echo 1 # a"]': [
+        "sh", "-c", "set -e\n(\ntrue || x\n)\n(\necho 1 # a\n)",
+    ],
+    "{cmd: cat x, wdir: a b}": ["sh", "-c", "set -e\ncd 'a b'\ncat x"],
+    "{cmd: ls, outs_persist: [a]}": "the key outs_persist",
+    "{cmd: ls, frozen: true}": "it is frozen",
+    "{cmd: ls, deps: ['s3://b/x']}": "s3://b/x is no file",
+    "{cmd: ls, outs: out.txt}": "outs is no list of paths",
+    "{cmd: ls, outs: [null]}": "outs is no list of paths",
+    "{cmd: ls, outs: [{}]}": "outs is no list of paths",
+    "{cmd: ls, outs: [../x]}": "../x lies outside",
+    "{cmd: ls, wdir: .., metrics: [x]}": "../x lies outside",
+    "{cmd: ls, outs: [/x]}": "/x lies outside",
+    "{cmd: ls, params: [{params.py: [a]}]}": "not params.py:a",
+    "cmd: ''": "it has no cmd",
+    "cmd: []": "it has no cmd",
+    "cmd: [3]": "it has no cmd",
+    "deps: [a]": "it has no cmd",
+    "3": "it is no table",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_of_dvc_is_brought_over_as_it_is_or_named(place, capsys, stage):
+    (place / "dvc.yaml").write_text(f"stages:\n  one:\n    {stage}\n")
+    expected = STAGES[stage]
+    assert isinstance(expected, str) == main(["flow", "import"])
+    if isinstance(expected, str):
+        told = capsys.readouterr().err
+        assert "not brought over: the stage one: " in told
+        assert expected in told
+    else:
+        assert expected == commands.read_flow(place / "fitprint.flow.toml").steps["one"].argv
 
 
 def test_the_template_is_cached_the_second_time_and_an_edit_runs_what_depends_on_it(place):

@@ -248,6 +248,38 @@ def test_a_worker_of_dask_that_dies_is_told_and_the_rest_is_kept(place, module):
     }
 
 
+@pytest.mark.filterwarnings("ignore")  # of Ray and its libraries
+@pytest.mark.thorough
+def test_on_ray_the_same_and_what_dies_there_is_told(place, module):
+    ray = pytest.importorskip("ray")
+    steps = module(STEPS)
+    inline = outcome(diamond(steps).run())
+    ray.init(address="local", num_cpus=2, include_dashboard=False, resources={"place": 1})
+    try:
+        result = diamond(steps).run(executor="ray", force=True)
+        assert inline == outcome(result)
+        assert 4 == len(result.ran)
+        assert [] == diamond(steps).run(executor="ray").ran
+        flow = Flow("dying")
+        node = flow.add(step(resources={"CPU": 2, "place": 1})(steps.here))
+        flow.add(steps.die_with, node)
+        with pytest.raises(FlowError, match="'die_with' failed: The worker died"):
+            flow.run(executor="ray")
+        assert ["cached", "run"] == [each.state for each in flow.plan()]
+        flow = Flow("failing")
+        flow.add(steps.fail)
+        with pytest.raises(FlowError, match="ValueError: no"):
+            flow.run(executor="ray")
+        assert ray.is_initialized()  # the program's connection is its own
+    finally:
+        ray.shutdown()
+    (failing, dying) = fitprint.search_runs(max_results=2)
+    assert {"FAILED"} == {failing.status, *(child.status for child in failing.children())}
+    assert {"here": "FINISHED", "die_with": "KILLED"} == {
+        child.name: child.status for child in dying.children()
+    }
+
+
 def test_register_executors_adds_engines(place, module):
     """A plugin's engine gets the address, and what a step asks for that it takes by name."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from fitprint.testing import isolated
 from fitprint_flow import Flow
 from fitprint_flow import code as flow_code
 
-EDITS = ("nothing", "comment", "body", "constant", "helper", "param", "version", "package", "lost")
-PARTS = ("body", "constant", "helper", "param", "version", "package")
+PARTS = ("body", "constant", "helper", "param", "file", "version", "package")
+EDITS = ("nothing", "comment", *PARTS, "lost")
 
 
 class Model:
@@ -40,28 +41,32 @@ class Model:
                 f"def helper{place}(x):",
                 f"    return x + {numbers['helper']}",
                 f"@step(version={numbers['version']})",
-                f"def step{place}(param{names}):",
+                f"def step{place}(param, file{names}):",
                 f"    # {numbers['comment']}",
-                f"    all = [param, CONSTANT{place}, {numbers['body']}{names}]",
+                "    number = int(file.read_text())",
+                f"    all = [param, number, CONSTANT{place}, {numbers['body']}{names}]",
                 f"    return helper{place}(sum(all) + package{place}.VERSION) % 3",
             ]
         return "\n".join(lines)
 
-    def packages(self, folder):
+    def files(self, work, folder):
         for place, numbers in enumerate(self.numbers):
             name = f"package{place}"
+            (work / f"file{place}.txt").write_text(str(numbers["file"]))
             (folder / f"{name}.py").write_text(f"VERSION = {numbers['package']}\n")
             for old in folder.glob(f"{name}-*.dist-info"):
                 old.rmdir()
             (folder / f"{name}-{numbers['package']}.dist-info").mkdir()
             sys.modules.pop(name, None)
 
-    def flow(self, module):
+    def flow(self, module, work):
         flow = Flow("random")
         nodes = []
         for place, (needs, numbers) in enumerate(zip(self.needs, self.numbers, strict=True)):
             function = getattr(module, f"step{place}")
-            nodes.append(flow.add(function, numbers["param"], *(nodes[each] for each in needs)))
+            file = work / f"file{place}.txt"
+            needed = (nodes[each] for each in needs)
+            nodes.append(flow.add(function, numbers["param"], file, *needed))
         return flow
 
     def run(self):
@@ -100,6 +105,44 @@ def test_exactly_the_steps_run_again_that_must(write_module, data):
     the run say the same.
     """
     model = Model(data.draw(graphs()))
+    with _home(len(model.needs)) as (work, site):
+        for turn in range(data.draw(st.integers(2, 5))):
+            edit = data.draw(st.sampled_from(EDITS)) if turn else "nothing"
+            place = data.draw(st.integers(0, len(model.needs) - 1))
+            _edit(model, edit, place)
+            _compare(model, work, site, write_module)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        ("body", "code random_steps.step{} changed"),
+        ("constant", "code random_steps.CONSTANT{} changed"),
+        ("helper", "code random_steps.helper{} changed"),
+        ("param", "parameter param changed"),
+        ("file", "input file changed"),
+        ("version", "version changed"),
+        ("package", "package package{} 0 → 1"),
+        ("comment", None),
+        ("nothing", None),
+    ],
+)
+def test_each_part_of_a_key_alone_runs_the_step_and_is_the_reason(write_module, edit, reason):
+    model = Model([[], [0], [0], [1, 2]])
+    with _home(len(model.needs)) as (work, site):
+        _compare(model, work, site, write_module)
+        for place in range(len(model.needs)):
+            _edit(model, edit, place)
+            planned = _compare(model, work, site, write_module)
+            told = {each.name: each.reasons for each in planned if each.state == "run"}
+            changed = {f"step{place}": (reason.format(place),)} if reason else {}
+            assert changed == told
+
+
+@contextmanager
+def _home(count):
+    """Give a folder for the flow and its home, and one of packages."""
     with tempfile.TemporaryDirectory() as name:
         work, site = Path(name), Path(name) / "site-packages"
         site.mkdir()
@@ -110,15 +153,11 @@ def test_exactly_the_steps_run_again_that_must(write_module, data):
             with isolated(
                 work / ".fitprint", store=None, context=False, profile="off", system_metrics=False
             ):
-                for turn in range(data.draw(st.integers(2, 5))):
-                    edit = data.draw(st.sampled_from(EDITS)) if turn else "nothing"
-                    place = data.draw(st.integers(0, len(model.needs) - 1))
-                    _edit(model, edit, place)
-                    _compare(model, work, site, write_module)
+                yield work, site
         finally:
             sys.dont_write_bytecode = writes_none
             sys.path.remove(str(site))
-            for each in [*range(len(model.needs))]:
+            for each in range(count):
                 sys.modules.pop(f"package{each}", None)
             sys.modules.pop("random_steps", None)
 
@@ -133,12 +172,13 @@ def _edit(model, edit, place):
 
 
 def _compare(model, work, site, written):
-    model.packages(site)
+    model.files(work, site)
     # a package changes its version between two programs, not within one
     for remembered in (requirements._beside, requirements._installed_in, flow_code._version):
         remembered.cache_clear()
-    flow = model.flow(written(work, "random_steps", model.text()))
-    planned = {each.name: each.state for each in flow.plan()}
+    flow = model.flow(written(work, "random_steps", model.text()), work)
+    plan = flow.plan()
+    planned = {each.name: each.state for each in plan}
     expected, values = model.run()
     result = flow.run()
     assert (sorted(expected), values) == (
@@ -147,3 +187,4 @@ def _compare(model, work, site, written):
     )
     for name, state in planned.items():
         assert state == "open" or (state == "run") == (name in expected), (name, state)
+    return plan

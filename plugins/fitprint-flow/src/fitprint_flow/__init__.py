@@ -29,10 +29,16 @@ _ELSEWHERE = {
 def register_executors() -> Mapping[str, Executor]:
     from fitprint_flow.executors import open_dask, open_inline, open_processes
 
+    def open_ray(address: str, jobs: int) -> Any:
+        from fitprint_flow.on_ray import open_ray as opened
+
+        return opened(address, jobs)
+
     return {
         "dask": Executor(open_dask),
         "inline": Executor(open_inline),
         "processes": Executor(open_processes),
+        "ray": Executor(open_ray),
     }
 
 

@@ -33,6 +33,7 @@ class Flowing:
       fitprint flow run --dry-run
       fitprint flow why train
       fitprint flow graph --mermaid
+      fitprint flow export --to make > Makefile
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,8 @@ class Flowing:
             "--executor",
             default=None,
             metavar="NAME",
-            help="inline (the default), processes, dask, dask://HOST:PORT, or one of a plugin",
+            help="inline (the default), processes, dask, dask://HOST:PORT, ray, ray://HOST:PORT, "
+            "or one of a plugin",
         )
         run.add_argument(
             "--jobs",
@@ -89,6 +91,12 @@ class Flowing:
             "new",
             "write an example of a whole life cycle",
             {"[FOLDER]": "the folder; this one by default"},
+        )
+        export = add_verb(
+            verbs, "export", "print the flow as text that others run", {"[FLOW]": _FLOW}
+        )
+        export.add_argument(
+            "--to", required=True, choices=("github", "gitlab", "make"), help="who runs it"
         )
         add_verb(
             verbs,
@@ -274,7 +282,15 @@ def _import(arguments: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from fitprint_flow.exporting import exported
+
+    print(exported(find_flow(arguments.flow), arguments.to, arguments.flow or "."), end="")
+    return 0
+
+
 _VERBS = {
+    "export": _export,
     "gc": _collect,
     "graph": _graph,
     "import": _import,

@@ -15,6 +15,11 @@ from fitprint_flow.steps import FlowError
 
 __all__ = ["converted"]
 
+_OUTPUTS = ("outs", "metrics", "plots")
+_LISTS = ("deps", "params", *_OUTPUTS)
+_KNOWN = {*_LISTS, "cmd", "wdir", "always_changed", "desc", "meta", "frozen"}
+_READABLE = (".json", ".toml", ".yaml", ".yml")
+_ASSIGNMENT = re.compile(r"\w+\+?=")
 _SHELL = re.compile(r"[|&;<>()$`*?\[\]#~!{}\n]")
 
 
@@ -39,13 +44,9 @@ def converted(file: Path) -> tuple[str, list[str]]:
             continue
         folder = str(stage.get("wdir", "."))
         keys = {
-            "run": _argv(stage["cmd"], folder),
+            "run": _argv(_commands(stage), folder),
             "inputs": [*_paths(stage.get("deps"), folder), *_whole_files(stage, folder)],
-            "outputs": [
-                path
-                for kind in ("outs", "metrics", "plots")
-                for path in _paths(stage.get(kind), folder)
-            ],
+            "outputs": [path for kind in _OUTPUTS for path in _paths(stage.get(kind), folder)],
             "params": list(_params(stage, folder)),
         }
         lines += ["", f"[step.{_text(str(name))}]"]
@@ -61,36 +62,69 @@ def _why_not(stage: Any) -> str:
     for word in ("foreach", "matrix"):
         if word in stage:
             return f"it is made by {word}; write its steps one by one"
-    if not isinstance(stage.get("cmd"), (str, list)):
+    if not all(isinstance(each, str) and each.strip() for each in _commands(stage) or [None]):
         return "it has no cmd"
     if "${" in json.dumps(stage):
         return "it uses ${...}; write the values, or parameters as {name}"
+    if unknown := stage.keys() - _KNOWN:
+        return f"it has the key {min(map(str, unknown))}, for which flows have no word"
+    if stage.get("frozen"):
+        return "it is frozen; name what it made among the inputs of the others"
+    for key in _LISTS:
+        items = stage.get(key) or []
+        if not isinstance(items, list) or not all(map(_is_item, items)):
+            return f"{key} is no list of paths"
+    folder = str(stage.get("wdir", "."))
+    for path in _paths([*(stage.get("deps") or ()), *(stage.get("outs") or ())], ""):
+        if "://" in path:
+            return f"{path} is no file; let a step fetch it"
+    for kind in _OUTPUTS:
+        for path in _paths(stage.get(kind), folder):
+            if path.startswith("/") or path.split("/")[0] == "..":
+                return f"{path} lies outside of the folder"
+    for path in _params(stage, folder):
+        if not path.rpartition(":")[0].endswith(_READABLE):
+            return f"parameters are read from .json, .toml and .yaml files, not {path}"
     return ""
 
 
-def _argv(command: Any, folder: str) -> list[str]:
+def _is_item(item: Any) -> bool:
+    if isinstance(item, Mapping) and item:
+        return all(isinstance(key, str) and key for key in item)
+    return isinstance(item, str) and bool(item)
+
+
+def _commands(stage: Mapping[str, Any]) -> list[Any]:
+    command = stage.get("cmd")
+    return command if isinstance(command, list) else [command]
+
+
+def _argv(commands: list[str], folder: str) -> list[str]:
     """Return the words of a command; a shell reads it only where it needs one."""
-    text = command if isinstance(command, str) else " && ".join(map(str, command))
-    if folder == "." and not _SHELL.search(text):
+    if folder == "." and len(commands) == 1 and not _SHELL.search(commands[0]):
         try:
-            if words := shlex.split(text):
-                return words
+            words = shlex.split(commands[0])
         except ValueError:
-            pass
-    return ["sh", "-c", text if folder == "." else f"cd {shlex.quote(folder)} && {text}"]
+            words = []
+        if words and not _ASSIGNMENT.match(words[0]):
+            return words
+    lines = [] if folder == "." else [f"cd {shlex.quote(folder)}"]
+    # each by itself, as DVC does
+    lines += [f"(\n{each}\n)" for each in commands] if len(commands) > 1 else commands
+    return ["sh", "-c", "\n".join(["set -e", *lines] if len(lines) > 1 else lines)]
 
 
 def _paths(items: Any, folder: str) -> Iterator[str]:
     for item in items or ():
-        path = next(iter(item), "") if isinstance(item, Mapping) else item
-        yield posixpath.normpath(posixpath.join(folder, str(path)))
+        path = next(iter(item)) if isinstance(item, Mapping) else item
+        yield path if "://" in path else posixpath.normpath(posixpath.join(folder, path))
 
 
 def _params(stage: Mapping[str, Any], folder: str) -> Iterator[str]:
     for item in stage.get("params") or ():
         files = item if isinstance(item, Mapping) else {"params.yaml": [item]}
         for file, names in files.items():
-            path = posixpath.normpath(posixpath.join(folder, str(file)))
+            path = posixpath.normpath(posixpath.join(folder, file))
             yield from (f"{path}:{name}" for name in names or ())
 
 

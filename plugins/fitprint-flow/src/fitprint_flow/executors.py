@@ -13,7 +13,7 @@ from typing import Any
 
 from fitprint_flow.steps import FlowError
 
-__all__ = ["Inline", "Processes", "open_dask", "open_inline", "open_processes"]
+__all__ = ["Inline", "Processes", "open_dask", "open_inline", "open_processes", "pickled"]
 
 _BEGUN = "begun"  # sent when all is imported: from then on a timeout counts
 _GRACE = 5.0  # seconds that a process has between its answer, or a polite end, and a kill
@@ -55,15 +55,7 @@ class Processes:
         Raises:
             FlowError: the call cannot be pickled.
         """
-        try:
-            payload = pickle.dumps((function, args))
-        except FlowError:
-            raise
-        except Exception as error:
-            raise FlowError(
-                f"it cannot be sent to another process ({error}); define its function with `def` "
-                'at the top level of a module, or run the flow with executor="inline"'
-            ) from error
+        payload = pickled(function, args)
         return self._threads.submit(self._run, payload, timeout)
 
     def _run(self, payload: bytes, timeout: float | None) -> Any:
@@ -104,6 +96,23 @@ class Processes:
         for process in running:
             process.terminate()
         self._threads.shutdown(cancel_futures=True)
+
+
+def pickled(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    """Return a call as bytes, for another process.
+
+    Raises:
+        FlowError: it cannot be pickled.
+    """
+    try:
+        return pickle.dumps((function, args))
+    except FlowError:
+        raise
+    except Exception as error:
+        raise FlowError(
+            f"it cannot be sent to another process ({error}); define its function with `def` "
+            'at the top level of a module, or run the flow with executor="inline"'
+        ) from error
 
 
 def _answer(receiver: Connection, process: Any, timeout: float | None = None) -> Any:

@@ -361,7 +361,8 @@ class Flow:
 
         Args:
             executor: "inline" (in this process, one after the other), "processes" (each in a fresh
-                one), "dask" or "dask://HOST:PORT", or an object with ``submit``.
+                one), "dask", "ray", "dask://HOST:PORT", "ray://HOST:PORT", or an object with
+                ``submit``.
             jobs: how many steps may run at once; as many as there are cores by default.
             only: run these steps and what they need; all by default.
             force: run them even if nothing changed.

@@ -35,7 +35,7 @@ __all__ = [
 
 FLOW, STEP, KEY, CACHED_FROM = "flow", "flow.step", "flow.key", "cached_from"  # tags
 DOCUMENT = "flow"
-_FORMAT = 1  # of keys and documents: another one finds nothing of this one
+_FORMAT = 2  # of keys and documents: another one finds nothing of this one
 _MOST_LOOKED_AT = 20  # runs of one key whose outputs may be gone or damaged
 _NEWEST = (Order(Field("attribute", "start_time"), descending=True),)
 

@@ -21,7 +21,6 @@ from fitprint.recording.opening import make_current, open_run, run_of
 from fitprint.recording.token import RunToken
 from fitprint_flow.code import CodeReader
 from fitprint_flow.planning import DOCUMENT, FLOW, KEY, STEP, Key
-from fitprint_flow.steps import FlowError
 from fitprint_flow.values import Document, digest_of, load
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def perform(task: Task) -> Outcome:
         try:
             with run:
                 document = _record(task, run, is_at_home=is_at_home)
-        except FlowError as error:
+        except FitprintError as error:
             return Outcome(run.id, error=str(error), cause=error if is_at_home else None)
         except Exception as error:  # noqa: BLE001 - whatever a step raises, it failed
             told = traceback.format_exception_only(type(error), error)[-1].strip()
