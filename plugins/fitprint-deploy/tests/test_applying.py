@@ -172,7 +172,8 @@ class TestImage:
         status, output, _ = command(*self.build, self.base, "-o", "folder")
         assert (0, DIGEST) == (status, output.strip())
         (call,) = programs.calls("buildah")
-        assert ["build", "--layers", "--format=docker"] == call[:3]
+        created = fitprint.get_model_version(URI).record.created // 1_000_000
+        assert ["build", "--layers", "--format=docker", f"--timestamp={created}"] == call[:4]
         assert ["--tag=localhost/churn:1", "folder"] == call[-2:]
 
     def test_what_is_pushed_is_named_by_its_digest(
