@@ -11,6 +11,6 @@ def test_the_plugin_is_found_and_loads():
 
 
 def test_register_deploy_targets_brings_its_targets():
-    assert {"image", "compose", "systemd", "kubernetes", "kserve"} <= set(
+    assert {"image", "compose", "systemd", "kubernetes", "kserve", "sagemaker"} <= set(
         Hooks().registered("register_deploy_targets")
     )

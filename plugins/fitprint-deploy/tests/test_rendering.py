@@ -173,6 +173,15 @@ class TestPackages:
         with pytest.raises(DeployError, match=_literal(told)):
             ImageTarget().render(releases(options={"base": BASE, "wheels": folder}))
 
+    def test_the_list_of_contents_is_accepted_by_the_schema_of_cyclonedx(
+        self, releases: Callable[..., Release]
+    ) -> None:
+        validation = pytest.importorskip("cyclonedx.validation.json")
+        schema = pytest.importorskip("cyclonedx.schema")
+        rendering = ImageTarget().render(releases(options={"base": BASE}))
+        judge = validation.JsonStrictValidator(schema.SchemaVersion.V1_5)
+        assert judge.validate_str(str(rendering.files["sbom.cdx.json"])) is None
+
     def test_fault_9_a_requirement_without_a_version_is_told(
         self, releases: Callable[..., Release]
     ) -> None:

@@ -30,6 +30,14 @@ def register_deploy_targets() -> Sequence[Any]:
     from fitprint_deploy.targets.image import ImageTarget
     from fitprint_deploy.targets.kserve import KServeTarget
     from fitprint_deploy.targets.kubernetes import KubernetesTarget
+    from fitprint_deploy.targets.sagemaker import SageMakerTarget
     from fitprint_deploy.targets.systemd import SystemdTarget
 
-    return [ImageTarget(), ComposeTarget(), SystemdTarget(), KubernetesTarget(), KServeTarget()]
+    return [
+        ImageTarget(),
+        ComposeTarget(),
+        SystemdTarget(),
+        KubernetesTarget(),
+        KServeTarget(),
+        SageMakerTarget(),
+    ]

@@ -31,8 +31,8 @@ _MODEL = "models:/NAME@ALIAS, models:/NAME/3 or runs:/RUN/model"
 
 
 class Deploying:
-    """TARGET is image, compose, systemd, kubernetes, kserve, or one of a plugin; MODEL is
-    models:/NAME@ALIAS, models:/NAME/3, or, to render and validate, runs:/RUN/model.
+    """TARGET is image, compose, systemd, kubernetes, kserve, sagemaker, or one of a plugin. MODEL
+    is models:/NAME@ALIAS, models:/NAME/3, or, to render and validate, runs:/RUN/model.
 
     What serves is recorded in the registry: the alias deployed-TARGET-NAME of the model leads to
     the version, so `fitprint models history NAME` says since when, by whom and why, and a tag of

@@ -12,7 +12,7 @@ from fitprint.arguments import shown
 from fitprint.hooks.targets import Release
 from fitprint_deploy.errors import DeployError, TargetRefusedError
 from fitprint_deploy.options import DIGESTED
-from fitprint_deploy.tools import called, first_of
+from fitprint_deploy.programs import called, first_of
 
 __all__ = ["ENGINES", "Image", "build", "pinned"]
 
@@ -99,14 +99,11 @@ def build(folder: Path, release: Release, engine: str, tell: Callable[[str], Non
     tell(f"{name} builds {tag}")
     with tempfile.TemporaryDirectory(prefix="fitprint-image-") as place:
         told = Path(place) / "id"
-        words = {
-            "buildah": ["build", "--layers", "--format=docker"],
-            "podman": ["build", "--layers", "--format=docker"],
-            "docker": ["build"],
-        }[name]
-        epoch = f"--build-arg=SOURCE_DATE_EPOCH={release.created}"
+        words = ["--layers", "--format=docker", f"--timestamp={release.created}"]
+        if name == "docker":
+            words = [f"--build-arg=SOURCE_DATE_EPOCH={release.created}"]
         called(
-            [tool, *words, epoch, f"--iidfile={told}", f"--tag={tag}", str(folder)],
+            [tool, "build", *words, f"--iidfile={told}", f"--tag={tag}", str(folder)],
             seconds=_BUILDING,
             remedy=f"the folder is {folder}",
         )

@@ -13,8 +13,8 @@ from fitprint.hooks.targets import Release, Rendering, Target
 from fitprint_deploy.errors import DeployError
 from fitprint_deploy.manifests import as_yaml, notes_on
 from fitprint_deploy.options import image_of, names_of, port_of, word_of
+from fitprint_deploy.programs import called, first_of
 from fitprint_deploy.targets.image import PORT
-from fitprint_deploy.tools import called, first_of
 
 __all__ = ["ComposeTarget"]
 

@@ -21,6 +21,8 @@ _MODEL = "/opt/ml/model"  # where SageMaker has it, too
 _EPOCH = 315532800  # 1980, before which zip files have no times; the same for each model, so that
 # the layer of packages is built again only if they changed
 
+# Nobody runs the tests of the large libraries there. A file that cannot be compiled is a template
+# of some package.
 _DOCKERFILE = """\
 # {uri}
 FROM {base} AS build
@@ -28,8 +30,14 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 SOURCE_DATE_EPOCH={epoch}
 COPY requirements.txt /build/
 {copy}RUN python3 -m venv /build/pip \\
  && python3 -m venv --without-pip /app/venv \\
- && /build/pip/bin/python -m pip --python /app/venv/bin/python install \\
-    {install} -r /build/requirements.txt
+ && /build/pip/bin/python -m pip --python /app/venv/bin/python install --no-compile \\
+    {install} -r /build/requirements.txt \\
+ && for each in numpy pandas scipy sklearn; do \\
+        find /app/venv/lib/*/site-packages/$each -type d -name tests -prune -exec rm -rf {{}} + \\
+            2>/dev/null || true; \\
+    done \\
+ && (/app/venv/bin/python3 -m compileall -q --invalidation-mode unchecked-hash \\
+        /app/venv/lib || true)
 
 FROM {base}
 ENV PATH=/app/venv/bin:$PATH PYTHONUNBUFFERED=1 HOME=/tmp FITPRINT_HOME=/tmp/fitprint PORT={port}

@@ -9,8 +9,8 @@ from pathlib import Path
 from fitprint.hooks.targets import Release, Rendering, Target
 from fitprint_deploy.manifests import as_yaml, manifest, notes_on, pod, problems_of
 from fitprint_deploy.options import count_of
+from fitprint_deploy.programs import called
 from fitprint_deploy.targets.kubernetes import COMMON, kubectl
-from fitprint_deploy.tools import called
 
 __all__ = ["KServeTarget"]
 

@@ -11,7 +11,7 @@ from fitprint.hooks.targets import Release, Rendering, Target
 from fitprint_deploy.errors import DeployError
 from fitprint_deploy.manifests import as_yaml, manifest, notes_on, pod, problems_of, selector
 from fitprint_deploy.options import count_of, word_of
-from fitprint_deploy.tools import called, first_of
+from fitprint_deploy.programs import called, first_of
 
 __all__ = ["COMMON", "KubernetesTarget", "kubectl"]
 

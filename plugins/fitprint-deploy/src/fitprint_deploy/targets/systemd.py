@@ -13,7 +13,7 @@ from fitprint.hooks.targets import Release, Rendering, Target
 from fitprint_deploy.errors import DeployError
 from fitprint_deploy.options import names_of, port_of
 from fitprint_deploy.packages import bill_of_materials, constraints, required
-from fitprint_deploy.tools import called, first_of
+from fitprint_deploy.programs import called, first_of
 
 __all__ = ["SystemdTarget"]
 
