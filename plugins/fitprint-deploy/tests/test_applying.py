@@ -126,7 +126,12 @@ def test_systemd_gets_an_environment_and_a_unit_and_keeps_the_one_before(
     place: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What serves has a folder of its own, so the way back builds nothing."""
+    """What serves has a folder of its own, so the way back builds nothing; what else lies there is
+    not ours to remove.
+    """
+    theirs = place / "srv/churn/data/table.csv"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(place / "config"))
     programs.make("uv")
     programs.make("systemctl")
@@ -147,7 +152,7 @@ def test_systemd_gets_an_environment_and_a_unit_and_keeps_the_one_before(
     assert ["show", "restart", "enable", "daemon-reload"][1:] == [
         call[1] for call in reversed(programs.calls("systemctl")[-3:])
     ]
-    assert sorted(served[1:]) == sorted((place / "srv/churn").iterdir())
+    assert sorted([*served[1:], theirs.parent]) == sorted((place / "srv/churn").iterdir())
     assert (served[2] / "files/model/MLmodel").is_file()
     built = len(programs.calls("uv"))
     assert 0 == command("deploy", "rollback", "systemd", "models:/churn")[0]
@@ -155,7 +160,8 @@ def test_systemd_gets_an_environment_and_a_unit_and_keeps_the_one_before(
     assert built == len(programs.calls("uv"))
     assert 0 == command("deploy", "delete", "systemd", "models:/churn")[0]
     assert [] == list(units.iterdir())
-    assert not (place / "srv/churn").exists()
+    assert [theirs.parent] == list((place / "srv/churn").iterdir())
+    assert theirs.is_file()
 
 
 class TestImage:

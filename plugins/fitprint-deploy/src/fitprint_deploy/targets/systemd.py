@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ __all__ = ["SystemdTarget"]
 _PLAIN = re.compile(r"/[A-Za-z0-9][A-Za-z0-9._/-]*")
 _BUILDING = 1200  # seconds
 _KEY = 12  # digits of a digest
+_OWN = re.compile(rf"[0-9a-f]{{{_KEY}}}(\.new)?")
 
 _UNIT = """\
 [Unit]
@@ -99,7 +101,7 @@ class SystemdTarget(Target):
             before = unit.read_text(encoding="utf-8") if unit.is_file() else ""
             unit.parent.mkdir(parents=True, exist_ok=True)
             unit.write_text(text, encoding="utf-8")
-            for other in home.parent.iterdir():
+            for other in _own_folders(home.parent):
                 if other != home and f"{other}/" not in before:
                     shutil.rmtree(other, ignore_errors=True)
         except OSError as error:
@@ -119,7 +121,18 @@ class SystemdTarget(Target):
             called([*systemctl, "disable", "--now", unit.name])
             unit.unlink()
             called([*systemctl, "daemon-reload"])
-        shutil.rmtree(Path(_place(release)) / release.name, ignore_errors=True)
+        parent = Path(_place(release)) / release.name
+        for own in _own_folders(parent):
+            shutil.rmtree(own, ignore_errors=True)
+        with contextlib.suppress(OSError):  # somebody else has files there
+            parent.rmdir()
+
+
+def _own_folders(parent: Path) -> list[Path]:
+    """Return the folders of deployments in one that may hold other things."""
+    if not parent.is_dir():
+        return []
+    return [each for each in parent.iterdir() if _OWN.fullmatch(each.name) and each.is_dir()]
 
 
 def _build(uv: str, release: Release, folder: Path, home: Path) -> None:
