@@ -63,6 +63,7 @@ _BUILT_IN = (  # in the order of the help
         "evaluating",
         "Compute metrics of a recorded model on data, and record them on its run.",
     ),
+    _own("predict", "predicting", "Predict for the rows of a file with a recorded model."),
     _own("get", "getting", "Copy a run's artifacts: a file, a folder such as a model, or all."),
     _own("data", "keeping", "Record files and folders of data; get them back, or verify them."),
     _own("plot", "plotting", "Plot curves of runs, in the terminal or to a file."),

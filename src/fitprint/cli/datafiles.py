@@ -13,7 +13,7 @@ from typing import Any
 from fitprint.data.values import error_text
 from fitprint.errors import FitprintError
 
-__all__ = ["read_data"]
+__all__ = ["read_data", "typed_cells"]
 
 _READERS = {
     ".csv": "read_csv",
@@ -76,10 +76,11 @@ def _columns(path: Path, separator: str) -> dict[str, list[Any]]:
             )
     if len(set(head)) < len(head):
         raise FitprintError(f"{path} cannot be read: two columns have the same name")
-    return {name: _typed([row[place] for row in rows]) for place, name in enumerate(head)}
+    return {name: typed_cells([row[place] for row in rows]) for place, name in enumerate(head)}
 
 
-def _typed(cells: Sequence[str]) -> list[Any]:
+def typed_cells(cells: Sequence[str]) -> list[Any]:
+    """Return texts as numbers, if all are numbers; an empty one is None."""
     for kind in (int, float):
         try:
             return [kind(cell) if cell else None for cell in cells]

@@ -46,7 +46,11 @@ def conform(schema: Schema, data: Any) -> Any:
         return _arrays(schema, data)
     if kind == "tensors":
         return _tensors(schema, data)
-    return Signature(schema).enforce(data)
+    found = Signature(schema).enforce(data)
+    if kind == "records" and all(isinstance(row, Mapping) for row in found):
+        for field in filter(is_number, schema.fields):
+            _look_at(field, [row.get(field.name) for row in found], field.name)
+    return found
 
 
 def rows(data: Any) -> int | None:
