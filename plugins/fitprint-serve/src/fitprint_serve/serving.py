@@ -1,0 +1,119 @@
+"""The server: a socket, uvicorn, and an end on request."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+
+from fitprint.errors import FitprintError
+from fitprint_serve.application import Application
+
+__all__ = ["address_of", "bound", "is_loopback", "new_server", "serve"]
+
+_KEPT = 75  # seconds that an idle connection is kept, longer than balancers do
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only programs of this machine reach a host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket of an address, which takes no connections yet.
+
+    Raises:
+        FitprintError: it is in use, or none of this machine's.
+    """
+    try:
+        (family, kind, _, _, address), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listening = socket.socket(family, kind)
+        if hasattr(socket, "SO_REUSEADDR") and not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        raise FitprintError(
+            f"nothing can be served at {host}, port {port}: {error.strerror or error}; choose "
+            "another with --port (0 takes a free one) or --host"
+        ) from None
+    return listening
+
+
+def address_of(listening: socket.socket, host: str) -> str:
+    """Return the address that clients use."""
+    port = listening.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def new_server(
+    application: Application, ready: Callable[[], None], grace: float = 20
+) -> uvicorn.Server:
+    """Return a server that ends when its ``should_exit`` is set, and what was begun is finished.
+
+    Args:
+        ready: called when requests are taken.
+        grace: seconds that requests have left when the end is asked for.
+    """
+    config = uvicorn.Config(
+        application,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEPT,
+        timeout_graceful_shutdown=int(grace),
+    )
+    return _Server(config, ready)
+
+
+def serve(
+    application: Application, listening: socket.socket, ready: Callable[[], None], grace: float
+) -> None:
+    """Answer until this process is asked to end by SIGTERM or SIGINT; a second SIGINT does not wait
+    for what was begun.
+    """
+    server = new_server(application, ready, grace)
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
+        application.is_draining = True
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run(sockets=[listening])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):  # type: ignore[misc]  # unknown to mypy where it is not installed
+    """uvicorn's, with this program's handlers of signals: its own end the process as if killed."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
