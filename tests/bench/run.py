@@ -93,6 +93,13 @@ FLOWS = (
     ("a step in line, added CPU", "inline", 5, 2),
     ("a step in a process of its own, by the clock", "process", 150, 80),
 )
+SERVING = (
+    ("serve: one row in JSON, asked alone, CPU", "one", 0.5, 0.3, "ms"),
+    ("serve: the same, of MLflow's CPU", "share", 0.125, 0.067, ""),
+    ("serve: one row in JSON, answered together, CPU", "together", 0.25, 0.17, "ms"),
+    ("serve: 1000 x 10 rows in JSON, CPU", "many", 2.5, 1.9, "ms"),
+    ("serve: start to first answer above the framework, CPU", "start", 0.5, 0.3, "s"),
+)
 ROWS = (
     Row(
         "import fitprint above bare Python, CPU",
@@ -361,6 +368,10 @@ ROWS = (
     *(
         Row(what, "flow_costs", itemgetter(figure), must, aim, "ms", script="flows.py")
         for what, figure, must, aim in FLOWS
+    ),
+    *(
+        Row(what, "serving", itemgetter(figure), must, aim, unit, script="serving.py")
+        for what, figure, must, aim, unit in SERVING
     ),
     Row(
         "200 files of 1 MiB into S3, CPU above a bare parallel put",

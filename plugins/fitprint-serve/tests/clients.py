@@ -66,16 +66,22 @@ class Client:
         **headers: str,
     ) -> tuple[int, Any, dict[str, str]]:
         """Return status, answer and headers."""
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
-            given.setdefault("content-type", "application/json")
+            headers.setdefault("content_type", "application/json")
+        status, text, told = self.raw(path, body, method, **headers)
+        is_json = told.get("content-type") == "application/json" and text.strip()
+        return status, json.loads(text) if is_json else text.decode(), told
+
+    def raw(
+        self, path: str, body: bytes | None = None, method: str | None = None, **headers: str
+    ) -> tuple[int, bytes, dict[str, str]]:
+        """Return status, body and headers."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method or ("GET" if body is None else "POST"), path, body, given)
         answer = self._connection.getresponse()
-        text = answer.read()
         told = {name.lower(): value for name, value in answer.getheaders()}
-        is_json = told.get("content-type") == "application/json" and text.strip()
-        return answer.status, json.loads(text) if is_json else text.decode(), told
+        return answer.status, answer.read(), told
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,8 +1,14 @@
+import json
+import os
 import signal
 import socket
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
-from clients import frame, slow_request
+from clients import Client, frame, slow_request
 from sklearn.linear_model import LogisticRegression
 
 import fitprint
@@ -86,3 +92,85 @@ def test_token_of_the_environment(command, folder):
     client.close()
     started.process.send_signal(signal.SIGINT)
     assert started.end() == (0, "", "")
+
+
+def test_workers(command, folder):
+    started = command(folder, "--port", "0", "--workers", "2")
+    client = started.client()
+    body = {"inputs": [[1, 2, 3, 4]]}
+    assert client.ask("/invocations", body) == (200, {"predictions": [True]})
+    children = f"/proc/{started.process.pid}/task/{started.process.pid}/children"
+    if not os.path.exists(children):
+        pytest.skip("this system does not tell the children of a process")
+    workers = set(Path(children).read_text().split())
+    assert len(workers) == 2
+    client.close()
+    os.kill(int(min(workers)), signal.SIGKILL)
+    line = json.loads(started.process.stderr.readline())
+    assert (line["event"], line["status"]) == ("worker ended", -signal.SIGKILL)
+    while len(Path(children).read_text().split()) < 2:
+        pass
+    for _ in range(20):
+        another = Client(client.port)
+        assert another.ask("/invocations", body) == (200, {"predictions": [True]})
+        another.close()
+    started.process.send_signal(signal.SIGTERM)
+    assert started.end()[0] == 0
+
+
+def test_workers_end_with_the_process_that_watches_them(command, folder):
+    started = command(folder, "--port", "0", "--workers", "2")
+    client = started.client()
+    client.close()
+    started.process.kill()
+    started.end()  # behind the end of the last that could write
+    with pytest.raises(OSError):
+        Client(client.port).ask("/ping")
+
+
+def test_workers_that_cannot_begin(command):
+    status, output, error = command("nowhere", "--port", "0", "--workers", "2").end()
+    assert (status, output) == (1, "")
+    assert "there is no model directory" in error
+    assert "workers end before they have begun" in error
+
+
+@pytest.mark.parametrize("contract", ["mlflow", "oip", "kserve", "sagemaker"])
+def test_check(client, capsys, tmp_path, contract):
+    bodies = {
+        "oip": {
+            "inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [1, 2, 3, 4]}]
+        }
+    }
+    file = tmp_path / "body.json"
+    file.write_text(json.dumps(bodies.get(contract, {"instances": [[1, 2, 3, 4]]})))
+    url = f"http://127.0.0.1:{client.port}"
+    assert main(["serve", "check", url, "--contract", contract, "--data", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 4
+    assert {line.split()[0] for line in lines} == {"ok"}
+
+
+def test_check_of_what_keeps_nothing(capsys, tmp_path):
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            assert main(["serve", "check", f"http://127.0.0.1:{server.server_port}"]) == 1
+        finally:
+            server.shutdown()
+    assert "failed  GET /ping is 200: the status is 404, not 200" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["check"], "takes one URL"),
+        (["check", "ftp://x"], "is no address"),
+        (["check", "http://127.0.0.1:1", "--data", "nowhere"], "nowhere cannot be read"),
+        (["a/model", "b/model"], "two models would be served as 'model'"),
+    ],
+)
+def test_what_makes_no_sense(capsys, arguments, told):
+    assert main(["serve", *arguments]) == 1
+    assert told in capsys.readouterr().err

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -206,3 +208,127 @@ def test_texts_and_categories(place):
         status, found = client.ask("/v2/models/model/infer", {"inputs": inputs})
         assert status == 200
         assert [each["data"] for each in found["outputs"]] == [data[name].tolist() for name in data]
+
+
+def packed(value, binary, *parts):
+    """Return a body of JSON and bytes, and the length of the JSON."""
+    text = json.dumps(value).encode()
+    return b"".join((text, *parts)), {
+        "inference_header_content_length": str(len(text))
+    } if binary else {}
+
+
+def unpacked(client, body, headers):
+    """Return status, JSON and bytes of an answer."""
+    status, text, told = client.raw("/v2/models/model/infer", body, **headers)
+    length = int(told.get("inference-header-content-length", len(text)))
+    return status, json.loads(text[:length]), text[length:]
+
+
+def test_binary_tensors(client, expected):
+    data = X.to_numpy("<f8").tobytes()
+    size = {"parameters": {"binary_data_size": len(data)}}
+    asked = {"inputs": [{"name": "x", "shape": [5, 4], "datatype": "FP64", **size}]}
+    body, headers = packed(asked, True, data)
+    status, told, rest = unpacked(client, body, headers)
+    assert (status, told["outputs"][0]["data"], rest) == (200, expected, b"")
+
+    body, headers = packed({**asked, "parameters": {"binary_data_output": True}}, True, data)
+    status, told, rest = unpacked(client, body, headers)
+    assert told["outputs"] == [
+        {
+            "name": "predict",
+            "datatype": "BOOL",
+            "shape": [5],
+            "parameters": {"binary_data_size": 5},
+        }
+    ]
+    assert (status, np.frombuffer(rest, bool).tolist()) == (200, expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "length"),
+    [
+        ({}, b"1234", None),
+        ({"binary_data_size": 8}, b"1234", None),
+        ({"binary_data_size": -1}, b"1234", None),
+        ({"binary_data_size": "4"}, b"1234", None),
+        ({"binary_data_size": 4}, b"1234", "9999"),
+        ({"binary_data_size": 4}, b"1234", "x"),
+        ({"binary_data_size": 32}, b"1" * 40, None),
+    ],
+)
+def test_bytes_that_are_no_tensor(client, changes, data, length):
+    tensor = {"name": "x", "shape": [1, 4], "datatype": "FP64", "parameters": changes}
+    body, headers = packed({"inputs": [tensor]}, True, data)
+    if length is not None:
+        headers = {"inference_header_content_length": length}
+    assert unpacked(client, body, headers)[0] == 400
+
+
+def test_texts_as_bytes(folder):
+    model = served(folder)
+    model.predictor = type(model.predictor)(Given(np.array(["ä", ""])), model.predictor._flavor)
+    text = "wörd".encode()
+    data = len(text).to_bytes(4, "little") + text + bytes(4)
+    tensor = {"name": "x", "shape": [2], "datatype": "BYTES"}
+    asked = {
+        "inputs": [{**tensor, "parameters": {"binary_data_size": len(data)}}],
+        "outputs": [{"name": "predict", "parameters": {"binary_data": True}}],
+    }
+    with serving(model) as client:
+        status, told, rest = unpacked(client, *packed(asked, True, data))
+        assert (status, told["outputs"][0]["datatype"]) == (200, "BYTES")
+        assert rest == b"\x02\0\0\0" + "ä".encode() + bytes(4)
+        for wrong in (data[:-1], data[:-5] + b"\xff\0\0\0\0"):
+            asked["inputs"][0]["parameters"]["binary_data_size"] = len(wrong)
+            assert unpacked(client, *packed(asked, True, wrong))[0] == 400
+
+
+def test_times_and_bytes(place):
+    class Same(BaseEstimator):
+        def predict(self, X):
+            return X
+
+    data = pd.DataFrame(
+        {
+            "since": pd.to_datetime(["2024-01-31T12:00:00", None]),
+            "seen": pd.to_datetime(["2024-01-31T12:00:00Z", "2024-02-01T00:30:00+01:00"], utc=True),
+            "raw": [b"\x00\xff", b""],
+        }
+    )
+    model = served(record(place, LinearRegression().fit([[1]], [1]), data, outputs=[1]))
+    model.predictor = type(model.predictor)(
+        Same(), model.predictor._flavor, model.predictor.signature
+    )
+    rows = [["2024-01-31 12:00", "2024-01-31T12:00Z", "AP8="], [None, "2024-01-31T23:30Z", ""]]
+    asked = {"columns": list(data), "data": rows}
+    records = [dict(zip(data, row, strict=True)) for row in rows]
+    expected = [
+        {
+            "since": "2024-01-31T12:00:00.000000000",
+            "seen": "2024-01-31T12:00:00+00:00",
+            "raw": "AP8=",
+        },
+        {"since": None, "seen": "2024-01-31T23:30:00+00:00", "raw": ""},
+    ]
+    bad = [
+        ("since", 0, "2024-13-01"),
+        ("since", 1, "2024-01-01T00:00Z"),
+        ("seen", 0, "2024-01-01"),
+        ("raw", 1, "%"),
+    ]
+    with serving(model) as client:
+        for body in (
+            {"dataframe_split": asked},
+            {"instances": records},
+            {"inputs": rows},
+            {"inputs": {name: [row[name] for row in records] for name in data}},
+        ):
+            assert client.ask("/invocations", body) == (200, {"predictions": expected})
+        for column, row, text in bad:
+            wrong = [dict(each) for each in records]
+            wrong[row][column] = text
+            status, told = client.ask("/invocations", {"instances": wrong})
+            assert (status, told["column"], told["row"]) == (400, column, row)
+            assert text not in told["message"]

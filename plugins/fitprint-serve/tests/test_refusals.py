@@ -225,6 +225,9 @@ def test_a_model_that_hangs(waiting):
     assert (status, told["error_code"]) == (504, "DEADLINE_EXCEEDED")
     assert time.monotonic() - began < 30
     assert client.ask("/ping")[0] == 200
+    assert client.ask("/v2/health/ready")[0] == 200
+    client.application.limits = Limits(seconds=0.01)
+    assert client.ask("/v2/health/ready") == (503, {"ready": False})
     model.may.set()
 
 

@@ -9,19 +9,24 @@ import hmac
 import itertools
 import os
 import re
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from fitprint import __version__
 from fitprint_serve.asked import Answer
 from fitprint_serve.jsons import write_json
 from fitprint_serve.logs import note, trace_of
+from fitprint_serve.metrics import Metrics, text_of
+from fitprint_serve.openapi import PAGE, document
 from fitprint_serve.protocols import kserve, mlflow, oip
 from fitprint_serve.refusals import RefusalError
-from fitprint_serve.served import Contract, Job, Served
+from fitprint_serve.served import Contract, Job, Served, trace_id
+from fitprint_serve.workers import Board
 
 __all__ = ["Application", "Limits"]
 
@@ -31,6 +36,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MLFLOW = Contract("mlflow", mlflow.read, mlflow.write, mlflow.refuse)
 KSERVE = Contract("kserve", kserve.read, kserve.write, kserve.refuse)
+VERTEX = Contract("vertex", kserve.read, kserve.write, kserve.refuse)
 OIP = Contract("oip", oip.read, oip.write, oip.refuse)
 
 _NEWLINE = Answer(b"\n")
@@ -76,6 +82,7 @@ class _Request:
     contract: Contract = MLFLOW
     stage: str = "reading"
     is_late: bool = False
+    model: str = ""
 
 
 class Application:
@@ -86,6 +93,9 @@ class Application:
         token: that clients must show; None if they need none.
         hosts: names by which clients may call this server; None for any. A page of another site
             that makes its name lead to this machine is refused thereby.
+        more: paths that a platform wants, and what they are like: "ping", "mlflow" or "kserve".
+        log_requests: whether each answer is a line in the log.
+        board: of the samples of all workers, of which this is one.
 
     Attributes:
         is_draining: no new work is wanted, and what asks for readiness is told so.
@@ -98,36 +108,61 @@ class Application:
         *,
         token: str | None = None,
         hosts: frozenset[str] | None = None,
+        more: Mapping[str, str] = MappingProxyType({}),
+        log_requests: bool = False,
+        board: Board | None = None,
+        worker: int = 0,
     ) -> None:
         self.models = {served.name: served for served in models}
         self.limits = limits
         self.is_draining = False
         self._token = None if token is None else f"Bearer {token}".encode()
         self._hosts = hosts
-        self._routes = self._all_routes()
+        self._routes = self._all_routes(more)
+        self.metrics = Metrics()
+        self._log_requests = log_requests
+        self._board = board
+        self._worker = worker
         self._prefix = os.urandom(6).hex()
         self._numbers = itertools.count(1)
         self._is_started = False
 
-    def _all_routes(self) -> dict[str, Route]:
+    def _all_routes(self, more: Mapping[str, str]) -> dict[str, Route]:
         first = next(iter(self.models.values()))
         ping = partial(Route, "GET", MLFLOW, is_open=True)
         routes = {
             "/ping": ping(lambda: _NEWLINE),
             "/health": ping(lambda: _NEWLINE),
+            "/metrics": Route("GET", MLFLOW, self._measured),
             "/version": ping(lambda: Answer(__version__.encode(), b"text/plain")),
             "/invocations": Route("POST", MLFLOW, served=first),
+            "/models": Route("GET", MLFLOW, self._listed),
+            "/openapi.json": Route(
+                "GET", MLFLOW, lambda: _json(document(self._all(), token=self._token is not None))
+            ),
+            "/docs": Route(
+                "GET", MLFLOW, lambda: Answer(PAGE, b"text/html; charset=utf-8"), is_open=True
+            ),
             "/v1/models": Route("GET", KSERVE, lambda: _json({"models": list(self.models)})),
             "/v2": Route(
                 "GET",
                 OIP,
-                lambda: _json({"name": "fitprint", "version": __version__, "extensions": []}),
+                lambda: _json(
+                    {
+                        "name": "fitprint",
+                        "version": __version__,
+                        "extensions": ["binary_tensor_data"],
+                    }
+                ),
             ),
             "/v2/health/live": Route("GET", OIP, lambda: _json({"live": True}), is_open=True),
             "/v2/health/ready": Route("GET", OIP, self._ready, is_open=True),
         }
         for name, served in self.models.items():
             routes |= {
+                f"/models/{name}": Route("GET", MLFLOW, partial(_about, served)),
+                f"/models/{name}/invoke": Route("POST", MLFLOW, served=served),
+                f"/models/{name}/invocations": Route("POST", MLFLOW, served=served),
                 f"/v1/models/{name}": Route(
                     "GET", KSERVE, partial(_json, {"name": name, "ready": True})
                 ),
@@ -136,12 +171,36 @@ class Application:
                 f"/v2/models/{name}/ready": Route("GET", OIP, self._ready, is_open=True),
                 f"/v2/models/{name}/infer": Route("POST", OIP, served=served),
             }
-        return routes
+        kinds = {
+            "ping": ping(lambda: _NEWLINE),
+            "mlflow": Route("POST", MLFLOW, served=first),
+            "kserve": Route("POST", VERTEX, served=first),
+        }
+        return routes | {path: kinds[kind] for path, kind in more.items()}
+
+    def _all(self) -> list[Served]:
+        return list(self.models.values())
+
+    def _listed(self) -> Answer:
+        return _json({"models": [_told(served) for served in self.models.values()]})
+
+    def _measured(self) -> Answer:
+        samples = self.metrics.samples(self.models.values())
+        if self._board is not None:
+            samples = self._board.total(self._worker, samples)
+        return Answer(text_of(samples), b"text/plain; version=0.0.4")
+
+    def _post(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._board is not None
+        self._board.post(self._worker, self.metrics.samples(self.models.values()))
+        loop.call_later(1.0, self._post, loop)
 
     def _ready(self) -> Answer:
-        return Answer(
-            write_json({"ready": not self.is_draining}), status=503 if self.is_draining else 200
-        )
+        """Tell whether work is wanted: not at the end, and not while a model hangs."""
+        latest = time.monotonic() - self.limits.seconds
+        hangs = any((served.busy_since or latest) < latest for served in self._all())
+        ready = not self.is_draining and not hangs
+        return Answer(write_json({"ready": ready}), status=200 if ready else 503)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI 3 has it."""
@@ -152,6 +211,8 @@ class Application:
             self._is_started = True
             for served in self.models.values():
                 served.start(loop)
+            if self._board is not None:
+                self._post(loop)
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -163,6 +224,7 @@ class Application:
             request.is_late = True
             task.cancel()
 
+        began = loop.time()
         timer = loop.call_later(self._seconds(headers), expire)
         try:
             try:
@@ -178,9 +240,23 @@ class Application:
                 unforeseen = RefusalError(500, "INTERNAL_ERROR", "the server could not answer")
                 answer = _refused(unforeseen, request)
             request.stage = "sending"
+            self._note(request, scope["path"], answer.status, loop.time() - began)
             await _send(send, answer, request.id)
         finally:
             timer.cancel()
+
+    def _note(self, request: _Request, path: str, status: int, seconds: float) -> None:
+        self.metrics.count(request.model, request.contract.name, status, seconds)
+        if self._log_requests:
+            note(
+                "request",
+                request=request.id,
+                trace_id=trace_id(request.headers),
+                model=request.model or None,
+                path=path[:200],
+                status=status,
+                seconds=round(seconds, 6),
+            )
 
     def _id(self, headers: Mapping[str, str]) -> str:
         given = headers.get("x-request-id")
@@ -219,6 +295,8 @@ class Application:
             )
         if route.served is None:
             return route.answer()
+        request.model = route.served.name
+        route.served.check_queue()
         body = await self._body(headers, receive)
         request.stage = "predicting"
         future: asyncio.Future[Answer | RefusalError] = asyncio.get_running_loop().create_future()
@@ -317,6 +395,14 @@ def _refused(refusal: RefusalError, request: _Request) -> Answer:
 
 def _json(value: Any) -> Answer:
     return Answer(write_json(value))
+
+
+def _told(served: Served) -> dict[str, str]:
+    return {"modelName": served.name, "modelUrl": served.predictor.uri}
+
+
+def _about(served: Served) -> Answer:
+    return _json(_told(served))
 
 
 def _metadata(served: Served) -> Answer:

@@ -1,25 +1,31 @@
-"""Models that are served: loaded, asked, and each in a thread of its own."""
+"""Models that are served: each is asked by a thread of its own, several small requests at once."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
+from importlib import import_module
+from queue import Empty, SimpleQueue
 from typing import Any
 
-import fitprint
+from fitprint.models.compiled import Batch
+
 from fitprint.errors import FitprintError, SignatureError
 from fitprint.models.predictor import Predictor
 from fitprint.models.signature import Signature
 from fitprint_serve.asked import Answer, Asked
 from fitprint_serve.logs import note, trace_of
 from fitprint_serve.refusals import RefusalError
+from fitprint_serve.texts import read_texts
 
 __all__ = ["Contract", "Job", "Served"]
 
-_NAMELESS = {"array", "sparse", "list"}
+_SMALL = 16 << 10  # bytes of a body that may be answered together with others
+_FEW = 32  # rows of such a request
+_MOST = 256  # rows, and requests, that are answered together
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +34,11 @@ class Contract:
 
     name: str
     read: Callable[[bytes, Mapping[str, str], Signature | None], Asked]
-    write: Callable[..., Answer]
+    write: Callable[[Any, Asked, str], Answer]
     refuse: Callable[[RefusalError, str], bytes]
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Job:
     """A request on its way through the model's thread."""
 
@@ -43,23 +49,45 @@ class Job:
     future: asyncio.Future[Answer | RefusalError]
 
 
+_Read = tuple[Job, Asked, Batch]
+
+
 class Served:
-    """A model under a name. One thread asks it, so it need not be safe for several.
+    """A model under a name. One thread asks it, so it need not be safe for several. Small requests
+    that came while it was busy are answered together; none waits for others to come.
 
     Args:
         most_rows: of one request.
         most_waiting: requests that may wait.
+        together: whether small requests are answered together.
+
+    Attributes:
+        predictor: the model; another may take its place at any time, and answers what is read from
+            then on.
+        waiting: requests that were taken and are not answered.
+        busy_since: when it was asked what it has not answered yet, in seconds of
+            ``time.monotonic``; None if it answered.
+        counts: of what was done, by name.
     """
 
     def __init__(
-        self, name: str, predictor: Predictor, *, most_rows: int, most_waiting: int
+        self,
+        name: str,
+        predictor: Predictor,
+        *,
+        most_rows: int = 100_000,
+        most_waiting: int = 256,
+        together: bool = True,
     ) -> None:
         self.name = name
         self.predictor = predictor
         self.waiting = 0
+        self.busy_since: float | None = None
+        self.counts = dict.fromkeys(("rows", "batches", "model_seconds", "model_errors"), 0.0)
         self._most_rows = most_rows
         self._most_waiting = most_waiting
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._together = together
+        self._queue: SimpleQueue[Job] = SimpleQueue()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to take requests, which a loop brings and waits for."""
@@ -73,6 +101,12 @@ class Served:
         Raises:
             RefusalError: too many wait.
         """
+        self.check_queue()
+        self.waiting += 1
+        self._queue.put(job)
+
+    def check_queue(self) -> None:
+        """Raise RefusalError if too many requests wait."""
         if self.waiting >= self._most_waiting:
             raise RefusalError(
                 429,
@@ -80,63 +114,157 @@ class Served:
                 "too many requests wait for the model; try again in a second",
                 headers={"retry-after": "1"},
             )
-        self.waiting += 1
-        self._queue.put(job)
+
+    # -- in the model's thread ---------------------------------------------------------------------
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        while (job := self._queue.get()) is not None:
-            outcome = self._outcome(job) if not job.future.cancelled() else None
+        held: Job | None = None
+        while True:
+            job, held = held or self._queue.get(), None
+            jobs = [job]
+            if self._together and len(job.body) <= _SMALL:
+                while len(jobs) < _MOST and held is None:
+                    try:
+                        other = self._queue.get_nowait()
+                    except Empty:
+                        break
+                    if len(other.body) <= _SMALL:
+                        jobs.append(other)
+                    else:
+                        held = other
+            outcomes = self._outcomes(jobs)
             try:
-                loop.call_soon_threadsafe(self._deliver, job, outcome)
+                loop.call_soon_threadsafe(self._deliver, jobs, outcomes)
             except RuntimeError:
                 return  # the loop has ended
 
-    def _deliver(self, job: Job, outcome: Answer | RefusalError | None) -> None:
-        self.waiting -= 1
-        if outcome is not None and not job.future.done():
-            job.future.set_result(outcome)
+    def _deliver(self, jobs: Sequence[Job], outcomes: Mapping[Job, Answer | RefusalError]) -> None:
+        self.waiting -= len(jobs)
+        for job in jobs:
+            if job in outcomes and not job.future.done():
+                job.future.set_result(outcomes[job])
 
-    def _outcome(self, job: Job) -> Answer | RefusalError:
+    def _outcomes(self, jobs: Sequence[Job]) -> dict[Job, Answer | RefusalError]:
         predictor = self.predictor
-        try:
-            asked = job.contract.read(job.body, job.headers, predictor.signature)
-            predictions = self._predicted(predictor, asked, job.request)
-            return job.contract.write(predictions, asked, self.name)
-        except RefusalError as refusal:
-            return refusal
-        except RecursionError:
-            return RefusalError(400, "BAD_REQUEST", "the data are nested too deeply")
-        except Exception as error:  # noqa: BLE001 - the server goes on
-            note("error", request=job.request, model=self.name, trace=trace_of(error))
-            return RefusalError(500, "INTERNAL_ERROR", "the answer could not be made")
+        outcomes: dict[Job, Answer | RefusalError] = {}
+        groups: dict[object, list[_Read]] = {}
+        rows = 0
+        for job in jobs:
+            if job.future.cancelled():
+                continue
+            try:
+                asked = job.contract.read(job.body, job.headers, predictor.signature)
+                batch = self._batch(predictor, asked)
+            except Exception as error:  # noqa: BLE001 - the server goes on
+                outcomes[job] = self._refusal(job, error)
+                continue
+            few = batch.in_place and batch.rows is not None and batch.rows <= _FEW
+            if few and rows <= _MOST:
+                rows += batch.rows or 0
+                groups.setdefault(batch.data.dtype, []).append((job, asked, batch))
+            else:
+                groups[job] = [(job, asked, batch)]
+        for group in groups.values():
+            found = self._jointly(predictor, group) if len(group) > 1 else None
+            for place, (job, asked, batch) in enumerate(group):
+                try:
+                    predictions = (
+                        found[place] if found is not None else self._predicted(predictor, batch)
+                    )
+                    outcomes[job] = job.contract.write(predictions, asked, self.name)
+                except BaseException as error:  # noqa: BLE001 - a model may raise anything
+                    outcomes[job] = self._refusal(job, error)
+        return outcomes
 
-    def _predicted(self, predictor: Predictor, asked: Asked, request: str) -> Any:
-        schema = predictor.signature.inputs if predictor.signature is not None else None
-        data = asked.data
-        most = self._most_rows
+    def _batch(self, predictor: Predictor, asked: Asked) -> Batch:
+        most, data, reader = self._most_rows, asked.data, predictor.reader
         parts = data.values() if asked.form == "columns" else (data,)
         if any(hasattr(part, "__len__") and len(part) > most for part in parts):
             raise RefusalError(413, "BAD_REQUEST", f"a request may have {most} rows; send several")
-        if asked.names is not None and (schema is None or schema.container not in _NAMELESS):
-            turned = zip(*data, strict=True) if data else ([] for _ in asked.names)
-            data = dict(zip(asked.names, map(list, turned), strict=True))
+        asked = read_texts(asked, reader.schema)
+        data = asked.data
+        if asked.form == "rows":
+            return reader.from_rows(data, asked.names)
+        if asked.form == "records":
+            return reader.from_records(data)
+        if asked.form == "columns":
+            return reader.from_columns(data)
+        return reader.from_rows(data) if isinstance(data, list) else reader.from_array(data)
+
+    def _jointly(self, predictor: Predictor, group: Sequence[_Read]) -> list[Any] | None:
+        """Return the predictions of each request; None if they cannot be told apart, or if one
+        request would spoil those of the others.
+        """
+        batches = [batch for _, _, batch in group]
+        rows = [batch.rows or 0 for batch in batches]
+        data = import_module("numpy").concatenate([batch.data for batch in batches])
+        joined = Batch(data, sum(rows), batches[0].reader, in_place=True)
         try:
-            return predictor.predict(data)
-        except SignatureError as error:
-            raise RefusalError(400, "INVALID_PARAMETER_VALUE", str(error)) from None
-        except BaseException as error:  # noqa: BLE001 - a model may raise anything
-            note("model error", request=request, model=self.name, trace=trace_of(error))
-            told = (
-                str(error)
-                if isinstance(error, FitprintError)
-                else (
-                    "the model could not predict with these data; the server's log has the reason "
-                    f"under the request {request}"
-                )
+            found = self._predicted(predictor, joined)
+        except Exception:  # noqa: BLE001 - each is asked alone, and has its own error
+            return None
+        if not hasattr(found, "dtype") or getattr(found, "shape", ())[:1] != (joined.rows,):
+            return None
+        parts, start = [], 0
+        for count in rows:
+            parts.append(found[start : start + count])
+            start += count
+        return parts
+
+    def _predicted(self, predictor: Predictor, batch: Batch) -> Any:
+        began = self.busy_since = time.monotonic()
+        try:
+            return predictor.predict_batch(batch)
+        except SignatureError:
+            raise
+        except FitprintError:
+            self.counts["model_errors"] += 1
+            raise
+        except BaseException as error:
+            self.counts["model_errors"] += 1
+            raise _ModelError from error
+        finally:
+            self.busy_since = None
+            self.counts["model_seconds"] += time.monotonic() - began
+            self.counts["rows"] += batch.rows or 0
+            self.counts["batches"] += 1
+
+    def _refusal(self, job: Job, error: BaseException) -> RefusalError:
+        if isinstance(error, RefusalError):
+            return error
+        if isinstance(error, SignatureError):
+            place = {"column": error.column, "row": error.row}
+            known = {key: value for key, value in place.items() if value is not None}
+            return RefusalError(400, "INVALID_PARAMETER_VALUE", str(error)[:2000], known)
+        if isinstance(error, FitprintError):
+            return RefusalError(400, "BAD_REQUEST", str(error)[:2000])
+        if isinstance(error, RecursionError):
+            return RefusalError(400, "BAD_REQUEST", "the data are nested too deeply")
+        failed = isinstance(error, _ModelError)
+        note(
+            "model error" if failed else "error",
+            request=job.request,
+            trace_id=trace_id(job.headers),
+            model=self.name,
+            trace=trace_of(error.__cause__ or error),
+        )
+        if failed:
+            return RefusalError(
+                400,
+                "BAD_REQUEST",
+                "the model could not predict with these data; the server's log has the reason "
+                f"under the request {job.request}",
             )
-            raise RefusalError(400, "BAD_REQUEST", told) from None
+        return RefusalError(500, "INTERNAL_ERROR", "the answer could not be made")
 
 
-def load(uri: str, trust: list[str]) -> Predictor:
-    """Load a model as :func:`fitprint.load_predictor` does."""
-    return fitprint.load_predictor(uri, trust or None)
+class _ModelError(Exception):
+    """The model raised the cause of this."""
+
+
+def trace_id(headers: Mapping[str, str]) -> str | None:
+    """Return the id of the trace to which a request belongs, as W3C's header names it."""
+    parts = headers.get("traceparent", "").split("-")
+    if len(parts) < 4 or len(parts[0]) != 2 or len(parts[1]) != 32 or not parts[1].isalnum():
+        return None
+    return parts[1]

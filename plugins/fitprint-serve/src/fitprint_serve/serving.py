@@ -60,7 +60,7 @@ def address_of(listening: socket.socket, host: str) -> str:
 
 
 def new_server(
-    application: Application, ready: Callable[[], None], grace: float = 20
+    application: Application, ready: Callable[[], object], grace: float = 20
 ) -> uvicorn.Server:
     """Return a server that ends when its ``should_exit`` is set, and what was begun is finished.
 
@@ -83,7 +83,7 @@ def new_server(
 
 
 def serve(
-    application: Application, listening: socket.socket, ready: Callable[[], None], grace: float
+    application: Application, listening: socket.socket, ready: Callable[[], object], grace: float
 ) -> None:
     """Answer until this process is asked to end by SIGTERM or SIGINT; a second SIGINT does not wait
     for what was begun.
@@ -106,7 +106,7 @@ def serve(
 class _Server(uvicorn.Server):  # type: ignore[misc]  # unknown to mypy where it is not installed
     """uvicorn's, with this program's handlers of signals: its own end the process as if killed."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._ready = ready
 

@@ -27,18 +27,30 @@ _DTYPES = {
 _WORDS = {dtype: word for word, dtype in _DTYPES.items()}
 
 
-def read(body: bytes, headers: Mapping[str, str], signature: Signature | None) -> Asked:  # noqa: ARG001 - other protocols need them
+def read(body: bytes, headers: Mapping[str, str], signature: Signature | None) -> Asked:
     """Return what a body asks: one tensor for each column or input, or one for all.
 
     Raises:
         RefusalError: it says nothing that a model could be asked.
     """
+    told = headers.get("inference-header-content-length")
+    binary = memoryview(b"")
+    if told is not None:
+        if not told.isdecimal() or len(told) > 18 or int(told) > len(body):
+            raise bad("Inference-Header-Content-Length must be the length of the JSON in the body")
+        body, binary = body[: int(told)], memoryview(body)[int(told) :]
     found = read_object(body)
     inputs = found.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise bad("the body must have the key inputs, a list of at least one tensor")
-    about = {"id": found.get("id"), "outputs": _wanted(found.get("outputs"))}
-    tensors = [_tensor(each, number) for number, each in enumerate(inputs)]
+    about = {"id": found.get("id"), **_wanted(found.get("outputs"), found.get("parameters"))}
+    tensors = []
+    for number, each in enumerate(inputs):
+        tensor, taken = _tensor(each, number, binary)
+        tensors.append(tensor)
+        binary = binary[taken:]
+    if len(binary):
+        raise bad("the body has more bytes than its tensors")
     schema = signature.inputs if signature is not None else None
     if len(tensors) == 1 and (
         schema is None
@@ -63,18 +75,27 @@ def read(body: bytes, headers: Mapping[str, str], signature: Signature | None) -
 
 def write(predictions: Any, asked: Asked, name: str) -> Answer:
     """Return the answer: one tensor, or one for each column or output that the model gives."""
-    outputs = [_output(*each) for each in _named(predictions)]
-    wanted = asked.about.get("outputs")
-    if wanted is not None:
-        there = {each["name"]: each for each in outputs}
-        for each in wanted:
-            if each not in there:
-                raise bad(f"the model has no output of that name; it has: {', '.join(there)}")
-        outputs = [there[each] for each in wanted]
+    there = dict(_named(predictions))
+    wanted: dict[str, bool | None] = asked.about.get("outputs") or dict.fromkeys(there)
+    if not wanted.keys() <= there.keys():
+        raise bad(f"the model has no output of that name; it has: {', '.join(there)}")
+    outputs: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    for each, binary in wanted.items():
+        packed = asked.about.get("binary", False) if binary is None else binary
+        outputs.append(_output(each, there[each], parts if packed else None))
     answer: dict[str, Any] = {"model_name": name, "outputs": outputs}
     if asked.about.get("id") is not None:
         answer["id"] = asked.about["id"]
-    return Answer(write_json(answer))
+    body = write_json(answer)
+    if not parts:
+        return Answer(body)
+    length = str(len(body)).encode()
+    return Answer(
+        b"".join((body, *parts)),
+        b"application/octet-stream",
+        headers=((b"inference-header-content-length", length),),
+    )
 
 
 def refuse(refusal: RefusalError, request: str) -> bytes:
@@ -117,18 +138,29 @@ def _word(field: Field) -> str:
 # -- tensors ---------------------------------------------------------------------------------------
 
 
-def _wanted(found: Any) -> list[str] | None:
-    if found is None or found == []:
-        return None
-    if not isinstance(found, list) or not all(
-        isinstance(each, dict) and isinstance(each.get("name"), str) for each in found
+def _wanted(outputs: Any, parameters: Any) -> dict[str, Any]:
+    """Return the outputs that are wanted, and whether as bytes; None: as all are wanted."""
+    if outputs is None:
+        outputs = []
+    if not isinstance(outputs, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("name"), str) for each in outputs
     ):
         raise bad("outputs must be a list of objects with the key name")
-    return [each["name"] for each in found]
+    wanted = {each["name"]: _parameter(each.get("parameters"), "binary_data") for each in outputs}
+    return {"outputs": wanted, "binary": bool(_parameter(parameters, "binary_data_output"))}
 
 
-def _tensor(found: Any, number: int) -> tuple[str, list[int], Any]:
-    """Return name, shape and values: a numpy array of numbers, or nested lists of texts."""
+def _parameter(parameters: Any, name: str) -> Any:
+    return parameters.get(name) if isinstance(parameters, dict) else None
+
+
+_Tensor = tuple[str, list[int], Any]
+
+
+def _tensor(found: Any, number: int, binary: memoryview) -> tuple[_Tensor, int]:
+    """Return name, shape and values of a tensor: a numpy array of numbers, or nested lists of
+    texts; and how many of the bytes are its own.
+    """
     if not isinstance(found, dict) or not isinstance(found.get("name"), str):
         raise bad(f"tensor {number} must be an object with a name")
     name, shape, word = found["name"], found.get("shape"), found.get("datatype")
@@ -138,10 +170,28 @@ def _tensor(found: Any, number: int) -> tuple[str, list[int], Any]:
         raise bad(
             f"tensor {name!r} has no datatype of these: {', '.join(_DTYPES)}, BYTES", column=name
         )
+    numpy = import_module("numpy")
+    size = _parameter(found.get("parameters"), "binary_data_size")
+    if size is not None:
+        count = math.prod(shape)
+        if type(size) is not int or not 0 <= size <= len(binary):
+            raise bad(f"tensor {name!r} has no such number of bytes in the body", column=name)
+        if word == "BYTES":
+            texts = _texts(binary[:size], name)
+            if len(texts) != count:
+                raise bad(
+                    f"tensor {name!r} has {len(texts)} values for the shape {shape}", column=name
+                )
+            array = numpy.array(texts, dtype=object)
+            return (name, shape, array.reshape(shape).tolist()), size
+        dtype = numpy.dtype(_DTYPES[word]).newbyteorder("<")
+        if size != count * dtype.itemsize:
+            raise bad(f"tensor {name!r} has {size} bytes for the shape {shape}", column=name)
+        array = numpy.frombuffer(binary[:size], dtype)
+        return (name, shape, array.astype(_DTYPES[word]).reshape(shape)), size
     data = found.get("data")
     if not isinstance(data, list):
         raise bad(f"tensor {name!r} has no data: a list", column=name)
-    numpy = import_module("numpy")
     try:
         array = numpy.array(data, dtype=object if word == "BYTES" else None)
     except (ValueError, OverflowError):
@@ -152,8 +202,23 @@ def _tensor(found: Any, number: int) -> tuple[str, list[int], Any]:
     if word == "BYTES":
         if not all(isinstance(each, str) for each in array.flat):
             raise bad(f"tensor {name!r} must hold texts, as BYTES", column=name)
-        return name, shape, array.tolist()
-    return name, shape, _typed(array, _DTYPES[word], name, word)
+        return (name, shape, array.tolist()), 0
+    return (name, shape, _typed(array, _DTYPES[word], name, word)), 0
+
+
+def _texts(packed: memoryview, name: str) -> list[str]:
+    """Return texts, each of which has its length before it."""
+    found, start = [], 0
+    while start < len(packed):
+        end = start + 4 + int.from_bytes(packed[start : start + 4], "little")
+        if end > len(packed):
+            raise bad(f"tensor {name!r} is cut short", column=name)
+        try:
+            found.append(str(packed[start + 4 : end], "utf-8"))
+        except UnicodeDecodeError:
+            raise bad(f"tensor {name!r} holds a text that is not UTF-8", column=name) from None
+        start = end
+    return found
 
 
 def _typed(array: Any, dtype: str, name: str, word: str) -> Any:
@@ -196,13 +261,23 @@ def _named(predictions: Any) -> list[tuple[str, Any]]:
     return [("predict", predictions)]
 
 
-def _output(name: str, values: Any) -> dict[str, Any]:
+def _output(name: str, values: Any, parts: list[bytes] | None) -> dict[str, Any]:
+    """Return a tensor; its values are appended to the parts, if there are any."""
     numpy = import_module("numpy")
     if hasattr(values, "toarray"):
         values = values.toarray()
     array = numpy.asarray(values)
     word = _WORDS.get(array.dtype.name, "BYTES")
-    data = plain(array.reshape(-1))
-    if word == "BYTES":
-        data = ["" if each is None else each if type(each) is str else str(each) for each in data]
-    return {"name": name, "datatype": word, "shape": list(array.shape), "data": data}
+    told: dict[str, Any] = {"name": name, "datatype": word, "shape": list(array.shape)}
+    if parts is not None and word != "BYTES":
+        packed = array.astype(array.dtype.newbyteorder("<")).tobytes()
+    else:
+        data = plain(array.reshape(-1))
+        if word == "BYTES":
+            data = ["" if each is None else str(each) for each in data]
+        if parts is None:
+            return {**told, "data": data}
+        texts = [each.encode() for each in data]
+        packed = b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+    parts.append(packed)
+    return {**told, "parameters": {"binary_data_size": len(packed)}}

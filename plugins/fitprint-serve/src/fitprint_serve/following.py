@@ -1,0 +1,123 @@
+"""Loading models, and following aliases: what an alias names next is loaded beside, and takes the
+place between two requests.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import fitprint
+from fitprint.data.schema import Schema
+from fitprint.models.predictor import Predictor
+from fitprint.recording.versions import get_model_version
+from fitprint_serve.examples import example_of
+from fitprint_serve.logs import note, trace_of
+from fitprint_serve.served import Served
+
+__all__ = ["Follower", "load", "pinned"]
+
+
+def load(uri: str, trust: Sequence[str]) -> Predictor:
+    """Load a model, and let it predict once where its signature tells what it takes.
+
+    Raises:
+        FitprintError: as :func:`fitprint.load_predictor`.
+    """
+    predictor = fitprint.load_predictor(pinned(uri), list(trust) or None)
+    example = example_of(predictor.signature)
+    if example is not None:
+        try:
+            predictor.warm(example)
+        except Exception as error:  # noqa: BLE001 - it may want other values than these
+            note("not warmed", model=uri, error=type(error).__name__)
+    return predictor
+
+
+def pinned(uri: str) -> str:
+    """Return the URI of the version that an alias names now; other URIs as they are."""
+    found = re.fullmatch("models:/+([^@/]+)@[^@/]+", uri)
+    return f"models:/{found[1]}/{get_model_version(uri).version}" if found else uri
+
+
+class Follower:
+    """Looks from time to time where aliases lead.
+
+    The model that was served before is kept, so an alias that is moved back needs no loading.
+
+    Args:
+        models: those to follow, with the URI of each.
+    """
+
+    def __init__(
+        self, models: Sequence[tuple[Served, str]], trust: Sequence[str], seconds: float
+    ) -> None:
+        self._models = [(served, uri) for served, uri in models if pinned(uri) != uri]
+        self._trust = trust
+        self._seconds = seconds
+        self._before: dict[str, Predictor] = {}
+        self._told: dict[str, str] = {}
+        self._end = threading.Event()
+
+    def start(self) -> None:
+        """Look in a thread of its own, as long as the process lives, if there is an alias."""
+        if self._models:
+            threading.Thread(target=self._follow, name="aliases", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._end.set()
+
+    def _follow(self) -> None:
+        while not self._end.wait(self._seconds):
+            self.look()
+
+    def look(self) -> None:
+        """Look once, and change what has to be changed."""
+        for served, uri in self._models:
+            try:
+                self._look(served, uri)
+            except Exception as error:  # noqa: BLE001 - what is served goes on
+                self._tell(served, f"{type(error).__name__}: {error}", trace_of(error))
+
+    def _look(self, served: Served, uri: str) -> None:
+        now, old = pinned(uri), served.predictor
+        if now == old.uri:
+            self._told.pop(served.name, None)
+            return
+        before = self._before.get(served.name)
+        new = before if before is not None and before.uri == now else load(now, self._trust)
+        if (fault := _unfit(old, new)) is not None:
+            self._tell(served, f"{uri} leads to {now}, which {fault}; {old.uri} is served on")
+            return
+        served.predictor = new
+        self._before[served.name] = old
+        self._told.pop(served.name, None)
+        note("model changed", model=served.name, before=old.uri, now=now)
+
+    def _tell(self, served: Served, told: str, trace: str | None = None) -> None:
+        if self._told.get(served.name) != told:  # once
+            self._told[served.name] = told
+            note("alias not followed", model=served.name, reason=told, trace=trace)
+
+
+def _unfit(old: Predictor, new: Predictor) -> str | None:
+    """Tell why requests for a model may not be answered by another; None if they may."""
+    inputs = [each.signature.inputs if each.signature else None for each in (old, new)]
+    known, wanted = map(_fields, inputs)
+    if known is None:
+        return None
+    if wanted is None:
+        return "has no signature"
+    missing = [name for name in wanted if known.get(name) != wanted[name]]
+    if missing:
+        return f"takes other inputs ({', '.join(map(str, missing[:8]))})"
+    return None
+
+
+def _fields(schema: Schema | None) -> dict[Any, Any] | None:
+    if schema is None:
+        return None
+    return {field.name: (schema.container, field.type, field.shape) for field in schema.fields}
