@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 from asking import admin, ask, schema_of, started
@@ -167,6 +168,16 @@ def test_a_store_that_was_made_anew_meanwhile_is_another(store, write, server, u
     assert before != store.id
     write(RunStarted("r", 1, "e", "one"), TagsSet("r", 1, {"b": "2"}))
     assert {"b": "2"} == store.run("r").tags
+
+
+def test_a_copy_of_the_tables_lies_elsewhere(new_uri):
+    """By this `fitprint gc` tells a copy, whose id is the same."""
+    uri = new_uri()
+    with closing(PostgresStore(uri)) as store, closing(PostgresStore(new_uri())) as other:
+        place = store.place
+        assert place != other.place
+    with closing(PostgresStore(uri)) as store:
+        assert place == store.place
 
 
 def test_tables_are_upgraded_by_the_command_only(uri, capsys, monkeypatch):

@@ -13,6 +13,7 @@ from fitprint.stores.addresses import public
 if TYPE_CHECKING:
     from fitprint.artifacts.protocol import ArtifactStore, Kept
     from fitprint.recording.workspace import Workspace
+    from fitprint.stores.protocol import Store
 
 __all__ = ["Shared", "free_shared", "is_doomed"]
 
@@ -67,7 +68,7 @@ def free_shared(
             return Shared(
                 uri, 0, 0, "its plugin cannot say what is kept there, so nothing is removed"
             )
-        if note := _not_alone(place, store.id):
+        if note := _not_alone(place, store):
             return Shared(uri, 0, 0, note)
         before = now - grace
         doomed = [each for each in place.kept() if is_doomed(each, needed, before)]
@@ -94,15 +95,23 @@ def is_doomed(kept: Kept, needed: Collection[str], before: float) -> bool:
     return kept.touched <= before and kept.digest not in needed
 
 
-def _not_alone(place: ArtifactStore, mine: str) -> str:
+def _not_alone(place: ArtifactStore, store: Store) -> str:
     """Return why it is not known that the place is this store's alone; "" if it is."""
+    mine = store.mark
     owners = set(place.owners())
     if mine not in owners:
         return (
             "no mark says that only this store keeps files there, so nothing is removed; the next "
             "upload leaves one"
         )
-    if others := sorted(owners - {mine}):
+    others = sorted(owners - {mine, store.id})  # an older fitprint left the id alone
+    if copies := [other for other in others if other.startswith(f"{store.id}.")]:
+        return (
+            "a copy of this store keeps files in the same place, or this one did before it was "
+            "moved or restored, so nothing is removed; if there is no copy in use, remove the "
+            f"mark, the file or object owners/{copies[0]} there"
+        )
+    if others:
         return (
             f"other stores keep files in the same place ({', '.join(others)}) and cannot be asked "
             "from here, so nothing is removed; if one is gone for good, remove its mark, the file "

@@ -62,12 +62,15 @@ class RunReader:
         self.id = run_id
 
     def __repr__(self) -> str:
+        """What is known here, or in a store at hand: one of another place may be silent."""
         from fitprint.views.ranking import own_metric
         from fitprint.views.wording import clean, number
 
         try:
             if self._known == "RUNNING":  # what it logs need not be delivered for this
                 return f"<fitprint.Run {short_id(self.id)} {shown(self.name)}, RUNNING>"
+            if self._is_asked and self.workspace.destination.is_shared(self.workspace.home):
+                return f"<fitprint.Run {short_id(self.id)}>"
             record = self.record
             metric = own_metric(record)
             value = (
@@ -100,10 +103,16 @@ class RunReader:
         Raises:
             RunNotFoundError: the store does not know the run.
         """
+        if self._is_asked:
+            self._record = self.workspace.store.run(self.id)
+        assert self._record is not None
+        return self._record
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether the next look at the record asks the store."""
         record = self._record
-        if record is None or record.status in OPEN_STATUSES or self._adds_later:
-            record = self._record = self.workspace.store.run(self.id)
-        return record
+        return record is None or record.status in OPEN_STATUSES or self._adds_later
 
     @property
     def _journal(self) -> JournalWriter:

@@ -183,7 +183,7 @@ class SharedBytes:
         # the files of a home are that home's, which alone frees them
         if self._claimed != place.uri and store.artifact_uri != OF_A_HOME:
             with self._discreet():
-                place.claim(store.id)
+                place.claim(store.mark)
             self._claimed = place.uri
 
     def tell_freed(self, digests: Sequence[str]) -> None:

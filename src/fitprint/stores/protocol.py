@@ -174,6 +174,18 @@ class Store(ABC):
         the same for all who open it.
         """
 
+    @property
+    def place(self) -> str:
+        """Where the store's data lie, in a text that is another for a copy of the store, which has
+        the same id; "" where that is not known.
+        """
+        return ""
+
+    @property
+    def mark(self) -> str:
+        """What the store leaves in an artifact store in which it keeps files: id and place."""
+        return f"{self.id}.{place}" if (place := self.place) else self.id
+
     def is_made(self) -> bool:
         """Tell whether there is something to read; a store that is made with its first use answers
         without making it.

@@ -30,6 +30,11 @@ def test_tags_are_set_and_removed(command, runs):
     assert {"baseline": "true", "team": "x=y"} == fitprint.get_run("#baseline").tags
     done = command("tag", "a", "--remove", "team")
     assert "tagged 1 run: team removed" in done.err
+    again = command("tag", "a", "--remove", "team")
+    assert (1, "fitprint: the run has no tag 'team'; nothing is changed\n") == (
+        again.status,
+        again.err,
+    )
     assert {"baseline": "true"} == fitprint.get_run("a").tags
 
 
@@ -52,6 +57,7 @@ def test_a_filter_takes_parts_of_runs_only_where_it_asks_for_them(command, home,
     compared = json.loads(command("compare", "-q", asked, "--json").out)
     assert {"search", "other"} == {run["name"] for run in compared["runs"]}
     done = command("rm", "-q", "name = 'candidate'")
+    assert 1 == done.status
     assert "no run matches; ask for runs that are part of other runs with" in done.err
     assert (
         "3 runs" in command("export", "--all", "-o", str(tmp_path / "all.zip")).err

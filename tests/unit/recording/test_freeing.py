@@ -247,7 +247,7 @@ def test_a_place_of_two_stores_is_left_alone(team: Path, tmp_path: Path) -> None
     purged("one")
     store = f"sqlite:///{tmp_path / 'team.db'}"
     fitprint.configure(store=f"sqlite:///{tmp_path / 'other.db'}", artifacts=f"file://{team}")
-    other = current().store.id
+    other = current().store.mark
     run_with("two")
     assert "other stores keep files in the same place" in shared().note
     fitprint.configure(store=store, artifacts=None)
@@ -258,6 +258,21 @@ def test_a_place_of_two_stores_is_left_alone(team: Path, tmp_path: Path) -> None
     (team / "owners" / other).unlink()
     assert 1 == shared().blobs
     assert {"kept two"} == there(team)  # this home knows the other store, and has asked it, too
+
+
+def test_a_place_of_a_copied_store_is_left_alone(team: Path, tmp_path: Path) -> None:
+    """A copy has the id of the store, and may need what that one needs no more."""
+    purged("one")
+    store, copy = tmp_path / "team.db", tmp_path / "copy.db"
+    current().close()
+    copy.write_bytes(store.read_bytes())
+    fitprint.configure(store=f"sqlite:///{copy}", artifacts=f"file://{team}")
+    assert "no mark says that only this store keeps files there" in shared().note
+    run_with("two")
+    assert "a copy of this store keeps files in the same place" in shared().note
+    fitprint.configure(store=f"sqlite:///{store}", artifacts=None)
+    assert "a copy of this store keeps files in the same place" in shared().note
+    assert {"kept one", "kept two"} == there(team)
 
 
 def test_a_place_without_a_mark_is_left_alone(team: Path) -> None:

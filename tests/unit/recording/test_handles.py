@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+from types import ModuleType
 
 import pytest
 
 import fitprint
+from fitprint.hooks.markers import hookimpl
+from fitprint.hooks.openers import Opener
+from fitprint.stores.memory import MemoryStore
+from fitprint.testing import captured_runs
 
 
 @pytest.fixture
@@ -108,6 +113,22 @@ def test_a_copy_of_the_tags_is_a_plain_dict(run):
         dict(run.tags),
     ):
         assert (dict, {"team": "x"}) == (type(made), made)
+
+
+def test_a_short_text_waits_for_no_store_of_another_place():
+    """It may be silent."""
+
+    class Silent(MemoryStore):
+        def run(self, run_id):
+            raise AssertionError("the store was asked")
+
+    plugin = ModuleType("plugin")
+    plugin.register_stores = hookimpl(lambda: {"silent": Opener(Silent, delivery="background")})
+    with captured_runs(plugins={"plugin": plugin}):
+        fitprint.configure(store="silent://host")
+        with fitprint.start_run("a") as run:
+            pass
+        assert f"<fitprint.Run {run.id[-6:]}>" == repr(run)
 
 
 def test_short_texts_say_what_matters(run):

@@ -14,6 +14,7 @@ from fitprint import clock
 from fitprint.errors import StoreBusyError, StoreError, StoreVersionError
 from fitprint.stores.addresses import hidden, public
 from fitprint.stores.protocol import Health
+from fitprint.stores.sql.driver import Transaction
 from fitprint.stores.sql.schema import STEPS
 from fitprint_postgres import tables
 from fitprint_postgres.connection import Link
@@ -104,6 +105,15 @@ class PostgresDriver:
 
     def now(self) -> int:
         return clock.now() + self._ahead  # measured when the transaction began
+
+    def place(self, transaction: Transaction) -> str:
+        ((database, table, may),) = transaction.rows(
+            "SELECT oid, 'facts'::regclass::oid, has_function_privilege('pg_control_system()', "
+            "'execute') FROM pg_database WHERE datname = current_database()"
+        )
+        server = "SELECT system_identifier FROM pg_control_system()"
+        ((cluster,),) = transaction.rows(server) if may else [(0,)]
+        return f"{cluster:x}-{database:x}-{table:x}"
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         if ignore_case:

@@ -42,6 +42,8 @@ class Removing:
         runs = selected(arguments.runs, arguments.query)
         if runs is None:
             return 2
+        if not runs:
+            return 1
         if arguments.dry_run:
             counts = reading.store().child_counts([run.id for run in runs])
             for run in runs:

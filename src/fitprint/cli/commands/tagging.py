@@ -58,11 +58,17 @@ class Tagging:
         runs = selected(names, arguments.query)
         if runs is None:
             return 2
+        if not runs:
+            return 1
+        for key in arguments.remove:
+            if not any(key in run.tags for run in runs):
+                told = "the run has" if len(runs) == 1 else f"{counted_runs(len(runs))} have"
+                tell(f"{told} no tag {clean(key)!r}; nothing is changed")
+                return 1
         for run in runs:
             run.set_tags(tags)
         reading.store()  # delivers what was written
-        if runs:
-            tell(f"tagged {counted_runs(len(runs))}: {', '.join(_told(tags))}")
+        tell(f"tagged {counted_runs(len(runs))}: {', '.join(_told(tags))}")
         return 0
 
 

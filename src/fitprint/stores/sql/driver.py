@@ -61,6 +61,9 @@ class Driver(Protocol):
         epoch; asked inside a transaction.
         """
 
+    def place(self, transaction: Transaction) -> str:
+        """Return where the data lie; see :attr:`fitprint.stores.protocol.Store.place`."""
+
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         """Return a condition with one ``?``, and its argument, for a pattern of ``%`` and ``_``
         without escapes.

@@ -19,7 +19,7 @@ from fitprint.errors import CorruptStoreError, StoreBusyError, StoreError, Store
 from fitprint.ids import new_id
 from fitprint.platform.processes import at_fork
 from fitprint.stores.protocol import Health
-from fitprint.stores.sql.driver import Written
+from fitprint.stores.sql.driver import Transaction, Written
 from fitprint.stores.sql.files import OpenFiles, descriptors, identity
 from fitprint.stores.sql.rows import JSON_FUNCTION, json_text
 from fitprint.stores.sql.schema import STEPS
@@ -124,6 +124,10 @@ class SqliteDriver:
 
     def now(self) -> int:
         return clock.now()
+
+    def place(self, transaction: Transaction) -> str:  # noqa: ARG002 - the protocol's
+        found = identity(self.path)  # the device may be another one for each machine
+        return f"{found[1]:x}" if found is not None else ""
 
     def like(self, column: str, pattern: str, *, ignore_case: bool) -> tuple[str, str]:
         if ignore_case:  # SQLite itself knows the case of ASCII letters only

@@ -90,6 +90,11 @@ class SqlStore(Store):
         return str(value)
 
     @property
+    def place(self) -> str:
+        with self._reading() as transaction:
+            return self.driver.place(transaction)
+
+    @property
     def patience(self) -> float:
         """Seconds that the store waits for others which write to the same database; set it as you
         need.
