@@ -112,7 +112,7 @@ def test_place_in_csv(client):
         400,
         {
             "error_code": "INVALID_PARAMETER_VALUE",
-            "message": "column 'f2', row 1: text where float64 is expected",
+            "message": "column 'f2', row 1: text where a float is expected",
             "column": "f2",
             "row": 1,
         },

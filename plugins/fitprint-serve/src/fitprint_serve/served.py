@@ -11,9 +11,8 @@ from importlib import import_module
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from fitprint.models.compiled import Batch
-
 from fitprint.errors import FitprintError, SignatureError
+from fitprint.models.compiled import Batch
 from fitprint.models.predictor import Predictor
 from fitprint.models.signature import Signature
 from fitprint_serve.asked import Answer, Asked

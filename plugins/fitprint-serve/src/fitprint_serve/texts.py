@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from fitprint.data.schema import Field, Schema
+from fitprint.errors import SignatureError
+from fitprint.models.texts import times_from_texts
 from fitprint_serve.asked import Asked
-from fitprint_serve.refusals import RefusalError
 
 __all__ = ["read_texts"]
 
@@ -20,26 +21,22 @@ def read_texts(asked: Asked, schema: Schema | None) -> Asked:
     or bytes.
 
     Raises:
-        RefusalError: a text is of no such kind; the error names column and row.
+        SignatureError: a text is of no such kind; the error names column and row.
     """
     if schema is None or schema.container != "table":
         return asked
-    readers = {field.name: read for field in schema.fields if (read := _reader(field)) is not None}
-    if not readers:
+    fields = [field for field in schema.fields if field.type.startswith(("datetime[", "bytes"))]
+    if not fields:
         return asked
     columns = _columns(asked, schema)
     if columns is None:
         return asked
-    for name, read in readers.items():
-        if name in columns and isinstance(columns[name], list):
-            columns[name] = read(name, columns[name])
+    for field in fields:
+        values = columns.get(field.name)
+        if isinstance(values, list):
+            read = _bytes_from_texts if field.type == "bytes" else _times_from_texts
+            columns[field.name] = read(field, values, field.name)
     return Asked("columns", columns, about=asked.about)
-
-
-def _reader(field: Field) -> Callable[[Any, list[Any]], Any] | None:
-    if field.type.startswith("datetime["):
-        return _aware if "," in field.type else _naive
-    return _bytes if field.type == "bytes" else None
 
 
 def _columns(asked: Asked, schema: Schema) -> dict[Any, Any] | None:
@@ -59,43 +56,28 @@ def _columns(asked: Asked, schema: Schema) -> dict[Any, Any] | None:
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def _naive(name: Any, values: list[Any]) -> Any:
-    return _times(name, values, aware=False)
+def _times_from_texts(field: Field, values: Sequence[Any], column: object) -> list[Any]:
+    found = list(times_from_texts(field, values, column))
+    is_aware = "," in field.type
+    for row, value in enumerate(found):
+        if isinstance(value, datetime) and (value.tzinfo is not None) != is_aware:
+            wanted = "a time zone" if is_aware else "no time zone"
+            raise SignatureError(
+                f"column {column!r}, row {row}: a time where one with {wanted} is expected",
+                column,
+                row,
+            )
+    return found
 
 
-def _aware(name: Any, values: list[Any]) -> Any:
-    return _times(name, values, aware=True)
-
-
-def _times(name: Any, values: list[Any], *, aware: bool) -> Any:
-    if not all(value is None or isinstance(value, str) for value in values):
-        return values  # the model's reader says what is wrong
-    pandas = import_module("pandas")
-    found = [pandas.NaT] * len(values)
-    for row, value in enumerate(values):
-        if value is not None:
-            try:
-                found[row] = pandas.Timestamp(value)
-            except (ValueError, OverflowError):
-                raise _fault(name, row, "a time such as 2024-01-31T12:00:00") from None
-            if (found[row].tzinfo is not None) != aware:
-                zone = "a time with a time zone" if aware else "a time without a time zone"
-                raise _fault(name, row, zone)
-    return pandas.Series(pandas.to_datetime(found, utc=aware))
-
-
-def _bytes(name: Any, values: Sequence[Any]) -> list[Any]:
+def _bytes_from_texts(field: Field, values: Sequence[Any], column: object) -> list[Any]:  # noqa: ARG001 - as for times
     found: list[Any] = []
     for row, value in enumerate(values):
         try:
             is_text = isinstance(value, str)
             found.append(base64.b64decode(value, validate=True) if is_text else value)
         except (binascii.Error, ValueError):
-            raise _fault(name, row, "base64") from None
+            raise SignatureError(
+                f"column {column!r}, row {row}: text where base64 is expected", column, row
+            ) from None
     return found
-
-
-def _fault(name: Any, row: int, wanted: str) -> RefusalError:
-    place: Mapping[str, Any] = {"column": name, "row": row}
-    message = f"column {name!r}, row {row}: text where {wanted} is expected"
-    return RefusalError(400, "INVALID_PARAMETER_VALUE", message, place)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from fitprint.data.schema import Field
+from fitprint.errors import SignatureError
 from fitprint.models.signature import Signature
+from fitprint.models.texts import from_texts
 from fitprint_serve.asked import Answer, Asked
 from fitprint_serve.jsons import plain, read_object, write_json
 from fitprint_serve.refusals import RefusalError, bad
@@ -16,7 +20,7 @@ __all__ = ["instances", "read", "refuse", "write"]
 
 _KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _TAKEN = "application/json and text/csv"
-_MISSING = {"", "NA", "NaN", "nan", "null", "NULL", "None"}
+_MISSING = {"NA", "NaN", "nan", "null", "NULL", "None"}
 
 
 def read(body: bytes, headers: Mapping[str, str], signature: Signature | None) -> Asked:
@@ -24,6 +28,7 @@ def read(body: bytes, headers: Mapping[str, str], signature: Signature | None) -
 
     Raises:
         RefusalError: it says nothing that a model could be asked.
+        SignatureError: a text of a CSV is none of its column's type.
     """
     kind, _, rest = headers.get("content-type", "application/json").partition(";")
     kind = kind.strip().lower()
@@ -130,64 +135,32 @@ def _csv(body: bytes, signature: Signature | None) -> Asked:
         if len(row) != len(names):
             raise bad(f"row {number} has {len(row)} values for {len(names)} columns", row=number)
     schema = signature.inputs if signature is not None else None
-    types = {field.name: field.type for field in schema.fields} if schema is not None else {}
+    fields = {field.name: field for field in schema.fields} if schema is not None else {}
     turned = list(map(list, zip(*rows, strict=True))) if rows else [[] for _ in names]
-    columns = {
-        name: _guessed(texts)
-        if schema is None
-        else _column(name, types.get(name, types.get(None, "")), texts)
-        for name, texts in zip(names, turned, strict=True)
-    }
+    columns = {}
+    for name, texts in zip(names, turned, strict=True):
+        field = fields.get(name, fields.get(None))
+        columns[name] = (
+            _guessed(texts) if field is None else _column(replace(field, name=name), texts)
+        )
     if schema is not None and schema.container in {"array", "list", "sparse"}:
         return Asked("array", [list(row) for row in zip(*columns.values(), strict=True)])
     return Asked("columns", columns)
 
 
-def _column(name: str, word: str, texts: list[str]) -> list[Any]:
-    family = word.removeprefix("category[").rstrip("]").rstrip("0123456789")
-    found: list[Any] = []
-    for number, text in enumerate(texts):
-        if text == "" or (family in _PARSED and text in _MISSING):
-            found.append(None)
-            continue
-        try:
-            found.append(_PARSED[family](text) if family in _PARSED else text)
-        except (ValueError, OverflowError):
-            raise RefusalError(
-                400,
-                "INVALID_PARAMETER_VALUE",
-                f"column {name!r}, row {number}: text where {word} is expected",
-                {"column": name, "row": number},
-            ) from None
-    return found
+def _column(field: Field, texts: list[str]) -> list[Any]:
+    family = field.type.removeprefix("category[").rstrip("]").rstrip("0123456789")
+    if family == "bytes":
+        return list(texts)
+    if family in {"bool", "float", "int", "uint"}:
+        texts = ["" if text in _MISSING else text for text in texts]
+    return from_texts(field, texts, field.name)
 
 
 def _guessed(texts: list[str]) -> list[Any]:
-    for word in ("int", "float"):
+    for word in ("int64", "float64"):
         try:
-            return _column("", word, texts)
-        except RefusalError:
+            return _column(Field(None, word, nullable=True), texts)
+        except SignatureError:
             pass
-    return _column("", "", texts)
-
-
-def _int(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        number = float(text)
-        if not number.is_integer():
-            raise
-        return int(number)
-
-
-def _bool(text: str) -> bool:
-    if (word := text.strip().lower()) not in _TRUTH:
-        raise ValueError
-    return _TRUTH[word]
-
-
-_TRUTH = {"true": True, "false": False, "1": True, "0": False}
-
-
-_PARSED: Mapping[str, Any] = {"bool": _bool, "float": float, "int": _int, "uint": _int}
+    return list(texts)
