@@ -142,7 +142,9 @@ def _build(uv: str, release: Release, folder: Path, home: Path) -> None:
     shutil.copytree(folder, fresh / "files")
     python = release.options.get("python") or ".".join(release.python.split(".")[:2])
     chosen = ["--python", python] if python else []
-    called([uv, "venv", "--quiet", "--relocatable", *chosen, str(fresh / "venv")])
+    remedy = "--option python=PATH names a Python that is here"
+    command = [uv, "venv", "--quiet", "--relocatable", *chosen, str(fresh / "venv")]
+    called(command, remedy=remedy)
     if (fresh / "files/wheels").is_dir():
         words = ["--require-hashes", "--no-index", "--find-links", str(fresh / "files/wheels")]
     else:
