@@ -194,6 +194,7 @@ def _plugins() -> str:
         "fitprint.hooks.metrics": ("Metric", "Outcome"),
         "fitprint.hooks.runners": ("Job", "Prepared", "Runner"),
         "fitprint.hooks.targets": ("Release", "Rendering", "Target"),
+        "fitprint.hooks.watchers": ("Watcher",),
     }
     modules = {name: importlib.import_module(name) for name in parts}
     return _page(

@@ -38,6 +38,7 @@ _BASES = {  # what is registered derives from these; named, for they lie in high
     "register_metrics": "fitprint.hooks.metrics.Metric",
     "register_project_runners": "fitprint.hooks.runners.Runner",
     "register_stores": "fitprint.hooks.openers.Opener",
+    "register_watchers": "fitprint.hooks.watchers.Watcher",
 }
 # told by one process, so that a text that is ever new fills neither memory nor screen
 _MOST_PROBLEMS = 1000

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fitprint.hooks.openers import Opener
     from fitprint.hooks.runners import Runner
     from fitprint.hooks.targets import Target
+    from fitprint.hooks.watchers import Watcher
     from fitprint.settings import Setting
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "register_project_runners",
     "register_settings",
     "register_stores",
+    "register_watchers",
 ]
 
 
@@ -155,6 +157,17 @@ def register_deploy_targets() -> Sequence[Target]:
     ``fitprint deploy VERB NAME MODEL``. Key: its ``name``.
 
     Called when something is deployed. What the target needs is looked for when it is applied.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_watchers() -> Mapping[str, Watcher]:
+    """Return what looks at models in operation as ``{name: Watcher(open)}``; ``open(uri)`` returns
+    an object with ``observe(inputs, predictions)`` and ``close()``.
+
+    Called when ``fitprint serve`` begins. A watcher that fails is told once, and the server goes
+    on.
     """
     raise NotImplementedError
 

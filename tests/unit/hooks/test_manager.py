@@ -26,6 +26,7 @@ from fitprint.hooks.metrics import Metric
 from fitprint.hooks.openers import Opener
 from fitprint.hooks.runners import Runner
 from fitprint.hooks.targets import Target as Place
+from fitprint.hooks.watchers import Watcher
 from fitprint.models.flavor import Flavor, FlavorEntry
 from fitprint.models.trust import Trust
 
@@ -102,6 +103,7 @@ GOOD = {
     "register_metrics": lambda: {"good": Metric(Named)},
     "register_project_runners": lambda: [GoodRunner()],
     "register_deploy_targets": lambda: [GoodPlace()],
+    "register_watchers": lambda: {"good": Watcher(Named)},
     "register_settings": lambda: (Named(name) for name in ["good"]),
     "register_commands": lambda: (Named("good"),),
 }
@@ -143,6 +145,7 @@ def test_a_register_hook_that_fails_costs_the_others_nothing(
         ("register_metrics", "fitprint.hooks.metrics.Metric"),
         ("register_project_runners", "fitprint.hooks.runners.Runner"),
         ("register_deploy_targets", "fitprint.hooks.targets.Target"),
+        ("register_watchers", "fitprint.hooks.watchers.Watcher"),
     ],
 )
 def test_fault_8_what_does_not_derive_is_told(hook: str, base: str) -> None:

@@ -6,12 +6,13 @@ record of it alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fitprint.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
+    from fitprint.hooks.watchers import Watcher
     from fitprint_monitor.drifting import Drift, drift
     from fitprint_monitor.keeping import Watched, watch_model
     from fitprint_monitor.sides import DriftError, MissingDataError
@@ -44,6 +45,14 @@ def register_commands() -> Sequence[Any]:
             "Show what a model was given in operation, against its training.",
         ),
     ]
+
+
+@hookimpl
+def register_watchers() -> Mapping[str, Watcher]:
+    from fitprint.hooks.watchers import Watcher
+    from fitprint_monitor.keeping import watch_model
+
+    return {"monitor": Watcher(watch_model)}
 
 
 if not TYPE_CHECKING:  # every program with fitprint loads this module: it is to cost nothing

@@ -81,6 +81,11 @@ class Serving:
             "--log-requests", action="store_true", help="write a line for each answer to the log"
         )
         parser.add_argument(
+            "--no-watching",
+            action="store_true",
+            help="let no plugin, such as fitprint-monitor, look at what models are given",
+        )
+        parser.add_argument(
             "--contract",
             default="mlflow",
             choices=_CONTRACTS,
@@ -195,11 +200,14 @@ def _work(
     board: Board | None = None,
     number: int = 0,
 ) -> int:
+    from fitprint.hooks.manager import hooks
     from fitprint_serve.application import Application, Limits
     from fitprint_serve.following import Follower, load
     from fitprint_serve.served import Served
     from fitprint_serve.serving import is_loopback, serve
+    from fitprint_serve.watches import Watches
 
+    watches = Watches({} if arguments.no_watching else hooks().registered("register_watchers"))
     token = _token(arguments)
     found = [
         (
@@ -209,11 +217,14 @@ def _work(
                 most_rows=arguments.max_rows,
                 most_waiting=arguments.queue,
                 together=not arguments.no_batching,
+                watches=watches,
             ),
             uri,
         )
         for name, uri in models.items()
     ]
+    for served, _ in found:
+        watches.open(served.predictor.uri)
     own = {"localhost", "127.0.0.1", "[::1]", arguments.host.lower()}
     application = Application(
         [served for served, _ in found],
@@ -225,12 +236,13 @@ def _work(
         board=board,
         worker=number,
     )
-    follower = Follower(found, arguments.trust, arguments.follow)
+    follower = Follower(found, arguments.trust, arguments.follow, watches)
     follower.start()
     try:
         serve(application, listening, ready, arguments.grace)
     finally:
         follower.stop()
+        watches.keep(())
     return 0
 
 

@@ -16,6 +16,7 @@ from fitprint.recording.versions import get_model_version
 from fitprint_serve.examples import example_of
 from fitprint_serve.logs import note, trace_of
 from fitprint_serve.served import Served
+from fitprint_serve.watches import Watches
 
 __all__ = ["Follower", "load", "pinned"]
 
@@ -48,12 +49,19 @@ class Follower:
     The model that was served before is kept, so an alias that is moved back needs no loading.
 
     Args:
-        models: those to follow, with the URI of each.
+        models: all that are served, with the URI of each.
+        watches: what watches them.
     """
 
     def __init__(
-        self, models: Sequence[tuple[Served, str]], trust: Sequence[str], seconds: float
+        self,
+        models: Sequence[tuple[Served, str]],
+        trust: Sequence[str],
+        seconds: float,
+        watches: Watches | None = None,
     ) -> None:
+        self._served = [served for served, _ in models]
+        self._watches = watches
         self._models = [(served, uri) for served, uri in models if pinned(uri) != uri]
         self._trust = trust
         self._seconds = seconds
@@ -92,8 +100,13 @@ class Follower:
         if (fault := _unfit(old, new)) is not None:
             self._tell(served, f"{uri} leads to {now}, which {fault}; {old.uri} is served on")
             return
+        if self._watches is not None:
+            self._watches.open(new.uri)
         served.predictor = new
         self._before[served.name] = old
+        if self._watches is not None:
+            known = (*(each.predictor for each in self._served), *self._before.values())
+            self._watches.keep({each.uri for each in known})
         self._told.pop(served.name, None)
         note("model changed", model=served.name, before=old.uri, now=now)
 

@@ -19,6 +19,7 @@ from fitprint_serve.asked import Answer, Asked
 from fitprint_serve.logs import note, trace_of
 from fitprint_serve.refusals import RefusalError
 from fitprint_serve.texts import read_texts
+from fitprint_serve.watches import Watches
 
 __all__ = ["Contract", "Job", "Served"]
 
@@ -59,6 +60,7 @@ class Served:
         most_rows: of one request.
         most_waiting: requests that may wait.
         together: whether small requests are answered together.
+        watches: look at what was predicted, once it is answered.
 
     Attributes:
         predictor: the model; another may take its place at any time, and answers what is read from
@@ -77,6 +79,7 @@ class Served:
         most_rows: int = 100_000,
         most_waiting: int = 256,
         together: bool = True,
+        watches: Watches | None = None,
     ) -> None:
         self.name = name
         self.predictor = predictor
@@ -86,6 +89,8 @@ class Served:
         self._most_rows = most_rows
         self._most_waiting = most_waiting
         self._together = together
+        self._watches = watches
+        self._seen: list[tuple[str, Any, Any]] = []  # what watches have not looked at yet
         self._queue: SimpleQueue[Job] = SimpleQueue()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -136,6 +141,10 @@ class Served:
                 loop.call_soon_threadsafe(self._deliver, jobs, outcomes)
             except RuntimeError:
                 return  # the loop has ended
+            seen, self._seen = self._seen, []
+            if self._watches is not None:
+                for each in seen:
+                    self._watches.observe(*each)
 
     def _deliver(self, jobs: Sequence[Job], outcomes: Mapping[Job, Answer | RefusalError]) -> None:
         self.waiting -= len(jobs)
@@ -167,9 +176,11 @@ class Served:
             found = self._jointly(predictor, group) if len(group) > 1 else None
             for place, (job, asked, batch) in enumerate(group):
                 try:
-                    predictions = (
-                        found[place] if found is not None else self._predicted(predictor, batch)
-                    )
+                    if found is not None:
+                        predictions = found[place]
+                    else:
+                        predictions = self._predicted(predictor, batch)
+                        self._seen.append((predictor.uri, batch.data, predictions))
                     outcomes[job] = job.contract.write(predictions, asked, self.name)
                 except BaseException as error:  # noqa: BLE001 - a model may raise anything
                     outcomes[job] = self._refusal(job, error)
@@ -204,6 +215,7 @@ class Served:
             return None
         if not hasattr(found, "dtype") or getattr(found, "shape", ())[:1] != (joined.rows,):
             return None
+        self._seen.append((predictor.uri, data, found))
         parts, start = [], 0
         for count in rows:
             parts.append(found[start : start + count])

@@ -41,7 +41,11 @@ def read(body: bytes, headers: Mapping[str, str], signature: Signature | None) -
     if kind == "text/csv":
         return _csv(body, signature)
     if kind != "application/json":
-        raise RefusalError(415, "BAD_REQUEST", f"the content types that are taken are {_TAKEN}")
+        raise RefusalError(
+            415,
+            "BAD_REQUEST",
+            f"the content types that are taken are {_TAKEN}; send the header Content-Type",
+        )
     found = read_object(body)
     keys = [key for key in _KEYS if key in found]
     if len(keys) != 1:
