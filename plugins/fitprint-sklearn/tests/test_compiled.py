@@ -170,7 +170,8 @@ def test_arrays_agree(kinds, types, value, count, whole, arrays):
 
     assert isinstance(found, SignatureError) == isinstance(expected, SignatureError)
     if not isinstance(found, SignatureError):
-        same(found, expected)
+        # before pandas 3 a frame did not copy a matrix
+        same(found, expected, in_order=not whole or int(pd.__version__[0]) > 2)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

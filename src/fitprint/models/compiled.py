@@ -144,7 +144,9 @@ class Reader:
         """
         numbers = self._numbers
         if numbers is not None and numbers.takes(data):
-            batch = self._of((data, True)) if numbers.named else Batch(data, len(data), self)
+            if not numbers.named:
+                return Batch(data, len(data), self)
+            batch = self._of((numbers.by_column(data), True))
             if batch is not None:
                 return batch
         return self._conformed(data)
@@ -171,7 +173,10 @@ class Reader:
         """Return the frame for which an array stands."""
         if self._index is None:
             self._index = labels(self.schema.names if self.schema is not None else ())
-        return import_module("pandas").DataFrame(array, columns=self._index, copy=False)
+        frame = import_module("pandas").DataFrame(array, columns=self._index, copy=False)
+        for place in self._numbers.truths if self._numbers is not None else ():
+            frame.isetitem(place, frame.iloc[:, place].astype(bool))
+        return frame
 
     def _of(self, found: tuple[Any, bool] | None) -> Batch | None:
         """Return the batch of an array whose columns stand for those of a frame.

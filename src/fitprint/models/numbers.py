@@ -27,6 +27,7 @@ class Numbers:
     Attributes:
         named: the model has named columns, and not one array.
         width: number of columns.
+        truths: places of columns of truth values.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -40,7 +41,7 @@ class Numbers:
         self._whole = [
             place for place, family in enumerate(self._families) if family in {"int", "uint"}
         ]
-        self._has_truths = "bool" in self._families
+        self.truths = [place for place, family in enumerate(self._families) if family == "bool"]
         self._is_narrow = any(field.type in {"float16", "float32"} for field in fields)
         self.numpy = import_module("numpy")
 
@@ -66,7 +67,7 @@ class Numbers:
         same to the last bit.
         """
         kinds = set(map(type, flat))
-        if self._has_truths or not kinds <= _NUMBER:
+        if self.truths or not kinds <= _NUMBER:
             return self._array_of_columns(flat, count, by_column=by_column)
         made = self._made(flat, kinds)
         if made is None:
@@ -74,7 +75,7 @@ class Numbers:
         array = (
             made.reshape(self.width, count).T
             if by_column
-            else self.numpy.asfortranarray(made.reshape(count, self.width))
+            else self.by_column(made.reshape(count, self.width))
         )
         return (array, len(kinds) == 1) if self._is_whole(array) else None
 
@@ -116,6 +117,10 @@ class Numbers:
         lengths = set(map(len, columns))
         return self._stacked(columns) if len(lengths) == 1 and 0 not in lengths else None
 
+    def by_column(self, array: Any) -> Any:
+        """Return an array as it lies in memory where it is a frame's."""
+        return self.numpy.asfortranarray(array)
+
     def takes(self, data: Any) -> bool:
         """Tell whether a matrix is surely what the model takes, as it is."""
         return (
@@ -126,7 +131,7 @@ class Numbers:
             and data.dtype.kind in "iuf"
             and data.dtype.isnative
             and data.dtype.itemsize <= 8
-            and not self._has_truths
+            and not self.truths
             and self._is_whole(data)
         )
 
