@@ -348,8 +348,10 @@ def test_a_timeout_ends_all_that_the_command_has_started(place, capsys):
     until(lambda: is_gone(pid) or not Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
-def test_an_output_comes_back_without_files_of_another_run(place, capsys):
-    """Who reads the folder would read them, too; a file that nobody keeps stays and is named."""
+def test_an_output_comes_back_without_files_of_another_run(place, capsys, caplog):
+    """Who reads the folder would read them, too; a file that nobody keeps, such as one of a command
+    that was killed, is moved aside and named.
+    """
     text = "[params]\nname = '{}'\n" + command(
         "['sh', '-c', 'rm -rf made; mkdir made; echo 1 > made/{name}']",
         outputs="['made']",
@@ -360,9 +362,11 @@ def test_an_output_comes_back_without_files_of_another_run(place, capsys):
         assert (0, {"one": state}) == run(capsys, "run")[:2]
         assert [name] == os.listdir(place / "made")
     (place / "made" / "mine").write_text("mine")
-    status, _, error = run(capsys, "run")
-    assert (1, True) == (status, "no run wrote it; move it away" in error)
-    assert "mine" == (place / "made" / "mine").read_text()
+    assert (0, {"one": "cached"}) == run(capsys, "run")[:2]
+    assert f"no run has kept mine in {place / 'made'}" in caplog.text
+    assert ["a"] == os.listdir(place / "made")
+    (aside,) = (place / ".fitprint" / "flow-aside").glob("*/mine")
+    assert "mine" == aside.read_text()
 
 
 def test_nothing_outside_of_the_folder_is_written(place, capsys):

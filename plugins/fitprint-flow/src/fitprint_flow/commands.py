@@ -6,16 +6,19 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from fitprint.access import make_folder
 from fitprint.arguments import nearest
 from fitprint.artifacts.paths import checked_path
 from fitprint.data.trees import PARTIAL, read_tree
 from fitprint.errors import FitprintError
+from fitprint.hooks.manager import hooks
 from fitprint.ids import new_id
 from fitprint.recording.workspace import current
 from fitprint_flow.graph import Flow, Step, parts_of
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "Command", "read_flow"]
 
 FILE = "fitprint.flow.toml"
+_ASIDE = "flow-aside"  # below the home
 _KEYS = {
     "run": list,
     "inputs": list,
@@ -169,19 +173,29 @@ class Command(Step):
                 ) from error
 
     def _remove_others(self, folder: Path, names: set[str], workspace: Workspace) -> None:
-        """Remove files that the run did not write, such as another run's, if their bytes are kept:
-        who reads the folder would read them, too.
+        """Remove files that the run did not write, such as another run's: who reads the folder
+        would read them, too. Those whose bytes are not kept are moved aside.
         """
+        aside = workspace.home / _ASIDE / new_id()
+        moved = []
         for file in read_tree(folder).files:
-            if file.path not in names:
-                try:
-                    workspace.blobs.open(f"sha256:{file.hex}").close()
-                except FitprintError:
-                    raise FlowError(
-                        f"{folder / file.path} is in an output of the step {self.name!r}, and no "
-                        "run wrote it; move it away"
-                    ) from None
-                (folder / file.path).unlink()
+            place = folder / file.path
+            if file.path in names:
+                continue
+            try:
+                workspace.blobs.open(f"sha256:{file.hex}").close()
+                place.unlink()
+            except FitprintError:
+                target = aside / file.path
+                make_folder(target.parent)
+                shutil.move(place, target)
+                moved.append(file.path)
+        if moved:
+            hooks().problem(
+                f"no run has kept {moved[0]}{' and others' if moved[1:] else ''} in {folder}, an "
+                f"output of the step {self.name!r}: moved to {aside}",
+                "flow",
+            )
 
 
 def _with_values(word: str, params: Mapping[str, Any]) -> str:
