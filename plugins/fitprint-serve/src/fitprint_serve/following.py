@@ -12,7 +12,6 @@ from typing import Any
 import fitprint
 from fitprint.data.schema import Schema
 from fitprint.models.predictor import Predictor
-from fitprint.recording.versions import get_model_version
 from fitprint_serve.examples import example_of
 from fitprint_serve.logs import note, trace_of
 from fitprint_serve.served import Served
@@ -31,7 +30,11 @@ def load(uri: str, trust: Sequence[str]) -> Predictor:
     example = example_of(predictor.signature)
     if example is not None:
         try:
-            predictor.warm(example)
+            batch = predictor.reader.read(example)
+            if batch.in_place:  # the way of requests, without a frame
+                predictor.predict_batch(batch)
+            else:
+                predictor.warm(example)
         except Exception as error:  # noqa: BLE001 - it may want other values than these
             note("not warmed", model=uri, error=type(error).__name__)
     return predictor
@@ -40,7 +43,11 @@ def load(uri: str, trust: Sequence[str]) -> Predictor:
 def pinned(uri: str) -> str:
     """Return the URI of the version that an alias names now; other URIs as they are."""
     found = re.fullmatch("models:/+([^@/]+)@[^@/]+", uri)
-    return f"models:/{found[1]}/{get_model_version(uri).version}" if found else uri
+    if found is None:
+        return uri
+    from fitprint.recording.versions import get_model_version  # which folders do not need
+
+    return f"models:/{found[1]}/{get_model_version(uri).version}"
 
 
 class Follower:
