@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import json
+import threading
 import weakref
 from datetime import date, datetime
 
@@ -396,6 +397,19 @@ def test_the_user_may_change_the_data_meanwhile():
         data[:] = 7
     deferred.finish(60)
     assert [[1, 10]] == fitprint.get_run(run.id).profile("X")["columns"][0]["top"]
+
+
+@pytest.mark.usefixtures("profiled")
+def test_a_run_that_was_looked_up_before_its_profile_was_there_has_it():
+    """What the background does is waited for, and the run looked up anew."""
+    go = threading.Event()
+    with fitprint.start_run() as run:
+        deferred.defer("a wait", lambda: go.wait(60), limit=60)
+        run.log_input(np.ones(10), "X")
+    found = fitprint.get_run(run.id)
+    assert [] == [each.path for each in found.artifacts if each.path.startswith("profiles/")]
+    go.set()
+    assert found.profile("X")
 
 
 @pytest.mark.usefixtures("home")

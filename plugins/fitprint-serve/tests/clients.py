@@ -121,7 +121,7 @@ class Command:
     def __init__(self, *arguments: str, **environment: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fitprint", "serve", *arguments],
-            env={**os.environ, **environment},
+            env={**os.environ, "FITPRINT_DISABLE_PLUGINS": "monitor", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -124,6 +124,13 @@ class RunReader:
         """Look the run up anew at the next access."""
         self._record = None
 
+    def _settle(self) -> None:
+        """Wait for what this process still records in the background, and look the run up anew."""
+        from fitprint.recording import deferred
+
+        deferred.finish(self.workspace.settings["exit_wait"])
+        self.refresh()
+
     @property
     def name(self) -> str:
         return self.record.name
@@ -299,10 +306,9 @@ class RunReader:
         """What the program printed during the run, if the setting ``console`` was on; what this
         process still does for it is waited for.
         """
-        from fitprint.recording import deferred
         from fitprint.recording.console import FOLDER, read_lines
 
-        deferred.finish(self.workspace.settings["exit_wait"])
+        self._settle()
         paths = sorted(
             artifact.path
             for artifact in self.record.artifacts
@@ -333,10 +339,9 @@ class RunReader:
             name: of the data set.
             role: of the data set.
         """
-        from fitprint.recording import deferred
         from fitprint.recording.profiling import profile_path
 
-        deferred.finish(self.workspace.settings["exit_wait"])
+        self._settle()
         return self._json(profile_path(name, role))
 
     def children(self) -> list[Self]:

@@ -74,6 +74,11 @@ def model_named(uri: str) -> Model:
     from fitprint.api import get_run
     from fitprint.recording.versions import get_model_version
 
+    if "/" in uri and not uri.startswith(("runs:/", "models:/")):
+        raise MissingDataError(
+            f"{uri} is a folder, which has no record of the training; name the model as "
+            "models:/NAME/VERSION or runs:/RUN/model"
+        )
     if uri.startswith("runs:/"):
         name, _, path = uri.removeprefix("runs:/").strip("/").partition("/")
         run = get_run(name)

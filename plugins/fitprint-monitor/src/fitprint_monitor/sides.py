@@ -135,6 +135,7 @@ def profile_of(run: RunReader, data: str = "") -> Mapping[str, Any]:
     from fitprint.recording import deferred
 
     deferred.finish(run.workspace.settings["exit_wait"])
+    run.refresh()
     paths = [each.path for each in run.artifacts if each.path.startswith(_PROFILES)]
     sets = [(each.role, each.name) for each in run.datasets]
     wanted = [(role, name) for role, name in sets if data in ("", name, f"{role}/{name}")]
