@@ -199,7 +199,7 @@ def exported(capsys, *words) -> str:
     return capsys.readouterr().out
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
 def test_a_flow_of_commands_as_a_makefile(project, capsys):
     """It runs what changed, without fitprint, and no value steers it."""
     clean = (project / "clean.py").read_text()
