@@ -25,6 +25,12 @@ WORDS = [word for key, value in OPTIONS.items() for word in ("--option", f"{key}
 Command = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(autouse=True)
+def _own_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's session keeps the credentials that it found first."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of the mock, and `updates`: an endpoint's updates, which the mock does not know;
@@ -51,7 +57,6 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield types.SimpleNamespace(
             client=boto3.client("sagemaker", region_name="eu-west-1"), updates=updates
         )
-    boto3.DEFAULT_SESSION = None
 
 
 def test_what_is_rendered_is_what_the_interface_takes(releases: Callable[..., Release]) -> None:

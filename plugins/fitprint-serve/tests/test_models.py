@@ -29,7 +29,7 @@ class Counting:
         self.rows.append(batch.rows)
         self.is_asked.set()
         assert self.may.wait(60)
-        if batch.data[0][0] == 999:
+        if (np.asarray(batch.data)[:, 0] == 999).any():
             raise ValueError("not this row")
         return self.predictor.predict_batch(batch)
 
