@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fitprint.context.secret_names import is_harmless, is_secret_name, is_strong_name, words_of
+from fitprint.context.secret_places import CALL, CONNECT, LOGON, PLACES, SQL
 from fitprint.context.secret_shapes import is_words
 
 __all__ = ["Open", "Span", "continued", "secrets_of"]
@@ -23,23 +24,6 @@ _HEAD = re.compile(
     r"""(?<![\w.-])(?P<name>[\w.-]+)(?P<close>\\{0,8}["'`]?)\]?[ \t]{0,16}"""
     r"""(?P<sign>=>|:=|<-|<<<|(?:\+|\?\??|\|\|)?=(?!=)|[=!]={1,2}|:(?!//|[:-])|,)"""
 )
-# By function the argument that is a secret; where none is said, all behind the first may be.
-_PLACES = {
-    **dict.fromkeys(
-        (
-            "AzureKeyCredential Fernet SecretBytes SecretStr check_password "
-            "generate_password_hash hmac.new hmac.digest make_password notebook_login "
-            "set_password"
-        ).split(),
-        0,
-    ),
-    **dict.fromkeys("Credentials credentials jwt.decode jwt.encode".split(), 1),
-    **dict.fromkeys("FTP FTP_TLS URL.create keyring.set_password".split(), 2),
-}
-_CALL = re.compile(
-    r"(?<!\w)(?P<call>HTTP(?:Basic|Digest|Proxy)Auth|BasicAuth|UsernamePassword\w{0,20}|authenticate|basic_auth|create_(?:super)?user|login"
-    rf"|{'|'.join(map(re.escape, sorted(_PLACES, reverse=True)))})\("
-)
 _ENTRY = re.compile(
     r"""(?i)(?<![\w.-])(?:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<name>[\w.-]+)"""
 )
@@ -48,9 +32,25 @@ _ELEMENT = re.compile(r"<(?P<name>[\w.:-]{1,100})>(?P<value>[^<>\r\n]+)</")
 _NAMED_ELEMENT = re.compile(
     r"""(?:name|key)=["'](?P<name>[\w.:-]{1,100})["'][^<>]{0,100}>(?P<value>[^<>\r\n]+)</"""
 )
-_SQL = re.compile(
-    r"(?i:(?<![\w.-])(?:identified[ \t]{1,8}(?:with[ \t]{1,8}[\w\"'`]{1,60}[ \t]{1,8})?(?:by|as)|password)[ \t]{1,8}(?='))"  # noqa: E501
-    r"|(?<![\w.-])(?:SECRET|TOKEN|KEY)[ \t]{1,8}(?=')"
+# Names, and as many values for them.
+_TARGETS = re.compile(
+    r"""(?:^(?:>>>|[-+]?)|(?<=[;{"])|(?<=\()(?=[\w ,.]+\)[ \t]{0,8}values)|:(?=[ \t]))[ \t]{0,99}"""
+    r"""(?:(?:const|let|my|local|var)[ \t]{1,8})?(?:[(\[][ \t]{0,8})?"""
+    r"""(?P<names>[$\w.]+(?:[ \t]{0,8},[ \t]{0,8}[$\w.]+)+)[ \t]{0,8}[)\]]?"""
+    r"""[ \t]{0,16}(?:=(?!=)|:=|<-|values)[ \t]{0,16}(?P<open>[(\[]?)""",
+    re.IGNORECASE,
+)
+_CHAIN = re.compile(
+    r"""(?:[\w.]{1,100}(?:\[[^\[\]\s]{0,60}\])?[ \t]{0,8}=[ \t]{0,8}){1,4}(?=[rbufRBUF]{0,2}["'])"""
+)
+_NAMED_DEFAULT = re.compile(
+    r"(?:default|fallback|value)[ \t]{0,8}=[ \t]{0,8}(?=[rbufRBUF]{0,2}[\"'])"
+)
+_TAG = re.compile(r"!{1,2}(?P<tag>[A-Za-z][\w:/-]{0,60})[ \t]{1,8}(?=\S)")
+# words of a program before a name and a colon
+_STATEMENTS = frozenset("and case class elif if in is lambda not or while with".split())
+_REFERENCES = frozenset(
+    "env findinmap getatt importvalue join lookup ref secret select sub".split()
 )
 # A name and a text behind it without any sign: of the C preprocessor, of Lisp.
 _SIGNLESS = re.compile(
@@ -124,6 +124,8 @@ class Open:
     place: int = -1  # of the one argument that is the value
     commas: int = 0  # of the call
     steps: int = 0  # words that have been read of the line
+    names: tuple[str, ...] = ()  # that are given as many values
+    below: int = -1  # the indent of a line that is a name and a colon
     prose: bool = False  # whether the line is a message, in which no variables stand
 
     @property
@@ -139,6 +141,8 @@ class Open:
             return self.last == "key" or (
                 here and self.last in ((",", "quote") if self.place else ("(", "quote"))
             )
+        if kind == "targets":
+            return self.last in _OPERATORS and is_secret_name(self.name)
         return self.last in _OPERATORS
 
     @property
@@ -153,9 +157,15 @@ def secrets_of(line: str, *, prose: bool = False) -> tuple[list[Span], Open | No
     whatever follows.
     """
     spans: list[Span] = []
-    left: Open | None = None
+    left = several = None
+    unpacked: list[Span] = []
     steps = 0
     heads = sorted(_heads(line), key=lambda head: head[1])
+    for match in _TARGETS.finditer(line) if "," in line else ():
+        found, several = _unpacked(line, match)
+        if found is not None:
+            unpacked += found
+            heads = [head for head in heads if not match.start() <= head[0] < match.end()]
     ends = [head[0] for head in heads[1:]]
     for (start, at, value), end in zip(heads, [*ends, len(line)], strict=False):
         left = None
@@ -170,9 +180,15 @@ def secrets_of(line: str, *, prose: bool = False) -> tuple[list[Span], Open | No
             for match in pattern.finditer(line)
             if _is_element(match)
         ]
+    if "/" in line and "@" in line:
+        spans += [
+            match.span("value")
+            for match in LOGON.finditer(line)
+            if not is_harmless("password", match["value"])
+        ]
     if "${" in line:
         spans += [match.span("value") for match in _EXPANSION.finditer(line) if _is_element(match)]
-    return spans, left
+    return spans + unpacked, left or several
 
 
 def continued(line: str, value: Open) -> tuple[list[Span], Open | None]:
@@ -195,8 +211,45 @@ def continued(line: str, value: Open) -> tuple[list[Span], Open | None]:
         start, value.sign = match.end(), ":"
         return spans, _read(line, start, len(line), value, spans)
     if value.is_new and not _BEGINS_LITERAL.match(text):
-        return [], None
+        return _below(line, start, value), None
     return spans, _scan(line, start, len(line), value, spans)
+
+
+def _below(line: str, start: int, value: Open) -> list[Span]:
+    """Return the one word that YAML has below its name."""
+    span = _stripped(line, start, len(line))
+    text = line[slice(*span)]
+    match = _BARE.fullmatch(text)
+    plain = not text.isalpha() and text[-1:] != ":" and _ATTRIBUTE.match(text) is None
+    if (
+        0 <= value.below < _indent(line)
+        and is_strong_name(value.name)
+        and match is not None
+        and len(text) >= 4
+        and plain
+        and not is_harmless(value.name, text)
+    ):
+        return [span]
+    return []
+
+
+def _unpacked(line: str, match: re.Match[str]) -> tuple[list[Span] | None, Open | None]:
+    """Return the secrets among the values that several names are given, and what stays open; None
+    where the values are not as many as the names.
+    """
+    names = tuple(name.strip() for name in match["names"].split(","))
+    if not any(map(is_secret_name, names)):
+        return None, None
+    spans: list[Span] = []
+    value = Open(names[0], brackets=["targets"], last="(", names=names)
+    left = _scan(line, match.end(), len(line), value, spans)
+    if match["open"]:
+        whole = left is not None or value.commas + (value.last != ",") == len(names)
+        return (spans, left) if whole or not value.brackets else (None, None)
+    if value.brackets[:1] != ["targets"] or value.last == "," or value.commas + 1 != len(names):
+        return None, None
+    value.brackets, value.names = value.brackets[1:], ()
+    return spans, value if value.brackets or value.mark else None
 
 
 def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
@@ -216,8 +269,10 @@ def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
         elif match["close"]:
             yield from _given(line, match, value)
     if "(" in line:
-        for match in _CALL.finditer(line):
-            place = _PLACES.get(match["call"], -1)
+        for match in CONNECT.finditer(line):
+            yield match.start(), match.end(), Open("password")
+        for match in CALL.finditer(line):
+            place = PLACES.get(match["call"], -1)
             kind = "dressing" if not place and "." not in match["call"] else "call"
             yield (
                 match.start(),
@@ -225,7 +280,7 @@ def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
                 Open("password", "call", brackets=[kind], last="(", place=place),
             )
     if "'" in line:
-        for match in _SQL.finditer(line):
+        for match in SQL.finditer(line):
             yield match.start(), match.end(), Open("password")
     for match in _SIGNLESS.finditer(line):
         if is_secret_name(match["name"]) and is_strong_name(match["name"]):
@@ -240,15 +295,21 @@ def _heads(line: str) -> Iterator[tuple[int, int, Open]]:
 def _given(line: str, match: re.Match[str], value: Open) -> Iterator[tuple[int, int, Open]]:
     """Yield the value that is given to a function behind its name, or behind a flag in a list."""
     function, first = _function(line, match.start() - len(match["close"]))
-    if not first and function not in _DECLARING and function not in _SETTING_OF:
+    later = not first and function in _SETTING
+    if not first and function not in _DECLARING and function not in _SETTING_OF and not later:
         function = None
     if function in _DECLARING:
         found = _DEFAULT.search(line, match.end(), match.end() + 256)
         if found is not None:
             yield found.start(), found.end(), value
     elif function is not None or value.name.startswith("--"):
-        value.sign = "," if function in _SETTING or function in _SETTING_OF else "?"
-        yield match.start(), match.end(), value
+        sure = function in _SETTING_OF or (
+            function in _SETTING and (first or is_strong_name(value.name))
+        )
+        value.sign = "," if sure else "?"
+        begin = _SPACE.match(line, match.end()).end()  # type: ignore[union-attr]
+        named = _NAMED_DEFAULT.match(line, begin) if sure else None
+        yield match.start(), named.end() if named else match.end(), value
 
 
 def _function(line: str, at: int) -> tuple[str | None, bool]:
@@ -289,8 +350,21 @@ def _read(line: str, at: int, end: int, value: Open, spans: list[Span]) -> Open 
     begin = _SPACE.match(line, at).end()  # type: ignore[union-attr]  # it always matches
     value.tight = value.tight and begin == at
     behind = line[begin : begin + 2].strip()
+    if not behind and value.sign == ":" and not value.quoted:
+        before = line[max(0, at - 200) : at].rpartition(value.name)[0]
+        if before.split()[-1:] and before.split()[-1].lstrip("+-") in _STATEMENTS:
+            return None
+        value.below = _indent(line) if not before.strip(" \t+-") else -1
     if not behind or (behind == "\\" and not line[begin + 1 :].strip()):
         return value if value.sign not in _DOUBTFUL else None
+    tag = _TAG.match(line, begin) if value.sign == ":" else None
+    if tag is not None:
+        if tag["tag"].lower() in _REFERENCES:
+            return None
+        begin = tag.end()
+    if value.sign == "=" and value.is_new:
+        chain = _CHAIN.match(line, begin)
+        begin = chain.end() if chain else begin
     if value.sign == ":" and _BLOCK.match(line, begin):
         value.indent = _indent(line)
         return value
@@ -352,10 +426,13 @@ def _step(line: str, at: int, sign: str, value: Open) -> bool:
     if sign in (")", "]", "}"):
         kind = value.brackets.pop() if deep else ""
         value.last = sign
-        return deep and kind != "call"
+        return deep and kind not in ("call", "targets")
     if sign == "=":
         if following == "=" or before in ("=", "!", "<", ">"):
             value.last = "=="
+        elif value.brackets == ["targets"]:  # arguments, and no values of names
+            value.brackets = []
+            return False
         elif deep:
             value.last = value.last if value.last in ("default", "key") else "="
         elif value.sign == ":":  # what was read is the type
@@ -369,8 +446,9 @@ def _step(line: str, at: int, sign: str, value: Open) -> bool:
         value.last = "type"
         return deep or value.sign == ":"
     value.last = sign
-    if sign == "," and value.brackets == ["call"]:
+    if sign == "," and value.brackets in (["call"], ["targets"]):
         value.commas += 1
+        value.name = (*value.names, value.name)[min(value.commas, len(value.names))]
     return deep or (sign not in (",", ";", "#", "&", ">") and sign[0] != "\\")
 
 
@@ -383,6 +461,8 @@ def _bracket(sign: str, value: Open) -> str:
         and words_of(value.name)[-1:] != []
         and words_of(value.name)[-1] not in _MAPPINGS
     ):
+        return "arguments"
+    if value.brackets[-1:] == ["targets"] and not is_secret_name(value.name):
         return "arguments"
     if value.brackets and value.brackets[-1] in ("arguments", "call"):
         return "arguments"
@@ -434,7 +514,8 @@ def _is_secret(value: Open, text: str) -> bool:
         return False
     if value.sign in _DOUBTFUL and (text.startswith("-") or text.isalpha()):
         return False
-    return not is_harmless("password" if "," in value.last and value.brackets else name, text)
+    inner = "," in value.last and value.brackets not in ([], ["targets"])
+    return not is_harmless("password" if inner else name, text)
 
 
 def _stripped(line: str, start: int, end: int) -> Span:

@@ -13,7 +13,7 @@ __all__ = ["PROGRAMS", "secret_words"]
 # By program the flags that a secret follows: apart or attached, only attached (+), as
 # `user:password` (:) or `user%password` (%).
 _FLAGS = {
-    "curl": "-u: --user: -U: --proxy-user:",
+    "curl": "-u: --user: -U: --proxy-user: --login:",
     "http": "-a: --auth:",
     "https": "-a: --auth:",
     "sshpass": "-p",
@@ -36,6 +36,9 @@ _FLAGS = {
         "-w",
     ),
     "ldappasswd": "-w -s -a",
+    "mosquitto_pub": "-P",
+    "mosquitto_sub": "-P",
+    "twine": "-p",
     "sqlcmd": "-P",
     "bcp": "-P",
     "snowsql": "-p",
@@ -61,6 +64,8 @@ _INNER = {
 # before `name=value`
 _GIVING = frozenset("-D -e --build-arg --env --from-literal --set --set-string -v".split())
 _NAMING = frozenset(("rclone",))  # programs that take names and their values by turns
+# these are given `user/password@database`
+_SLASHED = frozenset(("expdp", "impdp", "sqlldr", "sqlplus"))
 # their `login` is given a key
 _KEYED = frozenset(("comet", "kaggle", "neptune", "swanlab", "vault", "wandb"))
 # before a name and its value
@@ -71,6 +76,7 @@ PROGRAMS = frozenset(
         *(program for program, _ in _INNER),
         *_KEYED,
         *_NAMING,
+        *_SLASHED,
         *_SETTERS,
         "htpasswd",
         "isql",
@@ -120,6 +126,10 @@ def _candidates(words: Sequence[str], program: str) -> Iterator[tuple[int, int]]
             yield position + 3, 0
         if before == "isql" and position + 2 < len(words):
             yield position + 2, 0
+        if before == "unseal" and program == "vault" and not word.startswith("-"):
+            yield position, 0
+        if program in _SLASHED and not word.startswith(("@", "-", "/")):
+            yield from _slashed(position, word)
         sets = (
             before in _SETTERS
             or program in _NAMING
@@ -160,6 +170,12 @@ def _flagged(
                 continue
         if not value.startswith("-"):
             yield at, start
+
+
+def _slashed(position: int, word: str) -> Iterator[tuple[int, int]]:
+    user, sign, password = word.partition("/")
+    if sign and ("@" in password or not {"/", "."} & set(password)):
+        yield position, len(user) + 1
 
 
 def _is_value(word: str) -> bool:

@@ -44,7 +44,8 @@ _STEMS = (
         "auth bearer cookie cred csrf curl fernet identified jwt key ldap login mariadb mongo "
         "mysql pass phrase pw redis-cli secret"
     ).split(),
-    *"create_superuser create_user hmac mnemonic pepper sessionid smbclient token webhook".split(),
+    *"connect create_superuser create_user hmac mnemonic mosquitto_ pepper psk".split(),
+    *"sessionid smbclient sqlldr sqlplus token twine unseal webhook".split(),
     *(
         "backup_code conn_str connection_str ftp( ftp_tls( kinit mfa_seed openssl otp_seed "
         "recovery_code stripe_sk unlock_code"
@@ -52,6 +53,8 @@ _STEMS = (
     *(
         "url.create(",
         "bcp ",
+        "conn ",
+        "pdp ",
         "helm ",
         "http -a",
         "https -a",
@@ -325,6 +328,11 @@ def _redacted_header(match: re.Match[str]) -> str:
 
 
 def _redacted_flag(match: re.Match[str]) -> str:
+    if match["name"] == "login":
+        user, sign, password = match["value"].partition(":")
+        if not sign or user.isdigit() or is_harmless("password", password):
+            return match[0]
+        return f"{match['flag']}{match['quote']}{user}:{REDACTED}{match['quote']}"
     if not is_secret_name(match["name"]) or is_harmless("password", match["value"]):
         return match[0]
     return f"{match['flag']}{match['quote']}{REDACTED}{match['quote']}"

@@ -8,9 +8,9 @@ __all__ = ["is_harmless", "is_secret_name", "is_strong_name", "words_of"]
 
 _LONE = frozenset(
     (
-        "apikey auth authorization bearer cookie credential credentials creds csrftoken "
-        "jsessionid jwt pass passcode passphrase passwd password passwords pat pgpassword "
-        "phpsessid privatekey pwd secret secrets sessionid"
+        "apikey auth authorization bearer cookie cred credential credentials creds csrftoken "
+        "jsessionid jwt keypass pass passcode passphrase passwd password passwords pat pgpassword "
+        "phpsessid privatekey psk pwd secret secrets sessionid unseal"
     ).split()
 )
 _LONE_ENDINGS = (
@@ -26,8 +26,10 @@ _LONE_ENDINGS = (
 )
 _BEFORE_PASS = frozenset(
     (
-        "admin bind db elastic email ftp git http imap jenkins kibana ldap mail mongo my mysql pg "
-        "postgres proxy redis root sa smtp ssh sudo user"
+        "admin amqp ansible become bind db elastic email ftp git http imap ipmi jdbc jenkins "
+        "keystore kibana ldap mail mariadb mongo mqtt mssql my mysql neo4j pg postgres proxy "
+        "rabbitmq redis root sa sftp smb smtp ssh store sudo superuser truststore user "
+        "vnc vpn wifi wlan"
     ).split()
 )
 # Words before "key" that make it one to a door: kinds of access, and services that hand out keys.
@@ -53,6 +55,9 @@ _CONSTANT_ENDS = frozenset(
         "unlock_code recovery_code recovery_codes backup_codes id_token"
     ).split()
 )
+# Words that are a secret at the end of a name only: `cred_mass` and `psk_order` are numbers.
+_LAST = frozenset(("cred", "psk", "unseal"))
+_BEHIND_CRED = frozenset(("b", "base", "json", "value"))
 _PASSES = frozenset(
     (
         "all backward band by dry first forward full high last low multi one pre second single two"
@@ -120,6 +125,14 @@ def is_secret_name(name: str) -> bool:
         last = position == len(words) - 1
         if word == "pat" and not before:
             continue  # a pattern
+        if (
+            word in _LAST
+            and not last
+            and not (word == "cred" and _BEHIND_CRED.issuperset(words[-1:]))
+        ):
+            continue
+        if word == "psk" and before.isdigit():
+            continue  # a modulation
         if _is_lone(word) and not (
             word in ("auth", "pass", "pat") and not last and not _is_lone(words[-1])
         ):
@@ -181,6 +194,8 @@ def is_harmless(name: str, value: str) -> bool:
     lone = {word for word in words if _is_lone(word)}
     if lone == {"auth"} and not words & {"token", "key"}:
         return value.isalpha() and (value.islower() or value.isupper() or value.istitle())
+    if lone and lone <= _LAST and _NUMBER.match(value):
+        return len(value) < 8 or not value.isdigit()
     if words & {"webhook"} and not lone:
         return len(value) < 12
     return not lone and _NUMBER.match(value) is not None

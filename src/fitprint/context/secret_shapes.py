@@ -66,7 +66,9 @@ _WEBHOOK = re.compile(
 _AUTHORITY = re.compile(r"[^\s/\"'<>`]*")
 _UNTIL_SPACE = re.compile(r"[^\s\"'<>`]{0,256}")  # of an address whose password has a slash
 _SIGNATURE = re.compile(
-    r"(?i)([?&;](?:x-(?:amz|goog|oss|cos)-|q-)?(?:sig|signature|hmac)=)(?!\[redacted\])([^\s&\"'`<>#\\]{8,})"
+    r"(?i)((?:[?&;]|%26|\\u0026)(?:q-)?(?:sig|signature|hmac)(?:=|%3D)"
+    r"|(?<![\w-])x-[a-z]{2,8}-signature(?:[\"']?[ \t]{0,4}[=:][ \t]{0,4}[\"']?|%3D))"
+    r"(?!\[redacted\])(?:[^\s&\"'`<>#\\%]|%(?!26)){8,}"
 )
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,}={0,2}(?![A-Za-z0-9+/_=-])")
 _SEPARATORS = re.compile(r"[-_/+.]+")
@@ -81,7 +83,7 @@ _TOKEN_LENGTH = 20  # of a user's name that stands in an address without a passw
 
 def without_shapes(text: str) -> str:
     """Return some lines with each secret that is known by its shape replaced."""
-    if "&" in text or "?" in text:
+    if "&" in text or "?" in text or "ignature" in text or "%26" in text:
         text = _SIGNATURE.sub(rf"\1{REDACTED}", text)
     if "://" in text:
         text = without_passwords(text)

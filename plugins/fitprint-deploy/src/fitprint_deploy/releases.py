@@ -149,7 +149,7 @@ def _python(source: RunReader, path: str) -> str:
     except (ArtifactNotFoundError, ValueError, RecursionError):
         return ""
     found = content.get("python") if isinstance(content, dict) else None
-    return found if isinstance(found, str) and re.fullmatch(r"\d+\.\d+[\w.+]*", found) else ""
+    return found if isinstance(found, str) and re.fullmatch(r"\d+\.\d[\w.+]*", found) else ""
 
 
 def _runtime(model: LoggedModel, packages: Mapping[str, str]) -> tuple[str, ...]:
