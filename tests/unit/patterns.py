@@ -340,6 +340,15 @@ def redactions() -> Iterator[str]:
             "?sig=",
             "pass: '\\",
             "curl -u ",
+            "user, password = ",
+            "password, a = 'b', ",
+            "(a, password) values (",
+            "password = a = ",
+            "password: !vault ",
+            "password:\n  a1b2\n",
+            "connect('h', 'sa', ",
+            "conn a/b@",
+            "%26sig=",
         ),
     )
     for head in heads:

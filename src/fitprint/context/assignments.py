@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fitprint.context.secret_names import is_harmless, is_secret_name, is_strong_name, words_of
-from fitprint.context.secret_places import CALL, CONNECT, LOGON, PLACES, SQL
+from fitprint.context.secret_places import CALL, CONNECT, LOGON, PLACES, SQL, TARGETS
 from fitprint.context.secret_shapes import is_words
 
 __all__ = ["Open", "Span", "continued", "secrets_of"]
@@ -31,14 +31,6 @@ _ENTRY_VALUE = re.compile(r"""(?i)(?<![\w.-])value["']?[ \t]{0,8}[:=][ \t]{0,8}"
 _ELEMENT = re.compile(r"<(?P<name>[\w.:-]{1,100})>(?P<value>[^<>\r\n]+)</")
 _NAMED_ELEMENT = re.compile(
     r"""(?:name|key)=["'](?P<name>[\w.:-]{1,100})["'][^<>]{0,100}>(?P<value>[^<>\r\n]+)</"""
-)
-# Names, and as many values for them.
-_TARGETS = re.compile(
-    r"""(?:^(?:>>>|[-+]?)|(?<=[;{"])|(?<=\()(?=[\w ,.]+\)[ \t]{0,8}values)|:(?=[ \t]))[ \t]{0,99}"""
-    r"""(?:(?:const|let|my|local|var)[ \t]{1,8})?(?:[(\[][ \t]{0,8})?"""
-    r"""(?P<names>[$\w.]+(?:[ \t]{0,8},[ \t]{0,8}[$\w.]+)+)[ \t]{0,8}[)\]]?"""
-    r"""[ \t]{0,16}(?:=(?!=)|:=|<-|values)[ \t]{0,16}(?P<open>[(\[]?)""",
-    re.IGNORECASE,
 )
 _CHAIN = re.compile(
     r"""(?:[\w.]{1,100}(?:\[[^\[\]\s]{0,60}\])?[ \t]{0,8}=[ \t]{0,8}){1,4}(?=[rbufRBUF]{0,2}["'])"""
@@ -161,7 +153,7 @@ def secrets_of(line: str, *, prose: bool = False) -> tuple[list[Span], Open | No
     unpacked: list[Span] = []
     steps = 0
     heads = sorted(_heads(line), key=lambda head: head[1])
-    for match in _TARGETS.finditer(line) if "," in line else ():
+    for match in TARGETS.finditer(line) if "," in line else ():
         found, several = _unpacked(line, match)
         if found is not None:
             unpacked += found
@@ -223,7 +215,7 @@ def _below(line: str, start: int, value: Open) -> list[Span]:
     plain = not text.isalpha() and text[-1:] != ":" and _ATTRIBUTE.match(text) is None
     if (
         0 <= value.below < _indent(line)
-        and is_strong_name(value.name)
+        and (is_strong_name(value.name) or "_" in value.name)
         and match is not None
         and len(text) >= 4
         and plain

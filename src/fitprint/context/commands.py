@@ -63,7 +63,7 @@ _INNER = {
 }
 # before `name=value`
 _GIVING = frozenset("-D -e --build-arg --env --from-literal --set --set-string -v".split())
-_NAMING = frozenset(("rclone",))  # programs that take names and their values by turns
+_NAMING = frozenset(("nmcli", "rclone"))  # programs that take names and their values by turns
 # these are given `user/password@database`
 _SLASHED = frozenset(("expdp", "impdp", "sqlldr", "sqlplus"))
 # their `login` is given a key
@@ -81,6 +81,7 @@ PROGRAMS = frozenset(
         "htpasswd",
         "isql",
         "kubectl",
+        "wpa_passphrase",
     )
 )
 _KEY_LENGTH = 16
@@ -124,6 +125,8 @@ def _candidates(words: Sequence[str], program: str) -> Iterator[tuple[int, int]]
             and position + 3 < len(words)
         ):
             yield position + 3, 0
+        if before == "wpa_passphrase" and position + 1 < len(words):
+            yield position + 1, 0
         if before == "isql" and position + 2 < len(words):
             yield position + 2, 0
         if before == "unseal" and program == "vault" and not word.startswith("-"):

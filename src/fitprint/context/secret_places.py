@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["CALL", "CONNECT", "LOGON", "PLACES", "SQL"]
+__all__ = ["CALL", "CONNECT", "LOGON", "PLACES", "SQL", "TARGETS"]
 
 # By function the argument that is a secret; where none is said, all behind the first may be.
 PLACES = {
@@ -37,8 +37,10 @@ CALL = re.compile(
 )
 # A user, a host or a name of both before the password in a call that opens a connection.
 CONNECT = re.compile(
-    r"""(?<!\w)connect\([^(),]{1,100},[ \t]{0,8}(?:\d{1,5}[ \t]{0,8},[ \t]{0,8}["'][^"',()]{1,60}"""
-    r"""|["'](?:admin|administrator|postgres|root|sa|scott|sys|system|user|username))"""
+    r"""(?<!\w)connect\((?:["'](?:localhost|\d{1,3}(?:\.\d{1,3}){3}"""
+    r"""|[\w.-]{1,80}\.(?:com|internal|local|net|org))["'][ \t]{0,8},[ \t]{0,8}["'][\w.@-]{1,60}"""
+    r"""|[^(),]{1,100},[ \t]{0,8}(?:\d{1,5}[ \t]{0,8},[ \t]{0,8}["'][^"',()]{1,60}"""
+    r"""|["'](?:admin|administrator|postgres|root|sa|scott|sys|system|user|username)))"""
     r"""["'][ \t]{0,8},[ \t]{0,8}(?=["'])"""
 )
 LOGON = re.compile(
@@ -48,4 +50,13 @@ LOGON = re.compile(
 SQL = re.compile(
     r"(?i:(?<![\w.-])(?:identified[ \t]{1,8}(?:with[ \t]{1,8}[\w\"'`]{1,60}[ \t]{1,8})?(?:by|as)|password)[ \t]{1,8}(?='))"  # noqa: E501
     r"|(?<![\w.-])(?:SECRET|TOKEN|KEY)[ \t]{1,8}(?=')"
+)
+# Names, and as many values for them.
+TARGETS = re.compile(
+    r"""(?:^(?:>>>|[-+]?)|(?<=[;{"])|(?<=\()(?=[\w ,.]+\)[ \t]{0,8}values)|:(?=[ \t]))[ \t]{0,99}"""
+    r"""(?:(?:const|let|my|local|var)[ \t]{1,8})?(?:[(\[][ \t]{0,8})?"""
+    r"""(?P<names>[$\w.]+(?:\[["']?[\w.-]{1,60}["']?\])?(?:[ \t]{0,8},[ \t]{0,8}"""
+    r"""[$\w.]+(?:\[["']?[\w.-]{1,60}["']?\])?)+)[ \t]{0,8}[)\]]?"""
+    r"""[ \t]{0,16}(?:=(?!=)|:=|<-|values)[ \t]{0,16}(?P<open>[(\[]?)""",
+    re.IGNORECASE,
 )

@@ -8,6 +8,12 @@ KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 # Text with one or several secrets between « and »; the marks are no part of the text.
 TEXTS = [
+    "os.environ['USER'], os.environ['PASSWORD'] = 'bob', '«hunter2x»'",
+    "conn = connect('db.example.org', 'bob', '«hunter2x»')",
+    "conn = connect('127.0.0.1', 'bob', '«hunter2x»')",
+    "api_key:\n  «hunter2x-abcd»\n",
+    "nmcli dev wifi connect net password «hunter2x»",
+    "wpa_passphrase net «hunter2x»",
     # several names for one value, and several values for as many names
     "user, password = 'bob', '«hunter2x»'",
     "user, password = ('bob', '«hunter2x»')",
@@ -288,6 +294,9 @@ TEXTS = [
 ]
 
 HARMLESS = [
+    "graph.connect('layer1.out', 'layer2.in', 'edge1')",
+    "d['token'], d['label'] = row['a1'], row['b2']",
+    "x[0], x[1] = 'abcd1', 'abcd2'",
     "the password is checked",
     "password: str",
     "max_tokens=5",
