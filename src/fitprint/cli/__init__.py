@@ -150,8 +150,15 @@ def _help() -> str:
 def _unknown(name: str) -> int:
     from difflib import get_close_matches
 
-    from fitprint.cli.catalogue import all_commands
+    from fitprint.cli.catalogue import all_commands, plugin_with
 
+    if plugin := plugin_with(name):
+        print(
+            f"fitprint: the command {name!r} is of the plugin fitprint-{plugin}, which is not "
+            f'here: pip install "fitprint[{plugin}]"',
+            file=sys.stderr,
+        )
+        return 2
     near = get_close_matches(name, all_commands(), 1)
     hint = f"did you mean `fitprint {near[0]}`?" if near else "`fitprint --help` lists all commands"
     print(f"fitprint: there is no command {name!r}; {hint}", file=sys.stderr)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from fitprint.cli.command import Command
 
-__all__ = ["LazyCommand", "all_commands", "built_in", "find_command", "is_built_in"]
+__all__ = ["LazyCommand", "all_commands", "built_in", "find_command", "is_built_in", "plugin_with"]
 
 
 class LazyCommand:
@@ -50,6 +50,20 @@ def _own(name: str, module: str, help: str) -> LazyCommand:  # noqa: A002
     return LazyCommand(name, f"fitprint.cli.commands.{module}:COMMAND", help)
 
 
+_OF_PLUGINS = {  # the plugins that a newcomer reads of before they are installed
+    "clone": "projects",
+    "db": "postgres",
+    "deploy": "deploy",
+    "drift": "monitor",
+    "env": "projects",
+    "flow": "flow",
+    "image": "deploy",
+    "monitor": "monitor",
+    "reproduce": "projects",
+    "run": "projects",
+    "serve": "serve",
+    "snapshot": "projects",
+}
 _BUILT_IN = (  # in the order of the help
     _own("ls", "listing", "List runs, newest first."),
     _own("show", "showing", "Show all that is known of a run."),
@@ -153,3 +167,8 @@ def all_commands() -> Mapping[str, Command]:
     from fitprint.hooks.manager import find_plugins
 
     return find_plugins().registered("register_commands")
+
+
+def plugin_with(name: str) -> str | None:
+    """Return which of fitprint's own plugins has a command, whether it is installed or not."""
+    return _OF_PLUGINS.get(name)

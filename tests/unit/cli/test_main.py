@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 import fitprint
+from fitprint.cli import catalogue
 from fitprint.cli.catalogue import all_commands, built_in
 from fitprint.cli.command import parser_of
 from fitprint.hooks import manager
@@ -145,6 +148,24 @@ def test_a_misspelt_command_gets_a_suggestion(command):
         done.out,
         done.err,
     )
+
+
+def test_the_command_of_a_plugin_that_is_not_installed_names_it(command, monkeypatch):
+    """Instead of a command that is spelt alike."""
+    monkeypatch.setattr("fitprint.cli.catalogue.find_command", lambda name: None)
+    done = command("drift", "a", "b")
+    assert (2, "") == (done.status, done.out)
+    assert 'is of the plugin fitprint-monitor, which is not here: pip install "fitprint[mon' in (
+        done.err
+    )
+
+
+def test_the_commands_of_all_plugins_are_known():
+    """Each is told with the plugin that it comes from."""
+    for folder in (Path(__file__).parents[3] / "plugins").iterdir():
+        for module in folder.glob("src/*/__init__.py"):
+            for name in re.findall(r'LazyCommand\(\s*"(\w+)"', module.read_text(encoding="utf-8")):
+                assert f"fitprint-{catalogue.plugin_with(name)}" == folder.name, name
 
 
 def test_arguments_that_make_no_sense_give_status_2(command):

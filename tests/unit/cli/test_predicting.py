@@ -195,6 +195,7 @@ def test_bytes_that_are_no_text(command, sizes, work):
         (["-o", "out.txt"], "out.txt is of no kind that is known"),
         (["-o", "missing/out.csv"], "missing/out.csv cannot be written: No such file"),
         (["-o", "folder.csv"], "folder.csv is no file"),
+        (["-o", "../work/rows.csv"], "../work/rows.csv is the input"),
     ],
 )
 def test_what_cannot_be_written(command, sizes, work, words, told):
@@ -207,6 +208,7 @@ def test_what_cannot_be_written(command, sizes, work, words, told):
     assert 1 == done.status
     assert told in done.err
     assert before == set(work.iterdir())
+    assert as_csv(ROWS) == (work / "rows.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

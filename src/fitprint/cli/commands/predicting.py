@@ -87,6 +87,11 @@ class Predicting:
 
         given = format_of(arguments.input, arguments.format)
         wanted = format_of(arguments.output, arguments.format)
+        if _is_same(arguments.input, arguments.output):
+            raise FitprintError(
+                f"{arguments.output} is the input, which the predictions would replace: give "
+                "another file"
+            )
         if not os.path.isdir(arguments.model):  # noqa: PTH112 - no error for a long name
             reading.store()
         predictor = subject_of(arguments.model, arguments.trust).predictor
@@ -127,6 +132,15 @@ class _Progress:
     def end(self) -> None:
         if self._is_shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _is_same(given: str, wanted: str) -> bool:
+    from pathlib import Path
+
+    try:
+        return "-" not in (given, wanted) and Path(given).samefile(wanted)
+    except OSError:  # one of them is not there
+        return False
 
 
 def _predicted(predictor: Predictor, batch: Batch, name: str, chunk: Chunk) -> Any:
