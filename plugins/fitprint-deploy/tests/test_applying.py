@@ -5,6 +5,7 @@ say. The programs only note how they were called.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,15 @@ class TestKubernetes:
         assert 1 == status
         assert "kubectl failed with status 1: Unauthorized; `kubectl config" in errors
         assert {} == dict(fitprint.get_registered_model("churn").aliases)
+
+    def test_of_a_long_quotation_whole_lines_are_kept(
+        self, model: int, programs: Any, command: Command
+    ) -> None:
+        said = "\n".join(f"line {number}" for number in range(1000))
+        programs.make("kubectl", {"apply": {"status": 1, "err": said}})
+        _, _, errors = command(*self.apply)
+        assert re.search(r"status 1: \.\.\. line \d{3}\n", errors)
+        assert "line 999; `kubectl config" in errors
 
 
 def test_kserve_waits_until_it_is_ready(model: int, programs: Any, command: Command) -> None:

@@ -160,6 +160,10 @@ def test_what_is_not_there(trained, place, command):
         assert command("drift", trained, current).status == 3
     with pytest.raises(MissingDataError, match="there is no file"):
         drift(trained, "none.csv")
+    for current in ("none", "none.xlsx"):
+        assert "; a registered model is written models:/NAME, and a file ends in .csv," in (
+            command("drift", trained, current).err
+        )
 
 
 @pytest.mark.parametrize("text", ["{", "[1, 2]", '{"columns": [1]}', '{"a": 1}', "[]"])

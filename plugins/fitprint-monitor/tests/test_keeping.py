@@ -160,6 +160,13 @@ def test_counts_in_other_cells_are_refused(model, command, hour):
     assert 3 == command("monitor", "report", "churn").status
 
 
+def test_a_model_that_is_not_there_is_named(model, command):
+    """Instead of one of which nothing was counted."""
+    said = command("monitor", "report", "chrn")
+    assert (3, True) == (said.status, "no registered model 'chrn'; did you mean" in said.err)
+    assert "`fitprint serve` and watch_model() count" in command("monitor", "report", "churn").err
+
+
 def test_the_newest_run_is_the_training(model):
     """What is counted is no training."""
     with watch_model("models:/churn/1") as watched:

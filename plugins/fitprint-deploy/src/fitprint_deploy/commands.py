@@ -27,12 +27,14 @@ __all__ = ["DEPLOY", "IMAGE", "Building", "Deploying"]
 
 _REFUSED, _USAGE, _MISSING = 1, 2, 3
 _ENGINES = ("buildah", "docker", "podman")
+_VERSION = "models:/NAME@ALIAS or models:/NAME/3"
 _MODEL = "models:/NAME@ALIAS, models:/NAME/3 or runs:/RUN/model"
 
 
 class Deploying:
     """TARGET is image, compose, systemd, kubernetes, kserve, sagemaker, or one of a plugin. MODEL
-    is models:/NAME@ALIAS, models:/NAME/3, or, to render and validate, runs:/RUN/model.
+    is models:/NAME@ALIAS, models:/NAME/3, or, to render and validate, runs:/RUN/model; models:/NAME
+    is enough for `status`, `rollback` and `delete`.
 
     What serves is recorded in the registry: the alias deployed-TARGET-NAME of the model leads to
     the version, so `fitprint models history NAME` says since when, by whom and why, and a tag of
@@ -57,17 +59,19 @@ class Deploying:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help="what to do")
         for verb, (told, _) in _VERBS.items():
-            names = {"TARGET": "where it serves", "MODEL": _MODEL}
+            model = {"render": _MODEL, "validate": _MODEL, "apply": _VERSION}.get(
+                verb, "models:/NAME"
+            )
+            names = {"TARGET": "where it serves, such as kubernetes", "MODEL": model}
             one = add_verb(verbs, verb, told, names)
             one.add_argument(
                 "--name", default="", help="of the deployment; the model's name by default"
             )
             if verb in ("render", "validate", "apply"):
-                _add_option(one)
+                _add_option(one, "image=NAME@sha256:...")
             if verb in ("render", "apply", "rollback"):
-                one.add_argument(
-                    "-o", "--output", metavar="DIR", type=Path, help="where the files are written"
-                )
+                without = "they are printed" if verb == "render" else "they are not kept"
+                _add_output(one, without)
             if verb == "apply":
                 _add_gate(one)
             if verb in ("apply", "rollback", "delete"):
@@ -99,10 +103,8 @@ class Building:
         one.add_argument(
             "--engine", choices=_ENGINES, default="", help="what builds; the first that is here"
         )
-        _add_option(one)
-        one.add_argument(
-            "-o", "--output", metavar="DIR", type=Path, help="where the files are written"
-        )
+        _add_option(one, "base=NAME@sha256:...")
+        _add_output(one, "they are not kept")
         one.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -112,13 +114,23 @@ class Building:
 DEPLOY, IMAGE = Deploying(), Building()
 
 
-def _add_option(parser: argparse.ArgumentParser) -> None:
+def _add_output(parser: argparse.ArgumentParser, without: str) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help=f"where the files are written; without it {without}",
+    )
+
+
+def _add_option(parser: argparse.ArgumentParser, example: str) -> None:
     parser.add_argument(
         "--option",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="an option of the target, such as image=NAME@sha256:...; may be given several times",
+        help=f"an option of the target, such as {example}; may be given several times",
     )
 
 

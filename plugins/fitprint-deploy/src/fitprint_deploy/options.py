@@ -29,7 +29,7 @@ def image_of(release: Release) -> str:
         given = f"not {shown(image)}" if image else "and it is missing"
         raise DeployError(
             f"the option image is NAME@sha256:DIGEST, {given}: `fitprint image build "
-            f"{release.uri} --option tag=NAME --option push=yes` says it"
+            f"{release.uri} --option tag=NAME --option push=yes` prints it"
         )
     return image
 

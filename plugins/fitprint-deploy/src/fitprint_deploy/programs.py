@@ -67,8 +67,16 @@ def called(
     except OSError as error:
         raise DeployError(f"{name} cannot be run: {error.strerror or error}") from None
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-_MOST_TOLD:]
+        said = _end(done.stderr.strip() or done.stdout.strip())
         raise TargetRefusedError(
             f"{name} failed with status {done.returncode}: {said}{remedy and f'; {remedy}'}"
         )
     return done.stdout
+
+
+def _end(said: str) -> str:
+    """Return the end of a text, whole lines if there is room."""
+    if len(said) <= _MOST_TOLD:
+        return said
+    end = said[-_MOST_TOLD:]
+    return "... " + (end.partition("\n")[2] or end)

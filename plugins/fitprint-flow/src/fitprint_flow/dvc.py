@@ -31,7 +31,9 @@ def converted(file: Path) -> tuple[str, list[str]]:
     """
     try:
         said = load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, YamlError) as error:
+    except OSError as error:
+        raise FlowError(f"{file} cannot be read: {error.strerror or error}") from None
+    except (UnicodeError, YamlError) as error:
         raise FlowError(f"{file} cannot be read: {error}") from None
     stages = said.get("stages") if isinstance(said, dict) else None
     if not isinstance(stages, dict) or not stages:

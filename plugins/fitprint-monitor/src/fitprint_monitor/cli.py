@@ -16,7 +16,7 @@ __all__ = ["DRIFT", "MONITOR", "Drifting", "Monitoring"]
 
 _DRIFT, _USAGE, _MISSING = 1, 2, 3
 _SIDE = (
-    "a run, RUN:DATASET, models:/NAME@ALIAS for its training data, a file (.csv, .parquet, .json), "
+    "a run, RUN:DATASET, models:/NAME@ALIAS for its training data, a file (.csv, .parquet, ...), "
     "or a stored profile"
 )
 
@@ -31,9 +31,10 @@ class Drifting:
     points more or less missing, or 1 % of values that the reference did not have. Columns with
     fewer than 500 rows are not judged. JS is the Jensen-Shannon distance.
 
-    fitprint drift models:/churn@champion today.parquet
-    fitprint drift @last:churn new.csv --column age
-    fitprint drift train-1:X train-2:X --json
+    Examples:
+      fitprint drift models:/churn@champion today.parquet
+      fitprint drift @last:churn new.csv --column age
+      fitprint drift train-1:X train-2:X --json
 
     --json prints an object: schema (1), reference, current, drift, rule, columns, faults (column,
     reason) and extra (columns that the reference does not have).
@@ -79,17 +80,17 @@ class Monitoring:
     until it does not in two. The exit status is that of `fitprint drift`: 1 if an alarm stands, or
     if all together drifts.
 
-    fitprint monitor report churn
-    fitprint monitor report models:/churn@champion --since 7d
+    Examples:
+      fitprint monitor report churn
+      fitprint monitor report models:/churn@champion --since 7d
 
     --json prints a list of objects, one for each version: schema (1), model, version, drift,
     windows (start, hours, seen, counted, lost, verdict, columns), alarms (column, since, until,
-    reason), whole (as `fitprint drift --json`
-    has it), pending and killed.
+    reason), whole (as `fitprint drift --json` has it), pending and killed.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help="report")
+        verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help="what to do")
         shown = add_verb(
             verbs,
             "report",

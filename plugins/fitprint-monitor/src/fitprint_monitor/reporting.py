@@ -201,22 +201,27 @@ def report(model: str, since: str = "24h") -> list[Report]:
     """
     start = since_of(since)
     wanted: Model | None = None
+    unknown: ModelNotFoundError | None = None  # what was counted outlives a model
     name = model
     try:
         wanted = model_named(model)
         name = wanted.name
-    except ModelNotFoundError:
+    except ModelNotFoundError as error:
         if ":/" in model:
             raise
+        unknown = error
     one_version = wanted is not None and ":/" in model
     kept = [
         each
         for each in kept_windows(name, start)
         if each.windows and (not one_version or wanted is None or each.version == wanted.version)
     ]
+    if not kept and unknown is not None:
+        raise unknown
     if not kept:
         raise MissingDataError(
-            f"nothing of {clean(model)} was counted since {_told(start, HOUR)} (UTC)"
+            f"nothing of {clean(model)} was counted since {_told(start, HOUR)} (UTC); "
+            "`fitprint serve` and watch_model() count"
         )
     return [_reported(name, each, clock.now() - start) for each in kept]
 

@@ -83,7 +83,10 @@ def find_side(what: str) -> Side:
     except RunNotFoundError as error:
         name, sign, data = what.rpartition(":")
         if not sign or not name:
-            raise
+            raise MissingDataError(
+                f"{error}; a registered model is written models:/NAME, and a file ends in "
+                f"{', '.join(_FILES)}"
+            ) from None
         try:
             return _of_run(what, _run(name), data)
         except RunNotFoundError:

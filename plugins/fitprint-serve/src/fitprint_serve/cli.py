@@ -23,10 +23,10 @@ _CONTRACTS = ("mlflow", "oip", "kserve", "sagemaker")
 
 
 class Serving:
-    """MODEL is models:/NAME@ALIAS, runs:/RUN/model or a folder, fitprint's or MLflow's; NAME=MODEL
-    serves it under another name. An alias is followed: what it names next takes the place without a
-    failed request. The address is printed when requests are taken; Ctrl+C or SIGTERM ends, after
-    what was begun.
+    """MODEL is models:/NAME@ALIAS, models:/NAME/3, runs:/RUN/model (runs:/@last/model, too), or a
+    folder, fitprint's or MLflow's; NAME=MODEL serves it under another name. An alias is followed:
+    what it names next takes the place without a failed request. The address is printed when
+    requests are taken; Ctrl+C or SIGTERM ends, after what was begun.
 
     `fitprint serve check URL` asks a server, this one or another, whether it keeps a contract.
 
