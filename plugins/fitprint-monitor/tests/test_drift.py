@@ -74,7 +74,7 @@ def test_few_rows_are_not_judged(trained, place, command):
     """However different they are; it is said that they are too few."""
     said = command("drift", trained, write(place / "few.json", data(2, shift=3, rows=499)))
     assert said.status == 0
-    assert "499 rows are fewer than 500: age, city, member" in said.out
+    assert "not judged, with fewer than 500 values: age, city, member" in said.out
 
 
 def test_faults_of_the_schema_are_drift(trained, place, command):
@@ -146,6 +146,13 @@ def test_a_registered_model_stands_for_its_training(place, command):
     said = command("drift", "models:/ages@champion", "other.json", "--column", "age", "--md")
     assert said.status == 1
     assert said.out.startswith("| column | verdict | PSI |")
+
+
+def test_a_column_with_few_values_is_not_said_to_have_few_rows(place):
+    """Of many rows most may be missing."""
+    sparse = {"age": [40.0] * 400 + [None] * 600}
+    told = drift(sparse, sparse).to_markdown()
+    assert "not judged, with fewer than 500 values: age" in told
 
 
 def test_arrays_have_the_columns_of_a_table_by_position(place):

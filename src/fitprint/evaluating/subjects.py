@@ -93,7 +93,8 @@ def _named_model(text: str, trust: Collection[str] | None) -> Subject:
             except RunNotFoundError:
                 pass
         raise RunNotFoundError(
-            f"{error}; nor is there a folder of this name with an MLmodel file"
+            f"{error}; nor is there a folder of this name with an MLmodel file (a registered model "
+            "is written models:/NAME)"
         ) from None
 
 

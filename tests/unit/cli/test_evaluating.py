@@ -141,7 +141,7 @@ def test_evaluate_takes_a_folder(command, recorded):
         (
             ["nothing", "data.csv", "--target", "kind"],
             1,
-            "nor is there a folder of this name with an MLmodel file",
+            "with an MLmodel file (a registered model is written models:/NAME)",
         ),
     ],
 )

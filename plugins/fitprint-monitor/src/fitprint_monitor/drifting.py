@@ -103,9 +103,8 @@ class Drift:
             lines[_MOST_REASONS:] = [f"and {len(lines) - _MOST_REASONS} more"]
         few = [each for each in self.columns if each.verdict == "few rows"]
         if few:
-            rows = min(each.rows[1] for each in few)
             lines.append(
-                f"not judged, since {rows:.0f} rows are fewer than {FEWEST_ROWS}: "
+                f"not judged, with fewer than {FEWEST_ROWS} values: "
                 f"{_listed([each.name for each in few])}"
             )
         if not self and not few:

@@ -138,7 +138,8 @@ class Report:
 
     def _title(self) -> str:
         version = f" version {self.version}" if self.version else ""
-        return f"{clean(self.model)}{version}: {self.whole.seen} rows"
+        rows = "1 row" if self.whole.seen == 1 else f"{self.whole.seen} rows"
+        return f"{clean(self.model)}{version}: {rows}"
 
     def _notes(self) -> list[str]:
         notes = [
