@@ -308,13 +308,16 @@ class Application:
 
     def _admit(self, headers: Mapping[str, str], *, is_open: bool) -> None:
         if self._hosts is not None:
-            host = headers.get("host", "").rpartition("]")
-            name = host[0] + host[1] if host[1] else host[2].partition(":")[0]
-            if name.lower() not in self._hosts:
+            if _host_name(headers.get("host", "")) not in self._hosts:
                 raise RefusalError(
                     421,
                     "PERMISSION_DENIED",
                     "this server answers to localhost only; start it with --host for others",
+                )
+            origin = headers.get("origin")  # browsers tell it with whatever a page sends elsewhere
+            if origin is not None and _host_name(origin.partition("://")[2]) not in self._hosts:
+                raise RefusalError(
+                    403, "PERMISSION_DENIED", "pages of other sites may not ask this server"
                 )
         if self._token is not None and not is_open:
             given = headers.get("authorization", "").encode("latin-1")
@@ -364,7 +367,17 @@ class Application:
             raise _too_large(most)
         if not unpacking.eof:
             raise RefusalError(400, "BAD_REQUEST", "the packed body is cut short")
+        if unpacking.unused_data:
+            raise RefusalError(
+                400, "BAD_REQUEST", "the packed body has more than one part; pack it as a whole"
+            )
         return body
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a host and port, in lower case."""
+    found = re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]*)?", host)
+    return found[1].lower() if found is not None else ""
 
 
 def _too_large(most: int) -> RefusalError:
