@@ -5,10 +5,11 @@ import time
 
 import numpy as np
 import pytest
-from clients import NAMES, frame, record, served, serving, slow_request
+from clients import NAMES, Client, frame, record, served, serving, slow_request
 from sklearn.linear_model import LogisticRegression
 
 from fitprint_serve import jsons
+from fitprint_serve import serving as servers
 from fitprint_serve.application import Limits
 
 ROW = frame(1).to_dict("records")[0]
@@ -368,3 +369,37 @@ def test_requests_together_that_fail_in_the_server(folder, capfd, monkeypatch):
         monkeypatch.setattr(model, "_outcomes", fails)
         assert client.ask("/invocations", {"inputs": [[1, 2, 3, 4]]})[0] == 500
         assert client.ask("/invocations", {"inputs": [[1, 2, 3, 4]]})[0] == 200
+
+
+def test_bodies_that_take_too_much_memory(folder):
+    start = b"POST /invocations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n"
+    with serving(served(folder), limits=Limits(body=1000)) as client:
+        slow = [slow_request(client.port, start + b" " * 999) for _ in range(16)]
+        deadline = time.monotonic() + 30
+        while client.application._held < 16 * 999 and time.monotonic() < deadline:
+            assert client.ask("/ping")[0] == 200
+        status, told, headers = client.whole("/invocations", {"inputs": [[1, 2, 3, 4]]})
+        assert (status, told["error_code"], headers["retry-after"]) == (
+            429,
+            "RESOURCE_EXHAUSTED",
+            "1",
+        )
+        for each in slow:
+            each.close()
+        while client.application._held and time.monotonic() < deadline:
+            assert client.ask("/ping")[0] == 200
+        assert client.ask("/invocations", {"inputs": [[1, 2, 3, 4]]})[0] == 200
+
+
+def test_connections_without_a_request(folder, monkeypatch):
+    with serving(served(folder)) as client:
+        assert client.ask("/ping")[0] == 200
+        silent = [slow_request(client.port, start) for start in (b"", b"GET /ping HTTP/1.1\r\nx: ")]
+        monkeypatch.setattr(servers, "_KEPT", 0)
+        for each in silent:
+            assert each.recv(1000) == b""
+            each.close()
+        monkeypatch.undo()
+        other = Client(client.port)
+        assert other.ask("/ping")[0] == 200
+        other.close()
