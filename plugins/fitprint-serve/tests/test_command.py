@@ -1,8 +1,10 @@
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
+import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -126,6 +128,49 @@ def test_workers_end_with_the_process_that_watches_them(command, folder):
     started.end()  # behind the end of the last that could write
     with pytest.raises(OSError):
         Client(client.port).ask("/ping")
+
+
+def test_a_worker_that_cannot_begin_again(command, folder, place):
+    """The others answer, and it begins when it can: a model may be gone for a while."""
+    shutil.copytree(folder, place / "model")
+    started = command("model", "--port", "0", "--workers", "2")
+    client = started.client()
+    children = Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not tell the children of a process")
+    workers = children.read_text().split()
+    (place / "model").rename(place / "gone")
+    os.kill(int(workers[0]), signal.SIGKILL)
+    ended = 0
+    while ended < 3:
+        line = started.process.stderr.readline()
+        assert line, "the server has ended"
+        ended += '"worker ended"' in line
+    other = Client(client.port)
+    assert other.ask("/models")[0] == 200
+    other.close()
+    (place / "gone").rename(place / "model")
+    deadline = time.monotonic() + 60
+    while len(children.read_text().split()) < 2 and time.monotonic() < deadline:
+        pass
+    assert workers[1] in children.read_text().split()
+    assert len(children.read_text().split()) == 2
+    client.close()
+    started.process.terminate()
+    assert started.end()[0] == 0
+
+
+def test_the_log_is_lines_of_json(command, folder):
+    started = command(folder, "--port", "0")
+    client = started.client()
+    strange = slow_request(client.port, b"no HTTP at all\r\n\r\n")
+    assert b" 400 " in strange.recv(1000)
+    strange.close()
+    client.close()
+    started.process.terminate()
+    status, _, error = started.end()
+    lines = list(map(json.loads, error.splitlines()))
+    assert (status, lines[0]["event"]) == (0, "server")
 
 
 def test_workers_that_cannot_begin(command):

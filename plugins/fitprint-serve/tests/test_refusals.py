@@ -3,9 +3,13 @@ import json
 import threading
 import time
 
+import numpy as np
 import pytest
-from clients import NAMES, frame, served, serving, slow_request
+from clients import NAMES, Client, frame, record, served, serving, slow_request
+from sklearn.linear_model import LogisticRegression
 
+from fitprint_serve import jsons
+from fitprint_serve import serving as servers
 from fitprint_serve.application import Limits
 
 ROW = frame(1).to_dict("records")[0]
@@ -93,6 +97,14 @@ def infer(**changes):
         infer(datatype="INT8", data=[1, 2, 3, 0.5]),
         infer(datatype="BOOL"),
         infer(datatype="BYTES"),
+        infer(shape=[0, 1 << 62], data=[]),
+        infer(shape=[1] * 40 + [4]),
+        infer(shape=[1 << 62] * 1000),
+        infer(datatype="FP16", data=[1e30, 2, 3, 4]),
+        infer(datatype="FP32", data=[1e300, 2, 3, 4]),
+        infer(name="f0", shape=[], datatype="BYTES", data=["x"]),
+        infer(name="\ud800", datatype="ZZ"),
+        infer() | {"id": {"a": 1}},
         {"inputs": infer()["inputs"] * 2},
         infer() | {"outputs": [{"name": SECRET}]},
         infer() | {"outputs": SECRET},
@@ -153,6 +165,12 @@ def test_packed_bodies(client):
     body = json.dumps({"inputs": [[1, 2, 3, 4]]}).encode()
     asked = client.ask("/invocations", gzip.compress(body), content_encoding="gzip")
     assert asked == (200, {"predictions": [True]})
+    two = gzip.compress(b"f0,f1,f2,f3\n") + gzip.compress(b"1,2,3,4\n")  # rows would be lost
+    status, told = client.ask("/invocations", two, content_encoding="gzip", content_type="text/csv")
+    assert (status, told["message"]) == (
+        400,
+        "the packed body has more than one part; pack it as a whole",
+    )
     for packed, told in ((b"no", "gzip"), (gzip.compress(body)[:-9], "gzip"), (body, "br")):
         assert client.ask("/invocations", packed, content_encoding=told)[0] in (400, 415)
 
@@ -265,6 +283,123 @@ def test_names_that_lead_to_this_machine(folder):
             "LOCALHOST": 200,
             "[::1]:5000": 200,
             "evil.example": 421,
+            "[::1]evil.example": 421,
+            "localhost:evil.example": 421,
             "": 421,
         }.items():
             assert client.ask("/ping", host=host)[0] == status
+
+
+def test_pages_of_other_sites(folder):
+    with serving(served(folder), hosts=frozenset({"localhost"})) as client:
+        for origin, status in {
+            "http://localhost:5000": 200,
+            "http://evil.example": 403,
+            "http://localhost.evil.example": 403,
+            "null": 403,
+        }.items():
+            asked = {"instances": [[1, 2, 3, 4]]}
+            given = {"host": "localhost", "origin": origin, "content_type": "text/plain"}
+            assert client.ask("/v1/models/model:predict", asked, **given)[0] == status
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_texts_and_numbers_that_others_cannot_read(client, monkeypatch, fast):
+    """Half of a surrogate pair and large numbers are written as JSON has them."""
+    if not fast:
+        monkeypatch.setattr(jsons, "_read", json.loads)
+        monkeypatch.setattr(jsons, "_write", lambda value: json.dumps(value).encode())
+    body = b'{"inputs": [{"name": "\\ud800", "shape": [NaN]}]}'
+    assert client.ask("/v2/models/model/infer", body)[1]["column"] == "\ud800"
+    assert json.loads(jsons.write_json([1 << 80, "\ud800"])) == [1 << 80, "\ud800"]
+
+
+def test_a_single_value_is_a_row(client):
+    tensor = {"shape": [], "datatype": "FP64", "data": [1]}
+    asked = {"inputs": [{"name": name, **tensor} for name in NAMES]}
+    assert client.ask("/v2/models/model/infer", asked)[1]["outputs"][0]["data"] == [True]
+
+
+def test_names_that_are_numbers(place):
+    X = frame().set_axis(range(4), axis=1)
+    folder = record(place, LogisticRegression().fit(X.to_numpy(), X.sum(axis=1) > 0), X)
+    with serving(served(folder)) as client:
+        told = client.ask("/openapi.json")[1]["paths"]["/invocations"]["post"]["requestBody"]
+        example = told["content"]["application/json"]["example"]
+        assert example == {"dataframe_records": [dict.fromkeys("0123", 0.5)]}
+
+
+class Answers:
+    """A model that answers what it is told."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def predict(self, data):
+        return self.answer(data)
+
+
+def test_answers_that_say_nothing(folder, capfd):
+    """An address in memory is no prediction."""
+    model = served(folder)
+    shown = type("Shown", (), {"dtype": "float64", "shape": None})
+    with serving(model) as client:
+        for answer in (lambda _: iter([1]), lambda _: print, lambda _: object(), lambda _: shown()):
+            model.predictor = type(model.predictor)(Answers(answer), model.predictor._flavor)
+            for path, body in (
+                ("/invocations", {"inputs": [[1, 2, 3, 4]]}),
+                ("/v2/models/model/infer", infer()),
+            ):
+                status, told = client.ask(path, body)
+                assert (status, "0x" in json.dumps(told)) == (500, False)
+        answer = lambda data: np.longdouble([0.5])  # noqa: E731
+        model.predictor = type(model.predictor)(Answers(answer), model.predictor._flavor)
+        assert client.ask("/invocations", {"inputs": [[1]]}) == (200, {"predictions": [0.5]})
+
+
+def test_requests_together_that_fail_in_the_server(folder, capfd, monkeypatch):
+    """The model's thread goes on, and every client gets an answer."""
+
+    def fails(jobs):
+        monkeypatch.undo()
+        raise SystemExit
+
+    model = served(folder)
+    with serving(model) as client:
+        monkeypatch.setattr(model, "_outcomes", fails)
+        assert client.ask("/invocations", {"inputs": [[1, 2, 3, 4]]})[0] == 500
+        assert client.ask("/invocations", {"inputs": [[1, 2, 3, 4]]})[0] == 200
+
+
+def test_bodies_that_take_too_much_memory(folder):
+    start = b"POST /invocations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n"
+    with serving(served(folder), limits=Limits(body=1000)) as client:
+        slow = [slow_request(client.port, start + b" " * 999) for _ in range(16)]
+        deadline = time.monotonic() + 30
+        while client.application._held < 16 * 999 and time.monotonic() < deadline:
+            assert client.ask("/ping")[0] == 200
+        status, told, headers = client.whole("/invocations", {"inputs": [[1, 2, 3, 4]]})
+        assert (status, told["error_code"], headers["retry-after"]) == (
+            429,
+            "RESOURCE_EXHAUSTED",
+            "1",
+        )
+        for each in slow:
+            each.close()
+        while client.application._held and time.monotonic() < deadline:
+            assert client.ask("/ping")[0] == 200
+        assert client.ask("/invocations", {"inputs": [[1, 2, 3, 4]]})[0] == 200
+
+
+def test_connections_without_a_request(folder, monkeypatch):
+    with serving(served(folder)) as client:
+        assert client.ask("/ping")[0] == 200
+        silent = [slow_request(client.port, start) for start in (b"", b"GET /ping HTTP/1.1\r\nx: ")]
+        monkeypatch.setattr(servers, "_KEPT", 0)
+        for each in silent:
+            assert each.recv(1000) == b""
+            each.close()
+        monkeypatch.undo()
+        other = Client(client.port)
+        assert other.ask("/ping")[0] == 200
+        other.close()

@@ -39,6 +39,7 @@ KSERVE = Contract("kserve", kserve.read, kserve.write, kserve.refuse)
 VERTEX = Contract("vertex", kserve.read, kserve.write, kserve.refuse)
 OIP = Contract("oip", oip.read, oip.write, oip.refuse)
 
+_MOST_HELD = 16  # largest bodies that may be in memory at once, or as much in smaller ones
 _NEWLINE = Answer(b"\n")
 _REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
@@ -83,6 +84,7 @@ class _Request:
     stage: str = "reading"
     is_late: bool = False
     model: str = ""
+    held: int = 0  # bytes of its body
 
 
 class Application:
@@ -126,6 +128,7 @@ class Application:
         self._prefix = os.urandom(6).hex()
         self._numbers = itertools.count(1)
         self._is_started = False
+        self._held = 0  # bytes of the bodies that are read, wait or are answered
 
     def _all_routes(self, more: Mapping[str, str]) -> dict[str, Route]:
         first = next(iter(self.models.values()))
@@ -244,6 +247,7 @@ class Application:
             await _send(send, answer, request.id)
         finally:
             timer.cancel()
+            self._held -= request.held
 
     def _note(self, request: _Request, path: str, status: int, seconds: float) -> None:
         self.metrics.count(request.model, request.contract.name, status, seconds)
@@ -297,24 +301,31 @@ class Application:
             return route.answer()
         request.model = route.served.name
         route.served.check_queue()
-        body = await self._body(headers, receive)
+        body = await self._body(request, receive)
         request.stage = "predicting"
         future: asyncio.Future[Answer | RefusalError] = asyncio.get_running_loop().create_future()
-        route.served.submit(Job(route.contract, body, headers, request.id, future))
-        outcome = await future
+        job = Job(route.contract, body, headers, request.id, future)
+        route.served.submit(job)
+        try:
+            outcome = await future
+        finally:
+            job.body = b""  # the queue may keep what nobody waits for any more
         if isinstance(outcome, RefusalError):
             raise outcome
         return outcome
 
     def _admit(self, headers: Mapping[str, str], *, is_open: bool) -> None:
         if self._hosts is not None:
-            host = headers.get("host", "").rpartition("]")
-            name = host[0] + host[1] if host[1] else host[2].partition(":")[0]
-            if name.lower() not in self._hosts:
+            if _host_name(headers.get("host", "")) not in self._hosts:
                 raise RefusalError(
                     421,
                     "PERMISSION_DENIED",
                     "this server answers to localhost only; start it with --host for others",
+                )
+            origin = headers.get("origin")  # browsers tell it with whatever a page sends elsewhere
+            if origin is not None and _host_name(origin.partition("://")[2]) not in self._hosts:
+                raise RefusalError(
+                    403, "PERMISSION_DENIED", "pages of other sites may not ask this server"
                 )
         if self._token is not None and not is_open:
             given = headers.get("authorization", "").encode("latin-1")
@@ -326,18 +337,32 @@ class Application:
                     headers={"www-authenticate": "Bearer"},
                 )
 
-    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        most = self.limits.body
+    def _hold(self, request: _Request, size: int) -> None:
+        """Count bytes of a body; refuse it if there is no room."""
+        if self._held + size > _MOST_HELD * self.limits.body:
+            raise RefusalError(
+                429,
+                "RESOURCE_EXHAUSTED",
+                "the bodies of the requests that wait are too large; try again in a second",
+                headers={"retry-after": "1", "connection": "close"},
+            )
+        self._held += size
+        request.held += size
+
+    async def _body(self, request: _Request, receive: Receive) -> bytes:
+        most, headers = self.limits.body, request.headers
         told = headers.get("content-length", "")
         if told.isdecimal() and (len(told) > 18 or int(told) > most):
             raise _too_large(most)
         message = await receive()
         body: bytes = message.get("body", b"")
+        self._hold(request, len(body))
         if message.get("more_body"):
             parts, size = [body], len(body)
             while message.get("more_body"):
                 message = await receive()
                 parts.append(message.get("body", b""))
+                self._hold(request, len(parts[-1]))
                 size += len(parts[-1])
                 if size > most:
                     raise _too_large(most)
@@ -362,9 +387,20 @@ class Application:
             ) from None
         if len(body) > most:
             raise _too_large(most)
+        self._hold(request, len(body) - request.held)
         if not unpacking.eof:
             raise RefusalError(400, "BAD_REQUEST", "the packed body is cut short")
+        if unpacking.unused_data:
+            raise RefusalError(
+                400, "BAD_REQUEST", "the packed body has more than one part; pack it as a whole"
+            )
         return body
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a host and port, in lower case."""
+    found = re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]*)?", host)
+    return found[1].lower() if found is not None else ""
 
 
 def _too_large(most: int) -> RefusalError:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fitprint.data.schema import Field
 from fitprint.models.signature import Signature
+from fitprint_serve.jsons import plain
 
 __all__ = ["example_of", "schema_of_field"]
 
@@ -43,7 +44,7 @@ def schema_of_field(field: Field) -> dict[str, Any]:
         {} if word is None else {"type": [word, "null"] if field.nullable else word}
     )
     if field.categories is not None and len(field.categories) <= 100:
-        told["examples"] = list(field.categories)
+        told["examples"] = plain(list(field.categories))
     return told
 
 

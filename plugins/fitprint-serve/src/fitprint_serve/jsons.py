@@ -6,7 +6,7 @@ import base64
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fitprint_serve.refusals import bad
@@ -62,12 +62,18 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 def write_json(value: Any) -> bytes:
     """Return values, as :func:`plain` makes them, as bytes."""
-    return _write(value)
+    try:
+        return _write(value)
+    except (TypeError, UnicodeEncodeError):  # a large whole number, or half of a surrogate pair
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def plain(value: Any) -> Any:
     """Return what a model predicted as values of JSON: null for what is missing or not finite,
     texts for times, base64 for bytes. A data frame or series becomes a list of records.
+
+    Raises:
+        TypeError: a value says nothing outside of this process, such as a function.
     """
     kind = type(value)
     if kind is float:
@@ -100,7 +106,12 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    return None if type(value).__name__ in {"NAType", "NaTType"} else str(value)
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return None
+    text = str(value)
+    if callable(value) or isinstance(value, Iterator) or " object at 0x" in text:
+        raise TypeError(f"{type(value).__qualname__} has no form in JSON")
+    return text
 
 
 def _array(array: Any) -> Any:
@@ -108,6 +119,8 @@ def _array(array: Any) -> Any:
     if kind in "biuUS":
         return plain(array.tolist()) if kind == "S" else array.tolist()
     if kind == "f":
+        if array.dtype.itemsize > 8:
+            array = array.astype("float64")
         if sys.modules["numpy"].isfinite(array).all():
             return array.tolist()
         return plain(array.tolist())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 import traceback
 from typing import Any
 
-__all__ = ["note", "trace_of"]
+__all__ = ["Lines", "note", "trace_of"]
 
 
 def note(event: str, **facts: Any) -> None:
@@ -25,3 +26,11 @@ def note(event: str, **facts: Any) -> None:
 def trace_of(error: BaseException) -> str:
     """Return the trace of an error, its end if it is very long."""
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))[-8000:]
+
+
+class Lines(logging.Handler):
+    """Brings what the server's libraries log into the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        note("server", told=record.getMessage(), trace=trace_of(error) if error else None)

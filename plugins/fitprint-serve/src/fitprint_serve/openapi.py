@@ -10,6 +10,7 @@ from typing import Any
 from fitprint import __version__
 from fitprint.data.schema import Schema
 from fitprint_serve.examples import example_of, schema_of_field
+from fitprint_serve.jsons import plain
 from fitprint_serve.served import Served
 
 __all__ = ["PAGE", "document"]
@@ -79,7 +80,11 @@ def _kserve(served: Served) -> dict[str, Any]:
 
 def _body(key: str, rows: Mapping[str, Any], example: Any) -> dict[str, Any]:
     schema = {"type": "object", "properties": {key: dict(rows)}, "required": [key]}
-    return {"schema": schema} if example is None else {"schema": schema, "example": {key: example}}
+    return (
+        {"schema": schema}
+        if example is None
+        else {"schema": schema, "example": {key: plain(example)}}
+    )
 
 
 def _rows(served: Served) -> dict[str, Any]:

@@ -136,7 +136,10 @@ class Served:
                         jobs.append(other)
                     else:
                         held = other
-            outcomes = self._outcomes(jobs)
+            try:
+                outcomes = self._outcomes(jobs)
+            except BaseException as error:  # noqa: BLE001 - the thread goes on, whatever happens
+                outcomes = {job: self._refusal(job, error) for job in jobs}
             try:
                 loop.call_soon_threadsafe(self._deliver, jobs, outcomes)
             except RuntimeError:
@@ -207,19 +210,19 @@ class Served:
         """
         batches = [batch for _, _, batch in group]
         rows = [batch.rows or 0 for batch in batches]
-        data = import_module("numpy").concatenate([batch.data for batch in batches])
-        joined = Batch(data, sum(rows), batches[0].reader, in_place=True)
         try:
+            data = import_module("numpy").concatenate([batch.data for batch in batches])
+            joined = Batch(data, sum(rows), batches[0].reader, in_place=True)
             found = self._predicted(predictor, joined)
+            if not hasattr(found, "dtype") or getattr(found, "shape", ())[:1] != (joined.rows,):
+                return None
+            parts, start = [], 0
+            for count in rows:
+                parts.append(found[start : start + count])
+                start += count
         except Exception:  # noqa: BLE001 - each is asked alone, and has its own error
             return None
-        if not hasattr(found, "dtype") or getattr(found, "shape", ())[:1] != (joined.rows,):
-            return None
         self._seen.append((predictor.uri, data, found))
-        parts, start = [], 0
-        for count in rows:
-            parts.append(found[start : start + count])
-            start += count
         return parts
 
     def _predicted(self, predictor: Predictor, batch: Batch) -> Any:

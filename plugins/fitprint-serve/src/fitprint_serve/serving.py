@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
 from fitprint.errors import FitprintError
 from fitprint_serve.application import Application
+from fitprint_serve.logs import Lines
 
 __all__ = ["address_of", "bound", "is_loopback", "new_server", "serve"]
 
@@ -96,9 +100,16 @@ def serve(
         server.should_exit = True
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    lines, loggers = Lines(), [logging.getLogger(name) for name in ("uvicorn", "asyncio")]
+    for logger in loggers:
+        logger.addHandler(lines)
+        logger.propagate = False
     try:
         server.run(sockets=[listening])
     finally:
+        for logger in loggers:
+            logger.removeHandler(lines)
+            logger.propagate = True
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -109,6 +120,28 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # unknown to mypy where it
     def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._idle: dict[Any, tuple[Any, float]] = {}  # by connection: its last request, since when
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # each second
+            self._close_idle()
+        is_end: bool = await super().on_tick(counter)
+        return is_end
+
+    def _close_idle(self) -> None:
+        """Close connections that have not sent a whole request for long: uvicorn waits without end
+        for the first one, and for the headers of each.
+        """
+        now = time.monotonic()
+        before, self._idle = self._idle, {}
+        for connection in list(self.server_state.connections):
+            last = connection.cycle
+            if last is not None and not last.response_complete:
+                continue
+            known, since = before.get(connection, (last, now))
+            self._idle[connection] = last, since if known is last else now
+            if known is last and now - since > _KEPT:
+                connection.transport.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

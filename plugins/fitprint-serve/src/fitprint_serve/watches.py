@@ -41,7 +41,7 @@ class Watches:
         for name, watch in list(found.items()):
             try:
                 watch.observe(inputs, predictions)
-            except Exception as error:  # noqa: BLE001 - as above
+            except BaseException as error:  # noqa: BLE001 - as above; the model's thread goes on
                 del found[name]
                 note("watched no more", model=uri, watcher=name, trace=trace_of(error))
 

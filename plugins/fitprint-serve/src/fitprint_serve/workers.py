@@ -103,6 +103,8 @@ class _Pool:
         self._numbers: dict[int, tuple[int, float]] = {}  # of processes, and since when
         self._wanted = count
         self._early = 0
+        self._are_ready = False
+        self._later: list[tuple[float, int]] = []  # when workers are started again, and which
         self._ends = False
         self._reader, self._writer = os.pipe()  # a byte for each worker that takes requests
         self._life, self._alive = os.pipe()  # ends for the workers when this process is gone
@@ -116,7 +118,7 @@ class _Pool:
                 self._start(number)
             waiting = self._wanted
             os.set_blocking(self._reader, False)
-            while self._numbers and not self._ends:
+            while not self._ends:
                 self._reap()
                 if waiting:
                     try:
@@ -124,6 +126,7 @@ class _Pool:
                     except BlockingIOError:
                         pass
                     if not waiting:
+                        self._are_ready = True
                         self._ready()
                 time.sleep(0.05)
             return self._finish()
@@ -152,19 +155,27 @@ class _Pool:
             os._exit(status)  # the parent's end is not the worker's
 
     def _reap(self) -> None:
-        process, status = os.waitpid(-1, os.WNOHANG)
+        while self._later and self._later[0][0] <= time.monotonic():
+            self._start(self._later.pop(0)[1])
+        try:
+            process, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:  # all wait to be started again
+            return
         if process not in self._numbers:
             return
         number, since = self._numbers.pop(process)
         code = os.waitstatus_to_exitcode(status)
         note("worker ended", worker=number, pid=process, status=code)
         self._early = self._early + 1 if time.monotonic() - since < _EARLY else 0
-        if self._early >= _MOST_EARLY:
+        if self._early < _MOST_EARLY:
+            self._start(number)
+        elif self._are_ready and self._numbers:  # others answer; the alias may lead back some time
+            self._later.append((time.monotonic() + _EARLY, number))
+        else:
             self._stop(signal.SIGTERM)
             raise FitprintError(
                 f"workers end before they have begun (status {code}); the log says why"
             )
-        self._start(number)
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
         self._ends = True

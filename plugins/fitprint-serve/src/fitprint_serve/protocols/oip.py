@@ -24,6 +24,7 @@ _DTYPES = {
     },
     **{f"FP{bits}": f"float{bits}" for bits in (16, 32, 64)},
 }
+_MOST_LENGTHS = 32  # of a tensor, as numpy has them
 _WORDS = {dtype: word for word, dtype in _DTYPES.items()}
 
 
@@ -43,6 +44,8 @@ def read(body: bytes, headers: Mapping[str, str], signature: Signature | None) -
     inputs = found.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise bad("the body must have the key inputs, a list of at least one tensor")
+    if not isinstance(found.get("id"), str | int | None):
+        raise bad("id must be a text")
     about = {"id": found.get("id"), **_wanted(found.get("outputs"), found.get("parameters"))}
     tensors = []
     for number, each in enumerate(inputs):
@@ -166,6 +169,9 @@ def _tensor(found: Any, number: int, binary: memoryview) -> tuple[_Tensor, int]:
     name, shape, word = found["name"], found.get("shape"), found.get("datatype")
     if not isinstance(shape, list) or not all(type(each) is int and each >= 0 for each in shape):
         raise bad(f"tensor {name!r} has no shape: a list of lengths", column=name)
+    if len(shape) > _MOST_LENGTHS:
+        raise bad(f"tensor {name!r} has more than {_MOST_LENGTHS} lengths", column=name)
+    shape = shape or [1]
     if not isinstance(word, str) or (word not in _DTYPES and word != "BYTES"):
         raise bad(
             f"tensor {name!r} has no datatype of these: {', '.join(_DTYPES)}, BYTES", column=name
@@ -183,12 +189,12 @@ def _tensor(found: Any, number: int, binary: memoryview) -> tuple[_Tensor, int]:
                     f"tensor {name!r} has {len(texts)} values for the shape {shape}", column=name
                 )
             array = numpy.array(texts, dtype=object)
-            return (name, shape, array.reshape(shape).tolist()), size
+            return (name, shape, _shaped(array, shape, name).tolist()), size
         dtype = numpy.dtype(_DTYPES[word]).newbyteorder("<")
         if size != count * dtype.itemsize:
             raise bad(f"tensor {name!r} has {size} bytes for the shape {shape}", column=name)
         array = numpy.frombuffer(binary[:size], dtype)
-        return (name, shape, array.astype(_DTYPES[word]).reshape(shape)), size
+        return (name, shape, _shaped(array.astype(_DTYPES[word]), shape, name)), size
     data = found.get("data")
     if not isinstance(data, list):
         raise bad(f"tensor {name!r} has no data: a list", column=name)
@@ -198,12 +204,19 @@ def _tensor(found: Any, number: int, binary: memoryview) -> tuple[_Tensor, int]:
         raise bad(f"tensor {name!r}: its rows differ in length", column=name) from None
     if array.size != math.prod(shape):
         raise bad(f"tensor {name!r} has {array.size} values for the shape {shape}", column=name)
-    array = array.reshape(shape)
+    array = _shaped(array, shape, name)
     if word == "BYTES":
         if not all(isinstance(each, str) for each in array.flat):
             raise bad(f"tensor {name!r} must hold texts, as BYTES", column=name)
         return (name, shape, array.tolist()), 0
     return (name, shape, _typed(array, _DTYPES[word], name, word)), 0
+
+
+def _shaped(array: Any, shape: list[int], name: str) -> Any:
+    try:
+        return array.reshape(shape)
+    except ValueError:  # it has no values, and lengths whose product is too large
+        raise bad(f"tensor {name!r} has lengths that are too large", column=name) from None
 
 
 def _texts(packed: memoryview, name: str) -> list[str]:
@@ -237,7 +250,11 @@ def _typed(array: Any, dtype: str, name: str, word: str) -> Any:
         limits = numpy.iinfo(dtype)
         if array.min() < limits.min or array.max() > limits.max:
             raise bad(f"tensor {name!r} holds numbers that do not fit into {word}", column=name)
-    return array.astype(dtype)
+    with numpy.errstate(over="ignore"):
+        found = array.astype(dtype)
+    if floats and (numpy.isinf(found) & numpy.isfinite(array)).any():
+        raise bad(f"tensor {name!r} holds numbers that do not fit into {word}", column=name)
+    return found
 
 
 def _flat(values: Any) -> Any:
