@@ -45,6 +45,7 @@ class Client:
     def __init__(self, port: int, application: Application | None = None) -> None:
         self.port = port
         self.application = application
+        self.server: Any = None
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(
@@ -100,6 +101,7 @@ def serving(*models: Served, limits: Limits | None = None, **guard: Any) -> Iter
         thread.start()
         assert ready.wait(30)
         client = Client(port, application)
+        client.server = server
         try:
             yield client
         finally:

@@ -9,8 +9,9 @@ from clients import NAMES, Client, frame, record, served, serving, slow_request
 from sklearn.linear_model import LogisticRegression
 
 from fitprint_serve import jsons
-from fitprint_serve import serving as servers
 from fitprint_serve.application import Limits
+from fitprint_serve.metrics import text_of
+from fitprint_serve.served import trace_id
 
 ROW = frame(1).to_dict("records")[0]
 SECRET = "wombat-4711"
@@ -391,15 +392,27 @@ def test_bodies_that_take_too_much_memory(folder):
         assert client.ask("/invocations", {"inputs": [[1, 2, 3, 4]]})[0] == 200
 
 
-def test_connections_without_a_request(folder, monkeypatch):
+def test_connections_without_a_request(folder):
     with serving(served(folder)) as client:
         assert client.ask("/ping")[0] == 200
         silent = [slow_request(client.port, start) for start in (b"", b"GET /ping HTTP/1.1\r\nx: ")]
-        monkeypatch.setattr(servers, "_KEPT", 0)
+        client.server.kept = 0
         for each in silent:
             assert each.recv(1000) == b""
             each.close()
-        monkeypatch.undo()
+        client.server.kept = 75
         other = Client(client.port)
         assert other.ask("/ping")[0] == 200
         other.close()
+
+
+def test_ids_of_traces():
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    assert trace_id({"traceparent": f"00-{trace}-b7ad6b7169203331-01"}) == trace
+    for given in ("", "00-" + "\xe9" * 32 + "-0-0", f"00-{trace}", "-" * 55):
+        assert trace_id({"traceparent": given}) is None
+
+
+def test_metrics_of_a_path_that_is_no_text():
+    """Such paths are folders whose names are not UTF-8."""
+    assert b'{uri="?"} 1' in text_of({'fitprint_model_info{uri="\udcff"}': 1})

@@ -67,7 +67,8 @@ class Metrics:
             for name, value in served.counts.items():
                 found[f"fitprint_{name}_total{{{label}}}"] = value
             found[f"fitprint_waiting_requests{{{label}}}"] = served.waiting
-            about = f'uri="{_escaped(served.predictor.uri)}",flavor="{served.predictor.flavor}"'
+            uri, flavor = _escaped(served.predictor.uri), _escaped(served.predictor.flavor)
+            about = f'uri="{uri}",flavor="{flavor}"'
             found[f'fitprint_model_info{{{label},{about},fitprint="{__version__}"}}'] = 1
         found["process_cpu_seconds_total"] = time.process_time()
         if memory := _memory():
@@ -83,7 +84,7 @@ def text_of(samples: Mapping[str, float]) -> bytes:
         if names:
             lines += [f"# HELP {family} {told}", f"# TYPE {family} {kind}"]
             lines += [f"{name} {samples[name]:.17g}" for name in names]
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in lines).encode(errors="replace")
 
 
 def _escaped(text: str) -> str:

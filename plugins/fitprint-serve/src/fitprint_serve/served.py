@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ __all__ = ["Contract", "Job", "Served"]
 
 _SMALL = 16 << 10  # bytes of a body that may be answered together with others
 _FEW = 32  # rows of such a request
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")
 _MOST = 256  # rows, and requests, that are answered together
 
 
@@ -278,7 +280,5 @@ class _ModelError(Exception):
 
 def trace_id(headers: Mapping[str, str]) -> str | None:
     """Return the id of the trace to which a request belongs, as W3C's header names it."""
-    parts = headers.get("traceparent", "").split("-")
-    if len(parts) < 4 or len(parts[0]) != 2 or len(parts[1]) != 32 or not parts[1].isalnum():
-        return None
-    return parts[1]
+    found = _TRACE.match(headers.get("traceparent", ""))
+    return found[1] if found is not None else None

@@ -120,6 +120,7 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # unknown to mypy where it
     def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._ready = ready
+        self.kept: float = _KEPT
         self._idle: dict[Any, tuple[Any, float]] = {}  # by connection: its last request, since when
 
     async def on_tick(self, counter: int) -> bool:
@@ -140,7 +141,7 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # unknown to mypy where it
                 continue
             known, since = before.get(connection, (last, now))
             self._idle[connection] = last, since if known is last else now
-            if known is last and now - since > _KEPT:
+            if known is last and now - since > self.kept:
                 connection.transport.close()
 
     @contextlib.contextmanager
