@@ -29,6 +29,25 @@ def test_answers_and_ends(command, folder):
     assert started.end() == (0, "", "")
 
 
+def test_a_log_that_nobody_reads_holds_up_no_request(command, folder):
+    """A pipe takes some hundred lines. What is lost is counted once somebody reads on."""
+    started = command(folder, "--port", "0", "--log-requests")
+    client = started.client()
+    asked = {"inputs": [[1, 2, 3, 4]]}
+    answers = {client.ask("/invocations", asked)[0] for _ in range(1500)}
+    assert {200} == answers
+    os.set_blocking(started.process.stderr.fileno(), False)
+    read = started.process.stderr.read()
+    assert client.ask("/invocations", asked)[0] == 200
+    os.set_blocking(started.process.stderr.fileno(), True)
+    client.close()
+    started.process.send_signal(signal.SIGTERM)
+    status, _, rest = started.end()
+    lines = [line for line in (read + rest).splitlines() if line.endswith("}")]
+    (lost,) = [told["lines"] for told in map(json.loads, lines) if told["event"] == "lines lost"]
+    assert (0, 1501) == (status, len(lines) - 1 + lost)
+
+
 def test_finishes_what_was_begun(command, folder):
     started = command(folder, "--port", "0")
     client = started.client()
@@ -219,3 +238,18 @@ def test_check_of_what_keeps_nothing(capsys, tmp_path):
 def test_what_makes_no_sense(capsys, arguments, told):
     assert main(["serve", *arguments]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_a_port_that_is_none(folder, capsys):
+    assert main(["serve", folder, "--port", "99999"]) == 1
+    assert "there is no port 99999" in capsys.readouterr().err
+
+
+def test_check_where_nobody_answers(capsys):
+    with socket.socket() as taken:  # and never listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert main(["serve", "check", f"http://127.0.0.1:{port}"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"nobody answers at 127.0.0.1, port {port}" in told.err

@@ -286,7 +286,9 @@ class Application:
                 OIP if path.startswith("/v2") else KSERVE if path.startswith("/v1") else MLFLOW
             )
             self._admit(headers, is_open=False)
-            raise RefusalError(404, "RESOURCE_DOES_NOT_EXIST", "there is nothing at this path")
+            raise RefusalError(
+                404, "RESOURCE_DOES_NOT_EXIST", "there is nothing at this path; see /docs"
+            )
         request.contract = route.contract
         self._admit(headers, is_open=route.is_open)
         method = scope["method"]

@@ -34,6 +34,19 @@ class _Client:
         self._prefix = parts.path.rstrip("/")
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
+    def meet(self) -> None:
+        """Raise FitprintError if nobody answers at the address."""
+        connection = self._connect()
+        try:
+            connection.connect()
+        except OSError as error:
+            raise FitprintError(
+                f"nobody answers at {connection.host}, port {connection.port}: "
+                f"{error.strerror or error}"
+            ) from None
+        finally:
+            connection.close()
+
     def ask(
         self, path: str, body: bytes | None = None, kind: str | None = _JSON
     ) -> tuple[int, bytes]:
@@ -63,13 +76,14 @@ def check(
             models is asked.
 
     Raises:
-        FitprintError: the address or the file is none.
+        FitprintError: the address or the file is none, or nobody answers there.
     """
     client = _Client(url, token)
     try:
         body = Path(data).read_bytes() if data is not None else None
     except OSError as error:
         raise FitprintError(f"{data} cannot be read: {error.strerror}") from None
+    client.meet()
     for told, action in _CHECKS[contract](client, body):
         try:
             action()

@@ -37,6 +37,8 @@ def bound(host: str, port: int) -> socket.socket:
     Raises:
         FitprintError: it is in use, or none of this machine's.
     """
+    if port > 65535:
+        raise FitprintError(f"there is no port {port}: ports end at 65535")
     try:
         (family, kind, _, _, address), *_ = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
