@@ -28,7 +28,7 @@ class Columns:
     """A model of whatever it is given."""
 
     def predict(self, data):
-        return {"twice": [2 * size for size in data["size"]], "nan": [float("nan")] * len(data)}
+        return {"twice": [2 * size for size in data["size"]], "nan": [float("nan")] * len(data["size"])}
 
 
 class Few(Sizes):
