@@ -53,17 +53,22 @@ def defer(what: str, work: Callable[[], None], *, limit: float) -> bool:
     with _state.lock:
         if len(_state.waiting) >= _MOST:
             return False
-        _state.waiting.append((what, work))
+        piece = what, work
+        _state.waiting.append(piece)
         _state.limit = limit
         _state.changed.notify()
         if not _state.is_working:
+            # before it starts: a signal handler that defers meanwhile would start a second one, and
+            # who waits would wait for one of them
+            _state.is_working = True
             thread = threading.Thread(target=_work, name="fitprint-deferred", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is about to end, or has too many
-                _state.waiting.pop()
+                _state.is_working = False
+                _state.waiting.remove(piece)
                 return False
-            _state.thread, _state.is_working = thread, True
+            _state.thread = thread
             at_end(_wait)
     return True
 

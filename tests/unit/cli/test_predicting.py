@@ -28,7 +28,8 @@ class Columns:
     """A model of whatever it is given."""
 
     def predict(self, data):
-        return {"twice": [2 * size for size in data["size"]], "nan": [float("nan")] * len(data["size"])}
+        sizes = list(data["size"])
+        return {"twice": [2 * size for size in sizes], "nan": [float("nan")] * len(sizes)}
 
 
 class Few(Sizes):

@@ -48,19 +48,23 @@ def test_a_thread_that_has_done_its_work_is_waited_for_until_it_is_gone(monkeypa
 
 def test_a_signal_handler_may_defer_while_its_thread_does(monkeypatch):
     """The lock is the thread's own: a handler that records in the middle of it does not wait for
-    itself.
+    itself. One thread does the work of both, so that who waits for it waits for all.
     """
-    done = []
+    done, workers = [], set()
     start = threading.Thread.start
+
+    def do(what):
+        done.append(what)
+        workers.add(threading.get_ident())
 
     def interrupted(thread):
         monkeypatch.undo()
-        deferred.defer("of the handler", lambda: done.append("handler"), limit=1)
+        deferred.defer("of the handler", lambda: do("handler"), limit=1)
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     caller = threading.Thread(
-        target=lambda: deferred.defer("of the thread", lambda: done.append("thread"), limit=1),
+        target=lambda: deferred.defer("of the thread", lambda: do("thread"), limit=1),
         daemon=True,
     )
     start(caller)
@@ -68,6 +72,8 @@ def test_a_signal_handler_may_defer_while_its_thread_does(monkeypatch):
     assert not caller.is_alive()
     deferred.finish(60)
     assert sorted(done) == ["handler", "thread"]
+    assert 1 == len(workers)
+    assert "fitprint-deferred" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_forks_wait_once_for_a_thread_that_does_not_end(monkeypatch):
