@@ -12,7 +12,7 @@ from fitprint.arguments import nearest
 from fitprint.cli.catalogue import LazyCommand
 from fitprint.views.wording import clean
 
-__all__ = ["Command", "add_verb", "parser_of", "whole_number"]
+__all__ = ["Command", "add_trust", "add_verb", "parser_of", "whole_number"]
 
 _MOST = 1 << 31  # rows, runs or lines
 
@@ -94,6 +94,17 @@ def whole_number(least: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add what a command that loads a model may be told to trust: a list of names, ``trust``."""
+    parser.add_argument(
+        "--trust",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a type whose code may run when the model is loaded; may be repeated",
+    )
 
 
 def add_verb(

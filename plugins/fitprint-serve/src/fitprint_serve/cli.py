@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fitprint.cli.command import whole_number
+from fitprint.cli.command import add_trust, whole_number
 from fitprint.errors import FitprintError
 
 if TYPE_CHECKING:
@@ -58,13 +58,7 @@ class Serving:
         parser.add_argument(
             "--insecure", action="store_true", help="let anybody ask from other machines"
         )
-        parser.add_argument(
-            "--trust",
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="a name of code that the model may run; may be repeated",
-        )
+        add_trust(parser)
         _add(parser, "workers", 1, 1, "processes that answer; 1 by default")
         _add(parser, "timeout", 60, 1, "the seconds that a request may take; 60 by default")
         _add(parser, "grace", 20, 0, "the seconds that requests have at the end; 20 by default")

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from fitprint.cli import reading
+from fitprint.cli.command import add_trust
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.views.fields import dumped
 
@@ -60,13 +61,7 @@ class Evaluating:
         parser.add_argument(
             "--name", metavar="NAME", default="test", help="a short name for the data (test)"
         )
-        parser.add_argument(
-            "--trust",
-            metavar="NAME",
-            action="append",
-            default=[],
-            help="a type whose code may run when the model is loaded",
-        )
+        add_trust(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from fitprint.cli import reading
+from fitprint.cli.command import add_trust
 from fitprint.cli.terminal import Terminal, tell
 from fitprint.errors import FitprintError, SignatureError
 
@@ -70,13 +71,7 @@ class Predicting:
             default="csv",
             help="of standard input and output (csv)",
         )
-        parser.add_argument(
-            "--trust",
-            metavar="NAME",
-            action="append",
-            default=[],
-            help="a type whose code may run when the model is loaded",
-        )
+        add_trust(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         import os
