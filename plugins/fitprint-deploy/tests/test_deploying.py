@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import fitprint
+from fitprint import checking
 from fitprint.models.signature import infer_signature
+from fitprint_deploy.errors import DeployError
 from fitprint_deploy.releases import read_release
 
 Register = Callable[..., int]
@@ -276,3 +279,59 @@ def test_a_model_of_named_columns_brings_pandas_and_one_of_an_array_does_not(
     assert f"pandas=={pd.__version__}" in found["named"].runtime
     assert not [line for line in found["bare"].runtime if line.startswith("pandas")]
     assert fitprint.get_run(run.id).record.id == found["named"].run
+
+
+def test_what_was_judged_is_what_serves(
+    shelf: Any, register: Register, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    """An alias that moves after the check brings no version in that nobody has judged."""
+    register(accuracy=0.9)
+    register(accuracy=0.1)
+    model = fitprint.get_registered_model("Churn rate")
+    model.set_alias("champion", 1)
+    judge = checking.check
+
+    def then_moved(*arguments: Any, **options: Any) -> Any:
+        gate = judge(*arguments, **options)
+        model.set_alias("champion", 2)
+        return gate
+
+    monkeypatch.setattr(checking, "check", then_moved)
+    wish = ("deploy", "apply", "shelf", f"{URI}@champion", "--require", "metrics.accuracy >= 0.5")
+    assert 0 == command(*wish)[0]
+    assert [1] == [version for version, _ in shelf.served]
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_fault_9_who_ends_it_by_hand_leaves_the_record_as_it_was(
+    back: bool,
+    shelf: Any,
+    register: Register,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,
+) -> None:
+    register(accuracy=0.8)
+    register(accuracy=0.9)
+    command("deploy", "apply", "shelf", f"{URI}/1")
+    if back:
+        command("deploy", "apply", "shelf", f"{URI}/2")
+
+    def interrupted(rendering: Any, folder: Path) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shelf, "apply", interrupted)
+    words = ("rollback", "shelf", URI) if back else ("apply", "shelf", f"{URI}/2")
+    try:
+        status = command("deploy", *words)[0]
+    except KeyboardInterrupt:
+        status = 130
+    assert 0 != status
+    assert {ALIAS: 2 if back else 1} == dict(fitprint.get_registered_model("Churn rate").aliases)
+
+
+def test_fault_9_a_name_in_the_record_is_no_instruction(place: Path) -> None:
+    """A line of its own in a Dockerfile or a unit would be run."""
+    with fitprint.start_run() as run:
+        run.log_model(LogisticRegression().fit([[0], [1]], [0, 1]), "m\nRUN evil")
+    with pytest.raises(DeployError, match="control characters"):
+        read_release(f"runs:/{run.id}/m\nRUN evil", "", {})

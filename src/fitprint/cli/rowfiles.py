@@ -40,8 +40,8 @@ class Chunk:
         rows: lists of values, where the file has rows.
         records: values by column, where the file has records.
         table: an Arrow table, where the file has one.
-        places: where each row stands in the file, such as "line 3"; without it rows are counted
-            from ``first``, and from 1.
+        lines: the line of the file in which each row begins; without them rows are counted, the
+            first of the chunk as ``first``, from 0.
         is_text: values are texts, whatever they mean.
     """
 

@@ -196,7 +196,7 @@ def test_bytes_that_are_no_text(command, sizes, work):
         (["-o", "out.txt"], "out.txt is of no kind that is known"),
         (["-o", "missing/out.csv"], "missing/out.csv cannot be written: No such file"),
         (["-o", "folder.csv"], "folder.csv is no file"),
-        (["-o", "../work/rows.csv"], "../work/rows.csv is the input"),
+        (["-o", "folder.csv/../rows.csv"], "folder.csv/../rows.csv is the input"),
     ],
 )
 def test_what_cannot_be_written(command, sizes, work, words, told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,15 +247,19 @@ def _apply(arguments: argparse.Namespace) -> int:
     from fitprint_deploy.deploying import apply
 
     wish = _wish(arguments)
-    if not _passes(wish, arguments):
-        return _REFUSED
+    if arguments.require or arguments.no_worse_than is not None:
+        uri = _passed(wish, arguments)
+        if uri is None:
+            return _REFUSED
+        # what was judged is what serves, whatever an alias names by now
+        wish = replace(wish, uri=uri)
     return _say("serves", wish, apply(wish, tell), arguments)
 
 
-def _passes(wish: Any, arguments: argparse.Namespace) -> bool:
-    """Tell whether the model's run is good enough, and say so."""
-    if not arguments.require and arguments.no_worse_than is None:
-        return True
+def _passed(wish: Any, arguments: argparse.Namespace) -> str | None:
+    """Say whether the run of the model is good enough, and return the URI of the version that was
+    judged; None if it is not.
+    """
     from fitprint.checking import check
     from fitprint_deploy.releases import read_release
 
@@ -277,7 +282,7 @@ def _passes(wish: Any, arguments: argparse.Namespace) -> bool:
         raise DeployError(str(error)) from None
     if not gate or not arguments.json:
         tell(str(gate))
-    return bool(gate)
+    return release.uri if gate else None
 
 
 def _status(arguments: argparse.Namespace) -> int:

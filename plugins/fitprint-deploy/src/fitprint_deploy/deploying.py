@@ -119,7 +119,7 @@ def apply(wish: Wish, tell: Callable[[str], None]) -> Deployment:
         model.promote(release.version, alias, reason=wish.reason)
         try:
             known = rendered.target.apply(rendered.rendering, folder)
-        except Exception as error:
+        except BaseException as error:  # Ctrl+C, too
             _undo(model, alias, before, release.version, error)
             raise
     remember(version, alias, rendered.rendering, known)
@@ -148,7 +148,7 @@ def rolled_back(wish: Wish, tell: Callable[[str], None]) -> Deployment:
         tell(f"back to version {version.version}, from {before}")
         with rendered.written(wish.folder) as folder:
             known = rendered.target.apply(rendered.rendering, folder)
-    except Exception:
+    except BaseException:  # Ctrl+C, too
         model.refresh()
         model.set_alias(alias, before, reason="the target did not take the version before")
         raise
@@ -193,10 +193,11 @@ def place_of(wish: Wish) -> tuple[str, str]:
 
 
 def _undo(
-    model: RegisteredModel, alias: str, before: int | None, version: int, error: Exception
+    model: RegisteredModel, alias: str, before: int | None, version: int, error: BaseException
 ) -> None:
     """Let the alias lead to where it led before."""
-    reason = f"the target did not take version {version}: {error}"[:_MOST_REASON]
+    why = str(error) or type(error).__name__
+    reason = f"the target did not take version {version}: {why}"[:_MOST_REASON]
     if before is None:
         model.delete_alias(alias, reason=reason)
     elif before != version:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fitprint_deploy.errors import DeployError, TargetRefusedError
@@ -30,9 +30,6 @@ def called(
     command: Sequence[str],
     *,
     seconds: float = 120.0,
-    folder: Path | None = None,
-    given: str = "",
-    variables: Mapping[str, str] | None = None,
     remedy: str = "",
 ) -> str:
     """Return what a program prints.
@@ -40,9 +37,6 @@ def called(
     Args:
         command: the program and its arguments; no shell reads them.
         seconds: how long it may take.
-        folder: where it works.
-        given: its standard input.
-        variables: of its environment; by default those of this process.
         remedy: what is told to do if it fails.
 
     Raises:
@@ -53,9 +47,7 @@ def called(
     try:
         done = subprocess.run(
             list(command),
-            cwd=folder,
-            env=None if variables is None else dict(variables),
-            input=given,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",

@@ -87,7 +87,7 @@ def read_release(uri: str, name: str, options: Mapping[str, str]) -> tuple[Relea
             "uri": version.uri,
             "model": version.name,
             "version": version.version,
-            "run": version.record.run_id,
+            "run": version.record.run_id or "",
             "created": version.record.created // 1_000_000,
         }
     elif scheme == "runs":
@@ -122,6 +122,9 @@ def read_release(uri: str, name: str, options: Mapping[str, str]) -> tuple[Relea
         packages=packages,
         options=dict(sorted(options.items())),
     )
+    for told in (release.uri, release.digest, release.run):
+        if not told.isprintable():  # a line of its own would be an instruction of a Dockerfile
+            raise DeployError(f"the record has control characters: {shown(told)}")
     return release, source, path
 
 

@@ -26,7 +26,7 @@ from fitprint_monitor.comparing import (
 from fitprint_monitor.counting import count_column
 from fitprint_monitor.sides import DriftError, Side, find_side, side_of
 
-__all__ = ["RULE", "Drift", "compare_sides", "drift"]
+__all__ = ["RULE", "Drift", "compare_sides", "drift", "name_of"]
 
 RULE = (
     f"drift: less than {CHANCE:.0%} of what is told is by chance, and PSI >= {PSI:g}, KS >= {KS:g} "
@@ -93,9 +93,9 @@ class Drift:
 
     def told(self) -> list[str]:
         """Return in words what drifts, and what could not be compared."""
-        lines = [f"{_name(name)}: {reason}" for name, reason in self.faults]
+        lines = [f"{name_of(name)}: {reason}" for name, reason in self.faults]
         lines += [
-            f"{_name(each.name)}: {'; '.join(each.reasons)}"
+            f"{name_of(each.name)}: {'; '.join(each.reasons)}"
             for each in self.columns
             if each.verdict == "drift"
         ]
@@ -131,7 +131,7 @@ class Drift:
             ("missing", lambda each: _missing(each.missing)),
             ("new", lambda each: _share(each.new)),
         ]
-        named = Column("column", [_name(each.name) for each in columns])
+        named = Column("column", [name_of(each.name) for each in columns])
         return [
             named,
             *(
@@ -235,13 +235,14 @@ def _urgency(column: ColumnDrift) -> tuple[int, float]:
     return _URGENCY.index(column.verdict), -(column.psi or 0)
 
 
-def _name(name: str) -> str:
+def name_of(name: str) -> str:
+    """Return the name of a column as it is shown."""
     return clean(name) or "(values)"
 
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(map(_name, names[:_MOST_NAMES])) + more
+    return ", ".join(map(name_of, names[:_MOST_NAMES])) + more
 
 
 def _decimal(value: float | None) -> str:

@@ -20,7 +20,7 @@ from fitprint.views.wording import clean
 from fitprint_monitor.alarms import Alarm, alarms_of
 from fitprint_monitor.cells import Cells, Counts, cells_of
 from fitprint_monitor.comparing import compare_columns
-from fitprint_monitor.drifting import Drift
+from fitprint_monitor.drifting import Drift, name_of
 from fitprint_monitor.keeping import Kept, Model, kept_windows, model_named
 from fitprint_monitor.sides import DriftError, MissingDataError
 from fitprint_monitor.windows import HOUR, Window, merged
@@ -143,7 +143,7 @@ class Report:
 
     def _notes(self) -> list[str]:
         notes = [
-            f"alarm: {_name(each.column)} since {_told(each.since, self.width)}"
+            f"alarm: {name_of(each.column)} since {_told(each.since, self.width)}"
             + (f", until {_told(each.until, self.width)}" if each.until is not None else "")
             + f": {each.reason}"
             for each in self.alarms
@@ -265,14 +265,10 @@ def _row(
                         "training's profile gives: another version of fitprint-monitor counted it"
                     )
                 named = title.format(column).rstrip()
-                pairs.append((_named(each, named), counts))
+                pairs.append((replace(each, name=named), counts))
     drift = Drift("the training", name, tuple(compare_columns(pairs)))
     counted_rows = max((each.rows for each in window.inputs.values()), default=0)
     return Row(start, window.seen, counted_rows, window.lost, drift)
-
-
-def _named(cells: Cells, name: str) -> Cells:
-    return replace(cells, name=name)
 
 
 def _drifting(drift: Drift) -> list[str]:
@@ -281,11 +277,7 @@ def _drifting(drift: Drift) -> list[str]:
 
 def _shortened(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(map(_name, names[:_NAMED])) + more
-
-
-def _name(name: str) -> str:
-    return clean(name) or "(values)"
+    return ", ".join(map(name_of, names[:_NAMED])) + more
 
 
 def _told(moment: int, width: int) -> str:

@@ -121,8 +121,12 @@ def interpreter_for(
         return Interpreter("uv", "python", key=described.key)
     built = provide(described, offline=offline, tell=tell)
     return Interpreter(
-        *("uv", str(built.python), "fitprint" in built.packages),
-        *(built.packages, built.files, built.key),
+        "uv",
+        str(built.python),
+        records="fitprint" in built.packages,
+        packages=built.packages,
+        files=built.files,
+        key=built.key,
     )
 
 

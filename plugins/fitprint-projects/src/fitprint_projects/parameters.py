@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from fitprint.arguments import nearest
 from fitprint.data.values import number_or_text
 from fitprint.hooks.manager import hooks
 from fitprint_projects.errors import ProjectError
@@ -115,15 +116,12 @@ def _see_to_others(entry: EntryPoint, names: Sequence[str]) -> None:
     """Say that parameters are not declared, or refuse them, as the project's file has it."""
     if not names or entry.others == "added":
         return
-    import difflib
-
-    declared = list(entry.parameters)
     told = f"the entry point {entry.name!r} declares no parameter {', '.join(map(repr, names))}"
-    near = difflib.get_close_matches(names[0], declared, 1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(names[0], entry.parameters)
     if entry.others == "refused":
-        raise ProjectError(f"{told}; {meant}it has {', '.join(declared) or 'none'}")
-    hooks().problem(f"{told}; {meant}added to the command, as --NAME VALUE", "projects")
+        has = f"; it has {', '.join(entry.parameters) or 'none'}"
+        raise ProjectError(f"{told}{near or has}")
+    hooks().problem(f"{told}; added to the command, as --NAME VALUE{near}", "projects")
 
 
 def is_uri(text: str) -> bool:

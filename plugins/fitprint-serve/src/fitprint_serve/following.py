@@ -40,9 +40,12 @@ def load(uri: str, trust: Sequence[str]) -> Predictor:
     return predictor
 
 
+_ALIAS = re.compile("models:/+([^@/]+)@[^@/]+")
+
+
 def pinned(uri: str) -> str:
     """Return the URI of the version that an alias names now; other URIs as they are."""
-    found = re.fullmatch("models:/+([^@/]+)@[^@/]+", uri)
+    found = _ALIAS.fullmatch(uri)
     if found is None:
         return uri
     from fitprint.recording.versions import get_model_version  # which folders do not need
@@ -69,7 +72,7 @@ class Follower:
     ) -> None:
         self._served = [served for served, _ in models]
         self._watches = watches
-        self._models = [(served, uri) for served, uri in models if pinned(uri) != uri]
+        self._models = [(served, uri) for served, uri in models if _ALIAS.fullmatch(uri)]
         self._trust = trust
         self._seconds = seconds
         self._before: dict[str, Predictor] = {}

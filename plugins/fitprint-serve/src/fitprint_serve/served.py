@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from fitprint.errors import FitprintError, SignatureError
-from fitprint.models.compiled import Batch
+from fitprint.models.compiled import Batch, split
 from fitprint.models.predictor import Predictor
 from fitprint.models.signature import Signature
 from fitprint_serve.asked import Answer, Asked
@@ -211,20 +210,13 @@ class Served:
         request would spoil those of the others.
         """
         batches = [batch for _, _, batch in group]
-        rows = [batch.rows or 0 for batch in batches]
         try:
-            data = import_module("numpy").concatenate([batch.data for batch in batches])
-            joined = Batch(data, sum(rows), batches[0].reader, in_place=True)
+            joined = predictor.reader.join(batches)
             found = self._predicted(predictor, joined)
-            if not hasattr(found, "dtype") or getattr(found, "shape", ())[:1] != (joined.rows,):
-                return None
-            parts, start = [], 0
-            for count in rows:
-                parts.append(found[start : start + count])
-                start += count
+            parts = split(found, [batch.rows or 0 for batch in batches])
         except Exception:  # noqa: BLE001 - each is asked alone, and has its own error
             return None
-        self._seen.append((predictor.uri, data, found))
+        self._seen.append((predictor.uri, joined.data, found))
         return parts
 
     def _predicted(self, predictor: Predictor, batch: Batch) -> Any:

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from fitprint.context.process import describe_python
 from fitprint.context.redaction import redact_text
+from fitprint.versions import normal
 from fitprint_projects.caching import cache_folder, locked
-from fitprint_projects.environments.files import installed_files, normal
+from fitprint_projects.environments.files import installed_files
 from fitprint_projects.environments.local import place
 from fitprint_projects.environments.wanted import UnbuildableError, Wanted
 

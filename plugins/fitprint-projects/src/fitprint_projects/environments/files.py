@@ -21,14 +21,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["installed_files", "listed_files", "normal"]
+from fitprint.versions import normal
+
+__all__ = ["installed_files", "listed_files"]
 
 _WHEEL = re.compile(r"[^-]+-[^-]+(?:-\d[^-]*)?-(?P<python>[^-]+)-(?P<abi>[^-]+)-(?P<at>[^-]+)\.whl")
-
-
-def normal(name: str) -> str:
-    """Return the normal form of a package's name."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def listed_files(pylock: str) -> dict[str, dict[str, str]]:
