@@ -9,8 +9,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clients import Client, frame, slow_request
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LogisticRegression
 
 import fitprint
@@ -136,6 +138,42 @@ def test_workers(command, folder):
         assert another.ask("/invocations", body) == (200, {"predictions": [True]})
         another.close()
     started.process.send_signal(signal.SIGTERM)
+    assert started.end()[0] == 0
+
+
+def test_a_worker_that_begins_again_looks_at_what_an_alias_names_by_then(command, place):
+    """Its sisters do not serve a version that takes other inputs, and neither does it."""
+    for width in (2, 3):
+        X = np.arange(4.0 * width).reshape(4, width)
+        with fitprint.start_run() as run:
+            fitted = DummyRegressor(strategy="constant", constant=width).fit(X, X[:, 0])
+            run.log_model(fitted, inputs=X)
+        fitprint.register_model(run, "widths")
+    model = fitprint.get_registered_model("widths")
+    model.set_alias("champion", 1)
+    started = command("models:/widths@champion", "--port", "0", "--workers", "2")
+    client = started.client()
+    children = Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not tell the children of a process")
+    model.set_alias("champion", 2)
+    fitprint.search_runs()  # delivers the move
+    for worker in children.read_text().split():
+        os.kill(int(worker), signal.SIGKILL)
+    client.close()
+    late = threading.Timer(60, started.process.kill)
+    late.start()
+    told = []
+    while told.count("alias not followed") < 2:
+        line = started.process.stderr.readline()
+        assert line, told
+        told.append(json.loads(line)["event"])
+    late.cancel()
+    assert told.count("worker ended") == 2
+    another = Client(client.port)
+    assert another.ask("/invocations", {"inputs": [[1, 2]]}) == (200, {"predictions": [2.0]})
+    another.close()
+    started.process.terminate()
     assert started.end()[0] == 0
 
 

@@ -175,12 +175,15 @@ def _serve(arguments: argparse.Namespace) -> int:
 
         count = arguments.workers
         if count == 1:
-            return _work(arguments, models, listening, ready)
+            return _work(arguments, models, models, listening, ready)
         limit_threads(count)
+        from fitprint_serve.following import pinned
+
+        first = {name: pinned(uri) for name, uri in models.items()}
         board = Board(count)
         return run_workers(
             count,
-            lambda number, begun: _work(arguments, models, listening, begun, board, number),
+            lambda number, begun: _work(arguments, models, first, listening, begun, board, number),
             ready,
             arguments.grace,
         )
@@ -189,6 +192,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _work(
     arguments: argparse.Namespace,
     models: dict[str, str],
+    first: dict[str, str],
     listening: socket.socket,
     ready: Callable[[], object],
     board: Board | None = None,
@@ -196,7 +200,7 @@ def _work(
 ) -> int:
     from fitprint.hooks.manager import hooks
     from fitprint_serve.application import Application, Limits
-    from fitprint_serve.following import Follower, load
+    from fitprint_serve.following import Follower, load_first
     from fitprint_serve.served import Served
     from fitprint_serve.serving import is_loopback, serve
     from fitprint_serve.watches import Watches
@@ -207,7 +211,7 @@ def _work(
         (
             Served(
                 name,
-                load(uri, arguments.trust),
+                load_first(uri, first[name], arguments.trust),
                 most_rows=arguments.max_rows,
                 most_waiting=arguments.queue,
                 together=not arguments.no_batching,
@@ -231,6 +235,8 @@ def _work(
         worker=number,
     )
     follower = Follower(found, arguments.trust, arguments.follow, watches)
+    if board is not None:
+        follower.look()  # this worker may begin later than its sisters
     follower.start()
     try:
         serve(application, listening, ready, arguments.grace)

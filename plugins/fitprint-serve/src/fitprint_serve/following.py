@@ -11,13 +11,14 @@ from typing import Any
 
 import fitprint
 from fitprint.data.schema import Schema
+from fitprint.errors import FitprintError
 from fitprint.models.predictor import Predictor
 from fitprint_serve.examples import example_of
 from fitprint_serve.logs import note, trace_of
 from fitprint_serve.served import Served
 from fitprint_serve.watches import Watches
 
-__all__ = ["Follower", "load", "pinned"]
+__all__ = ["Follower", "load", "load_first", "pinned"]
 
 
 def load(uri: str, trust: Sequence[str]) -> Predictor:
@@ -38,6 +39,22 @@ def load(uri: str, trust: Sequence[str]) -> Predictor:
         except Exception as error:  # noqa: BLE001 - it may want other values than these
             note("not warmed", model=uri, error=type(error).__name__)
     return predictor
+
+
+def load_first(uri: str, first: str, trust: Sequence[str]) -> Predictor:
+    """Load the version with which a server began, also in a worker that begins later: what an alias
+    names by then may take other inputs, and is looked at before it takes the place. Where that
+    version is gone, load what the alias names.
+
+    Raises:
+        FitprintError: as :func:`load`.
+    """
+    try:
+        return load(first, trust)
+    except FitprintError:
+        if first == uri:
+            raise
+        return load(uri, trust)
 
 
 _ALIAS = re.compile("models:/+([^@/]+)@[^@/]+")
