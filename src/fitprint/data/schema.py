@@ -11,13 +11,20 @@ from fitprint.data.kinds import is_array, is_series, is_sparse, kind_of
 from fitprint.data.rows import PEEK, spread
 from fitprint.errors import SignatureError
 
-__all__ = ["Field", "Schema", "schema_of"]
+__all__ = ["Field", "Schema", "family_of", "schema_of"]
 
 MOST_CATEGORIES = 1000
 MOST_TENSORS = 64
 MOST_PEEKED = 10_000  # of all columns of an array or a list of rows together
 
 Label = Any  # of a column: str, int, float, bool, None, or a tuple of these
+
+
+def family_of(word: str) -> str:
+    """Return the kind of a type's values, whatever their width: "int" of "int64"; of a category the
+    kind of what it holds, "string" of "category[string]".
+    """
+    return word.removeprefix("category[").rstrip("]").rstrip("0123456789")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fitprint.data.schema import Field, type_of_values
+from fitprint.data.schema import Field, family_of, type_of_values
 from fitprint.errors import SignatureError
 from fitprint.models.signature import fits
 
@@ -78,7 +78,7 @@ def _fits(field: Field, word: str, value: Any) -> bool:
         return True
     if not word.startswith("float"):
         return False
-    family = field.type.removeprefix("category[").rstrip("]").rstrip("0123456789")
+    family = family_of(field.type)
     if family in {"int", "uint"}:
         return value in _INFINITIES or float(value).is_integer()
     return family == "bool" and value in {0.0, 1.0}

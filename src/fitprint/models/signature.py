@@ -12,7 +12,16 @@ from typing import Any
 
 from fitprint.data.description import described
 from fitprint.data.kinds import is_array, is_arrow, is_frame, is_series, is_sparse
-from fitprint.data.schema import Field, FrameColumn, Label, Schema, columns, schema_of, type_of
+from fitprint.data.schema import (
+    Field,
+    FrameColumn,
+    Label,
+    Schema,
+    columns,
+    family_of,
+    schema_of,
+    type_of,
+)
 from fitprint.errors import SignatureError
 
 __all__ = ["Signature", "fits", "infer_signature"]
@@ -294,7 +303,7 @@ def _fits_by_value(expected: str, found: Any) -> bool:
     missing values.
     """
     numpy: Any = sys.modules.get("numpy")
-    family = expected.removeprefix("category[").rstrip("]").rstrip("0123456789")
+    family = family_of(expected)
     if numpy is None or isinstance(found, list | tuple):
         # NaN differs from itself
         present = [value for value in found if value is not None and value == value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fitprint.data.schema import Field
+from fitprint.data.schema import Field, family_of
 from fitprint.models.signature import Signature
 from fitprint_serve.jsons import plain
 
@@ -39,7 +39,7 @@ def example_of(signature: Signature | None) -> Any:
 
 def schema_of_field(field: Field) -> dict[str, Any]:
     """Return what OpenAPI says of a column's values."""
-    word = _WORDS.get(_family(field))
+    word = _WORDS.get(family_of(field.type))
     told: dict[str, Any] = (
         {} if word is None else {"type": [word, "null"] if field.nullable else word}
     )
@@ -51,8 +51,4 @@ def schema_of_field(field: Field) -> dict[str, Any]:
 def _value(field: Field) -> Any:
     if field.categories:
         return field.categories[0]
-    return _VALUES.get(_family(field))
-
-
-def _family(field: Field) -> str:
-    return field.type.removeprefix("category[").rstrip("]").rstrip("0123456789")
+    return _VALUES.get(family_of(field.type))

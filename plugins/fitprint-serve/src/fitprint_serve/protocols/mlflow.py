@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fitprint.data.schema import Field
+from fitprint.data.schema import Field, family_of
 from fitprint.errors import SignatureError
 from fitprint.models.signature import Signature
 from fitprint.models.texts import from_texts
@@ -153,7 +153,7 @@ def _csv(body: bytes, signature: Signature | None) -> Asked:
 
 
 def _column(field: Field, texts: list[str]) -> list[Any]:
-    family = field.type.removeprefix("category[").rstrip("]").rstrip("0123456789")
+    family = family_of(field.type)
     if family == "bytes":
         return list(texts)
     if family in {"bool", "float", "int", "uint"}:
