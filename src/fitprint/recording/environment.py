@@ -17,7 +17,6 @@ from fitprint.hooks.manager import hooks
 from fitprint.platform.processes import at_fork
 from fitprint.recording import media
 from fitprint.recording.deferred import defer
-from fitprint.recording.sealing import is_sealed, sealed
 
 if TYPE_CHECKING:
     from fitprint.recording.reading import RunReader
@@ -90,6 +89,8 @@ def _files(facts: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """Return what is kept of the facts, by path: the texts of the code in files of their own, which
     the facts then name; the facts have the user's seal.
     """
+    from fitprint.recording.sealing import sealed  # the background's work
+
     git, texts = attachments(facts.get("git") or {})
     digests = {path: f"sha256:{hashlib.sha256(data).hexdigest()}" for path, data in texts.items()}
     about = sealed({**facts, "git": git} if git else facts, digests)
@@ -98,6 +99,8 @@ def _files(facts: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 
 def is_own_environment(run: RunReader) -> bool:
     """Tell whether a program of this user's recorded what a run executed: its command and code."""
+    from fitprint.recording.sealing import is_sealed
+
     digests = {
         artifact.path: artifact.digest
         for artifact in run.record.artifacts
